@@ -1,0 +1,1 @@
+"""Vigil: watches Extended ECM business workspaces and tells the right person, once."""

@@ -1,0 +1,1 @@
+"""The pure core: facts, rules, evaluation, calendar, routing, notices. No I/O, no clock, no Prefect."""

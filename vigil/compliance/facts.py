@@ -1,0 +1,174 @@
+"""What was read from Extended ECM, as values. Contract: shared/contracts/ecm.md.
+
+Instants are timezone-aware UTC datetimes; dates are `datetime.date`. Persons are login names, never numeric
+ids: extraction translates. A principal (role member, step assignee) is ``user:LOGIN`` or ``group:NAME``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+Value = str | int | float | bool | date | datetime | None | tuple["Value", ...]
+
+PARTS = ("attrs", "documents", "steps", "roles", "missing", "comments")
+"""The parts of a workspace that are read by separate calls and may be unreadable one by one."""
+
+
+def user(login: str) -> str:
+    """The principal of a user."""
+    return f"user:{login}"
+
+
+def group(name: str) -> str:
+    """The principal of a group."""
+    return f"group:{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A business workspace. `attrs` is keyed ``Category.attribute`` (sets: ``Category.Set.attribute``, a tuple of rows)."""
+
+    id: int
+    type: str
+    name: str
+    created: datetime
+    modified: datetime
+    attrs: Mapping[str, Value] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()  # names from PARTS that could not be read this time
+    source: str = ""  # path of the call that gave it
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    number: int
+    at: datetime
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document in a workspace. `type` is its classification's name, None when it has none."""
+
+    id: int
+    workspace: int
+    name: str
+    type: str | None
+    created: datetime
+    by: str | None
+    modified: datetime
+    version: int = 1
+    versions: tuple[Version, ...] = ()  # those after the first, where they were asked for
+    expires: date | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A workflow step. Open while `completed_at` is None."""
+
+    workspace: int
+    process: int
+    step: int
+    title: str
+    assignees: tuple[str, ...]  # principals
+    assigned_at: datetime
+    due: datetime | None = None
+    completed_at: datetime | None = None
+    completed_by: str | None = None  # login
+    disposition: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The members of every role of one workspace, as principals."""
+
+    workspace: int
+    members: Mapping[str, tuple[str, ...]]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    login: str
+    id: int
+    name: str
+    email: str | None = None
+    zone: str | None = None
+    language: str | None = None
+    deleted: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group. `members` are principals: groups nest."""
+
+    name: str
+    id: int
+    members: tuple[str, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One row of a workspace's audit trail. Rows have no id: `position` tells two of one second apart."""
+
+    workspace: int
+    type: str  # the event type's name, such as "Attribute Value Changed"
+    at: datetime
+    by: str | None
+    text: str = ""
+    position: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredDocument:
+    """A document type of a workspace type, as ECM's own document-type rules declare it."""
+
+    workspace_type: str
+    type: str
+    required: bool
+    valid_months: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingDocuments:
+    """ECM's own list of the document types that a workspace lacks."""
+
+    workspace: int
+    types: tuple[str, ...]
+    source: str = ""
+
+
+Fact = Workspace | Document | Step | Roles | User | Group | AuditEvent | RequiredDocument | MissingDocuments
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute's definition in a schema snapshot: `kind` is string, date, datetime, integer, boolean or user."""
+
+    category: str
+    name: str
+    kind: str
+    values: tuple[str, ...] | None = None
+    multiple: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.category}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceType:
+    """What a rule may name of a workspace type: the schema snapshot that rules are checked against."""
+
+    name: str
+    attributes: tuple[Attribute, ...]
+    roles: tuple[str, ...]
+    documents: tuple[RequiredDocument, ...] = ()
+    id: int | None = None

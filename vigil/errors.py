@@ -1,0 +1,39 @@
+"""The errors that people see. Each says what was wrong, where, and what to do.
+
+VigilError
+├── BadInput         a file that a person wrote is refused whole (file:line:column, the key, what is allowed)
+└── (vigil.ecm.errors, vigil.delivery.errors and vigil.ledger.errors add their own below it)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class VigilError(Exception):
+    """Base of every error meant for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str  # what was found and what is allowed
+    key: str = ""
+    hint: str = ""  # "Did you mean ...?"
+
+    def __str__(self) -> str:
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}  {self.message}{hint}"
+
+
+class BadInput(VigilError):
+    """A file or folder was refused whole. `problems` lists everything that was wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(p) for p in self.problems))
