@@ -1,0 +1,200 @@
+"""The clauses of a rule: leaves about a field, a document or the missing documents, joined by all, any and not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from vigil.compliance.facts import Value
+from vigil.compliance.operators import OPERATORS, Op, show
+
+Scalar = str | int | float | bool | date | datetime | None
+
+
+class RuleModel(BaseModel):
+    """Base of every part of a rule: frozen, no unknown keys, keys that Python reserves by their YAML name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class DocumentState(StrEnum):
+    PRESENT = "present"
+    ABSENT = "absent"
+    VALID = "valid"  # present and not expired
+    EXPIRED = "expired"  # present, and none is valid
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRef:
+    """A field's name taken apart. `root` says which of the others are set.
+
+    attr -> name (``status``, ``Contract.status``); role -> name; related -> type and name (of an attribute there);
+    event -> name (the key); name, created and modified -> nothing more.
+    """
+
+    root: Literal["attr", "role", "related", "event", "name", "created", "modified"]
+    name: str = ""
+    type: str = ""
+
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def parse(text: str) -> FieldRef:
+        """Takes ``attr.Contract.status`` apart. Raises ValueError with the forms that are allowed."""
+        root, _, rest = text.partition(".")
+        match root:
+            case "name" | "created" | "modified" if not rest and "." not in text:
+                return FieldRef(root)
+            case "attr" | "role" | "event" if rest:
+                return FieldRef(root, rest)
+            case "related":
+                kind, found, name = rest.partition(".attr.")
+                if kind and found and name:
+                    return FieldRef("related", name, kind)
+        raise ValueError(
+            f'"{text}" is not a field: write attr.NAME, attr.CATEGORY.NAME, name, created, modified, role.NAME, '
+            "related.TYPE.attr.NAME, or event.KEY in a transition"
+        )
+
+
+def _field(text: str) -> str:
+    FieldRef.parse(text)
+    return text
+
+
+class FieldLeaf(RuleModel):
+    """Compares one field: ``{field: attr.status, op: in, value: [active, renewing]}``."""
+
+    field: Annotated[str, BeforeValidator(lambda v: _field(v) if isinstance(v, str) else v)] = Field(
+        description="attr.NAME, attr.CATEGORY.NAME, name, created, modified, role.NAME, related.TYPE.attr.NAME, "
+        "or event.KEY in a transition"
+    )
+    op: Op
+    value: Scalar | tuple[Scalar, ...] = Field(
+        default=None, description="A value, a list, or nothing; by `op`"
+    )
+
+    @property
+    def ref(self) -> FieldRef:
+        return FieldRef.parse(self.field)
+
+    @property
+    def text(self) -> str:
+        """The leaf as a line for people."""
+        return OPERATORS[self.op].say(self.field, self.value)
+
+
+def _one_or_many(given: object) -> object:
+    return tuple(given) if isinstance(given, list) else given
+
+
+class DocumentLeaf(RuleModel):
+    """Asks for documents of one or more types; of several, every one must be in the state."""
+
+    document: Annotated[str | tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
+        description="A document type, or a list of them: each must be in the state"
+    )
+    state: DocumentState = DocumentState.PRESENT
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.document if isinstance(self.document, tuple) else (self.document,)
+
+    @property
+    def text(self) -> str:
+        return f"document {show(self.types)} is {self.state}"
+
+
+class MissingLeaf(RuleModel):
+    """Asks Extended ECM's own list of missing documents."""
+
+    missing_documents: Literal["any", "none"]
+
+    @property
+    def text(self) -> str:
+        return f"Extended ECM's list of missing documents has {self.missing_documents}"
+
+
+class All(RuleModel):
+    """Met when each clause is."""
+
+    all: tuple[Clause, ...] = Field(min_length=1)
+
+
+class Any_(RuleModel):  # noqa: N801  (Any is typing's)
+    """Met when at least one clause is."""
+
+    any: tuple[Clause, ...] = Field(min_length=1)
+
+
+class Not(RuleModel):
+    """Met when its clause is not."""
+
+    not_: Clause = Field(alias="not")
+
+
+Leaf = FieldLeaf | DocumentLeaf | MissingLeaf
+
+CLAUSE_KEYS = {
+    "all": All,
+    "any": Any_,
+    "not": Not,
+    "not_": Not,
+    "field": FieldLeaf,
+    "document": DocumentLeaf,
+    "missing_documents": MissingLeaf,
+}
+"""The key that tells which clause a mapping is."""
+
+
+def _which(given: Any) -> str | None:
+    """The clause that a mapping writes, by its keys; None when they tell none."""
+    if isinstance(given, RuleModel):
+        return type(given).__name__
+    if isinstance(given, dict):
+        return next((CLAUSE_KEYS[key].__name__ for key in given if key in CLAUSE_KEYS), None)
+    return None
+
+
+Clause = Annotated[
+    Union[  # noqa: UP007  (a forward reference inside Annotated needs it)
+        Annotated[All, Tag("All")],
+        Annotated[Any_, Tag("Any_")],
+        Annotated[Not, Tag("Not")],
+        Annotated[FieldLeaf, Tag("FieldLeaf")],
+        Annotated[DocumentLeaf, Tag("DocumentLeaf")],
+        Annotated[MissingLeaf, Tag("MissingLeaf")],
+    ],
+    Discriminator(
+        _which,
+        custom_error_type="clause",
+        custom_error_message="not a clause: write all, any, not, or a leaf with field, document or missing_documents",
+    ),
+]
+
+for _model in (All, Any_, Not):
+    _model.model_rebuild()
+
+
+def leaves(clause: Clause | None) -> Iterator[Leaf]:
+    """Every leaf below a clause, in the order they are written."""
+    match clause:
+        case None:
+            return
+        case All(all=parts) | Any_(any=parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(not_=part):
+            yield from leaves(part)
+        case _:
+            yield clause
+
+
+def plain(value: Value) -> tuple[Value, ...]:
+    """A scalar or a tuple as a tuple."""
+    return value if isinstance(value, tuple) else (value,)

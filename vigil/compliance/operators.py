@@ -1,0 +1,232 @@
+"""The operators of a field leaf: one table with the kinds each fits, its sentence and the value it takes.
+
+Meaning over lists (multi-value attributes, rows of a set, members of a role): a comparison holds when any item meets
+it; its negation (`ne`, `not_in`, `not_contains`) holds when no item does. `present` means at least one item.
+An unset value meets `absent`, `ne`, `not_in` and `not_contains`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from vigil.compliance.durations import Duration, Offset
+from vigil.compliance.facts import Value
+
+
+class Op(StrEnum):
+    EQ = "eq"
+    NE = "ne"
+    IN = "in"
+    NOT_IN = "not_in"
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+    BEFORE = "before"
+    AFTER = "after"
+    WITHIN = "within"
+    OLDER_THAN = "older_than"
+    PRESENT = "present"
+    ABSENT = "absent"
+    CONTAINS = "contains"
+    NOT_CONTAINS = "not_contains"
+    STARTS_WITH = "starts_with"
+
+
+class Takes(StrEnum):
+    """The shape of an operator's value."""
+
+    NOTHING = "no value"
+    ONE = "one value"
+    MANY = "a list of values"
+    LENGTH = "a length of time such as 30d"
+
+
+KINDS = ("string", "user", "integer", "date", "datetime", "boolean", "list")
+"""Kinds of fields: those of `facts.Attribute`, and `list` for the members of a role."""
+
+_ALL = frozenset(KINDS)
+_PLAIN = _ALL - {"list"}
+_ORDERED = frozenset({"integer", "date", "datetime"})
+_DATES = frozenset({"date", "datetime"})
+_TEXT = frozenset({"string", "user"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One row of the table. `sentence` has places for the field and the value."""
+
+    op: Op
+    kinds: frozenset[str]
+    takes: Takes
+    sentence: str
+
+    def fits(self, kind: str, multiple: bool = False) -> bool:
+        """Whether a field of this kind can stand left of the operator."""
+        return kind in self.kinds or (multiple and "list" in self.kinds)
+
+    def say(self, field: str, value: Value) -> str:
+        """The leaf as a line for people: ``attr.status in active, renewing``."""
+        return self.sentence.format(field=field, value=show(value))
+
+
+def show(value: Value) -> str:
+    """A value as people read it; a list with commas."""
+    if isinstance(value, tuple):
+        return ", ".join(show(item) for item in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):  # a datetime is one, too
+        return value.isoformat()
+    return "nothing" if value is None else str(value)
+
+
+def _row(op: Op, kinds: frozenset[str], takes: Takes, sentence: str) -> tuple[Op, Operator]:
+    return op, Operator(op, kinds, takes, sentence)
+
+
+OPERATORS: Mapping[Op, Operator] = dict(
+    (
+        _row(Op.EQ, _PLAIN, Takes.ONE, "{field} is {value}"),
+        _row(Op.NE, _PLAIN, Takes.ONE, "{field} is not {value}"),
+        _row(Op.IN, _ALL, Takes.MANY, "{field} in {value}"),
+        _row(Op.NOT_IN, _ALL, Takes.MANY, "{field} not in {value}"),
+        _row(Op.LT, _ORDERED, Takes.ONE, "{field} < {value}"),
+        _row(Op.LE, _ORDERED, Takes.ONE, "{field} <= {value}"),
+        _row(Op.GT, _ORDERED, Takes.ONE, "{field} > {value}"),
+        _row(Op.GE, _ORDERED, Takes.ONE, "{field} >= {value}"),
+        _row(Op.BEFORE, _DATES, Takes.ONE, "{field} before {value}"),
+        _row(Op.AFTER, _DATES, Takes.ONE, "{field} after {value}"),
+        _row(Op.WITHIN, _DATES, Takes.LENGTH, "{field} within {value} or past"),
+        _row(Op.OLDER_THAN, _DATES, Takes.LENGTH, "{field} older than {value}"),
+        _row(Op.PRESENT, _ALL, Takes.NOTHING, "{field} is present"),
+        _row(Op.ABSENT, _ALL, Takes.NOTHING, "{field} is absent"),
+        _row(Op.CONTAINS, _TEXT | {"list"}, Takes.ONE, "{field} contains {value}"),
+        _row(Op.NOT_CONTAINS, _TEXT | {"list"}, Takes.ONE, "{field} does not contain {value}"),
+        _row(Op.STARTS_WITH, _TEXT, Takes.ONE, "{field} starts with {value}"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """``as_of``, ``as_of+30d``: an instant that moves with the clock. Units: d, w, mo, y, h."""
+
+    offset: Offset
+
+    def __str__(self) -> str:
+        return f"as_of{self.offset}" if self.offset.n else "as_of"
+
+
+Operand = str | int | float | bool | date | datetime | AsOf | Duration
+
+_AS_OF = re.compile(r"as_of\s*(?:([+-])\s*(\S+))?")
+_NAMES = {
+    "string": "text",
+    "user": "a login",
+    "integer": "a number",
+    "boolean": "true or false",
+    "date": "a date such as 2026-03-31, or as_of+30d",
+    "datetime": "a date or an instant such as 2026-03-31T09:00:00Z, or as_of+30d",
+    "list": "a name",
+}
+
+
+def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
+    """The value of a leaf, read for the kind of its field: none, one or many.
+
+    `kind` is None when no schema says it; then a value of `before` and `after` is a date, and others stay as written.
+    Raises ValueError saying what was found and what is allowed.
+    """
+    takes = OPERATORS[op].takes
+    if takes is Takes.NOTHING:
+        if value is not None:
+            raise ValueError(f"`{op}` takes no value")
+        return ()
+    if takes is Takes.MANY:
+        if not isinstance(value, tuple):
+            raise ValueError(f"`{op}` takes a list of values, found {_found(value)}")
+        return tuple(operand(op, kind, item) for item in value)
+    if value is None:
+        raise ValueError(f"`{op}` needs a value: {takes}")
+    if isinstance(value, tuple):
+        raise ValueError(f"`{op}` takes {takes}, found a list")
+    return (operand(op, kind, value),)
+
+
+def operand(op: Op, kind: str | None, value: Value) -> Operand:
+    """One value, read for the kind of the field. Raises ValueError saying what is allowed."""
+    if OPERATORS[op].takes is Takes.LENGTH:
+        if not isinstance(value, str):
+            raise ValueError(f"`{op}` takes a length of time such as 30d, found {_found(value)}")
+        return Duration.parse(value)
+    if kind in _DATES or (kind is None and op in (Op.BEFORE, Op.AFTER)):
+        return _moment(kind or "datetime", value)
+    fits: tuple[type, ...]
+    match kind:
+        case "string" | "user" | "list":
+            fits = (str,)
+        case "integer":
+            fits = (int, float)
+        case "boolean":
+            fits = (bool,)
+        case _:
+            fits = (str, int, float, bool, date)
+    if not isinstance(value, fits) or (isinstance(value, bool) and kind == "integer"):
+        raise ValueError(f"a field of kind {kind} takes {_NAMES[kind or 'string']}, found {_found(value)}")
+    assert value is not None and not isinstance(value, tuple)
+    return value
+
+
+def _moment(kind: str, value: Value) -> date | datetime | AsOf:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"the instant {value.isoformat()} has no offset: write one, such as Z or +01:00")
+        return value
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str):
+        relative = _AS_OF.fullmatch(value.strip())
+        if relative is not None:
+            return _as_of(value, relative[1], relative[2])
+        try:
+            return date.fromisoformat(value) if len(value) <= 10 else _moment(kind, _instant(value))
+        except ValueError as wrong:
+            if "no offset" in str(wrong):
+                raise
+    raise ValueError(f"a field of kind {kind} takes {_NAMES[kind]}, found {_found(value)}")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _as_of(text: str, sign: str | None, length: str | None) -> AsOf:
+    if sign is None or length is None:
+        return AsOf(Offset(0, "d"))
+    try:
+        offset = Offset.parse(sign + length)
+    except ValueError:
+        offset = Offset(0, "bd")
+    if offset.unit == "bd":
+        raise ValueError(f'"{text}" is not an instant: after as_of stands a number and one of d, w, mo, y, h')
+    return AsOf(offset)
+
+
+def _found(value: Value) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return f"the boolean {show(value)}"
+        case int() | float():
+            return f"the number {value}"
+        case tuple():
+            return "a list"
+        case date():
+            return f"the date {value.isoformat()}"
+    return f'the text "{value}"'

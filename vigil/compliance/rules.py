@@ -1,0 +1,440 @@
+"""A rule as a value: what is watched, when it is due, who is told. Design section 3.
+
+The models say what a file may hold; what its names must mean is `vigil.compliance.loader`'s to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from vigil.compliance.calendar import CalendarSpec, ClockTime
+from vigil.compliance.clauses import (
+    All,
+    Any_,
+    Clause,
+    DocumentLeaf,
+    DocumentState,
+    FieldLeaf,
+    FieldRef,
+    Leaf,
+    MissingLeaf,
+    Not,
+    RuleModel,
+    leaves,
+)
+from vigil.compliance.durations import Duration, Offset
+from vigil.compliance.notices import Severity
+from vigil.compliance.operators import Op, show
+
+__all__ = [
+    "All",
+    "Any_",
+    "CalendarSpec",
+    "Clause",
+    "DocumentLeaf",
+    "DocumentState",
+    "Duration",
+    "Escalation",
+    "EventKind",
+    "EventPattern",
+    "FieldLeaf",
+    "FieldRef",
+    "Guard",
+    "Kind",
+    "Late",
+    "Leaf",
+    "MissingLeaf",
+    "Not",
+    "Offset",
+    "Op",
+    "Origin",
+    "Quiet",
+    "Recipient",
+    "Repeat",
+    "Rule",
+    "RuleSet",
+    "RuleStep",
+    "Severity",
+    "Status",
+    "Subject",
+    "events_used",
+    "fields_used",
+    "leaves",
+]
+
+
+class Status(StrEnum):
+    DRAFT = "draft"  # loaded and checked, never evaluated
+    SHADOW = "shadow"  # evaluated and recorded, nothing is sent
+    LIVE = "live"
+    RETIRED = "retired"  # kept for `vigil why`
+
+
+class Kind(StrEnum):
+    TRANSITION = "transition"
+    CONDITION = "condition"
+    MILESTONE = "milestone"
+
+
+class EventKind(StrEnum):
+    """What a transition may wait for. docs/architecture.md, Rules."""
+
+    DOCUMENT_ADDED = "document_added"
+    EVIDENCE_ADDED = "evidence_added"  # reads better; the same as document_added
+    VERSION_ADDED = "version_added"
+    STATUS_CHANGED = "status_changed"
+    ATTRIBUTE_CHANGED = "attribute_changed"
+    STEP_ASSIGNED = "step_assigned"
+    STEP_COMPLETED = "step_completed"
+    COMMENT_ADDED = "comment_added"
+    ESCALATED = "escalated"  # an open step passed its due date
+
+
+EVENT_FILTERS: Mapping[EventKind, tuple[str, ...]] = {
+    EventKind.DOCUMENT_ADDED: ("type", "name"),
+    EventKind.EVIDENCE_ADDED: ("type", "name"),
+    EventKind.VERSION_ADDED: ("type",),
+    EventKind.STATUS_CHANGED: ("field", "from", "to"),
+    EventKind.ATTRIBUTE_CHANGED: ("field", "from", "to"),
+    EventKind.STEP_ASSIGNED: ("title",),
+    EventKind.STEP_COMPLETED: ("title", "disposition"),
+    EventKind.COMMENT_ADDED: (),
+    EventKind.ESCALATED: ("title",),
+}
+"""The filters that each event knows."""
+
+STEP_EVENTS = frozenset({EventKind.STEP_ASSIGNED, EventKind.STEP_COMPLETED, EventKind.ESCALATED})
+"""The events that are about a workflow step, so that `step:` recipients mean something."""
+
+EVENT_KEYS = (
+    "at",
+    "by",
+    "document",
+    "document_type",
+    "version",
+    "title",
+    "disposition",
+    "process",
+    "step",
+    "attr",
+    "from",
+    "to",
+    "text",
+)
+"""What `event.KEY` may name in a transition's `where`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rule was written. Lines count from 1."""
+
+    file: str
+    line: int
+
+
+def _fixed(length: Duration) -> Duration:
+    if not length.fixed:
+        raise ValueError(f"{length} has no fixed length here: write it in w, d, h or m")
+    return length
+
+
+FixedDuration = Annotated[Duration, AfterValidator(_fixed)]
+"""A duration whose `timedelta` always exists."""
+
+FilterValue = str | int | float | bool | date | datetime | None
+
+
+class EventPattern(RuleModel):
+    """An event, plain or with filters: ``document_added`` or ``{step_completed: {title: Review}}``.
+
+    Each filter is a tuple of allowed values; all filters must hold.
+    """
+
+    event: EventKind
+    filters: Mapping[str, tuple[FilterValue, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"event": _event(given)}
+        if isinstance(given, dict) and "event" not in given:
+            if len(given) != 1:
+                raise PydanticCustomError(
+                    "event", "an event is a name, or one name with a mapping of filters"
+                )
+            name, filters = next(iter(given.items()))
+            kind = _event(str(name))
+            return {"event": kind, "filters": _filters(kind, filters)}
+        return given
+
+    @model_serializer
+    def _as_written(self) -> str | dict[str, dict[str, Any]]:
+        if not self.filters:
+            return self.event.value
+        return {self.event.value: {key: v[0] if len(v) == 1 else list(v) for key, v in self.filters.items()}}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        one = {"type": ["string", "number", "boolean", "null"]}
+        value = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+        return {
+            "description": "An event, plain or with a mapping of filters",
+            "anyOf": [
+                {"enum": [kind.value for kind in EventKind]},
+                *(
+                    {
+                        "type": "object",
+                        "required": [kind.value],
+                        "additionalProperties": False,
+                        "properties": {
+                            kind.value: {
+                                "type": "object",
+                                "additionalProperties": False,
+                                "properties": dict.fromkeys(names, value),
+                            }
+                        },
+                    }
+                    for kind, names in EVENT_FILTERS.items()
+                ),
+            ],
+        }
+
+    def __hash__(self) -> int:
+        return hash((self.event, tuple(sorted(self.filters))))
+
+
+def _event(name: str) -> EventKind:
+    if name not in list(EventKind):
+        raise PydanticCustomError("event_name", "unknown event", {"found": name})
+    return EventKind(name)
+
+
+def _filters(kind: EventKind, given: Any) -> dict[str, tuple[Any, ...]]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise PydanticCustomError("event", "the filters of an event are a mapping")
+    for name in given:
+        if name not in EVENT_FILTERS[kind]:
+            raise PydanticCustomError("event_filter", "unknown filter", {"event": kind.value, "found": name})
+    return {name: tuple(v) if isinstance(v, list | tuple) else (v,) for name, v in given.items()}
+
+
+class Subject(RuleModel):
+    workspace_type: str = Field(min_length=1, description="The workspace type's name")
+
+
+RecipientKind = Literal["role", "attr", "group", "user", "step", "event"]
+
+
+class Recipient(RuleModel):
+    """Who is told: exactly one of these keys, ``role: owner``."""
+
+    role: str | None = Field(default=None, description="The members of a role of the workspace")
+    attr: str | None = Field(default=None, description="The person that an attribute names")
+    group: str | None = Field(default=None, description="The members of a group")
+    user: str | None = Field(default=None, description="One person, by login")
+    step: Literal["assignee", "completed_by", "next"] | None = Field(
+        default=None, description="A person of the step that the event is about"
+    )
+    event: Literal["by"] | None = Field(default=None, description="by: who did what the event tells")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len([key for key in get_args(RecipientKind) if getattr(self, key) is not None]) != 1:
+            raise PydanticCustomError(
+                "recipient", "a recipient has exactly one of role, attr, group, user, step, event"
+            )
+        return self
+
+    @cached_property
+    def kind(self) -> RecipientKind:
+        kinds: tuple[RecipientKind, ...] = get_args(RecipientKind)
+        return next(key for key in kinds if getattr(self, key) is not None)
+
+    @cached_property
+    def value(self) -> str:
+        return str(getattr(self, self.kind))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+Recipients = Annotated[tuple[Recipient, ...], BeforeValidator(lambda v: (v,) if isinstance(v, dict) else v)]
+"""One recipient or a list of them."""
+
+
+class Repeat(RuleModel):
+    """The same notice again: at most `max` times after the first, `every` apart."""
+
+    every: Offset
+    max: int = Field(ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.every.n <= 0:
+            raise PydanticCustomError("repeat", "a repeat goes forward: write `every` as 1d, 1bd, 12h")
+        return self
+
+
+class RuleStep(RuleModel):
+    """One moment of a milestone, or one audience of another kind of rule."""
+
+    id: str | None = Field(default=None, min_length=1)
+    at: Offset | None = Field(default=None, description="Offset from `due`, milestones only")
+    to: Recipients = ()
+    repeat: Repeat | None = None
+    template: str | None = None
+
+
+class Late(RuleModel):
+    """What becomes of a moment that no run saw in time: within the length it is sent, after it `policy` decides."""
+
+    within: FixedDuration
+    policy: Literal["send", "digest", "drop"]
+
+
+class Escalation(RuleModel):
+    """Tells others when nobody reacted `after` the notice."""
+
+    after: Offset
+    unless: Literal["acknowledged"] | None = None
+    to: Recipients = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.after.n <= 0:
+            raise PydanticCustomError(
+                "escalation", "an escalation comes after the notice: write `after` as 3bd"
+            )
+        return self
+
+
+class Guard(RuleModel):
+    """Stops a run that would say too much."""
+
+    max_findings: int | None = Field(default=None, ge=1)
+    max_share: float | None = Field(default=None, gt=0, le=1, description="Share of the workspaces looked at")
+    first_run: Literal["send", "manifest_only"] = "send"
+
+
+class Quiet(RuleModel):
+    """No push between these times of the recipient's own day; past midnight when `from` is the later one."""
+
+    from_: ClockTime = Field(alias="from")
+    to: ClockTime
+
+
+class Rule(RuleModel):
+    """One rule. YAML keys are the field names, but for `rule` (name) and `for`."""
+
+    name: str = Field(alias="rule", min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    version: int = Field(default=1, ge=1)
+    status: Status = Status.LIVE
+    kind: Kind
+    description: str = ""
+    severity: Severity = Severity.NORMAL
+    subject: Subject
+    where: Clause | None = Field(default=None, description="Which workspaces the rule is about")
+    events: tuple[EventPattern, ...] = ()
+    require: Clause | None = Field(default=None, description="A finding while this is not met")
+    when: Clause | None = Field(default=None, description="A finding while this is met")
+    for_: FixedDuration | None = Field(default=None, alias="for", description="How long it must hold first")
+    due: str | None = Field(default=None, description="A milestone's date: attr.NAME, created or modified")
+    calendar: CalendarSpec | None = None
+    steps: tuple[RuleStep, ...] = ()
+    to: Recipients = ()
+    late: Late | None = None
+    superseded: Literal["resend", "ignore"] = "resend"
+    repeat: Repeat | None = None
+    escalate: tuple[Escalation, ...] = ()
+    fallback: Recipients = ()
+    inhibit_by: tuple[str, ...] = ()
+    unknown: Literal["hold", "finding"] = "hold"
+    guard: Guard | None = None
+    template: str | None = Field(default=None, description="Template family; default the kind")
+    group: bool | None = Field(default=None, description="One notice for many findings of a person")
+    quiet: Quiet | None = None
+    exclude_actor: bool = False
+    acknowledge: bool = False
+    resolved: bool = Field(default=False, description="Say so when a finding clears")
+    ttl: FixedDuration | None = Field(default=None, description="How long a notice is worth showing")
+    origin: Origin | None = Field(default=None, exclude=True, repr=False)
+
+    @cached_property
+    def all_steps(self) -> tuple[RuleStep, ...]:
+        """The steps; for a rule that writes `to` directly, one without an id."""
+        return self.steps or (RuleStep(to=self.to),)
+
+    @property
+    def family(self) -> str:
+        """The template family of the rule."""
+        return self.template or self.kind.value
+
+    def recipients(self) -> Iterator[Recipient]:
+        """Everyone the rule may tell, in the order they are written."""
+        yield from self.to
+        for step in self.steps:
+            yield from step.to
+        for escalation in self.escalate:
+            yield from escalation.to
+        yield from self.fallback
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.version))
+
+
+def fields_used(rule: Rule) -> set[str]:
+    """Every field that decides about the rule or names who is told, as written; `event.*` among them."""
+    used = {
+        leaf.field
+        for clause in (rule.where, rule.require, rule.when)
+        for leaf in leaves(clause)
+        if isinstance(leaf, FieldLeaf)
+    }
+    used |= {f"attr.{to.value}" for to in rule.recipients() if to.kind == "attr"}
+    used |= {f"role.{to.value}" for to in rule.recipients() if to.kind == "role"}
+    for pattern in rule.events:
+        used |= {show(field) for field in pattern.filters.get("field", ())}
+    return used | ({rule.due} if rule.due else set())
+
+
+def events_used(rule: Rule) -> set[EventKind]:
+    """The kinds of events that the rule waits for."""
+    return {pattern.event for pattern in rule.events}
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """The rules of a run, in the order they were read."""
+
+    rules: tuple[Rule, ...] = ()
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Rule]:
+        return {rule.name: rule for rule in self.rules}
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
