@@ -1,0 +1,153 @@
+"""Transitions: what happened, told from two observations of the same subject. Semantics: shared/estates/README.md, "How time is read".
+
+Documents, versions, steps and comments carry their own instants, so that none is missed however many fall between two
+polls. Of an attribute only what two observations show is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from vigil.compliance import facts as f
+from vigil.compliance.facts import Fact, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Two observations of one subject that follow each other. `before` is None when it was not there, `first` when never seen."""
+
+    kind: str
+    subject: str
+    workspace: int | None
+    seen_at: datetime
+    before: Fact | None
+    after: Fact | None
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a workspace. `occurrence` names it for ever and comes from the data alone."""
+
+    kind: str  # an EventKind of the rule model
+    workspace: int
+    at: datetime
+    occurrence: str
+    fields: Mapping[str, Value] = field(default_factory=dict)
+
+
+def stamp(at: datetime) -> str:
+    """An instant as part of an occurrence: UTC, to the second, or finer where it is finer."""
+    return at.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
+
+
+def derive(changes: Iterable[Change], after: datetime, upto: datetime) -> list[Event]:
+    """The events in `changes` that lie in the window (after, upto], in the order of their instants.
+
+    What carries an instant of its own at or before `after` had happened when the last run looked, or before the first one.
+    """
+    found = [e for c in changes for e in _of(c) if after < e.at <= upto]
+    return sorted(found, key=lambda e: (e.at, e.occurrence))
+
+
+def _of(change: Change) -> Iterator[Event]:
+    match change.after:
+        case f.Workspace() if isinstance(change.before, f.Workspace):
+            yield from _attributes(change.before, change.after, change.seen_at)
+        case f.Document():
+            yield from _document(
+                change.before if isinstance(change.before, f.Document) else None, change.after
+            )
+        case f.Step():
+            yield from _step(change.before if isinstance(change.before, f.Step) else None, change.after, change.seen_at)
+        case f.AuditEvent() if change.before is None:
+            yield from _audit(change.after)
+        case _:
+            return
+
+
+def _attributes(before: f.Workspace, after: f.Workspace, seen_at: datetime) -> Iterator[Event]:
+    """Changes of attributes. Their instant is the workspace's modify date where that has moved, else when it was seen."""
+    if "attrs" in after.unread:
+        return
+    at = after.modified if before.modified < after.modified <= seen_at else seen_at
+    for key in sorted(before.attrs.keys() | after.attrs.keys()):
+        old, new = before.attrs.get(key), after.attrs.get(key)
+        if old != new:
+            fields: dict[str, Value] = {"at": at, "attr": key, "from": old, "to": new}
+            yield Event("attribute_changed", after.id, at, f"{key}@{stamp(at)}", fields)
+
+
+def _document(before: f.Document | None, after: f.Document) -> Iterator[Event]:
+    common: dict[str, Value] = {"document": after.name, "document_type": after.type, "document_id": after.id}
+    if before is None:
+        fields = common | {"at": after.created, "by": after.by, "version": 1}
+        yield Event("document_added", after.workspace, after.created, f"document:{after.id}", fields)
+    seen = 1 if before is None else before.version
+    told = {v.number for v in after.versions}
+    for v in after.versions:
+        if v.number > seen:
+            fields = common | {"at": v.at, "by": v.by, "version": v.number}
+            yield Event("version_added", after.workspace, v.at, f"document:{after.id}:{v.number}", fields)
+    if after.version > seen and after.version not in told:
+        # Without the list of versions only the newest is known, and its instant is the document's modify date.
+        fields = common | {"at": after.modified, "by": after.by, "version": after.version}
+        yield Event(
+            "version_added", after.workspace, after.modified, f"document:{after.id}:{after.version}", fields
+        )
+
+
+def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[Event]:
+    name = f"step:{after.process}:{after.step}"
+    common: dict[str, Value] = {"process": after.process, "step": after.step, "title": after.title, "due": after.due}
+    if before is None or before.assigned_at != after.assigned_at or before.assignees != after.assignees:
+        at, occurrence = after.assigned_at, f"{name}:assigned:{stamp(after.assigned_at)}"
+        if before is not None and before.assigned_at == after.assigned_at:
+            # Handed to someone else without a new start: only the observation has an instant for it.
+            at, occurrence = seen_at, f"{occurrence}:{','.join(after.assignees)}"
+        fields = common | {"at": at, "assignees": after.assignees}
+        yield Event("step_assigned", after.workspace, at, occurrence, fields)
+    if after.completed_at is not None and (before is None or before.completed_at != after.completed_at):
+        fields = common | {
+            "at": after.completed_at,
+            "by": after.completed_by,
+            "disposition": after.disposition,
+        }
+        occurrence = f"{name}:completed:{stamp(after.completed_at)}"
+        yield Event("step_completed", after.workspace, after.completed_at, occurrence, fields)
+
+
+def _audit(after: f.AuditEvent) -> Iterator[Event]:
+    if after.type == "Comment Added":
+        fields: dict[str, Value] = {"at": after.at, "by": after.by, "text": after.text}
+        yield Event(
+            "comment_added",
+            after.workspace,
+            after.at,
+            f"comment:{stamp(after.at)}:{after.by}:{after.position}",
+            fields,
+        )
+
+
+def overdue(steps: Iterable[f.Step], after: datetime, upto: datetime) -> list[Event]:
+    """`escalated`: open steps whose due instant lies in (after, upto]. The instant of the escalation is the due date."""
+    return [
+        Event(
+            "escalated",
+            s.workspace,
+            s.due,
+            f"step:{s.process}:{s.step}:late:{stamp(s.due)}",
+            {
+                "at": s.due,
+                "process": s.process,
+                "step": s.step,
+                "title": s.title,
+                "due": s.due,
+                "assignees": s.assignees,
+            },
+        )
+        for s in steps
+        if s.due is not None and s.completed_at is None and after < s.due <= upto
+    ]

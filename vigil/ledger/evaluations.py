@@ -1,0 +1,85 @@
+"""What the rules said, as far as it must be remembered, and how far evaluation has come."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, select, tuple_
+
+from vigil.compliance.verdicts import Standing
+from vigil.ledger.engine import chunks, upsert
+from vigil.ledger.tables import Position, RuleState, Verdict, table
+
+_verdict = table(Verdict)
+_position = table(Position)
+_rule = table(RuleState)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A position: how many observations have been taken in, up to which instant, and whatever else its owner keeps."""
+
+    seq: int = 0
+    at: datetime | None = None
+    data: Mapping[str, Any] | None = None
+
+
+def position(connection: Connection, name: str) -> Mark:
+    """The named position; an empty one when it was never set."""
+    row = connection.execute(select(_position).where(_position.c.name == name)).first()
+    return Mark() if row is None else Mark(row.seq or 0, row.at, orjson.loads(row.data))
+
+
+def set_position(connection: Connection, name: str, mark: Mark) -> None:
+    row = {"name": name, "seq": mark.seq, "at": mark.at, "data": orjson.dumps(mark.data or {}).decode()}
+    upsert(connection, _position, [row], ("seq", "at", "data"))
+
+
+def standings(connection: Connection, workspaces: Sequence[int]) -> list[Standing]:
+    """What is remembered of every rule for some workspaces."""
+    out: list[Standing] = []
+    for some in chunks(workspaces):
+        for r in connection.execute(select(_verdict).where(_verdict.c.workspace.in_(some))):
+            out.append(Standing(r.rule, r.workspace, r.outcome, r.since, r.next_check_at, tuple(orjson.loads(r.why))))
+    return out
+
+
+def due_workspaces(connection: Connection, as_of: datetime) -> set[int]:
+    """The workspaces of which some verdict could have changed by `as_of` without any new fact."""
+    found = connection.execute(select(_verdict.c.workspace).where(_verdict.c.next_check_at <= as_of).distinct())
+    return set(found.scalars())
+
+
+def keep_standings(connection: Connection, standings: Iterable[Standing], evaluated: Collection[tuple[str, int]], as_of: datetime) -> None:
+    """Replace what was remembered of the (rule, workspace) pairs in `evaluated` by `standings`."""
+    rows = [
+        {
+            "rule": s.rule,
+            "workspace": s.workspace,
+            "outcome": s.outcome,
+            "since": s.since,
+            "next_check_at": s.next_check_at,
+            "why": orjson.dumps(s.why).decode(),
+            "as_of": as_of,
+        }
+        for s in standings
+    ]
+    kept = {(r["rule"], r["workspace"]) for r in rows}
+    for some in chunks(sorted(set(evaluated) - kept)):
+        connection.execute(delete(_verdict).where(tuple_(_verdict.c.rule, _verdict.c.workspace).in_(some)))
+    upsert(connection, _verdict, rows, ("outcome", "since", "next_check_at", "why", "as_of"))
+
+
+def rule_states(connection: Connection) -> dict[str, tuple[datetime, str]]:
+    """(first evaluated at, hash of the text evaluated last) by rule."""
+    return {r.rule: (r.first_at, r.hash) for r in connection.execute(select(_rule))}
+
+
+def keep_rule_states(connection: Connection, hashes: Mapping[str, str], as_of: datetime) -> None:
+    """Note the texts that were evaluated at `as_of`. A rule seen for the first time begins then."""
+    rows = [{"rule": rule, "first_at": as_of, "hash": text} for rule, text in hashes.items()]
+    upsert(connection, _rule, rows, ("hash",))

@@ -1,0 +1,234 @@
+"""What was seen, and when. Append-only: any past instant can be read back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, select
+
+from vigil.compliance.events import Change
+from vigil.compliance.facts import Fact, Workspace
+from vigil.ledger.codec import decode, encode, subject_of
+from vigil.ledger.engine import chunks, upsert
+from vigil.ledger.tables import Newest, Observation, table
+
+_observation = table(Observation)
+_newest = table(Newest)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What `record` stored. `new` counts observations, `same` subjects that were seen unchanged."""
+
+    new: int
+    same: int
+    workspaces: frozenset[int]
+
+
+def record(
+    connection: Connection,
+    facts: Iterable[Fact],
+    seen_at: datetime,
+    run: int | None = None,
+    gone: Iterable[tuple[str, str]] = (),
+) -> Recorded:
+    """Store the facts whose content differs from the newest observation of their subject.
+
+    `gone` names (kind, subject) pairs that are no longer there or no longer readable: they get a tombstone, and so do
+    the parts of a workspace that is gone. A part of a workspace that could not be read keeps what was known of it.
+    """
+    rows: dict[tuple[str, str], tuple[int | None, Fact]] = {}
+    for fact in facts:
+        kind, subject, workspace = subject_of(fact)
+        rows[kind, subject] = (workspace, fact)
+    known = _known(connection, rows.keys())
+    fresh: list[dict[str, Any]] = []
+    for (kind, subject), (workspace, fact) in rows.items():
+        before = known.get((kind, subject))
+        if isinstance(fact, Workspace) and "attrs" in fact.unread and before is not None:
+            fact = _keep_attributes(connection, fact, before[0])
+        body, digest = encode(fact)
+        if before is None or before[1] != digest:
+            fresh.append(_row(kind, subject, workspace, seen_at, run, digest, body, before))
+    fresh += _tombstones(connection, gone, seen_at, run)
+    _append(connection, fresh, seen_at)
+    return Recorded(len(fresh), len(rows) - len(fresh), frozenset(r["workspace"] for r in fresh if r["workspace"] is not None))
+
+
+def _row(
+    kind: str,
+    subject: str,
+    workspace: int | None,
+    seen_at: datetime,
+    run: int | None,
+    digest: bytes | None,
+    body: str | None,
+    before: tuple[int, bytes | None] | None,
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "subject": subject,
+        "workspace": workspace,
+        "seen_at": seen_at,
+        "hash": digest,
+        "body": body,
+        "prev": None if before is None else before[0],
+        "run": run,
+    }
+
+
+def _keep_attributes(connection: Connection, fact: Workspace, seq: int) -> Workspace:
+    body = connection.execute(select(_observation.c.body).where(_observation.c.seq == seq)).scalar_one()
+    if body is None:
+        return fact
+    before = decode("workspace", body)
+    return dataclasses.replace(fact, attrs=before.attrs) if isinstance(before, Workspace) else fact
+
+
+def _known(connection: Connection, subjects: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, bytes | None]]:
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for kind, subject in subjects:
+        by_kind[kind].append(subject)
+    known: dict[tuple[str, str], tuple[int, bytes | None]] = {}
+    for kind, names in by_kind.items():
+        for some in chunks(names):
+            found = connection.execute(
+                select(_newest.c.subject, _newest.c.seq, _newest.c.hash).where(_newest.c.kind == kind, _newest.c.subject.in_(some))
+            )
+            known.update({(kind, r.subject): (r.seq, r.hash) for r in found})
+    return known
+
+
+def _tombstones(
+    connection: Connection, gone: Iterable[tuple[str, str]], seen_at: datetime, run: int | None
+) -> list[dict[str, Any]]:
+    rows = {}
+    for kind, subject in gone:
+        where = and_(_newest.c.kind == kind, _newest.c.subject == subject)
+        if kind == "workspace":
+            where = _newest.c.workspace == int(subject)
+        for r in connection.execute(select(_newest).where(where, _newest.c.hash.is_not(None))):
+            rows[r.kind, r.subject] = _row(r.kind, r.subject, r.workspace, seen_at, run, None, None, (r.seq, r.hash))
+    return list(rows.values())
+
+
+def _append(connection: Connection, rows: list[dict[str, Any]], seen_at: datetime) -> None:
+    for some in chunks(rows, 2000):
+        seqs = connection.execute(insert(_observation).returning(_observation.c.seq, sort_by_parameter_order=True), some).scalars()
+        index = [
+            {k: row[k] for k in ("kind", "subject", "workspace", "hash")} | {"seq": seq, "checked_at": seen_at}
+            for row, seq in zip(some, seqs, strict=True)
+        ]
+        upsert(connection, _newest, index, ("workspace", "seq", "hash", "checked_at"))
+
+
+def last_seq(connection: Connection) -> int:
+    """The number of the newest observation; 0 when there is none."""
+    return connection.execute(select(func.max(_observation.c.seq))).scalar() or 0
+
+
+def changed_workspaces(connection: Connection, after: int, upto: int) -> set[int]:
+    """The workspaces with an observation in (after, upto]."""
+    found = connection.execute(
+        select(_observation.c.workspace)
+        .where(_observation.c.seq > after, _observation.c.seq <= upto, _observation.c.workspace.is_not(None))
+        .distinct()
+    )
+    return {w for w in found.scalars() if w is not None}
+
+
+def changes(connection: Connection, workspaces: Sequence[int], after: int, upto: int) -> list[Change]:
+    """Each observation of `workspaces` in (after, upto] beside the one before it of the same subject, in order."""
+    out: list[Change] = []
+    before = _observation.alias("before")
+    for some in chunks(workspaces):
+        found = connection.execute(
+            select(
+                _observation.c.seq,
+                _observation.c.kind,
+                _observation.c.subject,
+                _observation.c.workspace,
+                _observation.c.seen_at,
+                _observation.c.body,
+                before.c.body.label("before"),
+                before.c.seq.label("before_seq"),
+            )
+            .select_from(_observation.outerjoin(before, before.c.seq == _observation.c.prev))
+            .where(_observation.c.workspace.in_(some), _observation.c.seq > after, _observation.c.seq <= upto)
+            .order_by(_observation.c.seq)
+        )
+        out += [
+            Change(
+                kind=r.kind,
+                subject=r.subject,
+                workspace=r.workspace,
+                seen_at=r.seen_at,
+                before=None if r.before is None else decode(r.kind, r.before),
+                after=None if r.body is None else decode(r.kind, r.body),
+                first=r.before_seq is None,
+            )
+            for r in found
+        ]
+    return out
+
+
+def current(connection: Connection, workspaces: Sequence[int], kinds: Collection[str] | None = None) -> Iterator[Fact]:
+    """The newest facts of some workspaces, without what is gone."""
+    for some in chunks(workspaces):
+        query = (
+            select(_newest.c.kind, _observation.c.body)
+            .join(_observation, _observation.c.seq == _newest.c.seq)
+            .where(_newest.c.workspace.in_(some), _newest.c.hash.is_not(None))
+        )
+        if kinds is not None:
+            query = query.where(_newest.c.kind.in_(kinds))
+        for r in connection.execute(query):
+            yield decode(r.kind, r.body)
+
+
+def directory(connection: Connection, kinds: Collection[str] = ("user", "group")) -> Iterator[Fact]:
+    """The newest facts that belong to no workspace: users, groups, required documents."""
+    query = (
+        select(_newest.c.kind, _observation.c.body)
+        .join(_observation, _observation.c.seq == _newest.c.seq)
+        .where(_newest.c.workspace.is_(None), _newest.c.kind.in_(kinds), _newest.c.hash.is_not(None))
+    )
+    for r in connection.execute(query):
+        yield decode(r.kind, r.body)
+
+
+def as_of(connection: Connection, at: datetime, workspaces: Sequence[int] | None = None) -> Iterator[Fact]:
+    """What was known at `at`: the newest observation of each subject seen then or before."""
+    for some in [None] if workspaces is None else chunks(workspaces):
+        newest = select(func.max(_observation.c.seq)).where(_observation.c.seen_at <= at)
+        if some is not None:
+            newest = newest.where(_observation.c.workspace.in_(some))
+        newest = newest.group_by(_observation.c.kind, _observation.c.subject)
+        query = select(_observation.c.kind, _observation.c.body).where(_observation.c.seq.in_(newest))
+        for r in connection.execute(query.where(_observation.c.body.is_not(None))):
+            yield decode(r.kind, r.body)
+
+
+def known_workspaces(connection: Connection) -> list[int]:
+    """The ids of the workspaces that are there, in order."""
+    found = connection.execute(
+        select(_newest.c.workspace).where(_newest.c.kind == "workspace", _newest.c.hash.is_not(None)).order_by(_newest.c.workspace)
+    )
+    return [w for w in found.scalars() if w is not None]
+
+
+def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tuple[str, Fact]]:
+    """A slice of the newest facts of a kind in order of subject: what a bounded walk over the estate looks at next."""
+    found = connection.execute(
+        select(_newest.c.subject, _observation.c.body)
+        .join(_observation, _observation.c.seq == _newest.c.seq)
+        .where(_newest.c.kind == kind, _newest.c.subject > after, _newest.c.hash.is_not(None))
+        .order_by(_newest.c.subject)
+        .limit(limit)
+    )
+    return [(r.subject, decode(kind, r.body)) for r in found]

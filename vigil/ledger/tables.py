@@ -1,0 +1,199 @@
+"""The ledger's tables. Nothing here decides anything; migrations/ is made from these.
+
+Three tables are append-only and are the truth: `observation` (what was read), `attempt` (what was sent) and `run` (what each
+run did). `newest`, `verdict` and `position` can be computed again from them. `notice` is the outbox: its unique key is the
+proof that nobody is told twice, so its rows are never deleted while their rule can fire.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy.types import DateTime, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC. SQLite has no zones, so that it comes back naive there and is made aware here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"the ledger keeps instants with a zone, this has none: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _instant(nullable: bool = False, index: bool = False) -> Any:
+    return Field(sa_column=Column(Instant, nullable=nullable, index=index), default=None)
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+
+
+def _big(nullable: bool = False, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(BigInteger, nullable=nullable, index=index))
+
+
+class Observation(SQLModel, table=True):
+    """What a subject looked like when it was seen. `body` is None for a tombstone; `prev` is the one before of the same subject."""
+
+    __table_args__ = (Index("ix_observation_workspace", "workspace", "seq"), Index("ix_observation_subject", "kind", "subject"))
+
+    seq: int = _id()
+    kind: str
+    subject: str
+    workspace: int | None = _big(nullable=True)
+    seen_at: datetime = _instant(index=True)
+    hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    prev: int | None = _big(nullable=True)
+    run: int | None = _big(nullable=True)
+
+
+class Newest(SQLModel, table=True):
+    """An index: the newest observation of each subject, with the stamp that ECM's node lists show for it."""
+
+    __table_args__ = (Index("ix_newest_workspace", "workspace", "kind"),)
+
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    workspace: int | None = _big(nullable=True)
+    seq: int = _big()
+    hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    checked_at: datetime = _instant()
+
+
+class Position(SQLModel, table=True):
+    """How far something has come: a watermark of extraction or of evaluation."""
+
+    name: str = Field(primary_key=True)
+    seq: int | None = _big(nullable=True)
+    at: datetime | None = _instant(nullable=True)
+    data: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+
+
+class Verdict(SQLModel, table=True):
+    """The standing of a rule for a workspace, where there is one to remember: an open condition, or the next instant to look."""
+
+    rule: str = Field(primary_key=True)
+    workspace: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    outcome: str  # holding | finding | not_evaluated | clear
+    since: datetime | None = _instant(nullable=True)
+    next_check_at: datetime | None = _instant(nullable=True, index=True)
+    why: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    as_of: datetime = _instant()
+
+
+class RuleState(SQLModel, table=True):
+    """When a rule was first evaluated, and the hash of the text that was evaluated last."""
+
+    rule: str = Field(primary_key=True)
+    first_at: datetime = _instant()
+    hash: str
+
+
+class Notice(SQLModel, table=True):
+    """The outbox: one row per (rule, workspace, occurrence, step, person), for ever. No step and no person are ''."""
+
+    __table_args__ = (
+        UniqueConstraint("rule", "workspace", "occurrence", "step", "person", name="uq_notice_once"),
+        Index("ix_notice_due", "state", "due_at"),
+    )
+
+    id: int = _id()
+    rule: str
+    workspace: int = _big(index=True)
+    occurrence: str
+    step: str = ""
+    person: str = Field(default="", index=True)
+    fire_at: datetime = _instant()
+    as_of: datetime = _instant(index=True)
+    state: str  # queued | sent | no_device | unroutable | failed | suppressed
+    reason: str = ""
+    message: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    due_at: datetime | None = _instant(nullable=True)
+    lease_until: datetime | None = _instant(nullable=True)
+    lease_owner: str | None = None
+    first_tried_at: datetime | None = _instant(nullable=True)
+    tries: int = 0
+    run: int | None = _big(nullable=True)
+
+
+class Attempt(SQLModel, table=True):
+    """One request for one device. Written for every attempt, whatever became of it."""
+
+    id: int = _id()
+    notice: int = _big(index=True)
+    device: int = _big()
+    started_at: datetime = _instant()
+    ended_at: datetime = _instant()
+    outcome: str  # accepted | rejected | retry | unknown
+    status: int | None = None
+    code: str = ""
+    name: str = ""  # the message name that FCM gave
+
+
+class Device(SQLModel, table=True):
+    """The registry. Contract: fcm.md, Devices. `address` is a secret: it is never logged."""
+
+    __table_args__ = (UniqueConstraint("address_kind", "address", name="uq_device_address"),)
+
+    id: int = _id()
+    person: str = Field(index=True)
+    address: str
+    address_kind: str = "token"  # token | fid | email
+    platform: str  # android | ios | web | email
+    app: str = ""
+    language: str | None = None
+    zone: str | None = None
+    registered_at: datetime = _instant()
+    refreshed_at: datetime = _instant()
+    last_accepted_at: datetime | None = _instant(nullable=True)
+    retired_at: datetime | None = _instant(nullable=True)
+    retired_reason: str | None = None
+
+
+class Run(SQLModel, table=True):
+    """One run of a flow and its account."""
+
+    id: int = _id()
+    flow: str
+    as_of: datetime = _instant()
+    started_at: datetime = _instant()
+    ended_at: datetime | None = _instant(nullable=True)
+    state: str = "running"  # running | done | gaps | failed
+    account: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+
+
+def table(model: type[SQLModel]) -> Table:
+    """The SQLAlchemy table behind a model, for bulk statements."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
+
+
+__all__ = [
+    "Attempt",
+    "Device",
+    "Instant",
+    "Newest",
+    "Notice",
+    "Observation",
+    "Position",
+    "RuleState",
+    "Run",
+    "Verdict",
+    "table",
+]
