@@ -1,0 +1,34 @@
+"""One row a run, with its account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, insert, select, update
+
+from vigil.ledger.tables import Run, table
+
+_run = table(Run)
+
+
+def begin(connection: Connection, flow: str, as_of: datetime, now: datetime) -> int:
+    """Open a run and give its number."""
+    row = {"flow": flow, "as_of": as_of, "started_at": now, "state": "running", "account": "{}"}
+    return int(connection.execute(insert(_run).values(**row).returning(_run.c.id)).scalar_one())
+
+
+def end(connection: Connection, run: int, state: str, account: Mapping[str, Any], now: datetime) -> None:
+    """Close a run: `done`, `gaps` or `failed`, with its account."""
+    values = {"state": state, "account": orjson.dumps(account).decode(), "ended_at": now}
+    connection.execute(update(_run).where(_run.c.id == run).values(**values))
+
+
+def latest(connection: Connection, flow: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+    """The newest runs, newest first, with their accounts decoded."""
+    query = select(_run).order_by(_run.c.id.desc()).limit(limit)
+    if flow is not None:
+        query = query.where(_run.c.flow == flow)
+    return [dict(r._mapping) | {"account": orjson.loads(r.account)} for r in connection.execute(query)]
