@@ -4,10 +4,10 @@ design.md section 3 and estates/README.md fix the meaning:
 
 - A date fires at the calendar's time of day (08:00 unless said) in its zone. An instant keeps its own time of
   day there.
-- ``-2bd`` is the second business day before the date. Business days are Monday to Friday without the holidays.
+- ``-2bd`` is the second business day before the date. Business days: Monday to Friday without the holidays.
 - Other offsets stay on their day, weekend or not, unless the calendar says `roll`. Months clip to the
   month's end.
-- A local time that a clock change skips becomes the first instant after it; one that comes twice is the first.
+- A local time that a clock change skips becomes the first instant after it; one that comes twice, the first.
 - ``h`` counts hours that pass, across clock changes too.
 """
 
@@ -119,7 +119,7 @@ def _holidays(code: str, year: int) -> frozenset[date]:
 
 
 class Calendar:
-    """Business days, shifts and instants of one specification. Remembers its answers; may be shared and pickled."""
+    """Business days, shifts and instants of one specification. Remembers its answers; may be pickled."""
 
     def __init__(self, spec: CalendarSpec | None, default_zone: str) -> None:
         """`default_zone` is the site's, for a specification that names none. Raises ValueError if unknown."""
@@ -168,7 +168,7 @@ class Calendar:
     def moments(
         self, due: date | datetime, offset: Offset, every: Offset | None = None, times: int = 0
     ) -> tuple[datetime, ...]:
-        """The instant of `offset` from `due`, then those of its repeats: the k-th lies k x `every` from the first.
+        """The instant of `offset` from `due`, then its repeats: the k-th lies k x `every` from the first.
 
         Where the calendar rolls, two repeats may fall on one instant: they keep their numbers.
         """
@@ -185,7 +185,7 @@ class Calendar:
         return tuple(self.instant(base, every.times(k)) for k in range(1, times + 1))
 
     def at(self, day: date, wall: time) -> datetime:
-        """The UTC instant at which a clock in the zone shows `wall` on `day`: the first of two, or the next valid."""
+        """The UTC instant at which the zone's clocks show `wall` on `day`: the first of two, or the next valid."""
         local = datetime.combine(day, wall.replace(tzinfo=None, fold=0))
         before = _offset(self.zone, local)
         after = _offset(self.zone, local.replace(fold=1))

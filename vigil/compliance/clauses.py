@@ -1,4 +1,4 @@
-"""The clauses of a rule: leaves about a field, a document or the missing documents, joined by all, any and not."""
+"""The clauses of a rule: leaves about a field, documents or missing documents, joined by all, any and not."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class DocumentState(StrEnum):
 class FieldRef:
     """A field's name taken apart. `root` says which of the others are set.
 
-    attr -> name (``status``, ``Contract.status``); role -> name; related -> type and name (of an attribute there);
-    event -> name (the key); name, created and modified -> nothing more.
+    attr -> name (``status``, ``Contract.status``); role -> name; related -> type and name (of an attribute
+    there); event -> name (the key); name, created and modified -> nothing more.
     """
 
     root: Literal["attr", "role", "related", "event", "name", "created", "modified"]
@@ -57,8 +57,8 @@ class FieldRef:
                 if kind and found and name:
                     return FieldRef("related", name, kind)
         raise ValueError(
-            f'"{text}" is not a field: write attr.NAME, attr.CATEGORY.NAME, name, created, modified, role.NAME, '
-            "related.TYPE.attr.NAME, or event.KEY in a transition"
+            f'"{text}" is not a field: write attr.NAME, attr.CATEGORY.NAME, name, created, modified, '
+            "role.NAME, related.TYPE.attr.NAME, or event.KEY in a transition"
         )
 
 
@@ -71,8 +71,8 @@ class FieldLeaf(RuleModel):
     """Compares one field: ``{field: attr.status, op: in, value: [active, renewing]}``."""
 
     field: Annotated[str, BeforeValidator(lambda v: _field(v) if isinstance(v, str) else v)] = Field(
-        description="attr.NAME, attr.CATEGORY.NAME, name, created, modified, role.NAME, related.TYPE.attr.NAME, "
-        "or event.KEY in a transition"
+        description="attr.NAME, attr.CATEGORY.NAME, name, created, modified, role.NAME, "
+        "related.TYPE.attr.NAME, or event.KEY in a transition"
     )
     op: Op
     value: Scalar | tuple[Scalar, ...] = Field(
@@ -126,7 +126,7 @@ class All(RuleModel):
     all: tuple[Clause, ...] = Field(min_length=1)
 
 
-class Any_(RuleModel):  # noqa: N801  (Any is typing's)
+class Any_(RuleModel):
     """Met when at least one clause is."""
 
     any: tuple[Clause, ...] = Field(min_length=1)
@@ -162,7 +162,7 @@ def _which(given: Any) -> str | None:
 
 
 Clause = Annotated[
-    Union[  # noqa: UP007  (a forward reference inside Annotated needs it)
+    Union[  # noqa: UP007  (Tag needs each member annotated)
         Annotated[All, Tag("All")],
         Annotated[Any_, Tag("Any_")],
         Annotated[Not, Tag("Not")],
@@ -173,7 +173,8 @@ Clause = Annotated[
     Discriminator(
         _which,
         custom_error_type="clause",
-        custom_error_message="not a clause: write all, any, not, or a leaf with field, document or missing_documents",
+        custom_error_message="not a clause: write all, any, not, "
+        "or a leaf with field, document or missing_documents",
     ),
 ]
 

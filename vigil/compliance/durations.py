@@ -1,7 +1,7 @@
 """Lengths of time as rules write them: offsets from a date (``-7bd``) and durations (``36h``).
 
-An offset is a place on the calendar and needs one (`vigil.compliance.calendar`) to become an instant. A duration is a
-length: in seconds when its unit is fixed, by the calendar's months and years otherwise.
+An offset is a place on the calendar and needs one (`vigil.compliance.calendar`) to become an instant. A
+duration is a length: in seconds when its unit is fixed, by the calendar's months and years otherwise.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The operators of a field leaf: one table with the kinds each fits, its sentence and the value it takes.
 
-Meaning over lists (multi-value attributes, rows of a set, members of a role): a comparison holds when any item meets
-it; its negation (`ne`, `not_in`, `not_contains`) holds when no item does. `present` means at least one item.
+Meaning over lists (multi-value attributes, rows of a set, members of a role): a comparison holds when any item
+meets it; its negation (`ne`, `not_in`, `not_contains`) holds when no item does. `present`: at least one item.
 An unset value meets `absent`, `ne`, `not_in` and `not_contains`, and nothing else.
 """
 
@@ -139,7 +139,7 @@ _NAMES = {
 def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
     """The value of a leaf, read for the kind of its field: none, one or many.
 
-    `kind` is None when no schema says it; then a value of `before` and `after` is a date, and others stay as written.
+    `kind` is None when no schema says it: the value of `before` and `after` is a date, others stay as written.
     Raises ValueError saying what was found and what is allowed.
     """
     takes = OPERATORS[op].takes

@@ -307,7 +307,7 @@ class RuleStep(RuleModel):
 
 
 class Late(RuleModel):
-    """What becomes of a moment that no run saw in time: within the length it is sent, after it `policy` decides."""
+    """A moment that no run saw in time: up to `within` late it is sent, after that `policy` decides."""
 
     within: FixedDuration
     policy: Literal["send", "digest", "drop"]
