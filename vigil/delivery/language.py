@@ -1,0 +1,185 @@
+"""The recipient's language and time zone: phrases from templates/locale/*.po, dates and numbers by babel.
+
+English is the language of the templates themselves: it needs no catalogue, and every gap falls back to it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from math import inf
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, format_timedelta
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import PoFileError, read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+
+from vigil.compliance.facts import Value
+from vigil.errors import BadInput, Problem
+
+log = logging.getLogger("vigil.delivery.language")
+
+SOURCE_LANGUAGE = "en"
+# Plain "en" means no country's habits: day before month and a 24-hour clock, which nobody misreads.
+_ENGLISH = Locale("en", "GB")
+NOTHING = "—"
+"""Shown for a value that is not set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One way of speaking: `locale` writes dates and numbers, `phrases` translates the templates' English."""
+
+    name: str
+    locale: Locale
+    phrases: NullTranslations
+
+    @staticmethod
+    def english() -> Language:
+        """The templates' own language."""
+        return Language(str(_ENGLISH), _ENGLISH, NullTranslations())
+
+    def phrase(self, text: str) -> str:
+        """Words that come as data, such as a rule's description, translated where the catalogue has them."""
+        return self.phrases.gettext(text) if text else ""
+
+    def day(self, value: date | datetime, zone: str | None = None) -> str:
+        """A calendar day: ``2 Mar 2026``. An instant is first taken to the zone; a date stays as it is."""
+        if isinstance(value, datetime):
+            value = value.astimezone(_zone(zone)).date()
+        return _day(value, self.locale)
+
+    def moment(self, value: date | datetime, zone: str | None = None) -> str:
+        """An instant in the person's zone: ``2 Mar 2026, 14:05``. A date is written as a day."""
+        if not isinstance(value, datetime):
+            return self.day(value)
+        return _moment(value.replace(second=0, microsecond=0), _zone(zone), self.locale)
+
+    def from_now(self, value: date | datetime, now: datetime, zone: str | None = None) -> str:
+        """The calendar days between, in words: ``in 30 days``, ``tomorrow``, ``today``, ``3 days ago``."""
+        days = self.days_from(value, now, zone)
+        near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days)
+        return self.phrase(near) if near else _days(days, self.locale)
+
+    @staticmethod
+    def days_from(value: date | datetime, now: datetime, zone: str | None = None) -> int:
+        """Calendar days from `now` to `value`, as the person counts them; below zero when it has passed."""
+        here = _zone(zone)
+        target = value.astimezone(here).date() if isinstance(value, datetime) else value
+        return (target - now.astimezone(here).date()).days
+
+    def value(self, value: Value, zone: str | None = None) -> str:
+        """Any attribute as people write it in this language."""
+        match value:
+            case None | "" | ():
+                return NOTHING
+            case bool():
+                return self.phrase("yes" if value else "no")
+            case str():
+                return value
+            case datetime():
+                return self.moment(value, zone)
+            case date():
+                return self.day(value, zone)
+            case tuple():
+                return format_list([self.value(item, zone) for item in value], locale=self.locale)
+            case float():
+                return format_decimal(Decimal(repr(value)), locale=self.locale)
+            case _:
+                return format_decimal(value, locale=self.locale)
+
+
+class Languages:
+    """The languages that a folder of catalogues (``de.po``, ``it.po``) gives, and English."""
+
+    def __init__(self, folder: Path) -> None:
+        self._catalogues: Mapping[str, NullTranslations] = {
+            SOURCE_LANGUAGE: NullTranslations(),
+            **{path.stem: _catalogue(path) for path in sorted(folder.glob("*.po"))},
+        }
+        self._known: dict[str, Language] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._catalogues)
+
+    def of(self, tag: str) -> Language:
+        """The language of a tag such as ``de`` or ``de-AT``; English where there is no catalogue."""
+        found = self._known.get(tag)
+        if found is None:
+            # A tag comes from a user record: what it may hold is unbounded, what is kept must not be.
+            if len(self._known) > 500:
+                self._known.clear()
+            found = self._known[tag] = self._choose(tag)
+        return found
+
+    def _choose(self, tag: str) -> Language:
+        try:
+            locale = Locale.parse(tag.replace("-", "_"))
+        except (ValueError, TypeError, UnknownLocaleError):
+            log.info("language tag %r is not known; English is used", tag[:20])
+            locale = _ENGLISH
+        phrases = self._catalogues.get(locale.language)
+        if phrases is None:
+            # Phrases and dates in one language: an English sentence with a Portuguese date helps nobody.
+            return Language.english()
+        if locale.language == SOURCE_LANGUAGE and locale.territory is None:
+            locale = _ENGLISH
+        return Language(str(locale), locale, phrases)
+
+
+def _catalogue(path: Path) -> Translations:
+    """A .po file read as it is, so that no compiled catalogue has to be kept in step with it."""
+    try:
+        with path.open("rb") as source:
+            catalogue = read_po(source, locale=path.stem, abort_invalid=True)
+    except PoFileError as error:
+        raise BadInput(
+            [Problem(str(path), error.lineno, 1, f"not a catalogue of phrases: {error}")]
+        ) from error
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+@lru_cache(maxsize=512)
+def _zone(name: str | None) -> tzinfo:
+    if name is None or name in ("UTC", "Etc/UTC", "GMT"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # A wrong zone in a user record must not cost the person the notice.
+        log.warning("time zone %r is not known; times are written in UTC", name[:60])
+        return UTC
+
+
+@lru_cache(maxsize=8192)
+def _day(value: date, locale: Locale) -> str:
+    return format_date(value, "medium", locale=locale)
+
+
+@lru_cache(maxsize=65536)
+def _moment(value: datetime, zone: tzinfo, locale: Locale) -> str:
+    local = value.astimezone(zone)
+    text = f"{_day(local.date(), locale)}, {format_time(local, 'short', tzinfo=zone, locale=locale)}"
+    # A reader takes a time without a zone for his own. UTC stands where his is not known, so it is named.
+    return f"{text} UTC" if zone is UTC else text
+
+
+@lru_cache(maxsize=4096)
+def _days(days: int, locale: Locale) -> str:
+    return format_timedelta(
+        timedelta(days=days), granularity="day", threshold=inf, add_direction=True, locale=locale
+    )

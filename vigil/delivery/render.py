@@ -1,0 +1,115 @@
+"""Says a notice in the recipient's language: title and body from the rule family's templates.
+
+`templates/<family>/{title,body}.j2` see the fields of `vigil.compliance.notices.Notice` as variables and nothing
+else; a name that is not such a field refuses the whole set when it is loaded. Two ways of writing exist,
+`Channel.PUSH` and `Channel.HTML`: why, and what each guards against, is docs/decisions/0002-plain-text-and-html.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+
+from jinja2 import Environment, Template, TemplateError
+
+from vigil.compliance.notices import Notice
+from vigil.delivery.language import Languages
+from vigil.delivery.plain import neutral
+from vigil.delivery.templates import FIELDS, PARTS, Channel, check, environment, where
+from vigil.errors import VigilError
+
+log = logging.getLogger("vigil.delivery.render")
+
+_values_of = attrgetter(*FIELDS)
+# What a template can raise over one notice's data. Anything else (MemoryError, a kill) is not the notice's.
+_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A notice in words. The title is one line; the body may have several. On HTML both are safe markup."""
+
+    title: str
+    body: str
+
+
+class RenderError(VigilError):
+    """A notice could not be said. `file` and `line` are the template's; other notices are not affected."""
+
+    def __init__(self, notice: Notice, file: str, line: int, reason: str) -> None:
+        self.rule, self.workspace, self.occurrence = notice.rule, notice.workspace, notice.occurrence
+        self.file, self.line, self.reason = file, line, reason
+        super().__init__(
+            f"{file}:{line}  rule {notice.rule}, workspace {notice.workspace}: {reason}. "
+            "Correct the template; what a notice may lack, ask with `is defined` first."
+        )
+
+
+class Renderer:
+    """The templates of one folder, compiled once for each language that is asked for.
+
+    Raises BadInput when a family lacks a part, a template does not parse, or names what no Notice has.
+    """
+
+    def __init__(self, templates_dir: Path | str, channel: Channel = Channel.PUSH) -> None:
+        self._folder = Path(templates_dir)
+        self._channel = channel
+        self._languages = Languages(self._folder / "locale")
+        self._families = check(self._folder)
+        self._environments: dict[str, Environment] = {}
+        self._compiled: dict[tuple[str, str], tuple[Template, Template]] = {}
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages there are phrases for; any other is answered in English."""
+        return self._languages.names
+
+    def families(self) -> Mapping[str, set[str]]:
+        """Each family with the fields of Notice that its templates use: what a rule's kind must give."""
+        return {family: set(used) for family, used in self._families.items()}
+
+    def render(self, notice: Notice) -> Said:
+        """The notice in its person's language and zone. Raises RenderError."""
+        try:
+            title, body = self._templates(notice.family, notice.person.language)
+            seen = dict(zip(FIELDS, _values_of(notice), strict=True))
+            return Said(neutral(title.render(seen).strip()), body.render(seen).strip())
+        except _FAILURES as error:
+            raise self._explain(notice, error) from error
+
+    def render_many(self, notices: Iterable[Notice]) -> list[Said | RenderError]:
+        """One answer a notice, in order. One that cannot be said gives its error and stops no other."""
+        return [self._try(notice) for notice in notices]
+
+    def _try(self, notice: Notice) -> Said | RenderError:
+        try:
+            return self.render(notice)
+        except RenderError as error:
+            log.error("%s", error)
+            return error
+
+    def _templates(self, family: str, tag: str) -> tuple[Template, Template]:
+        language = self._languages.of(tag)
+        found = self._compiled.get((family, language.name))
+        if found is not None:
+            return found
+        if family not in self._families:
+            raise LookupError(
+                f'there is no template family "{family}"; there are {", ".join(self._families)}'
+            )
+        speaking = self._environments.get(language.name)
+        if speaking is None:
+            speaking = self._environments[language.name] = environment(self._folder, self._channel, language)
+        title, body = (speaking.get_template(f"{family}/{part}.j2") for part in PARTS)
+        self._compiled[family, language.name] = title, body
+        return title, body
+
+    def _explain(self, notice: Notice, error: Exception) -> RenderError:
+        file, line = where(error, self._folder) or (str(self._folder / notice.family), 1)
+        return RenderError(notice, file, line, str(error) or type(error).__name__)
+
+
+__all__ = ["Channel", "RenderError", "Renderer", "Said"]
