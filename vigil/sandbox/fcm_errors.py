@@ -1,0 +1,133 @@
+"""Error answers of the FCM simulator, in the form of the HTTP v1 API (contract: shared/contracts/fcm.md,
+"Errors").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+_FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+_APNS_ERROR = "type.googleapis.com/google.firebase.fcm.v1.ApnsError"
+_BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+_QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: HTTP status, headers in ASGI form, body."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def json_answer(status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
+    return Answer(
+        status, orjson.dumps(value), ((b"content-type", b"application/json; charset=UTF-8"), *headers)
+    )
+
+
+def error(
+    http: int,
+    status: str,
+    message: str,
+    *,
+    code: str | None = None,
+    details: tuple[dict[str, Any], ...] = (),
+    retry_after: float | None = None,
+) -> Answer:
+    """``{"error": {"code", "message", "status", "details"}}``. `code` is FCM's own, put into the details.
+
+    `retry_after`: seconds for the header of that name, left out when None.
+    """
+    found: list[dict[str, Any]] = [{"@type": _FCM_ERROR, "errorCode": code}] if code else []
+    body = {"error": {"code": http, "message": message, "status": status, "details": [*found, *details]}}
+    headers = () if retry_after is None else ((b"retry-after", f"{retry_after:g}".encode()),)
+    return json_answer(http, body, headers)
+
+
+def invalid(field: str, description: str) -> Answer:
+    """400 INVALID_ARGUMENT that names the field."""
+    violation = {"@type": _BAD_REQUEST, "fieldViolations": [{"field": field, "description": description}]}
+    return error(400, "INVALID_ARGUMENT", description, code="INVALID_ARGUMENT", details=(violation,))
+
+
+def apns_410() -> Answer:
+    """What FCM answers for a token that Apple says is gone: 400 with the APNs status in the details."""
+    apns = {"@type": _APNS_ERROR, "statusCode": 410, "reason": "Unregistered"}
+    return error(
+        400,
+        "INVALID_ARGUMENT",
+        "Request contains an invalid argument.",
+        code="INVALID_ARGUMENT",
+        details=(apns,),
+    )
+
+
+def unregistered() -> Answer:
+    return error(404, "NOT_FOUND", "Requested entity was not found.", code="UNREGISTERED")
+
+
+def sender_mismatch() -> Answer:
+    return error(403, "PERMISSION_DENIED", "SenderId mismatch", code="SENDER_ID_MISMATCH")
+
+
+def quota(subject: str, retry_after: float | None) -> Answer:
+    """429. `subject` says whose quota, such as ``project:demo`` or ``device:TOKEN``; empty when FCM does not
+    say.
+    """
+    details: tuple[dict[str, Any], ...] = ()
+    if subject:
+        failure = {"subject": subject, "description": "Message rate exceeded."}
+        details = ({"@type": _QUOTA_FAILURE, "violations": [failure]},)
+    return error(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded for quota metric 'Messages sent'.",
+        code="QUOTA_EXCEEDED",
+        details=details,
+        retry_after=retry_after,
+    )
+
+
+def internal() -> Answer:
+    return error(500, "INTERNAL", "Internal error encountered.", code="INTERNAL")
+
+
+def unavailable(retry_after: float | None) -> Answer:
+    return error(
+        503,
+        "UNAVAILABLE",
+        "The service is currently unavailable.",
+        code="UNAVAILABLE",
+        retry_after=retry_after,
+    )
+
+
+def third_party_auth() -> Answer:
+    return error(
+        401,
+        "UNAUTHENTICATED",
+        "Auth error from APNS or Web Push Service",
+        code="THIRD_PARTY_AUTH_ERROR",
+    )
+
+
+def unauthenticated() -> Answer:
+    return error(
+        401,
+        "UNAUTHENTICATED",
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
+        "other valid authentication credential.",
+    )
+
+
+def permission_denied(message: str) -> Answer:
+    return error(403, "PERMISSION_DENIED", message)
+
+
+def not_found(path: str) -> Answer:
+    return error(404, "NOT_FOUND", f"The requested URL {path} was not found on this server.")
