@@ -1,8 +1,8 @@
 """Says a notice in the recipient's language: title and body from the rule family's templates.
 
-`templates/<family>/{title,body}.j2` see the fields of `vigil.compliance.notices.Notice` as variables and nothing
-else; a name that is not such a field refuses the whole set when it is loaded. Two ways of writing exist,
-`Channel.PUSH` and `Channel.HTML`: why, and what each guards against, is docs/decisions/0002-plain-text-and-html.md.
+`templates/<family>/{title,body}.j2` see the fields of `vigil.compliance.notices.Notice` as variables and
+nothing else; a name that is not such a field refuses the whole set when it is loaded. Two ways of writing,
+`Channel.PUSH` and `Channel.HTML`: see docs/decisions/0002-plain-text-and-html.md.
 """
 
 from __future__ import annotations
