@@ -1,0 +1,73 @@
+"""What one HTTP answer means. Contract: ecm.md, Errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
+from vigil.ecm.retry import Again
+
+Json = dict[str, Any]
+
+_LONGEST_MESSAGE = 300
+
+
+def read(path: str, status: int, headers: Mapping[str, str], body: bytes) -> Json:
+    """The JSON object of a good answer. Raises Again for what may get better, an EcmError for what will
+    not."""
+    parsed = _parsed(body)
+    if 200 <= status < 300:
+        if isinstance(parsed, dict):
+            return parsed
+        kind = "HTML" if _is_html(headers, body) else f"{len(body)} bytes that are no JSON object"
+        raise Again(Malformed(path, f"{kind} instead of JSON", status))
+    raise _failure(path, status, headers, parsed, body)
+
+
+def _failure(
+    path: str, status: int, headers: Mapping[str, str], parsed: object, body: bytes
+) -> EcmError | Again:
+    own_words = _error_text(parsed)
+    message = own_words or _excerpt(body) or "no message"
+    if status in (401, 403):
+        return Refused(path, message, status)
+    if 300 <= status < 400:
+        return Malformed(path, "redirected; the REST API never redirects, a login page does", status)
+    if status == 500 and own_words and "try again" not in own_words.lower():
+        # Children of a missing node, or no workspace types: 500 in ECM's own words. Once more, in case it
+        # was a hiccup.
+        return Again(NotReadable(path, message, status), times=1)
+    if status < 500 and status != 429 and own_words:
+        return NotReadable(path, message, status)
+    # A 404 in HTML comes from the web server in front, while ECM restarts: it must not pass for a deleted
+    # node.
+    return Again(Unavailable(path, message, status), after=_retry_after(headers))
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _error_text(parsed: object) -> str:
+    if isinstance(parsed, dict) and parsed.get("error"):
+        return str(parsed["error"])[:_LONGEST_MESSAGE]
+    return ""
+
+
+def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
+    return "html" in headers.get("content-type", "") or body.lstrip()[:1] == b"<"
+
+
+def _excerpt(body: bytes) -> str:
+    return " ".join(body[:_LONGEST_MESSAGE].decode("utf-8", "replace").split())
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = headers.get("retry-after", "")
+    return min(float(value), 60.0) if value.isdigit() else None

@@ -1,0 +1,220 @@
+"""Categories: their definitions, and their values from any of the three containers. Contract: ecm.md, Nodes
+and categories.
+
+A category is a flat object with keys `{cat}_{attr}`, and for sets `{cat}_{set}_{row}_{attr}`. Names and
+kinds come only with `metadata`, where a set's members are written `{cat}_{set}_x_{attr}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+from vigil.compliance.facts import Attribute, Value
+from vigil.ecm import parse
+from vigil.ecm.answers import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One attribute. `set` is the name of the set that it is a member of."""
+
+    key: str  # as in metadata: `{cat}_{attr}` or `{cat}_{set}_x_{attr}`
+    name: str
+    kind: str
+    multiple: bool = False
+    values: tuple[str, ...] | None = None
+    set: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category's definition. `sets` maps a set's key to its name; it has no value of its own."""
+
+    id: int
+    name: str
+    attributes: Mapping[str, Definition]
+    sets: Mapping[str, str]
+
+    def schema(self) -> tuple[Attribute, ...]:
+        """For the schema snapshot that rules are checked against."""
+        return tuple(
+            Attribute(
+                category=self.name,
+                name=f"{found.set}.{found.name}" if found.set else found.name,
+                kind=found.kind,
+                values=found.values,
+                multiple=found.multiple or found.set is not None,
+            )
+            for found in self.attributes.values()
+        )
+
+
+def definitions(answer: Json) -> dict[int, Category]:
+    """From `GET /v2/nodes/{id}/categories?metadata`: one entry a category, each with its metadata."""
+    found: dict[int, Category] = {}
+    for entry in answer.get("results") or []:
+        metadata = entry.get("metadata") or {}
+        fields: Json = metadata.get("categories") or metadata
+        for key, field in fields.items():
+            if "_" not in key:
+                found[int(key)] = _category(int(key), str(field.get("name") or key), fields)
+    return found
+
+
+def _category(number: int, name: str, fields: Json) -> Category:
+    prefix = f"{number}_"
+    mine = {key: field for key, field in fields.items() if key.startswith(prefix)}
+    # Which keys are sets shows in their members, whatever a version calls a set's `persona`.
+    set_keys = {key.split("_x_")[0] for key in mine if "_x_" in key}
+    set_keys |= {key for key, field in mine.items() if field.get("persona") == "set"}
+    sets = {key: str((mine.get(key) or {}).get("name") or key) for key in sorted(set_keys)}
+    attributes = {
+        key: _definition(key, field, sets.get(key.split("_x_")[0]) if "_x_" in key else None)
+        for key, field in mine.items()
+        if key not in sets
+    }
+    return Category(number, name, attributes, sets)
+
+
+def _definition(key: str, field: Json, within: str | None) -> Definition:
+    values = [str(value) for value in field.get("valid_values") or [] if value not in (None, "")]
+    return Definition(
+        key=key,
+        name=str(field.get("name") or key),
+        kind=_kind(field),
+        multiple=bool(field.get("multi_value")),
+        values=tuple(values) or None,
+        set=within,
+    )
+
+
+_KINDS = {"date": "date", "integer": "integer", "boolean": "boolean", "user": "user", "real": "integer"}
+_NUMBERS = {-7: "date", 2: "integer", 5: "boolean", 14: "user"}
+
+
+def _kind(field: Json) -> str:
+    """string, date, datetime, integer, boolean or user: from `persona`, `type_name`, `type` and
+    `include_time`."""
+    if field.get("persona") in ("user", "member"):
+        return "user"
+    kind = _KINDS.get(str(field.get("type_name") or "").lower())
+    if kind is None and not field.get("type_name"):
+        kind = _NUMBERS.get(parse.integer(field.get("type")) or 0)
+    if kind == "date" and field.get("include_time"):
+        return "datetime"
+    return kind or "string"
+
+
+def flat(data: Json) -> dict[str, Any]:
+    """The values of a node from any container: a list of categories, one flat object, or an object keyed by
+    category."""
+    container = data.get("categories")
+    values: dict[str, Any] = {}
+    entries = container if isinstance(container, list) else [container or {}]
+    for entry in entries:
+        inner = (entry.get("data") or {}).get("categories", entry) if isinstance(entry, dict) else {}
+        for key, value in inner.items():
+            # Keyed by category: the key is the category's id alone, the value an object.
+            if isinstance(value, dict) and "_" not in key:
+                values.update(value)
+            else:
+                values[key] = value
+    return {key: value for key, value in values.items() if "_" in key}
+
+
+def category_ids(values: Mapping[str, Any]) -> set[int]:
+    """The categories that a node's values belong to."""
+    return {int(key.split("_", 1)[0]) for key in values}
+
+
+def unknown(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[int]:
+    """The categories whose definition is not known, or no longer fits: an attribute was added to them."""
+    return {
+        int(key.split("_", 1)[0])
+        for key in values
+        if (category := known.get(int(key.split("_", 1)[0]))) is None
+        or (key not in category.sets and _defined_key(key) not in category.attributes)
+    }
+
+
+def _defined_key(key: str) -> str:
+    """The key in metadata of a value's key: a set's row number is an `x` there."""
+    parts = key.split("_")
+    return f"{parts[0]}_{parts[1]}_x_{parts[3]}" if len(parts) == 4 else key
+
+
+def user_ids(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[int]:
+    """The numeric ids held by user attributes: to be turned into logins before `attributes` is called."""
+    found: set[int] = set()
+    for key, value in values.items():
+        category = known.get(int(key.split("_", 1)[0]))
+        definition = category.attributes.get(_defined_key(key)) if category else None
+        if definition and definition.kind == "user":
+            every = value if isinstance(value, list) else [value]
+            found.update(number for one in every if (number := parse.integer(one)))
+    return found
+
+
+def attributes(
+    values: Mapping[str, Any], known: Mapping[int, Category], zone: tzinfo, login: Callable[[int], str]
+) -> dict[str, Value]:
+    """``Category.attribute`` -> value; ``Category.Set.attribute`` -> one value a row of the set.
+
+    Every attribute of a category that the node has is there: unset is None, whether ECM said null, "" or
+    nothing.
+    """
+    found: dict[str, Value] = {}
+    for number in sorted(category_ids(values)):
+        category = known[number]
+        for definition in category.attributes.values():
+            name = f"{category.name}.{definition.name}"
+            if definition.set is not None:
+                name = f"{category.name}.{definition.set}.{definition.name}"
+                found[name] = tuple(
+                    _value(raw, definition, zone, login) for raw in _set_rows(values, definition.key)
+                )
+            else:
+                found[name] = _value(values.get(definition.key), definition, zone, login)
+    return found
+
+
+def _set_rows(values: Mapping[str, Any], key: str) -> list[Any]:
+    """A set's member in every row, in the order of the rows; a row that lacks it holds None."""
+    owner, member = key.split("_x_")
+    prefix = f"{owner}_"
+    lines = {
+        int(parts[2])
+        for other in values
+        if other.startswith(prefix) and len(parts := other.split("_")) == 4 and parts[2].isdigit()
+    }
+    return [values.get(f"{owner}_{line}_{member}") for line in sorted(lines)]
+
+
+def _value(raw: Any, definition: Definition, zone: tzinfo, login: Callable[[int], str]) -> Value:
+    if isinstance(raw, list):
+        held = tuple(one for item in raw if (one := _scalar(item, definition.kind, zone, login)) is not None)
+        if definition.multiple:
+            return held or None
+        return held[0] if len(held) == 1 else (held or None)
+    one = _scalar(raw, definition.kind, zone, login)
+    return (one,) if definition.multiple and one is not None else one
+
+
+def _scalar(raw: Any, kind: str, zone: tzinfo, login: Callable[[int], str]) -> Value:
+    if raw is None or raw == "":
+        return None
+    if kind == "date":
+        return parse.day(raw)
+    if kind == "datetime":
+        return parse.instant(raw, zone)
+    if kind == "boolean":
+        return raw if isinstance(raw, bool) else str(raw).lower() in ("1", "true", "yes")
+    if kind == "user":
+        number = parse.integer(raw)
+        return login(number) if number else None
+    if kind == "integer":
+        return raw if isinstance(raw, float) and not raw.is_integer() else int(raw)
+    return str(raw)

@@ -1,0 +1,192 @@
+"""The client: JSON over HTTP, with everything that makes that dependable and nothing that knows what the
+JSON means."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import monotonic
+from types import TracebackType
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+import orjson
+
+from vigil.ecm import answers
+from vigil.ecm.answers import Json
+from vigil.ecm.errors import Refused, Unavailable
+from vigil.ecm.limits import Circuit, Pace
+from vigil.ecm.retry import Again, Policy, persist
+from vigil.ecm.settings import Settings
+from vigil.ecm.tickets import HEADER, Ticket, Tickets
+
+MOST_IDS = 250
+"""How many ids `POST /v2/nodes/list` takes at once (contract ecm.md, Paging)."""
+
+Params = Mapping[str, str | int | Sequence[str]]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was asked of the server: HTTP requests (logins and repeats included), bytes received, repeats."""
+
+    requests: int = 0
+    bytes: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One call, as it is sent and sent again."""
+
+    method: str
+    path: str
+    url: str
+    form: Mapping[str, str] | None = field(repr=False)
+    deadline: float
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+_counting: ContextVar[tuple[Counts, ...]] = ContextVar("vigil_ecm_counting", default=())
+
+
+class Client:
+    """One connection to Extended ECM, used as ``async with Client(settings) as client``.
+
+    Any number of calls may run at once; `settings.concurrency` of them are open at a time. Belongs to one
+    event loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.counts = Counts()
+        self._policy = Policy(settings.retries, settings.total_timeout)
+        self._pace = Pace(settings.requests_per_second)
+        self._circuit = Circuit()
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._tickets = Tickets(settings, self._login)
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Client:
+        settings = self.settings
+        self._http = httpx.AsyncClient(
+            verify=ssl.create_default_context(cafile=settings.ca),
+            proxy=settings.proxy,
+            timeout=settings.timeout,
+            limits=httpx.Limits(
+                # one more: a login never waits for the calls that need it
+                max_connections=settings.concurrency + 1,
+            ),
+            headers={"Accept": "application/json", "User-Agent": "vigil"},
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far."""
+        return self.counts.requests
+
+    @property
+    def logins(self) -> int:
+        return self._tickets.logins
+
+    @contextmanager
+    def counting(self) -> Iterator[Counts]:
+        """Counts of what this task, and the tasks that it starts, ask for inside the block."""
+        mine = Counts()
+        token = _counting.set((*_counting.get(), mine))
+        try:
+            yield mine
+        finally:
+            _counting.reset(token)
+
+    async def get(self, path: str, params: Params | None = None) -> Json:
+        """GET `path` (under ``{cgi}/api``). Raises the errors of `vigil.ecm.errors`."""
+        query = f"?{urlencode(params, doseq=True)}" if params else ""
+        return await self._call("GET", path, f"{self.settings.api}{path}{query}", None)
+
+    async def nodes(self, ids: Sequence[int], fields: Sequence[str]) -> Json:
+        """`POST /v2/nodes/list`: a read that is a POST because of its length. At most MOST_IDS ids."""
+        if len(ids) > MOST_IDS:
+            raise ValueError(f"nodes/list takes {MOST_IDS} ids at once, {len(ids)} were given")
+        path = "/v2/nodes/list"
+        url = f"{self.settings.api}{path}?{urlencode({'fields': list(fields)}, doseq=True)}"
+        body = orjson.dumps({"ids": list(ids)}).decode()
+        return await self._call("POST", path, url, {"body": body})
+
+    async def _call(self, method: str, path: str, url: str, form: Mapping[str, str] | None) -> Json:
+        async def once(deadline: float) -> Json:
+            ask = _Ask(method, path, url, form, deadline)
+            ticket = await self._tickets.current()
+            answer = await self._send(ask, ticket)
+            if answer is None:
+                answer = await self._send(ask, await self._tickets.renew(ticket))
+            if answer is None:
+                raise Refused(path, "the ticket was refused again right after a new login", 401)
+            return answer[0]
+
+        # A slot is held while waiting to try again, too: an unwell server is asked by fewer calls, not by
+        # more.
+        async with self._slots:
+            return await persist(once, self._policy, self._retried)
+
+    async def _login(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[Json, Mapping[str, str]]:
+        path = urlsplit(url).path
+
+        async def once(deadline: float) -> tuple[Json, Mapping[str, str]]:
+            ask = _Ask("POST" if form else "GET", path, url, form or None, deadline, headers)
+            answer = await self._send(ask, None)
+            if answer is None:
+                raise Refused(path, "the user or the password was refused", 401)
+            return answer
+
+        return await persist(once, self._policy, self._retried)
+
+    async def _send(self, ask: _Ask, ticket: Ticket | None) -> tuple[Json, Mapping[str, str]] | None:
+        """One HTTP request: the JSON and the headers of its answer, None for 401. Raises Again for what may
+        get better."""
+        if self._http is None:
+            raise RuntimeError("the client is closed: use it inside `async with Client(settings) as client`")
+        headers = {HEADER: ticket.value} if ticket else dict(ask.headers)
+        async with self._circuit.admitted(ask.path, ask.deadline):
+            await self._pace.turn()
+            self._count(requests=1)
+            try:
+                async with asyncio.timeout(
+                    min(self.settings.timeout, max(0.001, ask.deadline - monotonic()))
+                ):
+                    response = await self._http.request(ask.method, ask.url, data=ask.form, headers=headers)
+            except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+                raise Again(Unavailable(ask.path, f"no answer: {reason}")) from error
+            self._count(received=len(response.content))
+            if response.status_code == 401:
+                return None
+            if ticket:
+                self._tickets.adopt(ticket, response.headers.get(HEADER))
+            return answers.read(
+                ask.path, response.status_code, response.headers, response.content
+            ), response.headers
+
+    def _count(self, requests: int = 0, received: int = 0, retries: int = 0) -> None:
+        for counts in (self.counts, *_counting.get()):
+            counts.requests += requests
+            counts.bytes += received
+            counts.retries += retries
+
+    def _retried(self) -> None:
+        self._count(retries=1)

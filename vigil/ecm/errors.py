@@ -1,0 +1,56 @@
+"""What can go wrong between Vigil and Extended ECM.
+
+VigilError
+└── EcmError
+    ├── Unavailable   no usable answer in time: cut connections, 502-504, "please try again", an open circuit
+    ├── Refused       the server will not talk to this user: wrong login, expired and not renewable, 403
+    ├── NotReadable   this one thing is not there, or not for this user (ECM answers 400, 404 or 500 in its
+    own words) └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken
+    JSON
+
+Each carries the URL's path (never its query, never a ticket) and ECM's own message. Contract: ecm.md, Errors.
+"""
+
+from __future__ import annotations
+
+from vigil.errors import VigilError
+
+
+class EcmError(VigilError):
+    """Base of the four. `path` is the path of the call, `message` is ECM's own, `status` the HTTP status if
+    one came."""
+
+    advice = ""
+
+    def __init__(self, path: str, message: str, status: int | None = None) -> None:
+        self.path = path
+        self.message = message
+        self.status = status
+        code = f" ({status})" if status is not None else ""
+        super().__init__(f"{path}{code}: {message}{self.advice}")
+
+    def __reduce__(self) -> tuple[type[EcmError], tuple[str, str, int | None]]:
+        # Task runners carry errors between processes; the default would pass the finished sentence as `path`.
+        return type(self), (self.path, self.message, self.status)
+
+
+class Unavailable(EcmError):
+    """No usable answer, after the retries that the settings allow. Trying again later is right."""
+
+    advice = ". Extended ECM did not answer usably; the next run tries again"
+
+
+class Refused(EcmError):
+    """The login was refused. Trying again with the same credentials could lock the account."""
+
+    advice = ". Check the user, the password or the OTDS client of the connection"
+
+
+class NotReadable(EcmError):
+    """This one thing does not exist or may not be read. Trying again does not help."""
+
+
+class Malformed(EcmError):
+    """An answer that the contract does not know, after retries."""
+
+    advice = ". The answer is not what the REST API documents: look for a proxy or a login page in between"

@@ -1,0 +1,216 @@
+"""From the server's JSON to plain values: pure functions, no calls. Contract: ecm.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+
+from vigil.ecm.answers import Json
+from vigil.ecm.errors import Malformed
+
+FOLDER, DOCUMENT, SHORTCUT, WORKSPACE = 0, 144, 1, 848
+"""Node types (contract, Nodes and categories)."""
+
+
+def instant(text: object, zone: tzinfo) -> datetime | None:
+    """An instant in UTC. Naive strings are in the server's `zone`; "" and null say that there is none.
+
+    In the hour that a clock reads twice the first is meant: ECM does not say which.
+    """
+    if not text or not isinstance(text, str):
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return moment.astimezone(UTC)
+
+
+def day(text: object) -> date | None:
+    """A date without a time: the day as it is written, in no zone."""
+    if not text or not isinstance(text, str):
+        return None
+    return date.fromisoformat(text[:10])
+
+
+def properties(row: Json) -> Json:
+    """The properties of a list's row or of a single answer's `results`."""
+    data = row.get("data") or {}
+    found = data.get("properties")
+    return found if isinstance(found, dict) else {}
+
+
+def node_id(row: Json) -> int:
+    """The id of a row: what tells rows of a list of nodes apart."""
+    return int(properties(row)["id"])
+
+
+def rows(answer: Json, path: str) -> list[Json]:
+    found = answer.get("results")
+    if not isinstance(found, list):
+        raise Malformed(path, "a list was asked for and `results` is none")
+    return found
+
+
+def single(answer: Json, path: str) -> Json:
+    """`results` of an answer about one thing; some calls wrap it in a list of one."""
+    found = answer.get("results")
+    if isinstance(found, list) and found:
+        found = found[0]
+    if not isinstance(found, dict):
+        raise Malformed(path, "one thing was asked for and `results` holds none")
+    return found
+
+
+def integer(value: object) -> int | None:
+    """A number, also where it comes as text; None for "" and null."""
+    if isinstance(value, bool) or value is None or value == "":
+        return None
+    if isinstance(value, int | float | str):
+        return int(value)
+    return None
+
+
+# --- members
+# -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user (`kind` 0) or a group (`kind` 1) as the directory has it; `name` is the login or the group's
+    name."""
+
+    id: int
+    kind: int
+    name: str
+    full_name: str = ""
+    email: str | None = None
+    zone: str | None = None
+    language: str | None = None
+    deleted: bool = False
+    complete: bool = True  # False: seen in passing, without e-mail and zone
+
+    @property
+    def principal(self) -> str:
+        return f"group:{self.name}" if self.kind == 1 else f"user:{self.name}"
+
+
+def member(found: Json) -> Member:
+    """From `GET /v2/members/{id}`, a list of members, or the members of a role."""
+    kind = integer(found.get("type")) or 0
+    full = str(found.get("name_formatted") or "").strip()
+    if not full:
+        full = " ".join(str(found.get(part) or "") for part in ("first_name", "last_name")).strip()
+    zone = found.get("time_zone")
+    return Member(
+        id=int(found["id"]),
+        kind=1 if kind == 1 else 0,
+        name=str(found["name"]),
+        full_name=full or str(found["name"]),
+        email=found.get("business_email") or None,
+        zone=zone if isinstance(zone, str) and zone else None,
+        language=found.get("display_language") or None,
+        deleted=bool(found.get("deleted")),
+        complete=kind == 1 or "business_email" in found,
+    )
+
+
+def members(answer: Json) -> list[Member]:
+    """The members of a list, whichever of the two ways it wraps them."""
+    return [member(properties(row) or row) for row in answer.get("results") or []]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    id: int
+    name: str
+    members: tuple[Member, ...] | None  # None: this version of ECM did not give them in the same call
+
+
+def role(row: Json) -> Role:
+    """A row of `GET /v2/businessworkspaces/{id}/roles?fields=members`."""
+    found = properties(row)
+    listed = (row.get("data") or {}).get("members")
+    held = None
+    if isinstance(listed, list):
+        held = tuple(member(entry.get("properties") or entry) for entry in listed)
+    return Role(int(found["id"]), str(found["name"]), held)
+
+
+# --- audit
+# -------------------------------------------------------------------------------------------------------
+
+
+def audit_rows(answer: Json) -> list[Json]:
+    return list(((answer.get("results") or {}).get("data") or {}).get("audit") or [])
+
+
+def audit_names(answer: Json) -> dict[int, str]:
+    """The event types' names, as the answer itself gives them."""
+    kinds = ((answer.get("results") or {}).get("data") or {}).get("audit_event_types") or []
+    return {int(kind["id"]): str(kind["name"]) for kind in kinds}
+
+
+# --- document types
+# ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DocType:
+    name: str
+    required: bool
+    valid_months: int | None
+    classification: int | None
+
+
+def doc_types(answer: Json) -> list[DocType]:
+    """From `GET /v2/businessworkspaces/{id}/doctypes`."""
+    return [_doc_type(found) for found in _entries(answer, "doctypes", "document_types", "doc_types")]
+
+
+def _doc_type(found: Json) -> DocType:
+    return DocType(
+        name=str(_first(found, "name", "document_type_name", "doctype_name", "classification_name")),
+        required=_truth(_first(found, "required", "document_type_required", "is_required")),
+        valid_months=integer(
+            _first(found, "valid_months", "validity_months", "validity", "document_valid_months")
+        ),
+        classification=integer(_first(found, "classification_id", "id", "document_type_id")),
+    )
+
+
+def missing_types(answer: Json) -> list[str]:
+    """The type names of `GET /v2/businessworkspaces/{id}/missingdocuments`."""
+    found = _entries(answer, "missingdocuments", "missing_documents", "documents")
+    names = [_first(entry, "document_type_name", "document_type", "doctype_name", "name") for entry in found]
+    return [str(name) for name in names if name]
+
+
+def _entries(answer: Json, *names: str) -> Iterator[Json]:
+    """The things of a list, however deep this endpoint wraps them: the module's versions differ."""
+    found: Any = answer.get("results")
+    # {"results": {"data": {"<name>": [...]}}}, {"results": {"<name>": [...]}} and {"results": [...]} all
+    # occur.
+    while isinstance(found, dict):
+        found = next(
+            (found[name] for name in ("data", *names) if isinstance(found.get(name), list | dict)), []
+        )
+    for entry in found or []:
+        data = entry.get("data", entry) if isinstance(entry, dict) else {}
+        inner = [data[name] for name in ("properties", *names) if isinstance(data.get(name), dict)]
+        yield inner[0] if inner else data
+
+
+def _first(found: Json, *names: str) -> Any:
+    return next((found[name] for name in names if found.get(name) not in (None, "")), None)
+
+
+def _truth(value: object) -> bool:
+    return value in (True, 1, "1", "true", "True")
+
+
+def chunks(ids: Iterable[int], size: int) -> list[Sequence[int]]:
+    """The ids, each once, in their order, in runs of at most `size`."""
+    unique = list(dict.fromkeys(ids))
+    return [unique[at : at + size] for at in range(0, len(unique), size)]

@@ -1,0 +1,65 @@
+"""How to reach one Extended ECM system, and how hard to lean on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """An OAuth client of OTDS (contract ecm.md, Login): `token_url` ends in ``/otdsws/oauth2/token``."""
+
+    token_url: str
+    client_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One connection. Either `username` and `password`, or `otds`.
+
+    `url` is the site's path with the CGI: ``https://ecm.example.com/cs/cs``. `zone` is the IANA name of the
+    server's own zone, in which it writes dates that name none. Times are seconds: `timeout` for one
+    attempt, `total_timeout` for a call with all of its retries. `concurrency` bounds open requests,
+    `requests_per_second` the rate (None: as it comes). `ca` is a PEM file, `proxy` a URL. `overlap` is how
+    far behind its watermark a run reads again: changes are committed a little after the instant that they
+    carry.
+    """
+
+    url: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    otds: ClientCredentials | None = None
+    zone: str = "UTC"
+    concurrency: int = 32
+    requests_per_second: float | None = None
+    timeout: float = 30.0
+    total_timeout: float = 180.0
+    retries: int = 5
+    ca: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    overlap: timedelta = timedelta(minutes=1)
+
+    def __post_init__(self) -> None:
+        if bool(self.username) == (self.otds is not None):
+            raise ValueError("give either username and password, or otds, not both and not neither")
+        if self.concurrency < 1 or self.retries < 0 or self.timeout <= 0 or self.total_timeout <= 0:
+            raise ValueError("concurrency must be 1 or more, retries 0 or more, timeouts more than 0 seconds")
+        if self.requests_per_second is not None and self.requests_per_second <= 0:
+            raise ValueError("requests_per_second must be more than 0, or None for no limit")
+        _ = self.tz  # refuses an unknown zone now and not in the middle of a run
+
+    @cached_property
+    def tz(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.zone)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"zone {self.zone!r} is no IANA time zone, such as Europe/Berlin") from error
+
+    @property
+    def api(self) -> str:
+        """The base of all REST paths."""
+        return f"{self.url.rstrip('/')}/api"

@@ -1,0 +1,103 @@
+"""The ticket: got once, adopted when the server rotates it, renewed once however many calls find it expired.
+
+Contract: ecm.md, Login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from vigil.ecm.answers import Json
+from vigil.ecm.errors import Malformed, Refused
+from vigil.ecm.settings import ClientCredentials, Settings
+
+HEADER = "OTCSTicket"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket and the login that it descends from: a rotated one keeps the number."""
+
+    value: str
+    login: int
+
+    def __repr__(self) -> str:
+        return f"Ticket(login={self.login})"
+
+
+Post = Callable[[str, Mapping[str, str], Mapping[str, str]], Awaitable[tuple[Json, Mapping[str, str]]]]
+"""Send (url, form, headers) with the client's own retries; a form that is empty means GET. Gives (JSON,
+headers)."""
+
+
+class Tickets:
+    """Holds the current ticket of one client."""
+
+    def __init__(self, settings: Settings, send: Post) -> None:
+        self._settings = settings
+        self._send = send
+        self._lock = asyncio.Lock()
+        self._current: Ticket | None = None
+        self._refused: Refused | None = None
+        self.logins = 0
+
+    async def current(self) -> Ticket:
+        """The ticket to use now; logs in when there is none."""
+        return self._current or await self.renew(None)
+
+    async def renew(self, stale: Ticket | None) -> Ticket:
+        """A ticket other than `stale`. Of many callers one logs in, the others wait and take what it got.
+
+        Raises Refused, and from then on at once: a wrong password repeated by every call would lock the
+        account.
+        """
+        async with self._lock:
+            if self._refused is not None:
+                raise self._refused
+            if self._current is None or (stale is not None and self._current.value == stale.value):
+                self._current = None
+                try:
+                    value = await self._login()
+                except Refused as refused:
+                    self._refused = refused
+                    raise
+                self.logins += 1
+                self._current = Ticket(value, self.logins)
+            return self._current
+
+    def adopt(self, used: Ticket, offered: str | None) -> None:
+        """Take the ticket that an answer carried, unless a newer login has happened since that call was
+        sent."""
+        if not offered or self._current is None or self._current.login != used.login:
+            return
+        if offered != self._current.value:
+            self._current = Ticket(offered, used.login)
+
+    async def _login(self) -> str:
+        if self._settings.otds is not None:
+            return await self._login_by_otds(self._settings.otds)
+        form = {"username": self._settings.username, "password": self._settings.password}
+        answer, _ = await self._send(f"{self._settings.api}/v1/auth", form, {})
+        ticket = answer.get("ticket")
+        if not isinstance(ticket, str) or not ticket:
+            raise Malformed("/v1/auth", "the login was accepted and no ticket given")
+        return ticket
+
+    async def _login_by_otds(self, otds: ClientCredentials) -> str:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": otds.client_id,
+            "client_secret": otds.secret,
+        }
+        answer, _ = await self._send(otds.token_url, form, {})
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise Malformed("/otdsws/oauth2/token", "the login was accepted and no access token given")
+        bearer = {"Authorization": f"Bearer {token}"}
+        _, headers = await self._send(f"{self._settings.api}/v1/auth", {}, bearer)
+        ticket = headers.get(HEADER)
+        if not ticket:
+            raise Malformed("/v1/auth", "the access token was accepted and no OTCSTicket header given")
+        return ticket
