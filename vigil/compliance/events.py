@@ -61,7 +61,9 @@ def _of(change: Change) -> Iterator[Event]:
                 change.before if isinstance(change.before, f.Document) else None, change.after
             )
         case f.Step():
-            yield from _step(change.before if isinstance(change.before, f.Step) else None, change.after, change.seen_at)
+            yield from _step(
+                change.before if isinstance(change.before, f.Step) else None, change.after, change.seen_at
+            )
         case f.AuditEvent() if change.before is None:
             yield from _audit(change.after)
         case _:
@@ -101,7 +103,12 @@ def _document(before: f.Document | None, after: f.Document) -> Iterator[Event]:
 
 def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[Event]:
     name = f"step:{after.process}:{after.step}"
-    common: dict[str, Value] = {"process": after.process, "step": after.step, "title": after.title, "due": after.due}
+    common: dict[str, Value] = {
+        "process": after.process,
+        "step": after.step,
+        "title": after.title,
+        "due": after.due,
+    }
     if before is None or before.assigned_at != after.assigned_at or before.assignees != after.assignees:
         at, occurrence = after.assigned_at, f"{name}:assigned:{stamp(after.assigned_at)}"
         if before is not None and before.assigned_at == after.assigned_at:

@@ -42,7 +42,11 @@ def subject_of(fact: Fact) -> tuple[str, str, int | None]:
         case f.Group():
             return "group", fact.name, None
         case f.AuditEvent():
-            return "audit", f"{fact.workspace}/{fact.at:%Y%m%dT%H%M%S}/{fact.type}/{fact.by}/{fact.position}", fact.workspace
+            return (
+                "audit",
+                f"{fact.workspace}/{fact.at:%Y%m%dT%H%M%S}/{fact.type}/{fact.by}/{fact.position}",
+                fact.workspace,
+            )
         case f.RequiredDocument():
             return "required", f"{fact.workspace_type}/{fact.type}", None
         case f.MissingDocuments():
@@ -90,7 +94,9 @@ def _workspace(d: dict[str, Any]) -> Fact:
 
 
 def _document(d: dict[str, Any]) -> Fact:
-    d["versions"] = tuple(f.Version(v["number"], datetime.fromisoformat(v["at"]), v["by"]) for v in d["versions"])
+    d["versions"] = tuple(
+        f.Version(v["number"], datetime.fromisoformat(v["at"]), v["by"]) for v in d["versions"]
+    )
     d["expires"] = date.fromisoformat(d["expires"]) if d["expires"] else None
     return f.Document(**d | {"created": _instant(d["created"]), "modified": _instant(d["modified"])})
 

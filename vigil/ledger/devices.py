@@ -45,7 +45,13 @@ def register(connection: Connection, devices: Iterable[NewDevice], now: datetime
     """Add devices, or refresh those whose address is known: an address that changes hands belongs to its new person."""
     count = 0
     for d in devices:
-        fields = {"person": d.person, "platform": d.platform, "app": d.app, "language": d.language, "zone": d.zone}
+        fields = {
+            "person": d.person,
+            "platform": d.platform,
+            "app": d.app,
+            "language": d.language,
+            "zone": d.zone,
+        }
         fresh = fields | {"refreshed_at": now, "retired_at": None, "retired_reason": None}
         where = (_device.c.address_kind == d.address_kind) & (_device.c.address == d.address)
         if connection.execute(update(_device).where(where).values(**fresh)).rowcount == 0:
@@ -59,9 +65,15 @@ def of_people(connection: Connection, people: Collection[str]) -> dict[str, list
     """The devices in use, by person."""
     out: dict[str, list[Registered]] = defaultdict(list)
     for some in chunks(sorted(people)):
-        query = select(_device).where(_device.c.person.in_(some), _device.c.retired_at.is_(None)).order_by(_device.c.id)
+        query = (
+            select(_device)
+            .where(_device.c.person.in_(some), _device.c.retired_at.is_(None))
+            .order_by(_device.c.id)
+        )
         for r in connection.execute(query):
-            out[r.person].append(Registered(r.id, r.person, r.address, r.address_kind, r.platform, r.language, r.zone))
+            out[r.person].append(
+                Registered(r.id, r.person, r.address, r.address_kind, r.platform, r.language, r.zone)
+            )
     return out
 
 

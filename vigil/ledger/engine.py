@@ -59,7 +59,9 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield batch
 
 
-def upsert(connection: Connection, target: Table, rows: Sequence[dict[str, Any]], update: Sequence[str]) -> None:
+def upsert(
+    connection: Connection, target: Table, rows: Sequence[dict[str, Any]], update: Sequence[str]
+) -> None:
     """Insert rows; where the primary key is taken, set the columns in `update` (none: leave the row alone)."""
     if not rows:
         return
@@ -67,7 +69,9 @@ def upsert(connection: Connection, target: Table, rows: Sequence[dict[str, Any]]
     statement = insert(target)
     if update:
         keys = [c.name for c in target.primary_key]
-        statement = statement.on_conflict_do_update(index_elements=keys, set_={c: statement.excluded[c] for c in update})
+        statement = statement.on_conflict_do_update(
+            index_elements=keys, set_={c: statement.excluded[c] for c in update}
+        )
     else:
         statement = statement.on_conflict_do_nothing()
     connection.execute(statement, rows)

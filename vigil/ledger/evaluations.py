@@ -44,17 +44,26 @@ def standings(connection: Connection, workspaces: Sequence[int]) -> list[Standin
     out: list[Standing] = []
     for some in chunks(workspaces):
         for r in connection.execute(select(_verdict).where(_verdict.c.workspace.in_(some))):
-            out.append(Standing(r.rule, r.workspace, r.outcome, r.since, r.next_check_at, tuple(orjson.loads(r.why))))
+            out.append(
+                Standing(r.rule, r.workspace, r.outcome, r.since, r.next_check_at, tuple(orjson.loads(r.why)))
+            )
     return out
 
 
 def due_workspaces(connection: Connection, as_of: datetime) -> set[int]:
     """The workspaces of which some verdict could have changed by `as_of` without any new fact."""
-    found = connection.execute(select(_verdict.c.workspace).where(_verdict.c.next_check_at <= as_of).distinct())
+    found = connection.execute(
+        select(_verdict.c.workspace).where(_verdict.c.next_check_at <= as_of).distinct()
+    )
     return set(found.scalars())
 
 
-def keep_standings(connection: Connection, standings: Iterable[Standing], evaluated: Collection[tuple[str, int]], as_of: datetime) -> None:
+def keep_standings(
+    connection: Connection,
+    standings: Iterable[Standing],
+    evaluated: Collection[tuple[str, int]],
+    as_of: datetime,
+) -> None:
     """Replace what was remembered of the (rule, workspace) pairs in `evaluated` by `standings`."""
     rows = [
         {

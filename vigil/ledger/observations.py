@@ -57,7 +57,11 @@ def record(
             fresh.append(_row(kind, subject, workspace, seen_at, run, digest, body, before))
     fresh += _tombstones(connection, gone, seen_at, run)
     _append(connection, fresh, seen_at)
-    return Recorded(len(fresh), len(rows) - len(fresh), frozenset(r["workspace"] for r in fresh if r["workspace"] is not None))
+    return Recorded(
+        len(fresh),
+        len(rows) - len(fresh),
+        frozenset(r["workspace"] for r in fresh if r["workspace"] is not None),
+    )
 
 
 def _row(
@@ -90,7 +94,9 @@ def _keep_attributes(connection: Connection, fact: Workspace, seq: int) -> Works
     return dataclasses.replace(fact, attrs=before.attrs) if isinstance(before, Workspace) else fact
 
 
-def _known(connection: Connection, subjects: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, bytes | None]]:
+def _known(
+    connection: Connection, subjects: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int, bytes | None]]:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for kind, subject in subjects:
         by_kind[kind].append(subject)
@@ -98,7 +104,9 @@ def _known(connection: Connection, subjects: Collection[tuple[str, str]]) -> dic
     for kind, names in by_kind.items():
         for some in chunks(names):
             found = connection.execute(
-                select(_newest.c.subject, _newest.c.seq, _newest.c.hash).where(_newest.c.kind == kind, _newest.c.subject.in_(some))
+                select(_newest.c.subject, _newest.c.seq, _newest.c.hash).where(
+                    _newest.c.kind == kind, _newest.c.subject.in_(some)
+                )
             )
             known.update({(kind, r.subject): (r.seq, r.hash) for r in found})
     return known
@@ -113,15 +121,20 @@ def _tombstones(
         if kind == "workspace":
             where = _newest.c.workspace == int(subject)
         for r in connection.execute(select(_newest).where(where, _newest.c.hash.is_not(None))):
-            rows[r.kind, r.subject] = _row(r.kind, r.subject, r.workspace, seen_at, run, None, None, (r.seq, r.hash))
+            rows[r.kind, r.subject] = _row(
+                r.kind, r.subject, r.workspace, seen_at, run, None, None, (r.seq, r.hash)
+            )
     return list(rows.values())
 
 
 def _append(connection: Connection, rows: list[dict[str, Any]], seen_at: datetime) -> None:
     for some in chunks(rows, 2000):
-        seqs = connection.execute(insert(_observation).returning(_observation.c.seq, sort_by_parameter_order=True), some).scalars()
+        seqs = connection.execute(
+            insert(_observation).returning(_observation.c.seq, sort_by_parameter_order=True), some
+        ).scalars()
         index = [
-            {k: row[k] for k in ("kind", "subject", "workspace", "hash")} | {"seq": seq, "checked_at": seen_at}
+            {k: row[k] for k in ("kind", "subject", "workspace", "hash")}
+            | {"seq": seq, "checked_at": seen_at}
             for row, seq in zip(some, seqs, strict=True)
         ]
         upsert(connection, _newest, index, ("workspace", "seq", "hash", "checked_at"))
@@ -177,7 +190,9 @@ def changes(connection: Connection, workspaces: Sequence[int], after: int, upto:
     return out
 
 
-def current(connection: Connection, workspaces: Sequence[int], kinds: Collection[str] | None = None) -> Iterator[Fact]:
+def current(
+    connection: Connection, workspaces: Sequence[int], kinds: Collection[str] | None = None
+) -> Iterator[Fact]:
     """The newest facts of some workspaces, without what is gone."""
     for some in chunks(workspaces):
         query = (
@@ -217,7 +232,9 @@ def as_of(connection: Connection, at: datetime, workspaces: Sequence[int] | None
 def known_workspaces(connection: Connection) -> list[int]:
     """The ids of the workspaces that are there, in order."""
     found = connection.execute(
-        select(_newest.c.workspace).where(_newest.c.kind == "workspace", _newest.c.hash.is_not(None)).order_by(_newest.c.workspace)
+        select(_newest.c.workspace)
+        .where(_newest.c.kind == "workspace", _newest.c.hash.is_not(None))
+        .order_by(_newest.c.workspace)
     )
     return [w for w in found.scalars() if w is not None]
 

@@ -169,7 +169,15 @@ def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, l
     done = _done(connection, [r.id for r in taken if r.tries > 1])
     return [
         Claimed(
-            r.id, r.rule, r.workspace, r.person, orjson.loads(r.message), r.fire_at, r.tries, r.first_tried_at, done.get(r.id, {})
+            r.id,
+            r.rule,
+            r.workspace,
+            r.person,
+            orjson.loads(r.message),
+            r.fire_at,
+            r.tries,
+            r.first_tried_at,
+            done.get(r.id, {}),
         )
         for r in sorted(taken, key=lambda r: r.id)
     ]
@@ -179,7 +187,9 @@ def _done(connection: Connection, notices: Sequence[int]) -> dict[int, dict[int,
     done: dict[int, dict[int, str]] = defaultdict(dict)
     for some in chunks(notices):
         where = _attempt.c.notice.in_(some) & _attempt.c.outcome.in_(("accepted", "rejected"))
-        for r in connection.execute(select(_attempt.c.notice, _attempt.c.device, _attempt.c.outcome).where(where)):
+        for r in connection.execute(
+            select(_attempt.c.notice, _attempt.c.device, _attempt.c.outcome).where(where)
+        ):
             done[r.notice][r.device] = r.outcome
     return done
 
@@ -211,14 +221,22 @@ def settle(connection: Connection, owner: str, tried: Iterable[Tried], settled: 
     for (state, reason, due_at), ids in groups.items():
         for some in chunks(ids):
             where = _notice.c.id.in_(some) & (_notice.c.lease_owner == owner) & (_notice.c.state == "queued")
-            values = {"state": state, "reason": reason, "due_at": due_at, "lease_until": None, "lease_owner": None}
+            values = {
+                "state": state,
+                "reason": reason,
+                "due_at": due_at,
+                "lease_until": None,
+                "lease_owner": None,
+            }
             held += connection.execute(update(_notice).where(where).values(**values)).rowcount
     return held
 
 
 def next_due(connection: Connection) -> datetime | None:
     """When the earliest queued row is due; None when nothing is queued."""
-    value: datetime | None = connection.execute(select(func.min(_notice.c.due_at)).where(_notice.c.state == "queued")).scalar()
+    value: datetime | None = connection.execute(
+        select(func.min(_notice.c.due_at)).where(_notice.c.state == "queued")
+    ).scalar()
     return value
 
 
@@ -239,7 +257,12 @@ def rows(
 ) -> list[dict[str, Any]]:
     """The outbox as it is, narrowed by what is given, in the order it was queued. `message` comes decoded."""
     query = select(_notice).order_by(_notice.c.id)
-    for column, value in ((_notice.c.run, run), (_notice.c.person, person), (_notice.c.workspace, workspace), (_notice.c.rule, rule)):
+    for column, value in (
+        (_notice.c.run, run),
+        (_notice.c.person, person),
+        (_notice.c.workspace, workspace),
+        (_notice.c.rule, rule),
+    ):
         if value is not None:
             query = query.where(column == value)
     if upto is not None:
@@ -251,6 +274,8 @@ def attempts(connection: Connection, notices: Sequence[int]) -> dict[int, list[d
     """Every attempt of some rows, by row, in order."""
     out: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for some in chunks(notices):
-        for r in connection.execute(select(_attempt).where(_attempt.c.notice.in_(some)).order_by(_attempt.c.id)):
+        for r in connection.execute(
+            select(_attempt).where(_attempt.c.notice.in_(some)).order_by(_attempt.c.id)
+        ):
             out[r.notice].append(dict(r._mapping))
     return out

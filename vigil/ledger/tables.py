@@ -51,7 +51,10 @@ def _big(nullable: bool = False, index: bool = False) -> Any:
 class Observation(SQLModel, table=True):
     """What a subject looked like when it was seen. `body` is None for a tombstone; `prev` is the one before of the same subject."""
 
-    __table_args__ = (Index("ix_observation_workspace", "workspace", "seq"), Index("ix_observation_subject", "kind", "subject"))
+    __table_args__ = (
+        Index("ix_observation_workspace", "workspace", "seq"),
+        Index("ix_observation_subject", "kind", "subject"),
+    )
 
     seq: int = _id()
     kind: str

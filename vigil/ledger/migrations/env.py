@@ -8,7 +8,9 @@ from vigil.ledger.engine import open_engine
 
 url = context.config.get_main_option("sqlalchemy.url")
 if url is None:
-    raise RuntimeError("no database URL: run migrations through vigil.ledger.engine.migrate or `vigil ledger upgrade`")
+    raise RuntimeError(
+        "no database URL: run migrations through vigil.ledger.engine.migrate or `vigil ledger upgrade`"
+    )
 
 with open_engine(url).connect() as connection:
     context.configure(

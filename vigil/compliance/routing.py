@@ -1,0 +1,165 @@
+"""Who is told: recipients to principals to people. Nobody left, a deleted account, no next step are outcomes with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vigil.compliance import facts as f
+from vigil.compliance.facts import Fact
+from vigil.compliance.rules import Recipient, Rule, RuleSet, Status
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Finding, Why
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """One finding for one person; `person` is None, with the reason, when it goes to nobody."""
+
+    finding: Finding
+    person: str | None
+    reason: Why | None = None
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The people and groups that are known, by login and by name."""
+
+    users: Mapping[str, f.User] = field(default_factory=dict)
+    groups: Mapping[str, f.Group] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> Directory:
+        users: dict[str, f.User] = {}
+        groups: dict[str, f.Group] = {}
+        for fact in facts:
+            if isinstance(fact, f.User):
+                users[fact.login] = fact
+            elif isinstance(fact, f.Group):
+                groups[fact.name] = fact
+        return cls(users, groups)
+
+    def people(self, principals: Iterable[str]) -> list[str]:
+        """The logins behind principals, groups opened however deep they nest, in order, each once. Deleted ones are left out."""
+        out: dict[str, None] = {}
+        opened: set[str] = set()
+        todo = list(principals)[::-1]
+        while todo:
+            kind, _, name = (principal := todo.pop()).partition(":")
+            if kind == "user":
+                if name in self.users and not self.users[name].deleted:
+                    out[name] = None
+            elif principal not in opened:
+                opened.add(principal)
+                todo += reversed(self.groups[name].members if name in self.groups else ())
+        return list(out)
+
+
+def principals_of(findings: Sequence[Finding], rules: RuleSet, facts: Facts) -> tuple[set[int], set[str]]:
+    """What must be looked up before `findings` can be routed: workspaces for their roles, and principals by name."""
+    workspaces: set[int] = set()
+    principals: set[str] = set()
+    for x in findings:
+        if x.suppressed is not None:
+            continue
+        for to in recipients(rules.by_name[x.rule], x):
+            if to.kind == "role":
+                workspaces.add(x.workspace)
+            else:
+                principals |= set(named(to, x, facts))
+        for to in rules.by_name[x.rule].fallback:
+            if to.kind == "role":
+                workspaces.add(x.workspace)
+            else:
+                principals |= set(named(to, x, facts))
+        if x.event is not None and x.event.fields.get("by"):
+            principals.add(f.user(str(x.event.fields["by"])))
+    return workspaces, principals
+
+
+def recipients(rule: Rule, finding: Finding) -> tuple[Recipient, ...]:
+    """The recipients of the finding's step."""
+    return next((s.to for s in rule.all_steps if s.id == finding.step), ()) or rule.to
+
+
+def named(to: Recipient, finding: Finding, facts: Facts) -> tuple[str, ...]:
+    """The principals that a recipient names for a finding."""
+    workspace = facts.workspaces.get(finding.workspace)
+    match to.kind:
+        case "role":
+            roles = facts.roles.get(finding.workspace)
+            return () if roles is None else tuple(roles.members.get(to.value, ()))
+        case "group":
+            return (f.group(to.value),)
+        case "user":
+            return (f.user(to.value),)
+        case "attr":
+            return _named_by_attribute(to.value, workspace)
+        case "event":
+            by = finding.event.fields.get("by") if finding.event else None
+            return (f.user(str(by)),) if by else ()
+        case "step":
+            return _of_step(to.value, finding, facts)
+
+
+def _named_by_attribute(name: str, workspace: f.Workspace | None) -> tuple[str, ...]:
+    if workspace is None:
+        return ()
+    name = name.removeprefix("attr.")
+    values = workspace.attrs.get(name)
+    if name not in workspace.attrs:
+        values = next((v for k, v in workspace.attrs.items() if k.endswith(f".{name}")), None)
+    return tuple(_principal(str(v)) for v in (values if isinstance(values, tuple) else (values,)) if v)
+
+
+def _principal(name: str) -> str:
+    return name if name.startswith(("user:", "group:")) else f.user(name)
+
+
+def _of_step(which: str, finding: Finding, facts: Facts) -> tuple[str, ...]:
+    event = finding.event
+    if event is None:
+        return ()
+    process, number = event.fields.get("process"), event.fields.get("step")
+    if which == "completed_by":
+        by = event.fields.get("by")
+        return (f.user(str(by)),) if by else ()
+    steps = [s for s in facts.steps.get(finding.workspace, ()) if s.process == process]
+    if which == "assignee":
+        return next((s.assignees for s in steps if s.step == number), ())
+    following = _next_open(steps, number)
+    return () if following is None else following.assignees
+
+
+def _next_open(steps: Sequence[f.Step], number: object) -> f.Step | None:
+    """The step after `number` in its process, if it is open."""
+    later = sorted((s for s in steps if isinstance(number, int) and s.step > number), key=lambda s: s.step)
+    return next((s for s in later[:1] if s.completed_at is None), None)
+
+
+def route(findings: Sequence[Finding], rules: RuleSet, facts: Facts, directory: Directory) -> list[Routed]:
+    """Each finding for each person it goes to, each person once; one row with person None where it goes to nobody."""
+    return [r for x in findings for r in _route(x, rules.by_name[x.rule], facts, directory)]
+
+
+def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> list[Routed]:
+    if finding.suppressed is not None:
+        return [Routed(finding, None, finding.suppressed)]
+    to = recipients(rule, finding)
+    if to and all(_no_next(t, finding, facts) for t in to):
+        return [Routed(finding, None, Why.NO_NEXT)]
+    people = directory.people(p for t in to for p in named(t, finding, facts))
+    if not people:
+        people = directory.people(p for t in rule.fallback for p in named(t, finding, facts))
+    actor = finding.event.fields.get("by") if finding.event is not None and rule.exclude_actor else None
+    if not people:
+        return [Routed(finding, None, Why.NOBODY)]
+    reason = Why.SHADOW if rule.status is Status.SHADOW else None
+    return [Routed(finding, p, Why.ACTOR if p == actor else reason) for p in people]
+
+
+def _no_next(to: Recipient, finding: Finding, facts: Facts) -> bool:
+    return to.kind == "step" and to.value == "next" and not _of_step("next", finding, facts)
+
+
+__all__ = ["Directory", "Routed", "named", "principals_of", "recipients", "route"]
