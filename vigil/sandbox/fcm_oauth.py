@@ -26,6 +26,7 @@ MESSAGING_SCOPES = frozenset(
         "https://www.googleapis.com/auth/cloud-platform",
     }
 )
+GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"  # google-auth signs for it whatever token_uri
 LONGEST_ASSERTION = 3600 + 300  # seconds; google-auth signs for an hour
 SKEW = 60
 
@@ -84,7 +85,7 @@ class TokenService:
         self.count = 0
 
     def grant(self, body: bytes, audience: str) -> Answer:
-        """POST to the token endpoint. `audience` is the endpoint's own URL, which the assertion must name."""
+        """POST to the token endpoint. `audience` is its own URL; the assertion names that or Google's."""
         form = parse_qs(body.decode("utf-8", "replace"))
         if form.get("grant_type") != [GRANT]:
             return _refuse("unsupported_grant_type", f"Invalid grant_type: expected {GRANT}")
@@ -93,7 +94,7 @@ class TokenService:
                 form.get("assertion", [""])[0],
                 self._public_key,
                 algorithms=["RS256"],
-                audience=audience,
+                audience=(audience, GOOGLE_AUDIENCE),
                 issuer=self._email,
                 leeway=SKEW,
                 options={"require": ["exp", "iat", "iss", "aud"]},
