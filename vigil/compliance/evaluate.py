@@ -17,7 +17,7 @@ from vigil.compliance import facts as f
 from vigil.compliance import milestones, transitions
 from vigil.compliance.clauses import All, Clause, Not
 from vigil.compliance.conditions import Scope, compile_clause, explain, flips, scope
-from vigil.compliance.events import Change, Event, stamp
+from vigil.compliance.events import Change, Event, overdue, stamp
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
 from vigil.compliance.tables import Facts, Table
 from vigil.compliance.verdicts import Evaluation, Finding, Outcome, Standing, Why
@@ -59,6 +59,8 @@ def active(rules: Iterable[Rule]) -> list[Rule]:
 def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
     """Evaluate every active rule for the workspaces of `given`."""
     standings = {(s.rule, s.workspace): s for s in given.standings}
+    late = overdue((s for some in given.facts.steps.values() for s in some), window.after, window.as_of)
+    given = replace(given, events=[*given.events, *late])
     findings: list[Finding] = []
     kept: list[Standing] = []
     counts: Counter[str] = Counter()
@@ -73,6 +75,8 @@ def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
             match rule.kind:
                 case Kind.TRANSITION:
                     findings += transitions.findings(rule, table, given, window)
+                    kept += transitions.upcoming(rule, table, given, window)
+                    seen |= {(rule.name, i) for i in ids}
                 case Kind.CONDITION:
                     some, standing = _condition(rule, table, standings, window, given.zone)
                     findings += some

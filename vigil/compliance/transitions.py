@@ -13,9 +13,9 @@ from vigil.compliance.conditions import Scope, compile_clause, explain, scope
 from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
 from vigil.compliance.operators import show
-from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule
+from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, events_used
 from vigil.compliance.tables import Table, column
-from vigil.compliance.verdicts import Finding, Why
+from vigil.compliance.verdicts import Finding, Outcome, Standing, Why
 
 if TYPE_CHECKING:
     from vigil.compliance.evaluate import Input, Window
@@ -61,6 +61,22 @@ def findings(rule: Rule, table: Table, given: Input, window: Window) -> list[Fin
                 event,
             )
             out.append(replace(finding, suppressed=Why.ALREADY_DONE) if stale else finding)
+    return out
+
+
+def upcoming(rule: Rule, table: Table, given: Input, window: Window) -> list[Standing]:
+    """When to look again at workspaces whose open steps have a due date ahead, for a rule that waits for escalations."""
+    if EventKind.ESCALATED not in events_used(rule):
+        return []
+    out = []
+    for workspace in table.workspaces["id"].to_list():
+        ahead = [
+            s.due
+            for s in given.facts.steps.get(workspace, ())
+            if s.completed_at is None and s.due is not None and s.due > window.as_of
+        ]
+        if ahead:
+            out.append(Standing(rule.name, workspace, Outcome.CLEAR, None, min(ahead)))
     return out
 
 

@@ -90,6 +90,7 @@ def _instant(raw: str | None) -> datetime | None:
 def _workspace(d: dict[str, Any]) -> Fact:
     d["attrs"] = {k: _value(v) for k, v in d["attrs"].items()}
     d["unread"] = frozenset(d["unread"])
+    d["folders"] = tuple((i, n) for i, n in d["folders"])
     return f.Workspace(**d | {"created": _instant(d["created"]), "modified": _instant(d["modified"])})
 
 
