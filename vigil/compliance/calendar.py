@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import holidays as holiday_tables
 from dateutil.relativedelta import relativedelta
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 from vigil.compliance.durations import Offset
 
@@ -32,6 +33,9 @@ ALWAYS = datetime.min.replace(tzinfo=UTC)
 """Where an offset lands that leaves the calendar at its beginning, as 0001-01-01 - 90d does."""
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_NO_HOLIDAYS = (
+    'no holidays are known for "{found}"; write a country such as DE, or a part of one such as DE-BY'
+)
 _SATURDAY = 5
 _DAY = timedelta(days=1)
 
@@ -52,16 +56,14 @@ def holiday_codes() -> frozenset[str]:
 
 def _zone(name: str) -> str:
     if name not in zones():
-        raise ValueError(f'unknown time zone "{name}"')
+        raise PydanticCustomError("unknown", 'unknown time zone "{found}"', {"found": name, "of": "zone"})
     return name
 
 
 def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
     for code in given:
         if code not in holiday_codes():
-            raise ValueError(
-                f'unknown holidays "{code}": write a country such as DE, or a part of one such as DE-BY'
-            )
+            raise PydanticCustomError("unknown", _NO_HOLIDAYS, {"found": code, "of": "holidays"})
     return given
 
 
@@ -92,6 +94,19 @@ HolidayCodes = Annotated[
 ]
 
 
+def _day_off(given: object) -> date:
+    """A date as rules write it. Numbers are none: 20260101 would be read as seconds since 1970."""
+    if isinstance(given, date) and not isinstance(given, datetime):
+        return given
+    try:
+        return date.fromisoformat(str(given))
+    except ValueError:
+        raise ValueError(f'"{given}" is not a date: write it as 2026-12-24') from None
+
+
+DayOff = Annotated[date, BeforeValidator(_day_off)]
+
+
 class CalendarSpec(BaseModel):
     """What a rule says about its calendar."""
 
@@ -101,7 +116,7 @@ class CalendarSpec(BaseModel):
     holidays: HolidayCodes = Field(
         default=(), description="Country, such as DE, or part of one, such as DE-BY; one or a list"
     )
-    extra: tuple[date, ...] = Field(
+    extra: tuple[DayOff, ...] = Field(
         default=(), description="The site's own days off: dates, or an .ics or .yaml file beside the rules"
     )
     at: ClockTime = Field(default=time(8), description='Time of day at which dates fire, "08:00"')
@@ -185,7 +200,7 @@ class Calendar:
         return tuple(self.instant(base, every.times(k)) for k in range(1, times + 1))
 
     def at(self, day: date, wall: time) -> datetime:
-        """The UTC instant at which the zone's clocks show `wall` on `day`: the first of two, or the next valid."""
+        """When the zone's clocks show `wall` on `day`, in UTC: the first of two, or the next that exists."""
         local = datetime.combine(day, wall.replace(tzinfo=None, fold=0))
         before = _offset(self.zone, local)
         after = _offset(self.zone, local.replace(fold=1))

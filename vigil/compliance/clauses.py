@@ -9,12 +9,43 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
 
 from vigil.compliance.facts import Value
-from vigil.compliance.operators import OPERATORS, Op, show
+from vigil.compliance.operators import OPERATORS, Op, found, show
 
 Scalar = str | int | float | bool | date | datetime | None
+
+
+def frozen(given: object) -> Scalar | tuple[Scalar, ...]:
+    """A scalar, or a list of scalars as a tuple. Raises ValueError for anything else."""
+    if isinstance(given, list | tuple):
+        return tuple(_scalar(item) for item in given)
+    return _scalar(given)
+
+
+def _scalar(given: object) -> Scalar:
+    if given is None or isinstance(given, str | int | float | bool | date):
+        return given
+    raise ValueError(f"a value is a text, a number, a date, true or false; found {found(given)}")
+
+
+def _document_types(given: object) -> str | tuple[str, ...]:
+    types = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if not types or not all(isinstance(name, str) and name for name in types):
+        raise ValueError(f"`document` takes a document type, or a list of them; found {found(given)}")
+    return types if isinstance(given, list | tuple) else str(given)
+
+
+_JsonScalar = str | int | float | bool | None
+FilterValue = Annotated[
+    Scalar | tuple[Scalar, ...],
+    PlainValidator(frozen, json_schema_input_type=_JsonScalar | tuple[_JsonScalar, ...]),
+]
+DocumentTypes = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_document_types, json_schema_input_type=str | tuple[str, ...]),
+]
 
 
 class RuleModel(BaseModel):
@@ -75,9 +106,7 @@ class FieldLeaf(RuleModel):
         "related.TYPE.attr.NAME, or event.KEY in a transition"
     )
     op: Op
-    value: Scalar | tuple[Scalar, ...] = Field(
-        default=None, description="A value, a list, or nothing; by `op`"
-    )
+    value: FilterValue = Field(default=None, description="A value, a list, or nothing; by `op`")
 
     @property
     def ref(self) -> FieldRef:
@@ -89,14 +118,10 @@ class FieldLeaf(RuleModel):
         return OPERATORS[self.op].say(self.field, self.value)
 
 
-def _one_or_many(given: object) -> object:
-    return tuple(given) if isinstance(given, list) else given
-
-
 class DocumentLeaf(RuleModel):
     """Asks for documents of one or more types; of several, every one must be in the state."""
 
-    document: Annotated[str | tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
+    document: DocumentTypes = Field(
         description="A document type, or a list of them: each must be in the state"
     )
     state: DocumentState = DocumentState.PRESENT

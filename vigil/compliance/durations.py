@@ -27,8 +27,9 @@ UNITS = {
 }
 """Every unit with its name for people. An offset has no minutes; a duration has no business days."""
 
-_OFFSET = re.compile(r"([+-]?)(\d{1,6})(d|bd|w|mo|y|h)")
-_DURATION = re.compile(r"\+?(\d{1,6})(d|w|mo|y|h|m)")
+_LONGEST = {"d": 36_525, "bd": 26_000, "w": 5_200, "mo": 1_200, "y": 100, "h": 876_600, "m": 52_596_000}
+_OFFSET = re.compile(r"([+-]?)(\d{1,8})(d|bd|w|mo|y|h)")
+_DURATION = re.compile(r"\+?(\d{1,8})(d|w|mo|y|h|m)")
 
 
 class _FromText:
@@ -77,7 +78,7 @@ class Offset(_FromText):
     n: int
     unit: str
 
-    _pattern = r"^[+-]?\d{1,6}(d|bd|w|mo|y|h)$"
+    _pattern = r"^[+-]?\d{1,8}(d|bd|w|mo|y|h)$"
     _examples = ("-90d", "-7bd", "+1mo", "0d")
 
     @classmethod
@@ -90,6 +91,8 @@ class Offset(_FromText):
                 f"such as {_either(cls._examples)}"
             )
         n = int(found[2])
+        if n > _LONGEST[found[3]]:
+            raise ValueError(f'"{text}" is longer than a hundred years')
         return cls(-n if found[1] == "-" else n, found[3])
 
     def times(self, count: int) -> Offset:
@@ -107,7 +110,7 @@ class Duration(_FromText):
     n: int
     unit: str
 
-    _pattern = r"^\+?\d{1,6}(d|w|mo|y|h|m)$"
+    _pattern = r"^\+?\d{1,8}(d|w|mo|y|h|m)$"
     _examples = ("7d", "36h", "3mo")
 
     @classmethod
@@ -119,7 +122,10 @@ class Duration(_FromText):
                 f'"{text}" is not a duration: write a number and one of d, w, mo, y, h, m, '
                 f"such as {_either(cls._examples)}"
             )
-        return cls(int(found[1]), found[2])
+        n = int(found[1])
+        if n > _LONGEST[found[2]]:
+            raise ValueError(f'"{text}" is longer than a hundred years')
+        return cls(n, found[2])
 
     @property
     def fixed(self) -> bool:

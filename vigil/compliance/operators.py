@@ -1,7 +1,7 @@
 """The operators of a field leaf: one table with the kinds each fits, its sentence and the value it takes.
 
-Meaning over lists (multi-value attributes, rows of a set, members of a role): a comparison holds when any item
-meets it; its negation (`ne`, `not_in`, `not_contains`) holds when no item does. `present`: at least one item.
+Meaning over lists (multi-value attributes, rows of a set, members of a role): a comparison holds when any
+item meets it; its negation (`ne`, `not_in`, `not_contains`) when none does; `present` when there is one.
 An unset value meets `absent`, `ne`, `not_in` and `not_contains`, and nothing else.
 """
 
@@ -139,7 +139,7 @@ _NAMES = {
 def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
     """The value of a leaf, read for the kind of its field: none, one or many.
 
-    `kind` is None when no schema says it: the value of `before` and `after` is a date, others stay as written.
+    `kind` is None when no schema says it: the value of `before` and `after` is a date, others stay.
     Raises ValueError saying what was found and what is allowed.
     """
     takes = OPERATORS[op].takes
@@ -149,7 +149,7 @@ def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
         return ()
     if takes is Takes.MANY:
         if not isinstance(value, tuple):
-            raise ValueError(f"`{op}` takes a list of values, found {_found(value)}")
+            raise ValueError(f"`{op}` takes a list of values, found {found(value)}")
         return tuple(operand(op, kind, item) for item in value)
     if value is None:
         raise ValueError(f"`{op}` needs a value: {takes}")
@@ -162,7 +162,7 @@ def operand(op: Op, kind: str | None, value: Value) -> Operand:
     """One value, read for the kind of the field. Raises ValueError saying what is allowed."""
     if OPERATORS[op].takes is Takes.LENGTH:
         if not isinstance(value, str):
-            raise ValueError(f"`{op}` takes a length of time such as 30d, found {_found(value)}")
+            raise ValueError(f"`{op}` takes a length of time such as 30d, found {found(value)}")
         return Duration.parse(value)
     if kind in _DATES or (kind is None and op in (Op.BEFORE, Op.AFTER)):
         return _moment(kind or "datetime", value)
@@ -177,7 +177,7 @@ def operand(op: Op, kind: str | None, value: Value) -> Operand:
         case _:
             fits = (str, int, float, bool, date)
     if not isinstance(value, fits) or (isinstance(value, bool) and kind == "integer"):
-        raise ValueError(f"a field of kind {kind} takes {_NAMES[kind or 'string']}, found {_found(value)}")
+        raise ValueError(f"a field of kind {kind} takes {_NAMES[kind or 'string']}, found {found(value)}")
     assert value is not None and not isinstance(value, tuple)
     return value
 
@@ -198,7 +198,7 @@ def _moment(kind: str, value: Value) -> date | datetime | AsOf:
         except ValueError as wrong:
             if "no offset" in str(wrong):
                 raise
-    raise ValueError(f"a field of kind {kind} takes {_NAMES[kind]}, found {_found(value)}")
+    raise ValueError(f"a field of kind {kind} takes {_NAMES[kind]}, found {found(value)}")
 
 
 def _instant(text: str) -> datetime:
@@ -217,16 +217,19 @@ def _as_of(text: str, sign: str | None, length: str | None) -> AsOf:
     return AsOf(offset)
 
 
-def _found(value: Value) -> str:
+def found(value: object) -> str:
+    """What was found in a file, as the errors name it."""
     match value:
         case None:
             return "nothing"
         case bool():
-            return f"the boolean {show(value)}"
+            return "true" if value else "false"
         case int() | float():
             return f"the number {value}"
-        case tuple():
+        case tuple() | list():
             return "a list"
+        case Mapping():
+            return "a mapping"
         case date():
             return f"the date {value.isoformat()}"
     return f'the text "{value}"'

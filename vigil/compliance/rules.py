@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    GetJsonSchemaHandler,
-    model_serializer,
+    StrictBool,
+    StrictInt,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from vigil.compliance.calendar import CalendarSpec, ClockTime
 from vigil.compliance.clauses import (
@@ -41,8 +39,12 @@ from vigil.compliance.clauses import (
 from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.notices import Severity
 from vigil.compliance.operators import Op, show
+from vigil.compliance.patterns import EVENT_FILTERS, EVENT_KEYS, STEP_EVENTS, EventKind, EventPattern
 
 __all__ = [
+    "EVENT_FILTERS",
+    "EVENT_KEYS",
+    "STEP_EVENTS",
     "All",
     "Any_",
     "CalendarSpec",
@@ -92,54 +94,6 @@ class Kind(StrEnum):
     MILESTONE = "milestone"
 
 
-class EventKind(StrEnum):
-    """What a transition may wait for. docs/architecture.md, Rules."""
-
-    DOCUMENT_ADDED = "document_added"
-    EVIDENCE_ADDED = "evidence_added"  # reads better; the same as document_added
-    VERSION_ADDED = "version_added"
-    STATUS_CHANGED = "status_changed"
-    ATTRIBUTE_CHANGED = "attribute_changed"
-    STEP_ASSIGNED = "step_assigned"
-    STEP_COMPLETED = "step_completed"
-    COMMENT_ADDED = "comment_added"
-    ESCALATED = "escalated"  # an open step passed its due date
-
-
-EVENT_FILTERS: Mapping[EventKind, tuple[str, ...]] = {
-    EventKind.DOCUMENT_ADDED: ("type", "name"),
-    EventKind.EVIDENCE_ADDED: ("type", "name"),
-    EventKind.VERSION_ADDED: ("type",),
-    EventKind.STATUS_CHANGED: ("field", "from", "to"),
-    EventKind.ATTRIBUTE_CHANGED: ("field", "from", "to"),
-    EventKind.STEP_ASSIGNED: ("title",),
-    EventKind.STEP_COMPLETED: ("title", "disposition"),
-    EventKind.COMMENT_ADDED: (),
-    EventKind.ESCALATED: ("title",),
-}
-"""The filters that each event knows."""
-
-STEP_EVENTS = frozenset({EventKind.STEP_ASSIGNED, EventKind.STEP_COMPLETED, EventKind.ESCALATED})
-"""The events that are about a workflow step, so that `step:` recipients mean something."""
-
-EVENT_KEYS = (
-    "at",
-    "by",
-    "document",
-    "document_type",
-    "version",
-    "title",
-    "disposition",
-    "process",
-    "step",
-    "attr",
-    "from",
-    "to",
-    "text",
-)
-"""What `event.KEY` may name in a transition's `where`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a rule was written. Lines count from 1."""
@@ -156,87 +110,6 @@ def _fixed(length: Duration) -> Duration:
 
 FixedDuration = Annotated[Duration, AfterValidator(_fixed)]
 """A duration whose `timedelta` always exists."""
-
-FilterValue = str | int | float | bool | date | datetime | None
-
-
-class EventPattern(RuleModel):
-    """An event, plain or with filters: ``document_added`` or ``{step_completed: {title: Review}}``.
-
-    Each filter is a tuple of allowed values; all filters must hold.
-    """
-
-    event: EventKind
-    filters: Mapping[str, tuple[FilterValue, ...]] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            return {"event": _event(given)}
-        if isinstance(given, dict) and "event" not in given:
-            if len(given) != 1:
-                raise PydanticCustomError(
-                    "event", "an event is a name, or one name with a mapping of filters"
-                )
-            name, filters = next(iter(given.items()))
-            kind = _event(str(name))
-            return {"event": kind, "filters": _filters(kind, filters)}
-        return given
-
-    @model_serializer
-    def _as_written(self) -> str | dict[str, dict[str, Any]]:
-        if not self.filters:
-            return self.event.value
-        return {self.event.value: {key: v[0] if len(v) == 1 else list(v) for key, v in self.filters.items()}}
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        one = {"type": ["string", "number", "boolean", "null"]}
-        value = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
-        return {
-            "description": "An event, plain or with a mapping of filters",
-            "anyOf": [
-                {"enum": [kind.value for kind in EventKind]},
-                *(
-                    {
-                        "type": "object",
-                        "required": [kind.value],
-                        "additionalProperties": False,
-                        "properties": {
-                            kind.value: {
-                                "type": "object",
-                                "additionalProperties": False,
-                                "properties": dict.fromkeys(names, value),
-                            }
-                        },
-                    }
-                    for kind, names in EVENT_FILTERS.items()
-                ),
-            ],
-        }
-
-    def __hash__(self) -> int:
-        return hash((self.event, tuple(sorted(self.filters))))
-
-
-def _event(name: str) -> EventKind:
-    if name not in list(EventKind):
-        raise PydanticCustomError("event_name", "unknown event", {"found": name})
-    return EventKind(name)
-
-
-def _filters(kind: EventKind, given: Any) -> dict[str, tuple[Any, ...]]:
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        raise PydanticCustomError("event", "the filters of an event are a mapping")
-    for name in given:
-        if name not in EVENT_FILTERS[kind]:
-            raise PydanticCustomError("event_filter", "unknown filter", {"event": kind.value, "found": name})
-    return {name: tuple(v) if isinstance(v, list | tuple) else (v,) for name, v in given.items()}
 
 
 class Subject(RuleModel):
@@ -287,7 +160,7 @@ class Repeat(RuleModel):
     """The same notice again: at most `max` times after the first, `every` apart."""
 
     every: Offset
-    max: int = Field(ge=1, le=1000)
+    max: StrictInt = Field(ge=1, le=1000)
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -332,8 +205,10 @@ class Escalation(RuleModel):
 class Guard(RuleModel):
     """Stops a run that would say too much."""
 
-    max_findings: int | None = Field(default=None, ge=1)
-    max_share: float | None = Field(default=None, gt=0, le=1, description="Share of the workspaces looked at")
+    max_findings: StrictInt | None = Field(default=None, ge=1)
+    max_share: float | None = Field(
+        default=None, strict=True, gt=0, le=1, description="Share of the workspaces looked at"
+    )
     first_run: Literal["send", "manifest_only"] = "send"
 
 
@@ -348,7 +223,7 @@ class Rule(RuleModel):
     """One rule. YAML keys are the field names, but for `rule` (name) and `for`."""
 
     name: str = Field(alias="rule", min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    version: int = Field(default=1, ge=1)
+    version: StrictInt = Field(default=1, ge=1)
     status: Status = Status.LIVE
     kind: Kind
     description: str = ""
@@ -372,13 +247,13 @@ class Rule(RuleModel):
     unknown: Literal["hold", "finding"] = "hold"
     guard: Guard | None = None
     template: str | None = Field(default=None, description="Template family; default the kind")
-    group: bool | None = Field(default=None, description="One notice for many findings of a person")
+    group: StrictBool | None = Field(default=None, description="One notice for many findings of a person")
     quiet: Quiet | None = None
-    exclude_actor: bool = False
-    acknowledge: bool = False
-    resolved: bool = Field(default=False, description="Say so when a finding clears")
+    exclude_actor: StrictBool = False
+    acknowledge: StrictBool = False
+    resolved: StrictBool = Field(default=False, description="Say so when a finding clears")
     ttl: FixedDuration | None = Field(default=None, description="How long a notice is worth showing")
-    origin: Origin | None = Field(default=None, exclude=True, repr=False)
+    origin: Origin | None = Field(default=None, alias="(origin)", exclude=True, repr=False)
 
     @cached_property
     def all_steps(self) -> tuple[RuleStep, ...]:
