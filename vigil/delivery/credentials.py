@@ -1,0 +1,151 @@
+"""Access tokens for FCM from a service account: fetched in a thread, ahead of expiry, one at a time.
+
+Contract: shared/contracts/fcm.md, "OAuth". Nothing here logs a token or a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from firebase_admin import credentials as firebase
+from google.auth.exceptions import GoogleAuthError, RefreshError
+from google.auth.transport.requests import Request
+
+from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
+from vigil.delivery.settings import FcmSettings
+
+log = logging.getLogger("vigil.delivery.credentials")
+
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+AHEAD = timedelta(minutes=5)  # a new token is fetched this long before the old one ends
+FAILURE_HOLDS = timedelta(seconds=10)
+TIMEOUT = 15  # seconds for one request to the token endpoint
+NEEDED = ("type", "project_id", "private_key", "client_email", "token_uri")
+
+
+def account_info(settings: FcmSettings) -> dict[str, Any]:
+    """The service account's JSON, whatever it was wrapped in. Raises BadServiceAccount."""
+    value: Any = settings.service_account_info
+    if hasattr(value, "get_secret_value"):
+        value = value.get_secret_value()
+    if isinstance(value, str | bytes):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            raise BadServiceAccount(
+                "the service account is not JSON: paste the whole file that the Firebase console gave"
+            ) from None
+    if not isinstance(value, Mapping):
+        raise BadServiceAccount("the service account is not a JSON object: paste the whole file")
+    missing = [name for name in NEEDED if not value.get(name)]
+    if missing:
+        raise BadServiceAccount(f"the service account lacks {', '.join(missing)}: paste the whole file")
+    return dict(value)
+
+
+def certificate(settings: FcmSettings) -> firebase.Certificate:
+    """firebase-admin's credential for the account. Raises BadServiceAccount."""
+    info = account_info(settings)
+    try:
+        return firebase.Certificate(info)
+    except (ValueError, OSError):
+        # The original text may quote the key.
+        raise BadServiceAccount(
+            f"the private key of {info['client_email']} cannot be read: make a new key in the Firebase console"
+        ) from None
+
+
+class Credential:
+    """The bearer of one service account. Use it in one event loop."""
+
+    def __init__(self, settings: FcmSettings) -> None:
+        self._google = certificate(settings).get_credential().with_scopes([SCOPE])
+        self.name = f"service account {self._google.service_account_email}"
+        self._request = Request()
+        if settings.ca_file:
+            self._request.session.verify = settings.ca_file
+        if settings.proxy:
+            self._request.session.proxies = {"http": settings.proxy, "https": settings.proxy}
+        self._lock = asyncio.Lock()
+        self._ahead: asyncio.Task[None] | None = None
+        self._bearer = ""
+        self._until = datetime.min.replace(tzinfo=UTC)
+        self._failed: tuple[datetime, CredentialRefused | CredentialUnavailable] | None = None
+        self.refreshes = 0
+
+    async def bearer(self) -> str:
+        """The value of the Authorization header. Waits only when there is no token that still lives.
+
+        Raises CredentialRefused or CredentialUnavailable.
+        """
+        left = self._until - datetime.now(UTC)
+        if left <= timedelta(seconds=10):
+            return await self.renew(self._bearer)
+        if left <= AHEAD and (self._ahead is None or self._ahead.done()):
+            self._ahead = asyncio.create_task(self._renew_ahead())
+        return self._bearer
+
+    async def renew(self, refused: str) -> str:
+        """A bearer other than `refused`. However many ask at once, one token is fetched."""
+        async with self._lock:
+            if self._bearer == refused:
+                self._fail_again()
+                await asyncio.to_thread(self._fetch)
+            return self._bearer
+
+    def _fail_again(self) -> None:
+        """A batch of hundreds must not ask a dead endpoint once a message: a failure holds for a while."""
+        if self._failed is not None and datetime.now(UTC) - self._failed[0] < FAILURE_HOLDS:
+            raise self._failed[1]
+
+    async def _renew_ahead(self) -> None:
+        try:
+            await self.renew(self._bearer)
+        except (CredentialRefused, CredentialUnavailable) as error:
+            # The old token still serves; when it ends the same error reaches the sender.
+            log.warning("no new access token yet: %s", error)
+
+    def _fetch(self) -> None:
+        try:
+            self._google.refresh(_with_timeout(self._request))
+        except GoogleAuthError as error:
+            failure = self._failure(error)
+            self._failed = (datetime.now(UTC), failure)
+            raise failure from None  # google-auth's own text may quote the answer
+        self._failed = None
+        self.refreshes += 1
+        self._bearer = f"Bearer {self._google.token}"
+        expiry = self._google.expiry  # naive, UTC
+        self._until = expiry.replace(tzinfo=UTC) if expiry else datetime.now(UTC) + timedelta(minutes=30)
+
+    def _failure(self, error: GoogleAuthError) -> CredentialRefused | CredentialUnavailable:
+        if isinstance(error, RefreshError) and not error.retryable:
+            return CredentialRefused(self.name, _reason(error))
+        return CredentialUnavailable(f"no access token for {self.name}: {_reason(error)}")
+
+    async def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+        self._request.session.close()
+
+
+def _with_timeout(request: Request) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault("timeout", TIMEOUT)
+        return request(*args, **kwargs)
+
+    return call
+
+
+def _reason(error: GoogleAuthError) -> str:
+    """The endpoint's own words, without the rest of what google-auth puts into its errors."""
+    answer = error.args[1] if len(error.args) > 1 else None
+    if isinstance(answer, Mapping) and answer.get("error"):
+        return f"{answer['error']}: {answer.get('error_description', '')}"[:200]
+    return type(error).__name__

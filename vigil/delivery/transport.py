@@ -1,0 +1,70 @@
+"""The one interface of a push transport, and what became of one message. docs/architecture.md, "Delivery"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from vigil.delivery.messages import Outgoing
+
+Outcome = Literal["accepted", "rejected", "retry", "unknown"]
+
+GONE = frozenset({"UNREGISTERED", "APNS_410"})
+"""Codes that say the device is gone: prune it."""
+
+HELD_DEVICE = "HELD_DEVICE"  # the device's own rate is used up
+HELD_PROJECT = "HELD_PROJECT"  # the project's rate is, or FCM asked the sender to slow down
+HELD_CREDENTIAL = "HELD_CREDENTIAL"  # no access token, or a refused credential
+HELD = frozenset({HELD_DEVICE, HELD_PROJECT, HELD_CREDENTIAL})
+"""Codes of messages that were not sent at all: no request was made, so no first try was either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one message in one attempt; one row of the ledger's attempts.
+
+    `status` is the HTTP status, None when there was no answer. `code` is FCM's own error code, or one of:
+    APNS_410, CONNECT (nothing was sent), TIMEOUT, RESET, UNREADABLE (accepted or not: unknown), HELD_* (no
+    request was made), or an InvalidMessage code. Empty when accepted. `name` is the message name of an
+    accepted one. `retry_after` in seconds, None when FCM did not say. `detail` is FCM's sentence, for people.
+    """
+
+    outcome: Outcome
+    status: int | None
+    code: str
+    name: str
+    retry_after: float | None
+    started_at: datetime
+    ended_at: datetime
+    detail: str = ""
+
+    @property
+    def prune(self) -> bool:
+        """Whether the device has to be retired: the address no longer exists."""
+        return self.code in GONE
+
+    @property
+    def attempted(self) -> bool:
+        """Whether a request was made. A message that was only held back has not had its first try."""
+        return self.code not in HELD
+
+
+class Transport(Protocol):
+    """Sends batches of messages. Open it with ``async with`` in the event loop that uses it."""
+
+    async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+        """One `Sent` for each message, in the same order. Never raises for one message.
+
+        Raises CredentialRefused when a person has to mend a credential; its `sent` has the whole batch's
+        outcomes.
+        """
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
