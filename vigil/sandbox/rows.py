@@ -8,10 +8,9 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from json.decoder import scanstring
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ def _member(text: str, position: int, step: str | int, at_key: bool) -> int | No
         key_at: int = position
         here: object = index
         if opener == "{":
-            here, position = scanstring(text, position + 1)
+            here, position = _DECODER.raw_decode(text, position)
             position = _skip(text, _skip(text, position) + 1)
         if here == step:
             found = key_at if at_key else position  # the last one of a repeated key, as JSON readers take it
@@ -153,7 +152,11 @@ class Row:
         return None
 
     def instant(self, *path: str | int) -> datetime | None:
-        return self._parsed(instant, path)
+        parsed = instant(self.at(*path))
+        if isinstance(parsed, str):
+            self.refuse(f"`{path[-1]}`: {parsed}", *path)
+            return None
+        return parsed
 
     def items(self, *path: str | int, of: type = str) -> list[Any]:
         """A list of strings (or of objects); absent and null are an empty one. What does not fit is refused and left out."""
@@ -179,13 +182,6 @@ class Row:
     def at(self, *path: str | int) -> Any:
         """The value at a path, None when there is none."""
         return self._value(path)
-
-    def _parsed(self, parse: Callable[[object], Any], path: Path_) -> Any:
-        parsed = parse(self._value(path))
-        if isinstance(parsed, str):
-            self.refuse(f"`{path[-1]}`: {parsed}", *path)
-            return None
-        return parsed
 
     def _at(self, path: Path_) -> Mapping[str, Any]:
         value = self._value(path)

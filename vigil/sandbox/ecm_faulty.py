@@ -1,0 +1,52 @@
+"""Answers that went wrong on the way: HTML, proxies, cut connections, wrong lengths (quirks 8, 9, 10, 25)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+_PAGE = b"<html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
+_PROXY = {"502": b"502 Bad Gateway", "503": b"503 Service Unavailable", "504": b"504 Gateway Time-out"}
+
+
+async def faulty(response: Response, what: str, seconds: float) -> Response:
+    """The answer that comes instead of `response`; the request itself was carried out."""
+    match what:
+        case "slow":
+            await asyncio.sleep(seconds)
+            return response
+        case "cut":
+            return Truncated(response.body, promised=len(response.body), sent=len(response.body) // 2)
+        case "short":
+            return Truncated(response.body, promised=len(response.body) + 64, sent=len(response.body))
+        case "malformed":
+            return Response(response.body[: len(response.body) // 2], 200, media_type="application/json")
+        case "html_200":
+            return _html(200, b"Content Server")
+        case "try_again":
+            return _html(500, b"An error occurred. Please try again.")
+        case "502" | "503" | "504":
+            return _html(int(what), _PROXY[what])
+    messages = {"400": "The request could not be carried out.", "401": "Authentication Required",
+                "404": "Not found.", "500": "An internal error occurred."}  # fmt: skip
+    return Response(orjson.dumps({"error": messages[what]}), int(what), media_type="application/json")
+
+
+def _html(status: int, text: bytes) -> Response:
+    return Response(_PAGE % (text, text), status, media_type="text/html")
+
+
+class Truncated(Response):
+    """A 200 that promises more bytes than it sends; the server closes the connection after them."""
+
+    def __init__(self, body: bytes | memoryview, promised: int, sent: int) -> None:
+        super().__init__(bytes(body[:sent]), 200, media_type="application/json")
+        self.headers["content-length"] = str(promised)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        # `more_body` and then nothing: the server finds the answer incomplete and drops the connection.
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})

@@ -1,0 +1,211 @@
+"""``/v2/workflows/status``: lists of processes, one with its steps, and its activities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vigil.sandbox import ecm_shapes as shapes
+from vigil.sandbox.ecm_call import Call, Json, Refused
+from vigil.sandbox.world_state import Process, Step
+
+STATUSES = ("ontime", "workflowlate", "completed", "stopped")
+_ALL = dict.fromkeys(("Archive", "ChangeAttr", "ChangeRoute", "Delete", "ManagerPerms", "SeeDetail", "Stop", "Suspend"), True)  # fmt: skip
+
+
+def status(call: Call) -> Json:
+    """Processes that the caller manages or initiated. The service user manages all; nobody else manages any."""
+    call.site.needs_module("workflow")
+    state = call.site.world.state
+    kind = (call.one("kind") or call.one("Kind") or "Both").lower()
+    wanted = {s.lower() for s in [*call.query.get("wstatus", ()), *call.query.get("status", ())]}
+    if unknown := wanted - set(STATUSES):
+        raise Refused(400, f"Unknown status: {', '.join(sorted(unknown))}")
+    ids = state.active if wanted and wanted <= {"ontime", "workflowlate"} else state.started
+    found: Iterable[Process] = (state.processes[i] for i in ids)
+    if (wanted and not wanted >= {"ontime", "workflowlate"}) or (wanted and ids is state.started):
+        found = (p for p in found if _status(call, p) in wanted)
+    return _list(call, [p for p in found if _is_of(call, p, kind)])
+
+
+def active(call: Call) -> Json:
+    """The open processes of one workspace (``businessWorkspaceID``), of all without it."""
+    call.site.needs_module("workflow")
+    state = call.site.world.state
+    number = call.number("businessWorkspaceID", 0)
+    if not number:
+        return _list(call, [state.processes[i] for i in state.active])
+    workspace = state.workspaces.get(number)
+    if workspace is None or not call.site.may_read(call.caller, workspace):
+        raise call.site.missing(number)
+    return _list(call, [p for p in workspace.processes if p.is_active()])
+
+
+def process(call: Call) -> Json:
+    """One process: what it is attached to, and its steps, completed, current and next."""
+    call.site.needs_module("workflow")
+    found = _process(call)
+    done = sorted(
+        (s for s in found.steps.values() if s.completed is not None), key=lambda s: (s.completed, s.number)
+    )
+    steps = {
+        "completed": [_step(call, s) | _ending(call, s) for s in done],
+        "current": [_step(call, s) for s in found.open_steps()],
+        "next": [],
+    }
+    folder = call.site.world.attachments_id(found)
+    results = {
+        "attachments": {"attachment_folder_id": folder},
+        "data_packages": [
+            {"TYPE": 1, "SUBTYPE": 1, "USERDATA": folder, "DESCRIPTION": ""},
+            {"TYPE": 1, "SUBTYPE": 2, "USERDATA": found.id, "DESCRIPTION": ""},
+        ],
+        "permissions": _ALL,
+        "step_list": steps,
+        "wf_details": {
+            "date_initiated": call.site.world.local(found.started),
+            "due_date": _due(call, found),
+            "initiator": {k: v for k, v in shapes.assignee(call.site, found.initiator).items()
+                          if k in ("firstName", "lastName", "loginName", "userId")},
+            "status": _status(call, found),
+            "wf_name": _name(found),
+            "work_workID": found.id,
+        },
+    }  # fmt: skip
+    return {"links": call.self_link(), "results": results}
+
+
+def activities(call: Call) -> Json:
+    """Who did what when, newest first. Dates in UTC."""
+    call.site.needs_module("workflow")
+    found = _process(call)
+    shown, page = call.paged(list(reversed(found.history)), "workflows", 100)
+    rows = []
+    for at, action, step in shown:
+        completed = action == "completed"
+        person = step.by if completed else found.initiator
+        activity = {
+            "action": "Completed" if completed else "Assigned",
+            "date": shapes.date(call.site, at),
+            "process_id": found.id,
+            "subprocess_id": found.id,
+            "task_id": step.number,
+            "task_name": step.title,
+            "disposition": (step.disposition or "") if completed else "",
+            "comment": "",
+            "performer_id": call.site.world.user_id(person),
+            "performer": shapes.assignee(call.site, person),
+        }
+        rows.append({"data": {"activity": activity}})
+    return call.collection(page, rows, sort="desc_date")
+
+
+def _process(call: Call) -> Process:
+    found = call.site.world.state.processes.get(call.ids[0])
+    hidden = call.ids[0] in call.site.quirks.unreadable
+    if found is None or hidden or not call.site.may_read(call.caller, found.workspace):
+        raise call.site.missing(call.ids[0])
+    return found
+
+
+def _is_of(call: Call, found: Process, kind: str) -> bool:
+    if not call.site.may_read(call.caller, found.workspace) or found.id in call.site.quirks.unreadable:
+        return False
+    manages = call.caller.login is None
+    initiated = found.initiator == call.caller.login
+    return {"managed": manages, "initiated": initiated}.get(kind, manages or initiated)
+
+
+def _list(call: Call, found: list[Process]) -> Json:
+    shown, page = call.paged(found, "workflows", 100)
+    return call.collection(page, [_row(call, p) for p in shown], sort="asc_process_id")
+
+
+def _row(call: Call, found: Process) -> Json:
+    steps = found.open_steps()
+    first = steps[0] if steps else None
+    people = _people(call, first) if first else []
+    wfstatus = {
+        "assignee": people,
+        "assignee_count": len(people),
+        "comments_on": True,
+        "current_assignee": _names(people),
+        "date_initiated": call.site.world.local(found.started),
+        "due_date": _due(call, found),
+        "parallel_steps": [_step(call, s) for s in steps],
+        "process_id": found.id,
+        "status_key": _status(call, found),
+        "step_name": first.title if first else "",
+        "steps_count": len(steps),
+        "subprocess_id": found.id,
+        "task_id": first.number if first else 0,
+        "wf_name": _name(found),
+    }
+    return {"data": {"wfstatus": wfstatus, "permissions": _ALL}}
+
+
+def _step(call: Call, step: Step) -> Json:
+    people = _people(call, step)
+    return {
+        "process_id": step.process.id,
+        "subprocess_id": step.process.id,
+        "task_id": step.number,
+        "task_name": step.title,
+        "task_due_date": call.site.world.local(step.due) if step.due is not None else "",
+        "task_start_date": call.site.world.local(step.assigned),
+        "task_status": _step_status(call, step),
+        "task_assignees": {
+            "assignee": people,
+            "assigneeCount": len(people),
+            "currentAssignee": _names(people),
+            **_group(call, step),
+        },
+    }
+
+
+def _ending(call: Call, step: Step) -> Json:
+    assert step.completed is not None
+    return {
+        "task_completed_date": call.site.world.local(step.completed),
+        "task_completed_by": shapes.assignee(call.site, step.by),
+        "task_disposition": step.disposition or "",
+    }
+
+
+def _people(call: Call, step: Step) -> list[Json]:
+    """The person, or every person of the group, that a step is assigned to."""
+    world = call.site.world
+    logins = call.site.people_in((step.to,)) if world.is_group(step.to) else (step.to,)
+    return [shapes.assignee(call.site, login) for login in logins]
+
+
+def _group(call: Call, step: Step) -> Json:
+    world = call.site.world
+    if not world.is_group(step.to):
+        return {}
+    return {"groupId": world.member_id(step.to), "groupName": step.to}
+
+
+def _names(people: list[Json]) -> str:
+    return ", ".join(f"{p['firstName']} {p['lastName']}".strip() for p in people)
+
+
+def _step_status(call: Call, step: Step) -> str:
+    if step.completed is not None:
+        return "completed"
+    return "workflowlate" if step.due is not None and step.due < call.site.now() else "ontime"
+
+
+def _status(call: Call, found: Process) -> str:
+    steps = found.open_steps()
+    if not steps:
+        return "completed"
+    return "workflowlate" if any(_step_status(call, s) == "workflowlate" for s in steps) else "ontime"
+
+
+def _due(call: Call, found: Process) -> str:
+    dues = [s.due for s in found.open_steps() if s.due is not None]
+    return call.site.world.local(min(dues)) if dues else ""
+
+
+def _name(found: Process) -> str:
+    return f"{found.workspace.type.name} process"

@@ -1,0 +1,216 @@
+"""How the simulated ECM misbehaves: one switch for each numbered quirk of shared/contracts/ecm.md, and scripted faults.
+
+The defaults are what a healthy but ordinary system does. What is random is decided by the seed, the endpoint and the how-manieth
+request of that endpoint it is, so that the same run gives the same faults.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from vigil.sandbox.rows import listed, nearest
+
+
+@dataclass(slots=True)
+class Quirks:
+    """The switches. The number in `metadata` is the contract's; rates are shares of requests from 0 to 1."""
+
+    caps_clamp: bool = field(default=True, metadata={"quirk": 1})  # off: `limit` is honoured however large
+    last_page_repeats: bool = field(default=True, metadata={"quirk": 2})  # off: past the end is empty
+    ticket_rotates: int = field(default=200, metadata={"quirk": 3})  # a new ticket every N requests, 0 never
+    ticket_expires: int = field(default=0, metadata={"quirk": 4})  # a ticket dies after N requests, 0 never
+    tickets_revoked: int = field(default=0, metadata={"quirk": 5})  # all tickets die at once every N requests
+    missing_is_400: bool = field(default=True, metadata={"quirk": 6})  # off: a missing node is 404
+    missing_children_500: bool = field(default=True, metadata={"quirk": 7})  # off: as a missing node
+    html_200: float = field(default=0.0, metadata={"quirk": 8})
+    try_again_500: float = field(default=0.0, metadata={"quirk": 9})  # share of URLs that fail the first time
+    proxy_errors: float = field(default=0.0, metadata={"quirk": 10})  # 502, 503, 504
+    mixed_dates: bool = field(default=True, metadata={"quirk": 11})  # off: all dates are naive
+    unset_forms: bool = field(default=True, metadata={"quirk": 12})  # off: unset is always null
+    category_containers: bool = field(
+        default=True, metadata={"quirk": 13}
+    )  # off: always the list of one each
+    set_rows: bool = field(default=True, metadata={"quirk": 14})  # off: a set shows its first row only
+    unreadable: tuple[int, ...] = field(default=(), metadata={"quirk": 15})  # ids that nobody may read
+    unreadable_counted: bool = field(default=True, metadata={"quirk": 15})  # in totals, with shorter pages
+    nodes_list_drops: bool = field(default=True, metadata={"quirk": 16})  # off: one bad id refuses the call
+    list_shifts: int = field(default=0, metadata={"quirk": 17})  # rows that came in front (or, below 0, left)
+    starts_with: bool = field(default=True, metadata={"quirk": 18})  # off: names are compared whole
+    recent_without_expanded: bool = field(default=True, metadata={"quirk": 19})
+    modules_absent: tuple[str, ...] = field(default=(), metadata={"quirk": 20})  # names of MODULES
+    deleted_users_stay: bool = field(
+        default=True, metadata={"quirk": 21}
+    )  # off: they leave roles and attributes
+    groups_nest: bool = field(default=True, metadata={"quirk": 22})  # off: members of a group are users only
+    audit_without_ids: bool = field(default=True, metadata={"quirk": 23})  # off: rows carry `audit_id`
+    child_change_silent: bool = field(default=True, metadata={"quirk": 24})
+    slow_answers: float = field(default=0.0, metadata={"quirk": 25})  # `slow_seconds` late
+    cut_connections: float = field(default=0.0, metadata={"quirk": 25})  # closed in the middle of the body
+    wrong_lengths: float = field(
+        default=0.0, metadata={"quirk": 25}
+    )  # content-length promises more than comes
+    deep_offset: int = field(default=100_000, metadata={"quirk": 26})  # rows beyond are refused, 0 never
+    own_assignments_only: bool = field(default=True, metadata={"quirk": 27})  # off: everybody's
+    slow_seconds: float = 2.0
+    roles_ignore_members: bool = False  # a version of ECM in which roles?fields=members does nothing
+
+    def update(self, changes: Mapping[str, Any]) -> None:
+        """Set switches by name. Raises ValueError for a name that is none or a value of another kind."""
+        kinds = {f.name: type(getattr(self, f.name)) for f in fields(self)}
+        kept: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name not in kinds:
+                raise ValueError(
+                    f"unknown quirk {name!r} ({listed(kinds, 99)}) {nearest(name, kinds)}".strip()
+                )
+            kept[name] = _fitting(name, kinds[name], value)
+        for name, value in kept.items():
+            setattr(self, name, value)
+
+
+def _fitting(name: str, kind: type, value: Any) -> Any:
+    if kind is tuple and isinstance(value, list | tuple):
+        return tuple(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is kind:
+        return value
+    raise ValueError(f"quirk {name} takes {kind.__name__}, not {value!r}")
+
+
+MODULES = (
+    "doctypes", "missingdocuments", "inprocessdocuments", "reports", "myteamtodo", "followups", "moduleassignments",
+    "workflow",
+)  # fmt: skip
+"""What an ECM may lack: their endpoints then answer 400 (quirk 20)."""
+
+WHATS: Mapping[str, str] = {
+    "html_200": "200 with an HTML page",
+    "try_again": '500 with an HTML page, "please try again"',
+    "500": "500 with an error object",
+    "502": "502 from a proxy, HTML",
+    "503": "503 from a proxy, HTML",
+    "504": "504 from a proxy, HTML",
+    "400": "400 with an error object",
+    "404": "404 with an error object",
+    "401": "401, as for a dead ticket",
+    "slow": "the answer comes after `seconds`",
+    "cut": "the connection is closed in the middle of the body",
+    "short": "content-length promises more than comes",
+    "malformed": "200 with half a JSON object",
+}
+
+
+@dataclass(slots=True)
+class Script:
+    """A fault on the `nth` request (from 1, counted from when it was set) of the endpoints that match, and the `times` - 1 after it.
+
+    `endpoint` is a pattern with ``*`` over ``GET /v2/nodes/{id}/nodes`` (the endpoint) or ``GET /v2/nodes/17/nodes`` (the request).
+    """
+
+    endpoint: str
+    what: str
+    nth: int = 1
+    times: int = 1
+    seconds: float = 2.0
+    seen: int = 0
+
+    def __post_init__(self) -> None:
+        if self.what not in WHATS:
+            raise ValueError(f"unknown fault {self.what!r} ({listed(WHATS, 99)})")
+
+    def fires(self, endpoint: str, request: str) -> bool:
+        if not (fnmatch.fnmatchcase(endpoint, self.endpoint) or fnmatch.fnmatchcase(request, self.endpoint)):
+            return False
+        self.seen += 1
+        return self.nth <= self.seen < self.nth + self.times
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong with which request. `latency` is in seconds and comes before each answer."""
+
+    quirks: Quirks = field(default_factory=Quirks)
+    seed: int = 0
+    latency: float = 0.0
+    scripts: list[Script] = field(default_factory=list)
+    _requests: Counter[str] = field(default_factory=Counter)
+    _tried: set[str] = field(default_factory=set)
+
+    def configure(self, body: Mapping[str, Any]) -> None:
+        """Take ``{"clear", "seed", "latency_ms", "quirks": {...}, "script": [{"endpoint", "what", "nth", "times", "seconds"}]}``.
+
+        Raises ValueError, and changes nothing, for what it does not know.
+        """
+        known = ("clear", "seed", "latency_ms", "quirks", "script")
+        for key in body:
+            if key not in known:
+                raise ValueError(f"unknown key {key!r} ({listed(known)}) {nearest(key, known)}".strip())
+        script = body.get("script", [])
+        allowed = {f.name for f in fields(Script)} - {"seen"}
+        for entry in script:
+            if not {"endpoint", "what"} <= entry.keys() <= allowed:
+                raise ValueError(
+                    f"a scripted fault has endpoint, what, and may have nth, times, seconds: {entry!r}"
+                )
+        scripts = [Script(**entry) for entry in script]
+        Quirks().update(body.get("quirks", {}))
+        if body.get("clear"):
+            self.quirks.update({f.name: f.default for f in fields(Quirks)})
+            self.scripts.clear()
+            self.latency = 0.0
+        self.quirks.update(body.get("quirks", {}))
+        self.scripts.extend(scripts)
+        if "latency_ms" in body:
+            self.latency = float(body["latency_ms"]) / 1000
+        if "seed" in body or body.get("clear"):
+            self.seed = int(body.get("seed", self.seed))
+            self._requests.clear()
+            self._tried.clear()
+
+    def pick(self, endpoint: str, request: str, url: str) -> tuple[str, float] | None:
+        """The fault of this request, one of WHATS and its seconds, or None."""
+        for script in self.scripts:
+            if script.fires(endpoint, request):
+                return script.what, script.seconds
+        q = self.quirks
+        if not (
+            q.html_200
+            or q.try_again_500
+            or q.proxy_errors
+            or q.slow_answers
+            or q.cut_connections
+            or q.wrong_lengths
+        ):
+            return None
+        self._requests[endpoint] += 1
+        chance = random.Random(f"{self.seed} {endpoint} {self._requests[endpoint]}")
+        if q.try_again_500 and url not in self._tried:
+            self._tried.add(url)
+            if random.Random(f"{self.seed} {url}").random() < q.try_again_500:
+                return "try_again", 0.0
+        rates = (
+            ("html_200", q.html_200),
+            (chance.choice(("502", "503", "504")), q.proxy_errors),
+            ("slow", q.slow_answers),
+            ("cut", q.cut_connections),
+            ("short", q.wrong_lengths),
+        )
+        for what, rate in rates:
+            if chance.random() < rate:
+                return what, q.slow_seconds
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is set now, and how many requests each scripted fault has seen."""
+        return {
+            "seed": self.seed,
+            "latency_ms": self.latency * 1000,
+            "quirks": {f.name: getattr(self.quirks, f.name) for f in fields(Quirks)},
+            "script": [{f.name: getattr(script, f.name) for f in fields(Script)} for script in self.scripts],
+        }
