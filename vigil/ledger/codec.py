@@ -34,7 +34,7 @@ def subject_of(fact: Fact) -> tuple[str, str, int | None]:
         case f.Document():
             return "document", str(fact.id), fact.workspace
         case f.Step():
-            return "step", f"{fact.workspace}/{fact.process}/{fact.step}", fact.workspace
+            return "step", f"{fact.process}/{fact.workspace}/{fact.step}", fact.workspace
         case f.Roles():
             return "roles", str(fact.workspace), fact.workspace
         case f.User():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from vigil.compliance.events import Change
 from vigil.compliance.facts import Fact, Workspace
@@ -57,6 +57,7 @@ def record(
             fresh.append(_row(kind, subject, workspace, seen_at, run, digest, body, before))
     fresh += _tombstones(connection, gone, seen_at, run)
     _append(connection, fresh, seen_at)
+    _touch(connection, rows.keys() - {(r["kind"], r["subject"]) for r in fresh}, seen_at)
     return Recorded(
         len(fresh),
         len(rows) - len(fresh),
@@ -138,6 +139,13 @@ def _append(connection: Connection, rows: list[dict[str, Any]], seen_at: datetim
             for row, seq in zip(some, seqs, strict=True)
         ]
         upsert(connection, _newest, index, ("workspace", "seq", "hash", "checked_at"))
+
+
+def _touch(connection: Connection, subjects: Collection[tuple[str, str]], seen_at: datetime) -> None:
+    """Note that workspaces were read again and were the same: what was read long after a change need not be read again."""
+    for some in chunks(sorted(s for kind, s in subjects if kind == "workspace")):
+        where = and_(_newest.c.kind == "workspace", _newest.c.subject.in_(some))
+        connection.execute(update(_newest).where(where).values(checked_at=seen_at))
 
 
 def last_seq(connection: Connection) -> int:
@@ -249,3 +257,36 @@ def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tu
         .limit(limit)
     )
     return [(r.subject, decode(kind, r.body)) for r in found]
+
+
+def seen(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str, tuple[Fact, datetime]]:
+    """The newest fact of some subjects, and when ECM was last asked for it."""
+    out: dict[str, tuple[Fact, datetime]] = {}
+    for some in chunks(subjects):
+        query = (
+            select(_newest.c.subject, _newest.c.checked_at, _observation.c.body)
+            .join(_observation, _observation.c.seq == _newest.c.seq)
+            .where(_newest.c.kind == kind, _newest.c.subject.in_(some), _newest.c.hash.is_not(None))
+        )
+        out.update({r.subject: (decode(kind, r.body), r.checked_at) for r in connection.execute(query)})
+    return out
+
+
+def _of_process(process: object) -> ColumnElement[bool]:
+    # A step's subject begins with its process: a range of the key, where LIKE would look at every row.
+    return and_(_newest.c.kind == "step", _newest.c.subject > f"{process}/", _newest.c.subject < f"{process}0")
+
+
+def steps_of(connection: Connection, process: str) -> list[str]:
+    """The subjects of a process's steps."""
+    return list(connection.execute(select(_newest.c.subject).where(_of_process(process))).scalars())
+
+
+def workspaces_of_processes(connection: Connection, processes: Sequence[int]) -> dict[int, int]:
+    """The workspace of each process of which a step is known."""
+    out: dict[int, int] = {}
+    for process in processes:
+        workspace = connection.execute(select(_newest.c.workspace).where(_of_process(process)).limit(1)).scalar()
+        if workspace is not None:
+            out[process] = workspace
+    return out

@@ -279,3 +279,10 @@ def attempts(connection: Connection, notices: Sequence[int]) -> dict[int, list[d
         ):
             out[r.notice].append(dict(r._mapping))
     return out
+
+
+def sent_without_proof(connection: Connection, run: int) -> int:
+    """How many rows of a run are marked as sent although no attempt was accepted. Anything but 0 is a fault of ours."""
+    accepted = select(_attempt.c.id).where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted").exists()
+    query = select(func.count()).where(_notice.c.run == run, _notice.c.state == "sent", ~accepted)
+    return int(connection.execute(query.select_from(_notice)).scalar_one())

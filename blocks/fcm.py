@@ -1,0 +1,39 @@
+"""The Firebase project as a Prefect block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import Field, SecretStr
+
+from prefect.blocks.core import Block
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.settings import ENDPOINT, FcmSettings
+from vigil.delivery.transport import Transport
+
+
+class FirebaseProject(Block):
+    """Which Firebase project sends, and with which service account."""
+
+    _block_type_name = "Firebase project"
+    _block_type_slug = "firebase-project"
+
+    project: str = Field(description="The project's id")
+    service_account: SecretStr = Field(description="The service account's JSON, whole")
+    endpoint: str = Field(default=ENDPOINT, description="Address of FCM; another one only for the sandbox")
+    concurrency: int = Field(default=100, ge=1, le=1000, description="Messages under way at once")
+    ca: str | None = Field(default=None, description="File of a certificate authority of your own")
+    proxy: str | None = Field(default=None, description="Proxy to go through, such as http://proxy:3128")
+
+    def transport(self, now: Callable[[], datetime]) -> Transport:
+        """A transport that is not yet open: enter it with `async with`, in the event loop that sends."""
+        settings = FcmSettings(
+            project=self.project,
+            service_account_info=self.service_account,
+            endpoint=self.endpoint,
+            concurrency=self.concurrency,
+            ca_file=self.ca,
+            proxy=self.proxy,
+        )
+        return FcmHttp(settings, now)

@@ -1,0 +1,104 @@
+"""The account of a run: everything that was found was sent or explained. A difference fails the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from vigil.errors import VigilError
+from vigil.ledger import outbox, runs
+from vigil.service.run import Run
+
+
+class Unexplained(VigilError):
+    """A finding was neither sent nor explained. The ledger's numbers do not add up: nothing may hide that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one run did. `rows` counts this run's outbox rows by outcome and reason; `queued` are yet to be delivered."""
+
+    run: int
+    flow: str
+    as_of: datetime
+    numbers: Mapping[str, int]
+    rows: Mapping[str, int]
+    gaps: tuple[str, ...] = ()
+    difference: int = 0
+    notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    @property
+    def state(self) -> str:
+        return "gaps" if self.gaps else "done"
+
+    def sentence(self) -> str:
+        """The account in one line, for a log and for the name of a state."""
+        said = ", ".join(f"{n} {name}" for name, n in sorted(self.rows.items())) or "nothing to say"
+        gaps = f"; {len(self.gaps)} gaps" if self.gaps else ""
+        return f"{self.numbers.get('routed', 0)} routed: {said}, {self.numbers.get('already told', 0)} already told{gaps}"
+
+    def markdown(self) -> str:
+        """The account as a page, for the Prefect UI."""
+        lines = [f"# {self.flow} as of {self.as_of:%Y-%m-%d %H:%M %Z}", "", f"**{self.sentence()}**", "", "| what | number |", "|---|---|"]
+        lines += [f"| {name} | {n} |" for name, n in sorted(self.numbers.items())]
+        lines += [f"| **{name}** | {n} |" for name, n in sorted(self.rows.items())]
+        lines += [f"| **difference** | {self.difference} |"]
+        if self.gaps:
+            lines += ["", "## What could not be read", "", *(f"- {g}" for g in self.gaps)]
+        return "\n".join(lines)
+
+    def table(self) -> list[dict[str, Any]]:
+        """This run's notices as rows for a table: who, what, why, and what became of it. No address, no text of a message."""
+        return [
+            {
+                "rule": n["rule"],
+                "workspace": n["workspace"],
+                "step": n["step"],
+                "person": n["person"] or "(nobody)",
+                "outcome": n["state"],
+                "reason": n["reason"],
+                "why": "; ".join(n["message"].get("why", ())),
+                "link": n["message"].get("link", ""),
+            }
+            for n in self.notices
+        ]
+
+
+def account(run: Run) -> Account:
+    """Close the run: count what the ledger holds of it and prove that nothing is missing.
+
+    Raises Unexplained, after the run was written as failed.
+    """
+    with run.ledger.read() as connection:
+        notices = outbox.rows(connection, run=run.id)
+        unproven = outbox.sent_without_proof(connection, run.id)
+    rows = Counter(_outcome(n) for n in notices)
+    numbers = dict(run.tally.numbers)
+    difference = numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values())
+    gaps = tuple(f"{g.path}: {g.error}" for g in run.tally.gaps)
+    made = Account(run.id, run.flow, run.as_of, numbers, dict(rows), gaps, difference or unproven, tuple(notices))
+    close(run, "failed" if made.difference else made.state, made)
+    if made.difference:
+        raise Unexplained(
+            f"run {run.id}: {difference} findings are neither sent nor explained, {unproven} are marked as sent without an "
+            f"accepted attempt. Look at `vigil why` for the workspaces of this run, and do not trust its account."
+        )
+    return made
+
+
+def _outcome(notice: Mapping[str, Any]) -> str:
+    return f"{notice['state']}: {notice['reason']}" if notice["state"] == "suppressed" else str(notice["state"])
+
+
+def close(run: Run, state: str, made: Account | None = None) -> None:
+    """Write how the run ended."""
+    body: dict[str, Any] = {"numbers": dict(run.tally.numbers)}
+    if made is not None:
+        body = {k: v for k, v in asdict(made).items() if k in ("numbers", "rows", "gaps", "difference")}
+    with run.ledger.write() as connection:
+        runs.end(connection, run.id, state, body, run.clock())
+
+

@@ -1,0 +1,192 @@
+"""Reading what changed, page by page, into the ledger.
+
+A page is recorded before the next is asked for, and watermarks move when everything before them is in: killed anywhere, the
+next run goes on, and reads again only what it cannot prove to be in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vigil.compliance import facts as f
+from vigil.ecm.model import Batch, Row, Stamp
+from vigil.ledger import evaluations, observations
+from vigil.ledger.engine import chunks
+from vigil.ledger.evaluations import Mark
+from vigil.service.needs import types_of
+from vigil.service.run import Run
+
+GRACE = timedelta(seconds=5)
+"""ECM's dates are whole seconds, and clocks differ: what was modified this shortly before it was read may have changed again."""
+
+NODES_A_REQUEST = 250
+
+
+async def read_schema(run: Run) -> None:
+    """The workspace types with their attributes and roles, and the documents that they require."""
+    run.schema = await run.extractor.types()
+    with run.ledger.write() as connection:
+        observations.record(connection, (d for t in run.schema for d in t.documents), run.as_of, run.id)
+
+
+def full_scan_due(run: Run) -> bool:
+    """Whether this run lists everything: the first one, and then one each `rescan_every`."""
+    with run.ledger.read() as connection:
+        last = evaluations.position(connection, "scan").at
+    return last is None or run.as_of - last >= run.site.rescan_every
+
+
+async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
+    """Pages of the workspaces that have to be read, newest first, for each type that rules are about."""
+    for type in types_of(run.rules):
+        name = f"changed:{type}"
+        with run.ledger.read() as connection:
+            mark = evaluations.position(connection, name)
+        newest, listed = mark.at, set[int]()
+        async for rows in run.extractor.changed(type, None if full else mark.at):
+            newest = max([*(r.modified for r in rows), *([newest] if newest else [])], default=None)
+            listed |= {r.id for r in rows}
+            fresh = _unknown(run, rows)
+            if fresh:
+                yield fresh
+        if full:
+            _bury_unlisted(run, type, listed)
+        with run.ledger.write() as connection:
+            evaluations.set_position(connection, name, Mark(at=newest))
+    if full:
+        with run.ledger.write() as connection:
+            evaluations.set_position(connection, "scan", Mark(at=run.as_of))
+
+
+def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows that the ledger does not hold as they are: new, modified since, half read, or read too close to a change."""
+    with run.ledger.read() as connection:
+        known = observations.seen(connection, "workspace", [str(r.id) for r in rows])
+    out = []
+    for r in rows:
+        found = known.get(str(r.id))
+        if found is None or not isinstance(found[0], f.Workspace):
+            out.append(r)
+        elif found[0].modified != r.modified or found[0].unread or found[1] - r.modified < GRACE:
+            out.append(r)
+    return tuple(out)
+
+
+def _bury_unlisted(run: Run, type: str, listed: Collection[int]) -> None:
+    """Workspaces that a complete list no longer has are gone, or no longer readable."""
+    with run.ledger.write() as connection:
+        known = observations.current(connection, observations.known_workspaces(connection), ("workspace",))
+        lost = [w for w in known if isinstance(w, f.Workspace) and w.type == type and w.id not in listed]
+        observations.record(connection, (), run.as_of, run.id, [("workspace", str(w.id)) for w in lost])
+    run.tally.numbers["gone"] += len(lost)
+
+
+async def read_page(run: Run, rows: Sequence[Row]) -> None:
+    """Read some workspaces with what belongs to them, and record it."""
+    batch = await run.extractor.read_workspaces(rows)
+    record(run, batch, [r.id for r in rows])
+
+
+def record(run: Run, batch: Batch, workspaces: Sequence[int] = ()) -> None:
+    """Store a batch. Documents that a workspace had and no longer lists get a tombstone."""
+    unread = {w for g in batch.gaps for w in g.workspaces}
+    read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}
+    listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
+    whole = [w for w in workspaces if w in read and w not in unread and "documents" not in read[w].unread]
+    with run.ledger.write() as connection:
+        gone = [(g.kind, g.key) for g in batch.gone if g.kind != "process"]
+        gone += [("step", s) for g in batch.gone if g.kind == "process" for s in observations.steps_of(connection, g.key)]
+        if whole:
+            before = observations.current(connection, whole, ("document",))
+            gone += [("document", str(d.id)) for d in before if isinstance(d, f.Document) and d.id not in listed]
+        stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
+    run.gap(batch.gaps)
+    run.tally.numbers["workspaces read"] += len(read)
+    run.tally.numbers["observations"] += stored.new
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Known nodes to verify in one request or a few: their stamps, and the workspace that each belongs to."""
+
+    stamps: dict[int, Stamp]
+    workspace_of: dict[int, int]
+
+
+def verify_slices(run: Run, just_read: Collection[int] = ()) -> list[Slice]:
+    """The next slice of the walk over everything known, but for the workspaces that were just read.
+
+    A small estate is walked whole in each run, a large one in so many runs as the budget makes of it.
+    """
+    budget = run.site.verify_requests * NODES_A_REQUEST
+    with run.ledger.write() as connection:
+        mark = evaluations.position(connection, "verify")
+        cursor = dict(mark.data or {})
+        found: list[f.Workspace | f.Document] = []
+        for kind in ("workspace", "document"):
+            # Half of the budget each: documents must not starve workspaces, nor the other way round.
+            some = observations.bodies(connection, kind, cursor.get(kind, ""), budget // 2)
+            cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
+            found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
+        evaluations.set_position(connection, "verify", Mark(at=run.as_of, data=cursor))
+    todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in just_read]
+    return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
+
+
+def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
+    stamps: dict[int, Stamp] = {}
+    owner: dict[int, int] = {}
+    for fact in facts:
+        if isinstance(fact, f.Workspace):
+            stamps[fact.id] = Stamp(fact.modified, fact.size)
+            owner[fact.id] = fact.id
+            owner |= dict.fromkeys((i for i, _ in fact.folders), fact.id)
+            stamps |= {i: Stamp(fact.modified, n) for i, n in fact.folders}
+        elif isinstance(fact, f.Document):
+            stamps[fact.id] = Stamp(fact.modified, fact.version)
+            owner[fact.id] = fact.workspace
+    return Slice(stamps, owner)
+
+
+async def verify(run: Run, part: Slice) -> set[int]:
+    """The workspaces of a slice in which something is not as the ledger has it."""
+    verified = await run.extractor.verify(part.stamps)
+    run.gap(verified.gaps)
+    return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}
+
+
+def rows_of(run: Run, workspaces: Iterable[int]) -> list[Row]:
+    """Known workspaces as rows, to be read again."""
+    with run.ledger.read() as connection:
+        known = observations.current(connection, sorted(workspaces), ("workspace",))
+        return [Row(w.id, w.name, w.modified, w.type) for w in known if isinstance(w, f.Workspace)]
+
+
+async def changed_processes(run: Run) -> list[int]:
+    """The workflows that began, moved or ended since the last run. Their new hashes are kept once they are read."""
+    with run.ledger.read() as connection:
+        mark = evaluations.position(connection, "processes")
+    known = {int(k): v for k, v in (mark.data or {}).get("hashes", {}).items()}
+    found = await run.extractor.processes(mark.at, known)
+    run.tally.numbers["workflows changed"] += len(found.read) + len(found.vanished)
+    run.hashes = dict(found.hashes)
+    return sorted({*found.read, *found.vanished})
+
+
+async def read_processes(run: Run, ids: Sequence[int]) -> None:
+    """Read some workflows, step by step, and record them."""
+    with run.ledger.read() as connection:
+        known = observations.workspaces_of_processes(connection, ids)
+    record(run, await run.extractor.read_processes(ids, known))
+
+
+def processes_done(run: Run) -> None:
+    """Every changed workflow is in: the next run compares with what was seen now."""
+    with run.ledger.write() as connection:
+        evaluations.set_position(
+            connection, "processes", Mark(at=run.as_of, data={"hashes": {str(k): v for k, v in run.hashes.items()}})
+        )
+
+

@@ -1,0 +1,140 @@
+"""Evaluating what changed and what is due, and queueing what must be said.
+
+One batch of workspaces is one transaction: its standings and its notices are in the ledger together or not at all. The
+position moves when every batch is in. Killed between, the next run evaluates the same window again, and the outbox's key
+keeps what was queued from being queued twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vigil.compliance import facts as f
+from vigil.compliance.evaluate import Input, Window, active, evaluate
+from vigil.compliance.events import derive
+from vigil.compliance.routing import Directory, Routed, principals_of, route
+from vigil.compliance.rules import Rule
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Evaluation
+from vigil.ledger import devices, evaluations, observations, outbox
+from vigil.ledger.evaluations import Mark
+from vigil.service.run import Run
+from vigil.service.saying import entries
+
+BATCH = 2000
+"""Workspaces an evaluation: bounds memory, and is enough for the columns to pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run evaluates: the workspaces, in batches, the window, and the observations it takes in."""
+
+    batches: tuple[tuple[int, ...], ...]
+    window: Window
+    complete_after: datetime  # up to when everything had been read: an event after it may be news
+    after_seq: int
+    upto_seq: int
+
+
+def text_of(rule: Rule) -> str:
+    """A hash of what a rule says: another one means that every workspace must be looked at again."""
+    return hashlib.blake2b(rule.model_dump_json(by_alias=True).encode(), digest_size=8).hexdigest()
+
+
+def plan(run: Run) -> Plan:
+    """Which workspaces to evaluate: those that changed, those that are due, and all of them for a rule that is new or edited."""
+    rules = active(run.rules)
+    with run.ledger.read() as connection:
+        mark = evaluations.position(connection, "evaluated")
+        states = evaluations.rule_states(connection)
+        upto = observations.last_seq(connection)
+        edited = any(r.name not in states or states[r.name][1] != text_of(r) for r in rules)
+        if edited:
+            todo = set(observations.known_workspaces(connection))
+        else:
+            todo = observations.changed_workspaces(connection, mark.seq, upto)
+            todo |= evaluations.due_workspaces(connection, run.as_of)
+    after = mark.at or run.as_of
+    complete = (mark.data or {}).get("complete")
+    starts = {r.name: states[r.name][0] if r.name in states else run.as_of for r in rules}
+    ordered = sorted(todo)
+    return Plan(
+        batches=tuple(tuple(ordered[i : i + BATCH]) for i in range(0, len(ordered), BATCH)),
+        window=Window(after, run.as_of, {name: at for name, at in starts.items() if at > after}),
+        complete_after=datetime.fromisoformat(complete) if complete else after,
+        after_seq=mark.seq,
+        upto_seq=upto,
+    )
+
+
+def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
+    """The facts, changes and standings of one batch."""
+    with run.ledger.read() as connection:
+        facts = Facts.of(observations.current(connection, workspaces))
+        # The first evaluation has nothing to compare with: what is there then is no transition.
+        first = plan.after_seq == 0 and plan.window.after == plan.window.as_of
+        changes = [] if first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
+        standings = evaluations.standings(connection, workspaces)
+        required = [r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)]
+    return Input(
+        facts=facts,
+        events=derive(changes, plan.complete_after, run.as_of),
+        changes=changes,
+        standings=standings,
+        required=required,
+        zone=run.site.zone,
+    )
+
+
+def judge(run: Run, plan: Plan, given: Input) -> Evaluation:
+    """Evaluate one batch. Pure but for the clock of the tally."""
+    result = evaluate(given, run.rules, plan.window)
+    run.tally.numbers["evaluated"] += len(result.evaluated)
+    run.tally.numbers["findings"] += len(result.findings)
+    run.tally.numbers["not evaluated"] += result.counts.get("not_evaluated", 0)
+    return result
+
+
+async def look_up(run: Run, given: Input, result: Evaluation) -> tuple[Facts, Directory]:
+    """The people behind the findings, as they stand now: roles, groups and accounts are read only where one is needed."""
+    workspaces, principals = principals_of(result.findings, run.rules, given.facts)
+    if not workspaces and not principals:
+        return given.facts, Directory()
+    batch = await run.extractor.audience(sorted(workspaces), sorted(principals))
+    run.gap(batch.gaps)
+    with run.ledger.write() as connection:
+        observations.record(connection, batch.facts, run.as_of, run.id)
+    roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
+    facts = Facts(given.facts.workspaces, given.facts.documents, given.facts.steps, {**given.facts.roles, **roles}, given.facts.missing)
+    return facts, Directory.of(batch.facts)
+
+
+def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory) -> list[Routed]:
+    """Route the findings, put them into words, and store standings and outbox rows in one transaction."""
+    routed = route(result.findings, run.rules, facts, directory)
+    people = {r.person for r in routed if r.person is not None}
+    with run.ledger.write() as connection:
+        registered = devices.of_people(connection, people)
+        rows = entries(run, routed, facts, directory, registered)
+        taken = outbox.existing(connection, rows)
+        fresh = {e.key: e for e in rows if e.key not in taken}
+        outbox.enqueue(connection, list(fresh.values()), run.as_of, run.id)
+        evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)
+    run.tally.numbers["routed"] += len(rows)
+    run.tally.numbers["already told"] += len(rows) - len(fresh)
+    return routed
+
+
+def finish(run: Run, plan: Plan) -> None:
+    """Everything up to `as_of` is evaluated: the next window begins here.
+
+    What could not be read may hold events from before: the instant up to which all was read stays where it was.
+    """
+    complete = plan.complete_after if run.tally.gaps else run.as_of
+    mark = Mark(plan.upto_seq, run.as_of, {"complete": complete.isoformat()})
+    with run.ledger.write() as connection:
+        evaluations.set_position(connection, "evaluated", mark)
+        evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in active(run.rules)}, run.as_of)

@@ -1,0 +1,38 @@
+"""What the loaded rules make it necessary to read. Nothing else is asked of Extended ECM."""
+
+from __future__ import annotations
+
+from vigil.compliance.clauses import DocumentLeaf, DocumentState, MissingLeaf, leaves
+from vigil.compliance.evaluate import active
+from vigil.compliance.rules import EventKind, RuleSet, events_used
+from vigil.ecm.model import Needs
+
+_DOCUMENT_EVENTS = {EventKind.DOCUMENT_ADDED, EventKind.EVIDENCE_ADDED, EventKind.VERSION_ADDED}
+_STEP_EVENTS = {EventKind.STEP_ASSIGNED, EventKind.STEP_COMPLETED, EventKind.ESCALATED}
+
+
+def needs_of(rules: RuleSet) -> Needs:
+    """The parts of a workspace that some active rule looks at, or waits for."""
+    mine = active(rules)
+    found = [
+        leaf for r in mine for clause in (r.where, r.require, r.when) if clause is not None for leaf in leaves(clause)
+    ]
+    events = {e for r in mine for e in events_used(r)}
+    documents = [leaf for leaf in found if isinstance(leaf, DocumentLeaf)]
+    in_clauses = {leaf.field for leaf in found if not isinstance(leaf, DocumentLeaf | MissingLeaf)}
+    return Needs(
+        documents=bool(documents or events & _DOCUMENT_EVENTS),
+        versions=EventKind.VERSION_ADDED in events,
+        steps=bool(events & _STEP_EVENTS),
+        comments=EventKind.COMMENT_ADDED in events,
+        roles=any(field.startswith("role.") for field in in_clauses),
+        missing=any(isinstance(leaf, MissingLeaf) for leaf in found),
+        expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),
+    )
+
+
+def types_of(rules: RuleSet) -> list[str]:
+    """The workspace types that active rules are about."""
+    return sorted({r.subject.workspace_type for r in active(rules)})
+
+

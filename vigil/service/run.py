@@ -1,0 +1,102 @@
+"""One run: the ledger, the connection, the rules and the instant it speaks of, opened once and closed once."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from vigil.compliance.facts import WorkspaceType
+from vigil.compliance.rules import RuleSet
+from vigil.delivery.render import Renderer
+from vigil.delivery.transport import Transport
+from vigil.ecm import Client, Extractor
+from vigil.ecm.model import Gap
+from vigil.ledger import Ledger, runs
+from vigil.service.needs import needs_of
+from vigil.service.site import Site
+
+log = logging.getLogger("vigil.run")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Tally:
+    """What a run counted on its way. The account is made of it and of the ledger."""
+
+    numbers: Counter[str] = field(default_factory=Counter)
+    gaps: list[Gap] = field(default_factory=list)
+
+
+class Run:
+    """What the steps of one run share. A plain object, so that Prefect hands it to tasks without looking inside."""
+
+    def __init__(
+        self,
+        flow: str,
+        as_of: datetime,
+        ledger: Ledger,
+        site: Site,
+        rules: RuleSet,
+        renderer: Renderer,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.flow = flow
+        self.as_of = as_of
+        self.ledger = ledger
+        self.site = site
+        self.rules = rules
+        self.renderer = renderer
+        self.clock = clock
+        self.needs = needs_of(rules)
+        self.tally = Tally()
+        self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
+        self.schema: Sequence[WorkspaceType] = ()
+        with ledger.write() as connection:
+            self.id = runs.begin(connection, flow, as_of, clock())
+        self._extractor: Extractor | None = None
+        self._transport: Transport | None = None
+
+    @property
+    def extractor(self) -> Extractor:
+        if self._extractor is None:
+            raise RuntimeError("this run reads nothing: open it with `reading(client)` first")
+        return self._extractor
+
+    @property
+    def transport(self) -> Transport:
+        if self._transport is None:
+            raise RuntimeError("this run sends nothing: open it with `sending(transport)` first")
+        return self._transport
+
+    @asynccontextmanager
+    async def reading(self, client: Client) -> AsyncIterator[None]:
+        """Log in to Extended ECM for as long as the run reads."""
+        async with client as connected:
+            self._extractor = Extractor(connected, self.needs)
+            try:
+                yield
+            finally:
+                self.tally.numbers["requests"] = connected.requests
+                self._extractor = None
+
+    @asynccontextmanager
+    async def sending(self, transport: Transport) -> AsyncIterator[None]:
+        """Hold the push transport for as long as the run sends."""
+        self._transport = transport
+        try:
+            yield
+        finally:
+            self._transport = None
+
+    def gap(self, gaps: Sequence[Gap]) -> None:
+        """Note what could not be read: the run goes on and says so."""
+        for g in gaps:
+            log.warning("could not read %s: %s (workspaces %s)", g.path, g.error, list(g.workspaces)[:10])
+        self.tally.gaps += gaps

@@ -1,0 +1,26 @@
+"""Delivering what is queued. The worker does it; here it meets the run."""
+
+from __future__ import annotations
+
+from vigil.delivery.worker import BATCH, Delivered, Worker
+from vigil.ledger import outbox
+from vigil.service.run import Run
+
+
+def worker(run: Run) -> Worker:
+    """The worker of a run; one for all of its batches, so that the run has one name in the leases."""
+    return Worker(run.ledger, run.transport, run.clock)
+
+
+async def deliver_batch(run: Run, worker: Worker) -> Delivered:
+    """One batch, counted."""
+    done = await worker.deliver(BATCH)
+    run.tally.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
+    return done
+
+
+def anything_due(run: Run) -> bool:
+    """Whether some row is due by the run's clock."""
+    with run.ledger.read() as connection:
+        due = outbox.next_due(connection)
+    return due is not None and due <= run.clock()

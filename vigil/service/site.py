@@ -1,0 +1,46 @@
+"""The site: what a run must be told of the system that it watches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vigil.compliance.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where links lead, which zone dates are in, where rules and templates lie. Built by the blocks.
+
+    `public_url` is the address that people's browsers use, scheme and host; `verify_requests` bounds the look-ups by which
+    a run checks known nodes (250 a request), so that a quiet run costs the same however large the estate is.
+    """
+
+    public_url: str
+    zone: str
+    rules: Path
+    templates: Path
+    cgi: str = "/cs/cs"
+    verify_requests: int = 64
+    rescan_every: timedelta = timedelta(days=7)
+    sensitive: frozenset[str] = field(default_factory=frozenset)  # attributes that never leave in a message
+
+    @classmethod
+    def cgi_of(cls, url: str) -> str:
+        """The CGI path of an Extended ECM URL: ``/cs/cs`` of ``https://host/cs/cs``."""
+        return urlsplit(url).path.rstrip("/")
+
+    def link(self, workspace: int, event: Event | None = None) -> str:
+        """The Smart View link to the item that a notice is about: the open step, the document, or the workspace.
+
+        Contract: ecm.md, Links.
+        """
+        base = f"{self.public_url.rstrip('/')}{self.cgi}/app"
+        if event is not None and event.kind in ("step_assigned", "escalated"):
+            process = event.fields["process"]
+            return f"{base}/processes/{process}/{process}/{event.fields['step']}"
+        if event is not None and event.kind in ("document_added", "version_added"):
+            return f"{base}/nodes/{event.fields['document_id']}"
+        return f"{base}/nodes/{workspace}"
