@@ -143,10 +143,19 @@ def _catalogue(path: Path) -> Translations:
     try:
         with path.open("rb") as source:
             catalogue = read_po(source, locale=path.stem, abort_invalid=True)
-    except PoFileError as error:
-        raise BadInput(
-            [Problem(str(path), error.lineno, 1, f"not a catalogue of phrases: {error}")]
-        ) from error
+    except (PoFileError, UnicodeDecodeError) as error:
+        line = error.lineno + 1 if isinstance(error, PoFileError) else 1
+        raise BadInput([Problem(str(path), line, 1, f"not a catalogue of phrases: {error}")]) from error
+    # A phrase with a place that the template does not fill would cost every reader of the language the notice.
+    problems = [
+        Problem(
+            str(path), message.lineno or 1, 1, f'the translation of "{message.id}" does not fit: {reason}'
+        )
+        for message in catalogue
+        for reason in message.check(catalogue)
+    ]
+    if problems:
+        raise BadInput(problems)
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)

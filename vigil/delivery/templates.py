@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError, nodes
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice
@@ -75,7 +75,7 @@ def environment(folder: Path, channel: Channel, language: Language) -> Environme
         "days_from": language.days_from,
         "value": language.value,
         "phrase": language.phrase,
-        "short": short,
+        "short": _short,
     }
     return made
 
@@ -93,6 +93,11 @@ def _written(language: Language) -> Callable[[Any], Any]:
         return language.value(value)
 
     return finalize
+
+
+def _short(text: str, limit: int) -> str:
+    """`short`, which on markup must not count or cut an entity."""
+    return escape(short(text.unescape(), limit)) if isinstance(text, Markup) else short(text, limit)
 
 
 def _phrases(language: Language, channel: Channel) -> dict[str, Callable[..., str]]:
