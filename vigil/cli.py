@@ -1,0 +1,116 @@
+"""The `vigil` command. Exit codes: 0 done, 1 done and something is wrong (a problem, a failed notice), 2 refused input, 3 a system did not answer."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from vigil.errors import BadInput, VigilError
+
+app = typer.Typer(
+    name="vigil",
+    help="Tells the right person, on the right device, once, what changed in an Extended ECM business workspace.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an instant: write it as 2026-03-01T08:00Z") from None
+    if at.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no zone: write it as {text}Z or with an offset such as +01:00")
+    return at
+
+
+def _length(text: str) -> timedelta:
+    from vigil.compliance.durations import Duration
+
+    try:
+        return Duration.parse(text).timedelta
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+
+
+Instant = Annotated[datetime, typer.Option(parser=_instant, metavar="TIME")]
+Length = Annotated[timedelta, typer.Option(parser=_length, metavar="LENGTH")]
+
+
+@app.command("run-estate")
+def run_estate(
+    estate: Annotated[Path, typer.Argument(help="Folder of the estate", exists=True, file_okay=False)],
+    rules: Annotated[Path, typer.Option(help="Folder or file of the rules", exists=True)],
+    from_: Annotated[datetime, typer.Option("--from", parser=_instant, metavar="TIME", help="First tick")],
+    to: Annotated[datetime, typer.Option(parser=_instant, metavar="TIME", help="Last tick")],
+    out: Annotated[Path, typer.Option(help="File to write, one JSON line a person")],
+    every: Annotated[timedelta, typer.Option(parser=_length, metavar="LENGTH", help="Between two ticks")] = "15m",  # type: ignore[assignment]
+    ledger: Annotated[str | None, typer.Option(help="Ledger URL; a throw-away one when left out")] = None,
+    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
+) -> None:
+    """Run the real flows over an estate in the sandbox, on a moving clock, and write who was told what."""
+    from vigil.replay.command import run_estate as run
+
+    if to < from_:
+        raise typer.BadParameter(f"--to {to.isoformat()} lies before --from {from_.isoformat()}")
+    run(estate, rules, templates, from_, to, every, out, ledger, None if quiet else errors)
+
+
+@app.command()
+def sandbox(
+    estate: Annotated[Path, typer.Option(help="Folder of the estate", exists=True, file_okay=False)],
+    ecm_port: Annotated[int, typer.Option(help="Port of Extended ECM; any free one when 0")] = 0,
+    fcm_port: Annotated[int, typer.Option(help="Port of FCM; any free one when 0")] = 0,
+) -> None:
+    """Serve an Extended ECM and an FCM on loopback, and print where as a line of JSON."""
+    from vigil.sandbox.server import serve
+
+    serve(estate, ecm_port=ecm_port, fcm_port=fcm_port)
+
+
+@app.command()
+def validate(
+    rules: Annotated[Path, typer.Argument(help="Folder or file of rules", exists=True)] = PROJECT / "rules",
+    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    estate: Annotated[Path | None, typer.Option(help="Check names against this estate's types, too", exists=True)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Problems as JSON")] = False,
+) -> None:
+    """Check rules as a compiler would: file:line:column, what was found, what is allowed."""
+    from vigil.validation import validate as run
+
+    raise typer.Exit(run(rules, templates, estate, as_json=json, console=console))
+
+
+def main() -> NoReturn:
+    """Entry of the `vigil` script."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except BadInput as refused:
+        errors.print(str(refused), style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except VigilError as failed:
+        errors.print(str(failed), style="red", markup=False, highlight=False)
+        sys.exit(3)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own: wrong usage
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+    sys.exit(0)
+
+

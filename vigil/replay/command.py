@@ -1,0 +1,57 @@
+"""`vigil run-estate` from the outside in: the Prefect API, the ledger, progress, the file."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from vigil.ledger import Ledger
+from vigil.replay.estate import Replay, replay, results, write
+from vigil.replay.prefect_server import prefect_api
+from vigil.sandbox.estate import load
+from vigil.sandbox.process import SandboxProcess
+
+
+def run_estate(
+    estate: Path,
+    rules: Path,
+    templates: Path,
+    start: datetime,
+    end: datetime,
+    every: timedelta,
+    out: Path,
+    ledger_url: str | None,
+    console: Console | None,
+) -> None:
+    """Run and write. Raises BadInput for a malformed estate or rule, before anything is started."""
+    load(estate)
+    with tempfile.TemporaryDirectory(prefix="vigil-estate-") as scratch:
+        url = ledger_url or f"sqlite:///{scratch}/ledger.sqlite"
+        what = Replay(estate.resolve(), rules.resolve(), templates.resolve(), start, end, every, url)
+        with prefect_api(), progress(console) as bar:
+            task = bar.add_task("ticks", total=len(what.ticks()))
+
+            def after_tick(tick: datetime, sandbox: SandboxProcess, ledger: Ledger) -> None:
+                bar.update(task, advance=1, description=f"{tick:%Y-%m-%d %H:%M}")
+
+            asyncio.run(replay(what, after_tick))
+        rows = results(Ledger.open(url))
+        write(rows, out)
+    if console is not None:
+        console.print(f"{len(rows)} rows written to {out}")
+
+
+def progress(console: Console | None) -> Progress:
+    """A progress bar on `console`; a silent one without."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console or Console(quiet=True),
+    )

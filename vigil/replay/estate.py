@@ -1,0 +1,129 @@
+"""Runs the `watch` flow over an estate, tick by tick. Semantics: shared/estates/README.md, "How time is read"."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger.devices import NewDevice
+from vigil.sandbox.estate import load
+from vigil.sandbox.estate_model import Estate
+from vigil.sandbox.process import SandboxProcess
+
+SITE = "sandbox"
+ALL = 1_000_000  # look-ups a run: an estate is walked whole at each tick
+LAST_TRIES = 70  # minutes after the last tick in which what is still queued is tried: FCM's hour, and a little
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What to run: an estate, its rules, and the ticks `start`, `start + every`, ... up to `end`."""
+
+    estate: Path
+    rules: Path
+    templates: Path
+    start: datetime
+    end: datetime
+    every: timedelta
+    ledger_url: str
+
+    def ticks(self) -> list[datetime]:
+        out, at = [], self.start
+        while at <= self.end:
+            out.append(at)
+            at += self.every
+        return out
+
+
+async def replay(what: Replay, after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None) -> None:
+    """Run `watch` at each tick. `after_tick` is called when its run has ended; use it for progress."""
+    estate = load(what.estate)
+    ledger = Ledger.open(what.ledger_url)
+    register(ledger, estate, what.start)
+    with SandboxProcess(what.estate, start=what.start) as sandbox:
+        await save_site(what, estate, sandbox)
+        from flows.watch import watch  # imports Prefect, which reads its settings then
+
+        for tick in what.ticks():
+            sandbox.move(tick)
+            await watch(site=SITE, as_of=tick)
+            after_tick(tick, sandbox, ledger)
+        for tick in _until_delivered(ledger, what.ticks()[-1]):
+            sandbox.move(tick)
+            await watch(site=SITE, as_of=tick)
+
+
+def _until_delivered(ledger: Ledger, last: datetime) -> Iterator[datetime]:
+    """Minutes after the last tick, while something waits for another try."""
+    for minute in range(1, LAST_TRIES + 1):
+        with ledger.read() as connection:
+            if outbox.next_due(connection) is None:
+                return
+        yield last + timedelta(minutes=minute)
+
+
+def register(ledger: Ledger, estate: Estate, now: datetime) -> None:
+    """Register the estate's devices, as each person's app would have done."""
+    some = [
+        NewDevice(u.login, d.token, d.platform, language=u.language, zone=u.zone)
+        for u in estate.users.values()
+        for d in u.devices
+    ]
+    with ledger.write() as connection:
+        devices.register(connection, some, now)
+
+
+async def save_site(what: Replay, estate: Estate, sandbox: SandboxProcess) -> None:
+    """Save the blocks that `watch` loads, pointing at the sandbox."""
+    from pydantic import SecretStr
+
+    from blocks.ecm import ExtendedEcm
+    from blocks.fcm import FirebaseProject
+    from blocks.ledger import LedgerDatabase
+    from blocks.site import VigilSite
+
+    account = Path(sandbox.service_account).read_text()
+    site = VigilSite(
+        ecm=ExtendedEcm(url=sandbox.ecm_url, username="vigil", password=SecretStr("vigil"), zone=estate.zone.key),
+        fcm=FirebaseProject(
+            project=json.loads(account)["project_id"], service_account=SecretStr(account), endpoint=sandbox.fcm_url
+        ),
+        ledger=LedgerDatabase(url=SecretStr(what.ledger_url)),
+        public_url=estate.public_url,
+        rules=str(what.rules),
+        templates=str(what.templates),
+        verify_requests=ALL,
+    )
+    await site.asave(SITE, overwrite=True)
+
+
+def results(ledger: Ledger) -> list[dict[str, Any]]:
+    """What `run-estate` writes: one row a person. Design section 5."""
+    with ledger.read() as connection:
+        return [_row(r) for r in outbox.rows(connection)]
+
+
+def _row(r: Mapping[str, Any]) -> dict[str, Any]:
+    row = {
+        "rule": r["rule"],
+        "workspace": r["workspace"],
+        "occurrence": r["occurrence"],
+        "step": r["step"] or None,
+        "person": r["person"] or None,
+        "fire_at": r["fire_at"].astimezone(UTC).isoformat(),
+        "outcome": "failed" if r["state"] == "queued" else r["state"],
+    }
+    reason = r["reason"] or ("not delivered when the run ended" if r["state"] == "queued" else "")
+    return row | ({"reason": reason} if reason else {})
+
+
+def write(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    """Write the rows whole or not at all."""
+    part = out.with_name(out.name + ".part")
+    part.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    part.replace(out)

@@ -1,0 +1,89 @@
+"""A Prefect API on loopback for as long as a command runs, where none is configured. Prefect itself is not imported here."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from vigil.errors import VigilError
+
+PATIENCE = 120.0  # seconds; a fresh database is migrated first
+
+QUIET: Mapping[str, str] = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_CLI_COLORS": "false",
+}
+
+
+class ServerError(VigilError):
+    """The local Prefect server did not start."""
+
+
+@contextmanager
+def prefect_api(home: Path | None = None) -> Iterator[str]:
+    """The URL of a Prefect API: the one in PREFECT_API_URL, else a server of our own that ends with the block.
+
+    Sets the environment that Prefect reads when it is imported: call it before. `home` keeps the server's database;
+    without it, it is thrown away.
+    """
+    configured = os.environ.get("PREFECT_API_URL")
+    if configured:
+        yield configured
+        return
+    with tempfile.TemporaryDirectory(prefix="vigil-prefect-") as scratch:
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}/api"
+        environment = {**QUIET, "PREFECT_HOME": str(home or scratch), "PREFECT_API_URL": url}
+        for name, value in environment.items():
+            os.environ.setdefault(name, value)
+        log = Path(scratch) / "server.log"
+        with log.open("wb") as out:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"},
+            )
+        try:
+            _wait(child, f"{url}/health", log)
+            yield url
+        finally:
+            child.terminate()
+            try:
+                child.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            for name in environment:
+                os.environ.pop(name, None)
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _wait(child: subprocess.Popen[bytes], health: str, log: Path) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up:
+        if child.poll() is not None:
+            raise ServerError(f"the Prefect server ended at once:\n{log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(health, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)  # between two looks at the condition; there is nothing to be told by
+    raise ServerError(f"the Prefect server did not answer within {PATIENCE:.0f} s:\n{log.read_text()[-2000:]}")
