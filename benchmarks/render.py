@@ -21,7 +21,7 @@ from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, Person, Severity
 from vigil.delivery.language import Languages
 from vigil.delivery.render import Renderer, Said
-from vigil.delivery.templates import FIELDS, PARTS, event_kind
+from vigil.delivery.templates import FIELDS, PARTS
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
@@ -46,17 +46,20 @@ def notices(count: int) -> Iterator[Notice]:
         kind, due = "transition", None
         match n % 6:
             case 0:
-                event |= {"document": f"Report {n} <final> & signed.pdf", "document_type": "Signed agreement"}
+                event |= {"kind": "document_added", "document": f"Report {n} <final> & signed.pdf"}
+                event |= {"document_type": "Signed agreement"}
             case 1:
-                event |= {"attr": "Contract.status", "from": "draft", "to": "in review"}
-            case 2:
                 event |= {
-                    "title": "Approve contract",
-                    "due": at + timedelta(days=2),
-                    "assignees": ("group:a",),
+                    "kind": "attribute_changed",
+                    "attr": "Contract.status",
+                    "from": "draft",
+                    "to": "in review",
                 }
+            case 2:
+                event |= {"kind": "step_assigned", "title": "Approve contract"}
+                event |= {"due": at + timedelta(days=2), "assignees": ("group:a",)}
             case 3:
-                event |= {"title": "Legal review", "disposition": "approved"}
+                event |= {"kind": "step_completed", "title": "Legal review", "disposition": "approved"}
             case 4:
                 kind, event = "condition", {}
             case _:
@@ -96,7 +99,6 @@ def raw_templates() -> dict[tuple[str, str], tuple[Template, Template]]:
         )
         raw.policies["ext.i18n.trimmed"] = True
         raw.install_gettext_translations(language.phrases, newstyle=True)  # type: ignore[attr-defined]
-        raw.globals["event_kind"] = event_kind
         for name in ("day", "moment", "from_now", "days_from", "value", "phrase"):
             raw.filters[name] = getattr(language, name)
         raw.filters["short"] = lambda text, limit: text[:limit]

@@ -49,4 +49,4 @@ def notice(kind: str = "transition", **changes: Any) -> Notice:
 
 def event(kind: str, **changes: Any) -> dict[str, Any]:
     """The fields of an event as evaluation gives them, done by Ada."""
-    return {"at": AT, "by": "ada", "by_name": "Ada Berg"} | EVENTS[kind] | changes
+    return {"kind": kind, "at": AT, "by": "ada", "by_name": "Ada Berg"} | EVENTS[kind] | changes

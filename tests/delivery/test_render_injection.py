@@ -24,6 +24,7 @@ def test_angle_brackets_and_ampersands_arrive_on_a_device_as_they_are():
 @pytest.mark.parametrize("kind", EVENTS)
 def test_no_markup_of_a_value_survives_in_html(kind, language):
     nasty = {key: NASTY if isinstance(value, str) else value for key, value in event(kind).items()}
+    nasty["kind"] = kind
     said = HTML.render(notice(event=nasty, workspace_name=NASTY, workspace_type=NASTY, language=language))
     assert "<" not in said.title + said.body
     assert "&lt;script&gt;" in said.body

@@ -184,8 +184,3 @@ def test_a_digest_has_a_line_for_each_notice_and_counts_what_it_leaves_out(rende
 def test_the_text_never_holds_the_link_which_travels_beside_it(renderer):
     said = [renderer.render(notice(event=event(kind))) for kind in EVENTS]
     assert not [s for s in said if "http" in s.title + s.body]
-
-
-def test_a_notice_may_name_its_event_itself(renderer):
-    at_due = event("step_assigned", due=AT) | {"kind": "step_assigned"}
-    assert renderer.render(notice(event=at_due)).title == "Waiting for you: Approve contract"

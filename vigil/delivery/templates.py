@@ -5,7 +5,7 @@ A family is a folder with `title.j2` and `body.j2`. `shared/` holds the macros, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError, nodes
 from markupsafe import Markup, escape
 
-from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice
 from vigil.delivery.language import Language
 from vigil.delivery.plain import neutral, short
@@ -24,7 +23,7 @@ PARTS = ("title", "body")
 FIELDS = tuple(field.name for field in fields(Notice))
 """What a template may name."""
 
-_HELPERS = frozenset({"gettext", "ngettext", "_", "event_kind", "loop", "range", "dict", "namespace"})
+_HELPERS = frozenset({"gettext", "ngettext", "_", "loop", "range", "dict", "namespace"})
 _NO_FAMILY = frozenset({"shared", "locale"})
 
 
@@ -33,23 +32,6 @@ class Channel(StrEnum):
 
     PUSH = "push"  # plain text: nothing escaped, control and reordering characters removed
     HTML = "html"  # the same, then escaped
-
-
-def event_kind(event: Mapping[str, Value]) -> str:
-    """Which event a notice is about: its own `kind`, else told by the keys that only this kind has."""
-    if kind := event.get("kind"):
-        return str(kind)
-    if "document" in event:
-        version = event.get("version")
-        return "version_added" if isinstance(version, int) and version > 1 else "document_added"
-    if "attr" in event:
-        return "attribute_changed"
-    if "text" in event:
-        return "comment_added"
-    if "disposition" in event:
-        return "step_completed"
-    # The instant of an escalation is the due date itself; a step is assigned before it is due.
-    return "escalated" if event.get("due") == event.get("at") else "step_assigned"
 
 
 def environment(folder: Path, channel: Channel, language: Language) -> Environment:
@@ -67,7 +49,7 @@ def environment(folder: Path, channel: Channel, language: Language) -> Environme
     )
     made.policies["ext.i18n.trimmed"] = True
     made.newstyle_gettext = True  # type: ignore[attr-defined]  # set by the extension
-    made.globals |= {**_phrases(language, channel), "event_kind": event_kind}
+    made.globals |= _phrases(language, channel)
     made.filters |= {
         "day": language.day,
         "moment": language.moment,
@@ -195,4 +177,4 @@ def where(error: BaseException, folder: Path) -> tuple[str, int] | None:
     return found
 
 
-__all__ = ["FIELDS", "PARTS", "Channel", "check", "environment", "event_kind", "where"]
+__all__ = ["FIELDS", "PARTS", "Channel", "check", "environment", "where"]
