@@ -1,0 +1,103 @@
+"""The sender keeps to the project's rate and to each device's, and slows down when FCM asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tests.delivery.conftest import message
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.limits import DeviceRates, ProjectRate
+from vigil.delivery.settings import FcmSettings
+from vigil.sandbox.fcm_faults import Quotas
+from vigil.sandbox.fcm_local import LocalFcm
+
+Settings = Callable[..., FcmSettings]
+
+
+def sends_in(rate: ProjectRate, start: float, seconds: float) -> int:
+    """How many sends go when one is asked for each tenth of a millisecond and none waits."""
+    sent = 0
+    for step in range(int(seconds * 10_000)):
+        sent += rate.take(start + step / 10_000, longest=0.0) == 0.0
+    return sent
+
+
+def test_the_project_rate_is_kept() -> None:
+    assert 1_000 <= sends_in(ProjectRate(1_000), 1.0, 1.0) <= 1_101
+
+
+def test_a_429_halves_the_rate_once_a_second_and_it_grows_back() -> None:
+    rate = ProjectRate(1_000)
+    for answer in range(50):
+        rate.slow(1.0 + answer / 1_000)
+    assert rate.rate == 500
+    rate.slow(2.5)
+    assert 250 <= rate.rate <= 300
+    assert 250 <= sends_in(rate, 2.5, 1.0) <= 400
+    rate.take(60.0, longest=0.0)
+    assert rate.rate == 1_000
+
+
+def test_the_rate_never_reaches_zero() -> None:
+    rate = ProjectRate(10_000)
+    for second in range(100):
+        rate.slow(float(second))
+    assert rate.rate >= 10
+
+
+def test_a_device_gets_240_at_once_and_then_four_a_second() -> None:
+    rates = DeviceRates(240, 5_000)
+    assert [rates.take("a", 0.0) for _ in range(240)] == [0.0] * 240
+    assert 0 < rates.take("a", 0.0) <= 0.25
+    assert rates.take("b", 0.0) == 0.0
+    assert rates.take("a", 0.26) == 0.0
+
+
+def test_a_device_gets_5000_in_an_hour() -> None:
+    rates, sent = DeviceRates(240, 5_000), 0
+    for second in range(3_600):
+        for _ in range(4):
+            sent += rates.take("a", float(second)) == 0.0
+    assert 5_000 <= sent <= 10_000
+    assert rates.take("a", 3_600.0) > 0
+
+
+def test_no_limit_of_our_own_is_possible() -> None:
+    rates = DeviceRates(None, None)
+    assert {rates.take("a", 0.0) for _ in range(10_000)} == {0.0}
+
+
+async def test_what_is_too_much_for_a_device_is_held_back_and_the_others_go(
+    fcm: LocalFcm, settings: Settings
+) -> None:
+    now = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+    batch = [message("tok-android", key=f"row-{n}") for n in range(260)] + [message("tok-web")]
+    async with FcmHttp(settings(), now=lambda: now) as transport:
+        sent = await transport.send(batch)
+    held = [s for s in sent if s.code == "HELD_DEVICE"]
+    assert len(held) == 20
+    assert all(s.outcome == "retry" and not s.attempted and 0 < (s.retry_after or 0) <= 5 for s in held)
+    assert sent[-1].outcome == "accepted"
+    assert fcm.app.requests["send"] == 241
+
+
+async def test_a_429_that_names_a_device_holds_that_device_only(fcm: LocalFcm, settings: Settings) -> None:
+    fcm.faults.quotas = Quotas(device_per_minute=5)
+    async with FcmHttp(settings(concurrency=1)) as transport:
+        sent = await transport.send([message("tok-android", key=f"row-{n}") for n in range(8)])
+        [other] = await transport.send([message("tok-web")])
+    assert [s.code for s in sent] == [""] * 5 + ["QUOTA_EXCEEDED"] + ["HELD_DEVICE"] * 2
+    assert 50 <= (sent[-1].retry_after or 0) <= 60
+    assert other.outcome == "accepted"
+
+
+async def test_a_429_of_the_project_slows_the_whole_sender(fcm: LocalFcm, settings: Settings) -> None:
+    fcm.faults.add("quota", times=1, subject="project:demo", retry_after=1)
+    async with FcmHttp(settings(concurrency=4, project_per_second=400, max_wait=0.05)) as transport:
+        batch = [message("tok-android" if n % 2 else "tok-web", key=f"row-{n}") for n in range(100)]
+        sent = await transport.send(batch)
+    assert [s.code for s in sent].count("QUOTA_EXCEEDED") == 1
+    held = [s for s in sent if s.code == "HELD_PROJECT"]
+    assert len(held) > 20, "at 400/s with bursts of 40, a hundred would nearly all have gone at once"
+    assert all((s.retry_after or 0) > 0.05 for s in held)

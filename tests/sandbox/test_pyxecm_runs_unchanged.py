@@ -1,0 +1,215 @@
+"""PyPI's pyxecm, unchanged, on the running simulator over real HTTP: the check that it was made from the contract.
+
+The answers are compared with the estate's own files, never with the simulator's idea of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pyxecm.otcs import OTCS
+
+from tests.sandbox.conftest import shared
+from vigil.sandbox.process import SandboxProcess
+
+WHEN = "2013-03-01T12:00:00+00:00"
+
+
+def _lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (shared("helpdesk") / name).read_text().splitlines()]
+
+
+def _before(events: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
+    limit = datetime.fromisoformat(WHEN)
+    return [e for e in events if e["kind"] in kinds and datetime.fromisoformat(e["ts"]) <= limit]
+
+
+@pytest.fixture(scope="module")
+def events() -> list[dict[str, Any]]:
+    return _lines("events.jsonl")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxProcess]:
+    with SandboxProcess(shared("helpdesk"), start=datetime.fromisoformat(WHEN)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def otcs(sandbox: SandboxProcess) -> OTCS:
+    url = urlsplit(sandbox.ecm_url)
+    client = OTCS("http", url.hostname, url.port, username="vigil", password="vigil", base_path=url.path)
+    assert client.authenticate() is not None
+    return client
+
+
+def _ids(rows: Any) -> list[int]:
+    return [row["data"]["properties"]["id"] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def known(events: list[dict[str, Any]]) -> set[int]:
+    return {e["workspace"] for e in _before(events, "workspace_created")}
+
+
+@pytest.fixture(scope="module")
+def with_documents(events: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for event in _before(events, "document_added"):
+        found.setdefault(event["workspace"], []).append(event)
+    assert found
+    return found
+
+
+def test_a_wrong_password_gives_no_ticket(sandbox: SandboxProcess) -> None:
+    url = urlsplit(sandbox.ecm_url)
+    client = OTCS("http", url.hostname, url.port, username="vigil", password="no", base_path=url.path)
+    assert client.authenticate() is None
+
+
+def test_it_reads_the_server_s_version_and_zone(otcs: OTCS) -> None:
+    assert otcs.get_server_version()
+    assert otcs.get_server_info()["server"]["time_zone"] == "Europe/Rome"
+
+
+def test_it_finds_the_workspace_types_with_their_templates(otcs: OTCS) -> None:
+    (row,) = otcs.get_workspace_types()["results"]
+    assert row["data"]["properties"]["wksp_type_name"] == "Ticket"
+    assert row["data"]["properties"]["templates"][0]["subtype"] == 848
+
+
+def test_it_lists_all_workspaces_of_a_type_in_one_page_and_by_its_iterator(otcs: OTCS, known: set[int]) -> None:
+    listed = _ids(otcs.get_workspace_instances(type_name="Ticket")["results"])
+    assert sorted(listed) == sorted(known)
+    walked = _ids(otcs.get_workspace_instances_iterator(type_id=1, page_size=50))
+    assert sorted(walked) == sorted(known)
+
+
+def test_it_finds_one_workspace_by_type_and_name(otcs: OTCS) -> None:
+    made = next(w for w in _lines("workspaces.jsonl") if w["id"] == 100304)
+    found = otcs.get_workspace_by_type_and_name(type_name="Ticket", name=made["name"])
+    assert 100304 in _ids(found["results"])
+
+
+def test_it_reads_a_workspace_with_its_categories(otcs: OTCS, events: list[dict[str, Any]], known: set[int]) -> None:
+    number = sorted(known)[0]
+    changes = [e for e in _before(events, "attribute_changed") if e["workspace"] == number]
+    statuses = [e["value"] for e in changes if e["attr"] == "Ticket.status"]
+    (row,) = otcs.get_workspace(number)["results"]
+    assert row["data"]["properties"]["id"] == number
+    (values,) = row["data"]["categories"].values()
+    assert statuses and statuses[-1] in values.values()
+
+
+def test_it_reads_category_values_by_their_names(otcs: OTCS, events: list[dict[str, Any]], known: set[int]) -> None:
+    number = sorted(known)[0]
+    changes = [e for e in _before(events, "attribute_changed") if e["workspace"] == number]
+    want = [e["value"] for e in changes if e["attr"] == "Ticket.status"][-1]
+    assert otcs.get_node_category_names(number) == ["Ticket"]
+    assert otcs.get_category_value_by_name(number, "Ticket", "status") == want
+    category, attributes = otcs.get_node_category_definition(number, "Ticket")
+    assert attributes["due"]["type"] == "Date"
+    assert otcs.get_node_category_ids(number) == [int(category)]
+
+
+def test_it_lists_the_documents_of_a_workspace(
+    otcs: OTCS, with_documents: dict[int, list[dict[str, Any]]]
+) -> None:
+    for number, added in with_documents.items():
+        want = sorted(e["id"] for e in added)
+        assert sorted(_ids(otcs.get_subnodes(number)["results"])) == want
+        assert sorted(_ids(otcs.get_subnodes_iterator(number, page_size=2))) == want
+
+
+def test_it_walks_the_folder_of_a_type_to_every_workspace(otcs: OTCS, known: set[int]) -> None:
+    parent = otcs.get_result_value(otcs.get_node(sorted(known)[0]), "parent_id")
+    assert sorted(_ids(otcs.get_subnodes_iterator(parent, page_size=100))) == sorted(known)
+
+
+def test_it_reads_the_versions_and_classification_of_a_document(
+    otcs: OTCS, with_documents: dict[int, list[dict[str, Any]]]
+) -> None:
+    added = next(iter(with_documents.values()))[0]
+    (version,) = otcs.get_document_versions(added["id"])["results"]
+    assert version["data"]["versions"]["version_number"] == 1
+    assert otcs.get_document_version(added["id"], 1)["results"]["data"]["versions"]["file_name"] == added["name"]
+    assert [c["name"] for c in otcs.get_node_classifications(added["id"])["data"]] == [added["type"]]
+
+
+def test_it_reads_the_roles_of_a_workspace_and_their_members(
+    otcs: OTCS, events: list[dict[str, Any]], known: set[int]
+) -> None:
+    change = next(e for e in reversed(_before(events, "role_changed")) if e["members"])
+    roles = otcs.get_workspace_roles(change["workspace"])["results"]
+    assert [r["data"]["properties"]["name"] for r in roles] == ["assignee", "manager"]
+    number = next(r["data"]["properties"]["id"] for r in roles if r["data"]["properties"]["name"] == change["role"])
+    members = otcs.get_workspace_members(change["workspace"], number)["results"]
+    assert [m["data"]["properties"]["name"] for m in members] == change["members"]
+
+
+def test_it_finds_users_groups_and_their_members(otcs: OTCS) -> None:
+    users = _lines("users.jsonl")
+    found = otcs.get_user(users[0]["login"])
+    assert otcs.get_result_value(found, "business_email") == users[0]["email"]
+    walked = {row["data"]["properties"]["name"] for row in otcs.get_users_iterator(limit=7)}
+    assert walked == {u["login"] for u in users}
+    group = otcs.get_result_value(otcs.get_group("supervisors"), "id")
+    members = otcs.get_group_members_iterator(group=group, member_type=0, page_size=2)
+    held = {row["data"]["properties"]["name"] for row in members}
+    assert held == {u["login"] for u in users if "supervisors" in u["groups"]}
+
+
+def test_it_lists_workflows_by_status_and_reads_one(otcs: OTCS, events: list[dict[str, Any]]) -> None:
+    assigned = {(e["process"], e["step"]): e for e in _before(events, "step_assigned")}
+    done = {(e["process"], e["step"]): e for e in _before(events, "step_completed")}
+    open_processes = {process for process, step in assigned.keys() - done.keys()}
+    rows = otcs.get_workflows_by_kind_and_status(kind="Managed", status=["ontime", "workflowlate"])
+    # One page of at most a hundred: the list is longer.
+    assert rows["collection"]["paging"]["total_count"] == len(open_processes) > 100
+    process = rows["results"][0]["data"]["wfstatus"]["process_id"]
+    assert process in open_processes
+    steps = otcs.get_workflow_status(process)["results"]["step_list"]
+    current = {(process, s["task_id"]) for s in steps["current"]}
+    assert current == {key for key in assigned.keys() - done.keys() if key[0] == process}
+    assert {(process, s["task_id"]) for s in steps["completed"]} == {k for k in done if k[0] == process}
+
+
+def test_the_attachments_of_a_workflow_lead_to_its_workspace(otcs: OTCS, events: list[dict[str, Any]]) -> None:
+    event = _before(events, "step_assigned")[0]
+    folder = otcs.get_workflow_status(event["process"])["results"]["attachments"]["attachment_folder_id"]
+    (shortcut,) = otcs.get_subnodes(folder)["results"]
+    assert shortcut["data"]["properties"]["type"] == 1
+    assert shortcut["data"]["properties"]["original_id"] == event["workspace"]
+
+
+def test_it_reads_the_audit_trail_in_one_page_and_by_its_iterator(
+    otcs: OTCS, events: list[dict[str, Any]], known: set[int]
+) -> None:
+    number = _before(events, "comment_added")[0]["workspace"]
+    kinds = ("workspace_created", "attribute_changed", "role_changed", "comment_added")
+    want = len([e for e in _before(events, *kinds) if e["workspace"] == number])
+    data = otcs.get_node_audit(number)["results"]["data"]
+    assert len(data["audit"]) == want
+    assert {"id": 10, "name": "Attribute Value Changed"} in data["audit_event_types"]
+    assert [row["audit_date"] for row in data["audit"]] == sorted((r["audit_date"] for r in data["audit"]), reverse=True)
+    comments = otcs.get_node_audit(number, filter_event_type=5200)["results"]["data"]["audit"]
+    assert comments[-1]["audit_name"].startswith("Comment Added: ")
+
+
+def test_its_loader_finds_the_documents_of_the_workspaces(
+    otcs: OTCS, with_documents: dict[int, list[dict[str, Any]]], known: set[int]
+) -> None:
+    parent = otcs.get_result_value(otcs.get_node(sorted(known)[0]), "parent_id")
+    visited: list[int] = []
+
+    def see(node: dict[str, Any], **more: Any) -> tuple[bool, bool]:
+        visited.append(otcs.get_result_value(node, "id"))
+        return (True, True)
+
+    otcs.traverse_node(node=parent, executables=[see], workers=1)
+    assert {e["id"] for added in with_documents.values() for e in added} <= set(visited)

@@ -1,0 +1,152 @@
+"""An estate run through the pure core alone: no HTTP, no ledger, no Prefect. What the core says of an estate, in seconds.
+
+It mirrors what extraction and the ledger do (facts as they stand at a tick, changes between two ticks, standings kept), so
+that the semantics of shared/estates/README.md can be tested where they live.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from vigil.compliance import facts as f
+from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.events import Change, derive
+from vigil.compliance.routing import Directory, Routed, route
+from vigil.compliance.rules import RuleSet
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Standing
+from vigil.sandbox.estate_model import Estate, Event
+
+
+class World:
+    """The estate's facts as they stand, moved event by event."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.estate = estate
+        self.facts: dict[tuple[str, object], f.Fact] = {}
+        self.deleted = {u.login for u in estate.users.values() if u.deleted}
+        self._events = list(estate.events)
+        self._next = 0
+
+    def move(self, now: datetime) -> set[int]:
+        """Apply what happened up to `now`; give the workspaces that it touched."""
+        touched = set()
+        while self._next < len(self._events) and self._events[self._next].ts <= now:
+            event = self._events[self._next]
+            self._apply(event)
+            if event.workspace:
+                touched.add(event.workspace)
+            self._next += 1
+        return touched
+
+    def of(self, workspace: int) -> dict[tuple[str, object], f.Fact]:
+        return {k: v for k, v in self.facts.items() if getattr(v, "workspace", None) == workspace or k == ("workspace", workspace)}
+
+    def directory(self) -> Directory:
+        users = [
+            f.User(u.login, 0, u.name, deleted=u.login in self.deleted) for u in self.estate.users.values()
+        ]
+        groups = [f.Group(name, 0, tuple(self._principal(m) for m in members)) for name, members in self.estate.groups.items()]
+        return Directory.of([*users, *groups])
+
+    def _principal(self, name: str) -> str:
+        return f.user(name) if name in self.estate.users else f.group(name)
+
+    def _value(self, type: str, key: str, value: object) -> f.Value:
+        kind = self.estate.types[type].attributes[key].kind
+        if kind == "date" and isinstance(value, str):
+            return date.fromisoformat(value)
+        return value  # type: ignore[return-value]
+
+    def _apply(self, e: Event) -> None:
+        d, w = e.data, e.workspace
+        match e.kind:
+            case "workspace_created":
+                x = self.estate.workspaces[w]
+                attrs = {k: self._value(x.type, k, v) for k, v in x.attrs.items()}
+                self.facts["workspace", w] = f.Workspace(w, x.type, x.name, x.created, x.created, attrs)
+                members = {r: tuple(self._principal(m) for m in ms) for r, ms in x.roles.items()}
+                self.facts["roles", w] = f.Roles(w, members)
+            case "attribute_changed":
+                before = self.facts["workspace", w]
+                assert isinstance(before, f.Workspace)
+                attrs = {**before.attrs, d["attr"]: self._value(before.type, d["attr"], d["value"])}
+                self.facts["workspace", w] = dataclasses.replace(before, attrs=attrs, modified=e.ts)
+            case "document_added":
+                self.facts["document", d["id"]] = f.Document(
+                    d["id"], w, d["name"], d["type"], e.ts, d["by"], e.ts, expires=d.get("expires")
+                )
+            case "version_added":
+                doc = self.facts["document", d["id"]]
+                assert isinstance(doc, f.Document)
+                version = f.Version(doc.version + 1, e.ts, d["by"])
+                self.facts["document", d["id"]] = dataclasses.replace(
+                    doc, version=version.number, versions=(*doc.versions, version), modified=e.ts
+                )
+            case "document_deleted":
+                del self.facts["document", d["id"]]
+            case "step_assigned":
+                key = ("step", (w, d["process"], d["step"]))
+                to = (self._principal(d["to"]),)
+                self.facts[key] = f.Step(w, d["process"], d["step"], d["title"], to, e.ts, d.get("due"))
+            case "step_completed":
+                key = ("step", (w, d["process"], d["step"]))
+                step = self.facts[key]
+                assert isinstance(step, f.Step)
+                self.facts[key] = dataclasses.replace(
+                    step, completed_at=e.ts, completed_by=d["by"], disposition=d["disposition"]
+                )
+            case "role_changed":
+                roles = self.facts["roles", w]
+                assert isinstance(roles, f.Roles)
+                members = {**roles.members, d["role"]: tuple(self._principal(m) for m in d["members"])}
+                self.facts["roles", w] = dataclasses.replace(roles, members=members)
+            case "user_deleted":
+                self.deleted.add(d["login"])
+            case "comment_added":
+                self.facts["audit", (w, e.line)] = f.AuditEvent(w, "Comment Added", e.ts, d["by"], d["text"], e.line)
+            case other:
+                raise AssertionError(other)
+
+
+def run(estate: Estate, rules: RuleSet, ticks: list[datetime], full: bool = False) -> Iterator[tuple[datetime, list[Routed]]]:
+    """What is routed at each tick. `full` evaluates every workspace each time: the rival that the incremental way must equal."""
+    world = World(estate)
+    seen: dict[tuple[str, object], f.Fact] = {}
+    standings: dict[tuple[str, int], Standing] = {}
+    after = ticks[0]
+    for tick in ticks:
+        touched = world.move(tick)
+        due = {w for (_, w), s in standings.items() if s.next_check_at is not None and s.next_check_at <= tick}
+        todo = sorted({k[1] for k in world.facts if k[0] == "workspace"} if full else touched | due)  # type: ignore[type-var]
+        now = {w: world.of(w) for w in todo}  # type: ignore[arg-type]
+        changes = [] if tick == ticks[0] else _changes(seen, now, tick)
+        given = Input(
+            facts=Facts.of(fact for some in now.values() for fact in some.values()),
+            events=derive(changes, after, tick),
+            changes=changes,
+            standings=[s for s in standings.values() if s.workspace in now],
+            zone=estate.zone.key,
+        )
+        result = evaluate(given, rules, Window(after, tick))
+        for pair in result.evaluated:
+            standings.pop(pair, None)
+        standings |= {(s.rule, s.workspace): s for s in result.standings}
+        for w in todo:
+            seen |= now[w]  # type: ignore[index]
+        yield tick, route(result.findings, rules, given.facts, world.directory())
+        after = tick
+
+
+def _changes(seen: dict[tuple[str, object], f.Fact], now: dict[int, dict[tuple[str, object], f.Fact]], tick: datetime) -> list[Change]:
+    out = []
+    for workspace, facts in now.items():
+        for key, fact in facts.items():
+            before = seen.get(key)
+            if before != fact:
+                out.append(Change(key[0], str(key[1]), workspace, tick, before, fact, key not in seen))
+        for key in [k for k, v in seen.items() if getattr(v, "workspace", None) == workspace and k not in facts]:
+            out.append(Change(key[0], str(key[1]), workspace, tick, seen.pop(key), None))
+    return out
