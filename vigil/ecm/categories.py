@@ -7,7 +7,7 @@ kinds come only with `metadata`, where a set's members are written `{cat}_{set}_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
@@ -125,6 +125,13 @@ def flat(data: Json) -> dict[str, Any]:
     return {key: value for key, value in values.items() if "_" in key}
 
 
+def has_empty(data: Json) -> bool:
+    """Whether a category is there of which no attribute is: it shows as an empty object, without its number."""
+    container = data.get("categories")
+    entries = container if isinstance(container, list) else (container or {}).values()
+    return any(entry == {} for entry in entries)
+
+
 def category_ids(values: Mapping[str, Any]) -> set[int]:
     """The categories that a node's values belong to."""
     return {int(key.split("_", 1)[0]) for key in values}
@@ -159,7 +166,11 @@ def user_ids(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[in
 
 
 def attributes(
-    values: Mapping[str, Any], known: Mapping[int, Category], zone: tzinfo, login: Callable[[int], str]
+    values: Mapping[str, Any],
+    known: Mapping[int, Category],
+    zone: tzinfo,
+    login: Callable[[int], str],
+    also: Collection[int] = (),
 ) -> dict[str, Value]:
     """``Category.attribute`` -> value; ``Category.Set.attribute`` -> one value a row of the set.
 

@@ -78,14 +78,14 @@ class Batch:
 class Processes:
     """The list of workflows against what was known of it.
 
-    `read`: ids whose row is new or differs, completed ones that began since included. `hashes`: the row
-    hash of every active process, to be given as `known` next time. `vanished`: were active and are not: to
-    be read for how they ended.
+    `read`: ids whose row is new or differs. `hashes`: the row hash of every active process and of the newest ended ones, to
+    be given as `known` next time. `vanished`: were active and are in neither list: to be read, too, for how they ended.
     """
 
     read: tuple[int, ...]
     hashes: Mapping[int, str]
     vanished: tuple[int, ...]
+    gaps: tuple[Gap, ...] = ()
     requests: int = 0
 
 

@@ -124,15 +124,15 @@ def _lost(before: Page | None, page: Page) -> int:
 
 
 def _ends(page: Page, new: Sequence[Json], seen: int, start: int) -> bool:
-    if not page.rows or (page.number > start and not new and not page.more):
+    if not page.rows:
         return True
+    if page.number > start and not new and (page.reaches_end or page.total is None):
+        return True  # past the end, where the last page repeats
     if page.more or not page.reaches_end:
-        # Without new rows in spite of a promise of more: past the end, where the last page repeats.
-        return page.number > start and not new and page.total is None
+        return False
     # The count says the end. A full page whose rows do not add up to the count gets one look further.
-    full = len(page.rows) >= page.limit
     complete = page.total is not None and seen + (start - 1) * page.limit >= page.total
-    return complete or not full
+    return complete or len(page.rows) < page.limit
 
 
 async def read_all(

@@ -72,8 +72,20 @@ def integer(value: object) -> int | None:
     return None
 
 
-# --- members
-# -----------------------------------------------------------------------------------------------------
+def integers(value: object) -> list[int]:
+    """The numbers of a value that is one, a list of them, or nothing."""
+    every = value if isinstance(value, list) else [value]
+    return [number for one in every if (number := integer(one))]
+
+
+def versions(row: Json) -> list[Json]:
+    """The versions of a document's row, oldest first: all (`fields=versions`) or the newest (``.element(0)``)."""
+    found = (row.get("data") or {}).get("versions") or []
+    listed = found if isinstance(found, list) else [found]
+    return sorted(listed, key=lambda one: integer(one.get("version_number")) or 0)
+
+
+# -- members
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +150,7 @@ def role(row: Json) -> Role:
     return Role(int(found["id"]), str(found["name"]), held)
 
 
-# --- audit
-# -------------------------------------------------------------------------------------------------------
+# -- audit
 
 
 def audit_rows(answer: Json) -> list[Json]:
@@ -152,8 +163,7 @@ def audit_names(answer: Json) -> dict[int, str]:
     return {int(kind["id"]): str(kind["name"]) for kind in kinds}
 
 
-# --- document types
-# ----------------------------------------------------------------------------------------------
+# -- document types
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,202 @@
+"""From what was read of a workspace to facts: no calls, only names put in the place of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from vigil.compliance.facts import AuditEvent, Document, Fact, MissingDocuments, Value, Version, Workspace
+from vigil.ecm import categories, parse
+from vigil.ecm.answers import Json
+from vigil.ecm.categories import Category
+from vigil.ecm.errors import Malformed, NotReadable
+from vigil.ecm.model import Gap
+
+LIST = "/v2/nodes/list"
+
+
+@dataclass(slots=True)
+class Child:
+    """A document's row, where it was read, and its versions, oldest first."""
+
+    row: Json
+    path: str
+    versions: list[Json]
+
+    @property
+    def properties(self) -> Json:
+        return parse.properties(self.row)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What has been read of one workspace. `unread` holds, by part, what was in the way."""
+
+    id: int
+    type: str
+    node: Json
+    children: list[Child] = field(default_factory=list)
+    folders: list[tuple[int, int]] = field(default_factory=list)
+    audit: list[Json] = field(default_factory=list)  # newest first, as served
+    event_names: Mapping[int, str] = field(default_factory=dict)
+    missing: tuple[str, ...] | None = None
+    unread: dict[str, Gap] = field(default_factory=dict)
+
+    @property
+    def properties(self) -> Json:
+        return parse.properties(self.node)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return categories.flat(self.node.get("data") or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What numbers are called, as far as one batch needs it. `empty` are the categories of a type, by its name."""
+
+    categories: Mapping[int, Category]
+    failures: Mapping[int, NotReadable]
+    empty: Mapping[str, frozenset[int]]
+    kinds: Mapping[int, str]
+    login: Callable[[int], str]
+    zone: tzinfo
+    expiry: str
+
+
+def people(readings: Iterable[Reading], known: Mapping[int, Category]) -> set[int]:
+    """The ids of all users that these workspaces mention."""
+    found: set[int] = set()
+    for reading in readings:
+        found |= categories.user_ids(reading.values, known)
+        for child in reading.children:
+            found.update(parse.integers(child.properties.get("create_user_id")))
+            for version in child.versions:
+                found.update(parse.integers(version.get("owner_id")))
+        for row in reading.audit:
+            found.update(parse.integers(row.get("user_id")))
+    return found
+
+
+def kinds(readings: Iterable[Reading]) -> set[int]:
+    """The ids of all classifications that documents of these workspaces have."""
+    every = (child for reading in readings for child in reading.children)
+    return {
+        number for child in every for number in parse.integers(child.properties.get("classification_ids"))
+    }
+
+
+def facts(reading: Reading, names: Names) -> list[Fact]:
+    """The workspace, and its documents, audit events and missing documents as far as they were read."""
+    attrs = _attributes(reading, names)
+    workspace = Workspace(
+        id=reading.id,
+        type=reading.type,
+        name=str(reading.properties["name"]),
+        created=_instant(reading.properties, "create_date", LIST, names.zone),
+        modified=_instant(reading.properties, "modify_date", LIST, names.zone),
+        attrs=attrs,
+        unread=frozenset(reading.unread),
+        size=parse.integer(reading.properties.get("container_size")),
+        folders=tuple(sorted(reading.folders)),
+        source=LIST,
+    )
+    found: list[Fact] = [workspace]
+    if "documents" not in reading.unread:
+        found += [_document(reading.id, child, names) for child in reading.children]
+    if "comments" not in reading.unread:
+        found += _audit(reading, names)
+    if reading.missing is not None:
+        path = f"/v2/businessworkspaces/{reading.id}/missingdocuments"
+        found.append(MissingDocuments(reading.id, reading.missing, path))
+    return found
+
+
+def _attributes(reading: Reading, names: Names) -> dict[str, Value]:
+    values = reading.values
+    also = names.empty.get(reading.type, frozenset()) if _has_empty(reading) else frozenset()
+    wanted = categories.category_ids(values) | also
+    for category in wanted - names.categories.keys():
+        failure = names.failures.get(category)
+        path = failure.path if failure else f"/v2/nodes/{reading.id}/categories"
+        message = failure.message if failure else f"nothing is known of category {category}"
+        reading.unread["attrs"] = Gap(path, message, (reading.id,))
+    if "attrs" in reading.unread:
+        return {}
+    return categories.attributes(values, names.categories, names.zone, names.login, also)
+
+
+def _has_empty(reading: Reading) -> bool:
+    return categories.has_empty(reading.node.get("data") or {})
+
+
+def _document(workspace: int, child: Child, names: Names) -> Document:
+    found, path = child.properties, child.path
+    types = [
+        names.kinds[kind] for kind in parse.integers(found.get("classification_ids")) if kind in names.kinds
+    ]
+    maker = parse.integer(found.get("create_user_id"))
+    versions = [_version(row, path, names) for row in child.versions]
+    return Document(
+        id=int(found["id"]),
+        workspace=workspace,
+        name=str(found["name"]),
+        type=types[0] if types else None,
+        created=_instant(found, "create_date", path, names.zone),
+        by=names.login(maker) if maker else None,
+        modified=_instant(found, "modify_date", path, names.zone),
+        version=versions[-1].number if versions else 1,
+        versions=tuple(version for version in versions if version.number > 1),
+        expires=_expires(child, names),
+        source=path,
+    )
+
+
+def _version(row: Json, path: str, names: Names) -> Version:
+    number = parse.integer(row.get("version_number"))
+    if number is None:
+        raise Malformed(path, "a version has no number")
+    owner = parse.integer(row.get("owner_id"))
+    return Version(
+        number, _instant(row, "create_date", path, names.zone), names.login(owner) if owner else None
+    )
+
+
+def _expires(child: Child, names: Names) -> date | None:
+    values = categories.flat(child.row.get("data") or {})
+    if not values or categories.category_ids(values) - names.categories.keys():
+        return None
+    held = categories.attributes(values, names.categories, names.zone, lambda number: f"id:{number}")
+    value = held.get(names.expiry)
+    if isinstance(value, datetime):
+        return value.astimezone(names.zone).date()
+    return value if isinstance(value, date) else None
+
+
+def _audit(reading: Reading, names: Names) -> list[AuditEvent]:
+    """Oldest first. `position` counts rows of one type, second and user from the oldest: newer rows do not move it."""
+    path = f"/v2/nodes/{reading.id}/audit"
+    seen: dict[tuple[str, datetime, int | None], int] = {}
+    events: list[AuditEvent] = []
+    for row in reversed(reading.audit):
+        actor = parse.integer(row.get("user_id"))
+        kind = int(row["event_type"])
+        identity = (
+            reading.event_names.get(kind, f"event {kind}"),
+            _instant(row, "audit_date", path, names.zone),
+            actor,
+        )
+        position = seen[identity] = seen.get(identity, -1) + 1
+        login = names.login(actor) if actor else None
+        text = str(row.get("audit_name") or "")
+        events.append(AuditEvent(reading.id, identity[0], identity[1], login, text, position, path))
+    return events
+
+
+def _instant(found: Json, name: str, path: str, zone: tzinfo) -> datetime:
+    moment = parse.instant(found.get(name), zone)
+    if moment is None:
+        raise Malformed(path, f"a row has no {name}")
+    return moment

@@ -1,0 +1,76 @@
+"""The extraction: the six questions that a run asks of Extended ECM, answered as facts. See docs/architecture.md."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+
+from vigil.compliance.facts import WorkspaceType
+from vigil.ecm.audience import AudienceReader
+from vigil.ecm.catalogue import Catalogue
+from vigil.ecm.client import Client
+from vigil.ecm.listing import Listing
+from vigil.ecm.model import Batch, Needs, Processes, Row, Span, Stamp, Verified
+from vigil.ecm.people import Directory
+from vigil.ecm.processes import ProcessReader
+from vigil.ecm.schema import SchemaReader
+from vigil.ecm.verify import Verifier
+from vigil.ecm.workspaces import EXPIRY, WorkspaceReader
+
+
+class Extractor:
+    """One extraction over one client. Names met on the way (people, categories, classifications) are kept for its life.
+
+    All methods raise `Refused` when the login fails and `Unavailable` when the call that the rest hangs on got no answer;
+    what fails for single workspaces is a `Gap` of the result.
+    """
+
+    def __init__(self, client: Client, needs: Needs | None = None, *, expiry: str = EXPIRY) -> None:
+        needs = needs or Needs()
+        self._directory = Directory(client)
+        self._catalogue = Catalogue(client)
+        self._schema = SchemaReader(client, self._catalogue)
+        self._listing = Listing(client)
+        self._workspaces = WorkspaceReader(client, needs, self._directory, self._catalogue, expiry)
+        self._processes = ProcessReader(client)
+        self._verifier = Verifier(client)
+        self._audience = AudienceReader(client, self._directory)
+
+    async def types(self) -> tuple[WorkspaceType, ...]:
+        """The workspace types with their attributes, roles and document types: the schema snapshot for the rules."""
+        return await self._schema.types()
+
+    def changed(
+        self, type: WorkspaceType, since: datetime | None, *, resume: Span | None = None
+    ) -> AsyncIterator[tuple[Row, ...]]:
+        """Pages of the workspaces of a type that changed at or after `since` (less the settings' overlap), newest first.
+
+        `since` None: all of them. Each workspace comes once; the next run's `since` is the newest `modified` of the first
+        page. With `resume` the walk leaves out what an interrupted one had read, from its newest row to its oldest.
+        """
+        return self._listing.changed(type, since, resume)
+
+    async def read_workspaces(self, rows: Sequence[Row], since: datetime | None = None) -> Batch:
+        """The workspaces (any number; 250 to a call is best) with the parts that the needs name.
+
+        `since` bounds the audit events: those at or after it are read, all when it is None. Workspaces that are no longer
+        there are in `gone`. A part that could not be read is named in the workspace's `unread` and explained in `gaps`.
+        """
+        return await self._workspaces.read(rows, since)
+
+    async def processes(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
+        """Which workflows changed, against the hashes that the last call gave (empty at first)."""
+        return await self._processes.changed(since, known)
+
+    async def read_processes(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
+        """The steps of these workflows. `workspace_of` is what is known of process -> workspace; what had to be found out
+        is in the batch's `workspaces`. A process that is attached to no workspace gives no facts."""
+        return await self._processes.read(ids, workspace_of)
+
+    async def verify(self, nodes: Mapping[int, Stamp]) -> Verified:
+        """Ask for known workspaces and documents by id: which changed, which are gone. One call for each 250."""
+        return await self._verifier.verify(nodes)
+
+    async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> Batch:
+        """Roles of these workspaces, and the users and groups of all their members and of `principals`, groups opened."""
+        return await self._audience.read(workspaces, principals)

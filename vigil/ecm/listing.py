@@ -1,0 +1,111 @@
+"""The list of a type's workspaces, newest change first, from a watermark or all of it. Contract: ecm.md, Paging."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from vigil.compliance.facts import WorkspaceType
+from vigil.ecm import parse
+from vigil.ecm.answers import Json
+from vigil.ecm.client import Client
+from vigil.ecm.errors import Malformed, NotReadable
+from vigil.ecm.model import Row, Span
+from vigil.ecm.paging import Page, walk
+
+PATH = "/v2/businessworkspaces"
+PAGE = 500
+
+
+class Listing:
+    """Walks the lists of workspaces for one extraction."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._zone = client.settings.tz
+
+    async def changed(
+        self, type_: WorkspaceType, since: datetime | None, resume: Span | None
+    ) -> AsyncIterator[tuple[Row, ...]]:
+        """See `Extractor.changed`."""
+        floor = self._floor(since) if since is not None else None
+        seen: set[int] = set()
+        parts: list[tuple[datetime | None, datetime | None]] = []
+        if resume is None:
+            parts.append((floor, None))
+        else:
+            # What changed since the interrupted walk began, then what lay below the point that it had come to.
+            parts += [(self._floor(resume.newest), None), (floor, resume.oldest)]
+        for bottom, top in parts:
+            async for rows in self._walk(type_, bottom, top):
+                new = tuple(row for row in rows if row.id not in seen)
+                seen.update(row.id for row in new)
+                if new:
+                    yield new
+
+    async def _walk(
+        self, type_: WorkspaceType, bottom: datetime | None, top: datetime | None
+    ) -> AsyncIterator[tuple[Row, ...]]:
+        """Rows with bottom <= modified <= top. Where the server refuses a deep offset the list is narrowed by date."""
+        before = self._written(top) if top is not None else None
+        while True:
+            oldest: str | None = None
+            try:
+                async for page in self._pages(type_, before):
+                    rows = [self._row(row, type_.name) for row in page.rows]
+                    kept = [row for row in rows if (bottom is None or row.modified >= bottom)]
+                    yield tuple(row for row in kept if top is None or row.modified <= top)
+                    oldest = str(parse.properties(page.rows[-1]).get("modify_date"))
+                    if len(kept) < len(rows):
+                        return
+                return
+            except NotReadable as error:
+                if oldest is None and before is not None:
+                    before = (
+                        None  # a server that cannot compare dates: what is too new is dropped here, above
+                    )
+                    continue
+                # Refused before anything came is no depth; and a second filled with more rows than can be listed is a wall.
+                if oldest is None or oldest == before:
+                    raise
+                before = self._comparable(oldest, error.path)
+
+    def _pages(self, type_: WorkspaceType, before: str | None) -> AsyncIterator[Page]:
+        params: dict[str, str | int] = {
+            "sort": "desc_modify_date",
+            "expanded_view": "true",  # without it only those that this user opened lately
+            "fields": "properties{id,name,modify_date}",
+            "action": "properties-",
+        }
+        if type_.id is not None:
+            params["where_workspace_type_id"] = type_.id
+        else:
+            raise ValueError(f"workspace type {type_.name!r} has no id: take it from Extractor.types()")
+        if before is not None:
+            params["where_column_query"] = f"modify_date <= '{before}'"
+        return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE)
+
+    def _row(self, row: Json, type_: str) -> Row:
+        found = parse.properties(row)
+        modified = parse.instant(found.get("modify_date"), self._zone)
+        if modified is None:
+            raise Malformed(PATH, f"workspace {found.get('id')} has no modify_date")
+        return Row(int(found["id"]), str(found.get("name") or ""), modified, type_)
+
+    def _floor(self, since: datetime) -> datetime:
+        """The watermark less the overlap; and less the hour that the server's clock repeats, near to when it does."""
+        overlap = self._client.settings.overlap
+        around = timedelta(hours=3)
+        before = (since - around).astimezone(self._zone).utcoffset() or timedelta()
+        after = (since + around).astimezone(self._zone).utcoffset() or timedelta()
+        return since - overlap - max(timedelta(), before - after)
+
+    def _written(self, moment: datetime) -> str:
+        """As the server writes it: naive, in its zone."""
+        return moment.astimezone(self._zone).replace(tzinfo=None).isoformat(timespec="seconds")
+
+    def _comparable(self, written: str, path: str) -> str:
+        moment = parse.instant(written, self._zone)
+        if moment is None:
+            raise Malformed(path, "a workspace has no modify_date")
+        return self._written(moment.astimezone(UTC))

@@ -1,0 +1,175 @@
+"""Workflows: which changed, by comparing the list with what was known of it, and the steps of those that did.
+
+The list has no modify date, and there is none to ask for: rows are compared by their hash. Contract: ecm.md, Workflow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from vigil.compliance.facts import Step
+from vigil.ecm import parse, steps
+from vigil.ecm.answers import Json
+from vigil.ecm.client import MOST_IDS, Client, Params
+from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.model import Batch, Gap, Gone, Processes
+from vigil.ecm.paging import read_all, walk
+
+STATUS = "/v2/workflows/status"
+PAGE = 100
+TAIL = 300
+"""How many of the completed processes that began last are compared, too: one may have gone on and ended again between
+two polls, and then it is in neither list of active ones."""
+
+
+class ProcessReader:
+    """Reads workflows for one extraction."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._zone = client.settings.tz
+
+    async def changed(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
+        """See `Extractor.processes`."""
+        with self._client.counting() as counts:
+            try:
+                ended, active = await asyncio.gather(self._ended(since), self._active())
+            except NotReadable as error:
+                if error.status != 400:
+                    raise
+                # The workflow module is absent: nothing vanished, nothing can be known.
+                gap = Gap(error.path, error.message)
+                return Processes((), dict(known), (), (gap,), counts.requests)
+            hashes = {**ended, **active}
+            read = tuple(number for number, mark in hashes.items() if known.get(number) != mark)
+            if since is None:
+                # The first look: of what ended before it nothing is new, it is only marked as seen.
+                read = tuple(number for number in read if number in active)
+            vanished = tuple(
+                number
+                for number, mark in known.items()
+                if number not in hashes and not mark.startswith(steps.DONE)
+            )
+            return Processes(read, hashes, vanished, (), counts.requests)
+
+    async def _active(self) -> dict[int, str]:
+        """On time first, late after: a process that becomes late in between is in both lists, and not in neither."""
+        found: dict[int, str] = {}
+        for status in ("ontime", "workflowlate"):
+            params: Params = {"Kind": "Managed", "wstatus": status}
+            rows, _ = await read_all(self._client, STATUS, params, key=steps.process_id, limit=PAGE)
+            found.update((steps.process_id(row), steps.row_hash(row)) for row in rows)
+        return found
+
+    async def _ended(self, since: datetime | None) -> dict[int, str]:
+        """Completed and stopped ones that began since the last run, and a tail of those that began before."""
+        found: dict[int, str] = {}
+        for status in ("completed", "stopped"):
+            params: Params = {"Kind": "Managed", "wstatus": status, "sort": "date_initiated desc"}
+            read = 0
+            async for page in walk(self._client, STATUS, params, key=steps.process_id, limit=PAGE):
+                found.update((steps.process_id(row), steps.DONE + steps.row_hash(row)) for row in page.rows)
+                read += len(page.rows)
+                began = parse.instant(steps.wfstatus(page.rows[-1]).get("date_initiated"), self._zone)
+                old = since is None or began is None or began < since - self._client.settings.overlap
+                if read >= TAIL and old:
+                    break
+        return found
+
+    async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
+        """See `Extractor.read_processes`."""
+        with self._client.counting() as counts:
+            answers = await asyncio.gather(*(self._process(number) for number in dict.fromkeys(ids)))
+            gaps = [answer for answer in answers if isinstance(answer, Gap)]
+            gone = [answer for answer in answers if isinstance(answer, Gone)]
+            found = [answer for answer in answers if isinstance(answer, tuple)]
+            places = dict(workspace_of)
+            homeless = {number: results for number, results, _ in found if number not in places}
+            learnt, more = await self._workspaces(homeless)
+            places.update(learnt)
+            facts: list[Step] = []
+            for number, results, activities in found:
+                if number in places:
+                    path = f"{STATUS}/processes/{number}"
+                    facts += steps.of_process(number, places[number], results, activities, self._zone, path)
+            return Batch(tuple(facts), tuple(gone), (*gaps, *more), counts.requests, learnt)
+
+    async def _process(self, number: int) -> tuple[int, Json, list[Json]] | Gap | Gone:
+        path = f"{STATUS}/processes/{number}"
+        try:
+            results = parse.single(await self._client.get(path), path)
+            activities: list[Json] = []
+            if steps.needs_activities(results):
+                activities, _ = await read_all(self._client, f"{path}/activities", {}, key=None, limit=PAGE)
+            return number, results, activities
+        except NotReadable:
+            return Gone("process", str(number))
+        except Refused:
+            raise
+        except EcmError as error:
+            return Gap(error.path, error.message)
+
+    async def _workspaces(self, homeless: Mapping[int, Json]) -> tuple[dict[int, int], list[Gap]]:
+        """Process -> workspace, through what lies in the attachment folder: the workspace, or something inside it."""
+        found: dict[int, int] = {}
+        gaps: list[Gap] = []
+        attached = await asyncio.gather(
+            *(self._attached(number, results) for number, results in homeless.items())
+        )
+        candidates: dict[int, list[int]] = {}
+        for number, result in zip(homeless, attached, strict=True):
+            if isinstance(result, Gap):
+                gaps.append(result)
+            else:
+                candidates[number] = result
+        homes = await self._homes({node for nodes in candidates.values() for node in nodes})
+        for number, nodes in candidates.items():
+            home = next((homes[node] for node in nodes if node in homes), None)
+            if home is not None:
+                found[number] = home
+        return found, gaps
+
+    async def _attached(self, process: int, results: Json) -> list[int] | Gap:
+        """What a process's attachments point at; a process without any belongs to no workspace."""
+        folder = steps.attachment_folder(results)
+        if folder is None:
+            return []
+        path = f"/v2/nodes/{folder}/nodes"
+        params: Params = {"fields": ["properties{id,type,original_id,parent_id}"]}
+        try:
+            rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=PAGE)
+        except Refused:
+            raise
+        except EcmError as error:
+            return Gap(path, error.message)
+        found = [parse.properties(row) for row in rows]
+        return [parse.integer(one.get("original_id")) or int(one["id"]) for one in found]
+
+    async def _homes(self, nodes: Collection[int]) -> dict[int, int]:
+        """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes at once."""
+        homes: dict[int, int] = {}
+        above: dict[int, int] = {node: node for node in nodes}  # node -> the ancestor looked at now
+        for _ in range(20):
+            if not above:
+                break
+            seen = await self._kinds(set(above.values()))
+            climbing: dict[int, int] = {}
+            for node, ancestor in above.items():
+                kind, parent = seen.get(ancestor, (None, None))
+                if kind == parse.WORKSPACE:
+                    homes[node] = ancestor
+                elif parent is not None and parent > 0:
+                    climbing[node] = parent
+            above = climbing
+        return homes
+
+    async def _kinds(self, nodes: Collection[int]) -> dict[int, tuple[int | None, int | None]]:
+        found: dict[int, tuple[int | None, int | None]] = {}
+        for some in parse.chunks(sorted(nodes), MOST_IDS):
+            answer = await self._client.nodes(some, ["properties{id,type,parent_id}"])
+            for row in parse.rows(answer, "/v2/nodes/list"):
+                one = parse.properties(row)
+                found[int(one["id"])] = (parse.integer(one.get("type")), parse.integer(one.get("parent_id")))
+        return found

@@ -1,0 +1,106 @@
+"""Workspace types: attributes, roles and document types, read from each type's template. Contract: ecm.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from vigil.compliance.facts import RequiredDocument, WorkspaceType
+from vigil.ecm import parse
+from vigil.ecm.answers import Json
+from vigil.ecm.catalogue import Catalogue
+from vigil.ecm.categories import Category
+from vigil.ecm.client import Client
+from vigil.ecm.errors import NotReadable
+
+TYPES = "/v2/businessworkspacetypes"
+T = TypeVar("T")
+
+
+class SchemaReader:
+    """Reads the schema snapshot: one call, and three for each type."""
+
+    def __init__(self, client: Client, catalogue: Catalogue) -> None:
+        self._client = client
+        self._catalogue = catalogue
+
+    async def types(self) -> tuple[WorkspaceType, ...]:
+        """See `Extractor.types`. Without any types ECM answers 500: then there are none."""
+        try:
+            answer = await self._client.get(TYPES, {"expand_templates": "true", "expand_wksp_info": "true"})
+        except NotReadable:
+            return ()
+        found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
+        return tuple(await asyncio.gather(*(self._type(one) for one in found)))
+
+    async def _type(self, found: Json) -> WorkspaceType:
+        number, name = int(found["wksp_type_id"]), str(found["wksp_type_name"])
+        model = _Model(self._client, number, [int(one["id"]) for one in found.get("templates") or []])
+        categories: dict[int, Category] | None = await model.ask(self._catalogue.read)
+        roles = await model.ask(self._roles)
+
+        async def doc_types(node: int) -> list[parse.DocType]:
+            return parse.doc_types(await self._client.get(f"/v2/businessworkspaces/{node}/doctypes"))
+
+        documents = [
+            RequiredDocument(
+                name, one.name, one.required, one.valid_months, "/v2/businessworkspaces/{id}/doctypes"
+            )
+            for one in await model.ask(doc_types) or []
+        ]
+        if categories is not None:
+            self._catalogue.of_type[name] = frozenset(categories)
+        attributes = tuple(
+            one for key in sorted(categories or ()) for one in (categories or {})[key].schema()
+        )
+        return WorkspaceType(name, attributes, tuple(roles or ()), tuple(documents), number)
+
+    async def _roles(self, node: int) -> list[str]:
+        path = f"/v2/businessworkspaces/{node}/roles"
+        return [parse.role(row).name for row in parse.rows(await self._client.get(path), path)]
+
+
+class _Model:
+    """A node that shows what a type's workspaces have: a template, or, where none can be read, any workspace of it."""
+
+    def __init__(self, client: Client, type_id: int, templates: list[int]) -> None:
+        self._client = client
+        self._type_id = type_id
+        self._nodes = templates
+        self._looked = False
+
+    async def ask(self, question: Callable[[int], Awaitable[T]]) -> T | None:
+        """The first answer that a model gives; None when no model can (a module that is absent, a type without any)."""
+        for node in self._nodes:
+            try:
+                return await question(node)
+            except NotReadable:
+                continue
+        if self._looked:
+            return None
+        self._looked = True
+        found = await self._any()
+        if found is None:
+            return None
+        self._nodes.append(found)
+        try:
+            return await question(found)
+        except NotReadable:
+            return None
+
+    async def _any(self) -> int | None:
+        path = "/v2/businessworkspaces"
+        answer = await self._client.get(
+            path,
+            {
+                "where_workspace_type_id": self._type_id,
+                "expanded_view": "true",
+                "fields": "properties{id}",
+                "action": "properties-",
+                "limit": 1,
+                "page": 1,
+            },
+        )
+        rows = parse.rows(answer, path)
+        return parse.node_id(rows[0]) if rows else None

@@ -1,0 +1,205 @@
+"""Reading workspaces: attributes in batches, then for each workspace the parts that the rules need. Contract: ecm.md.
+
+Requests for n workspaces: n/250 for properties and attributes, one for each that has children (and one for each folder
+in it that has), and one for each of comments and missing documents where they are needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from vigil.compliance.facts import Fact
+from vigil.ecm import categories, compose, parse
+from vigil.ecm.answers import Json
+from vigil.ecm.catalogue import Catalogue
+from vigil.ecm.client import MOST_IDS, Client, Params
+from vigil.ecm.compose import Child, Names, Reading
+from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
+from vigil.ecm.model import Batch, Gap, Gone, Needs, Row
+from vigil.ecm.paging import read_all
+from vigil.ecm.people import Directory
+
+NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
+CHILD_FIELDS = (
+    "properties{id,name,type,container_size,create_date,create_user_id,modify_date,classification_ids}"
+)
+CHILDREN_PAGE = AUDIT_PAGE = 100
+DEEPEST = 20
+EXPIRY = "Document validity.Expiration date"
+"""The attribute of a document that holds the day until which it is valid (docs/architecture.md)."""
+
+
+class WorkspaceReader:
+    """Reads batches of workspaces for one extraction. `expiry` names the attribute that says until when a document holds."""
+
+    def __init__(
+        self, client: Client, needs: Needs, directory: Directory, catalogue: Catalogue, expiry: str = EXPIRY
+    ) -> None:
+        self._client = client
+        self._needs = needs
+        self._directory = directory
+        self._catalogue = catalogue
+        self._expiry = expiry
+        self._zone = client.settings.tz
+        self._absent: Gap | None = None  # set when this server has no list of missing documents
+
+    async def read(self, rows: Sequence[Row], since: datetime | None) -> Batch:
+        """See `Extractor.read_workspaces`."""
+        with self._client.counting() as counts:
+            by_id = {row.id: row for row in rows}
+            nodes = await self._nodes(list(by_id))
+            gone = tuple(Gone("workspace", str(number)) for number in by_id if number not in nodes)
+            readings = [Reading(number, by_id[number].type, node) for number, node in nodes.items()]
+            await asyncio.gather(*(self._parts(reading, since) for reading in readings))
+            names = await self._names(readings)
+            facts: list[Fact] = []
+            for reading in readings:
+                facts.extend(compose.facts(reading, names))
+            return Batch(tuple(facts), gone, _gaps(readings), counts.requests)
+
+    async def _nodes(self, ids: Sequence[int]) -> dict[int, Json]:
+        """The nodes that can be read. One that is missing is asked for once more before it is believed to be gone."""
+        found: dict[int, Json] = {}
+        for _ in range(2):
+            missing = [number for number in ids if number not in found]
+            for answer in await asyncio.gather(*map(self._listed, parse.chunks(missing, MOST_IDS))):
+                found.update(answer)
+        return {number: found[number] for number in ids if number in found}
+
+    async def _listed(self, ids: Sequence[int]) -> dict[int, Json]:
+        answer = await self._client.nodes(ids, [NODE_FIELDS, "categories"])
+        return {parse.node_id(row): row for row in parse.rows(answer, compose.LIST)}
+
+    # -- the parts --------------------------------------------------------------------------------------
+
+    async def _parts(self, reading: Reading, since: datetime | None) -> None:
+        parts: list[Coroutine[Any, Any, None]] = []
+        if self._needs.documents and reading.properties.get("container_size") != 0:
+            parts.append(_part(reading, "documents", self._folder(reading, reading.id, 0)))
+        if self._needs.comments:
+            parts.append(_part(reading, "comments", self._audit(reading, since)))
+        if self._needs.missing:
+            parts.append(_part(reading, "missing", self._missing(reading)))
+        await asyncio.gather(*parts)
+
+    async def _folder(self, reading: Reading, node: int, depth: int) -> None:
+        """The documents in a container and in the folders inside it."""
+        path = f"/v2/nodes/{node}/nodes"
+        if depth > DEEPEST:
+            raise Malformed(path, f"folders nest deeper than {DEEPEST}")
+        fields = [CHILD_FIELDS, "versions" if self._needs.versions else "versions.element(0)"]
+        if self._needs.expiry:
+            fields.append("categories")
+        params: Params = {"fields": fields, "sort": "desc_modify_date"}
+        rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=CHILDREN_PAGE)
+        inside: list[int] = []
+        for row in rows:
+            found = parse.properties(row)
+            kind = parse.integer(found.get("type"))
+            if kind == parse.DOCUMENT:
+                reading.children.append(Child(row, path, parse.versions(row)))
+            elif kind == parse.FOLDER:
+                size = parse.integer(found.get("container_size"))
+                reading.folders.append((int(found["id"]), size or 0))
+                inside += [int(found["id"])] if size != 0 else []
+        tasks = [self._folder(reading, number, depth + 1) for number in inside]
+        if self._needs.versions:
+            tasks += [self._versions(child) for child in reading.children if child.path == path]
+        await asyncio.gather(*tasks)
+
+    async def _versions(self, child: Child) -> None:
+        """All versions of a document, where the list of children gave the newest only."""
+        newest = parse.integer(child.versions[-1].get("version_number")) if child.versions else None
+        if newest is not None and (newest <= 1 or len(child.versions) > 1):
+            return
+        path = f"/v2/nodes/{parse.node_id(child.row)}/versions"
+        answer = await self._client.get(path)
+        listed = [(row.get("data") or {}).get("versions") or {} for row in parse.rows(answer, path)]
+        child.versions = parse.versions({"data": {"versions": listed}})
+
+    async def _audit(self, reading: Reading, since: datetime | None) -> None:
+        path = f"/v2/nodes/{reading.id}/audit"
+        params: dict[str, str | int] = {"sort": "desc_audit_date"}
+        if since is not None:
+            # The filter knows whole days, and not whose: one day more is asked for, and what is too old dropped here.
+            params["where_audit_date_start"] = (
+                (since.astimezone(self._zone) - timedelta(days=1)).date().isoformat()
+            )
+        rows, first = await read_all(
+            self._client, path, params, key=None, limit=AUDIT_PAGE, rows=parse.audit_rows
+        )
+        reading.event_names = parse.audit_names(first)
+        reading.audit = [row for row in rows if since is None or self._is_new(row, since)]
+
+    def _is_new(self, row: Json, since: datetime) -> bool:
+        at = parse.instant(row.get("audit_date"), self._zone)
+        return at is None or at >= since  # a row without a date is refused later, in words
+
+    async def _missing(self, reading: Reading) -> None:
+        if self._absent is not None:
+            reading.unread["missing"] = self._absent
+            return
+        path = f"/v2/businessworkspaces/{reading.id}/missingdocuments"
+        try:
+            answer = await self._client.get(path)
+        except NotReadable as error:
+            # 400 says that the module is missing as well as that the node is. The node is asked for again to know which.
+            if not await self._listed([reading.id]):
+                raise
+            self._absent = Gap("/v2/businessworkspaces/{id}/missingdocuments", error.message)
+            reading.unread["missing"] = self._absent
+            return
+        reading.missing = tuple(sorted(parse.missing_types(answer)))
+
+    async def _names(self, readings: Sequence[Reading]) -> Names:
+        """Find out the names of all that these workspaces mention by number: categories, people, classifications."""
+        catalogue = self._catalogue
+        held = {reading.id: reading.values for reading in readings}
+        for reading in readings:
+            for child in reading.children:
+                if values := categories.flat(child.row.get("data") or {}):
+                    held[parse.node_id(child.row)] = values
+        await catalogue.learn(held)
+        for reading in readings:
+            if categories.has_empty(reading.node.get("data") or {}):
+                await catalogue.learn_type(reading.type, reading.id)
+        people = compose.people(readings, catalogue.categories)
+        _, kinds = await asyncio.gather(
+            self._directory.ensure(people), catalogue.names(compose.kinds(readings))
+        )
+        return Names(
+            categories=dict(catalogue.categories),
+            failures=dict(catalogue.failures),
+            empty=dict(catalogue.of_type),
+            kinds=kinds,
+            login=self._directory.login,
+            zone=self._zone,
+            expiry=self._expiry,
+        )
+
+
+async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) -> None:
+    """Run one part. What cannot be read leaves the rest of the workspace standing; a refused login ends everything."""
+    try:
+        await work
+    except Refused:
+        raise
+    except EcmError as error:
+        reading.unread[name] = Gap(error.path, error.message, (reading.id,))
+
+
+def _gaps(readings: Sequence[Reading]) -> tuple[Gap, ...]:
+    """One for each part that could not be read, and one for an absent module, whomever it concerns."""
+    gaps: list[Gap] = []
+    concerned: dict[Gap, list[int]] = {}
+    for reading in readings:
+        for gap in reading.unread.values():
+            if gap.workspaces:
+                gaps.append(gap)
+            else:
+                concerned.setdefault(gap, []).append(reading.id)
+    gaps += [Gap(gap.path, gap.error, tuple(ids)) for gap, ids in concerned.items()]
+    return tuple(gaps)
