@@ -73,7 +73,7 @@ def clock(given: object) -> time:
         return given
     found = _CLOCK.fullmatch(given) if isinstance(given, str) else None
     if found is None:
-        raise ValueError(f'"{given}" is not a time of day: write it as "08:00"')
+        raise ValueError(f'"{given}" is not a time of day; write it as "08:00"')
     return time(int(found[1]), int(found[2]))
 
 
@@ -101,10 +101,17 @@ def _day_off(given: object) -> date:
     try:
         return date.fromisoformat(str(given))
     except ValueError:
-        raise ValueError(f'"{given}" is not a date: write it as 2026-12-24') from None
+        raise ValueError(f'"{given}" is not a date; write it as 2026-12-24') from None
 
 
 DayOff = Annotated[date, BeforeValidator(_day_off)]
+DaysOff = Annotated[
+    tuple[DayOff, ...],
+    BeforeValidator(
+        lambda given: (given,) if isinstance(given, str | date) else given,
+        json_schema_input_type=str | tuple[str, ...],
+    ),
+]
 
 
 class CalendarSpec(BaseModel):
@@ -116,7 +123,7 @@ class CalendarSpec(BaseModel):
     holidays: HolidayCodes = Field(
         default=(), description="Country, such as DE, or part of one, such as DE-BY; one or a list"
     )
-    extra: tuple[DayOff, ...] = Field(
+    extra: DaysOff = Field(
         default=(), description="The site's own days off: dates, or an .ics or .yaml file beside the rules"
     )
     at: ClockTime = Field(default=time(8), description='Time of day at which dates fire, "08:00"')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
 
-from vigil.compliance.facts import Value
 from vigil.compliance.operators import OPERATORS, Op, found, show
 
 Scalar = str | int | float | bool | date | datetime | None
@@ -88,7 +87,7 @@ class FieldRef:
                 if kind and found and name:
                     return FieldRef("related", name, kind)
         raise ValueError(
-            f'"{text}" is not a field: write attr.NAME, attr.CATEGORY.NAME, name, created, modified, '
+            f'"{text}" is not a field; write attr.NAME, attr.CATEGORY.NAME, name, created, modified, '
             "role.NAME, related.TYPE.attr.NAME, or event.KEY in a transition"
         )
 
@@ -165,7 +164,7 @@ class Not(RuleModel):
 
 Leaf = FieldLeaf | DocumentLeaf | MissingLeaf
 
-CLAUSE_KEYS = {
+CLAUSE_KEYS: Mapping[str, type[RuleModel]] = {
     "all": All,
     "any": Any_,
     "not": Not,
@@ -198,7 +197,7 @@ Clause = Annotated[
     Discriminator(
         _which,
         custom_error_type="clause",
-        custom_error_message="not a clause: write all, any, not, "
+        custom_error_message="not a clause; write all, any, not, "
         "or a leaf with field, document or missing_documents",
     ),
 ]
@@ -209,18 +208,24 @@ for _model in (All, Any_, Not):
 
 def leaves(clause: Clause | None) -> Iterator[Leaf]:
     """Every leaf below a clause, in the order they are written."""
+    for _, leaf in leaves_placed(clause):
+        yield leaf
+
+
+def leaves_placed(
+    clause: Clause | None, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Leaf]]:
+    """Every leaf below a clause, each with the path of keys and indices that leads to it from `path`."""
     match clause:
         case None:
             return
-        case All(all=parts) | Any_(any=parts):
-            for part in parts:
-                yield from leaves(part)
+        case All(all=parts):
+            for index, part in enumerate(parts):
+                yield from leaves_placed(part, (*path, "all", index))
+        case Any_(any=parts):
+            for index, part in enumerate(parts):
+                yield from leaves_placed(part, (*path, "any", index))
         case Not(not_=part):
-            yield from leaves(part)
+            yield from leaves_placed(part, (*path, "not"))
         case _:
-            yield clause
-
-
-def plain(value: Value) -> tuple[Value, ...]:
-    """A scalar or a tuple as a tuple."""
-    return value if isinstance(value, tuple) else (value,)
+            yield path, clause

@@ -48,7 +48,7 @@ class _FromText:
             return given
         if isinstance(given, str):
             return cls.parse(given)
-        raise ValueError(f"{given!r} is not {_a(cls)}: write {_either(cls._examples)}")
+        raise ValueError(f"{given!r} is not {_a(cls)}; write {_either(cls._examples)}")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -87,7 +87,7 @@ class Offset(_FromText):
         found = _OFFSET.fullmatch(text.strip())
         if found is None:
             raise ValueError(
-                f'"{text}" is not an offset: write a number and one of d, bd, w, mo, y, h, '
+                f'"{text}" is not an offset; write a number and one of d, bd, w, mo, y, h, '
                 f"such as {_either(cls._examples)}"
             )
         n = int(found[2])
@@ -119,7 +119,7 @@ class Duration(_FromText):
         found = _DURATION.fullmatch(text.strip())
         if found is None:
             raise ValueError(
-                f'"{text}" is not a duration: write a number and one of d, w, mo, y, h, m, '
+                f'"{text}" is not a duration; write a number and one of d, w, mo, y, h, m, '
                 f"such as {_either(cls._examples)}"
             )
         n = int(found[1])
@@ -144,7 +144,7 @@ class Duration(_FromText):
                 return timedelta(hours=self.n)
             case "m":
                 return timedelta(minutes=self.n)
-        raise ValueError(f"{self} has no fixed length: a {UNITS[self.unit]} depends on the date")
+        raise ValueError(f"{self} has no fixed length; a {UNITS[self.unit]} depends on the date")
 
     def after(self, instant: datetime) -> datetime:
         """The instant that lies this long after `instant`; months clip to the month's end."""

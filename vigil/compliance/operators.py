@@ -152,7 +152,7 @@ def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
             raise ValueError(f"`{op}` takes a list of values, found {found(value)}")
         return tuple(operand(op, kind, item) for item in value)
     if value is None:
-        raise ValueError(f"`{op}` needs a value: {takes}")
+        raise ValueError(f"`{op}` needs a value; it takes {takes}")
     if isinstance(value, tuple):
         raise ValueError(f"`{op}` takes {takes}, found a list")
     return (operand(op, kind, value),)
@@ -185,7 +185,7 @@ def operand(op: Op, kind: str | None, value: Value) -> Operand:
 def _moment(kind: str, value: Value) -> date | datetime | AsOf:
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise ValueError(f"the instant {value.isoformat()} has no offset: write one, such as Z or +01:00")
+            raise ValueError(f"the instant {value.isoformat()} has no offset; write one, such as Z or +01:00")
         return value
     if isinstance(value, date):
         return value
@@ -213,7 +213,7 @@ def _as_of(text: str, sign: str | None, length: str | None) -> AsOf:
     except ValueError:
         offset = Offset(0, "bd")
     if offset.unit == "bd":
-        raise ValueError(f'"{text}" is not an instant: after as_of stands a number and one of d, w, mo, y, h')
+        raise ValueError(f'"{text}" is not an instant; after as_of stands a number and one of d, w, mo, y, h')
     return AsOf(offset)
 
 

@@ -78,6 +78,7 @@ __all__ = [
     "events_used",
     "fields_used",
     "leaves",
+    "recipients_placed",
 ]
 
 
@@ -104,7 +105,7 @@ class Origin:
 
 def _fixed(length: Duration) -> Duration:
     if not length.fixed:
-        raise ValueError(f"{length} has no fixed length here: write it in w, d, h or m")
+        raise ValueError(f"{length} has no fixed length; write it in w, d, h or m")
     return length
 
 
@@ -152,7 +153,13 @@ class Recipient(RuleModel):
         return f"{self.kind} {self.value}"
 
 
-Recipients = Annotated[tuple[Recipient, ...], BeforeValidator(lambda v: (v,) if isinstance(v, dict) else v)]
+Recipients = Annotated[
+    tuple[Recipient, ...],
+    BeforeValidator(
+        lambda v: (v,) if isinstance(v, dict) else v,
+        json_schema_input_type=Recipient | tuple[Recipient, ...],
+    ),
+]
 """One recipient or a list of them."""
 
 
@@ -165,7 +172,7 @@ class Repeat(RuleModel):
     @model_validator(mode="after")
     def _forward(self) -> Self:
         if self.every.n <= 0:
-            raise PydanticCustomError("repeat", "a repeat goes forward: write `every` as 1d, 1bd, 12h")
+            raise PydanticCustomError("repeat", "a repeat goes forward; write `every` as 1d, 1bd, 12h")
         return self
 
 
@@ -197,7 +204,7 @@ class Escalation(RuleModel):
     def _forward(self) -> Self:
         if self.after.n <= 0:
             raise PydanticCustomError(
-                "escalation", "an escalation comes after the notice: write `after` as 3bd"
+                "escalation", "an escalation comes after the notice; write `after` as 3bd"
             )
         return self
 
@@ -267,15 +274,24 @@ class Rule(RuleModel):
 
     def recipients(self) -> Iterator[Recipient]:
         """Everyone the rule may tell, in the order they are written."""
-        yield from self.to
-        for step in self.steps:
-            yield from step.to
-        for escalation in self.escalate:
-            yield from escalation.to
-        yield from self.fallback
+        for _, recipient in recipients_placed(self):
+            yield recipient
 
     def __hash__(self) -> int:
         return hash((self.name, self.version))
+
+
+def recipients_placed(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], Recipient]]:
+    """Everyone the rule may tell, each with the path of keys and indices at which a file names them."""
+    lists: list[tuple[tuple[str | int, ...], tuple[Recipient, ...]]] = [
+        (("to",), rule.to),
+        *((("steps", n, "to"), step.to) for n, step in enumerate(rule.steps)),
+        *((("escalate", n, "to"), escalation.to) for n, escalation in enumerate(rule.escalate)),
+        (("fallback",), rule.fallback),
+    ]
+    for path, recipients in lists:
+        for index, recipient in enumerate(recipients):
+            yield (*path, index), recipient
 
 
 def fields_used(rule: Rule) -> set[str]:

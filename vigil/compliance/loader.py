@@ -1,0 +1,240 @@
+"""Rules from YAML text. A set of files is taken whole or refused whole, with everything that is wrong with it.
+
+A file holds one rule, a list of rules, ``rules: [...]``, or several such documents. Reading files is
+`vigil.rulefiles`'s; this module is pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import date
+
+from pydantic import ValidationError
+
+from vigil.compliance.checks import Checker
+from vigil.compliance.clauses import FieldLeaf
+from vigil.compliance.contradictions import impossible
+from vigil.compliance.facts import WorkspaceType
+from vigil.compliance.positions import Node, frame, in_order, parse
+from vigil.compliance.refusals import refuse
+from vigil.compliance.rules import Kind, Origin, Rule, RuleSet
+from vigil.compliance.structure import structure
+from vigil.compliance.vocabulary import FieldKind, Vocabulary, field_kind, listing, nearest
+from vigil.errors import BadInput, Problem
+
+__all__ = ["check_text", "frame", "load_text"]
+
+_ROUNDS = 4
+_FILES = (".ics", ".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A rule of a file: where it stands, and the rule itself where it could be read.
+
+    `whole` is False when wrong parts had to be left out to read it.
+    """
+
+    file: str
+    node: Node
+    rule: Rule | None
+    whole: bool
+
+    @property
+    def name(self) -> str | None:
+        name = self.node.at("rule").value if "rule" in self.node.keys else None
+        return name if isinstance(name, str) else None
+
+
+def load_text(
+    sources: Mapping[str, str],
+    schema: Sequence[WorkspaceType] | None = None,
+    templates: Mapping[str, AbstractSet[str]] | None = None,
+    days_off: Mapping[str, Sequence[date]] | None = None,
+) -> RuleSet:
+    """The rules of some files, by file name -> text.
+
+    `schema` is the snapshot that names are checked against, `templates` gives the variables that each template
+    family uses, `days_off` the dates of each file that a calendar's `extra` may name. What is None is not checked.
+    Raises BadInput with every problem, in the order of the files.
+    """
+    rules, problems = check_text(sources, schema, templates, days_off)
+    if problems:
+        raise BadInput(problems)
+    return rules
+
+
+def check_text(
+    sources: Mapping[str, str],
+    schema: Sequence[WorkspaceType] | None = None,
+    templates: Mapping[str, AbstractSet[str]] | None = None,
+    days_off: Mapping[str, Sequence[date]] | None = None,
+) -> tuple[RuleSet, list[Problem]]:
+    """As `load_text`, but the rules that could be read and the problems side by side: for editors and reports."""
+    vocabulary = Vocabulary(schema) if schema is not None else None
+    problems: list[Problem] = []
+    drafts: list[_Draft] = []
+    for file, text in sources.items():
+        documents, wrong = parse(file, text)
+        problems += wrong
+        if not documents and not wrong:
+            problems.append(Problem(file, 1, 1, "no rule in this file"))
+        for node in _rule_nodes(file, documents, problems):
+            draft = _read(file, _with_days_off(file, node, days_off, problems), problems)
+            drafts.append(draft)
+            problems += _meaning(draft, vocabulary, templates)
+    problems += _across(drafts)
+    return RuleSet(tuple(d.rule for d in drafts if d.rule is not None)), list(in_order(problems))
+
+
+def _rule_nodes(file: str, documents: Sequence[Node], problems: list[Problem]) -> Iterator[Node]:
+    """The mappings that are rules, whichever way a file holds them."""
+    for document in documents:
+        if isinstance(document.value, dict) and "rules" in document.keys:
+            for key in document.keys.keys() - {"rules"}:
+                message = f"unknown key `{key}` beside `rules`; such a file has `rules` alone."
+                problems.append(document.key(key).problem(file, message, key))
+            document = document.at("rules")
+        if isinstance(document.value, list):
+            candidates: Sequence[Node] = list(document.parts.values())
+        else:
+            candidates = [document]
+        for node in candidates:
+            if isinstance(node.value, dict):
+                yield node
+            else:
+                problems.append(node.problem(file, "a rule is a mapping; write rule: NAME and its keys."))
+
+
+def _with_days_off(
+    file: str, node: Node, days_off: Mapping[str, Sequence[date]] | None, problems: list[Problem]
+) -> Node:
+    """The rule with the names of calendar files in `calendar.extra` replaced by the dates that they hold."""
+    extra = node.at("calendar", "extra")
+    if not ("calendar" in node.keys and "extra" in node.at("calendar").keys):
+        return node
+    items = list(extra.parts.values()) if isinstance(extra.value, list) else [extra]
+    dates: list[Node] = []
+    for item in items:
+        if not (isinstance(item.value, str) and item.value.endswith(_FILES)):
+            dates.append(item)
+        elif days_off is None or item.value not in days_off:
+            message = f'no calendar file "{item.value}" beside the rules'
+            problems.append(item.problem(file, message, "extra", nearest(item.value, days_off or ())))
+        else:
+            dates += [replace(item, value=day) for day in days_off[item.value]]
+    filled = replace(extra, value=[d.value for d in dates], parts=dict(enumerate(dates)))
+    return node.replaced(("calendar", "extra"), filled)
+
+
+def _read(file: str, node: Node, problems: list[Problem]) -> _Draft:
+    """The rule that a mapping writes. Wrong parts are reported and left out, so that the rest is still checked."""
+    pruned = node
+    for attempt in range(_ROUNDS):
+        try:
+            rule = Rule.model_validate(
+                pruned.value | {"(origin)": Origin(file, node.line)}, by_alias=True, by_name=False
+            )
+            return _Draft(file, pruned, rule, whole=attempt == 0)
+        except ValidationError as wrong:
+            found = [refuse(file, pruned, error) for error in wrong.errors(include_url=False)]
+        # What is missing only because a wrong part was left out is no news.
+        problems += [problem for problem, _ in found if attempt == 0 or not _is_gap(problem)]
+        paths = {path for _, path in found}
+        if () in paths:
+            break
+        for path in sorted(paths, key=_last_first, reverse=True):
+            pruned = pruned.without(path)
+    return _Draft(file, node, None, whole=False)
+
+
+def _is_gap(problem: Problem) -> bool:
+    return problem.message.endswith(("is missing here", "is empty"))
+
+
+def _last_first(path: tuple[str | int, ...]) -> tuple[tuple[bool, str | int], ...]:
+    """Sorts paths so that, in reverse, taking one out moves none of those still to come."""
+    return tuple((isinstance(step, str), step) for step in path)
+
+
+def _meaning(
+    draft: _Draft, vocabulary: Vocabulary | None, templates: Mapping[str, AbstractSet[str]] | None
+) -> Iterator[Problem]:
+    """What is wrong with a rule that can be read."""
+    rule = draft.rule
+    if rule is None:
+        return
+    if draft.whole:
+        yield from structure(draft.file, rule, draft.node)
+    named = list(Checker(draft.file, rule, draft.node, vocabulary).problems())
+    yield from named
+    if not named:
+        yield from _reachable(draft, rule, vocabulary)
+    if templates is not None:
+        yield from _templates(draft, rule, templates)
+
+
+def _reachable(draft: _Draft, rule: Rule, vocabulary: Vocabulary | None) -> Iterator[Problem]:
+    """Rules that can never find anything, and requirements that nothing can meet."""
+    own = vocabulary.types.get(rule.subject.workspace_type) if vocabulary else None
+
+    def kind_of(leaf: FieldLeaf) -> FieldKind | None:
+        return field_kind(leaf.ref, own, vocabulary)
+
+    for key, clauses in (
+        ("where", [rule.where]),
+        ("when", [rule.when]),
+        ("require", [rule.require]),
+        ("when", [rule.where, rule.when]),
+    ):
+        clash = impossible(clauses, kind_of)
+        if clash:
+            together = "`where` and `when` together" if len(clauses) > 1 else f"`{key}`"
+            said = " and ".join(f'"{literal.text}"' for literal in clash)
+            only = "exclude each other" if len(clash) > 1 else "is never so"
+            message = f"{together} can never be true; {said} {only}."
+            yield draft.node.key(key).problem(draft.file, message, key)
+            return
+
+
+def _templates(draft: _Draft, rule: Rule, templates: Mapping[str, AbstractSet[str]]) -> Iterator[Problem]:
+    """Families that are missing, and those that use what the rule's kind does not give."""
+    families: list[tuple[tuple[str | int, ...], str]] = [(("template",), rule.family)]
+    families += [(("steps", n, "template"), s.template) for n, s in enumerate(rule.steps) if s.template]
+    for path, family in families:
+        at = draft.node.at(*path) if draft.node.at(*path) is not draft.node else draft.node.at("kind")
+        used = templates.get(family)
+        if used is None:
+            message = f'unknown template family "{family}"; families: {listing(sorted(templates))}.'
+            yield at.problem(draft.file, message, "template", nearest(family, templates))
+            continue
+        roots = {name.partition(".")[0] for name in used}
+        for variable, kind in (("event", Kind.TRANSITION), ("due", Kind.MILESTONE)):
+            if variable in roots and rule.kind is not kind:
+                message = f'template family "{family}" uses `{variable}`, which only a {kind} has'
+                yield at.problem(draft.file, message, "template")
+
+
+def _across(drafts: Sequence[_Draft]) -> Iterator[Problem]:
+    """What is wrong between rules: two of one name, and inhibition by a rule that is not there."""
+    first: dict[str, _Draft] = {}
+    for draft in drafts:
+        at = draft.node.at("rule")
+        if draft.name is None:
+            continue
+        if draft.name in first:
+            other = first[draft.name]
+            where = f"{other.file}:{other.node.at('rule').line}"
+            message = f'two rules are called "{draft.name}", the first at {where}'
+            yield at.problem(draft.file, message, "rule")
+        first.setdefault(draft.name, draft)
+    for draft in drafts:
+        for index, name in enumerate(draft.rule.inhibit_by if draft.rule else ()):
+            at = draft.node.at("inhibit_by", index)
+            if name == draft.name:
+                yield at.problem(draft.file, "a rule cannot inhibit itself", "inhibit_by")
+            elif name not in first:
+                message = f'unknown rule "{name}" in `inhibit_by`'
+                yield at.problem(draft.file, message, "inhibit_by", nearest(name, first))

@@ -1,0 +1,224 @@
+"""YAML with the place of everything in it: values for the models, lines and columns for the people.
+
+ruamel.yaml reads the text; scalars are read by YAML 1.2's core rules and dates, so that ``no``, ``on`` and ``08:00``
+stay what they look like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from vigil.errors import Problem
+
+_MOST_VALUES = 200_000
+_QUOTED = ("'", '"', "|", ">")
+_CORE_TAG = "tag:yaml.org,2002:"
+_WORDS: Mapping[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INTEGER = re.compile(r"[-+]?\d+")
+_FLOAT = re.compile(r"[-+]?(\.\d+|\d+\.\d*|\d+(\.\d*)?[eE][-+]?\d+)")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[-+]\d{2}:\d{2})?")
+_TOKEN = re.compile(
+    r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[\[{]|[^,\[\]{}#\s](?:[^,\[\]{}\n]*?)(?=\s*(?:[,\[\]{}]|:\s|:$|\s#|$))"""
+)
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A value and where it stands. Lines and columns count from 1.
+
+    `parts` are the nodes of a mapping by key, or of a list by index; `keys` are the places of a mapping's keys.
+    """
+
+    value: Any
+    line: int
+    column: int
+    parts: Mapping[str | int, Node] = field(default_factory=dict)
+    keys: Mapping[str, Node] = field(default_factory=dict)
+    size: int = 1
+
+    def at(self, *path: str | int) -> Node:
+        """The node below, as far down as the path exists. Index 0 of what is no list is the value itself."""
+        node = self
+        for step in path:
+            if step in node.parts:
+                node = node.parts[step]
+            elif step != 0:
+                return node
+        return node
+
+    def without(self, path: tuple[str | int, ...]) -> Node:
+        """A copy that lacks the value at `path`; what stood behind it in a list moves up."""
+        return self.replaced(path, None)
+
+    def replaced(self, path: tuple[str | int, ...], by: Node | None) -> Node:
+        """A copy with another value at `path`, or without one."""
+        parts: dict[str | int, Node] = {}
+        for step, part in self.parts.items():
+            new = part if step != path[0] else part.replaced(path[1:], by) if len(path) > 1 else by
+            if new is not None:
+                parts[step] = new
+        if isinstance(self.value, list):
+            parts = dict(enumerate(parts.values()))
+            return replace(self, parts=parts, value=[part.value for part in parts.values()])
+        keys = {name: key for name, key in self.keys.items() if name in parts}
+        return replace(self, parts=parts, keys=keys, value={k: part.value for k, part in parts.items()})
+
+    def key(self, name: str) -> Node:
+        """The place of a key; the mapping's own when it has no such key."""
+        return self.keys.get(name, self)
+
+    def problem(self, file: str, message: str, key: str = "", hint: str = "") -> Problem:
+        """A problem that stands here."""
+        return Problem(file, self.line, self.column, message, key, hint)
+
+
+def parse(file: str, text: str) -> tuple[list[Node], list[Problem]]:
+    """The documents of a YAML text and what is wrong with it: syntax, tags, double keys. Empty ones are left out."""
+    try:
+        composed = _compose(text)
+    except YAMLError as wrong:
+        return [], [_syntax(file, wrong)]
+    reader = _Reader(file)
+    documents = [reader.node(root) for root in composed if root is not None]
+    return [node for node in documents if node.value is not None], reader.problems
+
+
+def _compose(text: str) -> list[Any]:
+    """The node trees, by libyaml where it is installed (six times faster), by the 1.2 parser where it stumbles.
+
+    libyaml knows YAML 1.1 and refuses some of 1.2, such as ``[08:00]``.
+    """
+    try:
+        return list(YAML(typ="safe", pure=False).compose_all(text))
+    except (YAMLError, ImportError, AttributeError):
+        return list(YAML(typ="safe", pure=True).compose_all(text))
+
+
+def _syntax(file: str, wrong: YAMLError) -> Problem:
+    if not isinstance(wrong, MarkedYAMLError):
+        return Problem(file, 1, 1, f"not YAML: {' '.join(str(wrong).split())}")
+    mark = wrong.problem_mark or wrong.context_mark
+    said = ", ".join(part for part in (wrong.problem, wrong.context) if part)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Problem(file, line, column, f"not YAML: {said}")
+
+
+class _Reader:
+    """Turns composed nodes into ours and gathers what is wrong on the way."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self._done: dict[int, Node] = {}
+        self._open: set[int] = set()
+
+    def node(self, raw: Any) -> Node:
+        known = self._done.get(id(raw))
+        if known is not None:
+            return known
+        node = Node(None, raw.start_mark.line + 1, raw.start_mark.column + 1)
+        if id(raw) in self._open:
+            self._wrong(node, "an alias stands inside its own anchor")
+            return node
+        self._open.add(id(raw))
+        if not raw.tag.startswith(_CORE_TAG):
+            self._wrong(node, f"tags such as {raw.tag} are not used in rules")
+        self._fill(node, raw)
+        self._open.discard(id(raw))
+        self._done[id(raw)] = node
+        return node
+
+    def _fill(self, node: Node, raw: Any) -> None:
+        match raw:
+            case ScalarNode():
+                node.value = raw.value if raw.style in _QUOTED else scalar(raw.value)
+            case SequenceNode():
+                node.parts = {index: self.node(item) for index, item in enumerate(raw.value)}
+                node.value = [part.value for part in node.parts.values()]
+            case MappingNode():
+                self._mapping(node, raw)
+        node.size += sum(part.size for part in node.parts.values())
+        if node.size > _MOST_VALUES:
+            self._wrong(node, f"more than {_MOST_VALUES} values: aliases multiply")
+            node.value, node.parts, node.size = None, {}, 1
+
+    def _mapping(self, node: Node, raw: Any) -> None:
+        parts: dict[str | int, Node] = {}
+        keys: dict[str, Node] = {}
+        for raw_key, raw_value in raw.value:
+            key = self.node(raw_key)
+            if not isinstance(key.value, str):
+                self._wrong(key, "a key is a word; quote it if it is meant as text")
+            elif key.value in keys:
+                self._wrong(
+                    key, f"duplicate key `{key.value}`, first on line {keys[key.value].line}", key.value
+                )
+            else:
+                keys[key.value] = key
+                parts[key.value] = self.node(raw_value)
+        node.keys, node.parts = keys, parts
+        node.value = {key: part.value for key, part in parts.items()}
+
+    def _wrong(self, node: Node, message: str, key: str = "") -> None:
+        self.problems.append(node.problem(self.file, message, key))
+
+
+def scalar(text: str) -> str | int | float | bool | date | datetime | None:
+    """A plain scalar by YAML 1.2's core rules, and ISO dates and instants as such."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+        if _INSTANT.fullmatch(text):
+            return datetime.fromisoformat(text.upper())
+    except ValueError:
+        return text  # 2026-02-30 looks like a date and is none; whoever needs one will say so
+    return text
+
+
+def frame(problem: Problem, text: str) -> str:
+    """The problem with the line it stands on and a caret under what is wrong, as compilers show it.
+
+    What follows "; " in the message, and the hint, stand beside the caret.
+    """
+    head, _, allowed = problem.message.partition("; ")
+    beside = " ".join(part for part in (allowed, problem.hint) if part)
+    title = f"{problem.file}:{problem.line}:{problem.column}  {head}"
+    lines = text.splitlines()
+    if not 0 < problem.line <= len(lines):
+        return f"{title}\n    | {beside}" if beside else title
+    line = lines[problem.line - 1]
+    number = f"{problem.line:>3}"
+    pad = "".join("\t" if char == "\t" else " " for char in line[: problem.column - 1])
+    carets = "^" * _width(line, problem.column - 1)
+    return f"{title}\n{number} | {line}\n{' ' * len(number)} | {pad}{carets} {beside}".rstrip()
+
+
+def _width(line: str, start: int) -> int:
+    token = _TOKEN.match(line, start)
+    return max(1, len(token[0])) if token else 1
+
+
+def in_order(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Problems as a reader meets them: by file, line and column, each once."""
+    yield from dict.fromkeys(sorted(problems, key=lambda p: (p.file, p.line, p.column)))

@@ -1,0 +1,99 @@
+"""The names that rules may use, from a schema snapshot: types, attributes, roles, document types."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vigil.compliance.clauses import FieldRef
+from vigil.compliance.facts import Attribute, WorkspaceType
+
+
+@dataclass(frozen=True, slots=True)
+class FieldKind:
+    """What a field holds: its kind (`operators.KINDS`), whether many, and which values alone, where that is known."""
+
+    kind: str
+    multiple: bool = False
+    values: tuple[str, ...] | None = None
+
+
+_KNOWN = {"name": FieldKind("string"), "created": FieldKind("datetime"), "modified": FieldKind("datetime")}
+_EVENT = {
+    "at": FieldKind("datetime"),
+    "by": FieldKind("user"),
+    "version": FieldKind("integer"),
+    "process": FieldKind("integer"),
+    "step": FieldKind("integer"),
+    "document": FieldKind("string"),
+    "document_type": FieldKind("string"),
+    "title": FieldKind("string"),
+    "disposition": FieldKind("string"),
+    "attr": FieldKind("string"),
+    "text": FieldKind("string"),
+}  # `from` and `to` have the kind of the attribute that changed
+
+
+class TypeVocabulary:
+    """What a rule may name of one workspace type."""
+
+    def __init__(self, type_: WorkspaceType) -> None:
+        self.type = type_
+        self.roles = frozenset(type_.roles)
+        self.documents = frozenset(document.type for document in type_.documents)
+        self.by_key = {attribute.key: attribute for attribute in type_.attributes}
+        by_name: dict[str, list[Attribute]] = defaultdict(list)
+        for attribute in type_.attributes:
+            by_name[attribute.name].append(attribute)
+        self.by_name: Mapping[str, Sequence[Attribute]] = by_name
+
+    def attributes(self, name: str) -> Sequence[Attribute]:
+        """The attributes that ``CATEGORY.NAME`` or ``NAME`` may mean: none, one, or several of one short name."""
+        exact = self.by_key.get(name)
+        return [exact] if exact is not None else self.by_name.get(name, [])
+
+    def attribute_names(self) -> list[str]:
+        """Every name that can be written after ``attr.``: the short one, or the whole where that is ambiguous."""
+        return sorted(a.name if len(self.by_name[a.name]) == 1 else a.key for a in self.type.attributes)
+
+
+class Vocabulary:
+    """The names of a whole schema snapshot."""
+
+    def __init__(self, schema: Iterable[WorkspaceType]) -> None:
+        self.types: Mapping[str, TypeVocabulary] = {type_.name: TypeVocabulary(type_) for type_ in schema}
+
+
+def field_kind(ref: FieldRef, own: TypeVocabulary | None, whole: Vocabulary | None) -> FieldKind | None:
+    """What a field holds; None when nothing says it, as without a schema or for a name that it does not have."""
+    match ref.root:
+        case "name" | "created" | "modified":
+            return _KNOWN[ref.root]
+        case "role":
+            return FieldKind("list", multiple=True)
+        case "event":
+            return _EVENT.get(ref.name)
+        case "related":
+            own = whole.types.get(ref.type) if whole else None
+    found = own.attributes(ref.name) if own else ()
+    if len(found) != 1:
+        return None
+    # There may be several related workspaces, so that their attributes are lists to the rule.
+    many = found[0].multiple or ref.root == "related"
+    return FieldKind(found[0].kind, many, found[0].values)
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """``Did you mean "owner"?`` when an allowed name is near, else nothing."""
+    folded = {candidate.casefold(): candidate for candidate in sorted(allowed, reverse=True)}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f'Did you mean "{folded[found[0]]}"?' if found else ""
+
+
+def listing(names: Iterable[str], most: int = 12) -> str:
+    """Names for an error, in order, the first dozen; ``none`` when there are none."""
+    ordered = list(names)
+    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return (", ".join(ordered[:most]) or "none") + more
