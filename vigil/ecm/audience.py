@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from vigil.compliance.facts import Fact, Roles
-from vigil.ecm import parse
-from vigil.ecm.client import Client, Params
+from vigil.ecm.client import Client
 from vigil.ecm.errors import EcmError, NotReadable, Refused
 from vigil.ecm.model import Batch, Gap, Gone
-from vigil.ecm.paging import read_all
-from vigil.ecm.parse import Member, Role
-from vigil.ecm.people import PAGE, Directory
+from vigil.ecm.parse import Member
+from vigil.ecm.people import Directory
+from vigil.ecm.roles import read_roles
 
 
 class AudienceReader:
@@ -38,29 +37,11 @@ class AudienceReader:
             return Batch(tuple(facts), gone, gaps, counts.requests)
 
     async def _roles(self, workspace: int) -> tuple[Roles, list[Member]] | Gap | Gone:
-        path = f"/v2/businessworkspaces/{workspace}/roles"
         try:
-            answer = await self._client.get(path, {"fields": "members"})
-            roles = [parse.role(row) for row in parse.rows(answer, path)]
-            held = await asyncio.gather(*(self._members(workspace, role) for role in roles))
+            return await read_roles(self._client, self._directory, workspace)
         except NotReadable:
             return Gone("workspace", str(workspace))
         except Refused:
             raise
         except EcmError as error:
             return Gap(error.path, error.message, (workspace,))
-        members = {role.name: inside for role, inside in zip(roles, held, strict=True)}
-        for inside in members.values():
-            for member in inside:
-                self._directory.note(member)
-        named = {name: tuple(member.principal for member in inside) for name, inside in members.items()}
-        return Roles(workspace, named, path), [member for inside in members.values() for member in inside]
-
-    async def _members(self, workspace: int, role: Role) -> list[Member]:
-        """The members that came along, or, where this version of ECM gives none, those of a call of their own."""
-        if role.members is not None:
-            return list(role.members)
-        path = f"/v2/businessworkspaces/{workspace}/roles/{role.id}/members"
-        params: Params = {}
-        rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=PAGE)
-        return [parse.member(parse.properties(row)) for row in rows]

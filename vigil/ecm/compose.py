@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from vigil.compliance.facts import AuditEvent, Document, Fact, MissingDocuments, Value, Version, Workspace
+from vigil.compliance.facts import (
+    AuditEvent,
+    Document,
+    Fact,
+    MissingDocuments,
+    Roles,
+    Value,
+    Version,
+    Workspace,
+)
 from vigil.ecm import categories, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import Category
@@ -42,6 +51,7 @@ class Reading:
     audit: list[Json] = field(default_factory=list)  # newest first, as served
     event_names: Mapping[int, str] = field(default_factory=dict)
     missing: tuple[str, ...] | None = None
+    roles: Roles | None = None
     unread: dict[str, Gap] = field(default_factory=dict)
 
     @property
@@ -89,7 +99,7 @@ def kinds(readings: Iterable[Reading]) -> set[int]:
 
 
 def facts(reading: Reading, names: Names) -> list[Fact]:
-    """The workspace, and its documents, audit events and missing documents as far as they were read."""
+    """The workspace, and its documents, audit events, roles and missing documents as far as they were read."""
     attrs = _attributes(reading, names)
     workspace = Workspace(
         id=reading.id,
@@ -108,6 +118,8 @@ def facts(reading: Reading, names: Names) -> list[Fact]:
         found += [_document(reading.id, child, names) for child in reading.children]
     if "comments" not in reading.unread:
         found += _audit(reading, names)
+    if reading.roles is not None:
+        found.append(reading.roles)
     if reading.missing is not None:
         path = f"/v2/businessworkspaces/{reading.id}/missingdocuments"
         found.append(MissingDocuments(reading.id, reading.missing, path))

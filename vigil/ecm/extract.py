@@ -40,15 +40,18 @@ class Extractor:
         """The workspace types with their attributes, roles and document types: the schema snapshot for the rules."""
         return await self._schema.types()
 
-    def changed(
-        self, type: WorkspaceType, since: datetime | None, *, resume: Span | None = None
+    async def changed(
+        self, type: WorkspaceType | str, since: datetime | None, *, resume: Span | None = None
     ) -> AsyncIterator[tuple[Row, ...]]:
         """Pages of the workspaces of a type that changed at or after `since` (less the settings' overlap), newest first.
 
         `since` None: all of them. Each workspace comes once; the next run's `since` is the newest `modified` of the first
         page. With `resume` the walk leaves out what an interrupted one had read, from its newest row to its oldest.
+        Raises NotReadable for a type that ECM does not have.
         """
-        return self._listing.changed(type, since, resume)
+        known = await self._schema.named(type) if isinstance(type, str) else type
+        async for rows in self._listing.changed(known, since, resume):
+            yield rows
 
     async def read_workspaces(self, rows: Sequence[Row], since: datetime | None = None) -> Batch:
         """The workspaces (any number; 250 to a call is best) with the parts that the needs name.

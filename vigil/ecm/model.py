@@ -12,14 +12,18 @@ from vigil.compliance.facts import Fact
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the loaded rules need: nothing else is asked for. `expiry`: the documents' own expiration
-    dates."""
+    """What the loaded rules need of a workspace: nothing else is asked for.
+
+    `documents` with their types, `versions` all of theirs, `expiry` the day until which each holds; `comments` the audit
+    trail; `roles` the members of roles, where a rule's clauses look at them (those of findings come by `audience`);
+    `missing` ECM's own list of missing documents; `steps` workflows, which are read beside the workspaces.
+    """
 
     documents: bool = True
     versions: bool = False
     steps: bool = True
     comments: bool = False
-    roles: bool = True
+    roles: bool = False
     missing: bool = False
     expiry: bool = True
 
@@ -64,14 +68,18 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Facts read by one call. `workspaces` says which workspace a process belongs to, where that was found
-    out."""
+    """Facts read by one call.
+
+    `workspaces` says which workspace a process belongs to, where that was found out. `unread` are processes that were
+    asked for and could not be read this time: they are to be asked for again.
+    """
 
     facts: tuple[Fact, ...] = ()
     gone: tuple[Gone, ...] = ()
     gaps: tuple[Gap, ...] = ()
     requests: int = 0
     workspaces: Mapping[int, int] = field(default_factory=dict)
+    unread: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +99,19 @@ class Processes:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells that a node changed: its modify date, and the number of its children (containers) or of
-    its version."""
+    """What tells that a node changed: its modify date, and the number of its children (containers) or of its version.
 
-    modified: datetime
+    As what is known of a node, `modified` None says that its date is not to be compared (folders).
+    """
+
+    modified: datetime | None
     size_or_version: int | None = None
+
+    def differs(self, seen: Stamp) -> bool:
+        """Whether what is seen now is another state than this."""
+        if self.size_or_version != seen.size_or_version:
+            return True
+        return self.modified is not None and self.modified != seen.modified
 
 
 @dataclass(frozen=True, slots=True)

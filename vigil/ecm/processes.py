@@ -81,29 +81,32 @@ class ProcessReader:
     async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
         """See `Extractor.read_processes`."""
         with self._client.counting() as counts:
-            answers = await asyncio.gather(*(self._process(number) for number in dict.fromkeys(ids)))
-            gaps = [answer for answer in answers if isinstance(answer, Gap)]
-            gone = [answer for answer in answers if isinstance(answer, Gone)]
-            found = [answer for answer in answers if isinstance(answer, tuple)]
-            places = dict(workspace_of)
-            homeless = {number: results for number, results, _ in found if number not in places}
-            learnt, more = await self._workspaces(homeless)
-            places.update(learnt)
+            wanted = list(dict.fromkeys(ids))
+            answers = dict(zip(wanted, await asyncio.gather(*map(self._process, wanted)), strict=True))
+            found = {number: one for number, one in answers.items() if isinstance(one, tuple)}
+            homeless = {
+                number: results for number, (results, _) in found.items() if number not in workspace_of
+            }
+            learnt, lost = await self._workspaces(homeless)
+            places = {**workspace_of, **learnt}
             facts: list[Step] = []
-            for number, results, activities in found:
+            for number, (results, activities) in found.items():
                 if number in places:
                     path = f"{STATUS}/processes/{number}"
                     facts += steps.of_process(number, places[number], results, activities, self._zone, path)
-            return Batch(tuple(facts), tuple(gone), (*gaps, *more), counts.requests, learnt)
+            gaps = {**{number: one for number, one in answers.items() if isinstance(one, Gap)}, **lost}
+            gone = tuple(one for one in answers.values() if isinstance(one, Gone))
+            return Batch(tuple(facts), gone, tuple(gaps.values()), counts.requests, learnt, frozenset(gaps))
 
-    async def _process(self, number: int) -> tuple[int, Json, list[Json]] | Gap | Gone:
+    async def _process(self, number: int) -> tuple[Json, list[Json]] | Gap | Gone:
         path = f"{STATUS}/processes/{number}"
         try:
             results = parse.single(await self._client.get(path), path)
             activities: list[Json] = []
             if steps.needs_activities(results):
-                activities, _ = await read_all(self._client, f"{path}/activities", {}, key=None, limit=PAGE)
-            return number, results, activities
+                rows, _ = await read_all(self._client, f"{path}/activities", {}, key=None, limit=PAGE)
+                activities = rows
+            return results, activities
         except NotReadable:
             return Gone("process", str(number))
         except Refused:
@@ -111,35 +114,31 @@ class ProcessReader:
         except EcmError as error:
             return Gap(error.path, error.message)
 
-    async def _workspaces(self, homeless: Mapping[int, Json]) -> tuple[dict[int, int], list[Gap]]:
+    async def _workspaces(self, homeless: Mapping[int, Json]) -> tuple[dict[int, int], dict[int, Gap]]:
         """Process -> workspace, through what lies in the attachment folder: the workspace, or something inside it."""
-        found: dict[int, int] = {}
-        gaps: list[Gap] = []
-        attached = await asyncio.gather(
-            *(self._attached(number, results) for number, results in homeless.items())
-        )
-        candidates: dict[int, list[int]] = {}
-        for number, result in zip(homeless, attached, strict=True):
-            if isinstance(result, Gap):
-                gaps.append(result)
-            else:
-                candidates[number] = result
+        attached = await asyncio.gather(*(self._attached(results) for results in homeless.values()))
+        answers = dict(zip(homeless, attached, strict=True))
+        gaps = {number: one for number, one in answers.items() if isinstance(one, Gap)}
+        candidates = {number: one for number, one in answers.items() if isinstance(one, list)}
         homes = await self._homes({node for nodes in candidates.values() for node in nodes})
+        found: dict[int, int] = {}
         for number, nodes in candidates.items():
             home = next((homes[node] for node in nodes if node in homes), None)
             if home is not None:
                 found[number] = home
         return found, gaps
 
-    async def _attached(self, process: int, results: Json) -> list[int] | Gap:
+    async def _attached(self, results: Json) -> list[int] | Gap:
         """What a process's attachments point at; a process without any belongs to no workspace."""
         folder = steps.attachment_folder(results)
         if folder is None:
             return []
         path = f"/v2/nodes/{folder}/nodes"
-        params: Params = {"fields": ["properties{id,type,original_id,parent_id}"]}
+        params: Params = {"fields": ["properties{id,type,original_id}"]}
         try:
             rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=PAGE)
+        except NotReadable:
+            return []  # the folder went with its process, or may not be read: the process belongs nowhere
         except Refused:
             raise
         except EcmError as error:

@@ -24,6 +24,16 @@ class SchemaReader:
     def __init__(self, client: Client, catalogue: Catalogue) -> None:
         self._client = client
         self._catalogue = catalogue
+        self._known: dict[str, WorkspaceType] = {}
+
+    async def named(self, name: str) -> WorkspaceType:
+        """The type of this name. Raises NotReadable when there is none: that is not the same as one without workspaces."""
+        if name not in self._known:
+            await self.types()
+        if name not in self._known:
+            known = ", ".join(sorted(self._known)) or "none"
+            raise NotReadable(TYPES, f"there is no workspace type {name!r}; this user sees: {known}")
+        return self._known[name]
 
     async def types(self) -> tuple[WorkspaceType, ...]:
         """See `Extractor.types`. Without any types ECM answers 500: then there are none."""
@@ -32,7 +42,9 @@ class SchemaReader:
         except NotReadable:
             return ()
         found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
-        return tuple(await asyncio.gather(*(self._type(one) for one in found)))
+        types = tuple(await asyncio.gather(*(self._type(one) for one in found)))
+        self._known = {one.name: one for one in types}
+        return types
 
     async def _type(self, found: Json) -> WorkspaceType:
         number, name = int(found["wksp_type_id"]), str(found["wksp_type_name"])

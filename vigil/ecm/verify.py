@@ -32,7 +32,9 @@ class Verifier:
             found.update(again)
             gaps += more
             gone = tuple(number for number in dropped if number not in again and not _in(number, more))
-            changed = tuple(number for number, row in found.items() if self._stamp(row) != nodes[number])
+            changed = tuple(
+                number for number, row in found.items() if nodes[number].differs(self._stamp(row))
+            )
             return Verified(changed, gone, tuple(gaps), counts.requests)
 
     async def _read(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
@@ -53,16 +55,13 @@ class Verifier:
         except EcmError as error:
             return Gap(error.path, error.message, tuple(ids))
 
-    def _stamp(self, row: Json) -> Stamp | None:
+    def _stamp(self, row: Json) -> Stamp:
         found = parse.properties(row)
         modified = parse.instant(found.get("modify_date"), self._zone)
-        if modified is None:
-            return None
-        if parse.integer(found.get("type")) == parse.DOCUMENT:
-            versions = parse.versions(row)
-            number = parse.integer(versions[-1].get("version_number")) if versions else None
-            return Stamp(modified, number)
-        return Stamp(modified, parse.integer(found.get("container_size")))
+        if parse.integer(found.get("type")) != parse.DOCUMENT:
+            return Stamp(modified, parse.integer(found.get("container_size")))
+        versions = parse.versions(row)
+        return Stamp(modified, parse.integer(versions[-1].get("version_number")) if versions else None)
 
 
 def _in(number: int, gaps: Sequence[Gap]) -> bool:

@@ -1,7 +1,7 @@
 """Reading workspaces: attributes in batches, then for each workspace the parts that the rules need. Contract: ecm.md.
 
 Requests for n workspaces: n/250 for properties and attributes, one for each that has children (and one for each folder
-in it that has), and one for each of comments and missing documents where they are needed.
+in it that has), and one for each of comments, roles and missing documents where they are needed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
 from vigil.ecm.model import Batch, Gap, Gone, Needs, Row
 from vigil.ecm.paging import read_all
 from vigil.ecm.people import Directory
+from vigil.ecm.roles import read_roles
 
 NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
 CHILD_FIELDS = (
@@ -81,6 +82,8 @@ class WorkspaceReader:
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, 0)))
         if self._needs.comments:
             parts.append(_part(reading, "comments", self._audit(reading, since)))
+        if self._needs.roles:
+            parts.append(_part(reading, "roles", self._roles(reading)))
         if self._needs.missing:
             parts.append(_part(reading, "missing", self._missing(reading)))
         await asyncio.gather(*parts)
@@ -133,6 +136,9 @@ class WorkspaceReader:
         )
         reading.event_names = parse.audit_names(first)
         reading.audit = [row for row in rows if since is None or self._is_new(row, since)]
+
+    async def _roles(self, reading: Reading) -> None:
+        reading.roles, _ = await read_roles(self._client, self._directory, reading.id)
 
     def _is_new(self, row: Json, since: datetime) -> bool:
         at = parse.instant(row.get("audit_date"), self._zone)

@@ -1,0 +1,36 @@
+"""The roles of a workspace with their members: one call, or one more a role on versions that know no better."""
+
+from __future__ import annotations
+
+import asyncio
+
+from vigil.compliance.facts import Roles
+from vigil.ecm import parse
+from vigil.ecm.client import Client
+from vigil.ecm.paging import read_all
+from vigil.ecm.parse import Member, Role
+from vigil.ecm.people import PAGE, Directory
+
+
+async def read_roles(client: Client, directory: Directory, workspace: int) -> tuple[Roles, list[Member]]:
+    """The members of every role, and who they are. Raises the errors of `vigil.ecm.errors`. Contract: ecm.md."""
+    path = f"/v2/businessworkspaces/{workspace}/roles"
+    answer = await client.get(path, {"fields": "members"})
+    roles = [parse.role(row) for row in parse.rows(answer, path)]
+    held = await asyncio.gather(*(_members(client, workspace, role) for role in roles))
+    for member in (one for inside in held for one in inside):
+        directory.note(member)
+    named = {
+        role.name: tuple(member.principal for member in inside)
+        for role, inside in zip(roles, held, strict=True)
+    }
+    return Roles(workspace, named, path), [member for inside in held for member in inside]
+
+
+async def _members(client: Client, workspace: int, role: Role) -> list[Member]:
+    """The members that came along, or, where this version of ECM gives none, those of a call of their own."""
+    if role.members is not None:
+        return list(role.members)
+    path = f"/v2/businessworkspaces/{workspace}/roles/{role.id}/members"
+    rows, _ = await read_all(client, path, {}, key=parse.node_id, limit=PAGE)
+    return [parse.member(parse.properties(row)) for row in rows]
