@@ -20,6 +20,10 @@ _BY_VALUE = frozenset({Op.EQ, Op.NE, Op.IN, Op.NOT_IN})
 _PERSONS = ("user", "string")
 
 
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind == "integer" else f"a {kind}"
+
+
 @dataclass(frozen=True)
 class Checker:
     """Checks one rule against a vocabulary; without one, what needs no schema. `node` tells where things stand."""
@@ -62,7 +66,7 @@ class Checker:
         if kind is not None and not operator.fits(kind.kind, kind.multiple):
             fitting = [op for op, row in OPERATORS.items() if row.fits(kind.kind, kind.multiple)]
             message = (
-                f"`{leaf.op}` does not fit {leaf.field}, which is a {kind.kind}; "
+                f"`{leaf.op}` does not fit {leaf.field}, which is {_a(kind.kind)}; "
                 f"operators that fit: {listing(fitting, 20)}."
             )
             yield node.at("op").problem(self.file, message, "op")
@@ -195,7 +199,7 @@ class Checker:
         yield from wrong
         kind = field_kind(ref, self.own, self.whole)
         if not wrong and kind is not None and (kind.kind not in ("date", "datetime") or kind.multiple):
-            many = "a list" if kind.multiple else f"a {kind.kind}"
+            many = "a list" if kind.multiple else _a(kind.kind)
             dates = (
                 [a.name for a in self.own.type.attributes if a.kind.startswith("date")] if self.own else []
             )
@@ -217,7 +221,7 @@ class Checker:
                 yield from self._attribute(to.value, self.own, at.at("attr"), key)
                 found = self.own.attributes(to.value)
                 if len(found) == 1 and found[0].kind not in _PERSONS:
-                    message = f"attr.{to.value} is a {found[0].kind} and names nobody"
+                    message = f"attr.{to.value} is {_a(found[0].kind)} and names nobody"
                     yield at.at("attr").problem(self.file, message, key)
 
     def _role(self, name: str, at: Node, key: str) -> Iterator[Problem]:

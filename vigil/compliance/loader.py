@@ -79,9 +79,10 @@ def check_text(
     for file, text in sources.items():
         documents, wrong = parse(file, text)
         problems += wrong
-        if not documents and not wrong:
+        nodes = list(_rule_nodes(file, documents, problems))
+        if not nodes and not any(problem.file == file for problem in problems):
             problems.append(Problem(file, 1, 1, "no rule in this file"))
-        for node in _rule_nodes(file, documents, problems):
+        for node in nodes:
             draft = _read(file, _with_days_off(file, node, days_off, problems), problems)
             drafts.append(draft)
             problems += _meaning(draft, vocabulary, templates)
@@ -140,8 +141,13 @@ def _read(file: str, node: Node, problems: list[Problem]) -> _Draft:
             return _Draft(file, pruned, rule, whole=attempt == 0)
         except ValidationError as wrong:
             found = [refuse(file, pruned, error) for error in wrong.errors(include_url=False)]
-        # What is missing only because a wrong part was left out is no news.
-        problems += [problem for problem, _ in found if attempt == 0 or not _is_gap(problem)]
+        # What is missing only because a wrong part was left out, or was misspelt, is no news.
+        meant = {problem.hint for problem, _ in found if problem.hint}
+        problems += [
+            problem
+            for problem, _ in found
+            if not (_is_gap(problem) and (attempt > 0 or f'Did you mean "{problem.key}"?' in meant))
+        ]
         paths = {path for _, path in found}
         if () in paths:
             break
@@ -166,8 +172,7 @@ def _meaning(
     rule = draft.rule
     if rule is None:
         return
-    if draft.whole:
-        yield from structure(draft.file, rule, draft.node)
+    yield from structure(draft.file, rule, draft.node, draft.whole)
     named = list(Checker(draft.file, rule, draft.node, vocabulary).problems())
     yield from named
     if not named:

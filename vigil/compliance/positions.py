@@ -19,6 +19,8 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from vigil.errors import Problem
 
 _MOST_VALUES = 200_000
+_DEEPEST = 100
+_TOO_DEEP = f"nested more than {_DEEPEST} levels deep"
 _QUOTED = ("'", '"', "|", ">")
 _CORE_TAG = "tag:yaml.org,2002:"
 _WORDS: Mapping[str, bool | None] = {
@@ -26,6 +28,8 @@ _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_BRACKETS = re.compile(r"[\[\]{}]")
+_DEEP_INDENT = re.compile(r"^[ ?:-]{1000}", re.MULTILINE)
 _INTEGER = re.compile(r"[-+]?\d+")
 _FLOAT = re.compile(r"[-+]?(\.\d+|\d+\.\d*|\d+(\.\d*)?[eE][-+]?\d+)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -87,13 +91,28 @@ class Node:
 
 def parse(file: str, text: str) -> tuple[list[Node], list[Problem]]:
     """The documents of a YAML text and what is wrong with it: syntax, tags, double keys. Empty ones are left out."""
+    if _bottomless(text):
+        return [], [Problem(file, 1, 1, _TOO_DEEP)]
     try:
         composed = _compose(text)
     except YAMLError as wrong:
         return [], [_syntax(file, wrong)]
+    except RecursionError:
+        return [], [Problem(file, 1, 1, _TOO_DEEP)]
     reader = _Reader(file)
     documents = [reader.node(root) for root in composed if root is not None]
     return [node for node in documents if node.value is not None], reader.problems
+
+
+def _bottomless(text: str) -> bool:
+    """Whether the text nests so deeply that libyaml, which recurses without a limit, would end the process."""
+    if _DEEP_INDENT.search(text):
+        return True
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > 1000
 
 
 def _compose(text: str) -> list[Any]:
@@ -132,6 +151,9 @@ class _Reader:
         node = Node(None, raw.start_mark.line + 1, raw.start_mark.column + 1)
         if id(raw) in self._open:
             self._wrong(node, "an alias stands inside its own anchor")
+            return node
+        if len(self._open) >= _DEEPEST:
+            self._wrong(node, _TOO_DEEP)
             return node
         self._open.add(id(raw))
         if not raw.tag.startswith(_CORE_TAG):

@@ -33,7 +33,7 @@ _TAKES = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-_OWN = ("event", "recipient", "repeat", "escalation")
+_OWN = ("event", "recipient")
 """The kinds of errors that our own validators raise with a message that is complete."""
 
 Path = tuple[str | int, ...]
@@ -49,8 +49,10 @@ def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
         case "extra_forbidden":
             parent = rule.at(*path[:-1])
             allowed = keys_of(_model(path[:-1], rule))
-            message = f"unknown key `{key}`; keys here: {listing(allowed, 40)}."
-            return parent.key(key).problem(file, message, key, nearest(key, allowed)), path
+            hint = nearest(key, allowed)
+            # A rule has thirty keys: all of them are worth reading only when none is near.
+            names = "" if hint and len(allowed) > 12 else f"; keys here: {listing(allowed, 40)}."
+            return parent.key(key).problem(file, f"unknown key `{key}`{names}", key, hint), path
         case "missing":
             key = str(rest[0]) if rest else key
             return node.problem(file, f"`{key}` is missing here", key), path
@@ -63,9 +65,11 @@ def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
         case "unknown":
             name = str(ctx["found"])
             at = next((part for part in node.parts.values() if part.value == name), node)
-            names = zones() if ctx["of"] == "zone" else holiday_codes()
-            return at.problem(file, _stop(error["msg"]), key, nearest(name, names)), path
-    return node.problem(file, _say(error, key), key), path
+            hint = nearest(name, zones() if ctx["of"] == "zone" else holiday_codes()) if len(name) > 3 else ""
+            return at.problem(file, _stop(error["msg"]), key, hint), path
+    # A comparison whose value cannot be read says nothing any more: the whole leaf is left out.
+    leaf = path[:-1] if key == "value" and path[-1] == key else path
+    return node.problem(file, _say(error, key), key), leaf
 
 
 def _say(error: ErrorDetails, key: str) -> str:
@@ -81,7 +85,7 @@ def _say(error: ErrorDetails, key: str) -> str:
         return f"`{key}` is empty"
     if kind in _OWN:
         return error["msg"]
-    return f"`{key}`: {error['msg'][:1].lower()}{error['msg'][1:]}, found {found(error['input'])}"
+    return f"`{key}` {error['msg'].replace('Input should', 'should')}, found {found(error['input'])}"
 
 
 def _choice(file: str, node: Node, key: str, expected: str) -> Problem:

@@ -109,6 +109,15 @@ def _fixed(length: Duration) -> Duration:
     return length
 
 
+def _forward(offset: Offset) -> Offset:
+    if offset.n <= 0:
+        raise ValueError(f"{offset} does not go forward; write it as 1d, 3bd or 12h")
+    return offset
+
+
+Forward = Annotated[Offset, AfterValidator(_forward)]
+"""An offset into the future: what follows a notice."""
+
 FixedDuration = Annotated[Duration, AfterValidator(_fixed)]
 """A duration whose `timedelta` always exists."""
 
@@ -166,14 +175,8 @@ Recipients = Annotated[
 class Repeat(RuleModel):
     """The same notice again: at most `max` times after the first, `every` apart."""
 
-    every: Offset
+    every: Forward
     max: StrictInt = Field(ge=1, le=1000)
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.every.n <= 0:
-            raise PydanticCustomError("repeat", "a repeat goes forward; write `every` as 1d, 1bd, 12h")
-        return self
 
 
 class RuleStep(RuleModel):
@@ -196,17 +199,9 @@ class Late(RuleModel):
 class Escalation(RuleModel):
     """Tells others when nobody reacted `after` the notice."""
 
-    after: Offset
+    after: Forward
     unless: Literal["acknowledged"] | None = None
     to: Recipients = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.after.n <= 0:
-            raise PydanticCustomError(
-                "escalation", "an escalation comes after the notice; write `after` as 3bd"
-            )
-        return self
 
 
 class Guard(RuleModel):

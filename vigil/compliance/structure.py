@@ -22,16 +22,20 @@ _ONLY = {
 """Keys that mean something to some kinds alone."""
 
 
-def structure(file: str, rule: Rule, node: Node) -> Iterator[Problem]:
-    """What is wrong with the shape of one rule."""
+def structure(file: str, rule: Rule, node: Node, whole: bool = True) -> Iterator[Problem]:
+    """What is wrong with the shape of one rule.
+
+    Of a rule that had wrong parts left out (not `whole`) nothing is asked that such a part may have been.
+    """
     for key, kinds in _ONLY.items():
         if key in node.keys and rule.kind not in kinds:
             message = f"`{key}` means nothing in a {rule.kind}; it belongs to a {' or a '.join(kinds)}."
             yield node.key(key).problem(file, message, key)
-    yield from _needs(file, rule, node)
-    yield from _audience(file, rule, node)
-    yield from _step_ids(file, rule, node)
-    yield from _event_recipients(file, rule, node)
+    yield from _step_ids(file, rule, node, whole)
+    if whole:
+        yield from _needs(file, rule, node)
+        yield from _audience(file, rule, node)
+        yield from _event_recipients(file, rule, node)
 
 
 def _needs(file: str, rule: Rule, node: Node) -> Iterator[Problem]:
@@ -72,12 +76,13 @@ def _name(step: RuleStep) -> str:
     return f'step "{step.id}"' if step.id else "a step"
 
 
-def _step_ids(file: str, rule: Rule, node: Node) -> Iterator[Problem]:
+def _step_ids(file: str, rule: Rule, node: Node, whole: bool) -> Iterator[Problem]:
     seen: dict[str | None, int] = {}
     for index, step in enumerate(rule.steps):
         at = node.at("steps", index, "id")
-        if step.id is None and len(rule.steps) > 1:
-            yield at.problem(file, "each of several steps needs an `id`", "id")
+        if step.id is None:
+            if whole and len(rule.steps) > 1:
+                yield at.problem(file, "each of several steps needs an `id`", "id")
         elif step.id in seen:
             message = f'two steps with the id "{step.id}", the first on line {seen[step.id]}'
             yield at.problem(file, message, "id")
