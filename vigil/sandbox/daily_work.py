@@ -53,7 +53,7 @@ _CONTENT = {
     "Permit": ("Correspondence", "Site photo", "Measurement"),
 }
 _STEP = {
-    "Contract": "Legal review",
+    "Contract": "Check the invoice",
     "Customer case": "Call the customer",
     "Project": "Check the plan",
     "Permit": "Read the meter",

@@ -170,7 +170,7 @@ def _incomplete_contracts(c: Chronicle) -> None:
     c.attribute(c.at(1, "11:20"), fleet, "Contract.cost center", None, "ada.berg")
     cleaning = contract(c, "Cleaning, Sauber KG", "in review", c.day(365), age=20)
     c.attribute(c.at(0, "09:30"), cleaning, "Contract.status", "active", "ada.berg")
-    c.document(c.at(3, "10:40"), cleaning, "Cleaning, signed by both.pdf", AGREEMENT, "hans.keller")
+    c.document(c.at(3, "11:25"), cleaning, "Cleaning, signed by both.pdf", AGREEMENT, "hans.keller")
 
 
 def _approval(c: Chronicle) -> None:
@@ -184,9 +184,11 @@ def _approval(c: Chronicle) -> None:
     c.assign(c.at(0, "14:00"), frame, flow, 2, "Legal review", "dora.weiss", c.at(2, "12:00"))
     c.complete(c.at(1, "10:30"), frame, flow, 2, "dora.weiss", "approved")
     c.assign(c.at(1, "10:30"), frame, flow, 3, "Approve contract", "iris.cole", c.at(3, "18:00"))
-    c.complete(c.at(2, "16:15"), frame, flow, 3, "iris.cole", "approved")
+    c.complete(c.at(2, "16:20"), frame, flow, 3, "iris.cole", "approved")
     c.attribute(c.at(2, "16:20"), frame, "Contract.status", "active", "ada.berg")
-    c.document(c.at(2, "17:30"), frame, "Frame agreement, signed.pdf", AGREEMENT, "ada.berg")
+    c.assign(c.at(2, "16:20"), frame, flow, 4, "File signed copy", "hans.keller", c.at(4, "12:00"))
+    c.document(c.at(3, "10:40"), frame, "Frame agreement, signed.pdf", AGREEMENT, "hans.keller")
+    c.complete(c.at(3, "10:45"), frame, flow, 4, "hans.keller", "done")
 
 
 def _approval_for_someone_who_left(c: Chronicle) -> None:
