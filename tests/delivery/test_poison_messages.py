@@ -19,6 +19,7 @@ Settings = Callable[..., FcmSettings]
 POISON: list[tuple[dict[str, Any], str]] = [
     ({"token": ""}, "INVALID_ADDRESS"),
     ({"address_kind": "pigeon"}, "INVALID_ADDRESS"),
+    ({"address_kind": "topic", "token": "/topics/all"}, "INVALID_ADDRESS"),
     ({"platform": "fridge"}, "INVALID_PLATFORM"),
     ({"severity": "urgent"}, "INVALID_SEVERITY"),
     ({"data": {"from": "x"}}, "INVALID_DATA"),

@@ -48,7 +48,7 @@ def account_info(settings: FcmSettings) -> dict[str, Any]:
     return dict(value)
 
 
-def certificate(settings: FcmSettings) -> firebase.Certificate:
+def _certificate(settings: FcmSettings) -> firebase.Certificate:
     """firebase-admin's credential for the account. Raises BadServiceAccount."""
     info = account_info(settings)
     try:
@@ -61,11 +61,14 @@ def certificate(settings: FcmSettings) -> firebase.Certificate:
 
 
 class Credential:
-    """The bearer of one service account. Use it in one event loop."""
+    """The bearer of one service account. Use it in one event loop.
+
+    `google` is the google-auth credential behind it, `name` what people know it by, `refreshes` a count.
+    """
 
     def __init__(self, settings: FcmSettings) -> None:
-        self._google = certificate(settings).get_credential().with_scopes([SCOPE])
-        self.name = f"service account {self._google.service_account_email}"
+        self.google = _certificate(settings).get_credential().with_scopes([SCOPE])
+        self.name = f"service account {self.google.service_account_email}"
         self._request = Request()
         if settings.ca_file:
             self._request.session.verify = settings.ca_file
@@ -112,15 +115,15 @@ class Credential:
 
     def _fetch(self) -> None:
         try:
-            self._google.refresh(_with_timeout(self._request))
+            self.google.refresh(_with_timeout(self._request))
         except GoogleAuthError as error:
             failure = self._failure(error)
             self._failed = (datetime.now(UTC), failure)
             raise failure from None  # google-auth's own text may quote the answer
         self._failed = None
         self.refreshes += 1
-        self._bearer = f"Bearer {self._google.token}"
-        expiry = self._google.expiry  # naive, UTC
+        self._bearer = f"Bearer {self.google.token}"
+        expiry = self.google.expiry  # naive, UTC
         self._until = expiry.replace(tzinfo=UTC) if expiry else datetime.now(UTC) + timedelta(minutes=30)
 
     def _failure(self, error: GoogleAuthError) -> CredentialRefused | CredentialUnavailable:

@@ -1,14 +1,12 @@
 """The sender's own brakes: a rate for the project that yields to 429, and one for each device.
 
 Contract: shared/contracts/fcm.md, "Errors" (quota): 600,000 a minute a project, 240 a minute and 5,000 an
-hour for one device. Both are token buckets; both take the time as an argument.
+hour for one device. Both take the time as an argument.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-UNLIMITED = 1e12  # sends; infinity would make the arithmetic below undefined
+MINUTE, HOUR = 60.0, 3_600.0  # seconds
 
 
 class ProjectRate:
@@ -54,56 +52,49 @@ class ProjectRate:
         self._tokens = min(max(1.0, self.rate * self.BURST), self._tokens + passed * self.rate)
 
 
-@dataclass(slots=True)
-class _Device:
-    minute: float
-    hour: float
-    at: float
-    held_until: float = 0.0
-
-
 class DeviceRates:
-    """Sends that one device may still get. Devices that have been quiet for an hour are forgotten."""
+    """Sends that one device may still get: never more than the limit in any minute or hour, wherever it begins.
+
+    Devices that have been quiet for an hour are forgotten.
+    """
 
     KEPT = 50_000
 
     def __init__(self, per_minute: int | None, per_hour: int | None) -> None:
-        self._per_minute = float(per_minute) if per_minute is not None else UNLIMITED
-        self._per_hour = float(per_hour) if per_hour is not None else UNLIMITED
-        self._devices: dict[str, _Device] = {}
+        self._limits = [
+            (n, length) for n, length in ((per_minute, MINUTE), (per_hour, HOUR)) if n is not None
+        ]
+        self._kept = max((n for n, _ in self._limits), default=0)
+        self._sends: dict[str, list[float]] = {}  # the newest `_kept` at most, oldest first
+        self._held: dict[str, float] = {}
+        self._sweep_at = self.KEPT
 
     def take(self, token: str, now: float) -> float:
         """0 and the send is counted, or the seconds after which the device may be tried again."""
-        device = self._known(token, now)
-        wait = max(
-            device.held_until - now,
-            (1.0 - device.minute) * 60 / self._per_minute,
-            (1.0 - device.hour) * 3_600 / self._per_hour,
-        )
+        wait = self._held.get(token, now) - now
+        if wait <= 0 and not self._limits:
+            return 0.0
+        sends = self._sends.get(token)
+        if sends is None:
+            sends = self._new(token, now)
+        for most, length in self._limits:
+            if len(sends) >= most:
+                wait = max(wait, sends[-most] + length - now)
         if wait > 0:
             return wait
-        device.minute -= 1.0
-        device.hour -= 1.0
+        sends.append(now)
+        if len(sends) > 2 * self._kept:
+            del sends[: -self._kept]
         return 0.0
 
     def hold(self, token: str, now: float, seconds: float) -> None:
         """FCM said that this device's quota is used up."""
-        self._known(token, now).held_until = now + seconds
+        self._held[token] = now + seconds
 
-    def _known(self, token: str, now: float) -> _Device:
-        device = self._devices.get(token)
-        if device is None:
-            if len(self._devices) >= self.KEPT:
-                self._forget(now)
-            device = self._devices[token] = _Device(self._per_minute, self._per_hour, now)
-            return device
-        passed = max(0.0, now - device.at)
-        device.at = now
-        device.minute = min(self._per_minute, device.minute + passed * self._per_minute / 60)
-        device.hour = min(self._per_hour, device.hour + passed * self._per_hour / 3_600)
-        return device
-
-    def _forget(self, now: float) -> None:
-        quiet = [t for t, d in self._devices.items() if now - d.at >= 3_600 and d.held_until <= now]
-        for token in quiet:
-            del self._devices[token]
+    def _new(self, token: str, now: float) -> list[float]:
+        if len(self._sends) >= self._sweep_at:
+            self._sends = {t: sends for t, sends in self._sends.items() if sends and sends[-1] > now - HOUR}
+            self._held = {t: until for t, until in self._held.items() if until > now}
+            # Twice what is left, so that the sweeps of a growing estate cost a constant share of its sends.
+            self._sweep_at = max(self.KEPT, 2 * len(self._sends))
+        return self._sends.setdefault(token, [])

@@ -29,6 +29,7 @@ from vigil.delivery.shorten import json_size, to_bytes
 PAYLOAD = 4_096  # bytes; the whole message is kept within it, which is stricter than FCM's own count
 TOPIC_PAYLOAD = 2_048
 LONGEST_TTL = timedelta(days=28)
+_TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]+")
 RESERVED = ("google.", "gcm.")
 
 
@@ -74,6 +75,14 @@ def encode(out: Outgoing, now: datetime) -> bytes:
 
 
 def _fitted(out: Outgoing, now: datetime) -> tuple[dict[str, str], Outgoing, bytes]:
+    try:
+        return _fit(out, now)
+    except (TypeError, ValueError, AttributeError, OverflowError) as wrong:
+        # A field of the wrong kind: poison too, and nothing that its batch should hear of.
+        raise InvalidMessage("INVALID_MESSAGE", f"{type(wrong).__name__}: {wrong}") from wrong
+
+
+def _fit(out: Outgoing, now: datetime) -> tuple[dict[str, str], Outgoing, bytes]:
     data = _data(out)
     shape = _shape_of(out)
     limit = PAYLOAD if out.address_kind in ("token", "fid") else TOPIC_PAYLOAD
@@ -101,6 +110,10 @@ def _shorter_title(out: Outgoing, excess: int) -> Outgoing:
 def _data(out: Outgoing) -> dict[str, str]:
     if not out.token:
         raise InvalidMessage("INVALID_ADDRESS", "the message has no address")
+    if out.address_kind == "topic" and not _TOPIC.fullmatch(out.token):
+        raise InvalidMessage(
+            "INVALID_ADDRESS", "a topic is named without /topics/, in letters, digits and -_.~%"
+        )
     data = dict(out.data)
     for key, value in data.items():
         if key in ("from", "message_type") or key.startswith(RESERVED):
@@ -134,20 +147,21 @@ def _parts(out: Outgoing, data: Mapping[str, str], now: datetime) -> Parts:
 # The fast way
 # -------------------------------------------------------------------------------------------------------
 
+# Marks are legal wherever firebase-admin checks a text (a topic's name is the strictest).
 _TTL_MARK = 1_234_567
-_MARK = re.compile(rb'\{"@data@":""\}|"(?:https://)?@(\w+)@"|"1234567s?"')
+_MARK = re.compile(rb'\{"~data~":""\}|"(?:https://)?~(\w+)~"|"1234567s?"')
 _MARKED = Parts(
-    address="@address@",
-    title="@title@",
-    body="@body@",
-    link="@link@",
-    web_link="https://@web_link@",
-    tag="@tag@",
-    collapse_id="@collapse_id@",
-    topic="@topic@",
+    address="~address~",
+    title="~title~",
+    body="~body~",
+    link="~link~",
+    web_link="https://~web_link~",
+    tag="~tag~",
+    collapse_id="~collapse_id~",
+    topic="~topic~",
     ttl=_TTL_MARK,
-    expires="@expires@",
-    data={"@data@": ""},
+    expires="~expires~",
+    data={"~data~": ""},
 )
 
 
@@ -201,14 +215,17 @@ def as_json(message: messaging.Message) -> dict[str, Any]:
 
 
 def _fill(shape: _Shape, out: Outgoing, data: dict[str, str], now: datetime) -> bytes:
-    parts = _parts(out, data, now)
     filled = [shape.pieces[0]]
     try:
-        for name, piece in zip(shape.names, shape.pieces[1:], strict=True):
+        parts = _parts(out, data, now)
+    except UnicodeEncodeError as wrong:
+        raise _not_text("key") from wrong
+    for name, piece in zip(shape.names, shape.pieces[1:], strict=True):
+        try:
             filled.append(_value(parts, name))
-            filled.append(piece)
-    except orjson.JSONEncodeError as wrong:
-        raise InvalidMessage("INVALID_TEXT", f"{name} is not text that UTF-8 can hold") from wrong
+        except orjson.JSONEncodeError as wrong:
+            raise _not_text(name) from wrong
+        filled.append(piece)
     return b"".join(filled)
 
 
@@ -218,3 +235,7 @@ def _value(parts: Parts, name: str) -> bytes:
     if name == "ttl":
         return b'"%d"' % parts.ttl
     return orjson.dumps(getattr(parts, name))
+
+
+def _not_text(name: str) -> InvalidMessage:
+    return InvalidMessage("INVALID_TEXT", f"{name} is not text that UTF-8 can hold")

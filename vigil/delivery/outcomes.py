@@ -7,6 +7,7 @@ proxy's 502 or 504) says nothing about whether the message was accepted, so it i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,6 +22,7 @@ Action = Literal["none", "refresh", "stop"]
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 _APNS_ERROR = "type.googleapis.com/google.firebase.fcm.v1.ApnsError"
 _QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
+_SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 _DETAIL = 200  # characters of FCM's sentence that are kept
 
 
@@ -143,10 +145,8 @@ def wait_of(header: str | None, now: datetime | None = None) -> float | None:
     """Seconds of a Retry-After header, which holds seconds or an HTTP date. None when absent or unreadable."""
     if not header:
         return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
+    if _SECONDS.fullmatch(header.strip()):
+        return float(header)
     try:
         at = parsedate_to_datetime(header)
     except ValueError:

@@ -1,0 +1,188 @@
+"""The second push transport: firebase-admin's own `send_each` behind the same interface.
+
+Slower than `FcmHttp`, and there for those who want Google's client on the wire. firebase-admin's traps are
+fenced off (contract: shared/contracts/fcm.md, "firebase-admin: traps"): each instance has an App of its own
+and runs it in threads, so no App crosses event loops; its retries are off, because the outbox retries by the
+contract's table; a message that it would refuse is sorted out before the batch, and what it raises for a
+whole batch becomes an outcome for each message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import firebase_admin
+from firebase_admin import exceptions, messaging
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import ConnectTimeout, Timeout
+
+from vigil.delivery.credentials import Credential
+from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
+from vigil.delivery.messages import Outgoing, as_json, build
+from vigil.delivery.outcomes import Reading, read_answer
+from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import HELD_CREDENTIAL, Sent
+
+log = logging.getLogger("vigil.delivery.fcm_admin")
+
+BATCH = 500  # firebase-admin's own bound
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class FcmAdmin:
+    """A `Transport`. See `FcmHttp` for `now`. The rates of `FcmSettings` are not applied: it is slower than
+    they are.
+    """
+
+    def __init__(self, settings: FcmSettings, now: Callable[[], datetime] = _utc_now) -> None:
+        self._settings = settings
+        self._now = now
+        self._credential = Credential(settings)
+        self._app: firebase_admin.App | None = None
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="fcm-admin")
+
+    async def __aenter__(self) -> Self:
+        options = {"projectId": self._settings.project, "httpTimeout": self._settings.timeout}
+        self._app = firebase_admin.initialize_app(
+            self._credential.google, options, name=f"vigil-{uuid.uuid4()}"
+        )
+        _redirect(self._app, self._settings)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(wait=True)
+        await self._credential.close()
+        if self._app is not None:
+            app, self._app = self._app, None
+            # In a thread: deleting an App runs an event loop of its own to close its asynchronous client.
+            await asyncio.to_thread(firebase_admin.delete_app, app)
+
+    async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+        """See `Transport.send`."""
+        if self._app is None:
+            raise RuntimeError("open the transport with `async with` before sending")
+        sent: list[Sent] = []
+        for at in range(0, len(batch), BATCH):
+            sent.extend(await self._some(batch[at : at + BATCH], sent))
+        return sent
+
+    async def _some(self, batch: Sequence[Outgoing], before: Sequence[Sent]) -> list[Sent]:
+        """At most `BATCH` messages: what cannot be built is rejected, the rest goes in one call."""
+        started = self._now()
+        results: dict[int, Sent] = {}
+        good: list[tuple[int, messaging.Message]] = []
+        for index, out in enumerate(batch):
+            try:
+                message = build(out, started)
+                as_json(
+                    message
+                )  # firebase-admin encodes all before it sends any, so one bad one would stop all
+            except InvalidMessage as wrong:
+                results[index] = self._sent(Reading("rejected", wrong.code, detail=str(wrong)), None, started)
+            else:
+                good.append((index, message))
+        refused: CredentialRefused | None = None
+        if good:
+            try:
+                # The token is proved first: a refused refresh inside send_each would cost the results of the
+                # batch.
+                await self._credential.bearer()
+                answers = await self._send_each([message for _, message in good])
+            except (CredentialRefused, CredentialUnavailable) as wrong:
+                answers = [(Reading("retry", HELD_CREDENTIAL, detail=str(wrong)), None)] * len(good)
+                refused = wrong if isinstance(wrong, CredentialRefused) else None
+            for (index, _), (reading, status) in zip(good, answers, strict=True):
+                results[index] = self._sent(reading, status, started)
+                refused = refused or self._refusal(reading, status, batch[index])
+        ordered = [results[index] for index in range(len(batch))]
+        if refused is not None:
+            raise CredentialRefused(refused.credential, refused.why, [*before, *ordered])
+        return ordered
+
+    async def _send_each(self, messages: list[messaging.Message]) -> list[tuple[Reading, int | None]]:
+        loop = asyncio.get_running_loop()
+        try:
+            answer = await loop.run_in_executor(
+                self._threads, messaging.send_each, messages, False, self._app
+            )
+        except exceptions.FirebaseError as error:
+            log.warning(
+                "send_each gave no results for %d messages: %s", len(messages), type(error.cause).__name__
+            )
+            return [(Reading("unknown", "BATCH_LOST", detail=type(error.cause).__name__), None)] * len(
+                messages
+            )
+        return [_read(response) for response in answer.responses]
+
+    def _refusal(self, reading: Reading, status: int | None, out: Outgoing) -> CredentialRefused | None:
+        if reading.action == "none":
+            return None
+        named = self._credential.name
+        if reading.code == "THIRD_PARTY_AUTH_ERROR":
+            named = f"the {out.platform} push credential of Firebase project {self._settings.project}"
+        return CredentialRefused(named, f"HTTP {status} {reading.code} {reading.detail}".strip())
+
+    def _sent(self, reading: Reading, status: int | None, started: datetime) -> Sent:
+        return Sent(
+            reading.outcome,
+            status,
+            reading.code,
+            reading.name,
+            reading.retry_after,
+            started,
+            self._now(),
+            reading.detail,
+        )
+
+
+def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
+    """Point the App at `settings.endpoint` and switch its retries off. firebase-admin has no public way for
+    either.
+    """
+    service: Any = messaging._get_messaging_service(app)
+    service._fcm_url = settings.send_url
+    session = service._client.session
+    size = min(settings.concurrency, BATCH)
+    session.mount(settings.endpoint, HTTPAdapter(pool_connections=1, pool_maxsize=size, max_retries=0))
+    if settings.ca_file:
+        session.verify = settings.ca_file
+    if settings.proxy:
+        session.proxies = {"http": settings.proxy, "https": settings.proxy}
+
+
+def _read(response: messaging.SendResponse) -> tuple[Reading, int | None]:
+    if response.success:
+        return Reading("accepted", name=response.message_id), 200
+    error = response.exception
+    if error is None:
+        return Reading("unknown", "UNREADABLE", detail="200 without a readable message name"), 200
+    answer = error.http_response
+    if answer is not None:
+        reading = read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"))
+        return reading, int(answer.status_code)
+    cause = error.cause
+    if isinstance(cause, ConnectTimeout) or _never_connected(cause):
+        return Reading("retry", "CONNECT", detail=type(cause).__name__), None
+    if isinstance(cause, Timeout):
+        return Reading("unknown", "TIMEOUT", detail=type(cause).__name__), None
+    code = "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE"
+    return Reading("unknown", code, detail=type(cause).__name__), None
+
+
+def _never_connected(cause: BaseException | None) -> bool:
+    """requests wraps urllib3's error twice; only the innermost one says that no connection was made."""
+    reason = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
+    return type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
