@@ -69,6 +69,8 @@ async def extract(run: Run) -> None:
     full = extraction.full_scan_due(run)
     if full:
         await read_schema(run)
+    else:
+        extraction.known_schema(run)
     read: set[int] = set()
     async for rows in extraction.changed_pages(run, full):
         read |= {r.id for r in rows}

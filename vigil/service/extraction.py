@@ -7,8 +7,8 @@ next run goes on, and reads again only what it cannot prove to be in.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.ecm.model import Batch, Row, Stamp
@@ -25,10 +25,27 @@ NODES_A_REQUEST = 250
 
 
 async def read_schema(run: Run) -> None:
-    """The workspace types with their attributes and roles, and the documents that they require."""
+    """Read the workspace types with their attributes, roles and document types, and keep them for the runs until the next time."""
     run.schema = await run.extractor.types()
     with run.ledger.write() as connection:
         observations.record(connection, (d for t in run.schema for d in t.documents), run.as_of, run.id)
+        evaluations.set_position(connection, "schema", Mark(at=run.as_of, data={"types": [asdict(t) for t in run.schema]}))
+
+
+def known_schema(run: Run) -> None:
+    """Take the types as an earlier run read them."""
+    with run.ledger.read() as connection:
+        data = evaluations.position(connection, "schema").data or {}
+    run.schema = tuple(
+        f.WorkspaceType(
+            name=t["name"],
+            attributes=tuple(f.Attribute(**{**a, "values": a["values"] and tuple(a["values"])}) for a in t["attributes"]),
+            roles=tuple(t["roles"]),
+            documents=tuple(f.RequiredDocument(**d) for d in t["documents"]),
+            id=t["id"],
+        )
+        for t in data.get("types", ())
+    )
 
 
 def full_scan_due(run: Run) -> bool:
@@ -40,8 +57,9 @@ def full_scan_due(run: Run) -> bool:
 
 async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
     """Pages of the workspaces that have to be read, newest first, for each type that rules are about."""
-    for type in types_of(run.rules):
-        name = f"changed:{type}"
+    wanted = types_of(run.rules)
+    for type in (t for t in run.schema if t.name in wanted):
+        name = f"changed:{type.name}"
         with run.ledger.read() as connection:
             mark = evaluations.position(connection, name)
         newest, listed = mark.at, set[int]()
@@ -52,7 +70,7 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
             if fresh:
                 yield fresh
         if full:
-            _bury_unlisted(run, type, listed)
+            _bury_unlisted(run, type.name, listed)
         with run.ledger.write() as connection:
             evaluations.set_position(connection, name, Mark(at=newest))
     if full:
@@ -85,7 +103,11 @@ def _bury_unlisted(run: Run, type: str, listed: Collection[int]) -> None:
 
 async def read_page(run: Run, rows: Sequence[Row]) -> None:
     """Read some workspaces with what belongs to them, and record it."""
-    batch = await run.extractor.read_workspaces(rows)
+    with run.ledger.read() as connection:
+        mark = evaluations.position(connection, "evaluated")
+    complete = (mark.data or {}).get("complete")
+    since = datetime.fromisoformat(complete) if complete else run.as_of
+    batch = await run.extractor.read_workspaces(rows, since - GRACE)
     record(run, batch, [r.id for r in rows])
 
 
@@ -143,7 +165,7 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
             stamps[fact.id] = Stamp(fact.modified, fact.size)
             owner[fact.id] = fact.id
             owner |= dict.fromkeys((i for i, _ in fact.folders), fact.id)
-            stamps |= {i: Stamp(fact.modified, n) for i, n in fact.folders}
+            stamps |= {i: Stamp(None, n) for i, n in fact.folders}  # of a folder only its number of children is kept
         elif isinstance(fact, f.Document):
             stamps[fact.id] = Stamp(fact.modified, fact.version)
             owner[fact.id] = fact.workspace

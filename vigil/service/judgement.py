@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
@@ -39,9 +40,11 @@ class Plan:
     upto_seq: int
 
 
+@lru_cache(maxsize=4096)
 def text_of(rule: Rule) -> str:
     """A hash of what a rule says: another one means that every workspace must be looked at again."""
-    return hashlib.blake2b(rule.model_dump_json(by_alias=True).encode(), digest_size=8).hexdigest()
+    text = rule.model_dump_json(by_alias=True, warnings=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def plan(run: Run) -> Plan:

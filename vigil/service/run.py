@@ -89,11 +89,12 @@ class Run:
     @asynccontextmanager
     async def sending(self, transport: Transport) -> AsyncIterator[None]:
         """Hold the push transport for as long as the run sends."""
-        self._transport = transport
-        try:
-            yield
-        finally:
-            self._transport = None
+        async with transport as opened:
+            self._transport = opened
+            try:
+                yield
+            finally:
+                self._transport = None
 
     def gap(self, gaps: Sequence[Gap]) -> None:
         """Note what could not be read: the run goes on and says so."""
