@@ -27,6 +27,9 @@ from vigil.ecm.tickets import HEADER, Ticket, Tickets
 MOST_IDS = 250
 """How many ids `POST /v2/nodes/list` takes at once (contract ecm.md, Paging)."""
 
+_MOST_TICKETS = 3
+"""With how many tickets one call is tried: one that another call got may have died again before this one uses it."""
+
 Params = Mapping[str, str | int | Sequence[str]]
 
 
@@ -130,12 +133,13 @@ class Client:
         async def once(deadline: float) -> Json:
             ask = _Ask(method, path, url, form, deadline)
             ticket = await self._tickets.current()
-            answer = await self._send(ask, ticket)
-            if answer is None:
-                answer = await self._send(ask, await self._tickets.renew(ticket))
-            if answer is None:
-                raise Refused(path, "the ticket was refused again right after a new login", 401)
-            return answer[0]
+            for left in reversed(range(_MOST_TICKETS)):
+                answer = await self._send(ask, ticket)
+                if answer is not None:
+                    return answer[0]
+                if left:
+                    ticket = await self._tickets.renew(ticket)
+            raise Refused(path, "the ticket was refused, and those of new logins as well", 401)
 
         # A slot is held while waiting to try again, too: an unwell server is asked by fewer calls, not by
         # more.

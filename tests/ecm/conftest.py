@@ -1,0 +1,83 @@
+"""A sandbox over the office of `contracts_office`, spoken to over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import contracts_office as office
+import pytest
+
+from vigil.ecm import Client, Settings
+from vigil.sandbox.process import SandboxProcess
+
+
+@dataclass
+class Server:
+    """A running sandbox. `asked` counts the requests since the last `mark`."""
+
+    sandbox: SandboxProcess
+    marked: dict[str, int]
+
+    def client(self, **settings: Any) -> Client:
+        """A client for it; by default one that loses no time between attempts."""
+        given = {"username": "vigil", "password": "vigil", "zone": office.ZONE, **settings}
+        if "otds" in given:
+            given["username"] = given["password"] = ""
+        client = Client(Settings(self.sandbox.ecm_url, **given))
+        return client
+
+    def mark(self) -> None:
+        self.marked = dict(self.sandbox.requests()["ecm"]["by_endpoint"])
+
+    def asked(self, endpoint: str = "") -> int:
+        """Requests since the mark to endpoints that hold this text, such as ``GET /v2/nodes/{id}/nodes``."""
+        now = self.sandbox.requests()["ecm"]["by_endpoint"]
+        return sum(count - self.marked.get(name, 0) for name, count in now.items() if endpoint in name)
+
+    def quirks(self, **quirks: Any) -> None:
+        self.sandbox.faults(ecm={"quirks": quirks})
+
+    def fault(self, endpoint: str, what: str, times: int = 1, nth: int = 1, seconds: float = 2.0) -> None:
+        script = {"endpoint": endpoint, "what": what, "nth": nth, "times": times, "seconds": seconds}
+        self.sandbox.faults(ecm={"script": [script]})
+
+
+@pytest.fixture(scope="session")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return office.save(tmp_path_factory.mktemp("office"))
+
+
+@pytest.fixture(scope="session")
+def running(estate: Path) -> Iterator[SandboxProcess]:
+    """One sandbox for all tests that do not move the clock: it stands at NOON."""
+    with SandboxProcess(estate, start=office.NOON) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def server(running: SandboxProcess) -> Server:
+    """The office at NOON, with no fault and all quirks as they are by default."""
+    running.faults(ecm={"clear": True})
+    found = Server(running, {})
+    found.mark()
+    return found
+
+
+@pytest.fixture
+def moving(estate: Path) -> Iterator[Server]:
+    """An office of its own, for a test that moves the clock."""
+    with SandboxProcess(estate, start=office.NOON) as sandbox:
+        yield Server(sandbox, {})
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Pauses between attempts become short, for tests in which every attempt fails."""
+
+    def shorten() -> None:
+        monkeypatch.setattr("vigil.ecm.retry.Policy.pause", lambda self, failures, after: 0.001)
+
+    return shorten

@@ -1,0 +1,108 @@
+"""Tickets: adopted, renewed once, and never shown."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+
+import pytest
+from conftest import Server
+
+from vigil.ecm import ClientCredentials, Refused, Settings
+from vigil.ecm.paging import walk
+from vigil.ecm.parse import node_id
+
+LIST = "/v2/businessworkspaces"
+
+
+async def test_many_calls_that_find_their_ticket_dead_cause_one_login(server: Server) -> None:
+    async with server.client() as client:
+        await client.get("/v2/nodes/1001")
+        server.sandbox.faults(revoke_tickets=True)
+        server.mark()
+        answers = await asyncio.gather(*(client.get(f"/v2/nodes/{number}") for number in range(1001, 1061)))
+    assert len(answers) == 60
+    assert server.asked("POST /v1/auth") == 1
+
+
+async def test_tickets_that_die_again_and_again_never_fail_a_call(server: Server) -> None:
+    server.quirks(tickets_revoked=60)
+    async with server.client(concurrency=8) as client:
+        answers = await asyncio.gather(*(client.get(f"/v2/nodes/{number}") for number in range(1001, 1201)))
+    assert len(answers) == 200
+    assert 2 <= client.logins <= 6
+
+
+async def test_a_rotated_ticket_is_adopted(server: Server) -> None:
+    """Each ticket dies after eight uses; whoever takes the new one that comes after five never notices."""
+    server.quirks(ticket_rotates=5, ticket_expires=8)
+    async with server.client() as client:
+        for number in range(1001, 1061):
+            await client.get(f"/v2/nodes/{number}")
+    assert client.logins == 1
+    assert client.requests == 61
+
+
+async def test_a_ticket_that_dies_in_the_middle_of_a_page_walk_loses_no_row(server: Server) -> None:
+    server.quirks(ticket_rotates=0, ticket_expires=3)
+    found: list[int] = []
+    async with server.client() as client:
+        params = {"where_workspace_type_id": 1, "expanded_view": "true", "sort": "desc_modify_date"}
+        async for page in walk(client, LIST, params, key=node_id, limit=20):
+            found += [node_id(row) for row in page.rows]
+    assert sorted(found) == list(range(1001, 1241))
+    assert len(found) == len(set(found)) == 240
+    assert client.logins >= 4
+
+
+async def test_a_wrong_password_is_tried_once_however_many_calls_need_it(server: Server) -> None:
+    async with server.client(password="wrong") as client:
+        results = await asyncio.gather(*(client.get("/v2/nodes/1001") for _ in range(30)), return_exceptions=True)
+    assert all(isinstance(one, Refused) for one in results)
+    assert server.asked("POST /v1/auth") == 1
+    assert "wrong" not in str(results[0])
+
+
+async def test_otds_client_credentials_log_in_without_a_password(server: Server) -> None:
+    host = server.sandbox.ecm_url.removesuffix("/cs/cs")
+    otds = ClientCredentials(f"{host}/otdsws/oauth2/token", "vigil", "vigil")
+    async with server.client(otds=otds) as client:
+        answer = await client.get("/v2/nodes/1001")
+    assert answer["results"]["data"]["properties"]["id"] == 1001
+    assert server.asked("POST /v1/auth") == 0
+    assert server.asked("POST /otdsws/oauth2/token") == 1
+
+
+async def test_a_refused_otds_client_is_refused_in_words(server: Server) -> None:
+    host = server.sandbox.ecm_url.removesuffix("/cs/cs")
+    otds = ClientCredentials(f"{host}/otdsws/oauth2/token", "vigil", "not the secret")
+    async with server.client(otds=otds) as client:
+        with pytest.raises(Refused, match=r"/otdsws/oauth2/token.*OTDS client"):
+            await client.get("/v2/nodes/1001")
+
+
+async def test_no_error_and_no_repr_shows_a_password_a_secret_or_a_ticket(server: Server) -> None:
+    async with server.client() as client:
+        ticket = (await client._tickets.current()).value
+        with pytest.raises(Exception) as failed:
+            await client.get("/v2/nodes/99", {"name": "something private"})
+    said = "".join(traceback.format_exception(failed.value)) + repr(client._tickets._current)
+    assert ticket not in said
+    assert "something private" not in str(failed.value)
+    settings = Settings("http://x/cs", "vigil", "hush", proxy="http://me:hush@proxy:1")
+    otds = Settings("http://x/cs", otds=ClientCredentials("http://y", "client", "hush"))
+    assert "hush" not in repr(settings) + repr(otds)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"username": ""}, "either username and password, or otds"),
+        ({"username": "a", "zone": "Europe/Berlun"}, "no IANA time zone"),
+        ({"username": "a", "concurrency": 0}, "concurrency must be 1 or more"),
+        ({"username": "a", "requests_per_second": 0}, "requests_per_second must be more than 0"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Settings("http://host/cs/cs", **given)  # type: ignore[arg-type]
