@@ -98,8 +98,10 @@ def _day_off(given: object) -> date:
     """A date as rules write it. Numbers are none: 20260101 would be read as seconds since 1970."""
     if isinstance(given, date) and not isinstance(given, datetime):
         return given
+    if not isinstance(given, str):
+        raise ValueError(f'"{given}" is not a date; write it as 2026-12-24')
     try:
-        return date.fromisoformat(str(given))
+        return date.fromisoformat(given)
     except ValueError:
         raise ValueError(f'"{given}" is not a date; write it as 2026-12-24') from None
 

@@ -112,7 +112,7 @@ class Checker:
 
     def _value(self, leaf: FieldLeaf, kind: FieldKind | None, node: Node) -> Iterator[Problem]:
         """Whether the value has the shape the operator takes, the field's kind, and is one the attribute knows."""
-        at = node.at("value") if "value" in node.keys else node.key("op")
+        at = node.at("value") if "value" in node.keys else node.at("op")
         items = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
         if OPERATORS[leaf.op].takes is Takes.MANY and leaf.value == ():
             never = "never met" if leaf.op is Op.IN else "always met"

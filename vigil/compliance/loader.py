@@ -140,24 +140,21 @@ def _read(file: str, node: Node, problems: list[Problem]) -> _Draft:
             )
             return _Draft(file, pruned, rule, whole=attempt == 0)
         except ValidationError as wrong:
-            found = [refuse(file, pruned, error) for error in wrong.errors(include_url=False)]
-        # What is missing only because a wrong part was left out, or was misspelt, is no news.
-        meant = {problem.hint for problem, _ in found if problem.hint}
-        problems += [
-            problem
-            for problem, _ in found
-            if not (_is_gap(problem) and (attempt > 0 or f'Did you mean "{problem.key}"?' in meant))
-        ]
+            errors = wrong.errors(include_url=False)
+        found = [refuse(file, pruned, error) for error in errors]
+        hints = {problem.hint for problem, _ in found}
+        for error, (problem, path) in zip(errors, found, strict=True):
+            # What is missing only because it is misspelt, or because a wrong part was left out, is no news.
+            misspelt = error["type"] == "missing" and f'Did you mean "{problem.key}"?' in hints
+            left_out = attempt > 0 and (error["type"] == "missing" or not pruned.at(*path).value)
+            if not misspelt and not left_out:
+                problems.append(problem)
         paths = {path for _, path in found}
         if () in paths:
             break
         for path in sorted(paths, key=_last_first, reverse=True):
             pruned = pruned.without(path)
     return _Draft(file, node, None, whole=False)
-
-
-def _is_gap(problem: Problem) -> bool:
-    return problem.message.endswith(("is missing here", "is empty"))
 
 
 def _last_first(path: tuple[str | int, ...]) -> tuple[tuple[bool, str | int], ...]:

@@ -21,6 +21,7 @@ from vigil.compliance.vocabulary import listing, nearest
 from vigil.errors import Problem
 
 _CLAUSE_TAGS = {model.__name__ for model in CLAUSE_KEYS.values()}
+_LEAVES = {"field", "document", "missing_documents"}
 _TAKES = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -41,6 +42,13 @@ Path = tuple[str | int, ...]
 
 def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
     """The problem that an error of `Rule.model_validate` means, and the path of the value to leave out."""
+    problem, path = _refuse(file, rule, error)
+    # A comparison of which a part cannot be read says nothing any more: the whole leaf is left out.
+    whole = (path[:n] for n in range(1, len(path)) if rule.at(*path[:n]).keys.keys() & _LEAVES)
+    return problem, next(whole, path)
+
+
+def _refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
     path, rest = _place(rule, error["loc"])
     node = rule.at(*path)
     key = _key(path)
@@ -67,9 +75,7 @@ def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
             at = next((part for part in node.parts.values() if part.value == name), node)
             hint = nearest(name, zones() if ctx["of"] == "zone" else holiday_codes()) if len(name) > 3 else ""
             return at.problem(file, _stop(error["msg"]), key, hint), path
-    # A comparison whose value cannot be read says nothing any more: the whole leaf is left out.
-    leaf = path[:-1] if key == "value" and path[-1] == key else path
-    return node.problem(file, _say(error, key), key), leaf
+    return node.problem(file, _say(error, key), key), path
 
 
 def _say(error: ErrorDetails, key: str) -> str:
