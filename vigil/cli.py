@@ -68,6 +68,18 @@ def run_estate(
 
 
 @app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where to put the estate and the ledger; emptied first")] = PROJECT / "var" / "demo",
+    seed: Annotated[int, typer.Option(help="Another seed makes another background")] = 7,
+) -> None:
+    """Watch a made-up week of contracts, cases, projects and permits, and tell who was told what and why."""
+    from vigil.replay.demo import demo as run
+
+    told = run(folder, PROJECT / "rules", PROJECT / "templates", console, seed)
+    raise typer.Exit(0 if told else 1)
+
+
+@app.command()
 def sandbox(
     estate: Annotated[Path, typer.Option(help="Folder of the estate", exists=True, file_okay=False)],
     ecm_port: Annotated[int, typer.Option(help="Port of Extended ECM; any free one when 0")] = 0,

@@ -1,0 +1,112 @@
+"""The account of a demo in the terminal: what each use found, who was told on which device, and who was not and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vigil.compliance.facts import Workspace
+from vigil.compliance.rules import RuleSet
+from vigil.ledger import Ledger, observations, outbox
+from vigil.rulefiles import read_rules
+
+SHOWN = 4  # notices of one rule; the rest is counted
+
+NOT_TOLD = {"unroutable": "red", "no_device": "yellow", "suppressed": "dim", "failed": "red", "queued": "yellow"}
+
+
+def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console) -> bool:
+    """Print the account. False when a notice failed or is still queued."""
+    loaded = read_rules(rules)
+    with ledger.read() as connection:
+        rows = outbox.rows(connection)
+        known = observations.current(connection, sorted({r["workspace"] for r in rows}), ("workspace",))
+        names = {w.id: w.name for w in known if isinstance(w, Workspace)}
+    shows = _shows(last.get("devices", ()))
+    for use, some in _by_use(loaded, rows).items():
+        console.rule(f"[bold]{escape(use)}[/]", align="left")
+        for rule in some:
+            _rule(console, rule, some[rule], loaded, names, shows)
+    _not_told(console, rows, names)
+    return all(r["state"] not in ("failed", "queued") for r in rows)
+
+
+def _by_use(rules: RuleSet, rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
+    """Use -> rule -> its outbox rows. A use is a file of the shipped rules; its title is the file's first comment line."""
+    by_rule: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for r in rows:
+        by_rule[r["rule"]].append(r)
+    uses: dict[str, dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
+    for rule in rules:
+        file = Path(rule.origin.file) if rule.origin else Path("rules")
+        uses[_title(file)][rule.name] = by_rule[rule.name]
+    return uses
+
+
+def _title(file: Path) -> str:
+    number, _, name = file.stem.partition("-")
+    return f"({number}) {name.replace('-', ' ')}" if number.isdigit() else file.stem
+
+
+def _shows(devices: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Replace key -> the devices that show it."""
+    shows: dict[str, list[str]] = defaultdict(list)
+    for d in devices:
+        for n in d["received"]:
+            shows[n["key"]].append(f"{d['owner']}'s {d['platform']}")
+    return shows
+
+
+def _rule(
+    console: Console,
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    rules: RuleSet,
+    names: Mapping[int, str],
+    shows: Mapping[str, Sequence[str]],
+) -> None:
+    rule = rules.by_name[name]
+    sent = [r for r in rows if r["state"] == "sent"]
+    console.print(f"[bold cyan]{name}[/] [dim]{escape(rule.description)}[/]")
+    for r in sent[:SHOWN]:
+        m = r["message"]
+        devices = ", ".join(dict.fromkeys(shows.get(m["key"], ()))) or "?"
+        console.print(
+            f"  {_time(r['fire_at'])}  [green]{escape(r['person'])}[/] on {escape(devices)}: [bold]{escape(m['title'])}[/]",
+            highlight=False,
+        )
+        console.print(f"      {escape(m['body'].replace(chr(10), ' '))}", style="dim", highlight=False)
+        console.print(f"      why: {escape('; '.join(m['why']))}", highlight=False)
+        console.print(f"      {m['link']}", style="blue", highlight=False, soft_wrap=True)
+    if len(sent) > SHOWN:
+        console.print(f"  ... and {len(sent) - SHOWN} more were told", style="dim")
+    others = [r for r in rows if r["state"] != "sent"]
+    for r in others[:SHOWN]:
+        console.print(
+            f"  {_time(r['fire_at'])}  [{NOT_TOLD[r['state']]}]{escape(r['person'] or 'nobody')}: {r['state']}[/] "
+            f"{escape(names.get(r['workspace'], ''))}: {escape(r['reason'])}",
+            highlight=False,
+        )
+
+
+def _not_told(console: Console, rows: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> None:
+    table = Table(title="Outcomes", title_justify="left")
+    for column in ("outcome", "reason", "notices"):
+        table.add_column(column)
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for r in rows:
+        counts[r["state"], r["reason"]] += 1
+    for (state, reason), n in sorted(counts.items()):
+        table.add_row(state, reason, str(n))
+    console.print(table)
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%a %H:%M")
