@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small import Draft, Ecm, Running
+from small import Draft, Ecm, Running, Threaded
 
 from vigil.errors import BadInput
 from vigil.sandbox.estate import load
-from vigil.sandbox.process import SandboxProcess
 
 Start = Callable[[Draft], Running]
 
@@ -18,12 +17,11 @@ Start = Callable[[Draft], Running]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a sandbox over a draft; all that were started end with the test."""
-    started: list[SandboxProcess] = []
+    started: list[Threaded] = []
 
     def begin(draft: Draft) -> Running:
-        sandbox = SandboxProcess(draft.save(tmp_path / f"estate-{len(started)}"))
+        sandbox = Threaded(draft.save(tmp_path / f"estate-{len(started)}"))
         started.append(sandbox)
-        sandbox.__enter__()
         return Running(sandbox, Ecm(sandbox))
 
     yield begin

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +13,13 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
+import uvicorn
 
-from vigil.sandbox.process import SandboxProcess
+from vigil.sandbox.control import Control
+from vigil.sandbox.ecm import CGI
+from vigil.sandbox.estate import load
+from vigil.sandbox.process import SandboxClient
+from vigil.sandbox.world import World
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "estates"
 Lines = list[dict[str, Any]]
@@ -94,7 +101,7 @@ class Answer:
 class Ecm:
     """A plain HTTP caller of a sandbox's ECM, logged in as the service user unless told otherwise."""
 
-    sandbox: SandboxProcess
+    sandbox: SandboxClient
     ticket: str = ""
 
     def __post_init__(self) -> None:
@@ -130,11 +137,32 @@ class Ecm:
         return self.call("GET", path).status
 
 
+class Threaded(SandboxClient):
+    """The ECM half of a sandbox over real HTTP, in a thread of the test: up in milliseconds."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        world = World(load(folder))
+        world.move(world.estate.start)
+        listener = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.connect({"ecm": url + CGI, "fcm": "", "service_account": "", "control": url})
+        app = Control(world).site.app
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        self._thread = threading.Thread(target=self._server.run, args=([listener],))
+        self._thread.start()
+
+    def close(self) -> None:
+        self.disconnect()
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join()
+
+
 @dataclass
 class Running:
     """A sandbox in use by one test: `set` switches quirks by name."""
 
-    sandbox: SandboxProcess
+    sandbox: SandboxClient
     ecm: Ecm
 
     def set(self, **quirks: Any) -> None:

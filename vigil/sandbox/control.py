@@ -83,11 +83,13 @@ class Control:
         for key in body:
             if key not in ("ecm", "fcm", "revoke_tickets"):
                 raise ValueError(f"unknown key {key!r}; keys: ecm, fcm, revoke_tickets")
+        # Tried on a spare first, so that a mistake in one half changes nothing in the other.
+        Faults().configure(body.get("ecm", {}))
+        if "fcm" in body and self.fcm is not None:
+            self.fcm.faults.apply(body["fcm"])
         if "ecm" in body:
             self.site.faults.configure(body["ecm"])
             self.site.quirks_changed()
-        if "fcm" in body and self.fcm is not None:
-            self.fcm.faults.apply(body["fcm"])
         if body.get("revoke_tickets"):
             self.site.tickets.revoke()
         return self._show_faults()

@@ -24,7 +24,7 @@ from vigil.sandbox.ecm_call import Call, Caller, Json, Refused
 from vigil.sandbox.ecm_categories import Categories
 from vigil.sandbox.ecm_faulty import faulty
 from vigil.sandbox.ecm_tickets import Tickets
-from vigil.sandbox.quirks import MODULES, Faults, Quirks
+from vigil.sandbox.quirks import Faults, Quirks
 from vigil.sandbox.world import World
 from vigil.sandbox.world_state import Document, Node, Process, Workspace
 
@@ -91,8 +91,6 @@ class Site:
         """To be called after switches were set: some of them are part of the world's order."""
         self._shifted.clear()
         self.world.state.touch_by_children(not self.quirks.child_change_silent)
-        if wrong := set(self.quirks.modules_absent) - set(MODULES):
-            raise ValueError(f"unknown modules {sorted(wrong)}; modules: {', '.join(MODULES)}")
 
     # -- one request -----------------------------------------------------------------------------------
 
@@ -168,18 +166,19 @@ class Site:
             kept = self._visible[login] = (self.world.version, ids)
         return kept[1]
 
-    def _restricts(self, caller: Caller) -> bool:
+    def restricts(self, caller: Caller) -> bool:
+        """Whether there may be anything that the caller must not see."""
         return bool(self.quirks.unreadable) or caller.login is not None
 
     def countable(self, caller: Caller, found: list[T]) -> list[T]:
         """What a list's total counts: with `unreadable_counted` also what the caller does not see."""
-        if self.quirks.unreadable_counted or not self._restricts(caller):
+        if self.quirks.unreadable_counted or not self.restricts(caller):
             return found
         return [n for n in found if self.may_read(caller, n)]
 
     def visible(self, caller: Caller, found: Iterable[T]) -> Iterable[T]:
         """What the caller sees of a page: what may not be read vanishes without a word (quirk 15)."""
-        return (n for n in found if self.may_read(caller, n)) if self._restricts(caller) else found
+        return (n for n in found if self.may_read(caller, n)) if self.restricts(caller) else found
 
     def principals(self, login: str) -> frozenset[str]:
         """A login and every group that holds it, directly or through groups."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from vigil.sandbox import ecm_shapes as shapes
 from vigil.sandbox.ecm_call import Call, Json, Refused
@@ -116,8 +116,26 @@ def _is_of(call: Call, found: Process, kind: str) -> bool:
 
 
 def _list(call: Call, found: list[Process]) -> Json:
-    shown, page = call.paged(found, "workflows", 100)
+    shown, page = call.paged(_sorted(call, found), "workflows", 100)
     return call.collection(page, [_row(call, p) for p in shown], sort="asc_process_id")
+
+
+def _sorted(call: Call, found: list[Process]) -> list[Process]:
+    """``sort=date_initiated desc``, also with another column; what is no column leaves them in the order of their ids."""
+    column, _, order = call.one("sort").partition(" ")
+    keys: dict[str, Callable[[Process], tuple[int | str, int]]] = {
+        "date_initiated": lambda p: (p.started, p.id),
+        "date_completed": lambda p: (_ended(p), p.id),
+        "name": lambda p: (_name(p), p.id),
+        "status_key": lambda p: (_status(call, p), p.id),
+    }
+    if column not in keys:
+        return found
+    return sorted(found, key=keys[column], reverse=order.strip().lower() == "desc")
+
+
+def _ended(found: Process) -> int:
+    return max((s.completed or 0 for s in found.steps.values()), default=0)
 
 
 def _row(call: Call, found: Process) -> Json:
@@ -140,6 +158,9 @@ def _row(call: Call, found: Process) -> Json:
         "task_id": first.number if first else 0,
         "wf_name": _name(found),
     }
+    if not steps:
+        # An estate's process may go on after a pause in which no step is open: the date tells one end from the next.
+        wfstatus["date_completed"] = call.site.world.local(_ended(found))
     return {"data": {"wfstatus": wfstatus, "permissions": _ALL}}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from vigil.sandbox import ecm_shapes as shapes
 from vigil.sandbox import world_ids
 from vigil.sandbox.ecm_call import Call, Json, Refused, only
-from vigil.sandbox.world_state import Document, Workspace
+from vigil.sandbox.world_state import Document, State, Workspace
 
 RECENT = timedelta(days=30)
 _COLUMN = re.compile(r"\s*(\w+)\s*(==|=|!=|<>|>=|<=|>|<|like)\s*(.+?)\s*$", re.IGNORECASE)
@@ -39,8 +39,10 @@ def types(call: Call) -> Json:
 
 def workspaces(call: Call) -> Json:
     site = call.site
-    found = site.countable(call.caller, _ordered(call, _filtered(call, _of_types(call))))
-    found = _shifted(call, found)
+    found = _as_indexed(call)
+    if found is None:
+        listed = site.countable(call.caller, _ordered(call, _filtered(call, _of_types(call))))
+        found = _shifted(call, listed)
     shown, page = call.paged(found, "workspaces", 500)
     # Without `action=properties-` every column comes, whatever `fields` says.
     restricted = any("properties-" in text for text in call.query.get("action", ()))
@@ -252,6 +254,49 @@ def _of_types(call: Call) -> list[Workspace]:
         recent = site.recent(call.caller)
         found = [w for w in found if w.id in recent]
     return found
+
+
+class _ByDate(Sequence[Workspace]):
+    """All workspaces of a type by modify date, straight from the index: a page costs its rows, however many there are."""
+
+    def __init__(self, state: State, name: str, *, newest_first: bool) -> None:
+        self._keys = state.by_modified[name].keys
+        self._workspaces = state.workspaces
+        self._newest_first = newest_first
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, place: int) -> Workspace: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Workspace]: ...
+    def __getitem__(self, place: int | slice) -> Workspace | list[Workspace]:
+        if isinstance(place, int):
+            return self[place : place + 1][0]
+        start, stop, _ = place.indices(len(self._keys))
+        keys = (
+            self._keys[len(self._keys) - stop : len(self._keys) - start]
+            if self._newest_first
+            else self._keys[start:stop]
+        )
+        found = [self._workspaces[number] for _, number in keys]
+        return found[::-1] if self._newest_first else found
+
+
+def _as_indexed(call: Call) -> Sequence[Workspace] | None:
+    """The list that a poller asks for (one type, by modify date, whole), None when it is another one."""
+    site, sort = call.site, call.one("sort")
+    numbers = call.query.get("where_workspace_type_id", ())
+    names = [n for n in site.world.type_names if str(site.world.type_id(n)) in numbers]
+    whole = call.yes("expanded_view") or not site.quirks.recent_without_expanded
+    plain = site.quirks.unreadable_counted or not site.restricts(call.caller)
+    others = ("where_name", "where_column_query", "where_workspace_type_name", "where_workspace_type_ids")
+    if len(names) != 1 or sort not in ("desc_modify_date", "asc_modify_date") or site.quirks.list_shifts:
+        return None
+    if not whole or not plain or any(name in call.query for name in others):
+        return None
+    return _ByDate(site.world.state, names[0], newest_first=sort.startswith("desc"))
 
 
 def _filtered(call: Call, found: list[Workspace]) -> list[Workspace]:

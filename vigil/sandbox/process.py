@@ -26,8 +26,8 @@ class SandboxError(VigilError):
     """The sandbox did not start, or refused what it was asked."""
 
 
-class SandboxProcess:
-    """A running sandbox, from `with` on. Safe for threads: calls to the control endpoints are made one at a time.
+class SandboxClient:
+    """The control endpoints of a running sandbox. Safe for threads: calls are made one at a time, over one connection.
 
     `ecm_url` ends in ``/cs/cs``; `service_account` is the path of the account that the FCM simulator believes in.
     """
@@ -37,68 +37,24 @@ class SandboxProcess:
     service_account: str
     control: str
 
-    def __init__(
-        self,
-        estate: str | Path,
-        *,
-        start: datetime | None = None,
-        faults: Json | None = None,
-        ecm_port: int = 0,
-        fcm_port: int = 0,
-        patience: float = 60.0,
-    ) -> None:
-        """`start`: where the clock stands at first, the estate's own by default. `faults`: for ECM. `patience`: seconds to be ready."""
-        self._command = [
-            sys.executable, "-m", "vigil.sandbox", "--estate", str(estate), "--until-stdin-closes",
-            "--ecm-port", str(ecm_port), "--fcm-port", str(fcm_port),
-        ]  # fmt: skip
-        if start is not None:
-            self._command += ["--start", start.isoformat()]
-        if faults is not None:
-            self._command += ["--faults", json.dumps(faults)]
-        self._patience = patience
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
         self._connection: http.client.HTTPConnection | None = None
 
-    def __enter__(self) -> Self:
-        # stderr goes to a file: a pipe that nobody reads would stop the child when it is full.
-        self._stderr = tempfile.TemporaryFile()
-        self._child = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
-        )
-        try:
-            ready = json.loads(self._first_line(self._child))
-        except BaseException:
-            self.close()
-            raise
+    def connect(self, ready: Json) -> None:
+        """Take the addresses of the ready line."""
         self.ecm_url, self.fcm_url = ready["ecm"], ready["fcm"]
         self.service_account, self.control = ready["service_account"], ready["control"]
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the child and wait for it. Does nothing when it has ended."""
+    def disconnect(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-        child, self._child = self._child, None
-        if child is None:
-            return
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        self._stderr.close()
+
+    def _epitaph(self) -> str:
+        """What is known of the end of a sandbox that does not answer."""
+        return ""
 
     def move(self, now: datetime) -> int:
         """Move the sandbox's clock forward to `now`; give the number of events that happened. Raises SandboxError on a step back."""
@@ -139,8 +95,6 @@ class SandboxProcess:
         return found
 
     def _exchange(self, method: str, path: str, text: bytes | None) -> tuple[int, bytes]:
-        if self._child is None:
-            raise SandboxError("the sandbox is not running: use it inside `with SandboxProcess(...)`")
         if self._connection is None:
             self._connection = http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=60)
         try:
@@ -150,9 +104,68 @@ class SandboxProcess:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             self._connection = None
-            code = self._child.poll()
-            gone = "" if code is None else f"; the sandbox ended with code {code}\n{self._said()}"
-            raise SandboxError(f"{method} {path}: {error}{gone}") from error
+            raise SandboxError(f"{method} {path}: {error}{self._epitaph()}") from error
+
+
+class SandboxProcess(SandboxClient):
+    """A running sandbox, from `with` on. It ends with the block, and also when this process is killed."""
+
+    def __init__(
+        self,
+        estate: str | Path,
+        *,
+        start: datetime | None = None,
+        faults: Json | None = None,
+        ecm_port: int = 0,
+        fcm_port: int = 0,
+        patience: float = 60.0,
+    ) -> None:
+        """`start`: where the clock stands at first, the estate's own by default. `faults`: for ECM. `patience`: seconds to be ready."""
+        self._command = [
+            sys.executable, "-m", "vigil.sandbox", "--estate", str(estate), "--until-stdin-closes",
+            "--ecm-port", str(ecm_port), "--fcm-port", str(fcm_port),
+        ]  # fmt: skip
+        if start is not None:
+            self._command += ["--start", start.isoformat()]
+        if faults is not None:
+            self._command += ["--faults", json.dumps(faults)]
+        self._patience = patience
+        super().__init__()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        # stderr goes to a file: a pipe that nobody reads would stop the child when it is full.
+        self._stderr = tempfile.TemporaryFile()
+        self._child = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
+        )
+        try:
+            self.connect(json.loads(self._first_line(self._child)))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child and wait for it. Does nothing when it has ended."""
+        self.disconnect()
+        child, self._child = self._child, None
+        if child is None:
+            return
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        self._stderr.close()
 
     def _first_line(self, child: subprocess.Popen[bytes]) -> bytes:
         assert child.stdout is not None
@@ -170,6 +183,15 @@ class SandboxProcess:
                     raise self._ended(child.wait())
                 text += part
         return text
+
+    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        if self._child is None:
+            raise SandboxError("the sandbox is not running: use it inside `with SandboxProcess(...)`")
+        return super()._ask(method, path, body)
+
+    def _epitaph(self) -> str:
+        code = self._child.poll() if self._child else None
+        return "" if code is None else f"; the sandbox ended with code {code}\n{self._said()}"
 
     def _ended(self, code: int) -> VigilError:
         said = self._said()

@@ -15,6 +15,12 @@ from typing import Any
 
 from vigil.sandbox.rows import listed, nearest
 
+MODULES = (
+    "doctypes", "missingdocuments", "inprocessdocuments", "reports", "myteamtodo", "followups", "moduleassignments",
+    "workflow",
+)  # fmt: skip
+"""What an ECM may lack: their endpoints then answer 400 (quirk 20)."""
+
 
 @dataclass(slots=True)
 class Quirks:
@@ -75,6 +81,8 @@ class Quirks:
 
 def _fitting(name: str, kind: type, value: Any) -> Any:
     if kind is tuple and isinstance(value, list | tuple):
+        if name == "modules_absent" and (unknown := set(value) - set(MODULES)):
+            raise ValueError(f"unknown modules {sorted(unknown)} ({listed(MODULES)})")
         return tuple(value)
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
@@ -82,12 +90,6 @@ def _fitting(name: str, kind: type, value: Any) -> Any:
         return value
     raise ValueError(f"quirk {name} takes {kind.__name__}, not {value!r}")
 
-
-MODULES = (
-    "doctypes", "missingdocuments", "inprocessdocuments", "reports", "myteamtodo", "followups", "moduleassignments",
-    "workflow",
-)  # fmt: skip
-"""What an ECM may lack: their endpoints then answer 400 (quirk 20)."""
 
 WHATS: Mapping[str, str] = {
     "html_200": "200 with an HTML page",

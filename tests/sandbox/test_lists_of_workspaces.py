@@ -1,0 +1,100 @@
+"""Lists of workspaces: what a poller asks for comes from an index, and is what sorting would give."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from conftest import Start
+from small import Draft, Running
+
+
+@pytest.fixture
+def many(draft: Draft, start: Start) -> Running:
+    draft.types += [{"type": "Other", "categories": []}]
+    for number in range(100, 123):
+        draft.case(number, name=f"Case {number % 7}", created=f"2024-01-01T{number % 5:02}:00:00Z")
+    draft.workspaces.append({"id": 500, "type": "Other", "name": "Odd", "created": "2024-01-01T00:00:00Z"})
+    for number in (104, 111, 104):
+        draft.event(
+            f"2024-01-02T0{len(draft.events)}:00:00Z", "comment_added", workspace=number, by="ada", text="x"
+        )
+    running = start(draft)
+    running.at("2024-01-03T00:00:00Z")
+    return running
+
+
+def rows(running: Running, query: str) -> list[dict[str, Any]]:
+    answer = running.ecm.get(f"/v2/businessworkspaces?expanded_view=true&{query}")
+    return [row["data"]["properties"] for row in answer["results"]]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_pages_by_modify_date_hold_every_workspace_once_in_order(many: Running, order: str) -> None:
+    query = f"where_workspace_type_id=1&sort={order}_modify_date&limit=5"
+    walked = [row for page in range(1, 6) for row in rows(many, f"{query}&page={page}")]
+    keys = [(row["modify_date"], row["id"]) for row in walked]
+    assert len(keys) == 23
+    assert keys == sorted(keys, reverse=order == "desc")
+
+
+def test_the_index_and_a_filter_that_lets_all_pass_give_the_same(many: Running) -> None:
+    query = "where_workspace_type_id=1&sort=desc_modify_date"
+    assert rows(many, query) == rows(many, f"{query}&where_name=case")
+
+
+def test_what_changed_last_is_first_and_says_by_whom(many: Running) -> None:
+    first, second, *_ = rows(many, "where_workspace_type_id=1&sort=desc_modify_date")
+    assert [first["id"], second["id"]] == [104, 111]
+    assert first["modify_date"] == "2024-01-02T03:00:00"
+    assert first["modify_user_id"] != first["create_user_id"]
+
+
+def test_fields_count_only_with_action_properties(many: Running) -> None:
+    query = "where_workspace_type_id=1&limit=1&fields=properties{id,name}"
+    assert len(rows(many, query)[0]) > 20
+    assert rows(many, f"{query}&action=properties-") == [{"id": 105, "name": "Case 0"}]
+
+
+def test_paging_says_where_the_next_page_is(many: Running) -> None:
+    first = many.ecm.get("/v2/businessworkspaces?where_workspace_type_id=1&expanded_view=true&limit=20")[
+        "paging"
+    ]
+    assert (first["page_total"], first["range_min"], first["range_max"], first["total_count"]) == (
+        2,
+        1,
+        20,
+        23,
+    )
+    following = first["actions"]["next"]["href"].removeprefix("/api")
+    last = many.ecm.get(following)["paging"]
+    assert (last["page"], last["range_min"], last["range_max"]) == (2, 21, 23)
+    assert "next" not in last["actions"]
+
+
+def test_a_column_query_filters_by_a_property_or_a_custom_column(many: Running) -> None:
+    query = "where_workspace_type_id=1&sort=asc_id&where_column_query="
+    assert [r["id"] for r in rows(many, f"{query}modify_date >= '2024-01-02T00:00:00'")] == [104, 111]
+    assert [r["id"] for r in rows(many, f"{query}name like '*6'")] == [104, 111, 118]
+    (entry,) = many.ecm.get("/v2/nodes/104/categories")["results"]
+    key = next(k for k, v in entry["data"]["categories"].items() if v == "open")
+    assert len(rows(many, f"{query}wnf_att_{key} == 'open'")) == 23
+    assert many.ecm.status(f"/v2/businessworkspaces?{query}nonsense") == 400
+
+
+def test_without_a_type_all_types_are_listed(many: Running) -> None:
+    assert len(rows(many, "sort=desc_modify_date")) == 24
+
+
+def test_an_unknown_sort_is_400(many: Running) -> None:
+    assert many.ecm.status("/v2/businessworkspaces?expanded_view=true&sort=sideways") == 400
+
+
+def test_a_workspace_is_not_there_before_it_is_created(draft: Draft, start: Start) -> None:
+    draft.case(100, created="2024-01-05T00:00:00Z")
+    running = start(draft)
+    assert rows(running, "where_workspace_type_id=1") == []
+    assert running.ecm.status("/v2/nodes/100") == 400
+    assert running.sandbox.move(datetime(2024, 1, 5, tzinfo=UTC)) == 1
+    assert [r["id"] for r in rows(running, "where_workspace_type_id=1")] == [100]
