@@ -19,9 +19,6 @@ from vigil.ecm.paging import read_all, walk
 
 STATUS = "/v2/workflows/status"
 PAGE = 100
-TAIL = 300
-"""How many of the completed processes that began last are compared, too: one may have gone on and ended again between
-two polls, and then it is in neither list of active ones."""
 
 
 class ProcessReader:
@@ -35,18 +32,15 @@ class ProcessReader:
         """See `Extractor.processes`."""
         with self._client.counting() as counts:
             try:
-                ended, active = await asyncio.gather(self._ended(since), self._active())
+                # Of what ended before the first look nothing is news.
+                ended = await self._ended(since - self._client.settings.overlap) if since is not None else {}
+                active = await self._active()
             except NotReadable as error:
-                if error.status != 400:
-                    raise
                 # The workflow module is absent: nothing vanished, nothing can be known.
                 gap = Gap(error.path, error.message)
                 return Processes((), dict(known), (), (gap,), counts.requests)
             hashes = {**ended, **active}
             read = tuple(number for number, mark in hashes.items() if known.get(number) != mark)
-            if since is None:
-                # The first look: of what ended before it nothing is new, it is only marked as seen.
-                read = tuple(number for number in read if number in active)
             vanished = tuple(
                 number
                 for number, mark in known.items()
@@ -63,20 +57,37 @@ class ProcessReader:
             found.update((steps.process_id(row), steps.row_hash(row)) for row in rows)
         return found
 
-    async def _ended(self, since: datetime | None) -> dict[int, str]:
-        """Completed and stopped ones that began since the last run, and a tail of those that began before."""
+    async def _ended(self, since: datetime) -> dict[int, str]:
+        """Those that ended at or after an instant, or, where rows do not say when they ended, that began since.
+
+        A process may begin, and one may go on, and end again between two polls: then no list of active ones has it.
+        """
         found: dict[int, str] = {}
         for status in ("completed", "stopped"):
-            params: Params = {"Kind": "Managed", "wstatus": status, "sort": "date_initiated desc"}
-            read = 0
-            async for page in walk(self._client, STATUS, params, key=steps.process_id, limit=PAGE):
-                found.update((steps.process_id(row), steps.DONE + steps.row_hash(row)) for row in page.rows)
-                read += len(page.rows)
-                began = parse.instant(steps.wfstatus(page.rows[-1]).get("date_initiated"), self._zone)
-                old = since is None or began is None or began < since - self._client.settings.overlap
-                if read >= TAIL and old:
-                    break
+            if not await self._newest(status, "date_completed", since, found):
+                await self._newest(status, "date_initiated", since, found)
         return found
+
+    async def _newest(self, status: str, column: str, since: datetime, found: dict[int, str]) -> bool:
+        """Add the rows of a status whose `column` is not before `since`. False when rows have no such column.
+
+        A server that does not sort as it was asked to is read to the end.
+        """
+        params: Params = {"Kind": "Managed", "wstatus": status, "sort": f"{column} desc"}
+        last: datetime | None = None
+        sorted_ = True
+        async for page in walk(self._client, STATUS, params, key=steps.process_id, limit=PAGE):
+            for row in page.rows:
+                at = parse.instant(steps.wfstatus(row).get(column), self._zone)
+                if at is None:
+                    return False
+                sorted_ = sorted_ and (last is None or at <= last)
+                last = at
+                if at >= since:
+                    found[steps.process_id(row)] = steps.DONE + steps.row_hash(row)
+            if sorted_ and last is not None and last < since:
+                break
+        return True
 
     async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
         """See `Extractor.read_processes`."""

@@ -1,0 +1,98 @@
+"""Who may be told: members of roles, people inside groups inside groups, the deleted marked as such."""
+
+from __future__ import annotations
+
+import contracts_office as office
+import pytest
+from conftest import Server
+
+from vigil.compliance.facts import Group, Roles, User
+from vigil.ecm import Batch, Extractor, Gone
+
+
+def people(batch: Batch) -> dict[str, User]:
+    return {fact.login: fact for fact in batch.facts if isinstance(fact, User)}
+
+
+def groups(batch: Batch) -> dict[str, tuple[str, ...]]:
+    return {fact.name: fact.members for fact in batch.facts if isinstance(fact, Group)}
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+async def test_roles_with_their_members_come_with_one_call_or_more_where_the_version_is_old(
+    server: Server, ignored: bool
+) -> None:
+    server.quirks(roles_ignore_members=ignored)
+    async with server.client() as client:
+        batch = await Extractor(client).audience([1004], [])
+    (roles,) = (fact for fact in batch.facts if isinstance(fact, Roles))
+    assert roles.members == {"owner": ("user:eve", "user:ada"), "steward": ("group:Records",)}
+    assert set(people(batch)) == {"ada", "cem", "eve", *(f"clerk-{n:02}" for n in range(45))}
+    assert server.asked("GET /v2/businessworkspaces/{id}/roles") == (3 if ignored else 1)
+
+
+async def test_groups_are_opened_to_their_last_member_beyond_a_page(server: Server) -> None:
+    async with server.client() as client:
+        batch = await Extractor(client).audience([], ["group:Records"])
+    assert groups(batch)["Records"] == ("group:Clerks", "user:cem")
+    assert len(groups(batch)["Clerks"]) == 45
+    assert people(batch)["cem"].language == "de"
+    assert len(people(batch)) == 46
+
+
+async def test_groups_that_hold_each_other_end(server: Server) -> None:
+    async with server.client() as client:
+        batch = await Extractor(client).audience([], ["group:Circle"])
+    assert groups(batch) == {"Circle": ("group:Ring", "user:bob"), "Ring": ("group:Circle", "user:eve")}
+    assert set(people(batch)) == {"bob", "eve"}
+
+
+async def test_a_deleted_user_is_still_there_and_marked(moving: Server) -> None:
+    moving.sandbox.move(office.at(6))
+    async with moving.client() as client:
+        batch = await Extractor(client).audience([1004], [])
+    found = people(batch)
+    assert (found["eve"].deleted, found["ada"].deleted) == (True, False)
+    (roles,) = (fact for fact in batch.facts if isinstance(fact, Roles))
+    assert "user:eve" in roles.members["owner"]
+
+
+async def test_a_person_has_mail_zone_and_language(server: Server) -> None:
+    async with server.client() as client:
+        batch = await Extractor(client).audience([], ["user:ada", "user:bob"])
+    ada, bob = people(batch)["ada"], people(batch)["bob"]
+    assert (ada.name, ada.email, ada.zone, ada.language) == ("Ada Byron", "ada@example.org", "Europe/London", "en")
+    assert (bob.zone, bob.language) == (None, None)
+    assert ada.source == f"/v2/members/{ada.id}"
+
+
+async def test_who_does_not_exist_is_left_out_also_when_a_name_begins_another(server: Server) -> None:
+    """The filter matches the start of names: "clerk" would find 45 people."""
+    async with server.client() as client:
+        batch = await Extractor(client).audience([], ["user:clerk", "group:Rec", "user:nobody", "user:clerk-07"])
+    assert set(people(batch)) == {"clerk-07"}
+    assert groups(batch) == {}
+
+
+async def test_an_id_that_the_server_no_longer_knows_is_a_deleted_user(server: Server) -> None:
+    async with server.client() as client:
+        batch = await Extractor(client).audience([], ["user:id:424242"])
+    (found,) = people(batch).values()
+    assert (found.login, found.deleted) == ("id:424242", True)
+
+
+async def test_nobody_is_asked_for_twice(server: Server) -> None:
+    async with server.client() as client:
+        extractor = Extractor(client)
+        first = await extractor.audience([1004], ["user:ada", "group:Records"])
+        server.mark()
+        second = await extractor.audience([1004], ["user:ada", "group:Records"])
+    assert second.facts == first.facts
+    assert server.asked() == 1  # the roles: they may have changed
+
+
+async def test_a_workspace_that_is_gone_has_no_audience_and_says_so(server: Server) -> None:
+    async with server.client() as client:
+        batch = await Extractor(client).audience([1004, 9999], [])
+    assert batch.gone == (Gone("workspace", "9999"),)
+    assert any(isinstance(fact, Roles) for fact in batch.facts)
