@@ -104,12 +104,28 @@ def validate(
     raise typer.Exit(run(rules, templates, estate, as_json=json, console=console))
 
 
+LEDGER = f"sqlite:///{PROJECT / 'var' / 'demo' / 'ledger.sqlite'}"
+LedgerUrl = Annotated[str, typer.Option("--ledger", envvar="VIGIL_LEDGER", help="Ledger URL; the demo's when left out")]
+
+
+@app.command()
+def why(
+    subject: Annotated[str, typer.Argument(help="A person's login, or a workspace's id")],
+    ledger: LedgerUrl = LEDGER,
+    rules: Annotated[Path, typer.Option(help="Folder of the rules", exists=True)] = PROJECT / "rules",
+    zone: Annotated[str, typer.Option(help="The site's zone")] = "UTC",
+    at: Annotated[datetime | None, typer.Option(parser=_instant, metavar="TIME", help="As it was then")] = None,
+) -> None:
+    """Why somebody was told, or was not: from the data that decided to the device, attempt by attempt."""
+    from vigil.explaining import why as run
+
+    raise typer.Exit(run(subject, ledger, rules, zone, at, console))
+
+
 def main() -> NoReturn:
     """Entry of the `vigil` script."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = app(standalone_mode=False)  # what `typer.Exit` was given, or None
     except typer.Abort:
         sys.exit(130)
     except BadInput as refused:
@@ -123,6 +139,6 @@ def main() -> NoReturn:
             error.show()
             sys.exit(error.exit_code)
         raise
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
 
 

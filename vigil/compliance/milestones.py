@@ -92,6 +92,15 @@ def evaluate(
     return [replace(x, why=(said + show(x.due), *why.get(x.workspace, ()))) for x in found], kept
 
 
+def due_of(rule: Rule, table: Table, workspace: int) -> date | datetime | None:
+    """The date of a milestone for one workspace; None when the rule has none or the date is not set."""
+    column = _due_column(rule, table) if rule.due else None
+    if column is None:
+        return None
+    found: date | datetime | None = table.workspaces.filter(pl.col("id") == workspace)[column][0]
+    return found
+
+
 def _due_column(rule: Rule, table: Table) -> str | None:
     ref = FieldLeaf(field=rule.due or "", op=Op.PRESENT).ref
     name = table.attributes.get(ref.name) if ref.root == "attr" else ref.root

@@ -88,3 +88,12 @@ def accepted(connection: Connection, ids: Collection[int], now: datetime) -> Non
     """Note that FCM took a message for these devices."""
     for some in chunks(sorted(ids)):
         connection.execute(update(_device).where(_device.c.id.in_(some)).values(last_accepted_at=now))
+
+
+def labels(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    """What to call devices before people: owner and platform, never the address."""
+    out: dict[int, str] = {}
+    for some in chunks(sorted(ids)):
+        for r in connection.execute(select(_device.c.id, _device.c.person, _device.c.platform).where(_device.c.id.in_(some))):
+            out[r.id] = f"{r.person}'s {r.platform}"
+    return out

@@ -76,7 +76,7 @@ def account(run: Run) -> Account:
         notices = outbox.rows(connection, run=run.id)
         unproven = outbox.sent_without_proof(connection, run.id)
     rows = Counter(_outcome(n) for n in notices)
-    numbers = dict(run.tally.numbers)
+    numbers = run.numbers()
     difference = numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values())
     gaps = tuple(f"{g.path}: {g.error}" for g in run.tally.gaps)
     made = Account(run.id, run.flow, run.as_of, numbers, dict(rows), gaps, difference or unproven, tuple(notices))
@@ -95,7 +95,7 @@ def _outcome(notice: Mapping[str, Any]) -> str:
 
 def close(run: Run, state: str, made: Account | None = None) -> None:
     """Write how the run ended."""
-    body: dict[str, Any] = {"numbers": dict(run.tally.numbers)}
+    body: dict[str, Any] = {"numbers": run.numbers()}
     if made is not None:
         body = {k: v for k, v in asdict(made).items() if k in ("numbers", "rows", "gaps", "difference")}
     with run.ledger.write() as connection:

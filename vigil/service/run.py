@@ -60,6 +60,7 @@ class Run:
         self.schema: Sequence[WorkspaceType] = ()
         with ledger.write() as connection:
             self.id = runs.begin(connection, flow, as_of, clock())
+        self._client: Client | None = None
         self._extractor: Extractor | None = None
         self._transport: Transport | None = None
 
@@ -79,12 +80,16 @@ class Run:
     async def reading(self, client: Client) -> AsyncIterator[None]:
         """Log in to Extended ECM for as long as the run reads."""
         async with client as connected:
-            self._extractor = Extractor(connected, self.needs)
+            self._client, self._extractor = connected, Extractor(connected, self.needs)
             try:
                 yield
             finally:
-                self.tally.numbers["requests"] = connected.requests
-                self._extractor = None
+                self._client = self._extractor = None
+
+    def numbers(self) -> dict[str, int]:
+        """What was counted so far."""
+        asked = {} if self._client is None else {"requests": self._client.requests}
+        return {**self.tally.numbers, **asked}
 
     @asynccontextmanager
     async def sending(self, transport: Transport) -> AsyncIterator[None]:

@@ -1,0 +1,103 @@
+"""`vigil why`: for a yes and for a no. Leaf -> finding -> person -> device -> attempt -> outcome, or the reason there was none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vigil.compliance import facts as f
+from vigil.compliance.clauses import Clause, FieldLeaf, leaves
+from vigil.compliance.conditions import compile_clause, explain, scope
+from vigil.compliance.evaluate import active, full_clause
+from vigil.compliance.milestones import due_of
+from vigil.compliance.rules import Kind, Rule, RuleSet
+from vigil.compliance.tables import Facts
+from vigil.ledger import Ledger, evaluations, observations, outbox
+from vigil.ledger.devices import labels
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One outbox row with everything that became of it."""
+
+    row: dict[str, Any]
+    attempts: tuple[str, ...]  # "accepted on android, 2026-03-02 08:00:01"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a rule stands for a workspace, with the leaves that decide."""
+
+    rule: str
+    verdict: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    told: tuple[Told, ...]
+    standings: tuple[Standing, ...] = ()
+    known: bool = True
+
+
+def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Answer:
+    """Everything that a person was told, or would have been, up to `at`."""
+    with ledger.read() as connection:
+        rows = outbox.rows(connection, person=person, upto=at)
+        known = bool(rows) or any(isinstance(u, f.User) and u.login == person for u in observations.directory(connection))
+    return Answer(_told(ledger, rows), known=known)
+
+
+def about_workspace(ledger: Ledger, rules: RuleSet, workspace: int, zone: str, at: datetime | None = None) -> Answer:
+    """What was said of a workspace up to `at`, and how every rule stands for it then, with the reason for each no."""
+    with ledger.read() as connection:
+        rows = outbox.rows(connection, workspace=workspace, upto=at)
+        when = at or evaluations.position(connection, "evaluated").at
+        seen = list(observations.as_of(connection, when, [workspace])) if when else []
+        required = [r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)]
+    facts = Facts.of(seen)
+    if workspace not in facts.workspaces or when is None:
+        return Answer(_told(ledger, rows), known=bool(rows))
+    mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
+    return Answer(_told(ledger, rows), tuple(_standing(r, facts, required, workspace, when, zone) for r in mine))
+
+
+def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
+    with ledger.read() as connection:
+        attempts = outbox.attempts(connection, [r["id"] for r in rows])
+        names = labels(connection, {a["device"] for some in attempts.values() for a in some})
+    return tuple(
+        Told(
+            r,
+            tuple(
+                f"{a['outcome']} on {names.get(a['device'], 'a device')} at {a['ended_at']:%Y-%m-%d %H:%M:%S} UTC"
+                + (f" ({a['code']})" if a["code"] else "")
+                for a in attempts.get(r["id"], ())
+            ),
+        )
+        for r in rows
+    )
+
+
+def _standing(
+    rule: Rule, facts: Facts, required: Sequence[f.RequiredDocument], workspace: int, at: datetime, zone: str
+) -> Standing:
+    table = facts.table(facts.workspaces[workspace].type, required)
+    events = rule.kind is Kind.TRANSITION
+    clause = full_clause(rule) if rule.kind is Kind.CONDITION else rule.where
+    if clause is None or (events and _asks_of_event(clause)):
+        verdict, why = ("waits for an event" if events else "holds"), ()
+    else:
+        ready = scope(table, [clause], at, zone)
+        met = ready.frame.select(compile_clause(clause, ready).alias("met"))["met"][0]
+        why = explain(clause, ready, [workspace], met)[workspace]
+        names = {True: "met", False: "not met", None: "could not be evaluated"}
+        verdict = names[met] if rule.kind is Kind.CONDITION else f"its where is {names[met]}"
+    due = due_of(rule, table, workspace)
+    return Standing(rule.name, verdict, (*why, *((f"{rule.due} is {due}",) if rule.due else ())))
+
+
+def _asks_of_event(clause: Clause) -> bool:
+    return any(isinstance(leaf, FieldLeaf) and leaf.ref.root == "event" for leaf in leaves(clause))
