@@ -161,6 +161,59 @@ def test_processes_are_listed_by_status_and_kind(rich: Running, query: str, foun
     assert len(rich.ecm.get(f"/v2/workflows/status?{query}")["results"]) == found
 
 
+@pytest.fixture
+def ending(draft: Draft, start: Start) -> Running:
+    """Processes 1 to 4 that end on the days 3, 2, 3 and 4 of January; the second goes on for a fifth day."""
+    draft.case(100)
+    for process in (1, 2, 3, 4):
+        draft.event(
+            "2024-01-01T09:00:00Z",
+            "step_assigned",
+            workspace=100,
+            process=process,
+            step=1,
+            title="T",
+            to="ada",
+        )
+    for process, day in ((2, 2), (1, 3), (3, 3), (4, 4)):
+        draft.event(f"2024-01-0{day}T09:00:00Z", "step_completed", workspace=100, process=process, step=1, by="ada",
+                    disposition="ok")  # fmt: skip
+    draft.event(
+        "2024-01-05T09:00:00Z", "step_assigned", workspace=100, process=2, step=2, title="T", to="ada"
+    )
+    draft.event(
+        "2024-01-06T09:00:00Z", "step_completed", workspace=100, process=2, step=2, by="ada", disposition="ok"
+    )
+    return start(draft)
+
+
+def ended(running: Running, sort: str, more: str = "") -> list[tuple[int, str]]:
+    rows = running.ecm.get(f"/v2/workflows/status?wstatus=completed&sort={sort}{more}")["results"]
+    return [(r["data"]["wfstatus"]["process_id"], r["data"]["wfstatus"]["date_completed"][:10]) for r in rows]
+
+
+@pytest.mark.parametrize("more", ["", "&wstatus=stopped"])  # from the index, and by sorting
+def test_completed_processes_are_sorted_by_their_end(ending: Running, more: str) -> None:
+    ending.at("2024-01-05T00:00:00Z")
+    want = [(2, "2024-01-02"), (1, "2024-01-03"), (3, "2024-01-03"), (4, "2024-01-04")]
+    assert ended(ending, "date_completed asc", more) == want
+    assert ended(ending, "date_completed desc", more) == want[::-1]
+
+
+def test_a_process_that_goes_on_after_a_pause_is_open_again_and_ends_anew(ending: Running) -> None:
+    ending.at("2024-01-05T12:00:00Z")
+    assert [number for number, _ in ended(ending, "date_completed desc")] == [4, 3, 1]
+    assert len(ending.ecm.get("/v2/workflows/status?wstatus=ontime")["results"]) == 1
+    ending.at("2024-01-06T12:00:00Z")
+    assert ended(ending, "date_completed desc")[0] == (2, "2024-01-06")
+
+
+def test_pages_of_completed_processes_hold_each_once(ending: Running) -> None:
+    ending.at("2024-01-05T00:00:00Z")
+    walked = [row for page in (1, 2) for row in ended(ending, "date_completed desc", f"&limit=3&page={page}")]
+    assert [number for number, _ in walked] == [4, 3, 1, 2]
+
+
 def test_the_list_of_processes_is_personal_to_the_caller(rich: Running) -> None:
     ada = Ecm(rich.sandbox, rich.ecm.login("ada"))
     assert ada.get("/v2/workflows/status")["results"] == []

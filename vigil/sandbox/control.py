@@ -2,7 +2,7 @@
 
 POST /sandbox/clock    ``{"now": "2013-03-01T00:00:00Z"}``: forward only, 409 on a step back
 GET  /sandbox/devices  what each virtual device shows, and everything it received
-POST /sandbox/devices  ``{"token": T, "do": "offline" | "online" | "dismiss" | "unregister"}`` and ``{"token", "do": "add", "platform", "owner"}``
+POST /sandbox/devices  ``{"token": T, "do": "offline"}``, or online, dismiss, unregister, add (with "platform" and "owner")
 POST /sandbox/faults   ``{"ecm": {...}, "fcm": {...}}``: see `quirks.Faults.configure` and `fcm_faults`
 GET  /sandbox/requests what both were asked
 """

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from vigil.sandbox import ecm_shapes as shapes
 from vigil.sandbox.ecm_call import Call, Json, Refused
-from vigil.sandbox.world_state import Process, Step
+from vigil.sandbox.world_state import Indexed, Process, Step
 
 STATUSES = ("ontime", "workflowlate", "completed", "stopped")
-_ALL = dict.fromkeys(("Archive", "ChangeAttr", "ChangeRoute", "Delete", "ManagerPerms", "SeeDetail", "Stop", "Suspend"), True)  # fmt: skip
+_OPEN = {"ontime", "workflowlate"}  # an estate stops no process: the others are completed
+_RIGHTS = ("Archive", "ChangeAttr", "ChangeRoute", "Delete", "ManagerPerms", "SeeDetail", "Stop", "Suspend")
+_ALL = dict.fromkeys(_RIGHTS, True)
 
 
 def status(call: Call) -> Json:
@@ -20,11 +22,22 @@ def status(call: Call) -> Json:
     wanted = {s.lower() for s in [*call.query.get("wstatus", ()), *call.query.get("status", ())]}
     if unknown := wanted - set(STATUSES):
         raise Refused(400, f"Unknown status: {', '.join(sorted(unknown))}")
-    ids = state.active if wanted and wanted <= {"ontime", "workflowlate"} else state.started
-    found: Iterable[Process] = (state.processes[i] for i in ids)
-    if (wanted and not wanted >= {"ontime", "workflowlate"}) or (wanted and ids is state.started):
-        found = (p for p in found if _status(call, p) in wanted)
-    return _list(call, [p for p in found if _is_of(call, p, kind)])
+    if wanted == {"completed"} and (indexed := _by_end(call, kind)) is not None:
+        return _list(call, indexed)
+    ids = state.active if wanted and wanted <= _OPEN else [] if wanted == {"stopped"} else state.started
+    found = [p for i in ids if _is_of(call, p := state.processes[i], kind)]
+    if wanted and wanted != _OPEN:
+        found = [p for p in found if _status(call, p) in wanted]
+    return _list(call, _sorted(call, found))
+
+
+def _by_end(call: Call, kind: str) -> Sequence[Process] | None:
+    """What a poller asks for (all that ended, by when), from the index; None when another list is asked for."""
+    column, _, order = call.one("sort").partition(" ")
+    if column != "date_completed" or kind == "initiated" or call.site.restricts(call.caller):
+        return None
+    state = call.site.world.state
+    return Indexed(state.ended.keys, state.processes, descending=order.strip().lower() == "desc")
 
 
 def active(call: Call) -> Json:
@@ -33,11 +46,12 @@ def active(call: Call) -> Json:
     state = call.site.world.state
     number = call.number("businessWorkspaceID", 0)
     if not number:
-        return _list(call, [state.processes[i] for i in state.active])
+        everywhere = [p for i in state.active if call.site.may_read(call.caller, p := state.processes[i])]
+        return _list(call, _sorted(call, everywhere))
     workspace = state.workspaces.get(number)
     if workspace is None or not call.site.may_read(call.caller, workspace):
         raise call.site.missing(number)
-    return _list(call, [p for p in workspace.processes if p.is_active()])
+    return _list(call, _sorted(call, [p for p in workspace.processes if p.is_active()]))
 
 
 def process(call: Call) -> Json:
@@ -115,8 +129,8 @@ def _is_of(call: Call, found: Process, kind: str) -> bool:
     return {"managed": manages, "initiated": initiated}.get(kind, manages or initiated)
 
 
-def _list(call: Call, found: list[Process]) -> Json:
-    shown, page = call.paged(_sorted(call, found), "workflows", 100)
+def _list(call: Call, found: Sequence[Process]) -> Json:
+    shown, page = call.paged(found, "workflows", 100)
     return call.collection(page, [_row(call, p) for p in shown], sort="asc_process_id")
 
 
@@ -125,17 +139,13 @@ def _sorted(call: Call, found: list[Process]) -> list[Process]:
     column, _, order = call.one("sort").partition(" ")
     keys: dict[str, Callable[[Process], tuple[int | str, int]]] = {
         "date_initiated": lambda p: (p.started, p.id),
-        "date_completed": lambda p: (_ended(p), p.id),
+        "date_completed": lambda p: (p.ended or 0, p.id),
         "name": lambda p: (_name(p), p.id),
         "status_key": lambda p: (_status(call, p), p.id),
     }
     if column not in keys:
         return found
     return sorted(found, key=keys[column], reverse=order.strip().lower() == "desc")
-
-
-def _ended(found: Process) -> int:
-    return max((s.completed or 0 for s in found.steps.values()), default=0)
 
 
 def _row(call: Call, found: Process) -> Json:
@@ -158,9 +168,9 @@ def _row(call: Call, found: Process) -> Json:
         "task_id": first.number if first else 0,
         "wf_name": _name(found),
     }
-    if not steps:
+    if found.ended is not None:
         # An estate's process may go on after a pause in which no step is open: the date tells one end from the next.
-        wfstatus["date_completed"] = call.site.world.local(_ended(found))
+        wfstatus["date_completed"] = call.site.world.local(found.ended)
     return {"data": {"wfstatus": wfstatus, "permissions": _ALL}}
 
 
@@ -217,9 +227,9 @@ def _step_status(call: Call, step: Step) -> str:
 
 
 def _status(call: Call, found: Process) -> str:
-    steps = found.open_steps()
-    if not steps:
+    if found.ended is not None:
         return "completed"
+    steps = found.open_steps()
     return "workflowlate" if any(_step_status(call, s) == "workflowlate" for s in steps) else "ontime"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, overload
+from typing import Any
 
 from vigil.sandbox import ecm_shapes as shapes
 from vigil.sandbox import world_ids
 from vigil.sandbox.ecm_call import Call, Json, Refused, only
-from vigil.sandbox.world_state import Document, State, Workspace
+from vigil.sandbox.world_state import Document, Indexed, Workspace
 
 RECENT = timedelta(days=30)
 _COLUMN = re.compile(r"\s*(\w+)\s*(==|=|!=|<>|>=|<=|>|<|like)\s*(.+?)\s*$", re.IGNORECASE)
@@ -256,34 +256,6 @@ def _of_types(call: Call) -> list[Workspace]:
     return found
 
 
-class _ByDate(Sequence[Workspace]):
-    """All workspaces of a type by modify date, straight from the index: a page costs its rows, however many there are."""
-
-    def __init__(self, state: State, name: str, *, newest_first: bool) -> None:
-        self._keys = state.by_modified[name].keys
-        self._workspaces = state.workspaces
-        self._newest_first = newest_first
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    @overload
-    def __getitem__(self, place: int) -> Workspace: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Workspace]: ...
-    def __getitem__(self, place: int | slice) -> Workspace | list[Workspace]:
-        if isinstance(place, int):
-            return self[place : place + 1][0]
-        start, stop, _ = place.indices(len(self._keys))
-        keys = (
-            self._keys[len(self._keys) - stop : len(self._keys) - start]
-            if self._newest_first
-            else self._keys[start:stop]
-        )
-        found = [self._workspaces[number] for _, number in keys]
-        return found[::-1] if self._newest_first else found
-
-
 def _as_indexed(call: Call) -> Sequence[Workspace] | None:
     """The list that a poller asks for (one type, by modify date, whole), None when it is another one."""
     site, sort = call.site, call.one("sort")
@@ -296,7 +268,9 @@ def _as_indexed(call: Call) -> Sequence[Workspace] | None:
         return None
     if not whole or not plain or any(name in call.query for name in others):
         return None
-    return _ByDate(site.world.state, names[0], newest_first=sort.startswith("desc"))
+    state = site.world.state
+    keys = state.by_modified[names[0]].keys
+    return Indexed(keys, state.workspaces, descending=sort.startswith("desc"))
 
 
 def _filtered(call: Call, found: list[Workspace]) -> list[Workspace]:

@@ -120,7 +120,9 @@ class SandboxProcess(SandboxClient):
         fcm_port: int = 0,
         patience: float = 60.0,
     ) -> None:
-        """`start`: where the clock stands at first, the estate's own by default. `faults`: for ECM. `patience`: seconds to be ready."""
+        """`start`: where the clock stands at first, the estate's own by default. `faults`: of ECM, as `faults()` takes them.
+        `patience`: seconds to be ready.
+        """
         self._command = [
             sys.executable, "-m", "vigil.sandbox", "--estate", str(estate), "--until-stdin-closes",
             "--ecm-port", str(ecm_port), "--fcm-port", str(fcm_port),

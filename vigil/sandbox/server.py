@@ -42,7 +42,15 @@ class Options:
 
 
 class _Server(uvicorn.Server):
-    """Signals are taken once for both servers, below."""
+    """Tells when it listens. Signals are taken once for both servers, below."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -112,8 +120,8 @@ async def _run(
     async with asyncio.TaskGroup() as group:
         for server, listener in zip(servers, listeners, strict=True):
             group.create_task(server.serve(sockets=[listener]))
-        while not all(server.started for server in servers):
-            await asyncio.sleep(0.005)
+        for server in servers:
+            await server.up.wait()
         out.write(orjson.dumps(ready).decode() + "\n")
         out.flush()
 

@@ -98,12 +98,13 @@ def _delete(state: State, event: Event) -> None:
 def _assign(state: State, workspace: Workspace, event: Event, at: int) -> None:
     data = event.data
     process = _process(state, workspace, data["process"], at, data["by"])
-    was_active = process.is_active()
     step = Step(process, data["step"], data["title"], data["to"], at, state.instant(data["due"]))
     process.steps.pop(step.number, None)  # one that is assigned anew stands last
     process.steps[step.number] = step
     process.history.append((at, "assigned", step))
-    if not was_active:
+    if process.ended is not None:  # it goes on after a pause
+        state.ended.drop(process.ended, process.id)
+        process.ended = None
         insort(state.active, process.id)
 
 
@@ -112,7 +113,9 @@ def _complete(state: State, workspace: Workspace, event: Event, at: int) -> None
     step = process.steps[event.data["step"]]
     step.completed, step.by, step.disposition = at, event.data["by"], event.data["disposition"]
     process.history.append((at, "completed", step))
-    if not process.is_active():
+    if not process.open_steps():
+        process.ended = at
+        state.ended.add(at, process.id)
         del state.active[bisect_left(state.active, process.id)]
 
 
@@ -128,6 +131,7 @@ def _process(state: State, workspace: Workspace, number: int, at: int, by: str |
     state.processes[free] = process
     state.numbered.append(free)
     insort(state.started, free)
+    insort(state.active, free)
     workspace.processes.append(process)
     return process
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 from vigil.sandbox.estate_model import Estate, TypeDef
 from vigil.sandbox.world_ids import Family, IdPlan
@@ -73,11 +74,12 @@ class Process:
     place: int
     started: int
     initiator: str | None
+    ended: int | None = None  # when the last open step was completed, None while one is open
     steps: dict[int, Step] = field(default_factory=dict)
     history: list[tuple[int, str, Step]] = field(default_factory=list)
 
     def is_active(self) -> bool:
-        return any(s.completed is None for s in self.steps.values())
+        return self.ended is None
 
     def open_steps(self) -> list[Step]:
         return [s for s in self.steps.values() if s.completed is None]
@@ -139,16 +141,47 @@ class Ordered:
     def add(self, number: int, item: int) -> None:
         insort(self.keys, (number, item))
 
+    def drop(self, number: int, item: int) -> None:
+        del self.keys[bisect_left(self.keys, (number, item))]
+
     def move(self, before: int, after: int, item: int) -> None:
         if before != after:
-            del self.keys[bisect_left(self.keys, (before, item))]
-            insort(self.keys, (after, item))
+            self.drop(before, item)
+            self.add(after, item)
+
+
+T = TypeVar("T")
+
+
+class Indexed(Sequence[T]):
+    """Things in the order of an Ordered's keys: a slice costs its own length, however many there are."""
+
+    def __init__(self, keys: list[tuple[int, int]], things: Mapping[int, T], *, descending: bool) -> None:
+        self._keys = keys
+        self._things = things
+        self._descending = descending
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[T]: ...
+    def __getitem__(self, place: int | slice) -> T | list[T]:
+        count = len(self._keys)
+        if isinstance(place, int):
+            return self._things[self._keys[-1 - place if self._descending else place][1]]
+        start, stop, _ = place.indices(count)
+        keys = self._keys[count - stop : count - start][::-1] if self._descending else self._keys[start:stop]
+        return [self._things[number] for _, number in keys]
 
 
 class State:
     """Everything that events change, and the indexes over it.
 
-    `numbered` holds the ids of processes in the order they began; `active` those with an open step and `started` all, ascending.
+    `numbered` holds the ids of processes in the order they began; `active` those with an open step and `started` all, ascending;
+    `ended` those without an open step, by when the last one was completed.
     `child_touches`: a document's change counts as its workspace's (quirk 24 off).
     """
 
@@ -163,6 +196,7 @@ class State:
         self.numbered: list[int] = []
         self.active: list[int] = []
         self.started: list[int] = []
+        self.ended = Ordered()
         self.versions = 0
         self.deleted = {user.login for user in estate.users.values() if user.deleted}
         self.by_modified = {name: Ordered() for name in estate.types}
