@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, up
 
 from vigil.compliance.events import Change
 from vigil.compliance.facts import Fact, Workspace
+from vigil.compliance.history import Seen
 from vigil.ledger.codec import decode, encode, subject_of
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import Newest, Observation, table
@@ -235,6 +236,21 @@ def as_of(connection: Connection, at: datetime, workspaces: Sequence[int] | None
         query = select(_observation.c.kind, _observation.c.body).where(_observation.c.seq.in_(newest))
         for r in connection.execute(query.where(_observation.c.body.is_not(None))):
             yield decode(r.kind, r.body)
+
+
+def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -> list[Seen]:
+    """Every observation of some workspaces up to an instant, in the order they were made."""
+    out: list[Seen] = []
+    for some in chunks(workspaces):
+        query = (
+            select(_observation)
+            .where(_observation.c.workspace.in_(some), _observation.c.seen_at <= upto)
+            .order_by(_observation.c.seq)
+        )
+        for r in connection.execute(query):
+            fact = None if r.body is None else decode(r.kind, r.body)
+            out.append(Seen(r.kind, r.subject, r.workspace, r.seen_at, fact))
+    return sorted(out, key=lambda s: s.seen_at)
 
 
 def known_workspaces(connection: Connection) -> list[int]:

@@ -32,3 +32,9 @@ def latest(connection: Connection, flow: str | None = None, limit: int = 20) -> 
     if flow is not None:
         query = query.where(_run.c.flow == flow)
     return [dict(r._mapping) | {"account": orjson.loads(r.account)} for r in connection.execute(query)]
+
+
+def instants(connection: Connection, flow: str, upto: datetime) -> list[datetime]:
+    """The instants that the ended runs of a flow spoke of, in order, each once."""
+    query = select(_run.c.as_of).where(_run.c.flow == flow, _run.c.as_of <= upto, _run.c.state.in_(("done", "gaps")))
+    return sorted(set(connection.execute(query).scalars()))

@@ -170,6 +170,15 @@ class Device(SQLModel, table=True):
     retired_reason: str | None = None
 
 
+class Manifest(SQLModel, table=True):
+    """What a backfill would do, as it was shown to whoever approves it. `id` is the hash of its rows."""
+
+    id: str = Field(primary_key=True)
+    created_at: datetime = _instant()
+    approved_at: datetime | None = _instant(nullable=True)
+    body: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class Run(SQLModel, table=True):
     """One run of a flow and its account."""
 
@@ -191,6 +200,7 @@ __all__ = [
     "Attempt",
     "Device",
     "Instant",
+    "Manifest",
     "Newest",
     "Notice",
     "Observation",

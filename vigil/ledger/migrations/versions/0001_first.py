@@ -52,6 +52,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_device_person"), ["person"], unique=False)
 
     op.create_table(
+        "manifest",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "newest",
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
@@ -181,6 +189,7 @@ def downgrade() -> None:
     with op.batch_alter_table("newest", schema=None) as batch_op:
         batch_op.drop_index("ix_newest_workspace")
 
+    op.drop_table("manifest")
     op.drop_table("newest")
     with op.batch_alter_table("device", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_device_person"))
