@@ -60,14 +60,14 @@ def column(draft: Draft, number: int, text: str) -> int:
         ("version_added", {"workspace": 100, "id": 900, "by": "ada"}, "900", "unknown document 900"),
         ("document_deleted", {"workspace": 100, "id": 900}, "900", "unknown document 900"),
         ("document_added", DOC | {"id": 100}, "100, \"name\"", "id 100 is taken: workspace of workspaces.jsonl:1"),
-        ("document_added", DOC | {"id": "9"}, '"9"', "must be an integer above 0"),
+        ("document_added", DOC | {"id": "9"}, '"9"', "must be an integer of at least 1"),
         ("document_added", DOC | {"expires": "soon"}, '"soon"', "`expires`"),
         ("step_completed", STEP | {"by": "ada", "disposition": "ok"}, "1, \"by\"", "was never assigned"),
         ("step_assigned", STEP | {"title": "Check", "to": "nobody"}, '"nobody"', "no login or group"),
         ("step_assigned", STEP | {"title": "Check", "to": "ada", "due": "2024-01-05T10:00:00"},
          '"2024-01-05T10:00:00"', "no offset from UTC"),
         ("user_deleted", {"login": "adda"}, '"adda"', 'Did you mean "ada"?'),
-        ("comment_added", {"workspace": 100, "by": "ada", "text": ""}, '""', "must be a text that is not empty"),
+        ("comment_added", {"workspace": 100, "by": "ada", "text": 7}, '7}', "must be a text, not 7"),
     ],
 )  # fmt: skip
 def test_an_event_is_refused_at_the_column_of_the_field(

@@ -193,3 +193,28 @@ def test_the_order_by_modify_date_is_what_sorting_gives() -> None:
     world.move(datetime(2013, 3, 1, tzinfo=UTC))
     keys = world.state.by_modified["Ticket"].keys
     assert keys == sorted((w.modified, w.id) for w in world.state.workspaces.values())
+
+
+def test_steps_may_be_numbered_from_nought_comments_be_empty_and_integers_come_as_35_point_0(
+    draft: Draft, tmp_path: Path
+) -> None:
+    draft.case(attrs={"Case.amount": 35.0})
+    step = {"workspace": 100, "process": 0, "step": 0}
+    draft.event("2024-01-02T08:00:00Z", "step_assigned", **step, title="T", to="ada")
+    draft.event("2024-01-02T09:00:00Z", "step_completed", **step, by="ada", disposition="ok")
+    draft.event("2024-01-02T09:00:00Z", "comment_added", workspace=100, by="ada", text="")
+    world = World(load(draft.save(tmp_path)))
+    assert world.move(datetime(2024, 1, 3, tzinfo=UTC)) == 4
+    assert world.state.processes[0].steps[0].disposition == "ok"
+    assert repr(world.state.workspaces[100].attrs["Case.amount"]) == "35"
+
+
+def test_ten_thousand_users_with_zones_load_in_seconds(draft: Draft, tmp_path: Path) -> None:
+    draft.users = [
+        {"login": f"u{n}", "name": f"U {n}", "zone": "Europe/Berlin", "groups": []} for n in range(10_000)
+    ]
+    draft.case(roles={"clerk": ["u9999"]})
+    folder = draft.save(tmp_path)
+    started = time.perf_counter()
+    assert len(load(folder).users) == 10_000
+    assert time.perf_counter() - started < 5

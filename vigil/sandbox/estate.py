@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -71,11 +72,17 @@ def _meta(row: Row) -> tuple[str, str, datetime | None, str]:
 
 def _zone(row: Row, *path: str | int, null: bool = False) -> str | None:
     zone = row.string(*path, null=null)
-    if zone is not None and zone not in available_timezones():
-        hint = nearest(zone, available_timezones())
+    if zone is not None and zone not in _zones():
+        hint = nearest(zone, _zones())
         row.refuse(f"{show(zone)} is no time zone; write it as Europe/Rome", *path, hint=hint)
         return None
     return zone
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Asking the system costs a walk through its files."""
+    return frozenset(available_timezones())
 
 
 def _type(row: Row, types: dict[str, TypeDef]) -> None:

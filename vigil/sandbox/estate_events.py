@@ -170,7 +170,7 @@ def _document(row: Row, workspace: WorkspaceDef | None, past: _Past) -> _Data:
 
 
 def _assigned(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
-    process, step, title = row.integer("process"), row.integer("step"), row.string("title")
+    process, step, title = row.integer("process", least=0), row.integer("step", least=0), row.string("title")
     past.people.check(row, row.data["to"], "to")
     due = row.data.get("due")
     if due in (None, ""):
@@ -185,7 +185,7 @@ def _assigned(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
 
 
 def _completed(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
-    process, step = row.integer("process"), row.integer("step")
+    process, step = row.integer("process", least=0), row.integer("step", least=0)
     disposition = row.string("disposition", null=True)
     key = (workspace.id, process or 0, step or 0)
     state = past.steps.get(key)
@@ -215,7 +215,10 @@ def _user(row: Row, workspace: None, past: _Past) -> _Data:
 
 
 def _comment(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
-    return {"text": row.string("text")}
+    text = row.data["text"]
+    if not isinstance(text, str):
+        row.refuse(f"`text` must be a text, not {show(text)}", "text")
+    return {"text": text}
 
 
 _CHECKS: dict[str, _Check] = {

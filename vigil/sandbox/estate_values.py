@@ -96,6 +96,8 @@ def fit(kind: str, value: Any) -> Any:
     if kind == "datetime":
         moment = instant(value)
         return Misfit(moment) if isinstance(moment, str) else moment
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)  # what a spreadsheet made of 35
     wanted: type = {"string": str, "user": str, "integer": int, "boolean": bool}[kind]
     if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
         return value

@@ -6,6 +6,7 @@ Lines are parsed fast; only when something is wrong is the text read again, slow
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,7 +32,12 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d$", re.ASCII)
 
 def nearest(word: object, allowed: Iterable[str], cutoff: float = 0.7) -> str:
     """``Did you mean "owner"?`` when something allowed is close, else the empty string."""
-    close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=cutoff)
+    return _nearest(str(word), tuple(allowed), cutoff)
+
+
+@functools.lru_cache(maxsize=1024)  # one mistake is often made on thousands of lines
+def _nearest(word: str, allowed: tuple[str, ...], cutoff: float) -> str:
+    close = difflib.get_close_matches(word, allowed, n=1, cutoff=cutoff)
     return f'Did you mean "{close[0]}"?' if close else ""
 
 
@@ -144,11 +150,11 @@ class Row:
             self.refuse(f"`{path[-1]}` must be a text that is not empty, not {show(value)}", *path)
         return None
 
-    def integer(self, *path: str | int) -> int | None:
+    def integer(self, *path: str | int, least: int = 1) -> int | None:
         value = self._value(path)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             return value
-        self.refuse(f"`{path[-1]}` must be an integer above 0, not {show(value)}", *path)
+        self.refuse(f"`{path[-1]}` must be an integer of at least {least}, not {show(value)}", *path)
         return None
 
     def instant(self, *path: str | int) -> datetime | None:

@@ -90,7 +90,7 @@ class World:
         return self.user_id(name)
 
     def role_id(self, workspace: Workspace, role: str) -> int:
-        return self.ids.of(Family.ROLE, workspace.place * ids.ROLES + workspace.type.roles.index(role))
+        return self.ids.of(Family.ROLE, workspace.place * self.ids.roles + workspace.type.roles.index(role))
 
     def type_id(self, name: str) -> int:
         return self.type_names.index(name) + ids.TYPE_ID

@@ -11,7 +11,6 @@ from enum import IntEnum
 from vigil.sandbox.estate_model import Estate
 
 BLOCK = 100_000_000
-ROLES = 1_000  # role numbers set aside for each workspace
 
 
 class Family(IntEnum):
@@ -47,6 +46,7 @@ class IdPlan:
         highest = max(estate.workspaces, default=0)
         for event in estate.events:
             highest = max(highest, event.data.get("id") or 0, event.data.get("process") or 0)
+        self.roles = max((len(kind.roles) for kind in estate.types.values()), default=0)  # for each workspace
         self.base = (highest // (10 * BLOCK) + 1) * 10 * BLOCK
 
     def of(self, family: Family, place: int) -> int:
