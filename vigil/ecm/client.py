@@ -4,7 +4,6 @@ JSON means."""
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +18,7 @@ import orjson
 from vigil.ecm import answers
 from vigil.ecm.answers import Json
 from vigil.ecm.errors import Refused, Unavailable
+from vigil.ecm.lanes import Lanes
 from vigil.ecm.limits import Circuit, Pace
 from vigil.ecm.retry import Again, Policy, persist
 from vigil.ecm.settings import Settings
@@ -72,29 +72,18 @@ class Client:
         self._circuit = Circuit()
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._tickets = Tickets(settings, self._login)
-        self._http: httpx.AsyncClient | None = None
+        self._lanes: Lanes | None = None
 
     async def __aenter__(self) -> Client:
-        settings = self.settings
-        self._http = httpx.AsyncClient(
-            verify=ssl.create_default_context(cafile=settings.ca),
-            proxy=settings.proxy,
-            timeout=settings.timeout,
-            limits=httpx.Limits(
-                # one more: a login never waits for the calls that need it
-                max_connections=settings.concurrency + 1,
-            ),
-            headers={"Accept": "application/json", "User-Agent": "vigil"},
-            trust_env=False,
-        )
+        self._lanes = Lanes(self.settings)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        lanes, self._lanes = self._lanes, None
+        if lanes is not None:
+            await lanes.close()
 
     @property
     def requests(self) -> int:
@@ -161,30 +150,31 @@ class Client:
         return await persist(once, self._policy, self._retried)
 
     async def _send(self, ask: _Ask, ticket: Ticket | None) -> tuple[Json, Mapping[str, str]] | None:
-        """One HTTP request: the JSON and the headers of its answer, None for 401. Raises Again for what may
-        get better."""
-        if self._http is None:
-            raise RuntimeError("the client is closed: use it inside `async with Client(settings) as client`")
-        headers = {HEADER: ticket.value} if ticket else dict(ask.headers)
+        """One HTTP request: the JSON and the headers of its answer, None for 401. Raises Again for what may get better."""
         async with self._circuit.admitted(ask.path, ask.deadline):
             await self._pace.turn()
-            self._count(requests=1)
-            try:
-                async with asyncio.timeout(
-                    min(self.settings.timeout, max(0.001, ask.deadline - monotonic()))
-                ):
-                    response = await self._http.request(ask.method, ask.url, data=ask.form, headers=headers)
-            except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
-                raise Again(Unavailable(ask.path, f"no answer: {reason}")) from error
-            self._count(received=len(response.content))
+            response = await self._exchange(ask, {HEADER: ticket.value} if ticket else dict(ask.headers))
             if response.status_code == 401:
                 return None
             if ticket:
                 self._tickets.adopt(ticket, response.headers.get(HEADER))
-            return answers.read(
-                ask.path, response.status_code, response.headers, response.content
-            ), response.headers
+            answer = answers.read(ask.path, response.status_code, response.headers, response.content)
+            return answer, response.headers
+
+    async def _exchange(self, ask: _Ask, headers: Mapping[str, str]) -> httpx.Response:
+        if self._lanes is None:
+            raise RuntimeError("the client is closed: use it inside `async with Client(settings) as client`")
+        seconds = min(self.settings.timeout, max(0.001, ask.deadline - monotonic()))
+        self._count(requests=1)
+        try:
+            with self._lanes.lane() as lane:
+                async with asyncio.timeout(seconds):
+                    response = await lane.request(ask.method, ask.url, data=ask.form, headers=headers)
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise Again(Unavailable(ask.path, f"no answer: {reason}")) from error
+        self._count(received=len(response.content))
+        return response
 
     def _count(self, requests: int = 0, received: int = 0, retries: int = 0) -> None:
         for counts in (self.counts, *_counting.get()):
