@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from prefect.blocks.core import Block
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import ENDPOINT, FcmSettings
 from vigil.delivery.transport import Transport

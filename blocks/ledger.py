@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from prefect.blocks.core import Block
 from vigil.ledger import Ledger
 
 
@@ -14,7 +14,9 @@ class LedgerDatabase(Block):
     _block_type_name = "Vigil ledger"
     _block_type_slug = "vigil-ledger"
 
-    url: SecretStr = Field(description="sqlite:////path/ledger.sqlite, or postgresql+psycopg://user:password@host/name")
+    url: SecretStr = Field(
+        description="sqlite:////path/ledger.sqlite, or postgresql+psycopg://user:password@host/name"
+    )
 
     def open(self) -> Ledger:
         """Bring the schema up to date and open it."""

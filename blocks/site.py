@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
 
 from blocks.ecm import ExtendedEcm
 from blocks.fcm import FirebaseProject
 from blocks.ledger import LedgerDatabase
-from prefect.blocks.core import Block
+from vigil.delivery.settings import ENDPOINT
+from vigil.errors import BadInput, Problem
 from vigil.service.site import Site
 
 
@@ -23,10 +27,16 @@ class VigilSite(Block):
     ecm: ExtendedEcm = Field(description="The Extended ECM that is watched")
     fcm: FirebaseProject = Field(description="The Firebase project that notices go through")
     ledger: LedgerDatabase = Field(description="The ledger")
-    public_url: str = Field(description="Address of Extended ECM in people's browsers, such as https://ecm.example.org")
-    rules: str = Field(default="rules", description="Folder of the rules, absolute or below the project's folder")
+    public_url: str = Field(
+        description="Address of Extended ECM in people's browsers, such as https://ecm.example.org"
+    )
+    rules: str = Field(
+        default="rules", description="Folder of the rules, absolute or below the project's folder"
+    )
     templates: str = Field(default="templates", description="Folder of the templates")
-    verify_requests: int = Field(default=64, ge=1, description="Look-ups of known items a run, 250 items each")
+    verify_requests: int = Field(
+        default=64, ge=1, description="Look-ups of known items a run, 250 items each"
+    )
     rescan_days: int = Field(default=7, ge=1, description="Days between two complete readings of the lists")
     sensitive: list[str] = Field(
         default_factory=list, description="Attributes, as Category.attribute, that never leave in a message"
@@ -44,3 +54,38 @@ class VigilSite(Block):
             rescan_every=timedelta(days=self.rescan_days),
             sensitive=frozenset(self.sensitive),
         )
+
+
+async def build(
+    name: str,
+    ecm_url: str,
+    user: str,
+    password: str,
+    zone: str,
+    public_url: str,
+    account: str,
+    ledger_url: str,
+    rules: Path,
+    templates: Path,
+    endpoint: str = ENDPOINT,
+    verify_requests: int = 64,
+) -> None:
+    """Save the blocks of a site under `name`, over those that are there. Raises BadInput when the account is not one."""
+    try:
+        project = json.loads(account)["project_id"]
+    except (ValueError, KeyError, TypeError):
+        problem = Problem(
+            "service account", 1, 1, "not the JSON of a Firebase service account: it has no project_id"
+        )
+        raise BadInput([problem]) from None
+    parts = urlsplit(ecm_url)
+    site = VigilSite(
+        ecm=ExtendedEcm(url=ecm_url, username=user, password=SecretStr(password), zone=zone),
+        fcm=FirebaseProject(project=project, service_account=SecretStr(account), endpoint=endpoint),
+        ledger=LedgerDatabase(url=SecretStr(ledger_url)),
+        public_url=public_url or f"{parts.scheme}://{parts.netloc}",
+        rules=str(rules),
+        templates=str(templates),
+        verify_requests=verify_requests,
+    )
+    await site.asave(name, overwrite=True)

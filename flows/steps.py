@@ -1,13 +1,15 @@
 """The tasks of every flow, and their order: one task a page or a batch, never one an item.
 
 What they do is in vigil.service. Retries live in the clients: a task that fails has been tried. Results are not kept by
-Prefect, the ledger is where they are; arguments are opaque, so that Prefect does not search them item by item for futures.
+Prefect: the ledger is where they are.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
 
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -17,13 +19,30 @@ from prefect.utilities.annotations import opaque
 
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
+from vigil.errors import VigilError
 from vigil.ledger.engine import chunks
 from vigil.service import accounting, extraction, judgement, sending
+from vigil.service import backfill as backfilling
+from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
 from vigil.service.judgement import Plan
 from vigil.service.run import Run
+from vigil.service.sweep import Scope
+
+T = TypeVar("T")
+Rows = list[dict[str, Any]]
+
+
+class BadWindow(VigilError):
+    """A backfill was asked for a window or a manifest that does not exist."""
+
 
 PAGE = 100  # workspaces or workflows that one task reads
+
+
+def whole(argument: T) -> T:
+    """An argument that Prefect hands over as it is, where it would look into every item for futures."""
+    return cast(T, opaque(argument))
 
 
 @task(task_run_name="read the workspace types", cache_policy=NO_CACHE, persist_result=False)
@@ -64,6 +83,16 @@ async def deliver_batch(run: Run, worker: Worker, n: int) -> int:
     return (await sending.deliver_batch(run, worker)).rows.total()
 
 
+@task(task_run_name="sweep", cache_policy=NO_CACHE, persist_result=False)
+async def sweep_scope(run: Run, scope: Scope, dry_run: bool) -> Rows:
+    return await sweeping.sweep(run, scope, dry_run)
+
+
+@task(task_run_name="work out the manifest", cache_policy=NO_CACHE, persist_result=False)
+async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list[backfilling.Line]]:
+    return await backfilling.manifest(run, after, upto)
+
+
 async def extract(run: Run) -> None:
     """Read what changed: lists first, then known items whose change no list shows, then workflows."""
     full = extraction.full_scan_due(run)
@@ -74,14 +103,14 @@ async def extract(run: Run) -> None:
     read: set[int] = set()
     async for rows in extraction.changed_pages(run, full):
         read |= {r.id for r in rows}
-        await asyncio.gather(*(read_page(run, opaque(some), len(some)) for some in chunks(rows, PAGE)))
+        await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(rows, PAGE)))
     slices = extraction.verify_slices(run, read)
-    found = await asyncio.gather(*(verify(run, opaque(part), n) for n, part in enumerate(slices, start=1)))
+    found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
     again = extraction.rows_of(run, set().union(*found) - read)
-    await asyncio.gather(*(read_page(run, opaque(some), len(some)) for some in chunks(again, PAGE)))
+    await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(again, PAGE)))
     if run.needs.steps:
         changed = await list_processes(run)
-        await asyncio.gather(*(read_processes(run, opaque(some), len(some)) for some in chunks(changed, PAGE)))
+        await asyncio.gather(*(read_processes(run, whole(some), len(some)) for some in chunks(changed, PAGE)))
         extraction.processes_done(run)
 
 
@@ -89,7 +118,7 @@ async def evaluate(run: Run) -> None:
     """Evaluate what changed and what is due, batch by batch, and queue what must be said."""
     plan = judgement.plan(run)
     for n in range(len(plan.batches)):
-        await judge(run, opaque(plan), n)
+        await judge(run, whole(plan), n)
     judgement.finish(run, plan)
 
 
@@ -100,11 +129,46 @@ async def deliver(run: Run) -> None:
         n += 1
 
 
+async def sweep(run: Run, scope: Scope, dry_run: bool) -> Rows:
+    """Evaluate a scope whole, and leave the table in the UI."""
+    rows = await sweep_scope(run, whole(scope), dry_run)
+    key = "sweep-dry-run" if dry_run else "sweep"
+    await acreate_table_artifact(
+        rows, key=key, description=f"{len(rows)} findings as of {run.as_of:%Y-%m-%d %H:%M} UTC"
+    )
+    return rows
+
+
+async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> tuple[str, Rows]:
+    """Work out what a window should have said, and leave the manifest in the UI with the id that approves it."""
+    if after is None or upto is None or after >= upto:
+        raise BadWindow(f"a window needs `after` before `upto`, this is ({after}, {upto}]")
+    id, lines = await make_manifest(run, after, upto)
+    counts = (
+        ", ".join(f"{n} {name}" for name, n in backfilling.summary(lines).items()) or "nothing to say in it"
+    )
+    said = f"manifest {id}: {counts}"
+    rows = backfilling.table(lines)
+    await acreate_table_artifact(rows, key="backfill-manifest", description=said)
+    return said, rows
+
+
+async def approve(run: Run, id: str) -> tuple[str, Rows]:
+    """Queue what a manifest said would be told, and nothing else."""
+    try:
+        done = backfilling.approve(run, id)
+    except KeyError:
+        raise BadWindow(f'there is no manifest "{id}": run backfill without `approve` first') from None
+    return f"manifest {id}: " + ", ".join(f"{n} {name}" for name, n in done.items()), []
+
+
 async def account(run: Run) -> Account:
     """Prove that everything found was sent or explained, and leave the account in the UI."""
     made = accounting.account(run)
     get_run_logger().info("%s", made.sentence())
     await acreate_markdown_artifact(made.markdown(), key=f"{run.flow}-account", description=made.sentence())
     if made.notices:
-        await acreate_table_artifact(made.table(), key=f"{run.flow}-findings", description="Who was told what, and why")
+        await acreate_table_artifact(
+            made.table(), key=f"{run.flow}-findings", description="Who was told what, and why"
+        )
     return made

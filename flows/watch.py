@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from prefect import flow
-from prefect.states import Completed, State
+from prefect.client.schemas import State
+from prefect.states import Completed
 
 from flows import steps
 from flows.opening import opened

@@ -1,4 +1,7 @@
-"""The `vigil` command. Exit codes: 0 done, 1 done and something is wrong (a problem, a failed notice), 2 refused input, 3 a system did not answer."""
+"""The `vigil` command.
+
+Exit codes: 0 done; 1 done, and something is wrong (a problem, a notice that failed); 2 refused input; 3 a system failed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ def _instant(text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not an instant: write it as 2026-03-01T08:00Z") from None
     if at.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} has no zone: write it as {text}Z or with an offset such as +01:00")
+        raise typer.BadParameter(
+            f"{text!r} has no zone: write it as {text}Z or with an offset such as +01:00"
+        )
     return at
 
 
@@ -54,7 +59,9 @@ def run_estate(
     from_: Annotated[datetime, typer.Option("--from", parser=_instant, metavar="TIME", help="First tick")],
     to: Annotated[datetime, typer.Option(parser=_instant, metavar="TIME", help="Last tick")],
     out: Annotated[Path, typer.Option(help="File to write, one JSON line a person")],
-    every: Annotated[timedelta, typer.Option(parser=_length, metavar="LENGTH", help="Between two ticks")] = "15m",  # type: ignore[assignment]
+    every: Annotated[
+        timedelta, typer.Option(parser=_length, metavar="LENGTH", help="Between two ticks")
+    ] = "15m",  # type: ignore[assignment]
     ledger: Annotated[str | None, typer.Option(help="Ledger URL; a throw-away one when left out")] = None,
     templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
@@ -69,7 +76,9 @@ def run_estate(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where to put the estate and the ledger; emptied first")] = PROJECT / "var" / "demo",
+    folder: Annotated[
+        Path, typer.Option(help="Where to put the estate and the ledger; emptied first")
+    ] = PROJECT / "var" / "demo",
     seed: Annotated[int, typer.Option(help="Another seed makes another background")] = 7,
 ) -> None:
     """Watch a made-up week of contracts, cases, projects and permits, and tell who was told what and why."""
@@ -86,16 +95,18 @@ def sandbox(
     fcm_port: Annotated[int, typer.Option(help="Port of FCM; any free one when 0")] = 0,
 ) -> None:
     """Serve an Extended ECM and an FCM on loopback, and print where as a line of JSON."""
-    from vigil.sandbox.server import serve
+    from vigil.sandbox.server import Options, serve
 
-    serve(estate, ecm_port=ecm_port, fcm_port=fcm_port)
+    serve(Options(estate, ecm_port, fcm_port))
 
 
 @app.command()
 def validate(
     rules: Annotated[Path, typer.Argument(help="Folder or file of rules", exists=True)] = PROJECT / "rules",
     templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
-    estate: Annotated[Path | None, typer.Option(help="Check names against this estate's types, too", exists=True)] = None,
+    estate: Annotated[
+        Path | None, typer.Option(help="Check names against this estate's types, too", exists=True)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Problems as JSON")] = False,
 ) -> None:
     """Check rules as a compiler would: file:line:column, what was found, what is allowed."""
@@ -104,8 +115,89 @@ def validate(
     raise typer.Exit(run(rules, templates, estate, as_json=json, console=console))
 
 
+Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil connect` saved it")]
+
+
+@app.command()
+def connect(
+    ecm_url: Annotated[
+        str, typer.Option(help="Extended ECM with its CGI path, such as https://ecm.example.org/cs/cs")
+    ],
+    ecm_user: Annotated[str, typer.Option(help="The service user")],
+    firebase_account: Annotated[
+        Path, typer.Option(help="The service account's JSON file", exists=True, dir_okay=False)
+    ],
+    ecm_password: Annotated[
+        str, typer.Option(envvar="VIGIL_ECM_PASSWORD", prompt=True, hide_input=True, help="Its password")
+    ],
+    zone: Annotated[str, typer.Option(help="Time zone of the Extended ECM server")] = "UTC",
+    public_url: Annotated[
+        str, typer.Option(help="Address in people's browsers; that of --ecm-url when left out")
+    ] = "",
+    ledger: Annotated[str, typer.Option(envvar="VIGIL_LEDGER", help="Ledger URL, SQLite or PostgreSQL")] = "",
+    rules: Annotated[Path, typer.Option(help="Folder of the rules", exists=True)] = PROJECT / "rules",
+    templates: Annotated[Path, typer.Option(help="Folder of the templates", exists=True)] = PROJECT
+    / "templates",
+    site: Site = "default",
+) -> None:
+    """Save a site's connections as Prefect blocks. Secrets go into the blocks and nowhere else."""
+    from vigil.replay.by_hand import connect as run
+
+    ledger = ledger or f"sqlite:///{PROJECT / 'var' / 'ledger.sqlite'}"
+    run(site, ecm_url, ecm_user, ecm_password, zone, public_url, firebase_account, ledger, rules, templates)
+    console.print(f'Saved as "{site}". Next: vigil sweep --site {site}')
+
+
+@app.command()
+def sweep(
+    site: Site = "default",
+    type: Annotated[
+        list[str] | None, typer.Option(help="Only workspaces of this type; may be given again")
+    ] = None,
+    rule: Annotated[list[str] | None, typer.Option(help="Only this rule; may be given again")] = None,
+    workspace: Annotated[
+        list[int] | None, typer.Option(help="Only this workspace; may be given again")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Only workspaces with this in their name")] = "",
+    send: Annotated[bool, typer.Option("--send", help="Tell people; without it, only show")] = False,
+) -> None:
+    """Evaluate every rule for a scope now, and show what was found."""
+    from vigil.replay.by_hand import sweep as run
+
+    scope = {
+        "types": type or [],
+        "rules": rule or [],
+        "workspaces": workspace or [],
+        "name_contains": name,
+        "dry_run": not send,
+    }
+    run(site, scope, console)
+
+
+@app.command()
+def backfill(
+    site: Site = "default",
+    from_: Annotated[
+        datetime | None,
+        typer.Option("--from", parser=_instant, metavar="TIME", help="Begin, not in the window"),
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option(parser=_instant, metavar="TIME", help="End, in the window")
+    ] = None,
+    approve: Annotated[str, typer.Option(help="Send the manifest of this id, as it was shown")] = "",
+) -> None:
+    """Show what a window of the past should have said, beside what was said; send it when its manifest is approved."""
+    from vigil.replay.by_hand import backfill as run
+
+    if not approve and (from_ is None or to is None):
+        raise typer.BadParameter("give --from and --to, or --approve with the id of a manifest")
+    run(site, from_, to, approve, console)
+
+
 LEDGER = f"sqlite:///{PROJECT / 'var' / 'demo' / 'ledger.sqlite'}"
-LedgerUrl = Annotated[str, typer.Option("--ledger", envvar="VIGIL_LEDGER", help="Ledger URL; the demo's when left out")]
+LedgerUrl = Annotated[
+    str, typer.Option("--ledger", envvar="VIGIL_LEDGER", help="Ledger URL; the demo's when left out")
+]
 
 
 @app.command()
@@ -114,7 +206,9 @@ def why(
     ledger: LedgerUrl = LEDGER,
     rules: Annotated[Path, typer.Option(help="Folder of the rules", exists=True)] = PROJECT / "rules",
     zone: Annotated[str, typer.Option(help="The site's zone")] = "UTC",
-    at: Annotated[datetime | None, typer.Option(parser=_instant, metavar="TIME", help="As it was then")] = None,
+    at: Annotated[
+        datetime | None, typer.Option(parser=_instant, metavar="TIME", help="As it was then")
+    ] = None,
 ) -> None:
     """Why somebody was told, or was not: from the data that decided to the device, attempt by attempt."""
     from vigil.explaining import why as run
@@ -140,5 +234,3 @@ def main() -> NoReturn:
             sys.exit(error.exit_code)
         raise
     sys.exit(code if isinstance(code, int) else 0)
-
-

@@ -12,7 +12,14 @@ from vigil.ledger import Ledger
 from vigil.rulefiles import read_rules
 from vigil.service.why import Answer, about_person, about_workspace
 
-COLOURS = {"sent": "green", "no_device": "yellow", "unroutable": "red", "failed": "red", "queued": "yellow", "suppressed": "dim"}
+COLOURS = {
+    "sent": "green",
+    "no_device": "yellow",
+    "unroutable": "red",
+    "failed": "red",
+    "queued": "yellow",
+    "suppressed": "dim",
+}
 
 
 def why(subject: str, ledger_url: str, rules: Path, zone: str, at: datetime | None, console: Console) -> int:
@@ -25,7 +32,9 @@ def why(subject: str, ledger_url: str, rules: Path, zone: str, at: datetime | No
     _tell(answer, console)
     if not answer.known:
         what = "workspace" if subject.isdigit() else "person"
-        console.print(f"The ledger has nothing of the {what} {subject}. Was it ever read, or told of? Check the id or the login.")
+        console.print(
+            f"The ledger has nothing of the {what} {subject}. Was it ever read, or told of? Check the id or the login."
+        )
     return 0 if answer.known else 1
 
 
@@ -34,7 +43,7 @@ def _tell(answer: Answer, console: Console) -> None:
         r, m = t.row, t.row["message"]
         who = r["person"] or "nobody"
         console.print(
-            f"[bold]{r['rule']}[/]{' ' + r['step'] if r['step'] else ''}  {r['fire_at']:%Y-%m-%d %H:%M} UTC  workspace {r['workspace']}  "
+            f"[bold]{r['rule']}[/] {r['step']}  {r['fire_at']:%Y-%m-%d %H:%M} UTC  workspace {r['workspace']}  "
             f"{escape(who)}: [{COLOURS[r['state']]}]{r['state']}[/] {escape(r['reason'])}",
             highlight=False,
         )

@@ -94,6 +94,8 @@ def labels(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """What to call devices before people: owner and platform, never the address."""
     out: dict[int, str] = {}
     for some in chunks(sorted(ids)):
-        for r in connection.execute(select(_device.c.id, _device.c.person, _device.c.platform).where(_device.c.id.in_(some))):
+        for r in connection.execute(
+            select(_device.c.id, _device.c.person, _device.c.platform).where(_device.c.id.in_(some))
+        ):
             out[r.id] = f"{r.person}'s {r.platform}"
     return out

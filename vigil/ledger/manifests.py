@@ -28,7 +28,9 @@ def keep(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetim
     """Store a manifest and give its id. The same rows have the same id, and keep their approval."""
     body = orjson.dumps(list(rows), option=orjson.OPT_SORT_KEYS)
     id = hashlib.blake2b(body, digest_size=6).hexdigest()
-    upsert(connection, _manifest, [{"id": id, "created_at": now, "approved_at": None, "body": body.decode()}], ())
+    upsert(
+        connection, _manifest, [{"id": id, "created_at": now, "approved_at": None, "body": body.decode()}], ()
+    )
     return id
 
 

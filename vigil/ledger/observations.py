@@ -290,7 +290,9 @@ def seen(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str
 
 def _of_process(process: object) -> ColumnElement[bool]:
     # A step's subject begins with its process: a range of the key, where LIKE would look at every row.
-    return and_(_newest.c.kind == "step", _newest.c.subject > f"{process}/", _newest.c.subject < f"{process}0")
+    return and_(
+        _newest.c.kind == "step", _newest.c.subject > f"{process}/", _newest.c.subject < f"{process}0"
+    )
 
 
 def steps_of(connection: Connection, process: str) -> list[str]:
@@ -302,7 +304,9 @@ def workspaces_of_processes(connection: Connection, processes: Sequence[int]) ->
     """The workspace of each process of which a step is known."""
     out: dict[int, int] = {}
     for process in processes:
-        workspace = connection.execute(select(_newest.c.workspace).where(_of_process(process)).limit(1)).scalar()
+        workspace = connection.execute(
+            select(_newest.c.workspace).where(_of_process(process)).limit(1)
+        ).scalar()
         if workspace is not None:
             out[process] = workspace
     return out

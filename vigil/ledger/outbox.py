@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -85,16 +85,6 @@ class Settled:
     state: str
     reason: str = ""
     due_at: datetime | None = None
-
-
-def existing(connection: Connection, entries: Collection[Entry]) -> set[Key]:
-    """Which of the entries' keys are taken, whatever became of them."""
-    taken: set[Key] = set()
-    columns = (_notice.c.rule, _notice.c.workspace, _notice.c.occurrence, _notice.c.step, _notice.c.person)
-    for some in chunks(sorted({e.workspace for e in entries})):
-        for r in connection.execute(select(*columns).where(_notice.c.workspace.in_(some))):
-            taken.add((r.rule, r.workspace, r.occurrence, r.step, r.person))
-    return taken
 
 
 def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, run: int | None = None) -> int:
@@ -283,6 +273,40 @@ def attempts(connection: Connection, notices: Sequence[int]) -> dict[int, list[d
 
 def sent_without_proof(connection: Connection, run: int) -> int:
     """How many rows of a run are marked as sent although no attempt was accepted. Anything but 0 is a fault of ours."""
-    accepted = select(_attempt.c.id).where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted").exists()
+    accepted = (
+        select(_attempt.c.id)
+        .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
+        .exists()
+    )
     query = select(func.count()).where(_notice.c.run == run, _notice.c.state == "sent", ~accepted)
     return int(connection.execute(query.select_from(_notice)).scalar_one())
+
+
+def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tuple[str, str]]:
+    """(state, reason) of those entries whose key is taken."""
+    out: dict[Key, tuple[str, str]] = {}
+    columns = (_notice.c.rule, _notice.c.workspace, _notice.c.occurrence, _notice.c.step, _notice.c.person)
+    for some in chunks(sorted({e.workspace for e in entries})):
+        for r in connection.execute(
+            select(*columns, _notice.c.state, _notice.c.reason).where(_notice.c.workspace.in_(some))
+        ):
+            out[r.rule, r.workspace, r.occurrence, r.step, r.person] = (r.state, r.reason)
+    return out
+
+
+def requeue(connection: Connection, keys: Collection[Key], as_of: datetime, run: int | None) -> int:
+    """Queue failed rows once more, as an approved backfill asks. Rows in any other state stay as they are."""
+    count = 0
+    fields = (_notice.c.rule, _notice.c.workspace, _notice.c.occurrence, _notice.c.step, _notice.c.person)
+    for key in keys:
+        where = and_(_notice.c.state == "failed", *(c == v for c, v in zip(fields, key, strict=True)))
+        values = {
+            "state": "queued",
+            "reason": "",
+            "due_at": as_of,
+            "tries": 0,
+            "first_tried_at": None,
+            "run": run,
+        }
+        count += connection.execute(update(_notice).where(where).values(**values)).rowcount
+    return count

@@ -36,5 +36,7 @@ def latest(connection: Connection, flow: str | None = None, limit: int = 20) -> 
 
 def instants(connection: Connection, flow: str, upto: datetime) -> list[datetime]:
     """The instants that the ended runs of a flow spoke of, in order, each once."""
-    query = select(_run.c.as_of).where(_run.c.flow == flow, _run.c.as_of <= upto, _run.c.state.in_(("done", "gaps")))
+    query = select(_run.c.as_of).where(
+        _run.c.flow == flow, _run.c.as_of <= upto, _run.c.state.in_(("done", "gaps"))
+    )
     return sorted(set(connection.execute(query).scalars()))

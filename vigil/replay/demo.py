@@ -33,7 +33,9 @@ def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int
     clock.lap("write the estate")
     url = f"sqlite:///{folder / 'ledger.sqlite'}"
     what = Replay(folder / "estate", rules, templates, made.start, made.end, EVERY, url)
-    console.print(f"Estate of {made.workspaces} workspaces and {made.events} events, from {made.start:%a %d %b %Y} on.")
+    console.print(
+        f"Estate of {made.workspaces} workspaces and {made.events} events, from {made.start:%a %d %b %Y} on."
+    )
     console.print("Starting a Prefect server on loopback, Extended ECM and FCM beside it ...")
     last: dict[str, object] = {}
     with prefect_api(folder / "prefect") as api, progress(console) as bar:

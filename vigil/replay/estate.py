@@ -17,7 +17,9 @@ from vigil.sandbox.process import SandboxProcess
 
 SITE = "sandbox"
 ALL = 1_000_000  # look-ups a run: an estate is walked whole at each tick
-LAST_TRIES = 70  # minutes after the last tick in which what is still queued is tried: FCM's hour, and a little
+LAST_TRIES = (
+    70  # minutes after the last tick in which what is still queued is tried: FCM's hour, and a little
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Replay:
         return out
 
 
-async def replay(what: Replay, after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None) -> None:
+async def replay(
+    what: Replay, after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None
+) -> None:
     """Run `watch` at each tick. `after_tick` is called when its run has ended; use it for progress."""
     estate = load(what.estate)
     ledger = Ledger.open(what.ledger_url)
@@ -80,26 +84,22 @@ def register(ledger: Ledger, estate: Estate, now: datetime) -> None:
 
 async def save_site(what: Replay, estate: Estate, sandbox: SandboxProcess) -> None:
     """Save the blocks that `watch` loads, pointing at the sandbox."""
-    from pydantic import SecretStr
+    from blocks.site import build
 
-    from blocks.ecm import ExtendedEcm
-    from blocks.fcm import FirebaseProject
-    from blocks.ledger import LedgerDatabase
-    from blocks.site import VigilSite
-
-    account = Path(sandbox.service_account).read_text()
-    site = VigilSite(
-        ecm=ExtendedEcm(url=sandbox.ecm_url, username="vigil", password=SecretStr("vigil"), zone=estate.zone.key),
-        fcm=FirebaseProject(
-            project=json.loads(account)["project_id"], service_account=SecretStr(account), endpoint=sandbox.fcm_url
-        ),
-        ledger=LedgerDatabase(url=SecretStr(what.ledger_url)),
+    await build(
+        name=SITE,
+        ecm_url=sandbox.ecm_url,
+        user="vigil",
+        password="vigil",
+        zone=estate.zone.key,
         public_url=estate.public_url,
-        rules=str(what.rules),
-        templates=str(what.templates),
+        account=Path(sandbox.service_account).read_text(),
+        ledger_url=what.ledger_url,
+        rules=what.rules,
+        templates=what.templates,
+        endpoint=sandbox.fcm_url,
         verify_requests=ALL,
     )
-    await site.asave(SITE, overwrite=True)
 
 
 def results(ledger: Ledger) -> list[dict[str, Any]]:

@@ -50,7 +50,17 @@ def prefect_api(home: Path | None = None) -> Iterator[str]:
         log = Path(scratch) / "server.log"
         with log.open("wb") as out:
             child = subprocess.Popen(
-                [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+                [
+                    sys.executable,
+                    "-m",
+                    "prefect",
+                    "server",
+                    "start",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                ],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"},
@@ -86,4 +96,6 @@ def _wait(child: subprocess.Popen[bytes], health: str, log: Path) -> None:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)  # between two looks at the condition; there is nothing to be told by
-    raise ServerError(f"the Prefect server did not answer within {PATIENCE:.0f} s:\n{log.read_text()[-2000:]}")
+    raise ServerError(
+        f"the Prefect server did not answer within {PATIENCE:.0f} s:\n{log.read_text()[-2000:]}"
+    )

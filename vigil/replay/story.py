@@ -19,7 +19,13 @@ from vigil.rulefiles import read_rules
 
 SHOWN = 4  # notices of one rule; the rest is counted
 
-NOT_TOLD = {"unroutable": "red", "no_device": "yellow", "suppressed": "dim", "failed": "red", "queued": "yellow"}
+NOT_TOLD = {
+    "unroutable": "red",
+    "no_device": "yellow",
+    "suppressed": "dim",
+    "failed": "red",
+    "queued": "yellow",
+}
 
 
 def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console) -> bool:
@@ -38,7 +44,9 @@ def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console)
     return all(r["state"] not in ("failed", "queued") for r in rows)
 
 
-def _by_use(rules: RuleSet, rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
+def _by_use(
+    rules: RuleSet, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
     """Use -> rule -> its outbox rows. A use is a file of the shipped rules; its title is the file's first comment line."""
     by_rule: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for r in rows:

@@ -42,7 +42,14 @@ class Account:
 
     def markdown(self) -> str:
         """The account as a page, for the Prefect UI."""
-        lines = [f"# {self.flow} as of {self.as_of:%Y-%m-%d %H:%M %Z}", "", f"**{self.sentence()}**", "", "| what | number |", "|---|---|"]
+        lines = [
+            f"# {self.flow} as of {self.as_of:%Y-%m-%d %H:%M %Z}",
+            "",
+            f"**{self.sentence()}**",
+            "",
+            "| what | number |",
+            "|---|---|",
+        ]
         lines += [f"| {name} | {n} |" for name, n in sorted(self.numbers.items())]
         lines += [f"| **{name}** | {n} |" for name, n in sorted(self.rows.items())]
         lines += [f"| **difference** | {self.difference} |"]
@@ -79,7 +86,9 @@ def account(run: Run) -> Account:
     numbers = run.numbers()
     difference = numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values())
     gaps = tuple(f"{g.path}: {g.error}" for g in run.tally.gaps)
-    made = Account(run.id, run.flow, run.as_of, numbers, dict(rows), gaps, difference or unproven, tuple(notices))
+    made = Account(
+        run.id, run.flow, run.as_of, numbers, dict(rows), gaps, difference or unproven, tuple(notices)
+    )
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:
         raise Unexplained(
@@ -90,7 +99,9 @@ def account(run: Run) -> Account:
 
 
 def _outcome(notice: Mapping[str, Any]) -> str:
-    return f"{notice['state']}: {notice['reason']}" if notice["state"] == "suppressed" else str(notice["state"])
+    return (
+        f"{notice['state']}: {notice['reason']}" if notice["state"] == "suppressed" else str(notice["state"])
+    )
 
 
 def close(run: Run, state: str, made: Account | None = None) -> None:
@@ -100,5 +111,3 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
         body = {k: v for k, v in asdict(made).items() if k in ("numbers", "rows", "gaps", "difference")}
     with run.ledger.write() as connection:
         runs.end(connection, run.id, state, body, run.clock())
-
-

@@ -29,7 +29,9 @@ async def read_schema(run: Run) -> None:
     run.schema = await run.extractor.types()
     with run.ledger.write() as connection:
         observations.record(connection, (d for t in run.schema for d in t.documents), run.as_of, run.id)
-        evaluations.set_position(connection, "schema", Mark(at=run.as_of, data={"types": [asdict(t) for t in run.schema]}))
+        evaluations.set_position(
+            connection, "schema", Mark(at=run.as_of, data={"types": [asdict(t) for t in run.schema]})
+        )
 
 
 def known_schema(run: Run) -> None:
@@ -39,7 +41,9 @@ def known_schema(run: Run) -> None:
     run.schema = tuple(
         f.WorkspaceType(
             name=t["name"],
-            attributes=tuple(f.Attribute(**{**a, "values": a["values"] and tuple(a["values"])}) for a in t["attributes"]),
+            attributes=tuple(
+                f.Attribute(**{**a, "values": a["values"] and tuple(a["values"])}) for a in t["attributes"]
+            ),
             roles=tuple(t["roles"]),
             documents=tuple(f.RequiredDocument(**d) for d in t["documents"]),
             id=t["id"],
@@ -49,10 +53,16 @@ def known_schema(run: Run) -> None:
 
 
 def full_scan_due(run: Run) -> bool:
-    """Whether this run lists everything: the first one, and then one each `rescan_every`."""
+    """Whether this run lists everything: the first one, then one each `rescan_every`, and when rules look at more than before."""
     with run.ledger.read() as connection:
-        last = evaluations.position(connection, "scan").at
-    return last is None or run.as_of - last >= run.site.rescan_every
+        mark = evaluations.position(connection, "scan")
+    run.reread = mark.at is not None and bool(_parts(run) - set((mark.data or {}).get("parts", ())))
+    return mark.at is None or run.reread or run.as_of - mark.at >= run.site.rescan_every
+
+
+def _parts(run: Run) -> set[str]:
+    """The parts of a workspace that the rules need."""
+    return {name for name, needed in asdict(run.needs).items() if needed}
 
 
 async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
@@ -75,19 +85,27 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
             evaluations.set_position(connection, name, Mark(at=newest))
     if full:
         with run.ledger.write() as connection:
-            evaluations.set_position(connection, "scan", Mark(at=run.as_of))
+            evaluations.set_position(
+                connection, "scan", Mark(at=run.as_of, data={"parts": sorted(_parts(run))})
+            )
 
 
 def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that the ledger does not hold as they are: new, modified since, half read, or read too close to a change."""
+    if run.reread:
+        return tuple(rows)
     with run.ledger.read() as connection:
         known = observations.seen(connection, "workspace", [str(r.id) for r in rows])
     out = []
     for r in rows:
         found = known.get(str(r.id))
-        if found is None or not isinstance(found[0], f.Workspace):
-            out.append(r)
-        elif found[0].modified != r.modified or found[0].unread or found[1] - r.modified < GRACE:
+        if (
+            found is None
+            or not isinstance(found[0], f.Workspace)
+            or found[0].modified != r.modified
+            or found[0].unread
+            or found[1] - r.modified < GRACE
+        ):
             out.append(r)
     return tuple(out)
 
@@ -117,12 +135,20 @@ def record(run: Run, batch: Batch, workspaces: Sequence[int] = ()) -> None:
     read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
     whole = [w for w in workspaces if w in read and w not in unread and "documents" not in read[w].unread]
+    whole = whole if run.needs.documents else []  # what was not asked for is not gone
     with run.ledger.write() as connection:
-        gone = [(g.kind, g.key) for g in batch.gone if g.kind != "process"]
-        gone += [("step", s) for g in batch.gone if g.kind == "process" for s in observations.steps_of(connection, g.key)]
+        gone: list[tuple[str, str]] = [(g.kind, g.key) for g in batch.gone if g.kind != "process"]
+        gone += [
+            ("step", s)
+            for g in batch.gone
+            if g.kind == "process"
+            for s in observations.steps_of(connection, g.key)
+        ]
         if whole:
             before = observations.current(connection, whole, ("document",))
-            gone += [("document", str(d.id)) for d in before if isinstance(d, f.Document) and d.id not in listed]
+            gone += [
+                ("document", str(d.id)) for d in before if isinstance(d, f.Document) and d.id not in listed
+            ]
         stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
     run.gap(batch.gaps)
     run.tally.numbers["workspaces read"] += len(read)
@@ -165,7 +191,9 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
             stamps[fact.id] = Stamp(fact.modified, fact.size)
             owner[fact.id] = fact.id
             owner |= dict.fromkeys((i for i, _ in fact.folders), fact.id)
-            stamps |= {i: Stamp(None, n) for i, n in fact.folders}  # of a folder only its number of children is kept
+            stamps |= {
+                i: Stamp(None, n) for i, n in fact.folders
+            }  # of a folder only its number of children is kept
         elif isinstance(fact, f.Document):
             stamps[fact.id] = Stamp(fact.modified, fact.version)
             owner[fact.id] = fact.workspace
@@ -208,7 +236,7 @@ def processes_done(run: Run) -> None:
     """Every changed workflow is in: the next run compares with what was seen now."""
     with run.ledger.write() as connection:
         evaluations.set_position(
-            connection, "processes", Mark(at=run.as_of, data={"hashes": {str(k): v for k, v in run.hashes.items()}})
+            connection,
+            "processes",
+            Mark(at=run.as_of, data={"hashes": {str(k): v for k, v in run.hashes.items()}}),
         )
-
-

@@ -81,7 +81,9 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
         first = plan.after_seq == 0 and plan.window.after == plan.window.as_of
         changes = [] if first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
         standings = evaluations.standings(connection, workspaces)
-        required = [r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)]
+        required = [
+            r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
+        ]
     return Input(
         facts=facts,
         events=derive(changes, plan.complete_after, run.as_of),
@@ -111,7 +113,13 @@ async def look_up(run: Run, given: Input, result: Evaluation) -> tuple[Facts, Di
     with run.ledger.write() as connection:
         observations.record(connection, batch.facts, run.as_of, run.id)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
-    facts = Facts(given.facts.workspaces, given.facts.documents, given.facts.steps, {**given.facts.roles, **roles}, given.facts.missing)
+    facts = Facts(
+        given.facts.workspaces,
+        given.facts.documents,
+        given.facts.steps,
+        {**given.facts.roles, **roles},
+        given.facts.missing,
+    )
     return facts, Directory.of(batch.facts)
 
 
@@ -122,7 +130,7 @@ def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory) -> 
     with run.ledger.write() as connection:
         registered = devices.of_people(connection, people)
         rows = entries(run, routed, facts, directory, registered)
-        taken = outbox.existing(connection, rows)
+        taken = outbox.states(connection, rows)
         fresh = {e.key: e for e in rows if e.key not in taken}
         outbox.enqueue(connection, list(fresh.values()), run.as_of, run.id)
         evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)

@@ -15,7 +15,11 @@ def needs_of(rules: RuleSet) -> Needs:
     """The parts of a workspace that some active rule looks at, or waits for."""
     mine = active(rules)
     found = [
-        leaf for r in mine for clause in (r.where, r.require, r.when) if clause is not None for leaf in leaves(clause)
+        leaf
+        for r in mine
+        for clause in (r.where, r.require, r.when)
+        if clause is not None
+        for leaf in leaves(clause)
     ]
     events = {e for r in mine for e in events_used(r)}
     documents = [leaf for leaf in found if isinstance(leaf, DocumentLeaf)]
@@ -34,5 +38,3 @@ def needs_of(rules: RuleSet) -> Needs:
 def types_of(rules: RuleSet) -> list[str]:
     """The workspace types that active rules are about."""
     return sorted({r.subject.workspace_type for r in active(rules)})
-
-

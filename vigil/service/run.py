@@ -55,6 +55,7 @@ class Run:
         self.renderer = renderer
         self.clock = clock
         self.needs = needs_of(rules)
+        self.reread = False  # whether rules look at parts that earlier runs did not read
         self.tally = Tally()
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()

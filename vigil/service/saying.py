@@ -40,7 +40,12 @@ def entries(
         if isinstance(words, RenderError):
             state, reason = "failed", str(words)
         elif words is not None and n is not None:
-            message |= {"title": words.title, "body": words.body, "link": n.link, "severity": n.severity.value}
+            message |= {
+                "title": words.title,
+                "body": words.body,
+                "link": n.link,
+                "severity": n.severity.value,
+            }
             rule = run.rules.by_name[r.finding.rule]
             if rule.ttl is not None:
                 message["ttl"] = int(rule.ttl.timedelta.total_seconds())
@@ -63,7 +68,9 @@ def entries(
 
 def key_of(r: Routed) -> str:
     """The replace key of a row: the same for every attempt and every device, another for every other row."""
-    text = "\x1f".join((r.finding.rule, str(r.finding.workspace), r.finding.occurrence, r.finding.step or "", r.person or ""))
+    text = "\x1f".join(
+        (r.finding.rule, str(r.finding.workspace), r.finding.occurrence, r.finding.step or "", r.person or "")
+    )
     return hashlib.blake2b(text.encode(), digest_size=15).hexdigest()
 
 
@@ -119,7 +126,9 @@ def _event(kind: str, fields: Mapping[str, Value], directory: Directory) -> dict
     return {**fields, "kind": kind, "by_name": found.name if found else by}
 
 
-def _person(run: Run, login: str, directory: Directory, registered: Mapping[str, Sequence[Registered]]) -> Person:
+def _person(
+    run: Run, login: str, directory: Directory, registered: Mapping[str, Sequence[Registered]]
+) -> Person:
     """Language and zone are the device's where the app told them, else the account's, else the site's."""
     user: f.User | None = directory.users.get(login)
     device = next(iter(registered.get(login, ())), None)

@@ -46,22 +46,30 @@ def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Ans
     """Everything that a person was told, or would have been, up to `at`."""
     with ledger.read() as connection:
         rows = outbox.rows(connection, person=person, upto=at)
-        known = bool(rows) or any(isinstance(u, f.User) and u.login == person for u in observations.directory(connection))
+        known = bool(rows) or any(
+            isinstance(u, f.User) and u.login == person for u in observations.directory(connection)
+        )
     return Answer(_told(ledger, rows), known=known)
 
 
-def about_workspace(ledger: Ledger, rules: RuleSet, workspace: int, zone: str, at: datetime | None = None) -> Answer:
+def about_workspace(
+    ledger: Ledger, rules: RuleSet, workspace: int, zone: str, at: datetime | None = None
+) -> Answer:
     """What was said of a workspace up to `at`, and how every rule stands for it then, with the reason for each no."""
     with ledger.read() as connection:
         rows = outbox.rows(connection, workspace=workspace, upto=at)
         when = at or evaluations.position(connection, "evaluated").at
         seen = list(observations.as_of(connection, when, [workspace])) if when else []
-        required = [r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)]
+        required = [
+            r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
+        ]
     facts = Facts.of(seen)
     if workspace not in facts.workspaces or when is None:
         return Answer(_told(ledger, rows), known=bool(rows))
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
-    return Answer(_told(ledger, rows), tuple(_standing(r, facts, required, workspace, when, zone) for r in mine))
+    return Answer(
+        _told(ledger, rows), tuple(_standing(r, facts, required, workspace, when, zone) for r in mine)
+    )
 
 
 def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
@@ -88,7 +96,8 @@ def _standing(
     events = rule.kind is Kind.TRANSITION
     clause = full_clause(rule) if rule.kind is Kind.CONDITION else rule.where
     if clause is None or (events and _asks_of_event(clause)):
-        verdict, why = ("waits for an event" if events else "holds"), ()
+        verdict = "waits for an event" if events else "holds"
+        why: tuple[str, ...] = ()
     else:
         ready = scope(table, [clause], at, zone)
         met = ready.frame.select(compile_clause(clause, ready).alias("met"))["met"][0]

@@ -1,0 +1,46 @@
+"""Sweep a part of a site by hand: every rule for every workspace of the scope, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas import State
+from prefect.states import Completed
+from pydantic import BaseModel, Field
+
+from flows import steps
+from flows.opening import opened
+from vigil.service.sweep import Scope
+
+
+class SweepScope(BaseModel):
+    """What to sweep, and whether to tell anyone."""
+
+    types: list[str] = Field(default_factory=list, description="Workspace types; all when empty")
+    rules: list[str] = Field(default_factory=list, description="Rules, by name; all when empty")
+    workspaces: list[int] = Field(default_factory=list, description="Workspace ids; all when empty")
+    name_contains: str = Field(
+        default="", max_length=200, description="Only workspaces whose name has this in it"
+    )
+    dry_run: bool = Field(default=True, description="Only show what would be said; nothing is queued or sent")
+
+    def scope(self) -> Scope:
+        return Scope(tuple(self.types), tuple(self.rules), tuple(self.workspaces), self.name_contains)
+
+
+@flow(name="sweep", flow_run_name="sweep {site}", persist_result=False)
+async def sweep(site: str = "default", scope: SweepScope = SweepScope()) -> State[Any]:
+    """Read what changed, evaluate the scope now, and show what was found; tell people only when it is no dry run.
+
+    Args:
+        site: Name of the "Vigil site" block.
+        scope: What to sweep.
+    """
+    async with opened("sweep", site, None) as run:
+        await steps.extract(run)
+        rows = await steps.sweep(run, scope.scope(), scope.dry_run)
+        await steps.deliver(run)
+        made = await steps.account(run)
+    said = f"{len(rows)} findings; {made.sentence()}"
+    return Completed(name="Gaps" if made.gaps else "Completed", message=said, data=rows)

@@ -1,0 +1,246 @@
+"""What should have been said in a window of the past, compared with what was; sent only when approved.
+
+The window (A, B] is evaluated again from the ledger's history, tick by tick as `watch` ran then, with the rules of today. Each
+notice that comes out is laid beside the outbox: told then, would be told now, or not, and why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from vigil.compliance import facts as f
+from vigil.compliance.history import replay
+from vigil.compliance.routing import Directory, Routed, principals_of, route
+from vigil.compliance.rules import Kind, Rule
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Finding, Outcome
+from vigil.ledger import devices, evaluations, manifests, observations, outbox, runs
+from vigil.ledger.engine import chunks
+from vigil.ledger.outbox import Entry
+from vigil.service.run import Run
+from vigil.service.saying import entries
+
+BATCH = 2000
+
+
+class Standing(StrEnum):
+    """What a line of a manifest says."""
+
+    TOLD = "told then"
+    NOW = "would be told now"
+    AGAIN = "was not delivered then, would be told now"
+    LATE = "too late by the rule's `late`"
+    CLEARED = "is no longer so"
+    NOT = "not told then, for the reason given"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One notice of the window for one person."""
+
+    entry: Entry
+    standing: Standing
+    reason: str = ""
+
+    @property
+    def sends(self) -> bool:
+        return self.standing in (Standing.NOW, Standing.AGAIN)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON, for the manifest and its id."""
+        e = self.entry
+        return {
+            "rule": e.rule,
+            "workspace": e.workspace,
+            "occurrence": e.occurrence,
+            "step": e.step,
+            "person": e.person,
+            "fire_at": e.fire_at.isoformat(),
+            "message": dict(e.message),
+            "state": e.state,
+            "standing": self.standing.value,
+            "reason": self.reason,
+            "sends": self.sends,
+        }
+
+
+async def manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list[Line]]:
+    """Work out what (after, upto] should have said, keep it, and give its id."""
+    lines: list[Line] = []
+    with run.ledger.read() as connection:
+        workspaces = observations.known_workspaces(connection)
+        ticks = runs.instants(connection, "watch", upto)
+    ticks = sorted({*ticks, upto})
+    for some in chunks(workspaces, BATCH):
+        lines += await _of_batch(run, some, ticks, after, upto)
+    lines.sort(key=lambda line: (line.entry.person, line.entry.fire_at, line.entry.key))
+    with run.ledger.write() as connection:
+        id = manifests.keep(connection, [line.plain() for line in lines], run.clock())
+    return id, lines
+
+
+async def _of_batch(
+    run: Run, workspaces: Sequence[int], ticks: Sequence[datetime], after: datetime, upto: datetime
+) -> list[Line]:
+    with run.ledger.read() as connection:
+        history = observations.history(connection, workspaces, upto)
+        required = [
+            r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
+        ]
+        now = Facts.of(observations.current(connection, workspaces))
+        standings = {(s.rule, s.workspace): s for s in evaluations.standings(connection, workspaces)}
+    found: list[tuple[Finding, Facts]] = [
+        (x, facts)
+        for _, findings, facts in replay(history, run.rules, ticks, required, run.site.zone)
+        for x in findings
+        if after < x.fire_at <= upto
+    ]
+    out: list[Line] = []
+    for facts, some in _by_facts(found):
+        here = replace(facts, roles={})
+        here, directory = await _audience(run, some, here)
+        out += _lines(run, route(some, run.rules, here, directory), here, directory, now, standings)
+    return out
+
+
+def _by_facts(found: Iterable[tuple[Finding, Facts]]) -> Iterator[tuple[Facts, list[Finding]]]:
+    """Findings of one tick together: they share its facts."""
+    groups: dict[int, tuple[Facts, list[Finding]]] = {}
+    for x, facts in found:
+        groups.setdefault(id(facts), (facts, []))[1].append(x)
+    yield from groups.values()
+
+
+async def _audience(run: Run, findings: Sequence[Finding], facts: Facts) -> tuple[Facts, Directory]:
+    """Whom it concerns today: who has left since is not written to, and who may no longer read it neither."""
+    workspaces, principals = principals_of(findings, run.rules, facts)
+    if not workspaces and not principals:
+        return facts, Directory()
+    batch = await run.extractor.audience(sorted(workspaces), sorted(principals))
+    run.gap(batch.gaps)
+    roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
+    return replace(facts, roles=roles), Directory.of(batch.facts)
+
+
+def _lines(
+    run: Run,
+    routed: Sequence[Routed],
+    facts: Facts,
+    directory: Directory,
+    now: Facts,
+    standings: Mapping[tuple[str, int], Any],
+) -> list[Line]:
+    people = {r.person for r in routed if r.person is not None}
+    with run.ledger.read() as connection:
+        registered = devices.of_people(connection, people)
+        rows = entries(run, routed, facts, directory, registered)
+        then = outbox.states(connection, rows)
+    out = []
+    for r, entry in zip(routed, rows, strict=True):
+        standing, reason = _standing(
+            run.rules.by_name[entry.rule], r, entry, then.get(entry.key), now, standings, run.as_of
+        )
+        out.append(Line(entry, standing, reason))
+    return out
+
+
+def _standing(
+    rule: Rule,
+    routed: Routed,
+    entry: Entry,
+    then: tuple[str, str] | None,
+    now: Facts,
+    standings: Mapping[tuple[str, int], Any],
+    as_of: datetime,
+) -> tuple[Standing, str]:
+    if then is not None and then[0] == "sent":
+        return Standing.TOLD, ""
+    if then is not None and then[0] != "failed":
+        return Standing.NOT, f"{then[0]}: {then[1]}".rstrip(": ")
+    if entry.state != "queued":
+        return Standing.NOT, f"{entry.state}: {entry.reason}".rstrip(": ")
+    cleared = _no_longer(rule, routed.finding, now, standings)
+    if cleared:
+        return Standing.CLEARED, cleared
+    if rule.late is not None and as_of - entry.fire_at > rule.late.within.timedelta:
+        return Standing.LATE, f"{rule.late.policy}, beyond {rule.late.within}"
+    return (Standing.AGAIN, then[1]) if then is not None else (Standing.NOW, "")
+
+
+def _no_longer(rule: Rule, finding: Finding, now: Facts, standings: Mapping[tuple[str, int], Any]) -> str:
+    """What has changed since, if it makes the notice wrong today."""
+    if finding.workspace not in now.workspaces:
+        return "the workspace is gone, or no longer readable"
+    if rule.kind is Kind.CONDITION:
+        standing = standings.get((rule.name, finding.workspace))
+        if standing is None or standing.outcome != Outcome.FINDING:
+            return "the condition is no longer met"
+    if (
+        rule.kind is Kind.MILESTONE
+        and finding.due is not None
+        and finding.due not in now.workspaces[finding.workspace].attrs.values()
+    ):
+        return f"its date is no longer {finding.due}"
+    return ""
+
+
+def approve(run: Run, id: str) -> Counter[str]:
+    """Queue exactly the lines of a kept manifest that it said would be told. A second approval queues nothing.
+
+    Raises KeyError when there is no such manifest.
+    """
+    with run.ledger.write() as connection:
+        kept = manifests.find(connection, id)
+        if kept is None:
+            raise KeyError(id)
+        if not manifests.approve(connection, id, run.clock()):
+            return Counter({"approved before": len(kept.rows)})
+        lines = [row for row in kept.rows if row["sends"]]
+        fresh = [_entry(row) for row in lines if row["standing"] == Standing.NOW]
+        again = [_entry(row).key for row in lines if row["standing"] == Standing.AGAIN]
+        queued = outbox.enqueue(connection, fresh, run.as_of, run.id) + outbox.requeue(
+            connection, again, run.as_of, run.id
+        )
+    run.tally.numbers["routed"] += len(lines)
+    run.tally.numbers["already told"] += len(lines) - queued
+    return Counter({"queued": queued, "told meanwhile": len(lines) - queued})
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(
+        rule=row["rule"],
+        workspace=row["workspace"],
+        occurrence=row["occurrence"],
+        step=row["step"],
+        person=row["person"],
+        fire_at=datetime.fromisoformat(row["fire_at"]),
+        state="queued",
+        message=row["message"],
+    )
+
+
+def summary(lines: Iterable[Line]) -> Counter[str]:
+    """Lines by standing."""
+    return Counter(line.standing.value for line in lines)
+
+
+def table(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """The manifest a person, for an artifact and for the terminal."""
+    return [
+        {
+            "person": line.entry.person or "(nobody)",
+            "rule": line.entry.rule,
+            "step": line.entry.step,
+            "workspace": line.entry.workspace,
+            "fire_at": line.entry.fire_at.isoformat(),
+            "standing": line.standing.value,
+            "reason": line.reason,
+            "title": line.entry.message.get("title", ""),
+        }
+        for line in lines
+    ]
