@@ -20,6 +20,7 @@ from vigil.compliance.routing import Directory, Routed, principals_of, route
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation
+from vigil.ecm.model import Batch
 from vigil.ledger import devices, evaluations, observations, outbox
 from vigil.ledger.evaluations import Mark
 from vigil.service.run import Run
@@ -108,7 +109,11 @@ async def look_up(run: Run, given: Input, result: Evaluation) -> tuple[Facts, Di
     workspaces, principals = principals_of(result.findings, run.rules, given.facts)
     if not workspaces and not principals:
         return given.facts, Directory()
-    batch = await run.extractor.audience(sorted(workspaces), sorted(principals))
+    return attach(run, given, await run.extractor.audience(sorted(workspaces), sorted(principals)))
+
+
+def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
+    """Record the people that were looked up, and put them beside the facts that the findings were made of."""
     run.gap(batch.gaps)
     with run.ledger.write() as connection:
         observations.record(connection, batch.facts, run.as_of, run.id)
