@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 done, and something is wrong (a problem, a notice that fai
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -214,6 +215,25 @@ def why(
     from vigil.explaining import why as run
 
     raise typer.Exit(run(subject, ledger, rules, zone, at, console))
+
+
+@app.command("test")
+def test_rules(
+    path: Annotated[Path, typer.Argument(help="Folder of rules, or one file", exists=True)] = PROJECT
+    / "rules",
+    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    coverage: Annotated[bool, typer.Option("--coverage", help="Say what no timeline exercises")] = False,
+    mutate: Annotated[
+        bool, typer.Option("--mutate", help="Change each rule in turn: a timeline must fail")
+    ] = False,
+) -> None:
+    """Play the timelines beside the rules: who must have what on the device, and who must not."""
+    os.environ.setdefault(
+        "POLARS_MAX_THREADS", "1"
+    )  # tables of one row: handing them to threads costs more than the work
+    from vigil.timeline.command import test as run
+
+    raise typer.Exit(run(path, templates, console, coverage=coverage, mutate=mutate))
 
 
 def main() -> NoReturn:

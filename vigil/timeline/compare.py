@@ -1,0 +1,192 @@
+"""What came against what was expected, one moment at a time. A difference says what was expected, what came, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vigil.ledger import outbox
+from vigil.sandbox.devices import Shown
+from vigil.service.why import about_workspace
+from vigil.timeline.expectations import REASONS
+from vigil.timeline.model import NOBODY, Expected, Spot, Unsent, notice_label
+from vigil.timeline.play import Played, Stage
+
+LOUD = frozenset({"no_device", "unroutable", "failed", "queued"})
+"""States of notices that somebody should have had: when one comes up it must be expected. Suppressed ones may be."""
+
+Row = Mapping[str, Any]
+Arrived = Mapping[str, Mapping[str, Sequence[Shown]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One difference. `why` are the sentences that decided, or that stood in the way."""
+
+    spot: Spot
+    headline: str
+    expected: str
+    came: str
+    why: tuple[str, ...] = ()
+
+
+def differences(stage: Stage, played: Played) -> list[Failure]:
+    """Everything in which a moment is not as its timeline says."""
+    arrived = stage.phones.arrived()
+    with stage.ledger.read() as connection:
+        rows = [r for run in played.runs for r in outbox.rows(connection, run=run)]
+        if arrived:
+            known = {r["message"].get("key"): r for r in rows}
+            late = {k for some in arrived.values() for k in some} - known.keys()
+            rows += [r for r in outbox.rows(connection) if r["message"].get("key") in late] if late else []
+    return [*_sent(stage, played, rows, arrived), *_unsent(stage, played, rows)]
+
+
+def _sent(stage: Stage, played: Played, rows: Sequence[Row], arrived: Arrived) -> Iterator[Failure]:
+    by_key = {r["message"].get("key"): r for r in rows}
+    left = [(person, key, shown) for person, some in arrived.items() for key, shown in some.items()]
+    for e in played.moment.expected:
+        found = next((x for x in left if _fits(e, x[0], by_key.get(x[1]), x[2])), None)
+        if found is None:
+            yield _missing(stage, played, e, rows, left, by_key)
+        else:
+            left.remove(found)
+            yield from _on_screen(stage, e, found[2], by_key[found[1]])
+    for person, key, shown in left:
+        row = by_key.get(key)
+        label = _label(row) if row else "a message that the ledger does not know"
+        why = tuple(row["message"].get("why", ())) if row else ()
+        text = f'"{shown[0].title}: {_line(shown[0].body)}"' if shown else "nothing on the screen"
+        yield Failure(
+            played.moment.spot,
+            "a notice that nobody expected",
+            "nothing more",
+            f"{person}: {label}, {text}",
+            why,
+        )
+
+
+def _fits(e: Expected, person: str, row: Row | None, shown: Sequence[Shown]) -> bool:
+    """Whether what came is what was meant; of what it says, only that it says it."""
+    if row is None or (e.person, e.rule, e.step or "") != (person, row["rule"], row["step"]):
+        return False
+    if e.resolved != _resolved(row) or (e.workspace is not None and e.workspace != row["workspace"]):
+        return False
+    return all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
+
+
+def _on_screen(stage: Stage, e: Expected, shown: Sequence[Shown], row: Row) -> Iterator[Failure]:
+    """Every device of the person must show the notice once."""
+    wanted = len(stage.timeline.players[e.person].devices)
+    if len(shown) != wanted:
+        came = f"{e.person} sees it {len(shown)} times on {wanted} device{'s' if wanted != 1 else ''}"
+        yield Failure(
+            e.spot,
+            "a notice that is not shown once",
+            f"{e.person}: {e.label}, once a device",
+            came,
+            tuple(row["message"].get("why", ())),
+        )
+
+
+def _missing(
+    stage: Stage,
+    played: Played,
+    e: Expected,
+    rows: Sequence[Row],
+    left: Sequence[tuple[str, str, Sequence[Shown]]],
+    by_key: Mapping[str, Row],
+) -> Failure:
+    said = "".join(f', says "{text}"' for text in e.says)
+    came = [
+        f'{p}: {_label(by_key[k])}, "{s[0].title}: {_line(s[0].body)}"'
+        for p, k, s in left
+        if p == e.person and s and k in by_key
+    ]
+    came += [
+        f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {r['reason']}"
+        for r in rows
+        if r["rule"] == e.rule and r["state"] != "sent"
+    ]
+    return Failure(
+        e.spot,
+        "a notice did not come",
+        f"{e.person}: {e.label}{said}",
+        "; ".join(came) or "nothing",
+        _why_not(stage, played, e, rows),
+    )
+
+
+def _why_not(stage: Stage, played: Played, e: Expected, rows: Sequence[Row]) -> tuple[str, ...]:
+    """How the rule stands for the workspaces that it could have been about, in sentences."""
+    told = [w for r in rows if r["rule"] == e.rule for w in r["message"].get("why", ())]
+    if told:
+        return tuple(dict.fromkeys(told))
+    out = []
+    type_ = stage.rules.by_name[e.rule].subject.workspace_type
+    for place in stage.timeline.places.values():
+        if place.type != type_ or (e.workspace is not None and e.workspace != place.id):
+            continue
+        answer = about_workspace(stage.ledger, stage.rules, place.id, stage.timeline.zone, played.now)
+        for s in answer.standings:
+            if s.rule == e.rule:
+                out.append(f"{place.name}: {s.verdict}" + "".join(f"; {w}" for w in s.why))
+    return tuple(out)
+
+
+def _unsent(stage: Stage, played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
+    left = [r for r in rows if r["state"] != "sent"]
+    for u in played.moment.unsent:
+        found = next((r for r in left if _held(u, r)), None)
+        if found is not None:
+            left.remove(found)
+            continue
+        came = "; ".join(
+            f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {r['reason']}"
+            for r in rows
+            if r["rule"] == u.rule
+        )
+        who = u.person or "nobody"
+        yield Failure(
+            u.spot,
+            "a notice was not held back as it should",
+            f"{who}: {u.label} not sent, {REASONS[u.reason].value}",
+            came or "nothing",
+            _told(rows, u.rule),
+        )
+    for r in left:
+        if r["state"] in LOUD:
+            came = f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {r['reason']}"
+            yield Failure(
+                played.moment.spot,
+                "somebody could not be told, and nobody expected that",
+                "nothing more",
+                came,
+                tuple(r["message"].get("why", ())),
+            )
+
+
+def _held(u: Unsent, r: Row) -> bool:
+    return (u.person or NOBODY, u.rule, u.step or "", REASONS[u.reason].value) == (
+        r["person"],
+        r["rule"],
+        r["step"],
+        r["reason"],
+    )
+
+
+def _told(rows: Sequence[Row], rule: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(w for r in rows if r["rule"] == rule for w in r["message"].get("why", ())))
+
+
+def _resolved(row: Row) -> bool:
+    return str(row["occurrence"]).endswith(":resolved")
+
+
+def _label(row: Row) -> str:
+    return notice_label(row["rule"], row["step"] or None, _resolved(row))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,134 @@
+"""What a step of a timeline expects: who has which notice now, and what was held back for which reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from vigil.compliance.positions import Node
+from vigil.compliance.rules import Rule
+from vigil.compliance.verdicts import Why
+from vigil.compliance.vocabulary import listing, nearest
+from vigil.timeline.happenings import Names
+from vigil.timeline.model import NOBODY, Expected, Unsent
+from vigil.timeline.reading import Reader
+
+REASONS: Mapping[str, Why] = {why.name.lower(): why for why in Why}
+_KEYS = ("rule", "step", "workspace", "says", "resolved")
+
+
+class Expectations:
+    """Reads `expect` and `not_sent` of the steps of one timeline."""
+
+    def __init__(
+        self, reader: Reader, names: Names, rules: Mapping[str, Rule], ids: Mapping[str, int]
+    ) -> None:
+        self._reader = reader
+        self._names = names
+        self._rules = rules
+        self._ids = ids
+
+    def expect(self, node: Node) -> Iterator[Expected]:
+        """``expect: {ada: contract-approval, bob: [contract-renewal/early, ...]}``."""
+        reader = self._reader
+        for login, told in reader.entries(node, "`expect`"):
+            if login not in self._names.people:
+                hint = nearest(login, self._names.people)
+                reader.wrong(
+                    node.key(login),
+                    f'unknown person "{login}"; there are {listing(self._names.people)}.',
+                    login,
+                    hint,
+                )
+                continue
+            for item in reader.items(told):
+                notice = (
+                    self._mapping(login, item) if isinstance(item.value, dict) else self._short(login, item)
+                )
+                if notice is not None:
+                    yield notice
+
+    def not_sent(self, node: Node) -> Iterator[Unsent]:
+        """``not_sent: {no_device: {bob: contract-approval}, too_late: contract-renewal/early}``."""
+        reader = self._reader
+        for reason, told in reader.entries(node, "`not_sent`"):
+            if reason not in REASONS:
+                hint = nearest(reason, REASONS)
+                reader.wrong(
+                    node.key(reason),
+                    f'unknown reason "{reason}"; reasons: {listing(REASONS, 20)}.',
+                    reason,
+                    hint,
+                )
+                continue
+            if not isinstance(told.value, dict):
+                yield from self._unsent(NOBODY, reason, told)
+                continue
+            for login, some in reader.entries(told, f"`{reason}`"):
+                if login not in self._names.people:
+                    hint = nearest(login, self._names.people)
+                    reader.wrong(told.key(login), f'unknown person "{login}"', login, hint)
+                    continue
+                yield from self._unsent(login, reason, some)
+
+    def _unsent(self, login: str, reason: str, node: Node) -> Iterator[Unsent]:
+        for item in self._reader.items(node):
+            notice = self._short(login, item)
+            if notice is not None:
+                yield Unsent(login, notice.rule, notice.step, reason, notice.spot)
+
+    def _short(self, login: str, node: Node) -> Expected | None:
+        """``RULE``, ``RULE/STEP``, ``RULE:resolved``."""
+        text = self._reader.text(node, "a notice")
+        if text is None:
+            return None
+        body, _, resolved = text.partition(":")
+        if resolved not in ("", "resolved"):
+            self._reader.wrong(node, f'after ":" stands `resolved`, found "{resolved}"')
+            return None
+        rule, _, step = body.partition("/")
+        return self._checked(login, node, rule, step or None, resolved=bool(resolved))
+
+    def _mapping(self, login: str, node: Node) -> Expected | None:
+        reader = self._reader
+        if not reader.mapping(node, "a notice", _KEYS, ("rule",)) or "rule" not in node.keys:
+            return None
+        rule = reader.text(node.at("rule"), "rule")
+        step = reader.text(node.at("step"), "step") if "step" in node.keys else None
+        workspace = None
+        if "workspace" in node.keys:
+            name = reader.word(node.at("workspace"), "workspace", self._ids)
+            workspace = self._ids.get(name or "")
+        says = reader.words(node.at("says"), "says") if "says" in node.keys else ()
+        resolved = "resolved" in node.keys and reader.flag(node.at("resolved"), "resolved")
+        return None if rule is None else self._checked(login, node, rule, step, workspace, says, resolved)
+
+    def _checked(
+        self,
+        login: str,
+        node: Node,
+        rule: str,
+        step: str | None,
+        workspace: int | None = None,
+        says: tuple[str, ...] = (),
+        resolved: bool = False,
+    ) -> Expected | None:
+        reader = self._reader
+        if rule not in self._rules:
+            hint = nearest(rule, self._rules)
+            reader.wrong(
+                node, f'unknown rule "{rule}"; this timeline has {listing(self._rules)}.', "rule", hint
+            )
+            return None
+        steps = [s.id for s in self._rules[rule].all_steps]
+        named = [s for s in steps if s is not None]
+        if step is None and len(steps) > 1:
+            reader.wrong(
+                node, f"which step of {rule}? Write {rule}/{named[0]}; steps: {listing(named)}.", "step"
+            )
+            return None
+        if step is not None and step not in named:
+            reader.wrong(
+                node, f'{rule} has no step "{step}"; steps: {listing(named)}.', "step", nearest(step, named)
+            )
+            return None
+        return Expected(login, rule, step or steps[0], reader.spot(node), workspace, says, resolved)

@@ -1,0 +1,143 @@
+"""Timeline files from disk: which rules each is about, and the timelines in it. Taken whole or refused whole, with file:line:column.
+
+A file holds one or more YAML documents. One without `steps` is the file's head: what it says holds for all that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vigil.compliance.positions import Node, in_order, parse
+from vigil.compliance.rules import Rule, RuleSet
+from vigil.compliance.vocabulary import listing, nearest
+from vigil.errors import BadInput, Problem
+from vigil.rulefiles import read_rules
+from vigil.timeline.model import Timeline
+from vigil.timeline.reading import Reader
+from vigil.timeline.staging import KEYS, timeline
+
+SUFFIXES = (".timeline.yaml", ".timeline.yml")
+HEAD = ("rules", "only", "zone", "people", "required_documents", "workspace", "workspaces")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The rules at a place and the timelines beside them. `sources` are the texts of the timeline files by name.
+
+    `whole` says that it is a whole folder, so that rules without a timeline are worth a word.
+    """
+
+    rules: RuleSet
+    timelines: tuple[Timeline, ...]
+    sources: Mapping[str, str]
+    whole: bool = True
+
+    def untested(self) -> list[str]:
+        """The active rules that no timeline is about."""
+        if not self.whole:
+            return []
+        tested = {name for t in self.timelines for name in t.rules}
+        return [r.name for r in self.rules if r.name not in tested]
+
+
+def read_suite(path: Path) -> Suite:
+    """The timelines at `path` (a folder, a timeline file, or a rules file) and the rules of their folder.
+
+    Raises BadInput with everything that is wrong, also when there is no timeline.
+    """
+    files = timeline_files(path)
+    rules = read_rules(path if path.is_dir() else path.parent)
+    sources: dict[str, str] = {}
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            sources[str(file)] = file.read_text(encoding="utf-8-sig")
+        except (UnicodeDecodeError, OSError) as wrong:
+            problems.append(Problem(str(file), 1, 1, f"cannot be read: {wrong}"))
+    timelines = [t for file, text in sources.items() for t in read_text(file, text, rules, problems)]
+    if not timelines and not problems:
+        problems.append(
+            Problem(str(path), 1, 1, "no timeline here; they are in *.timeline.yaml beside the rules")
+        )
+    if problems:
+        raise BadInput(list(in_order(problems)))
+    return Suite(rules, tuple(timelines), sources, path.is_dir())
+
+
+def timeline_files(path: Path) -> list[Path]:
+    """The timeline files of a folder, or the one that belongs to a rules file."""
+    if path.is_dir():
+        found = (f for f in path.rglob("*") if f.is_file() and f.name.endswith(SUFFIXES))
+        return sorted(f for f in found if not any(p.startswith(".") for p in f.relative_to(path).parts))
+    if path.name.endswith(SUFFIXES):
+        return [path]
+    return [f for suffix in SUFFIXES if (f := path.with_name(path.stem + suffix)).is_file()]
+
+
+def read_text(file: str, text: str, rules: RuleSet, problems: list[Problem]) -> Iterator[Timeline]:
+    """The timelines of one file's text; what is wrong with them is added to `problems`."""
+    documents, wrong = parse(file, text)
+    problems += wrong
+    if not wrong and not any("steps" in d.keys for d in documents):
+        problems.append(Problem(file, 1, 1, "no timeline in this file: none of its documents has `steps`"))
+    reader = Reader(file, problems)
+    head: Mapping[str, Node] = {}
+    names: dict[str, int] = {}
+    for node in documents:
+        if "steps" not in node.keys:
+            if reader.mapping(node, "the head of a timeline file", HEAD):
+                head = {name: node.parts[name] for name in node.keys}
+            continue
+        if not reader.mapping(node, "a timeline", KEYS):
+            continue
+        before = len(problems)
+        made = _one(reader, node, head, rules)
+        if made is None or len(problems) > before:
+            continue
+        if made.name in names:
+            reader.wrong(
+                node.at("timeline"),
+                f'two timelines "{made.name}", the first on line {names[made.name]}',
+                "timeline",
+            )
+        names[made.name] = node.line
+        yield made
+
+
+def _one(reader: Reader, node: Node, head: Mapping[str, Node], rules: RuleSet) -> Timeline | None:
+    parts = {**head, **{name: node.parts[name] for name in node.keys}}
+    if "workspaces" in node.keys or "workspace" in node.keys:
+        parts = {k: v for k, v in parts.items() if k in node.keys or k not in ("workspace", "workspaces")}
+    mine = _rules(reader, node, parts, rules)
+    return timeline(Reader(reader.file, reader.problems), node, parts, mine) if mine else None
+
+
+def _rules(reader: Reader, node: Node, parts: Mapping[str, Node], rules: RuleSet) -> dict[str, Rule]:
+    """The rules that a timeline is about: those of the files it names, or of the file of the same name; `only` narrows."""
+    own = Path(reader.file)
+    stem = next(own.name.removesuffix(s) for s in (*SUFFIXES, "") if own.name.endswith(s))
+    files = {Path(r.origin.file).resolve() for r in rules if r.origin}
+    wanted: list[Path] = []
+    if "rules" in parts:
+        for item in reader.items(parts["rules"]):
+            name = reader.text(item, "the name of a rules file")
+            if name is not None and (path := (own.parent / name).resolve()) not in files:
+                hint = nearest(name, {f.name for f in files})
+                reader.wrong(item, f'no rules in "{name}" beside this file', "rules", hint)
+            elif name is not None:
+                wanted.append(path)
+    else:
+        wanted = [p for suffix in (".yaml", ".yml") if (p := own.with_name(stem + suffix).resolve()) in files]
+        if not wanted:
+            reader.wrong(
+                node, f'no rules file "{stem}.yaml" beside this one; name the files in `rules`', "rules"
+            )
+    found = {r.name: r for r in rules if r.origin and Path(r.origin.file).resolve() in wanted}
+    if "only" not in parts:
+        return found
+    some = reader.words(parts["only"], "rule", found)
+    if not some:
+        reader.wrong(parts["only"], f"`only` names rules; there are {listing(found)}.", "only")
+    return {name: found[name] for name in found if name in some}

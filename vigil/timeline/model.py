@@ -1,0 +1,163 @@
+"""A timeline as values: who is there, which workspaces, what happens when, and what must have come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from vigil.compliance.facts import Value
+
+CRASHES = ("before queue", "after queue", "before accept", "after accept")
+Crash = Literal["before queue", "after queue", "before accept", "after accept"]
+"""Where the process is killed: before or after the notices are in the outbox, before or after FCM accepted them."""
+
+NOBODY = ""
+"""The person of what goes to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where something stands. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A virtual device. `token` is made up; `platform` is android, ios or web."""
+
+    token: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A person of the timeline."""
+
+    login: str
+    name: str
+    zone: str | None = None
+    language: str | None = None
+    groups: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happens: `kind` and `data` as in the events of an estate. `at` is when, not later than its step."""
+
+    kind: str
+    at: datetime
+    workspace: str  # the timeline's own name of it; '' where the change is of none
+    data: Mapping[str, Value]
+    spot: Spot
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A workspace as it is when it is created. `roles` and the `to` of steps hold logins or groups."""
+
+    key: str
+    id: int
+    type: str
+    name: str
+    created: datetime
+    attrs: Mapping[str, Value]
+    roles: Mapping[str, tuple[str, ...]]
+    changes: tuple[Change, ...] = ()  # documents and steps that are there from the beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One notice that must have come. `step` is None for a rule without steps; `workspace` None when any will do."""
+
+    person: str
+    rule: str
+    step: str | None
+    spot: Spot
+    workspace: int | None = None
+    says: tuple[str, ...] = ()
+    resolved: bool = False
+
+    @property
+    def label(self) -> str:
+        return notice_label(self.rule, self.step, self.resolved)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A notice that must not have come, and why. `reason` is the lower-case name of a `vigil.compliance.verdicts.Why`."""
+
+    person: str  # NOBODY where the whole finding was held back
+    rule: str
+    step: str | None
+    reason: str
+    spot: Spot
+
+    @property
+    def label(self) -> str:
+        return notice_label(self.rule, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One step: the clock goes to `at`, the changes happen, `watch` runs, and then this must have come and nothing else."""
+
+    at: datetime
+    spot: Spot
+    changes: tuple[Change, ...] = ()
+    crash: Crash | None = None
+    expected: tuple[Expected, ...] = ()
+    unsent: tuple[Unsent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A whole timeline. `rules` are the names of the rules that run in it."""
+
+    name: str
+    spot: Spot
+    zone: str
+    rules: tuple[str, ...]
+    players: Mapping[str, Player]
+    places: Mapping[str, Place]
+    moments: tuple[Moment, ...]
+    required: Mapping[str, Mapping[str, int | None]] = field(
+        default_factory=dict
+    )  # type -> document type -> months
+
+    def only(self, rules: frozenset[str]) -> Timeline:
+        """The same timeline about some of its rules: what is expected of the others is left out."""
+        moments = tuple(
+            Moment(
+                m.at,
+                m.spot,
+                m.changes,
+                m.crash,
+                tuple(e for e in m.expected if e.rule in rules),
+                tuple(u for u in m.unsent if u.rule in rules),
+            )
+            for m in self.moments
+        )
+        mine = tuple(r for r in self.rules if r in rules)
+        return Timeline(
+            self.name, self.spot, self.zone, mine, self.players, self.places, moments, self.required
+        )
+
+
+def notice_label(rule: str, step: str | None, resolved: bool = False) -> str:
+    """A notice as timelines write it: ``contract-renewal/early``, ``contract-cost-center:resolved``."""
+    return rule + (f"/{step}" if step else "") + (":resolved" if resolved else "")
+
+
+def day(value: object) -> date | None:
+    """`value` where it is a date and no instant."""
+    return value if isinstance(value, date) and not isinstance(value, datetime) else None

@@ -1,0 +1,81 @@
+"""The receiving end of a timeline: virtual devices behind the transport interface, and the ways in which a process dies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from vigil.delivery.errors import InvalidMessage
+from vigil.delivery.messages import Outgoing, encode
+from vigil.delivery.transport import Sent
+from vigil.sandbox.devices import Devices, Shown
+from vigil.timeline.model import Player
+
+
+class Killed(BaseException):
+    """The process was killed here. A BaseException: nothing in between may tidy up after it."""
+
+
+class Phones:
+    """A transport that hands each message to its virtual device. `now` is the timeline's clock.
+
+    `dies` kills the process at the next batch: ``before accept`` or ``after accept``.
+    """
+
+    def __init__(self, players: Sequence[Player], now: datetime) -> None:
+        self.now = now
+        self.dies: str | None = None
+        self.devices = Devices(lambda: self.now)
+        self._count = 0
+        self._seen: dict[str, int] = {}
+        for player in players:
+            for device in player.devices:
+                self.devices.add(device.token, device.platform, player.login)
+
+    async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+        """Every device that is there takes its message; a message that FCM would not take is rejected as it says."""
+        if self.dies == "before accept":
+            raise Killed
+        sent = [self._one(out) for out in batch]
+        if self.dies == "after accept":
+            raise Killed
+        return sent
+
+    def _one(self, out: Outgoing) -> Sent:
+        try:
+            message: dict[str, Any] = orjson.loads(encode(out, self.now))["message"]
+        except InvalidMessage as wrong:
+            return Sent("rejected", None, wrong.code, "", None, self.now, self.now, str(wrong))
+        device = self.devices.get(out.token)
+        if device is None:
+            return Sent("rejected", 404, "UNREGISTERED", "", None, self.now, self.now)
+        self._count += 1
+        name = f"projects/timeline/messages/{self._count}"
+        self.devices.receive(device, message, name)
+        return Sent("accepted", 200, "", name, None, self.now, self.now)
+
+    def arrived(self) -> dict[str, dict[str, list[Shown]]]:
+        """What came to each person since this was last asked: login -> replace key -> the notices on screen with that key.
+
+        A notice that came twice to one device and is shown once there is in it once; two devices show it twice.
+        """
+        out: dict[str, dict[str, list[Shown]]] = {}
+        for device in self.devices:
+            first = self._seen.get(device.token, 0)
+            self._seen[device.token] = len(device.received)
+            for key in {s.data.get("event_id", "") for s in device.received[first:]}:
+                shown = [s for s in device.screen.values() if s.data.get("event_id", "") == key]
+                out.setdefault(device.owner or "", {}).setdefault(key, []).extend(shown)
+        return out
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None

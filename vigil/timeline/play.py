@@ -1,0 +1,151 @@
+"""Plays a timeline: the real pipeline of a run, step by step, over the timeline's world. No HTTP, no Prefect.
+
+What `flows.steps` does with tasks is done here without them, with the same functions of `vigil.service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from vigil.compliance import facts as f
+from vigil.compliance.evaluate import Input
+from vigil.compliance.routing import Directory
+from vigil.compliance.rules import RuleSet
+from vigil.compliance.verdicts import Evaluation
+from vigil.delivery.render import Renderer
+from vigil.delivery.worker import LEASE
+from vigil.ledger import Ledger, devices, observations
+from vigil.ledger.devices import NewDevice
+from vigil.ledger.scratch import Scratch
+from vigil.service import accounting, extraction, judgement, sending
+from vigil.service.judgement import Plan
+from vigil.service.run import Run
+from vigil.service.site import Site
+from vigil.timeline.model import Crash, Moment, Timeline
+from vigil.timeline.phones import Killed, Phones
+from vigil.timeline.world import World
+
+PUBLIC = "https://ecm.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One evaluation of one run, for whoever counts what was exercised."""
+
+    rules: RuleSet
+    plan: Plan
+    given: Input
+    result: Evaluation
+
+
+@dataclass(frozen=True)
+class Played:
+    """A moment after its runs: what is in the ledger since, and what the phones got."""
+
+    moment: Moment
+    runs: tuple[int, ...]
+    now: datetime
+
+
+Watcher = Callable[[Judged], None]
+
+
+class Theatre:
+    """What every timeline uses again: the templates and the ledger in memory."""
+
+    def __init__(self, templates: Path) -> None:
+        self.renderer = Renderer(templates)
+        self._scratch = Scratch()
+
+    def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Stage:
+        """An empty ledger and charged phones for one timeline. The stage before it is gone."""
+        return Stage(self, timeline, rules, self._scratch.fresh(), watcher)
+
+    def close(self) -> None:
+        self._scratch.close()
+
+
+class Stage:
+    """One timeline being played."""
+
+    def __init__(
+        self, theatre: Theatre, timeline: Timeline, rules: RuleSet, ledger: Ledger, watcher: Watcher | None
+    ) -> None:
+        self.timeline = timeline
+        self.rules = rules
+        self.ledger = ledger
+        self.world = World(timeline)
+        first = timeline.moments[0].at
+        self.phones = Phones(list(timeline.players.values()), first)
+        self.site = Site(PUBLIC, timeline.zone, Path("rules"), Path("templates"))
+        self._renderer = theatre.renderer
+        self._watcher = watcher
+        with ledger.write() as connection:
+            devices.register(connection, self._devices(), first)
+            observations.record(connection, self.world.required(), first)
+
+    def _devices(self) -> Iterator[NewDevice]:
+        for p in self.timeline.players.values():
+            for d in p.devices:
+                yield NewDevice(p.login, d.token, d.platform, language=p.language, zone=p.zone)
+
+    async def play(self, moment: Moment) -> Played:
+        """Move the clock, let things happen, and watch; after a crash a second run follows when the first one's lease is over."""
+        self.world.move(moment.at, moment.changes)
+        try:
+            run = await self._watch(moment.at, moment.crash)
+            return Played(moment, (run.id,), moment.at)
+        except _Dead as dead:
+            run = await self._watch(moment.at + LEASE, None)
+            return Played(moment, (dead.run, run.id), moment.at + LEASE)
+
+    async def _watch(self, at: datetime, crash: Crash | None) -> Run:
+        self.phones.now = at
+        self.phones.dies = crash
+        run = Run("watch", at, self.ledger, self.site, self.rules, self._renderer, clock=lambda: at)
+        batch = self.world.read(run.needs)
+        if batch.facts or batch.gone or batch.gaps:
+            extraction.record(run, batch, [x.id for x in batch.facts if isinstance(x, f.Workspace)])
+        plan = judgement.plan(run)
+        for some in plan.batches:
+            self._judge(run, plan, some, crash)
+        if crash == "after queue":
+            raise _Dead(run.id)
+        judgement.finish(run, plan)
+        async with run.sending(self.phones):
+            await self._deliver(run)
+        accounting.account(run)
+        return run
+
+    def _judge(self, run: Run, plan: Plan, some: tuple[int, ...], crash: Crash | None) -> None:
+        given = judgement.load(run, plan, some)
+        result = judgement.judge(run, plan, given)
+        if self._watcher is not None:
+            self._watcher(Judged(run.rules, plan, given, result))
+        if crash == "before queue":
+            raise _Dead(run.id)
+        facts, directory = given.facts, Directory()
+        if result.findings:
+            facts, directory = judgement.attach(run, given, self.world.audience())
+        judgement.commit(run, result, facts, directory)
+
+    async def _deliver(self, run: Run) -> None:
+        worker = sending.worker(run)
+        while sending.anything_due(run):
+            try:
+                done = await sending.deliver_batch(run, worker)
+            except Killed:
+                raise _Dead(run.id) from None
+            if not done.any:
+                return
+
+
+class _Dead(Exception):
+    """A run that was killed, by its number."""
+
+    def __init__(self, run: int) -> None:
+        self.run = run
+        super().__init__(run)

@@ -1,0 +1,213 @@
+"""The facts of a timeline as they stand, moved change by change, and read as extraction would read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from vigil.compliance import facts as f
+from vigil.compliance.facts import Fact
+from vigil.ecm.model import Batch, Gap, Gone, Needs
+from vigil.timeline.model import Change, Place, Timeline
+
+_FIRST_DOCUMENT = 5001
+
+
+class WorldError(ValueError):
+    """A change that cannot happen: a document or step that is not there. `change` says where it is written."""
+
+    def __init__(self, change: Change, message: str) -> None:
+        self.change = change
+        super().__init__(message)
+
+
+class World:
+    """See the module. `move` goes forward only."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._waiting = sorted(timeline.places.values(), key=lambda p: p.created)
+        self._ids = {p.key: p.id for p in timeline.places.values()}
+        self._workspaces: dict[int, f.Workspace] = {}
+        self._documents: dict[int, dict[str, f.Document]] = {}
+        self._steps: dict[int, dict[tuple[int, int], f.Step]] = {}
+        self._roles: dict[int, dict[str, tuple[str, ...]]] = {}
+        self._comments: dict[int, list[f.AuditEvent]] = {}
+        self._deleted = {p.login for p in timeline.players.values() if p.deleted}
+        self._gone: set[int] = set()
+        self._touched: set[int] = set()
+        self._next_document = _FIRST_DOCUMENT
+
+    def move(self, now: datetime, changes: Collection[Change] = ()) -> None:
+        """Let the workspaces appear that are created by `now`, and the changes happen. Raises WorldError."""
+        while self._waiting and self._waiting[0].created <= now:
+            self._create(self._waiting.pop(0))
+        for change in changes:
+            self.apply(change)
+
+    def _create(self, place: Place) -> None:
+        w = place.id
+        self._workspaces[w] = f.Workspace(
+            w, place.type, place.name, place.created, place.created, dict(place.attrs)
+        )
+        self._documents[w], self._steps[w], self._comments[w] = {}, {}, []
+        self._roles[w] = {role: self._principals(members) for role, members in place.roles.items()}
+        self._touched.add(w)
+        for change in place.changes:
+            self.apply(change)
+
+    def apply(self, change: Change) -> None:
+        """Let one change happen."""
+        workspace = self._ids.get(change.workspace, 0)
+        if change.workspace and workspace not in self._workspaces:
+            raise WorldError(change, "the workspace is not there")
+        HAPPENS[change.kind](self, workspace, change, dict(change.data))
+        if workspace:
+            self._touched.add(workspace)
+
+    def _principals(self, names: Collection[str]) -> tuple[str, ...]:
+        return tuple(f.user(n) if n in self._timeline.players else f.group(n) for n in names)
+
+    # -- what changes do -------------------------------------------------------------------------------
+
+    def _attribute(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        before = self._workspaces[w]
+        attrs = {**before.attrs, d["attr"]: d["value"]}
+        self._workspaces[w] = replace(before, attrs=attrs, modified=change.at)
+
+    def _add(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        if d["name"] in self._documents[w]:
+            raise WorldError(
+                change, f'there is a document "{d["name"]}" already; a new state of it is `version_added`'
+            )
+        number, self._next_document = self._next_document, self._next_document + 1
+        self._documents[w][d["name"]] = f.Document(
+            number, w, d["name"], d.get("type"), change.at, d.get("by"), change.at, expires=d.get("expires")
+        )
+
+    def _document(self, w: int, change: Change, name: str) -> f.Document:
+        if name not in self._documents[w]:
+            raise WorldError(change, f'there is no document "{name}"')
+        return self._documents[w][name]
+
+    def _version(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        before = self._document(w, change, d["document"])
+        version = f.Version(before.version + 1, change.at, d.get("by"))
+        self._documents[w][before.name] = replace(
+            before, version=version.number, versions=(*before.versions, version), modified=change.at
+        )
+
+    def _remove(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        del self._documents[w][self._document(w, change, d["document"]).name]
+
+    def _assign(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        key = d["process"], d["step"]
+        self._steps[w][key] = f.Step(w, *key, d["title"], self._principals(d["to"]), change.at, d.get("due"))
+
+    def _complete(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        key = d["process"], d["step"]
+        if key not in self._steps[w]:
+            raise WorldError(change, f"step {key[1]} of process {key[0]} was never assigned")
+        self._steps[w][key] = replace(
+            self._steps[w][key],
+            completed_at=change.at,
+            completed_by=d.get("by"),
+            disposition=d.get("disposition"),
+        )
+
+    def _role(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        self._roles[w] = {**self._roles[w], d["role"]: self._principals(d["members"])}
+
+    def _comment(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        number = len(self._comments[w])
+        self._comments[w].append(f.AuditEvent(w, "Comment Added", change.at, d.get("by"), d["text"], number))
+
+    def _delete_user(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        self._deleted.add(d["login"])
+
+    def _delete(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        del self._workspaces[w]
+        self._gone.add(w)
+
+    def _unreadable(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        before = self._workspaces[w]
+        self._workspaces[w] = replace(before, unread=before.unread | set(d["parts"]))
+
+    def _readable(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        self._workspaces[w] = replace(self._workspaces[w], unread=frozenset())
+
+    # -- what is read ----------------------------------------------------------------------------------
+
+    def read(self, needs: Needs) -> Batch:
+        """What changed since the last reading, workspace by workspace, each whole; of it what the rules need."""
+        touched, self._touched = self._touched, set()
+        facts: list[Fact] = [
+            fact for w in sorted(touched & self._workspaces.keys()) for fact in self._of(w, needs)
+        ]
+        gone = tuple(Gone("workspace", str(w)) for w in sorted(self._gone))
+        self._gone = set()
+        return Batch(tuple(facts), gone, tuple(self._gaps(touched)))
+
+    def _of(self, w: int, needs: Needs) -> Iterator[Fact]:
+        workspace = self._workspaces[w]
+        yield workspace
+        parts: Mapping[str, tuple[bool, Collection[Fact]]] = {
+            "documents": (needs.documents, self._documents[w].values()),
+            "steps": (needs.steps, self._steps[w].values()),
+            "comments": (needs.comments, self._comments[w]),
+            "missing": (needs.missing, [f.MissingDocuments(w, self._missing(workspace))]),
+            "roles": (needs.roles, [f.Roles(w, self._roles[w])]),
+        }
+        for part, (needed, facts) in parts.items():
+            if needed and part not in workspace.unread:
+                yield from facts
+
+    def _missing(self, workspace: f.Workspace) -> tuple[str, ...]:
+        there = {d.type for d in self._documents[workspace.id].values()}
+        return tuple(t for t in self._timeline.required.get(workspace.type, ()) if t not in there)
+
+    def _gaps(self, touched: Collection[int]) -> Iterator[Gap]:
+        for w in sorted(touched & self._workspaces.keys()):
+            for part in sorted(self._workspaces[w].unread):
+                yield Gap(part, "unreadable in this timeline", (w,))
+
+    def required(self) -> list[Fact]:
+        """The document types that the timeline's workspace types ask for."""
+        return [
+            f.RequiredDocument(type_, name, True, months)
+            for type_, some in self._timeline.required.items()
+            for name, months in some.items()
+        ]
+
+    def audience(self) -> Batch:
+        """Every role, person and group as they are now."""
+        players = self._timeline.players.values()
+        users = [
+            f.User(p.login, 0, p.name, zone=p.zone, language=p.language, deleted=p.login in self._deleted)
+            for p in players
+        ]
+        members: dict[str, list[str]] = {}
+        for p in players:
+            for name in p.groups:
+                members.setdefault(name, []).append(f.user(p.login))
+        groups = [f.Group(name, 0, tuple(some)) for name, some in members.items()]
+        roles = [f.Roles(w, self._roles[w]) for w in self._workspaces]
+        return Batch((*roles, *users, *groups))
+
+
+HAPPENS: Mapping[str, Callable[[World, int, Change, dict[str, Any]], None]] = {
+    "attribute_changed": World._attribute,
+    "document_added": World._add,
+    "version_added": World._version,
+    "document_deleted": World._remove,
+    "step_assigned": World._assign,
+    "step_completed": World._complete,
+    "role_changed": World._role,
+    "comment_added": World._comment,
+    "user_deleted": World._delete_user,
+    "workspace_deleted": World._delete,
+    "unreadable": World._unreadable,
+    "readable": World._readable,
+}
