@@ -95,15 +95,19 @@ class SandboxClient:
         return found
 
     def _exchange(self, method: str, path: str, text: bytes | None) -> tuple[int, bytes]:
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=60)
+        kept = self._connection is not None
+        connection = self._connection or http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=60)
+        self._connection = connection
         try:
-            self._connection.request(method, path, text, {"content-type": "application/json"} if text else {})
-            response = self._connection.getresponse()
+            connection.request(method, path, text, {"content-type": "application/json"} if text else {})
+            response = connection.getresponse()
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
+            connection.close()
             self._connection = None
+            # A connection that lay idle was closed by the server: it has not seen this request.
+            if kept and isinstance(error, ConnectionError):
+                return self._exchange(method, path, text)
             raise SandboxError(f"{method} {path}: {error}{self._epitaph()}") from error
 
 
