@@ -26,8 +26,7 @@ class Server:
         given = {"username": "vigil", "password": "vigil", "zone": office.ZONE, **settings}
         if "otds" in given:
             given["username"] = given["password"] = ""
-        client = Client(Settings(self.sandbox.ecm_url, **given))
-        return client
+        return Client(Settings(self.sandbox.ecm_url, **given))
 
     def mark(self) -> None:
         self.marked = dict(self.sandbox.requests()["ecm"]["by_endpoint"])

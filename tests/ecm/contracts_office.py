@@ -39,7 +39,10 @@ TYPES = [
                     },
                 ],
             },
-            {"name": "Remarks", "attributes": [{"name": "text", "kind": "string"}, {"name": "by", "kind": "user"}]},
+            {
+                "name": "Remarks",
+                "attributes": [{"name": "text", "kind": "string"}, {"name": "by", "kind": "user"}],
+            },
         ],
         "roles": ["owner", "steward"],
         "required_documents": [{"type": "Signed contract", "valid_months": 24}],
@@ -52,11 +55,20 @@ TYPES = [
     },
 ]
 USERS = [
-    {"login": "ada", "name": "Ada Byron", "email": "ada@example.org", "zone": "Europe/London", "language": "en"},
+    {
+        "login": "ada",
+        "name": "Ada Byron",
+        "email": "ada@example.org",
+        "zone": "Europe/London",
+        "language": "en",
+    },
     {"login": "bob", "name": "Bob Stone", "email": "bob@example.org"},
     {"login": "cem", "name": "Cem Kaya", "email": "cem@example.org", "language": "de"},
     {"login": "eve", "name": "Eve Gone", "email": "eve@example.org"},
-    *({"login": f"clerk-{n:02}", "name": f"Clerk {n}", "email": f"clerk-{n:02}@example.org"} for n in range(45)),
+    *(
+        {"login": f"clerk-{n:02}", "name": f"Clerk {n}", "email": f"clerk-{n:02}@example.org"}
+        for n in range(45)
+    ),
 ]
 GROUPS = {
     "Records": ["cem", "Clerks"],
@@ -86,16 +98,29 @@ def at(minutes: float) -> datetime:
 def _events() -> list[dict[str, Any]]:
     """What happens: before NOON the office is filled, after it each thing that a test looks for happens once."""
     past: list[dict[str, Any]] = [
-        {"ts": _created(number), "kind": "workspace_created", "workspace": number} for number in (*CONTRACTS, *AMENDMENTS)
+        {"ts": _created(number), "kind": "workspace_created", "workspace": number}
+        for number in (*CONTRACTS, *AMENDMENTS)
     ]
     late = BEGINNING + timedelta(hours=12)
     for n in range(120):
         what = {"workspace": FULL, "id": 50_001 + n, "name": f"page {n}.pdf", "type": "Annex", "by": "ada"}
         past.append({"ts": late, "kind": "document_added", **what})
-    signed = {"workspace": VERSIONED, "id": 51_000, "name": "signed.pdf", "type": "Signed contract", "by": "bob"}
+    signed = {
+        "workspace": VERSIONED,
+        "id": 51_000,
+        "name": "signed.pdf",
+        "type": "Signed contract",
+        "by": "bob",
+    }
     past.append({"ts": late, "kind": "document_added", **signed, "expires": "2027-06-30"})
     past += [
-        {"ts": late + timedelta(minutes=n), "kind": "version_added", "workspace": VERSIONED, "id": 51_000, "by": who}
+        {
+            "ts": late + timedelta(minutes=n),
+            "kind": "version_added",
+            "workspace": VERSIONED,
+            "id": 51_000,
+            "by": who,
+        }
         for n, who in ((1, "ada"), (2, "cem"))
     ]
     past += [_comment(late, 1010, text) for text in ("first", "second")]
@@ -155,9 +180,17 @@ def _workspaces() -> list[dict[str, Any]]:
         attrs: dict[str, Any] = {} if number == BARE else {"Terms.status": "draft"}
         roles = {"owner": ["eve", "ada"], "steward": ["Records"]} if number == 1004 else {"owner": ["ada"]}
         attrs = FILLED if number == 1004 else attrs
-        found.append({"id": number, "type": "Contract", "name": f"Contract {number}", "attrs": attrs, "roles": roles})
+        found.append(
+            {"id": number, "type": "Contract", "name": f"Contract {number}", "attrs": attrs, "roles": roles}
+        )
     for number in AMENDMENTS:
-        row = {"id": number, "type": "Contract Amendment", "name": f"Amendment {number}", "attrs": {}, "roles": {}}
+        row = {
+            "id": number,
+            "type": "Contract Amendment",
+            "name": f"Amendment {number}",
+            "attrs": {},
+            "roles": {},
+        }
         found.append(row)
     return [{**row, "created": _created(row["id"])} for row in found]
 

@@ -48,12 +48,16 @@ async def test_each_kind_of_attribute_becomes_a_value_of_its_kind(server: Server
 
 
 @pytest.mark.parametrize("mixed", [True, False])
-async def test_what_is_unset_is_none_in_whichever_of_three_ways_ecm_says_so(server: Server, mixed: bool) -> None:
+async def test_what_is_unset_is_none_in_whichever_of_three_ways_ecm_says_so(
+    server: Server, mixed: bool
+) -> None:
     """null, "" and absence are spread over contracts by their numbers; a category may show no value at all."""
     server.quirks(unset_forms=mixed)
     numbers = [office.BARE, *range(1030, 1042)]
     async with server.client() as client:
-        batch = await Extractor(client, Needs(documents=False)).read_workspaces([row(number) for number in numbers])
+        batch = await Extractor(client, Needs(documents=False)).read_workspaces(
+            [row(number) for number in numbers]
+        )
     found = [fact for fact in batch.facts if isinstance(fact, Workspace)]
     assert len(found) == len(numbers)
     for one in found:
@@ -67,7 +71,9 @@ async def test_what_is_unset_is_none_in_whichever_of_three_ways_ecm_says_so(serv
 async def test_the_three_containers_of_categories_hold_the_same(server: Server) -> None:
     async with server.client() as client:
         one = await client.get("/v2/nodes/1004/categories", {"metadata": ""})
-        two = single(await client.get("/v2/nodes/1004", {"fields": ["properties", "categories"]}), "/v2/nodes/1004")
+        two = single(
+            await client.get("/v2/nodes/1004", {"fields": ["properties", "categories"]}), "/v2/nodes/1004"
+        )
         three = single(await client.get("/v2/businessworkspaces/1004"), "/v2/businessworkspaces/1004")
     known = definitions(one)
     entries = {"categories": [entry["data"]["categories"] for entry in one["results"]]}
@@ -138,7 +144,10 @@ async def test_naive_dates_are_the_servers_and_others_utc(server: Server) -> Non
         ("2026-01-01T12:00:00Z", datetime(2026, 1, 1, 12, tzinfo=UTC)),
         ("2026-01-01T12:00:00-05:00", datetime(2026, 1, 1, 17, tzinfo=UTC)),
         ("2026-01-01", datetime(2025, 12, 31, 23, tzinfo=UTC)),
-        ("2026-10-25T02:30:00", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # read twice by the clock: the first
+        (
+            "2026-10-25T02:30:00",
+            datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+        ),  # read twice by the clock: the first
         ("", None),
         (None, None),
     ],
@@ -147,7 +156,9 @@ def test_an_instant_is_read_in_the_servers_zone(text: str | None, found: datetim
     assert instant(text, BERLIN) == found
 
 
-@pytest.mark.parametrize(("text", "found"), [("2026-12-31T00:00:00", date(2026, 12, 31)), ("", None), (None, None)])
+@pytest.mark.parametrize(
+    ("text", "found"), [("2026-12-31T00:00:00", date(2026, 12, 31)), ("", None), (None, None)]
+)
 def test_a_date_stays_the_day_that_is_written(text: str | None, found: date | None) -> None:
     assert day(text) == found
 

@@ -61,7 +61,12 @@ async def test_a_person_has_mail_zone_and_language(server: Server) -> None:
     async with server.client() as client:
         batch = await Extractor(client).audience([], ["user:ada", "user:bob"])
     ada, bob = people(batch)["ada"], people(batch)["bob"]
-    assert (ada.name, ada.email, ada.zone, ada.language) == ("Ada Byron", "ada@example.org", "Europe/London", "en")
+    assert (ada.name, ada.email, ada.zone, ada.language) == (
+        "Ada Byron",
+        "ada@example.org",
+        "Europe/London",
+        "en",
+    )
     assert (bob.zone, bob.language) == (None, None)
     assert ada.source == f"/v2/members/{ada.id}"
 
@@ -69,7 +74,9 @@ async def test_a_person_has_mail_zone_and_language(server: Server) -> None:
 async def test_who_does_not_exist_is_left_out_also_when_a_name_begins_another(server: Server) -> None:
     """The filter matches the start of names: "clerk" would find 45 people."""
     async with server.client() as client:
-        batch = await Extractor(client).audience([], ["user:clerk", "group:Rec", "user:nobody", "user:clerk-07"])
+        batch = await Extractor(client).audience(
+            [], ["user:clerk", "group:Rec", "user:nobody", "user:clerk-07"]
+        )
     assert set(people(batch)) == {"clerk-07"}
     assert groups(batch) == {}
 

@@ -39,7 +39,9 @@ async def test_a_limit_that_is_clamped_without_a_word_is_noticed(server: Server)
 
 @pytest.mark.parametrize("repeats", [True, False])
 @pytest.mark.parametrize("limit", [20, 24, 60, 77, 240, 500])
-async def test_the_walk_ends_whether_or_not_the_last_page_repeats(server: Server, repeats: bool, limit: int) -> None:
+async def test_the_walk_ends_whether_or_not_the_last_page_repeats(
+    server: Server, repeats: bool, limit: int
+) -> None:
     server.quirks(last_page_repeats=repeats)
     found: list[int] = []
     async with server.client() as client:
@@ -58,7 +60,9 @@ async def test_a_start_beyond_the_end_gives_the_repeated_last_page_once(server: 
 
 
 @pytest.mark.parametrize("counted", [True, False])
-async def test_what_may_not_be_read_is_missing_and_everything_else_is_there(server: Server, counted: bool) -> None:
+async def test_what_may_not_be_read_is_missing_and_everything_else_is_there(
+    server: Server, counted: bool
+) -> None:
     """Whether totals count the unreadable or not: pages may be short in the middle, and the end where none is said."""
     hidden = [1240, 1239, 1230, 1100, 1001, 1002, 1003]
     server.quirks(unreadable=hidden, unreadable_counted=counted)
@@ -97,7 +101,9 @@ async def test_rows_that_leave_the_list_pull_none_past_the_reader(
     assert set(found) >= set(sorted(office.CONTRACTS, reverse=True)[left:])
 
 
-async def test_an_offset_that_is_refused_for_its_depth_is_reached_by_date(server: Server, small_pages: None) -> None:
+async def test_an_offset_that_is_refused_for_its_depth_is_reached_by_date(
+    server: Server, small_pages: None
+) -> None:
     server.quirks(deep_offset=100)
     async with server.client() as client:
         found = await ids(Listing(client).changed(await contract(client), None, None))
@@ -114,8 +120,14 @@ async def test_a_list_that_cannot_be_read_at_all_is_an_error_and_not_an_empty_li
 async def test_only_what_changed_since_the_watermark_comes_newest_first(server: Server) -> None:
     since = office._created(1200)
     async with server.client(overlap=timedelta(0)) as client:
-        rows = [row async for rows in Listing(client).changed(await contract(client), since, None) for row in rows]
-    late = {office.FULL, office.VERSIONED, 1010}  # touched after they were created, or not, as quirk 24 has it
+        rows = [
+            row async for rows in Listing(client).changed(await contract(client), since, None) for row in rows
+        ]
+    late = {
+        office.FULL,
+        office.VERSIONED,
+        1010,
+    }  # touched after they were created, or not, as quirk 24 has it
     assert [row.id for row in rows if row.id not in late] == list(range(1240, 1199, -1))
     assert [row.modified for row in rows] == sorted((row.modified for row in rows), reverse=True)
     assert all(row.type == "Contract" for row in rows)
@@ -132,7 +144,8 @@ async def test_a_watermark_is_read_again_by_the_overlap(server: Server) -> None:
 async def test_a_quiet_list_costs_one_request_however_long_it_is(server: Server, small_pages: None) -> None:
     async with server.client() as client:
         kind = await contract(client)
-        newest = [row async for rows in Listing(client).changed(kind, None, None) for row in rows][0].modified
+        everything = [row async for rows in Listing(client).changed(kind, None, None) for row in rows]
+        newest = everything[0].modified
         server.mark()
         found = await ids(Listing(client).changed(kind, newest, None))
     assert len(found) == 1
@@ -159,7 +172,9 @@ async def test_a_walk_that_was_killed_goes_on_where_it_was(moving: Server, small
     assert moving.asked(f"GET {LIST}") <= 11
 
 
-async def test_a_walk_goes_on_although_the_server_compares_no_dates(server: Server, small_pages: None) -> None:
+async def test_a_walk_goes_on_although_the_server_compares_no_dates(
+    server: Server, small_pages: None
+) -> None:
     async with server.client() as client:
         kind = await contract(client)
         everything = [row async for rows in Listing(client).changed(kind, None, None) for row in rows]

@@ -57,7 +57,9 @@ async def test_a_ticket_that_dies_in_the_middle_of_a_page_walk_loses_no_row(serv
 
 async def test_a_wrong_password_is_tried_once_however_many_calls_need_it(server: Server) -> None:
     async with server.client(password="wrong") as client:
-        results = await asyncio.gather(*(client.get("/v2/nodes/1001") for _ in range(30)), return_exceptions=True)
+        results = await asyncio.gather(
+            *(client.get("/v2/nodes/1001") for _ in range(30)), return_exceptions=True
+        )
     assert all(isinstance(one, Refused) for one in results)
     assert server.asked("POST /v1/auth") == 1
     assert "wrong" not in str(results[0])
@@ -106,3 +108,11 @@ async def test_no_error_and_no_repr_shows_a_password_a_secret_or_a_ticket(server
 def test_settings_that_cannot_work_are_refused_at_once(given: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Settings("http://host/cs/cs", **given)  # type: ignore[arg-type]
+
+
+async def test_credentials_that_are_refused_with_400_are_refused_and_no_missing_node(server: Server) -> None:
+    server.fault("POST /v1/auth", "400", times=9)
+    async with server.client() as client:
+        with pytest.raises(Refused):
+            await client.get("/v2/nodes/1001")
+    assert server.asked("POST /v1/auth") == 1

@@ -45,7 +45,9 @@ async def test_whatever_happened_between_two_polls_is_to_be_read(moving: Server)
     assert ids == {7001, 7002, 7003, 7004}
     assert (third.read, third.vanished) == ((), ())
     steps = {(fact.process, fact.step): fact for fact in batch.facts if isinstance(fact, Step)}
-    done = {key: (s.completed_at, s.completed_by, s.disposition) for key, s in steps.items() if s.completed_at}
+    done = {
+        key: (s.completed_at, s.completed_by, s.disposition) for key, s in steps.items() if s.completed_at
+    }
     assert done == {
         (7001, 1): (office.at(4), "ada", "checked"),
         (7002, 1): (office.at(4), "clerk-03", "filed"),
@@ -65,9 +67,23 @@ async def test_a_step_that_becomes_late_by_itself_is_no_change(moving: Server) -
         moving.sandbox.move(office.at(3))
         first = await extractor.processes(None, {})
         assert 7001 in first.hashes
-    row = {"data": {"wfstatus": {"process_id": 1, "status_key": "ontime", "parallel_steps": [{"task_status": "ontime"}]}}}
+    row = {
+        "data": {
+            "wfstatus": {
+                "process_id": 1,
+                "status_key": "ontime",
+                "parallel_steps": [{"task_status": "ontime"}],
+            }
+        }
+    }
     late = {
-        "data": {"wfstatus": {"process_id": 1, "status_key": "workflowlate", "parallel_steps": [{"task_status": "late"}]}}
+        "data": {
+            "wfstatus": {
+                "process_id": 1,
+                "status_key": "workflowlate",
+                "parallel_steps": [{"task_status": "late"}],
+            }
+        }
     }
     other = {"data": {"wfstatus": {"process_id": 1, "status_key": "ontime", "parallel_steps": []}}}
     assert row_hash(row) == row_hash(late)
@@ -132,9 +148,17 @@ async def test_a_version_that_tells_ends_by_activities_only_gives_the_same_steps
         results = (await client.get(path))["results"]
         activities = (await client.get(f"{path}/activities"))["results"]
     whole = of_process(7003, 1022, results, [], UTC, path)
-    bare = {k: v for k, v in results["step_list"]["completed"][0].items() if not k.startswith(("task_completed", "task_disp"))}
+    bare = {
+        k: v
+        for k, v in results["step_list"]["completed"][0].items()
+        if not k.startswith(("task_completed", "task_disp"))
+    }
     results["step_list"]["completed"] = [bare]
     assert needs_activities(results)
     (told,) = of_process(7003, 1022, results, activities, UTC, path)
-    assert (told.completed_by, told.disposition) == (whole[0].completed_by, whole[0].disposition) == ("bob", "signed")
+    assert (
+        (told.completed_by, told.disposition)
+        == (whole[0].completed_by, whole[0].disposition)
+        == ("bob", "signed")
+    )
     assert told.completed_at == LATE + timedelta(minutes=5)

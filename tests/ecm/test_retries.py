@@ -17,7 +17,9 @@ from vigil.ecm.retry import Again
 NODE = "GET /v2/nodes/{id}"
 
 
-@pytest.mark.parametrize("what", ["html_200", "try_again", "500", "502", "503", "504", "cut", "short", "malformed"])
+@pytest.mark.parametrize(
+    "what", ["html_200", "try_again", "500", "502", "503", "504", "cut", "short", "malformed"]
+)
 async def test_a_fault_that_passes_is_not_noticed(server: Server, what: str) -> None:
     async with server.client() as client:
         await client.get("/v2/nodes/1002")
@@ -98,7 +100,9 @@ async def test_a_call_ends_with_its_total_time_whatever_retries_are_left(server:
     assert monotonic() - began < 2
 
 
-async def test_a_server_that_is_gone_is_unavailable_and_says_where(quick: Callable[[], None], server: Server) -> None:
+async def test_a_server_that_is_gone_is_unavailable_and_says_where(
+    quick: Callable[[], None], server: Server
+) -> None:
     quick()
     async with server.client() as client:
         client.settings.__dict__["url"] = "http://127.0.0.1:9/cs/cs"

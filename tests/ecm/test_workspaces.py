@@ -31,7 +31,9 @@ async def read(server: Server, needs: Needs, *numbers: int, since: datetime | No
         return await Extractor(client, needs).read_workspaces(rows(*numbers), since)
 
 
-async def test_250_workspaces_without_documents_are_read_with_one_request_for_their_attributes(server: Server) -> None:
+async def test_250_workspaces_without_documents_are_read_with_one_request_for_their_attributes(
+    server: Server,
+) -> None:
     numbers = [number for number in office.CONTRACTS if number not in (office.FULL, office.VERSIONED)]
     async with server.client() as client:
         extractor = Extractor(client, Needs())
@@ -46,7 +48,9 @@ async def test_more_than_250_workspaces_are_asked_for_in_batches(server: Server)
     batch = await read(server, NOTHING, *office.CONTRACTS, *range(3000, 3100))
     assert len(of(batch, Workspace)) == 240
     assert len(batch.gone) == 100
-    assert server.asked("POST /v2/nodes/list") == 3  # two batches, and one that asks again for those that were missing
+    assert (
+        server.asked("POST /v2/nodes/list") == 3
+    )  # two batches, and one that asks again for those that were missing
 
 
 async def test_a_workspace_says_when_it_was_made_and_changed_how_much_it_holds_and_where_that_comes_from(
@@ -65,7 +69,9 @@ async def test_all_documents_come_also_when_they_fill_more_than_a_page(server: S
     found = of(await read(server, Needs(), office.FULL), Document)
     assert {document.id for document in found} == set(range(50_001, 50_121))
     assert len(found) == 120
-    assert {(d.workspace, d.type, d.by, d.version, d.expires) for d in found} == {(1001, "Annex", "ada", 1, None)}
+    assert {(d.workspace, d.type, d.by, d.version, d.expires) for d in found} == {
+        (1001, "Annex", "ada", 1, None)
+    }
     assert server.asked(CHILDREN) == 2
 
 
@@ -98,7 +104,9 @@ async def test_what_no_rule_needs_is_not_asked_for(server: Server) -> None:
     assert server.asked(CHILDREN) == server.asked("/audit") == server.asked("/roles") == 0
 
 
-async def test_a_workspace_that_vanished_or_may_no_longer_be_read_is_gone_and_not_a_gap(server: Server) -> None:
+async def test_a_workspace_that_vanished_or_may_no_longer_be_read_is_gone_and_not_a_gap(
+    server: Server,
+) -> None:
     server.quirks(unreadable=[1005])
     batch = await read(server, Needs(), 1004, 1005, 9999)
     assert batch.gone == (Gone("workspace", "1005"), Gone("workspace", "9999"))
@@ -189,15 +197,22 @@ async def test_comments_are_audit_rows_and_two_of_one_second_are_told_apart(serv
     assert found[0].at == found[1].at == office.BEGINNING + timedelta(hours=12)
 
 
-async def test_only_audit_rows_since_the_last_run_come_although_the_filter_knows_days_only(moving: Server) -> None:
+async def test_only_audit_rows_since_the_last_run_come_although_the_filter_knows_days_only(
+    moving: Server,
+) -> None:
     moving.sandbox.move(office.at(10))
     moving.mark()
     needs = Needs(documents=False, comments=True)
     batch = await read(moving, needs, 1010, since=office.at(3))
-    assert [event.text for event in of(batch, AuditEvent)] == ["Comment Added: third", "Comment Added: fourth"]
+    assert [event.text for event in of(batch, AuditEvent)] == [
+        "Comment Added: third",
+        "Comment Added: fourth",
+    ]
     everything = of(await read(moving, needs, 1010), AuditEvent)
     again = of(await read(moving, needs, 1010, since=office.at(3)), AuditEvent)
-    assert set(again) <= set(everything)  # the same row has the same identity however much of the trail is read
+    assert set(again) <= set(
+        everything
+    )  # the same row has the same identity however much of the trail is read
     assert [event.text for event in everything if event.type == "Create"] == ["Create"]
 
 
@@ -246,3 +261,17 @@ async def test_nodes_whose_call_failed_are_neither_changed_nor_gone(
         found = await Extractor(client).verify({1001: Stamp(office.NOON, 1), 9999: Stamp(office.NOON, 1)})
     assert (found.changed, found.gone) == ((), ())
     assert found.gaps[0].workspaces == (1001, 9999)
+
+
+async def test_a_part_that_mentions_somebody_who_cannot_be_looked_up_is_unread(
+    server: Server, quick: Callable[[], None]
+) -> None:
+    """Nobody is guessed: eve owns contract 1004 by her number alone, and the directory does not answer."""
+    quick()
+    server.fault("GET /v2/members/{id}", "503", times=999)
+    batch = await read(server, Needs(), 1004, 1010, office.VERSIONED)
+    found = {workspace.id: workspace for workspace in of(batch, Workspace)}
+    assert found[1004].unread == {"attrs"}
+    assert found[1010].unread == frozenset()
+    assert found[office.VERSIONED].unread == {"documents"}
+    assert {gap.path.rpartition("/")[0] for gap in batch.gaps} == {"/v2/members"}

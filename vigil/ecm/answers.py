@@ -32,7 +32,7 @@ def _failure(
 ) -> EcmError | Again:
     own_words = _error_text(parsed)
     message = own_words or _excerpt(body) or "no message"
-    if status in (401, 403):
+    if status == 401 or (status == 403 and not own_words):
         return Refused(path, message, status)
     if 300 <= status < 400:
         return Malformed(path, "redirected; the REST API never redirects, a login page does", status)

@@ -17,7 +17,7 @@ import orjson
 
 from vigil.ecm import answers
 from vigil.ecm.answers import Json
-from vigil.ecm.errors import Refused, Unavailable
+from vigil.ecm.errors import NotReadable, Refused, Unavailable
 from vigil.ecm.lanes import Lanes
 from vigil.ecm.limits import Circuit, Pace
 from vigil.ecm.retry import Again, Policy, persist
@@ -142,9 +142,13 @@ class Client:
 
         async def once(deadline: float) -> tuple[Json, Mapping[str, str]]:
             ask = _Ask("POST" if form else "GET", path, url, form or None, deadline, headers)
-            answer = await self._send(ask, None)
+            try:
+                answer = await self._send(ask, None)
+            except NotReadable as error:
+                # OTDS says 400 where ECM says 401: either way these credentials are not to be tried again.
+                raise Refused(path, error.message, error.status) from error
             if answer is None:
-                raise Refused(path, "the user or the password was refused", 401)
+                raise Refused(path, "these credentials are not accepted", 401)
             return answer
 
         return await persist(once, self._policy, self._retried)

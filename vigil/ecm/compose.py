@@ -76,18 +76,15 @@ class Names:
     expiry: str
 
 
-def people(readings: Iterable[Reading], known: Mapping[int, Category]) -> set[int]:
-    """The ids of all users that these workspaces mention."""
-    found: set[int] = set()
-    for reading in readings:
-        found |= categories.user_ids(reading.values, known)
-        for child in reading.children:
-            found.update(parse.integers(child.properties.get("create_user_id")))
-            for version in child.versions:
-                found.update(parse.integers(version.get("owner_id")))
-        for row in reading.audit:
-            found.update(parse.integers(row.get("user_id")))
-    return found
+def people(reading: Reading, known: Mapping[int, Category]) -> dict[str, set[int]]:
+    """The ids of all users that a workspace mentions, by the part that does."""
+    documents: set[int] = set()
+    for child in reading.children:
+        documents.update(parse.integers(child.properties.get("create_user_id")))
+        for version in child.versions:
+            documents.update(parse.integers(version.get("owner_id")))
+    comments = {number for row in reading.audit for number in parse.integers(row.get("user_id"))}
+    return {"attrs": categories.user_ids(reading.values, known), "documents": documents, "comments": comments}
 
 
 def kinds(readings: Iterable[Reading]) -> set[int]:

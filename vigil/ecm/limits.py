@@ -39,7 +39,7 @@ class Circuit:
     """
 
     def __init__(
-        self, threshold: int = 20, pause: float = 0.5, longest: float = 30.0, hopeless: int = 4
+        self, threshold: int = 20, pause: float = 0.5, longest: float = 30.0, hopeless: int = 6
     ) -> None:
         self._threshold = threshold
         self._first_pause = pause

@@ -69,8 +69,9 @@ async def read_page(
     params: Params,
     number: int,
     limit: int,
-    rows: Callable[[Json], list[Json]] | None,
+    rows: Callable[[Json], list[Json]] | None = None,
 ) -> Page:
+    """One page. `rows` finds the rows in an answer that has them elsewhere than in `results`."""
     answer = await client.get(path, {**params, "limit": limit, "page": number})
     return page_of(answer, number, limit, path, rows(answer) if rows else None)
 

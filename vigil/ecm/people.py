@@ -10,7 +10,7 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import NotReadable
-from vigil.ecm.paging import read_all
+from vigil.ecm.paging import read_all, read_page
 from vigil.ecm.parse import Member
 
 PAGE = 20
@@ -37,6 +37,10 @@ class Directory:
             self._members[member.id] = member
             self._by_name[member.kind, member.name] = member
 
+    def knows(self, numbers: Iterable[int]) -> bool:
+        """Whether all of these can be named."""
+        return all(number in self._members for number in numbers)
+
     def login(self, number: int) -> str:
         """The login of an id that was made sure of before."""
         return self._members[number].name
@@ -45,13 +49,19 @@ class Directory:
         return self._members[number].principal
 
     async def ensure(self, ids: Collection[int], *, complete: bool = False) -> None:
-        """Make the members of these ids known; with `complete` also their e-mail, zone and language."""
+        """Make the members of these ids known; with `complete` also their e-mail, zone and language.
+
+        Raises the first error after all have been asked for: those that could be read are known then.
+        """
         async with self._lock:  # callers ask for the same people at the same time
             wanted = [number for number in dict.fromkeys(ids) if not self._known(number, complete)]
             if len(wanted) > PAGE and not self._listed:
                 await self._list_if_cheaper(len(wanted))
                 wanted = [number for number in wanted if not self._known(number, complete)]
-            await asyncio.gather(*(self._read(number) for number in wanted))
+            done = await asyncio.gather(*(self._read(number) for number in wanted), return_exceptions=True)
+            for error in done:
+                if error is not None:
+                    raise error
 
     async def find(self, principals: Iterable[str]) -> list[Member]:
         """The members of ``user:LOGIN`` and ``group:NAME``; those that the server does not know are left out."""
@@ -94,15 +104,21 @@ class Directory:
         self.note(parse.member(parse.properties(parse.single(answer, path))))
 
     async def _list_if_cheaper(self, wanted: int) -> None:
-        """Read the whole list of users when its pages are fewer than the people wanted."""
+        """Read the whole list of users when its pages are fewer than the people wanted.
+
+        All pages at once: whom a shift hides is asked for by id afterwards.
+        """
         path = "/v2/members"
-        params = {"where_type": USER}
-        first = await self._client.get(path, {**params, "limit": PAGE, "page": 1})
-        total = ((first.get("collection") or {}).get("paging") or {}).get("total_count") or 0
-        if -(-total // PAGE) >= wanted:
+        params: Params = {"where_type": USER}
+        first = await read_page(self._client, path, params, 1, PAGE)
+        pages = -(-(first.total or 0) // first.limit)
+        if pages >= wanted:
             return
-        rows, _ = await read_all(self._client, path, params, key=_member_key, limit=PAGE)
-        for row in rows:
+        numbers = range(2, pages + 1)
+        others = await asyncio.gather(
+            *(read_page(self._client, path, params, number, first.limit) for number in numbers)
+        )
+        for row in (row for page in (first, *others) for row in page.rows):
             self.note(parse.member(parse.properties(row)))
         self._listed = True
 

@@ -10,7 +10,6 @@ from vigil.compliance.facts import RequiredDocument, WorkspaceType
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
-from vigil.ecm.categories import Category
 from vigil.ecm.client import Client
 from vigil.ecm.errors import NotReadable
 
@@ -49,28 +48,26 @@ class SchemaReader:
     async def _type(self, found: Json) -> WorkspaceType:
         number, name = int(found["wksp_type_id"]), str(found["wksp_type_name"])
         model = _Model(self._client, number, [int(one["id"]) for one in found.get("templates") or []])
-        categories: dict[int, Category] | None = await model.ask(self._catalogue.read)
-        roles = await model.ask(self._roles)
-
-        async def doc_types(node: int) -> list[parse.DocType]:
-            return parse.doc_types(await self._client.get(f"/v2/businessworkspaces/{node}/doctypes"))
-
-        documents = [
-            RequiredDocument(
-                name, one.name, one.required, one.valid_months, "/v2/businessworkspaces/{id}/doctypes"
-            )
-            for one in await model.ask(doc_types) or []
-        ]
+        categories, roles, doc_types = await asyncio.gather(
+            model.ask(self._catalogue.read), model.ask(self._roles), model.ask(self._doc_types)
+        )
+        path = "/v2/businessworkspaces/{id}/doctypes"
+        documents = tuple(
+            RequiredDocument(name, one.name, one.required, one.valid_months, path) for one in doc_types or ()
+        )
         if categories is not None:
             self._catalogue.of_type[name] = frozenset(categories)
         attributes = tuple(
             one for key in sorted(categories or ()) for one in (categories or {})[key].schema()
         )
-        return WorkspaceType(name, attributes, tuple(roles or ()), tuple(documents), number)
+        return WorkspaceType(name, attributes, tuple(roles or ()), documents, number)
 
     async def _roles(self, node: int) -> list[str]:
         path = f"/v2/businessworkspaces/{node}/roles"
         return [parse.role(row).name for row in parse.rows(await self._client.get(path), path)]
+
+    async def _doc_types(self, node: int) -> list[parse.DocType]:
+        return parse.doc_types(await self._client.get(f"/v2/businessworkspaces/{node}/doctypes"))
 
 
 class _Model:
@@ -80,6 +77,8 @@ class _Model:
         self._client = client
         self._type_id = type_id
         self._nodes = templates
+        self._lock = asyncio.Lock()
+        self._example: int | None = None
         self._looked = False
 
     async def ask(self, question: Callable[[int], Awaitable[T]]) -> T | None:
@@ -89,15 +88,14 @@ class _Model:
                 return await question(node)
             except NotReadable:
                 continue
-        if self._looked:
+        async with self._lock:
+            if not self._looked:
+                self._looked = True
+                self._example = await self._any()
+        if self._example is None:
             return None
-        self._looked = True
-        found = await self._any()
-        if found is None:
-            return None
-        self._nodes.append(found)
         try:
-            return await question(found)
+            return await question(self._example)
         except NotReadable:
             return None
 

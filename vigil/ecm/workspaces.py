@@ -172,10 +172,7 @@ class WorkspaceReader:
         for reading in readings:
             if categories.has_empty(reading.node.get("data") or {}):
                 await catalogue.learn_type(reading.type, reading.id)
-        people = compose.people(readings, catalogue.categories)
-        _, kinds = await asyncio.gather(
-            self._directory.ensure(people), catalogue.names(compose.kinds(readings))
-        )
+        _, kinds = await asyncio.gather(self._people(readings), catalogue.names(compose.kinds(readings)))
         return Names(
             categories=dict(catalogue.categories),
             failures=dict(catalogue.failures),
@@ -185,6 +182,19 @@ class WorkspaceReader:
             zone=self._zone,
             expiry=self._expiry,
         )
+
+    async def _people(self, readings: Sequence[Reading]) -> None:
+        """Find out who is mentioned. A part that mentions somebody who cannot be looked up is unread; nobody is guessed."""
+        met = [(reading, compose.people(reading, self._catalogue.categories)) for reading in readings]
+        try:
+            await self._directory.ensure({one for _, parts in met for ids in parts.values() for one in ids})
+        except Refused:
+            raise
+        except EcmError as error:
+            for reading, parts in met:
+                for part, ids in parts.items():
+                    if not self._directory.knows(ids):
+                        reading.unread[part] = Gap(error.path, error.message, (reading.id,))
 
 
 async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) -> None:
