@@ -15,7 +15,7 @@ from flows.opening import opened
 
 @flow(name="backfill", flow_run_name="backfill {site}", persist_result=False)
 async def backfill(
-    site: str = "default", after: datetime | None = None, upto: datetime | None = None, approve: str = ""
+    site: str = "default", after: datetime | None = None, upto: datetime | None = None, approve: str = "", as_of: datetime | None = None
 ) -> State[Any]:
     """Show the manifest of a window, or send the one that was approved.
 
@@ -24,8 +24,9 @@ async def backfill(
         after: Begin of the window; what is at this very instant is not in it.
         upto: End of the window, which is in it.
         approve: Id of a manifest that an earlier run showed: it is sent exactly as it was shown. Empty to show one.
+        as_of: The instant that the run speaks of. Leave it empty for now.
     """
-    async with opened("backfill", site, None) as run:
+    async with opened("backfill", site, as_of) as run:
         if approve:
             said, rows = await steps.approve(run, approve)
             await steps.deliver(run)

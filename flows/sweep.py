@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from prefect import flow
@@ -30,14 +31,15 @@ class SweepScope(BaseModel):
 
 
 @flow(name="sweep", flow_run_name="sweep {site}", persist_result=False)
-async def sweep(site: str = "default", scope: SweepScope = SweepScope()) -> State[Any]:
+async def sweep(site: str = "default", scope: SweepScope = SweepScope(), as_of: datetime | None = None) -> State[Any]:
     """Read what changed, evaluate the scope now, and show what was found; tell people only when it is no dry run.
 
     Args:
         site: Name of the "Vigil site" block.
         scope: What to sweep.
+        as_of: The instant that the run speaks of. Leave it empty for now.
     """
-    async with opened("sweep", site, None) as run:
+    async with opened("sweep", site, as_of) as run:
         await steps.extract(run)
         rows = await steps.sweep(run, scope.scope(), scope.dry_run)
         await steps.deliver(run)

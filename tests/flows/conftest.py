@@ -1,0 +1,90 @@
+"""One Prefect server for all flow tests, and a small watched world for each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vigil.ledger import Ledger, outbox
+from vigil.replay.estate import SITE, Replay, register, save_site
+from vigil.replay.prefect_server import prefect_api
+from vigil.sandbox.estate import load
+from vigil.sandbox.generate import Generated, generate
+from vigil.sandbox.process import SandboxProcess
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a real server; Prefect's settings point at it."""
+    with prefect_api(tmp_path_factory.mktemp("prefect")) as url:
+        from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_LEVEL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_LOGGING_LEVEL: "ERROR"}):
+            yield url
+
+
+class Watched:
+    """The demo's estate in a sandbox, with a ledger and a site block of its own."""
+
+    def __init__(self, folder: Path, sandbox: SandboxProcess, made: Generated, rules: Path) -> None:
+        self.folder, self.sandbox, self.made = folder, sandbox, made
+        self.what = Replay(
+            made.folder, rules, PROJECT / "templates", made.start, made.end, made.end - made.start, f"sqlite:///{folder}/ledger.sqlite"
+        )
+        self.estate = load(made.folder)
+        self.ledger = Ledger.open(self.what.ledger_url)
+        register(self.ledger, self.estate, made.start)
+
+    async def save(self) -> None:
+        await save_site(self.what, self.estate, self.sandbox)
+
+    def watch(self, at: datetime) -> Any:
+        """Move the clock and run the flow."""
+        from flows.watch import watch
+
+        async def go() -> Any:
+            await self.save()
+            return await watch(site=SITE, as_of=at, return_state=True)
+
+        self.sandbox.move(at)
+        return asyncio.run(go())
+
+    def watch_elsewhere(self, at: datetime, prefect_url: str) -> subprocess.Popen[bytes]:
+        """Start the same run in a process of its own, so that it can be killed."""
+        self.sandbox.move(at)
+        asyncio.run(self.save())
+        code = f"import asyncio, datetime; from flows.watch import watch; asyncio.run(watch(site={SITE!r}, as_of=datetime.datetime.fromisoformat({at.isoformat()!r})))"
+        environment = {**os.environ, "PREFECT_API_URL": prefect_url}
+        return subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def rows(self) -> list[dict[str, Any]]:
+        with self.ledger.read() as connection:
+            return outbox.rows(connection)
+
+    def told(self) -> list[tuple[str, int, str, str, str, str]]:
+        """The outbox as keys and outcomes, in an order of its own."""
+        return sorted((r["rule"], r["workspace"], r["occurrence"], r["step"], r["person"], r["state"]) for r in self.rows())
+
+    def received(self) -> int:
+        return sum(len(d["received"]) for d in self.sandbox.devices())
+
+    def shown(self) -> list[tuple[str, str]]:
+        """(device, replace key) of everything that devices show now; twice the same would be a visible duplicate."""
+        return sorted((d["token"], n["key"]) for d in self.sandbox.devices() for n in d["shows"])
+
+
+@pytest.fixture
+def watched(tmp_path: Path, prefect_url: str) -> Iterator[Watched]:
+    made = generate(tmp_path / "estate")
+    with SandboxProcess(made.folder, start=made.start) as sandbox:
+        yield Watched(tmp_path, sandbox, made, PROJECT / "rules")
