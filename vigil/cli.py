@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -234,6 +234,26 @@ def test_rules(
     from vigil.timeline.command import test as run
 
     raise typer.Exit(run(path, templates, console, coverage=coverage, mutate=mutate))
+
+
+devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)
+app.add_typer(devices, name="devices")
+
+
+@devices.command("import")
+def devices_import(
+    file: Annotated[Path, typer.Argument(help="CSV with person, address, platform", exists=True, dir_okay=False)],
+    ledger: LedgerUrl = LEDGER,
+) -> None:
+    """Register the devices of a CSV file, all of them or, when a line is wrong, none."""
+    from vigil.delivery.importing import read_devices
+    from vigil.ledger import Ledger
+    from vigil.ledger.devices import register
+
+    found = read_devices(file)
+    with Ledger.open(ledger).write() as connection:
+        count = register(connection, found, datetime.now(UTC))
+    console.print(f"{count} devices registered")
 
 
 def main() -> NoReturn:

@@ -190,7 +190,7 @@ class RuleStep(RuleModel):
 
 
 class Late(RuleModel):
-    """A moment that no run saw in time: up to `within` late it is sent, after that `policy` decides."""
+    """A moment that no run saw in time: up to `within` late `policy` decides, an older one is dropped. docs/decisions/0003."""
 
     within: FixedDuration
     policy: Literal["send", "digest", "drop"]

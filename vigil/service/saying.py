@@ -107,7 +107,7 @@ def notice(
         person=_person(run, r.person or "", directory, registered),
         description=rule.description,
         attrs={k: v for k, v in workspace.attrs.items() if k not in run.site.sensitive},
-        event={} if x.event is None else _event(x.event.kind, x.event.fields, directory),
+        event={} if x.event is None else _event(run, x.event.kind, x.event.fields, directory),
         due=x.due,
         as_of=run.as_of,
         why=x.why,
@@ -120,10 +120,12 @@ def _family(rule: Rule, step: str | None) -> str:
     return own or rule.family
 
 
-def _event(kind: str, fields: Mapping[str, Value], directory: Directory) -> dict[str, Value]:
+def _event(run: Run, kind: str, fields: Mapping[str, Value], directory: Directory) -> dict[str, Value]:
+    """An event's fields for the templates. Values of a sensitive attribute stay here: a lock screen is a public place."""
     by = fields.get("by")
     found = directory.users.get(str(by)) if by else None
-    return {**fields, "kind": kind, "by_name": found.name if found else by}
+    hidden = {"from": None, "to": None} if fields.get("attr") in run.site.sensitive else {}
+    return {**fields, **hidden, "kind": kind, "by_name": found.name if found else by}
 
 
 def _person(

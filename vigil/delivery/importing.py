@@ -1,0 +1,53 @@
+"""Devices from a CSV file: ``person,address,platform`` and, where wanted, ``address_kind,app,language,zone``. Refused whole or taken whole."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from vigil.errors import BadInput, Problem
+from vigil.ledger.devices import NewDevice
+
+NEEDED = ("person", "address", "platform")
+WANTED = ("address_kind", "app", "language", "zone")
+PLATFORMS = ("android", "ios", "web")
+KINDS = ("token", "fid")
+
+
+def read_devices(path: Path) -> list[NewDevice]:
+    """The devices of a file. Raises BadInput with every line that is wrong; an address is never quoted."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        header = tuple(reader.fieldnames or ())
+        missing = [c for c in NEEDED if c not in header]
+        unknown = [c for c in header if c not in NEEDED + WANTED]
+        if missing or unknown:
+            said = f"the first line must name {', '.join(NEEDED)}, and may name {', '.join(WANTED)}: found {', '.join(header) or 'nothing'}"
+            raise BadInput([Problem(str(path), 1, 1, said)])
+        rows = [(reader.line_num, row) for row in reader]
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
+    devices = []
+    for line, row in rows:
+        wrong = _wrong(row, seen)
+        if wrong:
+            problems.append(Problem(str(path), line, 1, wrong))
+            continue
+        seen[row["address"]] = line
+        given = {k: row[k] for k in WANTED if row.get(k)}
+        devices.append(NewDevice(row["person"], row["address"], row["platform"], **given))
+    if problems:
+        raise BadInput(problems)
+    return devices
+
+
+def _wrong(row: dict[str, str], seen: dict[str, int]) -> str:
+    if None in row or any(row.get(c) in (None, "") for c in NEEDED):
+        return f"a line has {', '.join(NEEDED)}, none of them empty, and no more columns than the first line"
+    if row["platform"] not in PLATFORMS:
+        return f'platform "{row["platform"]}": one of {", ".join(PLATFORMS)}'
+    if row.get("address_kind") and row["address_kind"] not in KINDS:
+        return f'address_kind "{row["address_kind"]}": one of {", ".join(KINDS)}'
+    if row["address"] in seen:
+        return f"the same address as in line {seen[row['address']]}: an address belongs to one person"
+    return ""
