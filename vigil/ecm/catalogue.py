@@ -52,8 +52,10 @@ class Catalogue:
 
     async def read(self, node: int) -> dict[int, Category]:
         """The definitions of a node's categories. Raises NotReadable."""
-        answer = await self._client.get(f"/v2/nodes/{node}/categories", {"metadata": ""})
-        found = categories.definitions(answer)
+        path = f"/v2/nodes/{node}/categories"
+        answer = await self._client.get(path, {"metadata": ""})
+        with parse.shaped(path):
+            found = categories.definitions(answer)
         self.categories.update(found)
         return found
 
@@ -63,9 +65,10 @@ class Catalogue:
             unknown = [number for number in dict.fromkeys(ids) if number not in self._names]
             for some in parse.chunks(unknown, MOST_IDS):
                 answer = await self._client.nodes(some, ["properties{id,name}"])
-                for row in parse.rows(answer, "/v2/nodes/list"):
-                    found = parse.properties(row)
-                    self._names[int(found["id"])] = str(found["name"])
+                with parse.shaped("/v2/nodes/list"):
+                    for row in parse.rows(answer, "/v2/nodes/list"):
+                        found = parse.properties(row)
+                        self._names[int(found["id"])] = str(found["name"])
         return {number: self._names[number] for number in ids if number in self._names}
 
     def _missing(self, values: Mapping[int, Mapping[str, Any]], settled: set[int]) -> dict[int, int]:

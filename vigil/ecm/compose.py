@@ -124,6 +124,11 @@ def facts(reading: Reading, names: Names) -> list[Fact]:
 
 
 def _attributes(reading: Reading, names: Names) -> dict[str, Value]:
+    if "categories" not in (reading.node.get("data") or {}):
+        # Read as "no category" it would say that every attribute is missing.
+        reading.unread["attrs"] = Gap(
+            LIST, "the node came without the categories that were asked for", (reading.id,)
+        )
     values = reading.values
     also = names.empty.get(reading.type, frozenset()) if _has_empty(reading) else frozenset()
     wanted = categories.category_ids(values) | also

@@ -87,7 +87,8 @@ class Listing:
 
     def _row(self, row: Json, type_: str) -> Row:
         found = parse.properties(row)
-        modified = parse.instant(found.get("modify_date"), self._zone)
+        with parse.shaped(PATH):
+            modified = parse.instant(found.get("modify_date"), self._zone)
         if modified is None:
             raise Malformed(PATH, f"workspace {found.get('id')} has no modify_date")
         return Row(int(found["id"]), str(found.get("name") or ""), modified, type_)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import Malformed
@@ -73,7 +74,8 @@ async def read_page(
 ) -> Page:
     """One page. `rows` finds the rows in an answer that has them elsewhere than in `results`."""
     answer = await client.get(path, {**params, "limit": limit, "page": number})
-    return page_of(answer, number, limit, path, rows(answer) if rows else None)
+    with parse.shaped(path):
+        return page_of(answer, number, limit, path, rows(answer) if rows else None)
 
 
 async def walk(
@@ -107,8 +109,9 @@ async def walk(
             number = max(1, number - -(-lost // limit))
             before = None
             continue
-        new = tuple(row for row in page.rows if key(row) not in seen)
-        seen.update(key(row) for row in new)
+        with parse.shaped(path):
+            new = tuple(row for row in page.rows if key(row) not in seen)
+            seen.update(key(row) for row in new)
         if new:
             yield Page(page.number, new, page.limit, page.total, page.more, page.path, page.answer)
         if _ends(page, new, len(seen), start):

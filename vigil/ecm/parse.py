@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
@@ -12,6 +13,15 @@ from vigil.ecm.errors import Malformed
 
 FOLDER, DOCUMENT, SHORTCUT, WORKSPACE = 0, 144, 1, 848
 """Node types (contract, Nodes and categories)."""
+
+
+@contextmanager
+def shaped(path: str) -> Iterator[None]:
+    """What is taken from an answer inside the block is there and of its kind, or the answer is Malformed."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Malformed(path, f"not of the shape that is documented: {error!r}") from error
 
 
 def instant(text: object, zone: tzinfo) -> datetime | None:
@@ -128,11 +138,6 @@ def member(found: Json) -> Member:
     )
 
 
-def members(answer: Json) -> list[Member]:
-    """The members of a list, whichever of the two ways it wraps them."""
-    return [member(properties(row) or row) for row in answer.get("results") or []]
-
-
 @dataclass(frozen=True, slots=True)
 class Role:
     id: int
@@ -154,7 +159,11 @@ def role(row: Json) -> Role:
 
 
 def audit_rows(answer: Json) -> list[Json]:
-    return list(((answer.get("results") or {}).get("data") or {}).get("audit") or [])
+    """Raises KeyError or TypeError when there is no list of them: an empty one would say that nothing happened."""
+    found = answer["results"]["data"]["audit"]
+    if not isinstance(found, list):
+        raise TypeError(f"`audit` is {type(found).__name__} and no list")
+    return found
 
 
 def audit_names(answer: Json) -> dict[int, str]:
@@ -175,13 +184,13 @@ class DocType:
 
 
 def doc_types(answer: Json) -> list[DocType]:
-    """From `GET /v2/businessworkspaces/{id}/doctypes`."""
+    """From `GET /v2/businessworkspaces/{id}/doctypes`. Raises ValueError for what cannot be understood."""
     return [_doc_type(found) for found in _entries(answer, "doctypes", "document_types", "doc_types")]
 
 
 def _doc_type(found: Json) -> DocType:
     return DocType(
-        name=str(_first(found, "name", "document_type_name", "doctype_name", "classification_name")),
+        name=_named(found, "document_type_name", "doctype_name", "classification_name", "name"),
         required=_truth(_first(found, "required", "document_type_required", "is_required")),
         valid_months=integer(
             _first(found, "valid_months", "validity_months", "validity", "document_valid_months")
@@ -191,25 +200,34 @@ def _doc_type(found: Json) -> DocType:
 
 
 def missing_types(answer: Json) -> list[str]:
-    """The type names of `GET /v2/businessworkspaces/{id}/missingdocuments`."""
+    """The type names of `GET /v2/businessworkspaces/{id}/missingdocuments`.
+
+    Raises ValueError for what cannot be understood: read as an empty list it would say that nothing is missing.
+    """
     found = _entries(answer, "missingdocuments", "missing_documents", "documents")
-    names = [_first(entry, "document_type_name", "document_type", "doctype_name", "name") for entry in found]
-    return [str(name) for name in names if name]
+    return [_named(entry, "document_type_name", "document_type", "doctype_name", "name") for entry in found]
 
 
 def _entries(answer: Json, *names: str) -> Iterator[Json]:
     """The things of a list, however deep this endpoint wraps them: the module's versions differ."""
     found: Any = answer.get("results")
-    # {"results": {"data": {"<name>": [...]}}}, {"results": {"<name>": [...]}} and {"results": [...]} all
-    # occur.
+    # {"results": {"data": {"<name>": [...]}}}, {"results": {"<name>": [...]}} and {"results": [...]} all occur.
     while isinstance(found, dict):
-        found = next(
-            (found[name] for name in ("data", *names) if isinstance(found.get(name), list | dict)), []
-        )
-    for entry in found or []:
-        data = entry.get("data", entry) if isinstance(entry, dict) else {}
-        inner = [data[name] for name in ("properties", *names) if isinstance(data.get(name), dict)]
-        yield inner[0] if inner else data
+        inner = [found[name] for name in ("data", *names) if isinstance(found.get(name), list | dict)]
+        found = inner[0] if inner else None
+    if not isinstance(found, list):
+        raise ValueError(f"no list of {names[0]} in the answer")
+    for entry in found:
+        data = entry.get("data", entry)
+        things = [data[name] for name in ("properties", *names) if isinstance(data.get(name), dict)]
+        yield things[0] if things else data
+
+
+def _named(found: Json, *names: str) -> str:
+    name = _first(found, *names)
+    if name is None:
+        raise ValueError(f"none of {', '.join(names)} in {sorted(found)}")
+    return str(name)
 
 
 def _first(found: Json, *names: str) -> Any:

@@ -101,7 +101,8 @@ class Directory:
         except NotReadable:
             self.note(Member(number, USER, f"id:{number}", full_name=f"id:{number}", deleted=True))
             return
-        self.note(parse.member(parse.properties(parse.single(answer, path))))
+        with parse.shaped(path):
+            self.note(parse.member(parse.properties(parse.single(answer, path))))
 
     async def _list_if_cheaper(self, wanted: int) -> None:
         """Read the whole list of users when its pages are fewer than the people wanted.
@@ -118,8 +119,8 @@ class Directory:
         others = await asyncio.gather(
             *(read_page(self._client, path, params, number, first.limit) for number in numbers)
         )
-        for row in (row for page in (first, *others) for row in page.rows):
-            self.note(parse.member(parse.properties(row)))
+        for page in (first, *others):
+            self._note_all(page.rows, path)
         self._listed = True
 
     async def _find(self, principal: str) -> Member | None:
@@ -132,10 +133,16 @@ class Directory:
             # The filter matches the start of names: the right one is picked from what it gives.
             params: Params = {"where_type": kind, "where_name": name}
             rows, _ = await read_all(self._client, "/v2/members", params, key=_member_key, limit=PAGE)
-            for row in rows:
-                self.note(parse.member(parse.properties(row)))
+            self._note_all(rows, "/v2/members")
             self._by_name.setdefault((kind, name), None)
         return self._by_name[kind, name]
+
+    def _note_all(self, rows: Iterable[Json], path: str) -> tuple[Member, ...]:
+        with parse.shaped(path):
+            found = tuple(parse.member(parse.properties(row)) for row in rows)
+        for member in found:
+            self.note(member)
+        return found
 
     async def _members_of(self, group: Member) -> tuple[Member, ...]:
         if group.id not in self._held:
@@ -144,10 +151,7 @@ class Directory:
                 rows, _ = await read_all(self._client, path, {}, key=_member_key, limit=PAGE)
             except NotReadable:
                 rows = []  # deleted between two calls: nobody is inside it any more
-            inside = tuple(parse.member(parse.properties(row)) for row in rows)
-            for member in inside:
-                self.note(member)
-            self._held[group.id] = inside
+            self._held[group.id] = self._note_all(rows, path)
         return self._held[group.id]
 
 

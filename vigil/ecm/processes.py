@@ -13,7 +13,7 @@ from vigil.compliance.facts import Step
 from vigil.ecm import parse, steps
 from vigil.ecm.answers import Json
 from vigil.ecm.client import MOST_IDS, Client, Params
-from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
 from vigil.ecm.model import Batch, Gap, Gone, Processes
 from vigil.ecm.paging import read_all, walk
 
@@ -102,9 +102,16 @@ class ProcessReader:
             places = {**workspace_of, **learnt}
             facts: list[Step] = []
             for number, (results, activities) in found.items():
-                if number in places:
-                    path = f"{STATUS}/processes/{number}"
-                    facts += steps.of_process(number, places[number], results, activities, self._zone, path)
+                if number not in places:
+                    continue
+                path = f"{STATUS}/processes/{number}"
+                try:
+                    with parse.shaped(path):
+                        facts += steps.of_process(
+                            number, places[number], results, activities, self._zone, path
+                        )
+                except Malformed as error:
+                    lost[number] = Gap(path, error.message, (places[number],))
             gaps = {**{number: one for number, one in answers.items() if isinstance(one, Gap)}, **lost}
             gone = tuple(one for one in answers.values() if isinstance(one, Gone))
             return Batch(tuple(facts), gone, tuple(gaps.values()), counts.requests, learnt, frozenset(gaps))

@@ -16,7 +16,8 @@ async def read_roles(client: Client, directory: Directory, workspace: int) -> tu
     """The members of every role, and who they are. Raises the errors of `vigil.ecm.errors`. Contract: ecm.md."""
     path = f"/v2/businessworkspaces/{workspace}/roles"
     answer = await client.get(path, {"fields": "members"})
-    roles = [parse.role(row) for row in parse.rows(answer, path)]
+    with parse.shaped(path):
+        roles = [parse.role(row) for row in parse.rows(answer, path)]
     held = await asyncio.gather(*(_members(client, workspace, role) for role in roles))
     for member in (one for inside in held for one in inside):
         directory.note(member)
@@ -33,4 +34,5 @@ async def _members(client: Client, workspace: int, role: Role) -> list[Member]:
         return list(role.members)
     path = f"/v2/businessworkspaces/{workspace}/roles/{role.id}/members"
     rows, _ = await read_all(client, path, {}, key=parse.node_id, limit=PAGE)
-    return [parse.member(parse.properties(row)) for row in rows]
+    with parse.shaped(path):
+        return [parse.member(parse.properties(row)) for row in rows]

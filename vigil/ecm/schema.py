@@ -40,13 +40,14 @@ class SchemaReader:
             answer = await self._client.get(TYPES, {"expand_templates": "true", "expand_wksp_info": "true"})
         except NotReadable:
             return ()
-        found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
-        types = tuple(await asyncio.gather(*(self._type(one) for one in found)))
+        with parse.shaped(TYPES):
+            found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
+            named = [(int(one["wksp_type_id"]), str(one["wksp_type_name"]), one) for one in found]
+        types = tuple(await asyncio.gather(*(self._type(*one) for one in named)))
         self._known = {one.name: one for one in types}
         return types
 
-    async def _type(self, found: Json) -> WorkspaceType:
-        number, name = int(found["wksp_type_id"]), str(found["wksp_type_name"])
+    async def _type(self, number: int, name: str, found: Json) -> WorkspaceType:
         model = _Model(self._client, number, [int(one["id"]) for one in found.get("templates") or []])
         categories, roles, doc_types = await asyncio.gather(
             model.ask(self._catalogue.read), model.ask(self._roles), model.ask(self._doc_types)
@@ -64,10 +65,15 @@ class SchemaReader:
 
     async def _roles(self, node: int) -> list[str]:
         path = f"/v2/businessworkspaces/{node}/roles"
-        return [parse.role(row).name for row in parse.rows(await self._client.get(path), path)]
+        answer = await self._client.get(path)
+        with parse.shaped(path):
+            return [parse.role(row).name for row in parse.rows(answer, path)]
 
     async def _doc_types(self, node: int) -> list[parse.DocType]:
-        return parse.doc_types(await self._client.get(f"/v2/businessworkspaces/{node}/doctypes"))
+        path = f"/v2/businessworkspaces/{node}/doctypes"
+        answer = await self._client.get(path)
+        with parse.shaped(path):
+            return parse.doc_types(answer)
 
 
 class _Model:

@@ -66,7 +66,9 @@ def of_process(
     process: int, workspace: int, results: Json, activities: list[Json], zone: tzinfo, path: str
 ) -> list[Step]:
     """The steps of `GET /v2/workflows/status/processes/{id}`, completed ones first."""
-    listed = results.get("step_list") or {}
+    listed = results.get("step_list")
+    if not isinstance(listed, dict):
+        raise Malformed(path, "a process has no step_list")
     ends = _ends(activities, zone)
     found = [
         _step(process, workspace, row, zone, path, ends, done=True) for row in listed.get("completed") or []

@@ -32,9 +32,9 @@ class Verifier:
             found.update(again)
             gaps += more
             gone = tuple(number for number in dropped if number not in again and not _in(number, more))
-            changed = tuple(
-                number for number, row in found.items() if nodes[number].differs(self._stamp(row))
-            )
+            with parse.shaped(PATH):
+                seen = {number: self._stamp(row) for number, row in found.items()}
+            changed = tuple(number for number, stamp in seen.items() if nodes[number].differs(stamp))
             return Verified(changed, gone, tuple(gaps), counts.requests)
 
     async def _read(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:

@@ -27,6 +27,7 @@ NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
 CHILD_FIELDS = (
     "properties{id,name,type,container_size,create_date,create_user_id,modify_date,classification_ids}"
 )
+CATEGORIES = "categories"
 CHILDREN_PAGE = AUDIT_PAGE = 100
 DEEPEST = 20
 EXPIRY = "Document validity.Expiration date"
@@ -57,9 +58,15 @@ class WorkspaceReader:
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
             names = await self._names(readings)
             facts: list[Fact] = []
+            broken: list[Gap] = []
             for reading in readings:
-                facts.extend(compose.facts(reading, names))
-            return Batch(tuple(facts), gone, _gaps(readings), counts.requests)
+                try:
+                    with parse.shaped(compose.LIST):
+                        facts.extend(compose.facts(reading, names))
+                except Malformed as error:
+                    # One workspace that nobody can make sense of is no reason to lose the other 249.
+                    broken.append(Gap(error.path, error.message, (reading.id,)))
+            return Batch(tuple(facts), gone, (*_gaps(readings), *broken), counts.requests)
 
     async def _nodes(self, ids: Sequence[int]) -> dict[int, Json]:
         """The nodes that can be read. One that is missing is asked for once more before it is believed to be gone."""
@@ -71,8 +78,9 @@ class WorkspaceReader:
         return {number: found[number] for number in ids if number in found}
 
     async def _listed(self, ids: Sequence[int]) -> dict[int, Json]:
-        answer = await self._client.nodes(ids, [NODE_FIELDS, "categories"])
-        return {parse.node_id(row): row for row in parse.rows(answer, compose.LIST)}
+        answer = await self._client.nodes(ids, [NODE_FIELDS, CATEGORIES])
+        with parse.shaped(compose.LIST):
+            return {parse.node_id(row): row for row in parse.rows(answer, compose.LIST)}
 
     # -- the parts --------------------------------------------------------------------------------------
 
@@ -95,7 +103,7 @@ class WorkspaceReader:
             raise Malformed(path, f"folders nest deeper than {DEEPEST}")
         fields = [CHILD_FIELDS, "versions" if self._needs.versions else "versions.element(0)"]
         if self._needs.expiry:
-            fields.append("categories")
+            fields.append(CATEGORIES)
         params: Params = {"fields": fields, "sort": "desc_modify_date"}
         rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=CHILDREN_PAGE)
         inside: list[int] = []
@@ -103,6 +111,8 @@ class WorkspaceReader:
             found = parse.properties(row)
             kind = parse.integer(found.get("type"))
             if kind == parse.DOCUMENT:
+                if self._needs.expiry and "categories" not in row["data"]:
+                    raise Malformed(path, "a document came without the categories that were asked for")
                 reading.children.append(Child(row, path, parse.versions(row)))
             elif kind == parse.FOLDER:
                 size = parse.integer(found.get("container_size"))
@@ -158,7 +168,8 @@ class WorkspaceReader:
             self._absent = Gap("/v2/businessworkspaces/{id}/missingdocuments", error.message)
             reading.unread["missing"] = self._absent
             return
-        reading.missing = tuple(sorted(parse.missing_types(answer)))
+        with parse.shaped(path):
+            reading.missing = tuple(sorted(parse.missing_types(answer)))
 
     async def _names(self, readings: Sequence[Reading]) -> Names:
         """Find out the names of all that these workspaces mention by number: categories, people, classifications."""

@@ -1,0 +1,149 @@
+"""Answers that are JSON and yet not what is documented: a typed error with the path, or a gap; never a stack trace of ours."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import contracts_office as office
+import pytest
+from conftest import Server
+
+from vigil.compliance.facts import Workspace
+from vigil.ecm import Client, Extractor, Malformed, Needs, Row, Settings
+from vigil.ecm.answers import Json
+from vigil.ecm.categories import flat
+from vigil.ecm.paging import page_of
+from vigil.ecm.parse import audit_rows, doc_types, missing_types, rows, shaped, single
+from vigil.ecm.steps import of_process
+
+PATH = "/v2/somewhere"
+
+
+@pytest.mark.parametrize("answer", [{}, {"results": None}, {"results": "none"}, {"results": {}}])
+def test_a_list_without_rows_is_malformed_and_not_empty(answer: Json) -> None:
+    with pytest.raises(Malformed, match=PATH):
+        rows(answer, PATH)
+    with pytest.raises(Malformed, match=PATH):
+        page_of(answer, 1, 100, PATH)
+
+
+def test_one_thing_that_is_none_is_malformed() -> None:
+    with pytest.raises(Malformed):
+        single({"results": []}, PATH)
+
+
+@pytest.mark.parametrize(
+    "fault", [KeyError("id"), TypeError("x"), ValueError("Invalid isoformat string"), AttributeError("get")]
+)
+def test_what_an_answer_lacks_is_said_with_its_path(fault: Exception) -> None:
+    with pytest.raises(Malformed, match=f"{PATH}.*not of the shape"), shaped(PATH):
+        raise fault
+
+
+def test_a_step_without_a_number_or_an_end_without_a_date_is_malformed() -> None:
+    with pytest.raises(Malformed, match="no step_list"):
+        of_process(1, 2, {"wf_details": {}}, [], UTC, PATH)
+    with pytest.raises(Malformed, match="task_id"):
+        of_process(1, 2, {"step_list": {"current": [{"task_name": "Check"}]}}, [], UTC, PATH)
+    done = {"task_id": 1, "task_start_date": "2026-03-01T10:00:00"}
+    with pytest.raises(Malformed, match="step 1 is completed and nothing says when"):
+        of_process(1, 2, {"step_list": {"completed": [done]}}, [], UTC, PATH)
+
+
+@pytest.mark.parametrize("answer", [{}, {"results": {"data": {}}}, {"results": {"data": {"audit": None}}}])
+def test_an_audit_trail_that_is_not_there_is_malformed_and_not_empty(answer: Json) -> None:
+    with pytest.raises(Malformed), shaped(PATH):
+        audit_rows(answer)
+
+
+async def test_categories_that_were_asked_for_and_did_not_come_are_unread_and_not_empty(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigil.ecm.workspaces.CATEGORIES", "permissions")
+    async with server.client() as client:
+        batch = await Extractor(client).read_workspaces([Row(office.VERSIONED, "", office.NOON, "Contract")])
+    (found,) = batch.facts
+    assert isinstance(found, Workspace)
+    assert found.unread == {"attrs", "documents"}
+    assert {gap.path for gap in batch.gaps} == {"/v2/nodes/list", "/v2/nodes/1002/nodes"}
+
+
+async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = Client.nodes
+
+    async def spoiled(self: Client, ids: list[int], fields: list[str]) -> Json:
+        answer = await nodes(self, ids, fields)
+        for row in answer["results"]:
+            if row["data"]["properties"].get("id") == 1005:
+                row["data"]["properties"]["modify_date"] = "yesterday"
+        return answer
+
+    monkeypatch.setattr(Client, "nodes", spoiled)
+    async with server.client() as client:
+        wanted = [Row(number, "", office.NOON, "Contract") for number in (1004, 1005, 1006)]
+        batch = await Extractor(client, Needs(documents=False)).read_workspaces(wanted)
+    assert [fact.id for fact in batch.facts if isinstance(fact, Workspace)] == [1004, 1006]
+    (gap,) = batch.gaps
+    assert gap.workspaces == (1005,)
+    assert "yesterday" in gap.error
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {
+            "results": [
+                {"data": {"properties": {"document_type_name": "Annex", "required": 1, "valid_months": 12}}}
+            ]
+        },
+        {"results": [{"data": {"doctypes": {"name": "Annex", "required": True, "validity": "12"}}}]},
+        {"results": {"data": {"doctypes": [{"name": "Annex", "is_required": "true", "valid_months": 12}]}}},
+        {
+            "results": {
+                "doctypes": [{"data": {"properties": {"name": "Annex", "required": 1, "valid_months": 12}}}]
+            }
+        },
+    ],
+)
+def test_document_types_are_read_however_the_modules_version_wraps_them(answer: Json) -> None:
+    ((name, required, months),) = [(one.name, one.required, one.valid_months) for one in doc_types(answer)]
+    assert (name, required, months) == ("Annex", True, 12)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"results": [{"data": {"properties": {"document_type_name": "Annex"}}}]},
+        {"results": [{"data": {"missingdocuments": {"name": "Annex"}}}]},
+        {"results": {"data": {"missingdocuments": [{"document_type": "Annex"}]}}},
+    ],
+)
+def test_missing_documents_are_read_however_the_modules_version_wraps_them(answer: Json) -> None:
+    assert missing_types(answer) == ["Annex"]
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"results": {"data": {}}}, {"results": [{"data": {"title": "Annex"}}]}]
+)
+def test_a_list_of_missing_documents_that_is_not_understood_never_says_that_nothing_is_missing(
+    answer: Json,
+) -> None:
+    with pytest.raises(ValueError, match=r"missingdocuments|document_type_name"):
+        missing_types(answer)
+
+
+def test_categories_are_flat_whether_keyed_by_category_listed_or_already_flat() -> None:
+    values = {"7_2": "x", "7_3_1_4": "y"}
+    containers: list[object] = [values, [values], {"7": values}, [{"data": {"categories": values}}]]
+    assert all(flat({"categories": container}) == values for container in containers)
+    assert flat({}) == flat({"categories": None}) == flat({"categories": [{}]}) == {}
+
+
+def test_settings_name_the_api_once_however_the_url_ends() -> None:
+    assert (
+        Settings("http://host/cs/cs/", "a", "b").api
+        == Settings("http://host/cs/cs", "a", "b").api
+        == "http://host/cs/cs/api"
+    )
