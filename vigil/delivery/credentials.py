@@ -23,6 +23,7 @@ log = logging.getLogger("vigil.delivery.credentials")
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 AHEAD = timedelta(minutes=5)  # a new token is fetched this long before the old one ends
+ENDED = timedelta(seconds=10)  # a token with less than this left may be refused on arrival
 FAILURE_HOLDS = timedelta(seconds=10)
 TIMEOUT = 15  # seconds for one request to the token endpoint
 NEEDED = ("type", "project_id", "private_key", "client_email", "token_uri")
@@ -81,17 +82,24 @@ class Credential:
         self._failed: tuple[datetime, CredentialRefused | CredentialUnavailable] | None = None
         self.refreshes = 0
 
+    def at_hand(self) -> str:
+        """The value of the Authorization header without waiting, empty when `bearer` has to be awaited for it.
+
+        A token that soon ends is replaced in the background while it still serves.
+        """
+        left = self._until - datetime.now(UTC)
+        if left <= ENDED:
+            return ""
+        if left <= AHEAD and (self._ahead is None or self._ahead.done()):
+            self._ahead = asyncio.create_task(self._renew_ahead())
+        return self._bearer
+
     async def bearer(self) -> str:
         """The value of the Authorization header. Waits only when there is no token that still lives.
 
         Raises CredentialRefused or CredentialUnavailable.
         """
-        left = self._until - datetime.now(UTC)
-        if left <= timedelta(seconds=10):
-            return await self.renew(self._bearer)
-        if left <= AHEAD and (self._ahead is None or self._ahead.done()):
-            self._ahead = asyncio.create_task(self._renew_ahead())
-        return self._bearer
+        return self.at_hand() or await self.renew(self._bearer)
 
     async def renew(self, refused: str) -> str:
         """A bearer other than `refused`. However many ask at once, one token is fetched."""

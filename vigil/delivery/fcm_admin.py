@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,7 +28,7 @@ from requests.exceptions import ConnectTimeout, Timeout
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.messages import Outgoing, as_json, build
-from vigil.delivery.outcomes import Reading, read_answer
+from vigil.delivery.outcomes import Reading, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import HELD_CREDENTIAL, Sent
 
@@ -36,16 +37,14 @@ log = logging.getLogger("vigil.delivery.fcm_admin")
 BATCH = 500  # firebase-admin's own bound
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class FcmAdmin:
     """A `Transport`. See `FcmHttp` for `now`. The rates of `FcmSettings` are not applied: it is slower than
     they are.
     """
 
-    def __init__(self, settings: FcmSettings, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self, settings: FcmSettings, now: Callable[[], datetime] = partial(datetime.now, UTC)
+    ) -> None:
         self._settings = settings
         self._now = now
         self._credential = Credential(settings)
@@ -91,7 +90,8 @@ class FcmAdmin:
                     message
                 )  # firebase-admin encodes all before it sends any, so one bad one would stop all
             except InvalidMessage as wrong:
-                results[index] = self._sent(Reading("rejected", wrong.code, detail=str(wrong)), None, started)
+                rejected = Reading("rejected", wrong.code, detail=str(wrong))
+                results[index] = sent_of(rejected, started, self._now())
             else:
                 good.append((index, message))
         refused: CredentialRefused | None = None
@@ -102,17 +102,17 @@ class FcmAdmin:
                 await self._credential.bearer()
                 answers = await self._send_each([message for _, message in good])
             except (CredentialRefused, CredentialUnavailable) as wrong:
-                answers = [(Reading("retry", HELD_CREDENTIAL, detail=str(wrong)), None)] * len(good)
+                answers = [Reading("retry", HELD_CREDENTIAL, detail=str(wrong))] * len(good)
                 refused = wrong if isinstance(wrong, CredentialRefused) else None
-            for (index, _), (reading, status) in zip(good, answers, strict=True):
-                results[index] = self._sent(reading, status, started)
-                refused = refused or self._refusal(reading, status, batch[index])
+            for (index, _), reading in zip(good, answers, strict=True):
+                results[index] = sent_of(reading, started, self._now())
+                refused = refused or self._refusal(reading, batch[index])
         ordered = [results[index] for index in range(len(batch))]
         if refused is not None:
             raise CredentialRefused(refused.credential, refused.why, [*before, *ordered])
         return ordered
 
-    async def _send_each(self, messages: list[messaging.Message]) -> list[tuple[Reading, int | None]]:
+    async def _send_each(self, messages: list[messaging.Message]) -> list[Reading]:
         loop = asyncio.get_running_loop()
         try:
             answer = await loop.run_in_executor(
@@ -122,30 +122,17 @@ class FcmAdmin:
             log.warning(
                 "send_each gave no results for %d messages: %s", len(messages), type(error.cause).__name__
             )
-            return [(Reading("unknown", "BATCH_LOST", detail=type(error.cause).__name__), None)] * len(
-                messages
-            )
+            lost = Reading("unknown", "BATCH_LOST", detail=type(error.cause).__name__)
+            return [lost] * len(messages)
         return [_read(response) for response in answer.responses]
 
-    def _refusal(self, reading: Reading, status: int | None, out: Outgoing) -> CredentialRefused | None:
+    def _refusal(self, reading: Reading, out: Outgoing) -> CredentialRefused | None:
         if reading.action == "none":
             return None
         named = self._credential.name
         if reading.code == "THIRD_PARTY_AUTH_ERROR":
             named = f"the {out.platform} push credential of Firebase project {self._settings.project}"
-        return CredentialRefused(named, f"HTTP {status} {reading.code} {reading.detail}".strip())
-
-    def _sent(self, reading: Reading, status: int | None, started: datetime) -> Sent:
-        return Sent(
-            reading.outcome,
-            status,
-            reading.code,
-            reading.name,
-            reading.retry_after,
-            started,
-            self._now(),
-            reading.detail,
-        )
+        return CredentialRefused(named, f"HTTP {reading.status} {reading.code} {reading.detail}".strip())
 
 
 def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
@@ -163,23 +150,24 @@ def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
         session.proxies = {"http": settings.proxy, "https": settings.proxy}
 
 
-def _read(response: messaging.SendResponse) -> tuple[Reading, int | None]:
+def _read(response: messaging.SendResponse) -> Reading:
     if response.success:
-        return Reading("accepted", name=response.message_id), 200
+        return Reading("accepted", status=200, name=response.message_id)
     error = response.exception
     if error is None:
-        return Reading("unknown", "UNREADABLE", detail="200 without a readable message name"), 200
+        return Reading("unknown", "UNREADABLE", 200, detail="200 without a readable message name")
     answer = error.http_response
     if answer is not None:
-        reading = read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"))
-        return reading, int(answer.status_code)
+        return read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"))
     cause = error.cause
+    kind = type(cause).__name__
     if isinstance(cause, ConnectTimeout) or _never_connected(cause):
-        return Reading("retry", "CONNECT", detail=type(cause).__name__), None
+        return Reading("retry", "CONNECT", detail=kind)
     if isinstance(cause, Timeout):
-        return Reading("unknown", "TIMEOUT", detail=type(cause).__name__), None
-    code = "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE"
-    return Reading("unknown", code, detail=type(cause).__name__), None
+        return Reading("unknown", "TIMEOUT", detail=kind)
+    return Reading(
+        "unknown", "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE", detail=kind
+    )
 
 
 def _never_connected(cause: BaseException | None) -> bool:

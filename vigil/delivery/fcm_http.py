@@ -10,8 +10,9 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -22,9 +23,9 @@ from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.limits import DeviceRates, ProjectRate
 from vigil.delivery.messages import Outgoing, encode
-from vigil.delivery.outcomes import Reading, read_answer
+from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, Outcome, Sent
+from vigil.delivery.transport import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, Sent
 
 log = logging.getLogger("vigil.delivery.fcm")
 
@@ -32,6 +33,7 @@ log = logging.getLogger("vigil.delivery.fcm")
 # just been closed cannot be told from one that was accepted.
 KEEPALIVE = 4.0
 CONNECT_TIMEOUT = 10.0
+ENCODED_AT_ONCE = 256
 DEVICE_HOLD = 60.0  # seconds, when FCM names the device and no time
 
 EVERYTHING = "*"
@@ -44,8 +46,11 @@ THIRD_PARTY = {
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+def _encode(out: Outgoing, now: datetime) -> bytes | InvalidMessage:
+    try:
+        return encode(out, now)
+    except InvalidMessage as poison:
+        return poison
 
 
 class FcmHttp:
@@ -53,7 +58,9 @@ class FcmHttp:
     there.
     """
 
-    def __init__(self, settings: FcmSettings, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self, settings: FcmSettings, now: Callable[[], datetime] = partial(datetime.now, UTC)
+    ) -> None:
         self._settings = settings
         self._now = now
         self._url = URL(settings.send_url, encoded=True)
@@ -62,6 +69,7 @@ class FcmHttp:
         self._device_rates = DeviceRates(settings.device_per_minute, settings.device_per_hour)
         self._gate = asyncio.Semaphore(settings.concurrency)
         self._stopped: dict[str, CredentialRefused] = {}  # platform, or EVERYTHING
+        self._surprises: set[type[Exception]] = set()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -71,8 +79,11 @@ class FcmHttp:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE, ssl=tls, ttl_dns_cache=300),
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout, sock_connect=CONNECT_TIMEOUT),
-            headers={"Content-Type": "application/json; charset=UTF-8"},
-            skip_auto_headers=("User-Agent", "Accept-Encoding"),
+            headers={
+                "Content-Type": "application/json; charset=UTF-8",
+                "Accept-Encoding": "identity",  # answers are a line long
+                "User-Agent": "vigil",
+            },
             proxy=self._settings.proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -96,12 +107,12 @@ class FcmHttp:
         """See `Transport.send`."""
         _ = self._http  # a transport that is not open fails here, not once a message
         results: dict[int, Sent] = {}
-        work = iter(enumerate(batch))
+        work = self._encoded(batch)
 
         async def worker() -> None:
-            for index, out in work:
-                async with self._gate:
-                    results[index] = await self._one(out)
+            async with self._gate:
+                for index, out, body in work:
+                    results[index] = await self._one(out, body)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._settings.concurrency, len(batch))):
@@ -110,84 +121,94 @@ class FcmHttp:
         self._raise_if_stopped(batch, ordered)
         return ordered
 
+    def _encoded(self, batch: Sequence[Outgoing]) -> Iterator[tuple[int, Outgoing, bytes | InvalidMessage]]:
+        """The messages with their bodies, some hundred at a time: encoded singly between two waits, when the
+        processor's caches hold something else, a message takes three times as long.
+        """
+        for start in range(0, len(batch), ENCODED_AT_ONCE):
+            now, some = self._now(), batch[start : start + ENCODED_AT_ONCE]
+            bodies = [_encode(out, now) for out in some]
+            yield from zip(range(start, start + len(some)), some, bodies, strict=True)
+
     def _raise_if_stopped(self, batch: Sequence[Outgoing], sent: list[Sent]) -> None:
         for out in batch:
             stop = self._stopped.get(EVERYTHING) or self._stopped.get(out.platform)
             if stop is not None:
                 raise CredentialRefused(stop.credential, stop.why, sent)
 
-    async def _one(self, out: Outgoing) -> Sent:
+    async def _one(self, out: Outgoing, body: bytes | InvalidMessage) -> Sent:
         """One message, whatever happens. A poison message ends here and never reaches its batch."""
         started = self._now()
+        if isinstance(body, InvalidMessage):
+            return self._done(Reading("rejected", body.code, detail=str(body)), started)
         try:
-            held = await self._hold(out, started)
-            if held is not None:
+            held = self._hold(out, started)
+            if isinstance(held, Sent):
                 return held
-            return await self._post(out, encode(out, started), started)
-        except InvalidMessage as wrong:
-            return self._sent("rejected", started, code=wrong.code, detail=str(wrong))
+            if held > 0:
+                await asyncio.sleep(held)
+            bearer = self._credential.at_hand() or await self._credential.bearer()
+            answer = await self._exchange(body, bearer)
+            if isinstance(answer, str):
+                return Sent("accepted", 200, "", answer, None, started, self._now())
+            return self._done(await self._mind(out, body, bearer, answer), started)
         except CredentialUnavailable as wrong:
-            return self._sent("retry", started, code=HELD_CREDENTIAL, detail=str(wrong))
+            return self._done(Reading("retry", HELD_CREDENTIAL, detail=str(wrong)), started)
         except CredentialRefused as wrong:
             self._stopped[EVERYTHING] = wrong
-            return self._sent("retry", started, code=HELD_CREDENTIAL, detail=str(wrong))
+            return self._done(Reading("retry", HELD_CREDENTIAL, detail=str(wrong)), started)
         except Exception as wrong:
-            log.exception("a message ended in an unforeseen way; it counts as unknown")
-            return self._sent("unknown", started, code="UNFORESEEN", detail=type(wrong).__name__)
+            if type(wrong) not in self._surprises:  # once a kind: a batch may hold thousands alike
+                self._surprises.add(type(wrong))
+                log.exception("a message ended in an unforeseen way; it and its like count as unknown")
+            return self._done(Reading("unknown", "UNFORESEEN", detail=type(wrong).__name__), started)
 
-    async def _hold(self, out: Outgoing, started: datetime) -> Sent | None:
-        """The message held back without a request, or None: it may go now."""
-        stop = self._stopped.get(EVERYTHING) or self._stopped.get(out.platform)
-        if stop is not None:
-            return self._sent("retry", started, code=HELD_CREDENTIAL, detail=str(stop))
+    def _hold(self, out: Outgoing, started: datetime) -> Sent | float:
+        """The message held back without a request, or the seconds after which it may go, nearly always 0."""
+        stop = self._stopped and (self._stopped.get(EVERYTHING) or self._stopped.get(out.platform))
+        if stop:
+            return self._done(Reading("retry", HELD_CREDENTIAL, detail=str(stop)), started)
         if out.address_kind in ("token", "fid"):
             wait = self._device_rates.take(out.token, started.timestamp())
             if wait > 0:
-                return self._sent("retry", started, code=HELD_DEVICE, retry_after=wait)
+                return self._done(Reading("retry", HELD_DEVICE, retry_after=wait), started)
         wait = self._project_rate.take(time.monotonic(), self._settings.max_wait)
         if wait > self._settings.max_wait:
-            return self._sent("retry", started, code=HELD_PROJECT, retry_after=wait)
-        if wait > 0:
-            await asyncio.sleep(wait)
-        return None
+            return self._done(Reading("retry", HELD_PROJECT, retry_after=wait), started)
+        return wait
 
-    async def _post(self, out: Outgoing, body: bytes, started: datetime) -> Sent:
-        bearer = await self._credential.bearer()
-        status, reading = await self._exchange(body, bearer)
+    async def _mind(self, out: Outgoing, body: bytes, bearer: str, reading: Reading) -> Reading:
+        """What a failed answer asks of the sender: one refresh and repeat, a stop, or to slow down."""
         if reading.action == "refresh":
-            bearer = await self._credential.renew(bearer)
-            status, reading = await self._exchange(body, bearer)
+            again = await self._exchange(body, await self._credential.renew(bearer))
+            if isinstance(again, str):
+                return Reading("accepted", status=200, name=again)
+            reading = again
         if reading.action != "none":
-            self._stop(out, status, reading)
-        if status == 429:
+            self._stop(out, reading)
+        if reading.status == 429:
             self._slow(out, reading)
-        return Sent(
-            reading.outcome,
-            status,
-            reading.code,
-            reading.name,
-            reading.retry_after,
-            started,
-            self._now(),
-            reading.detail,
-        )
+        return reading
 
-    async def _exchange(self, body: bytes, bearer: str) -> tuple[int | None, Reading]:
-        """One request. What fails before a connection stands was not sent; whatever fails after it is
-        unknown.
+    async def _exchange(self, body: bytes, bearer: str) -> str | Reading:
+        """One request: the name of the accepted message, or what went wrong.
+
+        What fails before a connection stands was not sent; whatever fails after it is unknown.
         """
         try:
-            async with self._http.post(self._url, data=body, headers={"Authorization": bearer}) as response:
-                answer = await response.read()
-                return response.status, read_answer(
-                    response.status, answer, response.headers.get("Retry-After")
-                )
+            response = await self._http.post(
+                self._url, data=body, headers={"Authorization": bearer}, allow_redirects=False
+            )
+            # Reading to the end gives the connection back; when it fails, aiohttp closes it.
+            answer = await response.read()
         except _NOT_SENT as error:
-            return None, Reading("retry", "CONNECT", detail=type(error).__name__)
+            return Reading("retry", "CONNECT", detail=type(error).__name__)
         except TimeoutError:
-            return None, Reading("unknown", "TIMEOUT", detail=f"no answer in {self._settings.timeout:g} s")
+            return Reading("unknown", "TIMEOUT", detail=f"no answer in {self._settings.timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return None, Reading("unknown", "RESET", detail=type(error).__name__)
+            return Reading("unknown", "RESET", detail=type(error).__name__)
+        name = message_name(answer) if response.status == 200 else ""
+        return name or read_answer(response.status, answer, response.headers.get("Retry-After"))
 
     def _slow(self, out: Outgoing, reading: Reading) -> None:
         """A 429 that names the device is about that device; any other slows the whole sender."""
@@ -197,8 +218,8 @@ class FcmHttp:
         else:
             self._project_rate.slow(time.monotonic())
 
-    def _stop(self, out: Outgoing, status: int | None, reading: Reading) -> None:
-        why = f"HTTP {status} {reading.code} {reading.detail}".strip()
+    def _stop(self, out: Outgoing, reading: Reading) -> None:
+        why = f"HTTP {reading.status} {reading.code} {reading.detail}".strip()
         project = self._settings.project
         if reading.code == "THIRD_PARTY_AUTH_ERROR":
             named = THIRD_PARTY.get(out.platform, THIRD_PARTY["android"]).format(project=project)
@@ -209,13 +230,5 @@ class FcmHttp:
         hint = f"check that it may send for project {project} and that the FCM API is enabled there"
         self._stopped[EVERYTHING] = CredentialRefused(self._credential.name, f"{why}; {hint}")
 
-    def _sent(
-        self,
-        outcome: Outcome,
-        started: datetime,
-        *,
-        code: str,
-        retry_after: float | None = None,
-        detail: str = "",
-    ) -> Sent:
-        return Sent(outcome, None, code, "", retry_after, started, self._now(), detail)
+    def _done(self, reading: Reading, started: datetime) -> Sent:
+        return sent_of(reading, started, self._now())

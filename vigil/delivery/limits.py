@@ -30,6 +30,9 @@ class ProjectRate:
         """Seconds to wait before this send, 0 nearly always. Above `longest` nothing was taken: hold the
         message.
         """
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return 0.0
         self._fill(now)
         wait = max(0.0, (1.0 - self._tokens) / self.rate)
         if wait <= longest:
@@ -53,7 +56,8 @@ class ProjectRate:
 
 
 class DeviceRates:
-    """Sends that one device may still get: never more than the limit in any minute or hour, wherever it begins.
+    """Sends that one device may still get: never more than the limit in any minute or hour, wherever it
+    begins.
 
     Devices that have been quiet for an hour are forgotten.
     """

@@ -11,7 +11,7 @@ Contract: shared/contracts/fcm.md, "Send" and "Replace keys".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -60,7 +60,7 @@ def build(out: Outgoing, now: datetime) -> messaging.Message:
     Raises InvalidMessage when it cannot be sent at all (see `encode`).
     """
     data, fitted, _ = _fitted(out, now)
-    parts = _parts(fitted, data, now)
+    parts = Parts(**{name: text(fitted, data, now) for name, text in _TEXTS.items()})
     return compose(parts, fitted.platform, Severity(fitted.severity), fitted.address_kind)
 
 
@@ -77,6 +77,8 @@ def encode(out: Outgoing, now: datetime) -> bytes:
 def _fitted(out: Outgoing, now: datetime) -> tuple[dict[str, str], Outgoing, bytes]:
     try:
         return _fit(out, now)
+    except UnicodeEncodeError as wrong:
+        raise InvalidMessage("INVALID_TEXT", "the key is not text that UTF-8 can hold") from wrong
     except (TypeError, ValueError, AttributeError, OverflowError) as wrong:
         # A field of the wrong kind: poison too, and nothing that its batch should hear of.
         raise InvalidMessage("INVALID_MESSAGE", f"{type(wrong).__name__}: {wrong}") from wrong
@@ -127,25 +129,36 @@ def _data(out: Outgoing) -> dict[str, str]:
     return data
 
 
-def _parts(out: Outgoing, data: Mapping[str, str], now: datetime) -> Parts:
-    seconds = int(min(max(out.ttl, timedelta()), LONGEST_TTL).total_seconds())
-    return Parts(
-        address=out.token,
-        title=out.title,
-        body=out.body,
-        link=out.link,
-        web_link=out.link if out.link.startswith("https://") else None,
-        tag=android_tag(out.key),
-        collapse_id=collapse_id(out.key),
-        topic=web_topic(out.key),
-        ttl=seconds,
-        expires=str(int(now.timestamp()) + seconds) if seconds else "0",
-        data=data,
-    )
+def _seconds(out: Outgoing) -> int:
+    ttl = out.ttl
+    if ttl > LONGEST_TTL:
+        ttl = LONGEST_TTL
+    return max(0, ttl.days * 86_400 + ttl.seconds)
 
+
+def _expires(out: Outgoing, now: datetime) -> str:
+    seconds = _seconds(out)
+    return str(int(now.timestamp()) + seconds) if seconds else "0"  # 0: now or never
+
+
+Text = Callable[[Outgoing, dict[str, str], datetime], Any]
+
+_TEXTS: Mapping[str, Text] = {
+    "address": lambda out, data, now: out.token,
+    "title": lambda out, data, now: out.title,
+    "body": lambda out, data, now: out.body,
+    "link": lambda out, data, now: out.link,
+    "web_link": lambda out, data, now: out.link if out.link.startswith("https://") else None,
+    "tag": lambda out, data, now: android_tag(out.key),
+    "collapse_id": lambda out, data, now: collapse_id(out.key),
+    "topic": lambda out, data, now: web_topic(out.key),
+    "ttl": lambda out, data, now: _seconds(out),
+    "expires": lambda out, data, now: _expires(out, now),
+    "data": lambda out, data, now: data,
+}
+"""The texts of `Parts`, each from the message: all for `build`, and for `encode` those that its shape has."""
 
 # The fast way
-# -------------------------------------------------------------------------------------------------------
 
 # Marks are legal wherever firebase-admin checks a text (a topic's name is the strictest).
 _TTL_MARK = 1_234_567
@@ -167,10 +180,10 @@ _MARKED = Parts(
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """An encoded message with its texts taken out: bytes to copy, and between them names of texts."""
+    """An encoded message with its texts taken out: bytes to copy, each after the text in front of it."""
 
-    pieces: tuple[bytes, ...]
-    names: tuple[str, ...]  # one less than pieces
+    start: bytes
+    rest: tuple[tuple[str, Text, bytes], ...]
     envelope: int = len(b'{"message":}')
 
 
@@ -190,19 +203,20 @@ def _shape(platform: str, severity: str, address_kind: str, web_link: bool) -> _
         )
     marked = _MARKED if web_link else replace(_MARKED, web_link=None)
     encoded = orjson.dumps({"message": as_json(compose(marked, platform, Severity(severity), address_kind))})
-    pieces, names, at = [], [], 0
-    for match in _MARK.finditer(encoded):
-        pieces.append(encoded[at : match.start()])
-        names.append(_name(match))
-        at = match.end()
-    pieces.append(encoded[at:])
-    return _Shape(tuple(pieces), tuple(names))
+    marks = list(_MARK.finditer(encoded))
+    ends = [*(mark.start() for mark in marks[1:]), len(encoded)]
+    rest = ((*_named(mark), encoded[mark.end() : end]) for mark, end in zip(marks, ends, strict=True))
+    return _Shape(encoded[: marks[0].start()], tuple(rest))
 
 
-def _name(match: re.Match[bytes]) -> str:
-    if match[1]:
-        return match[1].decode()
-    return "data" if match[0].startswith(b"{") else "ttl_s" if match[0].endswith(b's"') else "ttl"
+def _named(mark: re.Match[bytes]) -> tuple[str, Text]:
+    if mark[1]:
+        name = mark[1].decode()
+        return name, _TEXTS[name]
+    if mark[0].startswith(b"{"):
+        return "data", _TEXTS["data"]
+    unit = "s" if mark[0].endswith(b's"') else ""  # Android counts in "3600s", web push in "3600"
+    return "ttl", lambda out, data, now: f"{_seconds(out)}{unit}"
 
 
 def as_json(message: messaging.Message) -> dict[str, Any]:
@@ -215,27 +229,12 @@ def as_json(message: messaging.Message) -> dict[str, Any]:
 
 
 def _fill(shape: _Shape, out: Outgoing, data: dict[str, str], now: datetime) -> bytes:
-    filled = [shape.pieces[0]]
-    try:
-        parts = _parts(out, data, now)
-    except UnicodeEncodeError as wrong:
-        raise _not_text("key") from wrong
-    for name, piece in zip(shape.names, shape.pieces[1:], strict=True):
+    filled = [shape.start]
+    for name, text, piece in shape.rest:
+        value = text(out, data, now)
         try:
-            filled.append(_value(parts, name))
+            filled.append(orjson.dumps(value))
         except orjson.JSONEncodeError as wrong:
-            raise _not_text(name) from wrong
+            raise InvalidMessage("INVALID_TEXT", f"{name} is not text that UTF-8 can hold") from wrong
         filled.append(piece)
     return b"".join(filled)
-
-
-def _value(parts: Parts, name: str) -> bytes:
-    if name == "ttl_s":
-        return b'"%ds"' % parts.ttl
-    if name == "ttl":
-        return b'"%d"' % parts.ttl
-    return orjson.dumps(getattr(parts, name))
-
-
-def _not_text(name: str) -> InvalidMessage:
-    return InvalidMessage("INVALID_TEXT", f"{name} is not text that UTF-8 can hold")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import orjson
 
-from vigil.delivery.transport import Outcome
+from vigil.delivery.transport import Outcome, Sent
 
 Action = Literal["none", "refresh", "stop"]
 
@@ -60,12 +60,14 @@ _BY_STATUS: dict[int, tuple[str, Rule]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An answer, read. `quota` is whose quota a 429 is about (``device:...``, ``project:...``), empty when
-    not said.
+    """An answer, read; `status` is None when there was none.
+
+    `quota` is whose quota a 429 is about (``device:...``, ``project:...``), empty when not said.
     """
 
     outcome: Outcome
     code: str = ""
+    status: int | None = None
     name: str = ""
     retry_after: float | None = None
     action: Action = "none"
@@ -73,10 +75,27 @@ class Reading:
     detail: str = ""
 
 
+def sent_of(reading: Reading, started: datetime, ended: datetime) -> Sent:
+    """The attempt that ended in `reading`."""
+    return Sent(
+        reading.outcome,
+        reading.status,
+        reading.code,
+        reading.name,
+        reading.retry_after,
+        started,
+        ended,
+        reading.detail,
+    )
+
+
 def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Reading:
     """The meaning of an answer whose body was read whole. `retry_after` is the header of that name."""
     if status == 200:
-        return _read_success(body)
+        name = message_name(body)
+        if name:
+            return Reading("accepted", status=200, name=name)
+        return Reading("unknown", "UNREADABLE", 200, detail="200 without a readable message name")
     error = _error(body)
     details = [d for d in error.get("details", ()) if isinstance(d, dict)]
     code = _code(error, details)
@@ -86,6 +105,7 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Rea
     return Reading(
         rule.outcome,
         code,
+        status,
         retry_after=wait_of(retry_after),
         action=rule.action,
         quota=_quota(details),
@@ -93,14 +113,13 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Rea
     )
 
 
-def _read_success(body: bytes) -> Reading:
+def message_name(body: bytes) -> str:
+    """The name in the body of a 200, empty when it cannot be read."""
     try:
         name = orjson.loads(body)["name"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        name = None
-    if not isinstance(name, str) or not name:
-        return Reading("unknown", "UNREADABLE", detail="200 without a readable message name")
-    return Reading("accepted", name=name)
+        return ""
+    return name if isinstance(name, str) else ""
 
 
 def _error(body: bytes) -> dict[str, Any]:
