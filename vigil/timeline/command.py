@@ -9,8 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from vigil.rulefiles import read_sources
 from vigil.timeline import report
-from vigil.timeline.load import read_suite
+from vigil.timeline.load import Suite, read_suite
+from vigil.timeline.mutate import gate
 from vigil.timeline.play import Theatre
 from vigil.timeline.suite import play_all
 
@@ -29,4 +31,20 @@ def test(
     console.print()
     report.failures(console, outcomes, suite.sources)
     report.summary(console, suite, outcomes, time.perf_counter() - began)
-    return 1 if any(o.failures for o in outcomes) else 0
+    failed = any(o.failures for o in outcomes)
+    if mutate and failed:
+        console.print("[yellow]No rule was changed: the timelines fail as it is.[/]")
+    elif mutate:
+        failed = not _mutate(theatre, suite, console)
+    return 1 if failed else 0
+
+
+def _mutate(theatre: Theatre, suite: Suite, console: Console) -> bool:
+    began = time.perf_counter()
+    sources, _ = read_sources(suite.folder)
+    found = asyncio.run(
+        gate(theatre, suite.timelines, suite.rules, sources, lambda _, noticed: report.mark(console, noticed))
+    )
+    console.print()
+    report.survivors(console, found, time.perf_counter() - began)
+    return found.passed

@@ -47,33 +47,55 @@ def _sent(stage: Stage, played: Played, rows: Sequence[Row], arrived: Arrived) -
     by_key = {r["message"].get("key"): r for r in rows}
     left = [(person, key, shown) for person, some in arrived.items() for key, shown in some.items()]
     for e in played.moment.expected:
-        found = next((x for x in left if _fits(e, x[0], by_key.get(x[1]), x[2])), None)
-        if found is None:
-            yield _missing(stage, played, e, rows, left, by_key)
-        else:
+        same = [x for x in left if _fits(e, x[0], by_key.get(x[1]))]
+        found = next((x for x in same if _says(e, x[2])), None)
+        if found is not None:
             left.remove(found)
             yield from _on_screen(stage, e, found[2], by_key[found[1]])
+        elif same:
+            left.remove(same[0])
+            yield _other_words(e, same[0][2], by_key[same[0][1]])
+        else:
+            yield _missing(stage, played, e, rows, left, by_key)
     for person, key, shown in left:
         row = by_key.get(key)
         label = _label(row) if row else "a message that the ledger does not know"
         why = tuple(row["message"].get("why", ())) if row else ()
-        text = f'"{shown[0].title}: {_line(shown[0].body)}"' if shown else "nothing on the screen"
         yield Failure(
             played.moment.spot,
             "a notice that nobody expected",
             "nothing more",
-            f"{person}: {label}, {text}",
+            f"{person}: {label}, {_words(shown)}",
             why,
         )
 
 
-def _fits(e: Expected, person: str, row: Row | None, shown: Sequence[Shown]) -> bool:
-    """Whether what came is what was meant; of what it says, only that it says it."""
+def _fits(e: Expected, person: str, row: Row | None) -> bool:
+    """Whether what came is what was meant, whatever it says."""
     if row is None or (e.person, e.rule, e.step or "") != (person, row["rule"], row["step"]):
         return False
-    if e.resolved != _resolved(row) or (e.workspace is not None and e.workspace != row["workspace"]):
-        return False
+    return e.resolved == _resolved(row) and e.workspace in (None, row["workspace"])
+
+
+def _says(e: Expected, shown: Sequence[Shown]) -> bool:
     return all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
+
+
+def _other_words(e: Expected, shown: Sequence[Shown], row: Row) -> Failure:
+    said = "".join(f', says "{text}"' for text in e.says)
+    words = _words(shown)
+    why = tuple(row["message"].get("why", ()))
+    return Failure(
+        e.spot,
+        "a notice says something else",
+        f"{e.person}: {e.label}{said}",
+        f"{e.person}: {e.label}, {words}",
+        why,
+    )
+
+
+def _words(shown: Sequence[Shown]) -> str:
+    return f'"{shown[0].title}: {_line(shown[0].body)}"' if shown else "nothing on the screen"
 
 
 def _on_screen(stage: Stage, e: Expected, shown: Sequence[Shown], row: Row) -> Iterator[Failure]:

@@ -26,12 +26,13 @@ HEAD = ("rules", "only", "zone", "people", "required_documents", "workspace", "w
 class Suite:
     """The rules at a place and the timelines beside them. `sources` are the texts of the timeline files by name.
 
-    `whole` says that it is a whole folder, so that rules without a timeline are worth a word.
+    `folder` holds the rules; `whole` says that all of its timelines were asked for, so that rules without a timeline are worth a word.
     """
 
     rules: RuleSet
     timelines: tuple[Timeline, ...]
     sources: Mapping[str, str]
+    folder: Path
     whole: bool = True
 
     def untested(self) -> list[str]:
@@ -48,7 +49,8 @@ def read_suite(path: Path) -> Suite:
     Raises BadInput with everything that is wrong, also when there is no timeline.
     """
     files = timeline_files(path)
-    rules = read_rules(path if path.is_dir() else path.parent)
+    folder = path if path.is_dir() else path.parent
+    rules = read_rules(folder)
     sources: dict[str, str] = {}
     problems: list[Problem] = []
     for file in files:
@@ -63,7 +65,7 @@ def read_suite(path: Path) -> Suite:
         )
     if problems:
         raise BadInput(list(in_order(problems)))
-    return Suite(rules, tuple(timelines), sources, path.is_dir())
+    return Suite(rules, tuple(timelines), sources, folder, path.is_dir())
 
 
 def timeline_files(path: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,6 +11,8 @@ from rich.markup import escape
 from vigil.compliance.vocabulary import listing
 from vigil.timeline.compare import Failure
 from vigil.timeline.load import Suite
+from vigil.timeline.model import Spot
+from vigil.timeline.mutate import GATE, Gate
 from vigil.timeline.reading import local
 from vigil.timeline.suite import Outcome
 
@@ -37,7 +40,7 @@ def _failure(console: Console, outcome: Outcome, failure: Failure, text: str) ->
     now = max((m.at for m in moments if m.spot.line <= failure.spot.line), default=moments[0].at)
     when = local(now, outcome.timeline.zone)
     console.print(
-        f"[bold]{escape(str(failure.spot))}[/]  {escape(failure.headline)}, {when}",
+        f"[bold]{escape(_place(failure.spot))}[/]  {escape(failure.headline)}, {when}",
         highlight=False,
         soft_wrap=True,
     )
@@ -52,6 +55,28 @@ def _failure(console: Console, outcome: Outcome, failure: Failure, text: str) ->
             f"  [cyan]{'why' if n == 0 else '':<9}[/]{escape(sentence)}", highlight=False, soft_wrap=True
         )
     console.print()
+
+
+def mark(console: Console, noticed: bool) -> None:
+    """One character a mutant, as it ends."""
+    console.print("[green].[/]" if noticed else "[red]S[/]", end="")
+
+
+def survivors(console: Console, gate: Gate, seconds: float) -> None:
+    """The changes that no timeline noticed, where they were made, and the score."""
+    for m in gate.survivors:
+        console.print(
+            f"[bold]{escape(_place(m.spot))}[/]  {escape(m.name)}: {escape(m.what)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    style = "bold green" if gate.passed else "bold red"
+    killed = gate.tried - len(gate.survivors)
+    console.print(
+        f"[{style}]{gate.score:.1%} of the changes were noticed[/]: {killed} of {gate.tried}, the gate is {GATE:.0%}, {seconds:.1f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def summary(console: Console, suite: Suite, outcomes: Sequence[Outcome], seconds: float) -> None:
@@ -74,3 +99,10 @@ def summary(console: Console, suite: Suite, outcomes: Sequence[Outcome], seconds
         f"[{style}]{f'{failed} failed, ' if failed else ''}{len(outcomes) - failed} passed[/]: {said}",
         highlight=False,
     )
+
+
+def _place(spot: Spot) -> str:
+    """A place as an editor opens it, from where one stands."""
+    path = Path(spot.file)
+    here = Path.cwd()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{spot.line}"

@@ -28,6 +28,7 @@ KEYS = (
 )
 _PLATFORMS = ("android", "ios", "web")
 _FIRST_ID = 1001
+_ONLY = "it"  # the name of a workspace that is alone
 _OLD = timedelta(days=1)
 """What is there from the beginning was there a day before it, where the timeline does not say since when."""
 
@@ -120,7 +121,7 @@ def _places(
     if "workspaces" in parts:
         found = list(reader.entries(parts["workspaces"], "`workspaces`"))
     elif "workspace" in parts:
-        found = [("it", parts["workspace"])]
+        found = [(_ONLY, parts["workspace"])]
     else:
         found = []
     if not found:
@@ -159,7 +160,16 @@ def _place(
     ]
     name = reader.text(node.at("name"), "name") if "name" in node.keys else None
     changes = tuple(sorted((c for c in given if c is not None), key=lambda c: c.at))
-    return Place(key, number, type_, name or f"{type_} {key}", created, attrs, roles, changes)
+    return Place(
+        key,
+        number,
+        type_,
+        name or f"{type_} {key if key != _ONLY else number}",
+        created,
+        attrs,
+        roles,
+        changes,
+    )
 
 
 def _given(reader: Reader, kind: str, node: Node, names: Names, created: datetime) -> Change | None:

@@ -1,0 +1,69 @@
+"""The mutation gate: change one thing of a rule, play its timelines, and some timeline must fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vigil.compliance.rules import Rule, RuleSet
+from vigil.timeline.model import Timeline
+from vigil.timeline.mutants import Mutant, mutants
+from vigil.timeline.play import Theatre
+from vigil.timeline.suite import play
+
+GATE = 0.9
+"""The share of mutants that a suite's timelines must notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How many mutants there were, and those that no timeline noticed."""
+
+    tried: int
+    survivors: tuple[Mutant, ...]
+
+    @property
+    def score(self) -> float:
+        return 1.0 if not self.tried else 1 - len(self.survivors) / self.tried
+
+    @property
+    def passed(self) -> bool:
+        return self.score >= GATE
+
+
+async def gate(
+    theatre: Theatre,
+    timelines: Sequence[Timeline],
+    rules: RuleSet,
+    sources: Mapping[str, str],
+    after_each: Callable[[Mutant, bool], None] = lambda *_: None,
+) -> Gate:
+    """Try every mutant of the rules that the timelines are about. `sources` are the texts of the rules' files."""
+    tested = {name for t in timelines for name in t.rules}
+    some = RuleSet(tuple(r for r in rules if r.name in tested))
+    survivors, tried = [], 0
+    for mutant in mutants(some, sources):
+        noticed = await is_noticed(theatre, mutant, timelines, rules)
+        tried += 1
+        if not noticed:
+            survivors.append(mutant)
+        after_each(mutant, noticed)
+    return Gate(tried, tuple(survivors))
+
+
+async def is_noticed(theatre: Theatre, mutant: Mutant, timelines: Iterable[Timeline], rules: RuleSet) -> bool:
+    """Whether a timeline fails with the mutant in place of its rule."""
+    changed = RuleSet(tuple(mutant.rule if r.name == mutant.name else r for r in rules))
+    concerned = frozenset({mutant.name, *_relatives(mutant.rule, rules)})
+    for timeline in timelines:
+        if mutant.name not in timeline.rules:
+            continue
+        outcome = await play(theatre, timeline.only(concerned), changed, stop_at_first=True)
+        if outcome.failures:
+            return True
+    return False
+
+
+def _relatives(rule: Rule, rules: RuleSet) -> set[str]:
+    """The rules whose notices depend on this one, and those that it depends on."""
+    return {*rules.by_name[rule.name].inhibit_by, *(r.name for r in rules if rule.name in r.inhibit_by)}
