@@ -1,0 +1,27 @@
+"""The shipped packs: every timeline is as it says, every rule has one, and little could change in a rule unnoticed."""
+
+from __future__ import annotations
+
+import pytest
+from theatre import ROOT, gate_of, outcomes
+
+from vigil.timeline.load import read_suite
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return read_suite(ROOT / "rules")
+
+
+def test_every_shipped_timeline_is_as_it_says(shipped):
+    assert [f for o in outcomes(shipped) for f in o.failures] == []
+
+
+def test_every_shipped_rule_has_a_timeline(shipped):
+    assert shipped.untested() == []
+
+
+def test_more_than_nine_in_ten_changes_of_a_shipped_rule_are_noticed(shipped):
+    found = gate_of(shipped)
+    assert found.tried > 150
+    assert found.score > 0.9, [f"{m.spot} {m.name}: {m.what}" for m in found.survivors]
