@@ -1,0 +1,1 @@
+"""The HTTP gateway: where a person's app registers devices, reads notices, acknowledges them and says what it prefers."""

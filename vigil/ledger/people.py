@@ -1,0 +1,63 @@
+"""What people asked for: quiet hours, digest, language, zone, and which channel first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, time
+
+from sqlalchemy import Connection, select
+
+from vigil.ledger.engine import chunks, upsert
+from vigil.ledger.tables import Preference, table
+
+_preference = table(Preference)
+_SET = ("quiet_from", "quiet_to", "digest", "language", "zone", "channels", "updated_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """One person's. None and () say: as the account and the site have it.
+
+    `quiet_from` and `quiet_to` are times of the person's own day, both or neither; `channels` are in order.
+    """
+
+    quiet_from: time | None = None
+    quiet_to: time | None = None
+    digest: bool = False
+    language: str | None = None
+    zone: str | None = None
+    channels: tuple[str, ...] = ()
+
+
+NONE = Preferences()
+"""Of somebody who never asked for anything."""
+
+
+def of_people(connection: Connection, people: Collection[str]) -> dict[str, Preferences]:
+    """The preferences of those among `people` who have any."""
+    out: dict[str, Preferences] = {}
+    for some in chunks(sorted(people)):
+        for r in connection.execute(select(_preference).where(_preference.c.person.in_(some))):
+            out[r.person] = Preferences(
+                r.quiet_from, r.quiet_to, r.digest, r.language, r.zone, tuple(r.channels.split())
+            )
+    return out
+
+
+def keep(connection: Connection, person: str, wanted: Preferences, now: datetime) -> None:
+    """Set what a person asks for, whole."""
+    row = {
+        "person": person,
+        "quiet_from": wanted.quiet_from,
+        "quiet_to": wanted.quiet_to,
+        "digest": wanted.digest,
+        "language": wanted.language,
+        "zone": wanted.zone,
+        "channels": " ".join(wanted.channels),
+        "updated_at": now,
+    }
+    upsert(connection, _preference, [row], _SET)
+
+
+__all__ = ["NONE", "Preferences", "keep", "of_people"]

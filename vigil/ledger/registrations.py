@@ -1,0 +1,87 @@
+"""A person's own devices, as the person may see and change them. Every verb is bound to the person: others' do not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+
+from vigil.ledger import devices
+from vigil.ledger.devices import NewDevice
+from vigil.ledger.tables import Device, table
+
+_device = table(Device)
+
+MAIL = "email"
+"""The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One device without its address."""
+
+    id: int
+    platform: str
+    address_kind: str
+    app: str
+    language: str | None
+    zone: str | None
+    registered_at: datetime
+    refreshed_at: datetime
+
+
+def mine(connection: Connection, person: str) -> list[Registration]:
+    """The person's devices in use, oldest first."""
+    query = select(_device).where(_belongs(person)).order_by(_device.c.id)
+    return [_registration(r) for r in connection.execute(query)]
+
+
+def count(connection: Connection, person: str) -> int:
+    """How many devices the person has in use."""
+    return int(connection.execute(select(func.count()).where(_belongs(person))).scalar_one())
+
+
+def one(connection: Connection, person: str, id: int) -> Registration | None:
+    """The person's device of that number; None when there is none, or it is another's."""
+    row = connection.execute(select(_device).where(_belongs(person), _device.c.id == id)).first()
+    return None if row is None else _registration(row)
+
+
+def register(connection: Connection, device: NewDevice, now: datetime) -> Registration:
+    """Add a device or refresh it: an address that changes hands belongs to its new person."""
+    devices.register(connection, [device], now)
+    where = and_(_device.c.address_kind == device.address_kind, _device.c.address == device.address)
+    return _registration(connection.execute(select(_device).where(where)).one())
+
+
+def replace(
+    connection: Connection, person: str, id: int, device: NewDevice, now: datetime
+) -> Registration | None:
+    """Refresh the person's device `id`, whose address may have changed. None when it is not the person's.
+
+    With another address the old row is retired and the new one takes its place: attempts stay with the address they went to.
+    """
+    if one(connection, person, id) is None:
+        return None
+    made = register(connection, device, now)
+    if made.id != id:
+        devices.retire(connection, [id], "its app has another address now", now)
+    return made
+
+
+def retire(connection: Connection, person: str, id: int, now: datetime) -> bool:
+    """Take the person's device out of use. False when it is not the person's, or out of use already."""
+    values = {"retired_at": now, "retired_reason": "unregistered by the person"}
+    where = and_(_belongs(person), _device.c.id == id)
+    return connection.execute(update(_device).where(where).values(**values)).rowcount == 1
+
+
+def _belongs(person: str) -> ColumnElement[bool]:
+    return and_(_device.c.person == person, _device.c.retired_at.is_(None), _device.c.address_kind != MAIL)
+
+
+def _registration(r: object) -> Registration:
+    return Registration(
+        *(getattr(r, name) for name in Registration.__slots__)  # the columns have the fields' names
+    )
