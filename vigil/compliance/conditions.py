@@ -6,16 +6,16 @@ unknown. A value that is not set is known: it is unset. Only what could not be r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+import operator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import reduce
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
-from dateutil.relativedelta import relativedelta
 
+from vigil.compliance import fields
 from vigil.compliance.clauses import (
     All,
     Any_,
@@ -28,39 +28,34 @@ from vigil.compliance.clauses import (
     Not,
     leaves,
 )
-from vigil.compliance.durations import Duration
-from vigil.compliance.operators import AsOf, Op, Operand, operands, show
+from vigil.compliance.columns import Column
+from vigil.compliance.fields import Flip, Now
+from vigil.compliance.operators import Op
 from vigil.compliance.tables import INSTANT, Table
+from vigil.compliance.zoned import begins
 
-NEGATED = {Op.NE: Op.EQ, Op.NOT_IN: Op.IN, Op.NOT_CONTAINS: Op.CONTAINS, Op.ABSENT: Op.PRESENT}
-"""Operators that hold exactly where another does not, unset values included."""
+_UNKNOWN = pl.lit(None, pl.Boolean)
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A table made ready for some clauses at an instant: document states joined, names resolved."""
+    """A table made ready for some clauses at an instant: document states joined, names resolved.
+
+    `event` holds the columns of an event's fields, where the rows of `frame` are events.
+    """
 
     frame: pl.DataFrame
-    attributes: dict[str, str]
-    as_of: datetime
-    zone: str
+    table: Table
+    now: Now
+    event: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
 
-    def column(self, leaf: FieldLeaf) -> str | None:
-        """The column that a leaf reads; None when no workspace has the field."""
+    def columns(self, leaf: FieldLeaf) -> tuple[Column, ...]:
+        """The columns that a leaf reads; none when no workspace has the field."""
         ref = leaf.ref
-        match ref.root:
-            case "attr":
-                return self.attributes.get(ref.name)
-            case "role" | "event":
-                name = f"{ref.root}:{ref.name}"
-                return name if name in self.frame.columns else None
-            case "name" | "created" | "modified":
-                return ref.root
-            case _:
-                return None
+        return self.event.get(ref.name, ()) if ref.root == "event" else self.table.columns(ref)
 
-    def unread(self, leaf: Leaf) -> pl.Expr:
-        """Where the leaf's part of the workspace could not be read."""
+    def unread(self, leaf: Leaf) -> pl.Expr | None:
+        """Where the leaf's part of the workspace could not be read; None where that cannot be."""
         match leaf:
             case DocumentLeaf():
                 return pl.col("unread:documents")
@@ -74,81 +69,74 @@ class Scope:
                         return pl.col("unread:roles")
                     case "related":
                         return pl.lit(True)
-        return pl.lit(False)
+        return None
+
+    def only(self, rows: pl.DataFrame, event: Mapping[str, tuple[Column, ...]] | None = None) -> Scope:
+        """The same over other rows, which have this frame's columns."""
+        return replace(self, frame=rows, event=self.event if event is None else event)
 
 
 def scope(table: Table, clauses: Iterable[Clause | None], as_of: datetime, zone: str) -> Scope:
     """Join what the clauses' leaves ask of documents and missing documents to the table's workspaces."""
     frame = table.workspaces
+    now = Now(as_of, zone)
     wanted = [leaf for clause in clauses for leaf in leaves(clause)]
-    for kind in sorted({t for leaf in wanted if isinstance(leaf, DocumentLeaf) for t in leaf.types}):
+    kinds = sorted({t for leaf in wanted if isinstance(leaf, DocumentLeaf) for t in leaf.types})
+    if kinds:
         frame = frame.join(
-            _document_states(table, kind, as_of, zone), left_on="id", right_on="workspace", how="left"
+            _document_states(table, kinds, now), left_on="id", right_on="workspace", how="left"
         )
     if any(isinstance(leaf, MissingLeaf) for leaf in wanted):
-        frame = frame.join(
-            table.missing.rename({"n": "missing:n"}), left_on="id", right_on="workspace", how="left"
-        )
-    return Scope(frame, dict(table.attributes), as_of, zone)
+        missing = table.missing.rename({"n": "missing:n"})
+        frame = frame.join(missing, left_on="id", right_on="workspace", how="left")
+    return Scope(frame, table, now)
 
 
-def _document_states(table: Table, kind: str, as_of: datetime, zone: str) -> pl.DataFrame:
-    """For the workspaces with documents of a type: how many, how many valid today, and when the next one stops to be."""
-    today = as_of.astimezone(ZoneInfo(zone)).date()
-    valid = pl.col("expires").is_null() | (pl.col("expires") >= today)
-    flip = midnight(pl.col("expires").dt.offset_by("1d"), zone)
-    return (
-        table.documents.lazy()
-        .filter(pl.col("type") == kind)
-        .group_by("workspace")
-        .agg(
-            pl.len().alias(f"doc:{kind}:n"),
-            valid.sum().alias(f"doc:{kind}:valid"),
-            flip.filter(flip > as_of).min().alias(f"doc:{kind}:flip"),
-        )
-        .collect()
-    )
-
-
-def midnight(day: pl.Expr, zone: str) -> pl.Expr:
-    """The instant at which a local day begins."""
-    local = day.cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    # Where the clocks skip midnight the day begins within the next hour: looking an hour early does no harm.
-    early = (
-        day.cast(pl.Datetime("us"))
-        .dt.offset_by("-1h")
-        .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    )
-    return pl.coalesce(local, early).dt.convert_time_zone("UTC")
+def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFrame:
+    """For the workspaces with documents: of each type how many, how many valid today, and the day on which the next one is not."""
+    expires = pl.col("expires")
+    valid = expires.is_null() | (expires >= now.today)
+    states = []
+    for kind in kinds:
+        mine = pl.col("type") == kind
+        ends = pl.when(mine & (expires >= now.today)).then(expires).min()
+        states += [
+            mine.sum().alias(f"doc:{kind}:n"),
+            (mine & valid).sum().alias(f"doc:{kind}:valid"),
+            ends.dt.offset_by("1d").alias(f"doc:{kind}:flip"),
+        ]
+    documents = table.documents.lazy().filter(pl.col("type").is_in(kinds))
+    return documents.group_by("workspace").agg(states).collect()
 
 
 def compile_clause(clause: Clause, scope: Scope) -> pl.Expr:
     """True, false or null for each row of the scope's frame."""
     match clause:
         case All(all=parts):
-            return reduce(lambda a, b: a & b, (compile_clause(p, scope) for p in parts))
+            return reduce(operator.and_, (compile_clause(p, scope) for p in parts))
         case Any_(any=parts):
-            return reduce(lambda a, b: a | b, (compile_clause(p, scope) for p in parts))
+            return reduce(operator.or_, (compile_clause(p, scope) for p in parts))
         case Not(not_=part):
             return ~compile_clause(part, scope)
         case _:
-            return pl.when(scope.unread(clause)).then(None).otherwise(_known(clause, scope))
+            unread, known = scope.unread(clause), _known(clause, scope)
+            return known if unread is None else pl.when(unread).then(_UNKNOWN).otherwise(known)
 
 
 def _known(leaf: Leaf, scope: Scope) -> pl.Expr:
     match leaf:
         case DocumentLeaf():
-            return reduce(lambda a, b: a & b, (_document(t, leaf.state) for t in leaf.types))
+            return reduce(operator.and_, (_document(t, leaf.state) for t in leaf.types))
         case MissingLeaf():
             some = pl.col("missing:n") > 0
             return some if leaf.missing_documents == "any" else ~some
         case FieldLeaf():
-            return _field(leaf, scope)
+            return fields.holds(leaf, scope.columns(leaf), scope.now)
 
 
 def _document(kind: str, state: DocumentState) -> pl.Expr:
-    there = pl.col(f"doc:{kind}:n").fill_null(0) > 0
-    valid = pl.col(f"doc:{kind}:valid").fill_null(0) > 0
+    there = (pl.col(f"doc:{kind}:n") > 0).fill_null(False)
+    valid = (pl.col(f"doc:{kind}:valid") > 0).fill_null(False)
     match state:
         case DocumentState.PRESENT:
             return there
@@ -160,196 +148,126 @@ def _document(kind: str, state: DocumentState) -> pl.Expr:
             return there & ~valid
 
 
-def _field(leaf: FieldLeaf, scope: Scope) -> pl.Expr:
-    op = NEGATED.get(leaf.op, leaf.op)
-    name = scope.column(leaf)
-    if name is None:
-        met: pl.Expr = pl.lit(False)
-    else:
-        dtype = scope.frame.schema[name]
-        if isinstance(dtype, pl.List):
-            # A list contains a value that is one of its members; text contains a part of itself.
-            inner = _compare(
-                pl.element(), dtype.inner, Op.EQ if op is Op.CONTAINS else op, leaf, scope
-            ).fill_null(False)
-            met = pl.col(name).list.eval(inner).list.any()
-            if op is Op.PRESENT:
-                met = pl.col(name).list.len() > 0
-        else:
-            met = _compare(pl.col(name), dtype, op, leaf, scope)
-        met = met.fill_null(False)
-    return met if leaf.op is op else ~met
+@dataclass(frozen=True)
+class Flips:
+    """The next changes of some clauses by the clock alone, in two steps: columns of days and instants, then one of instants."""
 
+    instant: pl.Expr | None
+    days: Mapping[timedelta, pl.Expr]
 
-def _compare(value: pl.Expr, dtype: Any, op: Op, leaf: FieldLeaf, scope: Scope) -> pl.Expr:
-    if op is Op.PRESENT:
-        return value.is_not_null() & (value != "") if dtype == pl.String else value.is_not_null()
-    given = [
-        _operand(o, dtype, op, scope) for o in operands(leaf.op, _kind(dtype), _fitted(leaf.value, dtype))
-    ]
-    match op:
-        case Op.EQ:
-            return value.eq(given[0])
-        case Op.IN:
-            return value.is_in(given)
-        case Op.LT | Op.BEFORE:
-            return value.lt(given[0])
-        case Op.LE | Op.WITHIN | Op.OLDER_THAN:
-            return value.le(given[0])
-        case Op.GT | Op.AFTER:
-            return value.gt(given[0])
-        case Op.GE:
-            return value.ge(given[0])
-        case Op.CONTAINS:
-            return value.str.contains(given[0], literal=True)
-        case Op.STARTS_WITH:
-            return value.str.starts_with(given[0])
-        case _:
-            raise AssertionError(f"{op} is not compared")
-
-
-def _kind(dtype: Any) -> str | None:
-    if dtype == pl.Date:
-        return "date"
-    return "datetime" if dtype == INSTANT else None
-
-
-def _fitted(value: Any, dtype: Any) -> Any:
-    """A number written in a rule for a field that holds text is that text."""
-    if dtype == pl.String:
-        if isinstance(value, tuple):
-            return tuple(_fitted(v, dtype) for v in value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)
-    return value
-
-
-def _operand(given: Operand, dtype: Any, op: Op, scope: Scope) -> Any:
-    """A rule's value as the column has it: dates for a date column, instants for an instant column."""
-    if isinstance(given, Duration):
-        at = given.after(scope.as_of) if op is Op.WITHIN else given.before(scope.as_of)
-        return _local_day(at, scope) if dtype == pl.Date else pl.lit(at, INSTANT)
-    if isinstance(given, AsOf):
-        at = _shift(scope.as_of, given)
-        return _local_day(at, scope) if dtype == pl.Date else pl.lit(at, INSTANT)
-    if dtype == INSTANT and isinstance(given, date):
-        at = (
-            given
-            if isinstance(given, datetime)
-            else datetime(given.year, given.month, given.day, tzinfo=ZoneInfo(scope.zone))
+    @classmethod
+    def of(cls, clauses: Iterable[Clause | None], scope: Scope) -> Flips:
+        found = [flip for clause in clauses for leaf in leaves(clause) for flip in _flips(leaf, scope)]
+        days: dict[timedelta, list[pl.Expr]] = defaultdict(list)
+        for flip in found:
+            if flip.ahead is not None:
+                days[flip.ahead].append(flip.at)
+        instants = [flip.at for flip in found if flip.ahead is None]
+        return cls(
+            pl.min_horizontal(instants) if instants else None,
+            {ahead: pl.min_horizontal(some) for ahead, some in days.items()},
         )
-        return pl.lit(at, INSTANT)
-    if dtype == pl.Date and isinstance(given, datetime):
-        return _local_day(given, scope)
-    return given
+
+    def columns(self, name: str) -> list[pl.Expr]:
+        """The expressions to select."""
+        out = [] if self.instant is None else [self.instant.alias(f"{name}:at")]
+        return out + [some.alias(f"{name}:{n}") for n, some in enumerate(self.days.values())]
+
+    def first(self, selected: pl.DataFrame, name: str, zone: str) -> pl.Series | None:
+        """The first change of each row, from the selected columns; None when there can be none."""
+        found = [] if self.instant is None else [selected[f"{name}:at"]]
+        found += [begins(selected[f"{name}:{n}"], zone) - ahead for n, ahead in enumerate(self.days)]
+        if len(found) < 2:
+            return found[0] if found else None
+        return pl.DataFrame([s.alias(str(n)) for n, s in enumerate(found)]).min_horizontal()
 
 
-def _shift(at: datetime, by: AsOf) -> datetime:
-    n, unit = by.offset.n, by.offset.unit
-    match unit:
-        case "mo" | "y":
-            return at + relativedelta(months=n * (12 if unit == "y" else 1))
-        case "h":
-            return at + timedelta(hours=n)
+def _flips(leaf: Leaf, scope: Scope) -> Iterable[Flip]:
+    match leaf:
+        case DocumentLeaf(state=DocumentState.VALID | DocumentState.EXPIRED):
+            return [Flip(pl.col(f"doc:{t}:flip"), timedelta(0)) for t in leaf.types]
+        case FieldLeaf():
+            return fields.flips(leaf, scope.columns(leaf), scope.now)
         case _:
-            return at + timedelta(days=n * (7 if unit == "w" else 1))
+            return ()
 
 
-def _local_day(at: datetime, scope: Scope) -> date:
-    return at.astimezone(ZoneInfo(scope.zone)).date()
+def next_flip(clause: Clause, scope: Scope) -> pl.Series:
+    """The first instant after `as_of` at which the clause could change by the clock alone; null where it cannot."""
+    some = Flips.of([clause], scope)
+    selected = scope.frame.select("id", *some.columns("flip"))
+    found = some.first(selected, "flip", scope.now.zone)
+    return pl.Series([None] * len(selected), dtype=INSTANT) if found is None else found
 
 
-def flips(clauses: Iterable[Clause | None], scope: Scope) -> pl.Expr:
-    """The first instant after `as_of` at which the clauses could change by the clock alone; null when they cannot.
-
-    It may come early, never late: looking once too often gives the same verdict again.
-    """
-    candidates = [e for clause in clauses for leaf in leaves(clause) for e in _flips(leaf, scope)]
-    later = [pl.when(e > scope.as_of).then(e).otherwise(None) for e in candidates]
-    return pl.min_horizontal(later) if later else pl.lit(None, INSTANT)
-
-
-def _flips(leaf: Leaf, scope: Scope) -> list[pl.Expr]:
-    if isinstance(leaf, DocumentLeaf):
-        moving = leaf.state in (DocumentState.VALID, DocumentState.EXPIRED)
-        return [pl.col(f"doc:{t}:flip") for t in leaf.types] if moving else []
-    if not isinstance(leaf, FieldLeaf) or (name := scope.column(leaf)) is None:
-        return []
-    dtype = scope.frame.schema[name]
-    if dtype not in (pl.Date, INSTANT) or leaf.op in (Op.PRESENT, Op.ABSENT):
-        return []
-    out = []
-    for given in operands(leaf.op, _kind(dtype), leaf.value):
-        if isinstance(given, AsOf):
-            back, unit = -given.offset.n, given.offset.unit
-        elif isinstance(given, Duration):
-            back, unit = (-given.n if leaf.op is Op.WITHIN else given.n), given.unit
-        else:
-            continue
-        moved = (
-            pl.col(name).dt.offset_by(f"{back}{unit}")
-            if unit not in ("h", "m") or dtype == INSTANT
-            else pl.col(name)
-        )
-        if dtype == pl.Date:
-            out += [midnight(moved.dt.offset_by(f"{d}d"), scope.zone) for d in (-1, 0, 1, 2)]
-        else:
-            out += [moved, moved.dt.offset_by("1us"), moved.dt.offset_by("1d")]
-    return out
-
-
-def explain(clause: Clause, scope: Scope, ids: Sequence[int], met: bool) -> dict[int, tuple[str, ...]]:
+def explain(clause: Clause, scope: Scope, ids: Sequence[int], met: bool | None) -> dict[int, tuple[str, ...]]:
     """For each workspace the leaves, as sentences with what they saw, that made `clause` come out as `met`."""
-    all_leaves = list(leaves(clause))
     rows = scope.frame.filter(pl.col("id").is_in(list(ids)))
-    truth = rows.select(
-        "id",
-        *(compile_clause(leaf, scope).alias(f"leaf:{i}") for i, leaf in enumerate(all_leaves)),
-        *(_seen(leaf, scope).alias(f"seen:{i}") for i, leaf in enumerate(all_leaves)),
-    )
-    out = {}
-    for row in truth.iter_rows(named=True):
-        told = {id(leaf): (row[f"leaf:{i}"], row[f"seen:{i}"]) for i, leaf in enumerate(all_leaves)}
-        out[row["id"]] = tuple(
-            dict.fromkeys(_sentence(leaf, *told[id(leaf)]) for leaf in _deciding(clause, told, met))
-        )
-    return out
+    return dict(zip(rows["id"], map(tuple, because(clause, scope.only(rows), met)), strict=True))
 
 
-def _seen(leaf: Leaf, scope: Scope) -> pl.Expr:
-    name = scope.column(leaf) if isinstance(leaf, FieldLeaf) else None
-    return pl.lit(None) if name is None else pl.col(name)
+def because(clause: Clause, scope: Scope, met: bool | None) -> pl.Series:
+    """For each row, for which `clause` is `met`, a list of the leaves that decided, as sentences with what they saw."""
+    numbers: dict[int, int] = {}
+    for leaf in leaves(clause):
+        numbers.setdefault(id(leaf), len(numbers))
+    parts = [compile_clause(leaf, scope).alias(f"leaf:{numbers[id(leaf)]}") for leaf in leaves(clause)]
+    rows = scope.frame.with_columns({p.meta.output_name(): p for p in parts}.values())
+    told = [
+        sentence if when is None else pl.when(when).then(sentence)
+        for sentence, when in _deciding(clause, numbers, met, scope, None)
+    ]
+    if not told:
+        return pl.Series([[]] * len(rows), dtype=pl.List(pl.String))
+    listed = pl.concat_list(told)
+    if len(told) > 1:
+        listed = listed.list.drop_nulls().list.unique(maintain_order=True)
+    return rows.with_columns(listed.alias("why"))["why"]
 
 
-def _truth(clause: Clause, told: dict[int, tuple[bool | None, Any]]) -> bool | None:
+def _truth(clause: Clause, numbers: Mapping[int, int]) -> pl.Expr:
     match clause:
         case All(all=parts):
-            values = [_truth(p, told) for p in parts]
-            return False if False in values else None if None in values else True
+            return reduce(operator.and_, (_truth(p, numbers) for p in parts))
         case Any_(any=parts):
-            values = [_truth(p, told) for p in parts]
-            return True if True in values else None if None in values else False
+            return reduce(operator.or_, (_truth(p, numbers) for p in parts))
         case Not(not_=part):
-            inner = _truth(part, told)
-            return None if inner is None else not inner
+            return ~_truth(part, numbers)
         case _:
-            return told[id(clause)][0]
+            return pl.col(f"leaf:{numbers[id(clause)]}")
 
 
-def _deciding(clause: Clause, told: dict[int, tuple[bool | None, Any]], met: bool | None) -> list[Leaf]:
+def _deciding(
+    clause: Clause, numbers: Mapping[int, int], met: bool | None, scope: Scope, when: pl.Expr | None
+) -> Iterator[tuple[pl.Expr, pl.Expr | None]]:
+    """Each leaf's sentence, with where it is one of those that made `clause` come out as `met`; None for everywhere."""
     match clause:
         case All(all=parts) | Any_(any=parts):
-            return [leaf for p in parts if _truth(p, told) is met for leaf in _deciding(p, told, met)]
+            # All parts of an `all` that is met are met, and of an `any` that is not none is: no need to ask.
+            sure = met is isinstance(clause, All) and met is not None
+            for p in parts:
+                mine = None if sure or len(parts) == 1 else _comes_out(_truth(p, numbers), met)
+                both = when if mine is None else mine if when is None else when & mine
+                yield from _deciding(p, numbers, met, scope, both)
         case Not(not_=part):
-            return _deciding(part, told, None if met is None else not met)
+            yield from _deciding(part, numbers, None if met is None else not met, scope, when)
         case _:
-            return [clause]
+            yield _sentence(clause, met, scope), when
 
 
-def _sentence(leaf: Leaf, value: bool | None, seen: Any) -> str:
+def _comes_out(truth: pl.Expr, met: bool | None) -> pl.Expr:
+    if met is None:
+        return truth.is_null()
+    return (truth if met else ~truth).fill_null(False)
+
+
+def _sentence(leaf: Leaf, value: bool | None, scope: Scope) -> pl.Expr:
     if value is None:
-        return f"{leaf.text}: could not be read"
+        return pl.lit(f"{leaf.text}: could not be read")
     if isinstance(leaf, FieldLeaf) and not (value and leaf.op in (Op.EQ, Op.ABSENT)):
-        shown = show(tuple(seen)) if isinstance(seen, list) else show(seen)
-        return f"{leaf.text}: {'yes' if value else 'no'}, it is {shown}"
-    return leaf.text if value else f"{leaf.text}: no"
+        said = pl.lit(f"{leaf.text}: {'yes' if value else 'no'}, it is ")
+        return pl.concat_str(said, fields.shown(scope.columns(leaf)))
+    return pl.lit(leaf.text if value else f"{leaf.text}: no")
+
+
+__all__ = ["Flips", "Scope", "because", "compile_clause", "explain", "next_flip", "scope"]

@@ -6,7 +6,7 @@ carries since when it holds, and every verdict says when it must be looked at ag
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,13 +14,17 @@ from datetime import datetime
 import polars as pl
 
 from vigil.compliance import facts as f
-from vigil.compliance import milestones, transitions
-from vigil.compliance.clauses import All, Clause, Not
-from vigil.compliance.conditions import Scope, compile_clause, explain, flips, scope
-from vigil.compliance.events import Change, Event, overdue, stamp
+from vigil.compliance import lasting, milestones, transitions
+from vigil.compliance.conditions import Flips, Scope, compile_clause, scope
+from vigil.compliance.events import Change, Event, overdue
+from vigil.compliance.inhibition import inhibited
+from vigil.compliance.lasting import Lasting, full_clause, violation
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
-from vigil.compliance.tables import Facts, Table
-from vigil.compliance.verdicts import Evaluation, Finding, Outcome, Standing, Why
+from vigil.compliance.standings import SCHEMA, Pairs, Standing, Standings
+from vigil.compliance.tables import INSTANT, Facts
+from vigil.compliance.verdicts import Evaluation, Finding, Outcome
+
+__all__ = ["Input", "Window", "active", "evaluate", "full_clause", "violation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Input:
     facts: Facts
     events: Sequence[Event] = ()
     changes: Sequence[Change] = ()
-    standings: Sequence[Standing] = ()
+    standings: Collection[Standing] = ()
     required: Sequence[f.RequiredDocument] = ()
     zone: str = "UTC"
 
@@ -58,162 +62,124 @@ def active(rules: Iterable[Rule]) -> list[Rule]:
 
 def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
     """Evaluate every active rule for the workspaces of `given`."""
-    standings = {(s.rule, s.workspace): s for s in given.standings}
+    remembered = Standings.of(given.standings)
     late = overdue((s for some in given.facts.steps.values() for s in some), window.after, window.as_of)
     given = replace(given, events=[*given.events, *late])
-    findings: list[Finding] = []
-    kept: list[Standing] = []
-    counts: Counter[str] = Counter()
-    seen: set[tuple[str, int]] = set()
-    for type in given.facts.types():
-        mine = [r for r in active(rules) if r.subject.workspace_type == type]
-        if not mine:
-            continue
-        table = given.facts.table(type, given.required)
-        ids = table.workspaces["id"].to_list()
-        for rule in mine:
-            match rule.kind:
-                case Kind.TRANSITION:
-                    findings += transitions.findings(rule, table, given, window)
-                    kept += transitions.upcoming(rule, table, given, window)
-                    seen |= {(rule.name, i) for i in ids}
-                case Kind.CONDITION:
-                    some, standing = _condition(rule, table, standings, window, given.zone)
-                    findings += some
-                    kept += standing
-                    seen |= {(rule.name, i) for i in ids}
-                    counts.update(s.outcome for s in standing)
-                    counts[Outcome.CLEAR] += len(ids) - sum(s.outcome != Outcome.CLEAR for s in standing)
-                case Kind.MILESTONE:
-                    some, standing = milestones.evaluate(rule, table, given.changes, window, given.zone)
-                    findings += some
-                    kept += standing
-                    seen |= {(rule.name, i) for i in ids}
-    return Evaluation(
-        tuple(_inhibited(findings, kept, standings, rules)), tuple(kept), frozenset(seen), dict(counts)
-    )
-
-
-def violation(rule: Rule) -> Clause:
-    """The clause that is met where a condition has a finding, without its `where`."""
-    return Not(not_=rule.require) if rule.require is not None else rule.when  # type: ignore[return-value]
-
-
-def full_clause(rule: Rule) -> Clause:
-    """The clause that is met where a condition has a finding."""
-    return violation(rule) if rule.where is None else All(all=(rule.where, violation(rule)))
-
-
-def _condition(
-    rule: Rule, table: Table, standings: Mapping[tuple[str, int], Standing], window: Window, zone: str
-) -> tuple[list[Finding], list[Standing]]:
-    clause = full_clause(rule)
-    ready = scope(table, [clause], window.as_of, zone)
-    verdicts = ready.frame.select(
-        "id", compile_clause(clause, ready).alias("met"), flips([clause], ready).alias("flip")
-    )
-    known = [i for (r, i) in standings if r == rule.name]
-    interesting = verdicts.filter(
-        pl.col("met").is_null() | pl.col("met") | pl.col("flip").is_not_null() | pl.col("id").is_in(known)
-    )
-    findings: list[Finding] = []
-    kept: list[Standing] = []
-    for workspace, met, flip in interesting.iter_rows():
-        finding, standing = _step(rule, workspace, met, flip, standings.get((rule.name, workspace)), window)
-        findings += finding
-        if standing is not None:
-            kept.append(standing)
-    return _explained(rule, clause, ready, findings, kept)
-
-
-def _step(
-    rule: Rule,
-    workspace: int,
-    met: bool | None,
-    flip: datetime | None,
-    before: Standing | None,
-    window: Window,
-) -> tuple[list[Finding], Standing | None]:
-    """One condition for one workspace: what it was, and what it is now, give what is said and what is remembered."""
-    as_of = window.as_of
-    if met is None and rule.unknown == "hold":
-        since = None if before is None else before.since
-        return [], Standing(rule.name, workspace, Outcome.NOT_EVALUATED, since, flip)
-    if met is False:
-        told = before is not None and before.outcome == Outcome.FINDING
-        clear = (
-            [_resolved(rule, workspace, before, as_of)]
-            if told and rule.resolved and before is not None
-            else []
-        )
-        return clear, None if flip is None else Standing(rule.name, workspace, Outcome.CLEAR, None, flip)
-    since = before.since if before is not None and before.since is not None else as_of
-    ripe = since if rule.for_ is None else since + rule.for_.timedelta
-    if ripe > as_of:
-        return [], Standing(rule.name, workspace, Outcome.HOLDING, since, min(ripe, flip) if flip else ripe)
-    fire_at = ripe if ripe > window.of(rule.name) else as_of
-    findings = []
-    if before is None or before.outcome != Outcome.FINDING:
-        findings.append(Finding(rule.name, workspace, stamp(since), None, fire_at))
-    again, next_one = _repeats(rule, workspace, since, ripe, window)
-    upcoming = min((t for t in (flip, next_one) if t is not None), default=None)
-    return findings + again, Standing(rule.name, workspace, Outcome.FINDING, since, upcoming)
-
-
-def _resolved(rule: Rule, workspace: int, before: Standing, as_of: datetime) -> Finding:
-    since = before.since or as_of
-    return Finding(rule.name, workspace, f"{stamp(since)}:resolved", None, as_of, resolved=True)
-
-
-def _repeats(
-    rule: Rule, workspace: int, since: datetime, ripe: datetime, window: Window
-) -> tuple[list[Finding], datetime | None]:
-    """The repeat of an open finding that has come due, at most one: what was missed meanwhile is not said many times over."""
-    if rule.repeat is None:
-        return [], None
-    moments = milestones.repeats_of(rule, ripe, window)
-    due = [(k, at) for k, at in moments if window.of(rule.name) < at <= window.as_of]
-    later = [at for _, at in moments if at > window.as_of]
-    found = [Finding(rule.name, workspace, f"{stamp(since)}#{k}", None, at) for k, at in due[-1:]]
-    return found, min(later, default=None)
-
-
-def _explained(
-    rule: Rule, clause: Clause, ready: Scope, findings: list[Finding], kept: list[Standing]
-) -> tuple[list[Finding], list[Standing]]:
-    """Put into findings and standings the leaves that decided."""
-    open_ids = [x.workspace for x in findings if not x.resolved] + [
-        s.workspace for s in kept if s.outcome == Outcome.HOLDING
+    done = [
+        _of_type(type, mine, given, remembered, window)
+        for type in given.facts.types()
+        if (mine := [r for r in active(rules) if r.subject.workspace_type == type])
     ]
-    met = explain(clause, ready, open_ids, True) if open_ids else {}
-    clear_ids = [x.workspace for x in findings if x.resolved]
-    cleared = explain(clause, ready, clear_ids, False) if clear_ids else {}
-    return (
-        [replace(x, why=(cleared if x.resolved else met).get(x.workspace, ())) for x in findings],
-        [
-            replace(s, why=met.get(s.workspace, ())) if s.outcome in (Outcome.FINDING, Outcome.HOLDING) else s
-            for s in kept
-        ],
+    findings, standings = inhibited(
+        [x for part in done for x in part.findings],
+        {name: frame for part in done for name, frame in part.standings.items()},
+        remembered,
+        rules,
+    )
+    evaluated = {name: part.ids for part in done for name in part.rules}
+    kept = Standings.together([frame.select(SCHEMA.keys()) for frame in standings.values()])
+    counts = sum((part.counts for part in done), Counter[str]())
+    return Evaluation(
+        tuple(findings), kept, Pairs(evaluated), dict(counts), _forgotten(remembered, standings, evaluated)
     )
 
 
-def _inhibited(
-    findings: Sequence[Finding],
-    kept: Sequence[Standing],
-    before: Mapping[tuple[str, int], Standing],
-    rules: RuleSet,
-) -> list[Finding]:
-    """Mark the findings that another rule's open finding on the same workspace makes needless."""
-    open_now: dict[int, set[str]] = defaultdict(set)
-    for s in [*before.values(), *kept]:
-        if s.outcome == Outcome.FINDING:
-            open_now[s.workspace].add(s.rule)
-    for x in findings:
-        open_now[x.workspace].add(x.rule)
+@dataclass(frozen=True)
+class _Part:
+    """What the rules of one workspace type gave."""
 
-    def mark(x: Finding) -> Finding:
-        by: Collection[str] = rules.by_name[x.rule].inhibit_by
-        stopped = x.suppressed is None and not open_now[x.workspace].isdisjoint(by)
-        return replace(x, suppressed=Why.INHIBITED) if stopped else x
+    rules: tuple[str, ...]
+    ids: pl.Series
+    findings: list[Finding]
+    standings: dict[str, pl.DataFrame]
+    counts: Counter[str]
 
-    return [mark(x) for x in findings]
+
+def _of_type(type: str, rules: Sequence[Rule], given: Input, remembered: Standings, window: Window) -> _Part:
+    table = given.facts.table(type, given.required, given.zone)
+    clauses = [clause for r in rules for clause in (r.where, r.require, r.when)]
+    ready = scope(table, clauses, window.as_of, given.zone)
+    columns = _Columns.of(rules, ready)
+    ids = ready.frame["id"]
+    events = _by_type(given.events, ids)
+    part = _Part(tuple(r.name for r in rules), ids, [], {}, Counter())
+    for rule in rules:
+        before = remembered.by_rule.get(rule.name)
+        match rule.kind:
+            case Kind.TRANSITION:
+                part.findings.extend(transitions.findings(rule, ready, events, given, window))
+                if transitions.waits_for_escalation(rule):
+                    part.standings[rule.name] = _upcoming(rule, ids, given, window)
+            case Kind.CONDITION:
+                found: Lasting = lasting.step(
+                    rule, ready, columns.met[rule.name], columns.flips[rule.name], before, window
+                )
+                part.findings.extend(found.findings)
+                part.standings[rule.name] = found.standings
+                part.counts.update(found.counts)
+            case Kind.MILESTONE:
+                holds = columns.met.get(rule.name)
+                some, standings = milestones.evaluate(rule, ready, holds, before, given.changes, window)
+                part.findings.extend(some)
+                if standings is not None:
+                    part.standings[rule.name] = standings
+    return part
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What the clauses of several rules come to, worked out together: whether they are met, and when the clock may change that."""
+
+    met: Mapping[str, pl.Series]
+    flips: Mapping[str, pl.Series | None]
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], ready: Scope) -> _Columns:
+        clauses = {r.name: full_clause(r) for r in rules if r.kind is Kind.CONDITION}
+        wheres = {r.name: r.where for r in rules if r.kind is Kind.MILESTONE and r.where is not None}
+        flips = {name: Flips.of([clause], ready) for name, clause in clauses.items()}
+        wanted = [compile_clause(c, ready).alias(name) for name, c in {**clauses, **wheres}.items()]
+        wanted += [column for name, some in flips.items() for column in some.columns(f"{name} flip")]
+        found = ready.frame.select("id", *wanted)
+        return cls(
+            {name: found[name] for name in (*clauses, *wheres)},
+            {name: some.first(found, f"{name} flip", ready.now.zone) for name, some in flips.items()},
+        )
+
+
+def _by_type(events: Iterable[Event], ids: pl.Series) -> list[Event]:
+    some = list(events)
+    if not some:
+        return []
+    mine = set(ids.filter(ids.is_in([e.workspace for e in some])))
+    return [e for e in some if e.workspace in mine]
+
+
+def _upcoming(rule: Rule, ids: pl.Series, given: Input, window: Window) -> pl.DataFrame:
+    """When to look again at workspaces whose open steps have a due date ahead, for a rule that waits for escalations."""
+    mine = set(ids)
+    due = {w: at for w, at in transitions.next_due(given.facts.steps, window.as_of).items() if w in mine}
+    return pl.DataFrame(
+        {
+            "rule": pl.Series([rule.name] * len(due), dtype=pl.String),
+            "workspace": pl.Series(list(due), dtype=pl.Int64),
+            "outcome": pl.Series([Outcome.CLEAR.value] * len(due), dtype=pl.String),
+            "since": pl.Series([None] * len(due), dtype=INSTANT),
+            "next_check_at": pl.Series(list(due.values()), dtype=INSTANT),
+            "why": pl.Series([[]] * len(due), dtype=pl.List(pl.String)),
+        }
+    )
+
+
+def _forgotten(
+    remembered: Standings, standings: Mapping[str, pl.DataFrame], evaluated: Mapping[str, pl.Series]
+) -> tuple[tuple[str, int], ...]:
+    """The pairs of which something was remembered, and nothing is any more."""
+    out: list[tuple[str, int]] = []
+    for rule, before in remembered.by_rule.items():
+        if rule in evaluated:
+            gone = before["workspace"].filter(before["workspace"].is_in(evaluated[rule].implode()))
+            if rule in standings:
+                gone = gone.filter(~gone.is_in(standings[rule]["workspace"].implode()))
+            out += [(rule, workspace) for workspace in gone]
+    return tuple(out)

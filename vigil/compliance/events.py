@@ -6,8 +6,9 @@ polls. Of an attribute only what two observations show is known.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from vigil.compliance import facts as f
@@ -38,18 +39,51 @@ class Event:
     fields: Mapping[str, Value] = field(default_factory=dict)
 
 
+ATTRIBUTE_CHANGED = "Attribute Value Changed"
+"""The audit trail's name of a changed attribute: contract section "Audit"."""
+
+
 def stamp(at: datetime) -> str:
     """An instant as part of an occurrence: UTC, to the second, or finer where it is finer."""
     return at.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
 
 
-def derive(changes: Iterable[Change], after: datetime, upto: datetime) -> list[Event]:
-    """The events in `changes` that lie in the window (after, upto], in the order of their instants.
+def derive(
+    changes: Iterable[Change], after: datetime, upto: datetime, since: Mapping[int, datetime] | None = None
+) -> list[Event]:
+    """The events in `changes` that are news in the window (after, upto], in the order of their instants.
 
-    What carries an instant of its own at or before `after` had happened when the last run looked, or before the first one.
+    What two observations of one subject show has happened between them: it is news, whatever instant it carries. Of a subject
+    that is seen for the first time only what lies in the window is news: what carries an instant at or before `after` had
+    happened when the last run looked, or before the first one. `since` gives, for workspaces that were looked at less
+    lately than `after`, when they were. What is dated after `upto`, because pages are read while the run goes on or because
+    ECM's clock runs ahead, counts as of `upto`: its change is taken in now and not looked at again.
     """
-    found = [e for c in changes for e in _of(c) if after < e.at <= upto]
-    return sorted(found, key=lambda e: (e.at, e.occurrence))
+    known = since or {}
+    found = []
+    for c in changes:
+        begins = min(after, known.get(c.workspace, after)) if c.workspace is not None else after
+        found += [e for e in _of(c) if c.before is not None or e.at > begins]
+    in_time = [e if e.at <= upto else replace(e, at=upto) for e in found]
+    return sorted(in_time, key=lambda e: (e.at, e.occurrence))
+
+
+def unseen(
+    changes: Iterable[Change], audit: Iterable[f.AuditEvent], after: datetime, upto: datetime
+) -> dict[int, int]:
+    """How many changes of attributes in (after, upto] no two observations show, by workspace; those without any are left out.
+
+    The audit trail says that an attribute changed, not which nor to what: the number is all that is known, and no value is
+    made up. What it tells of the instant at which a workspace was made is its making.
+    """
+    told: Counter[int] = Counter()
+    for event in set(audit):
+        if event.type == ATTRIBUTE_CHANGED and after < event.at <= upto:
+            told[event.workspace] += 1
+    for c in changes:
+        if isinstance(c.after, f.Workspace):
+            told[c.after.id] -= sum(e.kind == "attribute_changed" for e in _of(c))
+    return {workspace: n for workspace, n in sorted(told.items()) if n > 0}
 
 
 def _of(change: Change) -> Iterator[Event]:
@@ -72,8 +106,8 @@ def _of(change: Change) -> Iterator[Event]:
 
 def _attributes(before: f.Workspace, after: f.Workspace, seen_at: datetime) -> Iterator[Event]:
     """Changes of attributes. Their instant is the workspace's modify date where that has moved, else when it was seen."""
-    if "attrs" in after.unread:
-        return
+    if "attrs" in after.unread or ("attrs" in before.unread and not before.attrs):
+        return  # values that were never read are not values that changed
     at = after.modified if before.modified < after.modified <= seen_at else seen_at
     for key in sorted(before.attrs.keys() | after.attrs.keys()):
         old, new = before.attrs.get(key), after.attrs.get(key)
@@ -139,22 +173,25 @@ def _audit(after: f.AuditEvent) -> Iterator[Event]:
 
 
 def overdue(steps: Iterable[f.Step], after: datetime, upto: datetime) -> list[Event]:
-    """`escalated`: open steps whose due instant lies in (after, upto]. The instant of the escalation is the due date."""
-    return [
-        Event(
-            "escalated",
-            s.workspace,
-            s.due,
-            f"step:{s.process}:{s.step}:late:{stamp(s.due)}",
-            {
-                "at": s.due,
+    """`escalated`: steps that passed their due date while they were open, in (after, upto].
+
+    The instant is the due date, or that of the assignment when the step was late from its beginning. A step that was completed
+    since was late all the same: who looks seldom must find the same as who looks often.
+    """
+    found = []
+    for s in steps:
+        if s.due is None or (s.completed_at is not None and s.completed_at <= s.due):
+            continue
+        at = max(s.due, s.assigned_at)
+        if after < at <= upto:
+            name = f"step:{s.process}:{s.step}:late:{stamp(s.due)}"
+            fields: dict[str, Value] = {
+                "at": at,
                 "process": s.process,
                 "step": s.step,
                 "title": s.title,
                 "due": s.due,
                 "assignees": s.assignees,
-            },
-        )
-        for s in steps
-        if s.due is not None and s.completed_at is None and after < s.due <= upto
-    ]
+            }
+            found.append(Event("escalated", s.workspace, at, name, fields))
+    return found

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from vigil.compliance import facts as f
-from vigil.compliance.facts import Fact, Value
-
-INSTANT = pl.Datetime("us", "UTC")
+from vigil.compliance.clauses import FieldRef
+from vigil.compliance.columns import Column, columns, instants
+from vigil.compliance.facts import Fact
+from vigil.compliance.zoned import INSTANT, local_days
 
 DOCUMENTS: Mapping[str, Any] = {
     "workspace": pl.Int64,
@@ -22,61 +21,45 @@ DOCUMENTS: Mapping[str, Any] = {
     "created": INSTANT,
     "expires": pl.Date,
 }
-
-
-def column(values: Sequence[Any]) -> pl.Series:
-    """Values of one field as a column: their own type where they share one, lists where any is a tuple, else text."""
-    if any(isinstance(v, tuple) for v in values):
-        values = [None if v is None else list(v) if isinstance(v, tuple) else [v] for v in values]
-        kinds = {type(i) for v in values if v is not None for i in v if i is not None}
-    else:
-        kinds = {type(v) for v in values if v is not None}
-    if len(kinds) > 1 and not kinds <= {int, float}:
-        values = [
-            [str(i) for i in v] if isinstance(v, list) else None if v is None else str(v) for v in values
-        ]
-    if not kinds:
-        return pl.Series(
-            values, dtype=pl.List(pl.String) if any(isinstance(v, list) for v in values) else pl.String
-        )
-    if kinds == {datetime}:
-        return pl.Series(values, strict=False).cast(
-            pl.List(INSTANT) if isinstance(_first(values), list) else INSTANT
-        )
-    return pl.Series(values, strict=False)
-
-
-def _first(values: Sequence[Any]) -> Any:
-    return next(v for v in values if v is not None)
+_OWN = {
+    "name": (Column("name", "text"),),
+    "created": (Column("created", "instant"),),
+    "modified": (Column("modified", "instant"),),
+}
 
 
 @dataclass(frozen=True)
 class Table:
     """The workspaces of one type and what belongs to them.
 
-    `workspaces` has id, name, created, modified, one boolean ``unread:PART`` a part, ``attr:CATEGORY.NAME`` and ``role:NAME``
-    (list of names). `documents` has workspace, type, created, expires (the earlier of its own date and its type's validity).
-    `missing` has workspace and n, for those whose list was read.
+    `workspaces` has id, name, created, modified, one boolean ``unread:PART`` a part, and the columns that `fields` names for
+    ``attr.CATEGORY.NAME`` and ``role.NAME``. `documents` has workspace, type, created, expires (the earlier of its own date
+    and its type's validity). `missing` has workspace and n, for those whose list was read.
     """
 
     type: str
     workspaces: pl.DataFrame
     documents: pl.DataFrame
     missing: pl.DataFrame
+    fields: Mapping[str, tuple[Column, ...]]
 
-    @cached_property
-    def attributes(self) -> Mapping[str, str]:
-        """The column of each way to name an attribute: ``Category.name`` always, ``name`` where it is the only one of that name."""
-        names: dict[str, str] = {}
-        short: dict[str, list[str]] = defaultdict(list)
-        for c in self.workspaces.columns:
-            if c.startswith("attr:"):
-                names[c[5:]] = c
-                parts = c[5:].split(".")
-                for i in range(1, len(parts)):
-                    short[".".join(parts[i:])].append(c)
-        names.update({n: cs[0] for n, cs in short.items() if len(cs) == 1 and n not in names})
-        return names
+    def columns(self, ref: FieldRef) -> tuple[Column, ...]:
+        """The columns of a field: of every attribute that ``NAME`` may mean. None when no workspace has it."""
+        match ref.root:
+            case "name" | "created" | "modified":
+                return _OWN[ref.root]
+            case "role":
+                return self.fields.get(f"role.{ref.name}", ())
+            case "attr":
+                mine = [k for k in self.fields if k.startswith("attr.") and names(ref.name, k[5:])]
+                return tuple(c for k in sorted(mine) for c in self.fields[k])
+            case _:
+                return ()
+
+
+def names(name: str, key: str) -> bool:
+    """Whether a rule's name means the attribute ``CATEGORY.NAME``: written whole, or its end."""
+    return key == name or key.endswith(f".{name}")
 
 
 @dataclass(frozen=True)
@@ -93,8 +76,8 @@ class Facts:
     def of(cls, facts: Iterable[Fact]) -> Facts:
         """Sort facts into place. Of two facts of one subject the later one counts."""
         workspaces: dict[int, f.Workspace] = {}
-        documents: dict[int, list[f.Document]] = defaultdict(list)
-        steps: dict[int, list[f.Step]] = defaultdict(list)
+        documents: dict[int, dict[int, f.Document]] = defaultdict(dict)
+        steps: dict[int, dict[tuple[int, int], f.Step]] = defaultdict(dict)
         roles: dict[int, f.Roles] = {}
         missing: dict[int, f.MissingDocuments] = {}
         for fact in facts:
@@ -102,62 +85,81 @@ class Facts:
                 case f.Workspace():
                     workspaces[fact.id] = fact
                 case f.Document():
-                    documents[fact.workspace].append(fact)
+                    documents[fact.workspace][fact.id] = fact
                 case f.Step():
-                    steps[fact.workspace].append(fact)
+                    steps[fact.workspace][fact.process, fact.step] = fact
                 case f.Roles():
                     roles[fact.workspace] = fact
                 case f.MissingDocuments():
                     missing[fact.workspace] = fact
                 case _:
                     continue
-        return cls(workspaces, documents, steps, roles, missing)
+        return cls(
+            workspaces,
+            {w: tuple(some.values()) for w, some in documents.items()},
+            {w: tuple(some.values()) for w, some in steps.items()},
+            roles,
+            missing,
+        )
 
     def types(self) -> list[str]:
         return sorted({w.type for w in self.workspaces.values()})
 
-    def table(self, type: str, required: Iterable[f.RequiredDocument] = ()) -> Table:
-        """The table of one workspace type. `required` gives the months for which documents of a type are valid."""
+    def table(self, type: str, required: Iterable[f.RequiredDocument] = (), zone: str = "UTC") -> Table:
+        """The table of one workspace type.
+
+        `required` gives the months for which documents of a type are valid, counted from the day in `zone` on which each was added.
+        """
         of_type = [w for w in self.workspaces.values() if w.type == type]
         months = {r.type: r.valid_months for r in required if r.workspace_type == type and r.valid_months}
         ids = [w.id for w in of_type]
-        return Table(type, self._workspaces(of_type), self._documents(ids, months), self._missing(ids))
+        workspaces, fields = self._workspaces(of_type)
+        return Table(type, workspaces, self._documents(ids, months, zone), self._missing(ids), fields)
 
-    def _workspaces(self, of_type: Sequence[f.Workspace]) -> pl.DataFrame:
-        columns: dict[str, Any] = {
+    def _workspaces(
+        self, of_type: Sequence[f.Workspace]
+    ) -> tuple[pl.DataFrame, dict[str, tuple[Column, ...]]]:
+        found: dict[str, Any] = {
             "id": pl.Series([w.id for w in of_type], dtype=pl.Int64),
             "name": pl.Series([w.name for w in of_type], dtype=pl.String),
-            "created": pl.Series([w.created for w in of_type], dtype=INSTANT),
-            "modified": pl.Series([w.modified for w in of_type], dtype=INSTANT),
+            "created": instants([w.created for w in of_type]),
+            "modified": instants([w.modified for w in of_type]),
         }
         for part in f.PARTS:
-            columns[f"unread:{part}"] = pl.Series([part in w.unread for w in of_type], dtype=pl.Boolean)
+            found[f"unread:{part}"] = pl.Series([part in w.unread for w in of_type], dtype=pl.Boolean)
+        fields: dict[str, tuple[Column, ...]] = {}
         keys = dict.fromkeys(k for w in of_type for k in w.attrs)
-        for key in keys:
-            columns[f"attr:{key}"] = column([_set(w.attrs.get(key)) for w in of_type])
+        for name, values in [(f"attr.{k}", [w.attrs.get(k) for w in of_type]) for k in keys]:
+            some = list(columns(name, values))
+            fields[name] = tuple(column for column, _ in some)
+            found |= {column.name: series for column, series in some}
         known = [self.roles.get(w.id) for w in of_type]
         for role in dict.fromkeys(name for r in known if r is not None for name in r.members):
             members = [None if r is None else [_name(m) for m in r.members.get(role, ())] for r in known]
-            columns[f"role:{role}"] = pl.Series(members, dtype=pl.List(pl.String))
-        columns["unread:roles"] = pl.Series(
+            column = Column(f"role.{role}", "text", many=True)
+            fields[column.name] = (column,)
+            found[column.name] = pl.Series(members, dtype=pl.List(pl.String))
+        found["unread:roles"] = pl.Series(
             [r is None or "roles" in w.unread for w, r in zip(of_type, known, strict=True)], dtype=pl.Boolean
         )
-        return pl.DataFrame(columns)
+        return pl.DataFrame(found), fields
 
-    def _documents(self, ids: Sequence[int], months: Mapping[str, int]) -> pl.DataFrame:
+    def _documents(self, ids: Sequence[int], months: Mapping[str, int], zone: str) -> pl.DataFrame:
         found = [d for i in ids for d in self.documents.get(i, ())]
         frame = pl.DataFrame(
             {
                 "workspace": [d.workspace for d in found],
                 "type": [d.type for d in found],
-                "created": [d.created for d in found],
+                "created": instants([d.created for d in found]),
                 "expires": [d.expires for d in found],
             },
             schema=dict(DOCUMENTS),
         )
-        for type, n in months.items():
-            by_type = pl.when(pl.col("type") == type).then(pl.col("created").dt.date().dt.offset_by(f"{n}mo"))
-            frame = frame.with_columns(expires=pl.min_horizontal("expires", by_type))
+        if months and len(frame):
+            frame = frame.with_columns(day=local_days(frame["created"], zone))
+            for type, n in months.items():
+                by_type = pl.when(pl.col("type") == type).then(pl.col("day").dt.offset_by(f"{n}mo"))
+                frame = frame.with_columns(expires=pl.min_horizontal("expires", by_type))
         return frame
 
     def _missing(self, ids: Sequence[int]) -> pl.DataFrame:
@@ -168,13 +170,8 @@ class Facts:
         )
 
 
-def _set(value: Value) -> Value:
-    """An empty text and an empty list say the same as null: not set."""
-    return None if value in ("", ()) else value
-
-
 def _name(principal: str) -> str:
     return principal.partition(":")[2]
 
 
-__all__ = ["INSTANT", "Facts", "Table", "column"]
+__all__ = ["INSTANT", "Facts", "Table", "names"]

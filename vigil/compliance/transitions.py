@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from vigil.compliance import facts as f
 from vigil.compliance.clauses import FieldRef
-from vigil.compliance.conditions import Scope, compile_clause, explain, scope
+from vigil.compliance.columns import columns
+from vigil.compliance.conditions import Scope, because, compile_clause
 from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
 from vigil.compliance.operators import show
 from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, events_used
-from vigil.compliance.tables import Table, column
-from vigil.compliance.verdicts import Finding, Outcome, Standing, Why
+from vigil.compliance.tables import names
+from vigil.compliance.verdicts import Finding, Why
 
 if TYPE_CHECKING:
     from vigil.compliance.evaluate import Input, Window
@@ -30,93 +32,93 @@ FILTERS: Mapping[str, str] = {"type": "document_type", "name": "document"}
 """Filters whose event field has another name."""
 
 
-def findings(rule: Rule, table: Table, given: Input, window: Window) -> list[Finding]:
-    """One finding a step for each event in the window that a pattern of the rule fits."""
+def findings(
+    rule: Rule, scope: Scope, events: Sequence[Event], given: Input, window: Window
+) -> list[Finding]:
+    """One finding a step for each event of `events`, all of the scope's workspaces, that a pattern of the rule fits."""
     after = window.of(rule.name) if rule.name in window.starts else None
-    mine = set(table.workspaces["id"].to_list())
-    events = [
-        e
-        for e in given.events
-        if e.workspace in mine
-        and (after is None or e.at > after)
-        and any(fits(p, e, table) for p in rule.events)
-    ]
-    if not events:
-        return []
-    why = _where(rule, table, events, window, given.zone)
+    mine = [e for e in events if (after is None or e.at > after) and any(fits(p, e) for p in rule.events)]
     out = []
-    for number, event in enumerate(events):
-        if number not in why:
+    for event, (held, why) in zip(mine, _where(rule, scope, mine), strict=True):
+        if held is False:
             continue
-        fire_at = event.at if window.after < event.at <= window.as_of else window.as_of
-        stale = _stale(event, given)
-        for step in rule.all_steps:
-            finding = Finding(
+        suppressed = Why.UNREAD if held is None else Why.ALREADY_DONE if _stale(event, given) else None
+        out += [
+            Finding(
                 rule.name,
                 event.workspace,
                 event.occurrence,
                 step.id,
-                fire_at,
-                (say(event), *why[number]),
+                event.at if window.after < event.at <= window.as_of else window.as_of,
+                (say(event), *why),
                 event,
+                suppressed=suppressed,
             )
-            out.append(replace(finding, suppressed=Why.ALREADY_DONE) if stale else finding)
-    return out
-
-
-def upcoming(rule: Rule, table: Table, given: Input, window: Window) -> list[Standing]:
-    """When to look again at workspaces whose open steps have a due date ahead, for a rule that waits for escalations."""
-    if EventKind.ESCALATED not in events_used(rule):
-        return []
-    out = []
-    for workspace in table.workspaces["id"].to_list():
-        ahead = [
-            s.due
-            for s in given.facts.steps.get(workspace, ())
-            if s.completed_at is None and s.due is not None and s.due > window.as_of
+            for step in rule.all_steps
         ]
-        if ahead:
-            out.append(Standing(rule.name, workspace, Outcome.CLEAR, None, min(ahead)))
     return out
 
 
-def fits(pattern: EventPattern, event: Event, table: Table) -> bool:
+def waits_for_escalation(rule: Rule) -> bool:
+    """Whether the clock alone brings events that the rule waits for: due dates of open steps."""
+    return EventKind.ESCALATED in events_used(rule)
+
+
+def next_due(steps: Mapping[int, Sequence[f.Step]], as_of: datetime) -> dict[int, datetime]:
+    """The next due date ahead among each workspace's open steps."""
+    out: dict[int, datetime] = {}
+    for workspace, some in steps.items():
+        ahead = [s.due for s in some if s.completed_at is None and s.due is not None and s.due > as_of]
+        if ahead:
+            out[workspace] = min(ahead)
+    return out
+
+
+def fits(pattern: EventPattern, event: Event) -> bool:
     """Whether an event is of the pattern's kind and meets every filter."""
     if KINDS.get(pattern.event, pattern.event.value) != event.kind:
         return False
     for name, allowed in pattern.filters.items():
         if name == "field":
-            attributes = {table.attributes.get(FieldRef.parse(str(field)).name) for field in allowed}
-            if f"attr:{event.fields.get('attr')}" not in attributes:
+            if not any(
+                names(FieldRef.parse(show(field)).name, str(event.fields["attr"])) for field in allowed
+            ):
                 return False
         elif not _among(event.fields.get(FILTERS.get(name, name)), allowed):
             return False
     return True
 
 
-def _among(value: Value, allowed: Sequence[Value]) -> bool:
+def _among(value: Value, allowed: Collection[Value]) -> bool:
+    """Whether a value is one of those allowed. What is written without quotes in a file is compared by its text, too."""
     values = value if isinstance(value, tuple) else (value,)
     return any(
         v == a or (v is not None and a is not None and show(v) == show(a)) for v in values for a in allowed
     )
 
 
-def _where(
-    rule: Rule, table: Table, events: Sequence[Event], window: Window, zone: str
-) -> dict[int, tuple[str, ...]]:
-    """The numbers of the events for which the rule's `where` holds now, with the leaves that decided."""
-    if rule.where is None:
-        return dict.fromkeys(range(len(events)), ())
-    ready = scope(table, [rule.where], window.as_of, zone)
-    frame = pl.DataFrame(
-        {"number": range(len(events)), "workspace": [e.workspace for e in events]}
-    ).with_columns(column([_field(e, key) for e in events]).alias(f"event:{key}") for key in EVENT_KEYS)
-    joined = frame.join(ready.frame, left_on="workspace", right_on="id").with_columns(
-        pl.col("number").alias("id")
-    )
-    mine = Scope(joined, ready.attributes, ready.as_of, ready.zone)
-    held = joined.filter(compile_clause(rule.where, mine))["number"].to_list()
-    return explain(rule.where, mine, held, True)
+def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool | None, tuple[str, ...]]]:
+    """For each event whether the rule's `where` holds now (None: cannot be known), with the leaves that decided."""
+    if rule.where is None or not events:
+        return [(True, ())] * len(events)
+    joined = pl.DataFrame({"id": [e.workspace for e in events], "number": range(len(events))})
+    fields = {}
+    for key in EVENT_KEYS:
+        some = list(columns(f"event.{key}", [_field(e, key) for e in events]))
+        fields[key] = tuple(column for column, _ in some)
+        joined = joined.with_columns([series for _, series in some])
+    mine = scope.only(joined.join(scope.frame, on="id", how="left", maintain_order="left"), fields)
+    met = mine.frame.select(compile_clause(rule.where, mine).alias("met"))["met"]
+    if rule.unknown == "finding":
+        met = met.fill_null(True)
+    out: list[tuple[bool | None, tuple[str, ...]]] = [(held, ()) for held in met.to_list()]
+    for outcome, rows in ((True, met.fill_null(False)), (None, met.is_null())):
+        numbers = rows.arg_true()
+        if len(numbers):
+            why = because(rule.where, mine.only(mine.frame[numbers]), outcome)
+            for number, reasons in zip(numbers, why, strict=True):
+                out[number] = (outcome, tuple(reasons))
+    return out
 
 
 def _field(event: Event, key: str) -> Value:
@@ -124,8 +126,8 @@ def _field(event: Event, key: str) -> Value:
 
 
 def _stale(event: Event, given: Input) -> bool:
-    """A step that was completed before anyone could be told that it waits."""
-    if event.kind != "step_assigned":
+    """A step that was completed before anyone could be told that it waits, or that it is late."""
+    if event.kind not in ("step_assigned", "escalated"):
         return False
     name = event.fields["process"], event.fields["step"]
     return any(

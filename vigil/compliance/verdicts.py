@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from vigil.compliance.events import Event
+from vigil.compliance.standings import Pairs, Standing, Standings
 
 
 class Outcome(StrEnum):
@@ -15,7 +17,13 @@ class Outcome(StrEnum):
     CLEAR = "clear"
     HOLDING = "holding"  # met, and not yet for as long as the rule's `for` asks
     FINDING = "finding"
+    INHIBITED = "inhibited"  # a finding that nobody was told of, while another rule's finding is open
     NOT_EVALUATED = "not_evaluated"  # a field that decides could not be read
+    HELD = "held"  # the same, after a finding that people were told of: it counts as open
+
+
+OPEN = frozenset({Outcome.FINDING, Outcome.HELD})
+"""The outcomes of a finding that was said and has not cleared."""
 
 
 class Why(StrEnum):
@@ -31,20 +39,9 @@ class Why(StrEnum):
     SUPERSEDED = "a notice of this step went out for an earlier date, and the rule ignores moved dates"
     ACTOR = "the person did it"
     INHIBITED = "another rule has an open finding for the workspace"
+    UNREAD = "a field that decides could not be read"
     SHADOW = "the rule is in shadow: it is computed and not sent"
     DELETED = "the person's account is deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What is remembered of (rule, workspace). `since` is when the condition was first seen met."""
-
-    rule: str
-    workspace: int
-    outcome: str
-    since: datetime | None = None
-    next_check_at: datetime | None = None
-    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +65,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of one evaluation of some workspaces. `evaluated` counts (rule, workspace) and (rule, event) pairs."""
+    """The result of one evaluation of some workspaces.
+
+    What was remembered of the pairs in `evaluated` is replaced by `standings`; `forgotten` are those among them of which
+    something was remembered and nothing is any more. `counts` has outcome -> (rule, workspace) pairs of conditions.
+    """
 
     findings: tuple[Finding, ...] = ()
-    standings: tuple[Standing, ...] = ()
-    evaluated: frozenset[tuple[str, int]] = field(default_factory=frozenset)
-    counts: dict[str, int] = field(default_factory=dict)  # outcome -> (rule, workspace) pairs
+    standings: Collection[Standing] = ()
+    evaluated: Collection[tuple[str, int]] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    forgotten: tuple[tuple[str, int], ...] = ()
+
+
+__all__ = ["OPEN", "Evaluation", "Finding", "Outcome", "Pairs", "Standing", "Standings", "Why"]

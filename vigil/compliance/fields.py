@@ -1,0 +1,286 @@
+"""A field leaf over the columns of its field: where it holds, and when the clock alone will change that.
+
+Relative dates are thresholds of the value, as a milestone's offsets are: ``within: 1mo`` of 31 March holds from 28 February on.
+A date is compared with the local day, an instant with the instant.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property, reduce
+from typing import Any
+
+import polars as pl
+
+from vigil.compliance.clauses import FieldLeaf, Scalar
+from vigil.compliance.columns import Column
+from vigil.compliance.durations import Duration, Offset
+from vigil.compliance.operators import AsOf, Op, Operand, operand, show
+from vigil.compliance.zoned import INSTANT, begin, local_day
+
+NEGATED: Mapping[Op, Op] = {
+    Op.NE: Op.EQ,
+    Op.NOT_IN: Op.IN,
+    Op.NOT_CONTAINS: Op.CONTAINS,
+    Op.ABSENT: Op.PRESENT,
+}
+"""Operators that hold exactly where another does not, unset values included."""
+
+_COMPARE: Mapping[Op, Callable[[Any, Any], Any]] = {
+    Op.EQ: operator.eq,
+    Op.IN: operator.eq,
+    Op.CONTAINS: operator.eq,
+    Op.LT: operator.lt,
+    Op.BEFORE: operator.lt,
+    Op.LE: operator.le,
+    Op.WITHIN: operator.le,
+    Op.OLDER_THAN: operator.le,
+    Op.GT: operator.gt,
+    Op.AFTER: operator.gt,
+    Op.GE: operator.ge,
+}
+_BECOMES = frozenset({operator.le, operator.gt, operator.eq})
+"""Comparisons with the clock that change when the clock reaches the value."""
+_PASSES = frozenset({operator.lt, operator.ge, operator.eq})
+"""Comparisons with the clock that change when the clock has passed the value."""
+
+_FIXED = {"d": timedelta(days=1), "w": timedelta(weeks=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+_NEVER_MET = pl.lit(False)
+
+
+@dataclass(frozen=True)
+class Now:
+    """The instant of an evaluation, in the site's zone."""
+
+    as_of: datetime
+    zone: str
+
+    @cached_property
+    def today(self) -> date:
+        return local_day(self.as_of, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far a relative operand moves a value before it is compared with the clock: ``within: 30d`` moves it 30 days back."""
+
+    n: int
+    unit: str
+
+    @property
+    def fixed(self) -> timedelta | None:
+        """Its length; None for months and years."""
+        return self.n * _FIXED[self.unit] if self.unit in _FIXED else None
+
+    @property
+    def by_days(self) -> bool:
+        """Whether it moves a date to a date."""
+        return self.unit not in ("h", "m")
+
+    def of(self, value: pl.Expr) -> pl.Expr:
+        return value if self.n == 0 else value.dt.offset_by(f"{self.n}{self.unit}")
+
+
+def shift_of(given: Operand, op: Op) -> Shift | None:
+    """The shift of a relative operand; None for a value that stands still."""
+    if isinstance(given, Duration):
+        return Shift(given.n if op is Op.OLDER_THAN else -given.n, given.unit)
+    if isinstance(given, AsOf):
+        offset: Offset = given.offset
+        return Shift(-offset.n, offset.unit)
+    return None
+
+
+def holds(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> pl.Expr:
+    """True or false for each row, never null: a value that is not set meets only what `operators` says it meets."""
+    op = NEGATED.get(leaf.op, leaf.op)
+    found = [_in_column(leaf, op, column, now) for column in columns]
+    met = reduce(operator.or_, found) if found else _NEVER_MET
+    return met if leaf.op is op else ~met
+
+
+def _in_column(leaf: FieldLeaf, op: Op, column: Column, now: Now) -> pl.Expr:
+    value = pl.col(column.name)
+    if op is Op.PRESENT:
+        return (
+            value.is_not_null() & (value.list.len() > 0).fill_null(False)
+            if column.many
+            else value.is_not_null()
+        )
+    met = _compared(pl.element() if column.many else value, leaf, op, column, now)
+    if met is None:
+        return _NEVER_MET
+    return (value.list.eval(met).list.any() if column.many else met).fill_null(False)
+
+
+def _compared(value: pl.Expr, leaf: FieldLeaf, op: Op, column: Column, now: Now) -> pl.Expr | None:
+    """The comparison of one value with the leaf's operands; None when none of them fits the column's kind."""
+    given = _fitting(leaf, op, column)
+    if not given:
+        return None
+    match column.kind:
+        case "text" if op is Op.STARTS_WITH:
+            return value.str.starts_with(str(given[0]))
+        case "text" if op is Op.CONTAINS and not column.many:
+            return value.str.contains(str(given[0]), literal=True)
+        case "text" | "truth":
+            return value.is_in(given) if len(given) > 1 else value.eq(given[0])
+        case "date":
+            tests = [_date(value, o, op, now) for o in given]
+        case "instant":
+            tests = [_instant(value, o, op, now) for o in given]
+        case _:
+            tests = [_COMPARE[op](value, o) for o in given]
+    return reduce(operator.or_, tests)
+
+
+def _fitting(leaf: FieldLeaf, op: Op, column: Column) -> list[Any]:
+    """The operands that can be compared with values of the column's kind. What cannot is not met, and never an error."""
+    given: Sequence[Scalar] = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
+    match column.kind:
+        case "text":
+            # What a file writes without quotes is read as a number or a date; for a field that holds text it is its text.
+            fits = op in (Op.EQ, Op.IN, Op.CONTAINS, Op.STARTS_WITH)
+            return [show(v) for v in given if v is not None] if fits else []
+        case "truth":
+            fits = op in (Op.EQ, Op.IN) or (op is Op.CONTAINS and column.many)
+            return [v for v in given if isinstance(v, bool)] if fits else []
+        case "whole" | "real":
+            fits = op in _COMPARE and op not in (Op.WITHIN, Op.OLDER_THAN, Op.BEFORE, Op.AFTER)
+            fits = fits and (op is not Op.CONTAINS or column.many)
+            return (
+                [v for v in given if isinstance(v, int | float) and not isinstance(v, bool)] if fits else []
+            )
+        case _:
+            kind = "date" if column.kind == "date" else "datetime"
+            fits = op in _COMPARE and (op is not Op.CONTAINS or column.many)
+            return [o for v in given if (o := _moment(leaf.op, kind, v)) is not None] if fits else []
+
+
+def _moment(op: Op, kind: str, value: Scalar) -> Operand | None:
+    try:
+        return None if value is None else operand(op, kind, value)
+    except ValueError:
+        return None
+
+
+def _date(value: pl.Expr, given: Operand, op: Op, now: Now) -> pl.Expr:
+    compare = _COMPARE[op]
+    shift = shift_of(given, op)
+    if shift is None:
+        day = local_day(given, now.zone) if isinstance(given, datetime) else given
+        return compare(value, day)  # type: ignore[no-any-return]
+    if not shift.by_days:
+        return compare(value, _day_ahead(shift, now))  # type: ignore[no-any-return]
+    if shift.fixed is not None:
+        return compare(value, now.today - shift.fixed)  # type: ignore[no-any-return]
+    return compare(shift.of(value), now.today)  # type: ignore[no-any-return]
+
+
+def _day_ahead(shift: Shift, now: Now) -> date:
+    """The local day that hours or minutes from now lead to."""
+    assert shift.fixed is not None
+    return local_day(now.as_of - shift.fixed, now.zone)
+
+
+def _instant(value: pl.Expr, given: Operand, op: Op, now: Now) -> pl.Expr:
+    compare = _COMPARE[op]
+    shift = shift_of(given, op)
+    if shift is None:
+        if isinstance(given, datetime):
+            return compare(value, pl.lit(given, INSTANT))  # type: ignore[no-any-return]
+        assert isinstance(given, date)
+        return _on_day(value, given, compare, now.zone)
+    if shift.fixed is not None:
+        return compare(value, pl.lit(now.as_of - shift.fixed, INSTANT))  # type: ignore[no-any-return]
+    return compare(shift.of(value), pl.lit(now.as_of, INSTANT))  # type: ignore[no-any-return]
+
+
+def _on_day(value: pl.Expr, day: date, compare: Callable[[Any, Any], Any], zone: str) -> pl.Expr:
+    """An instant compared with a date: its local day is."""
+    first = pl.lit(begin(day, zone), INSTANT)
+    past = pl.lit(begin(day + timedelta(days=1), zone) if day < date.max else None, INSTANT)
+    whole = {
+        operator.eq: (value >= first) & (value < past).fill_null(True),
+        operator.lt: value < first,
+        operator.le: (value < past).fill_null(value.is_not_null()),
+        operator.gt: value >= past,
+        operator.ge: value >= first,
+    }
+    return whole[compare]
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """When a leaf may change by the clock alone.
+
+    With `ahead` None `at` is an instant; else it is a local day, and the change comes `ahead` before that day begins.
+    """
+
+    at: pl.Expr
+    ahead: timedelta | None = None
+
+
+def flips(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[Flip]:
+    """The next changes of a leaf by the clock alone, exactly: null in the rows where there is none."""
+    op = NEGATED.get(leaf.op, leaf.op)
+    for column in columns:
+        if column.kind not in ("date", "instant") or op is Op.PRESENT:
+            continue
+        for given in _fitting(leaf, op, column):
+            shift = shift_of(given, op)
+            if shift is not None:
+                yield _flip(column, shift, op, now)
+
+
+def _flip(column: Column, shift: Shift, op: Op, now: Now) -> Flip:
+    value = pl.element() if column.many else pl.col(column.name)
+    if column.kind == "instant":
+        found = _next(shift.of(value), op, pl.lit(now.as_of, INSTANT), "1us")
+        return Flip(_least(column, found))
+    if shift.by_days:
+        return Flip(_least(column, _next(shift.of(value), op, pl.lit(now.today), "1d")), timedelta(0))
+    ahead = shift.fixed
+    assert ahead is not None
+    return Flip(_least(column, _next(value, op, pl.lit(_day_ahead(shift, now)), "1d")), -ahead)
+
+
+def _next(value: pl.Expr, op: Op, clock: pl.Expr, past: str) -> pl.Expr:
+    """The next position of the clock at which comparing `value` with it changes: `value` itself, or the one just past it."""
+    compare = _COMPARE[op]
+    at, after = compare in _BECOMES, compare in _PASSES
+    out = pl.when((value > clock) if at else pl.lit(False)).then(value)
+    return (
+        out.when((value >= clock) if after else pl.lit(False)).then(value.dt.offset_by(past)).otherwise(None)
+    )
+
+
+def _least(column: Column, found: pl.Expr) -> pl.Expr:
+    return pl.col(column.name).list.eval(found).list.min() if column.many else found
+
+
+def shown(columns: Sequence[Column]) -> pl.Expr:
+    """The field's value in each row as people read it, as `operators.show` writes it."""
+    some = [
+        pl.col(c.name).list.eval(_shown(pl.element(), c.kind)).list.join(", ")
+        if c.many
+        else _shown(pl.col(c.name), c.kind)
+        for c in columns
+    ]
+    return pl.coalesce(*some, pl.lit("nothing"))
+
+
+def _shown(value: pl.Expr, kind: str) -> pl.Expr:
+    match kind:
+        case "text":
+            return value
+        case "date":
+            return value.dt.to_string("%Y-%m-%d")
+        case "instant":
+            whole, finer = (value.dt.to_string(f"%Y-%m-%dT%H:%M:%S{f}+00:00") for f in ("", "%.6f"))
+            return pl.when(value.dt.microsecond() == 0).then(whole).otherwise(finer)
+        case _:
+            return value.cast(pl.String)
