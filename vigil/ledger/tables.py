@@ -191,6 +191,27 @@ class Run(SQLModel, table=True):
     account: str = Field(default="{}", sa_column=Column(Text, nullable=False))
 
 
+class GuardTrip(SQLModel, table=True):
+    """A guard that stopped a run's notices of one rule. They are the run's rows of that rule that are suppressed for it."""
+
+    __tablename__ = "guard_trip"
+
+    id: int = _id()
+    rule: str
+    run: int = _big()
+    flow_run: str = Field(default="", index=True)  # the Prefect run that asks; empty when nobody is asked
+    tripped_at: datetime = _instant()
+    until: datetime = _instant()
+    notices: int
+    findings: int
+    workspaces: int
+    known: int
+    reasons: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    state: str = "waiting"  # waiting | sent | dropped | expired
+    answered_at: datetime | None = _instant(nullable=True)
+    answered_by: str = ""
+
+
 def table(model: type[SQLModel]) -> Table:
     """The SQLAlchemy table behind a model, for bulk statements."""
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
@@ -199,6 +220,7 @@ def table(model: type[SQLModel]) -> Table:
 __all__ = [
     "Attempt",
     "Device",
+    "GuardTrip",
     "Instant",
     "Manifest",
     "Newest",

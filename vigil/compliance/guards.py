@@ -1,0 +1,69 @@
+"""When a run would say too much, and when too little was read to be believed. Pure: numbers in, sentences out. Design section 3.
+
+A rule's `guard` is compared with what one run would say for it, all batches together. `max_share` is a share of the workspaces
+of the rule's type that are known, not of those that a run happened to look at: a quiet run looks at one and finds one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vigil.compliance.rules import Guard, Rule, Status
+
+FEW = 5
+"""So many workspaces may vanish between two readings without a question."""
+
+MOST = 0.5
+"""A larger share of what was known, missing from one reading, is a broken reading until a person says otherwise."""
+
+
+class GuardWhy(StrEnum):
+    """Why a notice of a guarded rule was not sent. Stored in the outbox as its reason; one row each in docs/reasons.md."""
+
+    UNDECIDED = "the run that found it ended before its rule's guard could be asked"
+    HELD = "its rule's guard stopped it, and it waits for a person's answer"
+    DROPPED = "its rule's guard stopped it, and a person decided that it is not sent"
+    EXPIRED = "its rule's guard stopped it, and nobody answered in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one run would say for one rule: `notices` to people about `findings` on `workspaces` of `known` of its type."""
+
+    notices: int
+    findings: int
+    workspaces: int
+    known: int
+    first: bool  # the rule was never evaluated before
+
+    def sentence(self) -> str:
+        return f"{self.notices} notices about {self.findings} findings on {self.workspaces} of {self.known} workspaces"
+
+
+def could_trip(rule: Rule, first: bool) -> bool:
+    """Whether the rule's notices must wait until the whole run is counted."""
+    guard = rule.guard
+    if guard is None or rule.status is not Status.LIVE:
+        return False
+    return guard.max_findings is not None or guard.max_share is not None or (first and guard.first_run == "manifest_only")
+
+
+def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:
+    """Each reason to stop, with its numbers. Empty: the notices may go."""
+    reasons = []
+    if seen.first and guard.first_run == "manifest_only":
+        reasons.append("it is the first run of the rule, which the rule wants shown before it is sent")
+    if guard.max_findings is not None and seen.findings > guard.max_findings:
+        reasons.append(f"{seen.findings} findings, {guard.max_findings} are allowed a run")
+    if guard.max_share is not None and seen.known and seen.workspaces / seen.known > guard.max_share:
+        share = seen.workspaces / seen.known
+        reasons.append(
+            f"{seen.workspaces} of {seen.known} workspaces ({share:.0%}), {guard.max_share:.0%} are allowed a run"
+        )
+    return tuple(reasons)
+
+
+def vanished(lost: int, known: int) -> bool:
+    """Whether so many of the known workspaces are missing that the reading must be wrong."""
+    return lost >= FEW and lost > known * MOST

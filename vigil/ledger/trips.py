@@ -1,0 +1,136 @@
+"""Trips of guards: how much a run would have said for a rule, who was asked, and what became of it.
+
+The notices that a trip holds are the outbox rows of its run and rule with the reason of being held. They are the only rows of
+the outbox that leave the state `suppressed`, once, by the answer: the conditional update of the trip decides who gave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+
+from vigil.ledger.tables import GuardTrip, Notice, table
+
+WAITING, SENT, DROPPED, EXPIRED = "waiting", "sent", "dropped", "expired"
+
+_trip = table(GuardTrip)
+_notice = table(Notice)
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """One trip, as it is kept."""
+
+    id: int
+    rule: str
+    run: int
+    flow_run: str
+    tripped_at: datetime
+    until: datetime
+    notices: int
+    findings: int
+    workspaces: int
+    known: int
+    reasons: tuple[str, ...]
+    state: str
+    answered_at: datetime | None = None
+    answered_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Outbox rows of one rule that wait for a decision."""
+
+    notices: int
+    findings: int
+    workspaces: int
+
+
+def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason: str) -> Counted:
+    """How many rows of a rule are suppressed for `reason`; of some runs, or of all when `runs` is None."""
+    found = select(_notice.c.workspace, _notice.c.occurrence, _notice.c.step, func.count().label("notices"))
+    findings = found.where(_held(rule, reason, runs)).group_by(_notice.c.workspace, _notice.c.occurrence, _notice.c.step).subquery()
+    row = connection.execute(
+        select(
+            func.coalesce(func.sum(findings.c.notices), 0),
+            func.count(),
+            func.count(findings.c.workspace.distinct()),
+        ).select_from(findings)
+    ).one()
+    return Counted(int(row[0]), int(row[1]), int(row[2]))
+
+
+def adopt(connection: Connection, rule: str, run: int, reason: str) -> int:
+    """Take over the undecided rows that earlier, killed runs left for a rule. Returns how many."""
+    where = and_(_held(rule, reason, None), _notice.c.run < run)
+    return connection.execute(update(_notice).where(where).values(run=run)).rowcount
+
+
+def release(connection: Connection, rule: str, of_run: int, reason: str, due_at: datetime, run: int) -> int:
+    """Queue the rows of a rule that a run holds for `reason`, as rows of `run`. Returns how many."""
+    values = {"state": "queued", "reason": "", "due_at": due_at, "run": run}
+    return connection.execute(update(_notice).where(_held(rule, reason, [of_run])).values(**values)).rowcount
+
+
+def relabel(connection: Connection, rule: str, of_run: int, reasons: Sequence[str], to: str) -> int:
+    """Give another reason to the rows of a rule that a run holds for one of `reasons`. Returns how many."""
+    count = 0
+    for reason in reasons:
+        count += connection.execute(update(_notice).where(_held(rule, reason, [of_run])).values(reason=to)).rowcount
+    return count
+
+
+def _held(rule: str, reason: str, runs: Sequence[int] | None) -> ColumnElement[bool]:
+    where = [_notice.c.rule == rule, _notice.c.state == "suppressed", _notice.c.reason == reason]
+    return and_(*where, *([] if runs is None else [_notice.c.run.in_(runs)]))
+
+
+def keep(connection: Connection, trip: Trip) -> Trip:
+    """Store a new trip and give it its number."""
+    row = {name: getattr(trip, name) for name in Trip.__slots__ if name != "id"}
+    row["reasons"] = orjson.dumps(trip.reasons).decode()
+    id = int(connection.execute(insert(_trip).values(**row).returning(_trip.c.id)).scalar_one())
+    found = find(connection, id)
+    assert found is not None
+    return found
+
+
+def find(connection: Connection, id: int) -> Trip | None:
+    """A trip by its number."""
+    return next(iter(_read(connection, _trip.c.id == id)), None)
+
+
+def asked_by(connection: Connection, flow_run: str) -> list[Trip]:
+    """The trips that a Prefect run asks about, in the order of their rules, answered or not."""
+    return _read(connection, _trip.c.flow_run == flow_run)
+
+
+def waiting(connection: Connection, until: datetime | None = None) -> list[Trip]:
+    """Trips that nobody answered; those whose time is over by `until`, when it is given."""
+    where = _trip.c.state == WAITING
+    return _read(connection, where if until is None else where & (_trip.c.until <= until))
+
+
+def latest(connection: Connection, limit: int = 20) -> list[Trip]:
+    """The newest trips, newest first."""
+    return _read(connection, _trip.c.id > 0)[::-1][:limit]
+
+
+def answer(connection: Connection, id: int, state: str, by: str, now: datetime) -> bool:
+    """Note what became of a trip. False when it had been sent or dropped before: then nothing is to be done.
+
+    One that expired may still be answered: the rows are still there.
+    """
+    open_ = (WAITING,) if state == EXPIRED else (WAITING, EXPIRED)
+    where = (_trip.c.id == id) & _trip.c.state.in_(open_)
+    values = {"state": state, "answered_at": now, "answered_by": by}
+    return connection.execute(update(_trip).where(where).values(**values)).rowcount == 1
+
+
+def _read(connection: Connection, where: ColumnElement[bool]) -> list[Trip]:
+    found = connection.execute(select(_trip).where(where).order_by(_trip.c.id))
+    return [Trip(**{**r._mapping, "reasons": tuple(orjson.loads(r.reasons))}) for r in found]
