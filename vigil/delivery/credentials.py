@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -52,6 +53,13 @@ def account_info(settings: FcmSettings) -> dict[str, Any]:
 def _certificate(settings: FcmSettings) -> firebase.Certificate:
     """firebase-admin's credential for the account. Raises BadServiceAccount."""
     info = account_info(settings)
+    return _parsed(json.dumps(info, sort_keys=True))
+
+
+@lru_cache(maxsize=8)
+def _parsed(account: str) -> firebase.Certificate:
+    """Reading a private key takes 70 ms: once a process. It holds no connection and no token, so that loops may share it."""
+    info = json.loads(account)
     try:
         return firebase.Certificate(info)
     except (ValueError, OSError):
