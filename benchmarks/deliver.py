@@ -6,7 +6,7 @@ encodes, limits, reads and classifies. firebase-admin is handed its own Message 
 pool as large as it gives itself for Google. The server is the simulator in a process of its own, on the other
 core.
 
-Usage: benchmarks/deliver.py [--count N] [--latency 0,30] [--tls] [--rounds 3] [--concurrency 100] [--only
+Usage: benchmarks/deliver.py [--count N] [--latency 0,30] [--tls] [--rounds 3] [--concurrency 200] [--only
 NAME,...]
 """
 
@@ -357,7 +357,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=3, help="rounds of the fast contenders; the others have one"
     )
-    parser.add_argument("--concurrency", type=int, default=100)
+    parser.add_argument("--concurrency", type=int, default=200)
     parser.add_argument("--only", type=lambda text: text.split(","), help="names of contenders")
     options = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -31,7 +31,7 @@ class FcmSettings:
     project: str
     service_account_info: Mapping[str, Any] | str | Secret = field(repr=False)
     endpoint: str = ENDPOINT
-    concurrency: int = 100
+    concurrency: int = 200
     timeout: float = 20.0
     project_per_second: float = 10_000.0
     device_per_minute: int | None = 240
