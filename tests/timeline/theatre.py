@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -52,7 +51,7 @@ def suite(folder: Path, rules: str, timelines: str) -> Suite:
 
 
 def outcomes(suite: Suite) -> Sequence[Outcome]:
-    return asyncio.run(play_all(theatre(), suite.timelines, suite.rules))
+    return play_all(theatre(), suite.timelines, suite.rules, jobs=1)
 
 
 def failures(folder: Path, rules: str, timelines: str) -> list[Failure]:
@@ -61,4 +60,4 @@ def failures(folder: Path, rules: str, timelines: str) -> list[Failure]:
 
 def gate_of(suite: Suite) -> Gate:
     sources, _ = read_sources(suite.folder)
-    return asyncio.run(gate(theatre(), suite.timelines, suite.rules, sources))
+    return gate(theatre(), suite.timelines, suite.rules, sources, jobs=1)

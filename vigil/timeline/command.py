@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from pathlib import Path
@@ -14,7 +13,11 @@ from vigil.timeline import report
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutate import gate
 from vigil.timeline.play import Theatre
+from vigil.timeline.spread import cores
 from vigil.timeline.suite import play_all
+
+_FEW = 4
+"""Timelines that are played before another process has begun."""
 
 
 def test(
@@ -25,9 +28,8 @@ def test(
     logging.getLogger("vigil").setLevel(logging.CRITICAL)  # what a timeline makes unreadable is no news
     suite = read_suite(path)
     theatre = Theatre(templates)
-    outcomes = asyncio.run(
-        play_all(theatre, suite.timelines, suite.rules, after_each=lambda o: report.dot(console, o))
-    )
+    jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
+    outcomes = play_all(theatre, suite.timelines, suite.rules, lambda o: report.dot(console, o), jobs)
     console.print()
     report.failures(console, outcomes, suite.sources)
     report.summary(console, suite, outcomes, time.perf_counter() - began)
@@ -35,15 +37,15 @@ def test(
     if mutate and failed:
         console.print("[yellow]No rule was changed: the timelines fail as it is.[/]")
     elif mutate:
-        failed = not _mutate(theatre, suite, console)
+        failed = not _mutate(theatre, suite, console, jobs)
     return 1 if failed else 0
 
 
-def _mutate(theatre: Theatre, suite: Suite, console: Console) -> bool:
+def _mutate(theatre: Theatre, suite: Suite, console: Console, jobs: int) -> bool:
     began = time.perf_counter()
     sources, _ = read_sources(suite.folder)
-    found = asyncio.run(
-        gate(theatre, suite.timelines, suite.rules, sources, lambda _, noticed: report.mark(console, noticed))
+    found = gate(
+        theatre, suite.timelines, suite.rules, sources, lambda noticed: report.mark(console, noticed)
     )
     console.print()
     report.survivors(console, found, time.perf_counter() - began)

@@ -9,6 +9,7 @@ from vigil.compliance.rules import Rule, RuleSet
 from vigil.timeline.model import Timeline
 from vigil.timeline.mutants import Mutant, mutants
 from vigil.timeline.play import Theatre
+from vigil.timeline.spread import spread
 from vigil.timeline.suite import play
 
 GATE = 0.9
@@ -31,34 +32,33 @@ class Gate:
         return self.score >= GATE
 
 
-async def gate(
+def gate(
     theatre: Theatre,
     timelines: Sequence[Timeline],
     rules: RuleSet,
     sources: Mapping[str, str],
-    after_each: Callable[[Mutant, bool], None] = lambda *_: None,
+    after_each: Callable[[bool], None] = lambda _: None,
+    jobs: int = 1,
 ) -> Gate:
     """Try every mutant of the rules that the timelines are about. `sources` are the texts of the rules' files."""
     tested = {name for t in timelines for name in t.rules}
     some = RuleSet(tuple(r for r in rules if r.name in tested))
-    survivors, tried = [], 0
-    for mutant in mutants(some, sources):
-        noticed = await is_noticed(theatre, mutant, timelines, rules)
-        tried += 1
-        if not noticed:
-            survivors.append(mutant)
-        after_each(mutant, noticed)
-    return Gate(tried, tuple(survivors))
+    found = list(mutants(some, sources))
+    noticed: list[bool] = []
+    for one in spread(lambda n: is_noticed(theatre, found[n], timelines, rules), range(len(found)), jobs):
+        noticed.append(one)
+        after_each(one)
+    return Gate(len(found), tuple(m for m, ok in zip(found, noticed, strict=True) if not ok))
 
 
-async def is_noticed(theatre: Theatre, mutant: Mutant, timelines: Iterable[Timeline], rules: RuleSet) -> bool:
+def is_noticed(theatre: Theatre, mutant: Mutant, timelines: Iterable[Timeline], rules: RuleSet) -> bool:
     """Whether a timeline fails with the mutant in place of its rule."""
     changed = RuleSet(tuple(mutant.rule if r.name == mutant.name else r for r in rules))
     concerned = frozenset({mutant.name, *_relatives(mutant.rule, rules)})
     for timeline in timelines:
         if mutant.name not in timeline.rules:
             continue
-        outcome = await play(theatre, timeline.only(concerned), changed, stop_at_first=True)
+        outcome = play(theatre, timeline.only(concerned), changed, stop_at_first=True)
         if outcome.failures:
             return True
     return False

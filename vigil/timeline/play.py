@@ -5,14 +5,16 @@ What `flows.steps` does with tasks is done here without them, with the same func
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input
-from vigil.compliance.routing import Directory
+from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Evaluation
 from vigil.delivery.render import Renderer
@@ -58,14 +60,18 @@ class Theatre:
 
     def __init__(self, templates: Path) -> None:
         self.renderer = Renderer(templates)
-        self._scratch = Scratch()
+
+    @cached_property
+    def _scratch(self) -> Scratch:
+        return Scratch()  # made where it is first used: a process that was forked off makes its own
+
+    @cached_property
+    def loop(self) -> asyncio.Runner:
+        return asyncio.Runner()
 
     def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Stage:
         """An empty ledger and charged phones for one timeline. The stage before it is gone."""
         return Stage(self, timeline, rules, self._scratch.fresh(), watcher)
-
-    def close(self) -> None:
-        self._scratch.close()
 
 
 class Stage:
@@ -82,6 +88,7 @@ class Stage:
         self.phones = Phones(list(timeline.players.values()), first)
         self.site = Site(PUBLIC, timeline.zone, Path("rules"), Path("templates"))
         self._renderer = theatre.renderer
+        self._loop = theatre.loop
         self._watcher = watcher
         with ledger.write() as connection:
             devices.register(connection, self._devices(), first)
@@ -92,17 +99,17 @@ class Stage:
             for d in p.devices:
                 yield NewDevice(p.login, d.token, d.platform, language=p.language, zone=p.zone)
 
-    async def play(self, moment: Moment) -> Played:
+    def play(self, moment: Moment) -> Played:
         """Move the clock, let things happen, and watch; after a crash a second run follows when the first one's lease is over."""
         self.world.move(moment.at, moment.changes)
         try:
-            run = await self._watch(moment.at, moment.crash)
+            run = self._watch(moment.at, moment.crash)
             return Played(moment, (run.id,), moment.at)
         except _Dead as dead:
-            run = await self._watch(moment.at + LEASE, None)
+            run = self._watch(moment.at + LEASE, None)
             return Played(moment, (dead.run, run.id), moment.at + LEASE)
 
-    async def _watch(self, at: datetime, crash: Crash | None) -> Run:
+    def _watch(self, at: datetime, crash: Crash | None) -> Run:
         self.phones.now = at
         self.phones.dies = crash
         run = Run("watch", at, self.ledger, self.site, self.rules, self._renderer, clock=lambda: at)
@@ -115,8 +122,8 @@ class Stage:
         if crash == "after queue":
             raise _Dead(run.id)
         judgement.finish(run, plan)
-        async with run.sending(self.phones):
-            await self._deliver(run)
+        if sending.anything_due(run):
+            self._loop.run(self._deliver(run))
         accounting.account(run)
         return run
 
@@ -128,19 +135,21 @@ class Stage:
         if crash == "before queue":
             raise _Dead(run.id)
         facts, directory = given.facts, Directory()
-        if result.findings:
-            facts, directory = judgement.attach(run, given, self.world.audience())
+        workspaces, principals = principals_of(result.findings, run.rules, given.facts)
+        if workspaces or principals:
+            facts, directory = judgement.attach(run, given, self.world.audience(workspaces, principals))
         judgement.commit(run, result, facts, directory)
 
     async def _deliver(self, run: Run) -> None:
-        worker = sending.worker(run)
-        while sending.anything_due(run):
-            try:
-                done = await sending.deliver_batch(run, worker)
-            except Killed:
-                raise _Dead(run.id) from None
-            if not done.any:
-                return
+        async with run.sending(self.phones):
+            worker = sending.worker(run)
+            while sending.anything_due(run):
+                try:
+                    done = await sending.deliver_batch(run, worker)
+                except Killed:
+                    raise _Dead(run.id) from None
+                if not done.any:
+                    return
 
 
 class _Dead(Exception):

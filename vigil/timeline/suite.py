@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vigil.compliance.rules import RuleSet
 from vigil.timeline.compare import Failure, differences
 from vigil.timeline.model import Spot, Timeline
 from vigil.timeline.play import Theatre, Watcher
+from vigil.timeline.spread import spread
 from vigil.timeline.world import WorldError
 
 
@@ -22,7 +23,7 @@ class Outcome:
     notices: int
 
 
-async def play(
+def play(
     theatre: Theatre,
     timeline: Timeline,
     rules: RuleSet,
@@ -36,7 +37,7 @@ async def play(
     notices = played = 0
     for moment in timeline.moments:
         try:
-            found = differences(stage, await stage.play(moment))
+            found = differences(stage, stage.play(moment))
         except WorldError as wrong:
             failures.append(_impossible(wrong))
             break
@@ -54,16 +55,16 @@ def _impossible(wrong: WorldError) -> Failure:
     return Failure(spot, "this cannot happen", wrong.change.kind, str(wrong))
 
 
-async def play_all(
+def play_all(
     theatre: Theatre,
-    timelines: Iterable[Timeline],
+    timelines: Sequence[Timeline],
     rules: RuleSet,
-    watcher: Watcher | None = None,
     after_each: Callable[[Outcome], None] = lambda _: None,
-) -> Sequence[Outcome]:
-    """Every timeline; `after_each` is for progress."""
+    jobs: int = 1,
+) -> list[Outcome]:
+    """Every timeline, on `jobs` processes (see `spread`); `after_each` is for progress."""
     out = []
-    for timeline in timelines:
-        out.append(await play(theatre, timeline, rules, watcher))
-        after_each(out[-1])
+    for outcome in spread(lambda n: play(theatre, timelines[n], rules), range(len(timelines)), jobs):
+        out.append(outcome)
+        after_each(outcome)
     return out

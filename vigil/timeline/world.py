@@ -181,20 +181,25 @@ class World:
             for name, months in some.items()
         ]
 
-    def audience(self) -> Batch:
-        """Every role, person and group as they are now."""
-        players = self._timeline.players.values()
-        users = [
-            f.User(p.login, 0, p.name, zone=p.zone, language=p.language, deleted=p.login in self._deleted)
-            for p in players
-        ]
-        members: dict[str, list[str]] = {}
-        for p in players:
-            for name in p.groups:
-                members.setdefault(name, []).append(f.user(p.login))
-        groups = [f.Group(name, 0, tuple(some)) for name, some in members.items()]
-        roles = [f.Roles(w, self._roles[w]) for w in self._workspaces]
-        return Batch((*roles, *users, *groups))
+    def audience(self, workspaces: Collection[int], principals: Collection[str]) -> Batch:
+        """The roles of some workspaces, and the people and groups that are named there or in `principals`, groups opened."""
+        roles = [f.Roles(w, self._roles[w]) for w in sorted(workspaces) if w in self._workspaces]
+        todo = [*principals, *(m for r in roles for members in r.members.values() for m in members)]
+        users: dict[str, f.User] = {}
+        groups: dict[str, f.Group] = {}
+        while todo:
+            kind, _, name = todo.pop().partition(":")
+            if kind == "user" and name in self._timeline.players:
+                users[name] = self._user(name)
+            elif kind == "group" and name not in groups:
+                members = [p.login for p in self._timeline.players.values() if name in p.groups]
+                groups[name] = f.Group(name, 0, tuple(f.user(m) for m in members))
+                todo += groups[name].members
+        return Batch((*roles, *users.values(), *groups.values()))
+
+    def _user(self, login: str) -> f.User:
+        p = self._timeline.players[login]
+        return f.User(login, 0, p.name, zone=p.zone, language=p.language, deleted=login in self._deleted)
 
 
 HAPPENS: Mapping[str, Callable[[World, int, Change, dict[str, Any]], None]] = {

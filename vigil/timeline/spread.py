@@ -1,0 +1,47 @@
+"""The same work on several processes. They are forked, so that what was imported and read is there already.
+
+Where forking is not to be had or not safe (Windows, macOS) the work is done here, one item after another.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_work: Callable[[Any], Any] | None = None
+
+
+def cores() -> int:
+    """How many processes `spread` may use here."""
+    return len(os.sched_getaffinity(0)) if sys.platform.startswith("linux") else 1
+
+
+def spread(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
+    """`work` of each item, in order, on `jobs` forked processes, or here when that is 1. Items and results are pickled, `work` is not.
+
+    A fork has none of the threads of its parent: when `jobs` is more than 1, nothing here may have evaluated a rule before,
+    since Polars would wait in the child for threads that are not there.
+    """
+    if jobs == 1:
+        yield from (work(item) for item in items)
+        return
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(min(jobs, max(1, len(items))), context, _begin, (work,)) as executor:
+        yield from executor.map(_one, items, chunksize=max(1, len(items) // (jobs * 8)))
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
+    global _work
+    _work = work
+
+
+def _one(item: Any) -> Any:
+    assert _work is not None
+    return _work(item)
