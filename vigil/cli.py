@@ -256,6 +256,49 @@ def devices_import(
     console.print(f"{count} devices registered")
 
 
+@app.command()
+def gateway(
+    project: Annotated[str, typer.Option(help="The Firebase project whose ID tokens are taken")],
+    ledger: LedgerUrl = LEDGER,
+    host: Annotated[str, typer.Option(help="Address to listen on; TLS is the reverse proxy's")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    claim: Annotated[str, typer.Option(help="The custom claim that holds a person's login")] = "ecm_login",
+    link_base: Annotated[str, typer.Option(help="Address of the gateway in people's browsers")] = "",
+    link_secrets: Annotated[
+        str,
+        typer.Option(
+            envvar="VIGIL_LINK_SECRETS", help="Secrets of the links in mails, with spaces between; the last signs"
+        ),
+    ] = "",
+    origin: Annotated[
+        list[str] | None, typer.Option(help="A web app that may call from a browser; may be given again")
+    ] = None,
+    trusted_proxies: Annotated[
+        str, typer.Option(help="Addresses whose X-Forwarded-For is believed, with commas between")
+    ] = "",
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Take the Firebase emulator's unsigned tokens: for tests only")
+    ] = False,
+    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+) -> None:
+    """Serve the gateway: devices, notices, acknowledgements and preferences over HTTP. docs/gateway.md."""
+    from vigil.gateway.command import serve
+
+    serve(
+        ledger,
+        project,
+        host,
+        port,
+        claim=claim,
+        emulator=emulator,
+        link_base=link_base,
+        link_secrets=link_secrets.split(),
+        origins=origin or (),
+        trusted_proxies=trusted_proxies,
+        templates=templates,
+    )
+
+
 def main() -> NoReturn:
     """Entry of the `vigil` script."""
     try:

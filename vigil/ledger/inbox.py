@@ -17,7 +17,7 @@ from vigil.ledger.tables import Notice, table
 _notice = table(Notice)
 
 SHOWN = ("queued", "sent", "no_device", "failed")
-"""The states of a notice that is meant for its person. A queued one may be on one of two devices already.
+"""The states of a notice that is meant for its person. A queued one may be on one of two devices already."""
 
 
 @dataclass(frozen=True, slots=True)

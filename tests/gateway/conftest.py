@@ -1,0 +1,171 @@
+"""A real gateway over HTTP on a real SQLite ledger, with the Firebase emulator's unsigned tokens."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from vigil.compliance.facts import User
+from vigil.delivery.identity import EMULATOR, FirebaseVerifier
+from vigil.delivery.links import Links
+from vigil.gateway.app import create_app
+from vigil.gateway.limits import Limit
+from vigil.gateway.settings import Gateway
+from vigil.ledger import Ledger, observations, outbox
+from vigil.ledger.outbox import Entry
+
+PROJECT = "vigil-test"
+SECRET = "0123456789abcdef0123456789abcdef"
+PLENTY = Limit(per_minute=60_000, burst=60_000)
+AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def part(value: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def token(project: str = PROJECT, **claims: Any) -> str:
+    """An unsigned ID token as the emulator makes them."""
+    now = int(time.time())
+    basic = {
+        "iss": f"https://securetoken.google.com/{project}",
+        "aud": project,
+        "sub": "uid-1",
+        "iat": now,
+        "auth_time": now,
+        "exp": now + 3600,
+    }
+    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(basic | claims)}."
+
+
+def bearer(login: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token(sub=login, ecm_login=login)}"}
+
+
+def entry(person: str, number: int, state: str = "sent", **changes: Any) -> Entry:
+    message = {
+        "key": f"key-{person}-{number}",
+        "title": f"Contract {number} ends",
+        "body": "On 31 March",
+        "link": f"https://ecm.example.org/cs/cs/app/nodes/{number}",
+        "severity": "normal",
+    }
+    fields = {"occurrence": f"o{number}", "step": "", "fire_at": AT, "message": message}
+    return Entry("contract-renewal", number, person=person, state=state, **fields | changes)
+
+
+class Clock:
+    """The gateway's clock: moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC).replace(microsecond=0)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, by: timedelta) -> None:
+        self.now += by
+
+
+@contextmanager
+def served(gateway: Gateway) -> Iterator[str]:
+    """The gateway under uvicorn on a free port, in a thread."""
+    config = uvicorn.Config(
+        create_app(gateway), port=0, access_log=False, log_level="warning", server_header=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive() and time.monotonic() < deadline, "the gateway did not start"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+class Api:
+    """A gateway that runs, its ledger, and a client for each person."""
+
+    def __init__(self, url: str, gateway: Gateway, clock: Clock) -> None:
+        self.url, self.gateway, self.clock, self.ledger = url, gateway, clock, gateway.ledger
+        self.anyone = httpx.Client(base_url=url)
+        self._clients: list[httpx.Client] = [self.anyone]
+
+    def of(self, login: str) -> httpx.Client:
+        client = httpx.Client(base_url=self.url, headers=bearer(login))
+        self._clients.append(client)
+        return client
+
+    def tell(self, *entries: Entry) -> list[int]:
+        """Put notices into the outbox; their numbers, in order."""
+        with self.ledger.write() as connection:
+            outbox.enqueue(connection, entries, AT)
+            numbers = {(r["person"], r["workspace"]): r["id"] for r in outbox.rows(connection)}
+        return [numbers[e.person, e.workspace] for e in entries]
+
+    def know(self, *users: User) -> None:
+        """Let the ledger know accounts of Extended ECM."""
+        with self.ledger.write() as connection:
+            observations.record(connection, users, AT)
+
+    def register(self, login: str, address: str = "token-of-a-phone", **more: Any) -> dict[str, Any]:
+        body = {"address": address, "platform": "android"} | more
+        answer = self.of(login).post("/v1/devices", json=body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens there: an ID token is verified without asking anybody."""
+    monkeypatch.setenv(EMULATOR, "127.0.0.1:9099")
+
+
+@pytest.fixture
+def opened(tmp_path: Path, emulated: None) -> Iterator[Callable[..., Any]]:
+    """Opens a gateway with what is given changed."""
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
+    verifier = FirebaseVerifier(PROJECT, emulator=True)
+
+    @contextmanager
+    def open_(**changes: Any) -> Iterator[Api]:
+        clock = Clock()
+        links = Links("https://vigil.example.org", [SECRET], clock=clock)
+        usual = {"links": links, "clock": clock, "per_address": PLENTY, "per_person": PLENTY}
+        gateway = Gateway(ledger, verifier, **usual | changes)
+        with served(gateway) as url:
+            api = Api(url, gateway, clock)
+            try:
+                yield api
+            finally:
+                api.close()
+
+    yield open_
+    verifier.close()
+    ledger.close()
+
+
+@pytest.fixture
+def api(opened: Callable[..., Any]) -> Iterator[Api]:
+    with opened() as running:
+        yield running

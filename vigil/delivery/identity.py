@@ -1,0 +1,127 @@
+"""Who is calling: a Firebase ID token, verified by firebase-admin, as the few claims that say which person it is.
+
+A token is a secret for as long as it lives: it is in no error and no log, and firebase-admin's own errors, which may quote
+it, end here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import firebase_admin
+from firebase_admin import auth
+from firebase_admin.credentials import Base
+from firebase_admin.exceptions import FirebaseError
+from google.auth.credentials import AnonymousCredentials
+
+from vigil.delivery.errors import DeliveryError
+
+EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
+LOGIN_CLAIM = "ecm_login"
+SKEW = 10  # seconds that the clocks of Google and of this machine may differ
+
+
+class InvalidToken(DeliveryError):
+    """The token is not one of this project's that still lives. Which of the checks failed is not told: a caller learns nothing."""
+
+
+class KeysUnavailable(DeliveryError):
+    """Google's public keys could not be fetched, so that nothing can be verified now."""
+
+
+class EmulatorRefused(DeliveryError):
+    """The emulator's variable is set: anybody could write a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says of its bearer. `email` is None unless Firebase has verified it; `login` is the site's own claim."""
+
+    uid: str
+    email: str | None = None
+    login: str | None = None
+
+
+class Verifier(Protocol):
+    """Verifies tokens. Called from many threads."""
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a token. Raises InvalidToken, or KeysUnavailable when it cannot be told now."""
+        ...
+
+
+class _NoCredential(Base):  # type: ignore[misc]
+    """Verifying needs Google's public keys and no account: the gateway holds no secret of the project."""
+
+    def get_credential(self) -> AnonymousCredentials:
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+
+
+class FirebaseVerifier:
+    """Tokens of one Firebase project.
+
+    `claim` is the custom claim that holds a person's login. With `emulator`, and only then, the emulator's unsigned tokens are
+    taken; without it EmulatorRefused is raised where the emulator's variable is set, for then firebase-admin takes any token.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        claim: str = LOGIN_CLAIM,
+        emulator: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._claim = claim
+        self._emulator = emulator
+        self._clock = clock
+        self._refuse_emulator()
+        if emulator and not os.environ.get(EMULATOR):
+            raise EmulatorRefused(
+                f"the emulator was asked for and {EMULATOR} is not set: set it to its host and port"
+            )
+        name = f"vigil.identity.{project}.{id(self)}"  # an App of its own: names are global in firebase-admin
+        self._app = firebase_admin.initialize_app(_NoCredential(), {"projectId": project}, name)
+
+    def verify(self, token: str) -> Claims:
+        """See `Verifier.verify`. A token that has been revoked lives until it expires, an hour at most."""
+        self._refuse_emulator()
+        try:
+            claims: dict[str, Any] = auth.verify_id_token(token, self._app, clock_skew_seconds=SKEW)
+        except auth.CertificateFetchError:
+            raise KeysUnavailable(
+                "Google's public keys cannot be fetched: check the way out to www.googleapis.com"
+            ) from None
+        except (FirebaseError, ValueError):
+            raise InvalidToken("the token was not accepted") from None
+        expires = claims.get("exp")
+        if (
+            not isinstance(expires, int | float) or expires + SKEW <= self._clock()
+        ):  # the emulator's is not checked
+            raise InvalidToken("the token was not accepted")
+        return Claims(str(claims["uid"]), _verified_email(claims), _text(claims.get(self._claim)))
+
+    def close(self) -> None:
+        """Forget the App."""
+        firebase_admin.delete_app(self._app)
+
+    def _refuse_emulator(self) -> None:
+        if os.environ.get(EMULATOR) and not self._emulator:
+            raise EmulatorRefused(
+                f"{EMULATOR} is set, with which anybody can write a token: unset it, or say --emulator on a machine for tests"
+            )
+
+
+def _verified_email(claims: dict[str, Any]) -> str | None:
+    # Anybody can make an account with somebody else's address; only one that was verified says who it is.
+    return _text(claims.get("email")) if claims.get("email_verified") is True else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+__all__ = ["Claims", "EmulatorRefused", "FirebaseVerifier", "InvalidToken", "KeysUnavailable", "Verifier"]

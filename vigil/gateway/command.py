@@ -1,0 +1,55 @@
+"""`vigil gateway`: serve it, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from vigil.delivery.identity import FirebaseVerifier
+from vigil.delivery.links import Links
+from vigil.gateway.app import create_app
+from vigil.gateway.settings import Gateway
+from vigil.ledger import Ledger
+
+
+def serve(
+    ledger_url: str,
+    project: str,
+    host: str,
+    port: int,
+    *,
+    claim: str,
+    emulator: bool = False,
+    link_base: str = "",
+    link_secrets: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    trusted_proxies: str = "",
+    templates: Path,
+) -> None:
+    """Serve the gateway. Raises EmulatorRefused, WeakSecret or LedgerError before anything listens.
+
+    `trusted_proxies` are the addresses, with commas between, from which X-Forwarded-For is believed.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    links = Links(link_base or f"http://{host}:{port}", link_secrets) if link_secrets else None
+    verifier = FirebaseVerifier(project, claim, emulator)
+    ledger = Ledger.open(ledger_url)
+    gateway = Gateway(ledger, verifier, links, origins=tuple(origins), templates=templates)
+    try:
+        uvicorn.run(
+            create_app(gateway),
+            host=host,
+            port=port,
+            access_log=False,  # uvicorn's own has paths, and a path may hold a link's token
+            server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies or None,
+            limit_concurrency=500,
+            timeout_graceful_shutdown=10,
+        )
+    finally:
+        verifier.close()
+        ledger.close()

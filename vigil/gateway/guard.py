@@ -1,0 +1,108 @@
+"""What stands before every route: the caller's rate, the size of the body, headers, one line of log, and no surprise outside.
+
+A line of log has the method, the route as it is written (never the path, which may hold a link's token), the status and the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vigil.gateway.errors import Problem, Refused, answer, too_many
+from vigil.gateway.limits import Buckets, network_of
+from vigil.gateway.settings import LARGEST_BODY, SLOWEST_BODY
+
+log = logging.getLogger("vigil.gateway")
+
+_HEADERS = [
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),  # a link's token is in its path
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+class Guard:
+    """ASGI middleware, the outermost."""
+
+    def __init__(self, app: ASGIApp, addresses: Buckets) -> None:
+        self._app = app
+        self._addresses = addresses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, started = 0, time.monotonic()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+            await send(message)
+
+        try:
+            body = await self._admitted(scope, receive)
+            await self._app(scope, _replay(body, receive), watched)
+        except Refused as refused:
+            problem = Problem(error=refused.error, message=str(refused))
+            await answer(refused.status, problem, refused.retry_after)(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001  the last line before the server, which would log its text
+            # Only where it happened: the error's own text may hold what was sent.
+            log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            if status == 0:
+                problem = Problem(error="failed", message="This is our fault: it was written down.")
+                await answer(500, problem)(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", "-")
+            log.info("%s %s %d %.0f ms", scope["method"], route, status, (time.monotonic() - started) * 1000)
+
+    async def _admitted(self, scope: Scope, receive: Receive) -> bytes:
+        """The whole body of a request that may go on. Raises Refused."""
+        client = scope.get("client")
+        wait = self._addresses.take(network_of(client[0]) if client else "")
+        if wait > 0:
+            raise too_many(wait)
+        stated = dict(scope["headers"]).get(b"content-length", b"0")
+        if not stated.isdigit() or int(stated) > LARGEST_BODY:
+            raise _too_large()
+        try:
+            async with asyncio.timeout(SLOWEST_BODY):
+                return await _read(receive)
+        except TimeoutError:
+            raise Refused(408, "too_slow", f"The body must come within {SLOWEST_BODY:g} seconds.") from None
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body once, then whatever the server says: that the caller is gone."""
+    given = False
+
+    async def replayed() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
+
+
+def _too_large() -> Refused:
+    return Refused(413, "too_large", f"A body has at most {LARGEST_BODY} bytes.")

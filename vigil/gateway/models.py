@@ -1,0 +1,192 @@
+"""What is sent and what is answered. Strict: no field more, no value converted. Nothing answered holds an address."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Annotated, Literal, Self, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from vigil.compliance.calendar import zones
+from vigil.ledger.inbox import Item
+from vigil.ledger.people import Preferences
+from vigil.ledger.registrations import Registration
+
+LARGEST_ID = 2**63 - 1
+Shown = Literal["queued", "sent", "no_device", "failed"]  # vigil.ledger.inbox.SHOWN
+
+Address = Annotated[
+    str,
+    Field(
+        min_length=8,
+        max_length=2048,
+        pattern=r"^[A-Za-z0-9_:.~%/+=-]+$",
+        description="The FCM token, or the installation id. A secret: it is in no answer",
+    ),
+]
+Language = Annotated[
+    str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", examples=["de-AT"])
+]
+ClockText = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["22:00"])]
+
+
+def _known(zone: str) -> str:
+    if zone not in zones():
+        raise ValueError("not a time zone that is known here; write one such as Europe/Berlin")
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(zones())})]
+
+
+class Sent(BaseModel):
+    """What a caller sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DeviceIn(Sent):
+    """A device as its app knows it. Registering again refreshes it; an address that changes hands is its new person's."""
+
+    address: Address
+    platform: Literal["android", "ios", "web"]
+    address_kind: Literal["token", "fid"] = "token"
+    app: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    language: Language | None = None
+    zone: Zone | None = None
+
+
+class DeviceOut(BaseModel):
+    """A device without its address."""
+
+    id: int
+    platform: str
+    address_kind: str
+    app: str
+    language: str | None
+    zone: str | None
+    registered_at: datetime
+    refreshed_at: datetime
+
+    @classmethod
+    def of(cls, r: Registration) -> Self:
+        return cls.model_validate(r, from_attributes=True)
+
+
+class DevicesOut(BaseModel):
+    devices: list[DeviceOut]
+
+
+class AcknowledgementOut(BaseModel):
+    """When the notice was acknowledged first, in the app or by the link of a mail."""
+
+    notice: int
+    at: datetime
+    how: Literal["app", "link"]
+
+
+class NoticeOut(BaseModel):
+    """One notice. `link` opens the item in Extended ECM, which asks there for a login and for the right to read."""
+
+    id: int
+    rule: str
+    workspace: int
+    step: str
+    fire_at: datetime = Field(description="The instant that the notice is about")
+    state: Shown
+    title: str
+    body: str
+    link: str
+    severity: str
+    acknowledgement: AcknowledgementOut | None
+
+    @classmethod
+    def of(cls, i: Item) -> Self:
+        seen = i.acknowledged
+        return cls(
+            id=i.id,
+            rule=i.rule,
+            workspace=i.workspace,
+            step=i.step,
+            fire_at=i.fire_at,
+            state=cast(Shown, i.state),
+            title=i.title,
+            body=i.body,
+            link=i.link,
+            severity=i.severity,
+            acknowledgement=seen and AcknowledgementOut(notice=seen.notice, at=seen.at, how=seen.how),
+        )
+
+
+class InboxOut(BaseModel):
+    """A page of notices, newest first. `next` is the `before` of the page after it, null on the last."""
+
+    notices: list[NoticeOut]
+    next: int | None
+
+
+class QuietHours(BaseModel):
+    """No push between these times of the person's own day; past midnight when `from` is the later one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+    from_: ClockText = Field(alias="from")
+    to: ClockText
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.from_ == self.to:
+            raise ValueError("quiet hours end at another time than they begin; send null for none")
+        return self
+
+
+Channel = Literal["push", "email"]
+
+
+class PreferencesBody(Sent):
+    """What a person asks for, whole. null: as the account, or the device, has it."""
+
+    quiet: QuietHours | None = None
+    digest: bool = Field(default=False, description="Collect what is not urgent into one notice a day")
+    language: Language | None = None
+    zone: Zone | None = None
+    channels: list[Channel] = Field(
+        default=[],
+        max_length=2,
+        json_schema_extra={"uniqueItems": True},
+        description="The first of these that the person can be reached on is used; empty for the site's own order",
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.channels)) != len(self.channels):
+            raise ValueError("each channel once")
+        return self
+
+    def preferences(self) -> Preferences:
+        quiet = self.quiet
+        return Preferences(
+            quiet_from=None if quiet is None else time.fromisoformat(quiet.from_),
+            quiet_to=None if quiet is None else time.fromisoformat(quiet.to),
+            digest=self.digest,
+            language=self.language,
+            zone=self.zone,
+            channels=tuple(self.channels),
+        )
+
+    @classmethod
+    def of(cls, p: Preferences) -> Self:
+        quiet = None
+        if p.quiet_from is not None and p.quiet_to is not None:
+            quiet = QuietHours(from_=f"{p.quiet_from:%H:%M}", to=f"{p.quiet_to:%H:%M}")
+        return cls(
+            quiet=quiet,
+            digest=p.digest,
+            language=p.language,
+            zone=p.zone if p.zone in zones() else None,  # zone data may have lost one since
+            channels=cast(list[Channel], list(p.channels)),
+        )
+
+
+class Health(BaseModel):
+    status: Literal["ok"]

@@ -1,0 +1,97 @@
+"""The page behind the link of a mail: it asks, and a click acknowledges.
+
+Opening the link changes nothing: mail scanners and previews open every link of a mail before its reader does.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import HTMLResponse
+
+from vigil.delivery.language import Language
+from vigil.delivery.links import BadLink, ExpiredLink
+from vigil.gateway.access import Now, Opened
+from vigil.gateway.errors import documented
+from vigil.gateway.settings import Gateway
+from vigil.ledger import acknowledgements
+
+CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+PAGE = """<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex"><title>Vigil</title>
+<style>body{{font:1.1rem system-ui;max-width:30rem;margin:4rem auto;padding:0 1rem}}button{{font:inherit;padding:.5em 1em}}</style>
+</head><body><p>{text}</p>{form}</body></html>"""
+FORM = '<form method="post"><button>{text}</button></form>'
+
+ASK = "Please confirm that you have seen the notice."
+SEEN = "I have seen it"
+DONE = "Thank you. It is noted that you have seen the notice."
+USED = "The notice was acknowledged before. There is nothing more to do."
+EXPIRED = "This link has expired. Open the notice in your app instead."
+WRONG = "This link is not complete. Open it from the mail again."
+
+router = APIRouter(prefix="/a", responses=documented(408, 413, 422, 429, 503), tags=["links"])
+Wanted = Annotated[str, Header(alias="accept-language", max_length=1000)]
+
+_HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_RESPONSES: dict[int | str, dict[str, object]] = {
+    404: _HTML | {"description": "Not a link of ours"},
+    410: _HTML | {"description": "Used before, or expired"},
+}
+
+
+@router.get("/{token}", response_class=HTMLResponse, responses=_RESPONSES)
+def ask(gateway: Opened, token: str, accept_language: Wanted = "en") -> HTMLResponse:
+    """Ask whether the notice was seen. Changes nothing."""
+    speaking = _speaking(gateway, accept_language)
+    notice = _read(gateway, token, speaking)
+    if isinstance(notice, HTMLResponse):
+        return notice
+    with gateway.ledger.read() as connection:
+        known = acknowledgements.person_of(connection, notice)
+        seen = acknowledgements.of_notices(connection, [notice])
+    if known is None:
+        return _page(speaking, WRONG, 404)
+    if seen:
+        return _page(speaking, USED, 410)
+    return _page(speaking, ASK, 200, form=FORM.format(text=escape(speaking.phrase(SEEN))))
+
+
+@router.post("/{token}", response_class=HTMLResponse, responses=_RESPONSES)
+def acknowledge(gateway: Opened, now: Now, token: str, accept_language: Wanted = "en") -> HTMLResponse:
+    """Acknowledge the notice, in the name of its person. Works once."""
+    speaking = _speaking(gateway, accept_language)
+    notice = _read(gateway, token, speaking)
+    if isinstance(notice, HTMLResponse):
+        return notice
+    with gateway.ledger.write() as connection:
+        person = acknowledgements.person_of(connection, notice)
+        if person is None:
+            return _page(speaking, WRONG, 404)
+        first = acknowledgements.acknowledge(connection, notice, person, now, "link")
+    return _page(speaking, DONE, 200) if first else _page(speaking, USED, 410)
+
+
+def _read(gateway: Gateway, token: str, speaking: Language) -> int | HTMLResponse:
+    if gateway.links is None:
+        return _page(speaking, WRONG, 404)
+    try:
+        return gateway.links.read(token)
+    except ExpiredLink:
+        return _page(speaking, EXPIRED, 410)
+    except BadLink:
+        return _page(speaking, WRONG, 404)
+
+
+def _speaking(gateway: Gateway, accepted: str) -> Language:
+    """The first language that the browser asks for."""
+    return gateway.languages.of(accepted.split(",")[0].split(";")[0].strip())
+
+
+def _page(speaking: Language, text: str, status: int, form: str = "") -> HTMLResponse:
+    language = speaking.locale.language
+    body = PAGE.format(language=language, text=escape(speaking.phrase(text)), form=form)
+    return HTMLResponse(body, status, {"Content-Security-Policy": CSP})

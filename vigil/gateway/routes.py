@@ -1,0 +1,131 @@
+"""The routes below /v1: devices, notices, preferences. Each takes its person from the token and gives nobody else's anything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from vigil.gateway.access import Now, Opened, Person
+from vigil.gateway.errors import Refused, documented, not_found
+from vigil.gateway.models import (
+    LARGEST_ID,
+    AcknowledgementOut,
+    DeviceIn,
+    DeviceOut,
+    DevicesOut,
+    InboxOut,
+    NoticeOut,
+    PreferencesBody,
+)
+from vigil.gateway.settings import MOST_DEVICES
+from vigil.ledger import acknowledgements, inbox, people, registrations
+from vigil.ledger.devices import NewDevice
+
+router = APIRouter(prefix="/v1", responses=documented(401, 403, 408, 413, 422, 429, 503))
+
+Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+@router.post("/devices", status_code=201, responses=documented(409), tags=["devices"])
+def register_device(gateway: Opened, person: Person, now: Now, device: DeviceIn) -> DeviceOut:
+    """Register a device, or refresh it: an app does so whenever it starts and whenever FCM gives it a new token."""
+    with gateway.ledger.write() as connection:
+        made = registrations.register(connection, _new(person, device), now)
+        if registrations.count(connection, person) > MOST_DEVICES:
+            raise Refused(
+                409, "too_many_devices", f"A person has at most {MOST_DEVICES} devices: remove one."
+            )
+    return DeviceOut.of(made)
+
+
+@router.get("/devices", tags=["devices"])
+def list_devices(gateway: Opened, person: Person) -> DevicesOut:
+    """The person's devices in use, without their addresses."""
+    with gateway.ledger.read() as connection:
+        return DevicesOut(devices=[DeviceOut.of(r) for r in registrations.mine(connection, person)])
+
+
+@router.put("/devices/{id}", responses=documented(404), tags=["devices"])
+def refresh_device(gateway: Opened, person: Person, now: Now, id: Id, device: DeviceIn) -> DeviceOut:
+    """Say that a device is still there, and what its address is now. With another address it gets another number."""
+    with gateway.ledger.write() as connection:
+        made = registrations.replace(connection, person, id, _new(person, device), now)
+    if made is None:
+        raise not_found()
+    return DeviceOut.of(made)
+
+
+@router.delete("/devices/{id}", status_code=204, responses=documented(404), tags=["devices"])
+def unregister_device(gateway: Opened, person: Person, now: Now, id: Id) -> Response:
+    """Take a device out of use, as an app does when its person logs out."""
+    with gateway.ledger.write() as connection:
+        done = registrations.retire(connection, person, id, now)
+    if not done:
+        raise not_found()
+    return Response(status_code=204)
+
+
+@router.get("/notices", tags=["notices"])
+def list_notices(
+    gateway: Opened,
+    person: Person,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="`next` of the last page")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> InboxOut:
+    """The person's notices, newest first."""
+    with gateway.ledger.read() as connection:
+        items = inbox.page(connection, person, before, limit + 1)  # one more: is there a next page?
+    more = len(items) > limit
+    return InboxOut(
+        notices=[NoticeOut.of(i) for i in items[:limit]], next=items[limit - 1].id if more else None
+    )
+
+
+@router.get("/notices/{id}", responses=documented(404), tags=["notices"])
+def read_notice(gateway: Opened, person: Person, id: Id) -> NoticeOut:
+    """One notice of the person's; its `link` opens the item."""
+    with gateway.ledger.read() as connection:
+        found = inbox.one(connection, person, id)
+    if found is None:
+        raise not_found()
+    return NoticeOut.of(found)
+
+
+@router.put("/notices/{id}/acknowledgement", responses=documented(404), tags=["notices"])
+def acknowledge_notice(gateway: Opened, person: Person, now: Now, id: Id) -> AcknowledgementOut:
+    """Say that the notice was seen. The first time counts; saying it again changes nothing."""
+    with gateway.ledger.write() as connection:
+        if inbox.one(connection, person, id) is None:
+            raise not_found()
+        acknowledgements.acknowledge(connection, id, person, now, "app")
+        seen = acknowledgements.of_notices(connection, [id])[id]
+    return AcknowledgementOut(notice=seen.notice, at=seen.at, how=seen.how)
+
+
+@router.get("/preferences", tags=["preferences"])
+def read_preferences(gateway: Opened, person: Person) -> PreferencesBody:
+    """What the person asked for."""
+    with gateway.ledger.read() as connection:
+        found = people.of_people(connection, [person]).get(person, people.NONE)
+    return PreferencesBody.of(found)
+
+
+@router.put("/preferences", tags=["preferences"])
+def set_preferences(gateway: Opened, person: Person, now: Now, wanted: PreferencesBody) -> PreferencesBody:
+    """Set what the person asks for, whole. What is already queued goes as it was queued."""
+    with gateway.ledger.write() as connection:
+        people.keep(connection, person, wanted.preferences(), now)
+    return wanted
+
+
+def _new(person: str, device: DeviceIn) -> NewDevice:
+    return NewDevice(
+        person,
+        device.address,
+        device.platform,
+        device.address_kind,
+        device.app,
+        device.language,
+        device.zone,
+    )

@@ -1,0 +1,45 @@
+"""What a gateway is opened with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vigil.delivery.identity import Verifier
+from vigil.delivery.language import Languages
+from vigil.delivery.links import Links
+from vigil.gateway.limits import Buckets, Limit
+from vigil.gateway.logins import Logins
+from vigil.ledger import Ledger
+
+PER_ADDRESS = Limit(per_minute=1200, burst=300)  # an office shares one
+PER_PERSON = Limit(per_minute=60, burst=60)
+LARGEST_BODY = 16 * 1024  # bytes
+SLOWEST_BODY = 10.0  # seconds in which a body must have come
+MOST_DEVICES = 20  # in use, of one person
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(eq=False)
+class Gateway:
+    """What every request may use. `links` None: there are no links to acknowledge by, and no page for them."""
+
+    ledger: Ledger
+    verifier: Verifier
+    links: Links | None = None
+    clock: Callable[[], datetime] = utc_now
+    per_address: Limit = PER_ADDRESS
+    per_person: Limit = PER_PERSON
+    origins: tuple[str, ...] = ()  # of web apps that may call from a browser
+    templates: Path = Path("templates")  # whose locale/ has the page's languages
+
+    def __post_init__(self) -> None:
+        self.logins = Logins(self.ledger)
+        self.people = Buckets(self.per_person)
+        self.addresses = Buckets(self.per_address)
+        self.languages = Languages(self.templates / "locale")
