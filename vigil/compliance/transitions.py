@@ -101,13 +101,7 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
     """For each event whether the rule's `where` holds now (None: cannot be known), with the leaves that decided."""
     if rule.where is None or not events:
         return [(True, ())] * len(events)
-    joined = pl.DataFrame({"id": [e.workspace for e in events], "number": range(len(events))})
-    fields = {}
-    for key in EVENT_KEYS:
-        some = list(columns(f"event.{key}", [_field(e, key) for e in events]))
-        fields[key] = tuple(column for column, _ in some)
-        joined = joined.with_columns([series for _, series in some])
-    mine = scope.only(joined.join(scope.frame, on="id", how="left", maintain_order="left"), fields)
+    mine = of_events(scope, events)
     met = mine.frame.select(compile_clause(rule.where, mine).alias("met"))["met"]
     if rule.unknown == "finding":
         met = met.fill_null(True)
@@ -119,6 +113,17 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
             for number, reasons in zip(numbers, why, strict=True):
                 out[number] = (outcome, tuple(reasons))
     return out
+
+
+def of_events(scope: Scope, events: Sequence[Event]) -> Scope:
+    """The scope with a row for each event in place of one for each workspace, and the events' fields as columns."""
+    joined = pl.DataFrame({"id": [e.workspace for e in events], "number": range(len(events))})
+    fields = {}
+    for key in EVENT_KEYS:
+        some = list(columns(f"event.{key}", [_field(e, key) for e in events]))
+        fields[key] = tuple(column for column, _ in some)
+        joined = joined.with_columns([series for _, series in some])
+    return scope.only(joined.join(scope.frame, on="id", how="left", maintain_order="left"), fields)
 
 
 def _field(event: Event, key: str) -> Value:
