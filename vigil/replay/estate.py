@@ -82,7 +82,7 @@ def register(ledger: Ledger, estate: Estate, now: datetime) -> None:
         devices.register(connection, some, now)
 
 
-async def save_site(what: Replay, estate: Estate, sandbox: SandboxProcess) -> None:
+async def save_site(what: Replay, estate: Estate, sandbox: SandboxProcess, verify_requests: int = ALL) -> None:
     """Save the blocks that `watch` loads, pointing at the sandbox."""
     from blocks.site import build
 
@@ -98,7 +98,7 @@ async def save_site(what: Replay, estate: Estate, sandbox: SandboxProcess) -> No
         rules=what.rules,
         templates=what.templates,
         endpoint=sandbox.fcm_url,
-        verify_requests=ALL,
+        verify_requests=verify_requests,
     )
 
 
