@@ -71,6 +71,10 @@ class Scope:
                         return pl.lit(True)
         return None
 
+    def at(self, rows: Sequence[int]) -> Scope:
+        """The same over some of the rows, by number."""
+        return replace(self, frame=self.frame[list(rows)])
+
     def only(self, rows: pl.DataFrame, event: Mapping[str, tuple[Column, ...]] | None = None) -> Scope:
         """The same over other rows, which have this frame's columns."""
         return replace(self, frame=rows, event=self.event if event is None else event)

@@ -17,10 +17,10 @@ from vigil.compliance import facts as f
 from vigil.compliance import lasting, milestones, transitions
 from vigil.compliance.conditions import Flips, Scope, compile_clause, scope
 from vigil.compliance.events import Change, Event, overdue
-from vigil.compliance.inhibition import inhibited
-from vigil.compliance.lasting import Lasting, full_clause, violation
+from vigil.compliance.inhibition import Before, inhibited
+from vigil.compliance.lasting import full_clause, violation
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
-from vigil.compliance.standings import SCHEMA, Pairs, Standing, Standings
+from vigil.compliance.standings import Pairs, Standing, Standings, forgotten, quiet
 from vigil.compliance.tables import INSTANT, Facts
 from vigil.compliance.verdicts import Evaluation, Finding, Outcome
 
@@ -63,25 +63,35 @@ def active(rules: Iterable[Rule]) -> list[Rule]:
 def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
     """Evaluate every active rule for the workspaces of `given`."""
     remembered = Standings.of(given.standings)
+    before = remembered.remembered()
     late = overdue((s for some in given.facts.steps.values() for s in some), window.after, window.as_of)
     given = replace(given, events=[*given.events, *late])
-    done = [
-        _of_type(type, mine, given, remembered, window)
+    parts = [
+        _of_type(type, mine, given, before, window)
         for type in given.facts.types()
         if (mine := [r for r in active(rules) if r.subject.workspace_type == type])
     ]
     findings, standings = inhibited(
-        [x for part in done for x in part.findings],
-        {name: frame for part in done for name, frame in part.standings.items()},
-        remembered,
+        [x for part in parts for x in part.findings],
+        [s for part in parts for s in part.standings],
+        before,
         rules,
     )
-    evaluated = {name: part.ids for part in done for name in part.rules}
-    kept = Standings.together([frame.select(SCHEMA.keys()) for frame in standings.values()])
-    counts = sum((part.counts for part in done), Counter[str]())
-    return Evaluation(
-        tuple(findings), kept, Pairs(evaluated), dict(counts), _forgotten(remembered, standings, evaluated)
+    kept = Standings(
+        [*standings, *_of_the_gone(remembered, given.facts)], [t for part in parts for t in part.quiet]
     )
+    evaluated = Pairs({name: part.ids for part in parts for name in part.rules})
+    counts = sum((part.counts for part in parts), Counter[str]())
+    return Evaluation(tuple(findings), kept, evaluated, dict(counts), forgotten(remembered, kept, evaluated))
+
+
+def _of_the_gone(remembered: Standings, facts: Facts) -> list[Standing]:
+    """What is remembered of workspaces that are gone. A tombstone clears nothing, and the clock changes nothing of them."""
+    return [
+        replace(s, next_check_at=None)
+        for s in remembered.loud
+        if s.next_check_at is not None and s.workspace not in facts.workspaces
+    ]
 
 
 @dataclass(frozen=True)
@@ -89,40 +99,45 @@ class _Part:
     """What the rules of one workspace type gave."""
 
     rules: tuple[str, ...]
-    ids: pl.Series
-    findings: list[Finding]
-    standings: dict[str, pl.DataFrame]
-    counts: Counter[str]
+    ids: list[int]
+    findings: list[Finding] = field(default_factory=list)
+    standings: list[Standing] = field(default_factory=list)
+    quiet: list[pl.DataFrame] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
-def _of_type(type: str, rules: Sequence[Rule], given: Input, remembered: Standings, window: Window) -> _Part:
+def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, window: Window) -> _Part:
     table = given.facts.table(type, given.required, given.zone)
     clauses = [clause for r in rules for clause in (r.where, r.require, r.when)]
     ready = scope(table, clauses, window.as_of, given.zone)
     columns = _Columns.of(rules, ready)
-    ids = ready.frame["id"]
-    events = _by_type(given.events, ids)
-    part = _Part(tuple(r.name for r in rules), ids, [], {}, Counter())
+    part = _Part(tuple(r.name for r in rules), ready.frame["id"].to_list())
+    events = _of_workspaces(given.events, part.ids)
     for rule in rules:
-        before = remembered.by_rule.get(rule.name)
+        was = before.get(rule.name, {})
         match rule.kind:
             case Kind.TRANSITION:
                 part.findings.extend(transitions.findings(rule, ready, events, given, window))
                 if transitions.waits_for_escalation(rule):
-                    part.standings[rule.name] = _upcoming(rule, ids, given, window)
+                    part.quiet.append(_upcoming(rule, part.ids, given, window))
             case Kind.CONDITION:
-                found: Lasting = lasting.step(
-                    rule, ready, columns.met[rule.name], columns.flips[rule.name], before, window
+                found = lasting.evaluate(
+                    rule, ready, columns.met[rule.name], columns.flips[rule.name], was, window
                 )
                 part.findings.extend(found.findings)
-                part.standings[rule.name] = found.standings
-                part.counts.update(found.counts)
+                part.standings.extend(found.standings)
+                part.quiet.extend([found.quiet] if found.quiet is not None else [])
+                part.counts.update(s.outcome for s in found.standings if s.outcome != Outcome.CLEAR)
+                part.counts[Outcome.CLEAR] += len(part.ids) - sum(
+                    s.outcome != Outcome.CLEAR for s in found.standings
+                )
             case Kind.MILESTONE:
-                holds = columns.met.get(rule.name)
-                some, standings = milestones.evaluate(rule, ready, holds, before, given.changes, window)
-                part.findings.extend(some)
-                if standings is not None:
-                    part.standings[rule.name] = standings
+                dated = milestones.evaluate(
+                    rule, ready, columns.met.get(rule.name), was, given.changes, window
+                )
+                part.findings.extend(dated.findings)
+                part.standings.extend(dated.standings)
+                part.quiet.extend(dated.quiet)
     return part
 
 
@@ -147,39 +162,17 @@ class _Columns:
         )
 
 
-def _by_type(events: Iterable[Event], ids: pl.Series) -> list[Event]:
-    some = list(events)
-    if not some:
-        return []
-    mine = set(ids.filter(ids.is_in([e.workspace for e in some])))
-    return [e for e in some if e.workspace in mine]
+def _of_workspaces(events: Sequence[Event], ids: Sequence[int]) -> list[Event]:
+    mine = set(ids) if events else ()
+    return [e for e in events if e.workspace in mine]
 
 
-def _upcoming(rule: Rule, ids: pl.Series, given: Input, window: Window) -> pl.DataFrame:
+def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> pl.DataFrame:
     """When to look again at workspaces whose open steps have a due date ahead, for a rule that waits for escalations."""
     mine = set(ids)
     due = {w: at for w, at in transitions.next_due(given.facts.steps, window.as_of).items() if w in mine}
-    return pl.DataFrame(
-        {
-            "rule": pl.Series([rule.name] * len(due), dtype=pl.String),
-            "workspace": pl.Series(list(due), dtype=pl.Int64),
-            "outcome": pl.Series([Outcome.CLEAR.value] * len(due), dtype=pl.String),
-            "since": pl.Series([None] * len(due), dtype=INSTANT),
-            "next_check_at": pl.Series(list(due.values()), dtype=INSTANT),
-            "why": pl.Series([[]] * len(due), dtype=pl.List(pl.String)),
-        }
-    )
-
-
-def _forgotten(
-    remembered: Standings, standings: Mapping[str, pl.DataFrame], evaluated: Mapping[str, pl.Series]
-) -> tuple[tuple[str, int], ...]:
-    """The pairs of which something was remembered, and nothing is any more."""
-    out: list[tuple[str, int]] = []
-    for rule, before in remembered.by_rule.items():
-        if rule in evaluated:
-            gone = before["workspace"].filter(before["workspace"].is_in(evaluated[rule].implode()))
-            if rule in standings:
-                gone = gone.filter(~gone.is_in(standings[rule]["workspace"].implode()))
-            out += [(rule, workspace) for workspace in gone]
-    return tuple(out)
+    columns = {
+        "workspace": pl.Series(list(due), dtype=pl.Int64),
+        "next_check_at": pl.Series(list(due.values()), dtype=INSTANT),
+    }
+    return quiet(rule.name, pl.DataFrame(columns), "next_check_at")

@@ -7,40 +7,46 @@ that ends. Of rules that inhibit each other the one that is written first speaks
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-
-import polars as pl
+from typing import TypeVar
 
 from vigil.compliance.rules import Rule, RuleSet, Status
-from vigil.compliance.standings import Standings
+from vigil.compliance.standings import Standing
 from vigil.compliance.verdicts import OPEN, Finding, Outcome, Why
+
+Before = Mapping[str, Mapping[int, Standing]]
+"""What was remembered, by rule and workspace, without what was clear."""
 
 
 def inhibited(
-    findings: Sequence[Finding],
-    standings: Mapping[str, pl.DataFrame],
-    remembered: Standings,
-    rules: RuleSet,
-) -> tuple[list[Finding], dict[str, pl.DataFrame]]:
-    """Findings and standings (by rule) with those marked that another rule's open finding makes needless."""
-    marked = dict(standings)
+    findings: Sequence[Finding], standings: Sequence[Standing], before: Before, rules: RuleSet
+) -> tuple[list[Finding], list[Standing]]:
+    """Findings and standings with those marked that another rule's open finding makes needless."""
     if not any(r.inhibit_by for r in rules):
-        return list(findings), marked
-    by_rule: dict[str, list[Finding]] = defaultdict(list)
-    for x in findings:
-        by_rule[x.rule].append(x)
+        return list(findings), list(standings)
+    said = _by_rule(findings)
+    kept = _by_rule(standings)
     for rule in _inhibitors_first(rules):
-        if not rule.inhibit_by:
-            continue
-        silenced = {
-            w for name in rule.inhibit_by for w in _open(name, rule, rules, by_rule, marked, remembered)
-        }
-        by_rule[rule.name] = list(_marked(by_rule[rule.name], silenced, remembered))
-        if rule.name in marked and "fresh" in marked[rule.name].columns:
-            marked[rule.name] = _kept_quiet(marked[rule.name], silenced)
-    order = dict.fromkeys(x.rule for x in findings)
-    return [x for name in order for x in by_rule[name]], marked
+        silenced = {w for name in rule.inhibit_by for w in _open(name, rule, rules, said, kept, before)}
+        if silenced:
+            fresh = {x.workspace for x in said[rule.name] if not x.resolved} & silenced
+            said[rule.name] = list(_marked(said[rule.name], silenced, before.get(rule.name, {})))
+            kept[rule.name] = list(_kept_quiet(kept[rule.name], fresh, before.get(rule.name, {})))
+    return (
+        [x for name in dict.fromkeys(x.rule for x in findings) for x in said[name]],
+        [s for some in kept.values() for s in some],
+    )
+
+
+_T = TypeVar("_T", Finding, Standing)
+
+
+def _by_rule(some: Iterable[_T]) -> dict[str, list[_T]]:
+    out: dict[str, list[_T]] = defaultdict(list)
+    for x in some:
+        out[x.rule].append(x)
+    return out
 
 
 def _inhibitors_first(rules: RuleSet) -> Iterator[Rule]:
@@ -61,45 +67,45 @@ def _inhibitors_first(rules: RuleSet) -> Iterator[Rule]:
 
 def _open(
     name: str,
-    for_: Rule,
+    inhibits: Rule,
     rules: RuleSet,
     findings: Mapping[str, Sequence[Finding]],
-    standings: Mapping[str, pl.DataFrame],
-    remembered: Standings,
+    standings: Mapping[str, Sequence[Standing]],
+    before: Before,
 ) -> set[int]:
     """The workspaces on which the rule `name` has said something that is open, or says something now."""
     other = rules.by_name.get(name)
-    if other is not None and other.status is not Status.LIVE and for_.status is Status.LIVE:
+    if other is None:
+        # A rule that is not evaluated this time, as in a sweep of some rules, stands as it stood.
+        return {w for w, s in before.get(name, {}).items() if s.outcome in OPEN}
+    if other.status is not Status.LIVE and inhibits.status is Status.LIVE:
         return set()  # what is in shadow is said to nobody
     now = {x.workspace for x in findings.get(name, ()) if x.suppressed is None and not x.resolved}
-    # A rule that is not evaluated this time, as in a sweep of some rules, stands as it stood.
-    frame = standings.get(name) if other is not None else remembered.by_rule.get(name)
-    if frame is None:
-        return now
-    return now | set(frame.filter(pl.col("outcome").is_in([o.value for o in OPEN]))["workspace"])
+    return now | {s.workspace for s in standings.get(name, ()) if s.outcome in OPEN}
 
 
-def _marked(findings: Sequence[Finding], silenced: set[int], remembered: Standings) -> Iterator[Finding]:
+def _marked(
+    findings: Sequence[Finding], silenced: set[int], before: Mapping[int, Standing]
+) -> Iterator[Finding]:
     for x in findings:
         if x.workspace not in silenced or x.suppressed is not None or x.resolved:
             yield x
-        elif not _was_inhibited(x, remembered):
+        elif not _was_inhibited(before.get(x.workspace)):
             yield replace(x, suppressed=Why.INHIBITED)
+        # Found and silenced before: nothing new to account for.
 
 
-def _was_inhibited(x: Finding, remembered: Standings) -> bool:
-    """Whether it had been found and silenced before: then there is nothing new to account for."""
-    frame = remembered.by_rule.get(x.rule)
-    return (
-        frame is not None
-        and not frame.filter(
-            (pl.col("workspace") == x.workspace) & (pl.col("outcome") == Outcome.INHIBITED.value)
-        ).is_empty()
-    )
+def _kept_quiet(
+    standings: Sequence[Standing], fresh: set[int], before: Mapping[int, Standing]
+) -> Iterator[Standing]:
+    """Findings that are new and silenced are remembered as such; one that was said before stays said."""
+    for s in standings:
+        was = before.get(s.workspace)
+        new = (
+            s.workspace in fresh and s.outcome == Outcome.FINDING and (was is None or was.outcome not in OPEN)
+        )
+        yield replace(s, outcome=Outcome.INHIBITED) if new else s
 
 
-def _kept_quiet(standings: pl.DataFrame, silenced: set[int]) -> pl.DataFrame:
-    quiet = pl.col("fresh") & pl.col("workspace").is_in(list(silenced))
-    return standings.with_columns(
-        outcome=pl.when(quiet).then(pl.lit(Outcome.INHIBITED.value)).otherwise("outcome")
-    )
+def _was_inhibited(before: Standing | None) -> bool:
+    return before is not None and before.outcome == Outcome.INHIBITED

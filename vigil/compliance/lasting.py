@@ -1,12 +1,14 @@
 """Condition rules: since when a condition is met, whether that is long enough, what is said and what is remembered.
 
 One condition of one workspace goes clear -> holding (met, not yet for as long as `for` asks) -> finding -> clear. A field that
-cannot be read holds it where it is. All workspaces go at once: a rule is a few columns.
+cannot be read holds it where it is. Workspaces of which nothing is to be said stay columns; each of the others is one step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,10 +18,8 @@ from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import stamp
 from vigil.compliance.milestones import repeats_of
 from vigil.compliance.rules import Rule
-from vigil.compliance.standings import SCHEMA
-from vigil.compliance.tables import INSTANT
+from vigil.compliance.standings import Standing, quiet
 from vigil.compliance.verdicts import OPEN, Finding, Outcome
-from vigil.compliance.zoned import mapped
 
 if TYPE_CHECKING:
     from vigil.compliance.evaluate import Window
@@ -37,153 +37,111 @@ def full_clause(rule: Rule) -> Clause:
 
 @dataclass(frozen=True)
 class Lasting:
-    """One condition after an evaluation: its findings, its standings (with `fresh`: found now), and how many have which outcome."""
+    """One condition after an evaluation. `quiet` has the clear ones that the clock may change, in the columns of standings."""
 
     findings: list[Finding]
-    standings: pl.DataFrame
-    counts: dict[str, int]
+    standings: list[Standing]
+    quiet: pl.DataFrame | None
 
 
-def step(
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What there is to know of one workspace: `met` is None where that cannot be known, `flip` is when the clock may change it."""
+
+    number: int
+    workspace: int
+    met: bool | None
+    flip: datetime | None
+    before: Standing | None
+
+    @property
+    def was_open(self) -> bool:
+        return self.before is not None and self.before.outcome in OPEN
+
+
+def evaluate(
     rule: Rule,
     scope: Scope,
     met: pl.Series,
     flip: pl.Series | None,
-    before: pl.DataFrame | None,
+    before: Mapping[int, Standing],
     window: Window,
 ) -> Lasting:
-    """What a condition was (`before`) and what it is now (`met`, null where that cannot be known) give what is said and remembered.
+    """What a condition was and what it is now give what is said and what is remembered.
 
-    `flip` is when the clock alone may change it. Clear ones are remembered only as far as that.
+    `met` and `flip` have the rows of the scope; `before` is what was remembered of workspaces for which it was not clear.
     """
-    rows = _explained(rule, scope, _now(rule, scope, met, flip, before, window))
-    repeats, rows = _repeated(rule, rows, window, scope.now.zone)
-    counts = {str(o): n for o, n in rows["outcome"].value_counts().iter_rows()}
-    others = len(met) - len(rows)
-    counts[Outcome.CLEAR.value] = counts.get(Outcome.CLEAR.value, 0) + others
-    kept = rows.filter((pl.col("outcome") != Outcome.CLEAR.value) | pl.col("next_check_at").is_not_null())
-    standings = kept.select(*SCHEMA.keys(), "fresh")
-    return Lasting([*_found(rule, rows, window), *repeats, *_resolved(rule, rows, window)], standings, counts)
-
-
-def _now(
-    rule: Rule,
-    scope: Scope,
-    met: pl.Series,
-    flip: pl.Series | None,
-    before: pl.DataFrame | None,
-    window: Window,
-) -> pl.DataFrame:
-    """The rows of which there is something to say or to remember, with their outcome, beside what was."""
-    never = pl.lit(None, INSTANT)
-    frame = pl.DataFrame({"workspace": scope.frame["id"], "met": met}).with_columns(
-        pl.int_range(pl.len()).alias("row"), flip=never if flip is None else flip
+    frame = pl.DataFrame({"workspace": scope.frame["id"], "met": met, "flip": flip}).with_row_index("row")
+    loud = pl.col("met").is_null() | pl.col("met")
+    if before:
+        loud = loud | pl.col("workspace").is_in(list(before))
+    rows = [_Row(n, w, m, at, before.get(w)) for n, w, m, at in frame.filter(loud).iter_rows()]
+    findings: list[Finding] = []
+    standings: list[Standing] = []
+    why = _reasons(rule, scope, rows)
+    for row in rows:
+        said, standing = _step(rule, row, window, scope.now.zone)
+        findings += [replace(x, why=why[row.number]) for x in said]
+        if standing is not None:
+            standings.append(replace(standing, why=why.get(row.number, ())))
+    clear = (
+        None if flip is None else quiet(rule.name, frame.filter(~loud & pl.col("flip").is_not_null()), "flip")
     )
-    if before is None:
-        frame = frame.with_columns(was=pl.lit(None, pl.String), since=never)
-    else:
-        was = before.select("workspace", pl.col("outcome").alias("was"), "since")
-        frame = frame.join(was, on="workspace", how="left", maintain_order="left")
-    frame = frame.filter(
-        pl.col("met").is_null() | pl.col("met") | pl.col("flip").is_not_null() | pl.col("was").is_not_null()
-    )
-    on = pl.col("met").fill_null(True) if rule.unknown == "finding" else pl.col("met")
-    now = pl.lit(window.as_of, INSTANT)
-    started = pl.coalesce("since", now)
-    ripe = started if rule.for_ is None else started + rule.for_.timedelta
-    was_open = pl.col("was").is_in([o.value for o in OPEN]).fill_null(False)
-    outcome = (
-        pl.when(on.is_null() & was_open).then(pl.lit(Outcome.HELD.value))
-        .when(on.is_null()).then(pl.lit(Outcome.NOT_EVALUATED.value))
-        .when(~on).then(pl.lit(Outcome.CLEAR.value))
-        # A finding that was said stays one, also where the rule has been edited to ask for a longer time.
-        .when(was_open | (ripe <= now)).then(pl.lit(Outcome.FINDING.value))
-        .otherwise(pl.lit(Outcome.HOLDING.value))
-    )  # fmt: skip
-    frame = frame.with_columns(
-        outcome=outcome,
-        began=pl.col("since"),
-        since=pl.when(on).then(started).when(on.is_null()).then("since"),
-        ripe=ripe,
-    )
-    out = pl.col("outcome")
-    return frame.with_columns(
-        rule=pl.lit(rule.name),
-        next_check_at=pl.when(out == Outcome.HOLDING.value)
-        .then(pl.min_horizontal("ripe", "flip"))
-        .otherwise("flip"),
-        fresh=(out == Outcome.FINDING.value) & ~was_open,
-        cleared=(out == Outcome.CLEAR.value) & was_open,
-    ).with_columns(told=(out != Outcome.CLEAR.value) | pl.col("cleared"))
+    return Lasting(findings, standings, clear)
 
 
-def _explained(rule: Rule, scope: Scope, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the leaves that decided, where somebody will ask for them."""
+def _step(rule: Rule, row: _Row, window: Window, zone: str) -> tuple[list[Finding], Standing | None]:
+    """One condition of one workspace: what is said, and what is remembered."""
+    before = row.before
+    since = None if before is None else before.since
+    if row.met is None and rule.unknown == "hold":
+        outcome = Outcome.HELD if row.was_open else Outcome.NOT_EVALUATED
+        return [], Standing(rule.name, row.workspace, outcome, since, row.flip)
+    if row.met is False:
+        clear = (
+            None if row.flip is None else Standing(rule.name, row.workspace, Outcome.CLEAR, None, row.flip)
+        )
+        # The end of what nobody was told of is no news.
+        return (_resolved(rule, row, since, window) if row.was_open and rule.resolved else []), clear
+    since = since or window.as_of
+    ripe = since if rule.for_ is None else since + rule.for_.timedelta
+    if row.was_open:
+        # A finding that was said stays one, also where its rule has been edited to ask for a longer time.
+        again, following = _repeats(rule, row, since, ripe, window, zone)
+        return again, Standing(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following))
+    if ripe > window.as_of:
+        return [], Standing(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.flip, ripe))
+    fire_at = ripe if ripe > window.of(rule.name) else window.as_of
+    _, following = _repeats(rule, row, since, ripe, window, zone)
+    standing = Standing(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following))
+    return [Finding(rule.name, row.workspace, stamp(since), None, fire_at)], standing
+
+
+def _resolved(rule: Rule, row: _Row, since: datetime | None, window: Window) -> list[Finding]:
+    name = f"{stamp(since or window.as_of)}:resolved"
+    return [Finding(rule.name, row.workspace, name, None, window.as_of, resolved=True)]
+
+
+def _repeats(
+    rule: Rule, row: _Row, since: datetime, ripe: datetime, window: Window, zone: str
+) -> tuple[list[Finding], datetime | None]:
+    """The repeat that has come due, at most one (what was missed is not said many times over), and when the next one does."""
+    moments = repeats_of(rule, ripe, zone)
+    due = [(k, at) for k, at in moments if window.of(rule.name) < at <= window.as_of]
+    found = [Finding(rule.name, row.workspace, f"{stamp(since)}#{k}", None, at) for k, at in due[-1:]]
+    return found, min((at for _, at in moments if at > window.as_of), default=None)
+
+
+def _first(*instants: datetime | None) -> datetime | None:
+    return min((at for at in instants if at is not None), default=None)
+
+
+def _reasons(rule: Rule, scope: Scope, rows: Sequence[_Row]) -> dict[int, tuple[str, ...]]:
+    """The leaves that decided, by number of the row; for those that are clear only where somebody may be told of it."""
     clause = full_clause(rule)
-    parts = []
-    for outcome, came_out in (
-        (True, pl.col("met")),
-        (False, ~pl.col("met")),
-        (None, pl.col("met").is_null()),
-    ):
-        some = rows.filter(came_out & pl.col("told"))["row"]
-        if len(some):
-            mine = scope.only(scope.frame[some])
-            parts.append(pl.DataFrame({"row": some, "why": because(clause, mine, outcome)}))
-    if not parts:
-        return rows.with_columns(why=pl.lit([], pl.List(pl.String)))
-    told = pl.concat(parts)
-    return rows.join(told, on="row", how="left", maintain_order="left").with_columns(
-        why=pl.col("why").fill_null(pl.lit([], pl.List(pl.String)))
-    )
-
-
-def _found(rule: Rule, rows: pl.DataFrame, window: Window) -> list[Finding]:
-    after = window.of(rule.name)
-    fresh = rows.filter("fresh").select("workspace", "since", "ripe", "why")
-    return [
-        Finding(rule.name, workspace, stamp(since), None, ripe if ripe > after else window.as_of, tuple(why))
-        for workspace, since, ripe, why in fresh.iter_rows()
-    ]
-
-
-def _resolved(rule: Rule, rows: pl.DataFrame, window: Window) -> list[Finding]:
-    """The end of findings that were said. What nobody was told of needs no end."""
-    if not rule.resolved:
-        return []
-    out = []
-    for workspace, began, why in rows.filter("cleared").select("workspace", "began", "why").iter_rows():
-        name = f"{stamp(began or window.as_of)}:resolved"
-        out.append(Finding(rule.name, workspace, name, None, window.as_of, tuple(why), resolved=True))
+    out: dict[int, tuple[str, ...]] = {}
+    for met in (True, False, None):
+        some = [r.number for r in rows if r.met is met and (met is not False or r.was_open)]
+        if some:
+            out.update(zip(some, because(clause, scope.at(some), met), strict=True))
     return out
-
-
-def _repeated(
-    rule: Rule, rows: pl.DataFrame, window: Window, zone: str
-) -> tuple[list[Finding], pl.DataFrame]:
-    """The repeats of open findings that have come due, at most one each: what was missed is not said many times over."""
-    if rule.repeat is None:
-        return [], rows
-    after = window.of(rule.name)
-    is_open = (pl.col("outcome") == Outcome.FINDING.value) & ~pl.col("fresh")
-    numbered = {
-        r: repeats_of(rule, r, zone) for r in rows.filter(outcome=Outcome.FINDING.value)["ripe"].unique()
-    }
-    following = {
-        r: min((at for _, at in some if at > window.as_of), default=None) for r, some in numbered.items()
-    }
-    coming = mapped(rows["ripe"], following.get, INSTANT)
-    rows = rows.with_columns(
-        next_check_at=pl.when(outcome=Outcome.FINDING.value)
-        .then(pl.min_horizontal("next_check_at", coming))
-        .otherwise("next_check_at")
-    )
-    out = []
-    for workspace, since, ripe, why in (
-        rows.filter(is_open).select("workspace", "since", "ripe", "why").iter_rows()
-    ):
-        due = [(k, at) for k, at in numbered[ripe] if after < at <= window.as_of]
-        out += [
-            Finding(rule.name, workspace, f"{stamp(since)}#{k}", None, at, tuple(why)) for k, at in due[-1:]
-        ]
-    return out, rows

@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from vigil.compliance import facts as f
-from vigil.compliance.calendar import NEVER, Calendar, calendar_for
+from vigil.compliance.agenda import Agenda, Moment, agenda, moments
+from vigil.compliance.calendar import Calendar, calendar_for
 from vigil.compliance.clauses import FieldRef
 from vigil.compliance.columns import Column
 from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import Change, stamp
 from vigil.compliance.operators import show
-from vigil.compliance.rules import Repeat, Rule, RuleStep
-from vigil.compliance.standings import SCHEMA
-from vigil.compliance.tables import INSTANT, Table, names
+from vigil.compliance.rules import Rule
+from vigil.compliance.standings import Standing, quiet
+from vigil.compliance.tables import Table, names
 from vigil.compliance.verdicts import Finding, Outcome, Why
-from vigil.compliance.zoned import moved
 
 if TYPE_CHECKING:
     from vigil.compliance.evaluate import Window
-
-_OF_DATES: Mapping[str, Any] = {"due": pl.Date, "step": pl.Int64, "k": pl.Int64, "at": INSTANT}
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One instant of a step: the k-th repeat, 0 for the first."""
-
-    step: str | None
-    k: int
-    at: datetime
-
-
-def moments(rule: Rule, due: date | datetime, calendar: Calendar) -> tuple[Moment, ...]:
-    """Every instant of a milestone for one date."""
-    out = []
-    for step in rule.steps:
-        if step.at is not None:
-            repeat = _repeat(rule, step)
-            every, times = (repeat.every, repeat.max) if repeat else (None, 0)
-            found = calendar.moments(due, step.at, every, times)
-            out += [Moment(step.id, k, at) for k, at in enumerate(found)]
-    return tuple(out)
-
-
-def _repeat(rule: Rule, step: RuleStep) -> Repeat | None:
-    return step.repeat or rule.repeat
 
 
 def repeats_of(rule: Rule, first: datetime, zone: str) -> list[tuple[int, datetime]]:
@@ -67,34 +40,75 @@ def occurrence(due: date | datetime, k: int = 0) -> str:
     return f"{name}#{k}" if k else name
 
 
+@dataclass(frozen=True)
+class Milestones:
+    """One milestone after an evaluation. `quiet` holds when to look again, with the columns of standings."""
+
+    findings: list[Finding]
+    standings: list[Standing]
+    quiet: list[pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A workspace with a date, of which something may have to be said. `after` is where its own window begins."""
+
+    number: int
+    workspace: int
+    due: date | datetime
+    after: datetime
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What one evaluation of one rule looks at."""
+
+    rule: Rule
+    scope: Scope
+    calendar: Calendar
+    window: Window
+    before: Mapping[int, Standing]
+    fresh: frozenset[int]
+
+    @property
+    def after(self) -> datetime:
+        return self.window.of(self.rule.name)
+
+    def since(self, workspace: int) -> datetime:
+        """Where the workspace's window begins: earlier than the rule's while a field could not be read."""
+        before = self.before.get(workspace)
+        return self.after if before is None or before.since is None else min(before.since, self.after)
+
+
 def evaluate(
     rule: Rule,
     scope: Scope,
     holds: pl.Series | None,
-    before: pl.DataFrame | None,
+    before: Mapping[int, Standing],
     changes: Sequence[Change],
     window: Window,
-) -> tuple[list[Finding], pl.DataFrame | None]:
+) -> Milestones:
     """The moments of `rule` that are due, those that came too late, and when to look again.
 
     `holds` tells for each row of the scope whether the rule's `where` holds, null where that is not known; `before` is what
     was remembered. Where a field could not be read nothing is said, and the window stays open until it can be.
     """
-    zone = scope.now.zone
-    calendar = calendar_for(rule.calendar, zone)
-    found: list[Finding] = []
-    kept: list[pl.DataFrame] = []
-    # A field has one column almost always; where it has more, the first that is set counts.
-    taken = pl.lit(False)
-    for column in due_columns(rule, scope.table):
-        rows = _rows(rule, scope, column, taken, holds, before, window)
-        taken = taken | pl.col(column.name).is_not_null()
-        if rows.is_empty():
-            continue
-        at = _moments(rule, rows["due"].unique(), calendar, window.as_of)
-        kept.append(_standings(rule, scope, rows, at, window))
-        found += _due(rule, scope, rows, at, _fresh(rule, changes, window.of(rule.name)), window)
-    return found, pl.concat(kept) if kept else None
+    calendar = calendar_for(rule.calendar, scope.now.zone)
+    sight = _Sight(
+        rule, scope, calendar, window, before, frozenset(_fresh(rule, changes, window.of(rule.name)))
+    )
+    out = Milestones([], [], [])
+    for rows in _dated(rule, scope, holds):
+        dates = rows["due"].unique()
+        ahead = agenda(rule, dates, calendar, sight.after, window.as_of)
+        known = rows.filter(pl.col("holds").is_not_null())
+        if len(ahead.following):
+            out.quiet.append(quiet(rule.name, known.join(ahead.following, on="due"), "next_check_at"))
+        if len(known) < len(rows):
+            out.standings.extend(_blind(sight, rows.filter(pl.col("holds").is_null()), ahead))
+        out.findings.extend(_said(sight, known, ahead))
+    return out
 
 
 def due_columns(rule: Rule, table: Table) -> list[Column]:
@@ -112,186 +126,103 @@ def due_of(rule: Rule, table: Table, workspace: int) -> date | datetime | None:
     return next((d for d in dates if d is not None), None)
 
 
-def _rows(
-    rule: Rule,
-    scope: Scope,
-    column: Column,
-    taken: pl.Expr,
-    holds: pl.Series | None,
-    before: pl.DataFrame | None,
-    window: Window,
-) -> pl.DataFrame:
-    """The workspaces with a date: number of the row, id, due, whether `where` holds (null: unknown), since when that is open."""
-    held = pl.lit(True) if holds is None else pl.lit(holds)
-    if rule.due is not None and rule.due.startswith("attr."):
-        held = pl.when(pl.col("unread:attrs")).then(None).otherwise(held)
+def _dated(rule: Rule, scope: Scope, holds: pl.Series | None) -> Iterator[pl.DataFrame]:
+    """The workspaces with a date, a frame for each column it may stand in: row, workspace, due, holds (null: not known)."""
+    met = pl.lit(True) if holds is None else pl.lit(holds)
+    if FieldRef.parse(rule.due or "created").root == "attr":
+        met = pl.when(pl.col("unread:attrs")).then(None).otherwise(met)
     if rule.unknown == "finding":
-        held = held.fill_null(True)
-    rows = scope.frame.select(
-        pl.int_range(pl.len()).alias("row"),
-        "id",
-        pl.col(column.name).alias("due"),
-        held.alias("holds"),
-        taken.alias("taken"),
-    ).filter(pl.col("due").is_not_null() & ~pl.col("taken"))
-    after = pl.lit(window.of(rule.name), INSTANT)
-    if before is None:
-        return rows.with_columns(after=after)
-    held_since = before.select(pl.col("workspace").alias("id"), "since").filter(pl.col("since").is_not_null())
-    # Of what was remembered of the rule while it was of another kind nothing counts before the rule's own window.
-    return rows.join(held_since, on="id", how="left", maintain_order="left").with_columns(
-        after=pl.min_horizontal(after, "since")
-    )
-
-
-def _moments(rule: Rule, due: pl.Series, calendar: Calendar, as_of: datetime) -> pl.DataFrame:
-    """Every moment of the distinct dates `due`: due, number of the step, k, at. Repeats only where the first one has passed."""
-    due = due.alias("due")
-    some = []
-    for number, step in enumerate(rule.steps):
-        if step.at is None:
-            continue
-        first = moved(due, step.at, calendar)
-        some.append(_of_step(due, number, 0, first))
-        repeat = _repeat(rule, step)
-        if repeat is not None:
-            some += _repeats(due, number, step, repeat, first, calendar, as_of)
-    return pl.concat(some) if some else _of_step(due, 0, 0, due.cast(INSTANT)).clear()
-
-
-def _repeats(
-    due: pl.Series,
-    number: int,
-    step: RuleStep,
-    repeat: Repeat,
-    first: pl.Series,
-    calendar: Calendar,
-    as_of: datetime,
-) -> list[pl.DataFrame]:
-    begun = due.filter(first <= as_of)
-    if begun.is_empty() or step.at is None:
-        return []
-    if begun.dtype == pl.Date:
-        rows = [
-            (d, number, k, at)
-            for d in begun.to_list()
-            for k, at in enumerate(calendar.moments(d, step.at, repeat.every, repeat.max))
-            if k
-        ]
-        return [pl.DataFrame(rows, schema=dict(_OF_DATES), orient="row")]
-    base = moved(begun, step.at, calendar)
-    return [
-        _of_step(begun, number, k, moved(base, repeat.every.times(k), calendar))
-        for k in range(1, repeat.max + 1)
-    ]
-
-
-def _of_step(due: pl.Series, step: int, k: int, at: pl.Series) -> pl.DataFrame:
-    return pl.DataFrame({"due": due, "at": at}).select(
-        "due", pl.lit(step, pl.Int64).alias("step"), pl.lit(k, pl.Int64).alias("k"), "at"
-    )
-
-
-def _standings(
-    rule: Rule, scope: Scope, rows: pl.DataFrame, at: pl.DataFrame, window: Window
-) -> pl.DataFrame:
-    """When to look again: at the next moment of each date; and where a window stays open, since when."""
-    ahead = at.filter((pl.col("at") > window.as_of) & (pl.col("at") < NEVER))
-    following = ahead.group_by("due").agg(pl.col("at").min().alias("next_check_at"))
-    unknown = pl.col("holds").is_null()
-    kept = (
-        rows.join(following, on="due", how="left", maintain_order="left")
-        .filter(pl.col("next_check_at").is_not_null() | unknown)
-        .select(
-            "row",
-            rule=pl.lit(rule.name),
-            workspace="id",
-            outcome=pl.when(unknown)
-            .then(pl.lit(Outcome.NOT_EVALUATED.value))
-            .otherwise(pl.lit(Outcome.CLEAR.value)),
-            since=pl.when(unknown).then("after"),
-            next_check_at="next_check_at",
-            why=pl.lit([], pl.List(pl.String)),
+        met = met.fill_null(True)
+    taken: pl.Expr | None = None
+    for column in due_columns(rule, scope.table):
+        due = pl.col(column.name)
+        mine = due.is_not_null() if taken is None else due.is_not_null() & ~taken
+        taken = due.is_not_null() if taken is None else taken | due.is_not_null()
+        row = pl.int_range(pl.len()).alias("row")
+        columns = (
+            row,
+            pl.col("id").alias("workspace"),
+            due.alias("due"),
+            met.alias("holds"),
+            mine.alias("mine"),
         )
+        rows = scope.frame.lazy().select(*columns).filter("mine").drop("mine").collect()
+        if len(rows):
+            yield rows
+
+
+def _said(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> list[Finding]:
+    """The findings of rows: moments inside their windows, and first moments that had passed when their date became known."""
+    special = {w for w in sight.before if sight.since(w) < sight.after} | sight.fresh
+    now: list[tuple[_Row, list[Moment]]] = []
+    live = pl.col("holds")
+    if ahead.inside:
+        usual = live & pl.col("due").is_in(pl.Series(list(ahead.inside), dtype=rows["due"].dtype).implode())
+        for number, workspace, due, _ in rows.filter(usual).iter_rows():
+            if workspace not in special:
+                now.append((_Row(number, workspace, due, sight.after, False), ahead.inside[due]))
+    if special:
+        for number, workspace, due, _ in rows.filter(
+            live & pl.col("workspace").is_in(list(special))
+        ).iter_rows():
+            row = _Row(number, workspace, due, sight.since(workspace), workspace in sight.fresh)
+            now.append((row, _of_special(sight, row)))
+    found = sorted(
+        ((row, m) for row, some in now for m in some), key=lambda x: (x[0].number, x[1].step, x[1].k)
     )
-    blind = kept.filter(pl.col("outcome") == Outcome.NOT_EVALUATED.value)
-    if len(blind):
-        mine = scope.only(scope.frame[blind["row"]])
-        why = _blind(rule, mine)
-        seeing = kept.filter(pl.col("outcome") != Outcome.NOT_EVALUATED.value)
-        kept = pl.concat([seeing, blind.with_columns(why.alias("why"))]).sort("row")
-    return kept.select(SCHEMA.keys())
-
-
-def _blind(rule: Rule, scope: Scope) -> pl.Series:
-    """What could not be read, for rows of which that decides."""
-    date_unread = pl.Series(scope.frame["unread:attrs"])
-    said = pl.Series([[f"{rule.due} could not be read"]] * len(date_unread), dtype=pl.List(pl.String))
-    if rule.where is None:
-        return said
-    where = because(rule.where, scope, None)
-    if rule.due is None or not rule.due.startswith("attr."):
-        return where
-    return pl.DataFrame({"a": said, "b": where, "date": date_unread}).select(
-        pl.when("date").then("a").otherwise("b")
-    )["a"]
-
-
-def _due(
-    rule: Rule,
-    scope: Scope,
-    rows: pl.DataFrame,
-    at: pl.DataFrame,
-    fresh: set[int],
-    window: Window,
-) -> list[Finding]:
-    """The findings of the rows: moments inside their windows, and first moments that had passed when their date became known."""
-    live = rows.filter(pl.col("holds").fill_null(False))
-    past = at.filter(pl.col("at") <= window.as_of)
-    after = window.of(rule.name)
-    special = pl.col("id").is_in(list(fresh)) | (pl.col("after") < after)
-    inside = live.filter(~special).join(past.filter(pl.col("at") > after), on="due")
-    known_late = pl.col("id").is_in(list(fresh)) & (pl.col("k") == 0)
-    others = live.filter(special).join(past, on="due").filter((pl.col("at") > pl.col("after")) | known_late)
-    found = pl.concat([inside, others]).sort("row", "step", "k")
-    if found.is_empty():
-        return []
     why: Iterable[Sequence[str]] = [()] * len(found)
-    if rule.where is not None:
-        why = because(rule.where, scope.only(scope.frame[found["row"]]), True)
-    out = []
-    columns = ("id", "due", "step", "k", "at", "after")
-    for (workspace, due, step, k, moment, since), reasons in zip(
-        found.select(columns).iter_rows(), why, strict=True
-    ):
-        out.append(
-            Finding(
-                rule.name,
-                workspace,
-                occurrence(due, k),
-                rule.steps[step].id,
-                moment,
-                (f"{rule.due} is {show(due)}", *reasons),
-                due=due,
-                suppressed=_late(rule, moment, since, window.as_of),
-            )
+    if sight.rule.where is not None and found:
+        why = because(sight.rule.where, sight.scope.at([row.number for row, _ in found]), True)
+    return [_finding(sight, row, m, reasons) for (row, m), reasons in zip(found, why, strict=True)]
+
+
+def _of_special(sight: _Sight, row: _Row) -> list[Moment]:
+    """The moments of a date that moved, or whose window was held open."""
+    past = [m for m in moments(sight.rule, row.due, sight.calendar) if m.at <= sight.window.as_of]
+    return [m for m in past if m.at > row.after or (row.fresh and m.k == 0)]
+
+
+def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -> Finding:
+    rule = sight.rule
+    return Finding(
+        rule.name,
+        row.workspace,
+        occurrence(row.due, moment.k),
+        rule.steps[moment.step].id,
+        moment.at,
+        (f"{rule.due} is {show(row.due)}", *reasons),
+        due=row.due,
+        suppressed=_late(rule, moment.at, row.after, sight.window.as_of),
+    )
+
+
+def _blind(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> Iterator[Standing]:
+    """Standings of rows for which it is not known whether the rule is about them."""
+    following = dict(ahead.following.iter_rows())
+    unread = sight.scope.frame["unread:attrs"]
+    name = sight.rule.name
+    where: Iterable[Sequence[str]] = [()] * len(rows)
+    if sight.rule.where is not None:
+        where = because(sight.rule.where, sight.scope.at(rows["row"].to_list()), None)
+    for (number, workspace, due, _), reasons in zip(rows.iter_rows(), where, strict=True):
+        date_too = (f"{sight.rule.due} could not be read",) if unread[number] else ()
+        why = (*date_too, *(() if date_too else reasons))
+        yield Standing(
+            name, workspace, Outcome.NOT_EVALUATED, sight.since(workspace), following.get(due), why
         )
-    return out
 
 
-def _fresh(rule: Rule, changes: Iterable[Change], after: datetime) -> set[int]:
+def _fresh(rule: Rule, changes: Iterable[Change], after: datetime) -> Iterator[int]:
     """The workspaces whose date became known, or moved, since the last evaluation."""
-    ref = FieldRef.parse(rule.due or "")
-    out = set()
+    ref = FieldRef.parse(rule.due or "created")
     for c in changes:
         if not isinstance(c.after, f.Workspace):
             continue
         if c.before is None:
             if c.after.created > after:
-                out.add(c.after.id)
+                yield c.after.id
         elif isinstance(c.before, f.Workspace) and _dates(ref, c.before) != _dates(ref, c.after):
-            out.add(c.after.id)
-    return out
+            yield c.after.id
 
 
 def _dates(ref: FieldRef, of: f.Workspace) -> object:

@@ -1,11 +1,11 @@
-"""What is remembered between evaluations, as a table: a hundred thousand workspaces by twenty rules are two million rows."""
+"""What is remembered between evaluations. Most of it is "clear, look again then": those stay rows of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -20,6 +20,7 @@ SCHEMA: Mapping[str, Any] = {
     "next_check_at": INSTANT,
     "why": pl.List(pl.String),
 }
+CLEAR = "clear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,63 +38,84 @@ class Standing:
     why: tuple[str, ...] = ()
 
 
+def quiet(rule: str, rows: pl.DataFrame, at: str) -> pl.DataFrame:
+    """The rows of `rows` (workspace, and when to look again in column `at`) as standings that are clear."""
+    return rows.select(
+        pl.lit(rule).alias("rule"),
+        "workspace",
+        pl.lit(CLEAR).alias("outcome"),
+        pl.lit(None, INSTANT).alias("since"),
+        pl.col(at).alias("next_check_at"),
+        pl.lit([], pl.List(pl.String)).alias("why"),
+    )
+
+
 class Standings(Collection[Standing]):
-    """Standings as rows of a frame. Reads like a collection of `Standing`; columns are for whoever has many."""
+    """Standings, some as objects and some as rows of tables. Reads as a collection of `Standing`."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        """`frame` has the columns of SCHEMA."""
-        self.frame = frame
-
-    @classmethod
-    def of(cls, given: Iterable[Standing]) -> Standings:
-        if isinstance(given, Standings):
-            return given
-        rows = [(s.rule, s.workspace, s.outcome, s.since, s.next_check_at, list(s.why)) for s in given]
-        return cls(pl.DataFrame(rows, schema=dict(SCHEMA), orient="row"))
+    def __init__(self, loud: Sequence[Standing] = (), tables: Sequence[pl.DataFrame] = ()) -> None:
+        """Each of `tables` has the columns of SCHEMA, and is clear."""
+        self.loud = loud
+        self.tables = [t for t in tables if len(t)]
 
     @classmethod
-    def together(cls, frames: Sequence[pl.DataFrame]) -> Standings:
-        """Rows of several frames, each with the columns of SCHEMA."""
-        return cls(pl.concat(frames) if frames else pl.DataFrame(schema=dict(SCHEMA)))
+    def of(cls, given: Collection[Standing]) -> Standings:
+        return given if isinstance(given, Standings) else cls(list(given))
 
-    @cached_property
-    def by_rule(self) -> Mapping[str, pl.DataFrame]:
-        """The rows of each rule."""
-        if self.frame.is_empty():
-            return {}
-        return {str(key[0]): part for key, part in self.frame.partition_by("rule", as_dict=True).items()}
+    def remembered(self) -> dict[str, dict[int, Standing]]:
+        """Those that are not clear, by rule and workspace."""
+        out: dict[str, dict[int, Standing]] = defaultdict(dict)
+        for s in self.loud:
+            if s.outcome != CLEAR:
+                out[s.rule][s.workspace] = s
+        return out
+
+    def pairs(self) -> pl.DataFrame:
+        """Rule and workspace of each."""
+        loud = pl.DataFrame(
+            {"rule": [s.rule for s in self.loud], "workspace": [s.workspace for s in self.loud]},
+            schema={"rule": pl.String, "workspace": pl.Int64},
+        )
+        return pl.concat([loud, *(t.select("rule", "workspace") for t in self.tables)])
 
     def __iter__(self) -> Iterator[Standing]:
-        for rule, workspace, outcome, since, next_check_at, why in self.frame.iter_rows():
-            yield Standing(rule, workspace, outcome, since, next_check_at, tuple(why))
+        yield from self.loud
+        for table in self.tables:
+            for rule, workspace, outcome, since, next_check_at, why in table.iter_rows():
+                yield Standing(rule, workspace, outcome, since, next_check_at, tuple(why))
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return len(self.loud) + sum(map(len, self.tables))
 
     def __contains__(self, given: object) -> bool:
         return any(given == s for s in self)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Collection) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class Pairs(Collection[tuple[str, int]]):
     """(rule, workspace) pairs: every rule with every workspace of its type, without writing them out."""
 
-    def __init__(self, of: Mapping[str, pl.Series]) -> None:
+    def __init__(self, of: Mapping[str, Sequence[int]]) -> None:
         self.of = of
+        self._sets: dict[int, frozenset[int]] = {}  # rules of one workspace type share their list
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
-        for rule, workspaces in self.of.items():
-            for workspace in workspaces:
-                yield rule, workspace
+        return ((rule, workspace) for rule, workspaces in self.of.items() for workspace in workspaces)
 
     def __len__(self) -> int:
         return sum(map(len, self.of.values()))
 
     def __contains__(self, given: object) -> bool:
-        if not isinstance(given, tuple) or len(given) != 2:
+        if not isinstance(given, tuple) or len(given) != 2 or given[0] not in self.of:
             return False
-        return given[1] in self.of.get(given[0], ())
+        workspaces = self.of[given[0]]
+        if id(workspaces) not in self._sets:
+            self._sets[id(workspaces)] = frozenset(workspaces)
+        return given[1] in self._sets[id(workspaces)]
+
+
+def forgotten(before: Standings, kept: Standings, evaluated: Pairs) -> tuple[tuple[str, int], ...]:
+    """The pairs among `evaluated` of which something was remembered, and nothing is any more."""
+    if not len(before):
+        return ()
+    gone = before.pairs().join(kept.pairs(), on=["rule", "workspace"], how="anti")
+    return tuple(pair for pair in gone.iter_rows() if pair in evaluated)

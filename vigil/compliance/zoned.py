@@ -22,10 +22,15 @@ _WALL = pl.Datetime("us")
 _LENGTH = pl.Duration("us")
 _DAY = timedelta(days=1)
 _LAST = date.max
+_FEW = 64
+"""Up to so many values asking for each is cheaper than finding the distinct ones."""
 
 
 def mapped(values: pl.Series, function: Callable[[Any], Any], dtype: Any) -> pl.Series:
     """`function` of each value, asked once for each distinct one. Null stays null."""
+    if len(values) <= _FEW:
+        asked = [None if v is None else function(v) for v in values.to_list()]
+        return pl.Series(values.name, asked, dtype=dtype)
     distinct = values.drop_nulls().unique()
     if distinct.is_empty():
         return (
