@@ -60,6 +60,11 @@ async def verify(run: Run, part: extraction.Slice, n: int) -> set[int]:
     return await extraction.verify(run, part)
 
 
+@task(task_run_name="read the roles of {n} workspaces", cache_policy=NO_CACHE, persist_result=False)
+async def read_roles(run: Run, workspaces: Sequence[int], n: int) -> None:
+    await extraction.read_roles(run, workspaces)
+
+
 @task(task_run_name="list the workflows", cache_policy=NO_CACHE, persist_result=False)
 async def list_processes(run: Run) -> list[int]:
     return await extraction.changed_processes(run)
@@ -75,7 +80,7 @@ async def judge(run: Run, plan: Plan, n: int) -> None:
     given = judgement.load(run, plan, plan.batches[n])
     result = judgement.judge(run, plan, given)
     facts, directory = await judgement.look_up(run, given, result)
-    judgement.commit(run, result, facts, directory)
+    judgement.commit(run, result, facts, directory, plan.fresh)
 
 
 @task(task_run_name="deliver batch {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -108,6 +113,8 @@ async def extract(run: Run) -> None:
     found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
     again = extraction.rows_of(run, set().union(*found) - read)
     await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(again, PAGE)))
+    for some in extraction.role_slices(run, read | {r.id for r in again}):
+        await read_roles(run, whole(some), len(some))
     if run.needs.steps:
         changed = await list_processes(run)
         await asyncio.gather(*(read_processes(run, whole(some), len(some)) for some in chunks(changed, PAGE)))

@@ -15,6 +15,7 @@ from vigil.ecm.model import Batch, Row, Stamp
 from vigil.ledger import evaluations, observations
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
+from vigil.service import guards
 from vigil.service.needs import types_of
 from vigil.service.run import Run
 
@@ -81,8 +82,9 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
                 yield fresh
         if full:
             _bury_unlisted(run, type.name, listed)
+        count = len(listed) if full else (mark.data or {}).get("listed")
         with run.ledger.write() as connection:
-            evaluations.set_position(connection, name, Mark(at=newest))
+            evaluations.set_position(connection, name, Mark(at=newest, data={"listed": count}))
     if full:
         with run.ledger.write() as connection:
             evaluations.set_position(
@@ -114,7 +116,9 @@ def _bury_unlisted(run: Run, type: str, listed: Collection[int]) -> None:
     """Workspaces that a complete list no longer has are gone, or no longer readable."""
     with run.ledger.write() as connection:
         known = observations.current(connection, observations.known_workspaces(connection), ("workspace",))
-        lost = [w for w in known if isinstance(w, f.Workspace) and w.type == type and w.id not in listed]
+        mine = [w for w in known if isinstance(w, f.Workspace) and w.type == type]
+        lost = [w for w in mine if w.id not in listed]
+        guards.believe(run, f"the list of {type}", len(lost), len(mine))
         observations.record(connection, (), run.as_of, run.id, [("workspace", str(w.id)) for w in lost])
     run.tally.numbers["gone"] += len(lost)
 
@@ -204,7 +208,14 @@ async def verify(run: Run, part: Slice) -> set[int]:
     """The workspaces of a slice in which something is not as the ledger has it."""
     verified = await run.extractor.verify(part.stamps)
     run.gap(verified.gaps)
+    run.tally.verified += sum(part.workspace_of[i] == i for i in part.stamps)
+    run.tally.missing += sum(part.workspace_of[i] == i for i in verified.gone)
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}
+
+
+def believe_verified(run: Run) -> None:
+    """Go on when what all slices showed can be believed. Raises Vanished when too many workspaces are missing from it."""
+    guards.believe(run, "known workspaces, looked up again", run.tally.missing, run.tally.verified)
 
 
 def rows_of(run: Run, workspaces: Iterable[int]) -> list[Row]:
@@ -220,6 +231,7 @@ async def changed_processes(run: Run) -> list[int]:
         mark = evaluations.position(connection, "processes")
     known = {int(k): v for k, v in (mark.data or {}).get("hashes", {}).items()}
     found = await run.extractor.processes(mark.at, known)
+    run.gap(found.gaps)
     run.tally.numbers["workflows changed"] += len(found.read) + len(found.vanished)
     run.hashes = dict(found.hashes)
     return sorted({*found.read, *found.vanished})
@@ -229,14 +241,42 @@ async def read_processes(run: Run, ids: Sequence[int]) -> None:
     """Read some workflows, step by step, and record them."""
     with run.ledger.read() as connection:
         known = observations.workspaces_of_processes(connection, ids)
-    record(run, await run.extractor.read_processes(ids, known))
+    batch = await run.extractor.read_processes(ids, known)
+    record(run, batch)
+    # What could not be read keeps no hash: the next run finds it changed, and asks again.
+    run.unread |= set(batch.unread)
 
 
 def processes_done(run: Run) -> None:
-    """Every changed workflow is in: the next run compares with what was seen now."""
+    """Every changed workflow is in: the next run compares with what was seen now.
+
+    A workflow that could not be read is kept under a hash that no row has, so that it is asked for again, ended or not.
+    """
+    hashes = {str(k): v for k, v in run.hashes.items()} | {str(k): "unread" for k in run.unread}
     with run.ledger.write() as connection:
         evaluations.set_position(
             connection,
             "processes",
             Mark(at=run.as_of, data={"hashes": {str(k): v for k, v in run.hashes.items()}}),
         )
+
+
+def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
+    """The workspaces whose roles to ask for again, where rules look at roles: a role change touches no date that a list shows.
+
+    One request a workspace, within the same budget a run as the look-ups of known items.
+    """
+    if not run.needs.roles:
+        return []
+    with run.ledger.write() as connection:
+        mark = evaluations.position(connection, "roles")
+        after = (mark.data or {}).get("workspace", "")
+        some = observations.bodies(connection, "workspace", after, run.site.verify_requests)
+        following = some[-1][0] if len(some) == run.site.verify_requests else ""
+        evaluations.set_position(connection, "roles", Mark(at=run.as_of, data={"workspace": following}))
+    return list(chunks((int(subject) for subject, _ in some if int(subject) not in just_read), NODES_A_REQUEST))
+
+
+async def read_roles(run: Run, workspaces: Sequence[int]) -> None:
+    """Ask for the roles of some workspaces, and record them."""
+    record(run, await run.extractor.audience(workspaces, ()))

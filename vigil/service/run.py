@@ -16,6 +16,7 @@ from vigil.delivery.transport import Transport
 from vigil.ecm import Client, Extractor
 from vigil.ecm.model import Gap
 from vigil.ledger import Ledger, runs
+from vigil.ledger.trips import Trip
 from vigil.service.needs import needs_of
 from vigil.service.site import Site
 
@@ -32,6 +33,8 @@ class Tally:
 
     numbers: Counter[str] = field(default_factory=Counter)
     gaps: list[Gap] = field(default_factory=list)
+    verified: int = 0  # known workspaces that were looked up again
+    missing: int = 0  # those of them that were not found
 
 
 class Run:
@@ -46,6 +49,7 @@ class Run:
         rules: RuleSet,
         renderer: Renderer,
         clock: Callable[[], datetime] = utc_now,
+        flow_run: str = "",
     ) -> None:
         self.flow = flow
         self.as_of = as_of
@@ -54,9 +58,13 @@ class Run:
         self.rules = rules
         self.renderer = renderer
         self.clock = clock
+        self.flow_run = flow_run  # the Prefect run that can ask a person; empty when there is none
+        self.accept_fewer = False  # whether a person said that what vanished is really gone
+        self.trips: list[Trip] = []  # guards that stopped notices of this run
         self.needs = needs_of(rules)
         self.reread = False  # whether rules look at parts that earlier runs did not read
         self.tally = Tally()
+        self.unread: set[int] = set()  # workflows that could not be read
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()
         with ledger.write() as connection:
