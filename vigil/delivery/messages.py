@@ -37,7 +37,7 @@ RESERVED = ("google.", "gcm.")
 class Outgoing:
     """One message to one address. `key` is the replace key: one per outbox row, the same on every attempt.
 
-    `address_kind` is token, fid, topic or condition; `platform` is android, ios or web, or ``any`` for
+    `address_kind` is token, fid, topic or condition, or email for a mail; `platform` is android, ios or web, or ``any`` for
     topics; `severity` a value of `Severity`; `ttl` what is left of the time to live when it is sent.
     """
 
@@ -51,6 +51,7 @@ class Outgoing:
     severity: str
     ttl: timedelta
     data: Mapping[str, str] = field(default_factory=dict)
+    mail: Mapping[str, str] = field(default_factory=dict)  # `email_words.words`; no push has it
 
 
 def build(out: Outgoing, now: datetime) -> messaging.Message:

@@ -1,0 +1,115 @@
+"""From what is said to a mail: plain text and HTML, with the replace key as Message-ID.
+
+A mail cannot be replaced as a push can. The same key gives the same Message-ID, by which mail programs and servers know a
+duplicate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from html import escape
+
+from vigil.delivery.email_words import OPEN, SEEN
+from vigil.delivery.errors import InvalidMessage
+from vigil.delivery.messages import Outgoing
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # none may begin a header of its own
+_LOCAL = re.compile(r"[!-~]{1,64}")  # what every server takes; others need SMTPUTF8
+_DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+_PRIORITY = {"high": "high", "critical": "high", "low": "low"}
+
+PAGE = """<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title></head>
+<body style="font-family:sans-serif;max-width:36rem">
+<h1 style="font-size:1.2rem">{title}</h1>
+<p style="white-space:pre-line">{body}</p>
+<p><a href="{link}">{open}</a></p>
+{acknowledge}</body></html>
+"""
+
+
+def mailbox(text: str) -> Address:
+    """An address with its name, the domain in the form that servers speak. Raises ValueError for what is none."""
+    name, spec = parseaddr(text)
+    local, at, domain = spec.rpartition("@")
+    try:
+        domain = domain.encode("idna").decode()
+    except UnicodeError:
+        raise ValueError("not a domain") from None
+    if not at or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+        raise ValueError("not an address of a mailbox")
+    return Address(_CONTROL.sub(" ", name), local, domain)
+
+
+def message_id(key: str, domain: str) -> str:
+    """The Message-ID of a replace key: the key where it may stand there, else 64 hexadecimal digits of it."""
+    left = key if _KEY.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
+    return f"<{left}@{domain}>"
+
+
+def recipient(out: Outgoing) -> Address:
+    """Who the mail is for. Raises InvalidMessage with code INVALID_ADDRESS; the address is not in it."""
+    try:
+        return mailbox(out.token)
+    except ValueError as wrong:
+        raise InvalidMessage(
+            "INVALID_ADDRESS", f"the person's e-mail address in Extended ECM: {wrong}"
+        ) from None
+
+
+def compose(
+    out: Outgoing, to: Address, sender: Address, acknowledge: str | None, now: datetime
+) -> EmailMessage:
+    """The mail. `acknowledge` is the link by which it is acknowledged, None for none.
+
+    Raises InvalidMessage with code INVALID_TEXT where its text is none that UTF-8 can hold.
+    """
+    mail = EmailMessage(policy=SMTP)
+    try:
+        mail["From"], mail["To"] = sender, to
+        mail["Subject"] = _CONTROL.sub(" ", out.title)
+        mail["Date"] = format_datetime(now)
+        mail["Message-ID"] = message_id(out.key, sender.domain)
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
+        mail["X-Auto-Response-Suppress"] = "All"
+        if out.severity in _PRIORITY:
+            mail["Importance"] = _PRIORITY[out.severity]
+        if out.mail.get("language"):
+            mail["Content-Language"] = out.mail["language"]
+        mail.set_content(_plain(out, acknowledge), cte="quoted-printable")
+        mail.add_alternative(_html(out, acknowledge), subtype="html", cte="quoted-printable")
+    except UnicodeEncodeError:
+        raise InvalidMessage("INVALID_TEXT", "the message is not text that UTF-8 can hold") from None
+    return mail
+
+
+def _plain(out: Outgoing, acknowledge: str | None) -> str:
+    lines = [out.title, "", out.body, "", f"{out.mail.get('open', OPEN)}:", out.link]
+    if acknowledge:
+        lines += ["", f"{out.mail.get('seen', SEEN)}:", acknowledge]
+    return "\n".join(lines) + "\n"
+
+
+def _html(out: Outgoing, acknowledge: str | None) -> str:
+    # Titles and bodies that were not rendered for HTML are plain text: what was queued as a push and fell to mail.
+    html = (
+        out.mail
+        if {"title", "body"} <= out.mail.keys()
+        else {"title": escape(out.title), "body": escape(out.body)}
+    )
+    seen = escape(out.mail.get("seen", SEEN))
+    return PAGE.format(
+        language=escape(out.mail.get("language", "en")),
+        title=html["title"],
+        body=html["body"],
+        link=escape(out.link),
+        open=escape(out.mail.get("open", OPEN)),
+        acknowledge=f'<p><a href="{escape(acknowledge)}">{seen}</a></p>\n' if acknowledge else "",
+    )
