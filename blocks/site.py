@@ -38,6 +38,9 @@ class VigilSite(Block):
         default=64, ge=1, description="Look-ups of known items a run, 250 items each"
     )
     rescan_days: int = Field(default=7, ge=1, description="Days between two complete readings of the lists")
+    guard_hours: int = Field(
+        default=24, ge=1, le=720, description="Hours in which a guard that tripped may be answered"
+    )
     sensitive: list[str] = Field(
         default_factory=list, description="Attributes, as Category.attribute, that never leave in a message"
     )
@@ -53,6 +56,7 @@ class VigilSite(Block):
             verify_requests=self.verify_requests,
             rescan_every=timedelta(days=self.rescan_days),
             sensitive=frozenset(self.sensitive),
+            guard_patience=timedelta(hours=self.guard_hours),
         )
 
 

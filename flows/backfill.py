@@ -15,7 +15,11 @@ from flows.opening import opened
 
 @flow(name="backfill", flow_run_name="backfill {site}", persist_result=False)
 async def backfill(
-    site: str = "default", after: datetime | None = None, upto: datetime | None = None, approve: str = "", as_of: datetime | None = None
+    site: str = "default",
+    after: datetime | None = None,
+    upto: datetime | None = None,
+    approve: str = "",
+    as_of: datetime | None = None,
 ) -> State[Any]:
     """Show the manifest of a window, or send the one that was approved.
 

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 from blocks.site import VigilSite
+from flows import signals
+from vigil.ledger import Ledger, LedgerError
 from vigil.service import accounting
 from vigil.service.opening import ledger_at, renderer_of, rules_of
 from vigil.service.run import Run, utc_now
 
+log = logging.getLogger("vigil.flows")
+
+
+async def block_of(site: str) -> VigilSite:
+    """The site's block, with the connections in it."""
+    return cast(VigilSite, await VigilSite.aload(site))
+
+
+async def ledger_of(site: str) -> Ledger:
+    """The site's ledger, without opening anything else."""
+    return ledger_at((await block_of(site)).ledger.url.get_secret_value())
+
 
 @asynccontextmanager
-async def opened(flow: str, site: str, as_of: datetime | None) -> AsyncIterator[Run]:
+async def opened(flow: str, site: str, as_of: datetime | None, reads: bool = True) -> AsyncIterator[Run]:
     """A run of `flow` for the named site. Without `as_of` it speaks of now; with it, its clock stands there.
 
-    A run that fails is written as failed in the ledger, then the error goes on to Prefect.
+    Logs in to Extended ECM when it `reads`. A run that fails is written as failed in the ledger, then the error goes on to Prefect.
     """
-    block = cast(VigilSite, await VigilSite.aload(site))
-    where = block.site()
+    block = await block_of(site)
+    where = replace(block.site(), name=site)
     clock = utc_now if as_of is None else (lambda: as_of.astimezone(UTC))
     run = Run(
         flow=flow,
@@ -33,8 +49,20 @@ async def opened(flow: str, site: str, as_of: datetime | None) -> AsyncIterator[
         clock=clock,
     )
     try:
-        async with run.reading(block.ecm.client()), run.sending(block.fcm.transport(clock)):
+        async with AsyncExitStack() as stack:
+            if reads:
+                await stack.enter_async_context(run.reading(block.ecm.client()))
+            await stack.enter_async_context(run.sending(block.fcm.transport(clock)))
             yield run
-    except BaseException:
-        accounting.close(run, "failed")
+    except BaseException as error:
+        signals.of_failure(run, error)
+        _close_failed(run)
         raise
+
+
+def _close_failed(run: Run) -> None:
+    """Note the failure where that is possible: with the ledger itself locked or away, the first error is the one to tell."""
+    try:
+        accounting.close(run, "failed")
+    except LedgerError as error:
+        log.warning("run %d could not be closed in the ledger: %s", run.id, error)

@@ -17,6 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.utilities.annotations import opaque
 
+from flows import signals
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.errors import VigilError
@@ -172,6 +173,7 @@ async def approve(run: Run, id: str) -> tuple[str, Rows]:
 async def account(run: Run) -> Account:
     """Prove that everything found was sent or explained, and leave the account in the UI."""
     made = accounting.account(run)
+    signals.of_account(run, made)
     get_run_logger().info("%s", made.sentence())
     await acreate_markdown_artifact(made.markdown(), key=f"{run.flow}-account", description=made.sentence())
     if made.notices:

@@ -7,10 +7,10 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas import State
-from prefect.states import Completed
 from pydantic import BaseModel, Field
 
-from flows import steps
+from flows import guarding, steps
+from flows.endings import ended
 from flows.opening import opened
 from vigil.service.sweep import Scope
 
@@ -31,7 +31,9 @@ class SweepScope(BaseModel):
 
 
 @flow(name="sweep", flow_run_name="sweep {site}", persist_result=False)
-async def sweep(site: str = "default", scope: SweepScope = SweepScope(), as_of: datetime | None = None) -> State[Any]:
+async def sweep(
+    site: str = "default", scope: SweepScope = SweepScope(), as_of: datetime | None = None
+) -> State[Any]:
     """Read what changed, evaluate the scope now, and show what was found; tell people only when it is no dry run.
 
     Args:
@@ -39,10 +41,13 @@ async def sweep(site: str = "default", scope: SweepScope = SweepScope(), as_of: 
         scope: What to sweep.
         as_of: The instant that the run speaks of. Leave it empty for now.
     """
+    if await guarding.resumed(site):
+        return await guarding.ask(site, as_of)
     async with opened("sweep", site, as_of) as run:
         await steps.extract(run)
         rows = await steps.sweep(run, scope.scope(), scope.dry_run)
         await steps.deliver(run)
         made = await steps.account(run)
-    said = f"{len(rows)} findings; {made.sentence()}"
-    return Completed(name="Gaps" if made.gaps else "Completed", message=said, data=rows)
+    if guarding.must_ask(run):
+        return await guarding.ask(site, as_of)
+    return ended(made, f"{len(rows)} findings", data=rows, held=len(run.trips))

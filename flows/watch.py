@@ -7,23 +7,32 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas import State
-from prefect.states import Completed
 
-from flows import steps
+from flows import guarding, steps
+from flows.endings import ended
 from flows.opening import opened
 
 
 @flow(name="watch", flow_run_name="watch {site}", persist_result=False)
-async def watch(site: str = "default", as_of: datetime | None = None) -> State[Any]:
-    """Extract what changed, evaluate what is due, queue what must be said, deliver it.
+async def watch(
+    site: str = "default", as_of: datetime | None = None, accept_fewer: bool = False
+) -> State[Any]:
+    """Extract what changed, evaluate what is due, queue what must be said, deliver it; then ask about what a guard stopped.
 
     Args:
         site: Name of the "Vigil site" block.
         as_of: The instant that the run speaks of. Leave it empty for now.
+        accept_fewer: Most of the known workspaces are gone, and that is right. Without it such a reading is refused.
     """
+    if await guarding.resumed(site):
+        return await guarding.ask(site, as_of)
     async with opened("watch", site, as_of) as run:
+        run.accept_fewer = accept_fewer
+        await guarding.expire(run)
         await steps.extract(run)
         await steps.evaluate(run)
         await steps.deliver(run)
         made = await steps.account(run)
-    return Completed(name="Gaps" if made.gaps else "Completed", message=made.sentence())
+    if guarding.must_ask(run):
+        return await guarding.ask(site, as_of)
+    return ended(made, held=len(run.trips))

@@ -46,7 +46,11 @@ def could_trip(rule: Rule, first: bool) -> bool:
     guard = rule.guard
     if guard is None or rule.status is not Status.LIVE:
         return False
-    return guard.max_findings is not None or guard.max_share is not None or (first and guard.first_run == "manifest_only")
+    return (
+        guard.max_findings is not None
+        or guard.max_share is not None
+        or (first and guard.first_run == "manifest_only")
+    )
 
 
 def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:

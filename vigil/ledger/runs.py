@@ -34,6 +34,12 @@ def latest(connection: Connection, flow: str | None = None, limit: int = 20) -> 
     return [dict(r._mapping) | {"account": orjson.loads(r.account)} for r in connection.execute(query)]
 
 
+def account_of(connection: Connection, run: int) -> dict[str, Any]:
+    """The account of a run; empty while there is none."""
+    found = connection.execute(select(_run.c.account).where(_run.c.id == run)).scalar()
+    return {} if found is None else dict(orjson.loads(found))
+
+
 def instants(connection: Connection, flow: str, upto: datetime) -> list[datetime]:
     """The instants that the ended runs of a flow spoke of, in order, each once."""
     query = select(_run.c.as_of).where(

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from vigil.ledger.tables import GuardTrip, Notice, table
+from vigil.ledger.tables import GuardTrip, Notice, Run, table
 
 WAITING, SENT, DROPPED, EXPIRED = "waiting", "sent", "dropped", "expired"
 
 _trip = table(GuardTrip)
 _notice = table(Notice)
+_run = table(Run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,11 @@ class Counted:
 def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason: str) -> Counted:
     """How many rows of a rule are suppressed for `reason`; of some runs, or of all when `runs` is None."""
     found = select(_notice.c.workspace, _notice.c.occurrence, _notice.c.step, func.count().label("notices"))
-    findings = found.where(_held(rule, reason, runs)).group_by(_notice.c.workspace, _notice.c.occurrence, _notice.c.step).subquery()
+    findings = (
+        found.where(_held(rule, reason, runs))
+        .group_by(_notice.c.workspace, _notice.c.occurrence, _notice.c.step)
+        .subquery()
+    )
     row = connection.execute(
         select(
             func.coalesce(func.sum(findings.c.notices), 0),
@@ -64,15 +69,23 @@ def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason:
     return Counted(int(row[0]), int(row[1]), int(row[2]))
 
 
-def adopt(connection: Connection, rule: str, run: int, reason: str) -> int:
-    """Take over the undecided rows that earlier, killed runs left for a rule. Returns how many."""
-    where = and_(_held(rule, reason, None), _notice.c.run < run)
+def adopt(connection: Connection, rule: str, run: int, reason: str, before: datetime) -> int:
+    """Take over the undecided rows that killed runs left for a rule. Returns how many.
+
+    For a `watch`, of which there is one at a time: an earlier one is dead. Any other run is dead when it began before `before`.
+    """
+    dead = select(_run.c.id).where(_run.c.id < run, or_(_run.c.flow == "watch", _run.c.started_at < before))
+    where = and_(_held(rule, reason, None), _notice.c.run.in_(dead))
     return connection.execute(update(_notice).where(where).values(run=run)).rowcount
 
 
 def release(connection: Connection, rule: str, of_run: int, reason: str, due_at: datetime, run: int) -> int:
-    """Queue the rows of a rule that a run holds for `reason`, as rows of `run`. Returns how many."""
-    values = {"state": "queued", "reason": "", "due_at": due_at, "run": run}
+    """Queue the rows of a rule that a run holds for `reason`, as rows of `run`. Returns how many.
+
+    They are due at `due_at`, or when their persons' quiet hours end if that is later.
+    """
+    due = case((_notice.c.due_at > due_at, _notice.c.due_at), else_=due_at)
+    values = {"state": "queued", "reason": "", "due_at": due, "run": run}
     return connection.execute(update(_notice).where(_held(rule, reason, [of_run])).values(**values)).rowcount
 
 
@@ -80,7 +93,9 @@ def relabel(connection: Connection, rule: str, of_run: int, reasons: Sequence[st
     """Give another reason to the rows of a rule that a run holds for one of `reasons`. Returns how many."""
     count = 0
     for reason in reasons:
-        count += connection.execute(update(_notice).where(_held(rule, reason, [of_run])).values(reason=to)).rowcount
+        count += connection.execute(
+            update(_notice).where(_held(rule, reason, [of_run])).values(reason=to)
+        ).rowcount
     return count
 
 
@@ -107,6 +122,12 @@ def find(connection: Connection, id: int) -> Trip | None:
 def asked_by(connection: Connection, flow_run: str) -> list[Trip]:
     """The trips that a Prefect run asks about, in the order of their rules, answered or not."""
     return _read(connection, _trip.c.flow_run == flow_run)
+
+
+def take(connection: Connection, flow_run: str) -> int:
+    """Let a Prefect run ask about every waiting trip that no other asks about. Returns how many it took."""
+    where = (_trip.c.state == WAITING) & (_trip.c.flow_run == "")
+    return connection.execute(update(_trip).where(where).values(flow_run=flow_run)).rowcount
 
 
 def waiting(connection: Connection, until: datetime | None = None) -> list[Trip]:

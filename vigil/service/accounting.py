@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from vigil.errors import VigilError
-from vigil.ledger import outbox, runs
+from vigil.ledger import counts, outbox, runs
 from vigil.service.run import Run
 
 
@@ -28,17 +28,25 @@ class Account:
     rows: Mapping[str, int]
     gaps: tuple[str, ...] = ()
     difference: int = 0
+    waiting: int = 0  # rows of any run that were tried and wait for another try
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     @property
     def state(self) -> str:
         return "gaps" if self.gaps else "done"
 
+    @property
+    def undelivered(self) -> bool:
+        """Whether notices are waiting for another try and not one could be delivered."""
+        return self.waiting > 0 and not self.numbers.get("attempts accepted", 0)
+
     def sentence(self) -> str:
         """The account in one line, for a log and for the name of a state."""
         said = ", ".join(f"{n} {name}" for name, n in sorted(self.rows.items())) or "nothing to say"
         gaps = f"; {len(self.gaps)} gaps" if self.gaps else ""
-        return f"{self.numbers.get('routed', 0)} routed: {said}, {self.numbers.get('already told', 0)} already told{gaps}"
+        waiting = f"; {self.waiting} wait for another try" if self.waiting else ""
+        told = self.numbers.get("already told", 0)
+        return f"{self.numbers.get('routed', 0)} routed: {said}, {told} already told{gaps}{waiting}"
 
     def markdown(self) -> str:
         """The account as a page, for the Prefect UI."""
@@ -82,12 +90,21 @@ def account(run: Run) -> Account:
     with run.ledger.read() as connection:
         notices = outbox.rows(connection, run=run.id)
         unproven = outbox.sent_without_proof(connection, run.id)
+        waiting = counts.waiting(connection)
     rows = Counter(_outcome(n) for n in notices)
     numbers = run.numbers()
     difference = numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values())
     gaps = tuple(f"{g.path}: {g.error}" for g in run.tally.gaps)
     made = Account(
-        run.id, run.flow, run.as_of, numbers, dict(rows), gaps, difference or unproven, tuple(notices)
+        run.id,
+        run.flow,
+        run.as_of,
+        numbers,
+        dict(rows),
+        gaps,
+        difference or unproven,
+        waiting,
+        tuple(notices),
     )
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:

@@ -8,7 +8,7 @@ keeps what was queued from being queued twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -21,8 +21,10 @@ from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation
 from vigil.ecm.model import Batch
-from vigil.ledger import devices, evaluations, observations, outbox
+from vigil.ledger import evaluations, observations, outbox
 from vigil.ledger.evaluations import Mark
+from vigil.service import guards
+from vigil.service.reaching import Reach, note_mailboxes
 from vigil.service.run import Run
 from vigil.service.saying import entries
 
@@ -39,6 +41,7 @@ class Plan:
     complete_after: datetime  # up to when everything had been read: an event after it may be news
     after_seq: int
     upto_seq: int
+    fresh: frozenset[str] = frozenset()  # rules that were never evaluated before
 
 
 @lru_cache(maxsize=4096)
@@ -71,6 +74,7 @@ def plan(run: Run) -> Plan:
         complete_after=datetime.fromisoformat(complete) if complete else after,
         after_seq=mark.seq,
         upto_seq=upto,
+        fresh=frozenset(r.name for r in rules if r.name not in states),
     )
 
 
@@ -117,6 +121,7 @@ def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
     run.gap(batch.gaps)
     with run.ledger.write() as connection:
         observations.record(connection, batch.facts, run.as_of, run.id)
+    note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     facts = Facts(
         given.facts.workspaces,
@@ -128,29 +133,35 @@ def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
     return facts, Directory.of(batch.facts)
 
 
-def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory) -> list[Routed]:
-    """Route the findings, put them into words, and store standings and outbox rows in one transaction."""
+def commit(
+    run: Run, result: Evaluation, facts: Facts, directory: Directory, fresh: Collection[str] = ()
+) -> list[Routed]:
+    """Route the findings, put them into words, and store standings and outbox rows in one transaction.
+
+    Rows of guarded rules wait for `guards.decide`. `fresh` names the rules that were never evaluated before.
+    """
     routed = route(result.findings, run.rules, facts, directory)
     people = {r.person for r in routed if r.person is not None}
     with run.ledger.write() as connection:
-        registered = devices.of_people(connection, people)
-        rows = entries(run, routed, facts, directory, registered)
+        reach = Reach.of(connection, people)
+        rows = guards.hold(run, entries(run, routed, facts, directory, reach), fresh)
         taken = outbox.states(connection, rows)
-        fresh = {e.key: e for e in rows if e.key not in taken}
-        outbox.enqueue(connection, list(fresh.values()), run.as_of, run.id)
+        unsaid = {e.key: e for e in rows if e.key not in taken}
+        outbox.enqueue(connection, list(unsaid.values()), run.as_of, run.id)
         evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)
     run.tally.numbers["routed"] += len(rows)
-    run.tally.numbers["already told"] += len(rows) - len(fresh)
+    run.tally.numbers["already told"] += len(rows) - len(unsaid)
     return routed
 
 
 def finish(run: Run, plan: Plan) -> None:
-    """Everything up to `as_of` is evaluated: the next window begins here.
+    """Everything up to `as_of` is evaluated: guards decide on the whole of it, and the next window begins here.
 
     What could not be read may hold events from before: the instant up to which all was read stays where it was.
     """
     complete = plan.complete_after if run.tally.gaps else run.as_of
     mark = Mark(plan.upto_seq, run.as_of, {"complete": complete.isoformat()})
+    guards.decide(run, plan.fresh)
     with run.ledger.write() as connection:
         evaluations.set_position(connection, "evaluated", mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in active(run.rules)}, run.as_of)

@@ -49,7 +49,7 @@ class Run:
         rules: RuleSet,
         renderer: Renderer,
         clock: Callable[[], datetime] = utc_now,
-        flow_run: str = "",
+        mail: Renderer | None = None,
     ) -> None:
         self.flow = flow
         self.as_of = as_of
@@ -57,8 +57,8 @@ class Run:
         self.site = site
         self.rules = rules
         self.renderer = renderer
+        self.mail = mail  # writes notices as HTML; None where the site has no SMTP server
         self.clock = clock
-        self.flow_run = flow_run  # the Prefect run that can ask a person; empty when there is none
         self.accept_fewer = False  # whether a person said that what vanished is really gone
         self.trips: list[Trip] = []  # guards that stopped notices of this run
         self.needs = needs_of(rules)

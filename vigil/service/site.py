@@ -26,6 +26,8 @@ class Site:
     verify_requests: int = 64
     rescan_every: timedelta = timedelta(days=7)
     sensitive: frozenset[str] = field(default_factory=frozenset)  # attributes that never leave in a message
+    name: str = "default"  # of the block, and in the events that a run emits
+    guard_patience: timedelta = timedelta(days=1)  # how long a tripped guard waits for an answer
 
     @classmethod
     def cgi_of(cls, url: str) -> str:

@@ -13,7 +13,7 @@ from vigil.compliance.verdicts import Outcome
 from vigil.errors import VigilError
 from vigil.ledger import observations
 from vigil.ledger.engine import chunks
-from vigil.service import judgement
+from vigil.service import guards, judgement
 from vigil.service.judgement import BATCH
 from vigil.service.run import Run
 
@@ -79,7 +79,9 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
             if s.outcome == Outcome.FINDING and s.rule in run.rules.by_name and s.since is not None
         ]
         if not dry_run:
-            judgement.commit(run, result, facts, directory)
+            judgement.commit(run, result, facts, directory, base.fresh)
+    if not dry_run:
+        guards.decide(run, base.fresh)
     return rows
 
 

@@ -1,0 +1,139 @@
+"""Asks a person about what a guard stopped: the run is suspended, and starts again from its top when it is answered.
+
+Why suspended and not paused: docs/decisions/0007-guards-suspend.md.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from prefect import runtime
+from prefect.artifacts import acreate_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import State
+from prefect.client.schemas.objects import StateType
+from prefect.flow_runs import asuspend_flow_run
+from prefect.input import RunInput
+from prefect.states import Completed
+from pydantic import Field
+
+from flows import endings, signals, steps
+from flows.opening import ledger_of, opened
+from vigil.ledger import Ledger, outbox
+from vigil.ledger.trips import WAITING, Trip
+from vigil.service import guards
+from vigil.service.run import Run
+
+SHOWN = 200  # held notices in the table that goes with a question
+
+
+class GuardAnswer(RunInput):
+    """What becomes of the notices that a rule's guard stopped."""
+
+    answer: Literal["send", "drop"] = Field(
+        title="What becomes of them",
+        description="send: exactly the notices that are held go out now. drop: they are never sent, and the ledger says so.",
+    )
+    by: str = Field(
+        default="", title="Your name", max_length=100, description="Kept in the ledger beside the answer"
+    )
+
+
+def can_ask() -> bool:
+    """Whether there is a UI in which this run can wait for an answer: only a deployment's run can be suspended."""
+    return runtime.deployment.id is not None and runtime.flow_run.id is not None
+
+
+async def resumed(site: str) -> bool:
+    """Whether this run asked before, and is here again to hear the answer."""
+    return can_ask() and guards.asked(await ledger_of(site), str(runtime.flow_run.id))
+
+
+def must_ask(run: Run) -> bool:
+    """Whether something waits for an answer that this run can ask for."""
+    return can_ask() and guards.unasked(run.ledger)
+
+
+async def ask(site: str, as_of: datetime | None) -> State[Any]:
+    """Ask about each guard that waits, one after another, and do what is answered.
+
+    Suspends the run at the first question without an answer; when that comes, the run starts again and is here once more.
+    """
+    ledger = await ledger_of(site)
+    state: State[Any] = Completed(name="Answered", message="nothing waits for an answer any more")
+    for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
+        if trip.state == WAITING:
+            key = f"guard-{trip.id}"
+            await _show(ledger, trip)
+            form = GuardAnswer.with_initial_data(description=question(trip))
+            given = await asuspend_flow_run(wait_for_input=form, key=key)
+            state = await answer(site, trip.id, given.answer == "send", given.by, as_of)
+    return state
+
+
+def question(trip: Trip) -> str:
+    """What the person reads above the form."""
+    reasons = "\n".join(f"- {r}" for r in trip.reasons)
+    return (
+        f"**The guard of rule `{trip.rule}` stopped {trip.notices} notices** about {trip.findings} findings on "
+        f"{trip.workspaces} of {trip.known} workspaces:\n\n{reasons}\n\nEverything else of this run was sent. The notices are in "
+        f"the artifact `guard-{trip.id}` of this run, with links. "
+        f"Without an answer by {trip.until:%Y-%m-%d %H:%M} UTC they are not sent."
+    )
+
+
+async def _show(ledger: Ledger, trip: Trip) -> None:
+    with ledger.read() as connection:
+        rows = [
+            r for r in outbox.rows(connection, run=trip.run, rule=trip.rule) if r["reason"] == guards.HELD
+        ]
+    table = [
+        {
+            "workspace": f"[{r['workspace']}]({r['message'].get('link', '')})",
+            "person": r["person"],
+            "title": r["message"].get("title", ""),
+            "why": "; ".join(r["message"].get("why", ())),
+        }
+        for r in rows[:SHOWN]
+    ]
+    more = f" (the first {SHOWN} of {len(rows)})" if len(rows) > SHOWN else ""
+    await acreate_table_artifact(
+        table, key=f"guard-{trip.id}", description=f"Held by the guard of {trip.rule}{more}"
+    )
+
+
+async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | None) -> State[Any]:
+    """Send exactly what a trip holds, once, or drop it."""
+    async with opened("guard", site, as_of, reads=False) as run:
+        done, count = guards.answer(run, trip, send, by)
+        await steps.deliver(run)
+        made = await steps.account(run)
+    signals.of_trip(site, done, signals.Signal.ANSWERED)
+    if not count:
+        return endings.ended(made, f"guard {trip} of {done.rule} was {done.state} before: nothing was done")
+    holes = guards.gaps_of(run.ledger, done)
+    said = f"guard {trip} of {done.rule}: {count} notices {'queued' if send else 'dropped'}"
+    if not send:
+        return Completed(name=endings.DROPPED, message=f"{said}; {made.sentence()}")
+    return endings.ended(made, said, holes=holes)
+
+
+async def expire(run: Run) -> None:
+    """Give up the questions whose time is over: name it in the ledger, in an event, and on the run that asked."""
+    for trip in guards.expire(run):
+        signals.of_trip(run.site.name, trip, signals.Signal.EXPIRED)
+        if trip.flow_run:
+            await _end_question(trip)
+
+
+async def _end_question(trip: Trip) -> None:
+    said = (
+        f"nobody answered by {trip.until:%Y-%m-%d %H:%M} UTC: {trip.notices} notices of {trip.rule} are not sent. "
+        f"`vigil guard approve {trip.id}` still sends them"
+    )
+    async with get_client() as client:
+        run = await client.read_flow_run(trip.flow_run)  # type: ignore[arg-type]
+        if run.state is not None and run.state.is_paused():
+            state: State[Any] = State(type=StateType.CANCELLED, name="Unanswered", message=said)
+            await client.set_flow_run_state(run.id, state, force=True)

@@ -1,0 +1,94 @@
+"""The events that runs emit. Their names and payloads are a promise to whoever builds automations on them: docs/events.md.
+
+A run with nothing wrong emits one event, `vigil.watch.completed`; emitting does not wait for the server.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from prefect.events import emit_event
+
+from vigil.delivery.errors import CredentialRefused
+from vigil.ledger.trips import Trip
+from vigil.service.accounting import Account
+from vigil.service.guards import Vanished
+from vigil.service.run import Run
+
+NAMED = 20  # workspaces that an event names at most
+
+
+class Signal(StrEnum):
+    """The names."""
+
+    WATCHED = "vigil.watch.completed"
+    GAPS = "vigil.run.gaps"
+    UNROUTABLE = "vigil.finding.unroutable"
+    FAILING = "vigil.delivery.failing"
+    TRIPPED = "vigil.guard.tripped"
+    ANSWERED = "vigil.guard.answered"
+    EXPIRED = "vigil.guard.expired"
+
+
+def emit(signal: Signal, site: str, payload: Mapping[str, Any], rule: str = "") -> None:
+    """Emit one event about a site, or about one of its rules. The Prefect run is attached by Prefect itself."""
+    id = f"vigil.rule.{site}.{rule}" if rule else f"vigil.site.{site}"
+    resource = {"prefect.resource.id": id, "prefect.resource.name": rule or site, "vigil.site": site}
+    emit_event(
+        signal.value, resource=resource | ({"vigil.rule": rule} if rule else {}), payload=dict(payload)
+    )
+
+
+def of_account(run: Run, made: Account) -> None:
+    """What a finished run has to say for itself."""
+    site, about = run.site.name, {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
+    if made.gaps:
+        emit(Signal.GAPS, site, {**about, "gaps": len(made.gaps), "first": made.gaps[0]})
+    failed = sum(n["state"] == "failed" for n in made.notices)
+    if made.undelivered or failed:
+        emit(Signal.FAILING, site, {**about, "waiting": made.waiting, "given up": failed, "why": _why(made)})
+    _unroutable(site, about, made)
+    for trip in run.trips:
+        of_trip(site, trip)
+    if run.flow == "watch":
+        numbers = {"routed": made.numbers.get("routed", 0), "rows": dict(made.rows), "gaps": len(made.gaps)}
+        emit(Signal.WATCHED, site, {**about, **numbers, "waiting": made.waiting})
+
+
+def _why(made: Account) -> list[str]:
+    return sorted({str(n["reason"]) for n in made.notices if n["state"] == "failed"})[:NAMED]
+
+
+def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
+    found: dict[str, list[int]] = defaultdict(list)
+    for n in made.notices:
+        if n["state"] == "unroutable":
+            found[n["rule"]].append(n["workspace"])
+    for rule, workspaces in sorted(found.items()):
+        some = sorted(set(workspaces))[:NAMED]
+        emit(Signal.UNROUTABLE, site, {**about, "findings": len(workspaces), "workspaces": some}, rule)
+
+
+def of_trip(site: str, trip: Trip, signal: Signal = Signal.TRIPPED) -> None:
+    """A guard stopped a rule, was answered, or was not."""
+    numbers = {
+        "notices": trip.notices,
+        "findings": trip.findings,
+        "workspaces": trip.workspaces,
+        "known": trip.known,
+    }
+    said = {"trip": trip.id, "run": trip.run, "reasons": list(trip.reasons), "until": trip.until.isoformat()}
+    emit(signal, site, {**said, **numbers, "state": trip.state, "by": trip.answered_by}, trip.rule)
+
+
+def of_failure(run: Run, error: BaseException) -> None:
+    """A run that failed for a reason that somebody waits for."""
+    about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat(), "why": [str(error)]}
+    if isinstance(error, CredentialRefused):
+        emit(Signal.FAILING, run.site.name, {**about, "waiting": None, "given up": 0})
+    elif isinstance(error, Vanished):
+        numbers = {"known": error.known, "lost": error.lost}
+        emit(Signal.TRIPPED, run.site.name, {**about, **numbers, "reasons": [str(error)], "state": "refused"})

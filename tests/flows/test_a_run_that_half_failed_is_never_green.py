@@ -1,0 +1,93 @@
+"""Each system in turn fails or lies: the run is Failed, or Completed under a name that says so, and the next one goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.flows.conftest import Watched
+from vigil.ledger import engine, runs
+from vigil.service import opening
+
+
+def one_day_in(watched: Watched) -> Any:
+    return watched.watch(watched.made.start + timedelta(days=1))
+
+
+def caught_up(watched: Watched) -> None:
+    """After the fault is over, the next run tells what the failed one did not, and is whole."""
+    watched.sandbox.faults(ecm={"clear": True}, fcm={"clear": True})
+    state = watched.watch(watched.made.start + timedelta(days=2))
+    assert state.name == "Completed", state.message
+    assert len([r for r in watched.rows() if r["state"] == "sent"]) > 20
+    assert not [r for r in watched.rows() if r["state"] == "queued"]
+
+
+def test_a_dead_ecm_fails_the_run_and_says_which_call(watched: Watched) -> None:
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "503", "times": 1000}]})
+    state = one_day_in(watched)
+    assert state.is_failed()
+    assert "/v2/businessworkspaces" in state.message
+    with watched.ledger.read() as connection:
+        assert runs.latest(connection, "watch", 1)[0]["state"] == "failed"
+    caught_up(watched)
+
+
+def test_half_a_page_fails_the_run_and_nothing_of_it_is_taken_as_whole(watched: Watched) -> None:
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "cut", "times": 1000}]})
+    assert one_day_in(watched).is_failed()
+    caught_up(watched)
+
+
+def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watched: Watched) -> None:
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]})
+    state = one_day_in(watched)
+    assert (state.type.value, state.name) == ("COMPLETED", "Gaps")
+    assert " gaps" in state.message
+    caught_up(watched)
+
+
+def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(watched: Watched) -> None:
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(fcm={"add": [{"kind": "unavailable"}]})
+    state = one_day_in(watched)
+    waiting = len([r for r in watched.rows() if r["state"] == "queued"])
+    assert state.name == "Undelivered"
+    assert f"{waiting} wait for another try" in state.message
+    assert waiting > 5
+    still = watched.watch(watched.made.start + timedelta(days=1, seconds=1))  # before the next try is due
+    assert still.name == "Undelivered", "a run that has nothing to try yet looks green while notices wait"
+    watched.sandbox.faults(fcm={"clear": True})
+    assert watched.watch(watched.made.start + timedelta(days=1, minutes=20)).name == "Completed"
+    assert not [r for r in watched.rows() if r["state"] == "queued"]
+
+
+def test_a_refused_credential_fails_the_run_and_names_it(watched: Watched) -> None:
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(fcm={"add": [{"kind": "permission_denied"}]})
+    state = one_day_in(watched)
+    assert state.is_failed()
+    assert "was refused" in state.message
+    assert [r for r in watched.rows() if r["state"] == "queued"], "what could not be sent is gone"
+    caught_up(watched)
+
+
+def test_a_locked_ledger_fails_the_run_and_says_so(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched.watch(watched.made.start)
+    monkeypatch.setattr(engine, "LOCK_WAIT", 1)
+    opening.ledger_at.cache_clear()  # the next run opens it anew, and waits a second for a writer
+    blocker = sqlite3.connect(watched.folder / "ledger.sqlite", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        state = one_day_in(watched)
+    finally:
+        blocker.close()
+    assert state.is_failed()
+    assert "locked by another writer" in state.message
+    caught_up(watched)

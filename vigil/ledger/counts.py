@@ -1,0 +1,44 @@
+"""Numbers over the outbox: what waits for another try, what was said by day, what was seen since."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, literal, select
+
+from vigil.ledger.engine import chunks
+from vigil.ledger.tables import Notice, Observation, table
+
+_notice = table(Notice)
+_observation = table(Observation)
+
+
+def waiting(connection: Connection) -> int:
+    """Rows that were tried at least once and wait for another try, whichever run queued them."""
+    queued = _notice.c.state == literal("queued", literal_execute=True)
+    where = queued & _notice.c.first_tried_at.is_not(None)
+    return int(connection.execute(select(func.count()).select_from(_notice).where(where)).scalar_one())
+
+
+def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[tuple[date, str]]:
+    """(day in `zone`, rule) -> notices sent that were found since `since`."""
+    query = select(_notice.c.as_of, _notice.c.rule, func.count())
+    query = query.where(_notice.c.state == "sent", _notice.c.as_of >= since).group_by(
+        _notice.c.as_of, _notice.c.rule
+    )
+    where, out = ZoneInfo(zone), Counter[tuple[date, str]]()
+    for as_of, rule, count in connection.execute(query):
+        out[as_of.astimezone(where).date(), rule] += count
+    return out
+
+
+def seen_again(connection: Connection, workspaces: Collection[int], since: datetime) -> set[int]:
+    """Those of some workspaces of which something new was read after `since`."""
+    out: set[int] = set()
+    for some in chunks(sorted(workspaces)):
+        where = _observation.c.workspace.in_(some) & (_observation.c.seen_at > since)
+        out |= set(connection.execute(select(_observation.c.workspace).where(where).distinct()).scalars())
+    return out

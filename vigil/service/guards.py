@@ -1,0 +1,191 @@
+"""Guards at work: notices of a guarded rule wait in the outbox until the whole run is counted, then go, or are held.
+
+They wait as suppressed rows, in the transaction that finds them. A run that is killed between leaves them there; the next
+`watch` counts them with its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from vigil.compliance.evaluate import active
+from vigil.compliance.facts import Workspace
+from vigil.compliance.guards import GuardWhy, Seen, could_trip, tripped, vanished
+from vigil.compliance.rules import Rule
+from vigil.errors import VigilError
+from vigil.ledger import Ledger, evaluations, observations, runs, trips
+from vigil.ledger.outbox import Entry
+from vigil.ledger.trips import Trip
+from vigil.service.run import Run
+
+UNDECIDED, HELD = GuardWhy.UNDECIDED.value, GuardWhy.HELD.value
+DROPPED, EXPIRED = GuardWhy.DROPPED.value, GuardWhy.EXPIRED.value
+
+DEAD = timedelta(days=1)
+"""No sweep lasts longer: what one that began before this left undecided is another run's to decide."""
+
+
+class Vanished(VigilError):
+    """A reading lacks so much of what is known that it is not believed. Nothing was taken as gone."""
+
+    def __init__(self, what: str, lost: int, known: int) -> None:
+        self.what = what
+        self.lost = lost
+        self.known = known
+        super().__init__(
+            f"{what}: {lost} of {known} known workspaces are missing. Nothing was taken as gone and nobody was told. Look at the "
+            f"service user's rights and at the search index; if they are really gone, run `watch` once with accept_fewer."
+        )
+
+    def __reduce__(self) -> tuple[type[Vanished], tuple[str, int, int]]:
+        return type(self), (self.what, self.lost, self.known)
+
+
+class NoTrip(VigilError):
+    """An answer was given to a guard that does not exist."""
+
+
+def believe(run: Run, what: str, lost: int, known: int) -> None:
+    """Go on when the reading can be believed. Raises Vanished when it cannot, unless a person accepted it for this run."""
+    if vanished(lost, known) and not run.accept_fewer:
+        raise Vanished(what, lost, known)
+
+
+def hold(run: Run, rows: Sequence[Entry], fresh: Collection[str]) -> list[Entry]:
+    """The rows, with those of rules whose guard could trip waiting for `decide`. `fresh` names rules never evaluated before."""
+    guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in fresh)}
+    return [
+        replace(e, state="suppressed", reason=UNDECIDED) if e.state == "queued" and e.rule in guarded else e
+        for e in rows
+    ]
+
+
+def decide(run: Run, fresh: Collection[str]) -> None:
+    """Count what the run would say for each guarded rule: queue it, or hold it and note the trip on the run.
+
+    A `watch` counts what killed runs left undecided, too; a sweep only its own.
+    """
+    guarded = [(r, r.guard) for r in active(run.rules) if r.guard is not None]
+    if not guarded:
+        return
+    known = _known(run, [r for r, _ in guarded])
+    with run.ledger.write() as connection:
+        for rule, guard in guarded:
+            if run.flow == "watch":
+                taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, run.clock() - DEAD)
+                run.tally.numbers["routed"] += taken  # now rows of this run, which must account for them
+            counted = trips.count(connection, rule.name, [run.id], UNDECIDED)
+            seen = Seen(
+                counted.notices,
+                counted.findings,
+                counted.workspaces,
+                max(known[rule.subject.workspace_type], counted.workspaces),
+                rule.name in fresh,
+            )
+            reasons = tripped(guard, seen) if counted.notices else ()
+            if reasons:
+                trips.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
+                run.trips.append(trips.keep(connection, _trip(run, rule, seen, reasons)))
+            else:
+                trips.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
+
+
+def _trip(run: Run, rule: Rule, seen: Seen, reasons: tuple[str, ...]) -> Trip:
+    return Trip(
+        id=0,
+        rule=rule.name,
+        run=run.id,
+        flow_run="",
+        tripped_at=run.as_of,
+        until=run.as_of + run.site.guard_patience,
+        notices=seen.notices,
+        findings=seen.findings,
+        workspaces=seen.workspaces,
+        known=seen.known,
+        reasons=reasons,
+        state=trips.WAITING,
+    )
+
+
+def _known(run: Run, rules: Sequence[Rule]) -> dict[str, int]:
+    """Known workspaces by type, as the last complete list had them; counted one by one where there was no list."""
+    out: dict[str, int] = {}
+    with run.ledger.read() as connection:
+        for type in {r.subject.workspace_type for r in rules}:
+            listed = (evaluations.position(connection, f"changed:{type}").data or {}).get("listed")
+            if listed is None:
+                every = observations.known_workspaces(connection)
+                found = observations.current(connection, every, ("workspace",))
+                listed = sum(isinstance(w, Workspace) and w.type == type for w in found)
+            out[type] = int(listed)
+    return out
+
+
+def take_questions(ledger: Ledger, flow_run: str) -> list[Trip]:
+    """The trips that a Prefect run must ask a person about: its own, answered or not, and those that nobody asks about yet.
+
+    So a run that is killed before it asks, or that could not ask, leaves its question to the next one that can.
+    """
+    with ledger.write() as connection:
+        trips.take(connection, flow_run)
+        return trips.asked_by(connection, flow_run)
+
+
+def asked(ledger: Ledger, flow_run: str) -> bool:
+    """Whether a Prefect run asked before: then it is here again to hear the answer."""
+    with ledger.read() as connection:
+        return bool(trips.asked_by(connection, flow_run))
+
+
+def unasked(ledger: Ledger) -> bool:
+    """Whether a trip waits that nobody was asked about."""
+    with ledger.read() as connection:
+        return any(not t.flow_run for t in trips.waiting(connection))
+
+
+def gaps_of(ledger: Ledger, trip: Trip) -> int:
+    """How much could not be read in the run that a trip stopped: an answer does not fill that."""
+    with ledger.read() as connection:
+        return len(runs.account_of(connection, trip.run).get("gaps", ()))
+
+
+def expire(run: Run) -> list[Trip]:
+    """The trips whose time is over without an answer: their rows say so from now on, and are not sent."""
+    with run.ledger.write() as connection:
+        over = trips.waiting(connection, run.as_of)
+        for t in over:
+            trips.answer(connection, t.id, trips.EXPIRED, "", run.clock())
+            trips.relabel(connection, t.rule, t.run, [HELD], EXPIRED)
+    return over
+
+
+def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
+    """Send exactly what a trip holds, or drop it. The second number is how many notices; 0 when it was answered before.
+
+    Raises NoTrip when there is no such trip.
+    """
+    with run.ledger.write() as connection:
+        trip = trips.find(connection, id)
+        if trip is None:
+            raise NoTrip(f"there is no guard {id}: `vigil guard list` shows those that wait")
+        if not trips.answer(connection, id, trips.SENT if send else trips.DROPPED, by, run.clock()):
+            return trip, 0
+        if send:
+            count = sum(
+                trips.release(connection, trip.rule, trip.run, reason, run.as_of, run.id)
+                for reason in (HELD, EXPIRED)
+            )
+            run.tally.numbers["routed"] += count
+        else:
+            count = trips.relabel(
+                connection,
+                trip.rule,
+                trip.run,
+                [HELD, EXPIRED],
+                DROPPED,
+            )
+        answered = trips.find(connection, id)
+    assert answered is not None
+    return answered, count
