@@ -34,7 +34,7 @@ def test_another_seed_is_another_background_and_the_same_story(tmp_path):
     generate(tmp_path / "b", seed=2)
     a, b = load(tmp_path / "a"), load(tmp_path / "b")
     story = [w for w in a.workspaces if a.workspaces[w] == b.workspaces.get(w)]
-    assert len(story) == 25
+    assert len(story) == 36
     assert [e.data for e in a.events if e.workspace in story] == [
         e.data for e in b.events if e.workspace in story
     ]
@@ -44,7 +44,7 @@ def test_another_seed_is_another_background_and_the_same_story(tmp_path):
 @pytest.mark.parametrize("seed", range(8))
 def test_every_seed_gives_an_estate_that_loads(tmp_path, seed):
     generate(tmp_path, seed=seed)
-    assert len(load(tmp_path).workspaces) == 40
+    assert len(load(tmp_path).workspaces) == 51
 
 
 def test_the_demo_is_as_large_as_it_says(tmp_path):
@@ -56,6 +56,8 @@ def test_the_demo_is_as_large_as_it_says(tmp_path):
         "Customer case",
         "Project",
         "Permit",
+        "Supplier",
+        "Policy",
     }
     assert 20 <= len(estate.users) <= 30
     assert len({u.zone for u in estate.users.values()}) >= 5
@@ -72,7 +74,7 @@ def test_the_demo_begins_on_its_first_day_and_ends_after_the_last(tmp_path):
 
 def test_a_larger_scale_adds_workspaces_and_keeps_the_story(tmp_path):
     generate(tmp_path / "one")
-    assert generate(tmp_path / "three", scale=3).workspaces == 70
+    assert generate(tmp_path / "three", scale=3).workspaces == 81
     one, three = load(tmp_path / "one"), load(tmp_path / "three")
     assert [w for w in one.workspaces.values() if three.workspaces[w.id] != w] == []
 
@@ -85,7 +87,7 @@ def test_a_start_that_is_no_monday_is_refused(tmp_path):
 def test_another_monday_tells_the_same_week_later(tmp_path):
     made = generate(tmp_path, start=date(2027, 1, 11))
     assert made.start.date() == date(2027, 1, 11)
-    assert len(load(tmp_path).workspaces) == 40
+    assert len(load(tmp_path).workspaces) == 51
 
 
 @pytest.mark.parametrize(("workspaces", "events"), [(1, 10), (7, 31), (200, 2000)])

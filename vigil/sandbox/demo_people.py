@@ -42,12 +42,14 @@ PEOPLE = (
     Someone("ada.berg", "Ada Berg", _BERLIN, "de", ("buyers",), ("android", "web")),  # two devices
     Someone("bruno.conti", "Bruno Conti", _ROME, "it", ("buyers",), ("ios",)),
     Someone("clara.hughes", "Clara Hughes", _LONDON, "en-GB", ("buyers",), ("android",)),
-    Someone("dora.weiss", "Dora Weiß", _BERLIN, "de", ("legal",), ("ios", "web")),
+    Someone("dora.weiss", "Dora Weiß", _BERLIN, "de", ("legal", "compliance"), ("ios", "web")),
     Someone("emil.novak", "Emil Novak", "Europe/Vienna", "de-AT", ("legal",), ("android",)),
     Someone("fay.lim", "Fay Lim", "Asia/Singapore", "en", ("legal",), ("ios",)),
     Someone("gina.rossi", "Gina Rossi", _ROME, "it", ("records-office",), ("web",)),
     Someone("hans.keller", "Hans Keller", _BERLIN, "de", ("records-office",), ("android",)),
-    Someone("iris.cole", "Iris Cole", "America/New_York", "en-US", ("directors",), ("ios", "web")),
+    Someone(
+        "iris.cole", "Iris Cole", "America/New_York", "en-US", ("directors", "supplier-board"), ("ios", "web")
+    ),
     # customer cases
     Someone("jonas.wolf", "Jonas Wolf", _BERLIN, "de", ("case-managers",), ("android",)),
     Someone("kim.park", "Kim Park", "Asia/Singapore", "en", ("case-managers",), ("android", "ios")),
@@ -129,5 +131,28 @@ TYPES = (
         ],
         ["holder", "Compliance officer", "Site manager"],
         [{"type": "Environmental assessment"}, {"type": "Safety certificate", "valid_months": 12}],
+    ),
+    _type(
+        "Supplier",
+        "Supplier",
+        [
+            _attribute("status", "string", "invited", "in review", "admitted", "blocked"),
+            _attribute("tax number", "string"),
+            _attribute("assess by", "date"),
+            _attribute("dispute since", "date"),
+        ],
+        ["buyer", "quality"],
+        [{"type": "Self-disclosure"}, {"type": "Quality certificate", "valid_months": 36}],
+    ),
+    _type(
+        "Policy",
+        "Policy",
+        [
+            _attribute("status", "string", "draft", "in force", "withdrawn"),
+            _attribute("review by", "date"),
+            _attribute("author", "user"),
+        ],
+        ["owner", "readers"],
+        [{"type": "Policy text"}],
     ),
 )

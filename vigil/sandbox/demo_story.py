@@ -27,6 +27,9 @@ def tell(c: Chronicle) -> None:
     _permits_running_out(c)
     _permit_trouble(c)
     _permit_application(c)
+    _supplier_admitted(c)
+    _suppliers_in_trouble(c)
+    _policies(c)
 
 
 def contract(
@@ -149,6 +152,45 @@ def permit(
             certificate_until,
         )
     return found
+
+
+def supplier(
+    c: Chronicle,
+    name: str,
+    status: str,
+    assess_by: date | None = None,
+    buyer: str = "clara.hughes",
+    certificate_until: date | None = None,
+    tax_number: str | None = "DE 123 456 789",
+    age: int = 90,
+) -> int:
+    """A supplier with its self-disclosure and, where it is admitted, a quality certificate."""
+    found = c.workspace(
+        "Supplier",
+        name,
+        c.at(-age, "11:10"),
+        {"Supplier.status": status, "Supplier.tax number": tax_number, "Supplier.assess by": assess_by},
+        {"buyer": [buyer], "quality": ["udo.kraus"]},
+    )
+    if tax_number:
+        c.document(c.at(-age, "11:30"), found, "Self-disclosure.pdf", "Self-disclosure", buyer)
+    if status == "admitted":
+        until = certificate_until or c.day(400)
+        c.document(c.at(-age + 5, "09:00"), found, "ISO 9001.pdf", "Quality certificate", "udo.kraus", until)
+    return found
+
+
+def policy(
+    c: Chronicle, name: str, review_by: date, owner: str | None = "hans.keller", age: int = 500
+) -> int:
+    """A policy in force."""
+    return c.workspace(
+        "Policy",
+        name,
+        c.at(-age, "14:00"),
+        {"Policy.status": "in force", "Policy.review by": review_by, "Policy.author": "fay.lim"},
+        {"owner": [owner] if owner else [], "readers": ["sven.holm", "rosa.marini"]},
+    )
 
 
 def _renewals(c: Chronicle) -> None:
@@ -290,6 +332,48 @@ def _permit_application(c: Chronicle) -> None:
     c.complete(c.at(2, "09:25"), crossing, flow, 1, "vera.lang", "approved")
     c.attribute(c.at(2, "09:26"), crossing, "Permit.valid until", c.day(367), "vera.lang")
     c.attribute(c.at(2, "09:26"), crossing, "Permit.status", "granted", "vera.lang")
+
+
+def _supplier_admitted(c: Chronicle) -> None:
+    """Uses 2 and 7: the papers of a new supplier are in order, it is assessed, and the board has to decide."""
+    screws = supplier(c, "Screws and bolts, Viti Milano", "in review", age=4)
+    flow = c.process()
+    c.assign(c.at(0, "09:20"), screws, flow, 1, "Check papers", "clara.hughes", c.at(2, "18:00"))
+    c.complete(c.at(1, "11:40"), screws, flow, 1, "clara.hughes", "in order")
+    c.assign(c.at(1, "11:40"), screws, flow, 2, "Assess on site", "udo.kraus", c.at(5, "18:00"))
+    c.complete(c.at(3, "15:00"), screws, flow, 2, "udo.kraus", "passed")
+    c.assign(c.at(3, "15:00"), screws, flow, 3, "Approve supplier", "iris.cole", c.at(8, "18:00"))
+
+
+def _suppliers_in_trouble(c: Chronicle) -> None:
+    """Uses 3, 4 and 6: papers missing after five days, a certificate that runs out, a dispute, a block, an assessment to come."""
+    supplier(c, "Solvents, Chemie Kontor", "invited", tax_number=None, age=0)
+    supplier(c, "Castings, Guss & Sohn", "admitted", certificate_until=c.day(1))
+    dispute = supplier(c, "Freight, Rapido Srl", "admitted", buyer="bruno.conti")
+    c.attribute(c.at(1, "10:30"), dispute, "Supplier.dispute since", c.day(1), "bruno.conti")
+    blocked = supplier(c, "Scrap metal, Altmetall Ost", "admitted", buyer="ada.berg")
+    c.attribute(c.at(2, "13:15"), blocked, "Supplier.status", "blocked", "udo.kraus")
+    supplier(c, "Hydraulics, Oleo Tech", "admitted", _months_after(c.day(2), 2))
+    supplier(c, "Pallets, Holz Huber", "admitted", c.day(3 + 14))
+
+
+def _policies(c: Chronicle) -> None:
+    """Uses 1, 4, 6 and 8: policies to review, one without an owner, a remark, a new version of the text."""
+    travel = policy(c, "Travel and expenses", _months_after(c.day(1), 3))
+    text = c.document(c.at(-490, "10:00"), travel, "Travel.docx", "Policy text", "fay.lim")
+    c.comment(c.at(0, "15:20"), travel, "rosa.marini", "Does this hold for trains abroad?")
+    c.version(c.at(3, "09:30"), travel, text, "fay.lim")
+    policy(c, "Gifts and invitations", _months_after(c.day(3), 1))
+    policy(c, "Use of company cars", c.day(2))
+    orphan = policy(c, "Retention of records", c.day(200))
+    c.role(c.at(1, "12:00"), orphan, "owner", [])
+
+
+def _months_after(day: date, count: int) -> date:
+    """The same day so many months later, so that `-{count}mo` leads back to `day`."""
+    for _ in range(count):
+        day = _month_after(day)
+    return day
 
 
 def _month_after(day: date) -> date:

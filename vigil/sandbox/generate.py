@@ -19,7 +19,7 @@ from vigil.sandbox.demo_story import tell
 START = date(2026, 3, 2)
 """The demo's first day, a Monday."""
 ZONE = "Europe/Berlin"
-_WORKSPACES = 40
+_WORKSPACES = 51
 _BACKGROUND = 15  # of them; the rest is the story's
 
 
@@ -37,7 +37,7 @@ class Generated:
 def generate(
     out_dir: Path | str, seed: int = 7, start: date = START, days: int = 6, scale: int = 1
 ) -> Generated:
-    """Write the demo's estate: 40 workspaces at scale 1, 15 more for each further one.
+    """Write the demo's estate: 51 workspaces at scale 1, 15 more for each further one.
 
     `start` must be a Monday, with no public holiday in the three weeks after it: the story counts business days.
     Raises ValueError when it is not.

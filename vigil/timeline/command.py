@@ -8,8 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline import report
+from vigil.timeline.coverage import covered
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutate import gate
 from vigil.timeline.play import Theatre
@@ -29,11 +31,18 @@ def test(
     suite = read_suite(path)
     theatre = Theatre(templates)
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
-    outcomes = play_all(theatre, suite.timelines, suite.rules, lambda o: report.dot(console, o), jobs)
+    outcomes = play_all(
+        theatre, suite.timelines, suite.rules, lambda o: report.dot(console, o), jobs, coverage
+    )
     console.print()
     report.failures(console, outcomes, suite.sources)
     report.summary(console, suite, outcomes, time.perf_counter() - began)
     failed = any(o.failures for o in outcomes)
+    if coverage:
+        tested = {name for t in suite.timelines for name in t.rules}
+        rules = RuleSet(tuple(r for r in suite.rules if r.name in tested))
+        sources, _ = read_sources(suite.folder)
+        report.coverage(console, covered(rules, sources, {p for o in outcomes for p in o.exercised}))
     if mutate and failed:
         console.print("[yellow]No rule was changed: the timelines fail as it is.[/]")
     elif mutate:

@@ -6,7 +6,7 @@ What `flows.steps` does with tasks is done here without them, with the same func
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input
-from vigil.compliance.routing import Directory, principals_of
+from vigil.compliance.routing import Directory, Routed, principals_of
 from vigil.compliance.rules import RuleSet
-from vigil.compliance.verdicts import Evaluation
+from vigil.compliance.tables import Facts
 from vigil.delivery.render import Renderer
 from vigil.delivery.worker import LEASE
 from vigil.ledger import Ledger, devices, observations
@@ -40,7 +40,8 @@ class Judged:
     rules: RuleSet
     plan: Plan
     given: Input
-    result: Evaluation
+    facts: Facts  # with the roles that were looked up
+    routed: Sequence[Routed]
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,15 @@ class Stage:
     def _judge(self, run: Run, plan: Plan, some: tuple[int, ...], crash: Crash | None) -> None:
         given = judgement.load(run, plan, some)
         result = judgement.judge(run, plan, given)
-        if self._watcher is not None:
-            self._watcher(Judged(run.rules, plan, given, result))
         if crash == "before queue":
             raise _Dead(run.id)
         facts, directory = given.facts, Directory()
         workspaces, principals = principals_of(result.findings, run.rules, given.facts)
         if workspaces or principals:
             facts, directory = judgement.attach(run, given, self.world.audience(workspaces, principals))
-        judgement.commit(run, result, facts, directory)
+        routed = judgement.commit(run, result, facts, directory, plan.fresh)
+        if self._watcher is not None:
+            self._watcher(Judged(run.rules, plan, given, facts, routed))
 
     async def _deliver(self, run: Run) -> None:
         async with run.sending(self.phones):

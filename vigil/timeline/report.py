@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from vigil.compliance.vocabulary import listing
 from vigil.timeline.compare import Failure
+from vigil.timeline.coverage import Covered
 from vigil.timeline.load import Suite
 from vigil.timeline.model import Spot
 from vigil.timeline.mutate import GATE, Gate
@@ -55,6 +56,22 @@ def _failure(console: Console, outcome: Outcome, failure: Failure, text: str) ->
             f"  [cyan]{'why' if n == 0 else '':<9}[/]{escape(sentence)}", highlight=False, soft_wrap=True
         )
     console.print()
+
+
+def coverage(console: Console, found: Covered) -> None:
+    """What no timeline exercises, where it is written, and the share of what some does."""
+    for gap in found.gaps:
+        console.print(
+            f"[bold]{escape(_place(gap.spot))}[/]  {escape(gap.rule)}: {escape(gap.what)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print(
+        f"[bold]{found.share:.1%} of the rules is exercised[/]: {found.parts - len(found.gaps)} of {found.parts} leaves (each to "
+        "hold and not to hold), events, steps and recipients",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def mark(console: Console, noticed: bool) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vigil.compliance.rules import RuleSet
 from vigil.timeline.compare import Failure, differences
+from vigil.timeline.coverage import Part, Watched
 from vigil.timeline.model import Spot, Timeline
 from vigil.timeline.play import Theatre, Watcher
 from vigil.timeline.spread import spread
@@ -15,12 +16,17 @@ from vigil.timeline.world import WorldError
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one timeline went. `moments` counts the steps that were played, `notices` those that were expected and came."""
+    """How one timeline went.
+
+    `moments` counts the steps that were played, `notices` those that were expected and came. `exercised` is filled where coverage
+    was asked for.
+    """
 
     timeline: Timeline
     failures: tuple[Failure, ...]
     moments: int
     notices: int
+    exercised: frozenset[Part] = frozenset()
 
 
 def play(
@@ -61,10 +67,17 @@ def play_all(
     rules: RuleSet,
     after_each: Callable[[Outcome], None] = lambda _: None,
     jobs: int = 1,
+    coverage: bool = False,
 ) -> list[Outcome]:
     """Every timeline, on `jobs` processes (see `spread`); `after_each` is for progress."""
+
+    def one(n: int) -> Outcome:
+        watched = Watched() if coverage else None
+        outcome = play(theatre, timelines[n], rules, watched)
+        return outcome if watched is None else replace(outcome, exercised=frozenset(watched.parts))
+
     out = []
-    for outcome in spread(lambda n: play(theatre, timelines[n], rules), range(len(timelines)), jobs):
+    for outcome in spread(one, range(len(timelines)), jobs):
         out.append(outcome)
         after_each(outcome)
     return out

@@ -1,0 +1,38 @@
+"""A milestone's date that moved after a step of it was said: `superseded: ignore` leaves it at that, `resend` says it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from vigil.compliance.rules import RuleSet
+from vigil.compliance.verdicts import Finding, Why
+
+Told = Mapping[tuple[int, str], AbstractSet[str]]
+"""(workspace, step) -> the occurrences for which a notice of a rule went out."""
+
+
+def asking(findings: Sequence[Finding], rules: RuleSet) -> dict[str, set[int]]:
+    """Of which workspaces it must be known what went out, by rule: those of rules that ignore moved dates."""
+    out: dict[str, set[int]] = {}
+    for x in findings:
+        if x.suppressed is None and rules.by_name[x.rule].superseded == "ignore":
+            out.setdefault(x.rule, set()).add(x.workspace)
+    return out
+
+
+def without_superseded(findings: Sequence[Finding], told: Mapping[str, Told]) -> list[Finding]:
+    """The findings, with those marked whose step went out for another date. `told` has the rules of `asking`."""
+    return [_mark(x, told[x.rule]) if x.suppressed is None and x.rule in told else x for x in findings]
+
+
+def _mark(finding: Finding, told: Told) -> Finding:
+    date = _date(finding.occurrence)
+    others = {_date(o) for o in told.get((finding.workspace, finding.step or ""), ())} - {date}
+    return replace(finding, suppressed=Why.SUPERSEDED) if others else finding
+
+
+def _date(occurrence: str) -> str:
+    """The date of an occurrence, whatever repeat of it it is."""
+    return occurrence.partition("#")[0]

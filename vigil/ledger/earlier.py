@@ -1,0 +1,28 @@
+"""What went out before: the occurrences of a rule's steps for which somebody was told or is about to be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from sqlalchemy import Connection, select
+
+from vigil.ledger.engine import chunks
+from vigil.ledger.tables import Notice, table
+
+_notice = table(Notice)
+
+
+def occurrences(
+    connection: Connection, rule: str, workspaces: Collection[int]
+) -> dict[tuple[int, str], set[str]]:
+    """(workspace, step) -> occurrences with a notice that was sent or waits to be."""
+    out: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for some in chunks(sorted(workspaces)):
+        where = (
+            (_notice.c.rule == rule) & _notice.c.workspace.in_(some) & _notice.c.state.in_(("sent", "queued"))
+        )
+        query = select(_notice.c.workspace, _notice.c.step, _notice.c.occurrence).where(where).distinct()
+        for r in connection.execute(query):
+            out[r.workspace, r.step].add(r.occurrence)
+    return dict(out)

@@ -1,0 +1,125 @@
+"""What of the rules the timelines exercise: each leaf seen to hold and not to hold, each step, recipient and event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from vigil.compliance.clauses import Leaf, leaves_placed
+from vigil.compliance.conditions import Scope, compile_clause, scope
+from vigil.compliance.positions import Node
+from vigil.compliance.routing import Routed, named
+from vigil.compliance.rules import Kind, Rule, RuleSet, recipients_placed
+from vigil.compliance.tables import Facts
+from vigil.compliance.transitions import fits, of_events
+from vigil.timeline.model import Spot
+from vigil.timeline.mutants import rule_nodes
+from vigil.timeline.play import Judged
+
+Path = tuple[str | int, ...]
+Part = tuple[str, Path, str]
+"""(rule, where in it, what of it): for a leaf ``holds`` or ``does not``, for the others ``told``, ``named`` and ``happened``."""
+
+CLAUSES = ("where", "require", "when")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a rule that no timeline exercises, and where it is written."""
+
+    rule: str
+    spot: Spot
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """How many parts there are, and those that were not exercised."""
+
+    parts: int
+    gaps: tuple[Gap, ...]
+
+    @property
+    def share(self) -> float:
+        return 1.0 if not self.parts else 1 - len(self.gaps) / self.parts
+
+
+def parts_of(rule: Rule) -> Iterator[tuple[Part, str]]:
+    """Everything of a rule that a timeline may exercise, each with a sentence for when none does."""
+    for path, leaf in _leaves(rule):
+        yield (rule.name, path, "holds"), f"never seen to hold: {leaf.text}"
+        yield (rule.name, path, "does not"), f"always held: {leaf.text}"
+    for n, pattern in enumerate(rule.events):
+        yield (rule.name, ("events", n), "happened"), f"the event {pattern.event.value} never led to a notice"
+    for n, step in enumerate(rule.all_steps):
+        at: Path = ("steps", n) if rule.steps else ()
+        yield (rule.name, at, "told"), f"{f'step {step.id}' if step.id else 'the rule'} never told anyone"
+    for path, to in recipients_placed(rule):
+        if path[0] != "escalate":
+            yield (rule.name, path, "named"), f"nobody was told as {to}"
+
+
+def _leaves(rule: Rule) -> Iterator[tuple[Path, Leaf]]:
+    for key in CLAUSES:
+        clause = getattr(rule, key)
+        if clause is not None:
+            yield from leaves_placed(clause, (key,))
+
+
+class Watched:
+    """Gathers what was exercised, evaluation by evaluation."""
+
+    def __init__(self) -> None:
+        self.parts: set[Part] = set()
+
+    def __call__(self, judged: Judged) -> None:
+        given, as_of = judged.given, judged.plan.window.as_of
+        for rule in judged.rules:
+            table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
+            ready = scope(table, [getattr(rule, key) for key in CLAUSES], as_of, given.zone)
+            if rule.kind is Kind.TRANSITION:
+                mine = set(ready.frame["id"])
+                found = [
+                    e for e in given.events if e.workspace in mine and any(fits(p, e) for p in rule.events)
+                ]
+                if not found:
+                    continue  # a transition asks of its `where` only when something happens
+                ready = of_events(ready, found)
+            self._see(rule, ready)
+        for routed in judged.routed:
+            self._told(judged.rules.by_name[routed.finding.rule], routed, judged.facts)
+
+    def _see(self, rule: Rule, ready: Scope) -> None:
+        for path, leaf in _leaves(rule):
+            seen = ready.frame.select(compile_clause(leaf, ready).alias("met"))["met"].drop_nulls()
+            self.parts |= {(rule.name, path, "holds" if met else "does not") for met in seen.unique()}
+
+    def _told(self, rule: Rule, routed: Routed, facts: Facts) -> None:
+        finding = routed.finding
+        if routed.reason is not None or routed.person is None:
+            return
+        for n, pattern in enumerate(rule.events):
+            if finding.event is not None and fits(pattern, finding.event):
+                self.parts.add((rule.name, ("events", n), "happened"))
+        steps = [n for n, s in enumerate(rule.steps) if finding.step in (None, s.id)]
+        self.parts |= {(rule.name, ("steps", n), "told") for n in steps} or {(rule.name, (), "told")}
+        mine: list[Path] = [("steps", n, "to") for n in steps] or [("to",)]
+        asked = [(p, to) for p, to in recipients_placed(rule) if p[:-1] in mine and named(to, finding, facts)]
+        asked = asked or [(p, to) for p, to in recipients_placed(rule) if p[0] == "fallback"]
+        self.parts |= {(rule.name, p, "named") for p, to in asked if named(to, finding, facts)}
+
+
+def covered(rules: RuleSet, sources: Mapping[str, str], exercised: Iterable[Part]) -> Covered:
+    """What is left of the rules' parts when those exercised are taken away. `sources` are the texts of the rules' files."""
+    seen = set(exercised)
+    nodes: dict[str, tuple[str, Node]] = {
+        n.at("rule").value: (file, n) for file, text in sources.items() for n in rule_nodes(file, text)
+    }
+    everything = [(rule, part, what) for rule in rules for part, what in parts_of(rule)]
+    gaps = []
+    for rule, part, what in everything:
+        if part not in seen:
+            file, node = nodes[rule.name]
+            at = node.at(*part[1])
+            gaps.append(Gap(rule.name, Spot(file, at.line, at.column), what))
+    return Covered(len(everything), tuple(gaps))
