@@ -251,6 +251,11 @@ class Rule(RuleModel):
     template: str | None = Field(default=None, description="Template family; default the kind")
     group: StrictBool | None = Field(default=None, description="One notice for many findings of a person")
     quiet: Quiet | None = None
+    channels: tuple[Literal["push", "email"], ...] = Field(
+        default=(),
+        max_length=2,
+        description="The first of these on which a person can be reached; default the person's own order",
+    )
     exclude_actor: StrictBool = False
     acknowledge: StrictBool = False
     resolved: StrictBool = Field(default=False, description="Say so when a finding clears")

@@ -16,7 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, Template, TemplateError
 
 from vigil.compliance.notices import Notice
-from vigil.delivery.language import Languages
+from vigil.delivery.language import Language, Languages
 from vigil.delivery.plain import neutral
 from vigil.delivery.templates import FIELDS, PARTS, Channel, check, environment, where
 from vigil.errors import VigilError
@@ -66,6 +66,10 @@ class Renderer:
     def languages(self) -> tuple[str, ...]:
         """The languages there are phrases for; any other is answered in English."""
         return self._languages.names
+
+    def language(self, tag: str) -> Language:
+        """The language that a person with this tag is spoken to in."""
+        return self._languages.of(tag)
 
     def families(self) -> Mapping[str, set[str]]:
         """Each family with the fields of Notice that its templates use: what a rule's kind must give."""

@@ -20,8 +20,10 @@ from vigil.compliance.rules import Kind, Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding, Outcome
 from vigil.ledger import devices, evaluations, manifests, observations, outbox, runs
+from vigil.ledger import people as preferences
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import Entry
+from vigil.service.reaching import Reach, note_mailboxes
 from vigil.service.run import Run
 from vigil.service.saying import entries
 
@@ -123,6 +125,7 @@ async def _audience(run: Run, findings: Sequence[Finding], facts: Facts) -> tupl
         return facts, Directory()
     batch = await run.extractor.audience(sorted(workspaces), sorted(principals))
     run.gap(batch.gaps)
+    note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     return replace(facts, roles=roles), Directory.of(batch.facts)
 
@@ -137,8 +140,8 @@ def _lines(
 ) -> list[Line]:
     people = {r.person for r in routed if r.person is not None}
     with run.ledger.read() as connection:
-        registered = devices.of_people(connection, people)
-        rows = entries(run, routed, facts, directory, registered)
+        reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
+        rows = entries(run, routed, facts, directory, reach)
         then = outbox.states(connection, rows)
     out = []
     for r, entry in zip(routed, rows, strict=True):
@@ -201,7 +204,9 @@ def approve(run: Run, id: str) -> Counter[str]:
         if not manifests.approve(connection, id, run.clock()):
             return Counter({"approved before": len(kept.rows)})
         lines = [row for row in kept.rows if row["sends"]]
-        fresh = [_entry(row) for row in lines if row["standing"] == Standing.NOW]
+        logins = {row["person"] for row in lines}
+        reach = Reach(devices.of_people(connection, logins), preferences.of_people(connection, logins))
+        fresh = [_said_at(run, _entry(row), reach) for row in lines if row["standing"] == Standing.NOW]
         again = [_entry(row).key for row in lines if row["standing"] == Standing.AGAIN]
         queued = outbox.enqueue(connection, fresh, run.as_of, run.id) + outbox.requeue(
             connection, again, run.as_of, run.id
@@ -209,6 +214,15 @@ def approve(run: Run, id: str) -> Counter[str]:
     run.tally.numbers["routed"] += len(lines)
     run.tally.numbers["already told"] += len(lines) - queued
     return Counter({"queued": queued, "told meanwhile": len(lines) - queued})
+
+
+def _said_at(run: Run, entry: Entry, reach: Reach) -> Entry:
+    """The entry, due after its person's quiet hours as they are at the approval."""
+    rule = run.rules.by_name.get(entry.rule)
+    if rule is None:
+        return entry
+    at = reach.opens(run.as_of, reach.person(entry.person, Directory(), run.site.zone), rule, run.site.zone)
+    return replace(entry, due_at=at if at > run.as_of else None)
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vigil.compliance.rules import RuleSet
-from vigil.delivery.render import Renderer
+from vigil.delivery.render import Channel, Renderer
 from vigil.ledger import Ledger
 from vigil.rulefiles import read_rules
 
@@ -24,9 +24,9 @@ def rules_of(folder: Path) -> RuleSet:
     return _rules(folder, _signature(folder))
 
 
-def renderer_of(folder: Path) -> Renderer:
-    """The templates in `folder`, compiled again only when a file in it changed."""
-    return _renderer(folder, _signature(folder))
+def renderer_of(folder: Path, channel: Channel = Channel.PUSH) -> Renderer:
+    """The templates in `folder` for a channel, compiled again only when a file in it changed."""
+    return _renderer(folder, channel, _signature(folder))
 
 
 def _signature(folder: Path) -> Signature:
@@ -40,5 +40,5 @@ def _rules(folder: Path, signature: Signature) -> RuleSet:
 
 
 @lru_cache(maxsize=8)
-def _renderer(folder: Path, signature: Signature) -> Renderer:
-    return Renderer(folder)
+def _renderer(folder: Path, channel: Channel, signature: Signature) -> Renderer:
+    return Renderer(folder, channel)

@@ -6,16 +6,18 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vigil.compliance import facts as f
 from vigil.compliance.facts import Value
-from vigil.compliance.notices import Notice, Person
+from vigil.compliance.notices import Notice
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Why
-from vigil.delivery.render import RenderError
+from vigil.delivery.channels import MAIL
+from vigil.delivery.email_words import words as words_of_mail
+from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.ledger.devices import Registered
 from vigil.ledger.outbox import Entry
+from vigil.service.reaching import Reach
 from vigil.service.run import Run
 
 UNROUTABLE = frozenset({Why.NOBODY})
@@ -27,43 +29,66 @@ def entries(
     routed: Sequence[Routed],
     facts: Facts,
     directory: Directory,
-    registered: Mapping[str, Sequence[Registered]],
+    reach: Reach,
 ) -> list[Entry]:
     """One outbox row for each routed finding, in order. What cannot be put into words is `failed`, with the template's line."""
-    notices = [notice(run, r, facts, directory, registered) if r.person is not None else None for r in routed]
+    notices = [notice(run, r, facts, directory, reach) if r.person is not None else None for r in routed]
     said = iter(run.renderer.render_many([n for n in notices if n is not None]))
-    out = []
-    for r, n in zip(routed, notices, strict=True):
-        words = next(said) if n is not None else None
-        message: dict[str, Any] = {"why": list(r.finding.why)}
-        state, reason = _state(r, registered)
-        if isinstance(words, RenderError):
-            state, reason = "failed", str(words)
-        elif words is not None and n is not None:
-            message |= {
-                "title": words.title,
-                "body": words.body,
-                "link": n.link,
-                "severity": n.severity.value,
-            }
-            rule = run.rules.by_name[r.finding.rule]
-            if rule.ttl is not None:
-                message["ttl"] = int(rule.ttl.timedelta.total_seconds())
-            message["key"] = key_of(r)
-        out.append(
-            Entry(
-                rule=r.finding.rule,
-                workspace=r.finding.workspace,
-                occurrence=r.finding.occurrence,
-                step=r.finding.step or "",
-                person=r.person or "",
-                fire_at=r.finding.fire_at,
-                state=state,
-                reason=reason,
-                message=message,
-            )
-        )
-    return out
+    return [
+        _entry(run, r, n, next(said) if n is not None else None, reach)
+        for r, n in zip(routed, notices, strict=True)
+    ]
+
+
+def _entry(run: Run, r: Routed, n: Notice | None, words: Said | RenderError | None, reach: Reach) -> Entry:
+    message: dict[str, Any] = {"why": list(r.finding.why)}
+    rule, due_at = run.rules.by_name[r.finding.rule], None
+    order = reach.channels(r.person or "", rule, run.mail is not None)
+    addresses = reach.addresses(r.person or "", order)
+    state, reason = _state(r, addresses)
+    if isinstance(words, RenderError):
+        state, reason = "failed", str(words)
+    elif words is not None and n is not None:
+        message |= _message(run, r, rule, n, words)
+        if run.mail is not None:
+            message |= {"channels": order} | _mail(run.mail, n, addresses)
+        if state == "queued":
+            said_at = reach.opens(run.as_of, n.person, rule, run.site.zone)
+            due_at = said_at if said_at > run.as_of else None
+    return Entry(
+        rule=r.finding.rule,
+        workspace=r.finding.workspace,
+        occurrence=r.finding.occurrence,
+        step=r.finding.step or "",
+        person=r.person or "",
+        fire_at=r.finding.fire_at,
+        state=state,
+        reason=reason,
+        message=message,
+        due_at=due_at,
+    )
+
+
+def _message(run: Run, r: Routed, rule: Rule, n: Notice, words: Said) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "title": words.title,
+        "body": words.body,
+        "link": n.link,
+        "severity": n.severity.value,
+    }
+    if rule.ttl is not None:
+        message["ttl"] = int(rule.ttl.timedelta.total_seconds())
+    return message | {"key": key_of(r)}
+
+
+def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, Any]:
+    """The notice as HTML where it goes to a mailbox. One that cannot be said so goes as plain text: it was said as that."""
+    if not any(d.address_kind == MAIL for d in addresses):
+        return {}
+    html = renderer.render_many([n])[0]
+    if isinstance(html, RenderError):
+        return {}
+    return {"mail": words_of_mail(html, renderer.language(n.person.language))}
 
 
 def key_of(r: Routed) -> str:
@@ -74,10 +99,10 @@ def key_of(r: Routed) -> str:
     return hashlib.blake2b(text.encode(), digest_size=15).hexdigest()
 
 
-def _state(r: Routed, registered: Mapping[str, Sequence[Registered]]) -> tuple[str, str]:
+def _state(r: Routed, addresses: Sequence[Registered]) -> tuple[str, str]:
     if r.reason is not None:
         return ("unroutable" if r.reason in UNROUTABLE else "suppressed"), r.reason.value
-    if r.person is not None and not registered.get(r.person):
+    if r.person is not None and not addresses:
         return "no_device", Why.NO_DEVICE.value
     return "queued", ""
 
@@ -87,7 +112,7 @@ def notice(
     r: Routed,
     facts: Facts,
     directory: Directory,
-    registered: Mapping[str, Sequence[Registered]],
+    reach: Reach,
 ) -> Notice:
     """The notice as a value, with what its rule's templates may show."""
     x, rule = r.finding, run.rules.by_name[r.finding.rule]
@@ -104,7 +129,7 @@ def notice(
         occurrence=x.occurrence,
         fire_at=x.fire_at,
         link=run.site.link(x.workspace, x.event),
-        person=_person(run, r.person or "", directory, registered),
+        person=reach.person(r.person or "", directory, run.site.zone),
         description=rule.description,
         attrs={k: v for k, v in workspace.attrs.items() if k not in run.site.sensitive},
         event={} if x.event is None else _event(run, x.event.kind, x.event.fields, directory),
@@ -126,18 +151,3 @@ def _event(run: Run, kind: str, fields: Mapping[str, Value], directory: Director
     found = directory.users.get(str(by)) if by else None
     hidden = {"from": None, "to": None} if fields.get("attr") in run.site.sensitive else {}
     return {**fields, **hidden, "kind": kind, "by_name": found.name if found else by}
-
-
-def _person(
-    run: Run, login: str, directory: Directory, registered: Mapping[str, Sequence[Registered]]
-) -> Person:
-    """Language and zone are the device's where the app told them, else the account's, else the site's."""
-    user: f.User | None = directory.users.get(login)
-    device = next(iter(registered.get(login, ())), None)
-    return Person(
-        login=login,
-        name=user.name if user else login,
-        email=user.email if user else None,
-        zone=(device and device.zone) or (user and user.zone) or run.site.zone,
-        language=(device and device.language) or (user and user.language) or "en",
-    )
