@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,10 @@ from pydantic import Field, SecretStr
 from blocks.ecm import ExtendedEcm
 from blocks.fcm import FirebaseProject
 from blocks.ledger import LedgerDatabase
+from blocks.smtp import SmtpServer
+from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import ENDPOINT
+from vigil.delivery.transport import Transport
 from vigil.errors import BadInput, Problem
 from vigil.service.site import Site
 
@@ -27,6 +31,9 @@ class VigilSite(Block):
     ecm: ExtendedEcm = Field(description="The Extended ECM that is watched")
     fcm: FirebaseProject = Field(description="The Firebase project that notices go through")
     ledger: LedgerDatabase = Field(description="The ledger")
+    smtp: SmtpServer | None = Field(
+        default=None, description="The mail server for people without a device; none when empty"
+    )
     public_url: str = Field(
         description="Address of Extended ECM in people's browsers, such as https://ecm.example.org"
     )
@@ -58,6 +65,11 @@ class VigilSite(Block):
             sensitive=frozenset(self.sensitive),
             guard_patience=timedelta(hours=self.guard_hours),
         )
+
+    def transport(self, now: Callable[[], datetime]) -> Transport:
+        """What notices go through: Firebase, and where there is a mail server that, too. Not yet open."""
+        push = self.fcm.transport(now)
+        return push if self.smtp is None else ByAddress(push, self.smtp.transport(now))
 
 
 async def build(

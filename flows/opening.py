@@ -12,6 +12,7 @@ from typing import cast
 
 from blocks.site import VigilSite
 from flows import signals
+from vigil.delivery.render import Channel
 from vigil.ledger import Ledger, LedgerError
 from vigil.service import accounting
 from vigil.service.opening import ledger_at, renderer_of, rules_of
@@ -47,12 +48,13 @@ async def opened(flow: str, site: str, as_of: datetime | None, reads: bool = Tru
         rules=rules_of(Path(where.rules)),
         renderer=renderer_of(Path(where.templates)),
         clock=clock,
+        mail=renderer_of(Path(where.templates), Channel.HTML) if block.smtp else None,
     )
     try:
         async with AsyncExitStack() as stack:
             if reads:
                 await stack.enter_async_context(run.reading(block.ecm.client()))
-            await stack.enter_async_context(run.sending(block.fcm.transport(clock)))
+            await stack.enter_async_context(run.sending(block.transport(clock)))
             yield run
     except BaseException as error:
         signals.of_failure(run, error)

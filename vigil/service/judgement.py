@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from vigil.compliance import facts as f
+from vigil.compliance import superseded
 from vigil.compliance.evaluate import Input, Window, active, evaluate
 from vigil.compliance.events import derive
 from vigil.compliance.routing import Directory, Routed, principals_of, route
@@ -21,7 +22,8 @@ from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation
 from vigil.ecm.model import Batch
-from vigil.ledger import evaluations, observations, outbox
+from vigil.ledger import devices, earlier, evaluations, observations, outbox
+from vigil.ledger import people as preferences
 from vigil.ledger.evaluations import Mark
 from vigil.service import guards
 from vigil.service.reaching import Reach, note_mailboxes
@@ -140,10 +142,14 @@ def commit(
 
     Rows of guarded rules wait for `guards.decide`. `fresh` names the rules that were never evaluated before.
     """
-    routed = route(result.findings, run.rules, facts, directory)
+    with run.ledger.read() as connection:
+        asked = superseded.asking(result.findings, run.rules)
+        told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
+    findings = superseded.without_superseded(result.findings, told)
+    routed = route(findings, run.rules, facts, directory)
     people = {r.person for r in routed if r.person is not None}
     with run.ledger.write() as connection:
-        reach = Reach.of(connection, people)
+        reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
         rows = guards.hold(run, entries(run, routed, facts, directory, reach), fresh)
         taken = outbox.states(connection, rows)
         unsaid = {e.key: e for e in rows if e.key not in taken}
