@@ -37,6 +37,8 @@ PAGE = """<!doctype html>
 
 def mailbox(text: str) -> Address:
     """An address with its name, the domain in the form that servers speak. Raises ValueError for what is none."""
+    if _CONTROL.search(text):
+        raise ValueError("there are control characters in it")
     name, spec = parseaddr(text)
     local, at, domain = spec.rpartition("@")
     try:
@@ -45,7 +47,7 @@ def mailbox(text: str) -> Address:
         raise ValueError("not a domain") from None
     if not at or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
         raise ValueError("not an address of a mailbox")
-    return Address(_CONTROL.sub(" ", name), local, domain)
+    return Address(name, local, domain)
 
 
 def message_id(key: str, domain: str) -> str:
@@ -81,10 +83,12 @@ def compose(
         mail["X-Auto-Response-Suppress"] = "All"
         if out.severity in _PRIORITY:
             mail["Importance"] = _PRIORITY[out.severity]
-        if out.mail.get("language"):
-            mail["Content-Language"] = out.mail["language"]
         mail.set_content(_plain(out, acknowledge), cte="quoted-printable")
         mail.add_alternative(_html(out, acknowledge), subtype="html", cte="quoted-printable")
+        if out.mail.get("language"):
+            mail["Content-Language"] = out.mail[
+                "language"
+            ]  # after the content, which takes such headers along
     except UnicodeEncodeError:
         raise InvalidMessage("INVALID_TEXT", "the message is not text that UTF-8 can hold") from None
     return mail
