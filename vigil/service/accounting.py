@@ -28,7 +28,7 @@ class Account:
     rows: Mapping[str, int]
     gaps: tuple[str, ...] = ()
     difference: int = 0
-    waiting: int = 0  # rows of any run that were tried and wait for another try
+    waiting: int = 0  # rows of any run that should be delivered by now and wait for another try
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     @property
@@ -90,7 +90,7 @@ def account(run: Run) -> Account:
     with run.ledger.read() as connection:
         notices = outbox.rows(connection, run=run.id)
         unproven = outbox.sent_without_proof(connection, run.id)
-        waiting = counts.waiting(connection)
+        waiting = counts.waiting(connection, run.clock())
     rows = Counter(_outcome(n) for n in notices)
     numbers = run.numbers()
     difference = numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values())
