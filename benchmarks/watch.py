@@ -18,6 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from vigil.ledger import Ledger, runs
@@ -49,7 +50,15 @@ class Result:
 async def measure(folder: Path, workspaces: int) -> Result:
     """One size: the estate is written, then watched three times."""
     made = generate_load(folder / "estate", workspaces=workspaces, events=workspaces * 5 + CHANGES)
-    what = Replay(made.folder, PROJECT / "rules", PROJECT / "templates", made.start, made.end, timedelta(days=1), f"sqlite:///{folder}/l.sqlite")
+    what = Replay(
+        made.folder,
+        PROJECT / "rules",
+        PROJECT / "templates",
+        made.start,
+        made.end,
+        timedelta(days=1),
+        f"sqlite:///{folder}/l.sqlite",
+    )
     estate = load(made.folder)
     ledger = Ledger.open(what.ledger_url)
     register(ledger, estate, made.start)
@@ -66,7 +75,9 @@ async def measure(folder: Path, workspaces: int) -> Result:
             await watch(site=SITE, as_of=at)
             seconds = time.perf_counter() - start
             with ledger.read() as connection:
-                laps.append(Lap(seconds, runs.latest(connection, "watch", 1)[0]["account"]["numbers"]["requests"]))
+                laps.append(
+                    Lap(seconds, runs.latest(connection, "watch", 1)[0]["account"]["numbers"]["requests"])
+                )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Result(workspaces, *laps, memory)
 
@@ -80,18 +91,25 @@ def main(sizes: list[int]) -> None:
             results.append(r)
             print(
                 f"{size:>9,} workspaces: first {r.first.seconds:7.1f} s {r.first.requests:>8,} requests | "
-                f"quiet {r.quiet.seconds:5.1f} s {r.quiet.requests:>5,} | {CHANGES} changes {r.busy.seconds:5.1f} s {r.busy.requests:>5,} | "
-                f"peak {r.memory:,.0f} MiB",
+                f"quiet {r.quiet.seconds:5.1f} s {r.quiet.requests:>5,} | "
+                f"{CHANGES} changes {r.busy.seconds:5.1f} s {r.busy.requests:>5,} | peak {r.memory:,.0f} MiB",
                 flush=True,
             )
             print(
                 f"          quiet / first: {r.quiet.requests / r.first.requests:.2%} of the requests, "
                 f"{r.quiet.seconds / r.first.seconds:.2%} of the time"
             )
-    for a, b in zip(results, results[1:], strict=False):
+    for a, b in pairwise(results):
         slope = math.log(b.first.seconds / a.first.seconds) / math.log(b.workspaces / a.workspaces)
         print(f"slope of the first run from {a.workspaces:,} to {b.workspaces:,}: {slope:.2f} (1 is linear)")
-    print(json.dumps([{"workspaces": r.workspaces, "first": r.first.seconds, "quiet": r.quiet.seconds} for r in results]))
+    print(
+        json.dumps(
+            [
+                {"workspaces": r.workspaces, "first": r.first.seconds, "quiet": r.quiet.seconds}
+                for r in results
+            ]
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ DEPLOYMENTS: list[dict[str, Any]] = YAML(typ="safe").load(PROJECT / "prefect.yam
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: d["name"])
-def test_every_entrypoint_loads_and_takes_the_parameters_it_is_given(deployment: dict[str, Any], prefect_url: str) -> None:
+def test_every_entrypoint_loads_and_takes_the_parameters_it_is_given(
+    deployment: dict[str, Any], prefect_url: str
+) -> None:
     from prefect.flows import load_flow_from_entrypoint
 
     flow = load_flow_from_entrypoint(str(PROJECT / deployment["entrypoint"]))
@@ -29,9 +31,8 @@ def test_every_entrypoint_loads_and_takes_the_parameters_it_is_given(deployment:
 
 def prefect(*arguments: str, url: str, cwd: Path = PROJECT) -> str:
     environment = {**os.environ, "PREFECT_API_URL": url, "VIGIL_HOME": str(PROJECT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
-    )
+    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -51,7 +52,14 @@ def test_a_worker_runs_watch_from_prefect_yaml(watched: Watched, prefect_url: st
     )
     try:
         prefect(
-            "deployment", "run", "watch/watch", "--param", f'site="{SITE}"', "--param", f'as_of="{as_of}"', url=prefect_url
+            "deployment",
+            "run",
+            "watch/watch",
+            "--param",
+            f'site="{SITE}"',
+            "--param",
+            f'as_of="{as_of}"',
+            url=prefect_url,
         )
         state = asyncio.run(_last_run("watch"))
     finally:
@@ -71,7 +79,9 @@ async def _last_run(deployment: str) -> str:
     async with get_client() as client:
         where = DeploymentFilter(name=DeploymentFilterName(any_=[deployment]))
         while time.monotonic() < give_up:
-            runs = await client.read_flow_runs(deployment_filter=where, sort=FlowRunSort.EXPECTED_START_TIME_ASC)
+            runs = await client.read_flow_runs(
+                deployment_filter=where, sort=FlowRunSort.EXPECTED_START_TIME_ASC
+            )
             by_hand = [r for r in runs if not r.auto_scheduled]
             if by_hand and by_hand[-1].state is not None and by_hand[-1].state.is_final():
                 return str(by_hand[-1].state.type.value)

@@ -25,10 +25,16 @@ def test_run_estate_tells_what_a_correct_run_tells(name: str, tmp_path: Path) ->
     folder, (start, end, every) = estate(name), RUNS[name]
     out = tmp_path / "got.jsonl"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    command = [sys.executable, "-m", "vigil", "run-estate", str(folder), "--rules", str(PROJECT / "tests" / "estates" / f"{name}.yaml")]
+    rules = PROJECT / "tests" / "estates" / f"{name}.yaml"
+    command = [sys.executable, "-m", "vigil", "run-estate", str(folder), "--rules", str(rules)]
     command += ["--from", start, "--to", end, "--every", every, "--out", str(out), "--quiet"]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=580)
     assert ran.returncode == 0, ran.stderr[-3000:]
-    script = [sys.executable, str(SHARED / "estates" / "compare.py"), str(folder / "expected.jsonl"), str(out)]
+    script = [
+        sys.executable,
+        str(SHARED / "estates" / "compare.py"),
+        str(folder / "expected.jsonl"),
+        str(out),
+    ]
     compared = subprocess.run(script, capture_output=True, text=True)
     assert compared.returncode == 0, compared.stdout

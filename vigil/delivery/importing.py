@@ -1,4 +1,7 @@
-"""Devices from a CSV file: ``person,address,platform`` and, where wanted, ``address_kind,app,language,zone``. Refused whole or taken whole."""
+"""Devices from a CSV file: ``person,address,platform`` and, where wanted, ``address_kind,app,language,zone``.
+
+A file is taken whole or refused whole.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def read_devices(path: Path) -> list[NewDevice]:
         missing = [c for c in NEEDED if c not in header]
         unknown = [c for c in header if c not in NEEDED + WANTED]
         if missing or unknown:
-            said = f"the first line must name {', '.join(NEEDED)}, and may name {', '.join(WANTED)}: found {', '.join(header) or 'nothing'}"
+            found = ", ".join(header) or "nothing"
+            said = f"the first line must name {', '.join(NEEDED)}, and may name {', '.join(WANTED)}: found {found}"
             raise BadInput([Problem(str(path), 1, 1, said)])
         rows = [(reader.line_num, row) for row in reader]
     problems: list[Problem] = []

@@ -243,7 +243,6 @@ async def read_processes(run: Run, ids: Sequence[int]) -> None:
         known = observations.workspaces_of_processes(connection, ids)
     batch = await run.extractor.read_processes(ids, known)
     record(run, batch)
-    # What could not be read keeps no hash: the next run finds it changed, and asks again.
     run.unread |= set(batch.unread)
 
 
@@ -254,11 +253,7 @@ def processes_done(run: Run) -> None:
     """
     hashes = {str(k): v for k, v in run.hashes.items()} | {str(k): "unread" for k in run.unread}
     with run.ledger.write() as connection:
-        evaluations.set_position(
-            connection,
-            "processes",
-            Mark(at=run.as_of, data={"hashes": {str(k): v for k, v in run.hashes.items()}}),
-        )
+        evaluations.set_position(connection, "processes", Mark(at=run.as_of, data={"hashes": hashes}))
 
 
 def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
@@ -274,7 +269,9 @@ def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
         some = observations.bodies(connection, "workspace", after, run.site.verify_requests)
         following = some[-1][0] if len(some) == run.site.verify_requests else ""
         evaluations.set_position(connection, "roles", Mark(at=run.as_of, data={"workspace": following}))
-    return list(chunks((int(subject) for subject, _ in some if int(subject) not in just_read), NODES_A_REQUEST))
+    return list(
+        chunks((int(subject) for subject, _ in some if int(subject) not in just_read), NODES_A_REQUEST)
+    )
 
 
 async def read_roles(run: Run, workspaces: Sequence[int]) -> None:
