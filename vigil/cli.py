@@ -82,7 +82,7 @@ def demo(
     ] = PROJECT / "var" / "demo",
     seed: Annotated[int, typer.Option(help="Another seed makes another background")] = 7,
 ) -> None:
-    """Watch a made-up week of contracts, cases, projects and permits, and tell who was told what and why."""
+    """Watch a made-up week of contracts, cases, projects, permits, suppliers and policies, and tell who was told what and why."""
     from vigil.replay.demo import demo as run
 
     told = run(folder, PROJECT / "rules", PROJECT / "templates", console, seed)
@@ -297,6 +297,54 @@ def gateway(
         trusted_proxies=trusted_proxies,
         templates=templates,
     )
+
+
+guards = typer.Typer(help="What rules' guards stopped: see it, send it, drop it.", no_args_is_help=True)
+app.add_typer(guards, name="guard")
+By = Annotated[str, typer.Option(envvar="USER", help="Who answers, for the ledger")]
+Trip = Annotated[int, typer.Argument(help="Number of the trip, as `vigil guard list` shows it")]
+
+
+@guards.command("list")
+def guard_list(ledger: LedgerUrl = LEDGER) -> None:
+    """Show the newest trips of guards. Exit code 1 when one waits for an answer."""
+    from vigil.replay.operating import list_guards
+
+    raise typer.Exit(1 if list_guards(ledger, console) else 0)
+
+
+@guards.command("approve")
+def guard_approve(trip: Trip, site: Site = "default", by: By = "") -> None:
+    """Send exactly the notices that a guard holds, once."""
+    from vigil.replay.operating import answer_guard
+
+    answer_guard(site, trip, "send", by, console)
+
+
+@guards.command("drop")
+def guard_drop(trip: Trip, site: Site = "default", by: By = "") -> None:
+    """Never send the notices that a guard holds; the ledger says who decided it."""
+    from vigil.replay.operating import answer_guard
+
+    answer_guard(site, trip, "drop", by, console)
+
+
+automations = typer.Typer(help="The shipped Prefect automations.", no_args_is_help=True)
+app.add_typer(automations, name="automations")
+
+
+@automations.command("install")
+def automations_install(
+    site: Site = "default",
+    notify: Annotated[
+        str | None, typer.Option(help="Notification block to tell by, such as slack-webhook/ops")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Folder of the automations", exists=True)] = PROJECT / "automations",
+) -> None:
+    """Install the automations for a site, each once, however often this runs."""
+    from vigil.replay.operating import install_automations
+
+    install_automations(folder, site, notify, console)
 
 
 def main() -> NoReturn:

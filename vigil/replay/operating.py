@@ -1,0 +1,55 @@
+"""What is done by hand to a site that runs: automations, and answers to guards."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from vigil.ledger import Ledger, trips
+from vigil.replay.by_hand import HOME
+from vigil.replay.prefect_server import prefect_api
+
+
+def install_automations(folder: Path, site: str, notify: str | None, console: Console) -> None:
+    """Install the shipped automations in the Prefect that is configured."""
+    with prefect_api(HOME):
+        from flows.installing import install
+
+        for name, done in asyncio.run(install(folder, site, notify)):
+            console.print(f"{name}: {done}", highlight=False)
+    if notify is None:
+        console.print(
+            "They notify nobody yet: give --notify TYPE/NAME of a notification block, such as slack-webhook/ops"
+        )
+
+
+def list_guards(ledger_url: str, console: Console) -> int:
+    """Print the newest trips. Returns how many wait for an answer."""
+    with Ledger.open(ledger_url).read() as connection:
+        found = trips.latest(connection)
+    table = Table(title="Guards that stopped notices", title_justify="left")
+    for column in ("id", "rule", "tripped at (UTC)", "notices", "why", "state", "by"):
+        table.add_column(column)
+    for t in found:
+        at = f"{t.tripped_at:%Y-%m-%d %H:%M}"
+        table.add_row(str(t.id), t.rule, at, str(t.notices), "\n".join(t.reasons), t.state, t.answered_by)
+    console.print(table if found else "No guard ever stopped anything.")
+    return sum(t.state == trips.WAITING for t in found)
+
+
+def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> None:
+    """Answer a trip, and deliver what is sent."""
+    with prefect_api(HOME):
+        from flows.guard import guard
+
+        async def go() -> Any:
+            state: Any = await guard(trip=trip, answer=answer, by=by, site=site, return_state=True)
+            if state.is_failed():
+                await state.aresult()  # raises what failed it
+            return state.message
+
+        console.print(asyncio.run(go()), highlight=False)
