@@ -207,10 +207,10 @@ def next_flip(clause: Clause, scope: Scope) -> pl.Series:
 def explain(clause: Clause, scope: Scope, ids: Sequence[int], met: bool | None) -> dict[int, tuple[str, ...]]:
     """For each workspace the leaves, as sentences with what they saw, that made `clause` come out as `met`."""
     rows = scope.frame.filter(pl.col("id").is_in(list(ids)))
-    return dict(zip(rows["id"], map(tuple, because(clause, scope.only(rows), met)), strict=True))
+    return dict(zip(rows["id"].to_list(), because(clause, scope.only(rows), met), strict=True))
 
 
-def because(clause: Clause, scope: Scope, met: bool | None) -> pl.Series:
+def because(clause: Clause, scope: Scope, met: bool | None) -> list[tuple[str, ...]]:
     """For each row, for which `clause` is `met`, a list of the leaves that decided, as sentences with what they saw."""
     numbers: dict[int, int] = {}
     for leaf in leaves(clause):
@@ -222,11 +222,11 @@ def because(clause: Clause, scope: Scope, met: bool | None) -> pl.Series:
         for sentence, when in _deciding(clause, numbers, met, scope, None)
     ]
     if not told:
-        return pl.Series([[]] * len(rows), dtype=pl.List(pl.String))
+        return [()] * len(rows)
     listed = pl.concat_list(told)
     if len(told) > 1:
         listed = listed.list.drop_nulls().list.unique(maintain_order=True)
-    return rows.with_columns(listed.alias("why"))["why"]
+    return [tuple(some) for some in rows.with_columns(listed.alias("why"))["why"].to_list()]
 
 
 def _truth(clause: Clause, numbers: Mapping[int, int]) -> pl.Expr:

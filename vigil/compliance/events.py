@@ -110,10 +110,15 @@ def _attributes(before: f.Workspace, after: f.Workspace, seen_at: datetime) -> I
         return  # values that were never read are not values that changed
     at = after.modified if before.modified < after.modified <= seen_at else seen_at
     for key in sorted(before.attrs.keys() | after.attrs.keys()):
-        old, new = before.attrs.get(key), after.attrs.get(key)
+        old, new = _set(before.attrs.get(key)), _set(after.attrs.get(key))
         if old != new:
             fields: dict[str, Value] = {"at": at, "attr": key, "from": old, "to": new}
             yield Event("attribute_changed", after.id, at, f"{key}@{stamp(at)}", fields)
+
+
+def _set(value: Value) -> Value:
+    """An empty text and an empty list say the same as null: not set."""
+    return None if value in ("", ()) else value
 
 
 def _document(before: f.Document | None, after: f.Document) -> Iterator[Event]:

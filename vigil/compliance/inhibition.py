@@ -1,7 +1,8 @@
 """`inhibit_by`: a finding is needless while another rule's finding on the same workspace is open and somebody was told of it.
 
-Only what is told silences others, so that behind every silence stands a notice; and a finding that was silenced is said when
-that ends. Of rules that inhibit each other the one that is written first speaks.
+Only what is told silences others, so that behind every silence stands a notice; and a condition's finding that was silenced is
+said when that ends. So what lasts is silenced by what lasts: an event or a moment of another rule silences only the events and
+moments of the same look. Of rules that inhibit each other the one that is written first speaks.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from vigil.compliance.rules import Rule, RuleSet, Status
+from vigil.compliance.rules import Kind, Rule, RuleSet, Status
 from vigil.compliance.standings import Standing
 from vigil.compliance.verdicts import OPEN, Finding, Outcome, Why
 
@@ -80,8 +81,10 @@ def _open(
         return {w for w, s in before.get(name, {}).items() if s.outcome in OPEN}
     if other.status is not Status.LIVE and inhibits.status is Status.LIVE:
         return set()  # what is in shadow is said to nobody
-    now = {x.workspace for x in findings.get(name, ()) if x.suppressed is None and not x.resolved}
-    return now | {s.workspace for s in standings.get(name, ()) if s.outcome in OPEN}
+    lasting = {s.workspace for s in standings.get(name, ()) if s.outcome in OPEN}
+    if inhibits.kind is Kind.CONDITION:
+        return lasting
+    return lasting | {x.workspace for x in findings.get(name, ()) if x.suppressed is None and not x.resolved}
 
 
 def _marked(

@@ -170,7 +170,7 @@ def _said(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> list[Finding]:
     found = sorted(
         ((row, m) for row, some in now for m in some), key=lambda x: (x[0].number, x[1].step, x[1].k)
     )
-    why: Iterable[Sequence[str]] = [()] * len(found)
+    why: list[tuple[str, ...]] = [()] * len(found)
     if sight.rule.where is not None and found:
         why = because(sight.rule.where, sight.scope.at([row.number for row, _ in found]), True)
     return [_finding(sight, row, m, reasons) for (row, m), reasons in zip(found, why, strict=True)]
@@ -201,7 +201,7 @@ def _blind(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> Iterator[Standin
     following = dict(ahead.following.iter_rows())
     unread = sight.scope.frame["unread:attrs"]
     name = sight.rule.name
-    where: Iterable[Sequence[str]] = [()] * len(rows)
+    where: list[tuple[str, ...]] = [()] * len(rows)
     if sight.rule.where is not None:
         where = because(sight.rule.where, sight.scope.at(rows["row"].to_list()), None)
     for (number, workspace, due, _), reasons in zip(rows.iter_rows(), where, strict=True):

@@ -111,7 +111,7 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
         if len(numbers):
             why = because(rule.where, mine.only(mine.frame[numbers]), outcome)
             for number, reasons in zip(numbers, why, strict=True):
-                out[number] = (outcome, tuple(reasons))
+                out[number] = (outcome, reasons)
     return out
 
 
