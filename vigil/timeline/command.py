@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +18,7 @@ from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutate import gate
 from vigil.timeline.play import Theatre
 from vigil.timeline.spread import cores
-from vigil.timeline.suite import play_all
+from vigil.timeline.suite import Outcome, play_all
 
 _FEW = 4
 """Timelines that are played before another process has begun."""
@@ -26,8 +28,24 @@ def test(
     path: Path, templates: Path, console: Console, *, coverage: bool = False, mutate: bool = False
 ) -> int:
     """Run the timelines at `path`. 0: all is as expected; 1: something is not. Raises BadInput for files that are refused."""
+    with _silence():
+        return _test(path, templates, console, coverage, mutate)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What a timeline makes unreadable, or impossible to say, is no news for a log."""
+    log = logging.getLogger("vigil")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _test(path: Path, templates: Path, console: Console, coverage: bool, mutate: bool) -> int:
     began = time.perf_counter()
-    logging.getLogger("vigil").setLevel(logging.CRITICAL)  # what a timeline makes unreadable is no news
     suite = read_suite(path)
     theatre = Theatre(templates)
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
@@ -39,10 +57,7 @@ def test(
     report.summary(console, suite, outcomes, time.perf_counter() - began)
     failed = any(o.failures for o in outcomes)
     if coverage:
-        tested = {name for t in suite.timelines for name in t.rules}
-        rules = RuleSet(tuple(r for r in suite.rules if r.name in tested))
-        sources, _ = read_sources(suite.folder)
-        report.coverage(console, covered(rules, sources, {p for o in outcomes for p in o.exercised}))
+        _coverage(suite, outcomes, console)
     if mutate and failed:
         console.print("[yellow]No rule was changed: the timelines fail as it is.[/]")
     elif mutate:
@@ -50,12 +65,21 @@ def test(
     return 1 if failed else 0
 
 
+def _coverage(suite: Suite, outcomes: Sequence[Outcome], console: Console) -> None:
+    tested = {name for t in suite.timelines for name in t.rules}
+    rules = RuleSet(tuple(r for r in suite.rules if r.name in tested))
+    sources, _ = read_sources(suite.folder)
+    report.coverage(console, covered(rules, sources, {p for o in outcomes for p in o.exercised}))
+
+
 def _mutate(theatre: Theatre, suite: Suite, console: Console, jobs: int) -> bool:
     began = time.perf_counter()
     sources, _ = read_sources(suite.folder)
-    found = gate(
-        theatre, suite.timelines, suite.rules, sources, lambda noticed: report.mark(console, noticed)
-    )
+
+    def mark(noticed: bool) -> None:
+        report.mark(console, noticed)
+
+    found = gate(theatre, suite.timelines, suite.rules, sources, mark, jobs)
     console.print()
     report.survivors(console, found, time.perf_counter() - began)
     return found.passed

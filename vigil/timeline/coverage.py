@@ -10,7 +10,6 @@ from vigil.compliance.conditions import Scope, compile_clause, scope
 from vigil.compliance.positions import Node
 from vigil.compliance.routing import Routed, named
 from vigil.compliance.rules import Kind, Rule, RuleSet, recipients_placed
-from vigil.compliance.tables import Facts
 from vigil.compliance.transitions import fits, of_events
 from vigil.timeline.model import Spot
 from vigil.timeline.mutants import rule_nodes
@@ -87,14 +86,14 @@ class Watched:
                 ready = of_events(ready, found)
             self._see(rule, ready)
         for routed in judged.routed:
-            self._told(judged.rules.by_name[routed.finding.rule], routed, judged.facts)
+            self._told(judged.rules.by_name[routed.finding.rule], routed, judged)
 
     def _see(self, rule: Rule, ready: Scope) -> None:
         for path, leaf in _leaves(rule):
             seen = ready.frame.select(compile_clause(leaf, ready).alias("met"))["met"].drop_nulls()
             self.parts |= {(rule.name, path, "holds" if met else "does not") for met in seen.unique()}
 
-    def _told(self, rule: Rule, routed: Routed, facts: Facts) -> None:
+    def _told(self, rule: Rule, routed: Routed, judged: Judged) -> None:
         finding = routed.finding
         if routed.reason is not None or routed.person is None:
             return
@@ -104,9 +103,10 @@ class Watched:
         steps = [n for n, s in enumerate(rule.steps) if finding.step in (None, s.id)]
         self.parts |= {(rule.name, ("steps", n), "told") for n in steps} or {(rule.name, (), "told")}
         mine: list[Path] = [("steps", n, "to") for n in steps] or [("to",)]
-        asked = [(p, to) for p, to in recipients_placed(rule) if p[:-1] in mine and named(to, finding, facts)]
-        asked = asked or [(p, to) for p, to in recipients_placed(rule) if p[0] == "fallback"]
-        self.parts |= {(rule.name, p, "named") for p, to in asked if named(to, finding, facts)}
+        for path, to in recipients_placed(rule):
+            asked = path[:-1] in mine or path[0] == "fallback"
+            if asked and routed.person in judged.directory.people(named(to, finding, judged.facts)):
+                self.parts.add((rule.name, path, "named"))
 
 
 def covered(rules: RuleSet, sources: Mapping[str, str], exercised: Iterable[Part]) -> Covered:

@@ -41,6 +41,7 @@ class Judged:
     plan: Plan
     given: Input
     facts: Facts  # with the roles that were looked up
+    directory: Directory
     routed: Sequence[Routed]
 
 
@@ -139,7 +140,7 @@ class Stage:
             facts, directory = judgement.attach(run, given, self.world.audience(workspaces, principals))
         routed = judgement.commit(run, result, facts, directory, plan.fresh)
         if self._watcher is not None:
-            self._watcher(Judged(run.rules, plan, given, facts, routed))
+            self._watcher(Judged(run.rules, plan, given, facts, directory, routed))
 
     async def _deliver(self, run: Run) -> None:
         async with run.sending(self.phones):
