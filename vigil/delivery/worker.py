@@ -1,30 +1,42 @@
 """The outbox worker: claims rows by lease, sends them, writes every attempt, and says what becomes of each row.
 
 Many workers may run at once and any may be killed at any instant. A row whose worker died is claimed again when its lease runs
-out, and is sent with the same replace key, so that a device shows it once.
+out, and is sent with the same replace key, so that a device shows it once: docs/decisions/0004.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from os import getpid
 from uuid import uuid4
 
 from vigil.compliance.verdicts import Why
+from vigil.delivery.channels import chosen, order_in
+from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import Sent, Transport
-from vigil.ledger import Ledger, devices, outbox
+from vigil.delivery.transport import HELD_CREDENTIAL, Sent, Transport
+from vigil.ledger import Ledger, LedgerError, devices, outbox
 from vigil.ledger.devices import Registered
 from vigil.ledger.outbox import Claimed, Settled, Tried
 
+log = logging.getLogger("vigil.delivery.worker")
+
 LEASE = timedelta(minutes=5)
 BATCH = 500
+EXPIRED = "expired"
+WORDLESS = "it was queued without its words"
+WORDS = frozenset({"key", "title", "body", "link", "severity"})
+
+Post = tuple[Claimed, Registered]
 
 
 def owner_name() -> str:
@@ -34,10 +46,15 @@ def owner_name() -> str:
 
 @dataclass
 class Delivered:
-    """What a worker did: rows by final state, attempts by outcome, and rows that wait for another try."""
+    """What a worker did: rows by the state it left them in, attempts by outcome.
+
+    `lost` counts rows whose lease ran out before they were settled: their attempts are kept, and another worker says what
+    becomes of them.
+    """
 
     rows: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
 
     @property
     def any(self) -> bool:
@@ -54,45 +71,116 @@ class Worker:
         clock: Callable[[], datetime],
         owner: str | None = None,
         rng: random.Random | None = None,
+        lease: timedelta = LEASE,
     ) -> None:
         self._ledger = ledger
         self._transport = transport
         self._clock = clock
         self._owner = owner or owner_name()
         self._rng = rng or random.Random()
+        self._lease = lease
 
     async def deliver(self, limit: int = BATCH) -> Delivered:
-        """Claim one batch, send it and settle it. Nothing claimed: nothing is due that is not another worker's."""
+        """Claim one batch, send it and settle it. Nothing claimed: nothing is due that is not another worker's.
+
+        Raises CredentialRefused once everything of the batch that is known was settled and the rest is queued again, so that
+        the run fails and names the credential.
+        """
         now = self._clock()
         with self._ledger.write() as connection:
-            claimed = outbox.claim(connection, self._owner, now, LEASE, limit)
+            claimed = outbox.claim(connection, self._owner, now, self._lease, limit)
             registered = devices.of_people(connection, {c.person for c in claimed})
         if not claimed:
             return Delivered()
-        posts = [(c, d) for c in claimed for d in registered.get(c.person, ()) if d.id not in c.done]
-        sent = await self._transport.send([self._outgoing(c, d, now) for c, d in posts])
-        results = list(zip(posts, sent, strict=True))
-        tried = [_tried(c, d, s) for (c, d), s in results if s.attempted]
-        settled = self._settle(claimed, registered, results)
-        with self._ledger.write() as connection:
-            outbox.settle(connection, self._owner, tried, settled)
-            devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
-            for code in {s.code for _, s in results if s.prune}:
-                gone = {d.id for (_, d), s in results if s.prune and s.code == code}
-                devices.retire(connection, gone, code, now)
-        return Delivered(Counter(s.state for s in settled), Counter(s.outcome for s in sent))
+        sendable = [c for c in claimed if _hindrance(c, now) is None]
+        reached = {c.id: chosen(order_in(c.message), registered.get(c.person, ())) for c in claimed}
+        posts = [(c, d) for c in sendable for d in reached[c.id] if d.id not in c.done]
+        sent, refused = await self._send(claimed, posts, now)
+        done = self._settle(claimed, reached, list(zip(posts, sent, strict=True)))
+        if refused is not None:
+            raise refused
+        return done
 
     async def drain(self, limit: int = BATCH) -> Delivered:
-        """Deliver until nothing is due."""
+        """Deliver until nothing is due.
+
+        A refused credential may stop one platform only: the others are served first, then CredentialRefused is raised.
+        """
         total = Delivered()
-        while (one := await self.deliver(limit)).any:
+        refused: CredentialRefused | None = None
+        while True:
+            try:
+                one = await self.deliver(limit)
+            except CredentialRefused as error:
+                refused = refused or error
+                if not any(s.attempted for s in error.sent):
+                    raise refused from None
+                continue
+            if not one.any:
+                break
             total.rows += one.rows
             total.attempts += one.attempts
+            total.lost += one.lost
+        if refused is not None:
+            raise refused
         return total
+
+    async def _send(
+        self, claimed: Sequence[Claimed], posts: Sequence[Post], now: datetime
+    ) -> tuple[Sequence[Sent], CredentialRefused | None]:
+        batch = [self._outgoing(c, d, now) for c, d in posts]
+        if not batch:
+            return (), None
+        async with self._held([c.id for c in claimed]):
+            try:
+                return await self._transport.send(batch), None
+            except CredentialRefused as error:
+                return error.sent or [_held_back(self._clock())] * len(batch), error
+
+    @asynccontextmanager
+    async def _held(self, ids: Sequence[int]) -> AsyncIterator[None]:
+        """Renew the lease for as long as FCM takes, so that no other worker sends the same at the same time."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._lease.total_seconds() / 3)
+                try:
+                    with self._ledger.write() as connection:
+                        outbox.renew(connection, self._owner, ids, self._clock() + self._lease)
+                except LedgerError as error:
+                    # The batch goes on: at worst another worker sends some of it too, with the same keys.
+                    log.warning("could not renew the lease of %d rows: %s", len(ids), error)
+
+        task = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    def _settle(
+        self,
+        claimed: Sequence[Claimed],
+        reached: Mapping[int, Sequence[Registered]],
+        results: Sequence[tuple[Post, Sent]],
+    ) -> Delivered:
+        """Write what happened: attempts, rows, and what it says about the devices."""
+        now = self._clock()
+        by_row: dict[int, list[Sent]] = {c.id: [] for c in claimed}
+        for (c, _), s in results:
+            by_row[c.id].append(s)
+        settled = [self._row(c, by_row[c.id], bool(reached[c.id]), now) for c in claimed]
+        tried = [_tried(c, d, s) for (c, d), s in results if s.attempted]
+        with self._ledger.write() as connection:
+            held = outbox.settle(connection, self._owner, tried, settled)
+            devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
+            for (_, d), s in results:
+                if s.prune:
+                    devices.retire(connection, [d.id], s.code, now, unless_refreshed_after=s.started_at)
+        rows = Counter(s.state for s in settled)
+        return Delivered(rows, Counter(s.outcome for _, s in results), len(settled) - held)
 
     def _outgoing(self, c: Claimed, d: Registered, now: datetime) -> Outgoing:
         m = c.message
-        ends = _expires_at(c)
         return Outgoing(
             key=m["key"],
             token=d.address,
@@ -102,45 +190,45 @@ class Worker:
             body=m["body"],
             link=m["link"],
             severity=m["severity"],
-            ttl=LONGEST_TTL if ends is None else max(timedelta(0), ends - now),
-            data={"rule": c.rule, "workspace": str(c.workspace)},
+            ttl=LONGEST_TTL if c.expires_at is None else min(LONGEST_TTL, c.expires_at - now),
+            data={"rule": c.rule, "workspace": str(c.workspace), "notice": str(c.id)},
+            mail=m.get("mail", {}),
         )
 
-    def _settle(
-        self,
-        claimed: Sequence[Claimed],
-        registered: Mapping[str, Sequence[Registered]],
-        results: Sequence[tuple[tuple[Claimed, Registered], Sent]],
-    ) -> list[Settled]:
-        by_row: dict[int, list[Sent]] = {c.id: [] for c in claimed}
-        for (c, _), s in results:
-            by_row[c.id].append(s)
-        return [self._row(c, by_row[c.id], bool(registered.get(c.person))) for c in claimed]
-
-    def _row(self, c: Claimed, sent: Sequence[Sent], has_device: bool) -> Settled:
+    def _row(self, c: Claimed, sent: Sequence[Sent], has_device: bool, now: datetime) -> Settled:
         """A row is done when no device of its person needs another try: `sent` when one of them accepted."""
+        tried_at = min((s.started_at for s in sent if s.attempted), default=None)
         accepted = "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent)
+        first = c.first_tried_at or tried_at or now
         open_ = [s for s in sent if s.outcome in ("retry", "unknown")]
-        now = self._clock()
-        tries = [next_try(c.first_tried_at or now, c.tries, s, now, self._rng, _expires_at(c)) for s in open_]
+        tries = [next_try(first, c.tries, s, now, self._rng, c.expires_at) for s in open_]
         due = [t for t in tries if isinstance(t, datetime)]
         if due:
-            return Settled(c.id, "queued", "", min(due))
+            return Settled(c.id, "queued", "", min(due), tried_at)
         if accepted:
-            return Settled(c.id, "sent")
+            return Settled(c.id, "sent", tried_at=tried_at)
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)
         if given_up is not None:
-            return Settled(c.id, "failed", f"{given_up.reason}: {given_up.last}")
+            return Settled(c.id, "failed", f"{given_up.reason}: {given_up.last}", tried_at=tried_at)
         if not has_device and not c.done:
             return Settled(c.id, "no_device", Why.NO_DEVICE.value)
-        return Settled(c.id, "failed", "; ".join(sorted({s.code for s in sent})) or "every device refused it")
+        if not sent and (hindrance := _hindrance(c, now)) is not None:
+            return Settled(c.id, "failed", hindrance)
+        codes = "; ".join(sorted({s.code for s in sent}))
+        return Settled(c.id, "failed", codes or "every device refused it", tried_at=tried_at)
 
 
-def _expires_at(c: Claimed) -> datetime | None:
-    """The end of a notice's time to live, counted from the instant it is about; None when its rule gives none."""
-    ttl = c.message.get("ttl")
-    return None if ttl is None else c.fire_at + timedelta(seconds=ttl)
+def _hindrance(c: Claimed, now: datetime) -> str | None:
+    """Why a row is not sent at all: its time is over, however it came to lie so long, or it has nothing to say."""
+    if c.expires_at is not None and c.expires_at <= now:
+        return EXPIRED
+    return None if c.message.keys() >= WORDS else WORDLESS
 
 
 def _tried(c: Claimed, d: Registered, s: Sent) -> Tried:
     return Tried(c.id, d.id, s.started_at, s.ended_at, s.outcome, s.status, s.code, s.name)
+
+
+def _held_back(now: datetime) -> Sent:
+    """The outcome of a message whose transport was refused before it said anything of it."""
+    return Sent("retry", None, HELD_CREDENTIAL, "", None, now, now)

@@ -7,12 +7,22 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, select, update
 
-from vigil.ledger.engine import chunks
+from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import Device, table
 
 _device = table(Device)
+_REFRESHED = (
+    "person",
+    "platform",
+    "app",
+    "language",
+    "zone",
+    "refreshed_at",
+    "retired_at",
+    "retired_reason",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +53,24 @@ class NewDevice:
 
 def register(connection: Connection, devices: Iterable[NewDevice], now: datetime) -> int:
     """Add devices, or refresh those whose address is known: an address that changes hands belongs to its new person."""
-    count = 0
-    for d in devices:
-        fields = {
+    rows = [
+        {
             "person": d.person,
+            "address": d.address,
+            "address_kind": d.address_kind,
             "platform": d.platform,
             "app": d.app,
             "language": d.language,
             "zone": d.zone,
+            "registered_at": now,
+            "refreshed_at": now,
+            "retired_at": None,
+            "retired_reason": None,
         }
-        fresh = fields | {"refreshed_at": now, "retired_at": None, "retired_reason": None}
-        where = (_device.c.address_kind == d.address_kind) & (_device.c.address == d.address)
-        if connection.execute(update(_device).where(where).values(**fresh)).rowcount == 0:
-            new = fresh | {"address": d.address, "address_kind": d.address_kind, "registered_at": now}
-            connection.execute(insert(_device).values(**new))
-        count += 1
-    return count
+        for d in devices
+    ]
+    upsert(connection, _device, rows, _REFRESHED, ("address_kind", "address"))
+    return len(rows)
 
 
 def of_people(connection: Connection, people: Collection[str]) -> dict[str, list[Registered]]:
@@ -77,17 +89,33 @@ def of_people(connection: Connection, people: Collection[str]) -> dict[str, list
     return out
 
 
-def retire(connection: Connection, ids: Collection[int], reason: str, now: datetime) -> None:
-    """Take devices out of use. They stay in the table, for `vigil why`."""
-    for some in chunks(sorted(ids)):
-        where = _device.c.id.in_(some) & _device.c.retired_at.is_(None)
-        connection.execute(update(_device).where(where).values(retired_at=now, retired_reason=reason))
+def retire(
+    connection: Connection,
+    ids: Collection[int],
+    reason: str,
+    now: datetime,
+    unless_refreshed_after: datetime | None = None,
+) -> None:
+    """Take devices out of use. They stay in the table, for `vigil why`.
+
+    One that its app registered again after `unless_refreshed_after` stays in use: the reason is older than the address.
+    """
+    where = (_device.c.id == bindparam("of")) & _device.c.retired_at.is_(None)
+    if unless_refreshed_after is not None:
+        where &= _device.c.refreshed_at <= unless_refreshed_after
+    _one_by_one(connection, update(_device).where(where).values(retired_at=now, retired_reason=reason), ids)
 
 
 def accepted(connection: Connection, ids: Collection[int], now: datetime) -> None:
     """Note that FCM took a message for these devices."""
-    for some in chunks(sorted(ids)):
-        connection.execute(update(_device).where(_device.c.id.in_(some)).values(last_accepted_at=now))
+    where = _device.c.id == bindparam("of")
+    _one_by_one(connection, update(_device).where(where).values(last_accepted_at=now), ids)
+
+
+def _one_by_one(connection: Connection, statement: Update, ids: Collection[int]) -> None:
+    # In the order of ids: two workers that note the same devices wait for each other and never both.
+    if ids:
+        connection.execute(statement, [{"of": i} for i in sorted(ids)])
 
 
 def labels(connection: Connection, ids: Collection[int]) -> dict[int, str]:

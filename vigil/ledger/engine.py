@@ -3,35 +3,129 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from vigil.ledger.errors import LedgerTooNew, LedgerUnavailable, explained, named
 
 T = TypeVar("T")
 CHUNK = 500  # bound values in one IN (...): SQLite allows 32,766 and plans large lists badly
+LOCK_WAIT = 30  # seconds that a writer waits for another before LedgerLocked
+CONNECT_WAIT = 10  # seconds for a connection to PostgreSQL
+
+MIGRATIONS, OBSERVATIONS, NOTICES = 1, 2, 3
+"""The turns that writers take, see `in_turn`."""
+
+_TURNS = 0x7616  # keeps Vigil's advisory locks apart from those of other programs in the same database
+_PRAGMAS = (
+    "journal_mode=WAL",  # readers never wait for the writer
+    # What a power cut may lose is the newest commits, whole and from the end: the same as being killed a little earlier.
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    "cache_size=-65536",  # KiB, so 64 MiB
+)
+
+
+def parse_url(url: str) -> URL:
+    """The URL with its driver. Raises LedgerUnavailable for what is no address of a ledger."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
+        kind = "no URL" if parsed is None else f"a URL of {parsed.get_backend_name()}"
+        raise LedgerUnavailable(
+            f"the ledger's address is {kind}: write sqlite:////path/ledger.sqlite or "
+            f"postgresql+psycopg://user:password@host/name"
+        )
+    if parsed.drivername in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `url`. SQLite is set to write-ahead logging, so that readers never wait for the writer."""
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    path = make_url(url).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30})
+    """An engine for `url`, where a writer waits `LOCK_WAIT` seconds for another.
+
+    Its errors never show what was bound to a statement: addresses and texts of messages are among it.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    # Plans are made for the tables as they are: one kept from a first run, when they were empty, reads them whole for ever.
+    settings = {
+        "lock_timeout": f"{LOCK_WAIT}s",
+        "application_name": "vigil",
+        "plan_cache_mode": "force_custom_plan",
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    connect = {"connect_timeout": CONNECT_WAIT, "options": options}
+    return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=connect)
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerUnavailable(
+                f"the ledger {named(url)} cannot be used: its folder cannot be made ({error.strerror})"
+            ) from error
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_WAIT})
 
     @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    def _settings(connection: Any, _: object) -> None:
+        connection.isolation_level = (
+            None  # the driver begins transactions late and by its own rules: we do it below
+        )
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes the lock at once and waits for it. One that reads first and writes later would be refused
+        # without any wait when another wrote in between.
+        writes = connection.get_execution_options().get("vigil_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     return engine
+
+
+def writer(engine: Engine) -> Engine:
+    """The engine whose transactions are there to write."""
+    return engine.execution_options(vigil_writes=True)
+
+
+def reader(engine: Engine) -> Engine:
+    """The engine whose transactions see one instant of the database from begin to end, and cannot write."""
+    if engine.dialect.name == "sqlite":
+        return engine  # WAL: a transaction reads one snapshot
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def in_turn(connection: Connection, turn: int) -> bool:
+    """Wait for every other transaction that took this turn, and keep it to the end of this one.
+
+    A number of `observation` or `notice` is given at the insert and seen at the commit. Without turns a higher number could
+    be seen before a lower one, and whoever goes on "after number n" would never see the lower one.
+
+    Returns whether others may have written since this transaction began: SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "sqlite":
+        return False
+    connection.execute(text("SELECT pg_advisory_xact_lock(:of, :turn)"), {"of": _TURNS, "turn": turn})
+    return True
 
 
 def alembic_config(url: str) -> Config:
@@ -42,9 +136,37 @@ def alembic_config(url: str) -> Config:
     return config
 
 
+@cache
+def newest_revision() -> str | None:
+    """The revision that this program's migrations lead to."""
+    return ScriptDirectory.from_config(alembic_config("")).get_current_head()
+
+
 def migrate(url: str) -> None:
-    """Bring the database to the newest schema. Does nothing when it is there."""
-    command.upgrade(alembic_config(url), "head")
+    """Bring the database to the newest schema. Does nothing when it is there. Two at once take turns.
+
+    Raises LedgerTooNew when a newer Vigil has been here.
+    """
+    engine = open_engine(url)
+    try:
+        with explained(engine.url):
+            with engine.connect() as connection:
+                found = MigrationContext.configure(connection).get_current_revision()
+            if found == newest_revision():
+                return
+            _refuse_unknown(engine.url, found)
+            command.upgrade(alembic_config(url), "head")
+    finally:
+        engine.dispose()
+
+
+def _refuse_unknown(url: URL, found: str | None) -> None:
+    known = {r.revision for r in ScriptDirectory.from_config(alembic_config("")).walk_revisions()}
+    if found is not None and found not in known:
+        raise LedgerTooNew(
+            f"the ledger {named(url)} has schema {found}, which this Vigil does not know (its newest is {newest_revision()}): "
+            f"install the Vigil that made it, or a newer one"
+        )
 
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -60,18 +182,27 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def upsert(
-    connection: Connection, target: Table, rows: Sequence[dict[str, Any]], update: Sequence[str]
+    connection: Connection,
+    target: Table,
+    rows: Sequence[dict[str, Any]],
+    update: Sequence[str],
+    keys: Sequence[str] = (),
 ) -> None:
-    """Insert rows; where the primary key is taken, set the columns in `update` (none: leave the row alone)."""
+    """Insert rows; where the key is taken, set the columns in `update` (none: leave the row alone).
+
+    `keys` names the columns of the key, the primary key's when left out.
+
+    Rows go in in the order of their keys, so that two writers of the same rows wait for each other and never both.
+    """
     if not rows:
         return
     insert = sqlite_insert if connection.dialect.name == "sqlite" else pg_insert
     statement = insert(target)
+    keys = keys or [c.name for c in target.primary_key]
     if update:
-        keys = [c.name for c in target.primary_key]
         statement = statement.on_conflict_do_update(
             index_elements=keys, set_={c: statement.excluded[c] for c in update}
         )
     else:
-        statement = statement.on_conflict_do_nothing()
-    connection.execute(statement, rows)
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    connection.execute(statement, sorted(rows, key=lambda row: tuple(row[k] for k in keys)))

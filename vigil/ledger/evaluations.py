@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, select
 
 from vigil.compliance.verdicts import Standing
 from vigil.ledger.engine import chunks, upsert
@@ -77,10 +77,25 @@ def keep_standings(
         }
         for s in standings
     ]
-    kept = {(r["rule"], r["workspace"]) for r in rows}
-    for some in chunks(sorted(set(evaluated) - kept)):
-        connection.execute(delete(_verdict).where(tuple_(_verdict.c.rule, _verdict.c.workspace).in_(some)))
+    _forget(connection, set(evaluated) - {(r["rule"], r["workspace"]) for r in rows})
     upsert(connection, _verdict, rows, ("outcome", "since", "next_check_at", "why", "as_of"))
+
+
+def _forget(connection: Connection, pairs: Collection[tuple[str, int]]) -> None:
+    """Delete those of (rule, workspace) `pairs` that are remembered: of a clear rule nothing is, so mostly none."""
+    there: list[dict[str, Any]] = []
+    for some in chunks(sorted({workspace for _, workspace in pairs})):
+        query = select(_verdict.c.workspace, _verdict.c.rule).where(_verdict.c.workspace.in_(some))
+        # Taken in one order by all, also the ones that are only updated after: two writers never wait for each other.
+        query = query.order_by(_verdict.c.workspace, _verdict.c.rule).with_for_update()
+        there += [
+            {"of_workspace": r.workspace, "of_rule": r.rule}
+            for r in connection.execute(query)
+            if (r.rule, r.workspace) in pairs
+        ]
+    if there:
+        one = (_verdict.c.workspace == bindparam("of_workspace")) & (_verdict.c.rule == bindparam("of_rule"))
+        connection.execute(delete(_verdict).where(one), there)
 
 
 def rule_states(connection: Connection) -> dict[str, tuple[datetime, str]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
 
 from vigil.compliance.events import Change
-from vigil.compliance.facts import Fact, Workspace
+from vigil.compliance.facts import Fact, Value, Workspace
 from vigil.compliance.history import Seen
 from vigil.ledger.codec import decode, encode, subject_of
-from vigil.ledger.engine import chunks, upsert
+from vigil.ledger.engine import OBSERVATIONS, chunks, in_turn, upsert
 from vigil.ledger.tables import Newest, Observation, table
 
 _observation = table(Observation)
@@ -31,6 +31,15 @@ class Recorded:
     workspaces: frozenset[int]
 
 
+class _Known(NamedTuple):
+    seq: int
+    hash: bytes | None  # None: it was gone
+    workspace: int | None
+
+
+Subjects = dict[tuple[str, str], tuple[int | None, Fact]]  # (kind, subject) -> (workspace, fact)
+
+
 def record(
     connection: Connection,
     facts: Iterable[Fact],
@@ -43,27 +52,49 @@ def record(
     `gone` names (kind, subject) pairs that are no longer there or no longer readable: they get a tombstone, and so do
     the parts of a workspace that is gone. A part of a workspace that could not be read keeps what was known of it.
     """
-    rows: dict[tuple[str, str], tuple[int | None, Fact]] = {}
+    rows: Subjects = {}
     for fact in facts:
         kind, subject, workspace = subject_of(fact)
         rows[kind, subject] = (workspace, fact)
+    buried = list(gone)
+    fresh = _changed(connection, rows, seen_at, run) + _tombstones(connection, buried, seen_at, run)
+    if fresh and in_turn(connection, OBSERVATIONS):
+        # What another run stored before our turn came is known now, and not stored twice.
+        again: Subjects = {k: rows[k] for r in fresh if (k := (r["kind"], r["subject"])) in rows}
+        fresh = _changed(connection, again, seen_at, run) + _tombstones(connection, buried, seen_at, run)
+    _append(connection, fresh, seen_at)
+    stored = {(r["kind"], r["subject"]) for r in fresh}
+    _touch(connection, rows.keys() - stored, seen_at)
+    return Recorded(
+        len(fresh),
+        len(rows.keys() - stored),
+        frozenset(r["workspace"] for r in fresh if r["workspace"] is not None),
+    )
+
+
+def _changed(
+    connection: Connection, rows: Subjects, seen_at: datetime, run: int | None
+) -> list[dict[str, Any]]:
     known = _known(connection, rows.keys())
+    unread = [
+        k for k, (_, x) in rows.items() if isinstance(x, Workspace) and "attrs" in x.unread and k in known
+    ]
+    kept = _attributes(connection, {int(subject): known[kind, subject].seq for kind, subject in unread})
     fresh: list[dict[str, Any]] = []
     for (kind, subject), (workspace, fact) in rows.items():
         before = known.get((kind, subject))
-        if isinstance(fact, Workspace) and "attrs" in fact.unread and before is not None:
-            fact = _keep_attributes(connection, fact, before[0])
+        if isinstance(fact, Workspace) and fact.id in kept:
+            fact = dataclasses.replace(fact, attrs=kept[fact.id])
         body, digest = encode(fact)
-        if before is None or before[1] != digest:
-            fresh.append(_row(kind, subject, workspace, seen_at, run, digest, body, before))
-    fresh += _tombstones(connection, gone, seen_at, run)
-    _append(connection, fresh, seen_at)
-    _touch(connection, rows.keys() - {(r["kind"], r["subject"]) for r in fresh}, seen_at)
-    return Recorded(
-        len(fresh),
-        len(rows) - len(fresh),
-        frozenset(r["workspace"] for r in fresh if r["workspace"] is not None),
-    )
+        if before is not None and before.hash == digest:
+            continue
+        if before is not None and before.hash is not None and before.workspace != workspace:
+            # It moved: the workspace that it left has changed too.
+            fresh.append(_row(kind, subject, before.workspace, seen_at, run, None, None, before.seq))
+        fresh.append(
+            _row(kind, subject, workspace, seen_at, run, digest, body, None if before is None else before.seq)
+        )
+    return fresh
 
 
 def _row(
@@ -74,7 +105,7 @@ def _row(
     run: int | None,
     digest: bytes | None,
     body: str | None,
-    before: tuple[int, bytes | None] | None,
+    before: int | None,
 ) -> dict[str, Any]:
     return {
         "kind": kind,
@@ -83,70 +114,75 @@ def _row(
         "seen_at": seen_at,
         "hash": digest,
         "body": body,
-        "prev": None if before is None else before[0],
+        "prev": before,
         "run": run,
     }
 
 
-def _keep_attributes(connection: Connection, fact: Workspace, seq: int) -> Workspace:
-    body = connection.execute(select(_observation.c.body).where(_observation.c.seq == seq)).scalar_one()
-    if body is None:
-        return fact
-    before = decode("workspace", body)
-    return dataclasses.replace(fact, attrs=before.attrs) if isinstance(before, Workspace) else fact
+def _attributes(connection: Connection, seqs: Mapping[int, int]) -> dict[int, Mapping[str, Value]]:
+    """The attributes that some workspaces had in the observations `seqs`, by workspace."""
+    out: dict[int, Mapping[str, Value]] = {}
+    for some in chunks(seqs.values()):
+        query = select(_observation.c.body).where(
+            _observation.c.seq.in_(some), _observation.c.body.is_not(None)
+        )
+        for body in connection.execute(query).scalars():
+            before = decode("workspace", body)
+            if isinstance(before, Workspace):
+                out[before.id] = before.attrs
+    return out
 
 
-def _known(
-    connection: Connection, subjects: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], tuple[int, bytes | None]]:
+def _known(connection: Connection, subjects: Collection[tuple[str, str]]) -> dict[tuple[str, str], _Known]:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for kind, subject in subjects:
         by_kind[kind].append(subject)
-    known: dict[tuple[str, str], tuple[int, bytes | None]] = {}
+    known: dict[tuple[str, str], _Known] = {}
     for kind, names in by_kind.items():
         for some in chunks(names):
-            found = connection.execute(
-                select(_newest.c.subject, _newest.c.seq, _newest.c.hash).where(
-                    _newest.c.kind == kind, _newest.c.subject.in_(some)
-                )
-            )
-            known.update({(kind, r.subject): (r.seq, r.hash) for r in found})
+            query = select(_newest.c.subject, _newest.c.seq, _newest.c.hash, _newest.c.workspace)
+            found = connection.execute(query.where(_newest.c.kind == kind, _newest.c.subject.in_(some)))
+            known.update({(kind, r.subject): _Known(r.seq, r.hash, r.workspace) for r in found})
     return known
 
 
 def _tombstones(
     connection: Connection, gone: Iterable[tuple[str, str]], seen_at: datetime, run: int | None
 ) -> list[dict[str, Any]]:
-    rows = {}
+    by_kind: dict[str, list[str]] = defaultdict(list)
     for kind, subject in gone:
-        where = and_(_newest.c.kind == kind, _newest.c.subject == subject)
-        if kind == "workspace":
-            where = _newest.c.workspace == int(subject)
-        for r in connection.execute(select(_newest).where(where, _newest.c.hash.is_not(None))):
-            rows[r.kind, r.subject] = _row(
-                r.kind, r.subject, r.workspace, seen_at, run, None, None, (r.seq, r.hash)
-            )
+        by_kind[kind].append(subject)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for kind, subjects in by_kind.items():
+        for some in chunks(subjects):
+            where = and_(_newest.c.kind == kind, _newest.c.subject.in_(some))
+            if kind == "workspace":
+                where = _newest.c.workspace.in_([int(s) for s in some])
+            query = select(_newest).where(where, _newest.c.hash.is_not(None))
+            for r in connection.execute(query.order_by(_newest.c.seq)):
+                rows[r.kind, r.subject] = _row(
+                    r.kind, r.subject, r.workspace, seen_at, run, None, None, r.seq
+                )
     return list(rows.values())
 
 
 def _append(connection: Connection, rows: list[dict[str, Any]], seen_at: datetime) -> None:
-    for some in chunks(rows, 2000):
-        seqs = connection.execute(
-            insert(_observation).returning(_observation.c.seq, sort_by_parameter_order=True), some
-        ).scalars()
-        index = [
-            {k: row[k] for k in ("kind", "subject", "workspace", "hash")}
-            | {"seq": seq, "checked_at": seen_at}
-            for row, seq in zip(some, seqs, strict=True)
-        ]
-        upsert(connection, _newest, index, ("workspace", "seq", "hash", "checked_at"))
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for seq, row in enumerate(rows, start=last_seq(connection) + 1):
+        row["seq"] = seq
+        fields = {k: row[k] for k in ("kind", "subject", "workspace", "hash", "seq")}
+        newest[row["kind"], row["subject"]] = fields | {"checked_at": seen_at}
+    if rows:
+        connection.execute(insert(_observation), rows)
+        upsert(connection, _newest, list(newest.values()), ("workspace", "seq", "hash", "checked_at"))
 
 
 def _touch(connection: Connection, subjects: Collection[tuple[str, str]], seen_at: datetime) -> None:
     """Note that workspaces were read again and were the same: what was read long after a change need not be read again."""
-    for some in chunks(sorted(s for kind, s in subjects if kind == "workspace")):
-        where = and_(_newest.c.kind == "workspace", _newest.c.subject.in_(some))
-        connection.execute(update(_newest).where(where).values(checked_at=seen_at))
+    where = and_(_newest.c.kind == "workspace", _newest.c.subject == bindparam("of"))
+    rows = [{"of": subject} for kind, subject in sorted(subjects) if kind == "workspace"]
+    if rows:
+        connection.execute(update(_newest).where(where).values(checked_at=seen_at), rows)
 
 
 def last_seq(connection: Connection) -> int:

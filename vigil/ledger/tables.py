@@ -7,14 +7,30 @@ proof that nobody is told twice, so its rows are never deleted while their rule 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    Time,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.types import DateTime, TypeDecorator
 from sqlmodel import Field, SQLModel
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+Bytewise = String().with_variant(String(collation="C"), "postgresql")
+"""Text that is compared byte by byte on both: ranges of subjects must not depend on the language of the database."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -44,6 +60,10 @@ def _id() -> Any:
     return Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
 
 
+def _subject(primary_key: bool = False) -> Any:
+    return Field(sa_column=Column(Bytewise, primary_key=primary_key, nullable=False))
+
+
 def _big(nullable: bool = False, index: bool = False) -> Any:
     return Field(default=None, sa_column=Column(BigInteger, nullable=nullable, index=index))
 
@@ -56,11 +76,12 @@ class Observation(SQLModel, table=True):
         Index("ix_observation_subject", "kind", "subject"),
     )
 
-    seq: int = _id()
+    # Given by the writer whose turn it is, without gaps: see vigil.ledger.engine.in_turn.
+    seq: int = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=False))
     kind: str
-    subject: str
+    subject: str = _subject()
     workspace: int | None = _big(nullable=True)
-    seen_at: datetime = _instant(index=True)
+    seen_at: datetime = _instant()
     hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     prev: int | None = _big(nullable=True)
@@ -73,7 +94,7 @@ class Newest(SQLModel, table=True):
     __table_args__ = (Index("ix_newest_workspace", "workspace", "kind"),)
 
     kind: str = Field(primary_key=True)
-    subject: str = Field(primary_key=True)
+    subject: str = _subject(primary_key=True)
     workspace: int | None = _big(nullable=True)
     seq: int = _big()
     hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
@@ -92,8 +113,9 @@ class Position(SQLModel, table=True):
 class Verdict(SQLModel, table=True):
     """The standing of a rule for a workspace, where there is one to remember: an open condition, or the next instant to look."""
 
-    rule: str = Field(primary_key=True)
+    # The workspace comes first: what is asked for is every rule of some workspaces.
     workspace: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    rule: str = Field(primary_key=True)
     outcome: str  # holding | finding | not_evaluated | clear
     since: datetime | None = _instant(nullable=True)
     next_check_at: datetime | None = _instant(nullable=True, index=True)
@@ -109,31 +131,41 @@ class RuleState(SQLModel, table=True):
     hash: str
 
 
+_queued: Any = {
+    "sqlite_where": text("state = 'queued'"),
+    "postgresql_where": text("state = 'queued'"),
+}
+
+
 class Notice(SQLModel, table=True):
     """The outbox: one row per (rule, workspace, occurrence, step, person), for ever. No step and no person are ''."""
 
     __table_args__ = (
-        UniqueConstraint("rule", "workspace", "occurrence", "step", "person", name="uq_notice_once"),
-        Index("ix_notice_due", "state", "due_at"),
+        # The proof. It begins with the workspace, so that it also finds what was said of one.
+        UniqueConstraint("workspace", "rule", "occurrence", "step", "person", name="uq_notice_once"),
+        # Of the few rows that wait only, however many were ever sent: what is due, and what must not be overtaken.
+        Index("ix_notice_due", "due_at", "id", **_queued),
+        Index("ix_notice_order", "person", "workspace", "id", **_queued),
     )
 
     id: int = _id()
     rule: str
-    workspace: int = _big(index=True)
+    workspace: int = _big()
     occurrence: str
     step: str = ""
     person: str = Field(default="", index=True)
     fire_at: datetime = _instant()
-    as_of: datetime = _instant(index=True)
+    as_of: datetime = _instant()
     state: str  # queued | sent | no_device | unroutable | failed | suppressed
     reason: str = ""
     message: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     due_at: datetime | None = _instant(nullable=True)
+    expires_at: datetime | None = _instant(nullable=True)  # not worth showing from then on
     lease_until: datetime | None = _instant(nullable=True)
     lease_owner: str | None = None
-    first_tried_at: datetime | None = _instant(nullable=True)
-    tries: int = 0
-    run: int | None = _big(nullable=True)
+    first_tried_at: datetime | None = _instant(nullable=True)  # when the first request of it was made
+    tries: int = 0  # claims after which a request was made, and the one that is held now
+    run: int | None = _big(nullable=True, index=True)
 
 
 class Attempt(SQLModel, table=True):
@@ -191,6 +223,30 @@ class Run(SQLModel, table=True):
     account: str = Field(default="{}", sa_column=Column(Text, nullable=False))
 
 
+class Preference(SQLModel, table=True):
+    """What a person asked for. No row: the account's own language and zone, no quiet hours, no digest, push before e-mail."""
+
+    person: str = Field(primary_key=True)
+    quiet_from: time | None = Field(
+        default=None, sa_column=Column(Time, nullable=True)
+    )  # of the person's own day
+    quiet_to: time | None = Field(default=None, sa_column=Column(Time, nullable=True))
+    digest: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
+    language: str | None = None
+    zone: str | None = None
+    channels: str = ""  # in order, with spaces between: "email push"; empty for the site's own order
+    updated_at: datetime = _instant()
+
+
+class Acknowledgement(SQLModel, table=True):
+    """That the person of a notice has seen it: one row a notice, the first one that came."""
+
+    notice: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    person: str
+    at: datetime = _instant()
+    how: str  # app | link
+
+
 class GuardTrip(SQLModel, table=True):
     """A guard that stopped a run's notices of one rule. They are the run's rows of that rule that are suppressed for it."""
 
@@ -218,6 +274,7 @@ def table(model: type[SQLModel]) -> Table:
 
 
 __all__ = [
+    "Acknowledgement",
     "Attempt",
     "Device",
     "GuardTrip",
@@ -227,6 +284,7 @@ __all__ = [
     "Notice",
     "Observation",
     "Position",
+    "Preference",
     "RuleState",
     "Run",
     "Verdict",

@@ -62,7 +62,9 @@ def upgrade() -> None:
     op.create_table(
         "newest",
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column(
+            "subject", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("workspace", sa.BigInteger(), nullable=True),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=True),
@@ -88,27 +90,42 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_owner", sa.String(), nullable=True),
         sa.Column("first_tried_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("run", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("rule", "workspace", "occurrence", "step", "person", name="uq_notice_once"),
+        sa.UniqueConstraint("workspace", "rule", "occurrence", "step", "person", name="uq_notice_once"),
     )
     with op.batch_alter_table("notice", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_notice_as_of"), ["as_of"], unique=False)
-        batch_op.create_index("ix_notice_due", ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_notice_due",
+            ["due_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
+        batch_op.create_index(
+            "ix_notice_order",
+            ["person", "workspace", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
         batch_op.create_index(batch_op.f("ix_notice_person"), ["person"], unique=False)
-        batch_op.create_index(batch_op.f("ix_notice_workspace"), ["workspace"], unique=False)
+        batch_op.create_index(batch_op.f("ix_notice_run"), ["run"], unique=False)
 
     op.create_table(
         "observation",
         sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column(
+            "subject", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("workspace", sa.BigInteger(), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=True),
@@ -118,7 +135,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq"),
     )
     with op.batch_alter_table("observation", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_observation_seen_at"), ["seen_at"], unique=False)
         batch_op.create_index("ix_observation_subject", ["kind", "subject"], unique=False)
         batch_op.create_index("ix_observation_workspace", ["workspace", "seq"], unique=False)
 
@@ -152,14 +168,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "verdict",
-        sa.Column("rule", sa.String(), nullable=False),
         sa.Column("workspace", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("rule", "workspace"),
+        sa.PrimaryKeyConstraint("workspace", "rule"),
     )
     with op.batch_alter_table("verdict", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_verdict_next_check_at"), ["next_check_at"], unique=False)
@@ -176,21 +192,28 @@ def downgrade() -> None:
     with op.batch_alter_table("observation", schema=None) as batch_op:
         batch_op.drop_index("ix_observation_workspace")
         batch_op.drop_index("ix_observation_subject")
-        batch_op.drop_index(batch_op.f("ix_observation_seen_at"))
 
     op.drop_table("observation")
     with op.batch_alter_table("notice", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_notice_workspace"))
+        batch_op.drop_index(batch_op.f("ix_notice_run"))
         batch_op.drop_index(batch_op.f("ix_notice_person"))
-        batch_op.drop_index("ix_notice_due")
-        batch_op.drop_index(batch_op.f("ix_notice_as_of"))
+        batch_op.drop_index(
+            "ix_notice_order",
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
+        batch_op.drop_index(
+            "ix_notice_due",
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
 
     op.drop_table("notice")
     with op.batch_alter_table("newest", schema=None) as batch_op:
         batch_op.drop_index("ix_newest_workspace")
 
-    op.drop_table("manifest")
     op.drop_table("newest")
+    op.drop_table("manifest")
     with op.batch_alter_table("device", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_device_person"))
 

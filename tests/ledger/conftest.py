@@ -1,0 +1,31 @@
+"""A fresh ledger for each test, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import DATABASES, fresh
+from vigil.ledger import Ledger
+from vigil.ledger.engine import open_engine
+
+
+@pytest.fixture(params=DATABASES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(kind: str, tmp_path: Path) -> Iterator[str]:
+    with fresh(kind, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    opened = Ledger(open_engine(url))
+    yield opened
+    opened.close()

@@ -1,0 +1,110 @@
+"""Errors of the ledger. Each names the database without its password, and says what to do.
+
+LedgerError
+├── LedgerLocked       another writer held the database for longer than a writer waits: run again
+├── LedgerUnavailable  the database cannot be reached, opened or written
+└── LedgerTooNew       its schema was made by a newer Vigil
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from vigil.errors import VigilError
+
+# Primary result codes, https://sqlite.org/rescode.html
+_SQLITE_LOCKED = {5, 6}  # BUSY, LOCKED
+_SQLITE_UNAVAILABLE = {
+    8: "it may not be written: check who owns the file and its folder",
+    10: "the disk fails: check it before anything else",
+    11: "the file is damaged: restore it from a backup",
+    13: "the disk is full: make room and run again",
+    14: "the file cannot be opened: check that its folder exists and may be written",
+    26: "the file is no SQLite database: check the path",
+}
+# SQLSTATE: lock_not_available, deadlock_detected, serialization_failure
+_POSTGRES_LOCKED = {"55P03", "40P01", "40001"}
+_POSTGRES_UNAVAILABLE = {
+    "28": "the database refused the login: check user, password and pg_hba.conf",
+    "3D": "there is no such database: create it, Vigil fills it by itself",
+    "53": "the server has no room or no connection left: ask its administrator",
+    "57": "the server is shutting down or starting: run again when it is up",
+    "42501": "the user may not do that: it must own the database's tables",
+    "25006": "the server is read-only, perhaps a standby: use the primary's address",
+}
+
+
+class LedgerError(VigilError):
+    """Base of the errors of the ledger."""
+
+
+class LedgerLocked(LedgerError):
+    """Another writer held the ledger too long. Nothing of this transaction was written; running again is safe."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be reached, opened or written. Nothing of this transaction was written."""
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger's schema is newer than this program."""
+
+
+def named(url: URL) -> str:
+    """The database as a person may read it: never with its password."""
+    return url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def explained(url: URL) -> Iterator[None]:
+    """Turn the database's own errors about locks and connections into the ones above. Any other passes as it is."""
+    try:
+        yield
+    except DBAPIError as error:
+        known = _of_sqlite(url, error) if url.get_backend_name() == "sqlite" else _of_postgres(url, error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _of_sqlite(url: URL, error: DBAPIError) -> LedgerError | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in _SQLITE_LOCKED:
+        return LedgerLocked(
+            f"the ledger {named(url)} is locked by another writer. Nothing was written: run again. If it stays so, "
+            f"look for a process that holds the file, or move the ledger to PostgreSQL"
+        )
+    if primary in _SQLITE_UNAVAILABLE:
+        return LedgerUnavailable(
+            f"the ledger {named(url)} cannot be used, {_SQLITE_UNAVAILABLE[primary]} ({error.orig})"
+        )
+    return None
+
+
+def _of_postgres(url: URL, error: DBAPIError) -> LedgerError | None:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state in _POSTGRES_LOCKED:
+        return LedgerLocked(
+            f"the ledger {named(url)} is locked by another writer ({error.orig.__class__.__name__}). Nothing was written: "
+            f"run again. If it stays so, look for an open transaction in pg_stat_activity"
+        )
+    hint = _POSTGRES_UNAVAILABLE.get(state) or _POSTGRES_UNAVAILABLE.get(state[:2])
+    # Without a state the server never answered: no route, no listener, no name, or the connection broke.
+    if hint is None and not state and error.connection_invalidated | _never_connected(error):
+        hint = "no connection: check that the server runs and that host and port are right"
+    if hint is None:
+        return None
+    return LedgerUnavailable(f"the ledger {named(url)} cannot be used, {hint} ({_first_line(error)})")
+
+
+def _never_connected(error: DBAPIError) -> bool:
+    return error.statement is None or type(error.orig).__name__ in ("ConnectionTimeout", "OperationalError")
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]
