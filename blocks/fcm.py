@@ -10,7 +10,6 @@ from pydantic import Field, SecretStr
 
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import ENDPOINT, FcmSettings
-from vigil.delivery.transport import Transport
 
 
 class FirebaseProject(Block):
@@ -26,7 +25,7 @@ class FirebaseProject(Block):
     ca: str | None = Field(default=None, description="File of a certificate authority of your own")
     proxy: str | None = Field(default=None, description="Proxy to go through, such as http://proxy:3128")
 
-    def transport(self, now: Callable[[], datetime]) -> Transport:
+    def transport(self, now: Callable[[], datetime]) -> FcmHttp:
         """A transport that is not yet open: enter it with `async with`, in the event loop that sends."""
         settings = FcmSettings(
             project=self.project,

@@ -9,7 +9,7 @@ from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact
 from vigil.compliance.rules import Recipient, Rule, RuleSet, Status
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding, Why
+from vigil.compliance.verdicts import DIGESTED, Finding, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def principals_of(findings: Sequence[Finding], rules: RuleSet, facts: Facts) -> 
     workspaces: set[int] = set()
     principals: set[str] = set()
     for x in findings:
-        if x.suppressed is not None:
+        if _tells_nobody(x):
             continue
         for to in recipients(rules.by_name[x.rule], x):
             if to.kind == "role":
@@ -143,7 +143,7 @@ def route(findings: Sequence[Finding], rules: RuleSet, facts: Facts, directory: 
 
 
 def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> list[Routed]:
-    if finding.suppressed is not None:
+    if _tells_nobody(finding):
         return [Routed(finding, None, finding.suppressed)]
     to = recipients(rule, finding)
     if to and all(_no_next(t, finding, facts) for t in to):
@@ -154,8 +154,14 @@ def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> 
     actor = finding.event.fields.get("by") if finding.event is not None and rule.exclude_actor else None
     if not people:
         return [Routed(finding, None, Why.NOBODY)]
-    reason = Why.SHADOW if rule.status is Status.SHADOW else None
+    digest = finding.suppressed or (Why.GROUPED if rule.group else None)
+    reason = Why.SHADOW if rule.status is Status.SHADOW else digest
     return [Routed(finding, p, Why.ACTOR if p == actor else reason) for p in people]
+
+
+def _tells_nobody(finding: Finding) -> bool:
+    """Whether a finding is suppressed for everybody. One that goes into the digest is still somebody's."""
+    return finding.suppressed is not None and finding.suppressed not in DIGESTED
 
 
 def _no_next(to: Recipient, finding: Finding, facts: Facts) -> bool:

@@ -36,12 +36,19 @@ class Why(StrEnum):
     TOO_LATE = "its instant had passed when it became known"
     LATE_DROP = "it was missed for longer than the rule's `late` allows"
     LATE_DIGEST = "it was missed and goes into the digest"
+    GROUPED = "it goes into the digest"
+    CLEARED = "it was no longer so when the digest was made"
+    GONE = "its workspace was gone, or no longer readable, when the digest was made"
     SUPERSEDED = "a notice of this step went out for an earlier date, and the rule ignores moved dates"
     ACTOR = "the person did it"
     INHIBITED = "another rule has an open finding for the workspace"
     UNREAD = "a field that decides could not be read"
     SHADOW = "the rule is in shadow: it is computed and not sent"
     DELETED = "the person's account is deleted"
+
+
+DIGESTED = frozenset({Why.LATE_DIGEST, Why.GROUPED})
+"""Reasons of notices that wait for the next digest. It gives each of them another: the digest that it went into, or why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +85,4 @@ class Evaluation:
     forgotten: tuple[tuple[str, int], ...] = ()
 
 
-__all__ = ["OPEN", "Evaluation", "Finding", "Outcome", "Pairs", "Standing", "Standings", "Why"]
+__all__ = ["DIGESTED", "OPEN", "Evaluation", "Finding", "Outcome", "Pairs", "Standing", "Standings", "Why"]

@@ -121,6 +121,17 @@ class FcmHttp:
         self._raise_if_stopped(batch, ordered)
         return ordered
 
+    async def validate(self, out: Outgoing) -> Reading:
+        """Let FCM check a message that it must not deliver, and give what it says. Contract: fcm.md, `validate_only`.
+
+        Raises InvalidMessage, CredentialRefused and CredentialUnavailable.
+        """
+        _ = self._http
+        body = b'{"validate_only":true,' + encode(out, self._now())[1:]
+        bearer = await self._credential.bearer()
+        answer = await self._exchange(body, bearer)
+        return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
+
     def _encoded(self, batch: Sequence[Outgoing]) -> Iterator[tuple[int, Outgoing, bytes | InvalidMessage]]:
         """The messages with their bodies, some hundred at a time: encoded singly between two waits, when the
         processor's caches hold something else, a message takes three times as long.

@@ -18,7 +18,7 @@ from vigil.compliance.history import replay
 from vigil.compliance.routing import Directory, Routed, principals_of, route
 from vigil.compliance.rules import Kind, Rule
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding, Outcome
+from vigil.compliance.verdicts import DIGESTED, Finding, Outcome
 from vigil.ledger import devices, evaluations, manifests, observations, outbox, runs
 from vigil.ledger import people as preferences
 from vigil.ledger.engine import chunks
@@ -165,7 +165,7 @@ def _standing(
         return Standing.TOLD, ""
     if then is not None and then[0] != "failed":
         return Standing.NOT, f"{then[0]}: {then[1]}".rstrip(": ")
-    if entry.state != "queued":
+    if entry.state != "queued" and entry.reason not in DIGESTED:
         return Standing.NOT, f"{entry.state}: {entry.reason}".rstrip(": ")
     cleared = _no_longer(rule, routed.finding, now, standings)
     if cleared:

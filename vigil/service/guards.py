@@ -14,8 +14,9 @@ from vigil.compliance.evaluate import active
 from vigil.compliance.facts import Workspace
 from vigil.compliance.guards import GuardWhy, Seen, could_trip, tripped, vanished
 from vigil.compliance.rules import Rule
+from vigil.compliance.verdicts import DIGESTED
 from vigil.errors import VigilError
-from vigil.ledger import Ledger, evaluations, observations, runs, trips
+from vigil.ledger import Ledger, digests, evaluations, observations, runs, trips
 from vigil.ledger.outbox import Entry
 from vigil.ledger.trips import Trip
 from vigil.service.run import Run
@@ -57,9 +58,14 @@ def hold(run: Run, rows: Sequence[Entry], fresh: Collection[str]) -> list[Entry]
     """The rows, with those of rules whose guard could trip waiting for `decide`. `fresh` names rules never evaluated before."""
     guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in fresh)}
     return [
-        replace(e, state="suppressed", reason=UNDECIDED) if e.state == "queued" and e.rule in guarded else e
+        replace(e, state="suppressed", reason=UNDECIDED) if e.rule in guarded and _is_said(e) else e
         for e in rows
     ]
+
+
+def _is_said(e: Entry) -> bool:
+    """Whether the row is on its way to its person, now or by the next digest."""
+    return e.state == "queued" or (e.state == "suppressed" and e.reason in DIGESTED)
 
 
 def decide(run: Run, fresh: Collection[str]) -> None:
@@ -90,6 +96,7 @@ def decide(run: Run, fresh: Collection[str]) -> None:
                 run.trips.append(trips.keep(connection, _trip(run, rule, seen, reasons)))
             else:
                 trips.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
+        digests.park(connection, run.id)
 
 
 def _trip(run: Run, rule: Rule, seen: Seen, reasons: tuple[str, ...]) -> Trip:
@@ -177,6 +184,7 @@ def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
                 trips.release(connection, trip.rule, trip.run, reason, run.as_of, run.id)
                 for reason in (HELD, EXPIRED)
             )
+            digests.park(connection, run.id)
             run.tally.numbers["routed"] += count
         else:
             count = trips.relabel(

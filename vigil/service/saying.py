@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from vigil.compliance.facts import Value
-from vigil.compliance.notices import Notice
+from vigil.compliance.notices import Notice, Severity
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Why
+from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.channels import MAIL
 from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
+from vigil.ledger import digests
 from vigil.ledger.devices import Registered
-from vigil.ledger.outbox import Entry
+from vigil.ledger.outbox import Entry, Key
 from vigil.service.reaching import Reach
 from vigil.service.run import Run
 
 UNROUTABLE = frozenset({Why.NOBODY})
 """Reasons that say that somebody should have been told and nobody could be found."""
+
+URGENT = frozenset({Severity.HIGH, Severity.CRITICAL})
+"""What does not wait for the digest of a person who asked for one. A rule that says `group` has said so itself."""
 
 
 def entries(
@@ -41,35 +46,24 @@ def entries(
 
 
 def _entry(run: Run, r: Routed, n: Notice | None, words: Said | RenderError | None, reach: Reach) -> Entry:
-    message: dict[str, Any] = {"why": list(r.finding.why)}
-    rule, due_at = run.rules.by_name[r.finding.rule], None
-    order = reach.channels(r.person or "", rule, run.mail is not None)
-    addresses = reach.addresses(r.person or "", order)
-    state, reason = _state(r, addresses)
+    x, person = r.finding, r.person or ""
+    key = (x.rule, x.workspace, x.occurrence, x.step or "", person)
+    message: dict[str, Any] = {"why": list(x.why)}
+    rule, due_at = run.rules.by_name[x.rule], None
+    state, reason = _state(r, rule, reach, run.mail is not None)
     if isinstance(words, RenderError):
         state, reason = "failed", str(words)
     elif words is not None and n is not None:
-        message |= _message(run, r, rule, n, words)
-        if run.mail is not None:
-            message |= {"channels": order} | _mail(run.mail, n, addresses)
+        message |= message_of(run, key, rule, n, words, reach)
+        if reason in DIGESTED:
+            message[digests.MARK] = reason
         if state == "queued":
-            said_at = reach.opens(run.as_of, n.person, rule, run.site.zone)
-            due_at = said_at if said_at > run.as_of else None
-    return Entry(
-        rule=r.finding.rule,
-        workspace=r.finding.workspace,
-        occurrence=r.finding.occurrence,
-        step=r.finding.step or "",
-        person=r.person or "",
-        fire_at=r.finding.fire_at,
-        state=state,
-        reason=reason,
-        message=message,
-        due_at=due_at,
-    )
+            due_at = said_at(run, n, rule, reach)
+    return Entry(*key, fire_at=x.fire_at, state=state, reason=reason, message=message, due_at=due_at)
 
 
-def _message(run: Run, r: Routed, rule: Rule, n: Notice, words: Said) -> dict[str, Any]:
+def message_of(run: Run, key: Key, rule: Rule, n: Notice, words: Said, reach: Reach) -> dict[str, Any]:
+    """What the worker needs to send a notice that was put into words: for every channel that its person may be reached on."""
     message: dict[str, Any] = {
         "title": words.title,
         "body": words.body,
@@ -78,7 +72,17 @@ def _message(run: Run, r: Routed, rule: Rule, n: Notice, words: Said) -> dict[st
     }
     if rule.ttl is not None:
         message["ttl"] = int(rule.ttl.timedelta.total_seconds())
-    return message | {"key": key_of(r)}
+    message["key"] = replace_key(key)
+    if run.mail is not None:
+        order = reach.channels(n.person.login, rule, mail=True)
+        message |= {"channels": order} | _mail(run.mail, n, reach.addresses(n.person.login, order))
+    return message
+
+
+def said_at(run: Run, n: Notice, rule: Rule, reach: Reach) -> datetime | None:
+    """When a notice may be said, where that is later than at once: after quiet hours."""
+    at = reach.opens(run.as_of, n.person, rule, run.site.zone)
+    return at if at > run.as_of else None
 
 
 def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, Any]:
@@ -91,19 +95,18 @@ def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dic
     return {"mail": words_of_mail(html, renderer.language(n.person.language))}
 
 
-def key_of(r: Routed) -> str:
+def replace_key(key: Key) -> str:
     """The replace key of a row: the same for every attempt and every device, another for every other row."""
-    text = "\x1f".join(
-        (r.finding.rule, str(r.finding.workspace), r.finding.occurrence, r.finding.step or "", r.person or "")
-    )
-    return hashlib.blake2b(text.encode(), digest_size=15).hexdigest()
+    return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=15).hexdigest()
 
 
-def _state(r: Routed, addresses: Sequence[Registered]) -> tuple[str, str]:
+def _state(r: Routed, rule: Rule, reach: Reach, mail: bool) -> tuple[str, str]:
     if r.reason is not None:
         return ("unroutable" if r.reason in UNROUTABLE else "suppressed"), r.reason.value
-    if r.person is not None and not addresses:
+    if r.person is not None and not reach.addresses(r.person, reach.channels(r.person, rule, mail)):
         return "no_device", Why.NO_DEVICE.value
+    if r.person is not None and reach.asked(r.person).digest and rule.severity not in URGENT:
+        return "suppressed", Why.GROUPED.value
     return "queued", ""
 
 

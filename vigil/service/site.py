@@ -34,12 +34,17 @@ class Site:
         """The CGI path of an Extended ECM URL: ``/cs/cs`` of ``https://host/cs/cs``."""
         return urlsplit(url).path.rstrip("/")
 
+    @property
+    def home(self) -> str:
+        """Smart View's own start page: where a notice leads that is about several workspaces."""
+        return f"{self.public_url.rstrip('/')}{self.cgi}/app"
+
     def link(self, workspace: int, event: Event | None = None) -> str:
         """The Smart View link to the item that a notice is about: the open step, the document, or the workspace.
 
         Contract: ecm.md, Links.
         """
-        base = f"{self.public_url.rstrip('/')}{self.cgi}/app"
+        base = self.home
         if event is not None and event.kind in ("step_assigned", "escalated"):
             process = event.fields["process"]
             return f"{base}/processes/{process}/{process}/{event.fields['step']}"

@@ -1,0 +1,38 @@
+"""Tell each person in one notice what rules group, what came too late, and what the person wants to hear together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas import State
+
+from flows import steps
+from flows.endings import ended
+from flows.opening import opened
+from vigil.service import digest as digesting
+from vigil.service.run import Run
+
+
+@task(task_run_name="make the digests of {n} people", cache_policy=NO_CACHE, persist_result=False)
+async def say(run: Run, people: Sequence[str], n: int) -> None:
+    digesting.say(run, people)
+
+
+@flow(name="digest", flow_run_name="digest {site}", persist_result=False)
+async def digest(site: str = "default", as_of: datetime | None = None) -> State[Any]:
+    """Queue one notice a person for everything that waits for a digest, and deliver it.
+
+    Args:
+        site: Name of the "Vigil site" block.
+        as_of: The instant that the run speaks of. Leave it empty for now.
+    """
+    async with opened("digest", site, as_of, reads=False) as run:
+        for people in digesting.batches(run):
+            await say(run, steps.whole(people), len(people))
+        await steps.deliver(run)
+        made = await steps.account(run)
+    return ended(made)

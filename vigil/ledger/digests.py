@@ -1,0 +1,96 @@
+"""Notices that wait for a digest: suppressed rows with a reason that says so, until a digest gives each of them another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, and_, select, update
+
+from vigil.ledger.engine import chunks
+from vigil.ledger.outbox import Key
+from vigil.ledger.tables import Notice, table
+
+_notice = table(Notice)
+MARK = "digest"
+"""The key of a message that holds the reason with which its row waits for the digest; absent where it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One notice that waits for a digest."""
+
+    id: int
+    rule: str
+    workspace: int
+    occurrence: str
+    person: str
+    as_of: datetime
+    message: Mapping[str, Any]
+
+
+def people(connection: Connection, reasons: Collection[str], upto: datetime) -> list[str]:
+    """Who has notices waiting that were found at or before `upto`, in order."""
+    query = select(_notice.c.person).where(_waits(reasons), _notice.c.as_of <= upto).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
+def of_people(
+    connection: Connection, people: Collection[str], reasons: Collection[str], upto: datetime
+) -> dict[str, list[Parked]]:
+    """What waits for each of some people, oldest first. The rows stay locked for this transaction where the database can."""
+    out: dict[str, list[Parked]] = {}
+    columns = (_notice.c[name] for name in Parked.__slots__)
+    query = select(*columns).where(_waits(reasons), _notice.c.as_of <= upto).order_by(_notice.c.id)
+    for some in chunks(sorted(people)):
+        for r in connection.execute(query.where(_notice.c.person.in_(some)).with_for_update()):
+            row = Parked(**{**r._mapping, "message": orjson.loads(r.message)})
+            out.setdefault(row.person, []).append(row)
+    return out
+
+
+def explain(connection: Connection, ids: Collection[int], reason: str) -> int:
+    """Give waiting rows their lasting reason. Returns how many there were."""
+    count = 0
+    for some in chunks(sorted(ids)):
+        where = and_(_notice.c.id.in_(some), _notice.c.state == "suppressed")
+        count += connection.execute(update(_notice).where(where).values(reason=reason)).rowcount
+    return count
+
+
+def park(connection: Connection, run: int) -> int:
+    """Let those rows of a run wait for the digest that were queued although they are meant for it. Returns how many.
+
+    A guard that lets its notices go queues all of them: call this in the same transaction.
+    """
+    query = select(_notice.c.id, _notice.c.message).where(_notice.c.run == run, _notice.c.state == "queued")
+    meant: dict[str, list[int]] = {}
+    for id, message in connection.execute(query.where(_notice.c.message.contains(f'"{MARK}":'))):
+        reason = orjson.loads(message).get(MARK)
+        if reason is not None:
+            meant.setdefault(reason, []).append(id)
+    for reason, ids in meant.items():
+        for some in chunks(ids):
+            values = {"state": "suppressed", "reason": reason, "due_at": None}
+            connection.execute(update(_notice).where(_notice.c.id.in_(some)).values(**values))
+    return sum(map(len, meant.values()))
+
+
+def number_of(connection: Connection, key: Key) -> int | None:
+    """The number of the notice with this key; None when there is none."""
+    rule, workspace, occurrence, step, person = key
+    where = and_(
+        _notice.c.workspace == workspace,
+        _notice.c.rule == rule,
+        _notice.c.occurrence == occurrence,
+        _notice.c.step == step,
+        _notice.c.person == person,
+    )
+    return connection.execute(select(_notice.c.id).where(where)).scalar()
+
+
+def _waits(reasons: Collection[str]) -> ColumnElement[bool]:
+    return and_(_notice.c.state == "suppressed", _notice.c.reason.in_(reasons), _notice.c.person != "")

@@ -1,0 +1,156 @@
+"""The digest: one notice a person for what rules group, what came too late, and what a person wants to hear together.
+
+Those rows lie in the outbox suppressed, with a reason that says that they wait. A digest queues its own row and gives each of
+them its lasting reason ("in digest 123", or why it was left out) in one transaction: killed anywhere, the next digest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vigil.compliance import digests as deciding
+from vigil.compliance import facts as f
+from vigil.compliance.digests import Kept
+from vigil.compliance.notices import Notice, Person, Severity
+from vigil.compliance.routing import Directory
+from vigil.compliance.rules import Kind, Recipient, Rule, Subject
+from vigil.compliance.standings import Standing
+from vigil.compliance.verdicts import DIGESTED, Why
+from vigil.delivery.render import RenderError
+from vigil.ledger import devices, digests, evaluations, observations, outbox
+from vigil.ledger import people as preferences
+from vigil.ledger.digests import Parked
+from vigil.ledger.engine import chunks
+from vigil.ledger.outbox import Entry, Key
+from vigil.service.reaching import Reach
+from vigil.service.run import Run
+from vigil.service.saying import message_of, said_at
+
+BATCH = 500
+"""People whose digests are made in one transaction."""
+
+SEVERAL = 0
+"""The workspace of a digest that is about more than one."""
+
+DIGEST = Rule(
+    name="digest",
+    kind=Kind.CONDITION,
+    subject=Subject(workspace_type="(any)"),
+    to=(Recipient(event="by"),),
+    template="digest",
+)
+"""The rule that digests are kept under. It finds nothing itself; whom a digest is for is decided by the rules that wait in it."""
+
+_WAITING = frozenset(why.value for why in DIGESTED)
+
+
+def batches(run: Run) -> list[list[str]]:
+    """The people for whom something waits, in batches."""
+    with run.ledger.read() as connection:
+        return list(chunks(digests.people(connection, _WAITING, run.as_of), BATCH))
+
+
+def say(run: Run, people: Sequence[str]) -> None:
+    """Make the digests of some people, each person's in whole: what goes in, what is left out and why."""
+    with run.ledger.write() as connection:
+        waiting = digests.of_people(connection, people, _WAITING, run.as_of)
+        about = sorted({p.workspace for some in waiting.values() for p in some})
+        known = observations.current(connection, about, ("workspace",))
+        workspaces = {w.id: w for w in known if isinstance(w, f.Workspace)}
+        standings = {(s.rule, s.workspace): s for s in evaluations.standings(connection, about)}
+        directory = Directory.of(observations.directory(connection))
+        reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
+        for person, some in waiting.items():
+            kept, left = sorted_out(run, person, some, workspaces, standings, directory)
+            for why, ids in left.items():
+                run.tally.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
+            if not kept:
+                continue
+            entry = entry_of(run, kept, reach.person(person, directory, run.site.zone), workspaces, reach)
+            inserted = outbox.enqueue(connection, [entry], run.as_of, run.id)
+            number = digests.number_of(connection, entry.key)
+            digests.explain(connection, [k.number for k in kept], f"in digest {number}")
+            run.tally.numbers["routed"] += 1
+            run.tally.numbers["already told"] += 1 - inserted
+            run.tally.numbers["put into digests"] += len(kept)
+
+
+def sorted_out(
+    run: Run,
+    person: str,
+    some: Sequence[Parked],
+    workspaces: Mapping[int, f.Workspace],
+    standings: Mapping[tuple[str, int], Standing],
+    directory: Directory,
+) -> tuple[list[Kept], dict[Why, list[int]]]:
+    """What goes into a person's digest, and the numbers of what does not, by reason."""
+    user = directory.users.get(person)
+    if user is not None and user.deleted:
+        return [], {Why.DELETED: [p.id for p in some]}
+    every = [_kept(p) for p in some]
+    beside = {(k.rule, k.workspace, k.occurrence) for k in every}
+    kept: list[Kept] = []
+    left: dict[Why, list[int]] = {}
+    for k in every:
+        where = (k.rule, k.workspace)
+        rule = run.rules.by_name.get(k.rule)
+        why = deciding.left_out(k, rule, workspaces.get(k.workspace), standings.get(where), beside)
+        if why is None:
+            kept.append(k)
+        else:
+            left.setdefault(why, []).append(k.number)
+    return kept, left
+
+
+def _kept(p: Parked) -> Kept:
+    m = p.message
+    severity = Severity(m.get("severity", Severity.NORMAL))
+    return Kept(
+        p.id, p.rule, p.workspace, p.occurrence, p.as_of, m.get("title", p.rule), m.get("link", ""), severity
+    )
+
+
+def entry_of(
+    run: Run, kept: Sequence[Kept], person: Person, workspaces: Mapping[int, f.Workspace], reach: Reach
+) -> Entry:
+    """The digest as an outbox row."""
+    n = notice_of(run, kept, person, workspaces)
+    key: Key = (DIGEST.name, n.workspace, n.occurrence, "", person.login)
+    words = run.renderer.render_many([n])[0]
+    message: dict[str, Any] = {"why": list(n.why)}
+    state, reason, due_at = "queued", "", None
+    if isinstance(words, RenderError):
+        state, reason = "failed", str(words)
+    else:
+        message |= message_of(run, key, DIGEST, n, words, reach)
+        if not reach.addresses(person.login, reach.channels(person.login, DIGEST, run.mail is not None)):
+            state, reason = "no_device", Why.NO_DEVICE.value
+        else:
+            due_at = said_at(run, n, DIGEST, reach)
+    return Entry(*key, fire_at=n.fire_at, state=state, reason=reason, message=message, due_at=due_at)
+
+
+def notice_of(
+    run: Run, kept: Sequence[Kept], person: Person, workspaces: Mapping[int, f.Workspace]
+) -> Notice:
+    """The digest as a value: `why` has one ready line for each notice in it, in the person's language."""
+    at, occurrence = deciding.window_end(kept)
+    about = {k.workspace for k in kept}
+    one = workspaces[kept[0].workspace] if len(about) == 1 else None
+    return Notice(
+        rule=DIGEST.name,
+        kind="digest",
+        family=DIGEST.family,
+        step=None,
+        severity=deciding.severity_of(kept),
+        workspace=one.id if one else SEVERAL,
+        workspace_name=one.name if one else "",
+        workspace_type=one.type if one else "",
+        occurrence=occurrence,
+        fire_at=at,
+        link=kept[0].link if len(kept) == 1 else run.site.link(one.id) if one else run.site.home,
+        person=person,
+        as_of=run.as_of,
+        why=deciding.lines(kept),
+    )

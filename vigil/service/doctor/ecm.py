@@ -1,0 +1,214 @@
+"""Extended ECM: is it there, does it let us in, and may this user read what the rules speak about."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vigil.compliance.facts import WorkspaceType
+from vigil.compliance.rules import RuleSet
+from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, probe
+from vigil.service.doctor import clocks
+from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
+from vigil.service.needs import needs_of, types_of
+
+CONNECTION, LOGIN, TYPES, CAPS = "connection", "login", "workspace types", "page caps"
+AUDIT, WORKFLOWS, ROLES, MISSING = "audit trail", "workflows", "roles", "missing documents"
+
+CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100, "workflows": 100}
+"""What a page holds by the contract (ecm.md, Paging), and what the extraction asks for."""
+
+_RIGHTS = "give the service user the right to see it"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found out on the way: the schema, and the newest workspace of each type with its date as the list writes it."""
+
+    checks: tuple[Check, ...]
+    schema: tuple[WorkspaceType, ...] = ()
+    newest: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datetime]) -> Seen:
+    """Look at everything of Extended ECM. `client` is open; `rules` None (they could not be loaded) leaves out what they ask."""
+    first = await _let_in(client)
+    if any(c.state is State.FAIL for c in first):
+        return Seen(tuple(first))
+    needs = Needs() if rules is None else needs_of(rules)
+    schema = await Extractor(client, needs).types()
+    wanted = [] if rules is None else types_of(rules)
+    newest, of_types = await _types(client, schema, wanted)
+    checks = [*first, *of_types, await _guarded(CAPS, lambda: _caps(client, newest, needs))]
+    checks += await _of_time(client, newest, now)
+    checks += [
+        await _guarded(ROLES, lambda: _roles(client, newest)),
+        await _guarded(AUDIT, lambda: _audit(client, newest, needs)),
+        await _guarded(WORKFLOWS, lambda: _workflows(client, needs)),
+        await _guarded(MISSING, lambda: _missing(client, newest, needs)),
+    ]
+    return Seen(tuple(checks), schema, newest)
+
+
+async def _let_in(client: Client) -> list[Check]:
+    url = client.settings.url
+    try:
+        await client.get("/v1/ping")
+    except Refused as error:
+        do = "correct user and password in the Extended ECM block; try them in a browser, the account may be locked"
+        return [ok(CONNECTION, f"{url} answers"), fail(LOGIN, str(error), do)]
+    except Unavailable as error:
+        do = "check the address, DNS, proxy and firewall from this machine; a server that is starting answers in a minute"
+        return [fail(CONNECTION, str(error), do)]
+    except EcmError as error:
+        do = "the address must be the one with the CGI path, such as https://ecm.example.org/cs/cs, and no login page before it"
+        return [fail(CONNECTION, str(error), do)]
+    who = client.settings.username or "the OTDS client"
+    return [ok(CONNECTION, f"{url} answers"), ok(LOGIN, f"logged in as {who}")]
+
+
+async def _types(
+    client: Client, schema: Sequence[WorkspaceType], wanted: Sequence[str]
+) -> tuple[dict[str, tuple[int, str]], list[Check]]:
+    """The newest workspace of each type that rules are about, and whether each type and some workspace of it can be seen."""
+    known = {t.name: t for t in schema}
+    newest: dict[str, tuple[int, str]] = {}
+    checks: list[Check] = []
+    seen = ", ".join(sorted(known)) or "none"
+    if not known:
+        return {}, [
+            fail(
+                TYPES,
+                "this user sees no workspace type at all",
+                f"{_RIGHTS}, and check that workspaces are set up",
+            )
+        ]
+    for name in wanted or sorted(known):
+        type_id = known[name].id if name in known else None
+        if type_id is None:
+            checks.append(
+                fail(
+                    f"type {name}",
+                    f"rules are about it, and this user sees: {seen}",
+                    f"{_RIGHTS}, or correct the rules",
+                )
+            )
+            continue
+        found = await probe.newest(client, type_id)
+        if found is None:
+            do = f"if there are some, {_RIGHTS}: what may not be read is left out of lists without a word"
+            checks.append(warn(f"type {name}", "this user sees no workspace of it", do))
+        else:
+            newest[name] = found
+            checks.append(ok(f"type {name}", f"the newest workspace is {found[0]}, of {found[1]}"))
+    return newest, checks
+
+
+async def _caps(client: Client, newest: Mapping[str, tuple[int, str]], needs: Needs) -> Check:
+    caps = {"workspaces": await probe.cap(client, probe.WORKSPACES, {"expanded_view": "true"})}
+    if newest:
+        workspace = next(iter(newest.values()))[0]
+        caps["children of a node"] = await probe.cap(client, f"/v2/nodes/{workspace}/nodes", {})
+    if needs.steps:
+        caps["workflows"] = await probe.cap(client, probe.WORKFLOWS, {"Kind": "Managed"})
+    return judge_caps(caps)
+
+
+def judge_caps(caps: Mapping[str, int]) -> Check:
+    """Whether the server gives pages as long as the extraction asks for. Shorter ones are right, and cost more requests."""
+    said = ", ".join(f"{name} {n}" for name, n in caps.items())
+    low = [name for name, n in caps.items() if n < CAPS_EXPECTED[name]]
+    if not low:
+        return ok(CAPS, f"rows to a page: {said}")
+    asked = ", ".join(f"{CAPS_EXPECTED[name]} for {name}" for name in low)
+    return warn(
+        CAPS,
+        f"rows to a page: {said}",
+        f"nothing is lost, but a run makes more requests than planned: {asked} are usual",
+    )
+
+
+async def _of_time(
+    client: Client, newest: Mapping[str, tuple[int, str]], now: Callable[[], datetime]
+) -> list[Check]:
+    try:
+        asked = now()
+        info = await probe.server_info(client)
+        answered = now()
+        twins = None
+        for workspace, written in newest.values():
+            twins = twins or await probe.twins(client, workspace, written)
+    except EcmError as error:
+        return [skip(clocks.ZONE, str(error)), skip(clocks.CLOCK, str(error))]
+    given = client.settings.zone
+    return [clocks.zone(info, twins, given), clocks.clock(info, given, asked, answered)]
+
+
+async def _roles(client: Client, newest: Mapping[str, tuple[int, str]]) -> Check:
+    if not newest:
+        return skip(ROLES, "no workspace to look at")
+    workspace = next(iter(newest.values()))[0]
+    if await probe.roles_with_members(client, workspace):
+        return ok(ROLES, f"workspace {workspace}: roles come with their members")
+    do = "nothing is lost, but each role costs a request of its own: expect more of them"
+    return warn(ROLES, f"workspace {workspace}: this version gives roles without their members", do)
+
+
+async def _audit(client: Client, newest: Mapping[str, tuple[int, str]], needs: Needs) -> Check:
+    if not newest:
+        return skip(AUDIT, "no workspace to look at")
+    workspace = next(iter(newest.values()))[0]
+    refused = await probe.refusal(client, f"/v2/nodes/{workspace}/audit", {"limit": 1, "page": 1})
+    return _needed(
+        AUDIT,
+        needs.comments,
+        refused,
+        "comments are read from it",
+        "let the service user see the audit trail",
+    )
+
+
+async def _workflows(client: Client, needs: Needs) -> Check:
+    refused = await probe.refusal(
+        client, probe.WORKFLOWS, {"Kind": "Managed", "wstatus": "ontime", "limit": 1, "page": 1}
+    )
+    if refused or not needs.steps:
+        return _needed(
+            WORKFLOWS, needs.steps, refused, "rules wait for steps", "install or enable the workflow module"
+        )
+    count = await probe.managed(client)
+    if count:
+        return ok(WORKFLOWS, f"{count} workflows are managed by this user")
+    do = "make the service user a manager of the workflow maps: only a manager sees steps of others. With no workflow at all it is right"
+    return warn(WORKFLOWS, "this user manages no workflow, and rules wait for steps", do)
+
+
+async def _missing(client: Client, newest: Mapping[str, tuple[int, str]], needs: Needs) -> Check:
+    if not newest:
+        return skip(MISSING, "no workspace to look at")
+    workspace = next(iter(newest.values()))[0]
+    refused = await probe.refusal(client, f"/v2/businessworkspaces/{workspace}/missingdocuments")
+    do = "install the document-type module, or write `{document: TYPE, state: present}` in place of `missing_documents`"
+    return _needed(MISSING, needs.missing, refused, "rules ask for ECM's own list", do)
+
+
+def _needed(name: str, needed: bool, refused: str, why: str, do: str) -> Check:
+    """A part of ECM that may be absent: bad only where the rules look at it."""
+    if not refused:
+        return ok(name, "can be read")
+    if needed:
+        return fail(name, f"{refused}; {why}", do)
+    return skip(name, f"{refused}; no rule looks at it")
+
+
+async def _guarded(name: str, look: Callable[[], Awaitable[Check]]) -> Check:
+    """One look. What ECM cannot answer is that look's failure and no other's."""
+    try:
+        return await look()
+    except EcmError as error:
+        return fail(
+            name,
+            str(error),
+            "run the doctor again; if it stays, ask the administrator with this path and message",
+        )

@@ -1,0 +1,72 @@
+"""Firebase: may this service account send. Nobody is told anything: the message is only checked, and for no device."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.messages import Outgoing
+from vigil.service.doctor.health import Check, fail, ok, warn
+
+NAME = "firebase"
+NOBODY = Outgoing(
+    key="vigil-doctor",
+    token="vigil-doctor-asks-whether-it-may-send",
+    address_kind="token",
+    platform="android",
+    title="vigil doctor",
+    body="never delivered",
+    link="https://example.org",
+    severity="low",
+    ttl=timedelta(),
+)
+
+
+async def examine(transport: FcmHttp, project: str) -> Check:
+    """Ask FCM to check a message for a device that does not exist: its refusal of the device says that we may send.
+
+    Contract: fcm.md, Send (`validate_only`) and Errors.
+    """
+    try:
+        async with transport:
+            reading = await transport.validate(NOBODY)
+    except CredentialRefused as error:
+        return fail(
+            NAME,
+            str(error),
+            "make a new key of the service account in the Firebase console and run `vigil connect` again",
+        )
+    except CredentialUnavailable as error:
+        return fail(
+            NAME,
+            str(error),
+            "check that this machine reaches the token endpoint; a proxy is set in the Firebase project block",
+        )
+    said = f"HTTP {reading.status} {reading.code} {reading.detail}".strip()
+    if reading.outcome in ("accepted", "rejected"):
+        return ok(
+            NAME,
+            f"the account may send for {project} (a message for no device: {reading.code or 'accepted'})",
+        )
+    if reading.action != "none":
+        do = f"let the account send for {project} (role Firebase Cloud Messaging API Admin), and enable the FCM API there"
+        return fail(NAME, said, do)
+    if reading.code == "CONNECT":
+        return fail(
+            NAME,
+            f"FCM cannot be reached: {reading.detail}",
+            "check DNS, proxy and firewall from this machine",
+        )
+    return warn(
+        NAME,
+        said,
+        "FCM is unwell or slow; nothing is wrong with the credentials as far as can be seen. Run the doctor again",
+    )
+
+
+def unusable(error: BadServiceAccount) -> Check:
+    """The account's JSON cannot even be read."""
+    return fail(
+        NAME, str(error), "paste the JSON of the service account, whole, into the Firebase project block"
+    )
