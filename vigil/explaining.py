@@ -53,6 +53,10 @@ def _tell(answer: Answer, console: Console) -> None:
             console.print(f"    said: {escape(m['title'])}  {m['link']}", highlight=False, soft_wrap=True)
         for attempt in t.attempts:
             console.print(f"    {escape(attempt)}", highlight=False)
+        if (seen := t.acknowledged) is not None:
+            how = "in the app" if seen.how == "app" else "by the link of a mail"
+            at = f"{seen.at:%Y-%m-%d %H:%M:%S} UTC"
+            console.print(f"    acknowledged by {escape(seen.person)} {how} at {at}", highlight=False)
     for s in answer.standings:
         console.print(f"[bold]{s.rule}[/]: {s.verdict}", highlight=False)
         for line in s.why:

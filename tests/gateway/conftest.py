@@ -19,7 +19,7 @@ import uvicorn
 from vigil.compliance.facts import User
 from vigil.delivery.identity import EMULATOR, FirebaseVerifier
 from vigil.delivery.links import Links
-from vigil.gateway.app import create_app
+from vigil.gateway.command import server_config
 from vigil.gateway.limits import Limit
 from vigil.gateway.settings import Gateway
 from vigil.ledger import Ledger, observations, outbox
@@ -81,10 +81,7 @@ class Clock:
 @contextmanager
 def served(gateway: Gateway) -> Iterator[str]:
     """The gateway under uvicorn on a free port, in a thread."""
-    config = uvicorn.Config(
-        create_app(gateway), port=0, access_log=False, log_level="warning", server_header=False
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(gateway, "127.0.0.1", 0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20

@@ -39,17 +39,25 @@ def serve(
     ledger = Ledger.open(ledger_url)
     gateway = Gateway(ledger, verifier, links, origins=tuple(origins), templates=templates)
     try:
-        uvicorn.run(
-            create_app(gateway),
-            host=host,
-            port=port,
-            access_log=False,  # uvicorn's own has paths, and a path may hold a link's token
-            server_header=False,
-            proxy_headers=bool(trusted_proxies),
-            forwarded_allow_ips=trusted_proxies or None,
-            limit_concurrency=500,
-            timeout_graceful_shutdown=10,
-        )
+        uvicorn.Server(server_config(gateway, host, port, trusted_proxies)).run()
     finally:
         verifier.close()
         ledger.close()
+
+
+def server_config(gateway: Gateway, host: str, port: int, trusted_proxies: str = "") -> uvicorn.Config:
+    """How the gateway is served, wherever it is."""
+    # It logs paths, and a path may hold a link's token. `access_log` alone does not hold where somebody adds a handler to it.
+    logging.getLogger("uvicorn.access").disabled = True
+    return uvicorn.Config(
+        create_app(gateway),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),  # else anybody on this machine could write his own address
+        forwarded_allow_ips=trusted_proxies or None,
+        limit_concurrency=500,
+        timeout_graceful_shutdown=10,
+    )

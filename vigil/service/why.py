@@ -14,7 +14,8 @@ from vigil.compliance.evaluate import active, full_clause
 from vigil.compliance.milestones import due_of
 from vigil.compliance.rules import Kind, Rule, RuleSet
 from vigil.compliance.tables import Facts
-from vigil.ledger import Ledger, evaluations, observations, outbox
+from vigil.ledger import Ledger, acknowledgements, evaluations, observations, outbox
+from vigil.ledger.acknowledgements import Acknowledged
 from vigil.ledger.devices import labels
 
 
@@ -24,6 +25,7 @@ class Told:
 
     row: dict[str, Any]
     attempts: tuple[str, ...]  # "accepted on android, 2026-03-02 08:00:01"
+    acknowledged: Acknowledged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def about_workspace(
 def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
     with ledger.read() as connection:
         attempts = outbox.attempts(connection, [r["id"] for r in rows])
+        seen = acknowledgements.of_notices(connection, [r["id"] for r in rows])
         names = labels(connection, {a["device"] for some in attempts.values() for a in some})
     return tuple(
         Told(
@@ -84,6 +87,7 @@ def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
                 + (f" ({a['code']})" if a["code"] else "")
                 for a in attempts.get(r["id"], ())
             ),
+            seen.get(r["id"]),
         )
         for r in rows
     )
