@@ -81,7 +81,7 @@ def evaluate(
     why = _reasons(rule, scope, rows)
     for row in rows:
         said, standing = _step(rule, row, window, scope.now.zone)
-        findings += [replace(x, why=why[row.number]) for x in said]
+        findings += [replace(x, step=s.id, why=why[row.number]) for x in said for s in rule.all_steps]
         if standing is not None:
             standings.append(replace(standing, why=why.get(row.number, ())))
     clear = (
