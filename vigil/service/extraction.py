@@ -16,7 +16,7 @@ from vigil.ledger import evaluations, observations
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
 from vigil.service import guards
-from vigil.service.needs import types_of
+from vigil.service.needs import types_of, types_with_roles
 from vigil.service.run import Run
 
 GRACE = timedelta(seconds=5)
@@ -261,7 +261,8 @@ def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
 
     One request a workspace, within the same budget a run as the look-ups of known items.
     """
-    if not run.needs.roles:
+    types = types_with_roles(run.rules)
+    if not types:
         return []
     with run.ledger.write() as connection:
         mark = evaluations.position(connection, "roles")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vigil.compliance.clauses import DocumentLeaf, DocumentState, MissingLeaf, leaves
+from vigil.compliance.clauses import DocumentLeaf, DocumentState, FieldLeaf, MissingLeaf, leaves
 from vigil.compliance.evaluate import active
 from vigil.compliance.rules import EventKind, RuleSet, events_used
 from vigil.ecm.model import Needs
@@ -38,3 +38,14 @@ def needs_of(rules: RuleSet) -> Needs:
 def types_of(rules: RuleSet) -> list[str]:
     """The workspace types that active rules are about."""
     return sorted({r.subject.workspace_type for r in active(rules)})
+
+
+def types_with_roles(rules: RuleSet) -> set[str]:
+    """The workspace types of which some active rule looks at who is in a role."""
+    return {
+        r.subject.workspace_type
+        for r in active(rules)
+        for clause in (r.where, r.require, r.when)
+        for leaf in leaves(clause)
+        if isinstance(leaf, FieldLeaf) and leaf.ref.root == "role"
+    }
