@@ -30,6 +30,7 @@ class Account:
     difference: int = 0
     waiting: int = 0  # rows of any run that should be delivered by now and wait for another try
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    unseen: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -61,6 +62,9 @@ class Account:
         lines += [f"| {name} | {n} |" for name, n in sorted(self.numbers.items())]
         lines += [f"| **{name}** | {n} |" for name, n in sorted(self.rows.items())]
         lines += [f"| **difference** | {self.difference} |"]
+        if self.unseen:
+            lines += ["", "## Changes that came and went between two runs", ""]
+            lines += [f"- workspace {w}: {n} by its audit trail" for w, n in self.unseen.items()]
         if self.gaps:
             lines += ["", "## What could not be read", "", *(f"- {g}" for g in self.gaps)]
         return "\n".join(lines)
@@ -105,6 +109,7 @@ def account(run: Run) -> Account:
         difference or unproven,
         waiting,
         tuple(notices),
+        dict(run.tally.unseen),
     )
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:
@@ -126,5 +131,6 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
     body: dict[str, Any] = {"numbers": run.numbers()}
     if made is not None:
         body = {k: v for k, v in asdict(made).items() if k in ("numbers", "rows", "gaps", "difference")}
+        body["unseen"] = {str(w): n for w, n in made.unseen.items()}
     with run.ledger.write() as connection:
         runs.end(connection, run.id, state, body, run.clock())

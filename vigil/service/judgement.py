@@ -16,7 +16,7 @@ from functools import lru_cache
 from vigil.compliance import facts as f
 from vigil.compliance import superseded
 from vigil.compliance.evaluate import Input, Window, active, evaluate
-from vigil.compliance.events import derive
+from vigil.compliance.events import derive, unseen
 from vigil.compliance.routing import Directory, Routed, principals_of, route
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
@@ -91,6 +91,8 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
         required = [
             r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
         ]
+    audit = [c.after for c in changes if isinstance(c.after, f.AuditEvent)]
+    run.tally.unseen |= unseen(changes, audit, plan.complete_after, run.as_of)
     return Input(
         facts=facts,
         events=derive(changes, plan.complete_after, run.as_of),

@@ -9,6 +9,7 @@ from vigil.ecm.model import Needs
 
 _DOCUMENT_EVENTS = {EventKind.DOCUMENT_ADDED, EventKind.EVIDENCE_ADDED, EventKind.VERSION_ADDED}
 _STEP_EVENTS = {EventKind.STEP_ASSIGNED, EventKind.STEP_COMPLETED, EventKind.ESCALATED}
+_AUDITED_EVENTS = {EventKind.COMMENT_ADDED, EventKind.STATUS_CHANGED, EventKind.ATTRIBUTE_CHANGED}
 
 
 def needs_of(rules: RuleSet) -> Needs:
@@ -28,7 +29,8 @@ def needs_of(rules: RuleSet) -> Needs:
         documents=bool(documents or events & _DOCUMENT_EVENTS),
         versions=EventKind.VERSION_ADDED in events,
         steps=bool(events & _STEP_EVENTS),
-        comments=EventKind.COMMENT_ADDED in events,
+        # The audit trail has the comments, and tells how many changes of attributes no two observations show.
+        comments=bool(events & _AUDITED_EVENTS),
         roles=any(field.startswith("role.") for field in in_clauses),
         missing=any(isinstance(leaf, MissingLeaf) for leaf in found),
         expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),

@@ -33,6 +33,7 @@ class Tally:
 
     numbers: Counter[str] = field(default_factory=Counter)
     gaps: list[Gap] = field(default_factory=list)
+    unseen: dict[int, int] = field(default_factory=dict)  # workspace -> changes that no two observations show
     verified: int = 0  # known workspaces that were looked up again
     missing: int = 0  # those of them that were not found
 
@@ -98,7 +99,8 @@ class Run:
     def numbers(self) -> dict[str, int]:
         """What was counted so far."""
         asked = {} if self._client is None else {"requests": self._client.requests}
-        return {**self.tally.numbers, **asked}
+        missed = {"unseen changes": n} if (n := sum(self.tally.unseen.values())) else {}
+        return {**self.tally.numbers, **asked, **missed}
 
     @asynccontextmanager
     async def sending(self, transport: Transport) -> AsyncIterator[None]:
