@@ -11,7 +11,6 @@ from pydantic import Field, SecretStr
 from vigil.delivery.email_settings import Security, SmtpSettings
 from vigil.delivery.email_smtp import Smtp
 from vigil.delivery.links import Links
-from vigil.delivery.transport import Transport
 
 
 class SmtpServer(Block):
@@ -39,7 +38,7 @@ class SmtpServer(Block):
     )
     ca: str | None = Field(default=None, description="File of a certificate authority of your own")
 
-    def transport(self, now: Callable[[], datetime]) -> Transport:
+    def transport(self, now: Callable[[], datetime]) -> Smtp:
         """A transport for mail that is not yet open: enter it with `async with`, in the event loop that sends."""
         links = None
         if self.gateway and self.link_secrets is not None:

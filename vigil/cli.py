@@ -195,6 +195,17 @@ def backfill(
     run(site, from_, to, approve, console)
 
 
+@app.command()
+def doctor(
+    site: Site = "default",
+    json: Annotated[bool, typer.Option("--json", help="What was found as JSON")] = False,
+) -> None:
+    """Look at everything that a run depends on, and say what to do. Changes nothing, tells nobody. docs/doctor.md."""
+    from vigil.replay.checkup import doctor as run
+
+    raise typer.Exit(run(site, PROJECT, console, as_json=json))
+
+
 LEDGER = f"sqlite:///{PROJECT / 'var' / 'demo' / 'ledger.sqlite'}"
 LedgerUrl = Annotated[
     str, typer.Option("--ledger", envvar="VIGIL_LEDGER", help="Ledger URL; the demo's when left out")
@@ -242,7 +253,9 @@ app.add_typer(devices, name="devices")
 
 @devices.command("import")
 def devices_import(
-    file: Annotated[Path, typer.Argument(help="CSV with person, address, platform", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="CSV with person, address, platform", exists=True, dir_okay=False)
+    ],
     ledger: LedgerUrl = LEDGER,
 ) -> None:
     """Register the devices of a CSV file, all of them or, when a line is wrong, none."""
@@ -267,7 +280,8 @@ def gateway(
     link_secrets: Annotated[
         str,
         typer.Option(
-            envvar="VIGIL_LINK_SECRETS", help="Secrets of the links in mails, with spaces between; the last signs"
+            envvar="VIGIL_LINK_SECRETS",
+            help="Secrets of the links in mails, with spaces between; the last signs",
         ),
     ] = "",
     origin: Annotated[
@@ -339,7 +353,8 @@ def automations_install(
     notify: Annotated[
         str | None, typer.Option(help="Notification block to tell by, such as slack-webhook/ops")
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Folder of the automations", exists=True)] = PROJECT / "automations",
+    folder: Annotated[Path, typer.Option(help="Folder of the automations", exists=True)] = PROJECT
+    / "automations",
 ) -> None:
     """Install the automations for a site, each once, however often this runs."""
     from vigil.replay.operating import install_automations

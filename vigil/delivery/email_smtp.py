@@ -77,6 +77,19 @@ class Smtp:
             raise CredentialRefused(self._refused.credential, self._refused.why, sent)
         return sent
 
+    async def probe(self) -> Sent | None:
+        """Connect, log in and leave again without a mail. None when that works, else what would become of a mail.
+
+        Raises CredentialRefused.
+        """
+        opened = await self._connect()
+        if self._refused is not None:
+            raise self._refused
+        if isinstance(opened, Sent):
+            return opened
+        await _quit(opened)
+        return None
+
     async def _some(self, work: Work, results: dict[int, Sent]) -> None:
         """Mails one after another over one connection, which is opened again when it ended."""
         client: SMTP | None = None

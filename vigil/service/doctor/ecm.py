@@ -180,7 +180,7 @@ async def _workflows(client: Client, needs: Needs) -> Check:
     count = await probe.managed(client)
     if count:
         return ok(WORKFLOWS, f"{count} workflows are managed by this user")
-    do = "make the service user a manager of the workflow maps: only a manager sees steps of others. With no workflow at all it is right"
+    do = "make the service user a manager of the workflow maps: only a manager sees others' steps. Without any workflow it is right"
     return warn(WORKFLOWS, "this user manages no workflow, and rules wait for steps", do)
 
 

@@ -1,0 +1,440 @@
+"""Each thing that the doctor looks at, well and ill. The illness is provoked in the sandbox, never mocked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vigil.compliance.rules import RuleSet
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.settings import FcmSettings
+from vigil.ecm import Client, Settings
+from vigil.ecm.probe import ServerInfo
+from vigil.ledger import Ledger, devices, runs
+from vigil.ledger.devices import NewDevice
+from vigil.rulefiles import read_rules
+from vigil.sandbox.generate import Generated, generate
+from vigil.sandbox.process import SandboxProcess
+from vigil.service.doctor import clocks, ecm, firebase, ledger, rules
+from vigil.service.doctor.health import Check, State
+
+PROJECT = Path(__file__).resolve().parents[2]
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Generated:
+    return generate(tmp_path_factory.mktemp("doctor") / "estate")
+
+
+@pytest.fixture(scope="module")
+def running(made: Generated) -> Iterator[SandboxProcess]:
+    with SandboxProcess(made.folder, start=NOON) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: SandboxProcess) -> SandboxProcess:
+    running.faults(ecm={"clear": True}, fcm={"clear": True})
+    return running
+
+
+@pytest.fixture(scope="module")
+def shipped() -> RuleSet:
+    return read_rules(PROJECT / "rules")
+
+
+def examine(sandbox: SandboxProcess, given: RuleSet | None, **settings: Any) -> dict[str, Check]:
+    """What the doctor finds in the sandbox's ECM, by name."""
+    now = settings.pop("now", sandbox.now)
+    connection = {
+        "url": sandbox.ecm_url,
+        "username": "vigil",
+        "password": "vigil",
+        "zone": "Europe/Berlin",
+        "retries": 0,
+    }
+
+    async def go() -> ecm.Seen:
+        async with Client(Settings(**{**connection, **settings})) as client:
+            return await ecm.examine(client, given, now)
+
+    return {c.name: c for c in asyncio.run(go()).checks}
+
+
+def quirk(sandbox: SandboxProcess, **quirks: Any) -> None:
+    sandbox.faults(ecm={"quirks": quirks})
+
+
+def fault(sandbox: SandboxProcess, endpoint: str, what: str) -> None:
+    sandbox.faults(ecm={"script": [{"endpoint": endpoint, "what": what, "times": 1000}]})
+
+
+# -- Extended ECM
+
+
+def test_a_healthy_system_has_nothing_to_do(sandbox: SandboxProcess, shipped: RuleSet) -> None:
+    found = examine(sandbox, shipped)
+    assert {name: c.saw for name, c in found.items() if c.state is not State.OK} == {}
+    assert not any(c.do for c in found.values())
+    assert found[ecm.LOGIN].saw == "logged in as vigil"
+    assert found[ecm.CAPS].saw == "rows to a page: workspaces 500, children of a node 100, workflows 100"
+    assert "Europe/Berlin" in found[clocks.ZONE].saw
+
+
+def test_a_server_that_is_not_there_is_the_connection_and_nothing_else(
+    shipped: RuleSet, sandbox: SandboxProcess
+) -> None:
+    found = examine(sandbox, shipped, url="http://127.0.0.1:9/cs/cs")
+    assert [(c.name, c.state) for c in found.values()] == [(ecm.CONNECTION, State.FAIL)]
+    assert "firewall" in found[ecm.CONNECTION].do
+
+
+def test_an_address_without_rest_api_is_told_from_a_dead_server(
+    sandbox: SandboxProcess, shipped: RuleSet
+) -> None:
+    fault(sandbox, "POST /v1/auth", "html_200")
+    found = examine(sandbox, shipped)
+    assert found[ecm.CONNECTION].state is State.FAIL
+    assert "CGI path" in found[ecm.CONNECTION].do
+
+
+def test_a_wrong_password_is_the_login_and_is_not_tried_again(
+    sandbox: SandboxProcess, shipped: RuleSet
+) -> None:
+    before = sandbox.requests()["ecm"]["by_endpoint"].get("POST /v1/auth", 0)
+    found = examine(sandbox, shipped, password="wrong")
+    assert (found[ecm.CONNECTION].state, found[ecm.LOGIN].state) == (State.OK, State.FAIL)
+    assert "wrong" not in found[ecm.LOGIN].saw
+    assert sandbox.requests()["ecm"]["by_endpoint"]["POST /v1/auth"] == before + 1
+
+
+def test_a_type_that_rules_are_about_and_the_user_does_not_see_fails(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "r.yaml").write_text(
+        "rule: lease\nkind: condition\nsubject: {workspace_type: Lease}\nrequire: {field: name, op: present}\nto: [user: ada]\n"
+    )
+    found = examine(sandbox, read_rules(tmp_path))
+    assert found["type Lease"].state is State.FAIL
+    assert "Contract" in found["type Lease"].saw  # what can be seen is named
+
+
+def test_no_workspace_type_at_all_fails(sandbox: SandboxProcess, shipped: RuleSet) -> None:
+    fault(sandbox, "GET /v2/businessworkspacetypes", "400")
+    assert examine(sandbox, shipped)[ecm.TYPES].state is State.FAIL
+
+
+def test_a_type_without_a_readable_workspace_is_a_warning(
+    sandbox: SandboxProcess, shipped: RuleSet, made: Generated
+) -> None:
+    hidden = [json.loads(line) for line in (made.folder / "workspaces.jsonl").read_text().splitlines()]
+    quirk(sandbox, unreadable=[w["id"] for w in hidden if w["type"] == "Permit"])
+    found = examine(sandbox, shipped)
+    assert found["type Permit"].state is State.WARN
+    assert "without a word" in found["type Permit"].do
+    assert found["type Contract"].state is State.OK
+
+
+def test_a_user_of_few_rights_sees_it_in_every_line(sandbox: SandboxProcess, shipped: RuleSet) -> None:
+    found = examine(sandbox, shipped, username="ada.berg", password="ada.berg")
+    assert found[ecm.LOGIN].state is State.OK
+    assert any(
+        c.state is State.WARN
+        for name, c in found.items()
+        if name.startswith("type ") or name == ecm.WORKFLOWS
+    )
+
+
+@pytest.mark.parametrize(
+    ("caps", "state"),
+    [
+        ({"workspaces": 500, "children of a node": 100, "workflows": 100}, State.OK),
+        ({"workspaces": 1000, "children of a node": 1000, "workflows": 1000}, State.OK),
+        ({"workspaces": 100, "children of a node": 100, "workflows": 100}, State.WARN),
+    ],
+)
+def test_pages_that_are_shorter_than_planned_cost_requests_and_lose_nothing(
+    caps: dict[str, int], state: State
+) -> None:
+    assert ecm.judge_caps(caps).state is state
+
+
+def test_a_server_without_caps_is_well(sandbox: SandboxProcess, shipped: RuleSet) -> None:
+    quirk(sandbox, caps_clamp=False)
+    found = examine(sandbox, shipped)[ecm.CAPS]
+    assert found.state is State.OK and "workspaces 1000" in found.saw
+
+
+def test_a_list_that_cannot_be_read_is_its_own_failure(sandbox: SandboxProcess, shipped: RuleSet) -> None:
+    fault(sandbox, "GET /v2/nodes/*/nodes", "500")
+    found = examine(sandbox, shipped)
+    assert found[ecm.CAPS].state is State.FAIL
+    assert found[ecm.AUDIT].state is State.OK
+
+
+def test_the_wrong_zone_is_seen_by_two_dates_of_one_workspace(
+    sandbox: SandboxProcess, shipped: RuleSet
+) -> None:
+    found = examine(sandbox, shipped, zone="UTC")[clocks.ZONE]
+    assert found.state is State.FAIL
+    assert "UTC+01:00" in found.saw and "UTC+00:00" in found.saw
+    assert found.do == "set the zone of the Extended ECM block to Europe/Berlin"
+
+
+def test_a_zone_that_is_right_today_and_wrong_in_summer_is_a_warning(
+    sandbox: SandboxProcess, shipped: RuleSet
+) -> None:
+    found = examine(sandbox, shipped, zone="Africa/Lagos")[clocks.ZONE]  # UTC+1 all year
+    assert found.state is State.WARN and "Europe/Berlin" in found.do
+
+
+def test_without_two_ways_of_writing_a_date_the_server_is_asked_for_its_zone(
+    sandbox: SandboxProcess, shipped: RuleSet
+) -> None:
+    quirk(sandbox, mixed_dates=False)
+    assert examine(sandbox, shipped)[clocks.ZONE] == Check(
+        clocks.ZONE, State.OK, "the server says Europe/Berlin"
+    )
+    assert examine(sandbox, shipped, zone="America/New_York")[clocks.ZONE].state is State.FAIL
+
+
+def test_a_server_that_says_nothing_of_its_zone_is_not_judged() -> None:
+    assert clocks.zone(ServerInfo("24.4", "", None), None, "UTC").state is State.SKIP
+    assert clocks.clock(ServerInfo("24.4", "", None), "UTC", NOON, NOON).state is State.SKIP
+
+
+@pytest.mark.parametrize(
+    ("off", "state"),
+    [
+        (0, State.OK),
+        (25, State.OK),
+        (-90, State.WARN),
+        (90, State.WARN),
+        (900, State.FAIL),
+        (-900, State.FAIL),
+    ],
+)
+def test_a_clock_that_differs_is_seen(
+    sandbox: SandboxProcess, shipped: RuleSet, off: int, state: State
+) -> None:
+    ours = sandbox.now() + timedelta(seconds=off)
+    found = examine(sandbox, shipped, now=lambda: ours)[clocks.CLOCK]
+    assert found.state is state
+    if state is not State.OK:
+        assert ("behind" if off > 0 else "ahead of") in found.saw
+
+
+@pytest.mark.parametrize("endpoint", ["audit", "workflows", "missing", "roles"])
+def test_a_part_that_rules_look_at_and_that_cannot_be_read_fails(
+    sandbox: SandboxProcess, tmp_path: Path, endpoint: str
+) -> None:
+    rule = {
+        "audit": "kind: transition\nevents: [comment_added]\n",
+        "workflows": "kind: transition\nevents: [step_assigned]\n",
+        "missing": "kind: condition\nrequire: {missing_documents: none}\n",
+        "roles": "kind: condition\nrequire: {field: role.owner, op: present}\n",
+    }[endpoint]
+    (tmp_path / "r.yaml").write_text(
+        f"rule: r\nsubject: {{workspace_type: Contract}}\nto: [role: owner]\n{rule}"
+    )
+    path, name = {
+        "audit": ("GET /v2/nodes/*/audit*", ecm.AUDIT),
+        "workflows": ("GET /v2/workflows/status", ecm.WORKFLOWS),
+        "missing": ("GET /v2/businessworkspaces/*/missingdocuments", ecm.MISSING),
+        "roles": ("GET /v2/businessworkspaces/*/roles", ecm.ROLES),
+    }[endpoint]
+    needed = read_rules(tmp_path)
+    assert examine(sandbox, needed)[name].state is State.OK
+    fault(sandbox, path, "400")
+    assert examine(sandbox, needed)[name].state is State.FAIL
+
+
+def test_an_absent_module_that_no_rule_needs_is_left_out(sandbox: SandboxProcess, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(
+        "rule: r\nkind: condition\nsubject: {workspace_type: Contract}\nrequire: {field: name, op: present}\nto: [role: owner]\n"
+    )
+    quirk(sandbox, modules_absent=["workflow", "missingdocuments"])
+    found = examine(sandbox, read_rules(tmp_path))
+    assert (found[ecm.WORKFLOWS].state, found[ecm.MISSING].state) == (State.SKIP, State.SKIP)
+
+
+def test_an_absent_workflow_module_fails_where_rules_wait_for_steps(
+    sandbox: SandboxProcess, shipped: RuleSet
+) -> None:
+    quirk(sandbox, modules_absent=["workflow"])
+    found = examine(sandbox, shipped)[ecm.WORKFLOWS]
+    assert found.state is State.FAIL and "workflow module" in found.do
+
+
+def test_a_version_that_gives_roles_without_members_is_a_warning(
+    sandbox: SandboxProcess, shipped: RuleSet
+) -> None:
+    quirk(sandbox, roles_ignore_members=True)
+    assert examine(sandbox, shipped)[ecm.ROLES].state is State.WARN
+
+
+# -- Firebase
+
+
+def push(
+    sandbox: SandboxProcess, project: str = "", account: dict[str, Any] | None = None, endpoint: str = ""
+) -> Check:
+    held = json.loads(Path(sandbox.service_account).read_text())
+    project = project or held["project_id"]
+    settings = FcmSettings(project, account or held, endpoint=endpoint or sandbox.fcm_url)
+
+    async def go() -> Check:
+        return await firebase.examine(FcmHttp(settings), project)
+
+    return asyncio.run(go())
+
+
+def test_an_account_that_may_send_is_well_and_nobody_is_told(sandbox: SandboxProcess) -> None:
+    found = push(sandbox)
+    assert found.state is State.OK
+    assert not any(d["received"] for d in sandbox.devices())
+
+
+def test_an_account_of_another_project_fails_and_says_what_to_allow(sandbox: SandboxProcess) -> None:
+    found = push(sandbox, project="another-project")
+    assert found.state is State.FAIL and "another-project" in found.do
+
+
+@pytest.mark.parametrize("kind", ["permission_denied", "unauthenticated", "third_party_auth"])
+def test_a_credential_that_fcm_refuses_fails(sandbox: SandboxProcess, kind: str) -> None:
+    sandbox.faults(fcm={"add": [{"kind": kind}]})
+    assert push(sandbox).state is State.FAIL
+
+
+def test_a_token_endpoint_that_refuses_the_account_fails_without_showing_its_key(
+    sandbox: SandboxProcess,
+) -> None:
+    account = json.loads(Path(sandbox.service_account).read_text())
+    found = push(sandbox, account={**account, "client_email": "stranger@example.org"})
+    assert found.state is State.FAIL
+    assert account["private_key"][40:80] not in found.saw + found.do
+
+
+def test_fcm_that_cannot_be_reached_fails(sandbox: SandboxProcess) -> None:
+    found = push(sandbox, endpoint="http://127.0.0.1:9")
+    assert found.state is State.FAIL and "firewall" in found.do
+
+
+def test_fcm_that_is_unwell_is_a_warning(sandbox: SandboxProcess) -> None:
+    sandbox.faults(fcm={"add": [{"kind": "unavailable"}]})
+    assert push(sandbox).state is State.WARN
+
+
+# -- rules and templates
+
+
+def test_shipped_templates_and_rules_are_well() -> None:
+    said, families = rules.templates(PROJECT / "templates")
+    loaded, found = rules.rules(PROJECT / "rules", families)
+    assert (said.state, loaded.state) == (State.OK, State.OK)
+    assert found is not None and len(found) > 10
+
+
+def test_a_template_that_does_not_parse_fails_with_file_and_line(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "templates", tmp_path / "t")
+    (tmp_path / "t" / "condition" / "body.j2").write_text("fine\n{% if %}")
+    said, families = rules.templates(tmp_path / "t")
+    assert said.state is State.FAIL and "condition/body.j2:2" in said.saw and families is None
+    assert rules.templates(tmp_path / "none")[0].state is State.FAIL
+
+
+def test_a_rule_that_is_refused_fails_with_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("rule: r\nkind: condtion\n")
+    said, found = rules.rules(tmp_path, None)
+    assert said.state is State.FAIL and "r.yaml:2" in said.saw and found is None
+
+
+def test_a_name_that_ecm_does_not_have_fails_against_the_live_schema(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "r.yaml").write_text(
+        "rule: r\nkind: condition\nsubject: {workspace_type: Contract}\nrequire: {field: attr.expiry, op: present}\nto: [user: ada]\n"
+    )
+
+    async def schema() -> Any:
+        async with Client(Settings(sandbox.ecm_url, "vigil", "vigil", zone="Europe/Berlin")) as client:
+            return (await ecm.examine(client, None, sandbox.now)).schema
+
+    live = asyncio.run(schema())
+    said = rules.against(tmp_path, live, None)
+    assert said.state is State.FAIL and "expiry" in said.saw
+    assert rules.against(PROJECT / "rules", live, None).state is State.OK
+    assert rules.against(PROJECT / "rules", (), None).state is State.SKIP
+
+
+# -- the ledger
+
+
+def test_a_ledger_that_is_not_there_is_no_failure_and_is_not_made(tmp_path: Path) -> None:
+    file = tmp_path / "var" / "ledger.sqlite"
+    (found,) = ledger.examine(f"sqlite:///{file}", NOON)
+    assert found.state is State.WARN and not file.parent.exists()
+
+
+def test_a_ledger_at_the_newest_schema_is_well(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    Ledger.open(url).close()
+    found = {c.name: c.state for c in ledger.examine(url, NOON)}
+    assert found == {ledger.SCHEMA: State.OK, ledger.DEVICES: State.WARN, ledger.RUNS: State.SKIP}
+
+
+@pytest.mark.parametrize(("revision", "state"), [("0001", State.WARN), ("9999", State.FAIL)])
+def test_an_old_schema_is_named_and_left_alone_and_a_newer_one_fails(
+    tmp_path: Path, revision: str, state: State
+) -> None:
+    file = tmp_path / "ledger.sqlite"
+    Ledger.open(f"sqlite:///{file}").close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    (found,) = ledger.examine(f"sqlite:///{file}", NOON)
+    assert found.state is state and revision in found.saw
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
+
+
+def test_a_file_that_is_no_database_fails_and_a_database_that_is_not_there_too(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_text("not a database, long enough to be looked at as one" * 10)
+    assert ledger.examine(f"sqlite:///{tmp_path}/ledger.sqlite", NOON)[0].state is State.FAIL
+    (found,) = ledger.examine("postgresql+psycopg://vigil:secret@127.0.0.1:9/vigil", NOON)
+    assert found.state is State.FAIL and "secret" not in found.saw
+
+
+def test_devices_that_nobody_refreshes_are_a_warning(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    opened = Ledger.open(url)
+    with opened.write() as connection:
+        devices.register(
+            connection, [NewDevice("ada", "a-1", "android"), NewDevice("bob", "b-1", "ios")], NOON
+        )
+    found = {c.name: c for c in ledger.examine(url, NOON)}[ledger.DEVICES]
+    assert found == Check(ledger.DEVICES, State.OK, "1 android, 1 ios, of 2 people")
+    old = {c.name: c for c in ledger.examine(url, NOON + timedelta(days=40))}[ledger.DEVICES]
+    assert old.state is State.WARN and "2 not refreshed for a month" in old.saw
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "expected"),
+    [("done", 1, State.OK), ("failed", 1, State.WARN), ("done", 30, State.WARN)],
+)
+def test_a_last_run_that_failed_or_is_long_ago_is_a_warning(
+    tmp_path: Path, state: str, hours: int, expected: State
+) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    with Ledger.open(url).write() as connection:
+        runs.end(connection, runs.begin(connection, "watch", NOON, NOON), state, {}, NOON)
+    found = {c.name: c for c in ledger.examine(url, NOON + timedelta(hours=hours))}[ledger.RUNS]
+    assert found.state is expected

@@ -1,0 +1,33 @@
+"""`vigil doctor` in the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vigil.service.doctor.health import Check, State, well
+
+COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red", State.SKIP: "dim"}
+
+
+def show(checks: Sequence[Check], console: Console, *, as_json: bool) -> int:
+    """Print what was found. 0 when nothing failed, 1 otherwise."""
+    if as_json:
+        console.print_json(json.dumps({"well": well(checks), "checks": [c.plain() for c in checks]}))
+        return 0 if well(checks) else 1
+    table = Table(title="What the doctor found", title_justify="left", show_lines=True)
+    table.add_column("what", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("seen, and what to do", overflow="fold")
+    for c in checks:
+        do = f"\n[bold]→ {escape(c.do)}[/]" if c.do else ""
+        colour = COLOURS[c.state]
+        table.add_row(escape(c.name), f"[{colour}]{c.state}[/]", escape(c.saw) + do)
+    console.print(table)
+    counted = {s: sum(c.state is s for c in checks) for s in State}
+    console.print(", ".join(f"{n} {s}" for s, n in counted.items() if n), highlight=False)
+    return 0 if well(checks) else 1

@@ -1,0 +1,46 @@
+"""The registry counted: which addresses are in use, and which of them nobody has refreshed for how long. Contract: fcm.md, Devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from vigil.ledger.registrations import MAIL
+from vigil.ledger.tables import Device, table
+
+_device = table(Device)
+
+STALE = timedelta(days=30)
+"""A token that was not refreshed for so long may be dead."""
+
+REFUSED = timedelta(days=270)
+"""A token that was not refreshed for so long is refused by FCM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Addresses in use by platform, how many people have one, and the numbers of devices that are old. Mailboxes do not age."""
+
+    in_use: Mapping[str, int] = field(default_factory=dict)
+    people: int = 0
+    stale: tuple[int, ...] = ()  # not refreshed for STALE, but for less than REFUSED
+    refused: tuple[int, ...] = ()  # not refreshed for REFUSED
+
+
+def take(connection: Connection, now: datetime) -> Census:
+    """The registry as it is at `now`."""
+    alive = _device.c.retired_at.is_(None)
+    by_platform = select(_device.c.platform, func.count()).where(alive).group_by(_device.c.platform)
+    counted = {r[0]: r[1] for r in connection.execute(by_platform)}
+    people = connection.execute(select(func.count(_device.c.person.distinct())).where(alive)).scalar_one()
+    old = select(_device.c.id, _device.c.refreshed_at).where(
+        alive, _device.c.address_kind != MAIL, _device.c.refreshed_at <= now - STALE
+    )
+    stale: list[int] = []
+    refused: list[int] = []
+    for id, refreshed_at in connection.execute(old.order_by(_device.c.id)):
+        (refused if refreshed_at <= now - REFUSED else stale).append(id)
+    return Census(dict(sorted(counted.items())), int(people), tuple(stale), tuple(refused))

@@ -1,0 +1,73 @@
+"""The ledger: can it be reached, is its schema this program's, is anybody registered, and did the last runs end."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from vigil.ledger import Ledger, LedgerError, census, runs
+from vigil.ledger.census import Census
+from vigil.ledger.checking import Schema, schema
+from vigil.service.doctor.health import Check, fail, ok, skip, warn
+
+SCHEMA, DEVICES, RUNS = "ledger", "devices", "last watch"
+SILENT = timedelta(hours=24)
+"""So long after the last `watch` somebody should ask why."""
+
+
+def examine(url: str, now: datetime) -> list[Check]:
+    """Look at the ledger at `url` without changing it: what needs its tables is left out while they are not there."""
+    try:
+        found = schema(url)
+    except LedgerError as error:
+        return [fail(SCHEMA, str(error), "correct the address in the ledger block, or mend what it says")]
+    checks = [judge(found)]
+    if not found.is_newest:
+        return checks
+    ledger = Ledger.open(url)
+    try:
+        with ledger.read() as connection:
+            counted, last = census.take(connection, now), runs.latest(connection, "watch", 1)
+    finally:
+        ledger.close()
+    return [*checks, devices(counted), _last(last[0] if last else None, now)]
+
+
+def judge(found: Schema) -> Check:
+    """Whether the schema is the one that this program wants."""
+    if not found.exists or found.found is None:
+        return warn(SCHEMA, f"{found.name} has no tables yet", "nothing: the first run makes them")
+    if found.is_newest:
+        return ok(SCHEMA, f"{found.name}, schema {found.found}, which is the newest")
+    saw = f"{found.name} has schema {found.found}, this program's newest is {found.wanted}"
+    if not found.known:
+        return fail(
+            SCHEMA, saw, "install the Vigil that made it, or a newer one: this one refuses to touch it"
+        )
+    return warn(SCHEMA, saw, "back it up: the next run brings it up to date")
+
+
+def devices(counted: Census) -> Check:
+    """Whether anybody can be reached."""
+    if not counted.in_use:
+        do = "let the app register them through `vigil gateway`, or `vigil devices import devices.csv`"
+        return warn(DEVICES, "no device is registered: nobody can be told anything", do)
+    said = ", ".join(f"{n} {platform}" for platform, n in counted.in_use.items())
+    saw = f"{said}, of {counted.people} people"
+    if counted.refused or counted.stale:
+        saw += f"; {len(counted.stale)} not refreshed for a month, {len(counted.refused)} for 270 days"
+        if len(counted.stale) + len(counted.refused) >= sum(counted.in_use.values()) / 2:
+            do = "check that the app refreshes its registration: most of these may be dead. `upkeep` retires those of 270 days"
+            return warn(DEVICES, saw, do)
+    return ok(DEVICES, saw)
+
+
+def _last(run: dict[str, object] | None, now: datetime) -> Check:
+    if run is None:
+        return skip(RUNS, "`watch` has never run")
+    at, state = run["started_at"], run["state"]
+    saw = f"run {run['id']}, begun {at:%Y-%m-%d %H:%M} UTC, ended as {state}"
+    if state == "failed":
+        return warn(RUNS, saw, "look at its logs in Prefect; the next run goes on where it stopped")
+    if isinstance(at, datetime) and now - at > SILENT:
+        return warn(RUNS, saw, "a day ago and more: check the deployment's schedule and that a worker runs")
+    return ok(RUNS, saw)
