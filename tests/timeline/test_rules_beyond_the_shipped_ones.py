@@ -198,3 +198,182 @@ steps:
   - at: 08:00
 """
     assert failures(tmp_path, LATE.replace("POLICY", "send"), text) == []
+
+
+ESCALATES = """\
+rule: cost-center
+kind: condition
+description: A contract needs a cost center.
+subject: {workspace_type: Contract}
+require: {field: attr.cost center, op: present}
+to: [role: steward]
+escalate:
+  - {after: 1d, unless: acknowledged, to: [role: owner]}
+  - {after: 2bd, to: [group: board]}
+"""
+
+
+def escalated(tmp_path, rest: str):
+    text = f"""\
+people: {{stan: {{}}, olga: {{}}, bea: {{groups: [board]}}}}
+---
+timeline: nobody reacts, from a Thursday on
+workspace: {{roles: {{steward: stan, owner: olga}}}}
+steps:
+  - at: 2026-03-05T08:00
+    expect: {{stan: cost-center}}
+{rest}
+"""
+    return failures(tmp_path, ESCALATES, text)
+
+
+def test_when_nobody_reacts_others_are_told_once_each_at_its_instant(tmp_path):
+    rest = """\
+  - at: 2026-03-06T07:59
+  - at: 08:00
+    crash: after accept
+    expect: {olga: {rule: cost-center, escalated: true}}
+  - at: 09:00
+  - at: 2026-03-09T07:59
+  - at: 08:00
+    expect: {bea: "cost-center:escalated"}
+  - at: 2026-03-10T08:00
+"""
+    assert escalated(tmp_path, rest) == []
+
+
+def test_an_acknowledgement_stops_the_escalation_that_asks_for_one_and_no_other(tmp_path):
+    rest = """\
+  - at: 09:00
+    do: [acknowledged: {rule: cost-center, by: stan}]
+  - at: 2026-03-06T08:00
+  - at: 2026-03-09T08:00
+    expect: {bea: "cost-center:escalated"}
+"""
+    assert escalated(tmp_path, rest) == []
+
+
+def test_what_was_put_right_does_not_escalate_nor_does_it_when_it_comes_back_sooner(tmp_path):
+    rest = """\
+  - at: 09:00
+    do: [attribute_changed: {attr: cost center, value: "1"}]
+  - at: 10:00
+    do: [attribute_changed: {attr: cost center, value: null}]
+    expect: {stan: cost-center}
+  - at: 2026-03-06T08:00
+  - at: 10:00
+    expect: {olga: "cost-center:escalated"}
+"""
+    assert escalated(tmp_path, rest) == []
+
+
+def test_an_approval_that_still_waits_escalates_and_one_that_is_done_does_not(tmp_path):
+    rules = """\
+rule: approval
+kind: transition
+description: Tells the approver that a contract waits.
+subject: {workspace_type: Contract}
+events: [{step_assigned: {title: Approve}}]
+to: [step: assignee]
+escalate: [{after: 4h, unless: acknowledged, to: [role: owner]}]
+"""
+    text = """\
+people: {ada: {}, bert: {}, mia: {devices: []}, olga: {}}
+---
+timeline: two approvals
+workspace: {roles: {owner: olga}}
+steps:
+  - at: 2026-03-05T08:00
+  - at: 09:00
+    do:
+      - step_assigned: {step: 1, title: Approve, to: ada}
+      - step_assigned: {step: 1, process: 2, title: Approve, to: bert}
+      - step_assigned: {step: 1, process: 3, title: Approve, to: mia}
+    expect: {ada: approval, bert: approval}
+    not_sent: {no_device: {mia: approval}}
+  - at: 10:00
+    do: [step_completed: {step: 1, process: 2, by: bert}]
+  - at: 12:59
+  - at: 13:00
+    expect: {olga: ["approval:escalated", "approval:escalated"]}
+"""
+    assert failures(tmp_path, rules, text) == []
+
+
+def test_a_milestone_escalates_while_its_date_and_its_where_stand(tmp_path):
+    rules = """\
+rule: renewal
+kind: milestone
+description: Renew the contract.
+subject: {workspace_type: Contract}
+where: {field: attr.status, op: eq, value: active}
+due: attr.expires
+steps: [{id: early, at: -30d, to: [role: owner]}]
+escalate: [{after: 1w, to: [group: board]}]
+"""
+    text = """\
+people: {olga: {}, bea: {groups: [board]}}
+---
+timeline: three contracts
+workspaces:
+  forgotten: {attrs: {status: active, expires: 2026-04-01}, roles: {owner: olga}}
+  moved: {attrs: {status: active, expires: 2026-04-01}, roles: {owner: olga}}
+  ended: {attrs: {status: active, expires: 2026-04-01}, roles: {owner: olga}}
+steps:
+  - at: 2026-03-02T08:00
+    expect: {olga: [renewal, renewal, renewal]}
+  - at: 2026-03-05T08:00
+    do:
+      - attribute_changed: {workspace: moved, attr: expires, value: 2027-04-01}
+      - attribute_changed: {workspace: ended, attr: status, value: ended}
+  - at: 2026-03-09T07:59
+  - at: 08:00
+    expect: {bea: {rule: renewal, workspace: forgotten, escalated: true}}
+"""
+    # At the very first run nothing is due: the moments lie on it.
+    assert [f.headline for f in failures(tmp_path, rules, text)] == ["a notice did not come"] * 4
+    began = text.replace("steps:", "steps:\n  - at: 2026-03-02T07:59", 1)
+    assert failures(tmp_path, rules, began) == []
+
+
+def test_events_of_every_kind_can_be_told_again(tmp_path):
+    rules = """\
+rule: news
+kind: transition
+description: Tells the owner what happens.
+subject: {workspace_type: Contract}
+events: [document_added, version_added, comment_added, step_completed, escalated, {status_changed: {field: attr.status}}]
+to: [role: owner]
+escalate: [{after: 1h, unless: acknowledged, to: [group: board]}]
+"""
+    text = """\
+people: {olga: {}, bea: {groups: [board]}}
+---
+timeline: one of each
+workspace:
+  attrs: {status: draft}
+  roles: {owner: olga}
+  documents: [{name: Plan, type: Plan}]
+  steps: [{step: 1, title: Check, to: olga}, {step: 2, title: Pay, to: olga, due: 2026-03-02T09:00:00Z}]
+steps:
+  - at: 2026-03-02T08:00
+  - at: 09:00
+    do:
+      - document_added: {name: Photo, type: Evidence}
+      - version_added: {document: Plan}
+      - comment_added: {text: Hm., by: olga}
+      - step_completed: {step: 1, by: olga, disposition: done}
+      - attribute_changed: {attr: status, value: active}
+    expect: {olga: [news, news, news, news, news, news]}
+  - at: 09:59
+  - at: 10:00
+    expect:
+      bea:
+        - {rule: news, escalated: true, says: Photo}
+        - {rule: news, escalated: true, says: Plan}
+        - {rule: news, escalated: true, says: active}
+        - {rule: news, escalated: true, says: Check}
+        - {rule: news, escalated: true, says: Pay}
+        - {rule: news, escalated: true}
+"""
+    assert failures(tmp_path, rules, text) == []

@@ -78,7 +78,9 @@ def principals_of(findings: Sequence[Finding], rules: RuleSet, facts: Facts) -> 
 
 
 def recipients(rule: Rule, finding: Finding) -> tuple[Recipient, ...]:
-    """The recipients of the finding's step."""
+    """The recipients of the finding's step, or of its escalation."""
+    if finding.escalated is not None:
+        return rule.escalate[finding.escalated].to
     return next((s.to for s in rule.all_steps if s.id == finding.step), ()) or rule.to
 
 

@@ -68,6 +68,7 @@ class Finding:
     due: date | datetime | None = None
     suppressed: Why | None = None
     resolved: bool = False
+    escalated: int | None = None  # the number of the rule's escalation that this is
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
+from vigil.compliance import escalations, superseded
 from vigil.compliance import facts as f
-from vigil.compliance import superseded
 from vigil.compliance.evaluate import Input, Window, active, evaluate
 from vigil.compliance.events import derive, unseen
 from vigil.compliance.routing import Directory, Routed, principals_of, route
@@ -23,6 +23,7 @@ from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation
 from vigil.ecm.model import Batch
 from vigil.ledger import devices, earlier, evaluations, observations, outbox
+from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.evaluations import Mark
 from vigil.service import guards
@@ -44,6 +45,7 @@ class Plan:
     after_seq: int
     upto_seq: int
     fresh: frozenset[str] = frozenset()  # rules that were never evaluated before
+    escalations: tuple[escalations.Due, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -69,15 +71,28 @@ def plan(run: Run) -> Plan:
     after = mark.at or run.as_of
     complete = (mark.data or {}).get("complete")
     starts = {r.name: states[r.name][0] if r.name in states else run.as_of for r in rules}
-    ordered = sorted(todo)
+    window = Window(after, run.as_of, {name: at for name, at in starts.items() if at > after})
+    due = _escalations(run, window)
+    ordered = sorted(todo | {d.said.workspace for d in due})
     return Plan(
         batches=tuple(tuple(ordered[i : i + BATCH]) for i in range(0, len(ordered), BATCH)),
-        window=Window(after, run.as_of, {name: at for name, at in starts.items() if at > after}),
+        window=window,
         complete_after=datetime.fromisoformat(complete) if complete else after,
         after_seq=mark.seq,
         upto_seq=upto,
         fresh=frozenset(r.name for r in rules if r.name not in states),
+        escalations=due,
     )
+
+
+def _escalations(run: Run, window: Window) -> tuple[escalations.Due, ...]:
+    """The notices to which nobody reacted in time."""
+    mine = escalations.escalating(run.rules)
+    if not mine:
+        return ()
+    with run.ledger.read() as connection:
+        said = notices.said(connection, [r.name for r in mine], escalations.horizon(mine, window))
+    return escalations.due(run.rules, said, window, run.site.zone)
 
 
 def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
@@ -106,6 +121,9 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
 def judge(run: Run, plan: Plan, given: Input) -> Evaluation:
     """Evaluate one batch. Pure but for the clock of the tally."""
     result = evaluate(given, run.rules, plan.window)
+    if plan.escalations:
+        more = escalations.findings(plan.escalations, run.rules, given, result.standings, run.as_of)
+        result = replace(result, findings=(*result.findings, *more))
     run.tally.numbers["evaluated"] += len(result.evaluated)
     run.tally.numbers["findings"] += len(result.findings)
     run.tally.numbers["not evaluated"] += result.counts.get("not_evaluated", 0)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vigil.compliance.escalations import MARK
 from vigil.ledger import outbox
 from vigil.sandbox.devices import Shown
 from vigil.service.why import about_workspace
 from vigil.timeline.expectations import REASONS
-from vigil.timeline.model import NOBODY, Expected, Spot, Unsent, notice_label
+from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
 from vigil.timeline.play import Played, Stage
 
 LOUD = frozenset({"no_device", "unroutable", "failed", "queued"})
@@ -74,7 +75,7 @@ def _fits(e: Expected, person: str, row: Row | None) -> bool:
     """Whether what came is what was meant, whatever it says."""
     if row is None or (e.person, e.rule, e.step or "") != (person, row["rule"], row["step"]):
         return False
-    return e.resolved == _resolved(row) and e.workspace in (None, row["workspace"])
+    return e.mark == _mark(row) and e.workspace in (None, row["workspace"])
 
 
 def _says(e: Expected, shown: Sequence[Shown]) -> bool:
@@ -202,12 +203,13 @@ def _told(rows: Sequence[Row], rule: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w for r in rows if r["rule"] == rule for w in r["message"].get("why", ())))
 
 
-def _resolved(row: Row) -> bool:
-    return str(row["occurrence"]).endswith(":resolved")
+def _mark(row: Row) -> Mark:
+    name = str(row["occurrence"])
+    return "escalated" if MARK in name else "resolved" if name.endswith(":resolved") else ""
 
 
 def _label(row: Row) -> str:
-    return notice_label(row["rule"], row["step"] or None, _resolved(row))
+    return notice_label(row["rule"], row["step"] or None, _mark(row))
 
 
 def _line(text: str) -> str:

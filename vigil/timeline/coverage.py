@@ -11,6 +11,7 @@ from vigil.compliance.positions import Node
 from vigil.compliance.routing import Routed, named
 from vigil.compliance.rules import Kind, Rule, RuleSet, recipients_placed
 from vigil.compliance.transitions import fits, of_events
+from vigil.compliance.verdicts import Finding
 from vigil.timeline.model import Spot
 from vigil.timeline.mutants import rule_nodes
 from vigil.timeline.play import Judged
@@ -54,8 +55,8 @@ def parts_of(rule: Rule) -> Iterator[tuple[Part, str]]:
         at: Path = ("steps", n) if rule.steps else ()
         yield (rule.name, at, "told"), f"{f'step {step.id}' if step.id else 'the rule'} never told anyone"
     for path, to in recipients_placed(rule):
-        if path[0] != "escalate":
-            yield (rule.name, path, "named"), f"nobody was told as {to}"
+        how = " when nobody had reacted" if path[0] == "escalate" else ""
+        yield (rule.name, path, "named"), f"nobody was told as {to}{how}"
 
 
 def _leaves(rule: Rule) -> Iterator[tuple[Path, Leaf]]:
@@ -97,16 +98,23 @@ class Watched:
         finding = routed.finding
         if routed.reason is not None or routed.person is None:
             return
-        for n, pattern in enumerate(rule.events):
-            if finding.event is not None and fits(pattern, finding.event):
-                self.parts.add((rule.name, ("events", n), "happened"))
-        steps = [n for n, s in enumerate(rule.steps) if finding.step in (None, s.id)]
-        self.parts |= {(rule.name, ("steps", n), "told") for n in steps} or {(rule.name, (), "told")}
-        mine: list[Path] = [("steps", n, "to") for n in steps] or [("to",)]
+        mine: list[Path]
+        if finding.escalated is not None:
+            mine = [("escalate", finding.escalated, "to")]
+        else:
+            steps = [n for n, s in enumerate(rule.steps) if finding.step in (None, s.id)]
+            mine = [("steps", n, "to") for n in steps] or [("to",)]
+            self.parts |= {(rule.name, ("steps", n), "told") for n in steps} or {(rule.name, (), "told")}
+            self._happened(rule, finding)
         for path, to in recipients_placed(rule):
             asked = path[:-1] in mine or path[0] == "fallback"
             if asked and routed.person in judged.directory.people(named(to, finding, judged.facts)):
                 self.parts.add((rule.name, path, "named"))
+
+    def _happened(self, rule: Rule, finding: Finding) -> None:
+        for n, pattern in enumerate(rule.events):
+            if finding.event is not None and fits(pattern, finding.event):
+                self.parts.add((rule.name, ("events", n), "happened"))
 
 
 def covered(rules: RuleSet, sources: Mapping[str, str], exercised: Iterable[Part]) -> Covered:

@@ -9,11 +9,11 @@ from vigil.compliance.rules import Rule
 from vigil.compliance.verdicts import Why
 from vigil.compliance.vocabulary import listing, nearest
 from vigil.timeline.happenings import Names
-from vigil.timeline.model import NOBODY, Expected, Unsent
+from vigil.timeline.model import MARKS, NOBODY, Expected, Mark, Unsent
 from vigil.timeline.reading import Reader
 
 REASONS: Mapping[str, Why] = {why.name.lower(): why for why in Why}
-_KEYS = ("rule", "step", "workspace", "says", "resolved")
+_KEYS = ("rule", "step", "workspace", "says", "resolved", "escalated")
 
 
 class Expectations:
@@ -77,16 +77,17 @@ class Expectations:
                 yield Unsent(login, notice.rule, notice.step, reason, notice.spot)
 
     def _short(self, login: str, node: Node) -> Expected | None:
-        """``RULE``, ``RULE/STEP``, ``RULE:resolved``."""
+        """``RULE``, ``RULE/STEP``, ``RULE:resolved``, ``RULE:escalated``."""
         text = self._reader.text(node, "a notice")
         if text is None:
             return None
-        body, _, resolved = text.partition(":")
-        if resolved not in ("", "resolved"):
-            self._reader.wrong(node, f'after ":" stands `resolved`, found "{resolved}"')
+        body, _, last = text.partition(":")
+        mark = next((m for m in MARKS if m == last), None)
+        if mark is None:
+            self._reader.wrong(node, f'after ":" stands `resolved` or `escalated`, found "{last}"')
             return None
         rule, _, step = body.partition("/")
-        return self._checked(login, node, rule, step or None, resolved=bool(resolved))
+        return self._checked(login, node, rule, step or None, mark=mark)
 
     def _mapping(self, login: str, node: Node) -> Expected | None:
         reader = self._reader
@@ -99,8 +100,10 @@ class Expectations:
             name = reader.word(node.at("workspace"), "workspace", self._ids)
             workspace = self._ids.get(name or "")
         says = reader.words(node.at("says"), "says") if "says" in node.keys else ()
-        resolved = "resolved" in node.keys and reader.flag(node.at("resolved"), "resolved")
-        return None if rule is None else self._checked(login, node, rule, step, workspace, says, resolved)
+        marks = [m for m in MARKS if m in node.keys and reader.flag(node.at(m), m)]
+        if len(marks) > 1:
+            reader.wrong(node, "a notice is `resolved` or `escalated`, not both")
+        return None if rule is None else self._checked(login, node, rule, step, workspace, says, *marks[:1])
 
     def _checked(
         self,
@@ -110,7 +113,7 @@ class Expectations:
         step: str | None,
         workspace: int | None = None,
         says: tuple[str, ...] = (),
-        resolved: bool = False,
+        mark: Mark = "",
     ) -> Expected | None:
         reader = self._reader
         if rule not in self._rules:
@@ -131,4 +134,4 @@ class Expectations:
                 node, f'{rule} has no step "{step}"; steps: {listing(named)}.', "step", nearest(step, named)
             )
             return None
-        return Expected(login, rule, step or steps[0], reader.spot(node), workspace, says, resolved)
+        return Expected(login, rule, step or steps[0], reader.spot(node), workspace, says, mark)

@@ -48,6 +48,9 @@ KINDS: Mapping[str, Kind] = {
     "comment_added": Kind(("text",), ("by",)),
     "user_deleted": Kind(("login",), of_workspace=False),
     "workspace_deleted": Kind(()),
+    "acknowledged": Kind(
+        ("rule", "by"), of_workspace=False
+    ),  # a person has seen the notices of a rule so far
     "unreadable": Kind(("parts",)),  # from now on these parts cannot be read
     "readable": Kind(()),  # everything can be read again
 }
@@ -126,6 +129,7 @@ READ: Mapping[str, Read] = {
     "title": _text("title"),
     "text": _text("text"),
     "role": _text("role"),
+    "rule": _text("rule"),
     "disposition": _text("disposition"),
     "by": lambda reader, node, names: reader.word(node, "person", names.people),
     "login": lambda reader, node, names: reader.word(node, "person", names.people),

@@ -13,6 +13,11 @@ CRASHES = ("before queue", "after queue", "before accept", "after accept")
 Crash = Literal["before queue", "after queue", "before accept", "after accept"]
 """Where the process is killed: before or after the notices are in the outbox, before or after FCM accepted them."""
 
+Mark = Literal["", "resolved", "escalated"]
+"""What a notice is beside the finding itself: its end, or that nobody reacted to it."""
+
+MARKS: tuple[Mark, ...] = ("", "resolved", "escalated")
+
 NOBODY = ""
 """The person of what goes to nobody."""
 
@@ -85,11 +90,11 @@ class Expected:
     spot: Spot
     workspace: int | None = None
     says: tuple[str, ...] = ()
-    resolved: bool = False
+    mark: Mark = ""
 
     @property
     def label(self) -> str:
-        return notice_label(self.rule, self.step, self.resolved)
+        return notice_label(self.rule, self.step, self.mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +158,9 @@ class Timeline:
         )
 
 
-def notice_label(rule: str, step: str | None, resolved: bool = False) -> str:
+def notice_label(rule: str, step: str | None, mark: Mark = "") -> str:
     """A notice as timelines write it: ``contract-renewal/early``, ``contract-cost-center:resolved``."""
-    return rule + (f"/{step}" if step else "") + (":resolved" if resolved else "")
+    return rule + (f"/{step}" if step else "") + (f":{mark}" if mark else "")
 
 
 def day(value: object) -> date | None:

@@ -142,6 +142,8 @@ def _changes(rule: Rule, node: Node) -> Iterator[_Change]:
             yield from _recipients(node.parts[key], (key,))
     for n in range(len(rule.steps)):
         yield from _step(node.at("steps", n), ("steps", n))
+    for n in range(len(rule.escalate)):
+        yield from _escalation(node.at("escalate", n), ("escalate", n))
     if "for" in node.keys:
         yield from _length(node.parts["for"], ("for",))
         yield _Change(("for",), GONE, "`for` left out")
@@ -284,6 +286,13 @@ def _step(node: Node, path: Path) -> Iterator[_Change]:
         yield from _recipients(node.parts["to"], (*path, "to"))
     if "repeat" in node.keys:
         yield from _repeat(node.parts["repeat"], (*path, "repeat"))
+
+
+def _escalation(node: Node, path: Path) -> Iterator[_Change]:
+    yield from _offset(node.at("after"), (*path, "after"))
+    yield from _recipients(node.at("to"), (*path, "to"))
+    if "unless" in node.keys:
+        yield _Change((*path, "unless"), GONE, "`unless` left out")
 
 
 def _repeat(node: Node, path: Path) -> Iterator[_Change]:

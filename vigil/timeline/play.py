@@ -19,16 +19,16 @@ from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
 from vigil.delivery.render import Renderer
 from vigil.delivery.worker import LEASE
-from vigil.ledger import Ledger, devices, observations
+from vigil.ledger import Ledger, acknowledgements, devices, observations, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.scratch import Scratch
 from vigil.service import accounting, extraction, judgement, sending
 from vigil.service.judgement import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
-from vigil.timeline.model import Crash, Moment, Timeline
+from vigil.timeline.model import Change, Crash, Moment, Timeline
 from vigil.timeline.phones import Killed, Phones
-from vigil.timeline.world import World
+from vigil.timeline.world import World, WorldError
 
 PUBLIC = "https://ecm.example"
 
@@ -103,13 +103,28 @@ class Stage:
 
     def play(self, moment: Moment) -> Played:
         """Move the clock, let things happen, and watch; after a crash a second run follows when the first one's lease is over."""
-        self.world.move(moment.at, moment.changes)
+        self.world.move(moment.at, [c for c in moment.changes if c.kind != "acknowledged"])
+        for change in moment.changes:
+            if change.kind == "acknowledged":
+                self._acknowledge(change)
         try:
             run = self._watch(moment.at, moment.crash)
             return Played(moment, (run.id,), moment.at)
         except _Dead as dead:
             run = self._watch(moment.at + LEASE, None)
             return Played(moment, (dead.run, run.id), moment.at + LEASE)
+
+    def _acknowledge(self, change: Change) -> None:
+        """What a person does in the app: every notice of the rule that was sent so far is seen."""
+        person, rule = str(change.data["by"]), str(change.data["rule"])
+        with self.ledger.write() as connection:
+            seen = [
+                r["id"] for r in outbox.rows(connection, person=person, rule=rule) if r["state"] == "sent"
+            ]
+            if not seen:
+                raise WorldError(change, f"{person} has no notice of {rule}")
+            for notice in seen:
+                acknowledgements.acknowledge(connection, notice, person, change.at, "app")
 
     def _watch(self, at: datetime, crash: Crash | None) -> Run:
         self.phones.now = at

@@ -1,0 +1,185 @@
+"""`escalate`: nobody reacted to a notice for so long, and what it was about still is so, and others are told.
+
+A condition is still so while its finding is open, a milestone while the date and `where` stand, a step while it is not completed.
+Other events have no end: of them the time decides, and the acknowledgement where the rule asks for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from vigil.compliance.calendar import calendar_for
+from vigil.compliance.conditions import compile_clause, scope
+from vigil.compliance.durations import Offset
+from vigil.compliance.events import Change, Event, derive, overdue, stamp
+from vigil.compliance.milestones import due_of, occurrence
+from vigil.compliance.rules import Kind, Rule, RuleSet, Status
+from vigil.compliance.standings import Standing
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import OPEN, Finding
+
+if TYPE_CHECKING:
+    from vigil.compliance.evaluate import Input, Window
+
+MARK = "#escalated"
+GRACE = timedelta(days=1)
+"""So long after its instant an escalation is still made: a notice may have gone out late. What is older, as after an edit, is not."""
+
+_DAYS: Mapping[str, float] = {"d": 1, "bd": 2, "w": 7, "mo": 31, "y": 366, "h": 1 / 24}
+_HOLIDAYS = timedelta(days=21)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A notice that went out, or that its person could not get: all of one (rule, workspace, occurrence, step) together."""
+
+    rule: str
+    workspace: int
+    occurrence: str
+    step: str | None
+    fire_at: datetime
+    acknowledged: bool = False
+    escalated: frozenset[int] = frozenset()  # the escalations that were made, by number
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The `number`-th escalation of a rule, due at `at`."""
+
+    said: Said
+    number: int
+    at: datetime
+
+
+def escalating(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules that escalate. What is in shadow tells nobody, so that there is nothing to react to."""
+    return [r for r in rules if r.escalate and r.status is Status.LIVE]
+
+
+def horizon(rules: Iterable[Rule], window: Window) -> datetime:
+    """No notice before this can escalate in the window."""
+    longest = max((_at_most(e.after) for r in rules for e in r.escalate), default=timedelta(0))
+    return window.after - GRACE - longest
+
+
+def _at_most(length: Offset) -> timedelta:
+    return timedelta(days=length.n * _DAYS[length.unit]) + _HOLIDAYS
+
+
+def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tuple[Due, ...]:
+    """The escalations whose instant has come. Repeats and ends of findings do not escalate: the first notice does."""
+    out = []
+    for s in said:
+        rule = rules.by_name[s.rule]
+        if "#" in s.occurrence or s.occurrence.endswith(":resolved"):
+            continue
+        for number, escalation in enumerate(rule.escalate):
+            (at,) = calendar_for(rule.calendar, zone).repeats(s.fire_at, escalation.after, 1)
+            reacted = escalation.unless == "acknowledged" and s.acknowledged
+            made = reacted or number in s.escalated
+            if not made and window.after - GRACE < at <= window.as_of:
+                out.append(Due(s, number, at))
+    return tuple(out)
+
+
+def findings(
+    some: Iterable[Due], rules: RuleSet, given: Input, standings: Collection[Standing], as_of: datetime
+) -> list[Finding]:
+    """What to tell: those of `some` about the workspaces of `given` that are still so.
+
+    `standings` are as this evaluation left them.
+    """
+    open_ = {(s.rule, s.workspace): s for s in standings if s.outcome in OPEN}
+    out = []
+    for one in some:
+        rule, workspace = rules.by_name[one.said.rule], one.said.workspace
+        if workspace not in given.facts.workspaces:
+            continue
+        base = _base(rule, one, given, open_.get((rule.name, workspace)), as_of)
+        if base is not None:
+            out.append(base)
+    return out
+
+
+def _base(rule: Rule, one: Due, given: Input, standing: Standing | None, as_of: datetime) -> Finding | None:
+    """The finding of an escalation; None when what its notice was about is over."""
+    said, event, date = one.said, None, None
+    match rule.kind:
+        case Kind.CONDITION:
+            if standing is None or standing.since is None or stamp(standing.since) != said.occurrence:
+                return None
+        case Kind.MILESTONE:
+            table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
+            date = due_of(rule, table, said.workspace)
+            if (
+                date is None
+                or occurrence(date) != said.occurrence
+                or not _holds(rule, given, said.workspace, as_of)
+            ):
+                return None
+        case Kind.TRANSITION:
+            event = event_of(said, given.facts)
+            if _is_done(event, given.facts):
+                return None
+    return Finding(
+        rule.name,
+        said.workspace,
+        f"{said.occurrence}{MARK}{one.number + 1}",
+        said.step,
+        one.at,
+        _why(rule, one),
+        event,
+        date,
+        escalated=one.number,
+    )
+
+
+def _why(rule: Rule, one: Due) -> tuple[str, ...]:
+    escalation = rule.escalate[one.number]
+    told = f"the notice of {one.said.fire_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    length = str(escalation.after).lstrip("+")
+    if escalation.unless == "acknowledged":
+        return (f"nobody acknowledged {told} within {length}", "it is still so")
+    return (f"{told} went out {length} ago", "it is still so")
+
+
+def _holds(rule: Rule, given: Input, workspace: int, as_of: datetime) -> bool:
+    if rule.where is None:
+        return True
+    table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
+    ready = scope(table, [rule.where], as_of, given.zone)
+    met = ready.frame.select("id", compile_clause(rule.where, ready).alias("met"))
+    return bool(dict(met.iter_rows()).get(workspace))
+
+
+def event_of(said: Said, facts: Facts) -> Event:
+    """The event of a notice again, from the facts as they are now: what was changed back since is not known any more."""
+    for event in _events(said.workspace, facts):
+        if said.occurrence == event.occurrence or said.occurrence.startswith(f"{event.occurrence}:"):
+            return event
+    kind, fields = "comment_added", dict[str, object]({"at": said.fire_at, "by": None, "text": ""})
+    attr, at, _ = said.occurrence.rpartition("@")
+    if at:
+        now = facts.workspaces[said.workspace].attrs.get(attr)
+        kind, fields = "attribute_changed", {"at": said.fire_at, "attr": attr, "from": None, "to": now}
+    return Event(kind, said.workspace, said.fire_at, said.occurrence, fields)  # type: ignore[arg-type]
+
+
+def _events(workspace: int, facts: Facts) -> Iterator[Event]:
+    always, never = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    steps = facts.steps.get(workspace, ())
+    there: Sequence[object] = [*facts.documents.get(workspace, ()), *steps]
+    changes = [Change("", "", workspace, never, None, fact) for fact in there]  # type: ignore[arg-type]
+    yield from derive(changes, always, never)
+    yield from overdue(steps, always, never)
+
+
+def _is_done(event: Event, facts: Facts) -> bool:
+    if event.kind not in ("step_assigned", "escalated"):
+        return False
+    name = event.fields["process"], event.fields["step"]
+    mine = [s for s in facts.steps.get(event.workspace, ()) if (s.process, s.step) == name]
+    return any(s.completed_at is not None for s in mine)
