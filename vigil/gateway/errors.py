@@ -94,8 +94,10 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
-    """What the router refuses: an unknown path, a method that a path does not have."""
+    """What the router refuses: an unknown path, a method that a path does not have, a body that is no text."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:
+        return answer(422, Problem(error="invalid", message="The body is not JSON."))
     codes = {404: "no_such_path", 405: "no_such_method"}
     problem = Problem(error=codes.get(error.status_code, "refused"), message=str(error.detail))
     made = answer(error.status_code, problem)

@@ -5,8 +5,9 @@ Opening the link changes nothing: mail scanners and previews open every link of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from fastapi.responses import HTMLResponse
@@ -33,8 +34,15 @@ USED = "The notice was acknowledged before. There is nothing more to do."
 EXPIRED = "This link has expired. Open the notice in your app instead."
 WRONG = "This link is not complete. Open it from the mail again."
 
-router = APIRouter(prefix="/a", responses=documented(408, 413, 422, 429, 503), tags=["links"])
-Wanted = Annotated[str, Header(alias="accept-language", max_length=1000)]
+
+def _as_json(documented: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """These answers of a route that otherwise answers with a page: FastAPI would say that they are HTML, too."""
+    problem = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": d["description"], "content": problem} for status, d in documented.items()}
+
+
+router = APIRouter(prefix="/a", responses=_as_json(documented(408, 413, 422, 429, 503)), tags=["links"])
+Wanted = Annotated[str, Header(alias="accept-language")]
 
 _HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
 _RESPONSES: dict[int | str, dict[str, object]] = {
@@ -88,7 +96,7 @@ def _read(gateway: Gateway, token: str, speaking: Language) -> int | HTMLRespons
 
 def _speaking(gateway: Gateway, accepted: str) -> Language:
     """The first language that the browser asks for."""
-    return gateway.languages.of(accepted.split(",")[0].split(";")[0].strip())
+    return gateway.languages.of(accepted.split(",")[0].split(";")[0].strip()[:35])
 
 
 def _page(speaking: Language, text: str, status: int, form: str = "") -> HTMLResponse:

@@ -1,0 +1,103 @@
+"""schemathesis against a gateway that runs: what it answers is what its schema says, whatever is sent, and nothing is a 500."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+from tests.gateway.conftest import Api, bearer, entry
+
+BOUNDED = settings(
+    max_examples=40,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
+
+
+@pytest.fixture
+def fuzzed(api: Api) -> Iterator[Api]:
+    """A gateway with notices and devices of two people, of whom bob must be as before after all of it."""
+    api.tell(*(entry("ada", n) for n in range(1, 5)), entry("bob", 99))
+    api.register("ada")
+    api.register("bob", "address-of-bob-secret")
+    yield api
+    assert api.anyone.get("/health").status_code == 200
+    assert [n["acknowledgement"] for n in api.of("bob").get("/v1/notices").json()["notices"]] == [None]
+    assert len(api.of("bob").get("/v1/devices").json()["devices"]) == 1
+
+
+def can_be_wrong(operation: schemathesis.APIOperation) -> bool:
+    """Whether anything is sent, and not every text is right there: of a link's token any is."""
+    sent = operation.path_parameters or operation.query or operation.body
+    return bool(sent) and not operation.path.startswith("/a/")
+
+
+def fuzz(api: Api, mode: GenerationMode, bounds: settings, check: Callable[[schemathesis.Case], None]) -> int:
+    """Run `check` over cases of every operation; the number of cases."""
+    schema = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
+    count = 0
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if mode is GenerationMode.NEGATIVE and not can_be_wrong(operation):
+            continue
+
+        @bounds
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def run(case: schemathesis.Case) -> None:
+            nonlocal count
+            count += 1
+            check(case)
+
+        run()
+    return count
+
+
+def sent_in(case: schemathesis.Case, place: str) -> GenerationMode | None:
+    """Whether what is sent in `place` is as the schema says. An unknown query parameter is not, and hurts nobody."""
+    modes = (
+        {str(location.value): info.mode for location, info in case.meta.components.items()}
+        if case.meta
+        else {}
+    )
+    return modes.get(place)
+
+
+def ends_when_it_begins(case: schemathesis.Case) -> bool:
+    quiet = case.body.get("quiet") if isinstance(case.body, dict) else None
+    return isinstance(quiet, dict) and "from" in quiet and quiet["from"] == quiet.get("to")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_with_a_token_every_answer_is_as_the_schema_says_and_nothing_is_anybody_elses(
+    fuzzed: Api, mode: GenerationMode
+) -> None:
+    def check(case: schemathesis.Case) -> None:
+        if ends_when_it_begins(case):  # what no schema can say
+            assert case.call(headers=bearer("ada")).status_code == 422
+            return
+        excluded = [] if sent_in(case, "body") is GenerationMode.NEGATIVE else [negative_data_rejection]
+        answer = case.call_and_validate(headers=bearer("ada"), excluded_checks=excluded)
+        assert answer.status_code < 500
+        assert "address-of-bob-secret" not in answer.text and "nodes/99" not in answer.text
+
+    assert fuzz(fuzzed, mode, BOUNDED, check) > 200
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_without_a_token_nothing_below_v1_is_answered(fuzzed: Api, mode: GenerationMode) -> None:
+    def check(case: schemathesis.Case) -> None:
+        answer = case.call()
+        assert answer.status_code < 500
+        if case.operation.path.startswith("/v1/"):
+            assert answer.status_code >= 400
+
+    assert fuzz(fuzzed, mode, settings(BOUNDED, max_examples=10), check) > 50
