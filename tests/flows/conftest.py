@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from vigil.ledger import Ledger, outbox
 from vigil.replay.estate import SITE, Replay, register, save_site
@@ -39,22 +43,46 @@ class Watched:
     def __init__(self, folder: Path, sandbox: SandboxProcess, made: Generated, rules: Path) -> None:
         self.folder, self.sandbox, self.made = folder, sandbox, made
         self.what = Replay(
-            made.folder, rules, PROJECT / "templates", made.start, made.end, made.end - made.start, f"sqlite:///{folder}/ledger.sqlite"
+            made.folder,
+            rules,
+            PROJECT / "templates",
+            made.start,
+            made.end,
+            made.end - made.start,
+            f"sqlite:///{folder}/ledger.sqlite",
         )
+        self.user = "vigil"  # whom Extended ECM takes it for; every other user reads less
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
         register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
         await save_site(self.what, self.estate, self.sandbox)
+        if self.user != "vigil":
+            from blocks.site import VigilSite
 
-    def watch(self, at: datetime) -> Any:
+            block = await VigilSite.aload(SITE)
+            block.ecm.username, block.ecm.password = self.user, SecretStr(self.user)
+            await block.asave(SITE, overwrite=True)
+
+    def change_rule(self, name: str, lines: str) -> None:
+        """Add lines to a rule, in a copy of the rules that belongs to this test."""
+        folder = self.folder / "rules"
+        if not folder.exists():
+            shutil.copytree(PROJECT / "rules", folder, ignore=shutil.ignore_patterns("*.timeline.yaml"))
+        for file in folder.glob("*.yaml"):
+            file.write_text(
+                re.sub(rf"^rule: {name}$", f"rule: {name}\n{lines}", file.read_text(), flags=re.MULTILINE)
+            )
+        self.what = replace(self.what, rules=folder)
+
+    def watch(self, at: datetime, **parameters: Any) -> Any:
         """Move the clock and run the flow."""
         from flows.watch import watch
 
         async def go() -> Any:
             await self.save()
-            return await watch(site=SITE, as_of=at, return_state=True)
+            return await watch(site=SITE, as_of=at, return_state=True, **parameters)
 
         self.sandbox.move(at)
         return asyncio.run(go())
@@ -63,9 +91,16 @@ class Watched:
         """Start the same run in a process of its own, so that it can be killed."""
         self.sandbox.move(at)
         asyncio.run(self.save())
-        code = f"import asyncio, datetime; from flows.watch import watch; asyncio.run(watch(site={SITE!r}, as_of=datetime.datetime.fromisoformat({at.isoformat()!r})))"
+        run = f"watch(site={SITE!r}, as_of=datetime.datetime.fromisoformat({at.isoformat()!r}))"
+        code = f"import asyncio, datetime; from flows.watch import watch; asyncio.run({run})"
         environment = {**os.environ, "PREFECT_API_URL": prefect_url}
-        return subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         with self.ledger.read() as connection:
@@ -73,7 +108,10 @@ class Watched:
 
     def told(self) -> list[tuple[str, int, str, str, str, str]]:
         """The outbox as keys and outcomes, in an order of its own."""
-        return sorted((r["rule"], r["workspace"], r["occurrence"], r["step"], r["person"], r["state"]) for r in self.rows())
+        return sorted(
+            (r["rule"], r["workspace"], r["occurrence"], r["step"], r["person"], r["state"])
+            for r in self.rows()
+        )
 
     def received(self) -> int:
         return sum(len(d["received"]) for d in self.sandbox.devices())

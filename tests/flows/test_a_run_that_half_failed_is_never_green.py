@@ -28,7 +28,9 @@ def caught_up(watched: Watched) -> None:
 
 def test_a_dead_ecm_fails_the_run_and_says_which_call(watched: Watched) -> None:
     watched.watch(watched.made.start)
-    watched.sandbox.faults(ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "503", "times": 1000}]})
+    watched.sandbox.faults(
+        ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "503", "times": 1000}]}
+    )
     state = one_day_in(watched)
     assert state.is_failed()
     assert "/v2/businessworkspaces" in state.message
@@ -39,14 +41,18 @@ def test_a_dead_ecm_fails_the_run_and_says_which_call(watched: Watched) -> None:
 
 def test_half_a_page_fails_the_run_and_nothing_of_it_is_taken_as_whole(watched: Watched) -> None:
     watched.watch(watched.made.start)
-    watched.sandbox.faults(ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "cut", "times": 1000}]})
+    watched.sandbox.faults(
+        ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "cut", "times": 1000}]}
+    )
     assert one_day_in(watched).is_failed()
     caught_up(watched)
 
 
 def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watched: Watched) -> None:
     watched.watch(watched.made.start)
-    watched.sandbox.faults(ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]})
+    watched.sandbox.faults(
+        ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]}
+    )
     state = one_day_in(watched)
     assert (state.type.value, state.name) == ("COMPLETED", "Gaps")
     assert " gaps" in state.message

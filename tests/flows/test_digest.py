@@ -74,7 +74,9 @@ def test_grouped_notices_wait_and_each_person_gets_one_that_lists_them(watched: 
     held = waiting(watched)
     assert sum(map(len, held.values())) > 2
     assert all(r["state"] == "suppressed" for some in held.values() for r in some)
-    assert not [n for d in watched.sandbox.devices() for n in d["received"] if n["data"]["rule"] == "contract-status"]
+    assert not [
+        n for d in watched.sandbox.devices() for n in d["received"] if n["data"]["rule"] == "contract-status"
+    ]
     assert run_digest(watched).is_completed()
     made = {r["person"]: r for r in digests(watched)}
     assert made.keys() == held.keys()
@@ -82,7 +84,12 @@ def test_grouped_notices_wait_and_each_person_gets_one_that_lists_them(watched: 
         assert sorted(row["message"]["why"]) == sorted(r["message"]["title"] for r in held[person])
         about = {r["workspace"] for r in held[person]}
         assert row["workspace"] == (about.pop() if len(about) == 1 else 0)
-    shown = {d["owner"]: n for d in watched.sandbox.devices() for n in d["received"] if n["data"]["rule"] == "digest"}
+    shown = {
+        d["owner"]: n
+        for d in watched.sandbox.devices()
+        for n in d["received"]
+        if n["data"]["rule"] == "digest"
+    }
     assert shown.keys() == {p for p, row in made.items() if row["state"] == "sent"}
     assert shown, "no digest reached a device"
 
@@ -94,11 +101,16 @@ def test_rows_say_which_digest_they_went_into_and_why_shows_it(watched: Watched,
     run_digest(watched)
     number = {r["person"]: r["id"] for r in digests(watched)}
     rows = {r["id"]: r for r in watched.rows()}
-    assert {i: rows[i]["reason"] for i in went} == {i: f"in digest {number[person]}" for i, person in went.items()}
+    assert {i: rows[i]["reason"] for i in went} == {
+        i: f"in digest {number[person]}" for i, person in went.items()
+    }
     from vigil.explaining import why
 
     out, person = io.StringIO(), next(iter(number))
-    assert why(person, watched.what.ledger_url, watched.what.rules, "UTC", None, Console(file=out, width=200)) == 0
+    assert (
+        why(person, watched.what.ledger_url, watched.what.rules, "UTC", None, Console(file=out, width=200))
+        == 0
+    )
     assert f"in digest {number[person]}" in out.getvalue()
 
 
@@ -154,7 +166,11 @@ def test_a_finding_that_cleared_before_the_digest_is_not_in_it(watched: Watched,
     week(watched, days=1)
     watched.watch(watched.made.end)
     held = [r for some in waiting(watched).values() for r in some]
-    resolved = {(r["workspace"], r["occurrence"].removesuffix(":resolved")) for r in held if r["occurrence"].endswith(":resolved")}
+    resolved = {
+        (r["workspace"], r["occurrence"].removesuffix(":resolved"))
+        for r in held
+        if r["occurrence"].endswith(":resolved")
+    }
     assert resolved, "in the demo's week some contract gets its cost center"
     run_digest(watched)
     rows = {r["id"]: r for r in watched.rows()}
@@ -177,7 +193,9 @@ def test_who_asked_for_a_digest_gets_the_urgent_at_once_and_the_rest_in_it(watch
     assert not waiting(watched)
 
 
-def test_a_guard_holds_grouped_notices_too_and_lets_them_go_into_the_digest(watched: Watched, edit: Any) -> None:
+def test_a_guard_holds_grouped_notices_too_and_lets_them_go_into_the_digest(
+    watched: Watched, edit: Any
+) -> None:
     from vigil.service import guards
 
     edit("contract-status", "group: true\nguard: {max_findings: 1}")
@@ -187,7 +205,9 @@ def test_a_guard_holds_grouped_notices_too_and_lets_them_go_into_the_digest(watc
     run_digest(watched)
     assert not digests(watched)
     answered(watched)
-    assert sorted(r["id"] for some in waiting(watched).values() for r in some) == sorted(r["id"] for r in held)
+    assert sorted(r["id"] for some in waiting(watched).values() for r in some) == sorted(
+        r["id"] for r in held
+    )
     run_digest(watched)
     assert digests(watched) and not waiting(watched)
 

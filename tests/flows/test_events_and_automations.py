@@ -24,9 +24,13 @@ async def events(since: datetime, *names: str) -> list[Any]:
     from prefect.client.orchestration import get_client
     from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter
 
-    where = EventFilter(event=EventNameFilter(name=list(names), prefix=None), occurred=EventOccurredFilter(since=since))
+    where = EventFilter(
+        event=EventNameFilter(name=list(names), prefix=None), occurred=EventOccurredFilter(since=since)
+    )
     async with get_client() as client:
-        answer = await client._client.post("/events/filter", json={"filter": where.model_dump(mode="json"), "limit": 50})
+        answer = await client._client.post(
+            "/events/filter", json={"filter": where.model_dump(mode="json"), "limit": 50}
+        )
     return sorted(answer.json()["events"], key=lambda e: e["occurred"])
 
 
@@ -73,16 +77,29 @@ def test_gaps_undelivered_and_unroutable_each_have_their_event(watched: Watched)
     rows = Counter(r["state"] for r in watched.rows())
     seen = vigil_events(since, 4)
     by_name = {e["event"]: e for e in seen}
-    assert set(by_name) == {"vigil.watch.completed", "vigil.run.gaps", "vigil.delivery.failing", "vigil.finding.unroutable"}
+    assert set(by_name) == {
+        "vigil.watch.completed",
+        "vigil.run.gaps",
+        "vigil.delivery.failing",
+        "vigil.finding.unroutable",
+    }
     assert by_name["vigil.delivery.failing"]["payload"]["waiting"] == rows["queued"] > 0
-    assert sum(e["payload"]["findings"] for e in seen if e["event"] == "vigil.finding.unroutable") == rows["unroutable"] > 0
-    assert by_name["vigil.finding.unroutable"]["resource"]["prefect.resource.id"].startswith(f"vigil.rule.{SITE}.")
+    assert (
+        sum(e["payload"]["findings"] for e in seen if e["event"] == "vigil.finding.unroutable")
+        == rows["unroutable"]
+        > 0
+    )
+    assert by_name["vigil.finding.unroutable"]["resource"]["prefect.resource.id"].startswith(
+        f"vigil.rule.{SITE}."
+    )
 
 
 def test_the_documented_names_are_the_names_that_are_emitted() -> None:
     from flows.signals import Signal
 
-    documented = set(re.findall(r"^\| `(vigil\.[a-z.]+)`", (PROJECT / "docs" / "events.md").read_text(), re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `(vigil\.[a-z.]+)`", (PROJECT / "docs" / "events.md").read_text(), re.MULTILINE)
+    )
     assert documented == {s.value for s in Signal}
 
 
@@ -104,7 +121,9 @@ async def _named(site: str) -> list[str]:
         return sorted(a.name for a in await client.read_automations() if site in a.name)
 
 
-def test_automations_notify_through_the_block_that_is_named_and_refuse_one_that_is_not_there(prefect_url: str) -> None:
+def test_automations_notify_through_the_block_that_is_named_and_refuse_one_that_is_not_there(
+    prefect_url: str,
+) -> None:
     from prefect.blocks.notifications import SlackWebhook
 
     from flows.installing import NoSuchBlock, install
@@ -117,14 +136,18 @@ def test_automations_notify_through_the_block_that_is_named_and_refuse_one_that_
         asyncio.run(install(AUTOMATIONS, site, "slack-webhook/nobody"))
 
 
-def test_the_dead_mans_switch_fires_when_watch_is_silent_and_not_while_it_runs(prefect_url: str, tmp_path: Path) -> None:
+def test_the_dead_mans_switch_fires_when_watch_is_silent_and_not_while_it_runs(
+    prefect_url: str, tmp_path: Path
+) -> None:
     from flows.installing import install
     from flows.signals import Signal, emit
 
     site, since = f"site-{uuid4().hex[:6]}", datetime.now(UTC)
     text = (AUTOMATIONS / "watch-is-silent.yaml").read_text()
     assert "within: 2700" in text
-    (tmp_path / "silent.yaml").write_text(text.replace("within: 2700", "within: 10"))  # Prefect allows no less
+    (tmp_path / "silent.yaml").write_text(
+        text.replace("within: 2700", "within: 10")
+    )  # Prefect allows no less
     asyncio.run(install(tmp_path, site, None))
     emit(Signal.WATCHED, site, {})
 
@@ -133,7 +156,9 @@ def test_the_dead_mans_switch_fires_when_watch_is_silent_and_not_while_it_runs(p
         return [e for e in found if site in e["resource"]["prefect.resource.name"]]
 
     first = until(fired)[0]
-    assert datetime.fromisoformat(first["occurred"]) > since + timedelta(seconds=15), "it fired though watch had completed"
+    assert datetime.fromisoformat(first["occurred"]) > since + timedelta(seconds=15), (
+        "it fired though watch had completed"
+    )
 
 
 def test_a_tripped_guard_fires_its_automation_for_its_own_site_only(prefect_url: str) -> None:

@@ -64,7 +64,9 @@ def test_a_scope_narrows_by_rule_and_workspace_and_refuses_what_does_not_exist(w
         SweepScope(workspaces=["x"])  # type: ignore[list-item]
 
 
-def test_a_rule_that_came_later_is_backfilled_once_and_only_when_approved(watched: Watched, tmp_path: Path) -> None:
+def test_a_rule_that_came_later_is_backfilled_once_and_only_when_approved(
+    watched: Watched, tmp_path: Path
+) -> None:
     rules = tmp_path / "rules"
     shutil.copytree(PROJECT / "rules", rules, ignore=shutil.ignore_patterns("*.timeline.yaml", "3-*"))
     watched.what = watched.what.__class__(**{**_fields(watched.what), "rules": rules})

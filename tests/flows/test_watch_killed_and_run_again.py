@@ -29,7 +29,9 @@ def kill_when(child: subprocess.Popen[bytes], condition: Callable[[], bool]) -> 
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> list[tuple[str, int, str, str, str, str]]:
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, prefect_url: str
+) -> list[tuple[str, int, str, str, str, str]]:
     """What the same two runs tell when nobody kills them."""
     folder = tmp_path_factory.mktemp("undisturbed")
     made = generate(folder / "estate")
@@ -52,7 +54,9 @@ def test_killed_while_it_reads(watched: Watched, prefect_url: str, undisturbed: 
     assert watched.told() == undisturbed
 
 
-def test_killed_after_fcm_accepted_some(watched: Watched, prefect_url: str, undisturbed: list[object]) -> None:
+def test_killed_after_fcm_accepted_some(
+    watched: Watched, prefect_url: str, undisturbed: list[object]
+) -> None:
     watched.watch(watched.made.start)
     at = watched.made.start + timedelta(days=2)
     received = watched.received()
