@@ -270,9 +270,8 @@ def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
         some = observations.bodies(connection, "workspace", after, run.site.verify_requests)
         following = some[-1][0] if len(some) == run.site.verify_requests else ""
         evaluations.set_position(connection, "roles", Mark(at=run.as_of, data={"workspace": following}))
-    return list(
-        chunks((int(subject) for subject, _ in some if int(subject) not in just_read), NODES_A_REQUEST)
-    )
+    due = [w.id for _, w in some if isinstance(w, f.Workspace) and w.type in types and w.id not in just_read]
+    return list(chunks(due, NODES_A_REQUEST))
 
 
 async def read_roles(run: Run, workspaces: Sequence[int]) -> None:
