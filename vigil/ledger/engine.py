@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -18,6 +14,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from vigil.ledger.errors import LedgerTooNew, LedgerUnavailable, explained, named
+
+if TYPE_CHECKING:
+    # Alembic takes half a second to import, and whoever opens no ledger, as `vigil test`, needs none of it.
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 T = TypeVar("T")
 CHUNK = 500  # bound values in one IN (...): SQLite allows 32,766 and plans large lists badly
@@ -130,16 +131,24 @@ def in_turn(connection: Connection, turn: int) -> bool:
 
 def alembic_config(url: str) -> Config:
     """Alembic's settings for this project's migrations against `url`."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
 
 
+def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(alembic_config(""))
+
+
 @cache
 def newest_revision() -> str | None:
     """The revision that this program's migrations lead to."""
-    return ScriptDirectory.from_config(alembic_config("")).get_current_head()
+    return _scripts().get_current_head()
 
 
 def migrate(url: str) -> None:
@@ -147,6 +156,9 @@ def migrate(url: str) -> None:
 
     Raises LedgerTooNew when a newer Vigil has been here.
     """
+    from alembic import command
+    from alembic.runtime.migration import MigrationContext
+
     engine = open_engine(url)
     try:
         with explained(engine.url):
@@ -161,7 +173,7 @@ def migrate(url: str) -> None:
 
 
 def _refuse_unknown(url: URL, found: str | None) -> None:
-    known = {r.revision for r in ScriptDirectory.from_config(alembic_config("")).walk_revisions()}
+    known = {r.revision for r in _scripts().walk_revisions()}
     if found is not None and found not in known:
         raise LedgerTooNew(
             f"the ledger {named(url)} has schema {found}, which this Vigil does not know (its newest is {newest_revision()}): "
