@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
@@ -28,6 +28,11 @@ KINDS: Mapping[type, str] = {
 
 def subject_of(fact: Fact) -> tuple[str, str, int | None]:
     """(kind, subject, workspace) of a fact: its identity for ever."""
+    kind, subject, workspace = _identity(fact)
+    return kind, subject.replace("\0", "\\0"), workspace  # PostgreSQL keeps no NUL in text
+
+
+def _identity(fact: Fact) -> tuple[str, str, int | None]:
     match fact:
         case f.Workspace():
             return "workspace", str(fact.id), fact.id
@@ -44,7 +49,7 @@ def subject_of(fact: Fact) -> tuple[str, str, int | None]:
         case f.AuditEvent():
             return (
                 "audit",
-                f"{fact.workspace}/{fact.at:%Y%m%dT%H%M%S}/{fact.type}/{fact.by}/{fact.position}",
+                f"{fact.workspace}/{fact.at.astimezone(UTC):%Y%m%dT%H%M%S}/{fact.type}/{fact.by}/{fact.position}",
                 fact.workspace,
             )
         case f.RequiredDocument():

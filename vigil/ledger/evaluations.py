@@ -52,9 +52,8 @@ def standings(connection: Connection, workspaces: Sequence[int]) -> list[Standin
 
 def due_workspaces(connection: Connection, as_of: datetime) -> set[int]:
     """The workspaces of which some verdict could have changed by `as_of` without any new fact."""
-    found = connection.execute(
-        select(_verdict.c.workspace).where(_verdict.c.next_check_at <= as_of).distinct()
-    )
+    # Without DISTINCT: for that SQLite would rather read every verdict in the order of workspaces.
+    found = connection.execute(select(_verdict.c.workspace).where(_verdict.c.next_check_at <= as_of))
     return set(found.scalars())
 
 

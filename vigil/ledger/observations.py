@@ -52,16 +52,17 @@ def record(
     `gone` names (kind, subject) pairs that are no longer there or no longer readable: they get a tombstone, and so do
     the parts of a workspace that is gone. A part of a workspace that could not be read keeps what was known of it.
     """
+    buried = set(gone)
     rows: Subjects = {}
     for fact in facts:
         kind, subject, workspace = subject_of(fact)
-        rows[kind, subject] = (workspace, fact)
-    buried = list(gone)
-    fresh = _changed(connection, rows, seen_at, run) + _tombstones(connection, buried, seen_at, run)
+        if ("workspace", str(workspace)) not in buried:  # nothing is left in a workspace that is gone
+            rows[kind, subject] = (workspace, fact)
+    buried -= rows.keys()
+    fresh = _fresh(connection, rows, buried, seen_at, run)
     if fresh and in_turn(connection, OBSERVATIONS):
         # What another run stored before our turn came is known now, and not stored twice.
-        again: Subjects = {k: rows[k] for r in fresh if (k := (r["kind"], r["subject"])) in rows}
-        fresh = _changed(connection, again, seen_at, run) + _tombstones(connection, buried, seen_at, run)
+        fresh = _fresh(connection, rows, buried, seen_at, run)
     _append(connection, fresh, seen_at)
     stored = {(r["kind"], r["subject"]) for r in fresh}
     _touch(connection, rows.keys() - stored, seen_at)
@@ -70,6 +71,20 @@ def record(
         len(rows.keys() - stored),
         frozenset(r["workspace"] for r in fresh if r["workspace"] is not None),
     )
+
+
+def _fresh(
+    connection: Connection,
+    rows: Subjects,
+    gone: Iterable[tuple[str, str]],
+    seen_at: datetime,
+    run: int | None,
+) -> list[dict[str, Any]]:
+    """The observations to store. What was read now is there, also when the place where it was is gone."""
+    dead = _tombstones(connection, gone, seen_at, run)
+    return _changed(connection, rows, seen_at, run) + [
+        r for r in dead if (r["kind"], r["subject"]) not in rows
+    ]
 
 
 def _changed(

@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Connection,
     FromClause,
@@ -23,8 +22,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    cast,
-    column,
     func,
     insert,
     literal_column,
@@ -36,6 +33,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vigil.ledger.engine import NOTICES, chunks, in_turn
+from vigil.ledger.keys import Key as Key
+from vigil.ledger.keys import is_wanted, key_columns, keys_wanted
 from vigil.ledger.tables import Attempt, Instant, Notice, table
 
 _notice = table(Notice)
@@ -43,10 +42,6 @@ _attempt = table(Attempt)
 
 FINAL = frozenset({"sent", "no_device", "unroutable", "failed", "suppressed"})
 """The states a notice never leaves. The only other one is `queued`."""
-
-_KEY = ("rule", "workspace", "occurrence", "step", "person")
-Key = tuple[str, int, str, str, str]
-"""(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +120,7 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
         return 0
     in_turn(connection, NOTICES)
     maker = sqlite_insert if connection.dialect.name == "sqlite" else pg_insert
-    statement = maker(_notice).on_conflict_do_nothing(
-        index_elements=("workspace", "rule", "occurrence", "step", "person")
-    )
+    statement = maker(_notice).on_conflict_do_nothing(index_elements=[c.name for c in key_columns()])
     count = 0
     for some in chunks(entries, 1000):
         rows = [
@@ -143,12 +136,13 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
                 "reason": e.reason,
                 "message": orjson.dumps(e.message).decode(),
                 "due_at": e.due_at or (as_of if e.state == "queued" else None),
+                "expires_at": _expiry(e.message, max(e.fire_at, e.due_at or as_of)),
                 "tries": 0,
                 "run": run,
             }
             for e in some
         ]
-        count += max(connection.execute(statement, rows).rowcount, 0)
+        count += connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
     return count
 
 
@@ -364,8 +358,8 @@ def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tupl
     """(state, reason) of those entries whose key is taken."""
     out: dict[Key, tuple[str, str]] = {}
     for some in chunks({e.key for e in entries}):
-        wanted = _keys(connection, some)
-        query = select(*_key_columns(), _notice.c.state, _notice.c.reason).join(wanted, _is(wanted))
+        wanted = keys_wanted(connection, some)
+        query = select(*key_columns(), _notice.c.state, _notice.c.reason).join(wanted, is_wanted(wanted))
         for r in connection.execute(query):
             out[r.rule, r.workspace, r.occurrence, r.step, r.person] = (r.state, r.reason)
     return out
@@ -384,8 +378,8 @@ def requeue(
     """
     count = 0
     for some in chunks(sorted(set(keys))):
-        wanted = _keys(connection, some)
-        query = select(_notice.c.id, _notice.c.message, *_key_columns()).join(wanted, _is(wanted))
+        wanted = keys_wanted(connection, some)
+        query = select(_notice.c.id, _notice.c.message, *key_columns()).join(wanted, is_wanted(wanted))
         rows = []
         for r in connection.execute(query.where(_notice.c.state == "failed").order_by(_notice.c.id)):
             said = (messages or {}).get(tuple(r)[2:]) or orjson.loads(r.message)
@@ -411,25 +405,3 @@ def _requeue(as_of: datetime, run: int | None) -> Update:
             run=run,
         )
     )
-
-
-def _key_columns() -> tuple[ColumnElement[Any], ...]:
-    return tuple(_notice.c[name] for name in _KEY)
-
-
-def _keys(connection: Connection, keys: Sequence[Key]) -> FromClause:
-    """Keys as a table to join with, in one parameter: each is a probe of the unique index, and no statement is made anew."""
-    if connection.dialect.name == "sqlite":
-        given = func.json_each(orjson.dumps(keys).decode()).table_valued("value")
-        fields = [func.json_extract(given.c.value, f"$[{n}]").label(name) for n, name in enumerate(_KEY)]
-        return select(*fields).cte("wanted")
-    arrays = [
-        cast(list(values), ARRAY(_notice.c[name].type))
-        for name, values in zip(_KEY, zip(*keys, strict=True), strict=True)
-    ]
-    columns = [column(name, _notice.c[name].type) for name in _KEY]
-    return func.unnest(*arrays).table_valued(*columns, name="wanted").render_derived()
-
-
-def _is(wanted: FromClause) -> ColumnElement[bool]:
-    return and_(*(_notice.c[name] == wanted.c[name] for name in _KEY))

@@ -1,0 +1,109 @@
+"""The statements of every run touch what they ask for, not the whole ledger: the databases' own plans say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from tests.support.postgres import DATABASES, fresh
+from tests.support.samples import MINUTE, T0, document, entry, workspace
+from vigil.compliance.verdicts import Standing
+from vigil.ledger import Ledger, evaluations, observations, outbox
+from vigil.ledger.engine import chunks, open_engine
+
+BIG = ("observation", "newest", "notice", "attempt", "verdict")
+
+QUESTIONS: dict[str, Callable[[Connection], Any]] = {
+    "claim": lambda c: outbox.claim(c, "me", T0, MINUTE, 50),
+    "next due": outbox.next_due,
+    "states": lambda c: outbox.states(c, [entry(n) for n in (1, 2)]),
+    "requeue": lambda c: outbox.requeue(c, [entry(n).key for n in (1, 2)], T0, None),
+    "rows of a run": lambda c: outbox.rows(c, run=2),
+    "rows of a person": lambda c: outbox.rows(c, person="ada"),
+    "rows of a workspace": lambda c: outbox.rows(c, workspace=7),
+    "counts of a run": lambda c: outbox.counts(c, 2),
+    "proof of a run": lambda c: outbox.sent_without_proof(c, 2),
+    "attempts": lambda c: outbox.attempts(c, [1, 2]),
+    "due workspaces": lambda c: evaluations.due_workspaces(c, T0),
+    "standings": lambda c: evaluations.standings(c, [1, 2]),
+    "keep standings": lambda c: evaluations.keep_standings(c, [], {("a", 1), ("b", 2)}, T0),
+    "changed workspaces": lambda c: observations.changed_workspaces(c, 4950, 5000),
+    "changes": lambda c: observations.changes(c, [1, 2], 0, 10**9),
+    "current": lambda c: list(observations.current(c, [1, 2])),
+    "seen": lambda c: observations.seen(c, "workspace", ["1", "2"]),
+    "history": lambda c: observations.history(c, [1, 2], T0),
+    "last number": observations.last_seq,
+    "a slice of the walk": lambda c: observations.bodies(c, "workspace", "10", 20),
+    "steps of a process": lambda c: observations.steps_of(c, "7"),
+    "record": lambda c: observations.record(c, [workspace(1), workspace(999_999)], T0),
+    "bury": lambda c: observations.record(c, [], T0, gone=[("workspace", "5"), ("document", "12")]),
+}
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    """A ledger with a past: enough rows for reading a table whole to be the worse plan. The tests leave it as it is."""
+    with fresh(request.param, tmp_path_factory.mktemp("large")) as url:
+        opened = Ledger(open_engine(url))
+        fill(opened)
+        yield opened
+        opened.close()
+
+
+def fill(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        facts = [workspace(n) for n in range(2500)] + [document(10_000 + n, n) for n in range(2500)]
+        observations.record(connection, facts, T0)
+        old = [
+            entry(n, state="sent", person=f"p{n % 300}", occurrence=str(m))
+            for n in range(2500)
+            for m in (1, 2)
+        ]
+        for run, some in enumerate(chunks(old, 100), 10):
+            outbox.enqueue(connection, some, T0, run)
+        outbox.enqueue(connection, [entry(n, person=f"p{n}") for n in range(20)], T0, 2)
+        standings = [Standing(r, n, "finding", T0, T0 + (n + 1) * MINUTE) for n in range(2500) for r in "ab"]
+        evaluations.keep_standings(connection, standings, (), T0)
+        attempts = [{"n": n, "t": T0.isoformat(), "o": "accepted", "e": ""} for n in range(1, 5001)]
+        insert = "INSERT INTO attempt (notice, device, started_at, ended_at, outcome, code, name) VALUES (:n, 1, :t, :t, :o, :e, :e)"
+        connection.execute(text(insert), attempts)
+    with ledger.engine.connect() as connection:
+        connection.execute(text("ANALYZE"))
+        connection.commit()
+
+
+def plans(ledger: Ledger, question: Callable[[Connection], Any]) -> list[str]:
+    """The plan of each statement that a question makes, by the database's own EXPLAIN."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _ctx: Any, many: bool) -> None:
+        asked.append((statement, parameters[0] if many else parameters))
+
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    with ledger.engine.connect() as connection:
+        question(connection)
+        connection.rollback()
+    event.remove(ledger.engine, "before_cursor_execute", note)
+    prefix = "EXPLAIN QUERY PLAN " if ledger.engine.dialect.name == "sqlite" else "EXPLAIN "
+    out = []
+    with ledger.engine.connect() as connection:
+        for statement, parameters in asked:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")) and "advisory" not in statement:
+                found = connection.exec_driver_sql(prefix + statement, parameters).all()
+                out.append(statement + "\n" + "\n".join(str(row[-1]) for row in found))
+    return out
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_table_is_read_whole(large: Ledger, question: str) -> None:
+    made = plans(large, QUESTIONS[question])
+    assert made, "the question made no statement"
+    sqlite = large.engine.dialect.name == "sqlite"
+    for plan in made:
+        for line in plan.splitlines():
+            whole = [f"SCAN {t}" if sqlite else f"Seq Scan on {t}" for t in BIG]
+            # SQLite calls it a scan, too, when it walks along an index that holds just what is asked for.
+            assert not any(w in line for w in whole) or "INDEX ix_notice_due" in line, plan

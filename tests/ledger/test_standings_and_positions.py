@@ -1,0 +1,85 @@
+"""What is remembered between two evaluations: positions, standings of rules, the rules' own texts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.support.samples import MINUTE, T0
+from vigil.compliance.verdicts import Standing
+from vigil.ledger import Ledger, evaluations
+from vigil.ledger.evaluations import Mark
+
+DAY = timedelta(days=1)
+
+
+def keep(ledger: Ledger, *standings: Standing, evaluated: set[tuple[str, int]] | None = None) -> None:
+    pairs = {(s.rule, s.workspace) for s in standings} if evaluated is None else evaluated
+    with ledger.write() as connection:
+        evaluations.keep_standings(connection, standings, pairs, T0)
+
+
+def found(ledger: Ledger, *workspaces: int) -> set[Standing]:
+    with ledger.read() as connection:
+        return set(evaluations.standings(connection, workspaces))
+
+
+def test_a_position_that_was_never_set_is_the_beginning(ledger: Ledger) -> None:
+    with ledger.read() as connection:
+        assert evaluations.position(connection, "evaluated") == Mark()
+
+
+def test_a_position_is_kept_and_replaced(ledger: Ledger) -> None:
+    for mark in (Mark(7, T0, {"complete": "x"}), Mark(9, T0 + MINUTE, {"hashes": {"1": "ü"}}), Mark(0)):
+        with ledger.write() as connection:
+            evaluations.set_position(connection, "evaluated", mark)
+            evaluations.set_position(connection, "other", Mark(1))
+        with ledger.read() as connection:
+            got = evaluations.position(connection, "evaluated")
+            assert (got.seq, got.at, got.data) == (mark.seq, mark.at, mark.data or {})
+            assert evaluations.position(connection, "other").seq == 1
+
+
+def test_a_standing_comes_back_as_it_was_kept(ledger: Ledger) -> None:
+    full = Standing("renewal", 1, "finding", T0, T0 + DAY, ("Contract.expires is 2026-03-31", "ünï"))
+    bare = Standing("renewal", 2, "not_evaluated")
+    keep(ledger, full, bare)
+    assert found(ledger, 1, 2, 3) == {full, bare}
+
+
+def test_an_evaluation_replaces_what_it_evaluated_and_nothing_else(ledger: Ledger) -> None:
+    a1, b1, a2 = (Standing(r, w, "finding", T0) for r, w in (("a", 1), ("b", 1), ("a", 2)))
+    keep(ledger, a1, b1, a2)
+    changed = Standing("a", 1, "holding", T0 + MINUTE, None, ("new",))
+    keep(ledger, changed, evaluated={("a", 1), ("a", 3)})
+    assert found(ledger, 1, 2, 3) == {changed, b1, a2}
+    keep(ledger, evaluated={("a", 1), ("b", 2), ("c", 1)})
+    assert found(ledger, 1, 2, 3) == {b1, a2}
+
+
+def test_many_standings_are_replaced_at_once(ledger: Ledger) -> None:
+    many = [Standing(f"r{r}", w, "finding", T0) for w in range(700) for r in range(3)]
+    keep(ledger, *many)
+    keep(ledger, *many[:900], evaluated={(s.rule, s.workspace) for s in many})
+    assert found(ledger, *range(700)) == set(many[:900])
+
+
+def test_workspaces_are_due_when_one_of_their_rules_may_change(ledger: Ledger) -> None:
+    keep(
+        ledger,
+        Standing("a", 1, "holding", T0, T0 + DAY),
+        Standing("b", 1, "holding", T0, T0 + 2 * DAY),
+        Standing("a", 2, "clear", None, T0 + 2 * DAY),
+        Standing("a", 3, "finding", T0, None),
+    )
+    with ledger.read() as connection:
+        assert evaluations.due_workspaces(connection, T0) == set()
+        assert evaluations.due_workspaces(connection, T0 + DAY) == {1}
+        assert evaluations.due_workspaces(connection, T0 + 2 * DAY) == {1, 2}
+
+
+def test_a_rule_begins_when_it_is_first_evaluated_whatever_it_says_later(ledger: Ledger) -> None:
+    for n, text in enumerate(("one", "one", "two")):
+        with ledger.write() as connection:
+            evaluations.keep_rule_states(connection, {"renewal": text}, T0 + n * DAY)
+    with ledger.read() as connection:
+        assert evaluations.rule_states(connection) == {"renewal": (T0, "two")}
