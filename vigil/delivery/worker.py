@@ -11,7 +11,7 @@ import logging
 import random
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from os import getpid
 from uuid import uuid4
 
 from vigil.compliance.verdicts import Why
+from vigil.delivery.channels import chosen, order_in
 from vigil.delivery.channels import chosen, order_in
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
@@ -195,27 +196,46 @@ class Worker:
             mail=m.get("mail", {}),
         )
 
-    def _row(self, c: Claimed, sent: Sequence[Sent], has_device: bool, now: datetime) -> Settled:
-        """A row is done when no device of its person needs another try: `sent` when one of them accepted."""
+    def _row(
+        self,
+        c: Claimed,
+        results: Sequence[tuple[Registered, Sent]],
+        left: Sequence[Registered],
+        now: datetime,
+    ) -> Settled:
+        """A row is done when no address of its person needs another try: `sent` when one of them accepted.
+
+        `left` are the person's addresses without those that turned out to be gone.
+        """
+        sent = [s for _, s in results]
         tried_at = min((s.started_at for s in sent if s.attempted), default=None)
-        accepted = "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent)
-        first = c.first_tried_at or tried_at or now
         open_ = [s for s in sent if s.outcome in ("retry", "unknown")]
+        first = c.first_tried_at or tried_at or now
         tries = [next_try(first, c.tries, s, now, self._rng, c.expires_at) for s in open_]
         due = [t for t in tries if isinstance(t, datetime)]
         if due:
             return Settled(c.id, "queued", "", min(due), tried_at)
-        if accepted:
+        if "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent):
             return Settled(c.id, "sent", tried_at=tried_at)
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)
         if given_up is not None:
             return Settled(c.id, "failed", f"{given_up.reason}: {given_up.last}", tried_at=tried_at)
-        if not has_device and not c.done:
-            return Settled(c.id, "no_device", Why.NO_DEVICE.value)
-        if not sent and (hindrance := _hindrance(c, now)) is not None:
+        hindrance = _hindrance(c, now)
+        if not sent and hindrance is not None:
             return Settled(c.id, "failed", hindrance)
+        if hindrance is None and _to_do(c, left, {d.id for d, _ in results}):
+            # Every device is gone, and there is a mailbox behind them: at once, not with the next run.
+            return Settled(c.id, "queued", "", now, tried_at)
+        if not sent and not c.done:
+            return Settled(c.id, "no_device", Why.NO_DEVICE.value)
         codes = "; ".join(sorted({s.code for s in sent}))
         return Settled(c.id, "failed", codes or "every device refused it", tried_at=tried_at)
+
+
+def _to_do(c: Claimed, registered: Sequence[Registered], tried: Collection[int] = ()) -> list[Registered]:
+    """The addresses that a row still has to go to: of its first channel that has any, without those that need no other try."""
+    there = chosen(order_in(c.message), registered)
+    return [d for d in there if d.id not in c.done and d.id not in tried]
 
 
 def _hindrance(c: Claimed, now: datetime) -> str | None:
