@@ -12,6 +12,7 @@ from vigil.service.accounting import Account
 GAPS = "Gaps"  # something could not be read; the next run reads it
 UNDELIVERED = "Undelivered"  # notices wait, and not one could be delivered in this run
 HELD = "Held"  # a rule's guard stopped notices, and nobody answered yet
+FINDINGS = "Findings"  # a check found something that a person must look at
 DROPPED = "Dropped"  # a person decided that they are not sent
 
 

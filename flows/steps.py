@@ -22,7 +22,7 @@ from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.errors import VigilError
 from vigil.ledger.engine import chunks
-from vigil.service import accounting, extraction, judgement, sending
+from vigil.service import accounting, extraction, judgement, sending, upkeep
 from vigil.service import backfill as backfilling
 from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
@@ -151,6 +151,11 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> t
     """Work out what a window should have said, and leave the manifest in the UI with the id that approves it."""
     if after is None or upto is None or after >= upto:
         raise BadWindow(f"a window needs `after` before `upto`, this is ({after}, {upto}]")
+    since = upkeep.earliest(run)
+    if since is not None and after < since:
+        raise BadWindow(
+            f"what was read before {since:%Y-%m-%d} is forgotten (docs/decisions/0009): begin the window then or later"
+        )
     id, lines = await make_manifest(run, after, upto)
     counts = (
         ", ".join(f"{n} {name}" for name, n in backfilling.summary(lines).items()) or "nothing to say in it"

@@ -1,0 +1,85 @@
+"""Forget what is old, retire devices that nobody refreshes, and check the ledger against itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas import State
+from prefect.states import Completed
+from pydantic import BaseModel, Field
+
+from flows import steps
+from flows.endings import FINDINGS
+from flows.opening import opened
+from vigil.ledger.retention import Forgets
+from vigil.service import upkeep as keeping
+from vigil.service.run import Run
+from vigil.service.upkeep import Keep, Report
+
+
+class Upkeep(BaseModel):
+    """For how long things are kept, in months, and whether anything is done. docs/decisions/0009-retention.md"""
+
+    observations: int = Field(
+        default=24, ge=1, description="What was read, where something newer replaced it"
+    )
+    backfill: int = Field(default=12, ge=1, description="How far back a backfill may reach")
+    attempts: int = Field(default=24, ge=1, description="Each request for each device")
+    texts: int = Field(default=36, ge=1, description="Words of notices; that they were said is kept for ever")
+    runs: int = Field(default=36, ge=1, description="Runs and their accounts")
+    manifests: int = Field(default=24, ge=1, description="Manifests of backfills")
+    sample: int = Field(default=20_000, ge=1, le=1_000_000, description="Subjects to check in this run")
+    dry_run: bool = Field(default=True, description="Only count; nothing is forgotten or retired")
+
+
+@task(task_run_name="{what}: slice {n}", cache_policy=NO_CACHE, persist_result=False)
+async def forget(
+    run: Run, what: Forgets, horizon: datetime, after: int, apply: bool, n: int
+) -> tuple[int, int | None]:
+    return keeping.forget(run, what, horizon, after, apply)
+
+
+async def walk(run: Run, what: Forgets, horizon: datetime, apply: bool) -> int:
+    """Every slice of a kind. Returns how many rows there were to forget."""
+    count, n = 0, 0
+    after: int | None = 0
+    while after is not None:
+        n += 1
+        some, after = await forget(run, what, horizon, after, apply, n)
+        count += some
+    return count
+
+
+@task(task_run_name="check {n} subjects", cache_policy=NO_CACHE, persist_result=False)
+async def check(run: Run, n: int, report: Report) -> None:
+    faults, report.checked = keeping.check_slice(run, n)
+    whole, report.hints = keeping.check_whole(run)
+    report.faults += [*faults, *whole]
+
+
+@flow(name="upkeep", flow_run_name="upkeep {site}", persist_result=False)
+async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime | None = None) -> State[Any]:
+    """Count what may be forgotten, and forget it when it is no dry run; check the ledger either way.
+
+    Args:
+        site: Name of the "Vigil site" block.
+        keep: For how long things are kept.
+        as_of: The instant that the run speaks of. Leave it empty for now.
+    """
+    months = Keep(**keep.model_dump(exclude={"sample", "dry_run"}))
+    async with opened("upkeep", site, as_of, reads=False) as run:
+        report = Report(retired=keeping.retire(run, not keep.dry_run))
+        for what, horizon in keeping.horizons(run.as_of, months).items():
+            report.forgotten[what] = await walk(run, what, horizon, not keep.dry_run)
+        await check(run, keep.sample, steps.whole(report))
+        made = await steps.account(run)
+    rows = report.table(not keep.dry_run)
+    said = ", ".join(f"{r['number']} {r['what']} {r['result']}" for r in rows[: len(report.forgotten) + 1])
+    await acreate_table_artifact(rows, key="upkeep", description=said)
+    return Completed(
+        name=FINDINGS if report.faults else "Completed", message=f"{said}; {made.sentence()}", data=rows
+    )

@@ -1,0 +1,157 @@
+"""What may be forgotten is forgotten, and nothing else: any instant after the horizon reads as it did, and keys stay for ever."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from vigil.compliance import facts as f
+from vigil.ledger import Ledger, evaluations, manifests, observations, outbox, retention, runs, trips
+from vigil.ledger.evaluations import Mark
+from vigil.ledger.outbox import Entry, Settled, Tried
+from vigil.ledger.retention import Forgets
+
+T0 = datetime(2024, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+WAITING = frozenset({"it waits"})
+
+
+def forget(ledger: Ledger, what: Forgets, horizon: datetime, evaluated: int = 10**9) -> int:
+    """Forget everything of a kind, slice by slice. Returns how many rows."""
+    count, after = 0, 0
+    while True:
+        with ledger.write() as connection:
+            found = retention.find(connection, what, horizon, after, WAITING, evaluated)
+            count += retention.forget(connection, what, found.rows)
+        if found.following is None:
+            return count
+        after = found.following
+
+
+def workspace(number: int, status: str) -> f.Workspace:
+    return f.Workspace(number, "Contract", f"Contract {number}", T0, T0, {"Contract.status": status})
+
+
+@pytest.fixture
+def seen(ledger: Ledger) -> list[datetime]:
+    """Forty days in which workspaces and documents come, change, move and go."""
+    chance = random.Random(11)
+    days = [T0 + n * DAY for n in range(40)]
+    for at in days:
+        with ledger.write() as connection:
+            some: list[Any] = [workspace(chance.randrange(1, 9), chance.choice("abc")) for _ in range(3)]
+            home = chance.randrange(1, 9)
+            some += [f.Document(100 + chance.randrange(5), home, "d", None, T0, None, at)]
+            gone = [("document", "102")] if chance.random() < 0.2 else []
+            observations.record(connection, some, at, 1, gone)
+    return days
+
+
+def reading(ledger: Ledger, at: datetime) -> list[Any]:
+    with ledger.read() as connection:
+        return sorted(observations.as_of(connection, at), key=repr)
+
+
+def test_every_instant_from_the_horizon_on_reads_as_before(
+    ledger: Ledger, seen: list[datetime], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(retention, "SLICE", 7)  # so that it takes many
+    horizon = seen[25]
+    later = [at for at in seen if at >= horizon]
+    before = {at: reading(ledger, at) for at in later}
+    with ledger.read() as connection:
+        every = list(range(1, 9))
+        changes = observations.changes(connection, every, 0, observations.last_seq(connection))
+        current = sorted(observations.current(connection, every), key=repr)
+    assert forget(ledger, Forgets.OBSERVATIONS, horizon) > 20
+    assert {at: reading(ledger, at) for at in later} == before
+    with ledger.read() as connection:
+        assert sorted(observations.current(connection, every), key=repr) == current
+        mine = observations.changes(connection, every, 0, observations.last_seq(connection))
+    young = [c for c in changes if c.seen_at > horizon]
+    assert [c for c in mine if c.seen_at > horizon] == young, (
+        "a change after the horizon lost what it is compared with"
+    )
+    assert forget(ledger, Forgets.OBSERVATIONS, horizon) == 0
+
+
+def test_what_evaluation_has_not_taken_in_yet_is_kept(ledger: Ledger, seen: list[datetime]) -> None:
+    with ledger.read() as connection:
+        last = observations.last_seq(connection)
+        pairs = observations.changes(connection, list(range(1, 9)), last // 2, last)
+    assert forget(ledger, Forgets.OBSERVATIONS, seen[-1], evaluated=last // 2) > 0
+    with ledger.read() as connection:
+        assert observations.changes(connection, list(range(1, 9)), last // 2, last) == pairs
+
+
+def queue(
+    ledger: Ledger, at: datetime, state: str = "queued", reason: str = "", occurrence: str = "o"
+) -> int:
+    entry = Entry(
+        "rule", 1, f"{occurrence}{at:%m%d}", "", "ada", at, state, reason, {"title": "words", "key": "k"}
+    )
+    with ledger.write() as connection:
+        assert outbox.enqueue(connection, [entry], at, 1) == 1
+        return int(outbox.rows(connection)[-1]["id"])
+
+
+def send(ledger: Ledger, at: datetime) -> int:
+    number = queue(ledger, at)
+    with ledger.write() as connection:
+        outbox.claim(connection, "worker", at, DAY, 10)
+        tried = Tried(number, 1, at, at, "accepted", 200)
+        assert outbox.settle(connection, "worker", [tried], [Settled(number, "sent", tried_at=at)]) == 1
+    return number
+
+
+def test_words_and_attempts_of_what_is_done_go_and_the_key_stays(ledger: Ledger) -> None:
+    old, new, waits = send(ledger, T0), send(ledger, T0 + 30 * DAY), queue(ledger, T0 + DAY)
+    held = queue(ledger, T0 + 2 * DAY, "suppressed", "it waits")
+    told = queue(ledger, T0 + 3 * DAY, "suppressed", "the person did it")
+    assert forget(ledger, Forgets.ATTEMPTS, T0 + 20 * DAY) == 1
+    assert forget(ledger, Forgets.TEXTS, T0 + 20 * DAY) == 2
+    with ledger.read() as connection:
+        rows = {r["id"]: r for r in outbox.rows(connection)}
+        assert set(outbox.attempts(connection, list(rows))) == {new}
+    assert {i for i, r in rows.items() if not r["message"]} == {old, told}
+    assert rows[waits]["message"] and rows[held]["message"]
+    again = Entry("rule", 1, f"o{T0:%m%d}", "", "ada", T0, "queued")
+    with ledger.write() as connection:
+        assert outbox.enqueue(connection, [again], T0 + 400 * DAY, 9) == 0, (
+            "a forgotten notice was queued again"
+        )
+
+
+def test_runs_that_ended_go_but_not_one_whose_guard_waits(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        ended, asking, running = (runs.begin(connection, "watch", T0, T0) for _ in range(3))
+        for run in (ended, asking):
+            runs.end(connection, run, "done", {}, T0)
+        young = runs.begin(connection, "watch", T0 + 30 * DAY, T0 + 30 * DAY)
+        runs.end(connection, young, "done", {}, T0 + 30 * DAY)
+        trip = trips.Trip(0, "r", asking, "", T0, T0 + DAY, 1, 1, 1, 1, ("much",), trips.WAITING)
+        trips.keep(connection, trip)
+    assert forget(ledger, Forgets.RUNS, T0 + 20 * DAY) == 1
+    with ledger.read() as connection:
+        assert {r["id"] for r in runs.latest(connection)} == {asking, running, young}
+
+
+def test_old_manifests_go(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        old = manifests.keep(connection, [{"n": 1}], T0)
+        new = manifests.keep(connection, [{"n": 2}], T0 + 30 * DAY)
+    assert forget(ledger, Forgets.MANIFESTS, T0 + 20 * DAY) == 1
+    with ledger.read() as connection:
+        assert manifests.find(connection, old) is None and manifests.find(connection, new) is not None
+
+
+def test_nothing_is_forgotten_of_a_ledger_that_was_never_evaluated(
+    ledger: Ledger, seen: list[datetime]
+) -> None:
+    with ledger.write() as connection:
+        assert evaluations.position(connection, "evaluated").seq == 0
+        evaluations.set_position(connection, "other", Mark(seq=5))
+    assert forget(ledger, Forgets.OBSERVATIONS, seen[-1], evaluated=0) == 0

@@ -1,0 +1,124 @@
+"""A ledger that does not agree with itself is seen, whatever disagrees; a sound one has no fault."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from vigil.compliance import facts as f
+from vigil.ledger import Ledger, evaluations, observations, outbox, runs, soundness
+from vigil.ledger.evaluations import Mark
+from vigil.ledger.outbox import Entry
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def kept(ledger: Ledger) -> Ledger:
+    """Six workspaces, each seen twice, and one notice."""
+    for n, status in enumerate("ab"):
+        with ledger.write() as connection:
+            some = [
+                f.Workspace(i, "Case", f"Case {i}", NOON, NOON, {"Case.status": status}) for i in range(1, 7)
+            ]
+            observations.record(connection, some, NOON + n * DAY, 1)
+    with ledger.write() as connection:
+        evaluations.set_position(connection, "evaluated", Mark(12, NOON + DAY))
+        outbox.enqueue(connection, [Entry("r", 1, "o", "", "ada", NOON, "queued")], NOON, 1)
+    return ledger
+
+
+def faults(ledger: Ledger) -> list[str]:
+    with ledger.read() as connection:
+        index, end, count = soundness.newest(connection, ("", ""), 100)
+        assert (end, count) == (("", ""), 6)
+        return [f"{x.where}: {x.what}" for x in (*index, *soundness.whole(connection, NOON + DAY))]
+
+
+def spoil(ledger: Ledger, statement: str) -> None:
+    with ledger.write() as connection:
+        assert connection.execute(text(statement)).rowcount
+
+
+def test_a_sound_ledger_has_no_fault(kept: Ledger) -> None:
+    assert faults(kept) == []
+
+
+def test_the_walk_over_the_index_goes_slice_by_slice_and_round(kept: Ledger) -> None:
+    after, seen = ("", ""), 0
+    for _ in range(3):
+        with kept.read() as connection:
+            _, after, count = soundness.newest(connection, after, 2)
+            seen += count
+    with kept.read() as connection:
+        _, after, count = soundness.newest(connection, after, 2)
+    assert (seen, count, after) == (6, 0, ("", ""))
+
+
+@pytest.mark.parametrize(
+    ("statement", "where"),
+    [
+        (
+            "UPDATE newest SET seq = 1 WHERE subject = '1'",
+            "newest workspace 1: points at observation 1, the newest is 7",
+        ),
+        (
+            "UPDATE newest SET hash = NULL WHERE subject = '2'",
+            "newest workspace 2: its hash is not that of observation 8",
+        ),
+        (
+            "UPDATE observation SET body = replace(body, 'Case 3', 'Case X') WHERE subject = '3'",
+            "newest workspace 3: the body of observation 9 does not have the hash",
+        ),
+        (
+            "DELETE FROM observation WHERE seq = 10",
+            "newest workspace 4: points at observation 10, the newest is 4",
+        ),
+        (
+            "UPDATE position SET seq = 99 WHERE name = 'evaluated'",
+            "position evaluated: has taken in observation 99",
+        ),
+        ("UPDATE notice SET due_at = NULL", "outbox: 1 notices are queued and never due"),
+        (
+            "INSERT INTO attempt (notice, device, started_at, ended_at, outcome, code, name)"
+            " VALUES (77, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'accepted', '', '')",
+            "attempts: 1 belong to no notice",
+        ),
+    ],
+)
+def test_each_disagreement_is_named(kept: Ledger, statement: str, where: str) -> None:
+    spoil(kept, statement)
+    found = faults(kept)
+    assert len(found) == 1 and found[0].startswith(where), found
+
+
+def test_a_position_in_the_future_and_a_run_that_never_ended_are_named(kept: Ledger) -> None:
+    with kept.write() as connection:
+        evaluations.set_position(connection, "scan", Mark(at=NOON + 3 * DAY))
+        runs.begin(connection, "watch", NOON, NOON - 2 * DAY)
+    assert [x.partition(":")[0] for x in faults(kept)] == ["position scan", "runs"]
+
+
+def test_a_lost_unique_key_is_named(kept: Ledger, kind: str) -> None:
+    if kind == "sqlite":
+        with kept.write() as connection:
+            sql = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'notice'")).scalar_one()
+            without = sql.replace(
+                "CONSTRAINT uq_notice_once UNIQUE (workspace, rule, occurrence, step, person)", "CHECK (1)"
+            )
+            assert without != sql
+            connection.execute(text("DROP TABLE notice"))
+            connection.execute(text(without))
+    else:
+        with kept.write() as connection:
+            connection.execute(text("ALTER TABLE notice DROP CONSTRAINT uq_notice_once"))
+    assert [x.partition(":")[0] for x in faults(kept)] == ["table notice"]
+
+
+def test_hints_are_commands_for_an_administrator(kept: Ledger) -> None:
+    with kept.read() as connection:
+        hints = soundness.upkeep_hints(connection)
+    assert all("ANALYZE" in hint or "VACUUM" in hint for hint in hints)

@@ -1,0 +1,136 @@
+"""What the ledger may forget, found and forgotten slice by slice. What it must keep: docs/decisions/0009-retention.md.
+
+A slice looks at up to `SLICE` rows in the order of their numbers and is one short transaction: writers wait for no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
+
+from vigil.ledger.engine import chunks
+from vigil.ledger.outbox import FINAL
+from vigil.ledger.tables import Attempt, GuardTrip, Manifest, Notice, Observation, Run, table
+
+_observation = table(Observation)
+_notice = table(Notice)
+_attempt = table(Attempt)
+_run = table(Run)
+_manifest = table(Manifest)
+_trip = table(GuardTrip)
+
+SLICE = 5000
+EMPTY = "{}"
+
+
+class Forgets(StrEnum):
+    """What can be forgotten."""
+
+    OBSERVATIONS = "observations"  # that a newer one of the same subject replaced before the horizon
+    ATTEMPTS = "attempts"  # of notices that are done
+    TEXTS = "texts of notices"  # that are done; their keys stay for ever
+    RUNS = "runs"  # that ended
+    MANIFESTS = "manifests"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one look found: rows to forget, and where the next look begins; None at the end."""
+
+    rows: tuple[int | str, ...]
+    following: int | None
+
+
+def find(
+    connection: Connection,
+    what: Forgets,
+    horizon: datetime,
+    after: int,
+    waiting: Collection[str],
+    evaluated: int,
+) -> Slice:
+    """Rows of a kind that are older than `horizon`, of those after number `after`.
+
+    `waiting` are reasons of suppressed notices that are not done yet; `evaluated` is how far evaluation has come: what it has not
+    compared yet is kept.
+    """
+    if what is Forgets.MANIFESTS:
+        # Few, and they have no number: one look finds them all.
+        ids = connection.execute(select(_manifest.c.id).where(_manifest.c.created_at <= horizon)).scalars()
+        return Slice(tuple(ids), None)
+    look = _LOOKS[what](horizon, waiting, evaluated)
+    page = select(look.number).where(look.number > after, look.old).order_by(look.number).limit(SLICE)
+    last = connection.execute(select(func.max(page.subquery().c[0]))).scalar()
+    if last is None:
+        return Slice((), None)
+    found = connection.execute(look.rows.where(look.number > after, look.number <= last, look.old))
+    return Slice(tuple(sorted({r[0] for r in found})), int(last))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How rows of a kind are walked: by `number`, through those that are `old`; `rows` are those among them to forget."""
+
+    number: ColumnElement[int]
+    old: ColumnElement[bool]
+    rows: Select[int]
+
+
+def _observations(horizon: datetime, _: Collection[str], evaluated: int) -> _Look:
+    """Those before an observation that had been made, and taken in, by the horizon: any later instant can still be read back."""
+    o, before = _observation.c, _observation.alias("before")
+    old = and_(o.seen_at <= horizon, o.seq <= evaluated, o.prev.is_not(None))
+    return _Look(o.seq, old, select(before.c.seq).join(_observation, o.prev == before.c.seq))
+
+
+def _attempts(horizon: datetime, _: Collection[str], __: int) -> _Look:
+    rows = select(_attempt.c.id).join(_notice, _notice.c.id == _attempt.c.notice)
+    return _Look(
+        _attempt.c.id, _attempt.c.ended_at <= horizon, rows.where(_notice.c.state.in_(sorted(FINAL)))
+    )
+
+
+def _texts(horizon: datetime, waiting: Collection[str], _: int) -> _Look:
+    n = _notice.c
+    done = and_(n.state.in_(sorted(FINAL)), or_(n.state != "suppressed", n.reason.not_in(sorted(waiting))))
+    return _Look(n.id, and_(n.as_of <= horizon, n.message != EMPTY), select(n.id).where(done))
+
+
+def _runs(horizon: datetime, _: Collection[str], __: int) -> _Look:
+    asked = select(_trip.c.id).where(_trip.c.run == _run.c.id, _trip.c.state == "waiting").exists()
+    return _Look(
+        _run.c.id, _run.c.started_at <= horizon, select(_run.c.id).where(_run.c.state != "running", ~asked)
+    )
+
+
+_LOOKS: Mapping[Forgets, Callable[[datetime, Collection[str], int], _Look]] = {
+    Forgets.OBSERVATIONS: _observations,
+    Forgets.ATTEMPTS: _attempts,
+    Forgets.TEXTS: _texts,
+    Forgets.RUNS: _runs,
+}
+
+
+def forget(connection: Connection, what: Forgets, rows: Collection[int | str]) -> int:
+    """Forget rows that `find` found. Returns how many there still were."""
+    count = 0
+    for some in chunks(rows):
+        if what is Forgets.TEXTS:
+            where = and_(_notice.c.id.in_(some), _notice.c.message != EMPTY)
+            count += connection.execute(update(_notice).where(where).values(message=EMPTY)).rowcount
+        else:
+            key = _KEYS[what]
+            count += connection.execute(delete(key.table).where(key.in_(some))).rowcount
+    return count
+
+
+_KEYS: Mapping[Forgets, ColumnElement[int]] = {
+    Forgets.OBSERVATIONS: _observation.c.seq,
+    Forgets.ATTEMPTS: _attempt.c.id,
+    Forgets.RUNS: _run.c.id,
+    Forgets.MANIFESTS: _manifest.c.id,
+}

@@ -1,0 +1,137 @@
+"""Upkeep: what is old is forgotten, devices that nobody refreshes are retired, and the ledger is checked against itself.
+
+What is kept for ever and why: docs/decisions/0009-retention.md. Without `apply` everything is counted and nothing is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from vigil.compliance.evaluate import active
+from vigil.compliance.guards import GuardWhy
+from vigil.compliance.rules import RuleSet
+from vigil.compliance.verdicts import DIGESTED
+from vigil.ledger import census, devices, evaluations, retention, soundness
+from vigil.ledger.evaluations import Mark
+from vigil.ledger.retention import Forgets
+from vigil.ledger.soundness import Fault
+from vigil.service.run import Run
+
+WAITING = frozenset(
+    {GuardWhy.UNDECIDED.value, GuardWhy.HELD.value, GuardWhy.EXPIRED.value, *(w.value for w in DIGESTED)}
+)
+"""Reasons of suppressed notices that may still be sent: their words are needed."""
+
+RETIRED = "not refreshed for 270 days"
+POSITION, CHECKED = "forgotten", "ledger check"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many months each kind is kept. Observations are kept at least as long as a backfill may reach back."""
+
+    observations: int = 24
+    backfill: int = 12
+    attempts: int = 24
+    texts: int = 36
+    runs: int = 36
+    manifests: int = 24
+
+
+@dataclass
+class Report:
+    """What an upkeep found and did: rows by kind, whether they are gone now, faults of the ledger, hints for the database."""
+
+    forgotten: dict[Forgets, int] = field(default_factory=dict)
+    retired: int = 0
+    checked: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+
+    def table(self, applied: bool) -> list[dict[str, str | int]]:
+        """As rows for an artifact."""
+        done = "forgotten" if applied else "would be forgotten"
+        rows: list[dict[str, str | int]] = [
+            {"what": what.value, "number": n, "result": done} for what, n in self.forgotten.items()
+        ]
+        retired = "retired" if applied else "would be retired"
+        rows.append({"what": "devices", "number": self.retired, "result": retired})
+        rows.append(
+            {"what": "subjects checked", "number": self.checked, "result": f"{len(self.faults)} faults"}
+        )
+        rows += [{"what": f.where, "number": 1, "result": f"{f.what}. To do: {f.do}"} for f in self.faults]
+        return rows + [{"what": "database", "number": 1, "result": hint} for hint in self.hints]
+
+
+def horizons(now: datetime, keep: Keep) -> Mapping[Forgets, datetime]:
+    """Up to when each kind may be forgotten."""
+    months = {
+        Forgets.OBSERVATIONS: max(keep.observations, keep.backfill),
+        Forgets.ATTEMPTS: keep.attempts,
+        Forgets.TEXTS: keep.texts,
+        # A backfill replays the ticks that were: without them it would see other instants than the runs did.
+        Forgets.RUNS: max(keep.runs, keep.observations, keep.backfill),
+        Forgets.MANIFESTS: keep.manifests,
+    }
+    return {what: now - relativedelta(months=n) for what, n in months.items()}
+
+
+def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) -> tuple[int, int | None]:
+    """One slice of what may be forgotten: how many rows, and where the next slice begins (None at the end)."""
+    if not apply:
+        with run.ledger.read() as connection:
+            evaluated = evaluations.position(connection, "evaluated").seq
+            found = retention.find(connection, what, horizon, after, WAITING, evaluated)
+        return len(found.rows), found.following
+    with run.ledger.write() as connection:
+        evaluated = evaluations.position(connection, "evaluated").seq
+        found = retention.find(connection, what, horizon, after, WAITING, evaluated)
+        count = retention.forget(connection, what, found.rows)
+        if what is Forgets.OBSERVATIONS and count:
+            evaluations.set_position(connection, POSITION, Mark(at=horizon))
+    return count, found.following
+
+
+def retire(run: Run, apply: bool) -> int:
+    """Take devices out of use that FCM refuses by now. Contract: fcm.md, Devices."""
+    with run.ledger.write() if apply else run.ledger.read() as connection:
+        old = census.take(connection, run.as_of).refused
+        if apply:
+            devices.retire(connection, old, RETIRED, run.clock(), run.as_of - census.REFUSED)
+    return len(old)
+
+
+def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:
+    """Compare the next slice of the index with the observations. The walk goes on where the last one stopped, over all runs."""
+    with run.ledger.write() as connection:
+        cursor = evaluations.position(connection, CHECKED).data or {}
+        after = (str(cursor.get("kind", "")), str(cursor.get("subject", "")))
+        faults, end, count = soundness.newest(connection, after, limit)
+        data = {"kind": end[0], "subject": end[1]}
+        evaluations.set_position(connection, CHECKED, Mark(at=run.as_of, data=data))
+    return faults, count
+
+
+def check_whole(run: Run) -> tuple[list[Fault], list[str]]:
+    """What is wrong with the ledger as a whole, and what its database's upkeep would gain."""
+    with run.ledger.read() as connection:
+        return soundness.whole(connection, run.clock()), soundness.upkeep_hints(connection)
+
+
+def earliest(run: Run) -> datetime | None:
+    """The first instant at which a window of the past may begin; None when nothing was ever forgotten.
+
+    A condition counts since when it holds. After observations were forgotten that is known again only once every rule's `for` has
+    gone by: before, a finding could get another occurrence than it had, and be told twice.
+    """
+    with run.ledger.read() as connection:
+        at = evaluations.position(connection, POSITION).at
+    return None if at is None else at + _longest(run.rules)
+
+
+def _longest(rules: RuleSet) -> timedelta:
+    return max((r.for_.timedelta for r in active(rules) if r.for_ is not None), default=timedelta())
