@@ -20,7 +20,6 @@ from uuid import uuid4
 
 from vigil.compliance.verdicts import Why
 from vigil.delivery.channels import chosen, order_in
-from vigil.delivery.channels import chosen, order_in
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
 from vigil.delivery.retry import GiveUp, next_try
@@ -94,10 +93,9 @@ class Worker:
         if not claimed:
             return Delivered()
         sendable = [c for c in claimed if _hindrance(c, now) is None]
-        reached = {c.id: chosen(order_in(c.message), registered.get(c.person, ())) for c in claimed}
-        posts = [(c, d) for c in sendable for d in reached[c.id] if d.id not in c.done]
+        posts = [(c, d) for c in sendable for d in _to_do(c, registered.get(c.person, ()))]
         sent, refused = await self._send(claimed, posts, now)
-        done = self._settle(claimed, reached, list(zip(posts, sent, strict=True)))
+        done = self._settle(claimed, registered, list(zip(posts, sent, strict=True)))
         if refused is not None:
             raise refused
         return done
@@ -161,15 +159,17 @@ class Worker:
     def _settle(
         self,
         claimed: Sequence[Claimed],
-        reached: Mapping[int, Sequence[Registered]],
+        registered: Mapping[str, Sequence[Registered]],
         results: Sequence[tuple[Post, Sent]],
     ) -> Delivered:
         """Write what happened: attempts, rows, and what it says about the devices."""
         now = self._clock()
-        by_row: dict[int, list[Sent]] = {c.id: [] for c in claimed}
-        for (c, _), s in results:
-            by_row[c.id].append(s)
-        settled = [self._row(c, by_row[c.id], bool(reached[c.id]), now) for c in claimed]
+        gone = {d.id for (_, d), s in results if s.prune}
+        left = {p: [d for d in some if d.id not in gone] for p, some in registered.items()}
+        by_row: dict[int, list[tuple[Registered, Sent]]] = {c.id: [] for c in claimed}
+        for (c, d), s in results:
+            by_row[c.id].append((d, s))
+        settled = [self._row(c, by_row[c.id], left.get(c.person, ()), now) for c in claimed]
         tried = [_tried(c, d, s) for (c, d), s in results if s.attempted]
         with self._ledger.write() as connection:
             held = outbox.settle(connection, self._owner, tried, settled)
