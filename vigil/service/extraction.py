@@ -6,7 +6,7 @@ next run goes on, and reads again only what it cannot prove to be in.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -69,6 +69,7 @@ def _parts(run: Run) -> set[str]:
 async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
     """Pages of the workspaces that have to be read, newest first, for each type that rules are about."""
     wanted = types_of(run.rules)
+    everything: dict[str, set[int]] = {}
     for type in (t for t in run.schema if t.name in wanted):
         name = f"changed:{type.name}"
         with run.ledger.read() as connection:
@@ -80,12 +81,12 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
             fresh = _unknown(run, rows)
             if fresh:
                 yield fresh
-        if full:
-            _bury_unlisted(run, type.name, listed)
+        everything[type.name] = listed
         count = len(listed) if full else (mark.data or {}).get("listed")
         with run.ledger.write() as connection:
             evaluations.set_position(connection, name, Mark(at=newest, data={"listed": count}))
     if full:
+        _bury_unlisted(run, everything)
         with run.ledger.write() as connection:
             evaluations.set_position(
                 connection, "scan", Mark(at=run.as_of, data={"parts": sorted(_parts(run))})
@@ -112,13 +113,16 @@ def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(out)
 
 
-def _bury_unlisted(run: Run, type: str, listed: Collection[int]) -> None:
-    """Workspaces that a complete list no longer has are gone, or no longer readable."""
+def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> None:
+    """Workspaces that complete lists, one a type, no longer have are gone, or no longer readable."""
+    anywhere = set().union(*listed.values())
     with run.ledger.write() as connection:
-        known = observations.current(connection, observations.known_workspaces(connection), ("workspace",))
-        mine = [w for w in known if isinstance(w, f.Workspace) and w.type == type]
-        lost = [w for w in mine if w.id not in listed]
-        guards.believe(run, f"the list of {type}", len(lost), len(mine))
+        unlisted = [w for w in observations.known_workspaces(connection) if w not in anywhere]
+        found = observations.current(connection, unlisted, ("workspace",))
+        lost = [w for w in found if isinstance(w, f.Workspace) and w.type in listed]
+        for type, ids in listed.items():
+            mine = sum(w.type == type for w in lost)
+            guards.believe(run, f"the list of {type}", mine, mine + len(ids))
         observations.record(connection, (), run.as_of, run.id, [("workspace", str(w.id)) for w in lost])
     run.tally.numbers["gone"] += len(lost)
 
