@@ -277,13 +277,6 @@ def gateway(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
     claim: Annotated[str, typer.Option(help="The custom claim that holds a person's login")] = "ecm_login",
     link_base: Annotated[str, typer.Option(help="Address of the gateway in people's browsers")] = "",
-    link_secrets: Annotated[
-        str,
-        typer.Option(
-            envvar="VIGIL_LINK_SECRETS",
-            help="Secrets of the links in mails, with spaces between; the last signs",
-        ),
-    ] = "",
     origin: Annotated[
         list[str] | None, typer.Option(help="A web app that may call from a browser; may be given again")
     ] = None,
@@ -295,7 +288,10 @@ def gateway(
     ] = False,
     templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
 ) -> None:
-    """Serve the gateway: devices, notices, acknowledgements and preferences over HTTP. docs/gateway.md."""
+    """Serve the gateway: devices, notices, acknowledgements and preferences over HTTP. docs/gateway.md.
+
+    VIGIL_LINK_SECRETS holds the secrets of the links in mails, with spaces between; the last one signs. Without it there are no links.
+    """
     from vigil.gateway.command import serve
 
     serve(
@@ -306,7 +302,9 @@ def gateway(
         claim=claim,
         emulator=emulator,
         link_base=link_base,
-        link_secrets=link_secrets.split(),
+        link_secrets=os.environ.get(
+            "VIGIL_LINK_SECRETS", ""
+        ).split(),  # an option would show it to every `ps`
         origins=origin or (),
         trusted_proxies=trusted_proxies,
         templates=templates,
