@@ -54,8 +54,8 @@ def columns(field: str, values: Sequence[Value]) -> Iterator[tuple[Column, pl.Se
     """The columns of a field, null where a value is not set or stands in another. None for a field that is never set."""
     kinds = set(map(type, values)) - {type(None)}
     one = _KINDS.get(next(iter(kinds))) if len(kinds) == 1 else None
-    # Floats hold NaN and whole numbers may be wider than a column: each of those is looked at.
-    if one is not None and one not in ("real", "whole"):
+    # Floats may be NaN, and whole numbers wider than their column: then each value is looked at.
+    if one is not None and one != "real" and not (one == "whole" and _wide(values)):
         yield from _filled(field, one, False, values)
         return
     parts: dict[tuple[str, bool], list[Any]] = {}
@@ -63,9 +63,15 @@ def columns(field: str, values: Sequence[Value]) -> Iterator[tuple[Column, pl.Se
         placed = _placed(value)
         if placed is not None:
             kind, many, found = placed
-            parts.setdefault((kind, many), [None] * len(values))[row] = found
+            if (kind, many) not in parts:
+                parts[kind, many] = [None] * len(values)
+            parts[kind, many][row] = found
     for (kind, many), found in sorted(parts.items()):
         yield from _filled(field, kind, many, found)
+
+
+def _wide(values: Sequence[Any]) -> bool:
+    return any(abs(v) >= _WIDEST for v in values if v is not None)
 
 
 def _filled(field: str, kind: str, many: bool, values: Sequence[Any]) -> Iterator[tuple[Column, pl.Series]]:

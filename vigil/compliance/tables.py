@@ -71,6 +71,7 @@ class Facts:
     steps: Mapping[int, Sequence[f.Step]] = field(default_factory=dict)
     roles: Mapping[int, f.Roles] = field(default_factory=dict)
     missing: Mapping[int, f.MissingDocuments] = field(default_factory=dict)
+    _tables: dict[Any, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, facts: Iterable[Fact]) -> Facts:
@@ -106,15 +107,20 @@ class Facts:
         return sorted({w.type for w in self.workspaces.values()})
 
     def table(self, type: str, required: Iterable[f.RequiredDocument] = (), zone: str = "UTC") -> Table:
-        """The table of one workspace type.
+        """The table of one workspace type, built once.
 
         `required` gives the months for which documents of a type are valid, counted from the day in `zone` on which each was added.
         """
-        of_type = [w for w in self.workspaces.values() if w.type == type]
         months = {r.type: r.valid_months for r in required if r.workspace_type == type and r.valid_months}
-        ids = [w.id for w in of_type]
-        workspaces, fields = self._workspaces(of_type)
-        return Table(type, workspaces, self._documents(ids, months, zone), self._missing(ids), fields)
+        key = type, tuple(sorted(months.items())), zone
+        if key not in self._tables:
+            of_type = [w for w in self.workspaces.values() if w.type == type]
+            ids = [w.id for w in of_type]
+            workspaces, fields = self._workspaces(of_type)
+            self._tables[key] = Table(
+                type, workspaces, self._documents(ids, months, zone), self._missing(ids), fields
+            )
+        return self._tables[key]
 
     def _workspaces(
         self, of_type: Sequence[f.Workspace]
@@ -135,7 +141,9 @@ class Facts:
             found |= {column.name: series for column, series in some}
         known = [self.roles.get(w.id) for w in of_type]
         for role in dict.fromkeys(name for r in known if r is not None for name in r.members):
-            members = [None if r is None else [_name(m) for m in r.members.get(role, ())] for r in known]
+            members = [
+                None if r is None else [_name(m) for m in r.members.get(role, ())] or None for r in known
+            ]
             column = Column(f"role.{role}", "text", many=True)
             fields[column.name] = (column,)
             found[column.name] = pl.Series(members, dtype=pl.List(pl.String))

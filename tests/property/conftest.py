@@ -1,0 +1,29 @@
+"""How many cases: HYPOTHESIS_PROFILE=deep for a night's worth, else what fits into a minute of CI.
+
+HYPOTHESIS_PROFILE=quick shows the first failure as it was found, without making it smaller: that takes minutes.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("deep", max_examples=3000, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile(
+    "quick",
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=_SLOW,
+    phases=[Phase.generate],
+    print_blob=True,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def share(part: float) -> settings:
+    """The profile with a share of its cases: some properties cost more a case than others."""
+    return settings(max_examples=max(10, int(settings().max_examples * part)))

@@ -1,0 +1,147 @@
+"""Looking at a history as runs do: observations that only ever add, and evaluations that remember.
+
+`Ledger` is to these tests what `vigil.ledger` is to a run; `Watcher` is one way of evaluating over it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.property.histories import History, World
+from vigil.compliance import facts as f
+from vigil.compliance.evaluate import Input, Window, active, evaluate
+from vigil.compliance.events import Change, derive
+from vigil.compliance.rules import RuleSet
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Evaluation, Standing
+
+Key = tuple[str, object]
+
+
+def key_of(fact: f.Fact) -> Key:
+    match fact:
+        case f.Workspace():
+            return "workspace", fact.id
+        case f.Document():
+            return "document", fact.id
+        case f.Step():
+            return "step", (fact.process, fact.step)
+        case f.Roles():
+            return "roles", fact.workspace
+        case f.MissingDocuments():
+            return "missing", fact.workspace
+        case f.AuditEvent():
+            return "audit", (fact.workspace, fact.position)
+        case other:
+            raise AssertionError(other)
+
+
+PART = {"document": "documents", "step": "steps", "roles": "roles", "missing": "missing", "audit": "comments"}
+
+
+class Ledger:
+    """What was seen. What could not be read keeps what was known of it."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, dict[Key, f.Fact]] = defaultdict(dict)
+        self._ever: set[Key] = set()
+
+    def look(self, world: World, unread: frozenset[tuple[int, str]], at: datetime) -> list[Change]:
+        """Take in the world as it stands, but for the parts that cannot be read."""
+        changes: list[Change] = []
+        for w in world.workspaces:
+            blind = frozenset(part for workspace, part in unread if workspace == w)
+            changes += self._workspace(w, {key_of(x): x for x in world.facts(w)}, blind, at)
+        return changes
+
+    def _workspace(
+        self, w: int, there: dict[Key, f.Fact], blind: frozenset[str], at: datetime
+    ) -> list[Change]:
+        known, out = self.known[w], []
+        for key, fact in there.items():
+            if PART.get(key[0]) in blind:
+                continue
+            if isinstance(fact, f.Workspace) and blind:
+                before = known.get(key)
+                attrs = fact.attrs
+                if "attrs" in blind:
+                    attrs = before.attrs if isinstance(before, f.Workspace) else {}
+                fact = dataclasses.replace(fact, attrs=attrs, unread=blind)
+            if known.get(key) != fact:
+                out.append(Change(key[0], str(key[1]), w, at, known.get(key), fact, key not in self._ever))
+                known[key] = fact
+                self._ever.add(key)
+        # Of what is gone as a whole nothing is left; of the rest, what could not be read may be there still.
+        for key in [k for k in known if k not in there and (not there or PART.get(k[0]) not in blind)]:
+            out.append(Change(key[0], str(key[1]), w, at, known.pop(key), None))
+        return out
+
+
+@dataclass
+class Watcher:
+    """Evaluates everything at each look (`full`), or what changed and what is due."""
+
+    full: bool
+    zone: str
+    required: tuple[f.RequiredDocument, ...] = ()
+    standings: dict[tuple[str, int], Standing] = field(default_factory=dict)
+    looked_at: int = 0
+    _states: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+
+    def evaluate(self, ledger: Ledger, look: Look, rules: RuleSet) -> Evaluation:
+        """One evaluation, as `vigil.service.judgement` plans it."""
+        as_of, changes = look.as_of, look.changes
+        texts = {r.name: r.model_dump_json(by_alias=True, warnings=False) for r in active(rules)}
+        edited = any(self._states.get(n, (None, ""))[1] != text for n, text in texts.items())
+        todo = {c.workspace for c in changes if c.workspace is not None}
+        todo |= {
+            s.workspace
+            for s in self.standings.values()
+            if s.next_check_at is not None and s.next_check_at <= as_of and s.rule in texts
+        }
+        if self.full or edited:
+            todo = set(ledger.known)
+        self.looked_at += len(todo)
+        starts = {n: self._states[n][0] if n in self._states else as_of for n in texts}
+        given = Input(
+            facts=Facts.of(fact for w in sorted(todo) for fact in ledger.known[w].values()),
+            events=derive(changes, look.complete, as_of),
+            changes=changes,
+            standings=[s for s in self.standings.values() if s.workspace in todo],
+            required=self.required,
+            zone=self.zone,
+        )
+        window = Window(look.after, as_of, {n: at for n, at in starts.items() if at > look.after})
+        result = evaluate(given, rules, window)
+        for pair in result.evaluated:
+            self.standings.pop(pair, None)
+        self.standings |= {(s.rule, s.workspace): s for s in result.standings}
+        self._states |= {n: (starts[n], text) for n, text in texts.items()}
+        return result
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look: the window (after, as_of], up to when everything had been read before, and what was seen to change."""
+
+    after: datetime
+    complete: datetime
+    as_of: datetime
+    changes: list[Change]
+
+
+def looks(history: History, ledger: Ledger) -> Iterator[Look]:
+    """Each look at the history, with `ledger` as it stands after it. What is there at the first one is no change."""
+    world = World(history)
+    after = complete = history.ticks[0]
+    for n, tick in enumerate(history.ticks):
+        world.move(tick)
+        unread = history.unread[n] if history.unread else frozenset()
+        changes = ledger.look(world, unread, tick)
+        yield Look(after, complete, tick, changes if n else [])
+        after = tick
+        complete = complete if unread else tick

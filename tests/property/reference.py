@@ -1,0 +1,360 @@
+"""What rules mean, a second time: one workspace, one leaf, one value at a time, in plain Python.
+
+Written from docs/architecture.md and shared/estates/README.md, without a look at how the columns do it. It shares with them
+only the parsing of a rule's values (`operators.operand`) and the calendar, which have tests of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+from vigil.compliance import facts as f
+from vigil.compliance.clauses import (
+    All,
+    Any_,
+    Clause,
+    DocumentLeaf,
+    FieldLeaf,
+    Leaf,
+    MissingLeaf,
+    Not,
+    leaves,
+)
+from vigil.compliance.durations import Duration
+from vigil.compliance.events import Event
+from vigil.compliance.operators import AsOf, Op, Operand, operand, show
+
+Known = bool | None
+"""True, false, or None for what cannot be known."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One workspace as it is known at an instant; `event` where a transition asks."""
+
+    workspace: f.Workspace
+    documents: Sequence[f.Document]
+    roles: f.Roles | None
+    missing: f.MissingDocuments | None
+    as_of: datetime
+    zone: str
+    months: dict[str, int]
+    event: Event | None = None
+
+    @property
+    def today(self) -> date:
+        return self.local(self.as_of)
+
+    def local(self, at: datetime) -> date:
+        return at.astimezone(ZoneInfo(self.zone)).date()
+
+
+def truth(clause: Clause, view: View) -> Known:
+    """Kleene's three values, by his tables."""
+    match clause:
+        case All(all=parts):
+            out: Known = True
+            for part in parts:
+                found = truth(part, view)
+                if found is False:
+                    return False
+                if found is None:
+                    out = None
+            return out
+        case Any_(any=parts):
+            out = False
+            for part in parts:
+                found = truth(part, view)
+                if found is True:
+                    return True
+                if found is None:
+                    out = None
+            return out
+        case Not(not_=part):
+            found = truth(part, view)
+            return None if found is None else not found
+        case _:
+            return _leaf(clause, view)
+
+
+def reasons(clause: Clause, view: View, met: Known) -> Iterator[Leaf]:
+    """The leaves that made the clause come out as `met`."""
+    match clause:
+        case All(all=parts) | Any_(any=parts):
+            for part in parts:
+                if truth(part, view) is met:
+                    yield from reasons(part, view, met)
+        case Not(not_=part):
+            yield from reasons(part, view, None if met is None else not met)
+        case _:
+            yield clause
+
+
+def sentence(leaf: Leaf, view: View) -> str:
+    """A leaf with what it saw, for people."""
+    found = _leaf(leaf, view)
+    if found is None:
+        return f"{leaf.text}: could not be read"
+    if isinstance(leaf, FieldLeaf) and not (found and leaf.op in (Op.EQ, Op.ABSENT)):
+        values = [v for v in _values(leaf, view) if _is_set(v)]
+        shown = (
+            show(_items(values[0]))
+            if values and isinstance(values[0], tuple)
+            else show(values[0] if values else None)
+        )
+        return f"{leaf.text}: {'yes' if found else 'no'}, it is {shown}"
+    return leaf.text if found else f"{leaf.text}: no"
+
+
+def _leaf(leaf: Leaf, view: View) -> Known:
+    match leaf:
+        case DocumentLeaf():
+            if "documents" in view.workspace.unread:
+                return None
+            return all(_document(kind, leaf.state.value, view) for kind in leaf.types)
+        case MissingLeaf():
+            if "missing" in view.workspace.unread or view.missing is None:
+                return None
+            return bool(view.missing.types) == (leaf.missing_documents == "any")
+        case FieldLeaf():
+            return _field(leaf, view)
+
+
+def _document(kind: str, state: str, view: View) -> bool:
+    mine = [d for d in view.documents if d.type == kind]
+    valid = any(_valid(d, view) for d in mine)
+    return {"present": bool(mine), "absent": not mine, "valid": valid, "expired": bool(mine) and not valid}[
+        state
+    ]
+
+
+def _valid(document: f.Document, view: View) -> bool:
+    """Up to and including the day of its own date, and of the end of its type's months."""
+    ends = [] if document.expires is None else [document.expires]
+    if document.type in view.months:
+        ends.append(view.local(document.created) + relativedelta(months=view.months[document.type]))
+    return all(view.today <= end for end in ends)
+
+
+def _values(leaf: FieldLeaf, view: View) -> list[f.Value]:
+    """Everything that the field's name may mean, in the order of the whole names."""
+    ref, w = leaf.ref, view.workspace
+    match ref.root:
+        case "name":
+            return [w.name]
+        case "created":
+            return [w.created]
+        case "modified":
+            return [w.modified]
+        case "role":
+            members = view.roles.members.get(ref.name, ()) if view.roles else ()
+            return [tuple(m.partition(":")[2] for m in members)]
+        case "event":
+            assert view.event is not None
+            return [view.event.at if ref.name == "at" else view.event.fields.get(ref.name)]
+        case "attr":
+            return [w.attrs[k] for k in sorted(w.attrs) if k == ref.name or k.endswith("." + ref.name)]
+        case _:
+            return []
+
+
+def _field(leaf: FieldLeaf, view: View) -> Known:
+    w, root = view.workspace, leaf.ref.root
+    unread = {"attr": "attrs" in w.unread, "role": "roles" in w.unread or view.roles is None, "related": True}
+    if unread.get(root, False):
+        return None
+    values = [v for v in _values(leaf, view) if _is_set(v)]
+    match leaf.op:
+        case Op.PRESENT:
+            return bool(values)
+        case Op.ABSENT:
+            return not values
+        case Op.NE:
+            return not any(_meets(v, Op.EQ, leaf, view) for v in values)
+        case Op.NOT_IN:
+            return not any(_meets(v, Op.IN, leaf, view) for v in values)
+        case Op.NOT_CONTAINS:
+            return not any(_meets(v, Op.CONTAINS, leaf, view) for v in values)
+        case op:
+            return any(_meets(v, op, leaf, view) for v in values)
+
+
+def _is_set(value: f.Value) -> bool:
+    return bool(_items(value)) if isinstance(value, tuple) else value not in (None, "")
+
+
+def _items(value: tuple[f.Value, ...]) -> tuple[f.Value, ...]:
+    """The items that are set; as texts when they are of several kinds."""
+    some = tuple(v for v in value if v not in (None, ""))
+    return some if len({type(v) for v in some}) < 2 else tuple(map(show, some))
+
+
+def _meets(value: f.Value, op: Op, leaf: FieldLeaf, view: View) -> bool:
+    wanted = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
+    if isinstance(value, tuple):
+        # A list contains what is one of its items; text contains a part of itself.
+        inside = Op.EQ if op is Op.CONTAINS else op
+        return any(_one(v, inside, leaf.op, w, view) for v in _items(value) for w in wanted)
+    return any(_one(value, op, leaf.op, w, view) for w in wanted)
+
+
+def _one(value: f.Value, op: Op, written: Op, wanted: f.Value, view: View) -> bool:
+    """One value against one operand. What cannot be compared does not hold."""
+    if wanted is None:
+        return False
+    match value:
+        case str():
+            text = show(wanted)
+            return {
+                Op.EQ: value == text,
+                Op.IN: value == text,
+                Op.CONTAINS: text in value,
+                Op.STARTS_WITH: value.startswith(text),
+            }.get(op, False)
+        case bool():
+            return isinstance(wanted, bool) and op in (Op.EQ, Op.IN) and value is wanted
+        case int() | float():
+            number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
+            timely = op in (Op.BEFORE, Op.AFTER, Op.WITHIN, Op.OLDER_THAN, Op.CONTAINS)
+            return number and not timely and _ordered(value, op, wanted)
+        case datetime():
+            given = _read(written, "datetime", wanted)
+            return given is not None and op is not Op.CONTAINS and _instant(value, op, given, view)
+        case date():
+            given = _read(written, "date", wanted)
+            return given is not None and op is not Op.CONTAINS and _day(value, op, given, view)
+    return False
+
+
+def _read(op: Op, kind: str, wanted: f.Value) -> Operand | None:
+    try:
+        return operand(op, kind, wanted)
+    except ValueError:
+        return None
+
+
+def _ordered(left: object, op: Op, right: object) -> bool:
+    match op:
+        case Op.EQ | Op.IN:
+            return left == right
+        case Op.LT | Op.BEFORE:
+            return left < right  # type: ignore[operator, no-any-return]
+        case Op.LE:
+            return left <= right  # type: ignore[operator, no-any-return]
+        case Op.GT | Op.AFTER:
+            return left > right  # type: ignore[operator, no-any-return]
+        case Op.GE:
+            return left >= right  # type: ignore[operator, no-any-return]
+    return False
+
+
+def _length(given: Duration | AsOf, sign: int) -> relativedelta:
+    n, unit = (given.n, given.unit) if isinstance(given, Duration) else (given.offset.n, given.offset.unit)
+    word = {"d": "days", "w": "weeks", "mo": "months", "y": "years", "h": "hours", "m": "minutes"}[unit]
+    return relativedelta(**{word: sign * n})  # type: ignore[arg-type]
+
+
+def _by_the_clock(given: Duration | AsOf) -> bool:
+    return (given.unit if isinstance(given, Duration) else given.offset.unit) in ("h", "m")
+
+
+def _moved(value: date, by: relativedelta) -> date | None:
+    try:
+        return value + by
+    except (ValueError, OverflowError):
+        return None
+
+
+def _day(value: date, op: Op, given: Operand, view: View) -> bool:
+    match given:
+        case Duration():
+            # `within` has come when the day that lies so long before it has; `older_than` when the day so long after it has.
+            sign = 1 if op is Op.OLDER_THAN else -1
+            if _by_the_clock(given):
+                return value <= view.local(view.as_of + _length(given, -sign))
+            place = _moved(value, _length(given, sign))
+            return place <= view.today if place is not None else value.year < 5000
+        case AsOf():
+            if _by_the_clock(given):
+                return _ordered(value, op, view.local(view.as_of + _length(given, 1)))
+            place = _moved(value, _length(given, -1))
+            if place is None:
+                place = date.max if value.year > 5000 else date.min
+            return _ordered(place, op, view.today)
+        case datetime():
+            return _ordered(value, op, view.local(given))
+        case _:
+            return _ordered(value, op, given)
+
+
+def _instant(value: datetime, op: Op, given: Operand, view: View) -> bool:
+    at = value.astimezone(UTC)
+    match given:
+        case Duration():
+            return at + _length(given, 1 if op is Op.OLDER_THAN else -1) <= view.as_of
+        case AsOf():
+            return _ordered(at + _length(given, -1), op, view.as_of)
+        case datetime():
+            return _ordered(at, op, given)
+        case _:
+            # An instant is compared with a date by its day.
+            return _ordered(view.local(at), op, given)
+
+
+def at(view: View, as_of: datetime) -> View:
+    """The same facts at another instant."""
+    return replace(view, as_of=as_of)
+
+
+def instants_that_matter(clause: Clause, view: View) -> list[datetime]:
+    """Instants after now around which a clause may change: each date and instant of the workspace, moved by each length in the clause."""
+    lengths = [relativedelta()]
+    for leaf in leaves(clause):
+        if isinstance(leaf, FieldLeaf):
+            for wanted in leaf.value if isinstance(leaf.value, tuple) else (leaf.value,):
+                given = _read(leaf.op, "datetime", wanted)
+                if isinstance(given, Duration | AsOf):
+                    lengths += [_length(given, 1), _length(given, -1)]
+    around = {timedelta(seconds=s) for s in (-3600, -1, 0, 1, 1800, 3600)} | {timedelta(microseconds=1)}
+    out: set[datetime] = set()
+    for base in _dates(view):
+        for length in lengths:
+            for moved in (_moved(base, length), _moved(base, length + relativedelta(days=1))):
+                if moved is not None and 1 < moved.year < 9999:
+                    out |= {place + more for place in _places(moved, view) for more in around}
+                    out |= {
+                        place - length + more
+                        for place in _places(base, view)
+                        for more in around
+                        if 1 < base.year < 9999
+                    }
+    return sorted(i for i in out if i > view.as_of)
+
+
+def _dates(view: View) -> set[date]:
+    values = [view.workspace.created, view.workspace.modified, *view.workspace.attrs.values()]
+    values += [d.expires for d in view.documents]
+    for d in view.documents:
+        if d.type in view.months:
+            values.append(view.local(d.created) + relativedelta(months=view.months[d.type]))
+    flat = [i for v in values for i in (v if isinstance(v, tuple) else (v,))]
+    return {v for v in flat if isinstance(v, date)}
+
+
+def _places(when: date, view: View) -> list[datetime]:
+    """An instant itself; where a local day may begin, and the next one."""
+    if isinstance(when, datetime):
+        return [when.astimezone(UTC)]
+    zone = ZoneInfo(view.zone)
+    days = [when, when + timedelta(days=1)]
+    return [
+        datetime.combine(d, time(0), zone).replace(fold=fold).astimezone(UTC) for d in days for fold in (0, 1)
+    ]
+
+
+__all__ = ["Known", "View", "at", "instants_that_matter", "reasons", "sentence", "truth"]
