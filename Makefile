@@ -11,7 +11,7 @@ demo: setup
 	$(BIN)/vigil demo
 
 test: dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: dev
 	$(BIN)/ruff check .
