@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
@@ -64,7 +64,7 @@ class Inbox:
         (to,) = envelope.rcpt_tos
         if self.data.get(to):
             return self.data[to].pop(0)
-        mail = cast(EmailMessage, message_from_bytes(envelope.content, policy=policy.default))
+        mail = message_from_bytes(envelope.content, policy=policy.default)
         self.received.append((to, mail))
         return "250 2.0.0 taken"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.messages import Outgoing
 from vigil.delivery.router import ByAddress
+from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import HELD_CREDENTIAL, Sent
 from vigil.ledger import Ledger, devices, mailboxes
 from vigil.ledger.devices import NewDevice, Registered
@@ -56,7 +57,7 @@ def test_without_a_mail_server_there_is_push_alone(asked: Sequence[str]) -> None
 
 
 async def test_a_mixed_batch_goes_where_each_belongs_and_comes_back_in_its_order(
-    fcm: LocalFcm, settings: object
+    fcm: LocalFcm, settings: Callable[..., FcmSettings]
 ) -> None:
     inbox = Inbox()
     async with serving(inbox) as port, ByAddress(FcmHttp(settings()), Smtp(smtp(port))) as transport:

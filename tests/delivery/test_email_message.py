@@ -24,13 +24,13 @@ def sent(acknowledge: str | None = ACK, **changes: Any) -> EmailMessage:
     """The mail as it arrives."""
     out = mail_to(**changes)
     raw = bytes(compose(out, recipient(out), SENDER, acknowledge, AT))
-    return cast(EmailMessage, message_from_bytes(raw, policy=policy.default))
+    return message_from_bytes(raw, policy=policy.default)
 
 
 def parts(mail: EmailMessage) -> tuple[str, str]:
     assert mail.get_content_type() == "multipart/alternative"
     plain, html = mail.iter_parts()
-    return tuple(cast(EmailMessage, p).get_content().replace("\r\n", "\n") for p in (plain, html))  # type: ignore[return-value]
+    return tuple(cast(EmailMessage, p).get_content().replace("\r\n", "\n") for p in (plain, html))
 
 
 def test_a_mail_says_title_body_and_both_links_in_plain_text_and_html() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -29,7 +30,7 @@ async def port(inbox: Inbox) -> AsyncIterator[int]:
         yield number
 
 
-async def one(given: SmtpSettings, **changes: object) -> Sent:
+async def one(given: SmtpSettings, **changes: Any) -> Sent:
     async with Smtp(given) as smtp:
         (sent,) = await smtp.send([mail_to(**changes)])
     return sent
@@ -165,7 +166,7 @@ async def guarded(inbox: Inbox, tmp_path: Path) -> AsyncIterator[SmtpSettings]:
 
 def changed(given: SmtpSettings, **changes: object) -> SmtpSettings:
     kept = {name: getattr(given, name) for name in ("port", "security", "username", "password", "ca_file")}
-    return settings(**kept | changes)  # type: ignore[arg-type]
+    return settings(**kept | changes)
 
 
 async def test_a_login_over_starttls_sends(guarded: SmtpSettings, inbox: Inbox) -> None:

@@ -14,7 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from tests.delivery.mail_server import Inbox, serving
-from tests.flows.conftest import PROJECT, Watched
+from tests.flows.conftest import Watched
+from tests.flows.deployed import PROJECT
 from vigil.delivery.links import Links
 from vigil.ledger import acknowledgements, devices, people
 from vigil.ledger.people import Preferences

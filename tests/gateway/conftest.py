@@ -61,7 +61,7 @@ def entry(person: str, number: int, state: str = "sent", **changes: Any) -> Entr
         "link": f"https://ecm.example.org/cs/cs/app/nodes/{number}",
         "severity": "normal",
     }
-    fields = {"occurrence": f"o{number}", "step": "", "fire_at": AT, "message": message}
+    fields: dict[str, Any] = {"occurrence": f"o{number}", "step": "", "fire_at": AT, "message": message}
     return Entry("contract-renewal", number, person=person, state=state, **fields | changes)
 
 
@@ -148,7 +148,7 @@ def opened(tmp_path: Path, emulated: None) -> Iterator[Callable[..., Any]]:
     def open_(**changes: Any) -> Iterator[Api]:
         clock = Clock()
         links = Links("https://vigil.example.org", [SECRET], clock=clock)
-        usual = {"links": links, "clock": clock, "per_address": PLENTY, "per_person": PLENTY}
+        usual: dict[str, Any] = {"links": links, "clock": clock, "per_address": PLENTY, "per_person": PLENTY}
         gateway = Gateway(ledger, verifier, **usual | changes)
         with served(gateway) as url:
             api = Api(url, gateway, clock)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis import GenerationMode
+from schemathesis import CheckFunction, GenerationMode
+from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from tests.gateway.conftest import Api, bearer, entry
@@ -20,6 +22,8 @@ BOUNDED = settings(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
+Case = schemathesis.Case[Any]
+Operation = schemathesis.APIOperation[Any, Any, Any, Any]
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 
 
@@ -35,24 +39,25 @@ def fuzzed(api: Api) -> Iterator[Api]:
     assert len(api.of("bob").get("/v1/devices").json()["devices"]) == 1
 
 
-def can_be_wrong(operation: schemathesis.APIOperation) -> bool:
+def can_be_wrong(operation: Operation) -> bool:
     """Whether anything is sent, and not every text is right there: of a link's token any is."""
     sent = operation.path_parameters or operation.query or operation.body
     return bool(sent) and not operation.path.startswith("/a/")
 
 
-def fuzz(api: Api, mode: GenerationMode, bounds: settings, check: Callable[[schemathesis.Case], None]) -> int:
+def fuzz(api: Api, mode: GenerationMode, bounds: settings, check: Callable[[Case], None]) -> int:
     """Run `check` over cases of every operation; the number of cases."""
     schema = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
     count = 0
     for found in schema.get_all_operations():
+        assert not isinstance(found, Err), found.err()
         operation = found.ok()
         if mode is GenerationMode.NEGATIVE and not can_be_wrong(operation):
             continue
 
         @bounds
         @given(case=operation.as_strategy(generation_mode=mode))
-        def run(case: schemathesis.Case) -> None:
+        def run(case: Case) -> None:
             nonlocal count
             count += 1
             check(case)
@@ -61,7 +66,7 @@ def fuzz(api: Api, mode: GenerationMode, bounds: settings, check: Callable[[sche
     return count
 
 
-def sent_in(case: schemathesis.Case, place: str) -> GenerationMode | None:
+def sent_in(case: Case, place: str) -> GenerationMode | None:
     """Whether what is sent in `place` is as the schema says. An unknown query parameter is not, and hurts nobody."""
     modes = (
         {str(location.value): info.mode for location, info in case.meta.components.items()}
@@ -71,7 +76,7 @@ def sent_in(case: schemathesis.Case, place: str) -> GenerationMode | None:
     return modes.get(place)
 
 
-def ends_when_it_begins(case: schemathesis.Case) -> bool:
+def ends_when_it_begins(case: Case) -> bool:
     quiet = case.body.get("quiet") if isinstance(case.body, dict) else None
     return isinstance(quiet, dict) and "from" in quiet and quiet["from"] == quiet.get("to")
 
@@ -80,11 +85,13 @@ def ends_when_it_begins(case: schemathesis.Case) -> bool:
 def test_with_a_token_every_answer_is_as_the_schema_says_and_nothing_is_anybody_elses(
     fuzzed: Api, mode: GenerationMode
 ) -> None:
-    def check(case: schemathesis.Case) -> None:
+    def check(case: Case) -> None:
         if ends_when_it_begins(case):  # what no schema can say
             assert case.call(headers=bearer("ada")).status_code == 422
             return
-        excluded = [] if sent_in(case, "body") is GenerationMode.NEGATIVE else [negative_data_rejection]
+        excluded: list[CheckFunction] = (
+            [] if sent_in(case, "body") is GenerationMode.NEGATIVE else [negative_data_rejection]
+        )
         answer = case.call_and_validate(headers=bearer("ada"), excluded_checks=excluded)
         assert answer.status_code < 500
         assert "address-of-bob-secret" not in answer.text and "nodes/99" not in answer.text
@@ -94,7 +101,7 @@ def test_with_a_token_every_answer_is_as_the_schema_says_and_nothing_is_anybody_
 
 @pytest.mark.parametrize("mode", MODES)
 def test_without_a_token_nothing_below_v1_is_answered(fuzzed: Api, mode: GenerationMode) -> None:
-    def check(case: schemathesis.Case) -> None:
+    def check(case: Case) -> None:
         answer = case.call()
         assert answer.status_code < 500
         if case.operation.path.startswith("/v1/"):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway.conftest import Api
 
-NOTHING = {"quiet": None, "digest": False, "language": None, "zone": None, "channels": []}
+NOTHING: dict[str, Any] = {"quiet": None, "digest": False, "language": None, "zone": None, "channels": []}
 ALL = {
     "quiet": {"from": "22:00", "to": "07:00"},
     "digest": True,
