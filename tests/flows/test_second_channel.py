@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from threading import Thread
 from typing import cast
 
@@ -15,7 +16,6 @@ from pydantic import SecretStr
 
 from tests.delivery.mail_server import Inbox, serving
 from tests.flows.conftest import Watched
-from tests.flows.deployed import PROJECT
 from vigil.delivery.links import Links
 from vigil.ledger import acknowledgements, devices, people
 from vigil.ledger.people import Preferences
@@ -24,6 +24,7 @@ from vigil.sandbox.generate import generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.why import about_person
 
+PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"
 GATEWAY = "https://vigil.example.org"
 
