@@ -17,14 +17,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from tests.flows.deployed import PROJECT, working
 from vigil.ledger import Ledger, outbox
 from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.replay.prefect_server import prefect_api
 from vigil.sandbox.estate import load
 from vigil.sandbox.generate import Generated, generate
 from vigil.sandbox.process import SandboxProcess
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +34,13 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
         with temporary_settings({PREFECT_API_URL: url, PREFECT_LOGGING_LEVEL: "ERROR"}):
             yield url
+
+
+@pytest.fixture(scope="session")
+def worker(prefect_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The project's deployments, and a process worker that runs them."""
+    with working(prefect_url, tmp_path_factory.mktemp("worker")):
+        yield
 
 
 class Watched:

@@ -209,7 +209,7 @@ class Guard(RuleModel):
 
     max_findings: StrictInt | None = Field(default=None, ge=1)
     max_share: float | None = Field(
-        default=None, strict=True, gt=0, le=1, description="Share of the workspaces looked at"
+        default=None, strict=True, gt=0, le=1, description="Share of the known workspaces of the type"
     )
     first_run: Literal["send", "manifest_only"] = "send"
 

@@ -1,0 +1,110 @@
+"""Runs of the project's deployments by a real process worker: start one, wait for a state, answer its question."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+PATIENCE = 150.0  # seconds until a run is where it should be; a process starts for it on a busy machine
+
+
+def prefect(*arguments: str, url: str, cwd: Path = PROJECT) -> str:
+    """The `prefect` command, which must end well. Gives what it printed."""
+    environment = {**os.environ, "PREFECT_API_URL": url, "VIGIL_HOME": str(PROJECT)}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def working(url: str, folder: Path) -> Iterator[None]:
+    """The deployments of prefect.yaml with a worker, which starts elsewhere: no run may depend on where that is."""
+    prefect("work-pool", "create", "vigil", "--type", "process", "--overwrite", url=url)
+    prefect("deploy", "--all", url=url)
+    with (folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", "vigil"],
+            cwd=folder,
+            env={**os.environ, "PREFECT_API_URL": url, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(timeout=60)
+
+
+def start(deployment: str, **parameters: Any) -> UUID:
+    """Start a deployment's run."""
+    from prefect.deployments import arun_deployment
+
+    async def go() -> UUID:
+        return (await arun_deployment(deployment, timeout=0, parameters=parameters)).id
+
+    return asyncio.run(go())
+
+
+def until(run: UUID, *names: str) -> Any:
+    """The run's state, once it has one of these names. Fails when it ends under another."""
+
+    async def look(client: Any) -> Any:
+        state = (await client.read_flow_run(run)).state
+        if state.name in names:
+            return state
+        if state.is_final():
+            pytest.fail(f"the run ended as {state.name}: {state.message}")
+        return None
+
+    return asyncio.run(_wait(look, f"the run was not {' or '.join(names)} within {PATIENCE:.0f} s"))
+
+
+async def _wait(look: Callable[[Any], Awaitable[Any]], otherwise: str) -> Any:
+    from prefect.client.orchestration import get_client
+
+    give_up = time.monotonic() + PATIENCE
+    async with get_client() as client:
+        while time.monotonic() < give_up:
+            if (seen := await look(client)) is not None:
+                return seen
+            await asyncio.sleep(0.3)  # between two looks at the run
+    pytest.fail(otherwise)
+
+
+def form(run: UUID) -> tuple[dict[str, Any], str]:
+    """The schema of the form that a suspended run shows, and the text above it."""
+    from prefect.client.orchestration import get_client
+    from prefect.input import aread_flow_run_input
+
+    async def go() -> tuple[dict[str, Any], str]:
+        async with get_client() as client:
+            state = (await client.read_flow_run(run)).state
+            keys = state.state_details.run_input_keyset
+            schema = await aread_flow_run_input(keys["schema"], flow_run_id=run)
+            return schema, await aread_flow_run_input(keys["description"], flow_run_id=run)
+
+    return asyncio.run(go())
+
+
+def resume(run: UUID, **given: Any) -> Any:
+    """Resume a suspended run as the UI's form does. Gives the server's answer."""
+    from prefect.client.orchestration import get_client
+
+    async def go() -> Any:
+        async with get_client() as client:
+            return await client.resume_flow_run(run, run_input=given)
+
+    return asyncio.run(go())
