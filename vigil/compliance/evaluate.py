@@ -20,7 +20,7 @@ from vigil.compliance.events import Change, Event, overdue
 from vigil.compliance.inhibition import Before, inhibited
 from vigil.compliance.lasting import full_clause, violation
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
-from vigil.compliance.standings import Pairs, Standing, Standings, forgotten, quiet
+from vigil.compliance.standings import Pairs, Quiet, Standing, Standings, forgotten
 from vigil.compliance.tables import INSTANT, Facts
 from vigil.compliance.verdicts import Evaluation, Finding, Outcome
 
@@ -78,7 +78,7 @@ def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
         rules,
     )
     kept = Standings(
-        [*standings, *_of_the_gone(remembered, given.facts)], [t for part in parts for t in part.quiet]
+        [*standings, *_of_the_gone(remembered, given.facts)], [q for part in parts for q in part.quiet]
     )
     evaluated = Pairs({name: part.ids for part in parts for name in part.rules})
     counts = sum((part.counts for part in parts), Counter[str]())
@@ -102,7 +102,7 @@ class _Part:
     ids: list[int]
     findings: list[Finding] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
-    quiet: list[pl.DataFrame] = field(default_factory=list)
+    quiet: list[Quiet] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -167,7 +167,7 @@ def _of_workspaces(events: Sequence[Event], ids: Sequence[int]) -> list[Event]:
     return [e for e in events if e.workspace in mine]
 
 
-def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> pl.DataFrame:
+def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> Quiet:
     """When to look again at workspaces whose open steps have a due date ahead, for a rule that waits for escalations."""
     mine = set(ids)
     due = {w: at for w, at in transitions.next_due(given.facts.steps, window.as_of).items() if w in mine}
@@ -175,4 +175,4 @@ def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> p
         "workspace": pl.Series(list(due), dtype=pl.Int64),
         "next_check_at": pl.Series(list(due.values()), dtype=INSTANT),
     }
-    return quiet(rule.name, pl.DataFrame(columns), "next_check_at")
+    return Quiet(rule.name, pl.DataFrame(columns))

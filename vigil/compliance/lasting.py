@@ -18,7 +18,7 @@ from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import stamp
 from vigil.compliance.milestones import repeats_of
 from vigil.compliance.rules import Rule
-from vigil.compliance.standings import Standing, quiet
+from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.verdicts import OPEN, Finding, Outcome
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def full_clause(rule: Rule) -> Clause:
 
 @dataclass(frozen=True)
 class Lasting:
-    """One condition after an evaluation. `quiet` has the clear ones that the clock may change, in the columns of standings."""
+    """One condition after an evaluation. `quiet` has the clear ones that the clock may change."""
 
     findings: list[Finding]
     standings: list[Standing]
-    quiet: pl.DataFrame | None
+    quiet: Quiet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,64 +76,68 @@ def evaluate(
     if before:
         loud = loud | pl.col("workspace").is_in(list(before))
     rows = [_Row(n, w, m, at, before.get(w)) for n, w, m, at in frame.filter(loud).iter_rows()]
+    why = _reasons(rule, scope, rows)
     findings: list[Finding] = []
     standings: list[Standing] = []
-    why = _reasons(rule, scope, rows)
     for row in rows:
-        said, standing = _step(rule, row, window, scope.now.zone)
-        findings += [replace(x, step=s.id, why=why[row.number]) for x in said for s in rule.all_steps]
-        if standing is not None:
-            standings.append(replace(standing, why=why.get(row.number, ())))
-    clear = (
-        None if flip is None else quiet(rule.name, frame.filter(~loud & pl.col("flip").is_not_null()), "flip")
-    )
-    return Lasting(findings, standings, clear)
+        said, standing = _step(rule, row, why.get(row.number, ()), window, scope.now.zone)
+        # One finding a step: each has its own audience.
+        findings += [x if s.id is None else replace(x, step=s.id) for x in said for s in rule.all_steps]
+        standings += standing
+    if flip is None:
+        return Lasting(findings, standings, None)
+    clear = frame.filter(~loud & pl.col("flip").is_not_null())
+    return Lasting(findings, standings, Quiet.of(rule.name, clear, "flip"))
 
 
-def _step(rule: Rule, row: _Row, window: Window, zone: str) -> tuple[list[Finding], Standing | None]:
-    """One condition of one workspace: what is said, and what is remembered."""
-    before = row.before
-    since = None if before is None else before.since
+def _step(
+    rule: Rule, row: _Row, why: tuple[str, ...], window: Window, zone: str
+) -> tuple[list[Finding], list[Standing]]:
+    """One condition of one workspace: what is said, and what is remembered, if anything."""
+    since = None if row.before is None else row.before.since
     if row.met is None and rule.unknown == "hold":
         outcome = Outcome.HELD if row.was_open else Outcome.NOT_EVALUATED
-        return [], Standing(rule.name, row.workspace, outcome, since, row.flip)
+        return [], [Standing(rule.name, row.workspace, outcome, since, row.flip, why)]
     if row.met is False:
         clear = (
-            None if row.flip is None else Standing(rule.name, row.workspace, Outcome.CLEAR, None, row.flip)
+            [] if row.flip is None else [Standing(rule.name, row.workspace, Outcome.CLEAR, None, row.flip)]
         )
         # The end of what nobody was told of is no news.
-        return (_resolved(rule, row, since, window) if row.was_open and rule.resolved else []), clear
+        return (_resolved(rule, row, since, why, window) if row.was_open and rule.resolved else []), clear
     since = since or window.as_of
     ripe = since if rule.for_ is None else since + rule.for_.timedelta
+    # A finding that was said stays one, also where its rule has been edited to ask for a longer time.
+    if ripe > window.as_of and not row.was_open:
+        return [], [Standing(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.flip, ripe), why)]
+    again, following = _repeats(rule, row, since, ripe, why, window, zone)
+    standing = Standing(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following), why)
     if row.was_open:
-        # A finding that was said stays one, also where its rule has been edited to ask for a longer time.
-        again, following = _repeats(rule, row, since, ripe, window, zone)
-        return again, Standing(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following))
-    if ripe > window.as_of:
-        return [], Standing(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.flip, ripe))
+        return again, [standing]
     fire_at = ripe if ripe > window.of(rule.name) else window.as_of
-    _, following = _repeats(rule, row, since, ripe, window, zone)
-    standing = Standing(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following))
-    return [Finding(rule.name, row.workspace, stamp(since), None, fire_at)], standing
+    return [Finding(rule.name, row.workspace, stamp(since), None, fire_at, why)], [standing]
 
 
-def _resolved(rule: Rule, row: _Row, since: datetime | None, window: Window) -> list[Finding]:
+def _resolved(
+    rule: Rule, row: _Row, since: datetime | None, why: tuple[str, ...], window: Window
+) -> list[Finding]:
     name = f"{stamp(since or window.as_of)}:resolved"
-    return [Finding(rule.name, row.workspace, name, None, window.as_of, resolved=True)]
+    return [Finding(rule.name, row.workspace, name, None, window.as_of, why, resolved=True)]
 
 
 def _repeats(
-    rule: Rule, row: _Row, since: datetime, ripe: datetime, window: Window, zone: str
+    rule: Rule, row: _Row, since: datetime, ripe: datetime, why: tuple[str, ...], window: Window, zone: str
 ) -> tuple[list[Finding], datetime | None]:
     """The repeat that has come due, at most one (what was missed is not said many times over), and when the next one does."""
+    if rule.repeat is None:
+        return [], None
     moments = repeats_of(rule, ripe, zone)
     due = [(k, at) for k, at in moments if window.of(rule.name) < at <= window.as_of]
-    found = [Finding(rule.name, row.workspace, f"{stamp(since)}#{k}", None, at) for k, at in due[-1:]]
+    found = [Finding(rule.name, row.workspace, f"{stamp(since)}#{k}", None, at, why) for k, at in due[-1:]]
     return found, min((at for _, at in moments if at > window.as_of), default=None)
 
 
-def _first(*instants: datetime | None) -> datetime | None:
-    return min((at for at in instants if at is not None), default=None)
+def _first(one: datetime | None, other: datetime | None) -> datetime | None:
+    return other if one is None else one if other is None else min(one, other)
 
 
 def _reasons(rule: Rule, scope: Scope, rows: Sequence[_Row]) -> dict[int, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import Change, stamp
 from vigil.compliance.operators import show
 from vigil.compliance.rules import Rule
-from vigil.compliance.standings import Standing, quiet
+from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.tables import Table, names
 from vigil.compliance.verdicts import Finding, Outcome, Why
 
@@ -42,11 +42,11 @@ def occurrence(due: date | datetime, k: int = 0) -> str:
 
 @dataclass(frozen=True)
 class Milestones:
-    """One milestone after an evaluation. `quiet` holds when to look again, with the columns of standings."""
+    """One milestone after an evaluation. `quiet` holds when to look again."""
 
     findings: list[Finding]
     standings: list[Standing]
-    quiet: list[pl.DataFrame]
+    quiet: list[Quiet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class _Row:
     due: date | datetime
     after: datetime
     fresh: bool
+    blind: bool
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def evaluate(
         ahead = agenda(rule, dates, calendar, sight.after, window.as_of)
         known = rows.filter(pl.col("holds").is_not_null())
         if len(ahead.following):
-            out.quiet.append(quiet(rule.name, known.join(ahead.following, on="due"), "next_check_at"))
+            out.quiet.append(Quiet.of(rule.name, known.join(ahead.following, on="due")))
         if len(known) < len(rows):
             out.standings.extend(_blind(sight, rows.filter(pl.col("holds").is_null()), ahead))
         out.findings.extend(_said(sight, known, ahead))
@@ -127,12 +128,14 @@ def due_of(rule: Rule, table: Table, workspace: int) -> date | datetime | None:
 
 
 def _dated(rule: Rule, scope: Scope, holds: pl.Series | None) -> Iterator[pl.DataFrame]:
-    """The workspaces with a date, a frame for each column it may stand in: row, workspace, due, holds (null: not known)."""
+    """The workspaces with a date, a frame for each column it may stand in: row, workspace, due, holds (null: not known), blind.
+
+    `blind` marks those that the rule takes for met because it cannot be known: `unknown: finding`.
+    """
     met = pl.lit(True) if holds is None else pl.lit(holds)
     if FieldRef.parse(rule.due or "created").root == "attr":
         met = pl.when(pl.col("unread:attrs")).then(None).otherwise(met)
-    if rule.unknown == "finding":
-        met = met.fill_null(True)
+    blind = met.is_null() if rule.unknown == "finding" else pl.lit(False)
     taken: pl.Expr | None = None
     for column in due_columns(rule, scope.table):
         due = pl.col(column.name)
@@ -143,7 +146,8 @@ def _dated(rule: Rule, scope: Scope, holds: pl.Series | None) -> Iterator[pl.Dat
             row,
             pl.col("id").alias("workspace"),
             due.alias("due"),
-            met.alias("holds"),
+            (met | blind).alias("holds"),
+            blind.alias("blind"),
             mine.alias("mine"),
         )
         rows = scope.frame.lazy().select(*columns).filter("mine").drop("mine").collect()
@@ -155,25 +159,23 @@ def _said(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> list[Finding]:
     """The findings of rows: moments inside their windows, and first moments that had passed when their date became known."""
     special = {w for w in sight.before if sight.since(w) < sight.after} | sight.fresh
     now: list[tuple[_Row, list[Moment]]] = []
-    live = pl.col("holds")
     if ahead.inside:
-        usual = live & pl.col("due").is_in(pl.Series(list(ahead.inside), dtype=rows["due"].dtype).implode())
-        for number, workspace, due, _ in rows.filter(usual).iter_rows():
+        usual = pl.col("due").is_in(pl.Series(list(ahead.inside), dtype=rows["due"].dtype).implode())
+        for number, workspace, due, _, blind in rows.filter(usual & pl.col("holds")).iter_rows():
             if workspace not in special:
-                now.append((_Row(number, workspace, due, sight.after, False), ahead.inside[due]))
+                now.append((_Row(number, workspace, due, sight.after, False, blind), ahead.inside[due]))
     if special:
-        for number, workspace, due, _ in rows.filter(
-            live & pl.col("workspace").is_in(list(special))
-        ).iter_rows():
-            row = _Row(number, workspace, due, sight.since(workspace), workspace in sight.fresh)
+        others = pl.col("workspace").is_in(list(special))
+        for number, workspace, due, _, blind in rows.filter(others & pl.col("holds")).iter_rows():
+            row = _Row(number, workspace, due, sight.since(workspace), workspace in sight.fresh, blind)
             now.append((row, _of_special(sight, row)))
-    found = sorted(
-        ((row, m) for row, some in now for m in some), key=lambda x: (x[0].number, x[1].step, x[1].k)
-    )
-    why: list[tuple[str, ...]] = [()] * len(found)
-    if sight.rule.where is not None and found:
-        why = because(sight.rule.where, sight.scope.at([row.number for row, _ in found]), True)
-    return [_finding(sight, row, m, reasons) for (row, m), reasons in zip(found, why, strict=True)]
+    found = [(row, m) for row, some in now for m in some]
+    found.sort(key=lambda x: (x[0].number, x[1].step, x[1].k))
+    seen = [row.number for row, _ in found if not row.blind]
+    why = _unread(sight, [row.number for row, _ in found if row.blind])
+    if sight.rule.where is not None and seen:
+        why |= zip(seen, because(sight.rule.where, sight.scope.at(seen), True), strict=True)
+    return [_finding(sight, row, m, why.get(row.number, ())) for row, m in found]
 
 
 def _of_special(sight: _Sight, row: _Row) -> list[Moment]:
@@ -199,17 +201,25 @@ def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -
 def _blind(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> Iterator[Standing]:
     """Standings of rows for which it is not known whether the rule is about them."""
     following = dict(ahead.following.iter_rows())
-    unread = sight.scope.frame["unread:attrs"]
     name = sight.rule.name
-    where: list[tuple[str, ...]] = [()] * len(rows)
-    if sight.rule.where is not None:
-        where = because(sight.rule.where, sight.scope.at(rows["row"].to_list()), None)
-    for (number, workspace, due, _), reasons in zip(rows.iter_rows(), where, strict=True):
-        date_too = (f"{sight.rule.due} could not be read",) if unread[number] else ()
-        why = (*date_too, *(() if date_too else reasons))
-        yield Standing(
-            name, workspace, Outcome.NOT_EVALUATED, sight.since(workspace), following.get(due), why
-        )
+    why = _unread(sight, rows["row"].to_list())
+    for number, workspace, due, _, _ in rows.iter_rows():
+        since, next_check_at = sight.since(workspace), following.get(due)
+        yield Standing(name, workspace, Outcome.NOT_EVALUATED, since, next_check_at, why[number])
+
+
+def _unread(sight: _Sight, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """What could not be read, by number of the row, for rows of which that decides: the date, or something `where` asks for."""
+    if not numbers:
+        return {}
+    unread = sight.scope.frame["unread:attrs"]
+    due = sight.rule.due or ""
+    dates = [n for n in numbers if unread[n] and FieldRef.parse(due).root == "attr"]
+    others = sorted(set(numbers) - set(dates))
+    out: dict[int, tuple[str, ...]] = dict.fromkeys(dates, (f"{due} could not be read",))
+    if sight.rule.where is not None and others:
+        out |= zip(others, because(sight.rule.where, sight.scope.at(others), None), strict=True)
+    return out
 
 
 def _fresh(rule: Rule, changes: Iterable[Change], after: datetime) -> Iterator[int]:

@@ -6,20 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
-from vigil.compliance.zoned import INSTANT
-
-SCHEMA: Mapping[str, Any] = {
-    "rule": pl.String,
-    "workspace": pl.Int64,
-    "outcome": pl.String,
-    "since": INSTANT,
-    "next_check_at": INSTANT,
-    "why": pl.List(pl.String),
-}
 CLEAR = "clear"
 
 
@@ -38,25 +27,25 @@ class Standing:
     why: tuple[str, ...] = ()
 
 
-def quiet(rule: str, rows: pl.DataFrame, at: str) -> pl.DataFrame:
-    """The rows of `rows` (workspace, and when to look again in column `at`) as standings that are clear."""
-    return rows.select(
-        pl.lit(rule).alias("rule"),
-        "workspace",
-        pl.lit(CLEAR).alias("outcome"),
-        pl.lit(None, INSTANT).alias("since"),
-        pl.col(at).alias("next_check_at"),
-        pl.lit([], pl.List(pl.String)).alias("why"),
-    )
+@dataclass(frozen=True)
+class Quiet:
+    """Standings of one rule that are clear, and of which only is remembered when to look again: workspace, next_check_at."""
+
+    rule: str
+    rows: pl.DataFrame
+
+    @classmethod
+    def of(cls, rule: str, rows: pl.DataFrame, at: str = "next_check_at") -> Quiet:
+        """From rows with a workspace and, in the column `at`, when to look again."""
+        return cls(rule, rows.select("workspace", pl.col(at).alias("next_check_at")))
 
 
 class Standings(Collection[Standing]):
-    """Standings, some as objects and some as rows of tables. Reads as a collection of `Standing`."""
+    """Standings, most of them as tables. Reads as a collection of `Standing`."""
 
-    def __init__(self, loud: Sequence[Standing] = (), tables: Sequence[pl.DataFrame] = ()) -> None:
-        """Each of `tables` has the columns of SCHEMA, and is clear."""
+    def __init__(self, loud: Sequence[Standing] = (), quiet: Sequence[Quiet] = ()) -> None:
         self.loud = loud
-        self.tables = [t for t in tables if len(t)]
+        self.quiet = [q for q in quiet if len(q.rows)]
 
     @classmethod
     def of(cls, given: Collection[Standing]) -> Standings:
@@ -70,22 +59,26 @@ class Standings(Collection[Standing]):
                 out[s.rule][s.workspace] = s
         return out
 
-    def pairs(self) -> pl.DataFrame:
-        """Rule and workspace of each."""
-        loud = pl.DataFrame(
-            {"rule": [s.rule for s in self.loud], "workspace": [s.workspace for s in self.loud]},
-            schema={"rule": pl.String, "workspace": pl.Int64},
-        )
-        return pl.concat([loud, *(t.select("rule", "workspace") for t in self.tables)])
+    def workspaces(self) -> dict[str, pl.Series]:
+        """The workspaces of each rule of which anything is remembered."""
+        out: dict[str, list[pl.Series]] = defaultdict(list)
+        loud: dict[str, list[int]] = defaultdict(list)
+        for s in self.loud:
+            loud[s.rule].append(s.workspace)
+        for rule, some in loud.items():
+            out[rule].append(pl.Series("workspace", some, dtype=pl.Int64))
+        for q in self.quiet:
+            out[q.rule].append(q.rows["workspace"])
+        return {rule: pl.concat(some) if len(some) > 1 else some[0] for rule, some in out.items()}
 
     def __iter__(self) -> Iterator[Standing]:
         yield from self.loud
-        for table in self.tables:
-            for rule, workspace, outcome, since, next_check_at, why in table.iter_rows():
-                yield Standing(rule, workspace, outcome, since, next_check_at, tuple(why))
+        for q in self.quiet:
+            for workspace, at in q.rows.iter_rows():
+                yield Standing(q.rule, workspace, CLEAR, None, at)
 
     def __len__(self) -> int:
-        return len(self.loud) + sum(map(len, self.tables))
+        return len(self.loud) + sum(len(q.rows) for q in self.quiet)
 
     def __contains__(self, given: object) -> bool:
         return any(given == s for s in self)
@@ -115,7 +108,9 @@ class Pairs(Collection[tuple[str, int]]):
 
 def forgotten(before: Standings, kept: Standings, evaluated: Pairs) -> tuple[tuple[str, int], ...]:
     """The pairs among `evaluated` of which something was remembered, and nothing is any more."""
-    if not len(before):
-        return ()
-    gone = before.pairs().join(kept.pairs(), on=["rule", "workspace"], how="anti")
-    return tuple(pair for pair in gone.iter_rows() if pair in evaluated)
+    now = kept.workspaces() if len(before) else {}
+    out: list[tuple[str, int]] = []
+    for rule, was in before.workspaces().items():
+        gone = was.filter(~was.is_in(now[rule].implode())) if rule in now else was
+        out += [(rule, w) for w in gone.to_list() if (rule, w) in evaluated]
+    return tuple(out)

@@ -103,15 +103,13 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
         return [(True, ())] * len(events)
     mine = of_events(scope, events)
     met = mine.frame.select(compile_clause(rule.where, mine).alias("met"))["met"]
-    if rule.unknown == "finding":
-        met = met.fill_null(True)
     out: list[tuple[bool | None, tuple[str, ...]]] = [(held, ()) for held in met.to_list()]
-    for outcome, rows in ((True, met.fill_null(False)), (None, met.is_null())):
-        numbers = rows.arg_true()
-        if len(numbers):
-            why = because(rule.where, mine.only(mine.frame[numbers]), outcome)
-            for number, reasons in zip(numbers, why, strict=True):
-                out[number] = (outcome, reasons)
+    for outcome in (True, None):
+        numbers = [n for n, (held, _) in enumerate(out) if held is outcome]
+        why = because(rule.where, mine.at(numbers), outcome) if numbers else []
+        said = True if outcome is None and rule.unknown == "finding" else outcome
+        for number, reasons in zip(numbers, why, strict=True):
+            out[number] = (said, reasons)
     return out
 
 
@@ -123,7 +121,8 @@ def of_events(scope: Scope, events: Sequence[Event]) -> Scope:
         some = list(columns(f"event.{key}", [_field(e, key) for e in events]))
         fields[key] = tuple(column for column, _ in some)
         joined = joined.with_columns([series for _, series in some])
-    return scope.only(joined.join(scope.frame, on="id", how="left", maintain_order="left"), fields)
+    about = scope.frame.filter(pl.col("id").is_in(joined["id"].unique().implode()))
+    return scope.only(joined.join(about, on="id", how="left", maintain_order="left"), fields)
 
 
 def _field(event: Event, key: str) -> Value:
