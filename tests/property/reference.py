@@ -312,7 +312,7 @@ def at(view: View, as_of: datetime) -> View:
 
 
 def instants_that_matter(clause: Clause, view: View) -> list[datetime]:
-    """Instants after now around which a clause may change: each date and instant of the workspace, moved by each length in the clause."""
+    """Instants after now around which a clause may change: the workspace's dates, moved by each length in the clause."""
     lengths = [relativedelta()]
     for leaf in leaves(clause):
         if isinstance(leaf, FieldLeaf):

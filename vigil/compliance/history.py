@@ -49,7 +49,9 @@ def replay(
             changes.append(_take_in(history[position], known, of))
             position += 1
         todo = {c.workspace for c in changes if c.workspace is not None}
-        todo |= {s.workspace for s in standings.values() if s.next_check_at is not None and s.next_check_at <= tick}
+        todo |= {
+            s.workspace for s in standings.values() if s.next_check_at is not None and s.next_check_at <= tick
+        }
         if not todo:
             after = tick
             continue
@@ -77,5 +79,11 @@ def _take_in(seen: Seen, known: dict[tuple[str, str], Seen], of: dict[int, set[t
     known[key] = seen
     of[seen.workspace].add(key)
     return Change(
-        seen.kind, seen.subject, seen.workspace, seen.seen_at, before.fact if before else None, seen.fact, before is None
+        seen.kind,
+        seen.subject,
+        seen.workspace,
+        seen.seen_at,
+        before.fact if before else None,
+        seen.fact,
+        before is None,
     )

@@ -52,7 +52,9 @@ class Notice:
     link: str
     person: Person
     description: str = ""  # the rule's own sentence
-    attrs: Mapping[str, Value] = field(default_factory=dict)  # "Category.attribute" -> value, sensitive ones left out
+    attrs: Mapping[str, Value] = field(
+        default_factory=dict
+    )  # "Category.attribute" -> value, sensitive ones left out
     event: Mapping[str, Value] = field(default_factory=dict)
     due: date | datetime | None = None
     as_of: datetime | None = None

@@ -82,7 +82,9 @@ def register(ledger: Ledger, estate: Estate, now: datetime) -> None:
         devices.register(connection, some, now)
 
 
-async def save_site(what: Replay, estate: Estate, sandbox: SandboxProcess, verify_requests: int = ALL) -> None:
+async def save_site(
+    what: Replay, estate: Estate, sandbox: SandboxProcess, verify_requests: int = ALL
+) -> None:
     """Save the blocks that `watch` loads, pointing at the sandbox."""
     from blocks.site import build
 
