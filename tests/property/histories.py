@@ -112,7 +112,7 @@ def acts(draw: st.DrawFn, start: datetime, upto: datetime, workspaces: int, whol
             expires = draw(_dates(start))
             return Act(at, w, "document", (draw(st.integers(1, 3)), draw(st.sampled_from("AB")), expires))
         case "version":
-            return Act(at, w, "version", (draw(st.integers(1, 3)), draw(st.booleans())))
+            return Act(at, w, "version", (draw(st.integers(1, 3)), whole or draw(st.booleans())))
         case "delete":
             return Act(at, w, "delete", (draw(st.integers(1, 3)),))
         case "assign":

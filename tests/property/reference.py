@@ -44,6 +44,7 @@ class View:
     as_of: datetime
     zone: str
     months: dict[str, int]
+    steps: Sequence[f.Step] = ()
     event: Event | None = None
 
     @property
@@ -311,6 +312,11 @@ def at(view: View, as_of: datetime) -> View:
     return replace(view, as_of=as_of)
 
 
+def of_event(view: View, event: Event) -> View:
+    """The same facts, asked about an event."""
+    return replace(view, event=event)
+
+
 def instants_that_matter(clause: Clause, view: View) -> list[datetime]:
     """Instants after now around which a clause may change: the workspace's dates, moved by each length in the clause."""
     lengths = [relativedelta()]
@@ -357,4 +363,4 @@ def _places(when: date, view: View) -> list[datetime]:
     ]
 
 
-__all__ = ["Known", "View", "at", "instants_that_matter", "reasons", "sentence", "truth"]
+__all__ = ["Known", "View", "at", "instants_that_matter", "of_event", "reasons", "sentence", "truth"]

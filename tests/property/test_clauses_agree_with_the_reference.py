@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -19,7 +20,8 @@ from vigil.compliance.conditions import compile_clause, explain, next_flip, scop
 from vigil.compliance.tables import Facts
 
 
-def _views(history: History, facts: Facts, as_of: Any) -> dict[int, reference.View]:
+def views(history: History, facts: Facts, as_of: datetime) -> dict[int, reference.View]:
+    """Each workspace as the reference looks at it."""
     months = {r.type: r.valid_months for r in history.required if r.valid_months is not None}
     return {
         w: reference.View(
@@ -30,6 +32,7 @@ def _views(history: History, facts: Facts, as_of: Any) -> dict[int, reference.Vi
             as_of,
             history.zone,
             months,
+            facts.steps.get(w, ()),
         )
         for w, fact in facts.workspaces.items()
     }
@@ -59,7 +62,7 @@ def test_each_workspace_comes_out_as_it_does_alone_in_plain_python(
             continue
         ready = scope(facts.table(TYPE, history.required, history.zone), some, look.as_of, history.zone)
         met = ready.frame.select("id", *(compile_clause(c, ready).alias(str(n)) for n, c in enumerate(some)))
-        for w, view in _views(history, facts, look.as_of).items():
+        for w, view in views(history, facts, look.as_of).items():
             row = met.row(by_predicate=pl.col("id") == w, named=True)
             for n, clause in enumerate(some):
                 note(f"workspace {w} at {look.as_of} in {history.zone}: {clause}")
@@ -80,7 +83,7 @@ def test_nothing_changes_by_the_clock_alone_before_the_flip(history: History, cl
             continue
         ready = scope(facts.table(TYPE, history.required, history.zone), [clause], look.as_of, history.zone)
         flips = dict(zip(ready.frame["id"], next_flip(clause, ready), strict=True))
-        for w, view in _views(history, facts, look.as_of).items():
+        for w, view in views(history, facts, look.as_of).items():
             now = reference.truth(clause, view)
             for at in reference.instants_that_matter(clause, view):
                 if flips[w] is None or at < flips[w]:
