@@ -214,7 +214,8 @@ class Worker:
         tries = [next_try(first, c.tries, s, now, self._rng, c.expires_at) for s in open_]
         due = [t for t in tries if isinstance(t, datetime)]
         if due:
-            return Settled(c.id, "queued", "", min(due), tried_at)
+            # The latest of them: no device is asked again before FCM said so.
+            return Settled(c.id, "queued", "", max(due), tried_at)
         if "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent):
             return Settled(c.id, "sent", tried_at=tried_at)
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)

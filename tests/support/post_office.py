@@ -1,0 +1,92 @@
+"""A ledger, the FCM simulator over HTTP and a worker between them, with one clock that the test moves."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.support.samples import T0, entry
+from vigil.delivery.email_settings import SmtpSettings
+from vigil.delivery.email_smtp import Smtp
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.router import ByAddress
+from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import Transport
+from vigil.delivery.worker import Delivered, Worker
+from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger.devices import NewDevice
+from vigil.ledger.outbox import Entry
+from vigil.sandbox.devices import Shown
+from vigil.sandbox.fcm_local import LocalFcm
+
+PLATFORMS = ("android", "ios", "web")
+
+
+class PostOffice:
+    """What a worker needs, and what a test asks about afterwards."""
+
+    def __init__(self, ledger: Ledger, fcm: LocalFcm, settings: Callable[..., FcmSettings]) -> None:
+        self.ledger, self.fcm, self.settings = ledger, fcm, settings
+        self.now = fcm.now = T0
+        self.mail: SmtpSettings | None = None
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def later(self, **by: float) -> None:
+        """Let time pass for the worker and for the devices."""
+        self.now = self.fcm.now = self.now + timedelta(**by)
+
+    def person(self, login: str, *platforms: str) -> None:
+        """A person with a device of each platform, ``tok-LOGIN-PLATFORM``."""
+        new = [NewDevice(login, f"tok-{login}-{p}", p) for p in platforms or PLATFORMS]
+        for d in new:
+            self.fcm.devices.add(d.address, d.platform, owner=login)
+        with self.ledger.write() as connection:
+            devices.register(connection, new, self.now)
+
+    def queue(self, *entries: Entry) -> None:
+        with self.ledger.write() as connection:
+            outbox.enqueue(connection, entries or [entry(1)], self.now, 1)
+
+    async def deliver(self, seed: int = 0, limit: int = 500, **settings: Any) -> Delivered:
+        """Everything that is due, by a new worker with a new transport."""
+        async with self.transport(**settings) as transport:
+            worker = Worker(self.ledger, transport, self.clock, rng=random.Random(seed))
+            return await worker.drain(limit)
+
+    def transport(self, **settings: Any) -> Transport:
+        push = FcmHttp(self.settings(**settings), now=self.clock)
+        return push if self.mail is None else ByAddress(push, Smtp(self.mail, now=self.clock))
+
+    def rows(self) -> list[dict[str, Any]]:
+        with self.ledger.read() as connection:
+            return outbox.rows(connection)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        [only] = self.rows()
+        return only
+
+    def states(self) -> list[tuple[str, str]]:
+        return [(r["state"], r["reason"]) for r in self.rows()]
+
+    def attempts(self) -> list[tuple[str, str]]:
+        """(outcome, code) of every attempt, in order."""
+        with self.ledger.read() as connection:
+            found = outbox.attempts(connection, [r["id"] for r in outbox.rows(connection)])
+        every = sorted((a for some in found.values() for a in some), key=lambda a: a["id"])
+        return [(a["outcome"], a["code"]) for a in every]
+
+    def shows(self, login: str, platform: str) -> tuple[Shown, ...]:
+        return self.fcm.devices.show(f"tok-{login}-{platform}")
+
+    def received(self, login: str, platform: str) -> tuple[Shown, ...]:
+        return self.fcm.devices.received(f"tok-{login}-{platform}")
+
+    def in_use(self, login: str) -> list[str]:
+        """The platforms of a person's devices that are not retired."""
+        with self.ledger.read() as connection:
+            return [d.platform for d in devices.of_people(connection, [login]).get(login, ())]

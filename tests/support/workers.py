@@ -1,0 +1,90 @@
+"""Outbox workers in processes of their own, which can be killed at any instant.
+
+They are forked from a server process that has imported everything once: a worker starts in hundredths of a second, and shares
+no connection, thread or event loop with the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
+
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.messages import Outgoing
+from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import Sent
+from vigil.delivery.worker import Worker
+from vigil.ledger import Ledger
+from vigil.ledger.engine import open_engine
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.support.workers"])
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker process does: where its ledger and its FCM are, how much it takes at once, and how it ends."""
+
+    ledger: str
+    settings: FcmSettings
+    limit: int = 50
+    lease: timedelta = timedelta(minutes=5)
+    die_after: int | None = None  # SIGKILL once this many batches were sent and before the last is settled
+    offset: timedelta = timedelta(0)  # what its clock is ahead by
+
+
+class Dying(FcmHttp):
+    """The real transport, whose process is killed after FCM has answered."""
+
+    batches: int
+
+    async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+        sent = await super().send(batch)
+        self.batches -= 1
+        if self.batches == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return sent
+
+
+def work(order: Order) -> None:
+    """The process: deliver until nothing is due."""
+    asyncio.run(_work(order))
+
+
+async def _work(order: Order) -> None:
+    def clock() -> datetime:
+        return datetime.now(UTC) + order.offset
+
+    ledger = Ledger(open_engine(order.ledger))
+    transport = Dying(order.settings)
+    transport.batches = order.die_after or -1
+    async with transport:
+        await Worker(ledger, transport, clock, rng=random.Random(0), lease=order.lease).drain(order.limit)
+    ledger.close()
+
+
+def start(*orders: Order) -> list[BaseProcess]:
+    """Start workers, all at once."""
+    processes: list[BaseProcess] = [CONTEXT.Process(target=work, args=(o,), daemon=True) for o in orders]
+    for p in processes:
+        p.start()
+    return processes
+
+
+def finish(processes: Sequence[BaseProcess], seconds: float = 120) -> list[int | None]:
+    """Wait for workers, `seconds` for all of them; their exit codes, -9 for one that was killed. None: it does not end."""
+    end = time.monotonic() + seconds
+    for p in processes:
+        p.join(max(0.0, end - time.monotonic()))
+    codes = [p.exitcode for p in processes]
+    for p in processes:
+        p.kill()
+    return codes
