@@ -13,6 +13,7 @@ GAPS = "Gaps"  # something could not be read; the next run reads it
 UNDELIVERED = "Undelivered"  # notices wait, and not one could be delivered in this run
 HELD = "Held"  # a rule's guard stopped notices, and nobody answered yet
 FINDINGS = "Findings"  # a check found something that a person must look at
+LEFT = "Left"  # a person did not approve a manifest; it can be approved later
 DROPPED = "Dropped"  # a person decided that they are not sent
 
 

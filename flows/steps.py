@@ -24,6 +24,7 @@ from vigil.errors import VigilError
 from vigil.ledger.engine import chunks
 from vigil.service import accounting, extraction, judgement, sending, upkeep
 from vigil.service import backfill as backfilling
+from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
 from vigil.service.judgement import Plan
@@ -147,8 +148,11 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> Rows:
     return rows
 
 
-async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> tuple[str, Rows]:
-    """Work out what a window should have said, and leave the manifest in the UI with the id that approves it."""
+async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> tuple[str, str, Rows]:
+    """Work out what a window should have said, and leave the manifest in the UI with the id that approves it.
+
+    Gives that id, the manifest in a sentence, and its rows.
+    """
     if after is None or upto is None or after >= upto:
         raise BadWindow(f"a window needs `after` before `upto`, this is ({after}, {upto}]")
     since = upkeep.earliest(run)
@@ -163,16 +167,22 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> t
     said = f"manifest {id}: {counts}"
     rows = backfilling.table(lines)
     await acreate_table_artifact(rows, key="backfill-manifest", description=said)
-    return said, rows
+    return id, said, rows
 
 
-async def approve(run: Run, id: str) -> tuple[str, Rows]:
-    """Queue what a manifest said would be told, and nothing else."""
+async def approve(run: Run, id: str) -> str:
+    """Queue what a manifest said would be told, and nothing else; list what of it changed meanwhile."""
     try:
+        changed = changing.changes(run, id)
         done = backfilling.approve(run, id)
     except KeyError:
         raise BadWindow(f'there is no manifest "{id}": run backfill without `approve` first') from None
-    return f"manifest {id}: " + ", ".join(f"{n} {name}" for name, n in done.items()), []
+    said = f"manifest {id}: " + ", ".join(f"{n} {name}" for name, n in done.items())
+    if not changed:
+        return said
+    about = f"{len(changed)} of them about something that changed since they were shown"
+    await acreate_table_artifact(changed, key="backfill-changed", description=f"manifest {id}: {about}")
+    return f"{said}, {about}"
 
 
 async def account(run: Run) -> Account:

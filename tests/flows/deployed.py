@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -108,3 +109,21 @@ def resume(run: UUID, **given: Any) -> Any:
             return await client.resume_flow_run(run, run_input=given)
 
     return asyncio.run(go())
+
+
+def artifact(key: str) -> Any:
+    """The newest artifact of a key: a table as its rows, anything else as it is."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+    from prefect.client.schemas.sorting import ArtifactSort
+
+    async def go() -> Any:
+        async with get_client() as client:
+            where = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+            found = await client.read_artifacts(
+                artifact_filter=where, sort=ArtifactSort.CREATED_DESC, limit=1
+            )
+            return found[0].data if found else pytest.fail(f"there is no artifact {key}")
+
+    data = asyncio.run(go())
+    return json.loads(data) if isinstance(data, str) and data.startswith("[") else data

@@ -20,6 +20,7 @@ _manifest = table(Manifest)
 @dataclass(frozen=True, slots=True)
 class Kept:
     id: str
+    created_at: datetime
     approved_at: datetime | None
     rows: tuple[Mapping[str, Any], ...]
 
@@ -37,7 +38,9 @@ def keep(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetim
 def find(connection: Connection, id: str) -> Kept | None:
     """A manifest as it was kept."""
     row = connection.execute(select(_manifest).where(_manifest.c.id == id)).first()
-    return None if row is None else Kept(row.id, row.approved_at, tuple(orjson.loads(row.body)))
+    return (
+        None if row is None else Kept(row.id, row.created_at, row.approved_at, tuple(orjson.loads(row.body)))
+    )
 
 
 def approve(connection: Connection, id: str, now: datetime) -> bool:

@@ -48,6 +48,7 @@ class Line:
     entry: Entry
     standing: Standing
     reason: str = ""
+    due: str = ""  # a milestone's date, as the notice was made for it
 
     @property
     def sends(self) -> bool:
@@ -67,6 +68,7 @@ class Line:
             "state": e.state,
             "standing": self.standing.value,
             "reason": self.reason,
+            "due": self.due,
             "sends": self.sends,
         }
 
@@ -148,7 +150,8 @@ def _lines(
         standing, reason = _standing(
             run.rules.by_name[entry.rule], r, entry, then.get(entry.key), now, standings, run.as_of
         )
-        out.append(Line(entry, standing, reason))
+        due = r.finding.due
+        out.append(Line(entry, standing, reason, "" if due is None else due.isoformat()))
     return out
 
 
@@ -206,8 +209,8 @@ def approve(run: Run, id: str) -> Counter[str]:
         lines = [row for row in kept.rows if row["sends"]]
         logins = {row["person"] for row in lines}
         reach = Reach(devices.of_people(connection, logins), preferences.of_people(connection, logins))
-        fresh = [_said_at(run, _entry(row), reach) for row in lines if row["standing"] == Standing.NOW]
-        again = [_entry(row).key for row in lines if row["standing"] == Standing.AGAIN]
+        fresh = [_said_at(run, entry_of(row), reach) for row in lines if row["standing"] == Standing.NOW]
+        again = [entry_of(row).key for row in lines if row["standing"] == Standing.AGAIN]
         queued = outbox.enqueue(connection, fresh, run.as_of, run.id) + outbox.requeue(
             connection, again, run.as_of, run.id
         )
@@ -225,7 +228,8 @@ def _said_at(run: Run, entry: Entry, reach: Reach) -> Entry:
     return replace(entry, due_at=at if at > run.as_of else None)
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
+def entry_of(row: Mapping[str, Any]) -> Entry:
+    """The outbox row that a line of a kept manifest queues."""
     return Entry(
         rule=row["rule"],
         workspace=row["workspace"],
@@ -253,6 +257,7 @@ def table(lines: Iterable[Line]) -> list[dict[str, Any]]:
             "workspace": line.entry.workspace,
             "fire_at": line.entry.fire_at.isoformat(),
             "standing": line.standing.value,
+            "sends": "yes" if line.sends else "no",
             "reason": line.reason,
             "title": line.entry.message.get("title", ""),
         }

@@ -1,0 +1,72 @@
+"""Asks a person to approve a manifest: the backfill is suspended with its numbers, and sends what was shown when it is approved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from prefect import runtime
+from prefect.flow_runs import asuspend_flow_run
+from prefect.input import RunInput, acreate_flow_run_input, aread_flow_run_input
+from prefect.logging import get_run_logger
+from pydantic import Field
+
+from flows.guarding import can_ask
+
+SHOWN = "manifest"  # the key under which a run notes, with itself, the manifest that it showed
+
+
+class ManifestAnswer(RunInput):
+    """What becomes of a backfill's manifest."""
+
+    answer: Literal["send", "leave"] = Field(
+        title="What becomes of it",
+        description="send: exactly what the manifest says would be told now. leave: nothing is sent; it can be approved later.",
+    )
+    by: str = Field(default="", title="Your name", max_length=100, description="Kept in the run's log")
+
+
+async def shown_before() -> str:
+    """The manifest that this run showed before it was suspended; empty when it comes here for the first time."""
+    if not can_ask():
+        return ""
+    return str(await aread_flow_run_input(SHOWN, flow_run_id=runtime.flow_run.id) or "")
+
+
+def must_ask(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether there is something to approve, and a UI to approve it in."""
+    return can_ask() and any(r["sends"] == "yes" for r in rows)
+
+
+async def ask(manifest: str, said: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Suspend the run with the numbers. It does not come back here: resumed, it starts from its top."""
+    await acreate_flow_run_input(SHOWN, manifest, flow_run_id=runtime.flow_run.id)
+    form = ManifestAnswer.with_initial_data(description=question(manifest, said, rows))
+    await asuspend_flow_run(wait_for_input=form, key=f"manifest-{manifest}")
+
+
+async def answered(manifest: str) -> ManifestAnswer:
+    """What the person said whom this run asked; suspends it again while nobody did."""
+    given = await asuspend_flow_run(wait_for_input=ManifestAnswer, key=f"manifest-{manifest}")
+    get_run_logger().info("manifest %s: %s, by %s", manifest, given.answer, given.by or "nobody named")
+    return given
+
+
+def question(manifest: str, said: str, rows: Sequence[dict[str, Any]]) -> str:
+    """What the person reads above the form."""
+    sends = [r for r in rows if r["sends"] == "yes"]
+    people = len({r["person"] for r in sends})
+    lines = [f"- `{rule}`: {n}" for rule, n in sorted(Counter(r["rule"] for r in sends).items())]
+    return "\n".join(
+        [
+            f"**{len(sends)} notices to {people} people would be sent now.**",
+            "",
+            f"In all: {said}.",
+            "",
+            *lines,
+            "",
+            "Person by person in the artifact `backfill-manifest` of this run. What is sent is what stands there, even if the data "
+            f"changes before you answer. `vigil backfill --approve {manifest}` sends it, too.",
+        ]
+    )

@@ -1,0 +1,85 @@
+"""What changed between a manifest and its approval. It is sent as it was shown all the same: this is for whoever approves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from vigil.compliance.facts import Workspace
+from vigil.compliance.rules import Kind
+from vigil.compliance.verdicts import Outcome
+from vigil.ledger import counts, evaluations, manifests, observations, outbox
+from vigil.ledger.outbox import Key
+from vigil.service.backfill import entry_of
+from vigil.service.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The ledger as it stands now, for the workspaces of a manifest."""
+
+    workspaces: Mapping[int, Workspace]
+    findings: frozenset[tuple[str, int]]  # (rule, workspace) of open conditions
+    told: Mapping[Key, tuple[str, str]]
+    seen: frozenset[int]  # workspaces of which something new was read
+
+
+def changes(run: Run, id: str) -> list[dict[str, Any]]:
+    """The lines that a manifest sends and of which something is no longer as it was shown, with what that is.
+
+    Raises KeyError when there is no such manifest.
+    """
+    with run.ledger.read() as connection:
+        kept = manifests.find(connection, id)
+        if kept is None:
+            raise KeyError(id)
+        lines = [row for row in kept.rows if row["sends"]]
+        mine = sorted({row["workspace"] for row in lines})
+        found = observations.current(connection, mine, ("workspace",))
+        since = Since(
+            {w.id: w for w in found if isinstance(w, Workspace)},
+            frozenset(
+                (s.rule, s.workspace)
+                for s in evaluations.standings(connection, mine)
+                if s.outcome == Outcome.FINDING
+            ),
+            outbox.states(connection, [entry_of(row) for row in lines]),
+            frozenset(counts.seen_again(connection, mine, kept.created_at)),
+        )
+    out = [(row, _changed(run, row, since)) for row in lines]
+    return [_row(row, what) for row, what in out if what]
+
+
+def _changed(run: Run, row: Mapping[str, Any], since: Since) -> Sequence[str]:
+    rule, workspace = run.rules.by_name.get(row["rule"]), since.workspaces.get(row["workspace"])
+    what = []
+    then = since.told.get(entry_of(row).key)
+    if then is not None and then[0] != "failed":
+        what.append(f"it was {then[0]} meanwhile, and is not sent again")
+    if workspace is None:
+        what.append("the workspace is gone, or no longer readable")
+    elif rule is None:
+        what.append("the rule is no longer there")
+    elif rule.kind is Kind.CONDITION and (rule.name, workspace.id) not in since.findings:
+        what.append("the condition is no longer met")
+    elif rule.kind is Kind.MILESTONE and row.get("due") and row["due"] not in _dates(workspace):
+        what.append(f"its date is no longer {row['due']}")
+    if workspace is not None and workspace.id in since.seen:
+        what.append("something in the workspace changed")
+    return what
+
+
+def _dates(workspace: Workspace) -> set[str]:
+    return {v.isoformat() for v in workspace.attrs.values() if isinstance(v, date)}
+
+
+def _row(row: Mapping[str, Any], what: Sequence[str]) -> dict[str, Any]:
+    return {
+        "person": row["person"],
+        "rule": row["rule"],
+        "workspace": row["workspace"],
+        "title": row["message"].get("title", ""),
+        "changed": "; ".join(what),
+    }
