@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,12 +55,12 @@ class Ledger:
         changes: list[Change] = []
         for w in world.workspaces:
             blind = frozenset(part for workspace, part in unread if workspace == w)
-            changes += self._workspace(w, {key_of(x): x for x in world.facts(w)}, blind, at)
+            changes += self.see(w, world.facts(w), blind, at)
         return changes
 
-    def _workspace(
-        self, w: int, there: dict[Key, f.Fact], blind: frozenset[str], at: datetime
-    ) -> list[Change]:
+    def see(self, w: int, facts: Iterable[f.Fact], blind: frozenset[str], at: datetime) -> list[Change]:
+        """Take in everything that there is of one workspace, but for the parts in `blind`."""
+        there = {key_of(x): x for x in facts}
         known, out = self.known[w], []
         for key, fact in there.items():
             if PART.get(key[0]) in blind:

@@ -76,13 +76,15 @@ def unseen(
     The audit trail says that an attribute changed, not which nor to what: the number is all that is known, and no value is
     made up. What it tells of the instant at which a workspace was made is its making.
     """
+    seen = [c for c in changes if isinstance(c.after, f.Workspace)]
+    made = {c.after.id: c.after.created for c in seen if c.before is None and isinstance(c.after, f.Workspace)}
     told: Counter[int] = Counter()
     for event in set(audit):
-        if event.type == ATTRIBUTE_CHANGED and after < event.at <= upto:
+        begins = max(after, made.get(event.workspace, after))
+        if event.type == ATTRIBUTE_CHANGED and begins < event.at <= upto:
             told[event.workspace] += 1
-    for c in changes:
-        if isinstance(c.after, f.Workspace):
-            told[c.after.id] -= sum(e.kind == "attribute_changed" for e in _of(c))
+    for c in seen:
+        told.subtract(e.workspace for e in _of(c) if e.kind == "attribute_changed")
     return {workspace: n for workspace, n in sorted(told.items()) if n > 0}
 
 

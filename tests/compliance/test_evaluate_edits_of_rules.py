@@ -1,0 +1,68 @@
+"""A rule that is new, edited, or gone: what was said stays said, and nothing from before it counts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from tests.compliance.office import NINE, Office, case, names, paper, rules
+from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Outcome, Standing
+
+OPEN = "rule: open\nkind: condition\nwhen: {field: attr.status, op: eq, value: open}\nresolved: true"
+
+
+def days(n: float) -> datetime:
+    return NINE + timedelta(days=n)
+
+
+def test_for_a_new_rule_nothing_from_before_it_counts() -> None:
+    office = Office(rules(OPEN))
+    office.look(NINE, [case(due=date(2026, 3, 3))])
+    office.rules = rules(
+        OPEN,
+        "rule: due\nkind: milestone\ndue: attr.due\nsteps: [{id: d, at: 0d, to: [user: ada]}]",
+        "rule: new\nkind: transition\nevents: [document_added]",
+    )
+    assert office.look(days(2), [case(due=date(2026, 3, 3)), paper(1, at=days(1))]) == []
+
+
+def test_a_finding_that_was_said_stays_one_when_its_rule_asks_for_a_longer_time() -> None:
+    # Once it fell back to holding: its end was never told, and it was said again when the longer time was over.
+    office = Office(rules(OPEN))
+    office.look(NINE, [case(status="open")])
+    office.rules = rules(OPEN + "\nfor: 30d")
+    assert office.look(days(1), []) == []
+    standing = office.standing("open")
+    assert standing is not None and standing.outcome == Outcome.FINDING
+    assert names(office.look(days(2), [case()])) == ["open 2026-03-02T09:00:00Z:resolved"]
+
+
+def test_an_edit_that_says_the_same_says_nothing_again() -> None:
+    office = Office(rules(OPEN))
+    office.look(NINE, [case(status="open")])
+    office.rules = rules(OPEN + "\ndescription: The case is open.\nversion: 2")
+    assert office.look(days(1)) == []
+
+
+def test_what_is_not_remembered_any_more_is_named() -> None:
+    given = rules(OPEN)
+    before = [
+        Standing("open", 1, Outcome.FINDING, NINE),
+        Standing("open", 2, Outcome.FINDING, NINE),
+        Standing("other", 1, Outcome.FINDING, NINE),
+    ]
+    facts = Facts.of([case(1, status="open"), case(2)])
+    result = evaluate(Input(facts, standings=before), given, Window(NINE, days(1)))
+    assert result.forgotten == (("open", 2),)
+    assert set(result.evaluated) == {("open", 1), ("open", 2)} and len(result.evaluated) == 2
+    assert ("open", 1) in result.evaluated and ("other", 1) not in result.evaluated
+    assert result.counts == {"finding": 1, "clear": 1}
+
+
+def test_outcomes_are_counted_once_each_also_where_the_clock_may_change_them() -> None:
+    # Those that are clear until a date were counted twice.
+    late = "rule: late\nkind: condition\nwhen: {field: attr.due, op: before, value: as_of}"
+    office = Office(rules(late))
+    office.look(NINE, [case(1, due=date(2026, 4, 1)), case(2, due=date(2026, 1, 1)), case(3)])
+    assert office.last.counts == {"clear": 2, "finding": 1}

@@ -1,0 +1,181 @@
+"""What two observations show: changes there and back, bursts, what is seen late, and what nobody can have seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tests.compliance.office import NINE, Office, case, names, paper, rules, step
+from vigil.compliance import facts as f
+from vigil.compliance.events import Change, derive, overdue, unseen
+
+STATUS = "rule: status\nkind: transition\nevents: [{status_changed: {field: attr.status}}]"
+VERSION = "rule: version\nkind: transition\nevents: [version_added]"
+ADDED = "rule: added\nkind: transition\nevents: [document_added]"
+
+
+def at(hours: float) -> datetime:
+    return NINE + timedelta(hours=hours)
+
+
+def change(before: f.Fact | None, after: f.Fact | None, seen: datetime) -> Change:
+    workspace = after.id if isinstance(after, f.Workspace) else after.workspace  # type: ignore[union-attr]
+    return Change("any", "1", workspace, seen, before, after)
+
+
+def test_there_and_back_within_one_window_is_not_seen_and_across_windows_twice() -> None:
+    office = Office(rules(STATUS))
+    office.look(NINE, [case(status="open")])
+    assert office.look(at(6), [case(at=at(2), status="open")]) == []
+    assert names(office.look(at(12), [case(at=at(8), status="waiting")])) == [
+        "status C.status@2026-03-02T17:00:00Z"
+    ]
+    assert names(office.look(at(18), [case(at=at(14), status="open")])) == [
+        "status C.status@2026-03-02T23:00:00Z"
+    ]
+
+
+def test_each_version_of_one_window_is_an_event_of_its_own() -> None:
+    office = Office(rules(VERSION))
+    first = paper(7, at=at(-5))
+    office.look(NINE, [case(), first])
+    three = tuple(f.Version(n, at(n), "bob") for n in (2, 3, 4))
+    found = office.look(at(6), [case(), replace(first, version=4, versions=three, modified=at(4))])
+    assert names(found) == ["version document:7:2", "version document:7:3", "version document:7:4"]
+    assert [x.fire_at for x in found] == [at(2), at(3), at(4)]
+
+
+def test_versions_that_were_not_listed_are_not_made_up() -> None:
+    office = Office(rules(VERSION))
+    first = paper(7, at=at(-5))
+    office.look(NINE, [case(), first])
+    assert names(office.look(at(6), [case(), replace(first, version=4, modified=at(4))])) == [
+        "version document:7:4"
+    ]
+
+
+def test_a_burst_of_five_hundred_events_on_one_workspace_is_told_whole() -> None:
+    office = Office(rules(ADDED, "rule: said\nkind: transition\nevents: [comment_added]"))
+    office.look(NINE, [case()])
+    papers = [paper(n, at=at(1)) for n in range(1, 251)]
+    said = [f.AuditEvent(1, "Comment Added", at(1), "bob", "a word", n) for n in range(250)]
+    found = office.look(at(2), [case(), *papers, *said])
+    assert len({(x.rule, x.occurrence) for x in found}) == len(found) == 500
+
+
+def test_from_unset_to_another_way_of_unset_is_no_change() -> None:
+    office = Office(rules(STATUS))
+    office.look(NINE, [case(status="")])
+    assert office.look(at(1), [case(at=at(1), status=None)]) == []
+    assert office.look(at(2), [case(at=at(2), status=())]) == []
+    assert office.look(at(3), [case(at=at(3))]) == []
+
+
+def test_values_that_were_never_read_are_not_values_that_changed() -> None:
+    office = Office(rules(STATUS))
+    office.look(NINE, [case(status="open")], unread=["attrs"])
+    assert office.look(at(1), [case(status="open")]) == []
+    assert len(office.look(at(2), [case(at=at(2), status="closed")])) == 1
+
+
+def test_a_change_that_happened_while_the_attributes_could_not_be_read_is_seen_after() -> None:
+    office = Office(rules(STATUS))
+    office.look(NINE, [case(status="open")])
+    assert office.look(at(1), [case(at=at(0.5), status="closed")], unread=["attrs"]) == []
+    found = office.look(at(2), [case(at=at(0.5), status="closed")])
+    assert [x.event.fields["to"] for x in found if x.event] == ["closed"]
+
+
+def test_what_two_observations_show_is_news_whatever_its_instant() -> None:
+    # The version was made in the second of the last look, and not yet there when its page was read.
+    known, seen = (
+        paper(7, at=at(-5)),
+        replace(paper(7, at=at(-5)), version=2, versions=(f.Version(2, NINE, "bob"),)),
+    )
+    assert [e.occurrence for e in derive([change(known, seen, at(1))], NINE, at(1))] == ["document:7:2"]
+    before, after = case(status="open"), case(at=NINE, status="closed")
+    assert len(derive([change(before, after, at(1))], NINE, at(1))) == 1
+
+
+def test_what_is_seen_for_the_first_time_is_news_only_if_it_is_new() -> None:
+    old, new = paper(1, at=at(-1)), paper(2, at=at(0.5))
+    changes = [change(None, old, at(1)), change(None, new, at(1))]
+    assert [e.occurrence for e in derive(changes, NINE, at(1))] == ["document:2"]
+
+
+def test_a_workspace_that_was_looked_at_less_lately_misses_nothing() -> None:
+    changes = [change(None, paper(1, at=at(-1)), at(1))]
+    assert derive(changes, NINE, at(1)) == []
+    assert [e.occurrence for e in derive(changes, NINE, at(1), {1: at(-2)})] == ["document:1"]
+
+
+def test_what_is_made_while_the_run_goes_on_is_told_by_it() -> None:
+    # The run began at one; the page was read a minute later, and the change is not looked at again.
+    changes = [change(None, paper(1, at=at(1.01)), at(1))]
+    (event,) = derive(changes, NINE, at(1))
+    assert event.at == at(1) and event.fields["at"] == at(1.01)
+
+
+def test_a_step_is_late_when_it_passed_its_date_open_whenever_somebody_looks() -> None:
+    open_, late = step(1, at(-9), at(1)), step(2, at(-9), at(1))
+    done = replace(late, completed_at=at(2), completed_by="bob", disposition="ok")
+    in_time = replace(step(3, at(-9), at(1)), completed_at=at(0.5), completed_by="bob", disposition="ok")
+    assert [e.fields["step"] for e in overdue([open_, done, in_time], NINE, at(6))] == [1, 2]
+    assert overdue([open_, done, in_time], at(6), at(7)) == []
+
+
+def test_a_step_that_is_late_from_its_beginning_is_late_from_its_assignment() -> None:
+    (event,) = overdue([step(1, at(2), at(-9))], NINE, at(6))
+    assert event.at == at(2)
+
+
+def test_nobody_is_told_of_a_lateness_that_is_over() -> None:
+    office = Office(rules("rule: late\nkind: transition\nevents: [escalated]"))
+    office.look(NINE, [case(), step(1, at(-9), at(1))])
+    done = replace(step(1, at(-9), at(1)), completed_at=at(2), completed_by="bob", disposition="ok")
+    (found,) = office.look(at(6), [case(), done])
+    assert names([found]) == [
+        "late step:77:1:late:2026-03-02T10:00:00Z (the step was completed before anyone could be told of it)"
+    ]
+
+
+def test_a_due_date_ahead_is_looked_at_when_it_comes() -> None:
+    office = Office(rules("rule: late\nkind: transition\nevents: [escalated]"))
+    office.look(NINE, [case(), step(1, at(-9), at(5))])
+    standing = office.standing("late")
+    assert standing is not None and standing.next_check_at == at(5)
+    assert names(office.look(at(5))) == ["late step:77:1:late:2026-03-02T14:00:00Z"]
+    assert office.standing("late") is None
+
+
+def audit(
+    hours: float, workspace: int = 1, position: int = 0, type: str = "Attribute Value Changed"
+) -> f.AuditEvent:
+    return f.AuditEvent(workspace, type, at(hours), "bob", "", position)
+
+
+def test_changes_that_the_audit_trail_knows_and_nobody_saw_are_counted() -> None:
+    seen = change(case(status="open"), case(at=at(3), status="closed"), at(6))
+    trail = [audit(1), audit(2), audit(3)]
+    assert unseen([seen], trail, NINE, at(6)) == {1: 2}
+
+
+def test_the_audit_trail_is_counted_once_and_only_in_the_window() -> None:
+    trail = [audit(1), audit(1), audit(1, position=1), audit(0), audit(7), audit(2, type="Comment Added")]
+    assert unseen([], trail, NINE, at(6)) == {1: 2}
+
+
+def test_one_row_for_many_attributes_hides_nothing() -> None:
+    before, after = case(status="open", n=1, x=1), case(at=at(1), status="closed", n=2, x=2)
+    assert unseen([change(before, after, at(6))], [audit(1), audit(1, 2)], NINE, at(6)) == {2: 1}
+
+
+def test_the_making_of_a_workspace_is_no_change_of_it() -> None:
+    made = f.Workspace(1, "Case", "one", at(1), at(3), {"C.status": "open"})
+    assert unseen([change(None, made, at(6))], [audit(1), audit(3)], NINE, at(6)) == {1: 1}
+
+
+def test_stamps_are_of_utc_whatever_offset_the_data_has() -> None:
+    rome = datetime.fromisoformat("2026-03-02T12:00:00+01:00")
+    (event,) = derive([change(None, replace(paper(1), created=rome), at(6))], NINE, at(6))
+    assert event.at == rome and event.at.astimezone(UTC).hour == 11

@@ -1,0 +1,63 @@
+"""From roles and groups to people: nested, circular, deleted, and none."""
+
+from __future__ import annotations
+
+from tests.compliance.office import NINE, case, rules
+from vigil.compliance import facts as f
+from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.routing import Directory, route
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Why
+
+RULE = "rule: r\nkind: condition\nwhen: {field: name, op: present}\nsteps: [{id: s, to: [role: owner]}]"
+
+
+def person(login: str, deleted: bool = False) -> f.User:
+    return f.User(login, 1, login.title(), deleted=deleted)
+
+
+def told(
+    roles: dict[str, tuple[str, ...]], *directory: f.Fact, more: str = ""
+) -> list[tuple[str | None, Why | None]]:
+    given = rules(RULE + more)
+    facts = Facts.of([case(), f.Roles(1, roles)])
+    result = evaluate(Input(facts), given, Window(NINE, NINE))
+    return [(r.person, r.reason) for r in route(result.findings, given, facts, Directory.of(directory))]
+
+
+def test_a_deleted_member_of_a_role_is_left_out() -> None:
+    owners = {"owner": (f.user("ada"), f.user("bob"))}
+    assert told(owners, person("ada"), person("bob", deleted=True)) == [("ada", None)]
+
+
+def test_a_role_whose_only_member_is_deleted_reaches_nobody_and_says_so() -> None:
+    assert told({"owner": (f.user("bob"),)}, person("bob", deleted=True)) == [(None, Why.NOBODY)]
+
+
+def test_groups_are_opened_however_deep_they_nest_and_each_person_is_told_once() -> None:
+    groups = [
+        f.Group("all", 1, (f.group("north"), f.group("south"), f.user("ada"))),
+        f.Group("north", 2, (f.user("bob"), f.group("desk"))),
+        f.Group("south", 3, (f.group("desk"),)),
+        f.Group("desk", 4, (f.user("cy"), f.user("bob"))),
+    ]
+    found = told({"owner": (f.group("all"),)}, *groups, person("ada"), person("bob"), person("cy"))
+    assert sorted(found, key=repr) == [("ada", None), ("bob", None), ("cy", None)]
+
+
+def test_groups_that_contain_each_other_or_themselves_come_to_an_end() -> None:
+    groups = [
+        f.Group("one", 1, (f.group("two"), f.user("ada"))),
+        f.Group("two", 2, (f.group("one"), f.group("two"), f.user("bob"))),
+    ]
+    found = told({"owner": (f.group("one"),)}, *groups, person("ada"), person("bob"))
+    assert sorted(found, key=repr) == [("ada", None), ("bob", None)]
+
+
+def test_a_group_that_holds_only_itself_reaches_nobody() -> None:
+    assert told({"owner": (f.group("one"),)}, f.Group("one", 1, (f.group("one"),))) == [(None, Why.NOBODY)]
+
+
+def test_a_role_that_the_workspace_has_not_reaches_the_fallback() -> None:
+    found = told({}, person("bob"), more="\nfallback: [user: bob]")
+    assert found == [("bob", None)]
