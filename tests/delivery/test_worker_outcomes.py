@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -15,8 +17,11 @@ from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, entry, words
 from vigil.compliance.verdicts import Why
 from vigil.delivery.errors import CredentialRefused
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.worker import EXPIRED, WORDLESS
+from vigil.delivery.transport import Sent
+from vigil.delivery.worker import EXPIRED, WORDLESS, Worker
 from vigil.ledger import Ledger, devices, mailboxes, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
@@ -278,6 +283,60 @@ async def test_a_later_notice_never_overtakes_an_earlier_one_about_the_same_work
         await office.deliver()
         office.later(minutes=1)
     assert [s.title for s in office.received("ada", "android")] == ["finding", "resolved"]
+
+
+async def test_a_lease_is_renewed_for_as_long_as_fcm_takes(office: PostOffice) -> None:
+    office.person("ada", "android")
+    office.queue()
+    office.fcm.now = None  # leases here are measured by the machine's own time
+    office.fcm.faults.add("slow", seconds=2.5)
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    async with FcmHttp(office.settings()) as transport:
+        first, second = (
+            Worker(office.ledger, transport, clock, lease=timedelta(seconds=0.9)) for _ in range(2)
+        )
+        sending = asyncio.create_task(first.deliver())
+        looked = 0
+        while not sending.done():
+            await asyncio.sleep(0.05)
+            if office.row["state"] == "queued" and office.row["lease_owner"] is not None:
+                assert not (await second.deliver()).any
+                looked += 1
+        assert (await sending).rows == {"sent": 1}
+    assert looked > 5
+    assert len(office.received("ada", "android")) == 1
+
+
+async def test_a_lost_lease_is_said_and_the_attempts_are_kept(office: PostOffice) -> None:
+    office.person("ada", "android")
+    office.queue()
+    async with FcmHttp(office.settings(), now=office.clock) as transport:
+        taking = Interrupted(transport, lambda: office.take_over())
+        done = await Worker(office.ledger, taking, office.clock).deliver()
+    assert done.lost == 1
+    assert office.row["lease_owner"] == "thief"
+    assert office.attempts() == [("accepted", "")]
+
+
+class Interrupted:
+    """The real transport, with something that happens between FCM's answer and the worker's next step."""
+
+    def __init__(self, transport: FcmHttp, happens: Callable[[], None]) -> None:
+        self._transport, self._happens = transport, happens
+
+    async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+        sent = await self._transport.send(batch)
+        self._happens()
+        return sent
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
 
 
 async def test_a_refused_credential_is_named_and_nothing_is_lost(office: PostOffice) -> None:

@@ -107,3 +107,10 @@ def test_no_table_is_read_whole(large: Ledger, question: str) -> None:
             whole = [f"SCAN {t}" if sqlite else f"Seq Scan on {t}" for t in BIG]
             # SQLite calls it a scan, too, when it walks along an index that holds just what is asked for.
             assert not any(w in line for w in whole) or "INDEX ix_notice_due" in line, plan
+
+
+@pytest.mark.parametrize("large", ["postgresql"], indirect=True)
+def test_plans_are_made_for_the_tables_as_they_are(large: Ledger) -> None:
+    """A plan kept from a first run, when every table was empty, would read them whole for as long as the connection lives."""
+    with large.read() as connection:
+        assert connection.execute(text("SHOW plan_cache_mode")).scalar() == "force_custom_plan"

@@ -26,7 +26,9 @@ def approve(ledger: Ledger, id: str, minute: int = 1) -> bool:
 def test_it_comes_back_as_it_was_kept(ledger: Ledger) -> None:
     id = keep(ledger)
     with ledger.read() as connection:
-        assert manifests.find(connection, id) == manifests.Kept(id, None, tuple(ROWS))
+        kept = manifests.find(connection, id)
+        assert kept is not None
+        assert (kept.id, kept.approved_at, kept.rows) == (id, None, tuple(ROWS))
         assert manifests.find(connection, "nope") is None
 
 
