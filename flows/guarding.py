@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from prefect import runtime
-from prefect.artifacts import acreate_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import State
 from prefect.client.schemas.objects import StateType
@@ -18,14 +17,12 @@ from prefect.input import RunInput
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import endings, signals, steps
+from flows import endings, showing, signals, steps
 from flows.opening import ledger_of, opened
 from vigil.ledger import Ledger, outbox
 from vigil.ledger.trips import WAITING, Trip
-from vigil.service import guards
+from vigil.service import guards, sheets
 from vigil.service.run import Run
-
-SHOWN = 200  # held notices in the table that goes with a question
 
 
 class GuardAnswer(RunInput):
@@ -90,17 +87,15 @@ async def _show(ledger: Ledger, trip: Trip) -> None:
         ]
     table = [
         {
-            "workspace": f"[{r['workspace']}]({r['message'].get('link', '')})",
+            "workspace": r["workspace"],
+            "link": r["message"].get("link", ""),
             "person": r["person"],
             "title": r["message"].get("title", ""),
             "why": "; ".join(r["message"].get("why", ())),
         }
-        for r in rows[:SHOWN]
+        for r in rows
     ]
-    more = f" (the first {SHOWN} of {len(rows)})" if len(rows) > SHOWN else ""
-    await acreate_table_artifact(
-        table, key=f"guard-{trip.id}", description=f"Held by the guard of {trip.rule}{more}"
-    )
+    await showing.table(f"guard-{trip.id}", sheets.linked(table), f"Held by the guard of {trip.rule}")
 
 
 async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | None) -> State[Any]:

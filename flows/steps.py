@@ -12,17 +12,16 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from prefect import task
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.utilities.annotations import opaque
 
-from flows import signals
+from flows import showing, signals
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.errors import VigilError
 from vigil.ledger.engine import chunks
-from vigil.service import accounting, extraction, judgement, sending, upkeep
+from vigil.service import accounting, extraction, judgement, sending, sheets, upkeep
 from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
@@ -108,11 +107,15 @@ async def extract(run: Run) -> None:
     else:
         extraction.known_schema(run)
     read: set[int] = set()
+    progress = showing.Progress(f"{run.flow}-reading", "workspaces read")
+    expected = extraction.expected(run) if full else 0
     async for rows in extraction.changed_pages(run, full):
         read |= {r.id for r in rows}
         await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(rows, PAGE)))
+        await progress.show(len(read), expected)
     slices = extraction.verify_slices(run, read)
     found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
+    extraction.believe_verified(run)
     again = extraction.rows_of(run, set().union(*found) - read)
     await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(again, PAGE)))
     for some in extraction.role_slices(run, read | {r.id for r in again}):
@@ -126,8 +129,12 @@ async def extract(run: Run) -> None:
 async def evaluate(run: Run) -> None:
     """Evaluate what changed and what is due, batch by batch, and queue what must be said."""
     plan = judgement.plan(run)
-    for n in range(len(plan.batches)):
+    progress = showing.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
+    total, done = sum(len(some) for some in plan.batches), 0
+    for n, some in enumerate(plan.batches):
         await judge(run, whole(plan), n)
+        done += len(some)
+        await progress.show(done, total)
     judgement.finish(run, plan)
 
 
@@ -139,12 +146,13 @@ async def deliver(run: Run) -> None:
 
 
 async def sweep(run: Run, scope: Scope, dry_run: bool) -> Rows:
-    """Evaluate a scope whole, and leave the table in the UI."""
+    """Evaluate a scope whole, and leave in the UI the table, the same as CSV, and a summary to forward."""
     rows = await sweep_scope(run, whole(scope), dry_run)
-    key = "sweep-dry-run" if dry_run else "sweep"
-    await acreate_table_artifact(
-        rows, key=key, description=f"{len(rows)} findings as of {run.as_of:%Y-%m-%d %H:%M} UTC"
-    )
+    said = f"{len(rows)} findings as of {run.as_of:%Y-%m-%d %H:%M} UTC" + (", dry run" if dry_run else "")
+    await showing.table("sweep-findings", sheets.linked(rows), said)
+    await showing.csv("sweep-csv", rows, said)
+    page = sheets.summary(rows, run.site.name, scope.sentence(), run.as_of, dry_run)
+    await showing.page("sweep-summary", page, said)
     return rows
 
 
@@ -166,7 +174,8 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> t
     )
     said = f"manifest {id}: {counts}"
     rows = backfilling.table(lines)
-    await acreate_table_artifact(rows, key="backfill-manifest", description=said)
+    await showing.table("backfill-manifest", sheets.linked(rows), said)
+    await showing.csv("backfill-csv", rows, said)
     return id, said, rows
 
 
@@ -181,7 +190,7 @@ async def approve(run: Run, id: str) -> str:
     if not changed:
         return said
     about = f"{len(changed)} of them about something that changed since they were shown"
-    await acreate_table_artifact(changed, key="backfill-changed", description=f"manifest {id}: {about}")
+    await showing.table("backfill-changed", changed, f"manifest {id}: {about}")
     return f"{said}, {about}"
 
 
@@ -190,9 +199,12 @@ async def account(run: Run) -> Account:
     made = accounting.account(run)
     signals.of_account(run, made)
     get_run_logger().info("%s", made.sentence())
-    await acreate_markdown_artifact(made.markdown(), key=f"{run.flow}-account", description=made.sentence())
+    shown = [showing.page(f"{run.flow}-account", made.markdown(), made.sentence())]
     if made.notices:
-        await acreate_table_artifact(
-            made.table(), key=f"{run.flow}-findings", description="Who was told what, and why"
-        )
+        rows = sheets.linked(made.table())
+        shown += [
+            showing.table(f"{run.flow}-findings", rows, "Who was told what, and why"),
+            showing.chart(run),
+        ]
+    await asyncio.gather(*shown)
     return made

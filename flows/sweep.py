@@ -1,13 +1,14 @@
-"""Sweep a part of a site by hand: every rule for every workspace of the scope, as a table."""
+"""Sweep a part of a site by hand: every rule for every workspace of the scope, as a table, a file, and a page to forward."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas import State
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from flows import guarding, steps
 from flows.endings import ended
@@ -15,19 +16,77 @@ from flows.opening import opened
 from vigil.service.sweep import Scope
 
 
+class Found(StrEnum):
+    """Which findings the table has."""
+
+    ALL = "new and open ones"
+    NEW = "new ones only"
+    OPEN = "open ones only"
+
+
+class AttributeIs(BaseModel):
+    """A condition on an attribute of a workspace."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attribute: str = Field(
+        title="Attribute",
+        description="As Category.attribute, such as Contract.status",
+        pattern=r"^[^.]+\..+$",
+        max_length=300,
+    )
+    value: str = Field(
+        title="Value", description="Its value; case does not matter", min_length=1, max_length=300
+    )
+
+
 class SweepScope(BaseModel):
     """What to sweep, and whether to tell anyone."""
 
-    types: list[str] = Field(default_factory=list, description="Workspace types; all when empty")
-    rules: list[str] = Field(default_factory=list, description="Rules, by name; all when empty")
-    workspaces: list[int] = Field(default_factory=list, description="Workspace ids; all when empty")
-    name_contains: str = Field(
-        default="", max_length=200, description="Only workspaces whose name has this in it"
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(
+        default=True,
+        title="Dry run",
+        description="Only show what would be said: nothing is queued or sent. Switch it off to tell people what is new.",
     )
-    dry_run: bool = Field(default=True, description="Only show what would be said; nothing is queued or sent")
+    types: list[str] = Field(
+        default_factory=list,
+        title="Workspace types",
+        description="By name, such as Contract. All types when empty",
+    )
+    rules: list[str] = Field(
+        default_factory=list,
+        title="Rules",
+        description="By name, such as contract-renewal. All rules when empty",
+    )
+    workspaces: list[int] = Field(
+        default_factory=list,
+        title="Workspace ids",
+        description="Node ids, as in the address of a workspace. All when empty",
+    )
+    name_contains: str = Field(
+        default="",
+        max_length=200,
+        title="Name contains",
+        description="Only workspaces with this in their name; case does not matter",
+    )
+    attributes: list[AttributeIs] = Field(
+        default_factory=list, title="Attributes", description="Only workspaces for which all of these hold"
+    )
+    findings: Found = Field(default=Found.ALL, title="Findings", description="Which ones the table shows")
 
     def scope(self) -> Scope:
-        return Scope(tuple(self.types), tuple(self.rules), tuple(self.workspaces), self.name_contains)
+        """The same for the service."""
+        return Scope(
+            tuple(self.types),
+            tuple(self.rules),
+            tuple(self.workspaces),
+            self.name_contains,
+            tuple((a.attribute, a.value) for a in self.attributes),
+            new=self.findings is not Found.OPEN,
+            open=self.findings is not Found.NEW,
+        )
 
 
 @flow(name="sweep", flow_run_name="sweep {site}", persist_result=False)

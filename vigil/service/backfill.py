@@ -255,6 +255,7 @@ def table(lines: Iterable[Line]) -> list[dict[str, Any]]:
             "rule": line.entry.rule,
             "step": line.entry.step,
             "workspace": line.entry.workspace,
+            "link": line.entry.message.get("link", ""),
             "fire_at": line.entry.fire_at.isoformat(),
             "standing": line.standing.value,
             "sends": "yes" if line.sends else "no",

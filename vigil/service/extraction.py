@@ -93,6 +93,13 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
             )
 
 
+def expected(run: Run) -> int:
+    """How many workspaces the last complete lists had, in all; 0 when there never was one."""
+    with run.ledger.read() as connection:
+        marks = [evaluations.position(connection, f"changed:{type}") for type in types_of(run.rules)]
+    return sum((m.data or {}).get("listed") or 0 for m in marks)
+
+
 def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that the ledger does not hold as they are: new, modified since, half read, or read too close to a change."""
     if run.reread:

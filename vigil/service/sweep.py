@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from vigil.compliance.facts import Workspace
@@ -20,12 +21,30 @@ from vigil.service.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to sweep: an empty tuple means all. `name_contains` is compared without case."""
+    """What to sweep: an empty tuple means all. Names and values are compared without case; `attributes` must all hold."""
 
     types: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     workspaces: tuple[int, ...] = ()
     name_contains: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()  # (Category.attribute, its value as text)
+    new: bool = True  # whether the rows hold findings that nobody was told of yet
+    open: bool = True  # and those that are open since before
+
+    def sentence(self) -> str:
+        """The scope in words."""
+        parts = [
+            ", ".join(self.types) or "all types",
+            f"rules {', '.join(self.rules)}" if self.rules else "all rules",
+            f"workspaces {', '.join(map(str, self.workspaces))}" if self.workspaces else "",
+            f'names with "{self.name_contains}"' if self.name_contains else "",
+            *(f"{name} = {value}" for name, value in self.attributes),
+        ]
+        return "; ".join(p for p in parts if p)
+
+
+WOULD, TOLD, HELD = "would be told", "is told", "held by its rule's guard"
+"""Outcomes of new findings that somebody is to hear of; the others are the reasons of routing."""
 
 
 class OutOfScope(VigilError):
@@ -44,7 +63,11 @@ def narrow(rules: RuleSet, scope: Scope) -> RuleSet:
 
 
 def workspaces_of(run: Run, scope: Scope) -> list[int]:
-    """The known workspaces of a scope. Raises OutOfScope for an id that is not known."""
+    """The known workspaces of a scope. Raises OutOfScope for an id, a type or an attribute that is not known."""
+    _refuse_unknown("workspace type", scope.types, [t.name for t in run.schema])
+    _refuse_unknown(
+        "attribute", [name for name, _ in scope.attributes], [a.key for t in run.schema for a in t.attributes]
+    )
     with run.ledger.read() as connection:
         found = observations.current(connection, observations.known_workspaces(connection), ("workspace",))
         known = {w.id: w for w in found if isinstance(w, Workspace)}
@@ -58,7 +81,24 @@ def workspaces_of(run: Run, scope: Scope) -> list[int]:
         if (not scope.workspaces or i in scope.workspaces)
         and (not scope.types or w.type in scope.types)
         and needle in w.name.casefold()
+        and all(_has(w, name, value) for name, value in scope.attributes)
     )
+
+
+def _refuse_unknown(what: str, named: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in named if name not in known]
+    if unknown:
+        raise OutOfScope(f"no such {what}: {', '.join(unknown)}. Known are {', '.join(sorted(set(known)))}.")
+
+
+def _has(workspace: Workspace, name: str, value: str) -> bool:
+    found = workspace.attrs.get(name)
+    values = found if isinstance(found, tuple) else (found,)
+    return any(v is not None and _text(v) == value.strip().casefold() for v in values)
+
+
+def _text(value: object) -> str:
+    return (value.isoformat() if isinstance(value, date) else str(value)).casefold()
 
 
 async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
@@ -72,23 +112,28 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
         facts, directory = await judgement.look_up(run, given, result)
         routed = route(result.findings, run.rules, facts, directory)
         names = {i: w.name for i, w in given.facts.workspaces.items()}
-        rows += _new(run, routed, names, dry_run)
+        rows += _new(run, routed, names, dry_run) if scope.new else []
         rows += [
             _row(run, s.rule, s.workspace, names, "", f"open since {s.since:%Y-%m-%d %H:%M}", s.why)
             for s in given.standings
-            if s.outcome == Outcome.FINDING and s.rule in run.rules.by_name and s.since is not None
+            if scope.open
+            and s.outcome == Outcome.FINDING
+            and s.rule in run.rules.by_name
+            and s.since is not None
         ]
         if not dry_run:
             judgement.commit(run, result, facts, directory, base.fresh)
     if not dry_run:
         guards.decide(run, base.fresh)
+        held = {t.rule for t in run.trips}
+        rows = [r | {"outcome": HELD} if r["outcome"] == TOLD and r["rule"] in held else r for r in rows]
     return rows
 
 
 def _new(run: Run, routed: Sequence[Routed], names: Mapping[int, str], dry_run: bool) -> list[dict[str, Any]]:
     out = []
     for r in routed:
-        outcome = r.reason.value if r.reason else ("would be told" if dry_run else "is told")
+        outcome = r.reason.value if r.reason else (WOULD if dry_run else TOLD)
         out.append(
             _row(
                 run,
