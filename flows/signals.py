@@ -16,6 +16,7 @@ from vigil.delivery.errors import CredentialRefused
 from vigil.ledger.trips import Trip
 from vigil.service.accounting import Account
 from vigil.service.guards import Vanished
+from vigil.service.reconcile.found import Checked
 from vigil.service.run import Run
 
 NAMED = 20  # workspaces that an event names at most
@@ -31,6 +32,7 @@ class Signal(StrEnum):
     TRIPPED = "vigil.guard.tripped"
     ANSWERED = "vigil.guard.answered"
     EXPIRED = "vigil.guard.expired"
+    FOUND = "vigil.reconcile.found"
 
 
 def emit(signal: Signal, site: str, payload: Mapping[str, Any], rule: str = "") -> None:
@@ -82,6 +84,17 @@ def of_trip(site: str, trip: Trip, signal: Signal = Signal.TRIPPED) -> None:
     }
     said = {"trip": trip.id, "run": trip.run, "reasons": list(trip.reasons), "until": trip.until.isoformat()}
     emit(signal, site, {**said, **numbers, "state": trip.state, "by": trip.answered_by}, trip.rule)
+
+
+def of_check(run: Run, check: str, checked: Checked) -> None:
+    """A check of `reconcile` found something."""
+    about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
+    some = sorted({f.workspace for f in checked.found if f.workspace is not None})[:NAMED]
+    first, changed = checked.found[0].what, sum(bool(f.changed) for f in checked.found)
+    numbers = {"findings": len(checked.found), "changed": changed}
+    emit(
+        Signal.FOUND, run.site.name, {**about, "check": check, **numbers, "first": first, "workspaces": some}
+    )
 
 
 def of_failure(run: Run, error: BaseException) -> None:

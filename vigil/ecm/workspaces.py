@@ -30,6 +30,9 @@ CHILD_FIELDS = (
 CATEGORIES = "categories"
 CHILDREN_PAGE = AUDIT_PAGE = 100
 DEEPEST = 20
+ABSENT = "/v2/businessworkspaces/{id}/missingdocuments"
+"""The path of the gap that says that this server has no lists of missing documents at all."""
+
 EXPIRY = "Document validity.Expiration date"
 """The attribute of a document that holds the day until which it is valid (docs/architecture.md)."""
 
@@ -165,7 +168,7 @@ class WorkspaceReader:
             # 400 says that the module is missing as well as that the node is. The node is asked for again to know which.
             if not await self._listed([reading.id]):
                 raise
-            self._absent = Gap("/v2/businessworkspaces/{id}/missingdocuments", error.message)
+            self._absent = Gap(ABSENT, error.message)
             reading.unread["missing"] = self._absent
             return
         with parse.shaped(path):

@@ -81,6 +81,12 @@ class Run:
         return self._extractor
 
     @property
+    def client(self) -> Client:
+        if self._client is None:
+            raise RuntimeError("this run reads nothing: open it with `reading(client)` first")
+        return self._client
+
+    @property
     def transport(self) -> Transport:
         if self._transport is None:
             raise RuntimeError("this run sends nothing: open it with `sending(transport)` first")

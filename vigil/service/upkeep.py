@@ -27,7 +27,10 @@ WAITING = frozenset(
 """Reasons of suppressed notices that may still be sent: their words are needed."""
 
 RETIRED = "not refreshed for 270 days"
-POSITION, CHECKED = "forgotten", "ledger check"
+POSITION, ATTEMPTS, CHECKED = "forgotten", "forgotten attempts", "ledger check"
+
+_NOTED = {Forgets.OBSERVATIONS: POSITION, Forgets.ATTEMPTS: ATTEMPTS}
+"""What later runs must know to be forgotten, and the position that says up to when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) 
         evaluated = evaluations.position(connection, "evaluated").seq
         found = retention.find(connection, what, horizon, after, WAITING, evaluated)
         count = retention.forget(connection, what, found.rows)
-        if what is Forgets.OBSERVATIONS and count:
-            evaluations.set_position(connection, POSITION, Mark(at=horizon))
+        if count and what in _NOTED:
+            evaluations.set_position(connection, _NOTED[what], Mark(at=horizon))
     return count, found.following
 
 

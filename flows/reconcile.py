@@ -1,0 +1,55 @@
+"""Compare what is believed with what is: outcomes, devices, people, and Extended ECM's own lists."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas import State
+
+from flows import signals, steps
+from flows.endings import FINDINGS, ended
+from flows.opening import opened
+from vigil.ecm import EcmError, Refused
+from vigil.ecm.model import Gap
+from vigil.service.reconcile import CHECKS, Checked
+from vigil.service.reconcile.found import table, total
+from vigil.service.run import Run
+
+
+@task(task_run_name="check {name}", cache_policy=NO_CACHE, persist_result=False)
+async def look(run: Run, name: str, mend: bool) -> Checked:
+    """One check. Where Extended ECM does not answer it is a gap of the run, and the other checks go on."""
+    try:
+        checked = await CHECKS[name](run, mend)
+    except Refused:
+        raise
+    except EcmError as error:
+        run.gap([Gap(error.path, error.message)])
+        return Checked(skipped=str(error))
+    if checked.found:
+        signals.of_check(run, name, checked)
+    return checked
+
+
+@flow(name="reconcile", flow_run_name="reconcile {site}", persist_result=False)
+async def reconcile(site: str = "default", mend: bool = False, as_of: datetime | None = None) -> State[Any]:
+    """Run every check, and leave what they found as a table. Nothing is changed unless `mend` says so.
+
+    Args:
+        site: Name of the "Vigil site" block.
+        mend: Let checks mend what they can: notices that are tried no more become failed. The table says what was changed.
+        as_of: The instant that the run speaks of. Leave it empty for now.
+    """
+    async with opened("reconcile", site, as_of) as run:
+        checks = {name: await look(run, name, mend) for name in CHECKS}
+        made = await steps.account(run)
+    found, rows = total(checks.values()), table(checks)
+    said = f"{found} findings in {len(checks)} checks"
+    await acreate_table_artifact(rows, key="reconcile", description=said)
+    state = ended(made, said, data=rows)
+    # Gaps and what waits are in its message, and have events of their own.
+    return state.model_copy(update={"name": FINDINGS}) if found else state

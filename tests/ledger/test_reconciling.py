@@ -1,0 +1,111 @@
+"""What reconciliation looks for, on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from vigil.ledger import Ledger, census, devices, outbox, reconciling
+from vigil.ledger.devices import NewDevice
+from vigil.ledger.outbox import Entry, Settled, Tried
+from vigil.ledger.reconciling import Said
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def queue(
+    ledger: Ledger, occurrence: str, person: str = "ada", state: str = "queued", at: datetime = NOON
+) -> int:
+    with ledger.write() as connection:
+        outbox.enqueue(connection, [Entry("r", 7, occurrence, "", person, at, state)], at, 1)
+        return int(outbox.rows(connection)[-1]["id"])
+
+
+def attempt(ledger: Ledger, number: int, outcome: str, state: str, code: str = "RESET") -> None:
+    with ledger.write() as connection:
+        outbox.claim(connection, "w", NOON, HOUR, 10)
+        tried = Tried(number, 1, NOON, NOON, outcome, None, code)
+        due = NOON if state == "queued" else None
+        assert outbox.settle(connection, "w", [tried], [Settled(number, state, "", due, NOON)]) == 1
+
+
+def test_a_notice_whose_time_for_trying_is_over_is_found_with_its_last_attempt(ledger: Ledger) -> None:
+    number = queue(ledger, "a")
+    attempt(ledger, number, "retry", "queued", "UNAVAILABLE")
+    attempt(ledger, number, "unknown", "queued")
+    with ledger.read() as connection:
+        assert reconciling.given_up_by_now(connection, NOON - HOUR, NOON) == []
+        (found,) = reconciling.given_up_by_now(connection, NOON, NOON + 2 * HOUR)
+    assert (found.id, found.person, found.last) == (number, "ada", "unknown RESET")
+
+
+def test_one_that_was_never_tried_or_that_a_worker_holds_is_left_alone(ledger: Ledger) -> None:
+    queue(ledger, "never", "bob")
+    held = queue(ledger, "held")
+    attempt(ledger, held, "unknown", "queued")
+    with ledger.write() as connection:
+        outbox.claim(connection, "w", NOON, HOUR, 10)
+        assert reconciling.given_up_by_now(connection, NOON, NOON) == []
+        assert reconciling.give_up(connection, {held: "expired"}, NOON) == 0
+        assert reconciling.give_up(connection, {held: "expired"}, NOON + HOUR) == 1
+    with ledger.read() as connection:
+        assert {r["person"]: r["state"] for r in outbox.rows(connection)} == {
+            "ada": "failed",
+            "bob": "queued",
+        }
+
+
+def test_sent_without_an_accepted_attempt_is_found(ledger: Ledger) -> None:
+    good, bad = queue(ledger, "good"), 0
+    attempt(ledger, good, "accepted", "sent", "")
+    bad = queue(ledger, "bad")
+    attempt(ledger, bad, "unknown", "sent")
+    with ledger.read() as connection:
+        found, looked_at = reconciling.unproven(connection, None)
+        assert ([u.id for u in found], looked_at) == ([bad], 2)
+        assert reconciling.unproven(connection, NOON) == ([], 0), "what was forgotten is not looked at"
+
+
+def test_people_are_unreachable_from_their_first_notice_after_their_last_device_went(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        devices.register(connection, [NewDevice(p, f"{p}-1", "ios") for p in ("bob", "eve")], NOON - 9 * DAY)
+        (bob,) = devices.of_people(connection, ["bob"])["bob"]
+        devices.retire(connection, [bob.id], "UNREGISTERED", NOON - 3 * DAY)
+    queue(ledger, "1", "ada", "no_device", NOON - 8 * DAY)
+    queue(ledger, "2", "ada", "no_device", NOON)
+    queue(ledger, "3", "bob", "no_device", NOON - 9 * DAY)  # before he had one
+    queue(ledger, "4", "bob", "no_device", NOON - 2 * DAY)
+    queue(ledger, "5", "eve", "no_device", NOON - 9 * DAY)
+    with ledger.read() as connection:
+        week = reconciling.unreachable(connection, NOON - 7 * DAY)
+        day = reconciling.unreachable(connection, NOON - DAY)
+        retired = reconciling.retired_since(connection, NOON - 7 * DAY)
+    assert [(u.person, u.notices, u.since) for u in week] == [("ada", 2, NOON - 8 * DAY)]
+    assert [(u.person, u.notices, u.since) for u in day] == [
+        ("ada", 2, NOON - 8 * DAY), ("bob", 1, NOON - 2 * DAY),
+    ]  # fmt: skip
+    assert retired == {"UNREGISTERED": [bob.id]}
+
+
+def test_what_was_said_of_a_workspace_since_when(ledger: Ledger) -> None:
+    queue(ledger, "1", "ada", "sent", NOON)
+    queue(ledger, "2", "ada", "sent", NOON + HOUR)
+    queue(ledger, "3", "bob", "sent", NOON - DAY)
+    queue(ledger, "4", "eve", "no_device", NOON)
+    with ledger.read() as connection:
+        assert reconciling.said_about(connection, [7, 8], NOON) == [
+            Said("ada", 7, "sent", NOON + HOUR),
+            Said("eve", 7, "no_device", NOON),
+        ]
+        assert reconciling.said_about(connection, [8], NOON) == []
+
+
+def test_the_registry_is_counted_by_platform_and_by_age(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        for person, days in (("ada", 0), ("bob", 31), ("eve", 271)):
+            device = NewDevice(person, f"{person}-1", "android")
+            devices.register(connection, [device], NOON - days * DAY)
+        devices.register(connection, [NewDevice("ada", "a@example.org", "email", "email")], NOON - 400 * DAY)
+        counted = census.take(connection, NOON)
+    assert dict(counted.in_use) == {"android": 3, "email": 1} and counted.people == 3
+    assert (len(counted.stale), len(counted.refused)) == (1, 1)

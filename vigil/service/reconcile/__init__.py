@@ -1,0 +1,33 @@
+"""Reconciliation: what is believed, compared with what is. One check a module; `CHECKS` is their order.
+
+A check reports. Where it can mend something it does so only when it is asked to, and says what it changed. Each is
+``async look(run, mend) -> Checked`` and raises EcmError where Extended ECM does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from vigil.service.reconcile import (
+    dead_devices,
+    follow_ups,
+    missing_documents,
+    unknown_outcomes,
+    unproven,
+    unreachable,
+    unreadable,
+)
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.run import Run
+
+CHECKS: Mapping[str, Callable[[Run, bool], Awaitable[Checked]]] = {
+    "outcomes that stayed unknown": unknown_outcomes.look,
+    "sent without proof": unproven.look,
+    "devices": dead_devices.look,
+    "people without a device": unreachable.look,
+    "workspaces that cannot be read": unreadable.look,
+    "missing documents": missing_documents.look,
+    "follow-ups": follow_ups.look,
+}
+
+__all__ = ["CHECKS", "Checked", "Found"]

@@ -1,0 +1,66 @@
+"""Extended ECM's own reminders that are overdue while nobody was told anything of their workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from vigil.compliance.facts import Document
+from vigil.ecm import followups
+from vigil.ecm.followups import FollowUp
+from vigil.ledger import reconciling
+from vigil.ledger.reconciling import Said
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.walking import next_slice
+from vigil.service.run import Run
+
+WALK = "reconcile: follow-ups"
+BEFORE = timedelta(days=90)
+"""A notice to the reminder's own people counts as telling of it from so long before its date."""
+
+AROUND = timedelta(days=1)
+"""One to anybody else counts from so long before: rules may name other people than whom ECM reminds."""
+
+_UNTOLD = "if it should have been said: is there a rule for it, and does it name these people? `vigil why {workspace}` tells"
+_UNSENT = "`vigil why {workspace}` tells why it was not sent"
+
+
+async def look(run: Run, mend: bool) -> Checked:
+    """Asks for the reminders of the next slice of documents, one request each."""
+    if not run.needs.documents:
+        return Checked(skipped="no rule looks at documents, so that the ledger knows none to ask for")
+    with next_slice(run, WALK, "document", run.site.verify_requests) as some:
+        documents = {d.id: d for d in some if isinstance(d, Document)}
+        read = await followups.read(run.client, list(documents))
+    if read.absent:
+        return Checked(skipped=f"Extended ECM gives no follow-ups: {read.absent}")
+    overdue = [x for x in read.found if x.due <= run.as_of]
+    about = {documents[x.node].workspace for x in overdue}
+    since = min((x.due for x in overdue), default=run.as_of) - BEFORE
+    with run.ledger.read() as connection:
+        said = reconciling.said_about(connection, about, since)
+    return Checked(len(read.found), tuple(unsaid(overdue, documents, said, ZoneInfo(run.site.zone))))
+
+
+def unsaid(
+    overdue: Sequence[FollowUp], documents: Mapping[int, Document], said: Sequence[Said], zone: tzinfo
+) -> list[Found]:
+    """The overdue reminders of which nobody was told. One that is for nobody is its owner's own business."""
+    found = []
+    for x in overdue:
+        workspace = documents[x.node].workspace
+        here = [s for s in said if s.workspace == workspace]
+        told = [s for s in here if s.state == "sent" and s.as_of >= x.due - _early(s, x)]
+        if told or not x.assignees:
+            continue
+        states = sorted({s.state for s in here if s.person in x.assignees and s.state != "sent"})
+        why = f"its people's notices are {', '.join(states)}" if states else "nobody was told"
+        what = f"{x.description or 'a follow-up'}, due {x.due.astimezone(zone):%Y-%m-%d}: {why}"
+        do = (_UNSENT if states else _UNTOLD).format(workspace=workspace)
+        found.append(Found(what, do, workspace, ", ".join(x.assignees)))
+    return found
+
+
+def _early(said: Said, of: FollowUp) -> timedelta:
+    return BEFORE if said.person in of.assignees else AROUND

@@ -1,0 +1,67 @@
+"""What a check of reconciliation gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that is not as it should be: what, what to do, and what was changed (empty: nothing)."""
+
+    what: str
+    do: str
+    workspace: int | None = None
+    person: str = ""
+    changed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How many things a check looked at and what it found; `skipped` is why it could not look, empty when it did."""
+
+    looked_at: int = 0
+    found: tuple[Found, ...] = ()
+    skipped: str = ""
+
+
+def table(checks: Mapping[str, Checked]) -> list[dict[str, str | int]]:
+    """As rows for an artifact: a line for each check, then one for each thing found."""
+    rows = [_row(name, _said(c), "", c.looked_at) for name, c in checks.items()]
+    return rows + [
+        _row(name, f.what, f.do, 1, f.workspace, f.person, f.changed)
+        for name, c in checks.items()
+        for f in c.found
+    ]
+
+
+def _said(c: Checked) -> str:
+    if c.skipped:
+        return f"not looked at: {c.skipped}"
+    return f"{len(c.found)} findings" if c.found else "nothing wrong"
+
+
+def _row(
+    check: str,
+    what: str,
+    do: str,
+    number: int,
+    workspace: int | None = None,
+    person: str = "",
+    changed: str = "",
+) -> dict[str, str | int]:
+    return {
+        "check": check,
+        "what": what,
+        "to do": do,
+        "number": number,
+        "workspace": workspace or "",
+        "person": person,
+        "changed": changed,
+    }
+
+
+def total(checks: Iterable[Checked]) -> int:
+    """How many things were found."""
+    return sum(len(c.found) for c in checks)

@@ -1,0 +1,35 @@
+"""Notices that are still queued although their time for trying is over: nobody delivers, or a worker died on them for good."""
+
+from __future__ import annotations
+
+from vigil.delivery.retry import GIVE_UP
+from vigil.delivery.worker import LEASE
+from vigil.ledger import reconciling
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.run import Run
+
+REASON = "expired: {last}"
+_DO = "look why no run delivers; with `mend` it becomes failed, and a backfill can say it again"
+
+
+async def look(run: Run, mend: bool) -> Checked:
+    """A message is given up an hour after its first try (contracts/fcm.md, Errors); a worker may hold it a lease longer."""
+    now = run.clock()
+    with run.ledger.write() if mend else run.ledger.read() as connection:
+        found = reconciling.given_up_by_now(connection, now - GIVE_UP - LEASE, now)
+        if mend:
+            reasons = {o.id: REASON.format(last=o.last) for o in found}
+            reconciling.give_up(connection, reasons, now)
+    return Checked(
+        len(found),
+        tuple(
+            Found(
+                f"notice {o.id} of {o.rule} is queued, first tried {o.first_tried_at:%Y-%m-%d %H:%M} UTC, last {o.last}",
+                _DO,
+                o.workspace,
+                o.person,
+                "failed: " + REASON.format(last=o.last) if mend else "",
+            )
+            for o in found
+        ),
+    )

@@ -1,0 +1,29 @@
+"""Notices that are marked as sent although no attempt was accepted. Anything found here is a fault of ours."""
+
+from __future__ import annotations
+
+from vigil.ledger import evaluations, reconciling
+from vigil.service import upkeep
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.run import Run
+
+_DO = "do not trust that the person knows: tell them by hand, keep a copy of the ledger, and report this as a fault of Vigil"
+
+
+async def look(run: Run, mend: bool) -> Checked:
+    """Looks at all notices whose attempts upkeep has not forgotten. Mends nothing: nobody can know what happened."""
+    with run.ledger.read() as connection:
+        since = evaluations.position(connection, upkeep.ATTEMPTS).at
+        found, looked_at = reconciling.unproven(connection, since)
+    return Checked(
+        looked_at,
+        tuple(
+            Found(
+                f"notice {u.id} of {u.rule} is marked as sent, and no attempt was accepted",
+                _DO,
+                u.workspace,
+                u.person,
+            )
+            for u in found
+        ),
+    )

@@ -1,0 +1,24 @@
+"""People who should be told things and have had no device for a week."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from vigil.ledger import reconciling
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.run import Run
+
+PATIENCE = timedelta(days=7)
+_DO = "ask the person to open the app and log in, or import the device; a mail server in the site's block reaches them by mail"
+
+
+async def look(run: Run, mend: bool) -> Checked:
+    with run.ledger.read() as connection:
+        found = reconciling.unreachable(connection, run.clock() - PATIENCE)
+    return Checked(
+        len(found),
+        tuple(
+            Found(f"{u.notices} notices found no device since {u.since:%Y-%m-%d}", _DO, person=u.person)
+            for u in found
+        ),
+    )

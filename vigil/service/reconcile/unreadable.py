@@ -1,0 +1,30 @@
+"""Workspaces that the ledger knows and that cannot be read any more. `watch` takes them as gone in time; here they are named."""
+
+from __future__ import annotations
+
+from vigil.compliance.facts import Workspace
+from vigil.ecm.model import Stamp
+from vigil.service.extraction import NODES_A_REQUEST
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.walking import next_slice
+from vigil.service.run import Run
+
+WALK = "reconcile: readable"
+_DO = "if it was deleted, nothing: `watch` takes it as gone. If not, give the service user its right back before it does"
+
+
+async def look(run: Run, mend: bool) -> Checked:
+    """Asks for the next slice of known workspaces by id, 250 a request."""
+    limit = run.site.verify_requests * NODES_A_REQUEST
+    with next_slice(run, WALK, "workspace", limit) as some:
+        known = {w.id: w for w in some if isinstance(w, Workspace)}
+        verified = await run.extractor.verify({w.id: Stamp(w.modified, w.size) for w in known.values()})
+    run.gap(verified.gaps)
+    unasked = {i for gap in verified.gaps for i in gap.workspaces}
+    if known and unasked >= known.keys():
+        return Checked(skipped=verified.gaps[0].error)
+    found = [
+        Found(f"{known[i].type} {known[i].name} cannot be read any more", _DO, i)
+        for i in sorted(verified.gone)
+    ]
+    return Checked(len(known.keys() - unasked), tuple(found))
