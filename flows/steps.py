@@ -108,11 +108,12 @@ async def extract(run: Run) -> None:
         extraction.known_schema(run)
     read: set[int] = set()
     progress = showing.Progress(f"{run.flow}-reading", "workspaces read")
-    expected = extraction.expected(run) if full else 0
+    expected = extraction.expected(run) if run.reread else 0  # what changed cannot be known before
     async for rows in extraction.changed_pages(run, full):
         read |= {r.id for r in rows}
         await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(rows, PAGE)))
         await progress.show(len(read), expected)
+    await progress.show(len(read), len(read))
     slices = extraction.verify_slices(run, read)
     found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
     extraction.believe_verified(run)

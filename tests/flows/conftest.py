@@ -58,17 +58,18 @@ class Watched:
             f"sqlite:///{folder}/ledger.sqlite",
         )
         self.user = "vigil"  # whom Extended ECM takes it for; every other user reads less
+        self.password = ""  # the right one when empty
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
         register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
         await save_site(self.what, self.estate, self.sandbox)
-        if self.user != "vigil":
+        if self.user != "vigil" or self.password:
             from blocks.site import VigilSite
 
             block = await VigilSite.aload(SITE)
-            block.ecm.username, block.ecm.password = self.user, SecretStr(self.user)
+            block.ecm.username, block.ecm.password = self.user, SecretStr(self.password or self.user)
             await block.asave(SITE, overwrite=True)
 
     def change_rule(self, name: str, lines: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -123,7 +124,17 @@ def artifact(key: str) -> Any:
             found = await client.read_artifacts(
                 artifact_filter=where, sort=ArtifactSort.CREATED_DESC, limit=1
             )
-            return found[0].data if found else pytest.fail(f"there is no artifact {key}")
+            return found[0] if found else pytest.fail(f"there is no artifact {key}")
 
-    data = asyncio.run(go())
-    return json.loads(data) if isinstance(data, str) and data.startswith("[") else data
+    found = asyncio.run(go())
+    return json.loads(found.data) if found.type == "table" else found.data
+
+
+async def artifacts_of(since: datetime) -> list[Any]:
+    """Every artifact that was made since then."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import ArtifactSort
+
+    async with get_client() as client:
+        found = await client.read_artifacts(sort=ArtifactSort.CREATED_DESC, limit=200)
+    return [a for a in found if a.created >= since]

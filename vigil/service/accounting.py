@@ -80,7 +80,7 @@ class Account:
                 "outcome": n["state"],
                 "reason": n["reason"],
                 "why": "; ".join(n["message"].get("why", ())),
-                "link": n["message"].get("link", ""),
+                "link": n["link"],
             }
             for n in self.notices
         ]
@@ -92,7 +92,10 @@ def account(run: Run) -> Account:
     Raises Unexplained, after the run was written as failed.
     """
     with run.ledger.read() as connection:
-        notices = outbox.rows(connection, run=run.id)
+        notices = [
+            n | {"link": n["message"].get("link") or run.site.link(n["workspace"])}
+            for n in outbox.rows(connection, run=run.id)
+        ]
         unproven = outbox.sent_without_proof(connection, run.id)
         waiting = counts.waiting(connection, run.clock())
     rows = Counter(_outcome(n) for n in notices)
