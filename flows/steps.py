@@ -39,6 +39,7 @@ class BadWindow(VigilError):
 
 
 PAGE = 100  # workspaces or workflows that one task reads
+LOGGED = 20  # findings that a run's log names, where something is wrong with them
 
 
 def whole(argument: T) -> T:
@@ -76,9 +77,9 @@ async def read_processes(run: Run, ids: Sequence[int], n: int) -> None:
     await extraction.read_processes(run, ids)
 
 
-@task(task_run_name="evaluate and queue batch {n}", cache_policy=NO_CACHE, persist_result=False)
-async def judge(run: Run, plan: Plan, n: int) -> None:
-    given = judgement.load(run, plan, plan.batches[n])
+@task(task_run_name="evaluate and queue batch {n} of {of}", cache_policy=NO_CACHE, persist_result=False)
+async def judge(run: Run, plan: Plan, n: int, of: int) -> None:
+    given = judgement.load(run, plan, plan.batches[n - 1])
     result = judgement.judge(run, plan, given)
     facts, directory = await judgement.look_up(run, given, result)
     judgement.commit(run, result, facts, directory, plan.fresh)
@@ -132,8 +133,8 @@ async def evaluate(run: Run) -> None:
     plan = judgement.plan(run)
     progress = showing.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
     total, done = sum(len(some) for some in plan.batches), 0
-    for n, some in enumerate(plan.batches):
-        await judge(run, whole(plan), n)
+    for n, some in enumerate(plan.batches, start=1):
+        await judge(run, whole(plan), n, len(plan.batches))
         done += len(some)
         await progress.show(done, total)
     judgement.finish(run, plan)
@@ -195,11 +196,38 @@ async def approve(run: Run, id: str) -> str:
     return f"{said}, {about}"
 
 
+def report(run: Run, made: Account) -> None:
+    """What the run's log says: the account, and by rule and workspace what somebody has to look after."""
+    logger = get_run_logger()
+    logger.info("run %d: %s", run.id, made.sentence())
+    for t in run.trips:
+        logger.warning(
+            "run %d, rule %s: guard %d holds %d notices: %s",
+            run.id,
+            t.rule,
+            t.id,
+            t.notices,
+            "; ".join(t.reasons),
+        )
+    wrong = [n for n in made.notices if n["state"] in ("unroutable", "failed")]
+    for n in wrong[:LOGGED]:
+        logger.warning(
+            "run %d, rule %s, workspace %d: %s: %s",
+            run.id,
+            n["rule"],
+            n["workspace"],
+            n["state"],
+            n["reason"],
+        )
+    if len(wrong) > LOGGED:
+        logger.warning("run %d: and %d more, see the findings", run.id, len(wrong) - LOGGED)
+
+
 async def account(run: Run) -> Account:
     """Prove that everything found was sent or explained, and leave the account in the UI."""
     made = accounting.account(run)
     signals.of_account(run, made)
-    get_run_logger().info("%s", made.sentence())
+    report(run, made)
     shown = [showing.page(f"{run.flow}-account", made.markdown(), made.sentence())]
     if made.notices:
         rows = sheets.linked(made.table())

@@ -121,5 +121,11 @@ class Run:
     def gap(self, gaps: Sequence[Gap]) -> None:
         """Note what could not be read: the run goes on and says so."""
         for g in gaps:
-            log.warning("could not read %s: %s (workspaces %s)", g.path, g.error, list(g.workspaces)[:10])
+            log.warning(
+                "run %d: could not read %s: %s (workspaces %s)",
+                self.id,
+                g.path,
+                g.error,
+                list(g.workspaces)[:10],
+            )
         self.tally.gaps += gaps
