@@ -38,6 +38,12 @@ from vigil.ledger.engine import migrate
 READY = "database system is ready to accept connections"
 PR_SET_PDEATHSIG = 1
 TEMPLATE = "vigil_template"
+SCHEMA = """
+    SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, collation_name)
+        FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT version_num FROM alembic_version
+    ORDER BY 1"""
 FAST = {  # the machine under a test does not lose power
     "fsync": "off",
     "synchronous_commit": "off",
@@ -183,6 +189,7 @@ class Server:
     def _make_template(self) -> None:
         self.sql(f"CREATE DATABASE {TEMPLATE}")
         migrate(self.url(TEMPLATE))
+        self._schema = self.sql(SCHEMA, TEMPLATE)
 
     @contextmanager
     def database(self, template: str = TEMPLATE) -> Iterator[str]:
@@ -196,7 +203,7 @@ class Server:
 
     @contextmanager
     def empty(self) -> Iterator[str]:
-        """The URL of a migrated database without rows, quicker than a fresh one. Leave its schema as it is: others come after."""
+        """The URL of a migrated database without rows, quicker than a fresh one. One whose schema a test spoils is not used again."""
         if not self._free:
             name = f"shared_{next(self._numbers)}"
             self.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
@@ -204,6 +211,9 @@ class Server:
         name = self._free.pop()
         yield self.url(name)
         self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        if self.sql(SCHEMA, name) != self._schema:
+            self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+            return
         self.sql(f"TRUNCATE {', '.join(SQLModel.metadata.tables)} RESTART IDENTITY", name)
         self._free.append(name)
 
