@@ -44,6 +44,11 @@ def answer(watched: Watched, trip: int, what: str) -> Any:
     return asyncio.run(go())
 
 
+def pushes_of_rule(watched: Watched) -> int:
+    """How often the guarded rule reached a device. Others may speak again meanwhile: an approval that waits escalates."""
+    return sum(n["data"]["rule"] == RULE for d in watched.sandbox.devices() for n in d["received"])
+
+
 def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
     watched.watch(watched.made.start)
@@ -71,11 +76,12 @@ def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: 
     assert f"{trip.notices} notices queued" in state.message
     assert of_rule(watched) == Counter({("sent", ""): trip.notices})
     assert [t for t in watched.told() if t[0] != RULE] == others
-    received = watched.received()
+    received = pushes_of_rule(watched)
+    assert received
     assert "was sent before: nothing was done" in answer(watched, trip.id, "send").message
     assert "was sent before: nothing was done" in answer(watched, trip.id, "drop").message
     watched.watch(watched.made.start + timedelta(days=4))
-    assert watched.received() == received
+    assert pushes_of_rule(watched) == received
     assert all_trips(watched)[0].answered_by == "mara"
 
 
