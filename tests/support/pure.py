@@ -42,13 +42,20 @@ class World:
         return touched
 
     def of(self, workspace: int) -> dict[tuple[str, object], f.Fact]:
-        return {k: v for k, v in self.facts.items() if getattr(v, "workspace", None) == workspace or k == ("workspace", workspace)}
+        return {
+            k: v
+            for k, v in self.facts.items()
+            if getattr(v, "workspace", None) == workspace or k == ("workspace", workspace)
+        }
 
     def directory(self) -> Directory:
         users = [
             f.User(u.login, 0, u.name, deleted=u.login in self.deleted) for u in self.estate.users.values()
         ]
-        groups = [f.Group(name, 0, tuple(self._principal(m) for m in members)) for name, members in self.estate.groups.items()]
+        groups = [
+            f.Group(name, 0, tuple(self._principal(m) for m in members))
+            for name, members in self.estate.groups.items()
+        ]
         return Directory.of([*users, *groups])
 
     def _principal(self, name: str) -> str:
@@ -106,12 +113,16 @@ class World:
             case "user_deleted":
                 self.deleted.add(d["login"])
             case "comment_added":
-                self.facts["audit", (w, e.line)] = f.AuditEvent(w, "Comment Added", e.ts, d["by"], d["text"], e.line)
+                self.facts["audit", (w, e.line)] = f.AuditEvent(
+                    w, "Comment Added", e.ts, d["by"], d["text"], e.line
+                )
             case other:
                 raise AssertionError(other)
 
 
-def run(estate: Estate, rules: RuleSet, ticks: list[datetime], full: bool = False) -> Iterator[tuple[datetime, list[Routed]]]:
+def run(
+    estate: Estate, rules: RuleSet, ticks: list[datetime], full: bool = False
+) -> Iterator[tuple[datetime, list[Routed]]]:
     """What is routed at each tick. `full` evaluates every workspace each time: the rival that the incremental way must equal."""
     world = World(estate)
     seen: dict[tuple[str, object], f.Fact] = {}
@@ -119,7 +130,9 @@ def run(estate: Estate, rules: RuleSet, ticks: list[datetime], full: bool = Fals
     after = ticks[0]
     for tick in ticks:
         touched = world.move(tick)
-        due = {w for (_, w), s in standings.items() if s.next_check_at is not None and s.next_check_at <= tick}
+        due = {
+            w for (_, w), s in standings.items() if s.next_check_at is not None and s.next_check_at <= tick
+        }
         todo = sorted({k[1] for k in world.facts if k[0] == "workspace"} if full else touched | due)  # type: ignore[type-var]
         now = {w: world.of(w) for w in todo}  # type: ignore[arg-type]
         changes = [] if tick == ticks[0] else _changes(seen, now, tick)
@@ -140,13 +153,17 @@ def run(estate: Estate, rules: RuleSet, ticks: list[datetime], full: bool = Fals
         after = tick
 
 
-def _changes(seen: dict[tuple[str, object], f.Fact], now: dict[int, dict[tuple[str, object], f.Fact]], tick: datetime) -> list[Change]:
+def _changes(
+    seen: dict[tuple[str, object], f.Fact], now: dict[int, dict[tuple[str, object], f.Fact]], tick: datetime
+) -> list[Change]:
     out = []
     for workspace, facts in now.items():
         for key, fact in facts.items():
             before = seen.get(key)
             if before != fact:
                 out.append(Change(key[0], str(key[1]), workspace, tick, before, fact, key not in seen))
-        for key in [k for k, v in seen.items() if getattr(v, "workspace", None) == workspace and k not in facts]:
+        for key in [
+            k for k, v in seen.items() if getattr(v, "workspace", None) == workspace and k not in facts
+        ]:
             out.append(Change(key[0], str(key[1]), workspace, tick, seen.pop(key), None))
     return out

@@ -77,7 +77,9 @@ def unseen(
     made up. What it tells of the instant at which a workspace was made is its making.
     """
     seen = [c for c in changes if isinstance(c.after, f.Workspace)]
-    made = {c.after.id: c.after.created for c in seen if c.before is None and isinstance(c.after, f.Workspace)}
+    made = {
+        c.after.id: c.after.created for c in seen if c.before is None and isinstance(c.after, f.Workspace)
+    }
     told: Counter[int] = Counter()
     for event in set(audit):
         begins = max(after, made.get(event.workspace, after))
