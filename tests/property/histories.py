@@ -146,8 +146,12 @@ def histories(draw: st.DrawFn, workspaces: int = 5, whole: bool = False, looks: 
     for gap in gaps:
         ticks.append(ticks[-1] + gap)
     before = start - timedelta(days=20)
-    early = draw(st.lists(acts(before, start, workspaces, whole), max_size=4 * workspaces))
-    late = draw(st.lists(acts(start, ticks[-1], workspaces, whole), max_size=5 * workspaces))
+    early = draw(
+        st.lists(acts(before, start, workspaces, whole), min_size=2 * workspaces, max_size=4 * workspaces)
+    )
+    late = draw(
+        st.lists(acts(start, ticks[-1], workspaces, whole), min_size=workspaces, max_size=5 * workspaces)
+    )
     pairs = st.tuples(st.integers(1, workspaces), st.sampled_from(f.PARTS))
     unread = [frozenset[tuple[int, str]]()] * len(ticks)
     if not whole:

@@ -326,20 +326,14 @@ def instants_that_matter(clause: Clause, view: View) -> list[datetime]:
                 given = _read(leaf.op, "datetime", wanted)
                 if isinstance(given, Duration | AsOf):
                     lengths += [_length(given, 1), _length(given, -1)]
-    around = {timedelta(seconds=s) for s in (-3600, -1, 0, 1, 1800, 3600)} | {timedelta(microseconds=1)}
-    out: set[datetime] = set()
-    for base in _dates(view):
+    out = set()
+    for base in {d for d in _dates(view) if 100 < d.year < 9000}:
         for length in lengths:
-            for moved in (_moved(base, length), _moved(base, length + relativedelta(days=1))):
-                if moved is not None and 1 < moved.year < 9999:
-                    out |= {place + more for place in _places(moved, view) for more in around}
-                    out |= {
-                        place - length + more
-                        for place in _places(base, view)
-                        for more in around
-                        if 1 < base.year < 9999
-                    }
-    return sorted(i for i in out if i > view.as_of)
+            for day in (base + length, base + length + relativedelta(days=1)):
+                out |= set(_places(day, view))
+            out |= {place - length for place in _places(base, view)}
+    around = [timedelta(seconds=s) for s in (-3600, -1, 0, 1, 1800, 3600)] + [timedelta(microseconds=1)]
+    return sorted({at + more for at in out for more in around if at + more > view.as_of})
 
 
 def _dates(view: View) -> set[date]:

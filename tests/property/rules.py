@@ -61,13 +61,53 @@ _plain = st.sampled_from(
 _scalars = st.one_of(_plain, _plain, _moments)
 
 
+TIMELY = (
+    "attr.due",
+    "attr.C.due",
+    "attr.at",
+    "attr.C.at",
+    "attr.C.dates",
+    "created",
+    "modified",
+    "attr.mixed",
+)
+_OF_TIME = (
+    Op.EQ,
+    Op.NE,
+    Op.IN,
+    Op.NOT_IN,
+    Op.LT,
+    Op.LE,
+    Op.GT,
+    Op.GE,
+    Op.BEFORE,
+    Op.AFTER,
+    Op.WITHIN,
+    Op.OLDER_THAN,
+)
+_OF_TEXT = (
+    Op.EQ,
+    Op.NE,
+    Op.IN,
+    Op.NOT_IN,
+    Op.CONTAINS,
+    Op.NOT_CONTAINS,
+    Op.STARTS_WITH,
+    Op.PRESENT,
+    Op.ABSENT,
+)
+_ANY = st.sampled_from(list(Op))
+
+
+def _op(field: str) -> st.SearchStrategy[Op]:
+    """Most often an operator that fits the field."""
+    fits = st.sampled_from(_OF_TIME if field in TIMELY else _OF_TEXT)
+    return st.one_of(fits, fits, fits, _ANY)
+
+
 def _value(field: str, op: Op) -> st.SearchStrategy[Any]:
-    timely = any(word in field for word in ("due", "at", "dates", "created", "modified", "mixed"))
-    one = (
-        st.one_of(_moments, _moments, _moments, _scalars)
-        if timely
-        else st.one_of(_plain, _plain, _plain, _scalars)
-    )
+    likely = _moments if field in TIMELY else _plain
+    one = st.one_of(likely, likely, likely, _scalars)
     match OPERATORS[op].takes:
         case Takes.NOTHING:
             return st.none()
@@ -82,7 +122,7 @@ def _value(field: str, op: Op) -> st.SearchStrategy[Any]:
 @st.composite
 def field_leaves(draw: st.DrawFn, fields: tuple[str, ...] = FIELDS) -> dict[str, Any]:
     field = draw(st.sampled_from(fields))
-    op = draw(st.sampled_from(list(Op)))
+    op = draw(_op(field))
     return {"field": field, "op": op.value, "value": draw(_value(field, op))}
 
 
@@ -210,8 +250,8 @@ def rules(draw: st.DrawFn, name: str, others: tuple[str, ...] = ()) -> Rule:
 
 
 @st.composite
-def rule_sets(draw: st.DrawFn, most: int = 4) -> RuleSet:
-    names = [f"r{n}" for n in range(draw(st.integers(1, most)))]
+def rule_sets(draw: st.DrawFn, most: int = 5) -> RuleSet:
+    names = [f"r{n}" for n in range(draw(st.integers(2, most)))]
     return RuleSet(tuple(draw(rules(name, tuple(n for n in names if n != name))) for name in names))
 
 
