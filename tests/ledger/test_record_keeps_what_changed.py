@@ -175,6 +175,16 @@ def test_the_steps_of_a_process_are_found_by_its_number_alone(book: Book) -> Non
         assert observations.workspaces_of_processes(connection, [12, 120, 99]) == {12: 7, 120: 7}
 
 
+def test_what_is_there_now_comes_in_one_order_on_every_database(book: Book) -> None:
+    """What is evaluated first is queued first, and a notice's place in the outbox is its turn."""
+    book.record(document(30, 3), workspace(3), workspace(1), document(12, 1), document(11, 1), workspace(2))
+    book.record(workspace(1, name="Later"))
+    with book.ledger.read() as connection:
+        found = [(type(x).__name__, x.id) for x in observations.current(connection, [3, 2, 1])]  # type: ignore[union-attr]
+    documents = [("Document", 12), ("Document", 11)]
+    assert found == [*documents, ("Workspace", 1), ("Workspace", 2), ("Document", 30), ("Workspace", 3)]
+
+
 def test_odd_names_are_kept(book: Book) -> None:
     odd = [f.Group(name, n, ()) for n, name in enumerate(("a\x00b", "x/y", "quote'\"", "ünï", " ", "%_"))]
     assert book.record(*odd).new == len(odd)

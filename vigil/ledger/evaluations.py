@@ -40,10 +40,11 @@ def set_position(connection: Connection, name: str, mark: Mark) -> None:
 
 
 def standings(connection: Connection, workspaces: Sequence[int]) -> list[Standing]:
-    """What is remembered of every rule for some workspaces."""
+    """What is remembered of every rule for some workspaces, by workspace and rule."""
     out: list[Standing] = []
     for some in chunks(workspaces):
-        for r in connection.execute(select(_verdict).where(_verdict.c.workspace.in_(some))):
+        query = select(_verdict).where(_verdict.c.workspace.in_(some))
+        for r in connection.execute(query.order_by(_verdict.c.workspace, _verdict.c.rule)):
             out.append(
                 Standing(r.rule, r.workspace, r.outcome, r.since, r.next_check_at, tuple(orjson.loads(r.why)))
             )

@@ -253,7 +253,7 @@ def changes(connection: Connection, workspaces: Sequence[int], after: int, upto:
 def current(
     connection: Connection, workspaces: Sequence[int], kinds: Collection[str] | None = None
 ) -> Iterator[Fact]:
-    """The newest facts of some workspaces, without what is gone."""
+    """The newest facts of some workspaces, without what is gone: by workspace, then in the order they were seen."""
     for some in chunks(workspaces):
         query = (
             select(_newest.c.kind, _observation.c.body)
@@ -262,7 +262,8 @@ def current(
         )
         if kinds is not None:
             query = query.where(_newest.c.kind.in_(kinds))
-        for r in connection.execute(query):
+        # In one order on every database: what is found first is queued first.
+        for r in connection.execute(query.order_by(_newest.c.workspace, _newest.c.seq)):
             yield decode(r.kind, r.body)
 
 
