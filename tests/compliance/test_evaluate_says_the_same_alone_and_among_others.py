@@ -82,3 +82,12 @@ def test_what_cannot_be_compared_is_not_met_and_never_an_error(op: str, value: o
     alone = {n for x in some for n in found(RuleSet((rule,)), x)}
     assert alone == set(found(RuleSet((rule,)), *some))
     assert {10, 11} & alone == ({10, 11} if op in ("ne", "not_in", "not_contains", "absent") else set())
+
+
+@pytest.mark.parametrize("name", ["id", "name", "created", "workspace", "row", "met"])
+def test_a_rule_may_be_called_like_a_column(name: str) -> None:
+    given = rules(
+        f"rule: {name}\nkind: condition\nwhen: {{field: name, op: present}}",
+        f"rule: {name}-2\nkind: condition\nwhen: {{field: attr.due, op: older_than, value: 1d}}",
+    )
+    assert found(given, case(1, due=NINE.date()))[1].rule == name

@@ -153,12 +153,12 @@ class _Columns:
         clauses = {r.name: full_clause(r) for r in rules if r.kind is Kind.CONDITION}
         wheres = {r.name: r.where for r in rules if r.kind is Kind.MILESTONE and r.where is not None}
         flips = {name: Flips.of([clause], ready) for name, clause in clauses.items()}
-        wanted = [compile_clause(c, ready).alias(name) for name, c in {**clauses, **wheres}.items()]
-        wanted += [column for name, some in flips.items() for column in some.columns(f"{name} flip")]
+        wanted = [compile_clause(c, ready).alias(f"met:{name}") for name, c in {**clauses, **wheres}.items()]
+        wanted += [column for name, some in flips.items() for column in some.columns(f"flip:{name}")]
         found = ready.frame.select("id", *wanted)
         return cls(
-            {name: found[name] for name in (*clauses, *wheres)},
-            {name: some.first(found, f"{name} flip", ready.now.zone) for name, some in flips.items()},
+            {name: found[f"met:{name}"] for name in (*clauses, *wheres)},
+            {name: some.first(found, f"flip:{name}", ready.now.zone) for name, some in flips.items()},
         )
 
 
