@@ -30,6 +30,7 @@ class Kept:
     title: str
     link: str
     severity: Severity
+    expires_at: datetime | None = None  # not worth telling from then on
 
 
 def left_out(
@@ -38,6 +39,7 @@ def left_out(
     workspace: Workspace | None,
     standing: Standing | None,
     beside: Collection[tuple[str, int, str]],
+    as_of: datetime,
 ) -> Why | None:
     """Why a notice does not go into the digest; None when it does.
 
@@ -46,6 +48,8 @@ def left_out(
     """
     if workspace is None:
         return Why.GONE
+    if kept.expires_at is not None and kept.expires_at <= as_of:
+        return Why.LAPSED
     if rule is None:
         return None
     if rule.kind is Kind.CONDITION:
@@ -60,8 +64,9 @@ def _still(kept: Kept, standing: Standing | None, beside: Collection[tuple[str, 
     began = kept.occurrence.partition("#")[0].removesuffix(RESOLVED)
     if kept.occurrence.endswith(RESOLVED):
         return (kept.rule, kept.workspace, began) not in beside
-    is_open = standing is not None and standing.outcome in OPEN and standing.since is not None
-    return is_open and standing is not None and stamp(standing.since or kept.as_of) == began
+    if standing is None or standing.since is None or standing.outcome not in OPEN:
+        return False
+    return stamp(standing.since) == began
 
 
 def _dated(occurrence: str, workspace: Workspace) -> bool:

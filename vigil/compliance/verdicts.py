@@ -37,6 +37,7 @@ class Why(StrEnum):
     LATE_DROP = "it was missed for longer than the rule's `late` allows"
     LATE_DIGEST = "it was missed and goes into the digest"
     GROUPED = "it goes into the digest"
+    LAPSED = "its time to live was over when the digest was made"
     CLEARED = "it was no longer so when the digest was made"
     GONE = "its workspace was gone, or no longer readable, when the digest was made"
     SUPERSEDED = "a notice of this step went out for an earlier date, and the rule ignores moved dates"

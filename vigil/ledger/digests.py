@@ -29,6 +29,7 @@ class Parked:
     occurrence: str
     person: str
     as_of: datetime
+    expires_at: datetime | None
     message: Mapping[str, Any]
 
 

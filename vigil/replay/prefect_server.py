@@ -51,6 +51,7 @@ def prefect_api(home: Path | None = None) -> Iterator[str]:
         port = _free_port()
         url = f"http://127.0.0.1:{port}/api"
         environment = {**QUIET, "PREFECT_HOME": str(home or scratch), "PREFECT_API_URL": url}
+        Path(environment["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)  # SQLite makes files, no folders
         environment["PREFECT_API_SSL_CERT_FILE"] = str(_no_authority(Path(scratch)))
         for name, value in environment.items():
             os.environ.setdefault(name, value)

@@ -95,7 +95,7 @@ def sorted_out(
     for k in every:
         where = (k.rule, k.workspace)
         rule = run.rules.by_name.get(k.rule)
-        why = deciding.left_out(k, rule, workspaces.get(k.workspace), standings.get(where), beside)
+        why = deciding.left_out(k, rule, workspaces.get(k.workspace), standings.get(where), beside, run.as_of)
         if why is None:
             kept.append(k)
         else:
@@ -105,9 +105,16 @@ def sorted_out(
 
 def _kept(p: Parked) -> Kept:
     m = p.message
-    severity = Severity(m.get("severity", Severity.NORMAL))
     return Kept(
-        p.id, p.rule, p.workspace, p.occurrence, p.as_of, m.get("title", p.rule), m.get("link", ""), severity
+        number=p.id,
+        rule=p.rule,
+        workspace=p.workspace,
+        occurrence=p.occurrence,
+        as_of=p.as_of,
+        title=m.get("title", p.rule),
+        link=m.get("link", ""),
+        severity=Severity(m.get("severity", Severity.NORMAL)),
+        expires_at=p.expires_at,
     )
 
 

@@ -57,9 +57,13 @@ def clock(info: ServerInfo, given: str, asked: datetime, answered: datetime) -> 
     if skew <= NOTICED:
         return ok(CLOCK, f"the server's clock agrees with ours to {NOTICED.seconds} s")
     way = "behind" if early > late else "ahead of"
-    saw = f"the server's clock is {skew} {way} ours ({theirs.isoformat()}; here {_utc(answered)})"
+    saw = f"the server's clock is {_rounded(skew)} {way} ours ({theirs.isoformat()}; here {_utc(answered)})"
     do = "set both by NTP: an instant that has not come yet here is not told, and a change that looks old may be missed"
     return fail(CLOCK, saw, do) if skew > WRONG else warn(CLOCK, saw, do)
+
+
+def _rounded(length: timedelta) -> timedelta:
+    return timedelta(seconds=round(length.total_seconds()))
 
 
 def _zone_of(name: str) -> ZoneInfo | None:

@@ -27,7 +27,7 @@ def templates(folder: Path) -> tuple[Check, Mapping[str, set[str]] | None]:
         return fail(TEMPLATES, _first(refused.problems), f"correct the templates in {folder}"), None
     families = renderer.families()
     languages = ", ".join(renderer.languages)
-    return ok(TEMPLATES, f"{len(families)} families; languages: English, {languages}"), families
+    return ok(TEMPLATES, f"{len(families)} families; languages: {languages}"), families
 
 
 def rules(folder: Path, families: Mapping[str, set[str]] | None) -> tuple[Check, RuleSet | None]:
