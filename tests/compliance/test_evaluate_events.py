@@ -179,3 +179,11 @@ def test_stamps_are_of_utc_whatever_offset_the_data_has() -> None:
     rome = datetime.fromisoformat("2026-03-02T12:00:00+01:00")
     (event,) = derive([change(None, replace(paper(1), created=rome), at(6))], NINE, at(6))
     assert event.at == rome and event.at.astimezone(UTC).hour == 11
+
+
+def test_attributes_that_could_never_be_read_do_not_change_when_they_are() -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    before = f.Workspace(1, "Contract", "One", at, at, {}, frozenset({"attrs"}))
+    after = f.Workspace(1, "Contract", "One", at, at, {"Contract.status": "active"})
+    change = Change("workspace", "1", 1, at + timedelta(hours=1), before, after)
+    assert derive([change], at, at + timedelta(hours=2)) == []

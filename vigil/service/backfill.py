@@ -210,10 +210,9 @@ def approve(run: Run, id: str) -> Counter[str]:
         logins = {row["person"] for row in lines}
         reach = Reach(devices.of_people(connection, logins), preferences.of_people(connection, logins))
         fresh = [_said_at(run, entry_of(row), reach) for row in lines if row["standing"] == Standing.NOW]
-        again = [entry_of(row).key for row in lines if row["standing"] == Standing.AGAIN]
-        queued = outbox.enqueue(connection, fresh, run.as_of, run.id) + outbox.requeue(
-            connection, again, run.as_of, run.id
-        )
+        again = {(e := entry_of(row)).key: e.message for row in lines if row["standing"] == Standing.AGAIN}
+        queued = outbox.enqueue(connection, fresh, run.as_of, run.id)
+        queued += outbox.requeue(connection, again, run.as_of, run.id, messages=again)
     run.tally.numbers["routed"] += len(lines)
     run.tally.numbers["already told"] += len(lines) - queued
     return Counter({"queued": queued, "told meanwhile": len(lines) - queued})
