@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from tests.compliance.office import NINE, Office, case, names, paper, rules
 from vigil.compliance import facts as f
@@ -134,3 +134,12 @@ def test_of_a_workspace_that_is_gone_nothing_clears_and_nothing_waits() -> None:
     assert office.look(days(30)) == []
     # It is readable again: the finding was said before it went, and is still one.
     assert office.look(days(31), [case(due=date(2026, 3, 20))]) == []
+
+
+def test_a_moment_at_the_very_instant_of_a_look_is_not_said_again_by_a_window_that_stays_open_from_there() -> None:
+    office = Office(rules(DUE))
+    due, moment = date(2026, 3, 11), datetime(2026, 3, 4, 7, tzinfo=UTC)
+    office.look(NINE, [case(due=due)])
+    assert names(office.look(moment)) == ["due 2026-03-11 week"]
+    assert office.look(days(3), [case(due=due)], unread=["documents"]) == []
+    assert office.look(days(4), [case(due=due)]) == []

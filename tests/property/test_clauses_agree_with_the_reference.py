@@ -49,7 +49,7 @@ def _clause(written: dict[str, Any]) -> Clause:
     return clause
 
 
-@share(2)
+@share(1)
 @given(histories(workspaces=6, looks=3), st.lists(clauses().map(_clause), min_size=8, max_size=8))
 def test_each_workspace_comes_out_as_it_does_alone_in_plain_python(
     history: History, some: list[Clause]

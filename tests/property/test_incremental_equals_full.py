@@ -20,7 +20,7 @@ def _there(standings: Mapping[tuple[str, int], Standing], ledger: Ledger) -> dic
     return {pair: s for pair, s in standings.items() if ("workspace", pair[1]) in ledger.known[pair[1]]}
 
 
-@share(2)
+@share(1.5)
 @given(histories(), st.lists(rule_sets(), min_size=1, max_size=3))
 def test_any_history_and_any_edit_of_rules_comes_out_the_same(history: History, edits: list[RuleSet]) -> None:
     ledger = Ledger()
