@@ -136,7 +136,9 @@ def test_of_a_workspace_that_is_gone_nothing_clears_and_nothing_waits() -> None:
     assert office.look(days(31), [case(due=date(2026, 3, 20))]) == []
 
 
-def test_a_moment_at_the_very_instant_of_a_look_is_not_said_again_by_a_window_that_stays_open_from_there() -> None:
+def test_a_moment_at_the_very_instant_of_a_look_is_not_said_again_by_a_window_that_stays_open_from_there() -> (
+    None
+):
     office = Office(rules(DUE))
     due, moment = date(2026, 3, 11), datetime(2026, 3, 4, 7, tzinfo=UTC)
     office.look(NINE, [case(due=due)])
