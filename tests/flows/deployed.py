@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import csv
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -46,8 +50,19 @@ def working(url: str, folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        worker.terminate()
-        worker.wait(timeout=60)
+        end(worker)
+
+
+def end(worker: subprocess.Popen[bytes]) -> None:
+    """End a worker. The first signal lets it finish its runs, and it may wait for one that is suspended; the second ends it."""
+    for stop in (worker.terminate, worker.terminate, worker.kill):
+        stop()
+        try:
+            worker.wait(timeout=15)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+    pytest.fail("the worker cannot be ended")
 
 
 def start(deployment: str, **parameters: Any) -> UUID:
@@ -138,3 +153,21 @@ async def artifacts_of(since: datetime) -> list[Any]:
     async with get_client() as client:
         found = await client.read_artifacts(sort=ArtifactSort.CREATED_DESC, limit=200)
     return [a for a in found if a.created >= since]
+
+
+DATA = re.compile(r"\(data:([a-z/+]+)(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)\)")
+"""What a page holds as a data address: its kind, and its content in base 64."""
+
+
+def embedded(text: str) -> tuple[str, bytes]:
+    """The kind and the content of the first data address in a page."""
+    found = DATA.search(text)
+    assert found is not None, text[:200]
+    return found[1], base64.b64decode(found[2])
+
+
+def downloaded(key: str) -> list[dict[str, str]]:
+    """The rows of a file that a page offers."""
+    kind, content = embedded(artifact(key))
+    assert kind == "text/csv"
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
