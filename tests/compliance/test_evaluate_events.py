@@ -103,6 +103,11 @@ def test_what_is_seen_for_the_first_time_is_news_only_if_it_is_new() -> None:
     assert [e.occurrence for e in derive(changes, NINE, at(1))] == ["document:2"]
 
 
+def test_what_happened_at_the_very_instant_of_a_look_was_seen_by_it() -> None:
+    changes = [change(None, paper(1, at=NINE), at(1)), change(None, paper(2, at=at(1)), at(1))]
+    assert [e.occurrence for e in derive(changes, NINE, at(1))] == ["document:2"]
+
+
 def test_a_workspace_that_was_looked_at_less_lately_misses_nothing() -> None:
     changes = [change(None, paper(1, at=at(-1)), at(1))]
     assert derive(changes, NINE, at(1)) == []
