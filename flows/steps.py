@@ -34,6 +34,11 @@ T = TypeVar("T")
 Rows = list[dict[str, Any]]
 
 
+SWEPT = ("name", "rule", "outcome", "person", "why")
+MANIFEST = ("standing", "person", "title", "rule", "step", "reason", "fire_at")
+"""Columns of the tables, the first ones being those that are seen without scrolling."""
+
+
 class BadWindow(VigilError):
     """A backfill was asked for a window or a manifest that does not exist."""
 
@@ -52,7 +57,7 @@ async def read_schema(run: Run) -> None:
     await extraction.read_schema(run)
 
 
-@task(task_run_name="read {n} workspaces", cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="read workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
 async def read_page(run: Run, rows: Sequence[Row], n: int) -> None:
     await extraction.read_page(run, rows)
 
@@ -62,7 +67,7 @@ async def verify(run: Run, part: extraction.Slice, n: int) -> set[int]:
     return await extraction.verify(run, part)
 
 
-@task(task_run_name="read the roles of {n} workspaces", cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="read roles of workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
 async def read_roles(run: Run, workspaces: Sequence[int], n: int) -> None:
     await extraction.read_roles(run, workspaces)
 
@@ -72,7 +77,7 @@ async def list_processes(run: Run) -> list[int]:
     return await extraction.changed_processes(run)
 
 
-@task(task_run_name="read {n} workflows", cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="read workflows: {n}", cache_policy=NO_CACHE, persist_result=False)
 async def read_processes(run: Run, ids: Sequence[int], n: int) -> None:
     await extraction.read_processes(run, ids)
 
@@ -151,7 +156,7 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> Rows:
     """Evaluate a scope whole, and leave in the UI the table, the same as CSV, and a summary to forward."""
     rows = await sweep_scope(run, whole(scope), dry_run)
     said = f"{len(rows)} findings as of {run.as_of:%Y-%m-%d %H:%M} UTC" + (", dry run" if dry_run else "")
-    await showing.table("sweep-findings", sheets.linked(rows), said)
+    await showing.table("sweep-findings", sheets.linked(rows, "name", SWEPT), said)
     await showing.csv("sweep-csv", rows, said)
     page = sheets.summary(rows, run.site.name, scope.sentence(), run.as_of, dry_run)
     await showing.page("sweep-summary", page, said)
@@ -176,7 +181,7 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> t
     )
     said = f"manifest {id}: {counts}"
     rows = backfilling.table(lines)
-    await showing.table("backfill-manifest", sheets.linked(rows), said)
+    await showing.table("backfill-manifest", sheets.linked(rows, "title", MANIFEST), said)
     await showing.csv("backfill-csv", rows, said)
     return id, said, rows
 

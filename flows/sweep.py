@@ -109,4 +109,5 @@ async def sweep(
         made = await steps.account(run)
     if guarding.must_ask(run):
         return await guarding.ask(site, as_of)
-    return ended(made, f"{len(rows)} findings", data=rows, held=len(run.trips))
+    told = ", nobody was told: it was a dry run" if scope.dry_run else ""
+    return ended(made, f"{len(rows)} findings in the scope{told}", data=rows, held=len(run.trips))

@@ -21,8 +21,8 @@ def test_each_limit_is_named_with_what_was_found_and_what_is_allowed() -> None:
     guard = Guard(max_findings=19, max_share=0.19, first_run="manifest_only")
     first, findings, share = tripped(guard, replace(SEEN, first=True))
     assert "first run" in first
-    assert findings == "20 findings, 19 are allowed a run"
-    assert share == "10 of 50 workspaces (20%), 19% are allowed a run"
+    assert findings == "20 findings in one run, where 19 is the limit"
+    assert share == "10 of 50 workspaces (20%) in one run, where 19% is the limit"
 
 
 def test_findings_are_counted_and_not_the_people_they_go_to() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from tests.flows.conftest import PROJECT, SITE, Watched
-from tests.flows.deployed import artifact, form, resume, start, until
+from tests.flows.deployed import artifact, downloaded, form, resume, start, until
 
 RULE = "contract-status"
 
@@ -37,7 +38,8 @@ def of_rule(watched: Watched) -> list[dict[str, Any]]:
 def test_approval_sends_what_was_shown_and_lists_what_changed_since(watched: Watched, worker: None) -> None:
     run = suspended(watched)
     assert of_rule(watched) == []
-    shown = [r for r in artifact("backfill-manifest") if r["sends"] == "yes"]
+    shown = [r for r in downloaded("backfill-csv") if r["sends"] == "yes"]
+    assert Counter(r["standing"] for r in artifact("backfill-manifest"))["would be told now"] == len(shown)
     schema, text = form(run)
     assert schema["properties"]["answer"]["enum"] == ["send", "leave"]
     assert (
@@ -53,7 +55,7 @@ def test_approval_sends_what_was_shown_and_lists_what_changed_since(watched: Wat
     assert "queued" in state.message
     sent = [r for r in of_rule(watched) if (r["workspace"], r["occurrence"], r["person"]) not in late]
     assert sorted((r["workspace"], r["person"]) for r in sent) == sorted(
-        (r["workspace"], r["person"]) for r in shown if r["rule"] == RULE
+        (int(r["workspace"]), r["person"]) for r in shown if r["rule"] == RULE
     )
     assert {r["state"] for r in sent} == {"sent"}
     changed = artifact("backfill-changed")

@@ -61,7 +61,7 @@ def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watc
     assert len([r for r in watched.rows() if r["state"] == "sent"]) > 20
     (trip,) = all_trips(watched)
     assert (trip.rule, trip.state, trip.notices) == (RULE, "waiting", held.total())
-    assert trip.reasons == (f"{trip.findings} findings, 1 are allowed a run",)
+    assert trip.reasons == (f"{trip.findings} findings in one run, where 1 is the limit",)
     assert trip.workspaces <= trip.findings < trip.notices
 
 
@@ -90,7 +90,7 @@ def test_what_is_dropped_is_never_sent_and_says_who_decided(watched: Watched) ->
     watched.watch(watched.made.start)
     watched.watch(watched.made.start + timedelta(days=4))
     (trip,) = all_trips(watched)
-    assert "are allowed a run" in trip.reasons[0]
+    assert "is the limit" in trip.reasons[0]
     assert trip.known > trip.workspaces, "the share is of all known workspaces of the type"
     assert answer(watched, trip.id, "drop").name == "Dropped"
     assert set(of_rule(watched)) == {("suppressed", GuardWhy.DROPPED)}

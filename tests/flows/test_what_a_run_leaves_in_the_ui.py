@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import csv
 import hashlib
-import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,16 +15,7 @@ import pytest
 
 from flows import showing
 from tests.flows.conftest import SITE, Watched
-from tests.flows.deployed import artifact, artifacts_of
-
-DATA = re.compile(r"\(data:([a-z/+]+)(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)\)")
-
-
-def embedded(text: str) -> tuple[str, bytes]:
-    """The kind and the content of what a page holds as a data address."""
-    found = DATA.search(text)
-    assert found is not None, text[:200]
-    return found[1], base64.b64decode(found[2])
+from tests.flows.deployed import DATA, artifact, artifacts_of, downloaded, embedded
 
 
 def sweep(watched: Watched, **scope: Any) -> list[dict[str, Any]]:
@@ -59,10 +48,8 @@ def test_a_sweep_leaves_a_table_with_links_a_csv_of_the_same_and_a_page_to_forwa
     assert rows
     table = artifact("sweep-findings")
     assert [r["person"] for r in table] == [r["person"] for r in rows]
-    assert table[0]["workspace"] == f"[{rows[0]['workspace']}]({rows[0]['link']})"
-    kind, content = embedded(artifact("sweep-csv"))
-    assert kind == "text/csv"
-    read = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert table[0]["name"] == f"[{rows[0]['name']}]({rows[0]['link']})"
+    read = downloaded("sweep-csv")
     assert [(r["rule"], r["name"], r["link"]) for r in read] == [
         (r["rule"], r["name"], r["link"]) for r in rows
     ]

@@ -59,11 +59,11 @@ def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:
     if seen.first and guard.first_run == "manifest_only":
         reasons.append("it is the first run of the rule, which the rule wants shown before it is sent")
     if guard.max_findings is not None and seen.findings > guard.max_findings:
-        reasons.append(f"{seen.findings} findings, {guard.max_findings} are allowed a run")
+        reasons.append(f"{seen.findings} findings in one run, where {guard.max_findings} is the limit")
     if guard.max_share is not None and seen.known and seen.workspaces / seen.known > guard.max_share:
         share = seen.workspaces / seen.known
         reasons.append(
-            f"{seen.workspaces} of {seen.known} workspaces ({share:.0%}), {guard.max_share:.0%} are allowed a run"
+            f"{seen.workspaces} of {seen.known} workspaces ({share:.0%}) in one run, where {guard.max_share:.0%} is the limit"
         )
     return tuple(reasons)
 

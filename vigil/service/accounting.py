@@ -52,7 +52,7 @@ class Account:
     def markdown(self) -> str:
         """The account as a page, for the Prefect UI."""
         lines = [
-            f"# {self.flow} as of {self.as_of:%Y-%m-%d %H:%M %Z}",
+            f"## {self.flow} as of {self.as_of:%Y-%m-%d %H:%M %Z}",
             "",
             f"**{self.sentence()}**",
             "",
@@ -66,7 +66,7 @@ class Account:
             lines += ["", "## Changes that came and went between two runs", ""]
             lines += [f"- workspace {w}: {n} by its audit trail" for w, n in self.unseen.items()]
         if self.gaps:
-            lines += ["", "## What could not be read", "", *(f"- {g}" for g in self.gaps)]
+            lines += ["", "### What could not be read", "", *(f"- {g}" for g in self.gaps)]
         return "\n".join(lines)
 
     def table(self) -> list[dict[str, Any]]:

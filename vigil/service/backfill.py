@@ -255,7 +255,7 @@ def table(lines: Iterable[Line]) -> list[dict[str, Any]]:
             "step": line.entry.step,
             "workspace": line.entry.workspace,
             "link": line.entry.message.get("link", ""),
-            "fire_at": line.entry.fire_at.isoformat(),
+            "fire_at": f"{line.entry.fire_at:%Y-%m-%d %H:%M}",
             "standing": line.standing.value,
             "sends": "yes" if line.sends else "no",
             "reason": line.reason,

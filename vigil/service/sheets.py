@@ -28,23 +28,24 @@ def _harmless(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def linked(rows: Sequence[Row], text: str = "workspace", link: str = "link") -> list[dict[str, Any]]:
-    """The rows for a table that shows Markdown: the column `text` leads to what the column `link` says, which goes.
+def linked(
+    rows: Sequence[Row], text: str = "workspace", columns: Sequence[str] = (), link: str = "link"
+) -> list[dict[str, Any]]:
+    """The rows for a table that shows Markdown: the column `text` leads to what the column `link` says.
 
-    Every text is escaped: names come from people.
+    `columns` chooses and orders them; without it they are all there but `link`. Every text is escaped: names come from people.
     """
     return [
         {
-            k: f"[{escaped(v)}]({row[link]})"
-            if k == text and row.get(link)
-            else escaped(v)
-            if isinstance(v, str)
-            else v
-            for k, v in row.items()
-            if k != link
+            k: f"[{escaped(row[k])}]({row[link]})" if k == text and row.get(link) else _shown(row[k])
+            for k in columns or [name for name in row if name != link]
         }
         for row in rows
     ]
+
+
+def _shown(value: object) -> object:
+    return escaped(value) if isinstance(value, str) else value
 
 
 def escaped(value: object) -> str:
@@ -58,7 +59,7 @@ def escaped(value: object) -> str:
 def summary(rows: Sequence[Row], site: str, scope: str, as_of: datetime, dry_run: bool) -> str:
     """A sweep in a page that can be forwarded as it is: what was looked at, how much was found, and where."""
     lines = [
-        f"# Sweep of {escaped(site)}, {as_of:%d %B %Y, %H:%M} UTC",
+        f"## Sweep of {escaped(site)}, {as_of:%d %B %Y, %H:%M} UTC",
         "",
         f"Looked at: {escaped(scope)}. "
         + ("Nobody was told: this was a dry run." if dry_run else "People were told."),
@@ -93,4 +94,4 @@ def _places(rows: Sequence[Row]) -> list[str]:
         for r in rows[:LISTED]
     ]
     more = [f"- and {len(rows) - LISTED} more in the table"] if len(rows) > LISTED else []
-    return ["## What and where", "", *lines, *more]
+    return ["### What and where", "", *lines, *more]
