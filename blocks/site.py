@@ -18,6 +18,7 @@ from blocks.smtp import SmtpServer
 from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import ENDPOINT
 from vigil.delivery.transport import Transport
+from vigil.ecm.workspaces import EXPIRY
 from vigil.errors import BadInput, Problem
 from vigil.service.site import Site
 
@@ -45,6 +46,10 @@ class VigilSite(Block):
         default=64, ge=1, description="Look-ups of known items a run, 250 items each"
     )
     rescan_days: int = Field(default=7, ge=1, description="Days between two complete readings of the lists")
+    expiry: str = Field(
+        default=EXPIRY,
+        description="Attribute of documents that says until when they are valid, as Category.attribute",
+    )
     guard_hours: int = Field(
         default=24, ge=1, le=720, description="Hours in which a guard that tripped may be answered"
     )
@@ -63,6 +68,7 @@ class VigilSite(Block):
             verify_requests=self.verify_requests,
             rescan_every=timedelta(days=self.rescan_days),
             sensitive=frozenset(self.sensitive),
+            expiry=self.expiry,
             guard_patience=timedelta(hours=self.guard_hours),
         )
 
@@ -74,10 +80,7 @@ class VigilSite(Block):
 
 async def build(
     name: str,
-    ecm_url: str,
-    user: str,
-    password: str,
-    zone: str,
+    ecm: ExtendedEcm,
     public_url: str,
     account: str,
     ledger_url: str,
@@ -94,9 +97,9 @@ async def build(
             "service account", 1, 1, "not the JSON of a Firebase service account: it has no project_id"
         )
         raise BadInput([problem]) from None
-    parts = urlsplit(ecm_url)
+    parts = urlsplit(ecm.url)
     site = VigilSite(
-        ecm=ExtendedEcm(url=ecm_url, username=user, password=SecretStr(password), zone=zone),
+        ecm=ecm,
         fcm=FirebaseProject(project=project, service_account=SecretStr(account), endpoint=endpoint),
         ledger=LedgerDatabase(url=SecretStr(ledger_url)),
         public_url=public_url or f"{parts.scheme}://{parts.netloc}",

@@ -124,13 +124,26 @@ def connect(
     ecm_url: Annotated[
         str, typer.Option(help="Extended ECM with its CGI path, such as https://ecm.example.org/cs/cs")
     ],
-    ecm_user: Annotated[str, typer.Option(help="The service user")],
     firebase_account: Annotated[
         Path, typer.Option(help="The service account's JSON file", exists=True, dir_okay=False)
     ],
+    ecm_user: Annotated[str, typer.Option(help="The service user; or give an OAuth client of OTDS")] = "",
     ecm_password: Annotated[
-        str, typer.Option(envvar="VIGIL_ECM_PASSWORD", prompt=True, hide_input=True, help="Its password")
-    ],
+        str, typer.Option(envvar="VIGIL_ECM_PASSWORD", help="Its password; asked for when left out")
+    ] = "",
+    otds_url: Annotated[
+        str, typer.Option(help="OTDS's token address, such as https://otds.example.org/otdsws/oauth2/token")
+    ] = "",
+    otds_client: Annotated[str, typer.Option(help="Id of the OAuth client")] = "",
+    otds_secret: Annotated[
+        str, typer.Option(envvar="VIGIL_OTDS_SECRET", help="Its secret; asked for when left out")
+    ] = "",
+    ca: Annotated[
+        Path | None, typer.Option(help="A certificate authority of your own, PEM", exists=True)
+    ] = None,
+    proxy: Annotated[
+        str, typer.Option(envvar="VIGIL_ECM_PROXY", help="Proxy to Extended ECM, such as http://proxy:3128")
+    ] = "",
     zone: Annotated[str, typer.Option(help="Time zone of the Extended ECM server")] = "UTC",
     public_url: Annotated[
         str, typer.Option(help="Address in people's browsers; that of --ecm-url when left out")
@@ -145,7 +158,19 @@ def connect(
     from vigil.replay.by_hand import connect as run
 
     ledger = ledger or f"sqlite:///{PROJECT / 'var' / 'ledger.sqlite'}"
-    run(site, ecm_url, ecm_user, ecm_password, zone, public_url, firebase_account, ledger, rules, templates)
+    ecm: dict[str, object] = {
+        "url": ecm_url,
+        "zone": zone,
+        "ca": str(ca) if ca else None,
+        "proxy": proxy or None,
+    }
+    if otds_url or otds_client:
+        secret = otds_secret or typer.prompt("Secret of the OAuth client", hide_input=True)
+        ecm["otds"] = {"token_url": otds_url, "client_id": otds_client, "secret": secret}
+    if ecm_user or "otds" not in ecm:
+        ecm["username"] = ecm_user or typer.prompt("The service user")
+        ecm["password"] = ecm_password or typer.prompt("Its password", hide_input=True)
+    run(site, ecm, public_url, firebase_account, ledger, rules, templates)
     console.print(f'Saved as "{site}". Next: vigil sweep --site {site}')
 
 

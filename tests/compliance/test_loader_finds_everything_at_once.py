@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rule_files import CONDITION, FAMILIES, SCHEMA, TRANSITION, WHEN, problems
 
+from tests.compliance.rule_files import CONDITION, FAMILIES, SCHEMA, TRANSITION, WHEN, problems
 from vigil.compliance.loader import check_text, load_text
 from vigil.errors import BadInput
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from rule_files import CONDITION, DUE, MILESTONE, SCHEMA, STEP, WHEN
 
+from tests.compliance.rule_files import CONDITION, DUE, MILESTONE, SCHEMA, STEP, WHEN
 from vigil.compliance.loader import load_text
 from vigil.compliance.rules import Origin
 from vigil.errors import BadInput

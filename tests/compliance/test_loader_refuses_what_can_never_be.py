@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from rule_files import CONDITION, WHEN, problems
+
+from tests.compliance.rule_files import CONDITION, WHEN, problems
 
 NEVER = [
     "all: [{field: attr.status, op: eq, value: active}, {field: attr.status, op: eq, value: ended}]",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from rule_files import ADDED, CONDITION, DUE, MILESTONE, STEP, TRANSITION, WHEN, only_problem
+
+from tests.compliance.rule_files import ADDED, CONDITION, DUE, MILESTONE, STEP, TRANSITION, WHEN, only_problem
 
 KEYS_AND_TYPES = [
     (f"{CONDITION}{WHEN}«serverity: high\n", "unknown key `serverity`", "severity"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from rule_files import ADDED, DUE, MILESTONE, TRANSITION, problems
 
+from tests.compliance.rule_files import ADDED, DUE, MILESTONE, TRANSITION, problems
 from vigil.compliance.loader import frame
 from vigil.errors import Problem
 

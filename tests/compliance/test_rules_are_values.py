@@ -6,8 +6,8 @@ import pickle
 
 import pytest
 from pydantic import ValidationError
-from rule_files import SCHEMA
 
+from tests.compliance.rule_files import SCHEMA
 from vigil.compliance.clauses import FieldRef
 from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.loader import load_text

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from rule_files import CONDITION, MILESTONE, TRANSITION, WHEN
-from test_rules_are_values import WHOLE
 
+from tests.compliance.rule_files import CONDITION, MILESTONE, TRANSITION, WHEN
+from tests.compliance.test_rules_are_values import WHOLE
 from vigil.compliance.positions import parse
 from vigil.compliance.rules import EventKind, Rule
 from vigil.compliance.schema import rule_schema

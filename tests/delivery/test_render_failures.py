@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from render_notices import TEMPLATES, event, notice
 
+from tests.delivery.render_notices import TEMPLATES, event, notice
 from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.errors import BadInput
 

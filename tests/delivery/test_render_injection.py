@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from render_notices import EVENTS, TEMPLATES, event, notice
 
+from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
 from vigil.delivery.plain import neutral, short
 from vigil.delivery.render import Channel, Renderer
 

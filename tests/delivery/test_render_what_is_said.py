@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from render_notices import AT, EVENTS, TEMPLATES, event, notice
 
+from tests.delivery.render_notices import AT, EVENTS, TEMPLATES, event, notice
 from vigil.compliance.notices import Severity
 from vigil.delivery.render import Renderer
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import contracts_office as office
 import pytest
 
+from tests.ecm import contracts_office as office
 from vigil.ecm import Client, Settings
 from vigil.sandbox.process import SandboxProcess
 

@@ -158,6 +158,7 @@ def _later() -> list[dict[str, Any]]:
         {"ts": at(4), "kind": "step_assigned", "workspace": 1023, "process": 7004, "step": 1, "title": "Sign", "to": "bob"},
         _completed(at(4.5), 1023, 7004, 1, "bob", "refused"),
         {"ts": at(5), "kind": "user_deleted", "login": "eve"},
+        {"ts": at(6), "kind": "document_added", "workspace": 1030, "id": 52_000, "name": "new.pdf", "type": "Annex", "by": "bob"},
     ]  # fmt: skip
 
 

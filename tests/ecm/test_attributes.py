@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-import contracts_office as office
 import pytest
-from conftest import Server
 
+from tests.ecm import contracts_office as office
+from tests.ecm.conftest import Server
 from vigil.compliance.facts import Attribute, RequiredDocument, Workspace
 from vigil.ecm import Extractor, Needs, Row
 from vigil.ecm.categories import attributes, definitions, flat, unknown

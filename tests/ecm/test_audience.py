@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contracts_office as office
 import pytest
-from conftest import Server
 
+from tests.ecm import contracts_office as office
+from tests.ecm.conftest import Server
 from vigil.compliance.facts import Group, Roles, User
 from vigil.ecm import Batch, Extractor, Gone
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import contracts_office as office
 import pytest
-from conftest import Server
 
+from tests.ecm import contracts_office as office
+from tests.ecm.conftest import Server
 from vigil.ecm import Client, Extractor, NotReadable, Row, Span
 from vigil.ecm.listing import Listing
 from vigil.ecm.paging import read_all, walk

@@ -6,8 +6,8 @@ import asyncio
 import traceback
 
 import pytest
-from conftest import Server
 
+from tests.ecm.conftest import Server
 from vigil.ecm import ClientCredentials, Refused, Settings
 from vigil.ecm.paging import walk
 from vigil.ecm.parse import node_id

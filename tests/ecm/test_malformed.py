@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC
 
-import contracts_office as office
 import pytest
-from conftest import Server
 
+from tests.ecm import contracts_office as office
+from tests.ecm.conftest import Server
 from vigil.compliance.facts import Workspace
 from vigil.ecm import Client, Extractor, Malformed, Needs, Row, Settings
 from vigil.ecm.answers import Json

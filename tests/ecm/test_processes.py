@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import contracts_office as office
-from conftest import Server
-
+from tests.ecm import contracts_office as office
+from tests.ecm.conftest import Server
 from vigil.compliance.facts import Step
 from vigil.ecm import Extractor, Gone
 from vigil.ecm.steps import needs_activities, of_process, row_hash

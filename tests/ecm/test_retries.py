@@ -8,8 +8,8 @@ from collections.abc import Callable
 from time import monotonic
 
 import pytest
-from conftest import Server
 
+from tests.ecm.conftest import Server
 from vigil.ecm import EcmError, Malformed, NotReadable, Unavailable
 from vigil.ecm.limits import Circuit
 from vigil.ecm.retry import Again

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
-import contracts_office as office
 import pytest
-from conftest import Server
 
+from tests.ecm import contracts_office as office
+from tests.ecm.conftest import Server
 from vigil.compliance.facts import AuditEvent, Document, MissingDocuments, Roles, Workspace
 from vigil.ecm import Batch, Extractor, Gone, Needs, Refused, Row, Stamp, Unavailable
 
@@ -216,14 +217,41 @@ async def test_only_audit_rows_since_the_last_run_come_although_the_filter_knows
     assert [event.text for event in everything if event.type == "Create"] == ["Create"]
 
 
-async def test_the_contents_of_folders_are_looked_for(server: Server) -> None:
-    """The estate's workspaces hold no folders; the volume holds those of the types, and stands in for one that does."""
-    async with server.client() as client:
-        node = (await client.get("/v2/nodes/1001"))["results"]["data"]["properties"]
-        folder = (await client.get(f"/v2/nodes/{node['parent_id']}"))["results"]["data"]["properties"]
-        (found,) = of(await Extractor(client).read_workspaces(rows(folder["parent_id"])), Workspace)
-    assert dict(found.folders)[node["parent_id"]] == 240
-    assert server.asked(CHILDREN) >= 3
+def plain(batch: Batch) -> list[Document]:
+    """The documents, but for where they were read."""
+    return sorted((replace(d, source="") for d in of(batch, Document)), key=lambda d: d.id)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+async def test_documents_are_found_however_deep_in_folders_they_lie(server: Server, depth: int) -> None:
+    flat = await read(server, Needs(versions=True), office.FULL, office.VERSIONED, 1004)
+    server.quirks(folders=depth)
+    server.mark()
+    deep = await read(server, Needs(versions=True), office.FULL, office.VERSIONED, 1004)
+    assert plain(deep) == plain(flat) != []
+    assert not deep.gaps
+    folders = [dict(w.folders) for w in of(deep, Workspace)]
+    assert sum(1 for held in folders for n in held.values() if n == 0), "empty folders are known, too"
+    asked = sum(1 for held in folders for n in held.values() if n) + len(folders)
+    pages = -(-len(plain(flat)) // 100)
+    assert server.asked(CHILDREN) <= asked + pages, "a folder that holds nothing is not asked for"
+
+
+async def test_a_document_added_deep_in_a_folder_is_found_by_the_folder_s_size_alone(moving: Server) -> None:
+    """No list shows it: neither the workspace nor the outer folder has another date or size (quirk 24)."""
+    moving.quirks(folders=2)
+    async with moving.client() as client:
+        extractor = Extractor(client, Needs())
+        batch = await extractor.read_workspaces(rows(*office.CONTRACTS))
+        folders = {i: Stamp(None, n) for w in of(batch, Workspace) for i, n in w.folders}
+        owner = {i: w.id for w in of(batch, Workspace) for i, _ in w.folders}
+        stamps = {w.id: Stamp(w.modified, w.size) for w in of(batch, Workspace)}
+        assert (await extractor.verify(stamps | folders)).changed == ()
+        moving.sandbox.move(office.at(6))
+        found = await extractor.verify(folders)
+        before = {d.id for d in of(batch, Document)}
+        again = await extractor.read_workspaces(rows(*{owner[i] for i in found.changed}))
+    assert {d.id for d in of(again, Document)} - before == {52_000}
 
 
 async def test_verifying_finds_what_no_list_shows(moving: Server) -> None:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -128,8 +129,15 @@ class Watched:
         return sorted((d["token"], n["key"]) for d in self.sandbox.devices() for n in d["shows"])
 
 
+@contextmanager
+def world(folder: Path) -> Iterator[Watched]:
+    """A world of its own below this folder."""
+    made = generate(folder / "estate")
+    with SandboxProcess(made.folder, start=made.start) as sandbox:
+        yield Watched(folder, sandbox, made, PROJECT / "rules")
+
+
 @pytest.fixture
 def watched(tmp_path: Path, prefect_url: str) -> Iterator[Watched]:
-    made = generate(tmp_path / "estate")
-    with SandboxProcess(made.folder, start=made.start) as sandbox:
-        yield Watched(tmp_path, sandbox, made, PROJECT / "rules")
+    with world(tmp_path) as found:
+        yield found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
-from tests.flows.conftest import Watched
+from tests.flows.conftest import Watched, world
 from vigil.ledger import runs
 
 
@@ -49,6 +50,20 @@ def test_every_push_names_its_rule_and_leads_to_its_item(watched: Watched) -> No
         assert push["link"] == row["message"]["link"]
         assert push["link"].startswith("https://ecm.example.org/cs/cs/app/")
         assert push["data"]["rule"] == row["rule"]
+
+
+def test_the_same_people_are_told_of_documents_that_lie_deep_in_folders(
+    watched: Watched, tmp_path: Path
+) -> None:
+    """Also of those that were added since, which touch the size of the innermost folder and nothing else."""
+    with world(tmp_path / "deep") as deep:
+        deep.sandbox.faults(ecm={"quirks": {"folders": 3}})
+        for days in (0, 3):
+            for one in (watched, deep):
+                assert one.watch(one.made.start + timedelta(days=days)).is_completed()
+        assert deep.told() == watched.told()
+    documents = [r for r in watched.rows() if "document" in str(r["occurrence"])]
+    assert len(documents) > 3
 
 
 def test_a_run_whose_ecm_is_down_fails_and_the_next_one_goes_on(watched: Watched) -> None:

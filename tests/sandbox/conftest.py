@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small import Draft, Ecm, Running, Threaded
 
+from tests.sandbox.small import Draft, Ecm, Running, Threaded
 from vigil.errors import BadInput
 from vigil.sandbox.estate import load
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small import Draft
 
+from tests.sandbox.small import Draft
 from vigil.errors import BadInput
 from vigil.sandbox.estate import load
 

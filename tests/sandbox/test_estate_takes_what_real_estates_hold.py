@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from small import Draft, shared
 
+from tests.sandbox.small import Draft, shared
 from vigil.sandbox.estate import load
 from vigil.sandbox.world import World
 

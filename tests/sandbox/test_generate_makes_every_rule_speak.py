@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from told import told
 
+from tests.sandbox.told import told
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
 from vigil.compliance.rules import Kind, RuleSet
 from vigil.compliance.verdicts import Why

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from conftest import Start
-from small import Draft, Running
+
+from tests.sandbox.conftest import Start
+from tests.sandbox.small import Draft, Running
 
 
 @pytest.fixture

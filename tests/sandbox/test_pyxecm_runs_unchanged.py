@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from pyxecm.otcs import OTCS
-from small import shared
 
+from tests.sandbox.small import shared
 from vigil.sandbox.process import SandboxProcess
 
 WHEN = "2013-03-01T12:00:00+00:00"

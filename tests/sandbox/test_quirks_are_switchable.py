@@ -10,9 +10,9 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from conftest import Start
-from small import Draft, Ecm, Running
 
+from tests.sandbox.conftest import Start
+from tests.sandbox.small import Draft, Ecm, Running
 from vigil.sandbox.quirks import MODULES, Quirks
 
 DAY = "2024-01-10T00:00:00Z"

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import Start
-from small import Draft
 
+from tests.sandbox.conftest import Start
+from tests.sandbox.small import Draft
 from vigil.errors import BadInput
 from vigil.sandbox.process import SandboxError, SandboxProcess
 

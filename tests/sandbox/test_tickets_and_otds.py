@@ -8,8 +8,9 @@ import json
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from conftest import Start
-from small import Answer, Draft, Ecm, Running
+
+from tests.sandbox.conftest import Start
+from tests.sandbox.small import Answer, Draft, Ecm, Running
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Start
-from small import Draft, Ecm, Running
+
+from tests.sandbox.conftest import Start
+from tests.sandbox.small import Draft, Ecm, Running
 
 
 def properties(answer: Any) -> list[dict[str, Any]]:

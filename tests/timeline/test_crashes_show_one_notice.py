@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from theatre import APPROVAL, failures
 
+from tests.timeline.theatre import APPROVAL, failures
 from vigil.delivery.messages import Outgoing, encode
 from vigil.timeline import phones
 from vigil.timeline.model import CRASHES

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from theatre import APPROVAL, suite
 
+from tests.timeline.theatre import APPROVAL, suite
 from vigil.errors import BadInput
 
 GOOD = """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theatre import APPROVAL, COST, gate_of, suite
+from tests.timeline.theatre import APPROVAL, COST, gate_of, suite
 
 WEAK = """\
 people: {stan: {}}

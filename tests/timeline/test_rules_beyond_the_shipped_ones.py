@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theatre import failures
+from tests.timeline.theatre import failures
 
 
 def test_a_condition_with_steps_tells_each_of_its_audiences_again_and_of_the_end(tmp_path):

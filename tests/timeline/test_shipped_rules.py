@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from theatre import ROOT, gate_of, outcomes
 
+from tests.timeline.theatre import ROOT, gate_of, outcomes
 from vigil.timeline.load import read_suite
 
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from theatre import APPROVAL, ROOT
 
+from tests.timeline.theatre import APPROVAL, ROOT
 from vigil.timeline.command import test as run
 
 GOOD = """\

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from theatre import APPROVAL, COST, failures
+
+from tests.timeline.theatre import APPROVAL, COST, failures
 
 STORY = """\
 people: {{ada: {{}}, olga: {{}}, mia: {{devices: []}}, rita: {{groups: [board]}}}}

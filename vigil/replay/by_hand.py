@@ -8,9 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from vigil.errors import BadInput, Problem
 from vigil.replay.prefect_server import prefect_api
 
 HOME = Path(__file__).resolve().parent.parent.parent / "var" / "prefect"
@@ -18,34 +20,27 @@ HOME = Path(__file__).resolve().parent.parent.parent / "var" / "prefect"
 
 def connect(
     site: str,
-    ecm_url: str,
-    user: str,
-    password: str,
-    zone: str,
+    ecm: Mapping[str, Any],
     public_url: str,
     account: Path,
     ledger_url: str,
     rules: Path,
     templates: Path,
 ) -> None:
-    """Save the blocks of a site."""
+    """Save the blocks of a site; `ecm` are the fields of the ExtendedEcm block. Raises BadInput when they don't fit."""
     with prefect_api(HOME):
+        from blocks.ecm import ExtendedEcm
         from blocks.site import build
 
-        asyncio.run(
-            build(
-                site,
-                ecm_url,
-                user,
-                password,
-                zone,
-                public_url,
-                account.read_text(),
-                ledger_url,
-                rules,
-                templates,
-            )
-        )
+        try:
+            connection = ExtendedEcm(**ecm)
+        except ValidationError as wrong:
+            raise BadInput([_problem(e) for e in wrong.errors(include_input=False)]) from None
+        asyncio.run(build(site, connection, public_url, account.read_text(), ledger_url, rules, templates))
+
+
+def _problem(error: Mapping[str, Any]) -> Problem:
+    return Problem("connection" + "".join(f".{part}" for part in error["loc"]), 1, 1, error["msg"])
 
 
 def sweep(site: str, scope: Mapping[str, Any], console: Console) -> None:

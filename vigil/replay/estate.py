@@ -86,14 +86,16 @@ async def save_site(
     what: Replay, estate: Estate, sandbox: SandboxProcess, verify_requests: int = ALL
 ) -> None:
     """Save the blocks that `watch` loads, pointing at the sandbox."""
+    from pydantic import SecretStr
+
+    from blocks.ecm import ExtendedEcm
     from blocks.site import build
 
     await build(
         name=SITE,
-        ecm_url=sandbox.ecm_url,
-        user="vigil",
-        password="vigil",
-        zone=estate.zone.key,
+        ecm=ExtendedEcm(
+            url=sandbox.ecm_url, username="vigil", password=SecretStr("vigil"), zone=estate.zone.key
+        ),
         public_url=estate.public_url,
         account=Path(sandbox.service_account).read_text(),
         ledger_url=what.ledger_url,

@@ -26,7 +26,7 @@ from vigil.sandbox.ecm_faulty import faulty
 from vigil.sandbox.ecm_tickets import Tickets
 from vigil.sandbox.quirks import Faults, Quirks
 from vigil.sandbox.world import World
-from vigil.sandbox.world_state import Document, Node, Process, Workspace
+from vigil.sandbox.world_state import Document, Folder, Node, Process, Workspace
 
 CGI = "/cs/cs"
 RECENTLY = 10
@@ -90,6 +90,7 @@ class Site:
     def quirks_changed(self) -> None:
         """To be called after switches were set: some of them are part of the world's order."""
         self._shifted.clear()
+        self.world.folders.depth = self.quirks.folders
         self.world.state.touch_by_children(not self.quirks.child_change_silent)
 
     # -- one request -----------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ class Site:
         """Rights: the service user reads all but `unreadable`; others what holds them in a role."""
         if self.quirks.unreadable and found.id in self.quirks.unreadable:
             return False
-        workspace = found.workspace if isinstance(found, Document | Process) else found
+        workspace = found.workspace if isinstance(found, Document | Folder | Process) else found
         if not isinstance(workspace, Workspace):
             return True
         if self.quirks.unreadable and workspace.id in self.quirks.unreadable:

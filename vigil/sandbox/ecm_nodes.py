@@ -13,7 +13,7 @@ import orjson
 from vigil.sandbox import ecm_shapes as shapes
 from vigil.sandbox.ecm_call import CAPS, Call, Json, Refused, only
 from vigil.sandbox.world_ids import Family
-from vigil.sandbox.world_state import AUDIT_EVENTS, Audit, Document, Node, Plain, Workspace
+from vigil.sandbox.world_state import AUDIT_EVENTS, Audit, Document, Folder, Node, Plain, Workspace
 
 _CONTAINERS = (0, 128, 141, 848)
 
@@ -101,7 +101,7 @@ def classifications(call: Call) -> Json:
 def audit(call: Call) -> Json:
     """Newest first, day filters in the server's zone. Rows have no id of their own (quirk 23)."""
     found = call.site.readable(call)
-    rows = found.audit if not isinstance(found, Plain) else []
+    rows = found.audit if not isinstance(found, Plain | Folder) else []
     kept = list(_audit_filtered(call, rows))
     if call.one("sort", "desc_audit_date") != "asc_audit_date":
         kept.reverse()
@@ -220,6 +220,8 @@ def _is_of_type(found: Node, call: Call) -> bool:
 def _type_number(found: Node) -> int:
     if isinstance(found, Plain):
         return found.type
+    if isinstance(found, Folder):
+        return 0
     return 848 if isinstance(found, Workspace) else 144
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vigil.sandbox import world_ids
 from vigil.sandbox.ecm_call import Json
-from vigil.sandbox.world_state import TYPE_NAMES, Document, Node, Version, Workspace
+from vigil.sandbox.world_state import TYPE_NAMES, Document, Folder, Node, Version, Workspace
 
 if TYPE_CHECKING:
     from vigil.sandbox.ecm import Site
@@ -22,7 +22,7 @@ def workspace_row(site: Site, workspace: Workspace) -> Json:
     world = site.world
     place = world.type_names.index(workspace.type.name)
     creator = world.user_id(workspace.audit[0].by if workspace.audit else None)
-    size = len(workspace.documents)
+    size = world.size(workspace)
     return {
         "volume_id": -world.structure_id(world_ids.VOLUME),
         "id": workspace.id,
@@ -67,8 +67,11 @@ def node_properties(site: Site, node: Node) -> Json:
             world.user_id(node.modified_by),
         )
     elif isinstance(node, Document):
-        parent, kind, created, modified = node.workspace.id, 144, node.created, node.modified
+        parent, kind, created, modified = world.folders.holding(node), 144, node.created, node.modified
         creator, modifier = world.user_id(node.by), world.user_id(node.modified_by)
+    elif isinstance(node, Folder):
+        parent, kind, created, modified = node.parent, 0, node.workspace.created, node.workspace.created
+        creator = modifier = world.user_id(None)
     else:
         parent, kind, created, modified = node.parent, node.type, 946_684_800, 946_684_800
         creator = modifier = world.user_id(None)
@@ -117,7 +120,7 @@ def node_properties(site: Site, node: Node) -> Json:
         properties["classification_ids"] = [world.class_id(node.type)] if node.type is not None else []
     elif isinstance(node, Workspace):
         properties["wksp_type_id"] = place + world_ids.TYPE_ID
-    else:
+    elif not isinstance(node, Folder):
         properties["original_id"] = node.original
     return properties
 

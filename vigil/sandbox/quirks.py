@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from vigil.sandbox.rows import listed, nearest
+from vigil.sandbox.world_ids import DEEPEST
 
 MODULES = (
     "doctypes", "missingdocuments", "inprocessdocuments", "reports", "myteamtodo", "followups", "moduleassignments",
@@ -63,6 +64,7 @@ class Quirks:
     deep_offset: int = field(default=100_000, metadata={"quirk": 26})  # rows beyond are refused, 0 never
     own_assignments_only: bool = field(default=True, metadata={"quirk": 27})  # off: everybody's
     slow_seconds: float = 2.0
+    folders: int = 0  # documents lie so many folders deep in their workspace (up to 5)
     roles_ignore_members: bool = False  # a version of ECM in which roles?fields=members does nothing
 
     def update(self, changes: Mapping[str, Any]) -> None:
@@ -87,6 +89,8 @@ def _fitting(name: str, kind: type, value: Any) -> Any:
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if type(value) is kind:
+        if name == "folders" and isinstance(value, int) and not 0 <= value <= DEEPEST:
+            raise ValueError(f"quirk folders is from 0 to {DEEPEST}, not {value}")
         return value
     raise ValueError(f"quirk {name} takes {kind.__name__}, not {value!r}")
 

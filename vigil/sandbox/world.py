@@ -13,8 +13,9 @@ from heapq import merge
 from vigil.sandbox import world_ids as ids
 from vigil.sandbox.estate_model import Estate, Event, TypeDef
 from vigil.sandbox.world_changes import apply
+from vigil.sandbox.world_folders import Folders
 from vigil.sandbox.world_ids import Family, IdPlan
-from vigil.sandbox.world_state import Node, Plain, Process, State, Workspace
+from vigil.sandbox.world_state import Folder, Node, Plain, Process, State, Workspace
 
 
 class World:
@@ -33,6 +34,7 @@ class World:
         self.groups = tuple(estate.groups)
         self.type_names = tuple(estate.types)
         self.document_types = _document_types(estate)
+        self.folders = Folders(self.state, self.ids, self.document_types)
         self.class_names = tuple(sorted({t for types in self.document_types.values() for t in types}))
         self._user_places = {login: i + 1 for i, login in enumerate(self.logins)}
         self._group_places = {name: i for i, name in enumerate(self.groups)}
@@ -120,12 +122,14 @@ class World:
             case (Family.SHORTCUT, place) if place < len(self.state.numbered):
                 workspace = self.state.processes[self.state.numbered[place]].workspace
                 return Plain(number, 1, workspace.name, self.ids.of(Family.ATTACHMENTS, place), workspace.id)
+            case (Family.FOLDER, place):
+                return self.folders.folder(place)
         return None
 
     def children(self, node: Node) -> list[Node]:
         """What a container holds, oldest first."""
-        if isinstance(node, Workspace):
-            return list(node.documents.values())
+        if isinstance(node, Workspace | Folder):
+            return self.folders.within(node)
         match self.ids.read(node.id):
             case (Family.STRUCTURE, ids.VOLUME):
                 count = len(self.type_names)
@@ -140,8 +144,8 @@ class World:
 
     def size(self, node: Node) -> int:
         """The number of children, without listing them."""
-        if isinstance(node, Workspace):
-            return len(node.documents)
+        if isinstance(node, Workspace | Folder):
+            return self.folders.size(node)
         match self.ids.read(node.id):
             case (Family.STRUCTURE, ids.VOLUME):
                 return len(self.type_names)

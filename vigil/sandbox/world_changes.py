@@ -33,6 +33,7 @@ def _create(state: State, event: Event) -> Workspace:
     )
     workspace.audit.append(Audit(at, 1, by, ""))
     state.workspaces[made.id] = workspace
+    state.order.append(made.id)
     state.by_modified[made.type].add(at, made.id)
     return workspace
 

@@ -23,6 +23,7 @@ class Family(IntEnum):
     VERSION = 6
     PROCESS = 7
     FOLLOWUP = 8
+    FOLDER = 9
 
 
 # Places within STRUCTURE.
@@ -36,6 +37,7 @@ VOLUME, TYPE_FOLDER, TEMPLATE, CATEGORY, CLASSIFICATION, MAP = (
 )
 CATEGORIES = 100  # category numbers set aside for each workspace type
 VALIDITY = 0  # the category on documents that holds the expiration date
+DEEPEST = 5  # levels of folders within a workspace
 TYPE_ID = 1  # workspace types count from here: they are no nodes
 
 

@@ -116,7 +116,19 @@ class Plain:
     original: int = 0
 
 
-Node = Workspace | Document | Plain
+@dataclass(slots=True)
+class Folder:
+    """A folder of a workspace (world_folders.py): `level` counts from 0, `parent` is the id of what holds it."""
+
+    id: int
+    workspace: Workspace
+    branch: int
+    level: int
+    name: str
+    parent: int
+
+
+Node = Workspace | Document | Folder | Plain
 
 TYPE_NAMES = {
     0: "Folder",
@@ -180,8 +192,8 @@ class Indexed(Sequence[T]):
 class State:
     """Everything that events change, and the indexes over it.
 
-    `numbered` holds the ids of processes in the order they began; `active` those with an open step and `started` all, ascending;
-    `ended` those without an open step, by when the last one was completed.
+    `order` holds the ids of workspaces in the order they were made, `numbered` those of processes in the order they began;
+    `active` those with an open step and `started` all, ascending; `ended` those without one, by when the last was completed.
     `child_touches`: a document's change counts as its workspace's (quirk 24 off).
     """
 
@@ -190,6 +202,7 @@ class State:
         self.ids = ids
         self.child_touches = False
         self.workspaces: dict[int, Workspace] = {}
+        self.order: list[int] = []
         self.documents: dict[int, Document] = {}
         self.processes: dict[int, Process] = {}
         self.process_ids: dict[tuple[int, int], int] = {}  # (workspace, the estate's number) -> id
@@ -215,6 +228,11 @@ class State:
             self.child_touches = on
             for order in self.by_modified.values():
                 order.keys = sorted((self.modified(self.workspaces[i]), i) for _, i in order.keys)
+
+    def placed(self, place: int) -> Workspace | None:
+        """The workspace with this place, None when there is none yet."""
+        number = place - len(self.estate.types)
+        return self.workspaces[self.order[number]] if 0 <= number < len(self.order) else None
 
     def new_version(self, number: int, at: int, by: str | None) -> Version:
         self.versions += 1

@@ -96,7 +96,8 @@ class Run:
     async def reading(self, client: Client) -> AsyncIterator[None]:
         """Log in to Extended ECM for as long as the run reads."""
         async with client as connected:
-            self._client, self._extractor = connected, Extractor(connected, self.needs)
+            self._client = connected
+            self._extractor = Extractor(connected, self.needs, expiry=self.site.expiry)
             try:
                 yield
             finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vigil.compliance.events import Event
+from vigil.ecm.workspaces import EXPIRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Site:
     verify_requests: int = 64
     rescan_every: timedelta = timedelta(days=7)
     sensitive: frozenset[str] = field(default_factory=frozenset)  # attributes that never leave in a message
+    expiry: str = EXPIRY  # the attribute of documents that says until when they are valid
     name: str = "default"  # of the block, and in the events that a run emits
     guard_patience: timedelta = timedelta(days=1)  # how long a tripped guard waits for an answer
 

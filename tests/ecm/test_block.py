@@ -1,0 +1,64 @@
+"""The connection as a Prefect block: what its form refuses, what it opens, and what it never shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from blocks.ecm import ExtendedEcm, OtdsClient
+from tests.ecm import contracts_office as office
+from tests.ecm.conftest import Server
+
+LOGIN: dict[str, Any] = {"username": "vigil", "password": SecretStr("vigil")}
+
+
+def otds(server: Server, secret: str) -> OtdsClient:
+    base = server.sandbox.ecm_url.removesuffix("/cs/cs")
+    return OtdsClient(token_url=f"{base}/otdsws/oauth2/token", client_id="vigil", secret=SecretStr(secret))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "either username and password, or otds"),
+        ({**LOGIN, "zone": "Europe/Berlim"}, "is no IANA time zone"),
+        ({**LOGIN, "retries": -1}, "retries"),
+        ({**LOGIN, "requests_per_second": 0}, "requests_per_second"),
+    ],
+)
+def test_what_cannot_work_is_refused_by_the_form(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ExtendedEcm(url="https://ecm.example.org/cs/cs", **given)
+
+
+async def test_two_logins_at_once_are_refused_and_an_otds_client_alone_opens_it(server: Server) -> None:
+    client = otds(server, "vigil")
+    with pytest.raises(ValidationError, match="not both"):
+        ExtendedEcm(url=server.sandbox.ecm_url, otds=client, **LOGIN)
+    block = ExtendedEcm(url=server.sandbox.ecm_url, otds=client, zone=office.ZONE)
+    async with block.client() as opened:
+        found = await opened.get("/v2/nodes/1001")
+    assert found["results"]["data"]["properties"]["id"] == 1001
+
+
+def test_every_setting_of_the_client_can_be_set_in_the_form() -> None:
+    block = ExtendedEcm(
+        url="https://ecm.example.org/cs/cs", **LOGIN, timeout=5, total_timeout=20, retries=2, overlap=120,
+        concurrency=4, requests_per_second=10, ca="/etc/ca.pem", proxy=SecretStr("http://u:p@proxy:3128"),
+    )  # fmt: skip
+    made = block.settings()
+    assert (made.timeout, made.total_timeout, made.retries, made.overlap.seconds) == (5, 20, 2, 120)
+    assert (made.concurrency, made.requests_per_second, made.ca) == (4, 10, "/etc/ca.pem")
+    assert made.proxy == "http://u:p@proxy:3128"
+
+
+def test_no_secret_shows() -> None:
+    block = ExtendedEcm(
+        url="https://ecm.example.org/cs/cs",
+        otds=OtdsClient(token_url="https://otds.example.org/t", client_id="a", secret=SecretStr("hidden-1")),
+        proxy=SecretStr("http://u:hidden-2@proxy:3128"),
+    )
+    shown = repr(block) + str(block) + block.model_dump_json() + repr(block.settings())
+    assert "hidden-" not in shown
