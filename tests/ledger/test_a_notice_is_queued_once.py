@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.samples import MINUTE, T0, entry, words
-from vigil.ledger import Ledger, outbox
+from vigil.ledger import Ledger, leases, outbox
 from vigil.ledger.engine import open_engine
-from vigil.ledger.outbox import Entry, Settled
+from vigil.ledger.leases import Settled
+from vigil.ledger.outbox import Entry
 
 
 def enqueue(ledger: Ledger, *entries: Entry, run: int = 1) -> int:
@@ -133,9 +134,9 @@ def test_failed_rows_alone_are_queued_once_more(ledger: Ledger) -> None:
     failed, sent, wordless = entry(1), entry(2, state="sent"), entry(3, message={"why": ["x"]})
     enqueue(ledger, failed, sent, wordless)
     with ledger.write() as connection:
-        claimed = outbox.claim(connection, "me", T0, MINUTE, 10)
+        claimed = leases.claim(connection, "me", T0, MINUTE, 10)
         settled = [Settled(c.id, "failed", "expired: INTERNAL", tried_at=T0) for c in claimed]
-        assert outbox.settle(connection, "me", [], settled) == 2
+        assert leases.settle(connection, "me", [], settled) == 2
     later = T0 + 60 * MINUTE
     with ledger.write() as connection:
         keys = [failed.key, sent.key, wordless.key, entry(99).key]
@@ -171,8 +172,8 @@ def test_the_accounts_of_a_run_count_its_rows_and_no_others(ledger: Ledger) -> N
         }
         assert outbox.sent_without_proof(connection, 1) == 0
         assert outbox.sent_without_proof(connection, 2) == 1, "sent, and no attempt says so"
-        assert outbox.next_due(connection) == T0
+        assert leases.next_due(connection) == T0
     with ledger.write() as connection:
         connection.execute(text("UPDATE notice SET state = 'failed' WHERE state = 'queued'"))
     with ledger.read() as connection:
-        assert outbox.next_due(connection) is None
+        assert leases.next_due(connection) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from vigil.ledger import Ledger, digests, outbox
+from vigil.ledger import Ledger, digests, leases, outbox
 from vigil.ledger.outbox import Entry
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_only_what_was_meant_for_the_digest_is_parked(ledger: Ledger) -> None:
         "meant": ("suppressed", WAITS), "late": ("suppressed", LATE), "not meant": ("queued", ""), "sent": ("sent", ""),
     }  # fmt: skip
     with ledger.read() as connection:
-        assert outbox.next_due(connection) == NOON, "what is parked is not due"
+        assert leases.next_due(connection) == NOON, "what is parked is not due"
 
 
 def test_a_notice_is_found_by_its_key(ledger: Ledger) -> None:

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, event, text
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, document, entry, workspace
 from vigil.compliance.verdicts import Standing
-from vigil.ledger import Ledger, evaluations, observations, outbox
+from vigil.ledger import Ledger, evaluations, leases, observations, outbox
 from vigil.ledger.engine import chunks, open_engine
 
 BIG = ("observation", "newest", "notice", "attempt", "verdict")
 
 QUESTIONS: dict[str, Callable[[Connection], Any]] = {
-    "claim": lambda c: outbox.claim(c, "me", T0, MINUTE, 50),
-    "next due": outbox.next_due,
+    "claim": lambda c: leases.claim(c, "me", T0, MINUTE, 50),
+    "next due": leases.next_due,
     "states": lambda c: outbox.states(c, [entry(n) for n in (1, 2)]),
     "requeue": lambda c: outbox.requeue(c, [entry(n).key for n in (1, 2)], T0, None),
     "rows of a run": lambda c: outbox.rows(c, run=2),

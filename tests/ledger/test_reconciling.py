@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from vigil.ledger import Ledger, census, devices, outbox, reconciling
+from vigil.ledger import Ledger, census, devices, leases, outbox, reconciling
 from vigil.ledger.devices import NewDevice
-from vigil.ledger.outbox import Entry, Settled, Tried
+from vigil.ledger.leases import Settled, Tried
+from vigil.ledger.outbox import Entry
 from vigil.ledger.reconciling import Said
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -23,10 +24,10 @@ def queue(
 
 def attempt(ledger: Ledger, number: int, outcome: str, state: str, code: str = "RESET") -> None:
     with ledger.write() as connection:
-        outbox.claim(connection, "w", NOON, HOUR, 10)
+        leases.claim(connection, "w", NOON, HOUR, 10)
         tried = Tried(number, 1, NOON, NOON, outcome, None, code)
         due = NOON if state == "queued" else None
-        assert outbox.settle(connection, "w", [tried], [Settled(number, state, "", due, NOON)]) == 1
+        assert leases.settle(connection, "w", [tried], [Settled(number, state, "", due, NOON)]) == 1
 
 
 def test_a_notice_whose_time_for_trying_is_over_is_found_with_its_last_attempt(ledger: Ledger) -> None:
@@ -44,7 +45,7 @@ def test_one_that_was_never_tried_or_that_a_worker_holds_is_left_alone(ledger: L
     held = queue(ledger, "held")
     attempt(ledger, held, "unknown", "queued")
     with ledger.write() as connection:
-        outbox.claim(connection, "w", NOON, HOUR, 10)
+        leases.claim(connection, "w", NOON, HOUR, 10)
         assert reconciling.given_up_by_now(connection, NOON, NOON) == []
         assert reconciling.give_up(connection, {held: "expired"}, NOON) == 0
         assert reconciling.give_up(connection, {held: "expired"}, NOON + HOUR) == 1

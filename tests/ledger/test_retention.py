@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from vigil.compliance import facts as f
-from vigil.ledger import Ledger, evaluations, manifests, observations, outbox, retention, runs, trips
+from vigil.ledger import Ledger, evaluations, leases, manifests, observations, outbox, retention, runs, trips
 from vigil.ledger.evaluations import Mark
-from vigil.ledger.outbox import Entry, Settled, Tried
+from vigil.ledger.leases import Settled, Tried
+from vigil.ledger.outbox import Entry
 from vigil.ledger.retention import Forgets
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -101,9 +102,9 @@ def queue(
 def send(ledger: Ledger, at: datetime) -> int:
     number = queue(ledger, at)
     with ledger.write() as connection:
-        outbox.claim(connection, "worker", at, DAY, 10)
+        leases.claim(connection, "worker", at, DAY, 10)
         tried = Tried(number, 1, at, at, "accepted", 200)
-        assert outbox.settle(connection, "worker", [tried], [Settled(number, "sent", tried_at=at)]) == 1
+        assert leases.settle(connection, "worker", [tried], [Settled(number, "sent", tried_at=at)]) == 1
     return number
 
 

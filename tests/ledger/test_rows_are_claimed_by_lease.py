@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from tests.support.samples import MINUTE, T0, entry
-from vigil.ledger import Ledger, outbox
+from vigil.ledger import Ledger, leases, outbox
 from vigil.ledger.engine import open_engine
-from vigil.ledger.outbox import Claimed, Entry, Settled, Tried
+from vigil.ledger.leases import Claimed, Settled, Tried
+from vigil.ledger.outbox import Entry
 
 LEASE = 5 * MINUTE
 
@@ -32,11 +33,11 @@ class Outbox:
 
     def claim(self, owner: str = "me", now: datetime = T0, limit: int = 100) -> list[Claimed]:
         with self.ledger.write() as connection:
-            return outbox.claim(connection, owner, now, LEASE, limit)
+            return leases.claim(connection, owner, now, LEASE, limit)
 
     def settle(self, owner: str, *settled: Settled, tried: tuple[Tried, ...] = ()) -> int:
         with self.ledger.write() as connection:
-            return outbox.settle(connection, owner, tried, settled)
+            return leases.settle(connection, owner, tried, settled)
 
     def row(self, id: int) -> dict[str, Any]:
         with self.ledger.read() as connection:
@@ -85,8 +86,8 @@ def test_a_lease_can_be_renewed_by_who_holds_it(box: Outbox) -> None:
     box.queue(entry(1))
     [mine] = box.claim("me")
     with box.ledger.write() as connection:
-        assert outbox.renew(connection, "you", [mine.id], T0 + 9 * LEASE) == 0
-        assert outbox.renew(connection, "me", [mine.id], T0 + 2 * LEASE) == 1
+        assert leases.renew(connection, "you", [mine.id], T0 + 9 * LEASE) == 0
+        assert leases.renew(connection, "me", [mine.id], T0 + 2 * LEASE) == 1
     assert box.claim("you", T0 + LEASE) == []
     assert names(box.claim("you", T0 + 2 * LEASE)) == [1]
 
@@ -230,12 +231,12 @@ def claim_until_empty(url: str, owner: str, start: Any, out: Any) -> None:
     start.wait()
     while True:
         with ledger.write() as connection:
-            some = outbox.claim(connection, owner, T0, LEASE, 25)
+            some = leases.claim(connection, owner, T0, LEASE, 25)
         if not some:
             break
         out.put([c.id for c in some])
         with ledger.write() as connection:
-            outbox.settle(connection, owner, [], [Settled(c.id, "sent", tried_at=T0) for c in some])
+            leases.settle(connection, owner, [], [Settled(c.id, "sent", tried_at=T0) for c in some])
     out.put(owner)
     ledger.close()
 
@@ -297,7 +298,7 @@ def drain(box: Outbox) -> Counter[int]:
 def test_a_claim_does_not_wait_for_rows_that_another_is_claiming(full: Outbox) -> None:
     """SKIP LOCKED: the other transaction is open, and this one takes what is left at once."""
     with full.ledger.write() as connection:
-        theirs = outbox.claim(connection, "them", T0, LEASE, 100)
+        theirs = leases.claim(connection, "them", T0, LEASE, 100)
         ours = full.claim("us", limit=1000)
         assert len(theirs) == 100
         assert not {c.id for c in theirs} & {c.id for c in ours}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vigil.ledger import Ledger, outbox, trips
+from vigil.ledger import Ledger, leases, outbox, trips
 from vigil.ledger.outbox import Entry
 
 AT = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
@@ -31,10 +31,10 @@ def test_it_is_claimed_when_the_quiet_ends_and_not_before(tmp_path: Path) -> Non
         outbox.enqueue(connection, [entry("ada"), entry("bob", due_at=None)], AT, 1)
     hold = timedelta(minutes=5)
     with ledger.write() as connection:
-        assert [c.person for c in outbox.claim(connection, "w", MORNING - timedelta(seconds=1), hold, 9)] == [
+        assert [c.person for c in leases.claim(connection, "w", MORNING - timedelta(seconds=1), hold, 9)] == [
             "bob"
         ]
-        assert [c.person for c in outbox.claim(connection, "w2", MORNING, hold, 9) if c.person == "ada"] == [
+        assert [c.person for c in leases.claim(connection, "w2", MORNING, hold, 9) if c.person == "ada"] == [
             "ada"
         ]
     ledger.close()

@@ -15,7 +15,7 @@ from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Transport
 from vigil.delivery.worker import Delivered, Worker
-from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.outbox import Entry
 from vigil.sandbox.devices import Shown
@@ -64,7 +64,7 @@ class PostOffice:
     def take_over(self) -> None:
         """Another worker, whose clock says that every lease has run out, claims what there is."""
         with self.ledger.write() as connection:
-            outbox.claim(connection, "thief", self.now + timedelta(days=1), timedelta(days=1), 100)
+            leases.claim(connection, "thief", self.now + timedelta(days=1), timedelta(days=1), 100)
 
     def rows(self) -> list[dict[str, Any]]:
         with self.ledger.read() as connection:

@@ -24,9 +24,9 @@ from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
 from vigil.delivery.retry import GiveUp, next_try
 from vigil.delivery.transport import HELD_CREDENTIAL, Sent, Transport
-from vigil.ledger import Ledger, LedgerError, devices, outbox
+from vigil.ledger import Ledger, LedgerError, devices, leases
 from vigil.ledger.devices import Registered
-from vigil.ledger.outbox import Claimed, Settled, Tried
+from vigil.ledger.leases import Claimed, Settled, Tried
 
 log = logging.getLogger("vigil.delivery.worker")
 
@@ -88,7 +88,7 @@ class Worker:
         """
         now = self._clock()
         with self._ledger.write() as connection:
-            claimed = outbox.claim(connection, self._owner, now, self._lease, limit)
+            claimed = leases.claim(connection, self._owner, now, self._lease, limit)
             registered = devices.of_people(connection, {c.person for c in claimed})
         if not claimed:
             return Delivered()
@@ -145,7 +145,7 @@ class Worker:
                 await asyncio.sleep(self._lease.total_seconds() / 3)
                 try:
                     with self._ledger.write() as connection:
-                        outbox.renew(connection, self._owner, ids, self._clock() + self._lease)
+                        leases.renew(connection, self._owner, ids, self._clock() + self._lease)
                 except LedgerError as error:
                     # The batch goes on: at worst another worker sends some of it too, with the same keys.
                     log.warning("could not renew the lease of %d rows: %s", len(ids), error)
@@ -172,7 +172,7 @@ class Worker:
         settled = [self._row(c, by_row[c.id], left.get(c.person, ()), now) for c in claimed]
         tried = [_tried(c, d, s) for (c, d), s in results if s.attempted]
         with self._ledger.write() as connection:
-            held = outbox.settle(connection, self._owner, tried, settled)
+            held = leases.settle(connection, self._owner, tried, settled)
             devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
             for (_, d), s in results:
                 if s.prune:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, select, true, update
 
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import Device, table
@@ -76,16 +77,11 @@ def register(connection: Connection, devices: Iterable[NewDevice], now: datetime
 def of_people(connection: Connection, people: Collection[str]) -> dict[str, list[Registered]]:
     """The devices in use, by person."""
     out: dict[str, list[Registered]] = defaultdict(list)
+    columns = [_device.c[name] for name in Registered.__slots__]
     for some in chunks(sorted(people)):
-        query = (
-            select(_device)
-            .where(_device.c.person.in_(some), _device.c.retired_at.is_(None))
-            .order_by(_device.c.id)
-        )
-        for r in connection.execute(query):
-            out[r.person].append(
-                Registered(r.id, r.person, r.address, r.address_kind, r.platform, r.language, r.zone)
-            )
+        where = _device.c.person.in_(some) & _device.c.retired_at.is_(None)
+        for r in connection.execute(select(*columns).where(where).order_by(_device.c.id)):
+            out[r.person].append(Registered(*r))
     return out
 
 
@@ -100,22 +96,23 @@ def retire(
 
     One that its app registered again after `unless_refreshed_after` stays in use: the reason is older than the address.
     """
-    where = (_device.c.id == bindparam("of")) & _device.c.retired_at.is_(None)
+    where: ColumnElement[bool] = _device.c.retired_at.is_(None)
     if unless_refreshed_after is not None:
         where &= _device.c.refreshed_at <= unless_refreshed_after
-    _one_by_one(connection, update(_device).where(where).values(retired_at=now, retired_reason=reason), ids)
+    _change(connection, ids, where, retired_at=now, retired_reason=reason)
 
 
 def accepted(connection: Connection, ids: Collection[int], now: datetime) -> None:
     """Note that FCM took a message for these devices."""
-    where = _device.c.id == bindparam("of")
-    _one_by_one(connection, update(_device).where(where).values(last_accepted_at=now), ids)
+    _change(connection, ids, true(), last_accepted_at=now)
 
 
-def _one_by_one(connection: Connection, statement: Update, ids: Collection[int]) -> None:
-    # In the order of ids: two workers that note the same devices wait for each other and never both.
-    if ids:
-        connection.execute(statement, [{"of": i} for i in sorted(ids)])
+def _change(connection: Connection, ids: Collection[int], where: ColumnElement[bool], **values: Any) -> None:
+    # Locked in the order of ids: two workers that note the same devices wait for each other and never both.
+    for some in chunks(sorted(ids)):
+        mine = select(_device.c.id).where(_device.c.id.in_(some), where).order_by(_device.c.id)
+        locked = mine.with_for_update()
+        connection.execute(update(_device).where(_device.c.id.in_(locked)).values(**values))
 
 
 def labels(connection: Connection, ids: Collection[int]) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The outbox: what must be said, claimed by lease, settled attempt by attempt.
+"""The outbox: what must be said, and what became of it. `leases` hands its rows to workers.
 
 The unique key of a row is the only proof against a duplicate; nothing else here is trusted for that.
 """
@@ -6,26 +6,18 @@ The unique key of a row is the only proof against a duplicate; nothing else here
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    FromClause,
-    Integer,
-    String,
     Text,
     Update,
-    and_,
     bindparam,
     func,
-    insert,
-    literal_column,
-    or_,
     select,
     update,
 )
@@ -68,49 +60,6 @@ class Entry:
         return self.rule, self.workspace, self.occurrence, self.step, self.person
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A row that this worker holds until its lease runs out. `done` are the devices that need no further attempt."""
-
-    id: int
-    rule: str
-    workspace: int
-    person: str
-    message: Mapping[str, Any]
-    expires_at: datetime | None
-    tries: int
-    first_tried_at: datetime | None
-    done: Mapping[int, str] = field(default_factory=dict)  # device id -> accepted | rejected
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One attempt for one device, as the transport saw it."""
-
-    notice: int
-    device: int
-    started_at: datetime
-    ended_at: datetime
-    outcome: str
-    status: int | None = None
-    code: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What becomes of a claimed row: a final state, or `queued` and due again at `due_at`.
-
-    `tried_at` is when the first request of this claim was made. None: none was, and the claim does not count as a try.
-    """
-
-    notice: int
-    state: str
-    reason: str = ""
-    due_at: datetime | None = None
-    tried_at: datetime | None = None
-
-
 def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, run: int | None = None) -> int:
     """Insert the entries whose key is free; the others are left as they are. Returns how many went in.
 
@@ -149,157 +98,6 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
 def _expiry(message: Mapping[str, Any], begins: datetime) -> datetime | None:
     ttl = message.get("ttl")
     return None if ttl is None else begins + timedelta(seconds=ttl)
-
-
-def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Claimed]:
-    """Take up to `limit` rows that are due and hold them until `now + lease`.
-
-    Another worker may win a row: what is locked is skipped (PostgreSQL) or this transaction is alone (SQLite has one
-    writer), and a row whose lease ran out belongs to whoever takes it first. A row waits while an earlier one for the same
-    person and workspace is being said, so that what comes later is never overtaken: one that is due, or was claimed before.
-    One that is only held for later, by quiet hours, does not keep an urgent one waiting.
-    """
-    earlier = _notice.alias("earlier")
-    waiting = (
-        select(earlier.c.id)
-        .where(
-            _queued(earlier),
-            earlier.c.person == _notice.c.person,
-            earlier.c.workspace == _notice.c.workspace,
-            earlier.c.id < _notice.c.id,
-            or_(earlier.c.due_at <= now, earlier.c.lease_until.is_not(None)),
-        )
-        .exists()
-    )
-    # Worked out once, before anything is updated: as a plain subquery PostgreSQL may run it again and take more than `limit`.
-    due = (
-        select(_notice.c.id)
-        .where(
-            _queued(_notice),
-            _notice.c.due_at <= now,
-            or_(_notice.c.lease_until.is_(None), _notice.c.lease_until <= now),
-            ~waiting,
-        )
-        .order_by(_notice.c.due_at, _notice.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    taken = connection.execute(
-        update(_notice)
-        .where(_notice.c.id.in_(select(due.c.id)))
-        .values(lease_until=now + lease, lease_owner=owner, tries=_notice.c.tries + 1)
-        .returning(_notice)
-    ).all()
-    done = _done(connection, {r.id: r.first_tried_at for r in taken})
-    return [
-        Claimed(
-            r.id,
-            r.rule,
-            r.workspace,
-            r.person,
-            orjson.loads(r.message),
-            r.expires_at,
-            r.tries,
-            r.first_tried_at,
-            done.get(r.id, {}),
-        )
-        for r in sorted(taken, key=lambda r: r.id)
-    ]
-
-
-def _queued(notice: FromClause) -> ColumnElement[bool]:
-    # Written into the statement: with a parameter no database would know that the indexes of queued rows fit.
-    return notice.c.state == literal_column("'queued'", String)
-
-
-def _done(connection: Connection, first_tries: Mapping[int, datetime | None]) -> dict[int, dict[int, str]]:
-    """Devices that took each row, whenever that was, and those that refused it since it was first tried.
-
-    A row that was queued once more begins anew: what refused it then may take it now.
-    """
-    done: dict[int, dict[int, str]] = defaultdict(dict)
-    for some in chunks(first_tries):
-        where = _attempt.c.notice.in_(some) & _attempt.c.outcome.in_(("accepted", "rejected"))
-        query = select(_attempt.c.notice, _attempt.c.device, _attempt.c.outcome, _attempt.c.started_at)
-        for r in connection.execute(query.where(where).order_by(_attempt.c.id)):
-            first = first_tries[r.notice]
-            if r.outcome == "accepted" or (first is not None and r.started_at >= first):
-                done[r.notice][r.device] = r.outcome
-    return done
-
-
-def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetime) -> int:
-    """Hold claimed rows longer. Returns how many `owner` still held."""
-    held = 0
-    for some in chunks(ids):
-        held += connection.execute(
-            update(_notice).where(_notice.c.id.in_(some), _held_by(owner)).values(lease_until=until)
-        ).rowcount
-    return held
-
-
-def _held_by(owner: str) -> ColumnElement[bool]:
-    return and_(_notice.c.lease_owner == owner, _queued(_notice))
-
-
-def settle(connection: Connection, owner: str, tried: Iterable[Tried], settled: Iterable[Settled]) -> int:
-    """Write the attempts, and what becomes of their rows. Returns how many rows were still held by `owner`.
-
-    An attempt is written even when the lease was lost meanwhile: it happened.
-    """
-    attempts = [
-        {
-            "notice": t.notice,
-            "device": t.device,
-            "started_at": t.started_at,
-            "ended_at": t.ended_at,
-            "outcome": t.outcome,
-            "status": t.status,
-            "code": t.code,
-            "name": t.name,
-        }
-        for t in tried
-    ]
-    if attempts:
-        connection.execute(insert(_attempt), attempts)
-    rows = [
-        {
-            "of": s.notice,
-            "to_state": s.state,
-            "to_reason": s.reason,
-            "to_due_at": s.due_at,
-            "to_lease": s.due_at,  # not None: what was claimed once keeps what comes after it waiting
-            "tried_at": s.tried_at,
-            "untried": 0 if s.tried_at else 1,
-        }
-        for s in settled
-    ]
-    return connection.execute(_settlement(owner), rows).rowcount if rows else 0
-
-
-def _settlement(owner: str) -> Update:
-    return (
-        update(_notice)
-        .where(_notice.c.id == bindparam("of"), _held_by(owner))
-        .values(
-            state=bindparam("to_state", type_=String),
-            reason=bindparam("to_reason", type_=String),
-            due_at=bindparam("to_due_at", type_=Instant),
-            lease_until=bindparam("to_lease", type_=Instant),
-            lease_owner=None,
-            tries=_notice.c.tries - bindparam("untried", type_=Integer),
-            first_tried_at=func.coalesce(_notice.c.first_tried_at, bindparam("tried_at", type_=Instant)),
-        )
-    )
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """When the earliest queued row is due; None when nothing is queued."""
-    value: datetime | None = connection.execute(
-        select(func.min(_notice.c.due_at)).where(_queued(_notice))
-    ).scalar()
-    return value
 
 
 def counts(connection: Connection, run: int) -> dict[tuple[str, str], int]:

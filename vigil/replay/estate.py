@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
@@ -66,7 +66,7 @@ def _until_delivered(ledger: Ledger, last: datetime) -> Iterator[datetime]:
     """Minutes after the last tick, while something waits for another try."""
     for minute in range(1, LAST_TRIES + 1):
         with ledger.read() as connection:
-            if outbox.next_due(connection) is None:
+            if leases.next_due(connection) is None:
                 return
         yield last + timedelta(minutes=minute)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vigil.delivery.worker import BATCH, Delivered, Worker
-from vigil.ledger import outbox
+from vigil.ledger import leases
 from vigil.service.run import Run
 
 
@@ -22,5 +22,5 @@ async def deliver_batch(run: Run, worker: Worker) -> Delivered:
 def anything_due(run: Run) -> bool:
     """Whether some row is due by the run's clock."""
     with run.ledger.read() as connection:
-        due = outbox.next_due(connection)
+        due = leases.next_due(connection)
     return due is not None and due <= run.clock()
