@@ -11,10 +11,12 @@ from sqlalchemy import Connection, event, text
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, document, entry, workspace
 from vigil.compliance.verdicts import Standing
-from vigil.ledger import Ledger, evaluations, leases, observations, outbox
+from vigil.ledger import Ledger, digests, evaluations, leases, observations, outbox, trips
 from vigil.ledger.engine import chunks, open_engine
 
 BIG = ("observation", "newest", "notice", "attempt", "verdict")
+
+WAITS = ["it waits", "it waits, too"]
 
 QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "claim": lambda c: leases.claim(c, "me", T0, MINUTE, 50),
@@ -27,6 +29,9 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "counts of a run": lambda c: outbox.counts(c, 2),
     "proof of a run": lambda c: outbox.sent_without_proof(c, 2),
     "attempts": lambda c: outbox.attempts(c, [1, 2]),
+    "whom a digest is for": lambda c: digests.people(c, WAITS, T0),
+    "what waits for a digest": lambda c: digests.of_people(c, ["p1", "p2"], WAITS, T0),
+    "what a guard holds": lambda c: trips.count(c, "contract-renewal", [7], "held"),
     "due workspaces": lambda c: evaluations.due_workspaces(c, T0),
     "standings": lambda c: evaluations.standings(c, [1, 2]),
     "keep standings": lambda c: evaluations.keep_standings(c, [], {("a", 1), ("b", 2)}, T0),
@@ -65,6 +70,11 @@ def fill(ledger: Ledger) -> None:
         for run, some in enumerate(chunks(old, 100), 10):
             outbox.enqueue(connection, some, T0, run)
         outbox.enqueue(connection, [entry(n, person=f"p{n}") for n in range(20)], T0, 2)
+        quiet = [
+            entry(n, occurrence="3", state="suppressed", reason=f"in digest {n % 9}") for n in range(2500)
+        ]
+        waits = [entry(n, occurrence="4", state="suppressed", reason="it waits") for n in range(20)]
+        outbox.enqueue(connection, quiet + waits, T0, 3)
         standings = [Standing(r, n, "finding", T0, T0 + (n + 1) * MINUTE) for n in range(2500) for r in "ab"]
         evaluations.keep_standings(connection, standings, (), T0)
         attempts = [{"n": n, "t": T0.isoformat(), "o": "accepted", "e": ""} for n in range(1, 5001)]

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, literal, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Notice, Observation, table
+from vigil.ledger.tables import Notice, Observation, in_state, table
 
 _notice = table(Notice)
 _observation = table(Observation)
@@ -18,7 +18,7 @@ _observation = table(Observation)
 
 def waiting(connection: Connection, now: datetime) -> int:
     """Rows that should have been delivered by now and were not, whichever run queued them: tried, or due behind such a one."""
-    queued = _notice.c.state == literal("queued", literal_execute=True)
+    queued = in_state(_notice, "queued")
     where = queued & or_(_notice.c.first_tried_at.is_not(None), _notice.c.due_at <= now)
     return int(connection.execute(select(func.count()).select_from(_notice).where(where)).scalar_one())
 

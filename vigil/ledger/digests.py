@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import Key
-from vigil.ledger.tables import Notice, table
+from vigil.ledger.tables import Notice, in_state, table
 
 _notice = table(Notice)
 MARK = "digest"
@@ -94,4 +94,4 @@ def number_of(connection: Connection, key: Key) -> int | None:
 
 
 def _waits(reasons: Collection[str]) -> ColumnElement[bool]:
-    return and_(_notice.c.state == "suppressed", _notice.c.reason.in_(reasons), _notice.c.person != "")
+    return and_(in_state(_notice, "suppressed"), _notice.c.reason.in_(reasons), _notice.c.person != "")

@@ -15,7 +15,6 @@ import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     Integer,
     String,
     Update,
@@ -24,14 +23,13 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     or_,
     select,
     update,
 )
 
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Attempt, Instant, Notice, table
+from vigil.ledger.tables import Attempt, Instant, Notice, in_state, table
 
 _notice = table(Notice)
 _attempt = table(Attempt)
@@ -95,7 +93,7 @@ def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, l
     waiting = (
         select(earlier.c.id)
         .where(
-            _queued(earlier),
+            in_state(earlier, "queued"),
             earlier.c.person == _notice.c.person,
             earlier.c.workspace == _notice.c.workspace,
             earlier.c.id < _notice.c.id,
@@ -107,7 +105,7 @@ def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, l
     due = (
         select(_notice.c.id)
         .where(
-            _queued(_notice),
+            in_state(_notice, "queued"),
             _notice.c.due_at <= now,
             or_(_notice.c.lease_until.is_(None), _notice.c.lease_until <= now),
             ~waiting,
@@ -128,11 +126,6 @@ def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, l
         Claimed(**{**r._mapping, "message": orjson.loads(r.message)}, done=done.get(r.id, {}))
         for r in sorted(taken, key=lambda r: r.id)
     ]
-
-
-def _queued(notice: FromClause) -> ColumnElement[bool]:
-    # Written into the statement: with a parameter no database would know that the indexes of queued rows fit.
-    return notice.c.state == literal_column("'queued'", String)
 
 
 def _done(connection: Connection, first_tries: Mapping[int, datetime | None]) -> dict[int, dict[int, str]]:
@@ -162,7 +155,7 @@ def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetim
 
 
 def _held_by(owner: str) -> ColumnElement[bool]:
-    return and_(_notice.c.lease_owner == owner, _queued(_notice))
+    return and_(_notice.c.lease_owner == owner, in_state(_notice, "queued"))
 
 
 def settle(connection: Connection, owner: str, tried: Iterable[Tried], settled: Iterable[Settled]) -> int:
@@ -245,6 +238,6 @@ def _wait(owner: str) -> Update:
 def next_due(connection: Connection) -> datetime | None:
     """When the earliest queued row is due; None when nothing is queued."""
     value: datetime | None = connection.execute(
-        select(func.min(_notice.c.due_at)).where(_queued(_notice))
+        select(func.min(_notice.c.due_at)).where(in_state(_notice, "queued"))
     ).scalar()
     return value

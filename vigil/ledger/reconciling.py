@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Attempt, Device, Notice, table
+from vigil.ledger.tables import Attempt, Device, Notice, in_state, table
 
 _notice = table(Notice)
 _attempt = table(Attempt)
@@ -68,8 +68,7 @@ def give_up(connection: Connection, reasons: Mapping[int, str], now: datetime) -
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
-    # Written into the statement, so that the index of queued rows is seen to fit.
-    queued = _notice.c.state == literal("queued", literal_execute=True)
+    queued = in_state(_notice, "queued")
     return and_(queued, or_(_notice.c.lease_until.is_(None), _notice.c.lease_until <= now))
 
 

@@ -14,7 +14,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     Text,
     Time,
     UniqueConstraint,
+    literal,
     text,
 )
 from sqlalchemy.types import DateTime, TypeDecorator
@@ -131,10 +134,10 @@ class RuleState(SQLModel, table=True):
     hash: str
 
 
-_queued: Any = {
-    "sqlite_where": text("state = 'queued'"),
-    "postgresql_where": text("state = 'queued'"),
-}
+def _only(state: str) -> Any:
+    """Of an index that has the rows in one state only; it fits statements that are written with `in_state`."""
+    where = text(f"state = '{state}'")
+    return {"sqlite_where": where, "postgresql_where": where}
 
 
 class Notice(SQLModel, table=True):
@@ -144,8 +147,10 @@ class Notice(SQLModel, table=True):
         # The proof. It begins with the workspace, so that it also finds what was said of one.
         UniqueConstraint("workspace", "rule", "occurrence", "step", "person", name="uq_notice_once"),
         # Of the few rows that wait only, however many were ever sent: what is due, and what must not be overtaken.
-        Index("ix_notice_due", "due_at", "id", **_queued),
-        Index("ix_notice_order", "person", "workspace", "id", **_queued),
+        Index("ix_notice_due", "due_at", "id", **_only("queued")),
+        Index("ix_notice_order", "person", "workspace", "id", **_only("queued")),
+        # What waits for a digest or for a guard's answer: few reasons among many.
+        Index("ix_notice_suppressed", "reason", "person", **_only("suppressed")),
     )
 
     id: int = _id()
@@ -268,6 +273,12 @@ class GuardTrip(SQLModel, table=True):
     answered_by: str = ""
 
 
+def in_state(notice: FromClause, state: str) -> ColumnElement[bool]:
+    """Whether rows of `notice` are in a state, which is written into the statement: so that an index of those rows only fits."""
+    condition: ColumnElement[bool] = notice.c.state == literal(state, literal_execute=True)
+    return condition
+
+
 def table(model: type[SQLModel]) -> Table:
     """The SQLAlchemy table behind a model, for bulk statements."""
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
@@ -288,5 +299,6 @@ __all__ = [
     "RuleState",
     "Run",
     "Verdict",
+    "in_state",
     "table",
 ]

@@ -13,7 +13,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
 
-from vigil.ledger.tables import GuardTrip, Notice, Run, table
+from vigil.ledger.tables import GuardTrip, Notice, Run, in_state, table
 
 WAITING, SENT, DROPPED, EXPIRED = "waiting", "sent", "dropped", "expired"
 
@@ -100,7 +100,7 @@ def relabel(connection: Connection, rule: str, of_run: int, reasons: Sequence[st
 
 
 def _held(rule: str, reason: str, runs: Sequence[int] | None) -> ColumnElement[bool]:
-    where = [_notice.c.rule == rule, _notice.c.state == "suppressed", _notice.c.reason == reason]
+    where = [_notice.c.rule == rule, in_state(_notice, "suppressed"), _notice.c.reason == reason]
     return and_(*where, *([] if runs is None else [_notice.c.run.in_(runs)]))
 
 
