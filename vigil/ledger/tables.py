@@ -8,7 +8,7 @@ proof that nobody is told twice, so its rows are never deleted while their rule 
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -25,7 +25,7 @@ from sqlalchemy import (
     Text,
     Time,
     UniqueConstraint,
-    literal,
+    literal_column,
     text,
 )
 from sqlalchemy.types import DateTime, TypeDecorator
@@ -273,9 +273,9 @@ class GuardTrip(SQLModel, table=True):
     answered_by: str = ""
 
 
-def in_state(notice: FromClause, state: str) -> ColumnElement[bool]:
+def in_state(notice: FromClause, state: Literal["queued", "suppressed"]) -> ColumnElement[bool]:
     """Whether rows of `notice` are in a state, which is written into the statement: so that an index of those rows only fits."""
-    condition: ColumnElement[bool] = notice.c.state == literal(state, literal_execute=True)
+    condition: ColumnElement[bool] = notice.c.state == literal_column(f"'{state}'", String)
     return condition
 
 

@@ -1,0 +1,46 @@
+"""When a notice may be said to its person: after the quiet hours of both the person and the rule, by the person's clock.
+
+Asked twice: when a notice is queued, so that its row says when it is due; and by the worker for each row that it claims. A row may
+become due at night in many ways (a guard lets it go, a backfill is approved, nobody delivered for hours), and all of them end there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, time
+from typing import Any
+
+from vigil.compliance.calendar import zones
+from vigil.compliance.quiet import Span, opens
+from vigil.ledger.people import Preferences
+
+ZONE, QUIET = "zone", "quiet"
+
+
+def words(zone: str, rule: Span | None) -> dict[str, Any]:
+    """What a queued message must remember for `in_message`: its person's zone, and the rule's quiet hours where it has any."""
+    quiet = {} if rule is None else {QUIET: [rule.start.isoformat(), rule.end.isoformat()]}
+    return {ZONE: zone, **quiet}
+
+
+def in_message(message: Mapping[str, Any], asked: Preferences, at: datetime, site_zone: str) -> datetime:
+    """The first instant from `at` on at which a queued message may be said, by what its person asks for now."""
+    given = message.get(QUIET)
+    rule = None if given is None else Span(*(time.fromisoformat(text) for text in given))
+    return said_from(at, asked, rule, asked.zone or message.get(ZONE, site_zone), site_zone)
+
+
+def said_from(at: datetime, asked: Preferences, rule: Span | None, zone: str, site_zone: str) -> datetime:
+    """The first instant from `at` on outside of both quiet hours, by the clocks of `zone`, or of `site_zone` where nobody knows it."""
+    spans = []
+    if asked.quiet_from is not None and asked.quiet_to is not None:
+        spans.append(Span(asked.quiet_from, asked.quiet_to))
+    if rule is not None:
+        spans.append(rule)
+    if not spans:
+        return at
+    # A zone that an account gives and nobody knows must not cost its person the quiet, nor the notice.
+    return opens(at, spans, zone if zone in zones() else site_zone)
+
+
+__all__ = ["in_message", "said_from", "words"]
