@@ -19,14 +19,17 @@ from os import getpid
 from uuid import uuid4
 
 from vigil.compliance.verdicts import Why
+from vigil.delivery import quiet_hours
 from vigil.delivery.channels import chosen, order_in
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
 from vigil.delivery.retry import GiveUp, next_try
 from vigil.delivery.transport import HELD_CREDENTIAL, Sent, Transport
 from vigil.ledger import Ledger, LedgerError, devices, leases
+from vigil.ledger import people as preferences
 from vigil.ledger.devices import Registered
-from vigil.ledger.leases import Claimed, Settled, Tried
+from vigil.ledger.leases import Claimed, PutOff, Settled, Tried
+from vigil.ledger.people import NONE, Preferences
 
 log = logging.getLogger("vigil.delivery.worker")
 
@@ -62,7 +65,10 @@ class Delivered:
 
 
 class Worker:
-    """Delivers what is due. `clock` gives the instant that leases, tries and times to live are measured by."""
+    """Delivers what is due. `clock` gives the instant that leases, tries and times to live are measured by.
+
+    `zone` is the site's: quiet hours go by it where nothing tells the person's own.
+    """
 
     def __init__(
         self,
@@ -72,6 +78,7 @@ class Worker:
         owner: str | None = None,
         rng: random.Random | None = None,
         lease: timedelta = LEASE,
+        zone: str = "UTC",
     ) -> None:
         self._ledger = ledger
         self._transport = transport
@@ -79,6 +86,7 @@ class Worker:
         self._owner = owner or owner_name()
         self._rng = rng or random.Random()
         self._lease = lease
+        self._zone = zone
 
     async def deliver(self, limit: int = BATCH) -> Delivered:
         """Claim one batch, send it and settle it. Nothing claimed: nothing is due that is not another worker's.
@@ -88,14 +96,19 @@ class Worker:
         """
         now = self._clock()
         with self._ledger.write() as connection:
-            claimed = leases.claim(connection, self._owner, now, self._lease, limit)
+            found = leases.claim(connection, self._owner, now, self._lease, limit)
+            people = {c.person for c in found}
+            put_off = self._put_off(found, preferences.of_people(connection, people), now)
+            leases.put_off(connection, self._owner, put_off.values())
+            claimed = [c for c in found if c.id not in put_off]
             registered = devices.of_people(connection, {c.person for c in claimed})
         if not claimed:
-            return Delivered()
+            return Delivered(Counter({"queued": len(put_off)} if put_off else {}))
         sendable = [c for c in claimed if _hindrance(c, now) is None]
         posts = [(c, d) for c in sendable for d in _to_do(c, registered.get(c.person, ()))]
         sent, refused = await self._send(claimed, posts, now)
         done = self._settle(claimed, registered, list(zip(posts, sent, strict=True)))
+        done.rows.update({"queued": len(put_off)} if put_off else {})
         if refused is not None:
             raise refused
         return done
@@ -123,6 +136,20 @@ class Worker:
         if refused is not None:
             raise refused
         return total
+
+    def _put_off(
+        self, claimed: Sequence[Claimed], asked: Mapping[str, Preferences], now: datetime
+    ) -> dict[int, PutOff]:
+        """The rows whose person wants to hear nothing now. One that was tried goes on: it has an hour, and may have been heard."""
+        out = {}
+        for c in claimed:
+            if c.first_tried_at is not None or _hindrance(c, now) is not None:
+                continue
+            at = quiet_hours.in_message(c.message, asked.get(c.person, NONE), now, self._zone)
+            if at > now:
+                # What is held back by quiet hours does not use up its time to live.
+                out[c.id] = PutOff(c.id, at, c.expires_at and c.expires_at + (at - now))
+        return out
 
     async def _send(
         self, claimed: Sequence[Claimed], posts: Sequence[Post], now: datetime

@@ -78,6 +78,15 @@ class Settled:
     tried_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """A claimed row that may not be said before `due_at`, and is not worth showing from `expires_at` on."""
+
+    notice: int
+    due_at: datetime
+    expires_at: datetime | None
+
+
 _CLAIMED = tuple(name for name in Claimed.__slots__ if name != "done")  # the columns have the fields' names
 
 
@@ -142,6 +151,26 @@ def _done(connection: Connection, first_tries: Mapping[int, datetime | None]) ->
             if r.outcome == "accepted" or (first is not None and r.started_at >= first):
                 done[r.notice][r.device] = r.outcome
     return done
+
+
+def put_off(connection: Connection, owner: str, rows: Iterable[PutOff]) -> int:
+    """Give claimed rows back until later, as if they had not been claimed. Returns how many `owner` still held.
+
+    Unlike a row that waits for its next try, one that is put off keeps no later row of its person waiting.
+    """
+    statement = (
+        update(_notice)
+        .where(_notice.c.id == bindparam("of"), _held_by(owner))
+        .values(
+            due_at=bindparam("to_due_at", type_=Instant),
+            expires_at=bindparam("to_expires_at", type_=Instant),
+            lease_until=None,
+            lease_owner=None,
+            tries=_notice.c.tries - 1,
+        )
+    )
+    given = [{"of": r.notice, "to_due_at": r.due_at, "to_expires_at": r.expires_at} for r in rows]
+    return connection.execute(statement, given).rowcount if given else 0
 
 
 def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetime) -> int:

@@ -198,6 +198,8 @@ def _no_longer(rule: Rule, finding: Finding, now: Facts, standings: Mapping[tupl
 def approve(run: Run, id: str) -> Counter[str]:
     """Queue exactly the lines of a kept manifest that it said would be told. A second approval queues nothing.
 
+    They are due at once; the worker puts off what finds its person in quiet hours.
+
     Raises KeyError when there is no such manifest.
     """
     with run.ledger.write() as connection:
@@ -207,24 +209,13 @@ def approve(run: Run, id: str) -> Counter[str]:
         if not manifests.approve(connection, id, run.clock()):
             return Counter({"approved before": len(kept.rows)})
         lines = [row for row in kept.rows if row["sends"]]
-        logins = {row["person"] for row in lines}
-        reach = Reach(devices.of_people(connection, logins), preferences.of_people(connection, logins))
-        fresh = [_said_at(run, entry_of(row), reach) for row in lines if row["standing"] == Standing.NOW]
+        fresh = [entry_of(row) for row in lines if row["standing"] == Standing.NOW]
         again = {(e := entry_of(row)).key: e.message for row in lines if row["standing"] == Standing.AGAIN}
         queued = outbox.enqueue(connection, fresh, run.as_of, run.id)
         queued += outbox.requeue(connection, again, run.as_of, run.id, messages=again)
     run.tally.numbers["routed"] += len(lines)
     run.tally.numbers["already told"] += len(lines) - queued
     return Counter({"queued": queued, "told meanwhile": len(lines) - queued})
-
-
-def _said_at(run: Run, entry: Entry, reach: Reach) -> Entry:
-    """The entry, due after its person's quiet hours as they are at the approval."""
-    rule = run.rules.by_name.get(entry.rule)
-    if rule is None:
-        return entry
-    at = reach.opens(run.as_of, reach.person(entry.person, Directory(), run.site.zone), rule, run.site.zone)
-    return replace(entry, due_at=at if at > run.as_of else None)
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:

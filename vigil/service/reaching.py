@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vigil.compliance import facts as f
-from vigil.compliance.calendar import zones
 from vigil.compliance.facts import Fact
 from vigil.compliance.notices import Person
-from vigil.compliance.quiet import Span, opens
+from vigil.compliance.quiet import Span
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import Rule
 from vigil.delivery.channels import chosen, order_of
+from vigil.delivery.quiet_hours import said_from
 from vigil.ledger import mailboxes
 from vigil.ledger.devices import Registered
 from vigil.ledger.people import NONE, Preferences
@@ -54,15 +54,12 @@ class Reach:
 
     def opens(self, at: datetime, person: Person, rule: Rule, site_zone: str) -> datetime:
         """When a notice that is due at `at` may be said: after the person's quiet hours and the rule's, by the person's clock."""
-        asked, spans = self.asked(person.login), []
-        if asked.quiet_from is not None and asked.quiet_to is not None:
-            spans.append(Span(asked.quiet_from, asked.quiet_to))
-        if rule.quiet is not None:
-            spans.append(Span(rule.quiet.from_, rule.quiet.to))
-        if not spans:
-            return at
-        # A zone that an account gives and nobody knows must not cost its person the quiet, nor the notice.
-        return opens(at, spans, person.zone if person.zone in zones() else site_zone)
+        return said_from(at, self.asked(person.login), quiet_of(rule), person.zone, site_zone)
+
+
+def quiet_of(rule: Rule) -> Span | None:
+    """The hours in which a rule says nothing."""
+    return None if rule.quiet is None else Span(rule.quiet.from_, rule.quiet.to)
 
 
 def note_mailboxes(run: Run, facts: Iterable[Fact]) -> None:

@@ -13,13 +13,14 @@ from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Why
+from vigil.delivery import quiet_hours
 from vigil.delivery.channels import MAIL
 from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.ledger import digests
 from vigil.ledger.devices import Registered
 from vigil.ledger.outbox import Entry, Key
-from vigil.service.reaching import Reach
+from vigil.service.reaching import Reach, quiet_of
 from vigil.service.run import Run
 
 UNROUTABLE = frozenset({Why.NOBODY})
@@ -73,6 +74,7 @@ def message_of(run: Run, key: Key, rule: Rule, n: Notice, words: Said, reach: Re
     if rule.ttl is not None:
         message["ttl"] = int(rule.ttl.timedelta.total_seconds())
     message["key"] = replace_key(key)
+    message |= quiet_hours.words(n.person.zone, quiet_of(rule))
     if run.mail is not None:
         order = reach.channels(n.person.login, rule, mail=True)
         message |= {"channels": order} | _mail(run.mail, n, reach.addresses(n.person.login, order))
