@@ -262,6 +262,10 @@ def test_rules(
     mutate: Annotated[
         bool, typer.Option("--mutate", help="Change each rule in turn: a timeline must fail")
     ] = False,
+    through_ledger: Annotated[
+        bool,
+        typer.Option("--ledger", help="Play each timeline through a real ledger: slower, nothing modelled"),
+    ] = False,
 ) -> None:
     """Play the timelines beside the rules: who must have what on the device, and who must not."""
     os.environ.setdefault(
@@ -269,7 +273,9 @@ def test_rules(
     )  # tables of one row: handing them to threads costs more than the work
     from vigil.timeline.command import test as run
 
-    raise typer.Exit(run(path, templates, console, coverage=coverage, mutate=mutate))
+    raise typer.Exit(
+        run(path, templates, console, coverage=coverage, mutate=mutate, through_ledger=through_ledger)
+    )
 
 
 devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)

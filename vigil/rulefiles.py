@@ -8,8 +8,6 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from pathlib import Path
 
-from icalendar import Calendar
-
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.loader import load_text
 from vigil.compliance.positions import Node, parse
@@ -118,6 +116,10 @@ def ics_dates(text: str, file: str = "calendar.ics") -> tuple[date, ...]:
     An event of whole days ends before its DTEND, as RFC 5545 says. Repeating events are not unfolded: a site's list of
     days off names its dates.
     """
+    from icalendar import (
+        Calendar,
+    )  # few sites have such a file, and the library takes as long to load as the rules do
+
     try:
         calendar = Calendar.from_ical(text)
     except ValueError as wrong:

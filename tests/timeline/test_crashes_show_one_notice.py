@@ -43,7 +43,7 @@ def test_a_sender_that_forgets_its_replace_key_is_found_out(tmp_path, monkeypatc
         )
 
     monkeypatch.setattr(phones, "encode", forgetful)
-    found = failures(tmp_path, APPROVAL, STORY.format(crash="after accept"))
+    found = failures(tmp_path, APPROVAL, STORY.format(crash="after accept"), agree=False)
     assert [f.headline for f in found] == ["a notice that is not shown once"]
     assert found[0].came == "ada sees it 6 times on 3 devices"
 

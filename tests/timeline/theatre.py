@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.compare import Failure
 from vigil.timeline.load import Suite, read_suite
+from vigil.timeline.model import Timeline
 from vigil.timeline.mutate import Gate, gate
-from vigil.timeline.play import Theatre
-from vigil.timeline.suite import Outcome, play_all
+from vigil.timeline.playing import Player, Row
+from vigil.timeline.suite import Outcome, play_all, rules_of
+from vigil.timeline.theatre import Theatre
+from vigil.timeline.world import WorldError
+
+Came = tuple[object, ...]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,14 +56,57 @@ def suite(folder: Path, rules: str, timelines: str) -> Suite:
     return read_suite(folder)
 
 
-def outcomes(suite: Suite) -> Sequence[Outcome]:
-    return play_all(theatre(), suite.timelines, suite.rules, jobs=1)
+def outcomes(suite: Suite, agree: bool = True) -> Sequence[Outcome]:
+    """What the real run gives; the player in memory must say the same of every moment."""
+    for timeline in suite.timelines if agree else ():
+        rehearsed, real = both(timeline, suite.rules)
+        assert rehearsed == real, timeline.name
+    return play_all(theatre(), suite.timelines, suite.rules, jobs=1, through_ledger=True)
 
 
-def failures(folder: Path, rules: str, timelines: str) -> list[Failure]:
-    return [f for o in outcomes(suite(folder, rules, timelines)) for f in o.failures]
+def failures(folder: Path, rules: str, timelines: str, agree: bool = True) -> list[Failure]:
+    return [f for o in outcomes(suite(folder, rules, timelines), agree) for f in o.failures]
 
 
 def gate_of(suite: Suite) -> Gate:
     sources, _ = read_sources(suite.folder)
     return gate(theatre(), suite.timelines, suite.rules, sources, jobs=1)
+
+
+def both(timeline: Timeline, rules: RuleSet) -> Sequence[list[Came]]:
+    mine = rules_of(timeline, rules)
+    return came(theatre().rehearsal(timeline, mine)), came(theatre().stage(timeline, mine))
+
+
+def came(player: Player) -> list[Came]:
+    """All that a timeline made of its moments: rows with state, reason and words, and what each device shows."""
+    out: list[Came] = []
+    for moment in player.timeline.moments:
+        try:
+            played = player.play(moment)
+        except WorldError as wrong:
+            return [*out, (str(wrong),)]
+        rows = sorted(
+            (
+                r["rule"],
+                r["workspace"],
+                r["occurrence"],
+                r["step"],
+                r["person"],
+                r["state"],
+                r["reason"],
+                words(r),
+            )
+            for r in played.rows
+        )
+        shown = sorted(
+            (person, key, [(s.title, s.body, s.link) for s in some])
+            for person, keys in played.arrived.items()
+            for key, some in keys.items()
+        )
+        out.append((played.now, rows, shown))
+    return out
+
+
+def words(row: Row) -> str:
+    return str(dict(sorted(row["message"].items())))

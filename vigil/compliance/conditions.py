@@ -58,15 +58,16 @@ class Scope:
         """Where the leaf's part of the workspace could not be read; None where that cannot be."""
         match leaf:
             case DocumentLeaf():
-                return pl.col("unread:documents")
+                return self.table.unread("documents")
             case MissingLeaf():
-                return pl.col("unread:missing") | pl.col("missing:n").is_null()
+                never, unread = pl.col("missing:n").is_null(), self.table.unread("missing")
+                return never if unread is None else unread | never
             case FieldLeaf():
                 match leaf.ref.root:
                     case "attr":
-                        return pl.col("unread:attrs")
+                        return self.table.unread("attrs")
                     case "role":
-                        return pl.col("unread:roles")
+                        return self.table.unread("roles")
                     case "related":
                         return pl.lit(True)
         return None

@@ -6,6 +6,7 @@ Other events have no end: of them the time decides, and the acknowledgement wher
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,19 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the outbox, of one person: `heard` where one may wait for a reaction to it."""
+
+    rule: str
+    workspace: int
+    occurrence: str
+    step: str
+    fire_at: datetime
+    heard: bool
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """The `number`-th escalation of a rule, due at `at`."""
 
@@ -67,6 +81,30 @@ def horizon(rules: Iterable[Rule], window: Window) -> datetime:
 
 def _at_most(length: Offset) -> timedelta:
     return timedelta(days=length.n * _DAYS[length.unit]) + _HOLIDAYS
+
+
+def said(rows: Iterable[Row]) -> list[Said]:
+    """The notices behind some rows, with what escalated of each. It counts as acknowledged when one of its people acknowledged it."""
+    groups: dict[tuple[str, int, str, str], list[Row]] = defaultdict(list)
+    escalated: dict[tuple[str, int, str, str], set[int]] = defaultdict(set)
+    for r in rows:
+        base, mark, number = r.occurrence.partition(MARK)
+        if mark:
+            escalated[r.rule, r.workspace, base, r.step].add(int(number) - 1)
+        elif r.heard:
+            groups[r.rule, r.workspace, base, r.step].append(r)
+    return [
+        Said(
+            rule=key[0],
+            workspace=key[1],
+            occurrence=key[2],
+            step=key[3] or None,
+            fire_at=min(r.fire_at for r in some),
+            acknowledged=any(r.acknowledged for r in some),
+            escalated=frozenset(escalated.get(key, ())),
+        )
+        for key, some in groups.items()
+    ]
 
 
 def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tuple[Due, ...]:

@@ -133,8 +133,9 @@ def _dated(rule: Rule, scope: Scope, holds: pl.Series | None) -> Iterator[pl.Dat
     `blind` marks those that the rule takes for met because it cannot be known: `unknown: finding`.
     """
     met = pl.lit(True) if holds is None else pl.lit(holds)
-    if FieldRef.parse(rule.due or "created").root == "attr":
-        met = pl.when(pl.col("unread:attrs")).then(None).otherwise(met)
+    unread = scope.table.unread("attrs")
+    if unread is not None and FieldRef.parse(rule.due or "created").root == "attr":
+        met = pl.when(unread).then(None).otherwise(met)
     blind = met.is_null() if rule.unknown == "finding" else pl.lit(False)
     taken: pl.Expr | None = None
     for column in due_columns(rule, scope.table):
@@ -212,9 +213,11 @@ def _unread(sight: _Sight, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]
     """What could not be read, by number of the row, for rows of which that decides: the date, or something `where` asks for."""
     if not numbers:
         return {}
-    unread = sight.scope.frame["unread:attrs"]
     due = sight.rule.due or ""
-    dates = [n for n in numbers if unread[n] and FieldRef.parse(due).root == "attr"]
+    dates: list[int] = []
+    if sight.scope.table.unread("attrs") is not None and FieldRef.parse(due).root == "attr":
+        unread = sight.scope.frame["unread:attrs"]
+        dates = [n for n in numbers if unread[n]]
     others = sorted(set(numbers) - set(dates))
     out: dict[int, tuple[str, ...]] = dict.fromkeys(dates, (f"{due} could not be read",))
     if sight.rule.where is not None and others:

@@ -7,7 +7,7 @@ stay what they look like.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -28,6 +28,10 @@ _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_MARKS = re.compile(r"(?<=[^\W_]):(?=[^\W_])|(?<=[^\W_])\?")
+_HIDE = {":": "\ue03a", "?": "\ue03f"}  # of the private use area
+_SHOW = str.maketrans({hidden: mark for mark, hidden in _HIDE.items()})
+_HIDDEN = re.compile(f"[{''.join(_HIDE.values())}]")
 _BRACKETS = re.compile(r"[\[\]{}]")
 _DEEP_INDENT = re.compile(r"^[ ?:-]{1000}", re.MULTILINE)
 _INTEGER = re.compile(r"[-+]?\d+")
@@ -118,12 +122,49 @@ def _bottomless(text: str) -> bool:
 def _compose(text: str) -> list[Any]:
     """The node trees, by libyaml where it is installed (six times faster), by the 1.2 parser where it stumbles.
 
-    libyaml knows YAML 1.1 and refuses some of 1.2, such as ``[08:00]``.
+    libyaml knows YAML 1.1 and refuses marks inside the words of a flow collection, such as ``[08:00]``, ``{ada: cost:resolved}`` and
+    ``{says: trains?, by: ada}``. In 1.2 a colon between two letters or digits, and a question mark after one, are text and nothing
+    else: for libyaml they are written as other characters of the same width, so that everything stays where it stands.
     """
-    try:
-        return list(YAML(typ="safe", pure=False).compose_all(text))
-    except (YAMLError, ImportError, AttributeError):
-        return list(YAML(typ="safe", pure=True).compose_all(text))
+    hidden = text if _HIDDEN.search(text) else _MARKS.sub(lambda mark: _HIDE[mark[0]], text)
+    for given, pure in ((text, False), (hidden, False), (text, True)):
+        try:
+            composed = list(YAML(typ="safe", pure=pure).compose_all(given))
+        except (YAMLError, ImportError, AttributeError):
+            if pure:
+                raise
+            continue
+        if given is not text:
+            _show_marks(composed)
+        return composed
+    return []
+
+
+def _show_marks(nodes: Iterable[Any]) -> None:
+    """Put the hidden marks back into the scalars and tags of node trees."""
+    todo = [node for node in nodes if node is not None]
+    done: set[int] = set()
+    while todo:
+        node = todo.pop()
+        if id(node) in done:
+            continue
+        done.add(id(node))
+        match node:
+            case ScalarNode():
+                node.value = node.value.translate(_SHOW)
+            case SequenceNode():
+                todo += node.value
+            case MappingNode():
+                todo += [part for pair in node.value for part in pair]
+        if not _is_core(node):
+            node.tag = node.tag.translate(_SHOW)
+
+
+def _is_core(raw: Any) -> bool:
+    """Whether a node has one of YAML's own tags. Its whole text is put together letter by letter, and asked for last."""
+    tag = raw.ctag
+    short = tag.handle is None and tag.suffix is not None and tag.suffix.startswith(_CORE_TAG)
+    return short or str(raw.tag).startswith(_CORE_TAG)
 
 
 def _syntax(file: str, wrong: YAMLError) -> Problem:
@@ -156,7 +197,7 @@ class _Reader:
             self._wrong(node, _TOO_DEEP)
             return node
         self._open.add(id(raw))
-        if not raw.tag.startswith(_CORE_TAG):
+        if not _is_core(raw):
             self._wrong(node, f"tags such as {raw.tag} are not used in rules")
         self._fill(node, raw)
         self._open.discard(id(raw))

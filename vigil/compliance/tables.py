@@ -21,6 +21,9 @@ DOCUMENTS: Mapping[str, Any] = {
     "created": INSTANT,
     "expires": pl.Date,
 }
+MISSING: Mapping[str, Any] = {"workspace": pl.Int64, "n": pl.Int64}
+_NO_DOCUMENTS = pl.DataFrame(schema=dict(DOCUMENTS))
+_NONE_MISSING = pl.DataFrame(schema=dict(MISSING))
 _OWN = {
     "name": (Column("name", "text"),),
     "created": (Column("created", "instant"),),
@@ -32,9 +35,10 @@ _OWN = {
 class Table:
     """The workspaces of one type and what belongs to them.
 
-    `workspaces` has id, name, created, modified, one boolean ``unread:PART`` a part, and the columns that `fields` names for
-    ``attr.CATEGORY.NAME`` and ``role.NAME``. `documents` has workspace, type, created, expires (the earlier of its own date
-    and its type's validity). `missing` has workspace and n, for those whose list was read.
+    `workspaces` has id, name, created, modified, a boolean ``unread:PART`` for each part that could not be read of some
+    workspace, and the columns that `fields` names for ``attr.CATEGORY.NAME`` and ``role.NAME``. `documents` has workspace, type,
+    created, expires (the earlier of its own date and its type's validity). `missing` has workspace and n, for those whose list
+    was read.
     """
 
     type: str
@@ -42,6 +46,11 @@ class Table:
     documents: pl.DataFrame
     missing: pl.DataFrame
     fields: Mapping[str, tuple[Column, ...]]
+
+    def unread(self, part: str) -> pl.Expr | None:
+        """Where a part could not be read; None when it was everywhere."""
+        name = f"unread:{part}"
+        return pl.col(name) if name in self.workspaces.columns else None
 
     def columns(self, ref: FieldRef) -> tuple[Column, ...]:
         """The columns of a field: of every attribute that ``NAME`` may mean. None when no workspace has it."""
@@ -131,15 +140,19 @@ class Facts:
             "created": instants([w.created for w in of_type]),
             "modified": instants([w.modified for w in of_type]),
         }
-        for part in f.PARTS:
+        unread = set[str]().union(*(w.unread for w in of_type))
+        known = [self.roles.get(w.id) for w in of_type]
+        for part in sorted(unread - {"roles"}):
             found[f"unread:{part}"] = pl.Series([part in w.unread for w in of_type], dtype=pl.Boolean)
+        if "roles" in unread or None in known:
+            without = [r is None or "roles" in w.unread for w, r in zip(of_type, known, strict=True)]
+            found["unread:roles"] = pl.Series(without, dtype=pl.Boolean)
         fields: dict[str, tuple[Column, ...]] = {}
         keys = dict.fromkeys(k for w in of_type for k in w.attrs)
         for name, values in [(f"attr.{k}", [w.attrs.get(k) for w in of_type]) for k in keys]:
             some = list(columns(name, values))
             fields[name] = tuple(column for column, _ in some)
             found |= {column.name: series for column, series in some}
-        known = [self.roles.get(w.id) for w in of_type]
         for role in dict.fromkeys(name for r in known if r is not None for name in r.members):
             members = [
                 None if r is None else [_name(m) for m in r.members.get(role, ())] or None for r in known
@@ -147,13 +160,12 @@ class Facts:
             column = Column(f"role.{role}", "text", many=True)
             fields[column.name] = (column,)
             found[column.name] = pl.Series(members, dtype=pl.List(pl.String))
-        found["unread:roles"] = pl.Series(
-            [r is None or "roles" in w.unread for w, r in zip(of_type, known, strict=True)], dtype=pl.Boolean
-        )
         return pl.DataFrame(found), fields
 
     def _documents(self, ids: Sequence[int], months: Mapping[str, int], zone: str) -> pl.DataFrame:
         found = [d for i in ids for d in self.documents.get(i, ())]
+        if not found:
+            return _NO_DOCUMENTS
         frame = pl.DataFrame(
             {
                 "workspace": [d.workspace for d in found],
@@ -163,7 +175,7 @@ class Facts:
             },
             schema=dict(DOCUMENTS),
         )
-        if months and len(frame):
+        if months:
             frame = frame.with_columns(day=local_days(frame["created"], zone))
             for type, n in months.items():
                 by_type = pl.when(pl.col("type") == type).then(pl.col("day").dt.offset_by(f"{n}mo"))
@@ -172,9 +184,11 @@ class Facts:
 
     def _missing(self, ids: Sequence[int]) -> pl.DataFrame:
         found = [m for i in ids if (m := self.missing.get(i)) is not None]
+        if not found:
+            return _NONE_MISSING
         return pl.DataFrame(
             {"workspace": [m.workspace for m in found], "n": [len(m.types) for m in found]},
-            schema={"workspace": pl.Int64, "n": pl.Int64},
+            schema=dict(MISSING),
         )
 
 

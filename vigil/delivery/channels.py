@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vigil.ledger.devices import Registered
-from vigil.ledger.registrations import MAIL
+from vigil.ledger.values import MAIL, Registered
 
 PUSH = "push"
 USUAL = (PUSH, MAIL)

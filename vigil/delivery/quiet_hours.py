@@ -12,7 +12,7 @@ from typing import Any
 
 from vigil.compliance.calendar import zones
 from vigil.compliance.quiet import Span, opens
-from vigil.ledger.people import Preferences
+from vigil.ledger.values import Preferences
 
 ZONE, QUIET = "zone", "quiet"
 

@@ -27,13 +27,11 @@ from vigil.delivery.retry import GiveUp, next_try
 from vigil.delivery.transport import HELD_CREDENTIAL, Sent, Transport
 from vigil.ledger import Ledger, LedgerError, devices, leases
 from vigil.ledger import people as preferences
-from vigil.ledger.devices import Registered
 from vigil.ledger.leases import Claimed, PutOff, Settled, Tried
-from vigil.ledger.people import NONE, Preferences
+from vigil.ledger.values import LEASE, NONE, Preferences, Registered
 
 log = logging.getLogger("vigil.delivery.worker")
 
-LEASE = timedelta(minutes=5)
 BATCH = 500
 EXPIRED = "expired"
 WORDLESS = "it was queued without its words"

@@ -1,13 +1,28 @@
-"""Extended ECM over REST: the client, and the extraction of facts. The only place that knows httpx.
+"""Extended ECM over REST: the client, and the extraction of facts. The only place that knows httpx, which is loaded with the client.
 
 Errors are in `vigil.ecm.errors`. How the parts meet: docs/architecture.md, Extraction.
 """
 
-from vigil.ecm.client import Client, Counts
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
-from vigil.ecm.extract import Extractor
 from vigil.ecm.model import Batch, Gap, Gone, Needs, Processes, Row, Span, Stamp, Verified
-from vigil.ecm.settings import ClientCredentials, Settings
+
+if TYPE_CHECKING:
+    from vigil.ecm.client import Client, Counts
+    from vigil.ecm.extract import Extractor
+    from vigil.ecm.settings import ClientCredentials, Settings
+
+_LATER = {
+    "Client": "client",
+    "ClientCredentials": "settings",
+    "Counts": "client",
+    "Extractor": "extract",
+    "Settings": "settings",
+}
 
 __all__ = [
     "Batch",
@@ -30,3 +45,9 @@ __all__ = [
     "Unavailable",
     "Verified",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"vigil.ecm.{_LATER[name]}"), name)

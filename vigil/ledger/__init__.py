@@ -1,56 +1,23 @@
 """The ledger: what was seen, what the rules said of it, what was queued, what was sent. Append-only where it is proof.
 
 `Ledger` opens the database and gives transactions; the verbs are plain functions over a connection, one module a table family:
-`observations`, `evaluations`, `outbox`, `devices`, `runs`.
+`observations`, `evaluations`, `outbox`, `devices`, `runs`. `values` needs no database; the library for it is loaded when `Ledger` is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine
-
-from vigil.ledger.engine import migrate, open_engine, reader, writer
-from vigil.ledger.errors import LedgerError, LedgerLocked, LedgerTooNew, LedgerUnavailable, explained
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """An open ledger. Give it a URL: ``sqlite:///path`` or ``postgresql+psycopg://...``.
-
-    Its transactions raise LedgerLocked and LedgerUnavailable where the database's own errors say so.
-    """
-
-    engine: Engine
-    _reader: Engine = field(init=False, repr=False, compare=False)
-    _writer: Engine = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_reader", reader(self.engine))
-        object.__setattr__(self, "_writer", writer(self.engine))
-
-    @classmethod
-    def open(cls, url: str) -> Ledger:
-        """Bring the schema up to date and open it."""
-        migrate(url)
-        return cls(open_engine(url))
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction: all of it or nothing. Writers wait for each other."""
-        with explained(self.engine.url), self._writer.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """One instant of the ledger, whatever is written meanwhile."""
-        with explained(self.engine.url), self._reader.connect() as connection:
-            yield connection
-
-    def close(self) -> None:
-        self.engine.dispose()
-
+if TYPE_CHECKING:
+    from vigil.ledger.errors import LedgerError, LedgerLocked, LedgerTooNew, LedgerUnavailable
+    from vigil.ledger.ledger import Ledger
 
 __all__ = ["Ledger", "LedgerError", "LedgerLocked", "LedgerTooNew", "LedgerUnavailable"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vigil.ledger import errors, ledger
+
+    return getattr(ledger if name == "Ledger" else errors, name)

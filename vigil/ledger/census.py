@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from vigil.ledger.registrations import MAIL
 from vigil.ledger.tables import Device, table
+from vigil.ledger.values import MAIL
 
 _device = table(Device)
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select, true, update
 
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import Device, table
+from vigil.ledger.values import Registered as Registered
 
 _device = table(Device)
 _REFRESHED = (
@@ -24,19 +25,6 @@ _REFRESHED = (
     "retired_at",
     "retired_reason",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A device that can be told something."""
-
-    id: int
-    person: str
-    address: str = field(repr=False)
-    address_kind: str
-    platform: str
-    language: str | None = None
-    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,10 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from vigil.ledger.engine import chunks
-from vigil.ledger.outbox import Key
 from vigil.ledger.tables import Notice, in_state, table
+from vigil.ledger.values import DIGEST, Key
 
 _notice = table(Notice)
-MARK = "digest"
-"""The key of a message that holds the reason with which its row waits for the digest; absent where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,8 @@ def park(connection: Connection, run: int) -> int:
     """
     query = select(_notice.c.id, _notice.c.message).where(_notice.c.run == run, _notice.c.state == "queued")
     meant: dict[str, list[int]] = {}
-    for id, message in connection.execute(query.where(_notice.c.message.contains(f'"{MARK}":'))):
-        reason = orjson.loads(message).get(MARK)
+    for id, message in connection.execute(query.where(_notice.c.message.contains(f'"{DIGEST}":'))):
+        reason = orjson.loads(message).get(DIGEST)
         if reason is not None:
             meant.setdefault(reason, []).append(id)
     for reason, ids in meant.items():

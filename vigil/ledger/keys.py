@@ -9,12 +9,10 @@ import orjson
 from sqlalchemy import ARRAY, ColumnElement, Connection, FromClause, and_, cast, column, func, select
 
 from vigil.ledger.tables import Notice, table
+from vigil.ledger.values import Key
 
 _notice = table(Notice)
 _NAMES = ("rule", "workspace", "occurrence", "step", "person")
-
-Key = tuple[str, int, str, str, str]
-"""(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
 
 
 def key_columns() -> tuple[ColumnElement[Any], ...]:

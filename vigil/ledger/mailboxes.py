@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select
 from vigil.ledger import devices
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import chunks
-from vigil.ledger.registrations import MAIL
 from vigil.ledger.tables import Device, table
+from vigil.ledger.values import MAIL
 
 _device = table(Device)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,39 +24,16 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vigil.ledger.engine import NOTICES, chunks, in_turn
-from vigil.ledger.keys import Key as Key
 from vigil.ledger.keys import is_wanted, key_columns, keys_wanted
 from vigil.ledger.tables import Attempt, Instant, Notice, table
+from vigil.ledger.values import Entry as Entry
+from vigil.ledger.values import Key as Key
 
 _notice = table(Notice)
 _attempt = table(Attempt)
 
 FINAL = frozenset({"sent", "no_device", "unroutable", "failed", "suppressed"})
 """The states a notice never leaves. The only other one is `queued`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A row to queue: `state` is `queued`, or final with its reason when there is nothing to send.
-
-    `message` may hold a `ttl`, seconds from the instant it is about or from when it may be said first, whichever
-    is later.
-    """
-
-    rule: str
-    workspace: int
-    occurrence: str
-    step: str
-    person: str
-    fire_at: datetime
-    state: str
-    reason: str = ""
-    message: Mapping[str, Any] = field(default_factory=dict)
-    due_at: datetime | None = None  # when it may be said, where that is later than at once: quiet hours
-
-    @property
-    def key(self) -> Key:
-        return self.rule, self.workspace, self.occurrence, self.step, self.person
 
 
 def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, run: int | None = None) -> int:

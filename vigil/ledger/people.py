@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import Preference, table
+from vigil.ledger.values import NONE, Preferences
 
 _preference = table(Preference)
 _SET = ("quiet_from", "quiet_to", "digest", "language", "zone", "channels", "updated_at")
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """One person's. None and () say: as the account and the site have it.
-
-    `quiet_from` and `quiet_to` are times of the person's own day, both or neither; `channels` are in order.
-    """
-
-    quiet_from: time | None = None
-    quiet_to: time | None = None
-    digest: bool = False
-    language: str | None = None
-    zone: str | None = None
-    channels: tuple[str, ...] = ()
-
-
-NONE = Preferences()
-"""Of somebody who never asked for anything."""
 
 
 def of_people(connection: Connection, people: Collection[str]) -> dict[str, Preferences]:

@@ -10,11 +10,9 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 from vigil.ledger import devices
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.tables import Device, table
+from vigil.ledger.values import MAIL
 
 _device = table(Device)
-
-MAIL = "email"
-"""The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from vigil.ledger import devices, evaluations, manifests, observations, outbox, 
 from vigil.ledger import people as preferences
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import Entry
-from vigil.service.reaching import Reach, note_mailboxes
+from vigil.service.mailboxes import note_mailboxes
+from vigil.service.reaching import Reach
 from vigil.service.run import Run
 from vigil.service.saying import entries
 

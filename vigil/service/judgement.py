@@ -27,7 +27,8 @@ from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.evaluations import Mark
 from vigil.service import guards
-from vigil.service.reaching import Reach, note_mailboxes
+from vigil.service.mailboxes import note_mailboxes
+from vigil.service.reaching import Reach
 from vigil.service.run import Run
 from vigil.service.saying import entries
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from vigil.compliance import facts as f
-from vigil.compliance.facts import Fact
 from vigil.compliance.notices import Person
 from vigil.compliance.quiet import Span
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import Rule
 from vigil.delivery.channels import chosen, order_of
 from vigil.delivery.quiet_hours import said_from
-from vigil.ledger import mailboxes
-from vigil.ledger.devices import Registered
-from vigil.ledger.people import NONE, Preferences
-from vigil.service.run import Run
+from vigil.ledger.values import NONE, Preferences, Registered
 
 
 @dataclass(frozen=True)
@@ -60,12 +56,3 @@ class Reach:
 def quiet_of(rule: Rule) -> Span | None:
     """The hours in which a rule says nothing."""
     return None if rule.quiet is None else Span(rule.quiet.from_, rule.quiet.to)
-
-
-def note_mailboxes(run: Run, facts: Iterable[Fact]) -> None:
-    """Let the registry have the mailboxes of the accounts among `facts`, where the site can send mail."""
-    if run.mail is None:
-        return
-    wanted = {x.login: None if x.deleted else x.email for x in facts if isinstance(x, f.User)}
-    with run.ledger.write() as connection:
-        mailboxes.keep(connection, wanted, run.clock())

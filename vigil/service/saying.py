@@ -5,23 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, Severity
 from vigil.compliance.routing import Directory, Routed
-from vigil.compliance.rules import Rule
+from vigil.compliance.rules import Rule, RuleSet
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery import quiet_hours
 from vigil.delivery.channels import MAIL
 from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
-from vigil.ledger import digests
-from vigil.ledger.devices import Registered
-from vigil.ledger.outbox import Entry, Key
+from vigil.ledger.values import DIGEST, Entry, Key, Registered
 from vigil.service.reaching import Reach, quiet_of
-from vigil.service.run import Run
+from vigil.service.site import Site
 
 UNROUTABLE = frozenset({Why.NOBODY})
 """Reasons that say that somebody should have been told and nobody could be found."""
@@ -30,8 +28,18 @@ URGENT = frozenset({Severity.HIGH, Severity.CRITICAL})
 """What does not wait for the digest of a person who asked for one. A rule that says `group` has said so itself."""
 
 
+class Speaker(Protocol):
+    """What of a run the wording of its notices depends on."""
+
+    as_of: datetime
+    rules: RuleSet
+    site: Site
+    renderer: Renderer
+    mail: Renderer | None
+
+
 def entries(
-    run: Run,
+    run: Speaker,
     routed: Sequence[Routed],
     facts: Facts,
     directory: Directory,
@@ -46,7 +54,9 @@ def entries(
     ]
 
 
-def _entry(run: Run, r: Routed, n: Notice | None, words: Said | RenderError | None, reach: Reach) -> Entry:
+def _entry(
+    run: Speaker, r: Routed, n: Notice | None, words: Said | RenderError | None, reach: Reach
+) -> Entry:
     x, person = r.finding, r.person or ""
     key = (x.rule, x.workspace, x.occurrence, x.step or "", person)
     message: dict[str, Any] = {"why": list(x.why)}
@@ -57,13 +67,13 @@ def _entry(run: Run, r: Routed, n: Notice | None, words: Said | RenderError | No
     elif words is not None and n is not None:
         message |= message_of(run, key, rule, n, words, reach)
         if reason in DIGESTED:
-            message[digests.MARK] = reason
+            message[DIGEST] = reason
         if state == "queued":
             due_at = said_at(run, n, rule, reach)
     return Entry(*key, fire_at=x.fire_at, state=state, reason=reason, message=message, due_at=due_at)
 
 
-def message_of(run: Run, key: Key, rule: Rule, n: Notice, words: Said, reach: Reach) -> dict[str, Any]:
+def message_of(run: Speaker, key: Key, rule: Rule, n: Notice, words: Said, reach: Reach) -> dict[str, Any]:
     """What the worker needs to send a notice that was put into words: for every channel that its person may be reached on."""
     message: dict[str, Any] = {
         "title": words.title,
@@ -81,7 +91,7 @@ def message_of(run: Run, key: Key, rule: Rule, n: Notice, words: Said, reach: Re
     return message
 
 
-def said_at(run: Run, n: Notice, rule: Rule, reach: Reach) -> datetime | None:
+def said_at(run: Speaker, n: Notice, rule: Rule, reach: Reach) -> datetime | None:
     """When a notice may be said, where that is later than at once: after quiet hours."""
     at = reach.opens(run.as_of, n.person, rule, run.site.zone)
     return at if at > run.as_of else None
@@ -113,7 +123,7 @@ def _state(r: Routed, rule: Rule, reach: Reach, mail: bool) -> tuple[str, str]:
 
 
 def notice(
-    run: Run,
+    run: Speaker,
     r: Routed,
     facts: Facts,
     directory: Directory,
@@ -150,7 +160,7 @@ def _family(rule: Rule, step: str | None) -> str:
     return own or rule.family
 
 
-def _event(run: Run, kind: str, fields: Mapping[str, Value], directory: Directory) -> dict[str, Value]:
+def _event(run: Speaker, kind: str, fields: Mapping[str, Value], directory: Directory) -> dict[str, Value]:
     """An event's fields for the templates. Values of a sensitive attribute stay here: a lock screen is a public place."""
     by = fields.get("by")
     found = directory.users.get(str(by)) if by else None

@@ -16,20 +16,26 @@ from vigil.timeline import report
 from vigil.timeline.coverage import covered
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutate import gate
-from vigil.timeline.play import Theatre
 from vigil.timeline.spread import cores
 from vigil.timeline.suite import Outcome, play_all
+from vigil.timeline.theatre import Theatre
 
 _FEW = 4
 """Timelines that are played before another process has begun."""
 
 
 def test(
-    path: Path, templates: Path, console: Console, *, coverage: bool = False, mutate: bool = False
+    path: Path,
+    templates: Path,
+    console: Console,
+    *,
+    coverage: bool = False,
+    mutate: bool = False,
+    through_ledger: bool = False,
 ) -> int:
     """Run the timelines at `path`. 0: all is as expected; 1: something is not. Raises BadInput for files that are refused."""
     with _silence():
-        return _test(path, templates, console, coverage, mutate)
+        return _test(path, templates, console, coverage, mutate, through_ledger)
 
 
 @contextmanager
@@ -44,13 +50,21 @@ def _silence() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _test(path: Path, templates: Path, console: Console, coverage: bool, mutate: bool) -> int:
+def _test(
+    path: Path, templates: Path, console: Console, coverage: bool, mutate: bool, through_ledger: bool
+) -> int:
     began = time.perf_counter()
     suite = read_suite(path)
     theatre = Theatre(templates)
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
     outcomes = play_all(
-        theatre, suite.timelines, suite.rules, lambda o: report.dot(console, o), jobs, coverage
+        theatre,
+        suite.timelines,
+        suite.rules,
+        lambda o: report.dot(console, o),
+        jobs,
+        coverage,
+        through_ledger,
     )
     console.print()
     report.failures(console, outcomes, suite.sources)

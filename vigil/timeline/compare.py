@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from vigil.compliance.escalations import MARK
-from vigil.ledger import outbox
 from vigil.sandbox.devices import Shown
-from vigil.service.why import about_workspace
 from vigil.timeline.expectations import REASONS
 from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
-from vigil.timeline.play import Played, Stage
+from vigil.timeline.playing import Arrived, Played, Player, Row
 
 LOUD = frozenset({"no_device", "unroutable", "failed", "queued"})
 """States of notices that somebody should have had: when one comes up it must be expected. Suppressed ones may be."""
-
-Row = Mapping[str, Any]
-Arrived = Mapping[str, Mapping[str, Sequence[Shown]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +26,12 @@ class Failure:
     why: tuple[str, ...] = ()
 
 
-def differences(stage: Stage, played: Played) -> list[Failure]:
+def differences(player: Player, played: Played) -> list[Failure]:
     """Everything in which a moment is not as its timeline says."""
-    arrived = stage.phones.arrived()
-    with stage.ledger.read() as connection:
-        rows = [r for run in played.runs for r in outbox.rows(connection, run=run)]
-        if arrived:
-            known = {r["message"].get("key"): r for r in rows}
-            late = {k for some in arrived.values() for k in some} - known.keys()
-            rows += [r for r in outbox.rows(connection) if r["message"].get("key") in late] if late else []
-    return [*_sent(stage, played, rows, arrived), *_unsent(stage, played, rows)]
+    return [*_sent(player, played, played.rows, played.arrived), *_unsent(played, played.rows)]
 
 
-def _sent(stage: Stage, played: Played, rows: Sequence[Row], arrived: Arrived) -> Iterator[Failure]:
+def _sent(player: Player, played: Played, rows: Sequence[Row], arrived: Arrived) -> Iterator[Failure]:
     by_key = {r["message"].get("key"): r for r in rows}
     left = [(person, key, shown) for person, some in arrived.items() for key, shown in some.items()]
     for e in played.moment.expected:
@@ -52,12 +39,12 @@ def _sent(stage: Stage, played: Played, rows: Sequence[Row], arrived: Arrived) -
         found = next((x for x in same if _says(e, x[2])), None)
         if found is not None:
             left.remove(found)
-            yield from _on_screen(stage, e, found[2], by_key[found[1]])
+            yield from _on_screen(player, e, found[2], by_key[found[1]])
         elif same:
             left.remove(same[0])
             yield _other_words(e, same[0][2], by_key[same[0][1]])
         else:
-            yield _missing(stage, played, e, rows, left, by_key)
+            yield _missing(player, played, e, rows, left, by_key)
     for person, key, shown in left:
         row = by_key.get(key)
         label = _label(row) if row else "a message that the ledger does not know"
@@ -99,9 +86,9 @@ def _words(shown: Sequence[Shown]) -> str:
     return f'"{shown[0].title}: {_line(shown[0].body)}"' if shown else "nothing on the screen"
 
 
-def _on_screen(stage: Stage, e: Expected, shown: Sequence[Shown], row: Row) -> Iterator[Failure]:
+def _on_screen(player: Player, e: Expected, shown: Sequence[Shown], row: Row) -> Iterator[Failure]:
     """Every device of the person must show the notice once."""
-    wanted = len(stage.timeline.players[e.person].devices)
+    wanted = len(player.timeline.players[e.person].devices)
     if len(shown) != wanted:
         came = f"{e.person} sees it {len(shown)} times on {wanted} device{'s' if wanted != 1 else ''}"
         yield Failure(
@@ -114,7 +101,7 @@ def _on_screen(stage: Stage, e: Expected, shown: Sequence[Shown], row: Row) -> I
 
 
 def _missing(
-    stage: Stage,
+    player: Player,
     played: Played,
     e: Expected,
     rows: Sequence[Row],
@@ -137,28 +124,19 @@ def _missing(
         "a notice did not come",
         f"{e.person}: {e.label}{said}",
         "; ".join(came) or "nothing",
-        _why_not(stage, played, e, rows),
+        _why_not(player, played, e, rows),
     )
 
 
-def _why_not(stage: Stage, played: Played, e: Expected, rows: Sequence[Row]) -> tuple[str, ...]:
+def _why_not(player: Player, played: Played, e: Expected, rows: Sequence[Row]) -> tuple[str, ...]:
     """How the rule stands for the workspaces that it could have been about, in sentences."""
     told = [w for r in rows if r["rule"] == e.rule for w in r["message"].get("why", ())]
     if told:
         return tuple(dict.fromkeys(told))
-    out = []
-    type_ = stage.rules.by_name[e.rule].subject.workspace_type
-    for place in stage.timeline.places.values():
-        if place.type != type_ or (e.workspace is not None and e.workspace != place.id):
-            continue
-        answer = about_workspace(stage.ledger, stage.rules, place.id, stage.timeline.zone, played.now)
-        for s in answer.standings:
-            if s.rule == e.rule:
-                out.append(f"{place.name}: {s.verdict}" + "".join(f"; {w}" for w in s.why))
-    return tuple(out)
+    return player.why_not(e.rule, e.workspace, played.now)
 
 
-def _unsent(stage: Stage, played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
+def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
     left = [r for r in rows if r["state"] != "sent"]
     for u in played.moment.unsent:
         found = next((r for r in left if _held(u, r)), None)

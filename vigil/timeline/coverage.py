@@ -14,7 +14,7 @@ from vigil.compliance.transitions import fits, of_events
 from vigil.compliance.verdicts import Finding
 from vigil.timeline.model import Spot
 from vigil.timeline.mutants import rule_nodes
-from vigil.timeline.play import Judged
+from vigil.timeline.playing import Judged
 
 Path = tuple[str | int, ...]
 Part = tuple[str, Path, str]
@@ -73,7 +73,7 @@ class Watched:
         self.parts: set[Part] = set()
 
     def __call__(self, judged: Judged) -> None:
-        given, as_of = judged.given, judged.plan.window.as_of
+        given, as_of = judged.given, judged.as_of
         for rule in judged.rules:
             table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
             ready = scope(table, [getattr(rule, key) for key in CLAUSES], as_of, given.zone)

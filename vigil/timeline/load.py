@@ -5,7 +5,7 @@ A file holds one or more YAML documents. One without `steps` is the file's head:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from vigil.timeline.reading import Reader
 from vigil.timeline.staging import KEYS, timeline
 
 SUFFIXES = (".timeline.yaml", ".timeline.yml")
+ByFile = Mapping[Path, Sequence[Rule]]
+"""The rules of each file, by its resolved path."""
+
 HEAD = ("rules", "only", "zone", "people", "required_documents", "workspace", "workspaces")
 
 
@@ -58,7 +61,8 @@ def read_suite(path: Path) -> Suite:
             sources[str(file)] = file.read_text(encoding="utf-8-sig")
         except (UnicodeDecodeError, OSError) as wrong:
             problems.append(Problem(str(file), 1, 1, f"cannot be read: {wrong}"))
-    timelines = [t for file, text in sources.items() for t in read_text(file, text, rules, problems)]
+    by_file = _by_file(rules)
+    timelines = [t for file, text in sources.items() for t in _read_text(file, text, by_file, problems)]
     if not timelines and not problems:
         problems.append(
             Problem(str(path), 1, 1, "no timeline here; they are in *.timeline.yaml beside the rules")
@@ -78,7 +82,7 @@ def timeline_files(path: Path) -> list[Path]:
     return [f for suffix in SUFFIXES if (f := path.with_name(path.stem + suffix)).is_file()]
 
 
-def read_text(file: str, text: str, rules: RuleSet, problems: list[Problem]) -> Iterator[Timeline]:
+def _read_text(file: str, text: str, rules: ByFile, problems: list[Problem]) -> Iterator[Timeline]:
     """The timelines of one file's text; what is wrong with them is added to `problems`."""
     documents, wrong = parse(file, text)
     problems += wrong
@@ -108,7 +112,7 @@ def read_text(file: str, text: str, rules: RuleSet, problems: list[Problem]) -> 
         yield made
 
 
-def _one(reader: Reader, node: Node, head: Mapping[str, Node], rules: RuleSet) -> Timeline | None:
+def _one(reader: Reader, node: Node, head: Mapping[str, Node], rules: ByFile) -> Timeline | None:
     parts = {**head, **{name: node.parts[name] for name in node.keys}}
     if "workspaces" in node.keys or "workspace" in node.keys:
         parts = {k: v for k, v in parts.items() if k in node.keys or k not in ("workspace", "workspaces")}
@@ -116,30 +120,40 @@ def _one(reader: Reader, node: Node, head: Mapping[str, Node], rules: RuleSet) -
     return timeline(Reader(reader.file, reader.problems), node, parts, mine) if mine else None
 
 
-def _rules(reader: Reader, node: Node, parts: Mapping[str, Node], rules: RuleSet) -> dict[str, Rule]:
+def _rules(reader: Reader, node: Node, parts: Mapping[str, Node], rules: ByFile) -> dict[str, Rule]:
     """The rules that a timeline is about: those of the files it names, or of the file of the same name; `only` narrows."""
     own = Path(reader.file)
     stem = next(own.name.removesuffix(s) for s in (*SUFFIXES, "") if own.name.endswith(s))
-    files = {Path(r.origin.file).resolve() for r in rules if r.origin}
     wanted: list[Path] = []
     if "rules" in parts:
         for item in reader.items(parts["rules"]):
             name = reader.text(item, "the name of a rules file")
-            if name is not None and (path := (own.parent / name).resolve()) not in files:
-                hint = nearest(name, {f.name for f in files})
+            if name is not None and (path := (own.parent / name).resolve()) not in rules:
+                hint = nearest(name, {f.name for f in rules})
                 reader.wrong(item, f'no rules in "{name}" beside this file', "rules", hint)
             elif name is not None:
                 wanted.append(path)
     else:
-        wanted = [p for suffix in (".yaml", ".yml") if (p := own.with_name(stem + suffix).resolve()) in files]
+        wanted = [p for suffix in (".yaml", ".yml") if (p := own.with_name(stem + suffix).resolve()) in rules]
         if not wanted:
             reader.wrong(
                 node, f'no rules file "{stem}.yaml" beside this one; name the files in `rules`', "rules"
             )
-    found = {r.name: r for r in rules if r.origin and Path(r.origin.file).resolve() in wanted}
+    found = {r.name: r for file, some in rules.items() if file in wanted for r in some}
     if "only" not in parts:
         return found
     some = reader.words(parts["only"], "rule", found)
     if not some:
         reader.wrong(parts["only"], f"`only` names rules; there are {listing(found)}.", "only")
     return {name: found[name] for name in found if name in some}
+
+
+def _by_file(rules: RuleSet) -> ByFile:
+    out: dict[Path, list[Rule]] = {}
+    resolved: dict[str, Path] = {}
+    for rule in rules:
+        if rule.origin:
+            name = rule.origin.file
+            path = resolved[name] = resolved.get(name) or Path(name).resolve()
+            out.setdefault(path, []).append(rule)
+    return out

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from vigil.compliance.rules import Rule, RuleSet
 from vigil.timeline.model import Timeline
 from vigil.timeline.mutants import Mutant, mutants
-from vigil.timeline.play import Theatre
+from vigil.timeline.rehearsal import NotRehearsed
 from vigil.timeline.spread import spread
-from vigil.timeline.suite import play
+from vigil.timeline.suite import perform, rules_of
+from vigil.timeline.theatre import Theatre
 
 GATE = 0.9
 """The share of mutants that a suite's timelines must notice."""
@@ -58,7 +59,12 @@ def is_noticed(theatre: Theatre, mutant: Mutant, timelines: Iterable[Timeline], 
     for timeline in timelines:
         if mutant.name not in timeline.rules:
             continue
-        outcome = play(theatre, timeline.only(concerned), changed, stop_at_first=True)
+        some = timeline.only(concerned)
+        mine = rules_of(some, changed)
+        try:
+            outcome = perform(theatre.rehearsal(some, mine), stop_at_first=True)
+        except NotRehearsed:
+            outcome = perform(theatre.stage(some, mine), stop_at_first=True)
         if outcome.failures:
             return True
     return False

@@ -1,4 +1,4 @@
-"""Plays a timeline: the real pipeline of a run, step by step, over the timeline's world. No HTTP, no Prefect.
+"""Plays a timeline: the real pipeline of a run, step by step, over the timeline's world and a real ledger. No HTTP, no Prefect.
 
 What `flows.steps` does with tasks is done here without them, with the same functions of `vigil.service`.
 """
@@ -6,81 +6,39 @@ What `flows.steps` does with tasks is done here without them, with the same func
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input
-from vigil.compliance.routing import Directory, Routed, principals_of
+from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import RuleSet
-from vigil.compliance.tables import Facts
 from vigil.delivery.render import Renderer
-from vigil.delivery.worker import LEASE
 from vigil.ledger import Ledger, acknowledgements, devices, observations, outbox
 from vigil.ledger.devices import NewDevice
-from vigil.ledger.scratch import Scratch
+from vigil.ledger.values import LEASE
 from vigil.service import accounting, extraction, judgement, sending
 from vigil.service.judgement import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
+from vigil.service.why import about_workspace
 from vigil.timeline.model import Change, Crash, Moment, Timeline
 from vigil.timeline.phones import Killed, Phones
+from vigil.timeline.playing import PUBLIC, Judged, Played, Watcher
 from vigil.timeline.world import World, WorldError
-
-PUBLIC = "https://ecm.example"
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One evaluation of one run, for whoever counts what was exercised."""
-
-    rules: RuleSet
-    plan: Plan
-    given: Input
-    facts: Facts  # with the roles that were looked up
-    directory: Directory
-    routed: Sequence[Routed]
-
-
-@dataclass(frozen=True)
-class Played:
-    """A moment after its runs: what is in the ledger since, and what the phones got."""
-
-    moment: Moment
-    runs: tuple[int, ...]
-    now: datetime
-
-
-Watcher = Callable[[Judged], None]
-
-
-class Theatre:
-    """What every timeline uses again: the templates and the ledger in memory."""
-
-    def __init__(self, templates: Path) -> None:
-        self.renderer = Renderer(templates)
-
-    @cached_property
-    def _scratch(self) -> Scratch:
-        return Scratch()  # made where it is first used: a process that was forked off makes its own
-
-    @cached_property
-    def loop(self) -> asyncio.Runner:
-        return asyncio.Runner()
-
-    def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Stage:
-        """An empty ledger and charged phones for one timeline. The stage before it is gone."""
-        return Stage(self, timeline, rules, self._scratch.fresh(), watcher)
 
 
 class Stage:
     """One timeline being played."""
 
     def __init__(
-        self, theatre: Theatre, timeline: Timeline, rules: RuleSet, ledger: Ledger, watcher: Watcher | None
+        self,
+        ledger: Ledger,
+        renderer: Renderer,
+        loop: asyncio.Runner,
+        timeline: Timeline,
+        rules: RuleSet,
+        watcher: Watcher | None = None,
     ) -> None:
         self.timeline = timeline
         self.rules = rules
@@ -89,8 +47,8 @@ class Stage:
         first = timeline.moments[0].at
         self.phones = Phones(list(timeline.players.values()), first)
         self.site = Site(PUBLIC, timeline.zone, Path("rules"), Path("templates"))
-        self._renderer = theatre.renderer
-        self._loop = theatre.loop
+        self._renderer = renderer
+        self._loop = loop
         self._watcher = watcher
         with ledger.write() as connection:
             devices.register(connection, self._devices(), first)
@@ -109,10 +67,32 @@ class Stage:
                 self._acknowledge(change)
         try:
             run = self._watch(moment.at, moment.crash)
-            return Played(moment, (run.id,), moment.at)
+            return self._played(moment, (run.id,), moment.at)
         except _Dead as dead:
             run = self._watch(moment.at + LEASE, None)
-            return Played(moment, (dead.run, run.id), moment.at + LEASE)
+            return self._played(moment, (dead.run, run.id), moment.at + LEASE)
+
+    def _played(self, moment: Moment, runs: Sequence[int], now: datetime) -> Played:
+        arrived = self.phones.arrived()
+        came = {key for some in arrived.values() for key in some}
+        with self.ledger.read() as connection:
+            rows = [r for run in runs for r in outbox.rows(connection, run=run)]
+            late = came - {r["message"].get("key") for r in rows}
+            rows += [r for r in outbox.rows(connection) if r["message"].get("key") in late] if late else []
+        return Played(moment, now, rows, arrived)
+
+    def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
+        """See `playing.Player`."""
+        out = []
+        type_ = self.rules.by_name[rule].subject.workspace_type
+        for place in self.timeline.places.values():
+            if place.type != type_ or workspace not in (None, place.id):
+                continue
+            answer = about_workspace(self.ledger, self.rules, place.id, self.timeline.zone, now)
+            for s in answer.standings:
+                if s.rule == rule:
+                    out.append(f"{place.name}: {s.verdict}" + "".join(f"; {w}" for w in s.why))
+        return tuple(out)
 
     def _acknowledge(self, change: Change) -> None:
         """What a person does in the app: every notice of the rule that was sent so far is seen."""
@@ -155,7 +135,7 @@ class Stage:
             facts, directory = judgement.attach(run, given, self.world.audience(workspaces, principals))
         routed = judgement.commit(run, result, facts, directory, plan.fresh)
         if self._watcher is not None:
-            self._watcher(Judged(run.rules, plan, given, facts, directory, routed))
+            self._watcher(Judged(run.rules, run.as_of, given, facts, directory, routed))
 
     async def _deliver(self, run: Run) -> None:
         async with run.sending(self.phones):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Rule
 from vigil.compliance.vocabulary import listing
-from vigil.delivery.worker import LEASE
+from vigil.ledger.values import LEASE
 from vigil.timeline.expectations import Expectations
 from vigil.timeline.happenings import Names, change, qualified
 from vigil.timeline.model import CRASHES, Change, Crash, Device, Moment, Place, Player, Timeline

@@ -9,8 +9,10 @@ from vigil.compliance.rules import RuleSet
 from vigil.timeline.compare import Failure, differences
 from vigil.timeline.coverage import Part, Watched
 from vigil.timeline.model import Spot, Timeline
-from vigil.timeline.play import Theatre, Watcher
+from vigil.timeline.playing import Player, Watcher
+from vigil.timeline.rehearsal import NotRehearsed
 from vigil.timeline.spread import spread
+from vigil.timeline.theatre import Theatre
 from vigil.timeline.world import WorldError
 
 
@@ -34,16 +36,37 @@ def play(
     timeline: Timeline,
     rules: RuleSet,
     watcher: Watcher | None = None,
-    stop_at_first: bool = False,
+    *,
+    through_ledger: bool = False,
 ) -> Outcome:
-    """One timeline from its first step to its last, or to the first step that is not as expected."""
-    mine = RuleSet(tuple(r for r in rules if r.name in set(timeline.rules)))
-    stage = theatre.stage(timeline, mine, watcher)
+    """One timeline from its first step to its last: in memory, and with the real run where that is asked for or something is wrong."""
+    mine = rules_of(timeline, rules)
+    if not through_ledger:
+        try:
+            rehearsed = perform(theatre.rehearsal(timeline, mine, watcher))
+        except NotRehearsed:
+            return perform(theatre.stage(timeline, mine, watcher))
+        if not rehearsed.failures:
+            return rehearsed
+    played = perform(theatre.stage(timeline, mine, watcher))
+    if through_ledger or played.failures:
+        return played
+    return replace(played, failures=(_torn(rehearsed.failures[0]),))
+
+
+def rules_of(timeline: Timeline, rules: RuleSet) -> RuleSet:
+    """The rules that run in a timeline."""
+    return RuleSet(tuple(r for r in rules if r.name in set(timeline.rules)))
+
+
+def perform(player: Player, stop_at_first: bool = False) -> Outcome:
+    """Every moment of a player's timeline, or up to the first that is not as expected."""
+    timeline = player.timeline
     failures: list[Failure] = []
     notices = played = 0
     for moment in timeline.moments:
         try:
-            found = differences(stage, stage.play(moment))
+            found = differences(player, player.play(moment))
         except WorldError as wrong:
             failures.append(_impossible(wrong))
             break
@@ -61,6 +84,18 @@ def _impossible(wrong: WorldError) -> Failure:
     return Failure(spot, "this cannot happen", wrong.change.kind, str(wrong))
 
 
+def _torn(rehearsed: Failure) -> Failure:
+    """The two players disagree: a fault of Vigil, which nobody may overlook."""
+    said = f"in memory: {rehearsed.headline}: {rehearsed.came}"
+    return Failure(
+        rehearsed.spot,
+        "the real run is as expected, the one in memory is not; please report this timeline, and use --ledger",
+        rehearsed.expected,
+        said,
+        rehearsed.why,
+    )
+
+
 def play_all(
     theatre: Theatre,
     timelines: Sequence[Timeline],
@@ -68,12 +103,13 @@ def play_all(
     after_each: Callable[[Outcome], None] = lambda _: None,
     jobs: int = 1,
     coverage: bool = False,
+    through_ledger: bool = False,
 ) -> list[Outcome]:
     """Every timeline, on `jobs` processes (see `spread`); `after_each` is for progress."""
 
     def one(n: int) -> Outcome:
         watched = Watched() if coverage else None
-        outcome = play(theatre, timelines[n], rules, watched)
+        outcome = play(theatre, timelines[n], rules, watched, through_ledger=through_ledger)
         return outcome if watched is None else replace(outcome, exercised=frozenset(watched.parts))
 
     out = []

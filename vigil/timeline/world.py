@@ -173,7 +173,7 @@ class World:
             for part in sorted(self._workspaces[w].unread):
                 yield Gap(part, "unreadable in this timeline", (w,))
 
-    def required(self) -> list[Fact]:
+    def required(self) -> list[f.RequiredDocument]:
         """The document types that the timeline's workspace types ask for."""
         return [
             f.RequiredDocument(type_, name, True, months)

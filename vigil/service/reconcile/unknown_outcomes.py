@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vigil.delivery.retry import GIVE_UP
-from vigil.delivery.worker import LEASE
 from vigil.ledger import reconciling
+from vigil.ledger.values import LEASE
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
 

@@ -1,0 +1,79 @@
+"""What goes into the ledger and comes out of it, as values. No database here: who only words a notice or checks a rule needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+
+Key = tuple[str, int, str, str, str]
+"""(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
+
+MAIL = "email"
+"""The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
+
+LEASE = timedelta(minutes=5)
+"""How long a worker holds a row that it claimed."""
+
+DIGEST = "digest"
+"""The key of a message that holds the reason with which its row waits for the digest; absent where it does not."""
+
+HEARD = frozenset({"sent", "no_device", "failed"})
+"""States after which one may wait for a reaction. To a notice that could not be delivered there will be none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row to queue: `state` is `queued`, or final with its reason when there is nothing to send.
+
+    `message` may hold a `ttl`, seconds from the instant it is about or from when it may be said first, whichever
+    is later.
+    """
+
+    rule: str
+    workspace: int
+    occurrence: str
+    step: str
+    person: str
+    fire_at: datetime
+    state: str
+    reason: str = ""
+    message: Mapping[str, Any] = field(default_factory=dict)
+    due_at: datetime | None = None  # when it may be said, where that is later than at once: quiet hours
+
+    @property
+    def key(self) -> Key:
+        return self.rule, self.workspace, self.occurrence, self.step, self.person
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A device that can be told something."""
+
+    id: int
+    person: str
+    address: str = field(repr=False)
+    address_kind: str
+    platform: str
+    language: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """One person's. None and () say: as the account and the site have it.
+
+    `quiet_from` and `quiet_to` are times of the person's own day, both or neither; `channels` are in order.
+    """
+
+    quiet_from: time | None = None
+    quiet_to: time | None = None
+    digest: bool = False
+    language: str | None = None
+    zone: str | None = None
+    channels: tuple[str, ...] = ()
+
+
+NONE = Preferences()
+"""Of somebody who never asked for anything."""

@@ -1,0 +1,100 @@
+"""What was observed, in memory: the observations of `vigil.ledger.observations` for one short history.
+
+It says the same as the ledger about the same facts: `tests/timeline/test_both_players_agree.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from vigil.compliance.events import Change
+from vigil.compliance.facts import Fact, Workspace
+from vigil.ledger.codec import encode, subject_of
+
+Subject = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    number: int
+    fact: Fact | None  # None: it is gone
+    workspace: int | None
+    digest: bytes | None
+
+
+class Memory:
+    """Observations in order, numbered from 1, and the newest of each subject."""
+
+    def __init__(self) -> None:
+        self._log: list[Change] = []
+        self._newest: dict[Subject, _Newest] = {}
+
+    @property
+    def last(self) -> int:
+        """The number of the newest observation; 0 when there is none."""
+        return len(self._log)
+
+    def record(self, facts: Iterable[Fact], at: datetime, gone: Iterable[Subject] = ()) -> None:
+        """Store the facts that are not as they were, and that what is in `gone` is not there any more."""
+        buried = {subject for kind, subject in gone if kind == "workspace"}
+        found = {
+            (kind, subject): (workspace, fact)
+            for fact in facts
+            for kind, subject, workspace in [subject_of(fact)]
+            if str(workspace) not in buried
+        }
+        for key, (workspace, fact) in found.items():
+            before = self._newest.get(key)
+            fact = _with_attributes_kept(fact, before)
+            digest = encode(fact)[1]
+            if before is None or before.digest != digest:
+                self._append(key, _Newest(self.last + 1, fact, workspace, digest), at)
+        for key in [k for k in self._dying(gone, buried) if k not in found]:
+            self._append(key, _Newest(self.last + 1, None, self._newest[key].workspace, None), at)
+
+    def _dying(self, gone: Iterable[Subject], buried: Collection[str]) -> list[Subject]:
+        wanted = set(gone)
+        there = sorted(self._newest.items(), key=lambda item: item[1].number)
+        return [k for k, n in there if n.fact is not None and (k in wanted or str(n.workspace) in buried)]
+
+    def _append(self, key: Subject, new: _Newest, at: datetime) -> None:
+        before = self._newest.get(key)
+        was = None if before is None else before.fact
+        self._log.append(Change(*key, new.workspace, at, was, new.fact, before is None))
+        self._newest[key] = new
+
+    def current(self, workspaces: Collection[int], kind: str = "") -> Iterator[Fact]:
+        """The newest facts of some workspaces, of one kind where it is given: by workspace, then in the order they were seen."""
+        found = [
+            (n.workspace, n.number, n.fact)
+            for (k, _), n in self._newest.items()
+            if n.fact is not None and n.workspace in workspaces and (not kind or k == kind)
+        ]
+        for _, _, fact in sorted(found, key=lambda x: (x[0] or 0, x[1])):
+            yield fact
+
+    def known(self) -> set[int]:
+        """The workspaces that are there."""
+        return {int(s) for (kind, s), n in self._newest.items() if kind == "workspace" and n.fact is not None}
+
+    def changed(self, after: int, upto: int) -> set[int]:
+        """The workspaces with an observation in (after, upto]."""
+        return {c.workspace for c in self._log[after:upto] if c.workspace is not None}
+
+    def changes(self, workspaces: Collection[int], after: int, upto: int) -> Sequence[Change]:
+        """Each observation of some workspaces in (after, upto] beside the one before it of the same subject, in order."""
+        return [c for c in self._log[after:upto] if c.workspace in workspaces]
+
+
+def _with_attributes_kept(fact: Fact, before: _Newest | None) -> Fact:
+    """A workspace whose attributes could not be read keeps those that it had."""
+    if (
+        isinstance(fact, Workspace)
+        and "attrs" in fact.unread
+        and before
+        and isinstance(before.fact, Workspace)
+    ):
+        return replace(fact, attrs=before.fact.attrs)
+    return fact

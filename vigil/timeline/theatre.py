@@ -1,0 +1,47 @@
+"""Where timelines are played: the templates, and the two kinds of player."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vigil.compliance.rules import RuleSet
+from vigil.delivery.render import Renderer
+from vigil.timeline.model import Timeline
+from vigil.timeline.playing import Watcher
+from vigil.timeline.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from vigil.ledger.scratch import Scratch
+    from vigil.timeline.play import Stage
+
+
+class Theatre:
+    """What every timeline uses again: the templates, and the ledger in memory of those that are played on one."""
+
+    def __init__(self, templates: Path) -> None:
+        self.renderer = Renderer(templates)
+
+    def rehearsal(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Rehearsal:
+        """A player without a ledger: fast."""
+        return Rehearsal(self.renderer, timeline, rules, watcher)
+
+    def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Stage:
+        """A player that is the real run over an empty ledger. The stage before it is gone."""
+        # Loaded here: the database and the push client cost more than a hundred rehearsals.
+        from vigil.timeline.play import Stage
+
+        return Stage(self._scratch.fresh(), self.renderer, self._loop, timeline, rules, watcher)
+
+    @cached_property
+    def _scratch(self) -> Scratch:
+        # Made where it is first used: a process that was forked off makes its own.
+        from vigil.ledger.scratch import Scratch
+
+        return Scratch()
+
+    @cached_property
+    def _loop(self) -> asyncio.Runner:
+        return asyncio.Runner()
