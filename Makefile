@@ -29,12 +29,12 @@ dev: .venv/dev.stamp
 	touch $@
 
 .venv/runtime.stamp: .venv/uv.stamp constraints.txt pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	touch $@
 
 .venv/dev.stamp: .venv/runtime.stamp constraints-dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints-dev.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints-dev.txt
 	touch $@
 
 # Pins again from pyproject.toml. Neither file names a registry host.

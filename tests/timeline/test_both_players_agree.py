@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from theatre import ROOT, both
 
+from tests.timeline.theatre import ROOT, both
 from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.load import Suite, read_suite
