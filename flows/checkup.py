@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from ruamel.yaml import YAML
 
 from blocks.site import VigilSite
-from flows.opening import block_of
+from flows.opening import NoSite, block_of
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused
 from vigil.ecm import Client
 from vigil.service.doctor import ecm, firebase, ledger, rules
@@ -36,7 +36,7 @@ async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_no
         return checks
     try:
         block = await block_of(site)
-    except ValueError:
+    except NoSite:
         do = (
             "make it: `vigil connect --site " + site + " --ecm-url ... --ecm-user ... --firebase-account ...`"
         )

@@ -10,12 +10,12 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from ruamel.yaml import YAML
 
-from vigil.errors import VigilError
+from vigil.errors import BadRequest
 
 SITE = "{{ site }}"  # what stands for the site's name in the files; other braces are Prefect's own templates
 
 
-class NoSuchBlock(VigilError):
+class NoSuchBlock(BadRequest):
     """Automations were to notify through a block that does not exist."""
 
 

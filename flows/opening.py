@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from prefect.exceptions import ObjectNotFound
+
 from blocks.site import VigilSite
 from flows import signals
 from vigil.delivery.render import Channel
+from vigil.errors import BadRequest
 from vigil.ledger import Ledger, LedgerError
 from vigil.service import accounting
 from vigil.service.opening import ledger_at, renderer_of, rules_of
@@ -21,9 +24,20 @@ from vigil.service.run import Run, utc_now
 log = logging.getLogger("vigil.flows")
 
 
+class NoSite(BadRequest):
+    """A run was started for a site that has no block."""
+
+
 async def block_of(site: str) -> VigilSite:
-    """The site's block, with the connections in it."""
-    return cast(VigilSite, await VigilSite.aload(site))
+    """The site's block, with the connections in it. Raises NoSite."""
+    try:
+        return cast(VigilSite, await VigilSite.aload(site))
+    except ValueError as error:
+        if not isinstance(error.__cause__, ObjectNotFound):
+            raise
+        raise NoSite(
+            f'there is no Vigil site block "{site}" in this Prefect: make it with `vigil connect --site {site} ...`'
+        ) from None
 
 
 async def ledger_of(site: str) -> Ledger:

@@ -51,5 +51,5 @@ async def reconcile(site: str = "default", mend: bool = False, as_of: datetime |
     said = f"{found} findings in {len(checks)} checks"
     await acreate_table_artifact(rows, key="reconcile", description=said)
     state = ended(made, said, data=rows)
-    # Gaps and what waits are in its message, and have events of their own.
-    return state.model_copy(update={"name": FINDINGS}) if found else state
+    # Of a run with holes the holes are the worst.
+    return state.model_copy(update={"name": FINDINGS}) if found and state.is_completed() else state

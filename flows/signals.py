@@ -12,7 +12,6 @@ from typing import Any
 
 from prefect.events import emit_event
 
-from vigil.delivery.errors import CredentialRefused
 from vigil.ledger.trips import Trip
 from vigil.service.accounting import Account
 from vigil.service.guards import Vanished
@@ -61,7 +60,8 @@ def of_account(run: Run, made: Account) -> None:
 
 
 def _why(made: Account) -> list[str]:
-    return sorted({str(n["reason"]) for n in made.notices if n["state"] == "failed"})[:NAMED]
+    given_up = {str(n["reason"]) for n in made.notices if n["state"] == "failed"}
+    return [*made.refused, *sorted(given_up)][:NAMED]
 
 
 def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
@@ -100,8 +100,6 @@ def of_check(run: Run, check: str, checked: Checked) -> None:
 def of_failure(run: Run, error: BaseException) -> None:
     """A run that failed for a reason that somebody waits for."""
     about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat(), "why": [str(error)]}
-    if isinstance(error, CredentialRefused):
-        emit(Signal.FAILING, run.site.name, {**about, "waiting": None, "given up": 0})
-    elif isinstance(error, Vanished):
+    if isinstance(error, Vanished):
         numbers = {"known": error.known, "lost": error.lost}
         emit(Signal.TRIPPED, run.site.name, {**about, **numbers, "reasons": [str(error)], "state": "refused"})

@@ -19,7 +19,7 @@ from prefect.utilities.annotations import opaque
 from flows import showing, signals
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
-from vigil.errors import VigilError
+from vigil.errors import BadRequest
 from vigil.ledger.engine import chunks
 from vigil.service import accounting, extraction, judgement, sending, sheets, upkeep
 from vigil.service import backfill as backfilling
@@ -39,7 +39,7 @@ MANIFEST = ("standing", "person", "title", "rule", "step", "reason", "fire_at")
 """Columns of the tables, the first ones being those that are seen without scrolling."""
 
 
-class BadWindow(VigilError):
+class BadWindow(BadRequest):
     """A backfill was asked for a window or a manifest that does not exist."""
 
 
@@ -91,8 +91,12 @@ async def judge(run: Run, plan: Plan, n: int, of: int) -> None:
 
 
 @task(task_run_name="deliver batch {n}", cache_policy=NO_CACHE, persist_result=False)
-async def deliver_batch(run: Run, worker: Worker, n: int) -> int:
-    return (await sending.deliver_batch(run, worker)).rows.total()
+async def deliver_batch(run: Run, worker: Worker, n: int) -> bool:
+    """Whether another batch may do anything."""
+    done = await sending.deliver_batch(run, worker)
+    for refused in done.refused.values():
+        get_run_logger().error("run %d: %s", run.id, refused)
+    return done.more
 
 
 @task(task_run_name="sweep", cache_policy=NO_CACHE, persist_result=False)
@@ -146,7 +150,7 @@ async def evaluate(run: Run) -> None:
 
 
 async def deliver(run: Run) -> None:
-    """Send what is due until nothing is."""
+    """Send what is due until nothing is. A refused credential holds back what needs it, and the account tells of it."""
     worker, n = sending.worker(run), 1
     while sending.anything_due(run) and await deliver_batch(run, worker, n):
         n += 1

@@ -13,7 +13,7 @@ from prefect.states import Completed
 from pydantic import BaseModel, Field
 
 from flows import steps
-from flows.endings import FINDINGS
+from flows.endings import FINDINGS, failed
 from flows.opening import opened
 from vigil.ledger.retention import Forgets
 from vigil.service import upkeep as keeping
@@ -80,6 +80,6 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
     rows = report.table(not keep.dry_run)
     said = ", ".join(f"{r['number']} {r['what']} {r['result']}" for r in rows[: len(report.forgotten) + 1])
     await acreate_table_artifact(rows, key="upkeep", description=said)
-    return Completed(
-        name=FINDINGS if report.faults else "Completed", message=f"{said}; {made.sentence()}", data=rows
-    )
+    message = f"{said}; {made.sentence()}"
+    # A ledger that contradicts itself is no green run: it is what everything else is proved by.
+    return failed(FINDINGS, message, rows) if report.faults else Completed(message=message, data=rows)

@@ -1,7 +1,4 @@
-"""The `vigil` command.
-
-Exit codes: 0 done; 1 done, and something is wrong (a problem, a notice that failed); 2 refused input; 3 a system failed.
-"""
+"""The `vigil` command. Its exit codes are in EXIT_CODES, and part of its help."""
 
 from __future__ import annotations
 
@@ -14,11 +11,17 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from vigil.errors import BadInput, VigilError
+from vigil.errors import BadInput, BadRequest, VigilError
+
+EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
+that waits, something that could not be read or delivered); 2 refused: wrong usage, a file that is not as it must be, or a name that
+does not exist; 3 a system that is needed failed or cannot be reached (Extended ECM, Firebase, the ledger, Prefect);
+130 interrupted."""
 
 app = typer.Typer(
     name="vigil",
     help="Tells the right person, on the right device, once, what changed in an Extended ECM business workspace.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -197,7 +200,7 @@ def sweep(
         "name_contains": name,
         "dry_run": not send,
     }
-    run(site, scope, console)
+    raise typer.Exit(run(site, scope, console))
 
 
 @app.command()
@@ -217,7 +220,7 @@ def backfill(
 
     if not approve and (from_ is None or to is None):
         raise typer.BadParameter("give --from and --to, or --approve with the id of a manifest")
-    run(site, from_, to, approve, console)
+    raise typer.Exit(run(site, from_, to, approve, console))
 
 
 @app.command()
@@ -361,7 +364,7 @@ def guard_approve(trip: Trip, site: Site = "default", by: By = "") -> None:
     """Send exactly the notices that a guard holds, once."""
     from vigil.replay.operating import answer_guard
 
-    answer_guard(site, trip, "send", by, console)
+    raise typer.Exit(answer_guard(site, trip, "send", by, console))
 
 
 @guards.command("drop")
@@ -369,7 +372,7 @@ def guard_drop(trip: Trip, site: Site = "default", by: By = "") -> None:
     """Never send the notices that a guard holds; the ledger says who decided it."""
     from vigil.replay.operating import answer_guard
 
-    answer_guard(site, trip, "drop", by, console)
+    raise typer.Exit(answer_guard(site, trip, "drop", by, console))
 
 
 automations = typer.Typer(help="The shipped Prefect automations.", no_args_is_help=True)
@@ -397,7 +400,7 @@ def main() -> NoReturn:
         code = app(standalone_mode=False)  # what `typer.Exit` was given, or None
     except typer.Abort:
         sys.exit(130)
-    except BadInput as refused:
+    except (BadInput, BadRequest) as refused:
         errors.print(str(refused), style="red", markup=False, highlight=False)
         sys.exit(2)
     except VigilError as failed:

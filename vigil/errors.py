@@ -2,6 +2,7 @@
 
 VigilError
 ├── BadInput         a file that a person wrote is refused whole (file:line:column, the key, what is allowed)
+├── BadRequest       a person asked for what does not exist, or makes no sense: a rule, a window, a site
 └── (vigil.ecm.errors, vigil.delivery.errors and vigil.ledger.errors add their own below it)
 """
 
@@ -13,6 +14,10 @@ from dataclasses import dataclass
 
 class VigilError(Exception):
     """Base of every error meant for a person."""
+
+
+class BadRequest(VigilError):
+    """What a person asked for does not exist or makes no sense. Nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)

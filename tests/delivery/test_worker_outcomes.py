@@ -370,6 +370,17 @@ async def test_a_credential_of_one_platform_stops_no_other(office: PostOffice) -
     assert [s for s, _ in office.states()] == ["queued", "sent"] * 6
 
 
+async def test_batches_that_are_held_back_whole_do_not_end_the_delivery_of_others(office: PostOffice) -> None:
+    office.person("ada", "ios")
+    office.person("bert", "android")
+    office.queue(*(entry(n, person="ada") for n in range(6)), entry(6, person="bert"))
+    office.fcm.faults.add("third_party_auth", match={"platform": "ios"})
+    with pytest.raises(CredentialRefused, match=r"APNs authentication key"):
+        await office.deliver(limit=2)
+    assert len(office.received("bert", "android")) == 1
+    assert [s for s, _ in office.states()] == ["queued"] * 6 + ["sent"]
+
+
 async def test_nothing_that_is_said_or_where_to_is_in_the_log(
     office: PostOffice, caplog: pytest.LogCaptureFixture
 ) -> None:

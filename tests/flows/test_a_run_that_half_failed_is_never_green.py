@@ -1,16 +1,17 @@
-"""Each system in turn fails or lies: the run is Failed, or Completed under a name that says so, and the next one goes on."""
+"""Each system in turn fails or lies: the run is Failed, under a name that says what is missing, and the next one goes on."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.flows.conftest import Watched
+from tests.flows.conftest import SITE, Watched
 from vigil.ledger import engine, runs
-from vigil.service import opening
+from vigil.service import opening, sending
 
 
 def one_day_in(watched: Watched) -> Any:
@@ -54,7 +55,7 @@ def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watche
         ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]}
     )
     state = one_day_in(watched)
-    assert (state.type.value, state.name) == ("COMPLETED", "Gaps")
+    assert (state.type.value, state.name) == ("FAILED", "Gaps")
     assert " gaps" in state.message
     caught_up(watched)
 
@@ -64,7 +65,7 @@ def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(wat
     watched.sandbox.faults(fcm={"add": [{"kind": "unavailable"}]})
     state = one_day_in(watched)
     waiting = len([r for r in watched.rows() if r["state"] == "queued"])
-    assert state.name == "Undelivered"
+    assert (state.type.value, state.name) == ("FAILED", "Undelivered")
     assert f"{waiting} wait for another try" in state.message
     assert waiting > 5
     still = watched.watch(watched.made.start + timedelta(days=1, seconds=1))  # before the next try is due
@@ -74,14 +75,50 @@ def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(wat
     assert not [r for r in watched.rows() if r["state"] == "queued"]
 
 
-def test_a_refused_credential_fails_the_run_and_names_it(watched: Watched) -> None:
+def test_a_refused_credential_leaves_the_run_undelivered_and_is_named(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.faults(fcm={"add": [{"kind": "permission_denied"}]})
     state = one_day_in(watched)
-    assert state.is_failed()
-    assert "was refused" in state.message
+    assert (state.type.value, state.name) == ("FAILED", "Undelivered")
+    assert "was refused: HTTP 403" in state.message
+    with watched.ledger.read() as connection:
+        (refused,) = runs.latest(connection, "watch", 1)[0]["account"]["refused"]
+    assert refused in state.message
     assert [r for r in watched.rows() if r["state"] == "queued"], "what could not be sent is gone"
     caught_up(watched)
+
+
+def test_a_credential_of_one_platform_leaves_the_others_served_and_the_run_undelivered(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "BATCH", 3)  # many batches: one that is held back whole must not end them
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(fcm={"add": [{"kind": "third_party_auth", "match": {"platform": "ios"}}]})
+    state = one_day_in(watched)
+    assert (state.type.value, state.name) == ("FAILED", "Undelivered")
+    assert "APNs authentication key" in state.message and "was refused" in state.message
+    devices = watched.sandbox.devices()
+    reached = {d["owner"] for d in devices if d["platform"] != "ios" and d["received"]}
+    assert reached and not [d for d in devices if d["platform"] == "ios" and d["received"]]
+    apples = {d["owner"] for d in devices if d["platform"] == "ios"}
+    waiting = {r["person"] for r in watched.rows() if r["state"] == "queued"}
+    assert waiting and waiting <= apples, "a notice that needs no iOS device waits for its credential"
+    caught_up(watched)
+
+
+def test_what_a_run_with_holes_found_is_still_to_be_had(watched: Watched) -> None:
+    from flows.endings import Incomplete
+    from flows.sweep import sweep
+
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(
+        ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]}
+    )
+    at = watched.made.start + timedelta(days=1)
+    watched.sandbox.move(at)
+    with pytest.raises(Incomplete, match="gaps") as incomplete:
+        asyncio.run(sweep(site=SITE, as_of=at))
+    assert len(incomplete.value.data) > 5
 
 
 def test_a_locked_ledger_fails_the_run_and_says_so(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,16 +50,27 @@ class Delivered:
     """What a worker did: rows by the state it left them in, attempts by outcome.
 
     `lost` counts rows whose lease ran out before they were settled: their attempts are kept, and another worker says what
-    becomes of them.
+    becomes of them. `refused` are the credentials that a person has to mend, each once: what needs them is queued again.
+    `more` says whether another batch may do anything: False when nothing was due, or only what they hold back, seen before.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    refused: dict[str, CredentialRefused] = field(default_factory=dict)
+    more: bool = True
 
     @property
     def any(self) -> bool:
         return bool(self.rows)
+
+    def add(self, other: Delivered) -> None:
+        """Count another batch with it."""
+        self.rows += other.rows
+        self.attempts += other.attempts
+        self.lost += other.lost
+        self.refused = {**other.refused, **self.refused}
+        self.more = other.more
 
 
 class Worker:
@@ -85,12 +96,12 @@ class Worker:
         self._rng = rng or random.Random()
         self._lease = lease
         self._zone = zone
+        self._held_back: set[int] = set()  # rows of batches in which a refused credential let nothing through
 
     async def deliver(self, limit: int = BATCH) -> Delivered:
         """Claim one batch, send it and settle it. Nothing claimed: nothing is due that is not another worker's.
 
-        Raises CredentialRefused once everything of the batch that is known was settled and the rest is queued again, so that
-        the run fails and names the credential.
+        A refused credential stops what needs it and nothing else: ask for batches while there are `more`, then tell of it.
         """
         now = self._clock()
         with self._ledger.write() as connection:
@@ -101,15 +112,22 @@ class Worker:
             claimed = [c for c in found if c.id not in put_off]
             registered = devices.of_people(connection, {c.person for c in claimed})
         if not claimed:
-            return Delivered(Counter({"queued": len(put_off)} if put_off else {}))
+            return Delivered(Counter({"queued": len(put_off)} if put_off else {}), more=bool(put_off))
         sendable = [c for c in claimed if _hindrance(c, now) is None]
         posts = [(c, d) for c in sendable for d in _to_do(c, registered.get(c.person, ()))]
         sent, refused = await self._send(claimed, posts, now)
         done = self._settle(claimed, registered, list(zip(posts, sent, strict=True)))
         done.rows.update({"queued": len(put_off)} if put_off else {})
         if refused is not None:
-            raise refused
+            done.refused[refused.credential] = refused
+            done.more = any(s.attempted for s in sent) or not self._seen({c.id for c in claimed})
         return done
+
+    def _seen(self, ids: set[int]) -> bool:
+        """Whether all of them were held back before: the due ones that were not come first, so that none of those is left."""
+        before = ids <= self._held_back
+        self._held_back |= ids
+        return before
 
     async def drain(self, limit: int = BATCH) -> Delivered:
         """Deliver until nothing is due.
@@ -117,21 +135,9 @@ class Worker:
         A refused credential may stop one platform only: the others are served first, then CredentialRefused is raised.
         """
         total = Delivered()
-        refused: CredentialRefused | None = None
-        while True:
-            try:
-                one = await self.deliver(limit)
-            except CredentialRefused as error:
-                refused = refused or error
-                if not any(s.attempted for s in error.sent):
-                    raise refused from None
-                continue
-            if not one.any:
-                break
-            total.rows += one.rows
-            total.attempts += one.attempts
-            total.lost += one.lost
-        if refused is not None:
+        while total.more:
+            total.add(await self.deliver(limit))
+        for refused in total.refused.values():
             raise refused
         return total
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,25 +43,41 @@ def _problem(error: Mapping[str, Any]) -> Problem:
     return Problem("connection" + "".join(f".{part}" for part in error["loc"]), 1, 1, error["msg"])
 
 
-def sweep(site: str, scope: Mapping[str, Any], console: Console) -> None:
-    """Run the sweep flow and print its table."""
+def sweep(site: str, scope: Mapping[str, Any], console: Console) -> int:
+    """Run the sweep flow and print its table. 1 when something could not be read or delivered, 0 otherwise."""
     with prefect_api(HOME):
         from flows.sweep import SweepScope
         from flows.sweep import sweep as flow
 
-        rows: Any = asyncio.run(flow(site=site, scope=SweepScope(**scope)))
+        rows, missing = asyncio.run(outcome(flow(site=site, scope=SweepScope(**scope))))
         _print(console, "What the sweep found", rows)
+        return _tell(console, missing)
 
 
-def backfill(
-    site: str, after: datetime | None, upto: datetime | None, approve: str, console: Console
-) -> None:
-    """Run the backfill flow and print its manifest, or what its approval sent."""
+def backfill(site: str, after: datetime | None, upto: datetime | None, approve: str, console: Console) -> int:
+    """Run the backfill flow and print its manifest, or what its approval sent. 1 when something could not be delivered."""
     with prefect_api(HOME):
         from flows.backfill import backfill as flow
 
-        said: Any = asyncio.run(flow(site=site, after=after, upto=upto, approve=approve))
+        said, missing = asyncio.run(outcome(flow(site=site, after=after, upto=upto, approve=approve)))
         _print(console, said["said"], said["rows"])
+        return _tell(console, missing)
+
+
+async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
+    """What a flow found, and what is missing from it: nothing when empty."""
+    from flows.endings import Incomplete
+
+    try:
+        return await run, ""
+    except Incomplete as incomplete:
+        return incomplete.data, str(incomplete)
+
+
+def _tell(console: Console, missing: str) -> int:
+    if missing:
+        console.print(missing, style="yellow", markup=False, highlight=False)
+    return 1 if missing else 0
 
 
 def _print(console: Console, title: str, rows: list[dict[str, Any]]) -> None:

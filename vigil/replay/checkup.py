@@ -17,7 +17,7 @@ from vigil.service.doctor.health import warn
 def doctor(site: str, project: Path, console: Console, *, as_json: bool) -> int:
     """Look at everything and print it. 0 when nothing failed, 1 otherwise."""
     configured = bool(os.environ.get("PREFECT_API_URL"))
-    with prefect_api(HOME):
+    with prefect_api(HOME, must_answer=False):
         from flows.checkup import examine
 
         checks = asyncio.run(examine(site, project))

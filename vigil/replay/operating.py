@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vigil.ledger import Ledger, trips
-from vigil.replay.by_hand import HOME
+from vigil.replay.by_hand import HOME, outcome
 from vigil.replay.prefect_server import prefect_api
 
 
@@ -41,15 +41,16 @@ def list_guards(ledger_url: str, console: Console) -> int:
     return sum(t.state == trips.WAITING for t in found)
 
 
-def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> None:
-    """Answer a trip, and deliver what is sent."""
+def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> int:
+    """Answer a trip, and deliver what is sent. 1 when something could not be delivered, 0 otherwise."""
     with prefect_api(HOME):
         from flows.guard import guard
 
-        async def go() -> Any:
+        async def go() -> tuple[str, bool]:
             state: Any = await guard(trip=trip, answer=answer, by=by, site=site, return_state=True)
-            if state.is_failed():
-                await state.aresult()  # raises what failed it
-            return state.message
+            _, missing = await outcome(state.aresult())  # raises what failed it
+            return state.message, bool(missing)
 
-        console.print(asyncio.run(go()), highlight=False)
+        said, missing = asyncio.run(go())
+        console.print(said, highlight=False)
+        return 1 if missing else 0

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,18 +34,20 @@ QUIET: Mapping[str, str] = {
 
 
 class ServerError(VigilError):
-    """The local Prefect server did not start."""
+    """The Prefect server did not start, or is not where it should be."""
 
 
 @contextmanager
-def prefect_api(home: Path | None = None) -> Iterator[str]:
+def prefect_api(home: Path | None = None, must_answer: bool = True) -> Iterator[str]:
     """The URL of a Prefect API: the one in PREFECT_API_URL, else a server of our own that ends with the block.
 
     Sets the environment that Prefect reads when it is imported: call it before. `home` keeps the server's database;
-    without it, it is thrown away.
+    without it, it is thrown away. Raises ServerError, also for a configured one that `must_answer` and is not there.
     """
     configured = os.environ.get("PREFECT_API_URL")
     if configured:
+        if must_answer:
+            _look_for(configured)
         yield configured
         return
     with tempfile.TemporaryDirectory(prefix="vigil-prefect-") as scratch:
@@ -85,6 +88,18 @@ def prefect_api(home: Path | None = None) -> Iterator[str]:
                 child.wait()
             for name in environment:
                 os.environ.pop(name, None)
+
+
+def _look_for(url: str) -> None:
+    """Raises ServerError when nobody listens there. How Prefect's client gets on with who does is its own affair."""
+    at = urlsplit(url)
+    try:
+        port = at.port or {"https": 443}.get(at.scheme, 80)
+        socket.create_connection((at.hostname or "", port), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise ServerError(
+            f"no Prefect server answers at {url} ({error}): start it (`prefect server start`), or correct PREFECT_API_URL"
+        ) from None
 
 
 def _no_authority(folder: Path) -> Path:

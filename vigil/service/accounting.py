@@ -31,6 +31,7 @@ class Account:
     waiting: int = 0  # rows of any run that should be delivered by now and wait for another try
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()  # credentials without which some of it cannot be delivered
 
     @property
     def state(self) -> str:
@@ -38,16 +39,17 @@ class Account:
 
     @property
     def undelivered(self) -> bool:
-        """Whether notices are waiting for another try and not one could be delivered."""
-        return self.waiting > 0 and not self.numbers.get("attempts accepted", 0)
+        """Whether notices wait for another try, and not one could be delivered, or a person has to mend a credential first."""
+        return self.waiting > 0 and (bool(self.refused) or not self.numbers.get("attempts accepted", 0))
 
     def sentence(self) -> str:
         """The account in one line, for a log and for the name of a state."""
         said = ", ".join(f"{n} {name}" for name, n in sorted(self.rows.items())) or "nothing to say"
         gaps = f"; {len(self.gaps)} gaps" if self.gaps else ""
         waiting = f"; {self.waiting} wait for another try" if self.waiting else ""
+        refused = "".join(f"; {why}" for why in self.refused)
         told = self.numbers.get("already told", 0)
-        return f"{self.numbers.get('routed', 0)} routed: {said}, {told} already told{gaps}{waiting}"
+        return f"{self.numbers.get('routed', 0)} routed: {said}, {told} already told{gaps}{waiting}{refused}"
 
     def markdown(self) -> str:
         """The account as a page, for the Prefect UI."""
@@ -65,6 +67,13 @@ class Account:
         if self.unseen:
             lines += ["", "## Changes that came and went between two runs", ""]
             lines += [f"- workspace {w}: {n} by its audit trail" for w, n in self.unseen.items()]
+        if self.refused:
+            lines += [
+                "",
+                "### Credentials that somebody has to mend",
+                "",
+                *(f"- {why}" for why in self.refused),
+            ]
         if self.gaps:
             lines += ["", "### What could not be read", "", *(f"- {g}" for g in self.gaps)]
         return "\n".join(lines)
@@ -113,6 +122,7 @@ def account(run: Run) -> Account:
         waiting,
         tuple(notices),
         dict(run.tally.unseen),
+        tuple(run.tally.refused.values()),
     )
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:
@@ -133,7 +143,9 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
     """Write how the run ended."""
     body: dict[str, Any] = {"numbers": run.numbers()}
     if made is not None:
-        body = {k: v for k, v in asdict(made).items() if k in ("numbers", "rows", "gaps", "difference")}
+        body = {
+            k: v for k, v in asdict(made).items() if k in ("numbers", "rows", "gaps", "difference", "refused")
+        }
         body["unseen"] = {str(w): n for w, n in made.unseen.items()}
     with run.ledger.write() as connection:
         runs.end(connection, run.id, state, body, run.clock())

@@ -15,7 +15,7 @@ from vigil.compliance.facts import Workspace
 from vigil.compliance.guards import GuardWhy, Seen, could_trip, tripped, vanished
 from vigil.compliance.rules import Rule
 from vigil.compliance.verdicts import DIGESTED
-from vigil.errors import VigilError
+from vigil.errors import BadRequest, VigilError
 from vigil.ledger import Ledger, digests, evaluations, observations, runs, trips
 from vigil.ledger.outbox import Entry
 from vigil.ledger.trips import Trip
@@ -44,7 +44,7 @@ class Vanished(VigilError):
         return type(self), (self.what, self.lost, self.known)
 
 
-class NoTrip(VigilError):
+class NoTrip(BadRequest):
     """An answer was given to a guard that does not exist."""
 
 

@@ -13,9 +13,10 @@ def worker(run: Run) -> Worker:
 
 
 async def deliver_batch(run: Run, worker: Worker) -> Delivered:
-    """One batch, counted."""
+    """One batch, counted. What a refused credential keeps from being sent is for the account to tell."""
     done = await worker.deliver(BATCH)
     run.tally.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
+    run.tally.refused |= {credential: str(error) for credential, error in done.refused.items()}
     return done
 
 

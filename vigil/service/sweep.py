@@ -11,7 +11,7 @@ from vigil.compliance.facts import Workspace
 from vigil.compliance.routing import Routed, route
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Outcome
-from vigil.errors import VigilError
+from vigil.errors import BadRequest
 from vigil.ledger import observations
 from vigil.ledger.engine import chunks
 from vigil.service import guards, judgement
@@ -47,7 +47,7 @@ WOULD, TOLD, HELD = "would be told", "is told", "held by its rule's guard"
 """Outcomes of new findings that somebody is to hear of; the others are the reasons of routing."""
 
 
-class OutOfScope(VigilError):
+class OutOfScope(BadRequest):
     """A sweep named rules or workspaces that do not exist."""
 
 
