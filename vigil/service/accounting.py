@@ -31,6 +31,7 @@ class Account:
     waiting: int = 0  # rows of any run that should be delivered by now and wait for another try
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
+    delivers: bool = False  # whether the run is one that sends what is due
     refused: tuple[str, ...] = ()  # credentials without which some of it cannot be delivered
 
     @property
@@ -40,7 +41,9 @@ class Account:
     @property
     def undelivered(self) -> bool:
         """Whether notices wait for another try, and not one could be delivered, or a person has to mend a credential first."""
-        return self.waiting > 0 and (bool(self.refused) or not self.numbers.get("attempts accepted", 0))
+        if not self.delivers or not self.waiting:
+            return False
+        return bool(self.refused) or not self.numbers.get("attempts accepted", 0)
 
     def sentence(self) -> str:
         """The account in one line, for a log and for the name of a state."""
@@ -122,6 +125,7 @@ def account(run: Run) -> Account:
         waiting,
         tuple(notices),
         dict(run.tally.unseen),
+        run.tally.delivers,
         tuple(run.tally.refused.values()),
     )
     close(run, "failed" if made.difference else made.state, made)

@@ -36,6 +36,7 @@ class Tally:
     unseen: dict[int, int] = field(default_factory=dict)  # workspace -> changes that no two observations show
     verified: int = 0  # known workspaces that were looked up again
     missing: int = 0  # those of them that were not found
+    delivers: bool = False  # whether it sends what is due
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
 
 

@@ -9,6 +9,7 @@ from vigil.service.run import Run
 
 def worker(run: Run) -> Worker:
     """The worker of a run; one for all of its batches, so that the run has one name in the leases."""
+    run.tally.delivers = True
     return Worker(run.ledger, run.transport, run.clock, zone=run.site.zone)
 
 
