@@ -1,0 +1,80 @@
+"""Exit codes are what `vigil --help` and the README promise: scripts and CI rely on them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vigil import cli
+
+Vigil = Callable[..., int]
+NOBODY = "127.0.0.1:9"  # the discard port: nobody listens there
+
+
+def test_the_help_names_every_code(vigil: Vigil, capsys: pytest.CaptureFixture[str]) -> None:
+    assert vigil("--help") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for code in ("0 done", "1 done", "2 refused", "3 a system", "130 interrupted"):
+        assert code in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nope",),
+        ("sweep", "--nope"),
+        ("backfill",),
+        ("backfill", "--from", "yesterday", "--to", "2026-01-01T00:00Z"),
+        ("why",),
+        ("validate", "/no/such/folder"),
+        ("guard", "approve", "many"),
+        ("run-estate", ".", "--rules", "rules", "--from", "2026-01-02T00:00Z", "--to", "2026-01-01T00:00Z", "--out", "x"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_2(vigil: Vigil, arguments: tuple[str, ...]) -> None:
+    assert vigil(*arguments) == 2
+
+
+def test_a_problem_that_was_looked_for_and_found_is_1(vigil: Vigil, tmp_path: Path) -> None:
+    assert vigil("validate", str(cli.PROJECT / "rules")) == 0
+    (tmp_path / "bad.yaml").write_text("rule: x\nversion: 1\nkind: nope\n")
+    assert vigil("validate", str(tmp_path)) == 1
+
+
+def test_a_file_that_is_not_as_it_must_be_is_2(
+    vigil: Vigil, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "devices.csv").write_text("who,where\nada,there\n")
+    ledger = f"sqlite:///{tmp_path}/ledger.sqlite"
+    assert vigil("devices", "import", str(tmp_path / "devices.csv"), "--ledger", ledger) == 2
+    assert "devices.csv:1:1" in capsys.readouterr().err
+
+
+def test_nothing_known_is_1_and_nothing_waits_is_0(vigil: Vigil, tmp_path: Path) -> None:
+    ledger = f"sqlite:///{tmp_path}/ledger.sqlite"
+    assert vigil("why", "nobody", "--ledger", ledger) == 1
+    assert vigil("guard", "list", "--ledger", ledger) == 0
+
+
+def test_a_ledger_that_cannot_be_reached_is_3(vigil: Vigil, capsys: pytest.CaptureFixture[str]) -> None:
+    assert vigil("guard", "list", "--ledger", f"postgresql://vigil:secret@{NOBODY}/vigil") == 3
+    said = capsys.readouterr().err
+    assert "127.0.0.1" in said and "secret" not in said
+
+
+@pytest.mark.parametrize("arguments", [("sweep",), ("guard", "drop", "1"), ("automations", "install")])
+def test_a_prefect_that_cannot_be_reached_is_3(
+    vigil: Vigil,
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/api"
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        assert vigil(*arguments) == 3
+    assert f"no Prefect server answers at {url}" in capsys.readouterr().err.replace("\n", " ")

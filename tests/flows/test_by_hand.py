@@ -1,0 +1,59 @@
+"""Flows started by the `vigil` command: what the terminal says, and the exit code that a script sees."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from tests.flows.conftest import SITE, Watched
+from vigil import cli
+
+
+@pytest.fixture
+def by_hand(watched: Watched, prefect_url: str, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+    asyncio.run(watched.save())
+    return watched
+
+
+def test_a_sweep_says_by_its_code_what_became_of_it(
+    by_hand: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def vigil(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["vigil", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join((said.out + said.err).split())
+
+    code, said = vigil("sweep", "--site", SITE)
+    assert code == 0 and "What the sweep found" in said
+    code, said = vigil("sweep", "--site", SITE, "--rule", "nope")
+    assert code == 2 and "no such rule: nope. The rules are" in said
+    code, said = vigil("sweep", "--site", "nowhere")
+    assert code == 2 and "vigil connect --site nowhere" in said
+    code, said = vigil("backfill", "--site", SITE, "--approve", "m-1")
+    assert code == 2 and 'there is no manifest "m-1"' in said
+    code, said = vigil("guard", "approve", "999", "--site", SITE)
+    assert code == 2 and "there is no guard 999" in said
+    by_hand.sandbox.faults(
+        ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "503", "times": 1000}]}
+    )
+    code, said = vigil("sweep", "--site", SITE)
+    assert code == 3 and "/v2/businessworkspaces" in said
+
+
+def test_what_could_not_be_delivered_is_told_after_the_table(
+    by_hand: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_hand.watch(by_hand.made.start)
+    by_hand.sandbox.move(by_hand.made.end)
+    by_hand.sandbox.faults(fcm={"add": [{"kind": "permission_denied"}]})
+    monkeypatch.setattr(sys, "argv", ["vigil", "sweep", "--site", SITE, "--send"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 1
+    assert "What the sweep found" in said and "was refused" in said.partition("What the sweep found")[2]
