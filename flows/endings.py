@@ -1,4 +1,4 @@
-"""How a run that got to its end is shown: never green when something is missing. docs/decisions/0011."""
+"""How a run that got to its end is shown: never green when something is missing. docs/decisions/0012."""
 
 from __future__ import annotations
 
