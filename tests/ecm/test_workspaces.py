@@ -93,6 +93,16 @@ async def test_a_document_has_its_type_its_versions_and_the_day_until_which_it_h
     assert server.asked("/versions") == 0  # they came with the list
 
 
+async def test_versions_are_asked_for_by_document_where_a_list_gives_the_newest_only(server: Server) -> None:
+    (listed,) = of(await read(server, Needs(versions=True), office.VERSIONED), Document)
+    server.quirks(newest_version_only=True)
+    batch = await read(server, Needs(versions=True), office.VERSIONED, office.FULL)
+    found = {d.id: d for d in of(batch, Document)}
+    assert found[listed.id] == listed
+    assert len(listed.versions) == 2
+    assert server.asked("/versions") == 1, "a document with one version needs no second request"
+
+
 async def test_without_need_of_versions_only_the_number_of_the_newest_is_read(server: Server) -> None:
     (found,) = of(await read(server, Needs(), office.VERSIONED), Document)
     assert found.version == 3

@@ -199,7 +199,9 @@ def _node_row(call: Call, found: Node, fields: dict[str, Any]) -> Json:
             row["metadata_order"] = {"categories": call.site.categories.ids(found)}
     if "versions" in fields and isinstance(found, Document):
         history = [shapes.version(call.site, found, v) for v in reversed(found.versions)]
-        newest_only = any("element(0)" in text for text in call.query.get("fields", ()))
+        newest_only = call.site.quirks.newest_version_only or any(
+            "element(0)" in text for text in call.query.get("fields", ())
+        )
         data["versions"] = history[0] if newest_only else history
     return row
 

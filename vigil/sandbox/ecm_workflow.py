@@ -34,7 +34,8 @@ def status(call: Call) -> Json:
 def _by_end(call: Call, kind: str) -> Sequence[Process] | None:
     """What a poller asks for (all that ended, by when), from the index; None when another list is asked for."""
     column, _, order = call.one("sort").partition(" ")
-    if column != "date_completed" or kind == "initiated" or call.site.restricts(call.caller):
+    by_end = column == "date_completed" and call.site.quirks.completion_dates
+    if not by_end or kind == "initiated" or call.site.restricts(call.caller):
         return None
     state = call.site.world.state
     return Indexed(state.ended.keys, state.processes, descending=order.strip().lower() == "desc")
@@ -143,7 +144,7 @@ def _sorted(call: Call, found: list[Process]) -> list[Process]:
         "name": lambda p: (_name(p), p.id),
         "status_key": lambda p: (_status(call, p), p.id),
     }
-    if column not in keys:
+    if column not in keys or (column == "date_completed" and not call.site.quirks.completion_dates):
         return found
     return sorted(found, key=keys[column], reverse=order.strip().lower() == "desc")
 
@@ -168,7 +169,7 @@ def _row(call: Call, found: Process) -> Json:
         "task_id": first.number if first else 0,
         "wf_name": _name(found),
     }
-    if found.ended is not None:
+    if found.ended is not None and call.site.quirks.completion_dates:
         # An estate's process may go on after a pause in which no step is open: the date tells one end from the next.
         wfstatus["date_completed"] = call.site.world.local(found.ended)
     return {"data": {"wfstatus": wfstatus, "permissions": _ALL}}

@@ -65,6 +65,8 @@ class Quirks:
     own_assignments_only: bool = field(default=True, metadata={"quirk": 27})  # off: everybody's
     slow_seconds: float = 2.0
     folders: int = 0  # documents lie so many folders deep in their workspace (up to 5)
+    completion_dates: bool = True  # off: lists of ended workflows do not say when they ended
+    newest_version_only: bool = False  # lists of children give a document's newest version, whatever is asked
     roles_ignore_members: bool = False  # a version of ECM in which roles?fields=members does nothing
 
     def update(self, changes: Mapping[str, Any]) -> None:
