@@ -25,6 +25,9 @@ NEVER = [
     "all: [{missing_documents: any}, {missing_documents: none}]",
     "all: [{field: attr.tags, op: contains, value: urgent}, {field: attr.tags, op: absent}]",
     "field: attr.status, op: not_in, value: [draft, active, renewing, ended]}, {field: attr.status, op: present",
+    "all: [{field: attr.status, op: eq, value: active}, {field: attr.Contract.status, op: eq, value: ended}]",
+    "all: [{field: attr.value, op: gt, value: 5}, {not: {field: attr.Contract.value, op: gt, value: 5}}]",
+    "all: [{field: attr.Contract.status, op: present}, {field: attr.status, op: absent}]",
     "not: {any: [{field: attr.auto, op: present}, {field: attr.auto, op: absent}]}",
     "all: [{field: name, op: eq, value: a}, {any: [{field: name, op: eq, value: b}, {field: name, op: absent}]}]",
 ]  # fmt: skip
@@ -36,6 +39,7 @@ PERHAPS = [
     "all: [{field: attr.status, op: ne, value: active}, {field: attr.status, op: absent}]",
     "all: [{field: attr.value, op: ge, value: 5}, {field: attr.value, op: le, value: 5}]",
     "all: [{field: attr.expires, op: within, value: 3mo}, {field: attr.expires, op: after, value: as_of+60d}]",
+    "all: [{field: attr.Sales.code, op: eq, value: a}, {field: attr.Tax.code, op: eq, value: b}]",
     "all: [{document: Annex}, {document: Signed agreement, state: absent}]",
     "all: [{not: {document: [Annex, Signed agreement]}}, {document: Annex}]",
     "all: [{field: attr.status, op: not_in, value: [draft, active, renewing, ended]}]",

@@ -253,6 +253,7 @@ SHAPES = [
 ]
 
 FILES = [
+    (f"{CONDITION}{WHEN}".replace("needs-review", "«digest"), "`digest` is the name that digests", ""),
     ("«", "no rule in this file", ""),
     ("«# nothing yet\n", "no rule in this file", ""),
     ("«rules: []\n", "no rule in this file", ""),

@@ -9,7 +9,16 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Tag,
+)
 
 from vigil.compliance.operators import OPERATORS, Op, found, show
 
@@ -37,13 +46,18 @@ def _document_types(given: object) -> str | tuple[str, ...]:
 
 
 _JsonScalar = str | int | float | bool | None
+_AsItIs = PlainSerializer(lambda given: given, return_type=Any)
+"""A value is written as it was read. Left to itself pydantic tries every member of the union, and warns of each that it is not."""
+
 FilterValue = Annotated[
     Scalar | tuple[Scalar, ...],
     PlainValidator(frozen, json_schema_input_type=_JsonScalar | tuple[_JsonScalar, ...]),
+    _AsItIs,
 ]
 DocumentTypes = Annotated[
     str | tuple[str, ...],
     PlainValidator(_document_types, json_schema_input_type=str | tuple[str, ...]),
+    _AsItIs,
 ]
 
 

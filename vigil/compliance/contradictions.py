@@ -40,6 +40,8 @@ _NEGATED = {
 _NEGATED |= {negated: op for op, negated in _NEGATED.items()}
 
 KindOf = Callable[[FieldLeaf], FieldKind | None]
+NameOf = Callable[[FieldLeaf], str]
+"""The one name of a leaf's field, however the rule writes it: ``attr.status`` and ``attr.Contract.status`` may be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,16 @@ class Literal:
         return self.leaf.text if self.holds else f"not ({self.leaf.text})"
 
 
-def impossible(clauses: Iterable[Clause | None], kind_of: KindOf) -> tuple[Literal, ...]:
+def impossible(
+    clauses: Iterable[Clause | None], kind_of: KindOf, name_of: NameOf = lambda leaf: leaf.field
+) -> tuple[Literal, ...]:
     """Literals that exclude each other when the clauses together can never be met; none when they can."""
     first: tuple[Literal, ...] = ()
     alternatives = _spread(All(all=given) if (given := tuple(c for c in clauses if c)) else None, True)
     if alternatives is None:
         return ()
     for literals in alternatives:
-        clash = _clash(literals, kind_of)
+        clash = _clash(literals, kind_of, name_of)
         if not clash:
             return ()
         first = first or clash
@@ -102,15 +106,15 @@ def _either(parts: Sequence[Clause], holds: bool) -> list[tuple[Literal, ...]] |
     return out
 
 
-def _clash(literals: Sequence[Literal], kind_of: KindOf) -> tuple[Literal, ...]:
+def _clash(literals: Sequence[Literal], kind_of: KindOf, name_of: NameOf) -> tuple[Literal, ...]:
     """The literals of one alternative that exclude each other."""
     by_field: dict[str, list[Literal]] = defaultdict(list)
     by_document: dict[str, list[tuple[Literal, DocumentState]]] = defaultdict(list)
     missing: dict[bool, Literal] = {}
     for literal in literals:
         match literal.leaf:
-            case FieldLeaf(field=field):
-                by_field[field].append(literal)
+            case FieldLeaf() as leaf:
+                by_field[name_of(leaf)].append(literal)
             case DocumentLeaf(types=types, state=state):
                 # "Not every type is there" says nothing of any one of them.
                 for name in types if literal.holds or len(types) == 1 else ():
@@ -151,15 +155,15 @@ def _field_clash(group: Sequence[Literal], kind_of: KindOf) -> tuple[Literal, ..
 
 
 def _excludes(one: Literal, other: Literal, kind_of: KindOf) -> bool:
-    if one.leaf == other.leaf:
+    leaf, beside = one.leaf, other.leaf
+    assert isinstance(leaf, FieldLeaf) and isinstance(beside, FieldLeaf)
+    if (leaf.op, leaf.value) == (beside.op, beside.value):
         return one.holds != other.holds
     a, b = _op(one), _op(other)
     if a is None or b is None:
         return False
     if Op.ABSENT in (a, b):
         return not {a, b} <= _SETS
-    leaf = one.leaf
-    assert isinstance(leaf, FieldLeaf)
     kind = kind_of(leaf)
     if kind is not None and kind.multiple:
         return False  # two items of a list may meet one leaf each

@@ -19,7 +19,7 @@ from vigil.compliance.contradictions import impossible
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.positions import Node, frame, in_order, parse
 from vigil.compliance.refusals import refuse
-from vigil.compliance.rules import Kind, Origin, Rule, RuleSet
+from vigil.compliance.rules import DIGEST, Kind, Origin, Rule, RuleSet
 from vigil.compliance.structure import structure
 from vigil.compliance.vocabulary import FieldKind, Vocabulary, field_kind, listing, nearest
 from vigil.errors import BadInput, Problem
@@ -185,13 +185,17 @@ def _reachable(draft: _Draft, rule: Rule, vocabulary: Vocabulary | None) -> Iter
     def kind_of(leaf: FieldLeaf) -> FieldKind | None:
         return field_kind(leaf.ref, own, vocabulary)
 
+    def name_of(leaf: FieldLeaf) -> str:
+        found = own.attributes(leaf.ref.name) if own is not None and leaf.ref.root == "attr" else ()
+        return f"attr.{found[0].key}" if len(found) == 1 else leaf.field
+
     for key, clauses in (
         ("where", [rule.where]),
         ("when", [rule.when]),
         ("require", [rule.require]),
         ("when", [rule.where, rule.when]),
     ):
-        clash = impossible(clauses, kind_of)
+        clash = impossible(clauses, kind_of, name_of)
         if clash:
             together = "`where` and `when` together" if len(clauses) > 1 else f"`{key}`"
             said = " and ".join(f'"{literal.text}"' for literal in clash)
@@ -226,6 +230,9 @@ def _across(drafts: Sequence[_Draft]) -> Iterator[Problem]:
         at = draft.node.at("rule")
         if draft.name is None:
             continue
+        if draft.name == DIGEST:
+            message = f"`{DIGEST}` is the name that digests themselves are sent under; choose another."
+            yield at.problem(draft.file, message, "rule")
         if draft.name in first:
             other = first[draft.name]
             where = f"{other.file}:{other.node.at('rule').line}"

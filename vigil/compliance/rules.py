@@ -221,6 +221,10 @@ class Quiet(RuleModel):
     to: ClockTime
 
 
+DIGEST = "digest"
+"""The name that digests themselves are sent under. No rule has it."""
+
+
 class Rule(RuleModel):
     """One rule. YAML keys are the field names, but for `rule` (name) and `for`."""
 

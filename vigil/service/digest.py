@@ -14,6 +14,7 @@ from vigil.compliance import facts as f
 from vigil.compliance.digests import Kept
 from vigil.compliance.notices import Notice, Person, Severity
 from vigil.compliance.routing import Directory
+from vigil.compliance.rules import DIGEST as DIGEST_NAME
 from vigil.compliance.rules import Kind, Recipient, Rule, Subject
 from vigil.compliance.standings import Standing
 from vigil.compliance.verdicts import DIGESTED, Why
@@ -34,7 +35,7 @@ SEVERAL = 0
 """The workspace of a digest that is about more than one."""
 
 DIGEST = Rule(
-    name="digest",
+    name=DIGEST_NAME,
     kind=Kind.CONDITION,
     subject=Subject(workspace_type="(any)"),
     to=(Recipient(event="by"),),

@@ -52,7 +52,7 @@ class Plan:
 @lru_cache(maxsize=4096)
 def text_of(rule: Rule) -> str:
     """A hash of what a rule says: another one means that every workspace must be looked at again."""
-    text = rule.model_dump_json(by_alias=True, warnings=False)
+    text = rule.model_dump_json(by_alias=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
