@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
+from vigil.cli_rules import rules
+from vigil.cli_shared import PROJECT, Site, console, errors, instant, length
 from vigil.errors import BadInput, BadRequest, VigilError
 
 EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
@@ -25,46 +26,18 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True)
-
-PROJECT = Path(__file__).resolve().parent.parent
-
-
-def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not an instant: write it as 2026-03-01T08:00Z") from None
-    if at.tzinfo is None:
-        raise typer.BadParameter(
-            f"{text!r} has no zone: write it as {text}Z or with an offset such as +01:00"
-        )
-    return at
-
-
-def _length(text: str) -> timedelta:
-    from vigil.compliance.durations import Duration
-
-    try:
-        return Duration.parse(text).timedelta
-    except ValueError as wrong:
-        raise typer.BadParameter(str(wrong)) from None
-
-
-Instant = Annotated[datetime, typer.Option(parser=_instant, metavar="TIME")]
-Length = Annotated[timedelta, typer.Option(parser=_length, metavar="LENGTH")]
+app.add_typer(rules)
 
 
 @app.command("run-estate")
 def run_estate(
     estate: Annotated[Path, typer.Argument(help="Folder of the estate", exists=True, file_okay=False)],
     rules: Annotated[Path, typer.Option(help="Folder or file of the rules", exists=True)],
-    from_: Annotated[datetime, typer.Option("--from", parser=_instant, metavar="TIME", help="First tick")],
-    to: Annotated[datetime, typer.Option(parser=_instant, metavar="TIME", help="Last tick")],
+    from_: Annotated[datetime, typer.Option("--from", parser=instant, metavar="TIME", help="First tick")],
+    to: Annotated[datetime, typer.Option(parser=instant, metavar="TIME", help="Last tick")],
     out: Annotated[Path, typer.Option(help="File to write, one JSON line a person")],
     every: Annotated[
-        timedelta, typer.Option(parser=_length, metavar="LENGTH", help="Between two ticks")
+        timedelta, typer.Option(parser=length, metavar="LENGTH", help="Between two ticks")
     ] = "15m",  # type: ignore[assignment]
     ledger: Annotated[str | None, typer.Option(help="Ledger URL; a throw-away one when left out")] = None,
     templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
@@ -102,24 +75,6 @@ def sandbox(
     from vigil.sandbox.server import Options, serve
 
     serve(Options(estate, ecm_port, fcm_port))
-
-
-@app.command()
-def validate(
-    rules: Annotated[Path, typer.Argument(help="Folder or file of rules", exists=True)] = PROJECT / "rules",
-    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
-    estate: Annotated[
-        Path | None, typer.Option(help="Check names against this estate's types, too", exists=True)
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Problems as JSON")] = False,
-) -> None:
-    """Check rules as a compiler would: file:line:column, what was found, what is allowed."""
-    from vigil.validation import validate as run
-
-    raise typer.Exit(run(rules, templates, estate, as_json=json, console=console))
-
-
-Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil connect` saved it")]
 
 
 @app.command()
@@ -208,10 +163,10 @@ def backfill(
     site: Site = "default",
     from_: Annotated[
         datetime | None,
-        typer.Option("--from", parser=_instant, metavar="TIME", help="Begin, not in the window"),
+        typer.Option("--from", parser=instant, metavar="TIME", help="Begin, not in the window"),
     ] = None,
     to: Annotated[
-        datetime | None, typer.Option(parser=_instant, metavar="TIME", help="End, in the window")
+        datetime | None, typer.Option(parser=instant, metavar="TIME", help="End, in the window")
     ] = None,
     approve: Annotated[str, typer.Option(help="Send the manifest of this id, as it was shown")] = "",
 ) -> None:
@@ -247,38 +202,13 @@ def why(
     rules: Annotated[Path, typer.Option(help="Folder of the rules", exists=True)] = PROJECT / "rules",
     zone: Annotated[str, typer.Option(help="The site's zone")] = "UTC",
     at: Annotated[
-        datetime | None, typer.Option(parser=_instant, metavar="TIME", help="As it was then")
+        datetime | None, typer.Option(parser=instant, metavar="TIME", help="As it was then")
     ] = None,
 ) -> None:
     """Why somebody was told, or was not: from the data that decided to the device, attempt by attempt."""
     from vigil.explaining import why as run
 
     raise typer.Exit(run(subject, ledger, rules, zone, at, console))
-
-
-@app.command("test")
-def test_rules(
-    path: Annotated[Path, typer.Argument(help="Folder of rules, or one file", exists=True)] = PROJECT
-    / "rules",
-    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
-    coverage: Annotated[bool, typer.Option("--coverage", help="Say what no timeline exercises")] = False,
-    mutate: Annotated[
-        bool, typer.Option("--mutate", help="Change each rule in turn: a timeline must fail")
-    ] = False,
-    through_ledger: Annotated[
-        bool,
-        typer.Option("--ledger", help="Play each timeline through a real ledger: slower, nothing modelled"),
-    ] = False,
-) -> None:
-    """Play the timelines beside the rules: who must have what on the device, and who must not."""
-    os.environ.setdefault(
-        "POLARS_MAX_THREADS", "1"
-    )  # tables of one row: handing them to threads costs more than the work
-    from vigil.timeline.command import test as run
-
-    raise typer.Exit(
-        run(path, templates, console, coverage=coverage, mutate=mutate, through_ledger=through_ledger)
-    )
 
 
 devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)

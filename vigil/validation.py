@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,11 +15,18 @@ from vigil.delivery.render import Renderer
 from vigil.errors import BadInput, Problem
 from vigil.rulefiles import read_sources
 from vigil.sandbox.estate import Estate, load
+from vigil.service import snapshot
 
 
-def validate(rules: Path, templates: Path, estate: Path | None, *, as_json: bool, console: Console) -> int:
-    """Print every problem, or that there is none. 0 without problems, 1 with them."""
-    schema = None if estate is None else schema_of(load(estate))
+def validate(
+    rules: Path,
+    templates: Path,
+    schema: Sequence[WorkspaceType] | None,
+    *,
+    as_json: bool,
+    console: Console,
+) -> int:
+    """Print every problem, or that there is none. Names are checked against `schema`. 0 without problems, 1 with them."""
     texts: dict[str, str] = {}
     try:
         texts, days_off = read_sources(rules)
@@ -42,6 +50,25 @@ def _show(problem: Problem, texts: dict[str, str], console: Console) -> None:
     text = texts.get(problem.file)
     shown = frame(problem, text) if text is not None else str(problem)
     console.print(shown, markup=False, highlight=False, soft_wrap=True)
+
+
+def types_of_estate(folder: Path) -> tuple[WorkspaceType, ...]:
+    """The workspace types of an estate. Raises BadInput for one that is malformed."""
+    return schema_of(load(folder))
+
+
+def types_of_file(file: Path) -> tuple[WorkspaceType, ...]:
+    """The workspace types that `vigil types` wrote. Raises BadInput for another file."""
+    try:
+        found = snapshot.read(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        problem = Problem(
+            str(file), 1, 1, f"no snapshot of workspace types ({wrong!r}): write it with `vigil types`"
+        )
+        raise BadInput([problem]) from None
+    if not found:
+        raise BadInput([Problem(str(file), 1, 1, "no workspace type in it: write it with `vigil types`")])
+    return found
 
 
 def schema_of(estate: Estate) -> tuple[WorkspaceType, ...]:

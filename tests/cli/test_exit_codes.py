@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from vigil import cli
+from vigil.compliance.facts import Attribute, WorkspaceType
+from vigil.service.snapshot import written
 
 Vigil = Callable[..., int]
 NOBODY = "127.0.0.1:9"  # the discard port: nobody listens there
@@ -78,3 +81,27 @@ def test_a_prefect_that_cannot_be_reached_is_3(
         monkeypatch.setenv("PREFECT_API_URL", url)
         assert vigil(*arguments) == 3
     assert f"no Prefect server answers at {url}" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_rules_are_checked_against_the_types_that_were_written_to_a_file(
+    vigil: Vigil, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types = tmp_path / "types.json"
+    attribute = Attribute("Terms", "status", "string")
+    types.write_text(json.dumps(written([WorkspaceType("Contract", (attribute,), ("owner",), (), 7)])))
+    rule = tmp_path / "rules.yaml"
+    text = "rule: x\nkind: condition\nsubject: {workspace_type: Contract}\n"
+    text += "when: {field: attr.statsu, op: present}\nto: [role: owner]\n"
+    rule.write_text(text)
+    assert vigil("validate", str(rule)) == 0, "nothing is known of the attributes"
+    assert vigil("validate", str(rule), "--types", str(types)) == 1
+    assert "statsu" in (said := capsys.readouterr().out) and "status" in said
+    rule.write_text(text.replace("statsu", "status"))
+    assert vigil("validate", str(rule), "--types", str(types)) == 0
+    types.write_text("[]")
+    assert vigil("validate", str(rule), "--types", str(types)) == 2
+
+
+def test_the_schema_for_editors_is_json(vigil: Vigil, capsys: pytest.CaptureFixture[str]) -> None:
+    assert vigil("schema") == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Vigil rules"

@@ -1,7 +1,7 @@
 """The JSON Schema of a rule file, generated from the models, so that editors complete and check what is written.
 
 An editor with a YAML language server finds it by a first line such as
-``# yaml-language-server: $schema=../docs/rule.schema.json``.
+``# yaml-language-server: $schema=rule.schema.json``.
 """
 
 from __future__ import annotations

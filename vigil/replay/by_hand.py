@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +13,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from vigil.ecm import Extractor, Needs
 from vigil.errors import BadInput, Problem
 from vigil.replay.prefect_server import prefect_api
+from vigil.service import snapshot
 
 HOME = Path(__file__).resolve().parent.parent.parent / "var" / "prefect"
 
@@ -41,6 +44,19 @@ def connect(
 
 def _problem(error: Mapping[str, Any]) -> Problem:
     return Problem("connection" + "".join(f".{part}" for part in error["loc"]), 1, 1, error["msg"])
+
+
+def types(site: str) -> str:
+    """The workspace types of a site's Extended ECM, as JSON."""
+    with prefect_api(HOME):
+        from flows.opening import block_of
+
+        async def go() -> str:
+            block = await block_of(site)
+            async with block.ecm.client() as client:
+                return json.dumps(snapshot.written(await Extractor(client, Needs()).types()), indent=1)
+
+        return asyncio.run(go())
 
 
 def sweep(site: str, scope: Mapping[str, Any], console: Console) -> int:

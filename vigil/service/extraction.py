@@ -15,7 +15,7 @@ from vigil.ecm.model import Batch, Row, Stamp
 from vigil.ledger import evaluations, observations
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
-from vigil.service import guards
+from vigil.service import guards, snapshot
 from vigil.service.needs import types_of, types_with_roles
 from vigil.service.run import Run
 
@@ -30,27 +30,13 @@ async def read_schema(run: Run) -> None:
     run.schema = await run.extractor.types()
     with run.ledger.write() as connection:
         observations.record(connection, (d for t in run.schema for d in t.documents), run.as_of, run.id)
-        evaluations.set_position(
-            connection, "schema", Mark(at=run.as_of, data={"types": [asdict(t) for t in run.schema]})
-        )
+        evaluations.set_position(connection, "schema", Mark(at=run.as_of, data=snapshot.written(run.schema)))
 
 
 def known_schema(run: Run) -> None:
     """Take the types as an earlier run read them."""
     with run.ledger.read() as connection:
-        data = evaluations.position(connection, "schema").data or {}
-    run.schema = tuple(
-        f.WorkspaceType(
-            name=t["name"],
-            attributes=tuple(
-                f.Attribute(**{**a, "values": a["values"] and tuple(a["values"])}) for a in t["attributes"]
-            ),
-            roles=tuple(t["roles"]),
-            documents=tuple(f.RequiredDocument(**d) for d in t["documents"]),
-            id=t["id"],
-        )
-        for t in data.get("types", ())
-    )
+        run.schema = snapshot.read(evaluations.position(connection, "schema").data or {})
 
 
 def full_scan_due(run: Run) -> bool:

@@ -1,0 +1,65 @@
+"""docs/rules.md: its examples load, its names are all there are, and the shipped JSON Schema is the one that is generated."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from vigil.compliance.calendar import CalendarSpec
+from vigil.compliance.clauses import DocumentState
+from vigil.compliance.loader import load_text
+from vigil.compliance.operators import Op
+from vigil.compliance.patterns import EVENT_FILTERS, EVENT_KEYS
+from vigil.compliance.rules import Escalation, Guard, Late, Quiet, Recipient, Repeat, Rule, RuleStep, Status
+from vigil.compliance.schema import rule_schema
+
+PROJECT = Path(__file__).parents[2]
+PAGE = (PROJECT / "docs" / "rules.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.partition("\n")[0].split("#")[0].strip())
+def test_an_example_is_a_rule(text: str) -> None:
+    (rule,) = load_text({"docs/rules.md": text})
+    assert f"rule: {rule.name}" in text
+
+
+def test_there_are_examples_of_every_kind() -> None:
+    kinds = {rule.kind for text in EXAMPLES for rule in load_text({"x.yaml": text})}
+    assert len(kinds) == 3 and len(EXAMPLES) >= 6
+
+
+def test_every_key_is_named() -> None:
+    models = (Rule, RuleStep, Repeat, Late, Escalation, Guard, Quiet, CalendarSpec, Recipient)
+    keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    unnamed = {key for key in keys - {"(origin)"} if not re.search(rf"\b{re.escape(key)}\b", PAGE)}
+    assert unnamed == set()
+
+
+def test_every_operator_event_state_and_status_is_named() -> None:
+    words = {*Op, *EVENT_FILTERS, *EVENT_KEYS, *DocumentState, *Status}
+    filters = {name for names in EVENT_FILTERS.values() for name in names}
+    assert {word for word in words | filters if not re.search(rf"\b{word}\b", PAGE)} == set()
+
+
+def test_the_table_of_events_has_the_filters_that_there_are() -> None:
+    rows = {
+        kind: row
+        for row in PAGE.splitlines()
+        if row.startswith("| `")
+        for kind in EVENT_FILTERS
+        if f"`{kind}`" in row
+    }
+    assert rows.keys() == EVENT_FILTERS.keys()
+    for kind, names in EVENT_FILTERS.items():
+        assert set(re.findall(r"`(\w+)`", rows[kind].split("|")[2])) == set(names)
+
+
+def test_the_schema_beside_the_shipped_rules_is_the_one_that_is_generated() -> None:
+    shipped = json.loads((PROJECT / "rules" / "rule.schema.json").read_text(encoding="utf-8"))
+    assert shipped == json.loads(json.dumps(rule_schema())), (
+        "write it again: vigil schema > rules/rule.schema.json"
+    )

@@ -1,0 +1,80 @@
+"""The commands about rules: check them, play their timelines, and what editors and CI need for that."""
+
+from __future__ import annotations
+
+import json as jsons
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigil.cli_shared import PROJECT, Site, console
+
+rules = typer.Typer()
+
+
+@rules.command()
+def validate(
+    path: Annotated[Path, typer.Argument(help="Folder or file of rules", exists=True)] = PROJECT / "rules",
+    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    estate: Annotated[
+        Path | None, typer.Option(help="Check names against this estate's types, too", exists=True)
+    ] = None,
+    types: Annotated[
+        Path | None,
+        typer.Option(
+            help="Check names against these types: what `vigil types` wrote", exists=True, dir_okay=False
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Problems as JSON")] = False,
+) -> None:
+    """Check rules as a compiler would: file:line:column, what was found, what is allowed."""
+    from vigil.validation import types_of_estate, types_of_file
+    from vigil.validation import validate as run
+
+    if estate is not None and types is not None:
+        raise typer.BadParameter("give --estate or --types, not both")
+    known = types_of_estate(estate) if estate else types_of_file(types) if types else None
+    raise typer.Exit(run(path, templates, known, as_json=json, console=console))
+
+
+@rules.command("test")
+def test_rules(
+    path: Annotated[Path, typer.Argument(help="Folder of rules, or one file", exists=True)] = PROJECT
+    / "rules",
+    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    coverage: Annotated[bool, typer.Option("--coverage", help="Say what no timeline exercises")] = False,
+    mutate: Annotated[
+        bool, typer.Option("--mutate", help="Change each rule in turn: a timeline must fail")
+    ] = False,
+    through_ledger: Annotated[
+        bool,
+        typer.Option("--ledger", help="Play each timeline through a real ledger: slower, nothing modelled"),
+    ] = False,
+) -> None:
+    """Play the timelines beside the rules: who must have what on the device, and who must not."""
+    os.environ.setdefault(
+        "POLARS_MAX_THREADS", "1"
+    )  # tables of one row: handing them to threads costs more than the work
+    from vigil.timeline.command import test as run
+
+    raise typer.Exit(
+        run(path, templates, console, coverage=coverage, mutate=mutate, through_ledger=through_ledger)
+    )
+
+
+@rules.command()
+def schema() -> None:
+    """Print the JSON Schema of rule files, with which editors complete and check them."""
+    from vigil.compliance.schema import rule_schema
+
+    typer.echo(jsons.dumps(rule_schema(), indent=1))
+
+
+@rules.command()
+def types(site: Site = "default") -> None:
+    """Print the workspace types of a site's Extended ECM as JSON: `vigil validate --types` checks names against them."""
+    from vigil.replay.by_hand import types as run
+
+    typer.echo(run(site))
