@@ -62,7 +62,7 @@ def test_one_notice_does_not_meet_two_expectations(tmp_path):
 
 def test_a_person_without_a_device_must_be_expected(tmp_path):
     (failure,) = story(tmp_path, "", to="mia")
-    assert failure.headline == "somebody could not be told, and nobody expected that"
+    assert failure.headline == "somebody could not be told at once, and nobody expected that"
     assert failure.came == "mia: approval no_device, the person has no device"
     assert story(tmp_path, "    not_sent: {no_device: {mia: approval}}", to="mia") == []
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from vigil.compliance.escalations import MARK
+from vigil.compliance.guards import GuardWhy
+from vigil.compliance.verdicts import DIGESTED
 from vigil.sandbox.devices import Shown
-from vigil.timeline.expectations import REASONS
+from vigil.timeline.expectations import QUIET, REASONS
 from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
 from vigil.timeline.playing import Arrived, Played, Player, Row
 
 LOUD = frozenset({"no_device", "unroutable", "failed", "queued"})
 """States of notices that somebody should have had: when one comes up it must be expected. Suppressed ones may be."""
+
+WAITING = frozenset({*(why.value for why in DIGESTED), GuardWhy.HELD.value})
+"""Reasons of suppressed notices that are still on their way: with the digest, or when a person lets them go. They must be expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ def _sent(player: Player, played: Played, rows: Sequence[Row], arrived: Arrived)
     left = [(person, key, shown) for person, some in arrived.items() for key, shown in some.items()]
     for e in played.moment.expected:
         same = [x for x in left if _fits(e, x[0], by_key.get(x[1]))]
-        found = next((x for x in same if _says(e, x[2])), None)
+        found = next((x for x in same if _as_meant(e, x[2], by_key[x[1]])), None)
         if found is not None:
             left.remove(found)
             yield from _on_screen(player, e, found[2], by_key[found[1]])
@@ -65,21 +71,33 @@ def _fits(e: Expected, person: str, row: Row | None) -> bool:
     return e.mark == _mark(row) and e.workspace in (None, row["workspace"])
 
 
-def _says(e: Expected, shown: Sequence[Shown]) -> bool:
-    return all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
+def _as_meant(e: Expected, shown: Sequence[Shown], row: Row) -> bool:
+    """Whether what came says what it should, as loudly and for as long."""
+    says = all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
+    message = row["message"]
+    loud = e.severity in (None, message.get("severity"))
+    return says and loud and (e.ttl is None or message.get("ttl") == int(e.ttl.total_seconds()))
 
 
 def _other_words(e: Expected, shown: Sequence[Shown], row: Row) -> Failure:
     said = "".join(f', says "{text}"' for text in e.says)
-    words = _words(shown)
-    why = tuple(row["message"].get("why", ()))
+    said += f", severity {e.severity}" if e.severity else ""
+    said += f", worth showing for {e.ttl}" if e.ttl else ""
+    message = row["message"]
+    shows = _words(shown)
+    shows += f", severity {message['severity']}" if e.severity else ""
+    shows += f", worth showing {_for(message.get('ttl'))}" if e.ttl else ""
     return Failure(
         e.spot,
         "a notice says something else",
         f"{e.person}: {e.label}{said}",
-        f"{e.person}: {e.label}, {words}",
-        why,
+        f"{e.person}: {e.label}, {shows}",
+        tuple(message.get("why", ())),
     )
+
+
+def _for(ttl: int | None) -> str:
+    return "for ever" if ttl is None else f"for {timedelta(seconds=ttl)}"
 
 
 def _words(shown: Sequence[Shown]) -> str:
@@ -152,16 +170,16 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
         yield Failure(
             u.spot,
             "a notice was not held back as it should",
-            f"{who}: {u.label} not sent, {REASONS[u.reason].value}",
+            f"{who}: {u.label} not sent, {REASONS[u.reason]}",
             came or "nothing",
             _told(rows, u.rule),
         )
     for r in left:
-        if r["state"] in LOUD:
+        if r["state"] in LOUD or r["reason"] in WAITING:
             came = f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {r['reason']}"
             yield Failure(
                 played.moment.spot,
-                "somebody could not be told, and nobody expected that",
+                "somebody could not be told at once, and nobody expected that",
                 "nothing more",
                 came,
                 tuple(r["message"].get("why", ())),
@@ -169,12 +187,9 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
 
 
 def _held(u: Unsent, r: Row) -> bool:
-    return (u.person or NOBODY, u.rule, u.step or "", REASONS[u.reason].value) == (
-        r["person"],
-        r["rule"],
-        r["step"],
-        r["reason"],
-    )
+    reason = REASONS[QUIET] if r["state"] == "queued" else r["reason"]
+    mine = (u.person or NOBODY, u.rule, u.step or "", REASONS[u.reason])
+    return mine == (r["person"], r["rule"], r["step"], reason) and u.workspace in (None, r["workspace"])
 
 
 def _told(rows: Sequence[Row], rule: str) -> tuple[str, ...]:

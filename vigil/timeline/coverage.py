@@ -11,7 +11,7 @@ from vigil.compliance.positions import Node
 from vigil.compliance.routing import Routed, named
 from vigil.compliance.rules import Kind, Rule, RuleSet, recipients_placed
 from vigil.compliance.transitions import fits, of_events
-from vigil.compliance.verdicts import Finding
+from vigil.compliance.verdicts import DIGESTED, Finding
 from vigil.timeline.model import Spot
 from vigil.timeline.mutants import rule_nodes
 from vigil.timeline.playing import Judged
@@ -96,8 +96,8 @@ class Watched:
 
     def _told(self, rule: Rule, routed: Routed, judged: Judged) -> None:
         finding = routed.finding
-        if routed.reason is not None or routed.person is None:
-            return
+        if routed.person is None or (routed.reason is not None and routed.reason not in DIGESTED):
+            return  # what goes into a digest is told
         mine: list[Path]
         if finding.escalated is not None:
             mine = [("escalate", finding.escalated, "to")]

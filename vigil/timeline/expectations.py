@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import Severity
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Rule
 from vigil.compliance.verdicts import Why
@@ -12,8 +15,15 @@ from vigil.timeline.happenings import Names
 from vigil.timeline.model import MARKS, NOBODY, Expected, Mark, Unsent
 from vigil.timeline.reading import Reader
 
-REASONS: Mapping[str, Why] = {why.name.lower(): why for why in Why}
-_KEYS = ("rule", "step", "workspace", "says", "resolved", "escalated")
+QUIET = "quiet"
+REASONS: Mapping[str, str] = {
+    **{why.name.lower(): why.value for why in Why},
+    **{why.name.lower(): why.value for why in (GuardWhy.HELD, GuardWhy.UNDECIDED)},
+    QUIET: "it waits for the end of quiet hours",
+}
+"""Why a notice is not there: the name in timelines, and the reason in the outbox, or a sentence where that has none."""
+
+_KEYS = ("rule", "step", "workspace", "says", "severity", "ttl", "resolved", "escalated")
 
 
 class Expectations:
@@ -60,7 +70,7 @@ class Expectations:
                     hint,
                 )
                 continue
-            if not isinstance(told.value, dict):
+            if not isinstance(told.value, dict) or "rule" in told.keys:
                 yield from self._unsent(NOBODY, reason, told)
                 continue
             for login, some in reader.entries(told, f"`{reason}`"):
@@ -72,9 +82,9 @@ class Expectations:
 
     def _unsent(self, login: str, reason: str, node: Node) -> Iterator[Unsent]:
         for item in self._reader.items(node):
-            notice = self._short(login, item)
+            notice = self._mapping(login, item) if isinstance(item.value, dict) else self._short(login, item)
             if notice is not None:
-                yield Unsent(login, notice.rule, notice.step, reason, notice.spot)
+                yield Unsent(login, notice.rule, notice.step, reason, notice.spot, notice.workspace)
 
     def _short(self, login: str, node: Node) -> Expected | None:
         """``RULE``, ``RULE/STEP``, ``RULE:resolved``, ``RULE:escalated``."""
@@ -100,10 +110,17 @@ class Expectations:
             name = reader.word(node.at("workspace"), "workspace", self._ids)
             workspace = self._ids.get(name or "")
         says = reader.words(node.at("says"), "says") if "says" in node.keys else ()
+        severity = (
+            reader.word(node.at("severity"), "severity", list(Severity)) if "severity" in node.keys else None
+        )
+        ttl = reader.length(node.at("ttl"), "ttl") if "ttl" in node.keys else None
         marks = [m for m in MARKS if m in node.keys and reader.flag(node.at(m), m)]
         if len(marks) > 1:
             reader.wrong(node, "a notice is `resolved` or `escalated`, not both")
-        return None if rule is None else self._checked(login, node, rule, step, workspace, says, *marks[:1])
+        if rule is None:
+            return None
+        made = self._checked(login, node, rule, step, workspace, says, *marks[:1])
+        return made and replace(made, severity=severity, ttl=ttl)
 
     def _checked(
         self,

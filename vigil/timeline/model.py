@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from vigil.compliance.facts import Value
@@ -82,7 +82,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One notice that must have come. `step` is None for a rule without steps; `workspace` None when any will do."""
+    """One notice that must have come. `step` is None for a rule without steps; the other None mean that any will do."""
 
     person: str
     rule: str
@@ -91,6 +91,8 @@ class Expected:
     workspace: int | None = None
     says: tuple[str, ...] = ()
     mark: Mark = ""
+    severity: str | None = None
+    ttl: timedelta | None = None
 
     @property
     def label(self) -> str:
@@ -99,13 +101,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A notice that must not have come, and why. `reason` is the lower-case name of a `vigil.compliance.verdicts.Why`."""
+    """A notice that must not have come, and why. `reason` is a key of `vigil.timeline.expectations.REASONS`."""
 
     person: str  # NOBODY where the whole finding was held back
     rule: str
     step: str | None
     reason: str
     spot: Spot
+    workspace: int | None = None
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -57,7 +57,11 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "superseded": ("resend", "ignore"),
     "missing_documents": ("any", "none"),
     "policy": ("send", "digest", "drop"),
+    "first_run": ("send", "manifest_only"),
 }
+LOUDER: Mapping[str, str] = {"low": "normal", "normal": "high", "high": "critical", "critical": "high"}
+"""Each severity, and the one that it is most easily taken for."""
+
 _SHORTER = {"y": "mo", "mo": "w", "w": "d", "d": "h", "h": "m"}
 _IN_ONE = {"y": 12, "mo": 4, "w": 7, "d": 24, "h": 60}
 
@@ -148,6 +152,8 @@ def _changes(rule: Rule, node: Node) -> Iterator[_Change]:
         yield from _length(node.parts["for"], ("for",))
         yield _Change(("for",), GONE, "`for` left out")
     yield from _flags(node)
+    yield from _quiet(rule, node)
+    yield from _guard(rule, node)
     yield from _late(node)
     yield from _calendar(rule, node)
 
@@ -319,8 +325,41 @@ def _flags(node: Node) -> Iterator[_Change]:
     if "inhibit_by" in node.keys:
         for n, name in enumerate(node.value["inhibit_by"]):
             yield _Change(("inhibit_by", n), GONE, f"not inhibited by {name}")
+    if "group" in node.keys and node.value["group"]:
+        yield _Change(("group",), GONE, "`group` left out")
+    if "severity" in node.keys:
+        other = LOUDER[node.value["severity"]]
+        yield _Change(("severity",), other, f"severity {node.value['severity']} becomes {other}")
+    if "ttl" in node.keys:
+        yield from (replace(c, what=f"ttl {c.what}") for c in _length(node.parts["ttl"], ("ttl",)))
+        yield _Change(("ttl",), GONE, "`ttl` left out")
     if "repeat" in node.keys:
         yield from _repeat(node.parts["repeat"], ("repeat",))
+
+
+def _quiet(rule: Rule, node: Node) -> Iterator[_Change]:
+    if rule.quiet is None:
+        return
+    yield _Change(("quiet",), GONE, "`quiet` left out")
+    for key, at in (("from", rule.quiet.from_), ("to", rule.quiet.to)):
+        other = f"{(at.hour + 1) % 24:02d}:{at.minute:02d}"
+        yield _Change(("quiet", key), other, f"quiet {key} {at:%H:%M} becomes {other}")
+
+
+def _guard(rule: Rule, node: Node) -> Iterator[_Change]:
+    if rule.guard is None:
+        return
+    if rule.guard.max_findings is not None:
+        for n in (1, -1):
+            other = rule.guard.max_findings + n
+            what = f"max_findings {rule.guard.max_findings} becomes {other}"
+            yield _Change(("guard", "max_findings"), other, what)
+    if rule.guard.max_share is not None:
+        for factor in (1.5, 1 / 1.5):
+            share = round(min(1.0, rule.guard.max_share * factor), 4)
+            yield _Change(("guard", "max_share"), share, f"max_share {rule.guard.max_share} becomes {share}")
+    if "first_run" in node.parts["guard"].keys:
+        yield from _word(node.parts["guard"], ("guard",), "first_run")
 
 
 def _late(node: Node) -> Iterator[_Change]:

@@ -127,6 +127,14 @@ class Reader:
     def _aware(self, at: datetime) -> datetime:
         return (at if at.tzinfo else at.replace(tzinfo=self.zone)).astimezone(UTC)
 
+    def length(self, node: Node, what: str) -> timedelta | None:
+        """A length of time that is the same on every day, such as 4h or 2d."""
+        try:
+            return Duration.parse(str(node.value)).timedelta
+        except ValueError:
+            self.wrong(node, f"{what} is a length such as 4h or 2d, found {found(node.value)}")
+            return None
+
     def day(self, node: Node, what: str) -> date | None:
         if isinstance(node.value, date) and not isinstance(node.value, datetime):
             return node.value
