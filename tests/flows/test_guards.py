@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 
 from tests.flows.conftest import SITE, Watched
 from vigil.compliance.guards import GuardWhy
-from vigil.ledger import trips
+from vigil.ledger import people, trips
+from vigil.ledger.people import Preferences
 from vigil.ledger.trips import Trip
 from vigil.service import guards
 
@@ -83,6 +84,26 @@ def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: 
     watched.watch(watched.made.start + timedelta(days=4))
     assert pushes_of_rule(watched) == received
     assert all_trips(watched)[0].answered_by == "mara"
+
+
+def test_an_answer_given_at_night_wakes_nobody(watched: Watched) -> None:
+    watched.change_rule(RULE, "guard: {max_findings: 1}")
+    watched.watch(watched.made.start)
+    at = watched.made.start + timedelta(days=4)
+    watched.watch(at)
+    (trip,) = all_trips(watched)
+    night = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    asleep = Preferences(night.time(), (night + timedelta(hours=3)).time(), zone="UTC")
+    with watched.ledger.write() as connection:
+        for login in watched.estate.users:
+            people.keep(connection, login, asleep, night)
+    answer(watched, trip.id, "send")
+    assert pushed(watched) == 0
+    mine = [r for r in watched.rows() if r["rule"] == RULE]
+    assert {(r["state"], r["due_at"]) for r in mine} == {("queued", night + timedelta(hours=3))}
+    watched.watch(night + timedelta(hours=3))
+    assert of_rule(watched)["sent", ""] >= trip.notices
+    assert pushed(watched) > 0
 
 
 def test_what_is_dropped_is_never_sent_and_says_who_decided(watched: Watched) -> None:
