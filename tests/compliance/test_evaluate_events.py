@@ -192,3 +192,13 @@ def test_attributes_that_could_never_be_read_do_not_change_when_they_are() -> No
     after = f.Workspace(1, "Contract", "One", at, at, {"Contract.status": "active"})
     change = Change("workspace", "1", 1, at + timedelta(hours=1), before, after)
     assert derive([change], at, at + timedelta(hours=2)) == []
+
+
+def test_a_where_that_looks_at_nothing_that_is_there_is_asked_of_each_event() -> None:
+    """A clause over no column is one value, which was taken for one event: found by the property of incremental evaluation."""
+    office = Office(
+        rules("rule: r\nkind: transition\nevents: [step_assigned]\nwhere: {field: attr.nothing, op: absent}")
+    )
+    office.look(NINE, [case()])
+    found = office.look(at(1), [case(), step(1, at(0.5)), step(2, at(0.5))])
+    assert len(found) == 2

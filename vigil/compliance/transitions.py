@@ -102,7 +102,8 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
     if rule.where is None or not events:
         return [(True, ())] * len(events)
     mine = of_events(scope, events)
-    met = mine.frame.select(compile_clause(rule.where, mine).alias("met"))["met"]
+    # With the id beside it: a clause that looks at no column at all is one value, and not one for each event.
+    met = mine.frame.select("id", compile_clause(rule.where, mine).alias("met"))["met"]
     out: list[tuple[bool | None, tuple[str, ...]]] = [(held, ()) for held in met.to_list()]
     for outcome in (True, None):
         numbers = [n for n, (held, _) in enumerate(out) if held is outcome]
