@@ -104,11 +104,11 @@ def job_for(where: dict[str, str], tls: bool, count: int, concurrency: int) -> J
     )
 
 
-def measure(job: Job, contender: Contender, server: int) -> Measured:
+def measure(job: Job, name: str, contender: Contender, server: int) -> Measured:
     watch = Watch(server)
     accepted = contender(job, watch)
     if accepted != len(job.bodies):
-        raise SystemExit(f"only {accepted} of {len(job.bodies)} were accepted: no measurement")
+        raise SystemExit(f"{name}: only {accepted} of {len(job.bodies)} were accepted: no measurement")
     return Measured(accepted / watch.wall, watch.work / accepted * 1e6, watch.served / watch.wall)
 
 
@@ -129,7 +129,7 @@ def run(latency: float, tls: bool, options: argparse.Namespace) -> bool:
         for number in range(options.rounds):  # interleaved, so that noise meets all alike
             for name, contender in chosen.items():
                 if number == 0 or not any(part in name for part in SLOW):
-                    results[name].append(measure(job, contender, process))
+                    results[name].append(measure(job, name, contender, process))
     return report({name: middle(rounds) for name, rounds in results.items()})
 
 

@@ -63,6 +63,7 @@ async def opened(flow: str, site: str, as_of: datetime | None, reads: bool = Tru
         renderer=renderer_of(Path(where.templates)),
         clock=clock,
         mail=renderer_of(Path(where.templates), Channel.HTML) if block.smtp else None,
+        topics=block.fcm.topics,
     )
     try:
         async with AsyncExitStack() as stack:

@@ -21,7 +21,7 @@ from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.errors import BadRequest
 from vigil.ledger.engine import chunks
-from vigil.service import accounting, extraction, judgement, sending, sheets, upkeep
+from vigil.service import accounting, extraction, judgement, sending, sheets, subscribing, upkeep
 from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
@@ -154,6 +154,7 @@ async def deliver(run: Run) -> None:
     worker, n = sending.worker(run), 1
     while sending.anything_due(run) and await deliver_batch(run, worker, n):
         n += 1
+    await subscribing.subscribe(run)
 
 
 async def sweep(run: Run, scope: Scope, dry_run: bool) -> Rows:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from vigil.cli_devices import devices
 from vigil.cli_rules import rules
-from vigil.cli_shared import PROJECT, Site, console, errors, instant, length
+from vigil.cli_shared import LEDGER, PROJECT, LedgerUrl, Site, console, errors, instant, length
 from vigil.errors import BadInput, BadRequest, VigilError
 
 EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules)
+app.add_typer(devices, name="devices")
 
 
 @app.command("run-estate")
@@ -189,12 +191,6 @@ def doctor(
     raise typer.Exit(run(site, PROJECT, console, as_json=json))
 
 
-LEDGER = f"sqlite:///{PROJECT / 'var' / 'demo' / 'ledger.sqlite'}"
-LedgerUrl = Annotated[
-    str, typer.Option("--ledger", envvar="VIGIL_LEDGER", help="Ledger URL; the demo's when left out")
-]
-
-
 @app.command()
 def why(
     subject: Annotated[str, typer.Argument(help="A person's login, or a workspace's id")],
@@ -209,28 +205,6 @@ def why(
     from vigil.explaining import why as run
 
     raise typer.Exit(run(subject, ledger, rules, zone, at, console))
-
-
-devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)
-app.add_typer(devices, name="devices")
-
-
-@devices.command("import")
-def devices_import(
-    file: Annotated[
-        Path, typer.Argument(help="CSV with person, address, platform", exists=True, dir_okay=False)
-    ],
-    ledger: LedgerUrl = LEDGER,
-) -> None:
-    """Register the devices of a CSV file, all of them or, when a line is wrong, none."""
-    from vigil.delivery.importing import read_devices
-    from vigil.ledger import Ledger
-    from vigil.ledger.devices import register
-
-    found = read_devices(file)
-    with Ledger.open(ledger).write() as connection:
-        count = register(connection, found, datetime.now(UTC))
-    console.print(f"{count} devices registered")
 
 
 @app.command()

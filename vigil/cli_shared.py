@@ -39,3 +39,8 @@ def length(text: str) -> timedelta:
 
 
 Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil connect` saved it")]
+
+LEDGER = f"sqlite:///{PROJECT / 'var' / 'demo' / 'ledger.sqlite'}"
+LedgerUrl = Annotated[
+    str, typer.Option("--ledger", envvar="VIGIL_LEDGER", help="Ledger URL; the demo's when left out")
+]

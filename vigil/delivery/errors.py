@@ -4,6 +4,7 @@ DeliveryError
 ├── InvalidMessage         this message can never be sent as it is: `code` says why
 ├── BadServiceAccount      the service account cannot be used: which field, what to do
 ├── CredentialUnavailable  the token endpoint could not be reached: try again later
+├── TopicsUnavailable      the topic service could not do it now: try again later
 └── CredentialRefused      a credential was refused after one refresh: names it; `sent` holds what was done
 until then
 """
@@ -37,6 +38,10 @@ class BadServiceAccount(DeliveryError):
 
 class CredentialUnavailable(DeliveryError):
     """No access token could be had now, and nothing says that the credential is wrong."""
+
+
+class TopicsUnavailable(DeliveryError):
+    """The topic service could not be reached, or would not do it now. Nothing is known of any device of the request."""
 
 
 class CredentialRefused(DeliveryError):

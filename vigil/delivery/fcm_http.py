@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from yarl import URL
 
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
+from vigil.delivery.http_session import open_session
 from vigil.delivery.limits import DeviceRates, ProjectRate
 from vigil.delivery.messages import Outgoing, encode
 from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
@@ -29,10 +29,6 @@ from vigil.delivery.transport import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT,
 
 log = logging.getLogger("vigil.delivery.fcm")
 
-# Idle connections are dropped before servers drop them (uvicorn after 5 s): a POST on a connection that has
-# just been closed cannot be told from one that was accepted.
-KEEPALIVE = 4.0
-CONNECT_TIMEOUT = 10.0
 ENCODED_AT_ONCE = 256
 DEVICE_HOLD = 60.0  # seconds, when FCM names the device and no time
 
@@ -73,20 +69,7 @@ class FcmHttp:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        tls: ssl.SSLContext | bool = True
-        if self._settings.ca_file:
-            tls = ssl.create_default_context(cafile=self._settings.ca_file)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE, ssl=tls, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=self._settings.timeout, sock_connect=CONNECT_TIMEOUT),
-            headers={
-                "Content-Type": "application/json; charset=UTF-8",
-                "Accept-Encoding": "identity",  # answers are a line long
-                "User-Agent": "vigil",
-            },
-            proxy=self._settings.proxy,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._session = open_session(self._settings)
         return self
 
     async def __aexit__(

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 ENDPOINT = "https://fcm.googleapis.com"
+TOPICS = "https://iid.googleapis.com"
 SHORTEST_TIMEOUT = 10.0  # contract: a request is given at least this long
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -55,6 +56,11 @@ class FcmSettings:
             )
         if self.concurrency < 1:
             raise ValueError(f"concurrency {self.concurrency}: at least 1")
+
+    @property
+    def topics_url(self) -> str:
+        """The Instance ID service: Google's beside Google's FCM, else where the simulator is."""
+        return TOPICS if self.endpoint == ENDPOINT else self.endpoint.rstrip("/")
 
     @property
     def send_url(self) -> str:

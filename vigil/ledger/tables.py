@@ -207,6 +207,29 @@ class Device(SQLModel, table=True):
     retired_reason: str | None = None
 
 
+class TopicMember(SQLModel, table=True):
+    """That a person is meant to get what is sent to a topic, on every device that the person has."""
+
+    __tablename__ = "topic_member"
+
+    topic: str = Field(primary_key=True)
+    person: str = Field(primary_key=True, index=True)
+    since: datetime = _instant()
+
+
+class TopicSubscription(SQLModel, table=True):
+    """What FCM said of a topic and a device: subscribed, or refused with its word for why. No row: it has neither."""
+
+    __tablename__ = "topic_subscription"
+
+    topic: str = Field(primary_key=True)
+    device: int = Field(
+        default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False, index=True)
+    )
+    at: datetime = _instant()
+    refused: str = ""
+
+
 class Manifest(SQLModel, table=True):
     """What a backfill would do, as it was shown to whoever approves it. `id` is the hash of its rows."""
 
@@ -298,6 +321,8 @@ __all__ = [
     "Preference",
     "RuleState",
     "Run",
+    "TopicMember",
+    "TopicSubscription",
     "Verdict",
     "in_state",
     "table",

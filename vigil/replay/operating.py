@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,9 @@ from rich.table import Table
 from vigil.ledger import Ledger, trips
 from vigil.replay.by_hand import HOME, outcome
 from vigil.replay.prefect_server import prefect_api
+from vigil.service.opening import ledger_at
+from vigil.service.run import utc_now
+from vigil.service.subscribing import tell
 
 
 def install_automations(folder: Path, site: str, notify: str | None, console: Console) -> None:
@@ -54,3 +58,19 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
         said, missing = asyncio.run(go())
         console.print(said, highlight=False)
         return 1 if missing else 0
+
+
+def sync_topics(site: str, console: Console) -> None:
+    """Tell FCM which devices belong to which topic now, and print what became of them."""
+    with prefect_api(HOME):
+        from flows.opening import block_of
+
+        async def go() -> Mapping[str, int]:
+            block = await block_of(site)
+            ledger = ledger_at(block.ledger.url.get_secret_value())
+            async with block.fcm.topics() as client:
+                return await tell(ledger, client, utc_now)
+
+        done = asyncio.run(go())
+    said = ", ".join(f"{n} devices {what}" for what, n in sorted(done.items()))
+    console.print(said or "There was nothing to tell.", highlight=False)

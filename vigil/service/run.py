@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
+from vigil.delivery.topics import TopicClient
 from vigil.delivery.transport import Transport
 from vigil.ecm import Client, Extractor
 from vigil.ecm.model import Gap
@@ -53,6 +54,7 @@ class Run:
         renderer: Renderer,
         clock: Callable[[], datetime] = utc_now,
         mail: Renderer | None = None,
+        topics: Callable[[], TopicClient] | None = None,
     ) -> None:
         self.flow = flow
         self.as_of = as_of
@@ -61,6 +63,7 @@ class Run:
         self.rules = rules
         self.renderer = renderer
         self.mail = mail  # writes notices as HTML; None where the site has no SMTP server
+        self.topics = topics  # opens what subscribes devices to topics; None where nothing does
         self.clock = clock
         self.accept_fewer = False  # whether a person said that what vanished is really gone
         self.trips: list[Trip] = []  # guards that stopped notices of this run

@@ -1,0 +1,98 @@
+"""`vigil devices`: the registry by hand, and who has which topic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from vigil.cli_shared import LEDGER, LedgerUrl, Site, console
+
+devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)
+topics = typer.Typer(
+    help="Which people have which topic. Their devices follow with the next `watch`, or with `sync`.",
+    no_args_is_help=True,
+)
+devices.add_typer(topics, name="topics")
+
+Topic = Annotated[str, typer.Argument(help="Name of the topic, without /topics/")]
+People = Annotated[list[str], typer.Argument(help="Logins")]
+
+
+@devices.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="CSV with person, address, platform", exists=True, dir_okay=False)
+    ],
+    ledger: LedgerUrl = LEDGER,
+) -> None:
+    """Register the devices of a CSV file, all of them or, when a line is wrong, none."""
+    from vigil.delivery.importing import read_devices
+    from vigil.ledger import Ledger
+    from vigil.ledger.devices import register
+
+    found = read_devices(file)
+    with Ledger.open(ledger).write() as connection:
+        count = register(connection, found, datetime.now(UTC))
+    console.print(f"{count} devices registered")
+
+
+@topics.command("list")
+def list_(ledger: LedgerUrl = LEDGER) -> None:
+    """Show every topic: its people, and how many of their devices FCM has, has yet to be told of, or refused."""
+    from vigil.ledger import Ledger
+    from vigil.ledger.topics import every
+
+    with Ledger.open(ledger).read() as connection:
+        found = every(connection)
+    table = Table(title="Topics", title_justify="left")
+    for column in ("topic", "people", "subscribed", "to be told", "refused"):
+        table.add_column(column)
+    for t in found:
+        refused = ", ".join(f"{n} {word}" for word, n in t.refused.items())
+        table.add_row(t.name, ", ".join(t.people), str(t.subscribed), str(t.waiting), refused)
+    console.print(table if found else "Nobody has a topic.")
+
+
+@topics.command()
+def add(topic: Topic, people: People, ledger: LedgerUrl = LEDGER) -> None:
+    """Let people have a topic, on every device that they have now or later."""
+    from vigil.ledger import Ledger
+    from vigil.ledger.topics import join
+
+    name = _named(topic)
+    with Ledger.open(ledger).write() as connection:
+        count = join(connection, name, people, datetime.now(UTC))
+    console.print(f"{count} people have {name} now who had not", highlight=False)
+
+
+@topics.command()
+def remove(topic: Topic, people: People, ledger: LedgerUrl = LEDGER) -> None:
+    """Let people have a topic no more."""
+    from vigil.ledger import Ledger
+    from vigil.ledger.topics import leave
+
+    name = _named(topic)
+    with Ledger.open(ledger).write() as connection:
+        count = leave(connection, people, name)
+    console.print(f"{count} people had {name} and have it no more", highlight=False)
+
+
+@topics.command()
+def sync(site: Site = "default") -> None:
+    """Tell FCM now what it has to be told. Without this the next `watch` does."""
+    from vigil.replay.operating import sync_topics
+
+    sync_topics(site, console)
+
+
+def _named(topic: str) -> str:
+    from vigil.delivery.topics import topic_name
+
+    try:
+        return topic_name(topic)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None

@@ -1,0 +1,32 @@
+"""The HTTP session of everything that goes to Firebase by aiohttp: its certificate authority, its proxy, its time-outs."""
+
+from __future__ import annotations
+
+import ssl
+
+import aiohttp
+
+from vigil.delivery.settings import FcmSettings
+
+# Idle connections are dropped before servers drop them (uvicorn after 5 s): a POST on a connection that has
+# just been closed cannot be told from one that was accepted.
+KEEPALIVE = 4.0
+CONNECT_TIMEOUT = 10.0
+
+
+def open_session(settings: FcmSettings) -> aiohttp.ClientSession:
+    """A session for the event loop that runs. The environment's proxies are not read: what is set is what counts."""
+    tls: ssl.SSLContext | bool = True
+    if settings.ca_file:
+        tls = ssl.create_default_context(cafile=settings.ca_file)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE, ssl=tls, ttl_dns_cache=300),
+        timeout=aiohttp.ClientTimeout(total=settings.timeout, sock_connect=CONNECT_TIMEOUT),
+        headers={
+            "Content-Type": "application/json; charset=UTF-8",
+            "Accept-Encoding": "identity",  # answers are a line long
+            "User-Agent": "vigil",
+        },
+        proxy=settings.proxy,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )

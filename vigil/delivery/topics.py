@@ -1,0 +1,93 @@
+"""Subscriptions to topics at Google's Instance ID service, a thousand devices a request. Contract: fcm.md, Send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from vigil.delivery.credentials import Credential
+from vigil.delivery.errors import CredentialRefused, TopicsUnavailable
+from vigil.delivery.http_session import open_session
+from vigil.delivery.settings import FcmSettings
+
+BATCH = 1_000
+PREFIX = "/topics/"
+NAME = re.compile(r"[a-zA-Z0-9\-_.~%]{1,900}")
+
+AGAIN = frozenset({"INTERNAL", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "UNREADABLE"})
+"""Words for a device that say nothing of the device: it is told of again."""
+
+
+def topic_name(text: str) -> str:
+    """A topic without ``/topics/`` before it. Raises ValueError when no topic may be called so."""
+    name = text.removeprefix(PREFIX)
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{text!r} is no name of a topic: letters, digits and -_.~%, at most 900 of them")
+    return name
+
+
+class TopicClient:
+    """Subscribes and unsubscribes. Open it with ``async with`` in the event loop that uses it."""
+
+    def __init__(self, settings: FcmSettings) -> None:
+        self._settings = settings
+        self._credential = Credential(settings)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = open_session(self._settings)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        await self._credential.close()
+
+    async def change(self, topic: str, addresses: Sequence[str], add: bool) -> list[str]:
+        """Subscribe devices, or unsubscribe them: one word for each, in order, empty where it is done.
+
+        At most `BATCH` of them. Raises TopicsUnavailable when the service could not do it now, and CredentialRefused and
+        CredentialUnavailable; then nothing is known of any of them, and to ask again does no harm.
+        """
+        body = orjson.dumps({"to": PREFIX + topic, "registration_tokens": list(addresses)})
+        bearer = await self._credential.bearer()
+        status, answer = await self._post(body, add, bearer)
+        if status == 401:
+            status, answer = await self._post(body, add, await self._credential.renew(bearer))
+        if status in (401, 403):
+            hint = f"check that it may manage messaging in project {self._settings.project}"
+            raise CredentialRefused(self._credential.name, f"HTTP {status} from the topic service; {hint}")
+        if status != 200:
+            raise TopicsUnavailable(
+                f"the topic service answered HTTP {status} for topic {topic}: try again later"
+            )
+        return _words(answer, len(addresses))
+
+    async def _post(self, body: bytes, add: bool, bearer: str) -> tuple[int, bytes]:
+        if self._session is None:
+            raise RuntimeError("open the client with `async with` before using it")
+        url = f"{self._settings.topics_url}/iid/v1:{'batchAdd' if add else 'batchRemove'}"
+        headers = {"Authorization": bearer, "access_token_auth": "true"}
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+                return response.status, await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            # The error's own text may hold the proxy's password.
+            raise TopicsUnavailable(f"the topic service cannot be reached ({type(error).__name__})") from None
+
+
+def _words(answer: bytes, count: int) -> list[str]:
+    try:
+        results: Any = orjson.loads(answer)["results"]
+        words = [str(result.get("error", "")) for result in results]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        words = []
+    return words if len(words) == count else ["UNREADABLE"] * count

@@ -1,0 +1,26 @@
+"""Subscriptions to topics that FCM refused, or has not been told of although runs delivered since."""
+
+from __future__ import annotations
+
+from vigil.ledger import topics
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.run import Run
+
+
+async def look(run: Run, mend: bool) -> Checked:
+    """`watch` tells FCM what changed; what is still outstanding here could not be told."""
+    with run.ledger.read() as connection:
+        every = topics.every(connection)
+    found = []
+    for t in every:
+        if t.waiting:
+            what = f"{t.waiting} devices wait to be subscribed to topic {t.name}, or unsubscribed from it"
+            found.append(Found(what, f"`vigil devices topics sync --site {run.site.name}` says why it fails"))
+        found += [
+            Found(
+                f"FCM refused {n} devices for topic {t.name}: {word}",
+                "their apps register them anew when opened",
+            )
+            for word, n in t.refused.items()
+        ]
+    return Checked(sum(t.subscribed + t.waiting for t in every), tuple(found))
