@@ -79,6 +79,8 @@ class Credential:
         self.google = _certificate(settings).get_credential().with_scopes([SCOPE])
         self.name = f"service account {self.google.service_account_email}"
         self._request = Request()
+        # The environment's proxies and authorities would count before what is set, and for tokens alone.
+        self._request.session.trust_env = False
         if settings.ca_file:
             self._request.session.verify = settings.ca_file
         if settings.proxy:

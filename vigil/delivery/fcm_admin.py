@@ -142,6 +142,7 @@ def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
     service: Any = messaging._get_messaging_service(app)
     service._fcm_url = settings.send_url
     session = service._client.session
+    session.trust_env = False  # see Credential
     size = min(settings.concurrency, BATCH)
     session.mount(settings.endpoint, HTTPAdapter(pool_connections=1, pool_maxsize=size, max_retries=0))
     if settings.ca_file:

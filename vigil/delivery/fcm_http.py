@@ -39,7 +39,7 @@ THIRD_PARTY = {
     "android": "the sender credential of Firebase project {project}",
 }
 
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 def _encode(out: Outgoing, now: datetime) -> bytes | InvalidMessage:
@@ -195,6 +195,10 @@ class FcmHttp:
             )
             # Reading to the end gives the connection back; when it fails, aiohttp closes it.
             answer = await response.read()
+        except aiohttp.ClientConnectorCertificateError as error:
+            return Reading("retry", "CERTIFICATE", detail=type(error).__name__)
+        except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
+            return Reading("retry", "PROXY", detail=type(error).__name__)
         except _NOT_SENT as error:
             return Reading("retry", "CONNECT", detail=type(error).__name__)
         except TimeoutError:

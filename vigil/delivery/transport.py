@@ -27,7 +27,7 @@ class Sent:
     """What became of one message in one attempt; one row of the ledger's attempts.
 
     `status` is the HTTP status, None when there was no answer. `code` is FCM's own error code, or one of:
-    APNS_410, CONNECT (nothing was sent), TIMEOUT, RESET, UNREADABLE (accepted or not: unknown), HELD_* (no
+    APNS_410, CONNECT, CERTIFICATE or PROXY (nothing was sent), TIMEOUT, RESET, UNREADABLE (accepted or not: unknown), HELD_* (no
     request was made), or an InvalidMessage code. Empty when accepted. `name` is the message name of an
     accepted one. `retry_after` in seconds, None when FCM did not say. `detail` is FCM's sentence, for people.
     """
