@@ -72,6 +72,11 @@ async def read_roles(run: Run, workspaces: Sequence[int], n: int) -> None:
     await extraction.read_roles(run, workspaces)
 
 
+@task(task_run_name="read relations of workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
+async def read_related(run: Run, workspaces: Sequence[int], n: int) -> None:
+    await extraction.read_related(run, workspaces)
+
+
 @task(task_run_name="list the workflows", cache_policy=NO_CACHE, persist_result=False)
 async def list_processes(run: Run) -> list[int]:
     return await extraction.changed_processes(run)
@@ -131,6 +136,8 @@ async def extract(run: Run) -> None:
     await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(again, PAGE)))
     for some in extraction.role_slices(run, read | {r.id for r in again}):
         await read_roles(run, whole(some), len(some))
+    for some in extraction.related_slices(run, read | {r.id for r in again}):
+        await read_related(run, whole(some), len(some))
     if run.needs.steps:
         changed = await list_processes(run)
         await asyncio.gather(*(read_processes(run, whole(some), len(some)) for some in chunks(changed, PAGE)))

@@ -81,6 +81,7 @@ steps = st.builds(
     source=text,
 )
 roles = st.builds(f.Roles, ids, st.dictionaries(text, principals, max_size=3), text)
+relations = st.builds(f.Related, ids, st.lists(ids, max_size=4).map(tuple), text)
 users = st.builds(f.User, text, ids, text, maybe | text, maybe | text, maybe | text, st.booleans(), text)
 groups = st.builds(f.Group, text, ids, principals, text)
 audits = st.builds(f.AuditEvent, ids, text, instants, maybe | text, text, st.integers(0, 9), text)
@@ -92,6 +93,7 @@ EVERY = {
     f.Document: documents,
     f.Step: steps,
     f.Roles: roles,
+    f.Related: relations,
     f.User: users,
     f.Group: groups,
     f.AuditEvent: audits,

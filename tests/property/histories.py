@@ -102,6 +102,7 @@ def acts(draw: st.DrawFn, start: datetime, upto: datetime, workspaces: int, whol
         "assign",
         "complete",
         "comment",
+        "relate",
     ]
     kinds += [] if whole else ["missing", "role", "delete", "hide", "hide"]
     match draw(st.sampled_from(kinds)):
@@ -128,6 +129,8 @@ def acts(draw: st.DrawFn, start: datetime, upto: datetime, workspaces: int, whol
             return Act(at, w, "complete", (draw(st.integers(1, 3)), draw(st.sampled_from(["ok", "no"]))))
         case "comment":
             return Act(at, w, "comment", (draw(st.sampled_from(PEOPLE)),))
+        case "relate":
+            return Act(at, w, "relate", (draw(st.integers(1, workspaces)),))
         case "missing":
             return Act(at, w, "missing", (draw(st.sampled_from([(), ("A",), ("A", "B")])),))
         case "role":
@@ -174,6 +177,7 @@ class _State:
     roles: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"owner": (f.user("ada"),)})
     missing: tuple[str, ...] = ()
     comments: list[f.AuditEvent] = field(default_factory=list)
+    related: set[int] = field(default_factory=set)
     hidden: bool = False
 
 
@@ -200,6 +204,8 @@ class World:
         yield from s.steps.values()
         yield f.Roles(w, dict(s.roles))
         yield f.MissingDocuments(w, s.missing)
+        # Also of those that nobody may read now: a run hears of that from the other end alone.
+        yield f.Related(w, tuple(sorted(s.related)))
         yield from s.comments
 
     def _create(self, w: int, at: datetime) -> None:
@@ -252,6 +258,11 @@ class World:
     def _comment(self, w: int, at: datetime, by: str) -> None:
         s = self.workspaces[w]
         s.comments.append(f.AuditEvent(w, "Comment Added", at, by, "a word", len(s.comments)))
+
+    def _relate(self, w: int, at: datetime, other: int) -> None:
+        if other in self.workspaces and other != w:
+            for one, two in ((w, other), (other, w)):
+                self.workspaces[one].related ^= {two}
 
     def _missing(self, w: int, at: datetime, types: tuple[str, ...]) -> None:
         self.workspaces[w].missing = types

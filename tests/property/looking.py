@@ -34,13 +34,22 @@ def key_of(fact: f.Fact) -> Key:
             return "roles", fact.workspace
         case f.MissingDocuments():
             return "missing", fact.workspace
+        case f.Related():
+            return "related", fact.workspace
         case f.AuditEvent():
             return "audit", (fact.workspace, fact.position)
         case other:
             raise AssertionError(other)
 
 
-PART = {"document": "documents", "step": "steps", "roles": "roles", "missing": "missing", "audit": "comments"}
+PART = {
+    "document": "documents",
+    "step": "steps",
+    "roles": "roles",
+    "missing": "missing",
+    "audit": "comments",
+    "related": "related",
+}
 
 
 class Ledger:
@@ -80,6 +89,14 @@ class Ledger:
             out.append(Change(key[0], str(key[1]), w, at, known.pop(key), None))
         return out
 
+    def looking_at(self, changed: set[int]) -> set[int]:
+        """The workspaces that are related to one of `changed`."""
+        there = (x for some in self.known.values() for x in some.values() if isinstance(x, f.Related))
+        return {r.workspace for r in there if changed & set(r.others)}
+
+    def everyone(self) -> list[f.Fact]:
+        return [x for some in self.known.values() for x in some.values() if isinstance(x, f.Workspace)]
+
 
 @dataclass
 class Watcher:
@@ -95,9 +112,10 @@ class Watcher:
     def evaluate(self, ledger: Ledger, look: Look, rules: RuleSet) -> Evaluation:
         """One evaluation, as `vigil.service.judgement` plans it."""
         as_of, changes = look.as_of, look.changes
-        texts = {r.name: r.model_dump_json(by_alias=True, warnings=False) for r in active(rules)}
+        texts = {r.name: r.model_dump_json(by_alias=True) for r in active(rules)}
         edited = any(self._states.get(n, (None, ""))[1] != text for n, text in texts.items())
         todo = {c.workspace for c in changes if c.workspace is not None}
+        todo |= ledger.looking_at(todo)
         todo |= {
             s.workspace
             for s in self.standings.values()
@@ -108,7 +126,9 @@ class Watcher:
         self.looked_at += len(todo)
         starts = {n: self._states[n][0] if n in self._states else as_of for n in texts}
         given = Input(
-            facts=Facts.of(fact for w in sorted(todo) for fact in ledger.known[w].values()),
+            facts=Facts.of(
+                (fact for w in sorted(todo) for fact in ledger.known[w].values()), ledger.everyone()
+            ),
             events=derive(changes, look.complete, as_of),
             changes=changes,
             standings=[s for s in self.standings.values() if s.workspace in todo],

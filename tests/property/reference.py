@@ -6,8 +6,8 @@ only the parsing of a rule's values (`operators.operand`) and the calendar, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -45,6 +45,8 @@ class View:
     zone: str
     months: dict[str, int]
     steps: Sequence[f.Step] = ()
+    related: f.Related | None = None
+    others: Mapping[int, f.Workspace] = field(default_factory=dict)
     event: Event | None = None
 
     @property
@@ -161,12 +163,29 @@ def _values(leaf: FieldLeaf, view: View) -> list[f.Value]:
         case "attr":
             return [w.attrs[k] for k in sorted(w.attrs) if k == ref.name or k.endswith("." + ref.name)]
         case _:
-            return []
+            mine = _related(leaf, view)
+            keys = sorted({k for w in mine for k in w.attrs if k == ref.name or k.endswith("." + ref.name)})
+            return [_flat(tuple(w.attrs.get(k) for w in mine)) for k in keys]
+
+
+def _related(leaf: FieldLeaf, view: View) -> list[f.Workspace]:
+    others = view.related.others if view.related else ()
+    return [w for i in others if (w := view.others.get(i)) is not None and w.type == leaf.ref.type]
+
+
+def _flat(values: tuple[f.Value, ...]) -> tuple[f.Value, ...]:
+    return tuple(v for value in values for v in (value if isinstance(value, tuple) else (value,)))
 
 
 def _field(leaf: FieldLeaf, view: View) -> Known:
     w, root = view.workspace, leaf.ref.root
-    unread = {"attr": "attrs" in w.unread, "role": "roles" in w.unread or view.roles is None, "related": True}
+    unread = {
+        "attr": "attrs" in w.unread,
+        "role": "roles" in w.unread or view.roles is None,
+        "related": "related" in w.unread
+        or view.related is None
+        or any("attrs" in other.unread for other in _related(leaf, view)),
+    }
     if unread.get(root, False):
         return None
     values = [v for v in _values(leaf, view) if _is_set(v)]

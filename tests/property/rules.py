@@ -32,7 +32,13 @@ FIELDS = (
         "created",
         "modified",
     ),
-    *("role.owner", "role.steward", "related.Case.attr.status"),
+    *(
+        "role.owner",
+        "role.steward",
+        "related.Case.attr.status",
+        "related.Case.attr.due",
+        "related.Case.attr.tags",
+    ),
 )
 EVENT_FIELDS = (
     "event.by",
@@ -70,6 +76,7 @@ TIMELY = (
     "created",
     "modified",
     "attr.mixed",
+    "related.Case.attr.at",
 )
 _OF_TIME = (
     Op.EQ,

@@ -32,6 +32,8 @@ def views(history: History, facts: Facts, as_of: datetime) -> dict[int, referenc
             history.zone,
             months,
             facts.steps.get(w, ()),
+            related=facts.related.get(w),
+            others=facts.workspaces,
         )
         for w, fact in facts.workspaces.items()
     }

@@ -34,7 +34,7 @@ def test_another_seed_is_another_background_and_the_same_story(tmp_path):
     generate(tmp_path / "b", seed=2)
     a, b = load(tmp_path / "a"), load(tmp_path / "b")
     story = [w for w in a.workspaces if a.workspaces[w] == b.workspaces.get(w)]
-    assert len(story) == 36
+    assert len(story) == 37
     assert [e.data for e in a.events if e.workspace in story] == [
         e.data for e in b.events if e.workspace in story
     ]

@@ -76,7 +76,7 @@ def schema(estate: Estate) -> list[WorkspaceType]:
 
 def test_the_shipped_rules_fit_the_estates_types_and_the_shipped_templates(estate):
     rules = read_rules(RULES, schema(estate), Renderer(TEMPLATES).families())
-    assert len(rules.rules) == 35
+    assert len(rules.rules) == 36
     assert {r.subject.workspace_type for r in rules.rules} == set(estate.types)
 
 

@@ -92,6 +92,8 @@ def facts_at(estate: Estate, now: datetime) -> Iterator[tuple[str, f.Fact]]:
         yield f"workspace:{w.id}", f.Workspace(w.id, w.type, w.name, w.created, modified[w.id], values)
         members = {role: tuple(_principal(estate, m) for m in some) for role, some in roles[w.id].items()}
         yield f"roles:{w.id}", f.Roles(w.id, members)
+        parents = (p.id for p in here if w.id in p.related)
+        yield f"related:{w.id}", f.Related(w.id, tuple(sorted({*w.related, *parents})))
         on_file = {x.type for x in documents.values() if x.workspace == w.id}
         lacking = tuple(r.type for r in estate.types[w.type].required if r.type not in on_file)
         yield f"missing:{w.id}", f.MissingDocuments(w.id, lacking)

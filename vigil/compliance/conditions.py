@@ -69,7 +69,9 @@ class Scope:
                     case "role":
                         return self.table.unread("roles")
                     case "related":
-                        return pl.lit(True)
+                        parts = ("related", f"related.{leaf.ref.type}")
+                        found = [p for part in parts if (p := self.table.unread(part)) is not None]
+                        return reduce(operator.or_, found) if found else None
         return None
 
     def at(self, rows: Sequence[int]) -> Scope:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 Value = str | int | float | bool | date | datetime | None | tuple["Value", ...]
 
-PARTS = ("attrs", "documents", "steps", "roles", "missing", "comments")
+PARTS = ("attrs", "documents", "steps", "roles", "missing", "comments", "related")
 """The parts of a workspace that are read by separate calls and may be unreadable one by one."""
 
 
@@ -95,6 +95,15 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """The workspaces that one is related to, children and parents, by id in order. What they hold are facts of their own."""
+
+    workspace: int
+    others: tuple[int, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     login: str
     id: int
@@ -149,7 +158,18 @@ class MissingDocuments:
     source: str = ""
 
 
-Fact = Workspace | Document | Step | Roles | User | Group | AuditEvent | RequiredDocument | MissingDocuments
+Fact = (
+    Workspace
+    | Document
+    | Step
+    | Roles
+    | Related
+    | User
+    | Group
+    | AuditEvent
+    | RequiredDocument
+    | MissingDocuments
+)
 
 
 @dataclass(frozen=True, slots=True)

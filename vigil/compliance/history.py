@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,29 +33,41 @@ def replay(
     ticks: Sequence[datetime],
     required: Sequence[f.RequiredDocument] = (),
     zone: str = "UTC",
+    beside: Sequence[Seen] = (),
 ) -> Iterator[tuple[datetime, tuple[Finding, ...], Facts]]:
     """The findings of each tick, and the facts as they were then of the workspaces it looked at.
 
-    `history` is in the order of observation. At the first tick the world is seen for the first time: what was there then is no
+    `history` is in the order of observation, and so is `beside`: what was seen of the workspaces that those of `history` are related
+    to. At the first tick the world is seen for the first time: what was there then is no
     transition, as in shared/estates/README.md.
     """
     known: dict[tuple[str, str], Seen] = {}
     of: dict[int, set[tuple[str, str]]] = defaultdict(set)
     standings: dict[tuple[str, int], Standing] = {}
     after, position = ticks[0], 0
+    others = _Beside(beside)
+    related = any(s.kind == "related" for s in history)
     for tick in ticks:
         changes: list[Change] = []
         while position < len(history) and history[position].seen_at <= tick:
             changes.append(_take_in(history[position], known, of))
             position += 1
         todo = {c.workspace for c in changes if c.workspace is not None}
+        moved = todo | others.move(tick)
+        if related:
+            todo |= {
+                w for w in of if (r := _relations(w, known)) is not None and not moved.isdisjoint(r.others)
+            }
         todo |= {
             s.workspace for s in standings.values() if s.next_check_at is not None and s.next_check_at <= tick
         }
         if not todo:
             after = tick
             continue
-        facts = Facts.of(fact for w in sorted(todo) for key in of[w] if (fact := known[key].fact) is not None)
+        facts = Facts.of(
+            (fact for w in sorted(todo) for key in of[w] if (fact := known[key].fact) is not None),
+            (*others.there(), *(x for w in of if (x := _workspace(w, known)) is not None)) if related else (),
+        )
         first = tick == ticks[0]
         given = Input(
             facts=facts,
@@ -87,3 +99,36 @@ def _take_in(seen: Seen, known: dict[tuple[str, str], Seen], of: dict[int, set[t
         seen.fact,
         before is None,
     )
+
+
+class _Beside:
+    """The related workspaces as they stood at a tick."""
+
+    def __init__(self, history: Sequence[Seen]) -> None:
+        self._history = history
+        self._position = 0
+        self._there: dict[int, Fact | None] = {}
+
+    def move(self, tick: datetime) -> set[int]:
+        """Take in what was seen up to `tick`; the workspaces of which something was."""
+        moved = set()
+        while self._position < len(self._history) and self._history[self._position].seen_at <= tick:
+            seen = self._history[self._position]
+            if seen.kind == "workspace":
+                self._there[seen.workspace] = seen.fact
+                moved.add(seen.workspace)
+            self._position += 1
+        return moved
+
+    def there(self) -> Iterator[Fact]:
+        yield from (fact for fact in self._there.values() if fact is not None)
+
+
+def _relations(workspace: int, known: Mapping[tuple[str, str], Seen]) -> f.Related | None:
+    seen = known.get(("related", str(workspace)))
+    return seen.fact if seen is not None and isinstance(seen.fact, f.Related) else None
+
+
+def _workspace(workspace: int, known: Mapping[tuple[str, str], Seen]) -> Fact | None:
+    seen = known.get(("workspace", str(workspace)))
+    return None if seen is None else seen.fact

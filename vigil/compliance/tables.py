@@ -36,9 +36,9 @@ class Table:
     """The workspaces of one type and what belongs to them.
 
     `workspaces` has id, name, created, modified, a boolean ``unread:PART`` for each part that could not be read of some
-    workspace, and the columns that `fields` names for ``attr.CATEGORY.NAME`` and ``role.NAME``. `documents` has workspace, type,
-    created, expires (the earlier of its own date and its type's validity). `missing` has workspace and n, for those whose list
-    was read.
+    workspace (``unread:related.TYPE`` where it is the attributes of a related one), and the columns that `fields` names for
+    ``attr.CATEGORY.NAME``, ``role.NAME`` and ``related.TYPE.attr.CATEGORY.NAME``. `documents` has workspace, type, created, expires
+    (the earlier of its own date and its type's validity). `missing` has workspace and n, for those whose list was read.
     """
 
     type: str
@@ -46,9 +46,12 @@ class Table:
     documents: pl.DataFrame
     missing: pl.DataFrame
     fields: Mapping[str, tuple[Column, ...]]
+    relations: bool = False  # whether any was read
 
     def unread(self, part: str) -> pl.Expr | None:
         """Where a part could not be read; None when it was everywhere."""
+        if part == "related" and not self.relations:
+            return pl.lit(True)
         name = f"unread:{part}"
         return pl.col(name) if name in self.workspaces.columns else None
 
@@ -61,6 +64,10 @@ class Table:
                 return self.fields.get(f"role.{ref.name}", ())
             case "attr":
                 mine = [k for k in self.fields if k.startswith("attr.") and names(ref.name, k[5:])]
+                return tuple(c for k in sorted(mine) for c in self.fields[k])
+            case "related":
+                head = f"related.{ref.type}.attr."
+                mine = [k for k in self.fields if k.startswith(head) and names(ref.name, k[len(head) :])]
                 return tuple(c for k in sorted(mine) for c in self.fields[k])
             case _:
                 return ()
@@ -80,16 +87,21 @@ class Facts:
     steps: Mapping[int, Sequence[f.Step]] = field(default_factory=dict)
     roles: Mapping[int, f.Roles] = field(default_factory=dict)
     missing: Mapping[int, f.MissingDocuments] = field(default_factory=dict)
+    related: Mapping[int, f.Related] = field(default_factory=dict)
+    others: Mapping[int, f.Workspace] = field(
+        default_factory=dict
+    )  # the related ones: looked at, not evaluated
     _tables: dict[Any, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def of(cls, facts: Iterable[Fact]) -> Facts:
-        """Sort facts into place. Of two facts of one subject the later one counts."""
+    def of(cls, facts: Iterable[Fact], others: Iterable[Fact] = ()) -> Facts:
+        """Sort facts into place. Of two facts of one subject the later one counts. `others` are the related workspaces."""
         workspaces: dict[int, f.Workspace] = {}
         documents: dict[int, dict[int, f.Document]] = defaultdict(dict)
         steps: dict[int, dict[tuple[int, int], f.Step]] = defaultdict(dict)
         roles: dict[int, f.Roles] = {}
         missing: dict[int, f.MissingDocuments] = {}
+        related: dict[int, f.Related] = {}
         for fact in facts:
             match fact:
                 case f.Workspace():
@@ -102,6 +114,8 @@ class Facts:
                     roles[fact.workspace] = fact
                 case f.MissingDocuments():
                     missing[fact.workspace] = fact
+                case f.Related():
+                    related[fact.workspace] = fact
                 case _:
                     continue
         return cls(
@@ -110,7 +124,13 @@ class Facts:
             {w: tuple(some.values()) for w, some in steps.items()},
             roles,
             missing,
+            related,
+            {w.id: w for w in others if isinstance(w, f.Workspace)},
         )
+
+    def beside(self) -> set[int]:
+        """The related workspaces that are not among those evaluated: to be given as `others`."""
+        return {other for r in self.related.values() for other in r.others} - self.workspaces.keys()
 
     def types(self) -> list[str]:
         return sorted({w.type for w in self.workspaces.values()})
@@ -127,7 +147,12 @@ class Facts:
             ids = [w.id for w in of_type]
             workspaces, fields = self._workspaces(of_type)
             self._tables[key] = Table(
-                type, workspaces, self._documents(ids, months, zone), self._missing(ids), fields
+                type,
+                workspaces,
+                self._documents(ids, months, zone),
+                self._missing(ids),
+                fields,
+                bool(self.related),
             )
         return self._tables[key]
 
@@ -160,7 +185,32 @@ class Facts:
             column = Column(f"role.{role}", "text", many=True)
             fields[column.name] = (column,)
             found[column.name] = pl.Series(members, dtype=pl.List(pl.String))
+        if self.related:
+            self._beside(of_type, fields, found)
         return pl.DataFrame(found), fields
+
+    def _beside(
+        self, of_type: Sequence[f.Workspace], fields: dict[str, tuple[Column, ...]], found: dict[str, Any]
+    ) -> None:
+        """The columns of related workspaces: of each attribute a list with the values of all of one type."""
+        known = [self.related.get(w.id) for w in of_type]
+        without = [r is None or "related" in w.unread for w, r in zip(of_type, known, strict=True)]
+        if any(without):
+            found["unread:related"] = pl.Series(without, dtype=pl.Boolean)
+        there = [[] if r is None else [w for i in r.others if (w := self._anyone(i))] for r in known]
+        for type in sorted({w.type for some in there for w in some}):
+            mine = [[w for w in some if w.type == type] for some in there]
+            if any("attrs" in w.unread for some in mine for w in some):
+                blind = [any("attrs" in w.unread for w in some) for some in mine]
+                found[f"unread:related.{type}"] = pl.Series(blind, dtype=pl.Boolean)
+            for key in dict.fromkeys(k for some in mine for w in some for k in w.attrs):
+                values = [tuple(w.attrs.get(key) for w in some) for some in mine]
+                columns_ = list(columns(f"related.{type}.attr.{key}", values))
+                fields[f"related.{type}.attr.{key}"] = tuple(column for column, _ in columns_)
+                found |= {column.name: series for column, series in columns_}
+
+    def _anyone(self, id: int) -> f.Workspace | None:
+        return self.workspaces.get(id) or self.others.get(id)
 
     def _documents(self, ids: Sequence[int], months: Mapping[str, int], zone: str) -> pl.DataFrame:
         found = [d for i in ids for d in self.documents.get(i, ())]

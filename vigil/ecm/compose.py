@@ -12,6 +12,7 @@ from vigil.compliance.facts import (
     Document,
     Fact,
     MissingDocuments,
+    Related,
     Roles,
     Value,
     Version,
@@ -52,6 +53,7 @@ class Reading:
     event_names: Mapping[int, str] = field(default_factory=dict)
     missing: tuple[str, ...] | None = None
     roles: Roles | None = None
+    related: Related | None = None
     unread: dict[str, Gap] = field(default_factory=dict)
 
     @property
@@ -96,7 +98,7 @@ def kinds(readings: Iterable[Reading]) -> set[int]:
 
 
 def facts(reading: Reading, names: Names) -> list[Fact]:
-    """The workspace, and its documents, audit events, roles and missing documents as far as they were read."""
+    """The workspace, and its documents, audit events, roles, related ones and missing documents as far as they were read."""
     attrs = _attributes(reading, names)
     workspace = Workspace(
         id=reading.id,
@@ -117,6 +119,8 @@ def facts(reading: Reading, names: Names) -> list[Fact]:
         found += _audit(reading, names)
     if reading.roles is not None:
         found.append(reading.roles)
+    if reading.related is not None:
+        found.append(reading.related)
     if reading.missing is not None:
         path = f"/v2/businessworkspaces/{reading.id}/missingdocuments"
         found.append(MissingDocuments(reading.id, reading.missing, path))

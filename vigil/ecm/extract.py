@@ -1,4 +1,4 @@
-"""The extraction: the six questions that a run asks of Extended ECM, answered as facts. See docs/architecture.md."""
+"""The extraction: the seven questions that a run asks of Extended ECM, answered as facts. See docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vigil.ecm.listing import Listing
 from vigil.ecm.model import Batch, Needs, Processes, Row, Span, Stamp, Verified
 from vigil.ecm.people import Directory
 from vigil.ecm.processes import ProcessReader
+from vigil.ecm.related import RelatedReader
 from vigil.ecm.schema import SchemaReader
 from vigil.ecm.verify import Verifier
 from vigil.ecm.workspaces import EXPIRY, WorkspaceReader
@@ -35,6 +36,7 @@ class Extractor:
         self._processes = ProcessReader(client)
         self._verifier = Verifier(client)
         self._audience = AudienceReader(client, self._directory)
+        self._related = RelatedReader(client)
 
     async def types(self) -> tuple[WorkspaceType, ...]:
         """The workspace types with their attributes, roles and document types: the schema snapshot for the rules."""
@@ -77,3 +79,7 @@ class Extractor:
     async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> Batch:
         """Roles of these workspaces, and the users and groups of all their members and of `principals`, groups opened."""
         return await self._audience.read(workspaces, principals)
+
+    async def related(self, workspaces: Sequence[int]) -> Batch:
+        """The relations of these workspaces, two calls each. Those that are no longer there are in `gone`."""
+        return await self._related.read(workspaces)

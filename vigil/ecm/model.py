@@ -16,7 +16,8 @@ class Needs:
 
     `documents` with their types, `versions` all of theirs, `expiry` the day until which each holds; `comments` the audit
     trail; `roles` the members of roles, where a rule's clauses look at them (those of findings come by `audience`);
-    `missing` ECM's own list of missing documents; `steps` workflows, which are read beside the workspaces.
+    `missing` ECM's own list of missing documents; `steps` workflows, which are read beside the workspaces; `related` the types of
+    workspace whose related ones are asked for.
     """
 
     documents: bool = True
@@ -26,6 +27,7 @@ class Needs:
     roles: bool = False
     missing: bool = False
     expiry: bool = True
+    related: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

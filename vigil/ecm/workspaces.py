@@ -1,7 +1,7 @@
 """Reading workspaces: attributes in batches, then for each workspace the parts that the rules need. Contract: ecm.md.
 
 Requests for n workspaces: n/250 for properties and attributes, one for each that has children (and one for each folder
-in it that has), and one for each of comments, roles and missing documents where they are needed.
+in it that has), one for each of comments, roles and missing documents where they are needed, and two for related workspaces.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
 from vigil.ecm.model import Batch, Gap, Gone, Needs, Row
 from vigil.ecm.paging import read_all
 from vigil.ecm.people import Directory
+from vigil.ecm.related import read_related
 from vigil.ecm.roles import read_roles
 
 NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
@@ -97,6 +98,8 @@ class WorkspaceReader:
             parts.append(_part(reading, "roles", self._roles(reading)))
         if self._needs.missing:
             parts.append(_part(reading, "missing", self._missing(reading)))
+        if reading.type in self._needs.related:
+            parts.append(_part(reading, "related", self._related(reading)))
         await asyncio.gather(*parts)
 
     async def _folder(self, reading: Reading, node: int, depth: int) -> None:
@@ -152,6 +155,9 @@ class WorkspaceReader:
 
     async def _roles(self, reading: Reading) -> None:
         reading.roles, _ = await read_roles(self._client, self._directory, reading.id)
+
+    async def _related(self, reading: Reading) -> None:
+        reading.related = await read_related(self._client, reading.id)
 
     def _is_new(self, row: Json, since: datetime) -> bool:
         at = parse.instant(row.get("audit_date"), self._zone)

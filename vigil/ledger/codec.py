@@ -18,6 +18,7 @@ KINDS: Mapping[type, str] = {
     f.Document: "document",
     f.Step: "step",
     f.Roles: "roles",
+    f.Related: "related",
     f.User: "user",
     f.Group: "group",
     f.AuditEvent: "audit",
@@ -42,6 +43,8 @@ def _identity(fact: Fact) -> tuple[str, str, int | None]:
             return "step", f"{fact.process}/{fact.workspace}/{fact.step}", fact.workspace
         case f.Roles():
             return "roles", str(fact.workspace), fact.workspace
+        case f.Related():
+            return "related", str(fact.workspace), fact.workspace
         case f.User():
             return "user", fact.login, None
         case f.Group():
@@ -121,6 +124,7 @@ _DECODERS: Mapping[str, Callable[[dict[str, Any]], Fact]] = {
     "document": _document,
     "step": _step,
     "roles": _roles,
+    "related": lambda d: f.Related(**d | {"others": tuple(d["others"])}),
     "user": lambda d: f.User(**d),
     "group": lambda d: f.Group(**d | {"members": tuple(d["members"])}),
     "audit": lambda d: f.AuditEvent(**d | {"at": _instant(d["at"])}),

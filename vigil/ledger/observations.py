@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
 
 from vigil.compliance.events import Change
 from vigil.compliance.facts import Fact, Value, Workspace
 from vigil.compliance.history import Seen
+from vigil.compliance.tables import Facts
+from vigil.ledger import relations
 from vigil.ledger.codec import decode, encode, subject_of
 from vigil.ledger.engine import OBSERVATIONS, chunks, in_turn, upsert
 from vigil.ledger.tables import Newest, Observation, table
@@ -189,7 +192,17 @@ def _append(connection: Connection, rows: list[dict[str, Any]], seen_at: datetim
         newest[row["kind"], row["subject"]] = fields | {"checked_at": seen_at}
     if rows:
         connection.execute(insert(_observation), rows)
+        relations.keep(connection, _related(rows))
         upsert(connection, _newest, list(newest.values()), ("workspace", "seq", "hash", "checked_at"))
+
+
+def _related(rows: Iterable[Mapping[str, Any]]) -> dict[int, Sequence[int]]:
+    """The relations among some new observations, by workspace; none of one that is gone."""
+    return {
+        int(r["subject"]): () if r["body"] is None else orjson.loads(r["body"])["others"]
+        for r in rows
+        if r["kind"] == "related"
+    }
 
 
 def _touch(connection: Connection, subjects: Collection[tuple[str, str]], seen_at: datetime) -> None:
@@ -265,6 +278,14 @@ def current(
         # In one order on every database: what is found first is queued first.
         for r in connection.execute(query.order_by(_newest.c.workspace, _newest.c.seq)):
             yield decode(r.kind, r.body)
+
+
+def facts(connection: Connection, workspaces: Sequence[int]) -> Facts:
+    """The newest facts of some workspaces, and the attributes of those that they are related to."""
+    found = list(current(connection, workspaces))
+    sorted_ = Facts.of(found)
+    beside = sorted(sorted_.beside())
+    return Facts.of(found, current(connection, beside, ("workspace",))) if beside else sorted_
 
 
 def directory(connection: Connection, kinds: Collection[str] = ("user", "group")) -> Iterator[Fact]:

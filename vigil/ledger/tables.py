@@ -104,6 +104,15 @@ class Newest(SQLModel, table=True):
     checked_at: datetime = _instant()
 
 
+class Relation(SQLModel, table=True):
+    """An index: `workspace` is related to `other`, by the newest observation of its relations."""
+
+    __table_args__ = (Index("ix_relation_other", "other"),)
+
+    workspace: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    other: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+
+
 class Position(SQLModel, table=True):
     """How far something has come: a watermark of extraction or of evaluation."""
 

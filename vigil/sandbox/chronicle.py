@@ -42,8 +42,9 @@ class Chronicle:
         created: datetime,
         attrs: Mapping[str, Any],
         roles: Mapping[str, Sequence[str]],
+        related: Sequence[int] = (),
     ) -> int:
-        """A workspace that begins at `created`; its id."""
+        """A workspace that begins at `created`; its id. `related` are its children."""
         found = 100_001 + len(self.workspaces)
         self.workspaces.append(
             {
@@ -53,6 +54,7 @@ class Chronicle:
                 "created": _written(created),
                 "attrs": {key: _written(value) for key, value in attrs.items()},
                 "roles": {role: list(members) for role, members in roles.items()},
+                **({"related": list(related)} if related else {}),
             }
         )
         self._note(created, "workspace_created", workspace=found)

@@ -6,6 +6,7 @@ be news (creation, documents on file) lies before it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from vigil.sandbox.chronicle import Chronicle, business_days_after
@@ -163,6 +164,7 @@ def supplier(
     certificate_until: date | None = None,
     tax_number: str | None = "DE 123 456 789",
     age: int = 90,
+    contracts: Sequence[int] = (),
 ) -> int:
     """A supplier with its self-disclosure and, where it is admitted, a quality certificate."""
     found = c.workspace(
@@ -171,6 +173,7 @@ def supplier(
         c.at(-age, "11:10"),
         {"Supplier.status": status, "Supplier.tax number": tax_number, "Supplier.assess by": assess_by},
         {"buyer": [buyer], "quality": ["udo.kraus"]},
+        contracts,
     )
     if tax_number:
         c.document(c.at(-age, "11:30"), found, "Self-disclosure.pdf", "Self-disclosure", buyer)
@@ -351,7 +354,8 @@ def _suppliers_in_trouble(c: Chronicle) -> None:
     supplier(c, "Castings, Guss & Sohn", "admitted", certificate_until=c.day(1))
     dispute = supplier(c, "Freight, Rapido Srl", "admitted", buyer="bruno.conti")
     c.attribute(c.at(1, "10:30"), dispute, "Supplier.dispute since", c.day(1), "bruno.conti")
-    blocked = supplier(c, "Scrap metal, Altmetall Ost", "admitted", buyer="ada.berg")
+    scrap = contract(c, "Scrap metal, Altmetall Ost", "active", c.day(310))
+    blocked = supplier(c, "Scrap metal, Altmetall Ost", "admitted", buyer="ada.berg", contracts=[scrap])
     c.attribute(c.at(2, "13:15"), blocked, "Supplier.status", "blocked", "udo.kraus")
     supplier(c, "Hydraulics, Oleo Tech", "admitted", _months_after(c.day(2), 2))
     supplier(c, "Pallets, Holz Huber", "admitted", c.day(3 + 14))

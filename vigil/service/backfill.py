@@ -97,11 +97,13 @@ async def _of_batch(
         required = [
             r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
         ]
-        now = Facts.of(observations.current(connection, workspaces))
+        others = {i for s in history if isinstance(s.fact, f.Related) for i in s.fact.others}
+        beside = observations.history(connection, sorted(others - set(workspaces)), upto)
+        now = observations.facts(connection, workspaces)
         standings = {(s.rule, s.workspace): s for s in evaluations.standings(connection, workspaces)}
     found: list[tuple[Finding, Facts]] = [
         (x, facts)
-        for _, findings, facts in replay(history, run.rules, ticks, required, run.site.zone)
+        for _, findings, facts in replay(history, run.rules, ticks, required, run.site.zone, beside)
         for x in findings
         if after < x.fire_at <= upto
     ]

@@ -49,7 +49,9 @@ def full_scan_due(run: Run) -> bool:
 
 def _parts(run: Run) -> set[str]:
     """The parts of a workspace that the rules need."""
-    return {name for name, needed in asdict(run.needs).items() if needed}
+    parts = asdict(run.needs)
+    related = {f"related:{type}" for type in parts.pop("related")}
+    return {name for name, needed in parts.items() if needed} | related
 
 
 async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
@@ -258,15 +260,26 @@ def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
 
     One request a workspace, within the same budget a run as the look-ups of known items.
     """
-    types = types_with_roles(run.rules)
+    return _next_slices(run, "roles", types_with_roles(run.rules), just_read, run.site.verify_requests)
+
+
+def related_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
+    """The workspaces whose relations to ask for again, where rules look at related ones: as roles, two requests each."""
+    return _next_slices(run, "related", run.needs.related, just_read, run.site.verify_requests // 2)
+
+
+def _next_slices(
+    run: Run, walk: str, types: Collection[str], just_read: Collection[int], budget: int
+) -> list[list[int]]:
+    """The next `budget` workspaces of a walk over all that are known, of some types, but for those just read."""
     if not types:
         return []
     with run.ledger.write() as connection:
-        mark = evaluations.position(connection, "roles")
+        mark = evaluations.position(connection, walk)
         after = (mark.data or {}).get("workspace", "")
-        some = observations.bodies(connection, "workspace", after, run.site.verify_requests)
-        following = some[-1][0] if len(some) == run.site.verify_requests else ""
-        evaluations.set_position(connection, "roles", Mark(at=run.as_of, data={"workspace": following}))
+        some = observations.bodies(connection, "workspace", after, budget)
+        following = some[-1][0] if len(some) == budget else ""
+        evaluations.set_position(connection, walk, Mark(at=run.as_of, data={"workspace": following}))
     due = [w.id for _, w in some if isinstance(w, f.Workspace) and w.type in types and w.id not in just_read]
     return list(chunks(due, NODES_A_REQUEST))
 
@@ -274,3 +287,8 @@ def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
 async def read_roles(run: Run, workspaces: Sequence[int]) -> None:
     """Ask for the roles of some workspaces, and record them."""
     record(run, await run.extractor.audience(workspaces, ()))
+
+
+async def read_related(run: Run, workspaces: Sequence[int]) -> None:
+    """Ask for the relations of some workspaces, and record them."""
+    record(run, await run.extractor.related(workspaces))

@@ -22,7 +22,7 @@ from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation
 from vigil.ecm.model import Batch
-from vigil.ledger import devices, earlier, evaluations, observations, outbox
+from vigil.ledger import devices, earlier, evaluations, observations, outbox, relations
 from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.evaluations import Mark
@@ -68,6 +68,8 @@ def plan(run: Run) -> Plan:
             todo = set(observations.known_workspaces(connection))
         else:
             todo = observations.changed_workspaces(connection, mark.seq, upto)
+            if run.needs.related:
+                todo |= relations.looking_at(connection, todo)
             todo |= evaluations.due_workspaces(connection, run.as_of)
     after = mark.at or run.as_of
     complete = (mark.data or {}).get("complete")
@@ -99,7 +101,7 @@ def _escalations(run: Run, window: Window) -> tuple[escalations.Due, ...]:
 def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
     """The facts, changes and standings of one batch."""
     with run.ledger.read() as connection:
-        facts = Facts.of(observations.current(connection, workspaces))
+        facts = observations.facts(connection, workspaces)
         # The first evaluation has nothing to compare with: what is there then is no transition.
         first = plan.after_seq == 0 and plan.window.after == plan.window.as_of
         changes = [] if first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
@@ -146,13 +148,7 @@ def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
         observations.record(connection, batch.facts, run.as_of, run.id)
     note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
-    facts = Facts(
-        given.facts.workspaces,
-        given.facts.documents,
-        given.facts.steps,
-        {**given.facts.roles, **roles},
-        given.facts.missing,
-    )
+    facts = replace(given.facts, roles={**given.facts.roles, **roles})
     return facts, Directory.of(batch.facts)
 
 

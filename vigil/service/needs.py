@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vigil.compliance.clauses import DocumentLeaf, DocumentState, FieldLeaf, MissingLeaf, leaves
 from vigil.compliance.evaluate import active
-from vigil.compliance.rules import EventKind, RuleSet, events_used
+from vigil.compliance.rules import EventKind, Rule, RuleSet, events_used
 from vigil.ecm.model import Needs
 
 _DOCUMENT_EVENTS = {EventKind.DOCUMENT_ADDED, EventKind.EVIDENCE_ADDED, EventKind.VERSION_ADDED}
@@ -34,20 +36,27 @@ def needs_of(rules: RuleSet) -> Needs:
         roles=any(field.startswith("role.") for field in in_clauses),
         missing=any(isinstance(leaf, MissingLeaf) for leaf in found),
         expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),
+        related=frozenset(_types_with(rules, "related")),
     )
 
 
 def types_of(rules: RuleSet) -> list[str]:
-    """The workspace types that active rules are about."""
-    return sorted({r.subject.workspace_type for r in active(rules)})
+    """The workspace types that active rules are about, and those of related workspaces that they look at."""
+    mine = active(rules)
+    looked_at = {leaf.ref.type for r in mine for leaf in _fields(r) if leaf.ref.root == "related"}
+    return sorted({r.subject.workspace_type for r in mine} | looked_at)
 
 
 def types_with_roles(rules: RuleSet) -> set[str]:
     """The workspace types of which some active rule looks at who is in a role."""
-    return {
-        r.subject.workspace_type
-        for r in active(rules)
-        for clause in (r.where, r.require, r.when)
-        for leaf in leaves(clause)
-        if isinstance(leaf, FieldLeaf) and leaf.ref.root == "role"
-    }
+    return _types_with(rules, "role")
+
+
+def _types_with(rules: RuleSet, root: str) -> set[str]:
+    """The workspace types of which some active rule looks at a field of this kind."""
+    return {r.subject.workspace_type for r in active(rules) for leaf in _fields(r) if leaf.ref.root == root}
+
+
+def _fields(rule: Rule) -> Iterator[FieldLeaf]:
+    for clause in (rule.where, rule.require, rule.when):
+        yield from (leaf for leaf in leaves(clause) if isinstance(leaf, FieldLeaf))

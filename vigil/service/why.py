@@ -66,6 +66,9 @@ def about_workspace(
             r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
         ]
     facts = Facts.of(seen)
+    if facts.related and when is not None:
+        with ledger.read() as connection:
+            facts = Facts.of(seen, observations.as_of(connection, when, sorted(facts.beside())))
     if workspace not in facts.workspaces or when is None:
         return Answer(_told(ledger, rows), known=bool(rows))
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]

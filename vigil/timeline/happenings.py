@@ -48,6 +48,7 @@ KINDS: Mapping[str, Kind] = {
     "comment_added": Kind(("text",), ("by",)),
     "user_deleted": Kind(("login",), of_workspace=False),
     "workspace_deleted": Kind(()),
+    "related_changed": Kind(("related",)),  # what it is related to from now on, and nothing else
     "acknowledged": Kind(
         ("rule", "by"), of_workspace=False
     ),  # a person has seen the notices of a rule so far
@@ -135,6 +136,7 @@ READ: Mapping[str, Read] = {
     "login": lambda reader, node, names: reader.word(node, "person", names.people),
     "to": lambda reader, node, names: reader.words(node, "person or group", names.members),
     "members": lambda reader, node, names: reader.words(node, "person or group", names.members),
+    "related": lambda reader, node, names: reader.words(node, "workspace", names.workspaces),
     "parts": lambda reader, node, names: reader.words(node, "part", PARTS),
     "expires": lambda reader, node, names: reader.day(node, "expires"),
     "due": lambda reader, node, names: reader.instant(node),

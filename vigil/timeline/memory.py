@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vigil.compliance.events import Change
-from vigil.compliance.facts import Fact, Workspace
+from vigil.compliance.facts import Fact, Related, Workspace
+from vigil.compliance.tables import Facts
 from vigil.ledger.codec import encode, subject_of
 
 Subject = tuple[str, str]
@@ -74,6 +75,20 @@ class Memory:
         ]
         for _, _, fact in sorted(found, key=lambda x: (x[0] or 0, x[1])):
             yield fact
+
+    def facts(self, workspaces: Collection[int]) -> Facts:
+        """The newest facts of some workspaces, and the attributes of those that they are related to."""
+        found = list(self.current(workspaces))
+        alone = Facts.of(found)
+        beside = alone.beside()
+        return Facts.of(found, self.current(beside, "workspace")) if beside else alone
+
+    def looking_at(self, changed: Collection[int]) -> set[int]:
+        """The workspaces that are related to one of `changed`."""
+        there = (n.fact for (kind, _), n in self._newest.items() if kind == "related")
+        return {
+            r.workspace for r in there if isinstance(r, Related) and not set(r.others).isdisjoint(changed)
+        }
 
     def known(self) -> set[int]:
         """The workspaces that are there."""

@@ -78,6 +78,7 @@ class Place:
     attrs: Mapping[str, Value]
     roles: Mapping[str, tuple[str, ...]]
     changes: tuple[Change, ...] = ()  # documents and steps that are there from the beginning
+    related: tuple[str, ...] = ()  # the timeline's names of the workspaces that it is related to
 
 
 @dataclass(frozen=True, slots=True)

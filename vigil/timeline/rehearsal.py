@@ -204,7 +204,8 @@ class Rehearsal:
         if self._evaluated is None:
             return self._memory.known()
         due = {w for (_, w), s in self._standings.items() if s.next_check_at and s.next_check_at <= at}
-        return self._memory.changed(after, upto) | due
+        changed = self._memory.changed(after, upto)
+        return changed | self._memory.looking_at(changed) | due
 
     def _judge(
         self,
@@ -240,7 +241,7 @@ class Rehearsal:
         # The first evaluation has nothing to compare with: what is there then is no transition.
         changes = () if self._evaluated is None else self._memory.changes(mine, *between)
         return Input(
-            facts=Facts.of(self._memory.current(mine)),
+            facts=self._memory.facts(mine),
             events=derive(changes, complete, at),
             changes=changes,
             standings=[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -128,15 +128,23 @@ def _places(
         reader.wrong(node, "a timeline needs `workspace`, or `workspaces` by name", "workspace")
     names = Names(players, groups, {})
     made = (
-        _place(reader, key, body, types, names, start, _FIRST_ID + n) for n, (key, body) in enumerate(found)
+        _place(reader, key, body, types, names, start, _FIRST_ID + n, [k for k, _ in found])
+        for n, (key, body) in enumerate(found)
     )
     return {s.key: s for s in made if s is not None}
 
 
 def _place(
-    reader: Reader, key: str, node: Node, types: list[str], names: Names, start: datetime, number: int
+    reader: Reader,
+    key: str,
+    node: Node,
+    types: list[str],
+    names: Names,
+    start: datetime,
+    number: int,
+    keys: Collection[str],
 ) -> Place | None:
-    allowed = ("type", "name", "created", "attrs", "roles", "documents", "steps")
+    allowed = ("type", "name", "created", "attrs", "roles", "documents", "steps", "related")
     if not reader.mapping(node, "a workspace", allowed):
         return None
     type_ = reader.text(node.at("type"), "type") if "type" in node.keys else one(types)
@@ -169,6 +177,7 @@ def _place(
         attrs,
         roles,
         changes,
+        reader.words(node.at("related"), "workspace", keys) if "related" in node.keys else (),
     )
 
 

@@ -35,6 +35,9 @@ class World:
         self._steps: dict[int, dict[tuple[int, int], f.Step]] = {}
         self._roles: dict[int, dict[str, tuple[str, ...]]] = {}
         self._comments: dict[int, list[f.AuditEvent]] = {}
+        self._relations = {
+            (self._ids[p.key], self._ids[k]) for p in timeline.places.values() for k in p.related
+        }
         self._deleted = {p.login for p in timeline.players.values() if p.deleted}
         self._gone: set[int] = set()
         self._touched: set[int] = set()
@@ -54,7 +57,7 @@ class World:
         )
         self._documents[w], self._steps[w], self._comments[w] = {}, {}, []
         self._roles[w] = {role: self._principals(members) for role, members in place.roles.items()}
-        self._touched.add(w)
+        self._touched |= {w, *self._related_to(w)}
         for change in place.changes:
             self.apply(change)
 
@@ -131,6 +134,11 @@ class World:
         del self._workspaces[w]
         self._gone.add(w)
 
+    def _relate(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        self._relations = {pair for pair in self._relations if w not in pair}
+        self._relations |= {(w, self._ids[key]) for key in d["related"]}
+        self._touched |= self._workspaces.keys()  # whoever is at the other end is asked again, too
+
     def _unreadable(self, w: int, change: Change, d: dict[str, Any]) -> None:
         before = self._workspaces[w]
         self._workspaces[w] = replace(before, unread=before.unread | set(d["parts"]))
@@ -159,10 +167,16 @@ class World:
             "comments": (needs.comments, self._comments[w]),
             "missing": (needs.missing, [f.MissingDocuments(w, self._missing(workspace))]),
             "roles": (needs.roles, [f.Roles(w, self._roles[w])]),
+            "related": (workspace.type in needs.related, [f.Related(w, self._related_to(w))]),
         }
         for part, (needed, facts) in parts.items():
             if needed and part not in workspace.unread:
                 yield from facts
+
+    def _related_to(self, w: int) -> tuple[int, ...]:
+        """Both ends of a relation see the other, as far as it is there."""
+        found = {b if a == w else a for a, b in self._relations if w in (a, b)}
+        return tuple(sorted(found & self._workspaces.keys()))
 
     def _missing(self, workspace: f.Workspace) -> tuple[str, ...]:
         there = {d.type for d in self._documents[workspace.id].values()}
@@ -213,6 +227,7 @@ HAPPENS: Mapping[str, Callable[[World, int, Change, dict[str, Any]], None]] = {
     "comment_added": World._comment,
     "user_deleted": World._delete_user,
     "workspace_deleted": World._delete,
+    "related_changed": World._relate,
     "unreadable": World._unreadable,
     "readable": World._readable,
 }

@@ -1,0 +1,176 @@
+"""Fields of related workspaces, from Extended ECM to what a run finds: a change at the other end is news at this one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from vigil.compliance.loader import load_text
+from vigil.compliance.routing import Directory
+from vigil.compliance.verdicts import Finding
+from vigil.delivery.render import Renderer
+from vigil.ecm import Client, Settings
+from vigil.ledger import Ledger
+from vigil.ledger.scratch import Scratch
+from vigil.sandbox.process import SandboxProcess
+from vigil.service import extraction, judgement
+from vigil.service.run import Run
+from vigil.service.site import Site
+
+PROJECT = Path(__file__).resolve().parents[2]
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RULES = load_text(
+    {
+        "r.yaml": """\
+rule: blocked
+kind: condition
+subject: {workspace_type: Supplier}
+where: {field: attr.status, op: eq, value: blocked}
+when: {field: related.Contract.attr.status, op: eq, value: active}
+to: [user: ada]
+resolved: true
+"""
+    }
+)
+SUPPLIERS, CONTRACTS = range(2001, 2011), range(1001, 1041)
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Scratch().fresh()
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[SandboxProcess]:
+    """Ten blocked suppliers with four contracts each; in the second hour one contract comes into force, in the fourth it ends."""
+
+    def lines(name: str, rows: list[dict[str, object]]) -> None:
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    begins, born = NOON - 24 * HOUR, (NOON - 20 * HOUR).isoformat()
+    meta = {"name": "e", "zone": "UTC", "start": begins.isoformat(), "public_url": "https://ecm.example"}
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    status = [{"name": "status", "kind": "string"}]
+    lines(
+        "types.jsonl",
+        [
+            {
+                "type": t,
+                "categories": [{"name": t, "attributes": status}],
+                "roles": ["owner"],
+                "required_documents": [],
+            }
+            for t in ("Supplier", "Contract")
+        ],
+    )
+    lines(
+        "users.jsonl",
+        [{"login": "ada", "name": "Ada", "email": "ada@example.org", "groups": [], "devices": []}],
+    )
+    workspaces: list[dict[str, object]] = [
+        {
+            "id": n,
+            "type": "Supplier",
+            "name": f"Supplier {n}",
+            "created": born,
+            "attrs": {"Supplier.status": "blocked"},
+            "roles": {},
+            "related": list(CONTRACTS[4 * i : 4 * i + 4]),
+        }
+        for i, n in enumerate(SUPPLIERS)
+    ]
+    workspaces += [
+        {
+            "id": n,
+            "type": "Contract",
+            "name": f"Contract {n}",
+            "created": born,
+            "attrs": {"Contract.status": "draft"},
+            "roles": {},
+        }
+        for n in CONTRACTS
+    ]
+    lines("workspaces.jsonl", workspaces)
+    events: list[dict[str, object]] = [
+        {"ts": born, "kind": "workspace_created", "workspace": w["id"]} for w in workspaces
+    ]
+    events += [
+        {
+            "ts": (NOON + n * HOUR).isoformat(),
+            "kind": "attribute_changed",
+            "workspace": 1006,
+            "attr": "Contract.status",
+            "value": v,
+        }
+        for n, v in ((2, "active"), (4, "ended"))
+    ]
+    lines("events.jsonl", events)
+    with SandboxProcess(tmp_path, start=NOON) as sandbox:
+        yield sandbox
+
+
+def look(
+    office: SandboxProcess, ledger: Ledger, at: datetime, full: bool = False
+) -> tuple[list[Finding], int]:
+    """One run without sending: what it finds, and how many requests it makes."""
+    office.move(at)
+    site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates", verify_requests=4)
+    run = Run("watch", at, ledger, site, RULES, Renderer(PROJECT / "templates"), clock=lambda: at)
+    before = office.requests()["ecm"]["total"]
+    asyncio.run(_read(run, office))
+    asked = office.requests()["ecm"]["total"] - before
+    plan = judgement.plan(run)
+    found: list[Finding] = []
+    for some in plan.batches:
+        given = judgement.load(run, plan, some)
+        result = judgement.judge(run, plan, given)
+        found += result.findings
+        judgement.commit(run, result, given.facts, Directory())
+    judgement.finish(run, plan)
+    return found, asked
+
+
+async def _read(run: Run, office: SandboxProcess) -> None:
+    async with run.reading(Client(Settings(office.ecm_url, username="vigil", password="vigil", zone="UTC"))):
+        full = extraction.full_scan_due(run)
+        if full:
+            await extraction.read_schema(run)
+        else:
+            extraction.known_schema(run)
+        read: set[int] = set()
+        async for rows in extraction.changed_pages(run, full):
+            read |= {r.id for r in rows}
+            await extraction.read_page(run, rows)
+        for some in extraction.related_slices(run, read):
+            await extraction.read_related(run, some)
+
+
+def test_what_changes_at_the_other_end_of_a_relation_is_found_and_its_end_too(
+    office: SandboxProcess, ledger: Ledger
+) -> None:
+    first, _ = look(office, ledger, NOON)
+    assert first == []
+    quiet, asked = look(office, ledger, NOON + HOUR)
+    assert quiet == []
+    found, _ = look(office, ledger, NOON + 2 * HOUR)
+    assert [(x.workspace, x.resolved) for x in found] == [(2002, False)]
+    assert "related.Contract.attr.status is active" in found[0].why
+    over, _ = look(office, ledger, NOON + 4 * HOUR)
+    assert [(x.workspace, x.resolved) for x in over] == [(2002, True)]
+    # Two lists, and the next two suppliers whose relations are asked for again: not one request a known workspace.
+    assert asked <= 8
+
+
+def test_only_workspaces_whose_rules_look_at_related_ones_are_asked_for_them(
+    office: SandboxProcess, ledger: Ledger
+) -> None:
+    look(office, ledger, NOON)
+    by_endpoint = office.requests()["ecm"]["by_endpoint"]
+    asked = sum(n for name, n in by_endpoint.items() if "relateditems" in name)
+    assert asked == 2 * len(SUPPLIERS)

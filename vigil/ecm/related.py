@@ -1,0 +1,55 @@
+"""The workspaces that one is related to: two calls a workspace, children and parents. Contract: ecm.md, Business workspaces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from vigil.compliance.facts import Related
+from vigil.ecm import parse
+from vigil.ecm.client import Client
+from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.model import Batch, Gap, Gone
+from vigil.ecm.paging import read_all
+
+PAGE = 500
+WAYS = ("child", "parent")
+
+
+async def read_related(client: Client, workspace: int) -> Related:
+    """Its related workspaces, whichever of the two is the parent. Raises the errors of `vigil.ecm.errors`."""
+    path = f"/v2/businessworkspaces/{workspace}/relateditems"
+    found: set[int] = set()
+    for way in WAYS:
+        rows, _ = await read_all(client, path, {"where_relationtype": way}, key=parse.node_id, limit=PAGE)
+        with parse.shaped(path):
+            found |= {parse.node_id(row) for row in rows}
+    return Related(workspace, tuple(sorted(found)), path)
+
+
+class RelatedReader:
+    """Asks again for the relations of known workspaces: a relation that comes or goes touches no date that a list shows."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def read(self, workspaces: Sequence[int]) -> Batch:
+        """See `Extractor.related`."""
+        with self._client.counting() as counts:
+            read = await asyncio.gather(*(self._one(number) for number in dict.fromkeys(workspaces)))
+            return Batch(
+                tuple(one for one in read if isinstance(one, Related)),
+                tuple(one for one in read if isinstance(one, Gone)),
+                tuple(one for one in read if isinstance(one, Gap)),
+                counts.requests,
+            )
+
+    async def _one(self, workspace: int) -> Related | Gap | Gone:
+        try:
+            return await read_related(self._client, workspace)
+        except NotReadable:
+            return Gone("workspace", str(workspace))
+        except Refused:
+            raise
+        except EcmError as error:
+            return Gap(error.path, error.message, (workspace,))

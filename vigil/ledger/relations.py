@@ -1,0 +1,30 @@
+"""Which workspaces are related to which: asked from the other end, when a related workspace has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection, delete, insert, select
+
+from vigil.ledger.engine import chunks
+from vigil.ledger.tables import Relation, table
+
+_relation = table(Relation)
+
+
+def keep(connection: Connection, found: Mapping[int, Collection[int]]) -> None:
+    """Replace what some workspaces are related to; nothing stands for a workspace that is gone."""
+    for some in chunks(found):
+        connection.execute(delete(_relation).where(_relation.c.workspace.in_(some)))
+    rows = [{"workspace": w, "other": other} for w, others in found.items() for other in others]
+    if rows:
+        connection.execute(insert(_relation), rows)
+
+
+def looking_at(connection: Connection, changed: Collection[int]) -> set[int]:
+    """The workspaces that are related to one of `changed`: what rules say of them may have changed with it."""
+    out: set[int] = set()
+    for some in chunks(sorted(changed)):
+        query = select(_relation.c.workspace).where(_relation.c.other.in_(some)).distinct()
+        out |= set(connection.execute(query).scalars())
+    return out
