@@ -6,7 +6,9 @@ HYPOTHESIS_PROFILE=quick shows the first failure as it was found, without making
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -21,7 +23,15 @@ settings.register_profile(
     phases=[Phase.generate],
     print_blob=True,
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+settings.load_profile(PROFILE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A deep search takes as long as it takes: the suite's time-out would end it as a failure of what it was just trying."""
+    if PROFILE == "deep":
+        for item in (i for i in items if i.path.parent == Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(0))
 
 
 def share(part: float) -> settings:
