@@ -1,6 +1,6 @@
 """How long `vigil validate` and `vigil test` take for two hundred rules, and that is all that an editor of rules waits for.
 
-    python -m benchmarks.rules [--rules 200] [--repeat 3] [--mutants]
+    python benchmarks/rules.py [--rules 200] [--repeat 3] [--mutants]
 
 The rules are the shipped packs, copied under other names until there are enough, with all of their timelines: transitions,
 conditions and milestones, crashes and business days, as people write them. Each command runs as its own process, start to end, as

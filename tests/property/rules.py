@@ -205,6 +205,7 @@ def milestones(draw: st.DrawFn, name: str, where: bool = True) -> dict[str, Any]
         ],
         "calendar": draw(_maybe(_calendars)),
         "late": draw(_maybe(st.just(late))) if where else None,
+        "resolved": draw(st.booleans()),
     }
 
 

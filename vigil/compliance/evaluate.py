@@ -15,7 +15,7 @@ import polars as pl
 
 from vigil.compliance import facts as f
 from vigil.compliance import lasting, milestones, transitions
-from vigil.compliance.conditions import Flips, Scope, compile_clause, scope
+from vigil.compliance.conditions import Flips, Scope, compile_clause, next_flip, scope
 from vigil.compliance.events import Change, Event, overdue
 from vigil.compliance.inhibition import Before, inhibited
 from vigil.compliance.lasting import full_clause, violation
@@ -137,8 +137,21 @@ def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, win
                 )
                 part.findings.extend(dated.findings)
                 part.standings.extend(dated.standings)
-                part.quiet.extend(dated.quiet)
+                part.quiet.extend(_until_settled(rule, ready, dated) if rule.resolved else dated.quiet)
     return part
+
+
+def _until_settled(rule: Rule, ready: Scope, dated: milestones.Milestones) -> list[Quiet]:
+    """When to look again at a milestone whose end is told: at its next moment, and when the clock may change its `where`."""
+    if rule.where is None:
+        return dated.quiet
+    loud = [s.workspace for s in dated.standings]
+    flips = pl.DataFrame({"workspace": ready.frame["id"], "next_check_at": next_flip(rule.where, ready)})
+    rows = pl.concat([*(q.rows for q in dated.quiet), flips]).drop_nulls()
+    mine = rows.filter(~pl.col("workspace").is_in(loud))
+    return [
+        Quiet(rule.name, mine.group_by("workspace", maintain_order=True).agg(pl.col("next_check_at").min()))
+    ]
 
 
 @dataclass(frozen=True)

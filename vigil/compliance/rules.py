@@ -262,7 +262,9 @@ class Rule(RuleModel):
     )
     exclude_actor: StrictBool = False
     acknowledge: StrictBool = False
-    resolved: StrictBool = Field(default=False, description="Say so when a finding clears")
+    resolved: StrictBool = Field(
+        default=False, description="Say so when a finding clears, or a date no longer matters"
+    )
     ttl: FixedDuration | None = Field(default=None, description="How long a notice is worth showing")
     origin: Origin | None = Field(default=None, alias="(origin)", exclude=True, repr=False)
 

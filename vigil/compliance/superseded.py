@@ -34,5 +34,5 @@ def _mark(finding: Finding, told: Told) -> Finding:
 
 
 def _date(occurrence: str) -> str:
-    """The date of an occurrence, whatever repeat of it it is."""
-    return occurrence.partition("#")[0]
+    """The date of an occurrence, whatever repeat of it it is, or its end."""
+    return occurrence.partition("#")[0].removesuffix(":resolved")

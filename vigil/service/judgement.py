@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from vigil.compliance import escalations, superseded
+from vigil.compliance import endings, escalations, superseded
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
 from vigil.compliance.events import derive, unseen
@@ -122,11 +122,17 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
 
 
 def judge(run: Run, plan: Plan, given: Input) -> Evaluation:
-    """Evaluate one batch. Pure but for the clock of the tally."""
+    """Evaluate one batch, with what follows from what was told before: escalations, and ends of milestones."""
     result = evaluate(given, run.rules, plan.window)
     if plan.escalations:
         more = escalations.findings(plan.escalations, run.rules, given, result.standings, run.as_of)
         result = replace(result, findings=(*result.findings, *more))
+    asked = endings.asking(result.evaluated, run.rules, given.facts.workspaces)
+    if asked:
+        with run.ledger.read() as connection:
+            told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
+        over = endings.findings(told, run.rules, given, run.as_of)
+        result = replace(result, findings=(*result.findings, *over))
     run.tally.numbers["evaluated"] += len(result.evaluated)
     run.tally.numbers["findings"] += len(result.findings)
     run.tally.numbers["not evaluated"] += result.counts.get("not_evaluated", 0)

@@ -8,14 +8,14 @@ whose answer counts; and `tests/timeline/test_both_players_agree.py` plays the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
 
-from vigil.compliance import escalations, guards, superseded
+from vigil.compliance import endings, escalations, guards, superseded
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
 from vigil.compliance.events import derive
@@ -24,7 +24,7 @@ from vigil.compliance.routing import Directory, principals_of, route
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.standings import Standing
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding
+from vigil.compliance.verdicts import DIGESTED, Evaluation
 from vigil.delivery import quiet_hours
 from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
@@ -222,10 +222,14 @@ class Rehearsal:
         if due:
             more = escalations.findings(due, self.rules, given, result.standings, run.as_of)
             result = replace(result, findings=(*result.findings, *more))
+        told = self._told(endings.asking(result.evaluated, self.rules, given.facts.workspaces))
+        over = endings.findings(told, self.rules, given, run.as_of)
+        result = replace(result, findings=(*result.findings, *over))
         if crash == "before queue":
             raise _Dead
         facts, directory = self._look_up(given, result, run.as_of)
-        findings = superseded.without_superseded(result.findings, self._told(result.findings))
+        told = self._told(superseded.asking(result.findings, self.rules))
+        findings = superseded.without_superseded(result.findings, told)
         routed = route(findings, self.rules, facts, directory)
         self._queue(run, entries(run, routed, facts, directory, self._reach))
         for pair in result.evaluated:
@@ -260,10 +264,10 @@ class Rehearsal:
         roles = {x.workspace: x for x in found.facts if isinstance(x, f.Roles)}
         return replace(given.facts, roles={**given.facts.roles, **roles}), Directory.of(found.facts)
 
-    def _told(self, findings: Sequence[Finding]) -> dict[str, superseded.Told]:
-        """As `ledger.earlier.occurrences`, of the rules that ignore moved dates."""
+    def _told(self, asked: Mapping[str, Collection[int]]) -> dict[str, superseded.Told]:
+        """As `ledger.earlier.occurrences`, for some rules and of each some workspaces."""
         out: dict[str, dict[tuple[int, str], set[str]]] = {}
-        for rule, workspaces in superseded.asking(findings, self.rules).items():
+        for rule, workspaces in asked.items():
             told = out.setdefault(rule, {})
             for (name, workspace, occurrence, step, _), n in self._notices.items():
                 if name == rule and workspace in workspaces and n.state in ("sent", "queued"):

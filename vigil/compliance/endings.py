@@ -1,0 +1,99 @@
+"""`resolved` of a milestone: who was told of a date hears when it no longer matters, because it moved or `where` is not so any more.
+
+A condition remembers its finding; of a milestone the notices themselves say what was told. A date that passes is not settled by that.
+With `superseded: ignore` a date that only moves is no news either: who was told once knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date, datetime
+
+from vigil.compliance.conditions import because, compile_clause, scope
+from vigil.compliance.evaluate import Input, active
+from vigil.compliance.milestones import due_of, occurrence
+from vigil.compliance.operators import show
+from vigil.compliance.rules import Kind, Rule, RuleSet
+from vigil.compliance.superseded import Told
+from vigil.compliance.verdicts import Finding
+
+END = ":resolved"
+
+
+def asking(
+    evaluated: Collection[tuple[str, int]], rules: RuleSet, workspaces: Collection[int]
+) -> dict[str, set[int]]:
+    """Of which of the evaluated workspaces it must be known what went out, by rule."""
+    mine = [r.name for r in active(rules) if r.kind is Kind.MILESTONE and r.resolved]
+    return {name: some for name in mine if (some := {w for w in workspaces if (name, w) in evaluated})}
+
+
+def findings(told: Mapping[str, Told], rules: RuleSet, given: Input, as_of: datetime) -> list[Finding]:
+    """The ends of what was told and is settled. `told` has the rules of `asking`."""
+    return [x for name, some in told.items() for x in _of_rule(rules.by_name[name], some, given, as_of)]
+
+
+def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[Finding]:
+    spoken: dict[int, dict[str, set[str]]] = {}
+    for (workspace, step), occurrences in told.items():
+        for name in open_dates(occurrences):
+            spoken.setdefault(workspace, {}).setdefault(name, set()).add(step)
+    holds = _holds(rule, spoken, given, as_of)
+    for workspace, dates in spoken.items():
+        if workspace not in holds:
+            continue
+        held, why = holds[workspace]
+        table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
+        due = due_of(rule, table, workspace)
+        for name, steps in sorted(dates.items()):
+            reasons = _settled(rule, name, due, held, why)
+            for step in sorted(steps) if reasons else ():
+                yield Finding(
+                    rule.name,
+                    workspace,
+                    name + END,
+                    step or None,
+                    as_of,
+                    reasons,
+                    due=_date(name),
+                    resolved=True,
+                )
+
+
+def open_dates(occurrences: Iterable[str]) -> set[str]:
+    """The dates among the occurrences of one step whose end was not told."""
+    names = {o for o in occurrences if "#" not in o}
+    return {o for o in names if not o.endswith(END) and o + END not in names}
+
+
+def _settled(
+    rule: Rule, name: str, due: date | datetime | None, held: bool | None, why: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The sentences that say why a date no longer matters; none while it does, or while that is not known."""
+    if held is None:
+        return ()
+    if not held:
+        return why
+    moved = due is None or (occurrence(due) != name and rule.superseded != "ignore")
+    return (f"{rule.due} is {show(due)}",) if moved else ()
+
+
+def _holds(
+    rule: Rule, workspaces: Collection[int], given: Input, as_of: datetime
+) -> dict[int, tuple[bool | None, tuple[str, ...]]]:
+    """Whether `where` holds for those of the workspaces that are there, and why not. None: it, or the date, could not be read."""
+    table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
+    ready = scope(table, [rule.where], as_of, given.zone)
+    rows = {w: n for n, w in enumerate(ready.frame["id"].to_list()) if w in workspaces}
+    blind = {w for w in rows if "attrs" in given.facts.workspaces[w].unread}
+    if rule.where is None:
+        return {w: (None if w in blind else True, ()) for w in rows}
+    met = ready.frame.select("id", compile_clause(rule.where, ready).alias("met"))["met"].to_list()
+    over = [n for n in rows.values() if met[n] is False]
+    why = dict(zip(over, because(rule.where, ready.at(over), False), strict=True)) if over else {}
+    return {w: (None if w in blind else met[n], why.get(n, ())) for w, n in rows.items()}
+
+
+def _date(name: str) -> date | datetime | None:
+    """The date that an occurrence names."""
+    return datetime.fromisoformat(name) if "T" in name else date.fromisoformat(name)
