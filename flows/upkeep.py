@@ -32,6 +32,10 @@ class Upkeep(BaseModel):
     texts: int = Field(default=36, ge=1, description="Words of notices; that they were said is kept for ever")
     runs: int = Field(default=36, ge=1, description="Runs and their accounts")
     manifests: int = Field(default=24, ge=1, description="Manifests of backfills")
+    acknowledgements: int = Field(default=36, ge=1, description="That a person has seen a notice")
+    people: int = Field(
+        default=24, ge=1, description="After an account was deleted: what its person asked for, and addresses"
+    )
     sample: int = Field(default=20_000, ge=1, le=1_000_000, description="Subjects to check in this run")
     dry_run: bool = Field(default=True, description="Only count; nothing is forgotten or retired")
 
@@ -73,7 +77,7 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
     months = Keep(**keep.model_dump(exclude={"sample", "dry_run"}))
     async with opened("upkeep", site, as_of, reads=False) as run:
         report = Report(retired=keeping.retire(run, not keep.dry_run))
-        for what, horizon in keeping.horizons(run.as_of, months).items():
+        for what, horizon in keeping.horizons(run.as_of, months, run.rules).items():
             report.forgotten[what] = await walk(run, what, horizon, not keep.dry_run)
         await check(run, keep.sample, steps.whole(report))
         made = await steps.account(run)

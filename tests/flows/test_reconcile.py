@@ -13,8 +13,9 @@ from tests.flows.conftest import SITE, Watched
 from vigil.compliance import facts as f
 from vigil.compliance.verdicts import Why
 from vigil.ecm.followups import FollowUp
-from vigil.ledger import observations
+from vigil.ledger import accounts, observations
 from vigil.ledger.reconciling import Said
+from vigil.service.reconcile import accounts as accounts_check
 from vigil.service.reconcile import follow_ups, missing_documents
 
 OUTCOMES, UNPROVEN, DEVICES = "outcomes that stayed unknown", "sent without proof", "devices"
@@ -238,3 +239,22 @@ def test_two_lists_that_differ_both_ways_are_named_both_ways() -> None:
         "Permit Kiln: Extended ECM misses C, the ledger has one",
         "Permit Kiln: the ledger has no A, Extended ECM does not miss it",
     ]
+
+
+def test_every_account_is_read_and_who_shares_a_mailbox_is_named(week: Watched) -> None:
+    with week.ledger.read() as connection:
+        before = accounts.known(connection)
+    answer = run_reconcile(week, soon(week))
+    assert (before.by_address, answer.line["accounts"]["what"]) == ({}, "nothing wrong")
+    with week.ledger.read() as connection:
+        known = accounts.known(connection)
+    alive = {login: u.email for login, u in week.estate.users.items() if not u.deleted and u.email}
+    assert {login for some in known.by_address.values() for login in some} == alive.keys()
+    found = [
+        f.User(x, n, x, email=e)
+        for n, (x, e) in enumerate(
+            [("ada", "Office@example.org"), ("bob", "office@example.org"), ("eve", "eve@example.org")]
+        )
+    ]
+    gone = f.User("zoe", 9, "zoe", email="eve@example.org", deleted=True)
+    assert accounts_check.shared([*found, gone]) == [["ada", "bob"]]

@@ -22,7 +22,8 @@ from vigil.delivery.links import Links
 from vigil.gateway.command import server_config
 from vigil.gateway.limits import Limit
 from vigil.gateway.settings import Gateway
-from vigil.ledger import Ledger, observations, outbox
+from vigil.ledger import Ledger, accounts, evaluations, observations, outbox
+from vigil.ledger.evaluations import Mark
 from vigil.ledger.outbox import Entry
 
 PROJECT = "vigil-test"
@@ -116,9 +117,10 @@ class Api:
         return [numbers[e.person, e.workspace] for e in entries]
 
     def know(self, *users: User) -> None:
-        """Let the ledger know accounts of Extended ECM."""
+        """Let the ledger know accounts of Extended ECM, all that there are."""
         with self.ledger.write() as connection:
             observations.record(connection, users, AT)
+            evaluations.set_position(connection, accounts.POSITION, Mark(at=AT))
 
     def register(self, login: str, address: str = "token-of-a-phone", **more: Any) -> dict[str, Any]:
         body = {"address": address, "platform": "android"} | more

@@ -121,6 +121,33 @@ def test_an_address_that_nobody_verified_is_nobodys(api: Api, strangers: Any, ve
     assert client.get("/v1/notices").status_code == 403
 
 
+@pytest.mark.parametrize(
+    "lookalike", ["mar\u212a@example.org", "marK@ex\u00e4mple.org", "MARK@EXAMPLE.ORG\u200b"]
+)
+def test_an_address_that_only_looks_alike_is_nobodys(api: Api, strangers: Any, lookalike: str) -> None:
+    api.know(User("mark", 1, "Mark", email="mark@example.org"))
+    client = strangers(Authorization=f"Bearer {token(email=lookalike, email_verified=True)}")
+    assert client.get("/v1/notices").status_code == 403
+
+
+def test_an_address_with_other_letters_than_ascii_is_its_owners_as_it_is_written(
+    api: Api, strangers: Any
+) -> None:
+    api.know(User("j", 1, "Jörg", email="jörg@example.org"))
+    client = strangers(Authorization=f"Bearer {token(email='jörg@example.org', email_verified=True)}")
+    assert client.get("/v1/notices").status_code == 200
+
+
+def test_an_address_of_a_deleted_account_is_its_successors(api: Api, strangers: Any) -> None:
+    api.know(
+        User("ada", 1, "Ada", email="legal@example.org", deleted=True),
+        User("eve", 2, "Eve", email="legal@example.org"),
+    )
+    api.tell(entry("ada", 1), entry("eve", 2))
+    client = strangers(Authorization=f"Bearer {token(email='legal@example.org', email_verified=True)}")
+    assert [n["workspace"] for n in client.get("/v1/notices").json()["notices"]] == [2]
+
+
 def test_an_address_that_two_accounts_share_is_nobodys(api: Api, strangers: Any) -> None:
     api.know(
         User("ada", 1, "Ada", email="office@example.org"), User("bob", 2, "Bob", email="office@example.org")

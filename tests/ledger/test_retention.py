@@ -9,11 +9,29 @@ from typing import Any
 import pytest
 
 from vigil.compliance import facts as f
-from vigil.ledger import Ledger, evaluations, leases, manifests, observations, outbox, retention, runs, trips
+from vigil.compliance.events import derive
+from vigil.ledger import (
+    Ledger,
+    acknowledgements,
+    devices,
+    evaluations,
+    leases,
+    leavers,
+    manifests,
+    observations,
+    outbox,
+    people,
+    retention,
+    runs,
+    soundness,
+    topics,
+    trips,
+)
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.leases import Settled, Tried
 from vigil.ledger.outbox import Entry
 from vigil.ledger.retention import Forgets
+from vigil.ledger.values import Preferences
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -156,3 +174,89 @@ def test_nothing_is_forgotten_of_a_ledger_that_was_never_evaluated(
         assert evaluations.position(connection, "evaluated").seq == 0
         evaluations.set_position(connection, "other", Mark(seq=5))
     assert forget(ledger, Forgets.OBSERVATIONS, seen[-1], evaluated=0) == 0
+
+
+def comment(at: datetime, position: int = 0) -> f.AuditEvent:
+    return f.AuditEvent(1, "Comment Added", at, "ada", f"words of {at:%d}", position)
+
+
+def test_old_rows_of_the_audit_trail_go_whole_and_nothing_else(ledger: Ledger, monkeypatch: Any) -> None:
+    monkeypatch.setattr(retention, "SLICE", 3)
+    days = [T0 + n * DAY for n in range(10)]
+    for at in days:
+        with ledger.write() as connection:
+            observations.record(connection, [workspace(1, f"{at:%d}"), comment(at)], at, 1)
+    assert forget(ledger, Forgets.AUDIT, days[4], evaluated=8) == 4, "and what was not evaluated yet stays"
+    assert forget(ledger, Forgets.AUDIT, days[4]) == 1
+    with ledger.read() as connection:
+        left = [x for x in observations.current(connection, [1]) if isinstance(x, f.AuditEvent)]
+        assert sorted(x.at for x in left) == days[5:]
+        faults, _, looked_at = soundness.newest(connection, ("", ""), 100)
+        assert (faults, looked_at) == ([], 6)
+        [then] = [x for x in observations.as_of(connection, days[7]) if isinstance(x, f.Workspace)]
+        assert then.attrs == {"Contract.status": f"{days[7]:%d}"}
+    assert forget(ledger, Forgets.AUDIT, days[4]) == 0
+
+
+def test_a_forgotten_event_that_is_read_again_is_no_news(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        observations.record(connection, [comment(T0)], T0, 1)
+    assert forget(ledger, Forgets.AUDIT, T0 + DAY) == 1
+    with ledger.write() as connection:
+        last = observations.last_seq(connection)
+        observations.record(connection, [comment(T0)], T0 + 400 * DAY, 2)
+        found = observations.changes(connection, [1], last, observations.last_seq(connection))
+    assert found and derive(found, T0 + 399 * DAY, T0 + 400 * DAY) == []
+
+
+def test_old_acknowledgements_go(ledger: Ledger) -> None:
+    old, new = send(ledger, T0), send(ledger, T0 + 30 * DAY)
+    with ledger.write() as connection:
+        for number, at in ((old, T0), (new, T0 + 30 * DAY)):
+            assert acknowledgements.acknowledge(connection, number, "ada", at, "app")
+    assert forget(ledger, Forgets.ACKNOWLEDGEMENTS, T0 + 20 * DAY) == 1
+    with ledger.read() as connection:
+        assert set(acknowledgements.of_notices(connection, [old, new])) == {new}
+
+
+def leave(ledger: Ledger, login: str, at: datetime) -> None:
+    with ledger.write() as connection:
+        observations.record(connection, [f.User(login, 1, login, deleted=True)], at, 1)
+
+
+def test_of_people_who_left_long_ago_nothing_is_known_but_what_they_were_told(ledger: Ledger) -> None:
+    number = send(ledger, T0)
+    with ledger.write() as connection:
+        for login in ("ada", "bob", "eve"):
+            new = [devices.NewDevice(login, f"token-of-{login}", "android")]
+            devices.register(connection, [*new, devices.NewDevice(login, f"{login}@x", "email", "email")], T0)
+            people.keep(connection, login, Preferences(digest=True), T0)
+            topics.join(connection, "legal", [login], T0)
+        observations.record(connection, [f.User("eve", 3, "Eve")], T0, 1)
+    leave(ledger, "ada", T0 + DAY)
+    leave(ledger, "bob", T0 + 30 * DAY)
+    with ledger.write() as connection:
+        gone = leavers.devices_in_use(connection)
+        devices.retire(connection, gone, "left", T0 + 30 * DAY)
+    assert len(gone) == 4, "both addresses of both who left"
+    assert forget(ledger, Forgets.PEOPLE, T0 + 20 * DAY) == 1
+    with ledger.read() as connection:
+        asked = people.of_people(connection, ["ada", "bob", "eve"])
+        assert set(asked) == topics.people(connection) == {"bob", "eve"}
+        found = connection.exec_driver_sql("SELECT person, address FROM device ORDER BY id").all()
+        by_person = {p: sorted(a for q, a in found if q == p) for p in ("ada", "bob", "eve")}
+        assert [a.startswith(leavers.FORGOTTEN) for a in by_person["ada"]] == [True, True]
+        assert by_person["bob"] == ["bob@x", "token-of-bob"]
+        called = set(devices.labels(connection, gone).values())
+        assert {"ada's android", "ada's email"} <= called, "`vigil why` still names them"
+        assert [r["id"] for r in outbox.rows(connection, person="ada")] == [number]
+    assert forget(ledger, Forgets.PEOPLE, T0 + 20 * DAY) == 0
+
+
+def test_who_comes_back_is_known_again(ledger: Ledger) -> None:
+    leave(ledger, "ada", T0)
+    with ledger.write() as connection:
+        people.keep(connection, "ada", Preferences(digest=True), T0)
+        observations.record(connection, [f.User("ada", 1, "Ada")], T0 + DAY, 1)
+        assert leavers.deleted(connection, ["ada"]) == set()
+    assert forget(ledger, Forgets.PEOPLE, T0 + 400 * DAY) == 0

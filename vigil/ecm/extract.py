@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
-from vigil.compliance.facts import WorkspaceType
+from vigil.compliance.facts import User, WorkspaceType
 from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
@@ -83,3 +83,7 @@ class Extractor:
     async def related(self, workspaces: Sequence[int]) -> Batch:
         """The relations of these workspaces, two calls each. Those that are no longer there are in `gone`."""
         return await self._related.read(workspaces)
+
+    async def accounts(self) -> list[User]:
+        """Every user account that the server lists. A call for each 20 of them: now and then, not in every run."""
+        return await self._directory.everybody()

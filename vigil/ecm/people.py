@@ -90,6 +90,15 @@ class Directory:
             wave = {number: member for number, member in following.items() if number not in done}
         return [done[number] for number in sorted(done)]
 
+    async def everybody(self) -> list[User]:
+        """Every user that the server lists, page by page; those whose list row says too little are asked for by id."""
+        rows, _ = await read_all(
+            self._client, "/v2/members", {"where_type": USER}, key=_member_key, limit=PAGE
+        )
+        numbers = [member.id for member in self._note_all(rows, "/v2/members")]
+        await self.ensure(numbers, complete=True)
+        return [_user(self._members[number]) for number in numbers]
+
     def _known(self, number: int, complete: bool) -> bool:
         member = self._members.get(number)
         return member is not None and (member.complete or not complete)

@@ -38,7 +38,8 @@ def acknowledge(connection: Connection, notice: int, person: str, now: datetime,
     insert = sqlite_insert if connection.dialect.name == "sqlite" else pg_insert
     row = {"notice": notice, "person": person, "at": now, "how": how}
     statement = insert(_acknowledgement).values(**row).on_conflict_do_nothing(index_elements=("notice",))
-    return connection.execute(statement).rowcount == 1
+    # By what comes back: after an INSERT PostgreSQL's driver is not asked for the number of rows.
+    return connection.execute(statement.returning(_acknowledgement.c.notice)).first() is not None
 
 
 def of_notices(connection: Connection, notices: Sequence[int]) -> dict[int, Acknowledged]:

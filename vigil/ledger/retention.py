@@ -12,9 +12,20 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
+from vigil.ledger import leavers
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import FINAL
-from vigil.ledger.tables import Attempt, GuardTrip, Manifest, Notice, Observation, Run, table
+from vigil.ledger.tables import (
+    Acknowledgement,
+    Attempt,
+    GuardTrip,
+    Manifest,
+    Newest,
+    Notice,
+    Observation,
+    Run,
+    table,
+)
 
 _observation = table(Observation)
 _notice = table(Notice)
@@ -22,6 +33,8 @@ _attempt = table(Attempt)
 _run = table(Run)
 _manifest = table(Manifest)
 _trip = table(GuardTrip)
+_newest = table(Newest)
+_acknowledgement = table(Acknowledgement)
 
 SLICE = 5000
 EMPTY = "{}"
@@ -35,6 +48,9 @@ class Forgets(StrEnum):
     TEXTS = "texts of notices"  # that are done; their keys stay for ever
     RUNS = "runs"  # that ended
     MANIFESTS = "manifests"
+    AUDIT = "rows of the audit trail"
+    ACKNOWLEDGEMENTS = "acknowledgements"
+    PEOPLE = "people who left"  # what they asked for, and the addresses of their devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +75,11 @@ def find(
     compared yet is kept.
     """
     if what is Forgets.MANIFESTS:
-        # Few, and they have no number: one look finds them all.
+        # Few, and they have no number, as people: one look finds them all.
         ids = connection.execute(select(_manifest.c.id).where(_manifest.c.created_at <= horizon)).scalars()
         return Slice(tuple(ids), None)
+    if what is Forgets.PEOPLE:
+        return Slice(tuple(leavers.remembered(connection, horizon)), None)
     look = _LOOKS[what](horizon, waiting, evaluated)
     page = select(look.number).where(look.number > after, look.old).order_by(look.number).limit(SLICE)
     last = connection.execute(select(func.max(page.subquery().c[0]))).scalar()
@@ -107,25 +125,50 @@ def _runs(horizon: datetime, _: Collection[str], __: int) -> _Look:
     )
 
 
+def _audit(horizon: datetime, _: Collection[str], evaluated: int) -> _Look:
+    """Events speak of one instant: whoever looks at windows after the horizon needs none from before it."""
+    o = _observation.c
+    old = and_(o.kind == "audit", o.seen_at <= horizon, o.seq <= evaluated)
+    return _Look(o.seq, old, select(o.seq))
+
+
+def _acknowledgements(horizon: datetime, _: Collection[str], __: int) -> _Look:
+    a = _acknowledgement.c
+    return _Look(a.notice, a.at <= horizon, select(a.notice))
+
+
 _LOOKS: Mapping[Forgets, Callable[[datetime, Collection[str], int], _Look]] = {
     Forgets.OBSERVATIONS: _observations,
     Forgets.ATTEMPTS: _attempts,
     Forgets.TEXTS: _texts,
     Forgets.RUNS: _runs,
+    Forgets.AUDIT: _audit,
+    Forgets.ACKNOWLEDGEMENTS: _acknowledgements,
 }
 
 
 def forget(connection: Connection, what: Forgets, rows: Collection[int | str]) -> int:
     """Forget rows that `find` found. Returns how many there still were."""
+    if what is Forgets.PEOPLE:
+        return leavers.forget(connection, [str(person) for person in rows])
     count = 0
     for some in chunks(rows):
         if what is Forgets.TEXTS:
             where = and_(_notice.c.id.in_(some), _notice.c.message != EMPTY)
             count += connection.execute(update(_notice).where(where).values(message=EMPTY)).rowcount
         else:
+            if what is Forgets.AUDIT:
+                _forget_newest(connection, some)
             key = _KEYS[what]
             count += connection.execute(delete(key.table).where(key.in_(some))).rowcount
     return count
+
+
+def _forget_newest(connection: Connection, seqs: Collection[int | str]) -> None:
+    """Take audit events out of the index, too. Each has one observation."""
+    subjects = select(_observation.c.subject).where(_observation.c.seq.in_(seqs))
+    where = and_(_newest.c.kind == "audit", _newest.c.subject.in_(subjects))
+    connection.execute(delete(_newest).where(where))
 
 
 _KEYS: Mapping[Forgets, ColumnElement[int]] = {
@@ -133,4 +176,6 @@ _KEYS: Mapping[Forgets, ColumnElement[int]] = {
     Forgets.ATTEMPTS: _attempt.c.id,
     Forgets.RUNS: _run.c.id,
     Forgets.MANIFESTS: _manifest.c.id,
+    Forgets.AUDIT: _observation.c.seq,
+    Forgets.ACKNOWLEDGEMENTS: _acknowledgement.c.notice,
 }

@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from vigil.compliance import facts as f
 from vigil.delivery.errors import DeliveryError
 from vigil.delivery.topics import AGAIN, BATCH, TopicClient
-from vigil.ledger import Ledger, observations, topics
+from vigil.ledger import Ledger, leavers, topics
 from vigil.ledger.engine import chunks
 from vigil.ledger.topics import Change
 from vigil.service.run import Run
@@ -21,10 +20,8 @@ log = logging.getLogger("vigil.subscribing")
 def outstanding(ledger: Ledger) -> list[Change]:
     """What FCM has to be told. Who was deleted in Extended ECM has no topics from now on."""
     with ledger.read() as connection:
-        having = topics.people(connection)
         found = topics.outstanding(connection)
-        users = observations.directory(connection, ("user",)) if having else ()
-        gone = {u.login for u in users if isinstance(u, f.User) and u.deleted and u.login in having}
+        gone = leavers.deleted(connection, topics.people(connection))
     if not gone:
         return found
     with ledger.write() as connection:

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
 
-from vigil.compliance.evaluate import active
+from vigil.compliance import escalations
+from vigil.compliance.evaluate import Window, active
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import DIGESTED
-from vigil.ledger import census, devices, evaluations, retention, soundness
+from vigil.ledger import census, devices, evaluations, leavers, retention, soundness
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.retention import Forgets
 from vigil.ledger.soundness import Fault
@@ -27,9 +28,13 @@ WAITING = frozenset(
 """Reasons of suppressed notices that may still be sent: their words are needed."""
 
 RETIRED = "not refreshed for 270 days"
+LEFT = "the account is deleted in Extended ECM"
+LATE = timedelta(days=31)
+"""So long a site may not have been watched, and its next run still looks at what could have escalated meanwhile."""
+
 POSITION, ATTEMPTS, CHECKED = "forgotten", "forgotten attempts", "ledger check"
 
-_NOTED = {Forgets.OBSERVATIONS: POSITION, Forgets.ATTEMPTS: ATTEMPTS}
+_NOTED = {Forgets.OBSERVATIONS: POSITION, Forgets.AUDIT: POSITION, Forgets.ATTEMPTS: ATTEMPTS}
 """What later runs must know to be forgotten, and the position that says up to when."""
 
 
@@ -43,6 +48,8 @@ class Keep:
     texts: int = 36
     runs: int = 36
     manifests: int = 24
+    acknowledgements: int = 36
+    people: int = 24
 
 
 @dataclass
@@ -70,17 +77,25 @@ class Report:
         return rows + [{"what": "database", "number": 1, "result": hint} for hint in self.hints]
 
 
-def horizons(now: datetime, keep: Keep) -> Mapping[Forgets, datetime]:
+def horizons(now: datetime, keep: Keep, rules: RuleSet) -> Mapping[Forgets, datetime]:
     """Up to when each kind may be forgotten."""
+    read = max(keep.observations, keep.backfill)
     months = {
-        Forgets.OBSERVATIONS: max(keep.observations, keep.backfill),
+        Forgets.OBSERVATIONS: read,
+        Forgets.AUDIT: read,
         Forgets.ATTEMPTS: keep.attempts,
         Forgets.TEXTS: keep.texts,
         # A backfill replays the ticks that were: without them it would see other instants than the runs did.
         Forgets.RUNS: max(keep.runs, keep.observations, keep.backfill),
         Forgets.MANIFESTS: keep.manifests,
+        Forgets.ACKNOWLEDGEMENTS: keep.acknowledgements,
+        Forgets.PEOPLE: keep.people,
     }
-    return {what: now - relativedelta(months=n) for what, n in months.items()}
+    upto = {what: now - relativedelta(months=n) for what, n in months.items()}
+    # Without it, what somebody reacted to would look as if nobody had, and escalate.
+    counts = escalations.horizon(escalations.escalating(active(rules)), Window(now, now)) - LATE
+    upto[Forgets.ACKNOWLEDGEMENTS] = min(upto[Forgets.ACKNOWLEDGEMENTS], counts)
+    return upto
 
 
 def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) -> tuple[int, int | None]:
@@ -100,12 +115,14 @@ def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) 
 
 
 def retire(run: Run, apply: bool) -> int:
-    """Take devices out of use that FCM refuses by now. Contract: fcm.md, Devices."""
+    """Take devices out of use that FCM refuses by now (contract: fcm.md, Devices), and those of people who have left."""
     with run.ledger.write() if apply else run.ledger.read() as connection:
-        old = census.take(connection, run.as_of).refused
+        left = leavers.devices_in_use(connection)
+        old = set(census.take(connection, run.as_of).refused) - set(left)
         if apply:
+            devices.retire(connection, left, LEFT, run.clock())
             devices.retire(connection, old, RETIRED, run.clock(), run.as_of - census.REFUSED)
-    return len(old)
+    return len(left) + len(old)
 
 
 def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:

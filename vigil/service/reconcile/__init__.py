@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from vigil.service.reconcile import (
+    accounts,
     dead_devices,
     follow_ups,
     missing_documents,
@@ -25,6 +26,7 @@ CHECKS: Mapping[str, Callable[[Run, bool], Awaitable[Checked]]] = {
     "outcomes that stayed unknown": unknown_outcomes.look,
     "sent without proof": unproven.look,
     "devices": dead_devices.look,
+    "accounts": accounts.look,
     "topics": subscriptions.look,
     "people without a device": unreachable.look,
     "workspaces that cannot be read": unreadable.look,

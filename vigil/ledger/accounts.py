@@ -1,0 +1,45 @@
+"""What the ledger knows of accounts as such: which address is whose, who is deleted. For whoever signs in by an address."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from vigil.compliance import facts as f
+from vigil.ledger import evaluations, observations
+
+POSITION = "accounts"
+"""When every account was last read. Before that an address may be two people's, of whom the ledger knows one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """`by_address` has the logins of accounts that are not deleted, by `folded` address; nothing until all have been read once."""
+
+    deleted: frozenset[str] = frozenset()
+    by_address: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def known(connection: Connection) -> Accounts:
+    """The accounts as they were last read."""
+    by_address: dict[str, set[str]] = defaultdict(set)
+    deleted = set()
+    for user in observations.directory(connection, ("user",)):
+        if isinstance(user, f.User) and user.deleted:
+            deleted.add(user.login)
+        elif isinstance(user, f.User) and user.email:
+            by_address[folded(user.email)].add(user.login)
+    if evaluations.position(connection, POSITION).at is None:
+        by_address.clear()
+    return Accounts(frozenset(deleted), {a: frozenset(logins) for a, logins in by_address.items()})
+
+
+def folded(address: str) -> str:
+    """An address as it is compared: letters of ASCII alike, large or small, and every other letter as it is.
+
+    Unicode folds letters of different people into one: a Kelvin sign into k. Such an address can be verified by whoever registers it.
+    """
+    return address.lower() if address.isascii() else address

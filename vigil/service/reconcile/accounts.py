@@ -1,0 +1,36 @@
+"""Every account of Extended ECM, read whole: only so it is known that an address is one person's, and who has left."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from vigil.compliance import facts as f
+from vigil.ledger import accounts, evaluations, observations
+from vigil.ledger.evaluations import Mark
+from vigil.service.reconcile.found import Checked, Found
+from vigil.service.run import Run
+
+_DO = "give each a mailbox of their own, or their Firebase accounts the claim that names the login (docs/gateway.md)"
+
+
+async def look(run: Run, mend: bool) -> Checked:
+    """Note every account, as any reading does, and name those who share an address: the gateway takes it as nobody's."""
+    users = await run.extractor.accounts()
+    with run.ledger.write() as connection:
+        observations.record(connection, users, run.as_of, run.id)
+        evaluations.set_position(connection, accounts.POSITION, Mark(at=run.as_of))
+    return Checked(len(users), tuple(Found(_said(logins), _DO) for logins in shared(users)))
+
+
+def shared(users: Iterable[f.User]) -> list[list[str]]:
+    """Logins that have one address together, a list for each address. Deleted accounts have none."""
+    by_address: dict[str, list[str]] = defaultdict(list)
+    for user in users:
+        if user.email and not user.deleted:
+            by_address[accounts.folded(user.email)].append(user.login)
+    return sorted(sorted(logins) for logins in by_address.values() if len(logins) > 1)
+
+
+def _said(logins: list[str]) -> str:
+    return f"{', '.join(logins)} share a mailbox: none of them can sign in to the gateway by it"
