@@ -12,6 +12,7 @@ from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import State
 from prefect.client.schemas.objects import StateType
+from prefect.context import FlowRunContext
 from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput
 from prefect.states import Completed
@@ -38,8 +39,12 @@ class GuardAnswer(RunInput):
 
 
 def can_ask() -> bool:
-    """Whether there is a UI in which this run can wait for an answer: only a deployment's run can be suspended."""
-    return runtime.deployment.id is not None and runtime.flow_run.id is not None
+    """Whether there is a UI in which this run can wait for an answer: only a deployment's run can be suspended.
+
+    From the run's context: `prefect.runtime.deployment` asks the API, each time, for a run that has no deployment.
+    """
+    context = FlowRunContext.get()
+    return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
 
 
 async def resumed(site: str) -> bool:

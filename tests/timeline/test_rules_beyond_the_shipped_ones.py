@@ -300,6 +300,41 @@ steps:
     assert failures(tmp_path, rules, text) == []
 
 
+def test_the_time_to_react_begins_when_one_was_told_however_late_that_is(tmp_path):
+    rules = """\
+rule: approval
+kind: transition
+description: Tells the approver that a contract waits.
+subject: {workspace_type: Contract}
+events: [{step_assigned: {title: Approve}}]
+to: [step: assignee]
+escalate: [{after: 4h, unless: acknowledged, to: [role: owner]}]
+"""
+    text = """\
+people: {ada: {}, bert: {}, mia: {devices: []}, olga: {}}
+---
+timeline: a run on Thursday, and the next one on Monday
+workspace: {roles: {owner: olga}}
+steps:
+  - at: 2026-03-05T08:00
+  - at: 2026-03-09T09:00
+    do:
+      - step_assigned: {step: 1, title: Approve, to: ada, at: 2026-03-05T09:00}
+      - step_assigned: {step: 1, process: 2, title: Approve, to: bert, at: 2026-03-05T09:00}
+      - step_assigned: {step: 1, process: 3, title: Approve, to: mia, at: 2026-03-05T09:00}
+    expect: {ada: approval, bert: approval}
+    not_sent: {no_device: {mia: approval}}
+  - at: 09:15
+  - at: 10:00
+    do: [acknowledged: {rule: approval, by: bert}]
+  - at: 12:59
+  - at: 13:00
+    expect: {olga: ["approval:escalated", "approval:escalated"]}
+  - at: 2026-03-16T13:00
+"""
+    assert failures(tmp_path, rules, text) == []
+
+
 def test_a_milestone_escalates_while_its_date_and_its_where_stand(tmp_path):
     rules = """\
 rule: renewal

@@ -1,5 +1,8 @@
 """`escalate`: nobody reacted to a notice for so long, and what it was about still is so, and others are told.
 
+The time runs from when its people were told: where runs lie days apart, or a backfill sends what is old, they have their time all the
+same.
+
 A condition is still so while its finding is open, a milestone while the date and `where` stand, a step while it is not completed.
 Other events have no end: of them the time decides, and the acknowledgement where the rule asks for one.
 """
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 
 MARK = "#escalated"
 GRACE = timedelta(days=1)
-"""So long after its instant an escalation is still made: a notice may have gone out late. What is older, as after an edit, is not."""
+"""So long after its instant an escalation is still made: a notice that could not be delivered may have been tried for long. What is
+older, as after an edit, is not."""
 
 _DAYS: Mapping[str, float] = {"d": 1, "bd": 2, "w": 7, "mo": 31, "y": 366, "h": 1 / 24}
 _HOLIDAYS = timedelta(days=21)
@@ -42,19 +46,25 @@ class Said:
     occurrence: str
     step: str | None
     fire_at: datetime
+    told_at: datetime  # when the first of its people was told; when it was queued, where nobody could be
     acknowledged: bool = False
     escalated: frozenset[int] = frozenset()  # the escalations that were made, by number
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the outbox, of one person: `heard` where one may wait for a reaction to it."""
+    """A row of the outbox, of one person: `heard` where one may wait for a reaction to it.
+
+    `told_at` is when the first device accepted it, None where none did.
+    """
 
     rule: str
     workspace: int
     occurrence: str
     step: str
     fire_at: datetime
+    queued_at: datetime
+    told_at: datetime | None
     heard: bool
     acknowledged: bool
 
@@ -74,7 +84,7 @@ def escalating(rules: Iterable[Rule]) -> list[Rule]:
 
 
 def horizon(rules: Iterable[Rule], window: Window) -> datetime:
-    """No notice before this can escalate in the window."""
+    """No notice that was queued and told before this can escalate in the window."""
     longest = max((_at_most(e.after) for r in rules for e in r.escalate), default=timedelta(0))
     return window.after - GRACE - longest
 
@@ -100,6 +110,7 @@ def said(rows: Iterable[Row]) -> list[Said]:
             occurrence=key[2],
             step=key[3] or None,
             fire_at=min(r.fire_at for r in some),
+            told_at=min([r.told_at for r in some if r.told_at] or [r.queued_at for r in some]),
             acknowledged=any(r.acknowledged for r in some),
             escalated=frozenset(escalated.get(key, ())),
         )
@@ -115,7 +126,7 @@ def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tupl
         if "#" in s.occurrence or s.occurrence.endswith(":resolved"):
             continue
         for number, escalation in enumerate(rule.escalate):
-            (at,) = calendar_for(rule.calendar, zone).repeats(s.fire_at, escalation.after, 1)
+            (at,) = calendar_for(rule.calendar, zone).repeats(s.told_at, escalation.after, 1)
             reacted = escalation.unless == "acknowledged" and s.acknowledged
             made = reacted or number in s.escalated
             if not made and window.after - GRACE < at <= window.as_of:
@@ -177,7 +188,7 @@ def _base(rule: Rule, one: Due, given: Input, standing: Standing | None, as_of: 
 
 def _why(rule: Rule, one: Due) -> tuple[str, ...]:
     escalation = rule.escalate[one.number]
-    told = f"the notice of {one.said.fire_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    told = f"the notice of {one.said.told_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     length = str(escalation.after).lstrip("+")
     if escalation.unless == "acknowledged":
         return (f"nobody acknowledged {told} within {length}", "it is still so")

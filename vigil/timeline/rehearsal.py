@@ -57,11 +57,13 @@ class _Notice:
 
     entry: Entry
     run: int
+    queued_at: datetime
     state: str
     reason: str
     due_at: datetime | None
     expires_at: datetime | None
     acknowledged: bool = False
+    told_at: datetime | None = None
 
     def queue(self, run: int, at: datetime) -> None:
         """A guard lets it go: now, when quiet hours end, or with the digest that it was meant for."""
@@ -280,9 +282,9 @@ class Rehearsal:
             return ()
         since, names = escalations.horizon(mine, window), {r.name for r in mine}
         rows = (
-            escalations.Row(*k[:4], n.entry.fire_at, n.state in HEARD, n.acknowledged)
+            escalations.Row(*k[:4], n.entry.fire_at, n.queued_at, n.told_at, n.state in HEARD, n.acknowledged)
             for k, n in self._notices.items()
-            if k[0] in names and n.entry.fire_at >= since
+            if k[0] in names and (n.told_at or n.queued_at) >= since
         )
         return escalations.due(self.rules, escalations.said(rows), window, self.timeline.zone)
 
@@ -302,7 +304,7 @@ class Rehearsal:
             due = e.due_at or (run.as_of if state == "queued" else None)
             ttl, begins = e.message.get("ttl"), max(e.fire_at, e.due_at or run.as_of)
             expires = None if ttl is None else begins + timedelta(seconds=ttl)
-            self._notices[e.key] = _Notice(e, run.id, state, reason, due, expires)
+            self._notices[e.key] = _Notice(e, run.id, run.as_of, state, reason, due, expires)
 
     def _decide(self, run: _Run) -> None:
         """As `service.guards.decide`, with what killed runs left undecided."""
@@ -346,6 +348,7 @@ class Rehearsal:
             raise _Dead
         for n in due:
             n.state, n.reason = ("sent", "") if n in alive else ("failed", "expired")
+            n.told_at = now if n in alive else None
 
     def _due(self, now: datetime) -> list[_Notice]:
         return [n for n in self._notices.values() if n.state == "queued" and n.due_at and n.due_at <= now]

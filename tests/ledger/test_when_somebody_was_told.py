@@ -1,0 +1,60 @@
+"""An escalation counts from when its people were told: the ledger says when that was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.support.samples import MINUTE, T0, entry
+from vigil.ledger import Ledger, escalations, leases, outbox
+from vigil.ledger.leases import Settled, Tried
+
+RULE = "contract-renewal"
+DAY = timedelta(days=1)
+
+
+def test_it_is_the_first_accepted_attempt_of_any_of_them_and_else_when_it_was_queued(ledger: Ledger) -> None:
+    old = T0 - 100 * DAY  # when it happened: a backfill
+    with ledger.write() as connection:
+        outbox.enqueue(
+            connection,
+            [
+                entry(1, person="ada", fire_at=old),
+                entry(1, person="bert", fire_at=old),
+                entry(1, person="mia", fire_at=old, state="no_device"),
+                entry(2, person="mia", fire_at=old, state="no_device"),
+                entry(3, person="ada", fire_at=old),
+            ],
+            T0,
+        )
+        claimed = {(c.workspace, c.person): c for c in leases.claim(connection, "me", T0, 5 * MINUTE, 100)}
+        ada, bert = claimed[1, "ada"].id, claimed[1, "bert"].id
+        tried = [
+            Tried(ada, 1, T0 + MINUTE, T0 + MINUTE, "unknown"),
+            Tried(ada, 1, T0 + 20 * MINUTE, T0 + 20 * MINUTE, "accepted", 200),
+            Tried(bert, 2, T0 + 9 * MINUTE, T0 + 9 * MINUTE, "accepted", 200),
+            Tried(bert, 3, T0 + 30 * MINUTE, T0 + 30 * MINUTE, "accepted", 200),
+        ]
+        settled = [Settled(c.id, "sent", tried_at=T0) for c in claimed.values() if c.workspace == 1]
+        leases.settle(connection, "me", tried, settled)
+    with ledger.read() as connection:
+        said = {s.workspace: s for s in escalations.said(connection, [RULE], T0 - DAY)}
+    assert {w: (s.fire_at, s.told_at) for w, s in said.items()} == {
+        1: (old, T0 + 9 * MINUTE),
+        2: (old, T0),
+    }, "what still waits to be delivered was not said"
+
+
+def test_what_was_queued_long_ago_and_told_now_is_looked_at(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        outbox.enqueue(connection, [entry(1), entry(2, state="no_device")], T0)
+        (held,) = leases.claim(connection, "me", T0 + 9 * DAY, 5 * MINUTE, 100)
+        at = T0 + 9 * DAY
+        leases.settle(
+            connection,
+            "me",
+            [Tried(held.id, 1, at, at, "accepted", 200)],
+            [Settled(held.id, "sent", tried_at=at)],
+        )
+    with ledger.read() as connection:
+        (said,) = escalations.said(connection, [RULE], T0 + 8 * DAY)
+    assert (said.workspace, said.told_at) == (1, at)
