@@ -114,9 +114,8 @@ async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | No
         return endings.ended(made, f"guard {trip} of {done.rule} was {done.state} before: nothing was done")
     holes = guards.gaps_of(run.ledger, done)
     said = f"guard {trip} of {done.rule}: {count} notices {'queued' if send else 'dropped'}"
-    if not send:
-        return Completed(name=endings.DROPPED, message=f"{said}; {made.sentence()}")
-    return endings.ended(made, said, holes=holes)
+    state = endings.ended(made, said, holes=holes)
+    return state if send or not state.is_completed() else state.model_copy(update={"name": endings.DROPPED})
 
 
 async def expire(run: Run) -> None:

@@ -47,7 +47,9 @@ def worker(prefect_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 class Watched:
     """The demo's estate in a sandbox, with a ledger and a site block of its own."""
 
-    def __init__(self, folder: Path, sandbox: SandboxProcess, made: Generated, rules: Path) -> None:
+    def __init__(
+        self, folder: Path, sandbox: SandboxProcess, made: Generated, rules: Path, ledger_url: str = ""
+    ) -> None:
         self.folder, self.sandbox, self.made = folder, sandbox, made
         self.what = Replay(
             made.folder,
@@ -56,7 +58,7 @@ class Watched:
             made.start,
             made.end,
             made.end - made.start,
-            f"sqlite:///{folder}/ledger.sqlite",
+            ledger_url or f"sqlite:///{folder}/ledger.sqlite",
         )
         self.user = "vigil"  # whom Extended ECM takes it for; every other user reads less
         self.password = ""  # the right one when empty

@@ -36,12 +36,19 @@ def prefect(*arguments: str, url: str, cwd: Path = PROJECT) -> str:
 
 @contextmanager
 def working(url: str, folder: Path) -> Iterator[None]:
-    """The deployments of prefect.yaml with a worker, which starts elsewhere: no run may depend on where that is."""
+    """The deployments of prefect.yaml with a worker."""
     prefect("work-pool", "create", "vigil", "--type", "process", "--overwrite", url=url)
     prefect("deploy", "--all", url=url)
-    with (folder / "worker.log").open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "worker", "start", "--pool", "vigil"],
+    with worker(url, folder, "vigil"):
+        yield
+
+
+@contextmanager
+def worker(url: str, folder: Path, pool: str, *options: str) -> Iterator[None]:
+    """A process worker, which starts elsewhere: no run may depend on where that is."""
+    with (folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, *options],
             cwd=folder,
             env={**os.environ, "PREFECT_API_URL": url, "PREFECT_WORKER_QUERY_SECONDS": "1"},
             stdout=log,
@@ -50,7 +57,7 @@ def working(url: str, folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        end(worker)
+        end(process)
 
 
 def end(worker: subprocess.Popen[bytes]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.samples import MINUTE, T0, entry
-from vigil.ledger import Ledger, leases, outbox
+from vigil.ledger import Ledger, counts, leases, outbox
 from vigil.ledger.engine import open_engine
 from vigil.ledger.leases import Claimed, Settled, Tried
 from vigil.ledger.outbox import Entry
@@ -303,3 +303,20 @@ def test_a_claim_does_not_wait_for_rows_that_another_is_claiming(full: Outbox) -
         assert len(theirs) == 100
         assert not {c.id for c in theirs} & {c.id for c in ours}
         assert len(ours) >= ROWS - 100 - ROWS // 10
+
+
+def test_what_another_worker_is_sending_and_what_comes_behind_it_does_not_wait(
+    box: Outbox, ledger: Ledger
+) -> None:
+    box.queue(entry(1), entry(1, occurrence="2026-04-30"), entry(2))
+
+    def waiting(at: datetime) -> int:
+        with ledger.read() as connection:
+            return counts.waiting(connection, at)
+
+    assert waiting(T0) == 3
+    (first,) = box.claim("other", limit=1)
+    assert (first.workspace, waiting(T0)) == (1, 1)
+    assert waiting(T0 + 6 * MINUTE) == 3, "its worker is dead: its lease ran out"
+    box.settle("other", Settled(first.id, "queued", due_at=T0 + MINUTE, tried_at=T0))
+    assert waiting(T0) == 3, "tried, and not delivered"

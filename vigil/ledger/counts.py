@@ -17,9 +17,25 @@ _observation = table(Observation)
 
 
 def waiting(connection: Connection, now: datetime) -> int:
-    """Rows that should have been delivered by now and were not, whichever run queued them: tried, or due behind such a one."""
-    queued = in_state(_notice, "queued")
-    where = queued & or_(_notice.c.first_tried_at.is_not(None), _notice.c.due_at <= now)
+    """Rows that should have been delivered by now and were not, whichever run queued them: tried, or due behind such a one.
+
+    What another worker is sending at this moment does not wait, nor does what comes behind it: that worker's run tells of it.
+    """
+    earlier = _notice.alias("earlier")
+    behind = (
+        select(earlier.c.id)
+        .where(
+            in_state(earlier, "queued"),
+            earlier.c.person == _notice.c.person,
+            earlier.c.workspace == _notice.c.workspace,
+            earlier.c.id <= _notice.c.id,  # its own lease counts, too
+            earlier.c.lease_owner.is_not(None),
+            earlier.c.lease_until > now,
+        )
+        .exists()
+    )
+    late = or_(_notice.c.first_tried_at.is_not(None), _notice.c.due_at <= now)
+    where = in_state(_notice, "queued") & late & ~behind
     return int(connection.execute(select(func.count()).select_from(_notice).where(where)).scalar_one())
 
 

@@ -30,6 +30,13 @@ QUIET: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_CLI_COLORS": "false",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # the server's is off: it is asked for nothing, with each run
+    # As it comes, the server writes each change of a task run in a transaction of its own. On SQLite that makes two of five new
+    # flow runs meet another writer: 503, and the client waits two seconds before it asks again.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "2",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "2",
 }
 
 
