@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json as jsons
 import os
 from pathlib import Path
@@ -57,6 +58,7 @@ def test_rules(
     os.environ.setdefault(
         "POLARS_MAX_THREADS", "1"
     )  # tables of one row: handing them to threads costs more than the work
+    gc.disable()  # until the files are read: all of it is kept, and looking for garbage among it is a fifth of the time
     from vigil.timeline.command import test as run
 
     raise typer.Exit(

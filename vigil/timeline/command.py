@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,7 @@ def _test(
 ) -> int:
     began = time.perf_counter()
     suite = read_suite(path)
+    gc.enable()  # `vigil test` had switched it off, see cli_rules
     theatre = Theatre(templates)
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
     outcomes = play_all(
