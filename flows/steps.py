@@ -142,6 +142,7 @@ async def extract(run: Run) -> None:
         changed = await list_processes(run)
         await asyncio.gather(*(read_processes(run, whole(some), len(some)) for some in chunks(changed, PAGE)))
         extraction.processes_done(run)
+    extraction.walked(run)
 
 
 async def evaluate(run: Run) -> None:

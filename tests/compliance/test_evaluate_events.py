@@ -18,9 +18,12 @@ def at(hours: float) -> datetime:
     return NINE + timedelta(hours=hours)
 
 
+KINDS = {f.Workspace: "workspace", f.Document: "document", f.Step: "step", f.AuditEvent: "audit"}
+
+
 def change(before: f.Fact | None, after: f.Fact | None, seen: datetime) -> Change:
     workspace = after.id if isinstance(after, f.Workspace) else after.workspace  # type: ignore[union-attr]
-    return Change("any", "1", workspace, seen, before, after)
+    return Change(KINDS[type(after)], "1", workspace, seen, before, after)
 
 
 def test_there_and_back_within_one_window_is_not_seen_and_across_windows_twice() -> None:
@@ -108,10 +111,17 @@ def test_what_happened_at_the_very_instant_of_a_look_was_seen_by_it() -> None:
     assert [e.occurrence for e in derive(changes, NINE, at(1))] == ["document:2"]
 
 
-def test_a_workspace_that_was_looked_at_less_lately_misses_nothing() -> None:
-    changes = [change(None, paper(1, at=at(-1)), at(1))]
+def test_what_is_looked_for_in_rounds_is_news_since_the_last_round() -> None:
+    changes = [change(None, paper(1, at=at(-1)), at(1)), change(None, paper(2, at=at(-3)), at(1))]
     assert derive(changes, NINE, at(1)) == []
-    assert [e.occurrence for e in derive(changes, NINE, at(1), {1: at(-2)})] == ["document:1"]
+    assert [e.occurrence for e in derive(changes, NINE, at(1), {"document": at(-2)})] == ["document:1"]
+    assert derive(changes, NINE, at(1), {"step": at(-2)}) == []
+    assert derive(changes, NINE, at(1), {"document": at(0.5)}) == [], "a round never makes the window shorter"
+
+
+def test_of_a_workspace_that_is_seen_for_the_first_time_no_round_makes_old_things_news() -> None:
+    changes = [change(None, case(at=at(-3)), at(1)), change(None, paper(1, at=at(-1)), at(1))]
+    assert derive(changes, NINE, at(1), {"document": at(-2)}) == []
 
 
 def test_what_is_made_while_the_run_goes_on_is_told_by_it() -> None:

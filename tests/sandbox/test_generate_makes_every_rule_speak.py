@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.told import told
+from tests.support.pure import told
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
 from vigil.compliance.rules import Kind, RuleSet
 from vigil.compliance.verdicts import Why

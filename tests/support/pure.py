@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, evaluate
 from vigil.compliance.events import Change, derive
 from vigil.compliance.routing import Directory, Routed, route
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.rules import RuleSet, fields_used
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Standing
 from vigil.sandbox.estate_model import Estate, Event
+from vigil.sandbox.world import with_creations
 
 
 class World:
@@ -27,7 +28,7 @@ class World:
         self.estate = estate
         self.facts: dict[tuple[str, object], f.Fact] = {}
         self.deleted = {u.login for u in estate.users.values() if u.deleted}
-        self._events = list(estate.events)
+        self._events = with_creations(estate)
         self._next = 0
 
     def move(self, now: datetime) -> set[int]:
@@ -42,11 +43,31 @@ class World:
         return touched
 
     def of(self, workspace: int) -> dict[tuple[str, object], f.Fact]:
-        return {
+        found = {
             k: v
             for k, v in self.facts.items()
             if getattr(v, "workspace", None) == workspace or k == ("workspace", workspace)
         }
+        on_file = {v.type for v in found.values() if isinstance(v, f.Document)}
+        kind = self.estate.types[self.estate.workspaces[workspace].type]
+        lacking = tuple(r.type for r in kind.required if r.type not in on_file)
+        return found | {
+            ("missing", workspace): f.MissingDocuments(workspace, lacking),
+            ("related", workspace): f.Related(workspace, self.related(workspace)),
+        }
+
+    def related(self, workspace: int) -> tuple[int, ...]:
+        """The others that a workspace is related to, in either direction, as far as they are there."""
+        here = self.estate.workspaces
+        above = {w.id for w in here.values() if workspace in w.related}
+        return tuple(sorted(w for w in {*here[workspace].related, *above} if ("workspace", w) in self.facts))
+
+    def required(self) -> list[f.RequiredDocument]:
+        return [
+            f.RequiredDocument(kind.name, r.type, True, r.valid_months)
+            for kind in self.estate.types.values()
+            for r in kind.required
+        ]
 
     def directory(self) -> Directory:
         users = [
@@ -67,15 +88,21 @@ class World:
             return date.fromisoformat(value)
         return value  # type: ignore[return-value]
 
+    def _create(self, w: int) -> None:
+        x = self.estate.workspaces[w]
+        attrs = {k: self._value(x.type, k, v) for k, v in x.attrs.items()}
+        self.facts["workspace", w] = f.Workspace(w, x.type, x.name, x.created, x.created, attrs)
+        members = {r: tuple(self._principal(m) for m in ms) for r, ms in x.roles.items()}
+        self.facts["roles", w] = f.Roles(w, members)
+
     def _apply(self, e: Event) -> None:
         d, w = e.data, e.workspace
+        if e.kind != "workspace_created" and w and ("workspace", w) not in self.facts:
+            self._create(w)  # a change may stand before the creation that has the same instant
         match e.kind:
             case "workspace_created":
-                x = self.estate.workspaces[w]
-                attrs = {k: self._value(x.type, k, v) for k, v in x.attrs.items()}
-                self.facts["workspace", w] = f.Workspace(w, x.type, x.name, x.created, x.created, attrs)
-                members = {r: tuple(self._principal(m) for m in ms) for r, ms in x.roles.items()}
-                self.facts["roles", w] = f.Roles(w, members)
+                if ("workspace", w) not in self.facts:
+                    self._create(w)
             case "attribute_changed":
                 before = self.facts["workspace", w]
                 assert isinstance(before, f.Workspace)
@@ -128,19 +155,22 @@ def run(
     seen: dict[tuple[str, object], f.Fact] = {}
     standings: dict[tuple[str, int], Standing] = {}
     after = ticks[0]
+    looks_around = any(field.startswith("related.") for rule in rules for field in fields_used(rule))
     for tick in ticks:
         touched = world.move(tick)
         due = {
             w for (_, w), s in standings.items() if s.next_check_at is not None and s.next_check_at <= tick
         }
-        todo = sorted({k[1] for k in world.facts if k[0] == "workspace"} if full else touched | due)  # type: ignore[type-var]
+        known = {k[1]: fact for k, fact in world.facts.items() if k[0] == "workspace"}
+        todo = sorted(known if full or looks_around else touched | due)  # type: ignore[type-var]
         now = {w: world.of(w) for w in todo}  # type: ignore[arg-type]
         changes = [] if tick == ticks[0] else _changes(seen, now, tick)
         given = Input(
-            facts=Facts.of(fact for some in now.values() for fact in some.values()),
+            facts=Facts.of((fact for some in now.values() for fact in some.values()), others=known.values()),
             events=derive(changes, after, tick),
             changes=changes,
             standings=[s for s in standings.values() if s.workspace in now],
+            required=world.required(),
             zone=estate.zone.key,
         )
         result = evaluate(given, rules, Window(after, tick))
@@ -151,6 +181,17 @@ def run(
             seen |= now[w]  # type: ignore[index]
         yield tick, route(result.findings, rules, given.facts, world.directory())
         after = tick
+
+
+def told(estate: Estate, rules: RuleSet, start: datetime, end: datetime, every: timedelta) -> list[Routed]:
+    """Everything that a run at `start`, `start + every`, ... `end` routes; what was routed before is not repeated."""
+    ticks = [start + n * every for n in range((end - start) // every + 1)]
+    out: dict[tuple[object, ...], Routed] = {}
+    for _, routed in run(estate, rules, ticks):
+        for r in routed:
+            x = r.finding
+            out.setdefault((x.rule, x.workspace, x.occurrence, x.step, r.person), r)
+    return list(out.values())
 
 
 def _changes(

@@ -49,20 +49,23 @@ def stamp(at: datetime) -> str:
 
 
 def derive(
-    changes: Iterable[Change], after: datetime, upto: datetime, since: Mapping[int, datetime] | None = None
+    changes: Iterable[Change], after: datetime, upto: datetime, since: Mapping[str, datetime] | None = None
 ) -> list[Event]:
     """The events in `changes` that are news in the window (after, upto], in the order of their instants.
 
     What two observations of one subject show has happened between them: it is news, whatever instant it carries. Of a subject
     that is seen for the first time only what lies in the window is news: what carries an instant at or before `after` had
-    happened when the last run looked, or before the first one. `since` gives, for workspaces that were looked at less
-    lately than `after`, when they were. What is dated after `upto`, because pages are read while the run goes on or because
-    ECM's clock runs ahead, counts as of `upto`: its change is taken in now and not looked at again.
+    happened when the last run looked, or before the first one.
+
+    `since` gives, for kinds of facts (``document``, ``step``) that are not looked for everywhere in each run, an instant
+    since which every known workspace was looked through for them. What is dated after `upto`, because pages are read while
+    the run goes on or because ECM's clock runs ahead, counts as of `upto`: its change is taken in now and not looked at again.
     """
-    known = since or {}
+    changes = list(changes)
+    new = {c.workspace for c in changes if c.kind == "workspace" and c.before is None}
     found = []
     for c in changes:
-        begins = min(after, known.get(c.workspace, after)) if c.workspace is not None else after
+        begins = after if c.workspace in new else min(after, (since or {}).get(c.kind, after))
         found += [e for e in _of(c) if c.before is not None or e.at > begins]
     in_time = [e if e.at <= upto else replace(e, at=upto) for e in found]
     return sorted(in_time, key=lambda e: (e.at, e.occurrence))

@@ -90,6 +90,7 @@ class Processes:
 
     `read`: ids whose row is new or differs. `hashes`: the row hash of every active process and of the newest ended ones, to
     be given as `known` next time. `vanished`: were active and are in neither list: to be read, too, for how they ended.
+    `active`: those with an open step. A row shows open steps alone: one that began and ended beside another changes no hash.
     """
 
     read: tuple[int, ...]
@@ -97,6 +98,7 @@ class Processes:
     vanished: tuple[int, ...]
     gaps: tuple[Gap, ...] = ()
     requests: int = 0
+    active: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class ProcessReader:
                 for number, mark in known.items()
                 if number not in hashes and not mark.startswith(steps.DONE)
             )
-            return Processes(read, hashes, vanished, (), counts.requests)
+            return Processes(read, hashes, vanished, (), counts.requests, tuple(active))
 
     async def _active(self) -> dict[int, str]:
         """On time first, late after: a process that becomes late in between is in both lists, and not in neither."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -87,6 +88,7 @@ def prefect_api(home: Path | None = None, must_answer: bool = True) -> Iterator[
             _wait(child, f"{url}/health", log)
             yield url
         finally:
+            _flush_logs()
             child.terminate()
             try:
                 child.wait(timeout=15)
@@ -95,6 +97,13 @@ def prefect_api(home: Path | None = None, must_answer: bool = True) -> Iterator[
                 child.wait()
             for name in environment:
                 os.environ.pop(name, None)
+
+
+def _flush_logs() -> None:
+    """Prefect's handlers send their last lines while the server is there to take them."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    for handler in {h for one in loggers if isinstance(one, logging.Logger) for h in one.handlers}:
+        handler.flush()
 
 
 def _look_for(url: str) -> None:

@@ -40,7 +40,7 @@ class World:
         self._group_places = {name: i for i, name in enumerate(self.groups)}
         self._class_places = {name: i for i, name in enumerate(self.class_names)}
         self._texts: dict[tuple[int, bool], str] = {}
-        self._events = _with_creations(estate)
+        self._events = with_creations(estate)
         self._next = 0
         self._plain = {node.id: node for node in self._structure()}
         self.templates = {
@@ -179,7 +179,7 @@ class World:
         return Workspace(number, place, kind, f"{kind.name} template", at, at, at, {}, roles)
 
 
-def _with_creations(estate: Estate) -> tuple[Event, ...]:
+def with_creations(estate: Estate) -> tuple[Event, ...]:
     """The events, with a creation for each workspace that has no `workspace_created` of its own."""
     announced = {event.workspace for event in estate.events if event.kind == "workspace_created"}
     silent = [

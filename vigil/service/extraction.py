@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.ecm.model import Batch, Row, Stamp
-from vigil.ledger import evaluations, observations
+from vigil.ledger import evaluations, observations, rounds
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
 from vigil.service import guards, snapshot
@@ -172,16 +172,15 @@ def verify_slices(run: Run, just_read: Collection[int] = ()) -> list[Slice]:
     A small estate is walked whole in each run, a large one in so many runs as the budget makes of it.
     """
     budget = run.site.verify_requests * NODES_A_REQUEST
-    with run.ledger.write() as connection:
-        mark = evaluations.position(connection, "verify")
-        cursor = dict(mark.data or {})
+    with run.ledger.read() as connection:
+        cursor = rounds.come_to(connection, rounds.NODES, "workspace", run.as_of)
         found: list[f.Workspace | f.Document] = []
         for kind in ("workspace", "document"):
             # Half of the budget each: documents must not starve workspaces, nor the other way round.
             some = observations.bodies(connection, kind, cursor.get(kind, ""), budget // 2)
             cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
-        evaluations.set_position(connection, "verify", Mark(at=run.as_of, data=cursor))
+    run.rounds[rounds.NODES] = cursor
     todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in just_read]
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
 
@@ -207,9 +206,17 @@ async def verify(run: Run, part: Slice) -> set[int]:
     """The workspaces of a slice in which something is not as the ledger has it."""
     verified = await run.extractor.verify(part.stamps)
     run.gap(verified.gaps)
+    if verified.gaps:
+        run.rounds.pop(rounds.NODES, None)  # what was not looked at is looked at by the next run
     run.tally.verified += sum(part.workspace_of[i] == i for i in part.stamps)
     run.tally.missing += sum(part.workspace_of[i] == i for i in verified.gone)
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}
+
+
+def walked(run: Run) -> None:
+    """What this run looked at again is in: the next run goes on from there."""
+    with run.ledger.write() as connection:
+        rounds.keep(connection, run.rounds, run.as_of)
 
 
 def believe_verified(run: Run) -> None:
@@ -225,7 +232,11 @@ def rows_of(run: Run, workspaces: Iterable[int]) -> list[Row]:
 
 
 async def changed_processes(run: Run) -> list[int]:
-    """The workflows that began, moved or ended since the last run. Their new hashes are kept once they are read."""
+    """The workflows that began, moved or ended since the last run, and the next few of all active ones.
+
+    Their new hashes are kept once they are read. The few are as many as there are look-ups of known items a run: a step that
+    was assigned and completed while another one stayed open shows in no list.
+    """
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, "processes")
     known = {int(k): v for k, v in (mark.data or {}).get("hashes", {}).items()}
@@ -233,7 +244,18 @@ async def changed_processes(run: Run) -> list[int]:
     run.gap(found.gaps)
     run.tally.numbers["workflows changed"] += len(found.read) + len(found.vanished)
     run.hashes = dict(found.hashes)
-    return sorted({*found.read, *found.vanished})
+    changed = {*found.read, *found.vanished}
+    return sorted(changed | set(_next_active(run, [p for p in found.active if p not in changed])))
+
+
+def _next_active(run: Run, active: Iterable[int]) -> list[int]:
+    with run.ledger.read() as connection:
+        cursor = rounds.come_to(connection, rounds.WORKFLOWS, "process", run.as_of)
+    ahead = sorted(p for p in active if p > int(cursor.get("process") or 0))
+    some = ahead[: run.site.verify_requests]
+    cursor["process"] = str(some[-1]) if len(ahead) > len(some) else ""
+    run.rounds[rounds.WORKFLOWS] = cursor
+    return some
 
 
 async def read_processes(run: Run, ids: Sequence[int]) -> None:
@@ -260,26 +282,25 @@ def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
 
     One request a workspace, within the same budget a run as the look-ups of known items.
     """
-    return _next_slices(run, "roles", types_with_roles(run.rules), just_read, run.site.verify_requests)
+    return _next_slices(run, rounds.ROLES, types_with_roles(run.rules), just_read, run.site.verify_requests)
 
 
 def related_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
     """The workspaces whose relations to ask for again, where rules look at related ones: as roles, two requests each."""
-    return _next_slices(run, "related", run.needs.related, just_read, run.site.verify_requests // 2)
+    return _next_slices(run, rounds.RELATIONS, run.needs.related, just_read, run.site.verify_requests // 2)
 
 
 def _next_slices(
-    run: Run, walk: str, types: Collection[str], just_read: Collection[int], budget: int
+    run: Run, name: str, types: Collection[str], just_read: Collection[int], budget: int
 ) -> list[list[int]]:
-    """The next `budget` workspaces of a walk over all that are known, of some types, but for those just read."""
+    """The next `budget` workspaces of a round over all that are known, of some types, but for those just read."""
     if not types:
         return []
-    with run.ledger.write() as connection:
-        mark = evaluations.position(connection, walk)
-        after = (mark.data or {}).get("workspace", "")
-        some = observations.bodies(connection, "workspace", after, budget)
-        following = some[-1][0] if len(some) == budget else ""
-        evaluations.set_position(connection, walk, Mark(at=run.as_of, data={"workspace": following}))
+    with run.ledger.read() as connection:
+        cursor = rounds.come_to(connection, name, "workspace", run.as_of)
+        some = observations.bodies(connection, "workspace", cursor["workspace"], budget)
+    cursor["workspace"] = some[-1][0] if len(some) == budget else ""
+    run.rounds[name] = cursor
     due = [w.id for _, w in some if isinstance(w, f.Workspace) and w.type in types and w.id not in just_read]
     return list(chunks(due, NODES_A_REQUEST))
 

@@ -22,7 +22,7 @@ from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation
 from vigil.ecm.model import Batch
-from vigil.ledger import devices, earlier, evaluations, observations, outbox, relations
+from vigil.ledger import devices, earlier, evaluations, observations, outbox, relations, rounds
 from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.evaluations import Mark
@@ -106,6 +106,7 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
         first = plan.after_seq == 0 and plan.window.after == plan.window.as_of
         changes = [] if first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
         standings = evaluations.standings(connection, workspaces)
+        since = rounds.looked_through(connection)
         required = [
             r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
         ]
@@ -113,7 +114,7 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
     run.tally.unseen |= unseen(changes, audit, plan.complete_after, run.as_of)
     return Input(
         facts=facts,
-        events=derive(changes, plan.complete_after, run.as_of),
+        events=derive(changes, plan.complete_after, run.as_of, since),
         changes=changes,
         standings=standings,
         required=required,

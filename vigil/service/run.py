@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules import RuleSet
@@ -71,6 +72,9 @@ class Run:
         self.reread = False  # whether rules look at parts that earlier runs did not read
         self.tally = Tally()
         self.unread: set[int] = set()  # workflows that could not be read
+        self.rounds: dict[
+            str, Mapping[str, Any]
+        ] = {}  # how far those over what is known have come, until it is kept
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()
         with ledger.write() as connection:
