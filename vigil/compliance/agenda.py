@@ -10,8 +10,9 @@ from datetime import date, datetime
 import polars as pl
 
 from vigil.compliance.calendar import NEVER, Calendar
+from vigil.compliance.columns import instants
 from vigil.compliance.rules import Repeat, Rule, RuleStep
-from vigil.compliance.zoned import INSTANT, moved
+from vigil.compliance.zoned import moved
 
 _FEW = 2000
 """Up to so many distinct instants the calendar is asked for each: it remembers its answers."""
@@ -70,7 +71,7 @@ def _asked(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as
             inside[due] = now
     columns = {
         "due": pl.Series(list(following), dtype=dates.dtype),
-        "next_check_at": pl.Series(list(following.values()), dtype=INSTANT),
+        "next_check_at": instants(list(following.values())),
     }
     return Agenda(inside, pl.DataFrame(columns))
 

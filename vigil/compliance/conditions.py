@@ -218,18 +218,18 @@ def because(clause: Clause, scope: Scope, met: bool | None) -> list[tuple[str, .
     numbers: dict[int, int] = {}
     for leaf in leaves(clause):
         numbers.setdefault(id(leaf), len(numbers))
-    parts = [compile_clause(leaf, scope).alias(f"leaf:{numbers[id(leaf)]}") for leaf in leaves(clause)]
-    rows = scope.frame.with_columns({p.meta.output_name(): p for p in parts}.values())
-    told = [
-        sentence if when is None else pl.when(when).then(sentence)
-        for sentence, when in _deciding(clause, numbers, met, scope, None)
-    ]
-    if not told:
+    rows = scope.frame
+    deciding = list(_deciding(clause, numbers, met, scope, None))
+    if not deciding:
         return [()] * len(rows)
+    if any(when is not None for _, when in deciding):
+        parts = [compile_clause(leaf, scope).alias(f"leaf:{numbers[id(leaf)]}") for leaf in leaves(clause)]
+        rows = rows.with_columns({p.meta.output_name(): p for p in parts}.values())
+    told = [sentence if when is None else pl.when(when).then(sentence) for sentence, when in deciding]
     listed = pl.concat_list(told)
     if len(told) > 1:
         listed = listed.list.drop_nulls().list.unique(maintain_order=True)
-    return [tuple(some) for some in rows.with_columns(listed.alias("why"))["why"].to_list()]
+    return [tuple(some) for some in rows.select("id", listed.alias("why"))["why"].to_list()]
 
 
 def _truth(clause: Clause, numbers: Mapping[int, int]) -> pl.Expr:

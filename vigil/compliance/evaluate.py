@@ -168,7 +168,7 @@ class _Columns:
         flips = {name: Flips.of([clause], ready) for name, clause in clauses.items()}
         wanted = [compile_clause(c, ready).alias(f"met:{name}") for name, c in {**clauses, **wheres}.items()]
         wanted += [column for name, some in flips.items() for column in some.columns(f"flip:{name}")]
-        found = ready.frame.select("id", *wanted)
+        found = ready.frame.select("id", *wanted) if wanted else ready.frame
         return cls(
             {name: found[f"met:{name}"] for name in (*clauses, *wheres)},
             {name: some.first(found, f"flip:{name}", ready.now.zone) for name, some in flips.items()},

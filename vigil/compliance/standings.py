@@ -10,6 +10,7 @@ from datetime import datetime
 import polars as pl
 
 CLEAR = "clear"
+_FEW = 100  # so many are sooner looked at one by one than as a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,10 @@ def forgotten(before: Standings, kept: Standings, evaluated: Pairs) -> tuple[tup
     now = kept.workspaces() if len(before) else {}
     out: list[tuple[str, int]] = []
     for rule, was in before.workspaces().items():
-        gone = was.filter(~was.is_in(now[rule].implode())) if rule in now else was
-        out += [(rule, w) for w in gone.to_list() if (rule, w) in evaluated]
+        there: Collection[int] = ()
+        if rule in now and len(was) + len(now[rule]) <= _FEW:
+            there = set(now[rule].to_list())
+        elif rule in now:
+            was = was.filter(~was.is_in(now[rule].implode()))
+        out += [(rule, w) for w in was.to_list() if w not in there and (rule, w) in evaluated]
     return tuple(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -116,12 +116,13 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
 
 def of_events(scope: Scope, events: Sequence[Event]) -> Scope:
     """The scope with a row for each event in place of one for each workspace, and the events' fields as columns."""
-    joined = pl.DataFrame({"id": [e.workspace for e in events], "number": range(len(events))})
     fields = {}
+    found: dict[str, Any] = {"id": [e.workspace for e in events], "number": range(len(events))}
     for key in EVENT_KEYS:
         some = list(columns(f"event.{key}", [_field(e, key) for e in events]))
         fields[key] = tuple(column for column, _ in some)
-        joined = joined.with_columns([series for _, series in some])
+        found |= {column.name: series for column, series in some}
+    joined = pl.DataFrame(found)
     about = scope.frame.filter(pl.col("id").is_in(joined["id"].unique().implode()))
     return scope.only(joined.join(about, on="id", how="left", maintain_order="left"), fields)
 
