@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.timeline.theatre import ROOT, both
+from tests.timeline.theatre import APPROVAL, COST, ROOT, both, suite, theatre
 from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutants import Mutant, mutants
+from vigil.timeline.rehearsal import NotRehearsed, Rehearsal
+from vigil.timeline.suite import perform, play
 
 EVERY = 9
 """Of the mutants each ninth is played by both: different ones of every rule."""
@@ -34,3 +36,48 @@ def test_of_what_a_mutant_makes_of_a_timeline(shipped):
         for timeline in (t for t in shipped.timelines if mutant.name in t.rules):
             rehearsed, real = both(timeline, changed)
             assert rehearsed == real, (mutant.what, timeline.name)
+
+
+STORY = """\
+people: {ada: {}}
+---
+timeline: an approval waits
+workspace: {}
+steps:
+  - at: 2026-03-02T08:00
+  - at: 09:00
+    do: [step_assigned: {step: 1, title: Approve, to: ada}]
+    expect: {ada: approval}
+"""
+
+
+def test_where_they_disagree_the_timeline_fails_and_says_whose_fault_that_is(tmp_path, monkeypatch):
+    played = suite(tmp_path, APPROVAL, STORY)
+    monkeypatch.setattr(Rehearsal, "_show", lambda self, notice, now: None)
+    (failure,) = play(theatre(), played.timelines[0], played.rules).failures
+    assert failure.headline.startswith("the real run is as expected, the one in memory is not")
+    assert failure.expected == "ada: approval"
+
+
+def test_what_fails_in_memory_is_said_to_fail_by_the_real_run(tmp_path):
+    played = suite(tmp_path, APPROVAL, STORY.replace("Approve, to", "Check, to"))
+    (failure,) = play(theatre(), played.timelines[0], played.rules).failures
+    # The reasons come from a ledger: the player in memory gives none.
+    assert (failure.headline, failure.why) == (
+        "a notice did not come",
+        ("Contract 1001: waits for an event",),
+    )
+
+
+def test_a_message_that_may_be_shortened_on_its_way_is_not_rehearsed(tmp_path):
+    rules = COST.replace("for: 1d\n", "").replace(
+        "A contract in force", "A contract in force " + "and so on " * 200
+    )
+    story = STORY.split("workspace")[0] + (
+        "workspace: {attrs: {status: active}, roles: {steward: ada}}\n"
+        "steps: [{at: 2026-03-02T08:00, expect: {ada: cost-center}}]\n"
+    )
+    played = suite(tmp_path, rules, story)
+    with pytest.raises(NotRehearsed):
+        perform(theatre().rehearsal(played.timelines[0], played.rules))
+    assert play(theatre(), played.timelines[0], played.rules).failures == ()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from tests.timeline.theatre import APPROVAL, ROOT
@@ -80,3 +81,12 @@ def test_nothing_is_changed_while_the_timelines_fail(tmp_path):
     code, said = there(tmp_path, GOOD.replace("expect: {ada: approval}", ""), "--mutate")
     assert code == 1
     assert "No rule was changed" in said
+
+
+@pytest.mark.parametrize("command", ["vigil.timeline.command", "vigil.validation"])
+def test_what_rules_are_tested_and_checked_with_is_quick_to_load(command):
+    """The database, the clients and Prefect take longer to load than two hundred rules take to test (docs/decisions/0011)."""
+    slow = "{'sqlalchemy', 'httpx', 'aiohttp', 'firebase_admin', 'google', 'icalendar', 'prefect', 'fastapi', 'uvicorn'}"
+    code = f"import sys, vigil.cli, {command}; print(sorted({slow} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
