@@ -18,7 +18,7 @@ from blocks.smtp import SmtpServer
 from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import ENDPOINT
 from vigil.delivery.transport import Transport
-from vigil.ecm.workspaces import EXPIRY
+from vigil.ecm.model import EXPIRY
 from vigil.errors import BadInput, Problem
 from vigil.service.site import Site
 

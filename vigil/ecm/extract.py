@@ -10,13 +10,13 @@ from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
 from vigil.ecm.listing import Listing
-from vigil.ecm.model import Batch, Needs, Processes, Row, Span, Stamp, Verified
+from vigil.ecm.model import EXPIRY, Batch, Needs, Processes, Row, Span, Stamp, Verified
 from vigil.ecm.people import Directory
 from vigil.ecm.processes import ProcessReader
 from vigil.ecm.related import RelatedReader
 from vigil.ecm.schema import SchemaReader
 from vigil.ecm.verify import Verifier
-from vigil.ecm.workspaces import EXPIRY, WorkspaceReader
+from vigil.ecm.workspaces import WorkspaceReader
 
 
 class Extractor:

@@ -9,6 +9,9 @@ from typing import Literal
 
 from vigil.compliance.facts import Fact
 
+EXPIRY = "Document validity.Expiration date"
+"""The attribute of a document that holds the day until which it is valid (docs/architecture.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:

@@ -18,7 +18,7 @@ from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import MOST_IDS, Client, Params
 from vigil.ecm.compose import Child, Names, Reading
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
-from vigil.ecm.model import Batch, Gap, Gone, Needs, Row
+from vigil.ecm.model import EXPIRY, Batch, Gap, Gone, Needs, Row
 from vigil.ecm.paging import read_all
 from vigil.ecm.people import Directory
 from vigil.ecm.related import read_related
@@ -33,9 +33,6 @@ CHILDREN_PAGE = AUDIT_PAGE = 100
 DEEPEST = 20
 ABSENT = "/v2/businessworkspaces/{id}/missingdocuments"
 """The path of the gap that says that this server has no lists of missing documents at all."""
-
-EXPIRY = "Document validity.Expiration date"
-"""The attribute of a document that holds the day until which it is valid (docs/architecture.md)."""
 
 
 class WorkspaceReader:

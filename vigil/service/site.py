@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vigil.compliance.events import Event
-from vigil.ecm.workspaces import EXPIRY
+from vigil.ecm.model import EXPIRY
 
 
 @dataclass(frozen=True, slots=True)
