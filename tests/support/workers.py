@@ -67,7 +67,9 @@ async def _work(order: Order) -> None:
     transport = Dying(order.settings)
     transport.batches = order.die_after or -1
     async with transport:
-        await Worker(ledger, transport, clock, rng=random.Random(0), lease=order.lease).drain(order.limit)
+        await Worker(
+            ledger, transport, clock, rng=random.Random(0), lease=order.lease, slice=order.limit
+        ).drain()
     ledger.close()
 
 

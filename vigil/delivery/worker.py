@@ -32,7 +32,8 @@ from vigil.ledger.values import LEASE, NONE, Preferences, Registered
 
 log = logging.getLogger("vigil.delivery.worker")
 
-BATCH = 500
+BATCH = 5_000  # rows of one call of `deliver`, and of one task of a run
+SLICE = 1_000  # rows that are claimed, sent and settled together
 EXPIRED = "expired"
 WORDLESS = "it was queued without its words"
 WORDS = frozenset({"key", "title", "body", "link", "severity"})
@@ -73,6 +74,25 @@ class Delivered:
         self.more = other.more
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that this worker claimed at one time, and what is to be sent of them. `full`: there may be more that are due."""
+
+    claimed: Sequence[Claimed] = ()
+    registered: Mapping[str, Sequence[Registered]] = field(default_factory=dict)
+    posts: Sequence[Post] = ()
+    put_off: int = 0
+    full: bool = False
+
+    @property
+    def found(self) -> int:
+        return len(self.claimed) + self.put_off
+
+
+Handled = tuple[Batch, Sequence[Sent], CredentialRefused | None]
+"""A slice, the outcomes of its messages, and the credential that was refused with them."""
+
+
 class Worker:
     """Delivers what is due. `clock` gives the instant that leases, tries and times to live are measured by.
 
@@ -88,6 +108,7 @@ class Worker:
         rng: random.Random | None = None,
         lease: timedelta = LEASE,
         zone: str = "UTC",
+        slice: int = SLICE,
     ) -> None:
         self._ledger = ledger
         self._transport = transport
@@ -96,13 +117,48 @@ class Worker:
         self._rng = rng or random.Random()
         self._lease = lease
         self._zone = zone
+        self._slice = slice
+        self._holding: frozenset[int] = (
+            frozenset()
+        )  # rows that were claimed and are not settled yet; replaced, never changed
         self._held_back: set[int] = set()  # rows of batches in which a refused credential let nothing through
 
     async def deliver(self, limit: int = BATCH) -> Delivered:
-        """Claim one batch, send it and settle it. Nothing claimed: nothing is due that is not another worker's.
+        """Claim up to `limit` rows, send them and settle them. Nothing claimed: nothing is due that is not another worker's.
 
+        While a slice of them is on its way to FCM, the one before is settled and the next one claimed, in a thread: neither FCM
+        nor the database waits for the other. A slice that is not full is the last: what waits behind it is claimed by the next batch.
         A refused credential stops what needs it and nothing else: ask for batches while there are `more`, then tell of it.
         """
+        total = Delivered()
+        before: Handled | None = None
+        batch = self._claim(min(self._slice, limit))
+        left = limit - batch.found
+        while batch.found:
+            goes_on = batch.full and (before is None or before[2] is None)
+            wanted = min(self._slice, left) if goes_on else 0
+            between = None
+            if before is not None or wanted:
+                between = asyncio.create_task(asyncio.to_thread(self._between, before, wanted))
+            try:
+                sent, refused = await self._send(batch)
+            finally:
+                # Waited for whatever happens: it holds rows, and it writes.
+                done, following = (Delivered(), Batch()) if between is None else await between
+            if before is not None:
+                total.add(done)
+            before, batch = (batch, sent, refused), following
+            left -= batch.found
+        total.add(Delivered(more=False) if before is None else self._settle(*before))
+        return total
+
+    def _between(self, before: Handled | None, wanted: int) -> tuple[Delivered, Batch]:
+        """What the ledger is asked for while a slice is being sent. One writer after the other, as SQLite has only one."""
+        done = Delivered() if before is None else self._settle(*before)
+        return done, self._claim(wanted) if wanted else Batch()
+
+    def _claim(self, limit: int) -> Batch:
+        """The next slice, with its people's addresses. What is due in quiet hours is put off at once."""
         now = self._clock()
         with self._ledger.write() as connection:
             found = leases.claim(connection, self._owner, now, self._lease, limit)
@@ -111,17 +167,10 @@ class Worker:
             leases.put_off(connection, self._owner, put_off.values())
             claimed = [c for c in found if c.id not in put_off]
             registered = devices.of_people(connection, {c.person for c in claimed})
-        if not claimed:
-            return Delivered(Counter({"queued": len(put_off)} if put_off else {}), more=bool(put_off))
+        self._holding |= frozenset(c.id for c in claimed)
         sendable = [c for c in claimed if _hindrance(c, now) is None]
         posts = [(c, d) for c in sendable for d in _to_do(c, registered.get(c.person, ()))]
-        sent, refused = await self._send(claimed, posts, now)
-        done = self._settle(claimed, registered, list(zip(posts, sent, strict=True)))
-        done.rows.update({"queued": len(put_off)} if put_off else {})
-        if refused is not None:
-            done.refused[refused.credential] = refused
-            done.more = any(s.attempted for s in sent) or not self._seen({c.id for c in claimed})
-        return done
+        return Batch(claimed, registered, posts, len(put_off), full=len(found) == limit)
 
     def _seen(self, ids: set[int]) -> bool:
         """Whether all of them were held back before: the due ones that were not come first, so that none of those is left."""
@@ -155,25 +204,25 @@ class Worker:
                 out[c.id] = PutOff(c.id, at, c.expires_at and c.expires_at + (at - now))
         return out
 
-    async def _send(
-        self, claimed: Sequence[Claimed], posts: Sequence[Post], now: datetime
-    ) -> tuple[Sequence[Sent], CredentialRefused | None]:
-        batch = [self._outgoing(c, d, now) for c, d in posts]
-        if not batch:
+    async def _send(self, batch: Batch) -> tuple[Sequence[Sent], CredentialRefused | None]:
+        now = self._clock()
+        messages = [self._outgoing(c, d, now) for c, d in batch.posts]
+        if not messages:
             return (), None
-        async with self._held([c.id for c in claimed]):
+        async with self._held():
             try:
-                return await self._transport.send(batch), None
+                return await self._transport.send(messages), None
             except CredentialRefused as error:
-                return error.sent or [_held_back(self._clock())] * len(batch), error
+                return error.sent or [_held_back(self._clock())] * len(messages), error
 
     @asynccontextmanager
-    async def _held(self, ids: Sequence[int]) -> AsyncIterator[None]:
-        """Renew the lease for as long as FCM takes, so that no other worker sends the same at the same time."""
+    async def _held(self) -> AsyncIterator[None]:
+        """Renew the leases of all that this worker holds for as long as FCM takes, so that no other sends the same meanwhile."""
 
         async def renew() -> None:
             while True:
                 await asyncio.sleep(self._lease.total_seconds() / 3)
+                ids = sorted(self._holding)
                 try:
                     with self._ledger.write() as connection:
                         leases.renew(connection, self._owner, ids, self._clock() + self._lease)
@@ -187,29 +236,33 @@ class Worker:
         finally:
             task.cancel()
 
-    def _settle(
-        self,
-        claimed: Sequence[Claimed],
-        registered: Mapping[str, Sequence[Registered]],
-        results: Sequence[tuple[Post, Sent]],
-    ) -> Delivered:
-        """Write what happened: attempts, rows, and what it says about the devices."""
-        now = self._clock()
+    def _settle(self, batch: Batch, sent: Sequence[Sent], refused: CredentialRefused | None) -> Delivered:
+        """Write what happened to a slice: attempts, rows, and what it says about the devices."""
+        now, claimed = self._clock(), batch.claimed
+        results = list(zip(batch.posts, sent, strict=True))
         gone = {d.id for (_, d), s in results if s.prune}
-        left = {p: [d for d in some if d.id not in gone] for p, some in registered.items()}
+        left = {p: [d for d in some if d.id not in gone] for p, some in batch.registered.items()}
         by_row: dict[int, list[tuple[Registered, Sent]]] = {c.id: [] for c in claimed}
         for (c, d), s in results:
             by_row[c.id].append((d, s))
         settled = [self._row(c, by_row[c.id], left.get(c.person, ()), now) for c in claimed]
         tried = [_tried(c, d, s) for (c, d), s in results if s.attempted]
-        with self._ledger.write() as connection:
-            held = leases.settle(connection, self._owner, tried, settled)
-            devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
-            for (_, d), s in results:
-                if s.prune:
-                    devices.retire(connection, [d.id], s.code, now, unless_refreshed_after=s.started_at)
+        held = 0
+        if settled:
+            with self._ledger.write() as connection:
+                held = leases.settle(connection, self._owner, tried, settled)
+                devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
+                for (_, d), s in results:
+                    if s.prune:
+                        devices.retire(connection, [d.id], s.code, now, unless_refreshed_after=s.started_at)
+        self._holding -= by_row.keys()
         rows = Counter(s.state for s in settled)
-        return Delivered(rows, Counter(s.outcome for _, s in results), len(settled) - held)
+        rows.update({"queued": batch.put_off} if batch.put_off else {})
+        done = Delivered(rows, Counter(s.outcome for _, s in results), len(settled) - held)
+        if refused is not None:
+            done.refused[refused.credential] = refused
+            done.more = any(s.attempted for s in sent) or not self._seen(set(by_row))
+        return done
 
     def _outgoing(self, c: Claimed, d: Registered, now: datetime) -> Outgoing:
         m = c.message
