@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
+from vigil.compliance.calendar import zones
 from vigil.errors import BadInput, Problem
 from vigil.ledger.devices import NewDevice
 
@@ -19,16 +21,7 @@ KINDS = ("token", "fid")
 
 def read_devices(path: Path) -> list[NewDevice]:
     """The devices of a file. Raises BadInput with every line that is wrong; an address is never quoted."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        header = tuple(reader.fieldnames or ())
-        missing = [c for c in NEEDED if c not in header]
-        unknown = [c for c in header if c not in NEEDED + WANTED]
-        if missing or unknown:
-            found = ", ".join(header) or "nothing"
-            said = f"the first line must name {', '.join(NEEDED)}, and may name {', '.join(WANTED)}: found {found}"
-            raise BadInput([Problem(str(path), 1, 1, said)])
-        rows = [(reader.line_num, row) for row in reader]
+    rows = _rows(path)
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     devices = []
@@ -45,6 +38,29 @@ def read_devices(path: Path) -> list[NewDevice]:
     return devices
 
 
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows with their lines, spaces around values taken away."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            header = tuple(reader.fieldnames or ())
+            missing = [c for c in NEEDED if c not in header]
+            unknown = [c for c in header if c not in NEEDED + WANTED]
+            if missing or unknown:
+                found = ", ".join(header) or "nothing"
+                said = f"the first line must name {', '.join(NEEDED)}, and may name {', '.join(WANTED)}: found {found}"
+                raise BadInput([Problem(str(path), 1, 1, said)])
+            return [(reader.line_num, {k: _bare(v) for k, v in row.items()}) for row in reader]
+    except UnicodeDecodeError:
+        raise BadInput([Problem(str(path), 1, 1, "is not UTF-8: save it as CSV UTF-8")]) from None
+    except csv.Error as error:
+        raise BadInput([Problem(str(path), reader.line_num, 1, f"is not CSV: {error}")]) from None
+
+
+def _bare(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value  # columns too many are a list, too few are None
+
+
 def _wrong(row: dict[str, str], seen: dict[str, int]) -> str:
     if None in row or any(row.get(c) in (None, "") for c in NEEDED):
         return f"a line has {', '.join(NEEDED)}, none of them empty, and no more columns than the first line"
@@ -52,6 +68,8 @@ def _wrong(row: dict[str, str], seen: dict[str, int]) -> str:
         return f'platform "{row["platform"]}": one of {", ".join(PLATFORMS)}'
     if row.get("address_kind") and row["address_kind"] not in KINDS:
         return f'address_kind "{row["address_kind"]}": one of {", ".join(KINDS)}'
+    if row.get("zone") and row["zone"] not in zones():
+        return f'zone "{row["zone"]}" is not known: one such as Europe/Berlin'
     if row["address"] in seen:
         return f"the same address as in line {seen[row['address']]}: an address belongs to one person"
     return ""

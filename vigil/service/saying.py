@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, Severity
 from vigil.compliance.routing import Directory, Routed
-from vigil.compliance.rules import Rule, RuleSet
+from vigil.compliance.rules import Rule, RuleSet, fields_used
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery import quiet_hours
@@ -148,11 +148,21 @@ def notice(
         description=rule.description,
         attrs={k: v for k, v in workspace.attrs.items() if k not in run.site.sensitive},
         event={} if x.event is None else _event(run, x.event.kind, x.event.fields, directory),
-        due=x.due,
+        due=None if rule.due and is_sensitive(rule.due, run.site.sensitive) else x.due,
         as_of=run.as_of,
-        why=x.why,
+        # What decided is told with the values that decided.
+        why=() if any(is_sensitive(field, run.site.sensitive) for field in fields_used(rule)) else x.why,
         resolved=x.resolved,
     )
+
+
+def is_sensitive(field: str, sensitive: Collection[str]) -> bool:
+    """Whether a field as a rule writes it (`attr.status`, `related.Case.attr.Case.judge`) may be a sensitive attribute.
+
+    `sensitive` has them as Category.attribute; a field that names no category is taken for any of its name.
+    """
+    _, found, name = f".{field}".partition(".attr.")
+    return bool(found) and any(name in (full, full.partition(".")[2]) for full in sensitive)
 
 
 def _family(rule: Rule, step: str | None) -> str:

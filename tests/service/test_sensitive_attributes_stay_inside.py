@@ -1,0 +1,140 @@
+"""A lock screen is a public place: no value of a sensitive attribute is in what a template may say, whatever it says."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vigil.compliance import facts as f
+from vigil.compliance.events import Event
+from vigil.compliance.loader import load_text
+from vigil.compliance.routing import Directory, Routed
+from vigil.compliance.rules import RuleSet
+from vigil.compliance.tables import Facts
+from vigil.compliance.verdicts import Finding
+from vigil.delivery.render import Renderer
+from vigil.ledger.values import Registered
+from vigil.service.reaching import Reach
+from vigil.service.saying import entries, is_sensitive
+from vigil.service.site import Site
+
+AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
+SECRET, DAY = "terminated for cause", date(2026, 3, 31)
+SENSITIVE = frozenset({"Contract.status", "Contract.expires"})
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+RULES = """
+rule: changed
+version: 1
+status: live
+kind: transition
+subject: {workspace_type: Contract}
+events: [status_changed: {field: attr.status}]
+to: [user: ada]
+template: everything
+---
+rule: bad
+version: 1
+status: live
+kind: condition
+subject: {workspace_type: Contract}
+when: {all: [{field: attr.Contract.status, op: eq, value: terminated for cause}]}
+to: [user: ada]
+template: everything
+---
+rule: due
+version: 1
+status: live
+kind: milestone
+subject: {workspace_type: Contract}
+due: attr.expires
+steps: [{id: early, at: -30d, to: [user: ada]}]
+"""
+
+
+@dataclass
+class Speaker:
+    """What the wording of notices asks of a run."""
+
+    as_of: datetime
+    rules: RuleSet
+    site: Site
+    renderer: Renderer
+    mail: Renderer | None = None
+
+
+@pytest.fixture
+def templates(tmp_path: Path) -> Path:
+    """The shipped ones, and a family that says whatever it is given."""
+    folder = tmp_path / "templates"
+    shutil.copytree(TEMPLATES, folder)
+    (folder / "everything").mkdir()
+    (folder / "everything" / "title.j2").write_text("{{ workspace_name }}")
+    everything = " ".join(f"{{{{ {name}|string }}}}" for name in ("attrs", "event", "why", "due"))
+    (folder / "everything" / "body.j2").write_text(everything)
+    return folder
+
+
+def said(templates: Path, sensitive: frozenset[str]) -> dict[str, dict[str, Any]]:
+    """The message of each rule, and its state."""
+    run = Speaker(
+        AT,
+        load_text({"rules.yaml": RULES}),
+        Site("https://ecm.example.org", "UTC", Path("rules"), templates, sensitive=sensitive),
+        Renderer(templates),
+    )
+    attrs = {"Contract.status": SECRET, "Contract.expires": DAY, "Contract.color": "green"}
+    facts = Facts.of([f.Workspace(1, "Contract", "Frame agreement", AT, AT, attrs)])
+    change = {"attr": "Contract.status", "from": "active", "to": SECRET, "at": AT, "by": None}
+    why = (f"Contract.status is {SECRET!r}",)
+    findings = [
+        Finding("changed", 1, "o", None, AT, why, Event("status_changed", 1, AT, "o", change)),
+        Finding("bad", 1, "o", None, AT, why),
+        Finding("due", 1, "o", "early", AT, (f"30 days before {DAY}",), due=DAY),
+    ]
+    reach = Reach({"ada": [Registered(1, "ada", "token", "token", "android")]})
+    made = entries(run, [Routed(x, "ada") for x in findings], facts, Directory(), reach)
+    return {e.rule: dict(e.message) | {"state": e.state, "reason": e.reason} for e in made}
+
+
+def words(message: dict[str, Any]) -> str:
+    """What leaves: the worker sends title, body and link."""
+    return f"{message['title']} {message['body']} {message['link']}"
+
+
+def test_no_value_of_a_sensitive_attribute_can_be_said(templates: Path) -> None:
+    for rule, message in said(templates, SENSITIVE).items():
+        assert (message["state"], message["reason"]) == ("queued", ""), rule
+        for secret in (SECRET, "active", "2026-03-31", "31 March", "31"):
+            assert secret not in words(message), (rule, secret)
+        assert message["why"], "the ledger keeps the reason: `vigil why` is asked by who may"
+    assert "green" in said(templates, SENSITIVE)["bad"]["body"], "other attributes are said"
+
+
+def test_without_the_mark_the_same_templates_say_it(templates: Path) -> None:
+    """So that the test above could fail."""
+    made = said(templates, frozenset())
+    assert SECRET in words(made["changed"]) and SECRET in words(made["bad"])
+    assert "Mar" in words(made["due"])
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("attr.status", True),
+        ("attr.Contract.status", True),
+        ("related.Case.attr.status", True),
+        ("related.Case.attr.Contract.status", True),
+        ("attr.Invoice.status", False),
+        ("attr.stat", False),
+        ("role.status", False),
+        ("name", False),
+        ("event.attr", False),
+    ],
+)
+def test_fields_as_rules_write_them(field: str, expected: bool) -> None:
+    assert is_sensitive(field, SENSITIVE) is expected
