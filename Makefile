@@ -31,6 +31,7 @@ dev: .venv/dev.stamp
 .venv/runtime.stamp: .venv/uv.stamp constraints.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -m compileall -q vigil flows blocks
 	touch $@
 
 .venv/dev.stamp: .venv/runtime.stamp constraints-dev.txt

@@ -80,10 +80,15 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _calendars_beside(rules: Path) -> Iterator[Path]:
-    for file in sorted(_files(rules.parent)):
-        if file != rules and (
-            file.suffix == ".ics" or _LOOKS_LIKE_DATES.search(file.read_text("utf-8-sig", "replace"))
-        ):
+    """The files in the folder of a rule file that it names. Others may be anybody's: it may lie in a home or in /tmp."""
+    try:
+        text = rules.read_text("utf-8-sig", "replace")
+    except OSError:
+        return  # said by whoever reads it
+    for file in sorted(rules.parent.iterdir()):
+        if file == rules or file.suffix not in (*_YAML, ".ics") or file.name not in text:
+            continue
+        if file.suffix == ".ics" or _LOOKS_LIKE_DATES.search(file.read_text("utf-8-sig", "replace")):
             yield file
 
 
@@ -129,7 +134,13 @@ def ics_dates(text: str, file: str = "calendar.ics") -> tuple[date, ...]:
         if "RRULE" in event:
             message = f'event "{event.get("SUMMARY", "")}" repeats; write each of its dates as an event'
             raise BadInput([Problem(file, 1, 1, message, "RRULE")])
-        days |= _days(event.decoded("DTSTART"), event.decoded("DTEND", None))
+        start, end = event.decoded("DTSTART", None), event.decoded("DTEND", None)
+        if not isinstance(start, date) or not (end is None or isinstance(end, date)):
+            message = (
+                f'event "{event.get("SUMMARY", "")}" needs one DTSTART, and at most one DTEND, with a date'
+            )
+            raise BadInput([Problem(file, 1, 1, message, "DTSTART")])
+        days |= _days(start, end)
     return tuple(sorted(days))
 
 

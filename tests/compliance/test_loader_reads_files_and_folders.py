@@ -117,6 +117,19 @@ def test_a_calendar_file_that_is_wrong_is_refused(tmp_path: Path) -> None:
         read_rules(tmp_path)
 
 
+def test_what_lies_beside_a_single_file_and_is_not_named_by_it_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(MILESTONE + DUE + STEP, encoding="utf-8")
+    (tmp_path / "stray.ics").write_text("BEGIN:NOTHING", encoding="utf-8")
+    (tmp_path / "stray.yaml").write_text("dates: [tomorrow]", encoding="utf-8")
+    assert [rule.name for rule in read_rules(tmp_path / "r.yaml", SCHEMA)] == ["renewal"]
+
+
+def test_an_event_without_one_day_of_its_own_is_refused() -> None:
+    for wrong in (ICS.replace("DTSTART", "X-START"), ICS.replace("DTEND", "DTSTART")):
+        with pytest.raises(BadInput, match="needs one DTSTART"):
+            ics_dates(wrong, "plant.ics")
+
+
 def test_words_and_times_stay_what_they_look_like() -> None:
     text = f"{CONDITION}when: {{field: name, op: in, value: [no, on, 08:00, 1_000, 0x1f, 007, 1.5, ~]}}\n"
     clause = load_text({"r.yaml": text.replace("007, 1.5, ~", "none")}, SCHEMA).rules[0].when

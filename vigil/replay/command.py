@@ -10,9 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger
 from vigil.replay.estate import Replay, replay, results, write
 from vigil.replay.prefect_server import prefect_api
+from vigil.rulefiles import read_rules
 from vigil.sandbox.estate import load
 from vigil.sandbox.process import SandboxProcess
 
@@ -30,6 +32,7 @@ def run_estate(
 ) -> None:
     """Run and write. Raises BadInput for a malformed estate or rule, before anything is started."""
     load(estate)
+    read_rules(rules, templates=Renderer(templates).families())
     with tempfile.TemporaryDirectory(prefix="vigil-estate-") as scratch:
         url = ledger_url or f"sqlite:///{scratch}/ledger.sqlite"
         what = Replay(estate.resolve(), rules.resolve(), templates.resolve(), start, end, every, url)
