@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from vigil.compliance.loader import check_text
 from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger
 from vigil.replay.estate import Replay, replay, results, write
 from vigil.replay.prefect_server import prefect_api
-from vigil.rulefiles import read_rules
+from vigil.rulefiles import read_rules, read_sources
 from vigil.sandbox.estate import load
+from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.process import SandboxProcess
+from vigil.validation import schema_of
+
+log = logging.getLogger(__name__)
 
 
 def run_estate(
@@ -31,8 +37,7 @@ def run_estate(
     console: Console | None,
 ) -> None:
     """Run and write. Raises BadInput for a malformed estate or rule, before anything is started."""
-    load(estate)
-    read_rules(rules, templates=Renderer(templates).families())
+    _note_unknown_names(rules, load(estate), templates)
     with tempfile.TemporaryDirectory(prefix="vigil-estate-") as scratch:
         url = ledger_url or f"sqlite:///{scratch}/ledger.sqlite"
         what = Replay(estate.resolve(), rules.resolve(), templates.resolve(), start, end, every, url)
@@ -47,6 +52,15 @@ def run_estate(
         write(rows, out)
     if console is not None:
         console.print(f"{len(rows)} rows written to {out}")
+
+
+def _note_unknown_names(rules: Path, estate: Estate, templates: Path) -> None:
+    """Refuse rules that are wrong. Names that the estate's types don't have are said and run all the same: they find nothing."""
+    families = Renderer(templates).families()
+    read_rules(rules, templates=families)
+    texts, days_off = read_sources(rules)
+    for problem in check_text(texts, schema_of(estate), families, days_off)[1]:
+        log.warning("%s", problem)
 
 
 def progress(console: Console | None) -> Progress:
