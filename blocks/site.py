@@ -53,6 +53,11 @@ class VigilSite(Block):
     guard_hours: int = Field(
         default=24, ge=1, le=720, description="Hours in which a guard that tripped may be answered"
     )
+    dask: str = Field(
+        default="",
+        description="Dask that reads and evaluates: the address of a scheduler, such as tcp://dask:8786, or local:2 for two processes "
+        "beside each run; empty for none",
+    )
     sensitive: list[str] = Field(
         default_factory=list, description="Attributes, as Category.attribute, that never leave in a message"
     )

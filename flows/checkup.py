@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from ruamel.yaml import YAML
 
 from blocks.site import VigilSite
-from flows.opening import NoSite, block_of
+from flows.sites import NoSite, block_of
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused
 from vigil.ecm import Client
 from vigil.service.doctor import ecm, firebase, ledger, rules

@@ -19,7 +19,8 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import endings, showing, signals, steps
-from flows.opening import ledger_of, opened
+from flows.opening import opened
+from flows.sites import ledger_of
 from vigil.ledger import Ledger, outbox
 from vigil.ledger.trips import WAITING, Trip
 from vigil.service import guards, sheets

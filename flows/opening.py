@@ -8,41 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
-from prefect.exceptions import ObjectNotFound
-
-from blocks.site import VigilSite
-from flows import signals
+from flows import signals, spreading
+from flows.sites import block_of
 from vigil.delivery.render import Channel
-from vigil.errors import BadRequest
-from vigil.ledger import Ledger, LedgerError
+from vigil.ledger import LedgerError
 from vigil.service import accounting
 from vigil.service.opening import ledger_at, renderer_of, rules_of
 from vigil.service.run import Run, utc_now
 
 log = logging.getLogger("vigil.flows")
-
-
-class NoSite(BadRequest):
-    """A run was started for a site that has no block."""
-
-
-async def block_of(site: str) -> VigilSite:
-    """The site's block, with the connections in it. Raises NoSite."""
-    try:
-        return cast(VigilSite, await VigilSite.aload(site))
-    except ValueError as error:
-        if not isinstance(error.__cause__, ObjectNotFound):
-            raise
-        raise NoSite(
-            f'there is no Vigil site block "{site}" in this Prefect: make it with `vigil connect --site {site} ...`'
-        ) from None
-
-
-async def ledger_of(site: str) -> Ledger:
-    """The site's ledger, without opening anything else."""
-    return ledger_at((await block_of(site)).ledger.url.get_secret_value())
 
 
 @asynccontextmanager
@@ -70,6 +45,8 @@ async def opened(flow: str, site: str, as_of: datetime | None, reads: bool = Tru
             if reads:
                 await stack.enter_async_context(run.reading(block.ecm.client()))
             await stack.enter_async_context(run.sending(block.transport(clock)))
+            if reads and block.dask:
+                stack.enter_context(spreading.spread(run, block.dask, as_of))
             yield run
     except BaseException as error:
         signals.of_failure(run, error)

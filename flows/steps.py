@@ -89,10 +89,7 @@ async def read_processes(run: Run, ids: Sequence[int], n: int) -> None:
 
 @task(task_run_name="evaluate and queue batch {n} of {of}", cache_policy=NO_CACHE, persist_result=False)
 async def judge(run: Run, plan: Plan, n: int, of: int) -> None:
-    given = judgement.load(run, plan, plan.batches[n - 1])
-    result = judgement.judge(run, plan, given)
-    facts, directory = await judgement.look_up(run, given, result)
-    judgement.commit(run, result, facts, directory, plan.fresh)
+    await judgement.whole(run, plan, n)
 
 
 @task(task_run_name="deliver batch {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -114,6 +111,14 @@ async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str,
     return await backfilling.manifest(run, after, upto)
 
 
+async def read_pages(run: Run, rows: Sequence[Row]) -> None:
+    """Read workspaces, a page a task, here or wherever the run's parts are done."""
+    if run.elsewhere is not None:
+        await asyncio.gather(*(run.elsewhere.read_page(some) for some in chunks(rows, PAGE)))
+        return
+    await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(rows, PAGE)))
+
+
 async def extract(run: Run) -> None:
     """Read what changed: lists first, then known items whose change no list shows, then workflows."""
     full = extraction.full_scan_due(run)
@@ -126,14 +131,14 @@ async def extract(run: Run) -> None:
     expected = extraction.expected(run) if run.reread else 0  # what changed cannot be known before
     async for rows in extraction.changed_pages(run, full):
         read |= {r.id for r in rows}
-        await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(rows, PAGE)))
+        await read_pages(run, rows)
         await progress.show(len(read), expected)
     await progress.show(len(read), len(read))
     slices = extraction.verify_slices(run, read)
     found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
     extraction.believe_verified(run)
     again = extraction.rows_of(run, set().union(*found) - read)
-    await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(again, PAGE)))
+    await read_pages(run, again)
     for some in extraction.role_slices(run, read | {r.id for r in again}):
         await read_roles(run, whole(some), len(some))
     for some in extraction.related_slices(run, read | {r.id for r in again}):
@@ -150,10 +155,22 @@ async def evaluate(run: Run) -> None:
     plan = judgement.plan(run)
     progress = showing.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
     total, done = sum(len(some) for some in plan.batches), 0
-    for n, some in enumerate(plan.batches, start=1):
-        await judge(run, whole(plan), n, len(plan.batches))
+
+    async def batch(n: int, some: Sequence[int]) -> None:
+        nonlocal done
+        if run.elsewhere is not None:
+            await run.elsewhere.judge(plan, n)
+        else:
+            await judge(run, whole(plan), n, len(plan.batches))
         done += len(some)
         await progress.show(done, total)
+
+    batches = [batch(n, some) for n, some in enumerate(plan.batches, start=1)]
+    if run.elsewhere is not None:
+        await asyncio.gather(*batches)
+    else:
+        for one in batches:  # one after another: they compute, and there is one processor for them
+            await one
     judgement.finish(run, plan)
 
 

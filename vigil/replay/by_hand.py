@@ -49,7 +49,7 @@ def _problem(error: Mapping[str, Any]) -> Problem:
 def types(site: str) -> str:
     """The workspace types of a site's Extended ECM, as JSON."""
     with prefect_api(HOME):
-        from flows.opening import block_of
+        from flows.sites import block_of
 
         async def go() -> str:
             block = await block_of(site)

@@ -63,7 +63,7 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
 def sync_topics(site: str, console: Console) -> None:
     """Tell FCM which devices belong to which topic now, and print what became of them."""
     with prefect_api(HOME):
-        from flows.opening import block_of
+        from flows.sites import block_of
 
         async def go() -> Mapping[str, int]:
             block = await block_of(site)

@@ -98,6 +98,14 @@ def _escalations(run: Run, window: Window) -> tuple[escalations.Due, ...]:
     return escalations.due(run.rules, said, window, run.site.zone)
 
 
+async def whole(run: Run, plan: Plan, n: int) -> None:
+    """The `n`-th batch of a plan, from 1: loaded, evaluated, its people looked up, and committed."""
+    given = load(run, plan, plan.batches[n - 1])
+    result = judge(run, plan, given)
+    facts, directory = await look_up(run, given, result)
+    commit(run, result, facts, directory, plan.fresh)
+
+
 def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
     """The facts, changes and standings of one batch."""
     with run.ledger.read() as connection:

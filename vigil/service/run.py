@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules import RuleSet
@@ -16,11 +16,14 @@ from vigil.delivery.render import Renderer
 from vigil.delivery.topics import TopicClient
 from vigil.delivery.transport import Transport
 from vigil.ecm import Client, Extractor
-from vigil.ecm.model import Gap
+from vigil.ecm.model import Gap, Row
 from vigil.ledger import Ledger, runs
 from vigil.ledger.trips import Trip
 from vigil.service.needs import needs_of
 from vigil.service.site import Site
+
+if TYPE_CHECKING:
+    from vigil.service.judgement import Plan
 
 log = logging.getLogger("vigil.run")
 
@@ -40,6 +43,24 @@ class Tally:
     missing: int = 0  # those of them that were not found
     delivers: bool = False  # whether it sends what is due
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
+    requests: int = 0  # that other processes made for the run
+
+    def add(self, part: Tally) -> None:
+        """Count what another process did for the run."""
+        self.numbers.update(part.numbers)
+        self.gaps += part.gaps
+        self.unseen |= part.unseen
+        self.requests += part.requests
+
+
+class Elsewhere(Protocol):
+    """Does parts of a run in other processes, and counts them with the run."""
+
+    async def read_page(self, rows: Sequence[Row]) -> None:
+        """As `extraction.read_page`."""
+
+    async def judge(self, plan: Plan, n: int) -> None:
+        """The `n`-th batch of a plan, from 1, evaluated and queued."""
 
 
 class Run:
@@ -56,7 +77,9 @@ class Run:
         clock: Callable[[], datetime] = utc_now,
         mail: Renderer | None = None,
         topics: Callable[[], TopicClient] | None = None,
+        part_of: int | None = None,
     ) -> None:
+        """`part_of` is the number of a run that another process began, and will end: a part of it is done here."""
         self.flow = flow
         self.as_of = as_of
         self.ledger = ledger
@@ -77,11 +100,15 @@ class Run:
         ] = {}  # how far those over what is known have come, until it is kept
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()
-        with ledger.write() as connection:
-            self.id = runs.begin(connection, flow, as_of, clock())
+        self.elsewhere: Elsewhere | None = None  # does the larger parts, where the site has more processes
+        self.id = self._begun() if part_of is None else part_of
         self._client: Client | None = None
         self._extractor: Extractor | None = None
         self._transport: Transport | None = None
+
+    def _begun(self) -> int:
+        with self.ledger.write() as connection:
+            return runs.begin(connection, self.flow, self.as_of, self.clock())
 
     @property
     def extractor(self) -> Extractor:
@@ -114,7 +141,7 @@ class Run:
 
     def numbers(self) -> dict[str, int]:
         """What was counted so far."""
-        asked = {} if self._client is None else {"requests": self._client.requests}
+        asked = {} if self._client is None else {"requests": self._client.requests + self.tally.requests}
         missed = {"unseen changes": n} if (n := sum(self.tally.unseen.values())) else {}
         return {**self.tally.numbers, **asked, **missed}
 

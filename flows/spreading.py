@@ -1,0 +1,138 @@
+"""Reading and evaluating in other processes, by Dask: a task there gets what opens the run again, not the run. docs/scaling.md
+
+Only where the site's block names a Dask, for which prefect-dask has to be installed (the extra `scale`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.sites import block_of
+from vigil.compliance.rules import RuleSet
+from vigil.delivery.render import Channel
+from vigil.ecm.model import Row
+from vigil.errors import BadRequest
+from vigil.service import extraction, judgement
+from vigil.service.judgement import Plan
+from vigil.service.opening import ledger_at, renderer_of
+from vigil.service.run import Run, Tally, utc_now
+
+if TYPE_CHECKING:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+LOCAL = "local:"
+
+
+class NoDask(BadRequest):
+    """The site's block asks for Dask in a way that cannot be."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What opens a run again in another process. Secrets are not in it: the block is read there.
+
+    The rules are those that the run began with, whatever is edited meanwhile. `at` is where its clock stands, None: it goes.
+    """
+
+    site: str
+    flow: str
+    run: int
+    as_of: datetime
+    at: datetime | None
+    rules: RuleSet
+
+
+@asynccontextmanager
+async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
+    """A part of a run, in a process that did not begin it. What was counted is in its `tally` at the end."""
+    block = await block_of(ticket.site)
+    site, at = replace(block.site(), name=ticket.site), ticket.at
+    run = Run(
+        flow=ticket.flow,
+        as_of=ticket.as_of,
+        ledger=ledger_at(block.ledger.url.get_secret_value()),
+        site=site,
+        rules=ticket.rules,
+        renderer=renderer_of(Path(site.templates)),
+        clock=utc_now if at is None else (lambda: at.astimezone(UTC)),
+        mail=renderer_of(Path(site.templates), Channel.HTML) if block.smtp else None,
+        part_of=ticket.run,
+    )
+    async with run.reading(block.ecm.client()):
+        yield run
+        run.tally.requests = run.client.requests
+
+
+@task(task_run_name="read workspaces elsewhere: {n}", cache_policy=NO_CACHE, persist_result=False)
+async def read_page(ticket: Ticket, rows: Sequence[Row], n: int) -> Tally:
+    async with rejoined(ticket) as run:
+        await extraction.read_page(run, rows)
+    return run.tally
+
+
+@task(
+    task_run_name="evaluate and queue elsewhere: batch {n} of {of}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def judge(ticket: Ticket, plan: Plan, n: int, of: int) -> Tally:
+    """`plan` has this batch only."""
+    async with rejoined(ticket) as run:
+        await judgement.whole(run, plan, 1)
+    return run.tally
+
+
+class Dask:
+    """See `vigil.service.run.Elsewhere`."""
+
+    def __init__(self, run: Run, ticket: Ticket, runner: DaskTaskRunner) -> None:
+        self._run, self._ticket, self._runner = run, ticket, runner
+
+    async def read_page(self, rows: Sequence[Row]) -> None:
+        await self._do(read_page, rows=tuple(rows), n=len(rows))
+
+    async def judge(self, plan: Plan, n: int) -> None:
+        alone = replace(plan, batches=(plan.batches[n - 1],))
+        await self._do(judge, plan=alone, n=n, of=len(plan.batches))
+
+    async def _do(self, what: Any, **arguments: Any) -> None:
+        future = self._runner.submit(what, {"ticket": self._ticket, **arguments})
+        done: Tally = await asyncio.to_thread(future.result)
+        self._run.tally.add(done)
+
+
+@contextmanager
+def spread(run: Run, dask: str, at: datetime | None) -> Iterator[None]:
+    """Do the larger parts of a run in the processes of `dask`: the address of a scheduler, or local:N. Raises NoDask."""
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError:
+        raise NoDask(
+            f'the site "{run.site.name}" wants Dask ("{dask}"), which is not installed here: `pip install vigil[scale]`'
+        ) from None
+    ticket = Ticket(run.site.name, run.flow, run.id, run.as_of, at, run.rules)
+    with DaskTaskRunner(**_where(dask)) as runner:
+        run.elsewhere = Dask(run, ticket, runner)
+        try:
+            yield
+        finally:
+            run.elsewhere = None
+
+
+def _where(dask: str) -> dict[str, Any]:
+    if not dask.startswith(LOCAL):
+        return {"address": dask}
+    count = dask.removeprefix(LOCAL)
+    if not count.isdigit() or not int(count):
+        raise NoDask(f'"{dask}": after "{LOCAL}" stands a number of processes, such as {LOCAL}2')
+    cluster = {"n_workers": int(count), "threads_per_worker": 1, "dashboard_address": None}
+    return {"cluster_kwargs": cluster}
