@@ -1,0 +1,146 @@
+"""A batch goes in slices, and the ledger works while FCM does: nothing is lost, overtaken or sent twice by that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.support.post_office import PostOffice
+from tests.support.postgres import DATABASES, fresh
+from tests.support.samples import T0, entry, words
+from vigil.delivery.errors import CredentialRefused
+from vigil.delivery.messages import Outgoing
+from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import HELD_CREDENTIAL, Sent
+from vigil.delivery.worker import Worker
+from vigil.ledger import Ledger, leases
+from vigil.ledger.engine import open_engine
+from vigil.sandbox.fcm_local import LocalFcm
+
+
+@pytest.fixture(params=DATABASES)
+def office(
+    request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]
+) -> Iterator[PostOffice]:
+    with fresh(request.param, tmp_path) as url:
+        ledger = Ledger(open_engine(url))
+        made = PostOffice(ledger, fcm, settings)
+        made.person("ada", "android")
+        yield made
+        ledger.close()
+
+
+def held(office: PostOffice) -> int:
+    return sum(r["lease_owner"] is not None for r in office.rows())
+
+
+class Watching:
+    """A transport that looks at the outbox while each slice is on its way."""
+
+    def __init__(self, office: PostOffice, refuse_from: int | None = None, held: Sequence[int] = ()) -> None:
+        self._office, self._refuse_from, self._held = office, refuse_from, held
+        self.sizes: list[int] = []
+        self.keys: list[str] = []
+
+    async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+        self.sizes.append(len(batch))
+        self.keys += [out.key for out in batch]
+        for expected in self._held[len(self.sizes) - 1 : len(self.sizes)]:
+            async with asyncio.timeout(
+                10
+            ):  # the slice is on its way until the ledger has so many rows under lease
+                while await asyncio.to_thread(held, self._office) != expected:
+                    continue
+        if self._refuse_from is not None and len(self.sizes) >= self._refuse_from:
+            sent = [Sent("retry", None, HELD_CREDENTIAL, "", None, T0, T0)] * len(batch)
+            raise CredentialRefused("the account", "it was revoked", sent)
+        return [Sent("accepted", 200, "", f"name-{out.key}", None, T0, T0) for out in batch]
+
+
+def many(office: PostOffice, count: int, workspace: Callable[[int], int] = lambda n: n) -> None:
+    office.queue(*(entry(workspace(n), occurrence=str(n), message=words(f"k{n}")) for n in range(count)))
+
+
+async def test_the_next_slice_is_claimed_while_one_is_on_its_way(office: PostOffice) -> None:
+    many(office, 25)
+    # One on its way and one in hand; the one before is settled.
+    transport = Watching(office, held=[20, 15, 5])
+    done = await Worker(office.ledger, transport, office.clock, slice=10).deliver()  # type: ignore[arg-type]
+    assert (done.rows, transport.sizes) == ({"sent": 25}, [10, 10, 5])
+    assert len(set(transport.keys)) == 25
+    assert office.states() == [("sent", "")] * 25
+
+
+async def test_a_batch_has_no_more_rows_than_it_is_given(office: PostOffice) -> None:
+    many(office, 25)
+    transport = Watching(office)
+    done = await Worker(office.ledger, transport, office.clock, slice=10).deliver(12)  # type: ignore[arg-type]
+    assert (done.rows, transport.sizes, done.more) == ({"sent": 12}, [10, 2], True)
+
+
+async def test_what_comes_later_for_a_person_and_subject_waits_for_its_slice(office: PostOffice) -> None:
+    many(office, 6, workspace=lambda n: 1)
+    transport = Watching(office)
+    await Worker(office.ledger, transport, office.clock, slice=3).drain()  # type: ignore[arg-type]
+    assert transport.keys == [f"k{n}" for n in range(6)]
+    assert transport.sizes == [1] * 6
+
+
+async def test_a_refused_credential_ends_it_and_every_slice_in_hand_is_given_back(office: PostOffice) -> None:
+    many(office, 40)
+    transport = Watching(office, refuse_from=2)
+    worker = Worker(office.ledger, transport, office.clock, slice=10)  # type: ignore[arg-type]
+    done = await worker.deliver()
+    assert done.rows == {"sent": 10, "queued": 20} and list(done.refused) == ["the account"]
+    assert len(transport.sizes) == 3, "the slice that was in hand is asked for, and no further one claimed"
+    assert held(office) == 0
+
+
+async def test_a_transport_that_breaks_leaves_its_leases_to_run_out_and_the_rest_settled(
+    office: PostOffice,
+) -> None:
+    class Breaking(Watching):
+        async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+            if len(self.sizes) == 1:
+                raise RuntimeError("broken")
+            return await super().send(batch)
+
+    many(office, 30)
+    with pytest.raises(RuntimeError, match="broken"):
+        await Worker(office.ledger, Breaking(office), office.clock, slice=10).deliver()  # type: ignore[arg-type]
+    states = [r["state"] for r in office.rows()]
+    assert (states.count("sent"), states.count("queued")) == (10, 20)
+    office.later(minutes=6)
+    transport = Watching(office)
+    await Worker(office.ledger, transport, office.clock, slice=10).drain()  # type: ignore[arg-type]
+    assert sorted(transport.keys) == sorted(f"k{n}" for n in range(10, 30))
+
+
+async def test_the_leases_of_all_that_is_in_hand_are_renewed(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(office, 20)
+    every, real = asyncio.Event(), leases.renew
+
+    def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetime) -> int:
+        if len(ids) == 20:
+            every.set()
+        return real(connection, owner, ids, until)
+
+    class Renewed(Watching):
+        async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+            async with asyncio.timeout(10):
+                await every.wait()
+            return await super().send(batch)
+
+    monkeypatch.setattr(leases, "renew", renew)
+    lease = timedelta(seconds=0.15)
+    worker = Worker(office.ledger, Renewed(office), office.clock, slice=10, lease=lease)  # type: ignore[arg-type]
+    await worker.deliver()
+    assert every.is_set(), "those that are claimed ahead are held, too"
+    assert office.states() == [("sent", "")] * 20
