@@ -15,6 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import VersionedResolver
 
 from vigil.errors import Problem
 
@@ -129,7 +130,10 @@ def _compose(text: str) -> list[Any]:
     hidden = text if _HIDDEN.search(text) else _MARKS.sub(lambda mark: _HIDE[mark[0]], text)
     for given, pure in ((text, False), (hidden, False), (text, True)):
         try:
-            composed = list(YAML(typ="safe", pure=pure).compose_all(given))
+            yaml = YAML(typ="safe", pure=pure)
+            if not pure:
+                yaml.Resolver = _Unresolved
+            composed = list(yaml.compose_all(given))
         except (YAMLError, ImportError, AttributeError):
             if pure:
                 raise
@@ -138,6 +142,20 @@ def _compose(text: str) -> list[Any]:
             _show_marks(composed)
         return composed
     return []
+
+
+class _Unresolved(VersionedResolver):
+    """Looks for no numbers and dates among plain scalars: `scalar` does, by other rules. A third of the time of composing."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        return _DEFAULT_TAGS[kind]
+
+
+_DEFAULT_TAGS = {
+    ScalarNode: VersionedResolver.DEFAULT_SCALAR_TAG,
+    SequenceNode: VersionedResolver.DEFAULT_SEQUENCE_TAG,
+    MappingNode: VersionedResolver.DEFAULT_MAPPING_TAG,
+}
 
 
 def _show_marks(nodes: Iterable[Any]) -> None:
