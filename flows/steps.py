@@ -112,11 +112,12 @@ async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str,
 
 
 async def read_pages(run: Run, rows: Sequence[Row]) -> None:
-    """Read workspaces, a page a task, here or wherever the run's parts are done."""
-    if run.elsewhere is not None:
-        await asyncio.gather(*(run.elsewhere.read_page(some) for some in chunks(rows, PAGE)))
-        return
-    await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in chunks(rows, PAGE)))
+    """Read workspaces, a page a task; what is more than one page in other processes, where the site has them."""
+    pages = list(chunks(rows, PAGE))
+    if run.elsewhere is not None and len(pages) > 1:
+        await asyncio.gather(*(run.elsewhere.read_page(some) for some in pages))
+    else:
+        await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in pages))
 
 
 async def extract(run: Run) -> None:
@@ -156,17 +157,19 @@ async def evaluate(run: Run) -> None:
     progress = showing.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
     total, done = sum(len(some) for some in plan.batches), 0
 
+    elsewhere = run.elsewhere if len(plan.batches) > 1 else None
+
     async def batch(n: int, some: Sequence[int]) -> None:
         nonlocal done
-        if run.elsewhere is not None:
-            await run.elsewhere.judge(plan, n)
+        if elsewhere is not None:
+            await elsewhere.judge(plan, n)
         else:
             await judge(run, whole(plan), n, len(plan.batches))
         done += len(some)
         await progress.show(done, total)
 
     batches = [batch(n, some) for n, some in enumerate(plan.batches, start=1)]
-    if run.elsewhere is not None:
+    if elsewhere is not None:
         await asyncio.gather(*batches)
     else:
         for one in batches:  # one after another: they compute, and there is one processor for them

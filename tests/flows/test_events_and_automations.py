@@ -172,3 +172,28 @@ def test_a_tripped_guard_fires_its_automation_for_its_own_site_only(prefect_url:
     triggered = until(lambda: asyncio.run(events(since, "prefect.automation.triggered")))
     names = {e["resource"]["prefect.resource.name"] for e in triggered}
     assert names == {f"Vigil {one}: a guard waits for an answer"}
+
+
+def test_unroutable_findings_fire_once_a_day_for_each_rule_however_often_they_are_found(
+    prefect_url: str,
+) -> None:
+    from flows.installing import install
+    from flows.signals import Signal, emit
+
+    site, since = f"site-{uuid4().hex[:6]}", datetime.now(UTC)
+    asyncio.run(install(AUTOMATIONS, site, None))
+    for rule in ("late", "late", "stuck", "late", "stuck"):
+        emit(Signal.UNROUTABLE, site, {"findings": 1, "workspaces": [7]}, rule=rule)
+    emit(Signal.TRIPPED, site, {"reasons": ["the last one"]}, rule="late")
+
+    def fired() -> Counter[str]:
+        found = asyncio.run(events(since, "prefect.automation.triggered"))
+        return Counter(
+            e["resource"]["prefect.resource.name"]
+            for e in found
+            if site in e["resource"]["prefect.resource.name"]
+        )
+
+    # Events are taken in one after another: once the last one has fired, so have those before it.
+    until(lambda: fired()[f"Vigil {site}: a guard waits for an answer"])
+    assert fired()[f"Vigil {site}: findings that nobody can be told of"] == 2

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flows import steps
 from tests.flows.conftest import PROJECT, SITE, Watched
 from tests.support.postgres import fresh
 from vigil.ledger import runs
@@ -38,7 +39,9 @@ class Spread(Watched):
 @pytest.fixture(scope="module")
 def dask() -> Iterator[str]:
     """The address of a scheduler with two processes."""
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as cluster:
         yield cluster.scheduler_address
 
 
@@ -59,7 +62,10 @@ def test_it_tells_what_one_process_tells_and_counts_the_same(
     spread: Spread, watched: Watched, dask: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three days in one process, and in two others: the same rows, the same account, each notice once on its device."""
-    monkeypatch.setattr(judgement, "BATCH", 20)  # several batches of the few workspaces of the demo
+    monkeypatch.setattr(
+        judgement, "BATCH", 20
+    )  # several batches of the few workspaces of the demo, and pages
+    monkeypatch.setattr(steps, "PAGE", 2)
     for days in (0, 3):
         for world in (watched, spread):
             spread.dask = dask if days else ""
@@ -75,7 +81,10 @@ def test_it_tells_what_one_process_tells_and_counts_the_same(
     assert received and set(received.values()) == {1}
 
 
-def test_what_cannot_be_read_elsewhere_is_a_gap_of_the_run(spread: Spread, dask: str) -> None:
+def test_what_cannot_be_read_elsewhere_is_a_gap_of_the_run(
+    spread: Spread, dask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "PAGE", 2)
     spread.watch(spread.made.start)
     spread.sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]}
