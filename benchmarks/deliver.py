@@ -44,11 +44,14 @@ BUSY = 0.95  # of the server's core: from there on the figure is the server's
 
 @dataclass(frozen=True)
 class Measured:
-    """Messages a second by the wall clock, processor microseconds of the client for each, and the server's share of its core."""
+    """Messages accepted a second by the wall clock, processor microseconds of the client for each, the server's share of its core,
+    and messages that were not accepted.
+    """
 
     rate: float
     work: float
     served: float
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,13 @@ def job_for(where: dict[str, str], tls: bool, count: int, concurrency: int) -> J
     )
 
 
-def measure(job: Job, name: str, contender: Contender, server: int) -> Measured:
+def measure(job: Job, contender: Contender, server: int) -> Measured:
     watch = Watch(server)
     accepted = contender(job, watch)
-    if accepted != len(job.bodies):
-        raise SystemExit(f"{name}: only {accepted} of {len(job.bodies)} were accepted: no measurement")
-    return Measured(accepted / watch.wall, watch.work / accepted * 1e6, watch.served / watch.wall)
+    lost = len(job.bodies) - accepted
+    return Measured(
+        accepted / watch.wall, watch.work / max(1, accepted) * 1e6, watch.served / watch.wall, lost
+    )
 
 
 def run(latency: float, tls: bool, options: argparse.Namespace) -> bool:
@@ -129,13 +133,16 @@ def run(latency: float, tls: bool, options: argparse.Namespace) -> bool:
         for number in range(options.rounds):  # interleaved, so that noise meets all alike
             for name, contender in chosen.items():
                 if number == 0 or not any(part in name for part in SLOW):
-                    results[name].append(measure(job, name, contender, process))
+                    results[name].append(measure(job, contender, process))
     return report({name: middle(rounds) for name, rounds in results.items()})
 
 
 def middle(rounds: Sequence[Measured]) -> Measured:
     return Measured(
-        median(m.rate for m in rounds), median(m.work for m in rounds), median(m.served for m in rounds)
+        median(m.rate for m in rounds),
+        median(m.work for m in rounds),
+        median(m.served for m in rounds),
+        max(m.lost for m in rounds),
     )
 
 
@@ -144,17 +151,19 @@ def report(figures: Mapping[str, Measured]) -> bool:
     print(f"{'':24}{'msg/s':>9}{'client CPU':>14}{'server busy':>13}")
     for name, m in figures.items():
         bound = "   the server is the bound" if m.served >= BUSY else ""
+        bound += f"   {m.lost} NOT accepted" if m.lost else ""
         print(f"{name:24}{m.rate:>9,.0f}{m.work:>8.0f} µs/msg{m.served:>12.0%}{bound}")
     reached = True
     for goal in goals():
         if goal.contender in figures and goal.rival in figures:
             ours, theirs = figures[goal.contender], figures[goal.rival]
             ratio, by_work = ours.rate / theirs.rate, theirs.work / ours.work
-            said = "reached" if ratio >= goal.least else "NOT reached"
+            enough = ratio >= goal.least and not ours.lost
+            said = "reached" if enough else "NOT reached"
             print(
                 f"{goal.contender} >= {goal.least:g}x {goal.rival}: {ratio:.2f}x {said} (by processor time {by_work:.2f}x)"
             )
-            reached = reached and ratio >= goal.least
+            reached = reached and enough
     return reached
 
 
