@@ -14,16 +14,14 @@ def shipped():
 
 
 def test_every_shipped_timeline_is_as_it_says(shipped):
-    assert [f for o in outcomes(shipped) for f in o.failures] == []
+    assert [f for o in outcomes(shipped, agree=False) for f in o.failures] == []
 
 
 def test_every_shipped_rule_has_a_timeline(shipped):
     assert shipped.untested() == []
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_more_than_nine_in_ten_changes_of_a_shipped_rule_are_noticed(shipped):
     found = gate_of(shipped)
-    assert found.tried > 250
+    assert found.tried > 350
     assert found.score > 0.9, [f"{m.spot} {m.name}: {m.what}" for m in found.survivors]
