@@ -16,6 +16,7 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.support.postgres import fresh
 from vigil.compliance.facts import User
 from vigil.delivery.identity import EMULATOR, FirebaseVerifier
 from vigil.delivery.links import Links
@@ -141,9 +142,16 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, emulated: None) -> Iterator[Callable[..., Any]]:
+def ledger_url(tmp_path: Path) -> Iterator[str]:
+    """Where the gateway's ledger is. A module whose gateway has another gives its own."""
+    with fresh("sqlite", tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def opened(ledger_url: str, emulated: None) -> Iterator[Callable[..., Any]]:
     """Opens a gateway with what is given changed."""
-    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
+    ledger = Ledger.open(ledger_url)
     verifier = FirebaseVerifier(PROJECT, emulator=True)
 
     @contextmanager
