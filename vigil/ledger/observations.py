@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from vigil.compliance.events import Change
 from vigil.compliance.facts import Fact, Value, Workspace
@@ -361,25 +361,24 @@ def seen(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str
     return out
 
 
-def _of_process(process: object) -> ColumnElement[bool]:
-    # A step's subject begins with its process: a range of the key, where LIKE would look at every row.
-    return and_(
-        _newest.c.kind == "step", _newest.c.subject > f"{process}/", _newest.c.subject < f"{process}0"
-    )
+# A step's subject begins with its process: a range of the key, where LIKE would look at every row.
+_OF_PROCESS = and_(
+    _newest.c.kind == "step", _newest.c.subject > bindparam("first"), _newest.c.subject < bindparam("end")
+)
+_STEPS = select(_newest.c.subject).where(_OF_PROCESS)
+_HOME = select(_newest.c.workspace).where(_OF_PROCESS).limit(1)
+
+
+def _range(process: object) -> dict[str, str]:
+    return {"first": f"{process}/", "end": f"{process}0"}
 
 
 def steps_of(connection: Connection, process: str) -> list[str]:
     """The subjects of a process's steps."""
-    return list(connection.execute(select(_newest.c.subject).where(_of_process(process))).scalars())
+    return list(connection.execute(_STEPS, _range(process)).scalars())
 
 
 def workspaces_of_processes(connection: Connection, processes: Sequence[int]) -> dict[int, int]:
     """The workspace of each process of which a step is known."""
-    out: dict[int, int] = {}
-    for process in processes:
-        workspace = connection.execute(
-            select(_newest.c.workspace).where(_of_process(process)).limit(1)
-        ).scalar()
-        if workspace is not None:
-            out[process] = workspace
-    return out
+    found = {process: connection.execute(_HOME, _range(process)).scalar() for process in processes}
+    return {process: workspace for process, workspace in found.items() if workspace is not None}
