@@ -44,14 +44,17 @@ class Replay:
 
 
 async def replay(
-    what: Replay, after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None
+    what: Replay,
+    after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None,
+    before_first: Callable[[SandboxProcess], None] = lambda _: None,
 ) -> None:
-    """Run `watch` at each tick. `after_tick` is called when its run has ended; use it for progress."""
+    """Run `watch` at each tick. `after_tick` is called when its run has ended, for progress; `before_first` may set faults."""
     estate = load(what.estate)
     ledger = Ledger.open(what.ledger_url)
     register(ledger, estate, what.start)
     with SandboxProcess(what.estate, start=what.start) as sandbox:
         await save_site(what, estate, sandbox)
+        before_first(sandbox)
         for tick in what.ticks():
             sandbox.move(tick)
             await _watch(tick)
