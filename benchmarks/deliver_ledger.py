@@ -40,11 +40,15 @@ INDEX = "CREATE INDEX queued ON message (id) WHERE state = 'queued'"
 
 @cache
 def postgres() -> Server | NoPostgres:
-    """This machine's PostgreSQL, started once on loopback (without fsync: for everybody alike)."""
+    """This machine's PostgreSQL, started once on loopback (without fsync: for everybody alike), with this process's priority."""
     try:
-        return Server()
+        found = Server()
     except NoPostgres as absent:
         return absent
+    mine, its = Path("/proc/self/autogroup"), Path(f"/proc/{found._process.pid}/autogroup")
+    if mine.exists():  # Linux groups processes by session, and the server has its own
+        its.write_text(mine.read_text().split()[-1])
+    return found
 
 
 def databases() -> tuple[str, ...]:
