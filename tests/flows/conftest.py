@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from vigil.replay.prefect_server import prefect_api
 from vigil.sandbox.estate import load
 from vigil.sandbox.generate import Generated, generate
 from vigil.sandbox.process import SandboxProcess
+from vigil.service.opening import ledger_at
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +49,17 @@ class Watched:
     """The demo's estate in a sandbox, with a ledger and a site block of its own."""
 
     def __init__(
-        self, folder: Path, sandbox: SandboxProcess, made: Generated, rules: Path, ledger_url: str = ""
+        self,
+        folder: Path,
+        sandbox: SandboxProcess,
+        made: Generated,
+        rules: Path,
+        ledger_url: str = "",
+        ledger_from: Path | None = None,
     ) -> None:
+        """`ledger_from` is the file of a ledger of the same world, which goes on in a copy."""
+        if ledger_from is not None:
+            shutil.copy(ledger_from, folder / "ledger.sqlite")
         self.folder, self.sandbox, self.made = folder, sandbox, made
         self.what = Replay(
             made.folder,
@@ -64,7 +74,8 @@ class Watched:
         self.password = ""  # the right one when empty
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
-        register(self.ledger, self.estate, made.start)
+        if ledger_from is None:
+            register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
         await save_site(self.what, self.estate, self.sandbox)
@@ -143,3 +154,28 @@ def world(folder: Path) -> Iterator[Watched]:
 def watched(tmp_path: Path, prefect_url: str) -> Iterator[Watched]:
     with world(tmp_path) as found:
         yield found
+
+
+WEEK = (0, 2, 6)  # the days on which the demo's week is watched
+
+
+@pytest.fixture(scope="session")
+def week_ledger(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Path:
+    """The file of a ledger in which the demo's week was watched: made once, copied by each test that begins after it."""
+    folder = tmp_path_factory.mktemp("week")
+    with world(folder) as found:
+        for days in WEEK:
+            found.watch(found.made.start + timedelta(days=days))
+        for ledger in (found.ledger, ledger_at(found.what.ledger_url)):
+            ledger.close()  # then what lies beside the file is in it
+    return folder / "ledger.sqlite"
+
+
+@pytest.fixture
+def week(tmp_path: Path, week_ledger: Path) -> Iterator[Watched]:
+    """The demo's week, watched. Its phones are new ones: they show nothing yet."""
+    made = generate(tmp_path / "estate")
+    with SandboxProcess(made.folder, start=made.start) as sandbox:
+        watched = Watched(tmp_path, sandbox, made, PROJECT / "rules", ledger_from=week_ledger)
+        sandbox.move(made.start + timedelta(days=WEEK[-1]))
+        yield watched

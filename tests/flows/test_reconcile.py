@@ -48,14 +48,6 @@ def run_reconcile(watched: Watched, at: datetime, mend: bool = False) -> Answer:
     return Answer(state, found if state.is_completed() else found.data)
 
 
-@pytest.fixture
-def week(watched: Watched) -> Watched:
-    """The demo's week, watched."""
-    for days in (0, 2, 6):
-        watched.watch(watched.made.start + timedelta(days=days))
-    return watched
-
-
 def soon(week: Watched) -> datetime:
     return week.made.end + timedelta(minutes=5)
 

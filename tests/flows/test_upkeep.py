@@ -37,14 +37,6 @@ def content(watched: Watched) -> str:
     return "\n".join(x for x in lines if not x.startswith(('INSERT INTO "run"', 'INSERT INTO "position"')))
 
 
-@pytest.fixture
-def week(watched: Watched) -> Watched:
-    """A week that was watched, long ago."""
-    for days in (0, 2, 6):
-        watched.watch(watched.made.start + timedelta(days=days))
-    return watched
-
-
 SHORT = {"observations": 1, "backfill": 1, "attempts": 1, "texts": 1, "runs": 1, "manifests": 1}
 
 
