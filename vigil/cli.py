@@ -305,10 +305,10 @@ def main() -> NoReturn:
     except typer.Abort:
         sys.exit(130)
     except (BadInput, BadRequest) as refused:
-        errors.print(str(refused), style="red", markup=False, highlight=False)
+        errors.print(str(refused), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except VigilError as failed:
-        errors.print(str(failed), style="red", markup=False, highlight=False)
+        errors.print(str(failed), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(3)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own: wrong usage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.samples import MINUTE, T0, entry, words
+from tests.support.workers import CONTEXT
 from vigil.ledger import Ledger, leases, outbox
 from vigil.ledger.engine import open_engine
 from vigil.ledger.leases import Settled
@@ -117,10 +117,9 @@ def queue_all(url: str, numbers: list[int], results: Any) -> None:
 def test_processes_that_queue_the_same_at_once_queue_it_once(ledger: Ledger, url: str) -> None:
     ledger.close()  # no connection is shared with the processes
     numbers = list(range(200))
-    context = multiprocessing.get_context("fork")
-    results = context.Queue()
+    results = CONTEXT.Queue()
     orders = [numbers, numbers[::-1], numbers[100:] + numbers[:100], numbers[::2] + numbers[1::2]]
-    processes = [context.Process(target=queue_all, args=(url, o, results)) for o in orders]
+    processes = [CONTEXT.Process(target=queue_all, args=(url, o, results)) for o in orders]
     for p in processes:
         p.start()
     assert sum(results.get(timeout=60) for _ in processes) == 200

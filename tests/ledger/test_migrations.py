@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import multiprocessing
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from tests.support.postgres import DATABASES, server
+from tests.support.workers import CONTEXT
 from vigil.ledger import Ledger, LedgerTooNew
 from vigil.ledger.engine import alembic_config, migrate, newest_revision, open_engine
 
@@ -90,8 +90,7 @@ def _open(url: str) -> None:
 
 
 def test_many_processes_may_open_a_new_ledger_at_once(empty: str) -> None:
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_open, args=(empty,)) for _ in range(4)]
+    processes = [CONTEXT.Process(target=_open, args=(empty,)) for _ in range(4)]
     for p in processes:
         p.start()
     for p in processes:

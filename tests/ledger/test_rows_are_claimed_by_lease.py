@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from queue import Queue
 from typing import Any
 
 import pytest
 
 from tests.support.samples import MINUTE, T0, entry
+from tests.support.workers import CONTEXT
 from vigil.ledger import Ledger, counts, leases, outbox
 from vigil.ledger.engine import open_engine
 from vigil.ledger.leases import Claimed, Settled, Tried
@@ -254,11 +255,7 @@ def gather(queue: Any, workers: int) -> Counter[int]:
 
 @pytest.mark.parametrize("workers", [2, 8])
 def test_no_row_is_claimed_twice_by_threads(full: Outbox, url: str, workers: int) -> None:
-    queue: Any = multiprocessing.get_context("fork").SimpleQueue()
-    start = threading.Barrier(workers)
-    from queue import Queue
-
-    queue = Queue()
+    start, queue = threading.Barrier(workers), Queue[Any]()
     with ThreadPoolExecutor(workers) as pool:
         tasks = [pool.submit(claim_until_empty, url, f"w{n}", start, queue) for n in range(workers)]
         taken = gather(queue, workers)
@@ -271,10 +268,9 @@ def test_no_row_is_claimed_twice_by_threads(full: Outbox, url: str, workers: int
 @pytest.mark.parametrize("workers", [2, 8])
 def test_no_row_is_claimed_twice_by_processes(full: Outbox, url: str, workers: int) -> None:
     full.ledger.close()
-    context = multiprocessing.get_context("fork")
-    queue, start = context.Queue(), context.Barrier(workers)
+    queue, start = CONTEXT.Queue(), CONTEXT.Barrier(workers)
     running = [
-        context.Process(target=claim_until_empty, args=(url, f"w{n}", start, queue)) for n in range(workers)
+        CONTEXT.Process(target=claim_until_empty, args=(url, f"w{n}", start, queue)) for n in range(workers)
     ]
     for p in running:
         p.start()

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -103,7 +103,8 @@ def _flush_logs() -> None:
     """Prefect's handlers send their last lines while the server is there to take them."""
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     for handler in {h for one in loggers if isinstance(one, logging.Logger) for h in one.handlers}:
-        handler.flush()
+        with suppress(ValueError):  # its stream is closed already: there is nothing left to send
+            handler.flush()
 
 
 def _look_for(url: str) -> None:
