@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from vigil.compliance.facts import Fact, Roles
 from vigil.ecm.client import Client
-from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.gaps import of_workspace
 from vigil.ecm.model import Batch, Gap, Gone
 from vigil.ecm.parse import Member
 from vigil.ecm.people import Directory
@@ -37,11 +37,4 @@ class AudienceReader:
             return Batch(tuple(facts), gone, gaps, counts.requests)
 
     async def _roles(self, workspace: int) -> tuple[Roles, list[Member]] | Gap | Gone:
-        try:
-            return await read_roles(self._client, self._directory, workspace)
-        except NotReadable:
-            return Gone("workspace", str(workspace))
-        except Refused:
-            raise
-        except EcmError as error:
-            return Gap(error.path, error.message, (workspace,))
+        return await of_workspace(workspace, read_roles(self._client, self._directory, workspace))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from vigil.compliance.facts import Related
 from vigil.ecm import parse
 from vigil.ecm.client import Client
-from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.gaps import of_workspace
 from vigil.ecm.model import Batch, Gap, Gone
 from vigil.ecm.paging import read_all
 
@@ -36,20 +36,15 @@ class RelatedReader:
     async def read(self, workspaces: Sequence[int]) -> Batch:
         """See `Extractor.related`."""
         with self._client.counting() as counts:
-            read = await asyncio.gather(*(self._one(number) for number in dict.fromkeys(workspaces)))
+            read = await asyncio.gather(
+                *(
+                    of_workspace(number, read_related(self._client, number))
+                    for number in dict.fromkeys(workspaces)
+                )
+            )
             return Batch(
                 tuple(one for one in read if isinstance(one, Related)),
                 tuple(one for one in read if isinstance(one, Gone)),
                 tuple(one for one in read if isinstance(one, Gap)),
                 counts.requests,
             )
-
-    async def _one(self, workspace: int) -> Related | Gap | Gone:
-        try:
-            return await read_related(self._client, workspace)
-        except NotReadable:
-            return Gone("workspace", str(workspace))
-        except Refused:
-            raise
-        except EcmError as error:
-            return Gap(error.path, error.message, (workspace,))
