@@ -12,15 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 from yarl import URL
 
-from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
-from vigil.delivery.http_session import open_session
+from vigil.delivery.http_session import FirebaseClient
 from vigil.delivery.limits import DeviceRates, ProjectRate
 from vigil.delivery.messages import Outgoing, encode
 from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
@@ -49,7 +46,7 @@ def _encode(out: Outgoing, now: datetime) -> bytes | InvalidMessage:
         return poison
 
 
-class FcmHttp:
+class FcmHttp(FirebaseClient):
     """A `Transport`. `now` dates attempts, APNs expirations and the devices' rates; pass the sandbox's clock
     there.
     """
@@ -57,28 +54,14 @@ class FcmHttp:
     def __init__(
         self, settings: FcmSettings, now: Callable[[], datetime] = partial(datetime.now, UTC)
     ) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._now = now
         self._url = URL(settings.send_url, encoded=True)
-        self._credential = Credential(settings)
         self._project_rate = ProjectRate(settings.project_per_second)
         self._device_rates = DeviceRates(settings.device_per_minute, settings.device_per_hour)
         self._gate = asyncio.Semaphore(settings.concurrency)
         self._stopped: dict[str, CredentialRefused] = {}  # platform, or EVERYTHING
         self._surprises: set[type[Exception]] = set()
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._session = open_session(self._settings)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-        await self._credential.close()
 
     @property
     def _http(self) -> aiohttp.ClientSession:

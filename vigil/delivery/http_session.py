@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from types import TracebackType
+from typing import Self
 
 import aiohttp
 
+from vigil.delivery.credentials import Credential
 from vigil.delivery.settings import FcmSettings
 
 # Idle connections are dropped before servers drop them (uvicorn after 5 s): a POST on a connection that has
@@ -30,3 +33,24 @@ def open_session(settings: FcmSettings) -> aiohttp.ClientSession:
         proxy=settings.proxy,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
+
+
+class FirebaseClient:
+    """What speaks to Firebase in the service account's name. Open it with ``async with`` in the event loop that uses it."""
+
+    def __init__(self, settings: FcmSettings) -> None:
+        self._settings = settings
+        self._credential = Credential(settings)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = open_session(self._settings)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        await self._credential.close()

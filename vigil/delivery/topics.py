@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import orjson
 
-from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, TopicsUnavailable
-from vigil.delivery.http_session import open_session
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.http_session import FirebaseClient
 
 BATCH = 1_000
 PREFIX = "/topics/"
@@ -31,25 +28,8 @@ def topic_name(text: str) -> str:
     return name
 
 
-class TopicClient:
+class TopicClient(FirebaseClient):
     """Subscribes and unsubscribes. Open it with ``async with`` in the event loop that uses it."""
-
-    def __init__(self, settings: FcmSettings) -> None:
-        self._settings = settings
-        self._credential = Credential(settings)
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._session = open_session(self._settings)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-        await self._credential.close()
 
     async def change(self, topic: str, addresses: Sequence[str], add: bool) -> list[str]:
         """Subscribe devices, or unsubscribe them: one word for each, in order, empty where it is done.
