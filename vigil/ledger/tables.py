@@ -216,6 +216,13 @@ class Device(SQLModel, table=True):
     retired_reason: str | None = None
 
 
+class Site(SQLModel, table=True):
+    """The site that this ledger belongs to: one row, from the first time that a site opened it."""
+
+    name: str = Field(primary_key=True)
+    since: datetime = _instant()
+
+
 class TopicMember(SQLModel, table=True):
     """That a person is meant to get what is sent to a topic, on every device that the person has."""
 
@@ -246,6 +253,19 @@ class Manifest(SQLModel, table=True):
     created_at: datetime = _instant()
     approved_at: datetime | None = _instant(nullable=True)
     body: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class RuleRevision(SQLModel, table=True):
+    """A text of a rule that was in force: what it said, the file that it stood in, its first and its last use."""
+
+    __tablename__ = "rule_revision"
+
+    rule: str = Field(primary_key=True)
+    hash: str = Field(primary_key=True)
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    file: str
+    first_at: datetime = _instant()
+    last_at: datetime = _instant()
 
 
 class Run(SQLModel, table=True):
@@ -328,8 +348,10 @@ __all__ = [
     "Observation",
     "Position",
     "Preference",
+    "RuleRevision",
     "RuleState",
     "Run",
+    "Site",
     "TopicMember",
     "TopicSubscription",
     "Verdict",
