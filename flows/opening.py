@@ -13,7 +13,7 @@ from flows import signals, spreading
 from flows.sites import block_of
 from vigil.delivery.render import Channel
 from vigil.ledger import LedgerError
-from vigil.service import accounting
+from vigil.service import accounting, instants
 from vigil.service.opening import ledger_at, renderer_of, rules_of
 from vigil.service.run import Run, utc_now
 
@@ -21,18 +21,24 @@ log = logging.getLogger("vigil.flows")
 
 
 @asynccontextmanager
-async def opened(flow: str, site: str, as_of: datetime | None, reads: bool = True) -> AsyncIterator[Run]:
+async def opened(
+    flow: str, site: str, as_of: datetime | None, reads: bool = True, only_looks: bool = False
+) -> AsyncIterator[Run]:
     """A run of `flow` for the named site. Without `as_of` it speaks of now; with it, its clock stands there.
 
-    Logs in to Extended ECM when it `reads`. A run that fails is written as failed in the ledger, then the error goes on to Prefect.
+    An `as_of` before what the ledger already knows is refused (raises Earlier), unless the run `only_looks`. Logs in to Extended ECM
+    when it `reads`. A run that fails is written as failed in the ledger, then the error goes on to Prefect.
     """
     block = await block_of(site)
     where = replace(block.site(), name=site)
     clock = utc_now if as_of is None else (lambda: as_of.astimezone(UTC))
+    ledger = ledger_at(block.ledger.url.get_secret_value())
+    if as_of is not None and not only_looks:
+        instants.refuse_earlier(ledger, flow, as_of)
     run = Run(
         flow=flow,
         as_of=clock().replace(microsecond=0) if as_of is None else clock(),
-        ledger=ledger_at(block.ledger.url.get_secret_value()),
+        ledger=ledger,
         site=where,
         rules=rules_of(Path(where.rules)),
         renderer=renderer_of(Path(where.templates)),

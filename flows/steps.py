@@ -21,7 +21,7 @@ from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.errors import BadRequest
 from vigil.ledger.engine import chunks
-from vigil.service import accounting, extraction, judgement, sending, sheets, subscribing, upkeep
+from vigil.service import accounting, extraction, instants, judgement, sending, sheets, subscribing, upkeep
 from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
@@ -120,6 +120,17 @@ async def read_pages(run: Run, rows: Sequence[Row]) -> None:
         await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in pages))
 
 
+async def extract_unless_known(run: Run) -> str:
+    """Read what changed, unless the run looks back from what the ledger knows: then nothing is read. Gives a sentence about that."""
+    known = instants.known_after(run.ledger, run.as_of)
+    if known is None:
+        await extract(run)
+        return ""
+    run.records = False
+    extraction.known_schema(run)
+    return f"nothing was read, the ledger knows {known:%Y-%m-%d %H:%M} UTC already"
+
+
 async def extract(run: Run) -> None:
     """Read what changed: lists first, then known items whose change no list shows, then workflows."""
     full = extraction.full_scan_due(run)
@@ -213,6 +224,9 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> t
         ", ".join(f"{n} {name}" for name, n in backfilling.summary(lines).items()) or "nothing to say in it"
     )
     said = f"manifest {id}: {counts}"
+    unsure = {line.entry.workspace for line in lines if line.standing is backfilling.Standing.UNSURE}
+    if unsure:
+        said += f". What {len(unsure)} workspaces should have said cannot be known: they were observed out of order"
     rows = backfilling.table(lines)
     await showing.table("backfill-manifest", sheets.linked(rows, "title", MANIFEST), said)
     await showing.csv("backfill-csv", rows, said)
@@ -226,7 +240,10 @@ async def approve(run: Run, id: str) -> str:
         done = backfilling.approve(run, id)
     except KeyError:
         raise BadWindow(f'there is no manifest "{id}": run backfill without `approve` first') from None
-    said = f"manifest {id}: " + ", ".join(f"{n} {name}" for name, n in done.items())
+    if done.before is not None:
+        return f"manifest {id} was approved before, {done.before:%Y-%m-%d %H:%M} UTC: nothing was sent again"
+    said = f"manifest {id}: {done.queued} queued"
+    said += f", {done.told_meanwhile} told since it was shown" if done.told_meanwhile else ""
     if not changed:
         return said
     about = f"{len(changed)} of them about something that changed since they were shown"

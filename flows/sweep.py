@@ -102,12 +102,14 @@ async def sweep(
     """
     if await guarding.resumed(site):
         return await guarding.ask(site, as_of)
-    async with opened("sweep", site, as_of) as run:
-        await steps.extract(run)
+    async with opened("sweep", site, as_of, only_looks=scope.dry_run) as run:
+        unread = await steps.extract_unless_known(run)
         rows = await steps.sweep(run, scope.scope(), scope.dry_run)
-        await steps.deliver(run)
+        if not scope.dry_run:
+            await steps.deliver(run)
         made = await steps.account(run)
     if guarding.must_ask(run):
         return await guarding.ask(site, as_of)
     told = ", nobody was told: it was a dry run" if scope.dry_run else ""
+    told += f"; {unread}" if unread else ""
     return ended(made, f"{len(rows)} findings in the scope{told}", data=rows, held=len(run.trips))

@@ -103,7 +103,7 @@ class Watched:
 
         async def go() -> Any:
             await self.save()
-            return await watch(site=SITE, as_of=at, return_state=True, **parameters)
+            return await watch(**{"site": SITE, "as_of": at, "return_state": True} | parameters)
 
         self.sandbox.move(at)
         return asyncio.run(go())

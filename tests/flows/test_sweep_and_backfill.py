@@ -49,6 +49,19 @@ def test_a_sweep_that_tells_is_what_watch_would_have_told(watched: Watched) -> N
     assert watched.told() == told, "watch told again, or more, after a sweep at the same instant"
 
 
+def test_what_a_sweep_told_between_two_runs_of_watch_is_not_offered_again(watched: Watched) -> None:
+    start = watched.made.start
+    watched.watch(start)
+    watched.sandbox.move(start + timedelta(days=3))
+    run_sweep(watched, dry_run=False)
+    watched.watch(start + timedelta(days=6))
+    rows = run_backfill(watched, after=start, upto=start + timedelta(days=6))["rows"]
+    assert [r for r in rows if r["sends"] == "yes"] == []
+    told = {(r["rule"], r["workspace"], r["person"]) for r in rows if r["standing"] == "told then"}
+    sent = [r for r in watched.rows() if r["state"] == "sent" and r["fire_at"] > start]
+    assert sent and {(r["rule"], r["workspace"], r["person"]) for r in sent} <= told
+
+
 def test_a_scope_narrows_by_rule_and_workspace_and_refuses_what_does_not_exist(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
@@ -88,7 +101,8 @@ def test_a_rule_that_came_later_is_backfilled_once_and_only_when_approved(
     assert len(sent) == len([r for r in would if r["rule"] == "contract-status"])
     received, before = watched.received(), received
     assert received > before
-    assert "approved before" in run_backfill(watched, approve=id)["said"]
+    again = run_backfill(watched, approve=id)["said"]
+    assert "was approved before" in again and "nothing was sent again" in again and "changed" not in again
     assert watched.received() == received, "a second approval sent something"
     watched.watch(end + timedelta(hours=1))
     assert not [r for r in watched.rows() if r["rule"] == "contract-status" and r["state"] == "queued"]

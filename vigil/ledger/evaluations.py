@@ -8,15 +8,19 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from vigil.compliance.verdicts import Standing
 from vigil.ledger.engine import chunks, upsert
-from vigil.ledger.tables import Position, RuleState, Verdict, table
+from vigil.ledger.tables import Observation, Position, RuleState, Verdict, table
 
 _verdict = table(Verdict)
 _position = table(Position)
 _rule = table(RuleState)
+_observation = table(Observation)
+
+RUNS = ("evaluated", "scan", "schema", "processes")
+"""The positions whose instant is a run's own; those of lists hold instants of Extended ECM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,14 @@ def position(connection: Connection, name: str) -> Mark:
     """The named position; an empty one when it was never set."""
     row = connection.execute(select(_position).where(_position.c.name == name)).first()
     return Mark() if row is None else Mark(row.seq or 0, row.at, orjson.loads(row.data))
+
+
+def known_until(connection: Connection) -> datetime | None:
+    """The latest instant that a run has spoken of when it read or evaluated; None where none ever did."""
+    at = select(func.max(_position.c.at)).where(_position.c.name.in_(RUNS))
+    seen = select(_observation.c.seen_at).order_by(_observation.c.seq.desc()).limit(1)
+    found = [connection.execute(query).scalar() for query in (at, seen)]
+    return max((x for x in found if x is not None), default=None)
 
 
 def set_position(connection: Connection, name: str, mark: Mark) -> None:

@@ -326,6 +326,32 @@ def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -
     return sorted(out, key=lambda s: s.seen_at)
 
 
+def out_of_order(connection: Connection) -> dict[int, datetime]:
+    """Workspaces that a run observed as of an instant before one that an earlier run had observed by then, with the first such
+    instant: from it on, what was known when cannot be told from the order of their observations.
+    """
+    made = select(
+        _observation.c.run,
+        func.min(_observation.c.seen_at).label("at"),
+        func.min(_observation.c.seq).label("seq"),
+    )
+    made = made.where(_observation.c.run.is_not(None)).group_by(_observation.c.run)
+    latest: datetime | None = None
+    back: dict[int, datetime] = {}
+    for r in sorted(connection.execute(made), key=lambda r: r.seq):
+        if latest is not None and r.at < latest:
+            back[r.run] = r.at
+        latest = r.at if latest is None else max(latest, r.at)
+    out: dict[int, datetime] = {}
+    for some in chunks(sorted(back)):
+        where = _observation.c.run.in_(some) & _observation.c.workspace.is_not(None)
+        for run, workspace in connection.execute(
+            select(_observation.c.run, _observation.c.workspace).where(where).distinct()
+        ):
+            out[workspace] = min(back[run], out.get(workspace, back[run]))
+    return out
+
+
 def known_workspaces(connection: Connection) -> list[int]:
     """The ids of the workspaces that are there, in order."""
     found = connection.execute(

@@ -106,6 +106,15 @@ def rows(
     return [dict(r._mapping) | {"message": orjson.loads(r.message)} for r in connection.execute(query)]
 
 
+def sent_between(connection: Connection, after: datetime, upto: datetime) -> list[dict[str, Any]]:
+    """The rows that were sent about an instant in (after, upto], as `rows` gives them."""
+    query = select(_notice).where(
+        _notice.c.state == "sent", _notice.c.fire_at > after, _notice.c.fire_at <= upto
+    )
+    found = connection.execute(query.order_by(_notice.c.id))
+    return [dict(r._mapping) | {"message": orjson.loads(r.message)} for r in found]
+
+
 def attempts(connection: Connection, notices: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """Every attempt of some rows, by row, in order."""
     out: dict[int, list[dict[str, Any]]] = defaultdict(list)

@@ -1,7 +1,11 @@
 """What should have been said in a window of the past, compared with what was; sent only when approved.
 
 The window (A, B] is evaluated again from the ledger's history, tick by tick as `watch` ran then, with the rules of today. Each
-notice that comes out is laid beside the outbox: told then, would be told now, or not, and why.
+notice that comes out is laid beside the outbox: told then, would be told now, or not, and why. What was told in the window and does
+not come out again (a sweep found it between two ticks, the rule was edited since) is listed as told all the same.
+
+A ledger in which a run spoke of an instant before one that was already observed cannot be replayed for the workspaces that this run
+read: their notices are listed as what cannot be known, and are not offered.
 """
 
 from __future__ import annotations
@@ -14,11 +18,12 @@ from enum import StrEnum
 from typing import Any
 
 from vigil.compliance import facts as f
+from vigil.compliance.events import stamp
 from vigil.compliance.history import replay
 from vigil.compliance.routing import Directory, Routed, principals_of, route
-from vigil.compliance.rules import Kind, Rule
+from vigil.compliance.rules import DIGEST, Kind, Rule
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, Finding, Outcome
+from vigil.compliance.verdicts import DIGESTED, OPEN, Finding
 from vigil.ledger import devices, evaluations, manifests, observations, outbox, runs
 from vigil.ledger import people as preferences
 from vigil.ledger.engine import chunks
@@ -39,7 +44,12 @@ class Standing(StrEnum):
     AGAIN = "was not delivered then, would be told now"
     LATE = "too late by the rule's `late`"
     CLEARED = "is no longer so"
+    UNSURE = "cannot be known"
     NOT = "not told then, for the reason given"
+
+
+SENDS = (Standing.NOW, Standing.AGAIN)
+BESIDES = "the rules of today do not find it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class Line:
 
     @property
     def sends(self) -> bool:
-        return self.standing in (Standing.NOW, Standing.AGAIN)
+        return self.standing in SENDS
 
     def plain(self) -> dict[str, Any]:
         """As JSON, for the manifest and its id."""
@@ -74,23 +84,48 @@ class Line:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What some workspaces are now, beside which the notices of the past are laid."""
+
+    facts: Facts
+    open: Mapping[tuple[str, int], datetime]  # (rule, workspace) of an open finding -> since when it is open
+    unsure: Mapping[int, datetime]  # workspaces whose past cannot be replayed, from which instant on
+    as_of: datetime
+
+
 async def manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list[Line]]:
     """Work out what (after, upto] should have said, keep it, and give its id."""
     lines: list[Line] = []
     with run.ledger.read() as connection:
         workspaces = observations.known_workspaces(connection)
         ticks = runs.instants(connection, "watch", upto)
+        unsure = observations.out_of_order(connection)
+        told = outbox.sent_between(connection, after, upto)
     ticks = sorted({*ticks, upto})
     for some in chunks(workspaces, BATCH):
-        lines += await _of_batch(run, some, ticks, after, upto)
+        lines += await _of_batch(run, some, ticks, after, upto, unsure)
+    lines += _told_besides(told, lines)
     lines.sort(key=lambda line: (line.entry.person, line.entry.fire_at, line.entry.key))
     with run.ledger.write() as connection:
         id = manifests.keep(connection, [line.plain() for line in lines], run.clock())
     return id, lines
 
 
+def _told_besides(told: Iterable[Mapping[str, Any]], lines: Iterable[Line]) -> list[Line]:
+    """What was sent in the window and the replay does not find. Digests repeat what has lines of its own."""
+    found = {line.entry.key for line in lines}
+    besides = (entry_of(row) for row in told if row["rule"] != DIGEST)
+    return [Line(e, Standing.TOLD, BESIDES) for e in besides if e.key not in found]
+
+
 async def _of_batch(
-    run: Run, workspaces: Sequence[int], ticks: Sequence[datetime], after: datetime, upto: datetime
+    run: Run,
+    workspaces: Sequence[int],
+    ticks: Sequence[datetime],
+    after: datetime,
+    upto: datetime,
+    unsure: Mapping[int, datetime],
 ) -> list[Line]:
     with run.ledger.read() as connection:
         history = observations.history(connection, workspaces, upto)
@@ -99,8 +134,13 @@ async def _of_batch(
         ]
         others = {i for s in history if isinstance(s.fact, f.Related) for i in s.fact.others}
         beside = observations.history(connection, sorted(others - set(workspaces)), upto)
-        now = observations.facts(connection, workspaces)
-        standings = {(s.rule, s.workspace): s for s in evaluations.standings(connection, workspaces)}
+        standings = evaluations.standings(connection, workspaces)
+        today = Today(
+            observations.facts(connection, workspaces),
+            {(s.rule, s.workspace): s.since for s in standings if s.outcome in OPEN and s.since},
+            unsure,
+            run.as_of,
+        )
     found: list[tuple[Finding, Facts]] = [
         (x, facts)
         for _, findings, facts in replay(history, run.rules, ticks, required, run.site.zone, beside)
@@ -111,7 +151,7 @@ async def _of_batch(
     for facts, some in _by_facts(found):
         here = replace(facts, roles={})
         here, directory = await _audience(run, some, here)
-        out += _lines(run, route(some, run.rules, here, directory), here, directory, now, standings)
+        out += _lines(run, route(some, run.rules, here, directory), here, directory, today)
     return out
 
 
@@ -136,36 +176,36 @@ async def _audience(run: Run, findings: Sequence[Finding], facts: Facts) -> tupl
 
 
 def _lines(
-    run: Run,
-    routed: Sequence[Routed],
-    facts: Facts,
-    directory: Directory,
-    now: Facts,
-    standings: Mapping[tuple[str, int], Any],
+    run: Run, routed: Sequence[Routed], facts: Facts, directory: Directory, today: Today
 ) -> list[Line]:
     people = {r.person for r in routed if r.person is not None}
     with run.ledger.read() as connection:
         reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
         rows = entries(run, routed, facts, directory, reach)
-        then = outbox.states(connection, rows)
+        same = {e.key: _as_open(e, today) for e in rows}
+        then = outbox.states(connection, [*rows, *same.values()])
     out = []
     for r, entry in zip(routed, rows, strict=True):
-        standing, reason = _standing(
-            run.rules.by_name[entry.rule], r, entry, then.get(entry.key), now, standings, run.as_of
-        )
+        rule = run.rules.by_name[entry.rule]
+        standing, reason = _standing(rule, r, entry, then.get(entry.key), today)
+        if standing in SENDS and then.get(same[entry.key].key, ("",))[0] == "sent":
+            standing, reason = (
+                Standing.TOLD,
+                f"as the finding that is open since {same[entry.key].occurrence}",
+            )
         due = r.finding.due
         out.append(Line(entry, standing, reason, "" if due is None else due.isoformat()))
     return out
 
 
+def _as_open(entry: Entry, today: Today) -> Entry:
+    """The notice under the instant since which its finding is open in truth: a sweep may have seen it before the next tick did."""
+    since = today.open.get((entry.rule, entry.workspace))
+    return entry if since is None else replace(entry, occurrence=stamp(since))
+
+
 def _standing(
-    rule: Rule,
-    routed: Routed,
-    entry: Entry,
-    then: tuple[str, str] | None,
-    now: Facts,
-    standings: Mapping[tuple[str, int], Any],
-    as_of: datetime,
+    rule: Rule, routed: Routed, entry: Entry, then: tuple[str, str] | None, today: Today
 ) -> tuple[Standing, str]:
     if then is not None and then[0] == "sent":
         return Standing.TOLD, ""
@@ -173,32 +213,47 @@ def _standing(
         return Standing.NOT, f"{then[0]}: {then[1]}".rstrip(": ")
     if entry.state != "queued" and entry.reason not in DIGESTED:
         return Standing.NOT, f"{entry.state}: {entry.reason}".rstrip(": ")
-    cleared = _no_longer(rule, routed.finding, now, standings)
+    if (since := today.unsure.get(entry.workspace)) is not None and entry.fire_at >= since:
+        return (
+            Standing.UNSURE,
+            f"a run spoke of {since:%Y-%m-%d %H:%M} UTC when later was already known of it",
+        )
+    cleared = _no_longer(rule, routed.finding, today)
     if cleared:
         return Standing.CLEARED, cleared
-    if rule.late is not None and as_of - entry.fire_at > rule.late.within.timedelta:
+    if rule.late is not None and today.as_of - entry.fire_at > rule.late.within.timedelta:
         return Standing.LATE, f"{rule.late.policy}, beyond {rule.late.within}"
     return (Standing.AGAIN, then[1]) if then is not None else (Standing.NOW, "")
 
 
-def _no_longer(rule: Rule, finding: Finding, now: Facts, standings: Mapping[tuple[str, int], Any]) -> str:
+def _no_longer(rule: Rule, finding: Finding, today: Today) -> str:
     """What has changed since, if it makes the notice wrong today."""
-    if finding.workspace not in now.workspaces:
+    workspace = today.facts.workspaces.get(finding.workspace)
+    if workspace is None:
         return "the workspace is gone, or no longer readable"
-    if rule.kind is Kind.CONDITION:
-        standing = standings.get((rule.name, finding.workspace))
-        if standing is None or standing.outcome != Outcome.FINDING:
-            return "the condition is no longer met"
+    if rule.kind is Kind.CONDITION and (rule.name, workspace.id) not in today.open:
+        return "the condition is no longer met"
     if (
         rule.kind is Kind.MILESTONE
         and finding.due is not None
-        and finding.due not in now.workspaces[finding.workspace].attrs.values()
+        and finding.due not in workspace.attrs.values()
     ):
         return f"its date is no longer {finding.due}"
     return ""
 
 
-def approve(run: Run, id: str) -> Counter[str]:
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an approval did: the notices that it queued, those that had been told since the manifest was shown, and, where the
+    manifest had been approved before, when: then nothing was done.
+    """
+
+    queued: int = 0
+    told_meanwhile: int = 0
+    before: datetime | None = None
+
+
+def approve(run: Run, id: str) -> Approval:
     """Queue exactly the lines of a kept manifest that it said would be told. A second approval queues nothing.
 
     They are due at once; the worker puts off what finds its person in quiet hours.
@@ -210,7 +265,7 @@ def approve(run: Run, id: str) -> Counter[str]:
         if kept is None:
             raise KeyError(id)
         if not manifests.approve(connection, id, run.clock()):
-            return Counter({"approved before": len(kept.rows)})
+            return Approval(before=kept.approved_at)
         lines = [row for row in kept.rows if row["sends"]]
         fresh = [entry_of(row) for row in lines if row["standing"] == Standing.NOW]
         again = {(e := entry_of(row)).key: e.message for row in lines if row["standing"] == Standing.AGAIN}
@@ -218,18 +273,19 @@ def approve(run: Run, id: str) -> Counter[str]:
         queued += outbox.requeue(connection, again, run.as_of, run.id, messages=again)
     run.tally.numbers["routed"] += len(lines)
     run.tally.numbers["already told"] += len(lines) - queued
-    return Counter({"queued": queued, "told meanwhile": len(lines) - queued})
+    return Approval(queued, len(lines) - queued)
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
-    """The outbox row that a line of a kept manifest queues."""
+    """The notice of a line of a kept manifest, or of a row of the outbox, as one to queue."""
+    at = row["fire_at"]
     return Entry(
         rule=row["rule"],
         workspace=row["workspace"],
         occurrence=row["occurrence"],
         step=row["step"],
         person=row["person"],
-        fire_at=datetime.fromisoformat(row["fire_at"]),
+        fire_at=at if isinstance(at, datetime) else datetime.fromisoformat(at),
         state="queued",
         message=row["message"],
     )

@@ -9,9 +9,8 @@ from typing import Any
 
 from vigil.compliance.facts import Workspace
 from vigil.compliance.rules import Kind
-from vigil.compliance.verdicts import Outcome
+from vigil.compliance.verdicts import OPEN
 from vigil.ledger import counts, evaluations, manifests, observations, outbox
-from vigil.ledger.outbox import Key
 from vigil.service.backfill import entry_of
 from vigil.service.run import Run
 
@@ -22,12 +21,13 @@ class Since:
 
     workspaces: Mapping[int, Workspace]
     findings: frozenset[tuple[str, int]]  # (rule, workspace) of open conditions
-    told: Mapping[Key, tuple[str, str]]
     seen: frozenset[int]  # workspaces of which something new was read
 
 
 def changes(run: Run, id: str) -> list[dict[str, Any]]:
-    """The lines that a manifest sends and of which something is no longer as it was shown, with what that is.
+    """The lines that approving a manifest sends and of which something is no longer as it was shown, with what that is.
+
+    What was told since the manifest was shown is not sent again, and a manifest that was approved before sends nothing.
 
     Raises KeyError when there is no such manifest.
     """
@@ -35,17 +35,16 @@ def changes(run: Run, id: str) -> list[dict[str, Any]]:
         kept = manifests.find(connection, id)
         if kept is None:
             raise KeyError(id)
-        lines = [row for row in kept.rows if row["sends"]]
+        lines = [] if kept.approved_at else [row for row in kept.rows if row["sends"]]
+        then = outbox.states(connection, [entry_of(row) for row in lines])
+        lines = [row for row in lines if then.get(entry_of(row).key, ("failed",))[0] == "failed"]
         mine = sorted({row["workspace"] for row in lines})
         found = observations.current(connection, mine, ("workspace",))
         since = Since(
             {w.id: w for w in found if isinstance(w, Workspace)},
             frozenset(
-                (s.rule, s.workspace)
-                for s in evaluations.standings(connection, mine)
-                if s.outcome == Outcome.FINDING
+                (s.rule, s.workspace) for s in evaluations.standings(connection, mine) if s.outcome in OPEN
             ),
-            outbox.states(connection, [entry_of(row) for row in lines]),
             frozenset(counts.seen_again(connection, mine, kept.created_at)),
         )
     out = [(row, _changed(run, row, since)) for row in lines]
@@ -55,9 +54,6 @@ def changes(run: Run, id: str) -> list[dict[str, Any]]:
 def _changed(run: Run, row: Mapping[str, Any], since: Since) -> Sequence[str]:
     rule, workspace = run.rules.by_name.get(row["rule"]), since.workspaces.get(row["workspace"])
     what = []
-    then = since.told.get(entry_of(row).key)
-    if then is not None and then[0] != "failed":
-        what.append(f"it was {then[0]} meanwhile, and is not sent again")
     if workspace is None:
         what.append("the workspace is gone, or no longer readable")
     elif rule is None:

@@ -159,8 +159,9 @@ async def look_up(run: Run, given: Input, result: Evaluation) -> tuple[Facts, Di
 def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
     """Record the people that were looked up, and put them beside the facts that the findings were made of."""
     run.gap(batch.gaps)
-    with run.ledger.write() as connection:
-        observations.record(connection, batch.facts, run.as_of, run.id)
+    if run.records:
+        with run.ledger.write() as connection:
+            observations.record(connection, batch.facts, run.as_of, run.id)
     note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     facts = replace(given.facts, roles={**given.facts.roles, **roles})

@@ -92,6 +92,7 @@ class Run:
         self.accept_fewer = False  # whether a person said that what vanished is really gone
         self.trips: list[Trip] = []  # guards that stopped notices of this run
         self.needs = needs_of(rules)
+        self.records = True  # whether what it reads of people is filed under its instant; not where that lies in the past
         self.reread = False  # whether rules look at parts that earlier runs did not read
         self.tally = Tally()
         self.unread: set[int] = set()  # workflows that could not be read

@@ -1,0 +1,89 @@
+"""A run that speaks of an instant before what the ledger knows is refused; a ledger where that happened says what it cannot know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.flows.conftest import SITE, Watched
+from vigil.ledger import observations, runs
+from vigil.service import instants
+
+DAY = timedelta(days=1)
+
+
+def sweep(watched: Watched, at: datetime, **scope: Any) -> Any:
+    from flows.sweep import SweepScope
+    from flows.sweep import sweep as flow
+
+    asyncio.run(watched.save())
+    return asyncio.run(flow(site=SITE, scope=SweepScope(**scope), as_of=at, return_state=True))
+
+
+def backfill(watched: Watched, **given: Any) -> Any:
+    from flows.backfill import backfill as flow
+
+    asyncio.run(watched.save())
+    return asyncio.run(flow(site=SITE, as_of=watched.sandbox.now(), **given))
+
+
+def number_of_runs(watched: Watched) -> int:
+    with watched.ledger.read() as connection:
+        return len(runs.latest(connection, limit=100))
+
+
+def test_an_instant_before_what_is_known_is_refused_and_nothing_is_done(week: Watched) -> None:
+    told, made = week.told(), number_of_runs(week)
+    early, known = week.made.start + DAY, week.made.start + 6 * DAY
+    for state in (week.watch(known, as_of=early), sweep(week, early, dry_run=False)):
+        assert state.is_failed()
+        assert f"cannot speak of {early:%Y-%m-%d %H:%M %Z}" in state.message
+        assert f"already knows {known:%Y-%m-%d %H:%M %Z}" in state.message
+    assert (week.told(), number_of_runs(week)) == (told, made)
+
+
+def test_a_dry_run_may_look_back_and_reads_and_files_nothing(week: Watched) -> None:
+    def asked() -> Counter[str]:
+        return Counter(week.sandbox.requests()["ecm"]["by_endpoint"])
+
+    def filed() -> int:
+        with week.ledger.read() as connection:
+            return observations.last_seq(connection)
+
+    before, seq = asked(), filed()
+    state = sweep(week, week.made.start + DAY, dry_run=True)
+    assert (
+        state.is_completed()
+        and "nothing was read, the ledger knows 2026-03-07 23:00 UTC already" in state.message
+    )
+    assert not [e for e in asked() - before if "members" not in e and "roles" not in e and "auth" not in e]
+    assert filed() == seq
+
+
+def test_a_ledger_that_went_back_lists_all_that_was_told_and_offers_nothing_it_cannot_know(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = watched.made.start
+    monkeypatch.setattr(
+        instants, "refuse_earlier", lambda *_: None
+    )  # how ledgers of earlier versions came to be so
+    watched.watch(start)
+    watched.watch(start + 4 * DAY)
+    watched.watch(start + 5 * DAY, as_of=start + 2 * DAY)
+    watched.watch(start + 6 * DAY)
+    shown = backfill(watched, after=start, upto=start + 6 * DAY)
+    rows = [r for r in watched.rows() if r["state"] == "sent" and r["fire_at"] > start]
+    told = {(r["rule"], r["workspace"], r["step"], r["person"]) for r in rows}
+    listed = {
+        (r["rule"], r["workspace"], r["step"], r["person"])
+        for r in shown["rows"]
+        if r["standing"] == "told then"
+    }
+    assert told and told <= listed
+    assert [r for r in shown["rows"] if r["sends"] == "yes"] == []
+    unsure = {r["workspace"] for r in shown["rows"] if r["standing"] == "cannot be known"}
+    assert unsure and f"What {len(unsure)} workspaces should have said cannot be known" in shown["said"]
