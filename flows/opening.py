@@ -14,7 +14,7 @@ from flows.sites import block_of
 from vigil.delivery.render import Channel
 from vigil.ledger import LedgerError
 from vigil.service import accounting, instants
-from vigil.service.opening import ledger_at, renderer_of, rules_of
+from vigil.service.opening import ledger_at, renderer_of, rules_of, unworded
 from vigil.service.run import Run, utc_now
 
 log = logging.getLogger("vigil.flows")
@@ -35,16 +35,20 @@ async def opened(
     ledger = ledger_at(block.ledger.url.get_secret_value())
     if as_of is not None and not only_looks:
         instants.refuse_earlier(ledger, flow, as_of)
+    standing = rules_of(Path(where.rules), ledger)
+    renderer = renderer_of(Path(where.templates))
     run = Run(
         flow=flow,
         as_of=clock().replace(microsecond=0) if as_of is None else clock(),
         ledger=ledger,
         site=where,
-        rules=rules_of(Path(where.rules)),
-        renderer=renderer_of(Path(where.templates)),
+        rules=standing.rules,
+        renderer=renderer,
         clock=clock,
         mail=renderer_of(Path(where.templates), Channel.HTML) if block.smtp else None,
         topics=block.fcm.topics,
+        refused=standing.refused,
+        unworded=unworded(Path(where.templates), standing.rules, renderer),
     )
     try:
         async with AsyncExitStack() as stack:

@@ -255,6 +255,8 @@ def report(run: Run, made: Account) -> None:
     """What the run's log says: the account, and by rule and workspace what somebody has to look after."""
     logger = get_run_logger()
     logger.info("run %d: %s", run.id, made.sentence())
+    for said in made.refused_rules:
+        logger.error("run %d: %s", run.id, said)
     for t in run.trips:
         logger.warning(
             "run %d, rule %s: guard %d holds %d notices: %s",

@@ -9,11 +9,10 @@ from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
-from prefect.states import Completed
 from pydantic import BaseModel, Field
 
 from flows import steps
-from flows.endings import FINDINGS, failed
+from flows.endings import FINDINGS, ended, failed
 from flows.opening import opened
 from vigil.ledger.retention import Forgets
 from vigil.service import upkeep as keeping
@@ -84,6 +83,6 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
     rows = report.table(not keep.dry_run)
     said = ", ".join(f"{r['number']} {r['what']} {r['result']}" for r in rows[: len(report.forgotten) + 1])
     await acreate_table_artifact(rows, key="upkeep", description=said)
-    message = f"{said}; {made.sentence()}"
+    state = ended(made, said, data=rows)
     # A ledger that contradicts itself is no green run: it is what everything else is proved by.
-    return failed(FINDINGS, message, rows) if report.faults else Completed(message=message, data=rows)
+    return failed(FINDINGS, str(state.message), rows) if report.faults else state

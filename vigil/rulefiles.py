@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -9,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from vigil.compliance.facts import WorkspaceType
-from vigil.compliance.loader import load_text
+from vigil.compliance.loader import Files, check, examine
 from vigil.compliance.positions import Node, parse
 from vigil.compliance.rules import RuleSet
 from vigil.errors import BadInput, Problem
@@ -18,6 +19,7 @@ _YAML = (".yaml", ".yml")
 _TIMELINE = (".timeline.yaml", ".timeline.yml")
 _DATES = "dates"
 _LOOKS_LIKE_DATES = re.compile(r"^dates\s*:", re.MULTILINE)
+_LOOKS_LIKE_A_RULE = re.compile(r"^[\s{-]*rules?\s*:", re.MULTILINE)
 _NO_DATE = "not a date; write it as 2026-12-24"
 
 
@@ -30,53 +32,80 @@ def read_rules(
 
     Raises BadInput with everything that is wrong, also when there is no such file or no rule in the folder.
     """
-    sources, days_off = read_sources(path)
-    return load_text(sources, schema, templates, days_off)
+    rules, problems = check(examine(read_files(path), schema, templates))
+    if problems:
+        raise BadInput(problems)
+    return rules
 
 
 def read_sources(path: str | Path) -> tuple[dict[str, str], dict[str, tuple[date, ...]]]:
-    """The texts of the rule files at `path` by name, and the days off of the calendar files beside them by name."""
+    """The texts of the rule files at `path` by name, and the days off of the calendar files beside them by name.
+
+    Raises BadInput when one of them cannot be read.
+    """
+    found = read_files(path)
+    if problems := found.all_problems():
+        raise BadInput(problems)
+    return dict(found.texts), {name: tuple(days) for name, days in found.days_off.items()}
+
+
+def read_files(path: str | Path) -> Files:
+    """What lies at `path`, a file of rules or a folder of them, in the order of names. What cannot be read is among its problems."""
     path = Path(path)
     if not path.exists():
-        raise BadInput([Problem(str(path), 1, 1, "no such file or folder")])
-    files = sorted(_files(path)) if path.is_dir() else [path, *_calendars_beside(path)]
-    sources: dict[str, str] = {}
-    days_off: dict[str, tuple[date, ...]] = {}
+        return Files(problems=[Problem(str(path), 1, 1, "no such file or folder")])
     problems: list[Problem] = []
-    for file in files:
+    files = sorted(
+        map(str, files_below(path, problems) if path.is_dir() else [path, *_calendars_beside(path)])
+    )
+    texts: dict[str, str] = {}
+    days_off: dict[str, tuple[date, ...]] = {}
+    calendars: dict[str, list[Problem]] = {}
+    for file in map(Path, files):
         try:
             text = file.read_text(encoding="utf-8-sig")
-            if file.suffix == ".ics":
-                days_off[file.name] = ics_dates(text, str(file))
-            elif (days := yaml_dates(text, str(file))) is not None:
-                days_off[file.name] = days
+            days = ics_dates(text, str(file)) if file.suffix == ".ics" else yaml_dates(text, str(file))
+            if days is None:
+                texts[str(file)] = text
+            elif file.name in (days_off.keys() | calendars.keys()):
+                calendars[file.name] = [
+                    Problem(str(file), 1, 1, f"a second calendar file called {file.name}")
+                ]
             else:
-                sources[str(file)] = text
-        except UnicodeDecodeError as wrong:
-            problems.append(Problem(str(file), 1, 1, f"not UTF-8: byte {wrong.start} cannot be read"))
-        except OSError as wrong:
-            problems.append(Problem(str(file), 1, 1, f"cannot be read: {wrong.strerror}"))
-        except BadInput as wrong:
-            problems += wrong.problems
-    if not sources and not problems:
-        problems.append(
-            Problem(str(path), 1, 1, "no rule file here; rules are *.yaml, timelines *.timeline.yaml")
-        )
-    if problems:
-        raise BadInput(problems)
-    return sources, days_off
+                days_off[file.name] = days
+        except (UnicodeDecodeError, OSError, BadInput) as wrong:
+            found = _unreadable(file, wrong)
+            if file.suffix == ".ics" or isinstance(wrong, BadInput):
+                calendars[file.name] = found
+            else:
+                problems += found
+    if not texts and not problems:
+        message = "no rule file here; rules are *.yaml, timelines *.timeline.yaml"
+        problems.append(Problem(str(path), 1, 1, message))
+    known = {name: days for name, days in days_off.items() if name not in calendars}
+    return Files(texts, known, calendars, problems)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if (
-            not hidden
-            and file.is_file()
-            and file.suffix in (*_YAML, ".ics")
-            and not file.name.endswith(_TIMELINE)
-        ):
-            yield file
+def _unreadable(file: Path, wrong: UnicodeDecodeError | OSError | BadInput) -> list[Problem]:
+    match wrong:
+        case BadInput():
+            return list(wrong.problems)
+        case UnicodeDecodeError():
+            return [Problem(str(file), 1, 1, f"not UTF-8: byte {wrong.start} cannot be read")]
+    return [Problem(str(file), 1, 1, f"cannot be read: {wrong.strerror}")]
+
+
+def files_below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    """The rule and calendar files below a folder. Folders that cannot be looked into are added to `problems`."""
+
+    def refused(wrong: OSError) -> None:
+        problems.append(Problem(str(wrong.filename), 1, 1, f"cannot be read: {wrong.strerror}"))
+
+    for place, below, names in os.walk(folder, onerror=refused):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and name.endswith((*_YAML, ".ics")) and not name.endswith(_TIMELINE):
+                yield Path(place, name)
 
 
 def _calendars_beside(rules: Path) -> Iterator[Path]:
@@ -88,24 +117,40 @@ def _calendars_beside(rules: Path) -> Iterator[Path]:
     for file in sorted(rules.parent.iterdir()):
         if file == rules or file.suffix not in (*_YAML, ".ics") or file.name not in text:
             continue
-        if file.suffix == ".ics" or _LOOKS_LIKE_DATES.search(file.read_text("utf-8-sig", "replace")):
+        if file.suffix == ".ics" or _may_hold_dates(file):
             yield file
 
 
-def yaml_dates(text: str, file: str) -> tuple[date, ...] | None:
-    """The days off of a YAML file that holds ``dates: [2026-12-24, ...]`` and nothing else; None for any other file.
+def _may_hold_dates(file: Path) -> bool:
+    try:
+        return _LOOKS_LIKE_DATES.search(file.read_text("utf-8-sig", "replace")) is not None
+    except OSError:
+        return True  # said by whoever reads it
 
-    Raises BadInput where an item is no date.
+
+def yaml_dates(text: str, file: str) -> tuple[date, ...] | None:
+    """The days off of a YAML file that holds ``dates: [2026-12-24, ...]`` and nothing else; None for a file of rules.
+
+    Raises BadInput where there is more in it than dates.
     """
-    if not _LOOKS_LIKE_DATES.search(text):
+    if not _LOOKS_LIKE_DATES.search(text) or _LOOKS_LIKE_A_RULE.search(text):
         return None
-    documents, wrong = parse(file, text)
-    if wrong or len(documents) != 1 or list(documents[0].keys) != [_DATES]:
-        return None
-    node = documents[0].at(_DATES)
-    problems = [item.problem(file, _NO_DATE, _DATES) for item in node.parts.values() if not _is_date(item)]
-    if not isinstance(node.value, list):
-        problems.append(node.problem(file, "`dates` takes a list of dates", _DATES))
+    documents, problems = parse(file, text)
+    if not problems and (len(documents) != 1 or not isinstance(documents[0].value, dict)):
+        problems = [Problem(file, 1, 1, "a calendar file is one mapping; write dates: [2026-12-24, ...]")]
+    if problems:
+        raise BadInput(problems)
+    (document,) = documents
+    node = document.at(_DATES)
+    problems = [
+        document.key(key).problem(file, f"unknown key `{key}` beside `{_DATES}`", key)
+        for key in document.keys
+        if key != _DATES
+    ]
+    if isinstance(node.value, list):
+        problems += [i.problem(file, _NO_DATE, _DATES) for i in node.parts.values() if not _is_date(i)]
+    else:
+        problems.append(node.problem(file, f"`{_DATES}` takes a list of dates", _DATES))
     if problems:
         raise BadInput(problems)
     return tuple(item.value for item in node.parts.values())

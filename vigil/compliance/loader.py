@@ -6,9 +6,9 @@ A file holds one rule, a list of rules, ``rules: [...]``, or several such docume
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from pydantic import ValidationError
@@ -24,15 +24,33 @@ from vigil.compliance.structure import structure
 from vigil.compliance.vocabulary import FieldKind, Vocabulary, field_kind, listing, nearest
 from vigil.errors import BadInput, Problem
 
-__all__ = ["check_text", "frame", "load_text"]
+__all__ = ["Draft", "Examined", "Files", "across", "check", "check_text", "examine", "frame", "load_text"]
 
 _ROUNDS = 4
 _FILES = (".ics", ".yaml", ".yml")
 
 
 @dataclass(frozen=True)
-class _Draft:
-    """A rule of a file: where it stands, and the rule itself where it could be read.
+class Files:
+    """What lies in a folder of rules, as it was read.
+
+    `texts` are the rule files by name, `days_off` the dates of each calendar file that a rule's `extra` may name, `calendars`
+    what is wrong with the others of them. `problems` are those of files and folders that could not be read at all.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    days_off: Mapping[str, Sequence[date]] = field(default_factory=dict)
+    calendars: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
+
+    def all_problems(self) -> list[Problem]:
+        """What is wrong before a single rule is looked at."""
+        return [*self.problems, *(problem for some in self.calendars.values() for problem in some)]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A rule of a file: where it stands, the rule itself where it could be read, and what is wrong with it.
 
     `whole` is False when wrong parts had to be left out to read it.
     """
@@ -41,11 +59,29 @@ class _Draft:
     node: Node
     rule: Rule | None
     whole: bool
+    problems: Sequence[Problem] = ()
 
     @property
     def name(self) -> str | None:
         name = self.node.at("rule").value if "rule" in self.node.keys else None
         return name if isinstance(name, str) else None
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The rules of some files, each for itself, with its problems; and the problems that stand outside every rule, by file."""
+
+    files: Files
+    drafts: Sequence[Draft]
+    outside: Mapping[str, Sequence[Problem]]
+
+    def problems(self) -> Iterator[Problem]:
+        """Everything that is wrong, but for what is wrong between rules."""
+        yield from self.files.all_problems()
+        for some in self.outside.values():
+            yield from some
+        for draft in self.drafts:
+            yield from draft.problems
 
 
 def load_text(
@@ -73,21 +109,50 @@ def check_text(
     days_off: Mapping[str, Sequence[date]] | None = None,
 ) -> tuple[RuleSet, list[Problem]]:
     """As `load_text`, but the rules that could be read and the problems side by side: for editors and reports."""
+    return check(examine(Files(sources, days_off or {}), schema, templates))
+
+
+def check(found: Examined) -> tuple[RuleSet, list[Problem]]:
+    """The rules that could be read, and everything that is wrong with the files, in their order."""
+    problems = [*found.problems(), *(problem for _, problem in across(found.drafts))]
+    return RuleSet(tuple(d.rule for d in found.drafts if d.rule is not None)), list(in_order(problems))
+
+
+def examine(
+    files: Files,
+    schema: Sequence[WorkspaceType] | None = None,
+    templates: Mapping[str, AbstractSet[str]] | None = None,
+) -> Examined:
+    """Every rule of the files by itself; what must hold between rules is `across`'s. `schema` and `templates` as for `load_text`."""
     vocabulary = Vocabulary(schema) if schema is not None else None
-    problems: list[Problem] = []
-    drafts: list[_Draft] = []
-    for file, text in sources.items():
+    drafts: list[Draft] = []
+    outside: dict[str, list[Problem]] = {}
+    for file, text in files.texts.items():
         documents, wrong = parse(file, text)
-        problems += wrong
-        nodes = list(_rule_nodes(file, documents, problems))
-        if not nodes and not any(problem.file == file for problem in problems):
-            problems.append(Problem(file, 1, 1, "no rule in this file"))
-        for node in nodes:
-            draft = _read(file, _with_days_off(file, node, days_off, problems), problems)
-            drafts.append(draft)
-            problems += _meaning(draft, vocabulary, templates)
-    problems += _across(drafts)
-    return RuleSet(tuple(d.rule for d in drafts if d.rule is not None)), list(in_order(problems))
+        around: list[Problem] = []
+        nodes = list(_rule_nodes(file, documents, around))
+        if not nodes and not wrong and not around:
+            around.append(Problem(file, 1, 1, "no rule in this file"))
+        own, rest = _by_rule(nodes, wrong)
+        if around or rest:
+            outside[file] = [*around, *rest]
+        for node, found in zip(nodes, own, strict=True):
+            draft = _read(file, _with_days_off(file, node, files, found), found)
+            found += _meaning(draft, vocabulary, templates)
+            drafts.append(replace(draft, problems=tuple(found)))
+    return Examined(files, drafts, outside)
+
+
+def _by_rule(nodes: Sequence[Node], problems: Sequence[Problem]) -> tuple[list[list[Problem]], list[Problem]]:
+    """What the YAML reader found, by the rule in which it stands; and what stands before every rule."""
+    own: list[list[Problem]] = [[] for _ in nodes]
+    rest: list[Problem] = []
+    for problem in problems:
+        begun = [
+            n for n, node in enumerate(nodes) if (node.line, node.column) <= (problem.line, problem.column)
+        ]
+        (own[max(begun, key=lambda n: (nodes[n].line, nodes[n].column))] if begun else rest).append(problem)
+    return own, rest
 
 
 def _rule_nodes(file: str, documents: Sequence[Node], problems: list[Problem]) -> Iterator[Node]:
@@ -109,9 +174,7 @@ def _rule_nodes(file: str, documents: Sequence[Node], problems: list[Problem]) -
                 problems.append(node.problem(file, "a rule is a mapping; write rule: NAME and its keys."))
 
 
-def _with_days_off(
-    file: str, node: Node, days_off: Mapping[str, Sequence[date]] | None, problems: list[Problem]
-) -> Node:
+def _with_days_off(file: str, node: Node, files: Files, problems: list[Problem]) -> Node:
     """The rule with the names of calendar files in `calendar.extra` replaced by the dates that they hold."""
     extra = node.at("calendar", "extra")
     if not ("calendar" in node.keys and "extra" in node.at("calendar").keys):
@@ -121,16 +184,35 @@ def _with_days_off(
     for item in items:
         if not (isinstance(item.value, str) and item.value.endswith(_FILES)):
             dates.append(item)
-        elif days_off is None or item.value not in days_off:
-            message = f'no calendar file "{item.value}" beside the rules'
-            problems.append(item.problem(file, message, "extra", nearest(item.value, days_off or ())))
         else:
-            dates += [replace(item, value=day) for day in days_off[item.value]]
+            dates += _dates_of(file, item, files, problems)
     filled = replace(extra, value=[d.value for d in dates], parts=dict(enumerate(dates)))
     return node.replaced(("calendar", "extra"), filled)
 
 
-def _read(file: str, node: Node, problems: list[Problem]) -> _Draft:
+def _dates_of(file: str, item: Node, files: Files, problems: list[Problem]) -> list[Node]:
+    """The days off of the calendar file that `item` names."""
+    name = str(item.value)
+    if name in files.days_off:
+        return [replace(item, value=day) for day in files.days_off[name]]
+    unread = [problem for problem in files.problems if _base(problem.file) == name]
+    if wrong := (files.calendars.get(name) or unread):
+        problems += wrong  # what is wrong stands there, and not in the rule
+    elif name in map(_base, files.texts):
+        message = f'the file "{name}" holds no days off; write dates: [2026-12-24] in it, and nothing else'
+        problems.append(item.problem(file, message, "extra"))
+    else:
+        message = f'no calendar file "{name}" beside the rules'
+        problems.append(item.problem(file, message, "extra", nearest(name, files.days_off)))
+    return []
+
+
+def _base(file: str) -> str:
+    """The last part of a path."""
+    return file.replace("\\", "/").rpartition("/")[2]
+
+
+def _read(file: str, node: Node, problems: list[Problem]) -> Draft:
     """The rule that a mapping writes. Wrong parts are reported and left out, so that the rest is still checked."""
     pruned = node
     for attempt in range(_ROUNDS):
@@ -138,7 +220,7 @@ def _read(file: str, node: Node, problems: list[Problem]) -> _Draft:
             rule = Rule.model_validate(
                 pruned.value | {"(origin)": Origin(file, node.line)}, by_alias=True, by_name=False
             )
-            return _Draft(file, pruned, rule, whole=attempt == 0)
+            return Draft(file, pruned, rule, whole=attempt == 0)
         except ValidationError as wrong:
             errors = wrong.errors(include_url=False)
         found = [refuse(file, pruned, error) for error in errors]
@@ -154,7 +236,7 @@ def _read(file: str, node: Node, problems: list[Problem]) -> _Draft:
             break
         for path in sorted(paths, key=_last_first, reverse=True):
             pruned = pruned.without(path)
-    return _Draft(file, node, None, whole=False)
+    return Draft(file, node, None, whole=False)
 
 
 def _last_first(path: tuple[str | int, ...]) -> tuple[tuple[bool, str | int], ...]:
@@ -163,7 +245,7 @@ def _last_first(path: tuple[str | int, ...]) -> tuple[tuple[bool, str | int], ..
 
 
 def _meaning(
-    draft: _Draft, vocabulary: Vocabulary | None, templates: Mapping[str, AbstractSet[str]] | None
+    draft: Draft, vocabulary: Vocabulary | None, templates: Mapping[str, AbstractSet[str]] | None
 ) -> Iterator[Problem]:
     """What is wrong with a rule that can be read."""
     rule = draft.rule
@@ -178,7 +260,7 @@ def _meaning(
         yield from _templates(draft, rule, templates)
 
 
-def _reachable(draft: _Draft, rule: Rule, vocabulary: Vocabulary | None) -> Iterator[Problem]:
+def _reachable(draft: Draft, rule: Rule, vocabulary: Vocabulary | None) -> Iterator[Problem]:
     """Rules that can never find anything, and requirements that nothing can meet."""
     own = vocabulary.types.get(rule.subject.workspace_type) if vocabulary else None
 
@@ -205,7 +287,7 @@ def _reachable(draft: _Draft, rule: Rule, vocabulary: Vocabulary | None) -> Iter
             return
 
 
-def _templates(draft: _Draft, rule: Rule, templates: Mapping[str, AbstractSet[str]]) -> Iterator[Problem]:
+def _templates(draft: Draft, rule: Rule, templates: Mapping[str, AbstractSet[str]]) -> Iterator[Problem]:
     """Families that are missing, and those that use what the rule's kind does not give."""
     families: list[tuple[tuple[str | int, ...], str]] = [(("template",), rule.family)]
     families += [(("steps", n, "template"), s.template) for n, s in enumerate(rule.steps) if s.template]
@@ -223,27 +305,45 @@ def _templates(draft: _Draft, rule: Rule, templates: Mapping[str, AbstractSet[st
                 yield at.problem(draft.file, message, "template")
 
 
-def _across(drafts: Sequence[_Draft]) -> Iterator[Problem]:
-    """What is wrong between rules: two of one name, and inhibition by a rule that is not there."""
-    first: dict[str, _Draft] = {}
+def across(
+    drafts: Sequence[Draft], also: Collection[str] = (), certain: bool = True
+) -> Iterator[tuple[Draft, Problem]]:
+    """What is wrong between rules, each with the rule in which it stands.
+
+    `also` are rules that stand in none of the files and are there all the same. Unless it is `certain` that there are no others,
+    a rule may be inhibited by one that nobody knows.
+    """
+    names = {draft.name for draft in drafts if draft.name is not None} | set(also)
+    yield from _names_taken(drafts)
+    for draft, index, name in _inhibitors(drafts):
+        at = draft.node.at("inhibit_by", index)
+        if name == draft.name:
+            yield draft, at.problem(draft.file, "a rule cannot inhibit itself", "inhibit_by")
+        elif certain and name not in names:
+            message = f'unknown rule "{name}" in `inhibit_by`'
+            yield draft, at.problem(draft.file, message, "inhibit_by", nearest(name, names))
+
+
+def _names_taken(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, Problem]]:
+    """Two rules of one name, and the name that no rule may have."""
+    first: dict[str, Draft] = {}
     for draft in drafts:
         at = draft.node.at("rule")
         if draft.name is None:
             continue
         if draft.name == DIGEST:
             message = f"`{DIGEST}` is the name that digests themselves are sent under; choose another."
-            yield at.problem(draft.file, message, "rule")
+            yield draft, at.problem(draft.file, message, "rule")
         if draft.name in first:
             other = first[draft.name]
             where = f"{other.file}:{other.node.at('rule').line}"
             message = f'two rules are called "{draft.name}", the first at {where}'
-            yield at.problem(draft.file, message, "rule")
+            yield draft, at.problem(draft.file, message, "rule")
         first.setdefault(draft.name, draft)
+
+
+def _inhibitors(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, int, str]]:
+    """Each name in an `inhibit_by`, with its rule and its number there."""
     for draft in drafts:
         for index, name in enumerate(draft.rule.inhibit_by if draft.rule else ()):
-            at = draft.node.at("inhibit_by", index)
-            if name == draft.name:
-                yield at.problem(draft.file, "a rule cannot inhibit itself", "inhibit_by")
-            elif name not in first:
-                message = f'unknown rule "{name}" in `inhibit_by`'
-                yield at.problem(draft.file, message, "inhibit_by", nearest(name, first))
+            yield draft, index, name

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -103,11 +102,16 @@ class Languages:
     """The languages that a folder of catalogues (``de.po``, ``it.po``) gives, and English."""
 
     def __init__(self, folder: Path) -> None:
-        self._catalogues: Mapping[str, NullTranslations] = {
-            SOURCE_LANGUAGE: NullTranslations(),
-            **{path.stem: _catalogue(path) for path in sorted(folder.glob("*.po"))},
-        }
+        """`problems` is what is wrong with catalogues. Those are not used: their readers are spoken to in English."""
+        self._catalogues: dict[str, NullTranslations] = {SOURCE_LANGUAGE: NullTranslations()}
         self._known: dict[str, Language] = {}
+        self.problems: list[Problem] = []
+        for path in sorted(folder.glob("*.po")):
+            try:
+                self._catalogues[path.stem] = _catalogue(path)
+            except BadInput as wrong:
+                log.warning("phrases of %s are not used: %s", path.stem, wrong)
+                self.problems += wrong.problems
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -143,9 +147,11 @@ def _catalogue(path: Path) -> Translations:
     try:
         with path.open("rb") as source:
             catalogue = read_po(source, locale=path.stem, abort_invalid=True)
-    except (PoFileError, UnicodeDecodeError) as error:
+    except (PoFileError, ValueError) as error:  # ValueError: not UTF-8, or no language of this name
         line = error.lineno + 1 if isinstance(error, PoFileError) else 1
         raise BadInput([Problem(str(path), line, 1, f"not a catalogue of phrases: {error}")]) from error
+    except OSError as error:
+        raise BadInput([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from error
     # A phrase with a place that the template does not fill would cost every reader of the language the notice.
     problems = [
         Problem(

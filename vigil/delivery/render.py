@@ -18,14 +18,30 @@ from jinja2 import Environment, Template, TemplateError
 from vigil.compliance.notices import Notice
 from vigil.delivery.language import Language, Languages
 from vigil.delivery.plain import neutral
-from vigil.delivery.templates import FIELDS, PARTS, Channel, check, environment, where
-from vigil.errors import VigilError
+from vigil.delivery.templates import FIELDS, PARTS, Channel, environment, examine, where
+from vigil.errors import BadInput, VigilError
 
 log = logging.getLogger("vigil.delivery.render")
 
 _values_of = attrgetter(*FIELDS)
 # What a template can raise over one notice's data. Anything else (MemoryError, a kill) is not the notice's.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+PLAIN = ""
+"""The family of the words below. They say what a notice is about where no template can: short, and in phrases of the catalogues."""
+
+_PLAIN_TITLE = """\
+{% set name = workspace_name|short(42) or description|phrase or rule %}
+{% if resolved %}{% trans name %}Put right: {{ name }}{% endtrans %}{% else %}{{ name }}{% endif %}"""
+_PLAIN_BODY = """\
+{% if kind == "digest" %}
+{% for line in why %}
+- {{ line|short(110) }}
+{% endfor %}
+{% else %}
+{{ description|phrase or rule }}
+{% endif %}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +67,23 @@ class RenderError(VigilError):
 class Renderer:
     """The templates of one folder, compiled once for each language that is asked for.
 
-    Raises BadInput when a family lacks a part, a template does not parse, or names what no Notice has.
+    Raises BadInput when a family lacks a part, a template does not parse, or names what no Notice has. A `tolerant` one raises
+    nothing: `problems` has what is wrong. Notices of a family that cannot be used are worded by the family of their kind, or
+    where that cannot be used either by words of this module; readers of a catalogue that cannot be used read English.
     """
 
-    def __init__(self, templates_dir: Path | str, channel: Channel = Channel.PUSH) -> None:
+    def __init__(
+        self, templates_dir: Path | str, channel: Channel = Channel.PUSH, tolerant: bool = False
+    ) -> None:
         self._folder = Path(templates_dir)
         self._channel = channel
+        self._tolerant = tolerant
         self._languages = Languages(self._folder / "locale")
-        self._families = check(self._folder)
+        found = examine(self._folder)
+        self.problems = (*found.problems, *self._languages.problems)
+        if self.problems and not tolerant:
+            raise BadInput(self.problems)
+        self._families = found.usable
         self._environments: dict[str, Environment] = {}
         self._compiled: dict[tuple[str, str], tuple[Template, Template]] = {}
 
@@ -78,11 +103,21 @@ class Renderer:
     def render(self, notice: Notice) -> Said:
         """The notice in its person's language and zone. Raises RenderError."""
         try:
-            title, body = self._templates(notice.family, notice.person.language)
+            title, body = self._templates(self._family(notice), notice.person.language)
             seen = dict(zip(FIELDS, _values_of(notice), strict=True))
             return Said(neutral(title.render(seen).strip()), body.render(seen).strip())
         except _FAILURES as error:
             raise self._explain(notice, error) from error
+
+    def _family(self, notice: Notice) -> str:
+        """The family that words a notice; PLAIN for the words of this module."""
+        if notice.family in self._families:
+            return notice.family
+        if self._tolerant:
+            return notice.kind if notice.kind in self._families else PLAIN
+        raise LookupError(
+            f'there is no template family "{notice.family}"; there are {", ".join(self._families)}'
+        )
 
     def render_many(self, notices: Iterable[Notice]) -> list[Said | RenderError]:
         """One answer a notice, in order. One that cannot be said gives its error and stops no other."""
@@ -100,14 +135,13 @@ class Renderer:
         found = self._compiled.get((family, language.name))
         if found is not None:
             return found
-        if family not in self._families:
-            raise LookupError(
-                f'there is no template family "{family}"; there are {", ".join(self._families)}'
-            )
         speaking = self._environments.get(language.name)
         if speaking is None:
             speaking = self._environments[language.name] = environment(self._folder, self._channel, language)
-        title, body = (speaking.get_template(f"{family}/{part}.j2") for part in PARTS)
+        if family == PLAIN:
+            title, body = map(speaking.from_string, (_PLAIN_TITLE, _PLAIN_BODY))
+        else:
+            title, body = (speaking.get_template(f"{family}/{part}.j2") for part in PARTS)
         self._compiled[family, language.name] = title, body
         return title, body
 

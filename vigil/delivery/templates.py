@@ -5,8 +5,8 @@ A family is a folder with `title.j2` and `body.j2`. `shared/` holds the macros, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,15 @@ from markupsafe import Markup, escape
 from vigil.compliance.notices import Notice
 from vigil.delivery.language import Language
 from vigil.delivery.plain import neutral, short
-from vigil.errors import BadInput, Problem
+from vigil.errors import Problem
 
 PARTS = ("title", "body")
-FIELDS = tuple(field.name for field in fields(Notice))
+FIELDS = tuple(one.name for one in fields(Notice))
 """What a template may name."""
 
 _HELPERS = frozenset({"gettext", "ngettext", "_", "loop", "range", "dict", "namespace"})
 _NO_FAMILY = frozenset({"shared", "locale"})
+_TAKES_IN = nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport
 
 
 class Channel(StrEnum):
@@ -98,60 +99,103 @@ def _phrases(language: Language, channel: Channel) -> dict[str, Callable[..., st
     return {"gettext": gettext, "_": gettext, "ngettext": ngettext}
 
 
-def check(folder: Path) -> dict[str, set[str]]:
-    """Each family with the fields of Notice it uses. Raises BadInput with everything that is wrong."""
+@dataclass(frozen=True, slots=True)
+class Families:
+    """What a folder of templates holds: each family that can be used, with the fields of Notice it names; and what is wrong."""
+
+    usable: Mapping[str, set[str]]
+    problems: tuple[Problem, ...]
+
+
+def examine(folder: Path) -> Families:
+    """What can be used and what is wrong, side by side. A family is wrong as a whole, with what it takes in."""
+    if not folder.is_dir():
+        return Families({}, (Problem(str(folder), 1, 1, "there is no such folder of templates"),))
+    parts = _Parts(folder)
     problems: list[Problem] = []
-    families: dict[str, set[str]] = {}
-    reader = environment(folder, Channel.PUSH, Language.english())
-    for place in sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in _NO_FAMILY):
-        used: set[str] = set()
-        for part in PARTS:
-            path = place / f"{part}.j2"
-            if path.is_file():
-                used |= _used(reader, folder, path, problems)
-            else:
-                problems.append(
-                    Problem(str(path), 1, 1, f"the family {place.name} has no {part}: add this file")
-                )
-        families[place.name] = used
+    usable: dict[str, set[str]] = {}
+    families = sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in _NO_FAMILY)
+    for place in families:
+        both = [parts.of(f"{place.name}/{part}.j2") for part in PARTS]
+        wrong = [problem for part in both for problem in part.problems]
+        problems += wrong
+        if not wrong:
+            usable[place.name] = set().union(*(part.used for part in both))
     for path in sorted((folder / "shared").glob("*.j2")):
-        _used(reader, folder, path, problems)
-    if not families and not problems:
-        problems.append(
-            Problem(str(folder), 1, 1, "no template family here: add a folder with title.j2 and body.j2")
-        )
-    if problems:
-        raise BadInput(problems)
-    return families
+        problems += parts.of(f"shared/{path.name}").problems
+    if not families:
+        message = "no template family here: add a folder with title.j2 and body.j2"
+        problems.append(Problem(str(folder), 1, 1, message))
+    return Families(usable, tuple(dict.fromkeys(problems)))
 
 
-def _used(reader: Environment, folder: Path, path: Path, problems: list[Problem]) -> set[str]:
-    """The fields that a template names. What is neither a field nor set in the template becomes a problem."""
-    try:
-        tree = reader.parse(path.read_text("utf-8"), filename=str(path))
-        reader.compile(tree, filename=str(path))
-    except TemplateSyntaxError as error:
-        problems.append(Problem(str(path), error.lineno, 1, f"not a template: {error.message}"))
-        return set()
-    own = set(_own_names(tree))
-    names = {(name.name, name.lineno) for name in tree.find_all(nodes.Name) if name.ctx == "load"}
-    for name, line in sorted(names, key=lambda found: found[1]):
-        if name not in own and name not in FIELDS and name not in _HELPERS:
-            problems.append(
-                Problem(
-                    str(path),
-                    line,
-                    1,
-                    f'"{name}" is no field of a notice; there are {", ".join(FIELDS)}',
-                    name,
-                )
+@dataclass(slots=True)
+class _Part:
+    """One template with all that it takes in: the fields of Notice that it names, and what is wrong with it."""
+
+    used: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class _Parts:
+    """The templates of a folder, each looked at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._reader = environment(folder, Channel.PUSH, Language.english())
+        self._known: dict[str, _Part] = {}
+
+    def of(self, name: str) -> _Part:
+        """The template of this name below the folder."""
+        if name not in self._known:
+            part = self._known[name] = _Part()  # before it is filled: it may take in itself
+            self._fill(part, self._folder / name)
+        return self._known[name]
+
+    def _fill(self, part: _Part, path: Path) -> None:
+        try:
+            tree = self._reader.parse(path.read_text("utf-8"), filename=str(path))
+            self._reader.compile(tree, filename=str(path))
+        except TemplateSyntaxError as error:
+            part.problems.append(Problem(str(path), error.lineno, 1, f"not a template: {error.message}"))
+        except FileNotFoundError:
+            part.problems.append(
+                Problem(str(path), 1, 1, f"the family {path.parent.name} has no {path.stem}: add this file")
             )
-    used = {name for name, _ in names if name in FIELDS and name not in own}
-    for included in tree.find_all(nodes.Include):
-        # An included template sees the context, a macro only its arguments.
-        if isinstance(included.template, nodes.Const):
-            used |= _used(reader, folder, folder / included.template.value, problems)
-    return used
+        except OSError as error:
+            part.problems.append(Problem(str(path), 1, 1, f"cannot be read: {error.strerror}"))
+        except UnicodeDecodeError as error:
+            part.problems.append(Problem(str(path), 1, 1, f"not UTF-8: byte {error.start} cannot be read"))
+        else:
+            self._names(part, path, tree)
+            self._taken_in(part, path, tree)
+
+    @staticmethod
+    def _names(part: _Part, path: Path, tree: nodes.Template) -> None:
+        """The fields that a template names. What is neither a field nor set in the template becomes a problem."""
+        own = set(_own_names(tree))
+        names = {(name.name, name.lineno) for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+        for name, line in sorted(names, key=lambda found: found[1]):
+            if name not in own and name not in FIELDS and name not in _HELPERS:
+                message = f'"{name}" is no field of a notice; there are {", ".join(FIELDS)}'
+                part.problems.append(Problem(str(path), line, 1, message, name))
+        part.used |= {name for name, _ in names if name in FIELDS and name not in own}
+
+    def _taken_in(self, part: _Part, path: Path, tree: nodes.Template) -> None:
+        """What a template includes, extends and imports. Of these only a macro does not see the fields."""
+        for other in tree.find_all(nodes.Stmt):
+            if not isinstance(other, _TAKES_IN) or not isinstance(other.template, nodes.Const):
+                continue
+            name = str(other.template.value)
+            if not (self._folder / name).is_file():
+                part.problems.append(
+                    Problem(str(path), other.lineno, 1, f'there is no template "{name}" here')
+                )
+                continue
+            found = self.of(name)
+            part.problems += found.problems
+            if isinstance(other, nodes.Include | nodes.Extends):
+                part.used |= found.used
 
 
 def _own_names(tree: nodes.Template) -> Iterator[str]:
@@ -177,4 +221,4 @@ def where(error: BaseException, folder: Path) -> tuple[str, int] | None:
     return found
 
 
-__all__ = ["FIELDS", "PARTS", "Channel", "check", "environment", "where"]
+__all__ = ["FIELDS", "PARTS", "Channel", "Families", "environment", "examine", "where"]

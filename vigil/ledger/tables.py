@@ -256,16 +256,20 @@ class Manifest(SQLModel, table=True):
 
 
 class RuleRevision(SQLModel, table=True):
-    """A text of a rule that was in force: what it said, the file that it stood in, its first and its last use."""
+    """A text of a rule that was in force: the file that it stood in, the first and the last evaluation by it.
+
+    `in_force`: nobody has edited, retired or deleted it since. At most one text of a rule is.
+    """
 
     __tablename__ = "rule_revision"
 
     rule: str = Field(primary_key=True)
     hash: str = Field(primary_key=True)
     text: str = Field(sa_column=Column(Text, nullable=False))
-    file: str
+    file: str  # below the folder of rules
     first_at: datetime = _instant()
     last_at: datetime = _instant()
+    in_force: bool
 
 
 class Run(SQLModel, table=True):

@@ -10,6 +10,7 @@ from typing import Any
 
 from vigil.errors import VigilError
 from vigil.ledger import counts, outbox, runs
+from vigil.service import refusals
 from vigil.service.run import Run
 
 
@@ -33,6 +34,9 @@ class Account:
     unseen: Mapping[int, int] = field(default_factory=dict)
     delivers: bool = False  # whether the run is one that sends what is due
     refused: tuple[str, ...] = ()  # credentials without which some of it cannot be delivered
+    refused_rules: tuple[
+        str, ...
+    ] = ()  # what of the rules and templates is not as it is written, in sentences
 
     @property
     def state(self) -> str:
@@ -77,6 +81,9 @@ class Account:
                 "",
                 *(f"- {why}" for why in self.refused),
             ]
+        if self.refused_rules:
+            lines += ["", "### Rules and templates that somebody has to mend", ""]
+            lines += [f"- {said}" for said in self.refused_rules]
         if self.gaps:
             lines += ["", "### What could not be read", "", *(f"- {g}" for g in self.gaps)]
         return "\n".join(lines)
@@ -127,6 +134,7 @@ def account(run: Run) -> Account:
         dict(run.tally.unseen),
         run.tally.delivers,
         tuple(run.tally.refused.values()),
+        refusals.sentences(run),
     )
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:
@@ -148,7 +156,9 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
     body: dict[str, Any] = {"numbers": run.numbers()}
     if made is not None:
         body = {
-            k: v for k, v in asdict(made).items() if k in ("numbers", "rows", "gaps", "difference", "refused")
+            k: v
+            for k, v in asdict(made).items()
+            if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules")
         }
         body["unseen"] = {str(w): n for w, n in made.unseen.items()}
     with run.ledger.write() as connection:

@@ -94,6 +94,8 @@ def sorted_out(
     kept: list[Kept] = []
     left: dict[Why, list[int]] = {}
     for k in every:
+        if k.rule in run.left_out:
+            continue  # whether it is still so is known again when the rule is: it waits until then
         where = (k.rule, k.workspace)
         rule = run.rules.by_name.get(k.rule)
         why = deciding.left_out(k, rule, workspaces.get(k.workspace), standings.get(where), beside, run.as_of)

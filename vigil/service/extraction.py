@@ -75,10 +75,23 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
             evaluations.set_position(connection, name, Mark(at=newest, data={"listed": count}))
     if full:
         _bury_unlisted(run, everything)
-        with run.ledger.write() as connection:
-            evaluations.set_position(
-                connection, "scan", Mark(at=run.as_of, data={"parts": sorted(_parts(run))})
-            )
+        _keep_parts(run, run.as_of, _parts(run))
+    else:
+        _forget_parts(run)
+
+
+def _forget_parts(run: Run) -> None:
+    """A part that no rule looks at any more is not read any more: when one does again, what was missed of it is read."""
+    with run.ledger.read() as connection:
+        mark = evaluations.position(connection, "scan")
+    before = set((mark.data or {}).get("parts", ()))
+    if mark.at is not None and before - _parts(run):
+        _keep_parts(run, mark.at, before & _parts(run))
+
+
+def _keep_parts(run: Run, at: datetime, parts: Collection[str]) -> None:
+    with run.ledger.write() as connection:
+        evaluations.set_position(connection, "scan", Mark(at=at, data={"parts": sorted(parts)}))
 
 
 def expected(run: Run) -> int:

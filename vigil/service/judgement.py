@@ -8,7 +8,7 @@ keeps what was queued from being queued twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -17,12 +17,14 @@ from vigil.compliance import endings, escalations, superseded
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
 from vigil.compliance.events import derive, unseen
+from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, Routed, principals_of, route
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
+from vigil.compliance.texts import written
 from vigil.compliance.verdicts import Evaluation
 from vigil.ecm.model import Batch
-from vigil.ledger import devices, earlier, evaluations, observations, outbox, relations, rounds
+from vigil.ledger import devices, earlier, evaluations, observations, outbox, relations, revisions, rounds
 from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.evaluations import Mark
@@ -46,6 +48,7 @@ class Plan:
     after_seq: int
     upto_seq: int
     fresh: frozenset[str] = frozenset()  # rules that were never evaluated before
+    returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text
     escalations: tuple[escalations.Due, ...] = ()
 
 
@@ -63,8 +66,9 @@ def plan(run: Run) -> Plan:
         mark = evaluations.position(connection, "evaluated")
         states = evaluations.rule_states(connection)
         upto = observations.last_seq(connection)
+        returned = _returned(revisions.in_force(connection), rules, mark)
         edited = any(r.name not in states or states[r.name][1] != text_of(r) for r in rules)
-        if edited:
+        if edited or returned:
             todo = set(observations.known_workspaces(connection))
         else:
             todo = observations.changed_workspaces(connection, mark.seq, upto)
@@ -84,8 +88,15 @@ def plan(run: Run) -> Plan:
         after_seq=mark.seq,
         upto_seq=upto,
         fresh=frozenset(r.name for r in rules if r.name not in states),
+        returned=returned,
         escalations=due,
     )
+
+
+def _returned(known: Sequence[Revision], rules: Sequence[Rule], mark: Mark) -> tuple[Revision, ...]:
+    """The rules that were left out for a while: others have been evaluated since they were."""
+    names = {r.name for r in rules}
+    return tuple(k for k in known if k.rule in names and mark.at is not None and k.last_at < mark.at)
 
 
 def _escalations(run: Run, window: Window) -> tuple[escalations.Due, ...]:
@@ -196,11 +207,25 @@ def commit(
 def finish(run: Run, plan: Plan) -> None:
     """Everything up to `as_of` is evaluated: guards decide on the whole of it, and the next window begins here.
 
-    What could not be read may hold events from before: the instant up to which all was read stays where it was.
+    What could not be read may hold events from before: the instant up to which all was read stays where it was. The texts by which
+    rules were evaluated are kept; a refused rule's stays the one that it goes on by, or went by until it was left out.
     """
+    rules = active(run.rules)
     complete = plan.complete_after if run.tally.gaps else run.as_of
     mark = Mark(plan.upto_seq, run.as_of, {"complete": complete.isoformat()})
     guards.decide(run, plan.fresh)
     with run.ledger.write() as connection:
         evaluations.set_position(connection, "evaluated", mark)
-        evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in active(run.rules)}, run.as_of)
+        evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)
+        revisions.keep(connection, _texts(run, rules), run.left_out.keys(), run.as_of)
+    run.returned = plan.returned
+
+
+def _texts(run: Run, rules: Sequence[Rule]) -> Iterator[tuple[str, str, str]]:
+    """Each rule with its text and the file in which it stands, or stood when that text was good."""
+    going = {r.rule: r for refusal in run.refused for r in refusal.goes_on}
+    for rule in rules:
+        if (kept := going.get(rule.name)) is not None:
+            yield kept.rule, kept.text, kept.file
+        else:
+            yield rule.name, written(rule), rule.origin.file if rule.origin else ""

@@ -1,16 +1,27 @@
-"""What is opened once a process and used by each of its runs: the ledger, the rules and the templates."""
+"""What is opened once a process and used by each of its runs: the ledger, the rules and the templates.
+
+A rule file or a template that is wrong does not stop the others: docs/decisions/0015.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from vigil.compliance.evaluate import active
+from vigil.compliance.in_force import InForce, in_force
+from vigil.compliance.loader import Examined, Files, check, examine
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.vocabulary import nearest
 from vigil.delivery.render import Channel, Renderer
-from vigil.ledger import Ledger
-from vigil.rulefiles import read_rules
+from vigil.errors import BadInput, Problem
+from vigil.ledger import Ledger, evaluations, revisions
+from vigil.rulefiles import read_files
 
-Signature = tuple[tuple[str, int, int], ...]
+Signature = tuple[tuple[str, int, int, int], ...]
 
 
 @lru_cache(maxsize=8)
@@ -19,26 +30,88 @@ def ledger_at(url: str) -> Ledger:
     return Ledger.open(url)
 
 
-def rules_of(folder: Path) -> RuleSet:
-    """The rules in `folder` as they are now; parsed again only when a file in it changed."""
-    return _rules(folder, _signature(folder))
+def rules_of(folder: Path, ledger: Ledger) -> InForce:
+    """The rules in force: those in `folder` as they are now, in place of refused ones what the ledger has of them.
+
+    Raises BadInput with everything that is wrong when none is left; and for a ledger in which rules were evaluated and no text
+    was kept, as before its schema 7: what is refused there could be lost unseen.
+    """
+    found = _rules(folder, _signature(folder))
+    rules, problems = check(found)
+    if not problems:
+        return InForce(rules)
+    with ledger.read() as connection:
+        known = revisions.in_force(connection)
+        unseen = bool(evaluations.rule_states(connection)) and not revisions.kept(connection)
+    standing = in_force(found, known)
+    if unseen or not standing.rules.rules:
+        raise BadInput(problems)
+    return standing
 
 
 def renderer_of(folder: Path, channel: Channel = Channel.PUSH) -> Renderer:
-    """The templates in `folder` for a channel, compiled again only when a file in it changed."""
+    """The templates in `folder` for a channel, with what is wrong beside them; compiled again only when a file in it changed."""
     return _renderer(folder, channel, _signature(folder))
 
 
+def unworded(folder: Path, rules: RuleSet, renderer: Renderer) -> tuple[Problem, ...]:
+    """What is wrong with the templates, and with the families that rules name: their notices are worded by others."""
+    problems = [replace(p, file=_short(p.file, folder)) for p in renderer.problems]
+    families = renderer.families()
+    named = {
+        (r, family) for r in active(rules) for family in (r.family, *(s.template for s in r.steps)) if family
+    }
+    for rule, family in sorted(named, key=lambda one: (one[0].name, one[1])):
+        if family not in families and not (folder / family).is_dir():
+            file, line = (rule.origin.file, rule.origin.line) if rule.origin else (rule.name, 1)
+            message = f'rule {rule.name}: there is no template family "{family}"'
+            problems.append(Problem(file, line, 1, message, "template", nearest(family, families)))
+    return tuple(problems)
+
+
 def _signature(folder: Path) -> Signature:
-    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
-    return tuple((str(p), (s := p.stat()).st_mtime_ns, s.st_size) for p in files)
+    return tuple(sorted(_stamps([str(folder)] if folder.is_file() else _below(folder))))
+
+
+def _below(folder: Path) -> Iterator[str]:
+    for place, _, names in os.walk(folder):
+        yield from (os.path.join(place, name) for name in names)
+
+
+def _stamps(files: Iterator[str] | list[str]) -> Iterator[tuple[str, int, int, int]]:
+    """What changes when a file does, its rights included: who may not read it today may tomorrow."""
+    for file in files:
+        try:
+            found = os.stat(file)
+        except OSError:
+            yield file, 0, 0, 0  # gone this very moment, or a link to nothing: whoever reads it says so
+        else:
+            yield file, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 @lru_cache(maxsize=8)
-def _rules(folder: Path, signature: Signature) -> RuleSet:
-    return read_rules(folder)
+def _rules(folder: Path, signature: Signature) -> Examined:
+    """Files go by their names from the folder on, `rules/renewal.yaml`: each worker may have it elsewhere."""
+    found = read_files(folder)
+    return examine(
+        Files(
+            {_short(file, folder): text for file, text in found.texts.items()},
+            found.days_off,
+            {name: _shortly(some, folder) for name, some in found.calendars.items()},
+            _shortly(found.problems, folder),
+        )
+    )
+
+
+def _shortly(problems: Sequence[Problem], folder: Path) -> list[Problem]:
+    return [replace(problem, file=_short(problem.file, folder)) for problem in problems]
+
+
+def _short(file: str, folder: Path) -> str:
+    """A file by its name from the folder on that it was looked for in."""
+    return file.removeprefix(f"{(folder.parent if folder.is_file() else folder).parent}{os.sep}")
 
 
 @lru_cache(maxsize=8)
 def _renderer(folder: Path, channel: Channel, signature: Signature) -> Renderer:
-    return Renderer(folder, channel)
+    return Renderer(folder, channel, tolerant=True)

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vigil.compliance.facts import WorkspaceType
+from vigil.compliance.in_force import Refusal, Revision
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
 from vigil.delivery.topics import TopicClient
 from vigil.delivery.transport import Transport
 from vigil.ecm import Client, Extractor
 from vigil.ecm.model import Gap, Row
+from vigil.errors import Problem
 from vigil.ledger import Ledger, runs
 from vigil.ledger.trips import Trip
 from vigil.service.needs import needs_of
@@ -78,13 +80,20 @@ class Run:
         mail: Renderer | None = None,
         topics: Callable[[], TopicClient] | None = None,
         part_of: int | None = None,
+        refused: Sequence[Refusal] = (),
+        unworded: Sequence[Problem] = (),
     ) -> None:
-        """`part_of` is the number of a run that another process began, and will end: a part of it is done here."""
+        """`part_of` is the number of a run that another process began, and will end: a part of it is done here.
+
+        `refused` is what of the rules is not as it is written, `unworded` what is wrong with the templates.
+        """
         self.flow = flow
         self.as_of = as_of
         self.ledger = ledger
         self.site = site
         self.rules = rules
+        self.refused, self.unworded = refused, unworded
+        self.returned: Sequence[Revision] = ()  # rules that were left out, and are evaluated again
         self.renderer = renderer
         self.mail = mail  # writes notices as HTML; None where the site has no SMTP server
         self.topics = topics  # opens what subscribes devices to topics; None where nothing does
@@ -110,6 +119,11 @@ class Run:
     def _begun(self) -> int:
         with self.ledger.write() as connection:
             return runs.begin(connection, self.flow, self.as_of, self.clock())
+
+    @property
+    def left_out(self) -> Mapping[str, Problem]:
+        """The rules that are not evaluated, though nobody took them out; each with what is wrong."""
+        return {rule.name: refusal.problems[0] for refusal in self.refused for rule in refusal.left_out}
 
     @property
     def extractor(self) -> Extractor:

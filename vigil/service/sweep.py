@@ -11,7 +11,7 @@ from vigil.compliance.facts import Workspace
 from vigil.compliance.routing import Routed, route
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Outcome
-from vigil.errors import BadRequest
+from vigil.errors import BadRequest, Problem
 from vigil.ledger import observations
 from vigil.ledger.engine import chunks
 from vigil.service import guards, judgement
@@ -51,8 +51,11 @@ class OutOfScope(BadRequest):
     """A sweep named rules or workspaces that do not exist."""
 
 
-def narrow(rules: RuleSet, scope: Scope) -> RuleSet:
-    """The rules of a scope. Raises OutOfScope for a name that is not a rule's."""
+def narrow(rules: RuleSet, scope: Scope, left_out: Mapping[str, Problem]) -> RuleSet:
+    """The rules of a scope. Raises OutOfScope for a name that is not a rule's, or that of a rule that is `left_out`."""
+    for name in scope.rules:
+        if name in left_out:
+            raise OutOfScope(f"the rule {name} is left out until it is corrected: {left_out[name]}")
     unknown = [name for name in scope.rules if name not in rules.by_name]
     if unknown:
         raise OutOfScope(
@@ -103,7 +106,7 @@ def _text(value: object) -> str:
 
 async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
     """Evaluate the scope; queue what is new unless it is a dry run. One row for each finding and person, open ones included."""
-    run.rules = narrow(run.rules, scope)
+    run.rules = narrow(run.rules, scope, run.left_out)
     base = judgement.plan(run)
     rows: list[dict[str, Any]] = []
     for some in chunks(workspaces_of(run, scope), BATCH):

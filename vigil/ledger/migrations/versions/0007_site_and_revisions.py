@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("file", sa.String(), nullable=False),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("in_force", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("rule", "hash"),
     )
 

@@ -1,0 +1,191 @@
+"""Which rules are in force when some of their files are wrong: the others as they are written, those as they were last.
+
+A problem refuses the rule in which it stands. One that stands outside every rule refuses its file: each rule in it. In place of a
+refused rule its last good text goes on, where one is known; else the rule is left out. docs/decisions/0015.
+
+That a rule is in no file means that it was deleted, unless something is wrong with the file in which it stood: then it may
+still be in there, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from vigil.compliance.loader import Examined, Files, across, examine
+from vigil.compliance.positions import in_order
+from vigil.compliance.rules import Rule, RuleSet
+from vigil.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A text of a rule that was in force: the file that it stood in, the first and the last evaluation by it."""
+
+    rule: str
+    text: str
+    file: str
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A rule that is not evaluated, though nobody took it out; and when it was last, if it ever was."""
+
+    name: str
+    last_at: datetime | None = None
+
+    def __str__(self) -> str:
+        last = "" if self.last_at is None else f", it was evaluated up to {self.last_at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.name} is left out{last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What one problem refuses: the rules that go on by their last good text, and those that are left out.
+
+    Both are empty where nobody can tell which rules a file holds. `problems` begins with the one that decided.
+    """
+
+    problems: tuple[Problem, ...]
+    goes_on: tuple[Revision, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many rules are refused; a file that nobody can look into counts as one."""
+        return max(1, len(self.goes_on) + len(self.left_out))
+
+    def __str__(self) -> str:
+        first, more = self.problems[0], len(self.problems) - 1
+        return f"{str(first).rstrip('.')}{f' (and {more} more)' if more else ''}: {self.meanwhile()}"
+
+    def meanwhile(self) -> str:
+        """What becomes of the rules until somebody corrects them, in words."""
+        going = [f"{r.rule} goes on by its text of {r.first_at:%Y-%m-%d %H:%M} UTC" for r in self.goes_on]
+        return ", ".join([*going, *map(str, self.left_out)]) or "what it holds is left out"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The rules to evaluate, and what was refused."""
+
+    rules: RuleSet
+    refused: tuple[Refusal, ...] = ()
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The names of the rules that are not evaluated, though nobody took them out."""
+        return frozenset(rule.name for refusal in self.refused for rule in refusal.left_out)
+
+
+def in_force(found: Examined, known: Sequence[Revision]) -> InForce:
+    """The rules of `found` without those that are refused, in place of which `known` texts go on.
+
+    `known` has, of each rule that was in force when rules were last evaluated, the text of it: what was retired or deleted
+    before does not come back. `found.files` and `known` name files in the same way.
+    """
+    latest = {revision.rule: revision for revision in known}
+    why = _refused(found, known)
+    revived = {name: rule for name in why if (rule := _rule_of(latest.get(name))) is not None}
+    good = {draft.name: draft.rule for draft in found.drafts if draft.name not in why}
+    names = _in_order(found, latest, why)
+    revived = {name: _known_inhibitors(rule, names) for name, rule in revived.items()}
+    some = [rule for name in names if (rule := good.get(name) or revived.get(name)) is not None]
+    return InForce(RuleSet(tuple(some)), tuple(_refusals(found, why, latest, revived)))
+
+
+def _refused(found: Examined, known: Sequence[Revision]) -> dict[str, tuple[Problem, ...]]:
+    """The names of refused rules, each with its problems; the first is the one that decided."""
+    named = {draft.name for draft in found.drafts}
+    opaque = _opaque(found, known)
+    hidden = {r.rule: _hiding(found, r, opaque) for r in known if r.rule not in named}
+    hidden = {name: problems for name, problems in hidden.items() if problems}
+    why: dict[str, list[Problem]] = defaultdict(list)
+    between = defaultdict(list)
+    for draft, problem in across(found.drafts, also=hidden, certain=not opaque):
+        between[draft.name].append(problem)
+    for draft in found.drafts:
+        if draft.name is not None:
+            why[draft.name] += [*draft.problems, *found.outside.get(draft.file, ()), *between[draft.name]]
+    return {name: tuple(dict.fromkeys(some)) for name, some in (*why.items(), *hidden.items()) if some}
+
+
+def _hiding(found: Examined, revision: Revision, opaque: Sequence[Problem]) -> Sequence[Problem]:
+    """The problems of the file in which a rule may still stand that is in no file; empty when it was taken out."""
+    own = _of_file(found, revision.file)
+    if own or revision.file in found.files.texts:
+        return own
+    return opaque
+
+
+def _of_file(found: Examined, file: str) -> list[Problem]:
+    """What is wrong with a file, first what hides rules: what stands outside all of them, and in those without a name."""
+    drafts = sorted((d for d in found.drafts if d.file == file), key=lambda d: d.name is not None)
+    inside = [problem for draft in drafts for problem in draft.problems]
+    return [*(p for p in found.files.problems if p.file == file), *found.outside.get(file, ()), *inside]
+
+
+def _opaque(found: Examined, known: Sequence[Revision]) -> list[Problem]:
+    """What keeps anyone from telling which rules there are: files that cannot be looked into, and of which nothing is known.
+
+    A folder that cannot be read is one of them.
+    """
+    remembered = {revision.file for revision in known}
+    nameless = (problem for draft in found.drafts if draft.name is None for problem in draft.problems)
+    outside = (problem for some in found.outside.values() for problem in some)
+    return [p for p in (*found.files.problems, *outside, *nameless) if p.file not in remembered]
+
+
+@lru_cache(maxsize=1024)
+def _rule_of(revision: Revision | None) -> Rule | None:
+    """The rule of a text that was in force; None where this Vigil cannot read it any more.
+
+    What this Vigil would say about its meaning does not take it out: it was in force.
+    """
+    if revision is None:
+        return None
+    drafts = examine(Files({revision.file: revision.text})).drafts
+    return drafts[0].rule if len(drafts) == 1 and drafts[0].whole else None
+
+
+def _in_order(found: Examined, latest: Mapping[str, Revision], why: Mapping[str, object]) -> list[str]:
+    """The names of all rules in the order of their files, those that a file hides behind the others in it."""
+    named = {draft.name: draft.file for draft in reversed(found.drafts) if draft.name is not None}
+    hidden = {name: latest[name].file for name in why if name not in named}
+    return sorted([*reversed(named), *hidden], key=lambda name: named.get(name) or hidden[name])
+
+
+def _known_inhibitors(rule: Rule, names: Collection[str]) -> Rule:
+    """A rule without those in its `inhibit_by` that were deleted since: what one of them found last would silence it for ever."""
+    kept = tuple(name for name in rule.inhibit_by if name in names)
+    return rule if kept == rule.inhibit_by else rule.model_copy(update={"inhibit_by": kept})
+
+
+def _refusals(
+    found: Examined,
+    why: Mapping[str, tuple[Problem, ...]],
+    latest: Mapping[str, Revision],
+    revived: Collection[str],
+) -> Iterator[Refusal]:
+    """What was refused, by the problem that decided, in the order of the files."""
+    together: dict[Problem, list[str]] = defaultdict(list)
+    for name, problems in why.items():
+        together[problems[0]].append(name)
+    said = {problem for problems in why.values() for problem in problems}
+    alone: dict[str, list[Problem]] = defaultdict(list)
+    for problem in found.problems():
+        if problem not in said:
+            alone[problem.file].append(problem)
+    for first in in_order([*together, *(some[0] for some in alone.values())]):
+        names = together.get(first, ())
+        because = [p for name in names for p in why[name]] or alone[first.file]
+        yield Refusal(
+            tuple(dict.fromkeys(because)),
+            tuple(latest[name] for name in names if name in revived),
+            tuple(LeftOut(n, latest[n].last_at if n in latest else None) for n in names if n not in revived),
+        )

@@ -1,0 +1,84 @@
+"""A rule as a text that a person can read and the loader can load again, whatever file it came from.
+
+Only what was written is in it, in one order and one way of writing, so that two texts differ where the rules do. The dates
+of calendar files stand in the text itself: it needs nothing beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from datetime import date, datetime, time
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
+
+from vigil.compliance.positions import scalar
+from vigil.compliance.rules import Rule
+
+_ONE_LINE = 10_000
+"""A text is folded nowhere: what changed is one line of a comparison."""
+
+
+@lru_cache(maxsize=4096)
+def written(rule: Rule) -> str:
+    """The rule as YAML. `vigil.compliance.loader` reads an equal rule from it."""
+    out = io.StringIO()
+    _yaml().dump(_plain(rule.model_dump(by_alias=True, exclude_unset=True)), out)
+    return out.getvalue()
+
+
+def hash_of(text: str) -> str:
+    """The name of a text among all texts that its rule ever had."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Values as YAML knows them."""
+    match value:
+        case dict():
+            return {str(key): _plain(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_plain(part) for part in value]
+        case StrEnum():
+            return value.value
+        case time():
+            return value.strftime("%H:%M")
+    return value
+
+
+class _Representer(SafeRepresenter):
+    """Writes scalars so that `positions.scalar` reads them back as what they are."""
+
+    def text(self, value: str) -> ScalarNode:
+        quoted = scalar(value) != value or not value.isprintable()
+        return self._scalar("str", value, '"' if quoted else None)
+
+    def instant(self, value: datetime) -> ScalarNode:
+        return self._scalar("timestamp", value.isoformat())
+
+    def day(self, value: date) -> ScalarNode:
+        return self._scalar("timestamp", value.isoformat())
+
+    def _scalar(self, tag: str, text: str, style: str | None = None) -> ScalarNode:
+        node: ScalarNode = self.represent_scalar(f"tag:yaml.org,2002:{tag}", text, style=style)
+        return node
+
+
+_Representer.add_representer(str, _Representer.text)
+_Representer.add_representer(datetime, _Representer.instant)
+_Representer.add_representer(date, _Representer.day)
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
+    yaml.default_flow_style = None  # mappings and lists of scalars in one line
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed as None there
+    yaml.width = _ONE_LINE
+    yaml.allow_unicode = True
+    return yaml

@@ -1,0 +1,46 @@
+"""What of the rules and templates a run could not use as they are written, in sentences for its account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from vigil.compliance.in_force import Refusal, Revision
+from vigil.service.run import Run
+
+SHOWN = 3
+"""Refusals that a sentence names; the others are counted. `vigil validate` shows all."""
+
+
+def sentences(run: Run) -> tuple[str, ...]:
+    """Refused rules, refused templates, and rules that are evaluated again: a sentence each, none for what is not."""
+    return tuple(_of(run))
+
+
+def _of(run: Run) -> Iterator[str]:
+    if run.refused:
+        yield of_rules(run.refused)
+    if run.unworded:
+        files = len({problem.file for problem in run.unworded})
+        some = _shown(list(map(str, run.unworded)))
+        yield f"Templates refused: {files}: {some}: the template of the rule's kind, and English, stand in for them"
+    for rule in run.returned:
+        yield returned(rule, run)
+
+
+def of_rules(refused: Sequence[Refusal]) -> str:
+    """Refused rules in a sentence: how many, where, and what becomes of them meanwhile."""
+    return f"Rules refused: {sum(r.count for r in refused)}: {_shown(list(map(str, refused)))}"
+
+
+def returned(rule: Revision, run: Run) -> str:
+    """A rule that was left out is back: what it would have told meanwhile is a person's to look at."""
+    after, upto = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (rule.last_at, run.as_of))
+    return (
+        f"Rule evaluated again: {rule.rule}, left out since {rule.last_at:%Y-%m-%d %H:%M} UTC: what happened since and is over was "
+        f"not told; `vigil backfill --site {run.site.name} --from {after} --to {upto}` shows it"
+    )
+
+
+def _shown(said: Sequence[str]) -> str:
+    more = f" (and {len(said) - SHOWN} more)" if len(said) > SHOWN else ""
+    return "; ".join(s.rstrip(".") for s in said[:SHOWN]) + more
