@@ -51,15 +51,17 @@ async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_no
 
 async def _of_site(block: VigilSite, now: Callable[[], datetime]) -> list[Check]:
     templates, families = rules.templates(Path(block.templates))
-    loaded, found = rules.rules(Path(block.rules), families)
+    known = ledger.texts(block.ledger.url.get_secret_value())
+    loaded, found = rules.rules(Path(block.rules), families, known)
     checks = [templates, loaded]
     async with Client(
         replace(block.ecm.client().settings, retries=TRIES, timeout=ANSWER, total_timeout=PATIENCE)
     ) as client:
         seen = await ecm.examine(client, found, now)
-    checks += seen.checks
-    if found is not None:
-        checks.append(rules.against(Path(block.rules), seen.schema, families))
+        checks += seen.checks
+        if found is not None:
+            people = await ecm.people(client, found) if seen.schema else None
+            checks.append(rules.against(Path(block.rules), seen.schema, families, people))
     checks.append(await _firebase(block, now))
     checks.append(await _mail(block, now))
     return checks + ledger.examine(block.ledger.url.get_secret_value(), now())

@@ -20,23 +20,26 @@ def validate(
     path: Annotated[Path, typer.Argument(help="Folder or file of rules", exists=True)] = PROJECT / "rules",
     templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
     estate: Annotated[
-        Path | None, typer.Option(help="Check names against this estate's types, too", exists=True)
+        Path | None,
+        typer.Option(help="Check names against this estate's types, groups and users, too", exists=True),
     ] = None,
     types: Annotated[
         Path | None,
         typer.Option(
-            help="Check names against these types: what `vigil types` wrote", exists=True, dir_okay=False
+            help="Check names against these types, groups and users: what `vigil types` wrote",
+            exists=True,
+            dir_okay=False,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Problems as JSON")] = False,
 ) -> None:
     """Check rules as a compiler would: file:line:column, what was found, what is allowed."""
-    from vigil.validation import types_of_estate, types_of_file
+    from vigil.validation import names_of_estate, names_of_file
     from vigil.validation import validate as run
 
     if estate is not None and types is not None:
         raise typer.BadParameter("give --estate or --types, not both")
-    known = types_of_estate(estate) if estate else types_of_file(types) if types else None
+    known = names_of_estate(estate) if estate else names_of_file(types) if types else None
     raise typer.Exit(run(path, templates, known, as_json=json, console=console))
 
 
@@ -76,7 +79,7 @@ def schema() -> None:
 
 @rules.command()
 def types(site: Site = "default") -> None:
-    """Print the workspace types of a site's Extended ECM as JSON: `vigil validate --types` checks names against them."""
+    """Print a site's workspace types, groups and users as JSON: `vigil validate --types` checks names against them."""
     from vigil.replay.by_hand import types as run
 
     typer.echo(run(site))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from vigil.ledger import Ledger
-from vigil.rulefiles import read_rules
+from vigil.service.opening import rules_of
 from vigil.service.why import Answer, about_person, about_workspace
 
 COLOURS = {
@@ -26,7 +26,7 @@ def why(subject: str, ledger_url: str, rules: Path, zone: str, at: datetime | No
     """Print the answer. 0 when there is one, 1 when nothing is known of the subject."""
     ledger = Ledger.open(ledger_url)
     if subject.isdigit():
-        answer = about_workspace(ledger, read_rules(rules), int(subject), zone, at)
+        answer = about_workspace(ledger, rules_of(rules, ledger).rules, int(subject), zone, at)
     else:
         answer = about_person(ledger, subject, at)
     _tell(answer, console)

@@ -3,70 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
-from vigil.compliance.loader import check_text, frame
+from vigil.compliance.loader import check, examine, frame
 from vigil.delivery.render import Renderer
 from vigil.errors import BadInput, Problem
-from vigil.rulefiles import read_sources
+from vigil.rulefiles import read_files
 from vigil.sandbox.estate import Estate, load
-from vigil.service import snapshot
+from vigil.service.snapshot import Snapshot, read_file
+
+UNCHECKED = "names of groups and users were not checked: the file of types has none; write it again with `vigil types`"
 
 
-def validate(
-    rules: Path,
-    templates: Path,
-    schema: Sequence[WorkspaceType] | None,
-    *,
-    as_json: bool,
-    console: Console,
-) -> int:
-    """Print every problem, or that there is none. Names are checked against `schema`. 0 without problems, 1 with them."""
-    texts: dict[str, str] = {}
-    try:
-        texts, days_off = read_sources(rules)
-        found, problems = check_text(texts, schema, Renderer(templates).families(), days_off)
-        count = len(found)
-    except BadInput as refused:
-        problems, count = list(refused.problems), 0
+def validate(rules: Path, templates: Path, names: Snapshot | None, *, as_json: bool, console: Console) -> int:
+    """Print every problem, or that there is none. 0 without problems, 1 with them.
+
+    Names are checked against `names`, as far as they are in it.
+    """
+    files, renderer = read_files(rules), Renderer(templates, tolerant=True)
+    schema, people = (None, None) if names is None else (names.types, names.people)
+    # Of templates that are wrong themselves nobody can tell whether they fit a rule.
+    families = None if renderer.problems else renderer.families()
+    found, wrong = check(examine(files, schema, families, people))
+    problems = [*renderer.problems, *wrong]
+    notes = [] if people is None or people.known else [UNCHECKED]
     if as_json:
-        console.print_json(json.dumps({"rules": count, "problems": [asdict(p) for p in problems]}))
+        shown = {"rules": len(found), "problems": [asdict(p) for p in problems], "notes": notes}
+        console.print_json(json.dumps(shown))
         return 1 if problems else 0
     for p in problems:
-        _show(p, texts, console)
-    tail = f"{len(problems)} problems" if problems else "no problems"
+        _show(p, files.texts, console)
+    for note in notes:
+        console.print(note, style="yellow", highlight=False)
+    count = len(problems)
+    tail = f"{count} problem{'s' if count > 1 else ''}" if count else "no problems"
     console.print(
-        f"{len(texts)} files, {count} rules: {tail}", style="red" if problems else "green", highlight=False
+        f"{len(files.texts)} files, {len(found)} rules: {tail}",
+        style="red" if problems else "green",
+        highlight=False,
     )
     return 1 if problems else 0
 
 
-def _show(problem: Problem, texts: dict[str, str], console: Console) -> None:
+def _show(problem: Problem, texts: Mapping[str, str], console: Console) -> None:
     text = texts.get(problem.file)
     shown = frame(problem, text) if text is not None else str(problem)
     console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
-def types_of_estate(folder: Path) -> tuple[WorkspaceType, ...]:
-    """The workspace types of an estate. Raises BadInput for one that is malformed."""
-    return schema_of(load(folder))
+def names_of_estate(folder: Path) -> Snapshot:
+    """What the rules of an estate may name. Raises BadInput for one that is malformed."""
+    estate = load(folder)
+    return Snapshot(schema_of(estate), frozenset(estate.groups), frozenset(estate.users))
 
 
-def types_of_file(file: Path) -> tuple[WorkspaceType, ...]:
-    """The workspace types that `vigil types` wrote. Raises BadInput for another file."""
-    try:
-        found = snapshot.read(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        problem = Problem(
-            str(file), 1, 1, f"no snapshot of workspace types ({wrong!r}): write it with `vigil types`"
-        )
-        raise BadInput([problem]) from None
-    if not found:
+def names_of_file(file: Path) -> Snapshot:
+    """What `vigil types` wrote. Raises BadInput for another file."""
+    found = read_file(file)
+    if not found.types:
         raise BadInput([Problem(str(file), 1, 1, "no workspace type in it: write it with `vigil types`")])
     return found
 

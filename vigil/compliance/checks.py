@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from vigil.compliance import meant
 from vigil.compliance.clauses import DocumentLeaf, FieldLeaf, FieldRef, Scalar, leaves_placed
 from vigil.compliance.facts import Attribute
 from vigil.compliance.operators import OPERATORS, Op, Takes, operand, operands, show
 from vigil.compliance.patterns import EVENT_KEYS
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Kind, Rule, recipients_placed
-from vigil.compliance.vocabulary import FieldKind, TypeVocabulary, Vocabulary, field_kind, listing, nearest
+from vigil.compliance.vocabulary import (
+    FieldKind,
+    People,
+    TypeVocabulary,
+    Vocabulary,
+    field_kind,
+    listing,
+    nearest,
+)
 from vigil.errors import Problem
 
 Path = tuple[str | int, ...]
@@ -118,11 +127,16 @@ class Checker:
             never = "never met" if leaf.op is Op.IN else "always met"
             yield at.problem(self.file, f"`{leaf.op}` with an empty list is {never}", "value")
             return
+        if "" in items:
+            message = f"`{leaf.op}` with an empty text says nothing: what is empty is not set"
+            yield at.at(items.index("")).problem(self.file, message, "value", meant.a_value(leaf, kind))
+            return
         name = kind.kind if kind else None
         try:
             operands(leaf.op, name, leaf.value)
         except ValueError as wrong:
-            yield self._first_wrong(leaf, name, at).problem(self.file, str(wrong), "value")
+            at = self._first_wrong(leaf, name, at)
+            yield at.problem(self.file, str(wrong), "value", meant.a_value(leaf, kind))
             return
         if kind and kind.values is not None and (leaf.op in _BY_VALUE or kind.multiple):
             yield from self._among(items, leaf.field, kind.values, at, "value")
@@ -210,12 +224,18 @@ class Checker:
         return f'Did you mean "attr.{name}"?' if self.own and self.own.attributes(name) else ""
 
     def _recipients(self) -> Iterator[Problem]:
-        if self.own is None:
+        if self.whole is None:
             return
         for path, to in recipients_placed(self.rule):
             at = self.node.at(*path)
             key = str(next(step for step in reversed(path) if isinstance(step, str)))
-            if to.kind == "role":
+            if to.kind == "group":
+                yield from self._group(to.value, at.at("group"), key, self.whole.people)
+            elif to.kind == "user":
+                yield from self._user(to.value, at.at("user"), key, self.whole.people)
+            elif self.own is None:
+                continue
+            elif to.kind == "role":
                 yield from self._role(to.value, at.at("role"), key)
             elif to.kind == "attr":
                 yield from self._attribute(to.value, self.own, at.at("attr"), key)
@@ -223,6 +243,23 @@ class Checker:
                 if len(found) == 1 and found[0].kind not in _PERSONS:
                     message = f"attr.{to.value} is {_a(found[0].kind)} and names nobody"
                     yield at.at("attr").problem(self.file, message, key)
+
+    def _group(self, name: str, at: Node, key: str, people: People) -> Iterator[Problem]:
+        if people.groups is None or name in people.groups:
+            return
+        if name in (people.users or ()):
+            yield at.problem(self.file, f'"{name}" in `{key}` is a user; write user: {name}.', key)
+        else:
+            yield self._unknown(at, "group", name, key, sorted(people.groups), "groups")
+
+    def _user(self, name: str, at: Node, key: str, people: People) -> Iterator[Problem]:
+        if people.users is None or name in people.users:
+            return
+        if name in (people.groups or ()):
+            yield at.problem(self.file, f'"{name}" in `{key}` is a group; write group: {name}.', key)
+        else:
+            message = f'unknown user "{name}" in `{key}`: nobody has this login'
+            yield at.problem(self.file, message, key, nearest(name, people.users))
 
     def _role(self, name: str, at: Node, key: str) -> Iterator[Problem]:
         if self.own is not None and name not in self.own.roles:

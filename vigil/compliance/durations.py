@@ -29,6 +29,7 @@ UNITS = {
 
 _LONGEST = {"d": 36_525, "bd": 26_000, "w": 5_200, "mo": 1_200, "y": 100, "h": 876_600, "m": 52_596_000}
 _OFFSET = re.compile(r"([+-]?)(\d{1,8})(d|bd|w|mo|y|h)")
+_MINUTES = re.compile(r"([+-]?\d+)m")
 _DURATION = re.compile(r"\+?(\d{1,8})(d|w|mo|y|h|m)")
 
 
@@ -85,6 +86,8 @@ class Offset(_FromText):
     def parse(cls, text: str) -> Offset:
         """The offset that `text` writes. Raises ValueError with the forms that are allowed."""
         found = _OFFSET.fullmatch(text.strip())
+        if found is None and (minutes := _MINUTES.fullmatch(text.strip())) is not None:
+            raise ValueError(f'"{text}" is not an offset: minutes move no date; months are {minutes[1]}mo')
         if found is None:
             raise ValueError(
                 f'"{text}" is not an offset; write a number and one of d, bd, w, mo, y, h, '

@@ -21,7 +21,7 @@ from vigil.compliance.positions import Node, frame, in_order, parse
 from vigil.compliance.refusals import refuse
 from vigil.compliance.rules import DIGEST, Kind, Origin, Rule, RuleSet
 from vigil.compliance.structure import structure
-from vigil.compliance.vocabulary import FieldKind, Vocabulary, field_kind, listing, nearest
+from vigil.compliance.vocabulary import FieldKind, People, Vocabulary, field_kind, listing, nearest
 from vigil.errors import BadInput, Problem
 
 __all__ = ["Draft", "Examined", "Files", "across", "check", "check_text", "examine", "frame", "load_text"]
@@ -122,9 +122,13 @@ def examine(
     files: Files,
     schema: Sequence[WorkspaceType] | None = None,
     templates: Mapping[str, AbstractSet[str]] | None = None,
+    people: People | None = None,
 ) -> Examined:
-    """Every rule of the files by itself; what must hold between rules is `across`'s. `schema` and `templates` as for `load_text`."""
-    vocabulary = Vocabulary(schema) if schema is not None else None
+    """Every rule of the files by itself; what must hold between rules is `across`'s.
+
+    `schema` and `templates` are as for `load_text`; `people` is looked at beside a schema.
+    """
+    vocabulary = Vocabulary(schema, people) if schema is not None else None
     drafts: list[Draft] = []
     outside: dict[str, list[Problem]] = {}
     for file, text in files.texts.items():

@@ -125,6 +125,9 @@ class AsOf:
 Operand = str | int | float | bool | date | datetime | AsOf | Duration
 
 _AS_OF = re.compile(r"as_of\s*(?:([+-])\s*(\S+))?")
+_LIKE_AS_OF = re.compile(r"\s*as_of(?=$|[\s+\-\d])")
+_UNSIGNED = re.compile(r"as_of\s*(\d\S*)")
+_OF_TEXTS = frozenset({Op.CONTAINS, Op.NOT_CONTAINS, Op.STARTS_WITH})
 _NAMES = {
     "string": "text",
     "user": "a login",
@@ -163,9 +166,16 @@ def operand(op: Op, kind: str | None, value: Value) -> Operand:
     if OPERATORS[op].takes is Takes.LENGTH:
         if not isinstance(value, str):
             raise ValueError(f"`{op}` takes a length of time such as 30d, found {found(value)}")
-        return Duration.parse(value)
+        length = Duration.parse(value)
+        if kind == "date" and length.unit == "m":
+            raise ValueError(f'"{value}" is minutes, and a date has none; months are {length.n}mo')
+        return length
     if kind in _DATES or (kind is None and op in (Op.BEFORE, Op.AFTER)):
         return _moment(kind or "datetime", value)
+    if kind is None and isinstance(value, str) and op not in _OF_TEXTS and _LIKE_AS_OF.match(value):
+        _moment(
+            "datetime", value
+        )  # nobody knows that the field is a date, and what is written can be nothing else
     fits: tuple[type, ...]
     match kind:
         case "string" | "user" | "list":
@@ -193,6 +203,8 @@ def _moment(kind: str, value: Value) -> date | datetime | AsOf:
         relative = _AS_OF.fullmatch(value.strip())
         if relative is not None:
             return _as_of(value, relative[1], relative[2])
+        if (unsigned := _UNSIGNED.fullmatch(value.strip())) is not None:
+            raise ValueError(f'"{value}" has no sign: as_of+{unsigned[1]} or as_of-{unsigned[1]}?')
         try:
             return date.fromisoformat(value) if len(value) <= 10 else _moment(kind, _instant(value))
         except ValueError as wrong:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from vigil.compliance.calendar import holiday_codes, zones
+from vigil.compliance import meant
 from vigil.compliance.clauses import CLAUSE_KEYS
 from vigil.compliance.operators import found
 from vigil.compliance.patterns import EVENT_FILTERS, EventKind
@@ -73,8 +73,10 @@ def _refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
         case "unknown":
             name = str(ctx["found"])
             at = next((part for part in node.parts.values() if part.value == name), node)
-            hint = nearest(name, zones() if ctx["of"] == "zone" else holiday_codes()) if len(name) > 3 else ""
+            hint = meant.a_zone(name) if ctx["of"] == "zone" else meant.holidays_of(name)
             return at.problem(file, _stop(error["msg"]), key, hint), path
+        case "bool_type":
+            return node.problem(file, _say(error, key), key, meant.a_truth(error["input"])), path
     return node.problem(file, _say(error, key), key), path
 
 
@@ -98,7 +100,7 @@ def _choice(file: str, node: Node, key: str, expected: str) -> Problem:
     allowed = re.findall(r"'([^']*)'", expected)
     name = node.value if isinstance(node.value, str) else None
     said = f'"{name}"' if name is not None else found(node.value)
-    hint = nearest(name, allowed) if name is not None else ""
+    hint = meant.a_word(name, allowed) if name is not None else ""
     return node.problem(file, f"{said} is no value of `{key}`; allowed: {listing(allowed, 40)}.", key, hint)
 
 

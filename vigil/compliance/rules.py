@@ -115,6 +115,19 @@ def _forward(offset: Offset) -> Offset:
     return offset
 
 
+def _signed(given: object) -> object:
+    """An offset from a date, of which nobody has to guess whether it lies before or after."""
+    if isinstance(given, str) and not given.strip().startswith(("+", "-")) and Offset.parse(given).n:
+        raise ValueError(f'"{given}" has no sign: +{given.strip()} or -{given.strip()}?')
+    return given
+
+
+_SignedText = Annotated[
+    str, Field(pattern=r"^([+-]\d{1,8}|0+)(d|bd|w|mo|y|h)$", examples=["-90d", "-7bd", "+1mo", "0d"])
+]
+SignedOffset = Annotated[Offset, BeforeValidator(_signed, json_schema_input_type=_SignedText)]
+"""An offset into the past or the future: the sign says which."""
+
 Forward = Annotated[Offset, AfterValidator(_forward)]
 """An offset into the future: what follows a notice."""
 
@@ -183,7 +196,7 @@ class RuleStep(RuleModel):
     """One moment of a milestone, or one audience of another kind of rule."""
 
     id: str | None = Field(default=None, min_length=1)
-    at: Offset | None = Field(default=None, description="Offset from `due`, milestones only")
+    at: SignedOffset | None = Field(default=None, description="Offset from `due`, milestones only")
     to: Recipients = ()
     repeat: Repeat | None = None
     template: str | None = None

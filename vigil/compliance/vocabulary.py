@@ -59,11 +59,24 @@ class TypeVocabulary:
         return sorted(a.name if len(self.by_name[a.name]) == 1 else a.key for a in self.type.attributes)
 
 
-class Vocabulary:
-    """The names of a whole schema snapshot."""
+@dataclass(frozen=True, slots=True)
+class People:
+    """The groups and users whom rules may name. None: nobody knows which there are."""
 
-    def __init__(self, schema: Iterable[WorkspaceType]) -> None:
+    groups: frozenset[str] | None = None
+    users: frozenset[str] | None = None
+
+    @property
+    def known(self) -> bool:
+        return self.groups is not None and self.users is not None
+
+
+class Vocabulary:
+    """The names of a whole schema snapshot, and those of groups and users where they are known."""
+
+    def __init__(self, schema: Iterable[WorkspaceType], people: People | None = None) -> None:
         self.types: Mapping[str, TypeVocabulary] = {type_.name: TypeVocabulary(type_) for type_ in schema}
+        self.people = people or People()
 
 
 def field_kind(ref: FieldRef, own: TypeVocabulary | None, whole: Vocabulary | None) -> FieldKind | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
-from vigil.compliance.facts import User, WorkspaceType
+from vigil.compliance.facts import User, WorkspaceType, user
+from vigil.compliance.vocabulary import People
 from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
 from vigil.ecm.listing import Listing
 from vigil.ecm.model import EXPIRY, Batch, Needs, Processes, Row, Span, Stamp, Verified
-from vigil.ecm.people import Directory
+from vigil.ecm.people import GROUP, USER, Directory
 from vigil.ecm.processes import ProcessReader
 from vigil.ecm.related import RelatedReader
 from vigil.ecm.schema import SchemaReader
@@ -83,6 +84,16 @@ class Extractor:
     async def related(self, workspaces: Sequence[int]) -> Batch:
         """The relations of these workspaces, two calls each. Those that are no longer there are in `gone`."""
         return await self._related.read(workspaces)
+
+    async def people(self, logins: Collection[str] | None = None) -> People:
+        """The names of all groups, and of all users or, one by one, of those of `logins` that there are."""
+        groups = await self._directory.names(GROUP)
+        if logins is None:
+            return People(groups, await self._directory.names(USER))
+        found = await self._directory.find([user(login) for login in logins])
+        await self._directory.ensure([member.id for member in found], complete=True)
+        there = await self._directory.find([user(login) for login in logins])
+        return People(groups, frozenset(member.name for member in there if not member.deleted))
 
     async def accounts(self) -> list[User]:
         """Every user account that the server lists. A call for each 20 of them: now and then, not in every run."""

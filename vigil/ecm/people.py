@@ -99,6 +99,14 @@ class Directory:
         await self.ensure(numbers, complete=True)
         return [_user(self._members[number]) for number in numbers]
 
+    async def names(self, kind: int) -> frozenset[str]:
+        """The names of every user or group that the server lists, page by page, without those that it calls deleted."""
+        rows, _ = await read_all(
+            self._client, "/v2/members", {"where_type": kind}, key=_member_key, limit=PAGE
+        )
+        found = self._note_all(rows, "/v2/members")
+        return frozenset(member.name for member in found if member.kind == kind and not member.deleted)
+
     def _known(self, number: int, complete: bool) -> bool:
         member = self._members.get(number)
         return member is not None and (member.complete or not complete)

@@ -47,14 +47,16 @@ def _problem(error: Mapping[str, Any]) -> Problem:
 
 
 def types(site: str) -> str:
-    """The workspace types of a site's Extended ECM, as JSON."""
+    """The workspace types of a site's Extended ECM and the names of its groups and users, as JSON."""
     with prefect_api(HOME):
         from flows.sites import block_of
 
         async def go() -> str:
             block = await block_of(site)
             async with block.ecm.client() as client:
-                return json.dumps(snapshot.written(await Extractor(client, Needs()).types()), indent=1)
+                extractor = Extractor(client, Needs())
+                found = snapshot.written(await extractor.types(), await extractor.people())
+                return json.dumps(found, indent=1, ensure_ascii=False)
 
         return asyncio.run(go())
 

@@ -36,7 +36,7 @@ def rules_of(folder: Path, ledger: Ledger) -> InForce:
     Raises BadInput with everything that is wrong when none is left; and for a ledger in which rules were evaluated and no text
     was kept, as before its schema 7: what is refused there could be lost unseen.
     """
-    found = _rules(folder, _signature(folder))
+    found = examined(folder)
     rules, problems = check(found)
     if not problems:
         return InForce(rules)
@@ -47,6 +47,14 @@ def rules_of(folder: Path, ledger: Ledger) -> InForce:
     if unseen or not standing.rules.rules:
         raise BadInput(problems)
     return standing
+
+
+def examined(folder: Path) -> Examined:
+    """The rules in `folder` as they are now, with what is wrong with them; parsed again only when a file in it changed.
+
+    Files go by their names from the folder on, `rules/renewal.yaml`: each worker may have it elsewhere.
+    """
+    return _rules(folder, _signature(folder))
 
 
 def renderer_of(folder: Path, channel: Channel = Channel.PUSH) -> Renderer:
@@ -91,7 +99,6 @@ def _stamps(files: Iterator[str] | list[str]) -> Iterator[tuple[str, int, int, i
 
 @lru_cache(maxsize=8)
 def _rules(folder: Path, signature: Signature) -> Examined:
-    """Files go by their names from the folder on, `rules/renewal.yaml`: each worker may have it elsewhere."""
     found = read_files(folder)
     return examine(
         Files(

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from vigil.compliance.in_force import Refusal, Revision
 from vigil.service.run import Run
 
+STAND_IN = "the template of the rule's kind, and English, stand in for them"
+
 SHOWN = 3
 """Refusals that a sentence names; the others are counted. `vigil validate` shows all."""
 
@@ -22,7 +24,7 @@ def _of(run: Run) -> Iterator[str]:
     if run.unworded:
         files = len({problem.file for problem in run.unworded})
         some = _shown(list(map(str, run.unworded)))
-        yield f"Templates refused: {files}: {some}: the template of the rule's kind, and English, stand in for them"
+        yield f"Templates refused: {files}: {some}: {STAND_IN}"
     for rule in run.returned:
         yield returned(rule, run)
 

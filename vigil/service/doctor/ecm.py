@@ -8,6 +8,7 @@ from datetime import datetime
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.vocabulary import People
 from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, probe
 from vigil.service.doctor import clocks
 from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
@@ -49,6 +50,19 @@ async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datet
         await _guarded(MISSING, lambda: _missing(client, newest, needs)),
     ]
     return Seen(tuple(checks), schema, newest)
+
+
+async def people(client: Client, rules: RuleSet) -> People | None:
+    """The groups that there are, and those of the users whom rules name; None where they cannot be read."""
+    named = {
+        (to.kind, to.value) for rule in rules for to in rule.recipients() if to.kind in ("group", "user")
+    }
+    if not named:
+        return People(frozenset(), frozenset())
+    try:
+        return await Extractor(client).people(sorted(login for kind, login in named if kind == "user"))
+    except EcmError:
+        return None
 
 
 async def _let_in(client: Client) -> list[Check]:

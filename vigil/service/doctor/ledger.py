@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from vigil.ledger import Ledger, LedgerError, census, runs
+from vigil.compliance.in_force import Revision
+from vigil.ledger import Ledger, LedgerError, census, revisions, runs
 from vigil.ledger.census import Census
 from vigil.ledger.checking import Schema, schema
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
@@ -30,6 +31,21 @@ def examine(url: str, now: datetime) -> list[Check]:
     finally:
         ledger.close()
     return [*checks, devices(counted), _last(last[0] if last else None, now)]
+
+
+def texts(url: str) -> list[Revision]:
+    """The texts by which rules were evaluated last; none where the ledger cannot be asked: `examine` says why."""
+    try:
+        if not schema(url).is_newest:
+            return []
+        ledger = Ledger.open(url)
+    except LedgerError:
+        return []
+    try:
+        with ledger.read() as connection:
+            return revisions.in_force(connection)
+    finally:
+        ledger.close()
 
 
 def judge(found: Schema) -> Check:

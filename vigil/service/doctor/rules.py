@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vigil.compliance.facts import WorkspaceType
-from vigil.compliance.loader import check_text
+from vigil.compliance.in_force import Revision, in_force
+from vigil.compliance.loader import examine
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.vocabulary import People
 from vigil.delivery.render import Renderer
-from vigil.errors import BadInput, Problem
-from vigil.rulefiles import read_sources
+from vigil.errors import Problem
+from vigil.service import refusals
 from vigil.service.doctor.health import Check, fail, ok, skip
+from vigil.service.opening import examined
 
 RULES, TEMPLATES, SCHEMA = "rules", "templates", "rules against ECM"
 _SHOWN = 3
@@ -21,45 +24,60 @@ def templates(folder: Path) -> tuple[Check, Mapping[str, set[str]] | None]:
     """Whether the template set compiles; and its families with the fields they use."""
     if not folder.is_dir():
         return fail(TEMPLATES, f"there is no folder {folder}", _SAY_WHERE), None
-    try:
-        renderer = Renderer(folder)
-    except BadInput as refused:
-        return fail(TEMPLATES, _first(refused.problems), f"correct the templates in {folder}"), None
+    renderer = Renderer(folder, tolerant=True)
+    if renderer.problems:
+        do = f"correct the templates in {folder}; until then {refusals.STAND_IN}"
+        return fail(TEMPLATES, _first(renderer.problems), do), None
     families = renderer.families()
     languages = ", ".join(renderer.languages)
     return ok(TEMPLATES, f"{len(families)} families; languages: {languages}"), families
 
 
-def rules(folder: Path, families: Mapping[str, set[str]] | None) -> tuple[Check, RuleSet | None]:
-    """Whether the rules can be loaded, with the templates that they name; and the rules."""
-    found, problems = _checked(folder, None, families)
+def rules(
+    folder: Path, families: Mapping[str, set[str]] | None, known: Sequence[Revision] = ()
+) -> tuple[Check, RuleSet | None]:
+    """Whether the rules can be loaded, with the templates that they name; and those that a run would evaluate.
+
+    `known` are the texts that were in force last, by the ledger: a refused rule goes on by its own.
+    """
+    found = examined(folder)
+    standing, do = in_force(found, known), f"`vigil validate {folder}` shows every one with its line"
+    if standing.refused:
+        return fail(
+            RULES, refusals.of_rules(standing.refused), do
+        ), standing.rules if standing.rules.rules else None
+    problems = list(examine(found.files, templates=families).problems())
     if problems:
-        return fail(RULES, _first(problems), f"`vigil validate {folder}` shows every one with its line"), None
-    return ok(RULES, f"{len(found)} rules in {folder}"), found
+        return fail(RULES, _first(problems), do), standing.rules
+    return ok(RULES, f"{len(standing.rules)} rules in {folder}"), standing.rules
 
 
-def against(folder: Path, schema: Sequence[WorkspaceType], families: Mapping[str, set[str]] | None) -> Check:
-    """Whether every name in the rules is one that Extended ECM has."""
+def against(
+    folder: Path,
+    schema: Sequence[WorkspaceType],
+    families: Mapping[str, set[str]] | None,
+    people: People | None = None,
+) -> Check:
+    """Whether every name in the rules is one that Extended ECM has, of rules with which nothing else is wrong.
+
+    `people` None: groups and users could not be read.
+    """
     if not schema:
         return skip(SCHEMA, "the schema could not be read")
-    found, problems = _checked(folder, schema, families)
+    found = examined(folder)
+    named = examine(found.files, schema, families, people)
+    pairs = zip(found.drafts, named.drafts, strict=True)
+    problems = [problem for alone, draft in pairs if not alone.problems for problem in draft.problems]
     if problems:
         do = "correct the rule, or let the service user see what it names: what may not be read looks absent"
         return fail(SCHEMA, _first(problems), do)
-    return ok(SCHEMA, f"every name in {len(found)} rules is one of {len(schema)} workspace types")
+    unread = "; groups and users could not be read" if people is None else ""
+    return ok(
+        SCHEMA, f"every name in {len(found.drafts)} rules is one of {len(schema)} workspace types{unread}"
+    )
 
 
 _SAY_WHERE = "say where it lies in the Vigil site block, absolute or below the project's folder"
-
-
-def _checked(
-    folder: Path, schema: Sequence[WorkspaceType] | None, families: Mapping[str, set[str]] | None
-) -> tuple[RuleSet, Sequence[Problem]]:
-    try:
-        sources, days_off = read_sources(folder)
-        return check_text(sources, schema, families, days_off)
-    except BadInput as refused:
-        return RuleSet(), refused.problems
 
 
 def _first(problems: Sequence[Problem]) -> str:

@@ -1,0 +1,176 @@
+"""What somebody may have meant by a value that is refused: the places and words that people write, and what they are here.
+
+Asked only when something is wrong. Countries and their zones are babel's, parts of countries the table of holidays's own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+
+import holidays as holiday_tables
+from babel import Locale
+from babel.core import get_global
+
+from vigil.compliance.calendar import holiday_codes, zones
+from vigil.compliance.clauses import FieldLeaf
+from vigil.compliance.operators import Op, show
+from vigil.compliance.vocabulary import FieldKind, nearest
+
+_LANGUAGES = ("en", "de", "it", "fr", "es")
+"""The languages in which countries are known by their names."""
+
+_NEAR = 0.75
+_FEW = 3
+_WORTH_GUESSING = 4  # letters
+_NO_PLACE = re.compile(r"[a-z]{1,5}|(utc|gmt)?\s*[+-]?\d{1,2}(:?\d{2})?")
+_GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+
+WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("=", "==", "is", "equals", "equal"), "eq"),
+    **dict.fromkeys(("!=", "<>", "is_not", "not", "unequal"), "ne"),
+    **dict.fromkeys(("one_of", "any_of", "among"), "in"),
+    **dict.fromkeys(("nin", "none_of"), "not_in"),
+    "<": "lt",
+    "<=": "le",
+    "lte": "le",
+    ">": "gt",
+    ">=": "ge",
+    "gte": "ge",
+    **dict.fromkeys(("exists", "set", "not_empty", "not_null"), "present"),
+    **dict.fromkeys(("missing", "empty", "null", "unset", "none"), "absent"),
+    **dict.fromkeys(("like", "includes", "has"), "contains"),
+    **dict.fromkeys(("begins_with", "startswith", "prefix"), "starts_with"),
+    **dict.fromkeys(("invalid", "outdated", "lapsed"), "expired"),
+    **dict.fromkeys(("disabled", "off", "inactive"), "retired"),
+    **dict.fromkeys(("enabled", "on", "active"), "live"),
+    **dict.fromkeys(("urgent",), "high"),
+    **dict.fromkeys(("mail",), "email"),
+}
+"""What other systems call an operator, a state of documents or another word that a rule takes from a list."""
+
+_TRUTH: Mapping[str, str] = {
+    **dict.fromkeys(("yes", "on", "y", "ja", "wahr"), "true"),
+    **dict.fromkeys(("no", "off", "n", "nein", "falsch"), "false"),
+}
+
+
+def a_word(found: str, allowed: Sequence[str]) -> str:
+    """A hint to the allowed word that means the same or is written nearly so; empty when there is none."""
+    known = WORDS.get(found.casefold().strip().replace(" ", "_").replace("-", "_"), "")
+    return say([known]) if known in allowed else nearest(found, allowed)
+
+
+def say(names: Sequence[str]) -> str:
+    """Names as a hint: ``Did you mean "DE"?``; empty for none."""
+    quoted = " or ".join(f'"{name}"' for name in names)
+    return f"Did you mean {quoted}?" if names else ""
+
+
+def a_zone(found: str) -> str:
+    """A hint to a time zone: by its city, by a country with few of them, by its name on Windows, or written nearly so."""
+    name = found.casefold().strip()
+    exact = [zone for zone in sorted(zones()) if name in (zone.casefold(), _city(zone))]
+    windows = {key.casefold(): zone for key, zone in get_global("windows_zone_mapping").items()}
+    if exact or name in windows:
+        return say(exact[:1] or [windows[name]])
+    if _NO_PLACE.fullmatch(name):
+        return "Write a place, such as Europe/Berlin: an offset or its short name knows no summer time."
+    places = get_global("territory_zones").get(_country(name) or "", [])
+    places = [zone for zone in places if zone in windows.values()] or places
+    return say(places) if 0 < len(places) <= _FEW else nearest(found, zones())
+
+
+def _city(zone: str) -> str:
+    return zone.rpartition("/")[2].replace("_", " ").casefold()
+
+
+def holidays_of(found: str) -> str:
+    """A hint to the code of a country or a part of one by its name: ``Germany``, ``Österreich``, ``Bayern``, also misspelt."""
+    code, name = found.strip().upper(), found.casefold().strip()
+    country, dash, part = code.partition("-")
+    if code in holiday_codes():
+        return say([code])
+    if dash and country in holiday_codes():
+        codes = [c for c in _parts_called(part.casefold()) if c.startswith(f"{country}-")]
+        return say(codes[:1]) or nearest(code, holiday_codes())
+    known = _country(name)
+    return say([known]) if known in holiday_codes() else say(_parts_called(name)[:_FEW])
+
+
+def _country(name: str) -> str:
+    """The ISO code of a country by a name of it, perhaps misspelt; empty for none."""
+    return _called(name, _countries())
+
+
+def _parts_called(name: str) -> list[str]:
+    return _called(name, _parts_of_countries()).split()
+
+
+def _called(name: str, known: Mapping[str, str]) -> str:
+    if name in known or len(name) < _WORTH_GUESSING:
+        return known.get(name, "")
+    close = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    return known[close[0]] if close else ""
+
+
+@lru_cache(maxsize=1)
+def _countries() -> Mapping[str, str]:
+    """Names of countries, in small letters, with their codes; of two countries of one name the first language's."""
+    names: dict[str, str] = {"england": "GB", "great britain": "GB", "america": "US", "holland": "NL"}
+    for language in _LANGUAGES:
+        for code, name in Locale(language).territories.items():
+            if len(code) == 2 and code.isalpha():
+                names.setdefault(name.casefold(), code)
+    return names
+
+
+@lru_cache(maxsize=1)
+def _parts_of_countries() -> Mapping[str, str]:
+    """Names of parts of countries, in small letters, with the codes of all that are called so, a space between."""
+    found = {"bavaria": "DE-BY"}
+    for country in holiday_tables.list_supported_countries(include_aliases=False):
+        aliases: Mapping[str, str] = getattr(getattr(holiday_tables, country), "subdivisions_aliases", {})
+        for name, part in aliases.items():
+            found[name.casefold()] = f"{found.get(name.casefold(), '')} {country}-{part}".strip()
+    return found
+
+
+def a_value(leaf: FieldLeaf, kind: FieldKind | None) -> str:
+    """A hint to the operator or the value that was meant, where the value of a leaf is refused."""
+    value, many = leaf.value, kind is not None and kind.multiple
+    match leaf.op, value:
+        case ((Op.EQ | Op.NE), tuple()):
+            return say(["in" if leaf.op is Op.EQ else "not_in"])
+        case ((Op.CONTAINS | Op.NOT_CONTAINS), tuple()) if many:
+            return say(["in" if leaf.op is Op.CONTAINS else "not_in"])
+        case ((Op.IN | Op.NOT_IN), str() | int() | float() | date()):
+            items = show(value).split(",")
+            return f"Write [{', '.join(item.strip() for item in items)}]."
+        case ((Op.PRESENT | Op.ABSENT), False):
+            return say(["absent" if leaf.op is Op.PRESENT else "present"])
+        case ((Op.EQ | Op.NE), None | ""):
+            return say(["absent" if leaf.op is Op.EQ else "present"])
+    if kind is not None and kind.kind == "boolean":
+        return a_truth(value)
+    return a_date(value) if kind is None or kind.kind in ("date", "datetime") else ""
+
+
+def a_truth(value: object) -> str:
+    """A hint to true or false for words that say so elsewhere."""
+    word = _TRUTH.get(value.casefold(), "") if isinstance(value, str) else ""
+    return say([word]) if word else ""
+
+
+def a_date(value: object) -> str:
+    """A hint to a date as rules write it, for one that is written as in Germany."""
+    found = _GERMAN_DATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    try:
+        return say([date(int(found[3]), int(found[2]), int(found[1])).isoformat()])
+    except ValueError:
+        return ""
