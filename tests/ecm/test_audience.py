@@ -103,3 +103,21 @@ async def test_a_workspace_that_is_gone_has_no_audience_and_says_so(server: Serv
         batch = await Extractor(client).audience([1004, 9999], [])
     assert batch.gone == (Gone("workspace", "9999"),)
     assert any(isinstance(fact, Roles) for fact in batch.facts)
+
+
+async def test_the_names_of_all_groups_and_users_are_listed_without_the_deleted(moving: Server) -> None:
+    async with moving.client() as client:
+        before = await Extractor(client).people()
+    assert before.groups is not None and {"Records", "Clerks", "Circle"} <= before.groups
+    assert before.users is not None and {"eve", "ada", "clerk-07"} <= before.users
+    moving.sandbox.move(office.at(6))
+    async with moving.client() as client:
+        after = await Extractor(client).people()
+    assert after.users == before.users - {"eve"}
+
+
+async def test_some_users_are_asked_for_by_name_where_a_few_are_wanted(server: Server) -> None:
+    async with server.client() as client:
+        found = await Extractor(client).people(["ada", "clerk", "nobody"])
+    assert found.users == {"ada"}
+    assert found.groups is not None and "Records" in found.groups

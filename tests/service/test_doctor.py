@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from vigil.compliance.in_force import Revision
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.texts import hash_of, written
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
 from vigil.ecm import Client, Settings
@@ -356,6 +358,37 @@ def test_a_rule_that_is_refused_fails_with_file_and_line(tmp_path: Path) -> None
     (tmp_path / "r.yaml").write_text("rule: r\nkind: condtion\n")
     said, found = rules.rules(tmp_path, None)
     assert said.state is State.FAIL and "r.yaml:2" in said.saw and found is None
+
+
+def test_a_refused_rule_fails_and_what_goes_on_meanwhile_is_said(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "rules", tmp_path / "rules")
+    file = tmp_path / "rules" / "2-approvals.yaml"
+    good = read_rules(file)
+    known = [Revision(r.name, hash_of(r), written(r), "rules/2-approvals.yaml", NOON, NOON) for r in good]
+    file.write_text("rule: [\n")
+    (tmp_path / "rules" / "new.yaml").write_text("rule: new\nkind: condtion\n")
+    said, found = rules.rules(tmp_path / "rules", None, known)
+    assert said.state is State.FAIL and f"Rules refused: {len(good) + 1}: rules/2-approvals.yaml:" in said.saw
+    assert f"{good.rules[0].name} goes on by its text of 2026-03-03 12:00 UTC" in said.saw
+    assert "(and 1 more): new is left out" in said.saw
+    assert found is not None and good.rules[0].name in found.by_name
+
+
+def test_a_group_or_user_that_extended_ecm_does_not_know_fails(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    text = "rule: r\nkind: condition\nsubject: {workspace_type: Contract}\nwhen: {field: name, op: present}\n"
+    (tmp_path / "r.yaml").write_text(f"{text}to: [user: nobody-at-all]\nfallback: [group: records-ofice]\n")
+
+    async def look(folder: Path) -> Check:
+        async with Client(Settings(sandbox.ecm_url, "vigil", "vigil", zone="Europe/Berlin")) as client:
+            schema = (await ecm.examine(client, None, sandbox.now)).schema
+            return rules.against(folder, schema, None, await ecm.people(client, read_rules(folder)))
+
+    said = asyncio.run(look(tmp_path))
+    assert said.state is State.FAIL
+    assert 'unknown user "nobody-at-all"' in said.saw and 'unknown group "records-ofice"' in said.saw
+    assert asyncio.run(look(PROJECT / "rules")).state is State.OK
 
 
 def test_a_name_that_ecm_does_not_have_fails_against_the_live_schema(

@@ -23,9 +23,13 @@ from vigil.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A text of a rule that was in force: the file that it stood in, the first and the last evaluation by it."""
+    """A text of a rule that was in force: the file that it stood in, the first and the last evaluation by it.
+
+    `hash` names it among the texts of its rule (`texts.hash_of`).
+    """
 
     rule: str
+    hash: str
     text: str
     file: str
     first_at: datetime

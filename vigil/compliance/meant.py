@@ -74,6 +74,7 @@ def a_zone(found: str) -> str:
     """A hint to a time zone: by its city, by a country with few of them, by its name on Windows, or written nearly so."""
     name = found.casefold().strip()
     exact = [zone for zone in sorted(zones()) if name in (zone.casefold(), _city(zone))]
+    exact = [zone for zone in exact if not zone.startswith("Etc/")]  # Etc/GMT+1 lies an hour behind GMT
     windows = {key.casefold(): zone for key, zone in get_global("windows_zone_mapping").items()}
     if exact or name in windows:
         return say(exact[:1] or [windows[name]])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
 from vigil.compliance.in_force import Revision
-from vigil.compliance.texts import hash_of
-from vigil.ledger.engine import upsert
+from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import RuleRevision, table
 
 _revision = table(RuleRevision)
@@ -18,7 +18,7 @@ _revision = table(RuleRevision)
 def in_force(connection: Connection) -> list[Revision]:
     """The text of each rule that nobody has edited, retired or deleted since it was evaluated, by the rule's name."""
     found = connection.execute(select(_revision).where(_revision.c.in_force).order_by(_revision.c.rule))
-    return [Revision(r.rule, r.text, r.file, r.first_at, r.last_at) for r in found]
+    return [Revision(r.rule, r.hash, r.text, r.file, r.first_at, r.last_at) for r in found]
 
 
 def kept(connection: Connection) -> bool:
@@ -26,25 +26,24 @@ def kept(connection: Connection) -> bool:
     return connection.execute(select(_revision.c.rule).limit(1)).first() is not None
 
 
-def keep(
-    connection: Connection, texts: Iterable[tuple[str, str, str]], left_out: Collection[str], as_of: datetime
-) -> None:
-    """Note the texts (rule, text, file) by which rules were evaluated at `as_of`.
+def use(
+    connection: Connection, hashes: Mapping[str, str], left_out: Collection[str], as_of: datetime
+) -> set[str]:
+    """Note by which texts, rule -> hash, rules were evaluated at `as_of`. Gives those rules whose text is to be added.
 
-    Those of rules that were `left_out` stay in force as they were; of all the others only these are.
+    The text of a rule that was `left_out` stays in force as it was; of all others only these are.
     """
-    others = _revision.c.in_force & _revision.c.rule.not_in(left_out)
-    connection.execute(update(_revision).where(others).values(in_force=False))
-    rows = [
-        {
-            "rule": rule,
-            "hash": hash_of(text),
-            "text": text,
-            "file": file,
-            "first_at": as_of,
-            "last_at": as_of,
-            "in_force": True,
-        }
-        for rule, text, file in texts
-    ]
+    before = {r.rule: r.hash for r in in_force(connection)}
+    same = {rule for rule, hash in hashes.items() if before.get(rule) == hash}
+    over = before.keys() - same - set(left_out)
+    for some, now in ((same, {"last_at": as_of}), (over, {"in_force": False})):
+        for part in chunks(sorted(some)):
+            here = _revision.c.in_force & _revision.c.rule.in_(part)
+            connection.execute(update(_revision).where(here).values(now))
+    return hashes.keys() - same
+
+
+def add(connection: Connection, texts: Iterable[Revision]) -> None:
+    """Put texts in force, and keep them for ever. One that was in force before is again."""
+    rows = [asdict(r) | {"in_force": True} for r in texts]
     upsert(connection, _revision, rows, ("text", "file", "last_at", "in_force"))

@@ -77,10 +77,10 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
         _bury_unlisted(run, everything)
         _keep_parts(run, run.as_of, _parts(run))
     else:
-        _forget_parts(run)
+        parts_narrowed(run)
 
 
-def _forget_parts(run: Run) -> None:
+def parts_narrowed(run: Run) -> None:
     """A part that no rule looks at any more is not read any more: when one does again, what was missed of it is read."""
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, "scan")

@@ -8,10 +8,9 @@ keeps what was queued from being queued twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 
 from vigil.compliance import endings, escalations, superseded
 from vigil.compliance import facts as f
@@ -21,7 +20,7 @@ from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, Routed, principals_of, route
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
-from vigil.compliance.texts import written
+from vigil.compliance.texts import hash_of, written
 from vigil.compliance.verdicts import Evaluation
 from vigil.ecm.model import Batch
 from vigil.ledger import devices, earlier, evaluations, observations, outbox, relations, revisions, rounds
@@ -52,7 +51,6 @@ class Plan:
     escalations: tuple[escalations.Due, ...] = ()
 
 
-@lru_cache(maxsize=4096)
 def text_of(rule: Rule) -> str:
     """A hash of what a rule says: another one means that every workspace must be looked at again."""
     text = rule.model_dump_json(by_alias=True)
@@ -217,15 +215,13 @@ def finish(run: Run, plan: Plan) -> None:
     with run.ledger.write() as connection:
         evaluations.set_position(connection, "evaluated", mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)
-        revisions.keep(connection, _texts(run, rules), run.left_out.keys(), run.as_of)
+        going = {r.rule: r.hash for refusal in run.refused for r in refusal.goes_on}
+        hashes = {r.name: going.get(r.name) or hash_of(r) for r in rules}
+        added = revisions.use(connection, hashes, run.left_out.keys(), run.as_of)
+        revisions.add(connection, [_revision(r, run.as_of) for r in rules if r.name in added])
     run.returned = plan.returned
 
 
-def _texts(run: Run, rules: Sequence[Rule]) -> Iterator[tuple[str, str, str]]:
-    """Each rule with its text and the file in which it stands, or stood when that text was good."""
-    going = {r.rule: r for refusal in run.refused for r in refusal.goes_on}
-    for rule in rules:
-        if (kept := going.get(rule.name)) is not None:
-            yield kept.rule, kept.text, kept.file
-        else:
-            yield rule.name, written(rule), rule.origin.file if rule.origin else ""
+def _revision(rule: Rule, at: datetime) -> Revision:
+    """The text of a rule that is evaluated for the first time as it is."""
+    return Revision(rule.name, hash_of(rule), written(rule), rule.origin.file if rule.origin else "", at, at)

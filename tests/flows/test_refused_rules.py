@@ -1,0 +1,77 @@
+"""One rule file is broken between two runs of `watch`: nobody misses a notice, and no run is green until it is mended."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.endings import ended
+from tests.flows.conftest import SITE, WEEK, Watched
+from vigil.ledger import Ledger, outbox
+from vigil.service.accounting import Account
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def told(ledger: Ledger) -> list[tuple[str, ...]]:
+    with ledger.read() as connection:
+        rows = outbox.rows(connection)
+    keys = ("rule", "workspace", "occurrence", "step", "person", "state")
+    return sorted(tuple(str(r[key]) for key in keys) for r in rows)
+
+
+def test_a_week_with_a_broken_file_is_told_as_it_is_without_and_each_run_names_the_place(
+    watched: Watched, week_ledger: Path
+) -> None:
+    watched.change_rule("nothing", "")  # the rules are a copy of this test's own from here on
+    file = watched.what.rules / "1-new-content.yaml"
+    good = file.read_text()
+    assert watched.watch(watched.made.start).name == "Completed"
+    file.write_text(good + "---\nrule: one-more\n  kind: [\n")
+    for days in WEEK[1:]:
+        state = watched.watch(watched.made.start + timedelta(days=days))
+        assert (state.type.value, state.name) == ("FAILED", "Refused")
+        place = f"rules/1-new-content.yaml:{good.count(chr(10)) + 3}:"
+        assert state.message.startswith("Rules refused: ") and place in state.message
+        assert "project-new-content goes on by its text of" in state.message
+    assert told(watched.ledger) == told(Ledger.open(f"sqlite:///{week_ledger}"))
+    for flow in (digest_now, sweep_now):
+        assert asyncio.run(flow()).name == "Refused"
+    file.write_text(good)
+    assert watched.watch(watched.made.start + timedelta(days=WEEK[-1], minutes=1)).name == "Completed"
+
+
+async def digest_now() -> Any:
+    from flows.digest import digest
+
+    return await digest(site=SITE, return_state=True)
+
+
+async def sweep_now() -> Any:
+    from flows.sweep import SweepScope, sweep
+
+    return await sweep(site=SITE, scope=SweepScope(), return_state=True)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "waiting", "refused", "held", "name"),
+    [
+        (("a",), 1, ("r",), 1, "Gaps"),
+        ((), 1, ("r",), 1, "Undelivered"),
+        ((), 0, ("r",), 1, "Refused"),
+        ((), 0, (), 1, "Held"),
+        ((), 0, (), 0, "Completed"),
+    ],
+)
+def test_what_comes_and_goes_names_a_run_before_what_stays_until_somebody_mends_it(
+    gaps: tuple[str, ...], waiting: int, refused: tuple[str, ...], held: int, name: str
+) -> None:
+    made = Account(1, "watch", NOON, {}, {}, gaps, waiting=waiting, delivers=True, refused_rules=refused)
+    state = ended(made, held=held)
+    assert state.name == name
+    assert state.is_failed() == (name not in ("Held", "Completed"))
+    assert "r;" in str(state.message) or not refused, "the message says all of it"
