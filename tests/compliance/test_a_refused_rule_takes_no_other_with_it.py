@@ -210,7 +210,7 @@ def test_what_cannot_be_read_any_more_is_left_out_by_its_name_with_the_instant_u
         standing = in_force(examine(Files({"x.yaml": text, "y.yaml": B})), [old])
         assert standing.left_out == {"a"}
         assert texts_of(standing).keys() == {"b"}
-        assert "a is left out, it was evaluated up to 2026-03-09 08:00 UTC" in str(standing.refused[0])
+        assert "a is left out, evaluated up to 2026-03-09 08:00 UTC" in str(standing.refused[0])
 
 
 def test_a_rule_that_was_in_force_goes_on_also_where_a_newer_vigil_would_refuse_its_meaning() -> None:

@@ -37,7 +37,7 @@ def test_a_week_with_a_broken_file_is_told_as_it_is_without_and_each_run_names_t
         assert (state.type.value, state.name) == ("FAILED", "Refused")
         place = f"rules/1-new-content.yaml:{good.count(chr(10)) + 3}:"
         assert state.message.startswith("Rules refused: ") and place in state.message
-        assert "project-new-content goes on by its text of" in state.message
+        assert "project-new-content, " in state.message and " go on by their texts of " in state.message
     assert told(watched.ledger) == told(Ledger.open(f"sqlite:///{week_ledger}"))
     for flow in (digest_now, sweep_now):
         assert asyncio.run(flow()).name == "Refused"

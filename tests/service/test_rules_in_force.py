@@ -251,7 +251,7 @@ def test_a_rule_that_was_left_out_with_a_history_is_named_until_it_is_back_and_t
     office.sees(T0 + DAY, "stuck")
     for day in (1, 2):
         (said,) = office.watch(T0 + day * DAY).refused_rules
-        assert "status-set is left out, it was evaluated up to 2026-03-02 09:00 UTC" in said
+        assert "status-set is left out, evaluated up to 2026-03-02 09:00 UTC" in said
     run = office.opened(T0 + 2 * DAY)
     with pytest.raises(OutOfScope, match=r"left out until it is corrected: rules/status\.yaml:1:2"):
         narrow(run.rules, Scope(rules=("status-set",)), run.left_out)

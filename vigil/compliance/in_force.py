@@ -10,10 +10,11 @@ still be in there, and goes on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import TypeVar
 
 from vigil.compliance.loader import Examined, Files, across, examine
 from vigil.compliance.positions import in_order
@@ -43,10 +44,6 @@ class LeftOut:
     name: str
     last_at: datetime | None = None
 
-    def __str__(self) -> str:
-        last = "" if self.last_at is None else f", it was evaluated up to {self.last_at:%Y-%m-%d %H:%M} UTC"
-        return f"{self.name} is left out{last}"
-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -70,8 +67,14 @@ class Refusal:
 
     def meanwhile(self) -> str:
         """What becomes of the rules until somebody corrects them, in words."""
-        going = [f"{r.rule} goes on by its text of {r.first_at:%Y-%m-%d %H:%M} UTC" for r in self.goes_on]
-        return ", ".join([*going, *map(str, self.left_out)]) or "what it holds is left out"
+        parts = []
+        for at, names in _together((r.first_at, r.rule) for r in self.goes_on):
+            go_on = "goes on by its text" if len(names) == 1 else "go on by their texts"
+            parts.append(f"{', '.join(names)} {go_on} of {_utc(at)}")
+        for last, names in _together((r.last_at, r.name) for r in self.left_out):
+            upto = "" if last is None else f", evaluated up to {_utc(last)}"
+            parts.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out{upto}")
+        return ", ".join(parts) or "what it holds is left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +196,18 @@ def _refusals(
             tuple(latest[name] for name in names if name in revived),
             tuple(LeftOut(n, latest[n].last_at if n in latest else None) for n in names if n not in revived),
         )
+
+
+At = TypeVar("At")
+
+
+def _together(some: Iterable[tuple[At, str]]) -> Iterator[tuple[At, list[str]]]:
+    """Names by the instant that they share, in the order in which they come."""
+    out: dict[At, list[str]] = defaultdict(list)
+    for at, name in some:
+        out[at].append(name)
+    yield from out.items()
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
