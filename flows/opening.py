@@ -8,14 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flows import signals, spreading
 from flows.sites import block_of
 from vigil.delivery.render import Channel
-from vigil.ledger import LedgerError
+from vigil.ledger import Ledger, LedgerError
 from vigil.service import accounting, instants
 from vigil.service.opening import ledger_at, renderer_of, rules_of, unworded
 from vigil.service.run import Run, utc_now
+from vigil.service.site import Site
 
 log = logging.getLogger("vigil.flows")
 
@@ -35,20 +37,14 @@ async def opened(
     ledger = ledger_at(block.ledger.url.get_secret_value())
     if as_of is not None and not only_looks:
         instants.refuse_earlier(ledger, flow, as_of)
-    standing = rules_of(Path(where.rules), ledger)
-    renderer = renderer_of(Path(where.templates))
     run = Run(
         flow=flow,
         as_of=clock().replace(microsecond=0) if as_of is None else clock(),
         ledger=ledger,
         site=where,
-        rules=standing.rules,
-        renderer=renderer,
         clock=clock,
-        mail=renderer_of(Path(where.templates), Channel.HTML) if block.smtp else None,
         topics=block.fcm.topics,
-        refused=standing.refused,
-        unworded=unworded(Path(where.templates), standing.rules, renderer),
+        **_rules_and_words(where, ledger, mail=block.smtp is not None),
     )
     try:
         async with AsyncExitStack() as stack:
@@ -62,6 +58,19 @@ async def opened(
         signals.of_failure(run, error)
         _close_failed(run)
         raise
+
+
+def _rules_and_words(where: Site, ledger: Ledger, mail: bool) -> dict[str, Any]:
+    """What a run evaluates and says it with, and what of the files could not be used (decision 0015)."""
+    standing, templates = rules_of(Path(where.rules), ledger), Path(where.templates)
+    renderer = renderer_of(templates)
+    return {
+        "rules": standing.rules,
+        "refused": standing.refused,
+        "renderer": renderer,
+        "mail": renderer_of(templates, Channel.HTML) if mail else None,
+        "unworded": unworded(templates, standing.rules, renderer),
+    }
 
 
 def _close_failed(run: Run) -> None:

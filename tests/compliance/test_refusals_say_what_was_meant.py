@@ -48,7 +48,6 @@ def test_an_offset_with_a_sign_and_the_day_itself_are_taken(text: str) -> None:
         (leaf("attr.status", "in", '[active, ""]').replace("«[active, ", "[active, «"), "with an empty text"),
         (leaf("name", "starts_with", '""'), "`starts_with` with an empty text says nothing"),
         (f"{MILESTONE}{DUE}steps: [{{at: «-3m, to: [role: owner]}}]\n", "months are -3mo"),
-        (f"{CONDITION}{WHEN}quiet: {{from: 22:00, to: «22:00}}\n", "quiet hours that end when they begin"),
     ],
 )
 def test_what_would_be_taken_for_something_else_is_refused(text: str, said: str) -> None:

@@ -32,9 +32,6 @@ def structure(file: str, rule: Rule, node: Node, whole: bool = True) -> Iterator
             message = f"`{key}` means nothing in a {rule.kind}; it belongs to a {' or a '.join(kinds)}."
             yield node.key(key).problem(file, message, key)
     yield from _step_ids(file, rule, node, whole)
-    if rule.quiet is not None and rule.quiet.from_ == rule.quiet.to:
-        message = "quiet hours that end when they begin are none; a whole day cannot be quiet"
-        yield node.at("quiet", "to").problem(file, message, "to")
     if whole:
         yield from _needs(file, rule, node)
         yield from _audience(file, rule, node)
