@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from prefect import runtime
 from prefect.flow_runs import asuspend_flow_run
@@ -13,6 +11,8 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.guarding import can_ask
+from vigil.service.frames import About, Frame
+from vigil.wording import counted
 
 SHOWN = "manifest"  # the key under which a run notes, with itself, the manifest that it showed
 
@@ -34,16 +34,17 @@ async def shown_before() -> str:
     return str(await aread_flow_run_input(SHOWN, flow_run_id=runtime.flow_run.id) or "")
 
 
-def must_ask(rows: Sequence[dict[str, Any]]) -> bool:
+def must_ask(manifest: Frame) -> bool:
     """Whether there is something to approve, and a UI to approve it in."""
-    return can_ask() and any(r["sends"] == "yes" for r in rows)
+    return can_ask() and bool(manifest["sends"].any())
 
 
-async def ask(manifest: str, said: str, rows: Sequence[dict[str, Any]]) -> None:
+async def ask(manifest: Frame) -> None:
     """Suspend the run with the numbers. It does not come back here: resumed, it starts from its top."""
-    await acreate_flow_run_input(SHOWN, manifest, flow_run_id=runtime.flow_run.id)
-    form = ManifestAnswer.with_initial_data(description=question(manifest, said, rows))
-    await asuspend_flow_run(wait_for_input=form, key=f"manifest-{manifest}")
+    id = About.of(manifest).manifest
+    await acreate_flow_run_input(SHOWN, id, flow_run_id=runtime.flow_run.id)
+    form = ManifestAnswer.with_initial_data(description=question(manifest))
+    await asuspend_flow_run(wait_for_input=form, key=f"manifest-{id}")
 
 
 async def answered(manifest: str) -> ManifestAnswer:
@@ -53,20 +54,20 @@ async def answered(manifest: str) -> ManifestAnswer:
     return given
 
 
-def question(manifest: str, said: str, rows: Sequence[dict[str, Any]]) -> str:
+def question(manifest: Frame) -> str:
     """What the person reads above the form."""
-    sends = [r for r in rows if r["sends"] == "yes"]
-    people = len({r["person"] for r in sends})
-    lines = [f"- `{rule}`: {n}" for rule, n in sorted(Counter(r["rule"] for r in sends).items())]
+    about, sends = About.of(manifest), manifest[manifest["sends"]]
+    notices = counted(len(sends), "notice")
+    people = counted(sends["person"].nunique(), "person", "people")
     return "\n".join(
         [
-            f"**{len(sends)} notices to {people} people would be sent now.**",
+            f"**{notices} to {people} would be sent now.**",
             "",
-            f"In all: {said}.",
+            f"In all: {about.said}.",
             "",
-            *lines,
+            *(f"- `{rule}`: {n}" for rule, n in sends.groupby("rule").size().items()),
             "",
             "Person by person in the artifact `backfill-manifest` of this run. What is sent is what stands there, even if the data "
-            f"changes before you answer. `vigil backfill --approve {manifest}` sends it, too.",
+            f"changes before you answer. `vigil backfill --approve {about.manifest}` sends it, too.",
         ]
     )

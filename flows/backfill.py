@@ -12,6 +12,8 @@ from prefect.states import Completed
 from flows import approving, steps
 from flows.endings import LEFT, ended
 from flows.opening import opened
+from vigil.service import frames
+from vigil.service.frames import About
 
 
 def named() -> str:
@@ -34,6 +36,8 @@ async def backfill(
 ) -> State[Any]:
     """Show the manifest of a window and, when a person approves it, send exactly that.
 
+    Gives the manifest as a pandas DataFrame, with its id in `attrs["manifest"]`; of an approval, the notices that it queued.
+
     Args:
         site: Name of the "Vigil site" block.
         after: Begin of the window; what is at this very instant is not in it.
@@ -45,14 +49,14 @@ async def backfill(
     shown = await approving.shown_before()
     if shown and (await approving.answered(shown)).answer == "leave":
         return Completed(name=LEFT, message=f"manifest {shown} was not approved: nothing was sent")
-    rows: list[dict[str, Any]] = []
     async with opened("backfill", site, as_of, only_looks=not (approve or shown)) as run:
         if approve or shown:
             said = await steps.approve(run, approve or shown)
             await steps.deliver(run)
-        else:
-            id, said, rows = await steps.manifest(run, after, upto)
+            made = await steps.account(run)
+            return ended(made, said, data=frames.told(run, made, said=said))
+        manifest = await steps.manifest(run, after, upto)
         made = await steps.account(run)
-    if ask and approving.must_ask(rows):
-        await approving.ask(id, said, rows)
-    return ended(made, said, data={"said": said, "rows": rows})
+    if ask and approving.must_ask(manifest):
+        await approving.ask(manifest)
+    return ended(made, About.of(manifest).said, data=frames.ended(manifest, made))

@@ -14,6 +14,7 @@ from flows import steps
 from flows.endings import ended
 from flows.opening import opened
 from vigil.service import digest as digesting
+from vigil.service import frames
 from vigil.service.run import Run
 
 
@@ -24,7 +25,7 @@ async def say(run: Run, people: Sequence[str], n: int) -> None:
 
 @flow(name="digest", flow_run_name="digest {site}", persist_result=False)
 async def digest(site: str = "default", as_of: datetime | None = None) -> State[Any]:
-    """Queue one notice a person for everything that waits for a digest, and deliver it.
+    """Queue one notice a person for everything that waits for a digest, and deliver it. Gives its notices as a pandas DataFrame.
 
     Args:
         site: Name of the "Vigil site" block.
@@ -35,4 +36,4 @@ async def digest(site: str = "default", as_of: datetime | None = None) -> State[
             await say(run, steps.whole(people), len(people))
         await steps.deliver(run)
         made = await steps.account(run)
-    return ended(made)
+    return ended(made, data=frames.told(run, made))

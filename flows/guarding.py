@@ -21,10 +21,15 @@ from pydantic import Field
 from flows import endings, showing, signals, steps
 from flows.opening import opened
 from flows.sites import ledger_of
-from vigil.ledger import Ledger, outbox
+from vigil.ledger import Ledger, observations, outbox
 from vigil.ledger.trips import WAITING, Trip
-from vigil.service import guards, sheets
+from vigil.service import frames, guards
+from vigil.service.frames import About
 from vigil.service.run import Run
+from vigil.wording import counted
+
+HELD = ("name", "why", "person", "title", "step")
+"""Columns of the table of what a guard stopped."""
 
 
 class GuardAnswer(RunInput):
@@ -68,7 +73,7 @@ async def ask(site: str, as_of: datetime | None) -> State[Any]:
     for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
         if trip.state == WAITING:
             key = f"guard-{trip.id}"
-            await _show(ledger, trip)
+            await _show(ledger, site, trip)
             form = GuardAnswer.with_initial_data(description=question(trip))
             given = await asuspend_flow_run(wait_for_input=form, key=key)
             state = await answer(site, trip.id, given.answer == "send", given.by, as_of)
@@ -86,22 +91,14 @@ def question(trip: Trip) -> str:
     )
 
 
-async def _show(ledger: Ledger, trip: Trip) -> None:
+async def _show(ledger: Ledger, site: str, trip: Trip) -> None:
     with ledger.read() as connection:
         rows = [
             r for r in outbox.rows(connection, run=trip.run, rule=trip.rule) if r["reason"] == guards.HELD
         ]
-    table = [
-        {
-            "workspace": r["workspace"],
-            "link": r["message"].get("link", ""),
-            "person": r["person"],
-            "title": r["message"].get("title", ""),
-            "why": "; ".join(r["message"].get("why", ())),
-        }
-        for r in rows
-    ]
-    await showing.table(f"guard-{trip.id}", sheets.linked(table), f"Held by the guard of {trip.rule}")
+        names = observations.names(connection, {r["workspace"] for r in rows})
+    held = frames.notices(rows, names, About(site, "UTC", run=trip.run))
+    await showing.table(f"guard-{trip.id}", held, HELD, f"Held by the guard of {trip.rule}")
 
 
 async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | None) -> State[Any]:
@@ -114,8 +111,8 @@ async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | No
     if not count:
         return endings.ended(made, f"guard {trip} of {done.rule} was {done.state} before: nothing was done")
     holes = guards.gaps_of(run.ledger, done)
-    said = f"guard {trip} of {done.rule}: {count} notices {'queued' if send else 'dropped'}"
-    state = endings.ended(made, said, holes=holes)
+    said = f"guard {trip} of {done.rule}: {counted(count, 'notice')} {'queued' if send else 'dropped'}"
+    state = endings.ended(made, said, data=frames.told(run, made), holes=holes)
     return state if send or not state.is_completed() else state.model_copy(update={"name": endings.DROPPED})
 
 

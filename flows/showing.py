@@ -9,7 +9,7 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from io import BytesIO
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,22 +21,32 @@ from prefect.artifacts import (
 )
 
 from vigil.ledger import counts
-from vigil.service import charts, sheets
+from vigil.service import charts, sheets, workbook
+from vigil.service.frames import About, Frame
 from vigil.service.run import Run
+from vigil.wording import counted
 
 ROWS = 2000  # of a table, and of a file
 LINES = 50  # of a file that are shown below its link
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONG = 500  # a reading of so many workspaces, or more, shows how far it is
 EVERY = 2.0  # seconds between two updates of a progress
 
 
-async def table(key: str, rows: Sequence[dict[str, Any]], said: str) -> None:
-    """A table; one without rows is a page that says so."""
-    if not rows:
+async def table(key: str, frame: Frame, columns: Sequence[str], said: str, of: int | None = None) -> None:
+    """Some columns of a table, those first that are seen without scrolling; one without rows is a page that says so.
+
+    `of` is how many rows there are, where the frame has only the first of them. The time zone is named below it.
+    """
+    if frame.empty:
         await page(key, said, said)
         return
-    more = f" (the first {ROWS} of {len(rows)})" if len(rows) > ROWS else ""
-    await acreate_table_artifact(list(rows[:ROWS]), key=key, description=said + more)
+    rows = len(frame) if of is None else of
+    more = f" (the first {ROWS} of {rows})" if rows > ROWS else ""
+    zone = f"; times in {About.of(frame).zone}" if any(frame[c].dtype.kind == "M" for c in columns) else ""
+    await acreate_table_artifact(
+        sheets.cells(frame.head(ROWS), columns), key=key, description=f"{said}{more}{zone}"
+    )
 
 
 async def page(key: str, text: str, said: str) -> None:
@@ -44,16 +54,19 @@ async def page(key: str, text: str, said: str) -> None:
     await acreate_markdown_artifact(text, key=key, description=said)
 
 
-async def csv(key: str, rows: Sequence[dict[str, Any]], said: str) -> None:
-    """Rows as a file: a link that downloads it, for the worker's disk is no place that a steward can reach."""
-    text = sheets.csv_of(rows[:ROWS])
-    data = b64encode(text.encode("utf-8-sig")).decode()  # with the mark by which spreadsheets know UTF-8
-    more = f" The first {ROWS} of {len(rows)}." if len(rows) > ROWS else ""
+async def files(key: str, frame: Frame, said: str) -> None:
+    """A table as files: links that download it, for the worker's disk is no place that a steward can reach."""
+    some, book = frame.head(ROWS), BytesIO()
+    text = sheets.csv_of(some)
+    workbook.write(some, book)
+    csv = b64encode(text.encode("utf-8-sig")).decode()  # with the mark by which spreadsheets know UTF-8
+    links = [
+        f"[Download as CSV](data:text/csv;charset=utf-8;base64,{csv})",
+        f"[Download as Excel](data:{EXCEL};base64,{b64encode(book.getvalue()).decode()})",
+    ]
+    more = f" The first {ROWS} of {len(frame)}." if len(frame) > ROWS else ""
     shown = "\n".join(text.replace("```", "'''").splitlines()[:LINES])
-    link = (
-        f"[Download as CSV](data:text/csv;charset=utf-8;base64,{data}) ({min(len(rows), ROWS)} rows).{more}"
-    )
-    await page(key, f"{link}\n\n```\n{shown}\n```", said)
+    await page(key, f"{' · '.join(links)} ({counted(len(some), 'row')}).{more}\n\n```\n{shown}\n```", said)
 
 
 async def chart(run: Run) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -21,22 +22,35 @@ from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.errors import BadRequest
 from vigil.ledger.engine import chunks
-from vigil.service import accounting, extraction, instants, judgement, sending, sheets, subscribing, upkeep
+from vigil.service import (
+    accounting,
+    extraction,
+    frames,
+    instants,
+    judgement,
+    sending,
+    sheets,
+    subscribing,
+    upkeep,
+)
 from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
+from vigil.service.frames import Frame
 from vigil.service.judgement import Plan
 from vigil.service.run import Run
 from vigil.service.sweep import Scope
+from vigil.wording import counted
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
 
-
-SWEPT = ("name", "rule", "outcome", "person", "why")
-MANIFEST = ("standing", "person", "title", "rule", "step", "reason", "fire_at")
-"""Columns of the tables, the first ones being those that are seen without scrolling."""
+TOLD = ("name", "why", "person", "outcome", "reason", "title", "rule", "step", "fire_at")
+SWEPT = ("name", "why", "outcome", "person", "rule", "since", "type")
+MANIFEST = ("name", "why", "person", "standing", "title", "reason", "rule", "step", "fire_at")
+CHANGED = ("name", "changed", "person", "title", "rule")
+"""Columns of the tables in the UI, the first ones being those that are seen without scrolling."""
 
 
 class BadWindow(BadRequest):
@@ -196,22 +210,21 @@ async def deliver(run: Run) -> None:
     await subscribing.subscribe(run)
 
 
-async def sweep(run: Run, scope: Scope, dry_run: bool) -> Rows:
-    """Evaluate a scope whole, and leave in the UI the table, the same as CSV, and a summary to forward."""
+async def sweep(run: Run, scope: Scope, dry_run: bool) -> Frame:
+    """Evaluate a scope whole, and leave in the UI the table, the same as files, and a summary to forward. Gives the table."""
     rows = await sweep_scope(run, whole(scope), dry_run)
-    said = f"{len(rows)} findings as of {run.as_of:%Y-%m-%d %H:%M} UTC" + (", dry run" if dry_run else "")
-    await showing.table("sweep-findings", sheets.linked(rows, "name", SWEPT), said)
-    await showing.csv("sweep-csv", rows, said)
-    page = sheets.summary(rows, run.site.name, scope.sentence(), run.as_of, dry_run)
-    await showing.page("sweep-summary", page, said)
-    return rows
+    found = frames.findings(
+        run, rows, scope=scope.sentence(), dry_run=dry_run, said=counted(len(rows), "finding")
+    )
+    said = sheets.head(found)
+    await showing.table("sweep-findings", found, SWEPT, said)
+    await showing.files("sweep-files", found, said)
+    await showing.page("sweep-summary", sheets.summary(found), said)
+    return found
 
 
-async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> tuple[str, str, Rows]:
-    """Work out what a window should have said, and leave the manifest in the UI with the id that approves it.
-
-    Gives that id, the manifest in a sentence, and its rows.
-    """
+async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> Frame:
+    """Work out what a window should have said, leave the manifest in the UI with the id that approves it, and give it."""
     if after is None or upto is None or after >= upto:
         raise BadWindow(f"a window needs `after` before `upto`, this is ({after}, {upto}]")
     since = upkeep.earliest(run)
@@ -226,11 +239,14 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> t
     said = f"manifest {id}: {counts}"
     unsure = {line.entry.workspace for line in lines if line.standing is backfilling.Standing.UNSURE}
     if unsure:
-        said += f". What {len(unsure)} workspaces should have said cannot be known: they were observed out of order"
-    rows = backfilling.table(lines)
-    await showing.table("backfill-manifest", sheets.linked(rows, "title", MANIFEST), said)
-    await showing.csv("backfill-csv", rows, said)
-    return id, said, rows
+        places = counted(len(unsure), "workspace")
+        said += f". What {places} should have said cannot be known: observed out of order"
+    zone = ZoneInfo(run.site.zone)
+    window = " to ".join(sheets.minute(at.astimezone(zone)) for at in (after, upto))
+    made = frames.manifest(run, lines, manifest=id, said=said, scope=f"{window} {zone.key}")
+    await showing.table("backfill-manifest", made, MANIFEST, said)
+    await showing.files("backfill-files", made, said)
+    return made
 
 
 async def approve(run: Run, id: str) -> str:
@@ -247,7 +263,7 @@ async def approve(run: Run, id: str) -> str:
     if not changed:
         return said
     about = f"{len(changed)} of them about something that changed since they were shown"
-    await showing.table("backfill-changed", changed, f"manifest {id}: {about}")
+    await showing.table("backfill-changed", frames.changed(run, changed), CHANGED, f"manifest {id}: {about}")
     return f"{said}, {about}"
 
 
@@ -287,9 +303,10 @@ async def account(run: Run) -> Account:
     report(run, made)
     shown = [showing.page(f"{run.flow}-account", made.markdown(), made.sentence())]
     if made.notices:
-        rows = sheets.linked(made.table())
+        first = frames.told(run, made, showing.ROWS)
+        said = f"Who was told what, and why: {counted(len(made.notices), 'notice')}"
         shown += [
-            showing.table(f"{run.flow}-findings", rows, "Who was told what, and why"),
+            showing.table(f"{run.flow}-findings", first, TOLD, said, len(made.notices)),
             showing.chart(run),
         ]
     await asyncio.gather(*shown)

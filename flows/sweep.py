@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows import guarding, steps
 from flows.endings import ended
 from flows.opening import opened
+from vigil.service import frames
 from vigil.service.sweep import Scope
+from vigil.wording import counted
 
 
 class Found(StrEnum):
@@ -95,6 +97,8 @@ async def sweep(
 ) -> State[Any]:
     """Read what changed, evaluate the scope now, and show what was found; tell people only when it is no dry run.
 
+    Gives the findings as a pandas DataFrame: docs/tables.md.
+
     Args:
         site: Name of the "Vigil site" block.
         scope: What to sweep.
@@ -104,7 +108,7 @@ async def sweep(
         return await guarding.ask(site, as_of)
     async with opened("sweep", site, as_of, only_looks=scope.dry_run) as run:
         unread = await steps.extract_unless_known(run)
-        rows = await steps.sweep(run, scope.scope(), scope.dry_run)
+        found = await steps.sweep(run, scope.scope(), scope.dry_run)
         if not scope.dry_run:
             await steps.deliver(run)
         made = await steps.account(run)
@@ -112,4 +116,5 @@ async def sweep(
         return await guarding.ask(site, as_of)
     told = ", nobody was told: it was a dry run" if scope.dry_run else ""
     told += f"; {unread}" if unread else ""
-    return ended(made, f"{len(rows)} findings in the scope{told}", data=rows, held=len(run.trips))
+    said = f"{counted(len(found), 'finding')} in the scope{told}"
+    return ended(made, said, data=frames.ended(found, made), held=len(run.trips))

@@ -11,6 +11,7 @@ from prefect.client.schemas import State
 from flows import guarding, steps
 from flows.endings import ended
 from flows.opening import opened
+from vigil.service import frames
 
 
 @flow(name="watch", flow_run_name="watch {site}", persist_result=False)
@@ -18,6 +19,8 @@ async def watch(
     site: str = "default", as_of: datetime | None = None, accept_fewer: bool = False
 ) -> State[Any]:
     """Extract what changed, evaluate what is due, queue what must be said, deliver it; then ask about what a guard stopped.
+
+    Gives its notices as a pandas DataFrame: docs/tables.md.
 
     Args:
         site: Name of the "Vigil site" block.
@@ -35,4 +38,4 @@ async def watch(
         made = await steps.account(run)
     if guarding.must_ask(run):
         return await guarding.ask(site, as_of)
-    return ended(made, held=len(run.trips))
+    return ended(made, data=frames.told(run, made), held=len(run.trips))

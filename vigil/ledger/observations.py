@@ -17,7 +17,7 @@ from vigil.compliance.facts import Fact, Value, Workspace
 from vigil.compliance.history import Seen
 from vigil.compliance.tables import Facts
 from vigil.ledger import relations
-from vigil.ledger.codec import decode, encode, subject_of
+from vigil.ledger.codec import decode, encode, subject_of, workspace_name
 from vigil.ledger.engine import OBSERVATIONS, chunks, in_turn, upsert
 from vigil.ledger.tables import Newest, Observation, table
 
@@ -286,6 +286,21 @@ def facts(connection: Connection, workspaces: Sequence[int]) -> Facts:
     sorted_ = Facts.of(found)
     beside = sorted(sorted_.beside())
     return Facts.of(found, current(connection, beside, ("workspace",))) if beside else sorted_
+
+
+def names(connection: Connection, workspaces: Collection[int]) -> dict[int, str]:
+    """What workspaces were called when they were last there. One that was never read has no name."""
+    before = _observation.alias("before")
+    out: dict[int, str] = {}
+    for some in chunks(sorted(map(str, workspaces))):
+        query = (
+            select(_newest.c.workspace, func.coalesce(_observation.c.body, before.c.body).label("body"))
+            .join(_observation, _observation.c.seq == _newest.c.seq)
+            .outerjoin(before, before.c.seq == _observation.c.prev)
+            .where(_newest.c.kind == "workspace", _newest.c.subject.in_(some))
+        )
+        out |= {r.workspace: workspace_name(r.body) for r in connection.execute(query) if r.body is not None}
+    return out
 
 
 def directory(connection: Connection, kinds: Collection[str] = ("user", "group")) -> Iterator[Fact]:

@@ -88,22 +88,6 @@ class Account:
             lines += ["", "### What could not be read", "", *(f"- {g}" for g in self.gaps)]
         return "\n".join(lines)
 
-    def table(self) -> list[dict[str, Any]]:
-        """This run's notices as rows for a table: who, what, why, and what became of it. No address, no text of a message."""
-        return [
-            {
-                "rule": n["rule"],
-                "workspace": n["workspace"],
-                "step": n["step"],
-                "person": n["person"] or "(nobody)",
-                "outcome": n["state"],
-                "reason": n["reason"],
-                "why": "; ".join(n["message"].get("why", ())),
-                "link": n["link"],
-            }
-            for n in self.notices
-        ]
-
 
 def account(run: Run) -> Account:
     """Close the run: count what the ledger holds of it and prove that nothing is missing.

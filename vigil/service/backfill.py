@@ -294,22 +294,3 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
 def summary(lines: Iterable[Line]) -> Counter[str]:
     """Lines by standing."""
     return Counter(line.standing.value for line in lines)
-
-
-def table(lines: Iterable[Line]) -> list[dict[str, Any]]:
-    """The manifest a person, for an artifact and for the terminal."""
-    return [
-        {
-            "person": line.entry.person or "(nobody)",
-            "rule": line.entry.rule,
-            "step": line.entry.step,
-            "workspace": line.entry.workspace,
-            "link": line.entry.message.get("link", ""),
-            "fire_at": f"{line.entry.fire_at:%Y-%m-%d %H:%M}",
-            "standing": line.standing.value,
-            "sends": "yes" if line.sends else "no",
-            "reason": line.reason,
-            "title": line.entry.message.get("title", ""),
-        }
-        for line in lines
-    ]

@@ -1,97 +1,157 @@
-"""Rows as what a person takes away: a table with links, a CSV file for a spreadsheet, and a summary to forward."""
+"""One writer for each form in which a table leaves: CSV, JSON, Markdown, cells of a Prefect table, a page to forward.
+
+Any frame can be written, also one that was narrowed or joined since: what a writer must know it reads from dtypes, from the column
+`link`, and from `attrs`. A workbook for Excel is in `workbook`.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
-Row = Mapping[str, Any]
+import orjson
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from vigil.service.frames import About, Frame
+from vigil.wording import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 LISTED = 25  # findings that a summary lists; the table has them all
 
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[\s\u200b\ufeff]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
+"""Where a spreadsheet would begin a formula: at the start of a text, and after ; and tab, which it may take for separators."""
 
-def csv_of(rows: Sequence[Row]) -> str:
-    """Rows as CSV (RFC 4180) with a header. A text that a spreadsheet would take for a formula is quoted with an apostrophe."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({k: _harmless(v) for k, v in row.items()} for row in rows)
-    return out.getvalue()
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&]")
+_BLOCK = re.compile(r"^(?:[#+=-]|\d+(?=[.)]))")
+_AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+_JOINER = "\u2060"  # a word joiner: it shows nothing and keeps a line together
 
 
-def linked(
-    rows: Sequence[Row], text: str = "workspace", columns: Sequence[str] = (), link: str = "link"
-) -> list[dict[str, Any]]:
-    """The rows for a table that shows Markdown: the column `text` leads to what the column `link` says.
+def csv_of(frame: Frame) -> str:
+    """The table as CSV (RFC 4180) with a header: instants as ISO 8601 to the second, yes and no, nothing where a value is missing.
 
-    `columns` chooses and orders them; without it they are all there but `link`. Every text is escaped: names come from people.
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
+    written = frame.copy(deep=False)
+    for name, column in frame.items():
+        if column.dtype.kind in "Mb":
+            written[name] = [_said(v, _iso) for v in plain(column)]
+        elif column.dtype == "string":
+            written[name] = column.str.replace(_FORMULA, r"\1'", regex=True)
+    return written.to_csv(index=False, lineterminator="\r\n")
+
+
+def json_of(frame: Frame) -> str:
+    """The table as a JSON object: what it is of, as in `attrs`, and its rows. Instants are ISO 8601 to the second, missing is null."""
+    columns = [[_iso(v) if isinstance(v, datetime) else v for v in plain(c)] for _, c in frame.items()]
+    rows = [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+    return orjson.dumps({**frame.attrs, "rows": rows}, option=orjson.OPT_INDENT_2).decode()
+
+
+def markdown_of(frame: Frame, columns: Sequence[str] = ()) -> str:
+    """The table, or some columns of it, as a table of Markdown (GFM)."""
+    shown = list(columns or frame.columns)
+    lines = [shown, ["---"] * len(shown), *(map(str, row.values()) for row in cells(frame, shown))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cells(frame: Frame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows for a table whose cells are Markdown, such as Prefect's: names lead to what the column `link` says.
+
+    Every text is escaped: names come from people. Numbers stay numbers. Instants are to the minute; whoever shows them names the zone.
+    """
+    links = plain(frame["link"]) if "link" in frame else [None] * len(frame)
+    shown = {name: plain(frame[name]) for name in columns}
     return [
         {
-            k: f"[{escaped(row[k])}]({row[link]})" if k == text and row.get(link) else _shown(row[k])
-            for k in columns or [name for name in row if name != link]
+            name: linked(values[n], links[n]) if name == "name" else _cell(values[n])
+            for name, values in shown.items()
         }
-        for row in rows
+        for n in range(len(frame))
     ]
 
 
-def _shown(value: object) -> object:
-    return escaped(value) if isinstance(value, str) else value
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, int) and not isinstance(value, bool) else escaped(_said(value, minute))
+
+
+def linked(text: Any, link: str | None) -> str:
+    """A text in Markdown that leads to an address on the web; only the text, where there is no such address."""
+    if link is None or urlsplit(link).scheme not in ("http", "https"):
+        return escaped(_said(text, minute))
+    return f"[{escaped(text)}]({quote(link, safe=_IN_ADDRESS)})"
+
+
+_IN_ADDRESS = ":/?#@!$&'*+,;=%~-._"
 
 
 def escaped(value: object) -> str:
-    """A text as it is, in Markdown: names of workspaces may hold brackets, pipes and angle brackets."""
-    text = " ".join(str(value).split())
-    for sign in ("\\", "`", "*", "_", "[", "]", "<", ">", "|"):
-        text = text.replace(sign, f"\\{sign}")
-    return text
+    """A text as it is, in Markdown: no sign of it is markup, and no part of it becomes a link by itself."""
+    text = _MARKDOWN.sub(r"\\\g<0>", " ".join(str(value).split()))
+    text = _BLOCK.sub(lambda m: f"\\{m[0]}" if not m[0].isdigit() else f"{m[0]}\\", text)
+    return _AUTOLINK.sub(_JOINER, text)
 
 
-def summary(rows: Sequence[Row], site: str, scope: str, as_of: datetime, dry_run: bool) -> str:
-    """A sweep in a page that can be forwarded as it is: what was looked at, how much was found, and where."""
-    lines = [
-        f"## Sweep of {escaped(site)}, {as_of:%d %B %Y, %H:%M} UTC",
-        "",
-        f"Looked at: {escaped(scope)}. "
-        + ("Nobody was told: this was a dry run." if dry_run else "People were told."),
-        "",
-    ]
-    if not rows:
+def plain(column: pd.Series[Any]) -> list[Any]:
+    """The values of a column as Python has them: None where one is missing."""
+    return [None if gone else v for v, gone in zip(column.astype(object), column.isna(), strict=True)]
+
+
+def minute(at: datetime) -> str:
+    """An instant as people read it. Its zone stands in the head of the table."""
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
+def _said(value: Any, instant: Callable[[datetime], str]) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return instant(value) if isinstance(value, datetime) else str(value)
+
+
+def head(frame: Frame) -> str:
+    """What a table is, in a line: the result, of which site, as of when, in which zone."""
+    about = About.of(frame)
+    at = f"as of {minute(about.as_of)} {about.zone}" if about.as_of else f"times in {about.zone}"
+    parts = [about.said or counted(len(frame), "row"), f"site {about.site}" if about.site else "", at]
+    return ", ".join(p for p in parts if p) + (", dry run" if about.dry_run else "")
+
+
+def counts(frame: Frame) -> Frame:
+    """How many rows there are of each rule and outcome (of a manifest: standing), where the table has these."""
+    by = [n for n, c in frame.items() if n == "rule" or c.dtype == "category"]
+    by.sort(key=lambda name: name != "rule")
+    return frame.groupby(by, observed=True).size().reset_index(name="rows")
+
+
+def summary(frame: Frame) -> str:
+    """A sweep's findings in a page that can be forwarded as it is: what was looked at, how much was found, and where."""
+    about = About.of(frame)
+    at = f", {about.as_of:%d %B %Y, %H:%M} {about.zone}" if about.as_of else ""
+    told = "Nobody was told: this was a dry run." if about.dry_run else "People were told."
+    lines = [f"## Sweep of {escaped(about.site)}{at}", "", f"Looked at: {escaped(about.scope)}. {told}", ""]
+    if frame.empty:
         return "\n".join([*lines, "**Nothing was found.**"])
-    places = len({r["workspace"] for r in rows})
-    lines += [f"**{len(rows)} findings in {places} workspaces.**", "", *_counts(rows), "", *_places(rows)]
-    return "\n".join(lines)
+    places = counted(frame["workspace"].nunique(), "workspace")
+    lines += [f"**{counted(len(frame), 'finding')} in {places}.**", "", markdown_of(counts(frame)), ""]
+    return "\n".join([*lines, "### What and where", "", *_places(frame)])
 
 
-def _counts(rows: Sequence[Row]) -> list[str]:
-    counted = Counter((r["rule"], _kind(r["outcome"])) for r in rows)
-    lines = [
-        f"| {escaped(rule)} | {escaped(outcome)} | {n} |" for (rule, outcome), n in sorted(counted.items())
-    ]
-    return ["| rule | outcome | findings |", "|---|---|---|", *lines]
-
-
-def _kind(outcome: str) -> str:
-    """Open findings together, since whenever they are open."""
-    return "open already" if outcome.startswith("open since") else outcome
-
-
-def _places(rows: Sequence[Row]) -> list[str]:
-    lines = [
-        f"- [{escaped(r['name'] or r['workspace'])}]({r['link']}): {escaped(r['rule'])}"
-        + (f", {escaped(r['person'])}" if r["person"] else "")
-        + f" ({escaped(r['outcome'])})"
-        + (f": {escaped(r['why'])}" if r["why"] else "")
-        for r in rows[:LISTED]
-    ]
-    more = [f"- and {len(rows) - LISTED} more in the table"] if len(rows) > LISTED else []
-    return ["### What and where", "", *lines, *more]
+def _places(frame: Frame) -> list[str]:
+    lines = []
+    for row in cells(frame.head(LISTED), ("name", "rule", "person", "outcome", "since", "why")):
+        since = f" since {row['since']}" if row["since"] else ""
+        person = f", {row['person']}" if row["person"] else ""
+        why = f": {row['why']}" if row["why"] else ""
+        lines.append(f"- {row['name']}: {row['rule']}{person} ({row['outcome']}{since}){why}")
+    more = len(frame) - LISTED
+    return [*lines, f"- and {more} more in the table"] if more > 0 else lines

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from vigil.compliance.facts import Workspace
 from vigil.compliance.routing import Routed, route
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.standings import Standing
 from vigil.compliance.verdicts import Outcome
 from vigil.errors import BadRequest, Problem
 from vigil.ledger import observations
@@ -43,8 +45,13 @@ class Scope:
         return "; ".join(p for p in parts if p)
 
 
-WOULD, TOLD, HELD = "would be told", "is told", "held by its rule's guard"
-"""Outcomes of new findings that somebody is to hear of; the others are the reasons of routing."""
+class Shown(StrEnum):
+    """Outcomes of a sweep's findings; the others are the reasons for which somebody is not told."""
+
+    WOULD = "would be told"
+    TOLD = "is told"
+    HELD = "held by its rule's guard"
+    OPEN = "open already"
 
 
 class OutOfScope(BadRequest):
@@ -105,7 +112,10 @@ def _text(value: object) -> str:
 
 
 async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
-    """Evaluate the scope; queue what is new unless it is a dry run. One row for each finding and person, open ones included."""
+    """Evaluate the scope; queue what is new unless it is a dry run.
+
+    One row for each finding and person, open ones included, with the columns of `frames.FINDINGS`.
+    """
     run.rules = narrow(run.rules, scope, run.left_out)
     base = judgement.plan(run)
     rows: list[dict[str, Any]] = []
@@ -114,58 +124,56 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
         result = judgement.judge(run, base, given)
         facts, directory = await judgement.look_up(run, given, result)
         routed = route(result.findings, run.rules, facts, directory)
-        names = {i: w.name for i, w in given.facts.workspaces.items()}
-        rows += _new(run, routed, names, dry_run) if scope.new else []
-        rows += [
-            _row(run, s.rule, s.workspace, names, "", f"open since {s.since:%Y-%m-%d %H:%M}", s.why)
-            for s in given.standings
-            if scope.open
-            and s.outcome == Outcome.FINDING
-            and s.rule in run.rules.by_name
-            and s.since is not None
-        ]
+        known = given.facts.workspaces
+        if scope.new:
+            rows += [_new(run, r, known, dry_run) for r in routed]
+        if scope.open:
+            rows += [_open(run, s, known) for s in given.standings if _is_open(run, s)]
         if not dry_run:
             judgement.commit(run, result, facts, directory, base.fresh)
     if not dry_run:
         guards.decide(run, base.fresh)
         held = {t.rule for t in run.trips}
-        rows = [r | {"outcome": HELD} if r["outcome"] == TOLD and r["rule"] in held else r for r in rows]
+        rows = [
+            r | {"outcome": Shown.HELD} if r["outcome"] == Shown.TOLD and r["rule"] in held else r
+            for r in rows
+        ]
     return rows
 
 
-def _new(run: Run, routed: Sequence[Routed], names: Mapping[int, str], dry_run: bool) -> list[dict[str, Any]]:
-    out = []
-    for r in routed:
-        outcome = r.reason.value if r.reason else (WOULD if dry_run else TOLD)
-        out.append(
-            _row(
-                run,
-                r.finding.rule,
-                r.finding.workspace,
-                names,
-                r.person or "(nobody)",
-                outcome,
-                r.finding.why,
-            )
-        )
-    return out
+def _is_open(run: Run, standing: Standing) -> bool:
+    known = standing.rule in run.rules.by_name and standing.since is not None
+    return known and standing.outcome == Outcome.FINDING
 
 
-def _row(
-    run: Run,
-    rule: str,
-    workspace: int,
-    names: Mapping[int, str],
-    person: str,
-    outcome: str,
-    why: Sequence[str],
-) -> dict[str, Any]:
+def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], dry_run: bool) -> dict[str, Any]:
+    finding = routed.finding
+    return _of(run, finding.workspace, known) | {
+        "rule": finding.rule,
+        "why": "; ".join(finding.why),
+        "person": routed.person,
+        "outcome": routed.reason or (Shown.WOULD if dry_run else Shown.TOLD),
+        "since": None,
+        "step": finding.step,
+    }
+
+
+def _open(run: Run, standing: Standing, known: Mapping[int, Workspace]) -> dict[str, Any]:
+    return _of(run, standing.workspace, known) | {
+        "rule": standing.rule,
+        "why": "; ".join(standing.why),
+        "person": None,
+        "outcome": Shown.OPEN,
+        "since": standing.since,
+        "step": None,
+    }
+
+
+def _of(run: Run, workspace: int, known: Mapping[int, Workspace]) -> dict[str, Any]:
+    found = known.get(workspace)
     return {
-        "rule": rule,
         "workspace": workspace,
-        "name": names.get(workspace, ""),
-        "person": person,
-        "outcome": outcome,
-        "why": "; ".join(why),
+        "name": found and found.name,
+        "type": found and found.type,
         "link": run.site.link(workspace),
     }

@@ -1,0 +1,376 @@
+"""Results as pandas DataFrames: which columns a table has, of which dtype, and what they say. docs/tables.md is the same for readers.
+
+Evaluation happens in Polars (decision 0006); pandas is what results are handed over in. It is imported when the first table is
+made, not before: `vigil validate` and the like make none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+from vigil.compliance.verdicts import Why
+from vigil.ledger import observations
+from vigil.service.accounting import Account
+from vigil.service.backfill import Line, Standing
+from vigil.service.digest import SEVERAL
+from vigil.service.run import Run
+from vigil.service.sweep import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frame: TypeAlias = "pd.DataFrame"
+Row = Mapping[str, Any]
+
+STATES = ("queued", "sent", "no_device", "unroutable", "failed", "suppressed")
+"""States of a notice in the ledger."""
+
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
+"""Characters that are no text: they would steer a terminal, turn a line round, or break a file. Tabs and line breaks stay."""
+
+SEVERAL_NAMED = "several workspaces"
+"""What a digest is about, where others have the name of a workspace."""
+
+
+class Dtype(StrEnum):
+    """What a column holds, as its pandas dtype. A value that is not there is missing (`pd.NA`, `pd.NaT`), never empty."""
+
+    TEXT = "string"
+    ID = "Int64"
+    INSTANT = "datetime64[us, ZONE]"  # in the zone that the table names
+    STATE = "category"
+    YES = "boolean"
+
+
+class Kind(StrEnum):
+    """What a line of an account counts."""
+
+    OUTCOME = "outcome"
+    NUMBER = "number"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. `states` are the categories of a STATE, in order."""
+
+    name: str
+    dtype: Dtype
+    says: str
+    states: tuple[str, ...] = ()
+
+    def pandas(self, zone: str) -> Any:
+        """Its dtype, in a table whose instants are in `zone`."""
+        import pandas as pd
+
+        if self.dtype is Dtype.STATE:
+            return pd.CategoricalDtype([str(s) for s in self.states])
+        return self.dtype.value.replace("ZONE", zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A kind of result: the name by which `attrs["table"]` knows it, and its columns in order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+
+_NAME = Column("name", Dtype.TEXT, "Name of the workspace, as last read")
+_RULE = Column("rule", Dtype.TEXT, "Name of the rule")
+_WHY = Column("why", Dtype.TEXT, "What decided, in words")
+_PERSON = Column("person", Dtype.TEXT, "Login of whom it is for; missing where nobody could be found")
+_STEP = Column("step", Dtype.TEXT, "Step of the rule, where it has steps")
+_TITLE = Column("title", Dtype.TEXT, "First line of the notice")
+_FIRE_AT = Column("fire_at", Dtype.INSTANT, "The instant that it is about")
+_OCCURRENCE = Column(
+    "occurrence", Dtype.TEXT, "Which time: the key of a notice, with rule, workspace, step and person"
+)
+_WORKSPACE = Column("workspace", Dtype.ID, "Id of the workspace in Extended ECM; 0 of a digest about several")
+_LINK = Column("link", Dtype.TEXT, "Address of the item in Smart View")
+
+FINDINGS = Table(
+    "findings",
+    (
+        _NAME,
+        _RULE,
+        _WHY,
+        Column("person", Dtype.TEXT, "Login of whom it is for; missing where nobody could be found, and of what is open already"),
+        Column("outcome", Dtype.STATE, f"{', '.join(Shown)}, or a reason of docs/reasons.md", (*Shown, *Why)),
+        Column("since", Dtype.INSTANT, "Since when it is open; missing of what is new"),
+        Column("type", Dtype.TEXT, "Type of the workspace"),
+        _STEP,
+        _WORKSPACE,
+        _LINK,
+    ),
+)  # fmt: skip
+"""What a sweep found: a row for each finding and person."""
+
+NOTICES = Table(
+    "notices",
+    (
+        _NAME,
+        _WHY,
+        _PERSON,
+        Column("outcome", Dtype.STATE, ", ".join(STATES), STATES),
+        Column("reason", Dtype.TEXT, "Why it was not sent, in the words of docs/reasons.md and docs/delivery.md"),
+        _TITLE,
+        _RULE,
+        _STEP,
+        _FIRE_AT,
+        Column("as_of", Dtype.INSTANT, "The instant of which the run spoke that queued it"),
+        _OCCURRENCE,
+        Column("notice", Dtype.ID, "Number of the notice in the ledger"),
+        Column("run", Dtype.ID, "Number of the run in the ledger"),
+        _WORKSPACE,
+        _LINK,
+    ),
+)  # fmt: skip
+"""Who was told what: a row for each notice."""
+
+MANIFEST = Table(
+    "manifest",
+    (
+        _NAME,
+        _WHY,
+        _PERSON,
+        Column("standing", Dtype.STATE, ", ".join(Standing), tuple(Standing)),
+        Column("sends", Dtype.YES, "Whether an approval sends it"),
+        Column("reason", Dtype.TEXT, "Why it stands so, where that needs a reason"),
+        _TITLE,
+        _RULE,
+        _STEP,
+        _FIRE_AT,
+        Column("due", Dtype.TEXT, "The date that a milestone's notice is about, as ISO 8601"),
+        _OCCURRENCE,
+        _WORKSPACE,
+        _LINK,
+    ),
+)
+"""What a window of the past should have said: a row for each notice."""
+
+CHANGED = Table(
+    "changed",
+    (
+        _NAME,
+        Column("changed", Dtype.TEXT, "What is no longer as it was shown"),
+        _PERSON,
+        _TITLE,
+        _RULE,
+        _WORKSPACE,
+        _LINK,
+    ),
+)
+"""What of an approved manifest is about something that changed since it was shown."""
+
+ACCOUNT = Table(
+    "account",
+    (
+        Column("kind", Dtype.STATE, "outcome: of its notices; number: counted on the way; check: 0 or wrong", tuple(Kind)),
+        Column("what", Dtype.TEXT, "What was counted"),
+        Column("number", Dtype.ID, "How many"),
+    ),
+)  # fmt: skip
+"""What a run counted."""
+
+DEVICES = Table(
+    "devices",
+    (
+        Column("person", Dtype.TEXT, "Login of whose it is"),
+        Column("platform", Dtype.TEXT, "android, ios, web or email"),
+        Column("label", Dtype.TEXT, "What `vigil why` calls it; its address is shown nowhere"),
+        Column("since", Dtype.INSTANT, "When it was registered first"),
+        Column("refreshed", Dtype.INSTANT, "When its app last said that it is there"),
+        Column("accepted", Dtype.INSTANT, "When a message for it was last accepted"),
+        Column("retired", Dtype.INSTANT, "Since when it is not used any more"),
+        Column("reason", Dtype.TEXT, "Why it is not used any more"),
+        Column("device", Dtype.ID, "Number of the device in the ledger"),
+    ),
+)
+"""The registry of devices."""
+
+TABLES = (FINDINGS, NOTICES, MANIFEST, CHANGED, ACCOUNT, DEVICES)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a table is of. A frame has it in its `attrs`, as values that JSON knows, and every writer passes it on."""
+
+    site: str
+    zone: str
+    as_of: datetime | None = None
+    flow: str = ""
+    run: int | None = None
+    scope: str = ""  # what was looked at, in words
+    dry_run: bool | None = None
+    manifest: str = ""  # the id by which it is approved
+    said: str = ""  # the result in a sentence
+    account: Mapping[str, Mapping[str, int]] | None = None  # kind -> what -> number
+
+    @classmethod
+    def run_of(cls, run: Run, **more: Any) -> About:
+        """What a run's tables are of."""
+        return cls(run.site.name, run.site.zone, run.as_of, run.flow, run.id, **more)
+
+    @classmethod
+    def of(cls, frame: Frame) -> About:
+        """What a frame says of itself. One that Vigil did not make says nothing, and its instants are in UTC."""
+        known = {f.name: frame.attrs[f.name] for f in fields(cls) if f.name in frame.attrs}
+        about = cls(**{"site": "", "zone": "UTC"} | known)
+        return replace(about, as_of=datetime.fromisoformat(known["as_of"])) if about.as_of else about
+
+    def attrs(self) -> dict[str, Any]:
+        """The fields that say something; the instant in the table's zone."""
+        at = self.as_of and self.as_of.astimezone(ZoneInfo(self.zone)).isoformat(timespec="seconds")
+        said = {f.name: getattr(self, f.name) for f in fields(self)} | {"as_of": at}
+        return {name: value for name, value in said.items() if value is not None and value != ""}
+
+
+def frame(table: Table, rows: Iterable[Row], about: About) -> Frame:
+    """Rows as a frame with the table's columns and dtypes, also when there are none. "" and None become missing.
+
+    Control characters in texts, which come from people, become U+FFFD.
+    Raises ValueError for a row with other columns, and for a state that the table does not know.
+    """
+    import pandas as pd
+
+    rows, names = list(rows), {c.name for c in table.columns}
+    for row in rows:
+        if row.keys() != names:
+            raise ValueError(f"a row of {table.name} has {sorted(row)}, and should have {sorted(names)}")
+    made = pd.DataFrame(
+        {c.name: _column(c, [row[c.name] for row in rows], about.zone) for c in table.columns}
+    )
+    made.attrs.update(about.attrs(), table=table.name)
+    return made
+
+
+def _column(column: Column, values: Sequence[Any], zone: str) -> pd.Series[Any]:
+    import pandas as pd
+
+    values = [None if v == "" else v for v in values]
+    if column.dtype is Dtype.INSTANT:
+        utc = [None if v is None else v.astimezone(UTC).replace(tzinfo=None) for v in values]
+        made: pd.Series[Any] = pd.Series(utc, dtype="datetime64[us]")
+        return made.dt.tz_localize("UTC").dt.tz_convert(zone)
+    if column.dtype is Dtype.STATE and (unknown := set(values) - {None, *column.states}):
+        raise ValueError(f"{column.name} cannot be {', '.join(sorted(map(repr, unknown)))}")
+    if column.dtype is Dtype.TEXT:
+        values = [None if v is None else _UNSEEN.sub("\ufffd", str(v)) for v in values]
+    made = pd.Series(values, dtype=column.pandas(zone))
+    return made
+
+
+def findings(run: Run, rows: Iterable[Row], **more: Any) -> Frame:
+    """What `sweep.sweep` found, as FINDINGS."""
+    return frame(FINDINGS, rows, About.run_of(run, **more))
+
+
+def notices(rows: Sequence[Row], names: Mapping[int, str], about: About) -> Frame:
+    """Rows of the outbox as NOTICES; `names` are those of their workspaces."""
+    return frame(NOTICES, (_notice(row, names) for row in rows), about)
+
+
+def _notice(row: Row, names: Mapping[int, str]) -> Row:
+    message = row["message"]
+    return {
+        "name": name_of(row["workspace"], names),
+        "why": "; ".join(message.get("why", ())),
+        "person": row["person"],
+        "outcome": row["state"],
+        "reason": row["reason"],
+        "title": message.get("title"),
+        "rule": row["rule"],
+        "step": row["step"],
+        "fire_at": row["fire_at"],
+        "as_of": row["as_of"],
+        "occurrence": row["occurrence"],
+        "notice": row["id"],
+        "run": row["run"],
+        "workspace": row["workspace"],
+        "link": row.get("link") or message.get("link"),
+    }
+
+
+def name_of(workspace: int, names: Mapping[int, str]) -> str:
+    """What to call the workspace of a notice: by its name, or by its id where nothing was ever read of it."""
+    return names.get(workspace) or (SEVERAL_NAMED if workspace == SEVERAL else str(workspace))
+
+
+def told(run: Run, made: Account, first: int | None = None, said: str = "") -> Frame:
+    """The notices of a run that has ended, the first ones only where `first` says how many, with the run's account."""
+    rows = made.notices[:first]
+    with run.ledger.read() as connection:
+        names = observations.names(connection, {n["workspace"] for n in rows})
+    return ended(notices(rows, names, About.run_of(run, said=said or made.sentence())), made)
+
+
+def manifest(run: Run, lines: Sequence[Line], **more: Any) -> Frame:
+    """The lines of a backfill's manifest as MANIFEST."""
+    with run.ledger.read() as connection:
+        names = observations.names(connection, {line.entry.workspace for line in lines})
+    return frame(MANIFEST, (_line(line, names) for line in lines), About.run_of(run, **more))
+
+
+def _line(line: Line, names: Mapping[int, str]) -> Row:
+    entry = line.entry
+    return {
+        "name": name_of(entry.workspace, names),
+        "why": "; ".join(entry.message.get("why", ())),
+        "person": entry.person,
+        "standing": line.standing.value,
+        "sends": line.sends,
+        "reason": line.reason,
+        "title": entry.message.get("title"),
+        "rule": entry.rule,
+        "step": entry.step,
+        "fire_at": entry.fire_at,
+        "due": line.due,
+        "occurrence": entry.occurrence,
+        "workspace": entry.workspace,
+        "link": entry.message.get("link"),
+    }
+
+
+def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
+    """What `changes.changes` gives, as CHANGED."""
+    with run.ledger.read() as connection:
+        names = observations.names(connection, {row["workspace"] for row in rows})
+    named = (
+        {**r, "name": name_of(r["workspace"], names), "link": run.site.link(r["workspace"])} for r in rows
+    )
+    return frame(CHANGED, named, About.run_of(run, **more))
+
+
+def devices(rows: Iterable[Row], about: About) -> Frame:
+    """The registry as DEVICES."""
+    return frame(DEVICES, rows, about)
+
+
+def ended(made: Frame, account: Account) -> Frame:
+    """The same table, which says how its run ended. The data is shared."""
+    counted = {
+        Kind.OUTCOME.value: dict(account.rows),
+        Kind.NUMBER.value: dict(account.numbers) | {"gaps": len(account.gaps), "waiting": account.waiting},
+        Kind.CHECK.value: {"difference": account.difference},
+    }
+    out = made.copy(deep=False)
+    out.attrs["account"] = counted
+    return out
+
+
+def account(of: Frame) -> Frame:
+    """The account of the run from which a table came, as ACCOUNT. Empty where the table is of no run, or of one that goes on."""
+    about = About.of(of)
+    counted = (about.account or {}).items()
+    return frame(
+        ACCOUNT,
+        ({"kind": k, "what": w, "number": n} for k, some in counted for w, n in some.items()),
+        about,
+    )

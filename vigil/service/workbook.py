@@ -1,0 +1,178 @@
+"""A table as an Excel workbook, to be handed round: filters, frozen header, links, dates as dates, and a sheet that says what it is.
+
+XlsxWriter writes it row by row (`constant_memory`): a hundred thousand rows need no more room than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from vigil.errors import BadRequest
+from vigil.service import frames, sheets
+from vigil.service.frames import About, Frame
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+ROWS = 1_048_575  # of a sheet, without its header
+LINKS = 65_530  # of a sheet: Excel refuses a file that has more
+ADDRESS = 2_079  # characters of a link
+TEXT = 32_767  # characters of a cell
+EXACT = 10**15  # Excel keeps fifteen digits of a number: a larger id is written as text
+FIRST = 1900  # Excel knows no year before it
+
+WIDTHS = {
+    "name": 38,
+    "why": 60,
+    "reason": 44,
+    "changed": 44,
+    "title": 44,
+    "link": 48,
+    "label": 28,
+    "what": 40,
+}
+WIDTHS |= {"rule": 24, "person": 20, "outcome": 24, "standing": 28}
+WIDE = 18  # of the other columns, in characters
+
+
+class TooLong(BadRequest):
+    """A table has more rows than a sheet of Excel holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Formats:
+    head: Format
+    text: Format
+    instant: Format
+    link: Format
+
+    @classmethod
+    def of(cls, book: Workbook) -> _Formats:
+        top: dict[str, Any] = {"valign": "top"}
+        return cls(
+            book.add_format(top | {"bold": True, "bg_color": "#E8EEF4", "bottom": 1, "text_wrap": True}),
+            book.add_format(top | {"text_wrap": True}),
+            book.add_format(top | {"num_format": "yyyy-mm-dd hh:mm", "align": "left"}),
+            book.add_format(top | {"font_color": "#0563C1", "underline": 1, "text_wrap": True}),
+        )
+
+
+def write(frame: Frame, file: IO[bytes]) -> None:
+    """Write the table, and a second sheet: what it is of, how often each outcome came, what its run counted.
+
+    Strings are written as strings, whatever they begin with. Instants are local times of the table's zone, which their header names.
+    Raises TooLong for more rows than a sheet holds.
+    """
+    from xlsxwriter import Workbook
+
+    if len(frame) > ROWS:
+        raise TooLong(f"{len(frame)} rows, and a sheet of Excel holds {ROWS}: narrow the scope, or write CSV")
+    with Workbook(file, {"constant_memory": True}) as book:
+        formats = _Formats.of(book)
+        sheet = book.add_worksheet(str(frame.attrs.get("table", "table")).capitalize())
+        _lay_out(sheet, frame, formats)
+        _fill(sheet, frame, formats)
+        _about(book.add_worksheet("About"), frame, formats)
+
+
+def _lay_out(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:
+    zone = About.of(frame).zone
+    for n, (name, column) in enumerate(frame.items()):
+        sheet.set_column(n, n, WIDTHS.get(str(name), WIDE))
+        sheet.write_string(0, n, f"{name} ({zone})" if column.dtype.kind == "M" else str(name), formats.head)
+    sheet.freeze_panes(1, 1)
+    sheet.autofilter(0, 0, max(1, len(frame)), len(frame.columns) - 1)
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+
+
+def _fill(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:
+    links = _links(frame)
+    named = list(frame.columns).index("name") if "name" in frame else None
+    for row, values in enumerate(_rows(frame), start=1):
+        for n, value in enumerate(values):
+            if n == named and row <= len(links) and links[row - 1]:
+                sheet.write_url(row, n, links[row - 1], formats.link, _cut(value))
+            else:
+                _cell(sheet, row, n, value, formats)
+
+
+def _rows(frame: Frame) -> Iterable[tuple[Any, ...]]:
+    return zip(*(sheets.plain(column) for _, column in frame.items()), strict=True)
+
+
+def _links(frame: Frame) -> list[str]:
+    """Where the names of the first rows lead: an address on the web, or ""."""
+    found = sheets.plain(frame["link"].head(LINKS)) if "link" in frame else []
+    return [
+        url if url and len(url) <= ADDRESS and urlsplit(url).scheme in ("http", "https") else ""
+        for url in found
+    ]
+
+
+def _cell(sheet: Worksheet, row: int, n: int, value: Any, formats: _Formats) -> None:
+    match value:
+        case None:
+            pass
+        case bool():
+            sheet.write_boolean(row, n, value, formats.text)
+        case int() if abs(value) < EXACT:
+            sheet.write_number(row, n, value, formats.text)
+        case datetime() if value.year >= FIRST:
+            sheet.write_datetime(row, n, value.replace(tzinfo=None), formats.instant)
+        case _:
+            sheet.write_string(row, n, _cut(value), formats.text)
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
+
+
+def _about(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:
+    sheet.set_column(0, 0, 26)
+    sheet.set_column(1, 1, 70)
+    sheet.set_column(2, 2, WIDE)
+    row = 0
+    for row, (name, value) in enumerate(_said(frame)):
+        sheet.write_string(row, 0, name, formats.head)
+        _cell(sheet, row, 1, value, formats)
+    for table in (sheets.counts(frame), frames.account(frame)):
+        if table.empty:
+            continue
+        row += 2
+        for n, name in enumerate(table.columns):
+            sheet.write_string(row, n, str(name), formats.head)
+        for values in _rows(table):
+            row += 1
+            for n, value in enumerate(values):
+                _cell(sheet, row, n, value, formats)
+
+
+def _said(frame: Frame) -> Iterable[tuple[str, Any]]:
+    about = About.of(frame)
+    yield "Result", about.said or None
+    yield "Site", about.site
+    yield "Looked at", about.scope or None
+    yield f"As of ({about.zone})", about.as_of
+    yield "Time zone of all times", about.zone
+    if about.dry_run is not None:
+        yield "Dry run", "yes: nobody was told" if about.dry_run else "no: people were told"
+    if about.manifest:
+        yield "Manifest", about.manifest
+    if about.run is not None:
+        yield "Run", f"{about.flow} {about.run}"
+    yield "Rows", len(frame)
+    if len(frame) > LINKS:
+        yield (
+            "Links",
+            f"The names of the first {LINKS} rows are links: Excel allows no more. Column link has all of them.",
+        )
