@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from vigil.cli_devices import devices
+from vigil.cli_output import Csv, Excel, Json, Output
 from vigil.cli_rules import rules
 from vigil.cli_shared import LEDGER, PROJECT, LedgerUrl, Site, console, errors, instant, length
 from vigil.errors import BadInput, BadRequest, VigilError
@@ -27,6 +28,25 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from vigil.version import package
+
+        console.print(f"vigil {package()['version']}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def vigil(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit")
+    ] = False,
+) -> None:
+    pass
+
+
 app.add_typer(rules)
 app.add_typer(devices, name="devices")
 
@@ -146,8 +166,12 @@ def sweep(
     ] = None,
     name: Annotated[str, typer.Option(help="Only workspaces with this in their name")] = "",
     send: Annotated[bool, typer.Option("--send", help="Tell people; without it, only show")] = False,
+    csv: Csv = "",
+    json: Json = False,
+    excel: Excel = "",
 ) -> None:
-    """Evaluate every rule for a scope now, and show what was found."""
+    """Evaluate every rule for a scope now, and show what was found. What the columns say: docs/tables.md."""
+    output = Output(csv, json, excel)
     from vigil.replay.by_hand import sweep as run
 
     scope = {
@@ -157,7 +181,7 @@ def sweep(
         "name_contains": name,
         "dry_run": not send,
     }
-    raise typer.Exit(run(site, scope, console))
+    raise typer.Exit(run(site, scope, console, output))
 
 
 @app.command()
@@ -171,13 +195,20 @@ def backfill(
         datetime | None, typer.Option(parser=instant, metavar="TIME", help="End, in the window")
     ] = None,
     approve: Annotated[str, typer.Option(help="Send the manifest of this id, as it was shown")] = "",
+    csv: Csv = "",
+    json: Json = False,
+    excel: Excel = "",
 ) -> None:
-    """Show what a window of the past should have said, beside what was said; send it when its manifest is approved."""
+    """Show what a window of the past should have said, beside what was said; send it when its manifest is approved.
+
+    What the columns say: docs/tables.md.
+    """
+    output = Output(csv, json, excel)
     from vigil.replay.by_hand import backfill as run
 
     if not approve and (from_ is None or to is None):
         raise typer.BadParameter("give --from and --to, or --approve with the id of a manifest")
-    raise typer.Exit(run(site, from_, to, approve, console))
+    raise typer.Exit(run(site, from_, to, approve, console, output))
 
 
 @app.command()
@@ -200,11 +231,17 @@ def why(
     at: Annotated[
         datetime | None, typer.Option(parser=instant, metavar="TIME", help="As it was then")
     ] = None,
+    csv: Csv = "",
+    json: Json = False,
 ) -> None:
-    """Why somebody was told, or was not: from the data that decided to the device, attempt by attempt."""
+    """Why somebody was told, or was not: from the data that decided to the device, attempt by attempt.
+
+    CSV has the notices; JSON has their attempts, too, and how each rule stands for a workspace.
+    """
+    output = Output(csv, json)
     from vigil.explaining import why as run
 
-    raise typer.Exit(run(subject, ledger, rules, zone, at, console))
+    raise typer.Exit(run(subject, ledger, rules, zone, at, console, output))
 
 
 @app.command()

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from vigil.cli_output import Csv, Json, Output
 from vigil.cli_shared import LEDGER, LedgerUrl, Site, console
+from vigil.wording import counted
 
 devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)
 topics = typer.Typer(
@@ -38,6 +40,29 @@ def import_(
     with Ledger.open(ledger).write() as connection:
         count = register(connection, found, datetime.now(UTC))
     console.print(f"{count} devices registered")
+
+
+@devices.command("list")
+def devices_list(
+    person: Annotated[str, typer.Option(help="Only this person's, by login")] = "",
+    ledger: LedgerUrl = LEDGER,
+    csv: Csv = "",
+    json: Json = False,
+) -> None:
+    """Show the registered devices: whose, since when, when last heard of, and why some are retired. docs/tables.md."""
+    output = Output(csv, json)
+    from vigil import printing
+    from vigil.ledger import Ledger
+    from vigil.ledger.devices import every
+    from vigil.service.frames import About
+    from vigil.service.frames import devices as frame_of
+
+    with Ledger.open(ledger).read() as connection:
+        rows = every(connection, person or None)
+    found = frame_of(rows, About(site="", zone="UTC", said=counted(len(rows), "device")))
+    if output.for_people:
+        printing.show(console, found, printing.DEVICES, "Devices")
+    output.write(found)
 
 
 @topics.command("list")

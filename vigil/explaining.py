@@ -2,62 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import orjson
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
+from vigil import printing
+from vigil.cli_output import Output
+from vigil.cli_shared import errors
 from vigil.ledger import Ledger
+from vigil.service import frames, sheets
+from vigil.service.frames import About, Frame
 from vigil.service.opening import rules_of
-from vigil.service.why import Answer, about_person, about_workspace
-
-COLOURS = {
-    "sent": "green",
-    "no_device": "yellow",
-    "unroutable": "red",
-    "failed": "red",
-    "queued": "yellow",
-    "suppressed": "dim",
-}
+from vigil.service.why import Answer, Standing, Told, about_person, about_workspace
+from vigil.wording import counted
 
 
-def why(subject: str, ledger_url: str, rules: Path, zone: str, at: datetime | None, console: Console) -> int:
-    """Print the answer. 0 when there is one, 1 when nothing is known of the subject."""
-    ledger = Ledger.open(ledger_url)
-    if subject.isdigit():
+def why(
+    subject: str,
+    ledger_url: str,
+    rules: Path,
+    zone: str,
+    at: datetime | None,
+    console: Console,
+    output: Output,
+) -> int:
+    """Print the answer, or write it. 0 when there is one, 1 when nothing is known of the subject. Times are in `zone`."""
+    ledger, what = Ledger.open(ledger_url), "workspace" if subject.isdigit() else "person"
+    if what == "workspace":
         answer = about_workspace(ledger, rules_of(rules, ledger).rules, int(subject), zone, at)
     else:
         answer = about_person(ledger, subject, at)
-    _tell(answer, console)
+    said = counted(len(answer.told), "notice")
+    about = About(site="", zone=zone, as_of=at, scope=f"{what} {subject}", said=said)
+    told = frames.notices([t.row for t in answer.told], answer.names, about)
+    if output.for_people:
+        _show(answer, told, console)
+    output.write(told, lambda frame: _json(answer, frame))
     if not answer.known:
-        what = "workspace" if subject.isdigit() else "person"
-        console.print(
-            f"The ledger has nothing of the {what} {subject}. Was it ever read, or told of? Check the id or the login."
+        (errors if output.takes_stdout else console).print(
+            f"The ledger has nothing of the {what} {subject}. Was it ever read, or told of? Check the id or the login.",
+            markup=False,
         )
     return 0 if answer.known else 1
 
 
-def _tell(answer: Answer, console: Console) -> None:
-    for t in answer.told:
-        r, m = t.row, t.row["message"]
-        who = r["person"] or "nobody"
-        console.print(
-            f"[bold]{r['rule']}[/] {r['step']}  {r['fire_at']:%Y-%m-%d %H:%M} UTC  workspace {r['workspace']}  "
-            f"{escape(who)}: [{COLOURS[r['state']]}]{r['state']}[/] {escape(r['reason'])}",
-            highlight=False,
-        )
-        for line in m.get("why", ()):
-            console.print(f"    because {escape(line)}", highlight=False)
-        if "title" in m:
-            console.print(f"    said: {escape(m['title'])}  {m['link']}", highlight=False, soft_wrap=True)
-        for attempt in t.attempts:
-            console.print(f"    {escape(attempt)}", highlight=False)
-        if (seen := t.acknowledged) is not None:
-            how = "in the app" if seen.how == "app" else "by the link of a mail"
-            at = f"{seen.at:%Y-%m-%d %H:%M:%S} UTC"
-            console.print(f"    acknowledged by {escape(seen.person)} {how} at {at}", highlight=False)
+def _show(answer: Answer, told: Frame, console: Console) -> None:
+    zone = ZoneInfo(About.of(told).zone)
+    if answer.known:
+        printing.line(console, Text(f"{About.of(told).scope}: {sheets.head(told)}", style="bold"))
+    for t, row in zip(answer.told, sheets.records(told), strict=True):
+        for text, indent in _notice(t, row, zone):
+            printing.line(console, text, indent)
     for s in answer.standings:
-        console.print(f"[bold]{s.rule}[/]: {s.verdict}", highlight=False)
-        for line in s.why:
-            console.print(f"    {escape(line)}", highlight=False)
+        printing.line(console, Text.assemble((s.rule, "bold"), f": {s.verdict}"))
+        for why in s.why:
+            printing.line(console, Text(why), 4)
+
+
+def _notice(told: Told, row: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[Text, int]]:
+    """What is said of one notice, as lines with their indentation."""
+    step = f" {row['step']}" if row["step"] else ""
+    yield (
+        Text.assemble(
+            (f"{row['rule']}{step}", "bold"),
+            f", {row['person'] or printing.NOBODY}, {sheets.minute(row['fire_at'])}: ",
+            (row["outcome"], printing.COLOURS.get(row["outcome"], "")),
+        ),
+        0,
+    )
+    for name in ("reason", "name", "why", "title", "link"):
+        if row[name] is not None:
+            yield printing.value(name, row), 4
+    for a in told.attempts:
+        code = f" ({a.code})" if a.code else ""
+        yield Text(f"{a.outcome} on {a.device} at {_second(a.at, zone)}{code}"), 4
+    if (seen := told.acknowledged) is not None:
+        how = "in the app" if seen.how == "app" else "by the link of a mail"
+        yield Text(f"acknowledged by {seen.person} {how} at {_second(seen.at, zone)}"), 4
+
+
+def _second(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _json(answer: Answer, told: Frame) -> str:
+    """The notices as `--json` gives them everywhere, each with its attempts, and how the rules stand."""
+    found, zone = orjson.loads(sheets.json_of(told)), ZoneInfo(About.of(told).zone)
+    for row, t in zip(found["rows"], answer.told, strict=True):
+        row["attempts"] = [_attempt(a.outcome, a.device, a.at, a.code, zone) for a in t.attempts]
+        seen = t.acknowledged
+        row["acknowledged"] = seen and {
+            "person": seen.person,
+            "how": seen.how,
+            "at": seen.at.astimezone(zone).isoformat(timespec="seconds"),
+        }
+    found["standings"] = [_standing(s) for s in answer.standings]
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+
+
+def _attempt(outcome: str, device: str, at: datetime, code: str, zone: ZoneInfo) -> dict[str, Any]:
+    when = at.astimezone(zone).isoformat(timespec="seconds")
+    return {"outcome": outcome, "device": device, "at": when, "code": code or None}
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {"rule": standing.rule, "verdict": standing.verdict, "why": list(standing.why)}

@@ -73,6 +73,20 @@ def of_people(connection: Connection, people: Collection[str]) -> dict[str, list
     return out
 
 
+def every(connection: Connection, person: str | None = None) -> list[dict[str, Any]]:
+    """The registry, or one person's part of it, retired devices included: by person, then as they were registered. No address."""
+    columns = [c for c in _device.c if c.name not in ("address", "address_kind")]
+    query = select(*columns).order_by(_device.c.person, _device.c.id)
+    if person is not None:
+        query = query.where(_device.c.person == person)
+    return [dict(r._mapping) for r in connection.execute(query)]
+
+
+def label(person: str, platform: str) -> str:
+    """What to call a device before people: never by its address."""
+    return f"{person}'s {platform}"
+
+
 def retire(
     connection: Connection,
     ids: Collection[int],
@@ -104,11 +118,11 @@ def _change(connection: Connection, ids: Collection[int], where: ColumnElement[b
 
 
 def labels(connection: Connection, ids: Collection[int]) -> dict[int, str]:
-    """What to call devices before people: owner and platform, never the address."""
+    """What to call devices before people."""
     out: dict[int, str] = {}
     for some in chunks(sorted(ids)):
         for r in connection.execute(
             select(_device.c.id, _device.c.person, _device.c.platform).where(_device.c.id.in_(some))
         ):
-            out[r.id] = f"{r.person}'s {r.platform}"
+            out[r.id] = label(r.person, r.platform)
     return out

@@ -11,12 +11,17 @@ from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
+from vigil import printing
+from vigil.cli_output import Output
+from vigil.cli_shared import errors
 from vigil.ecm import Extractor, Needs
 from vigil.errors import BadInput, Problem
+from vigil.printing import Layout
 from vigil.replay.prefect_server import prefect_api
-from vigil.service import snapshot
+from vigil.service import sheets, snapshot
+from vigil.service.frames import About, Frame
 
 HOME = Path(__file__).resolve().parent.parent.parent / "var" / "prefect"
 
@@ -61,25 +66,33 @@ def types(site: str) -> str:
         return asyncio.run(go())
 
 
-def sweep(site: str, scope: Mapping[str, Any], console: Console) -> int:
-    """Run the sweep flow and print its table. 1 when something could not be read or delivered, 0 otherwise."""
+def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output) -> int:
+    """Run the sweep flow and print its findings, or write them. 1 when something could not be read or delivered, 0 otherwise."""
     with prefect_api(HOME):
         from flows.sweep import SweepScope
         from flows.sweep import sweep as flow
 
-        rows, missing = asyncio.run(outcome(flow(site=site, scope=SweepScope(**scope))))
-        _print(console, "What the sweep found", rows)
-        return _tell(console, missing)
+        found, missing = asyncio.run(outcome(flow(site=site, scope=SweepScope(**scope))))
+    _show(found, printing.FINDINGS, "What the sweep found", console, output)
+    return _tell(console, output, missing)
 
 
-def backfill(site: str, after: datetime | None, upto: datetime | None, approve: str, console: Console) -> int:
+def backfill(
+    site: str, after: datetime | None, upto: datetime | None, approve: str, console: Console, output: Output
+) -> int:
     """Run the backfill flow and print its manifest, or what its approval sent. 1 when something could not be delivered."""
     with prefect_api(HOME):
         from flows.backfill import backfill as flow
 
-        said, missing = asyncio.run(outcome(flow(site=site, after=after, upto=upto, approve=approve)))
-        _print(console, said["said"], said["rows"])
-        return _tell(console, missing)
+        found, missing = asyncio.run(outcome(flow(site=site, after=after, upto=upto, approve=approve)))
+    layout = printing.NOTICES if approve else printing.MANIFEST
+    _show(
+        found, layout, "What was approved" if approve else "What the window should have said", console, output
+    )
+    if output.for_people and not approve and found["sends"].any():
+        id = About.of(found).manifest
+        console.print(f"Send it: vigil backfill --site {site} --approve {id}", markup=False, highlight=False)
+    return _tell(console, output, missing)
 
 
 async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
@@ -92,16 +105,16 @@ async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
         return incomplete.data, str(incomplete)
 
 
-def _tell(console: Console, missing: str) -> int:
+def _show(found: Frame, layout: Layout, title: str, console: Console, output: Output) -> None:
+    if output.for_people:
+        printing.show(console, found, layout, title)
+    elif not output.takes_stdout:
+        printing.line(console, Text(f"{title}: {sheets.head(found)}", style="bold"))
+    output.write(found)
+
+
+def _tell(console: Console, output: Output, missing: str) -> int:
     if missing:
-        console.print(missing, style="yellow", markup=False, highlight=False)
+        where = errors if output.takes_stdout else console
+        where.print(missing, style="yellow", markup=False, highlight=False, soft_wrap=True)
     return 1 if missing else 0
-
-
-def _print(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
-    table = Table(title=title, title_justify="left")
-    for column in rows[0] if rows else ():
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(str(v) for v in row.values()))
-    console.print(table if rows else f"{title}: nothing")

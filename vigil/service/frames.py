@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from vigil.compliance.verdicts import Why
 from vigil.ledger import observations
+from vigil.ledger.devices import label
 from vigil.service.accounting import Account
 from vigil.service.backfill import Line, Standing
 from vigil.service.digest import SEVERAL
@@ -254,11 +255,12 @@ def frame(table: Table, rows: Iterable[Row], about: About) -> Frame:
 def _column(column: Column, values: Sequence[Any], zone: str) -> pd.Series[Any]:
     import pandas as pd
 
+    made: pd.Series[Any]
     values = [None if v == "" else v for v in values]
     if column.dtype is Dtype.INSTANT:
         utc = [None if v is None else v.astimezone(UTC).replace(tzinfo=None) for v in values]
-        made: pd.Series[Any] = pd.Series(utc, dtype="datetime64[us]")
-        return made.dt.tz_localize("UTC").dt.tz_convert(zone)
+        made = pd.Series(utc, dtype="datetime64[us]").dt.tz_localize("UTC").dt.tz_convert(zone)
+        return made
     if column.dtype is Dtype.STATE and (unknown := set(values) - {None, *column.states}):
         raise ValueError(f"{column.name} cannot be {', '.join(sorted(map(repr, unknown)))}")
     if column.dtype is Dtype.TEXT:
@@ -349,8 +351,22 @@ def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
 
 
 def devices(rows: Iterable[Row], about: About) -> Frame:
-    """The registry as DEVICES."""
-    return frame(DEVICES, rows, about)
+    """Rows of the registry as DEVICES. They have no address, and so has this."""
+    return frame(DEVICES, map(_device, rows), about)
+
+
+def _device(row: Row) -> Row:
+    return {
+        "person": row["person"],
+        "platform": row["platform"],
+        "label": label(row["person"], row["platform"]),
+        "since": row["registered_at"],
+        "refreshed": row["refreshed_at"],
+        "accepted": row["last_accepted_at"],
+        "retired": row["retired_at"],
+        "reason": row["retired_reason"],
+        "device": row["id"],
+    }
 
 
 def ended(made: Frame, account: Account) -> Frame:

@@ -7,7 +7,7 @@ Any frame can be written, also one that was narrowed or joined since: what a wri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -47,8 +47,7 @@ def csv_of(frame: Frame) -> str:
 
 def json_of(frame: Frame) -> str:
     """The table as a JSON object: what it is of, as in `attrs`, and its rows. Instants are ISO 8601 to the second, missing is null."""
-    columns = [[_iso(v) if isinstance(v, datetime) else v for v in plain(c)] for _, c in frame.items()]
-    rows = [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+    rows = [{k: _iso(v) if isinstance(v, datetime) else v for k, v in row.items()} for row in records(frame)]
     return orjson.dumps({**frame.attrs, "rows": rows}, option=orjson.OPT_INDENT_2).decode()
 
 
@@ -94,6 +93,12 @@ def escaped(value: object) -> str:
     text = _MARKDOWN.sub(r"\\\g<0>", " ".join(str(value).split()))
     text = _BLOCK.sub(lambda m: f"\\{m[0]}" if not m[0].isdigit() else f"{m[0]}\\", text)
     return _AUTOLINK.sub(_JOINER, text)
+
+
+def records(frame: Frame) -> Iterator[dict[str, Any]]:
+    """The rows, each a mapping of column to value, as `plain` gives them."""
+    columns = [plain(column) for _, column in frame.items()]
+    return (dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True))
 
 
 def plain(column: pd.Series[Any]) -> list[Any]:

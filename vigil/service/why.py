@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +20,21 @@ from vigil.ledger.devices import labels
 
 
 @dataclass(frozen=True, slots=True)
+class Attempted:
+    """One attempt at one device: accepted, rejected, retry or unknown, with the code that came back."""
+
+    outcome: str
+    device: str  # "ada's android"
+    at: datetime
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """One outbox row with everything that became of it."""
 
     row: dict[str, Any]
-    attempts: tuple[str, ...]  # "accepted on android, 2026-03-02 08:00:01"
+    attempts: tuple[Attempted, ...]
     acknowledged: Acknowledged | None = None
 
 
@@ -42,6 +52,7 @@ class Answer:
     told: tuple[Told, ...]
     standings: tuple[Standing, ...] = ()
     known: bool = True
+    names: Mapping[int, str] = field(default_factory=dict)  # of the workspaces of the notices
 
 
 def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Answer:
@@ -51,7 +62,8 @@ def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Ans
         known = bool(rows) or any(
             isinstance(u, f.User) and u.login == person for u in observations.directory(connection)
         )
-    return Answer(_told(ledger, rows), known=known)
+        names = observations.names(connection, {r["workspace"] for r in rows})
+    return Answer(_told(ledger, rows), known=known, names=names)
 
 
 def about_workspace(
@@ -60,6 +72,7 @@ def about_workspace(
     """What was said of a workspace up to `at`, and how every rule stands for it then, with the reason for each no."""
     with ledger.read() as connection:
         rows = outbox.rows(connection, workspace=workspace, upto=at)
+        names = observations.names(connection, [workspace])
         when = at or evaluations.position(connection, "evaluated").at
         seen = list(observations.as_of(connection, when, [workspace])) if when else []
         required = [
@@ -70,11 +83,10 @@ def about_workspace(
         with ledger.read() as connection:
             facts = Facts.of(seen, observations.as_of(connection, when, sorted(facts.beside())))
     if workspace not in facts.workspaces or when is None:
-        return Answer(_told(ledger, rows), known=bool(rows))
+        return Answer(_told(ledger, rows), known=bool(rows), names=names)
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
-    return Answer(
-        _told(ledger, rows), tuple(_standing(r, facts, required, workspace, when, zone) for r in mine)
-    )
+    standings = tuple(_standing(r, facts, required, workspace, when, zone) for r in mine)
+    return Answer(_told(ledger, rows), standings, names=names)
 
 
 def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
@@ -86,8 +98,7 @@ def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
         Told(
             r,
             tuple(
-                f"{a['outcome']} on {names.get(a['device'], 'a device')} at {a['ended_at']:%Y-%m-%d %H:%M:%S} UTC"
-                + (f" ({a['code']})" if a["code"] else "")
+                Attempted(a["outcome"], names.get(a["device"], "a device"), a["ended_at"], a["code"])
                 for a in attempts.get(r["id"], ())
             ),
             seen.get(r["id"]),
