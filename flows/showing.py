@@ -1,4 +1,4 @@
-"""What a run leaves in the Prefect UI: tables, pages, files to take away, a chart, progress.
+"""What a run leaves in the Prefect UI: pages with tables, files to take away, a chart, progress.
 
 An artifact is kept in Prefect's database and sent to the browser whole: what is long is cut, and says so. The ledger has it all.
 """
@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
-    acreate_table_artifact,
     aupdate_progress_artifact,
 )
 
@@ -26,7 +25,8 @@ from vigil.service.frames import About, Frame
 from vigil.service.run import Run
 from vigil.wording import counted
 
-ROWS = 2000  # of a table, and of a file
+SHOWN = 200  # rows of a table: a browser needs ten seconds for two thousand
+ROWS = 2000  # of a file
 LINES = 50  # of a file that are shown below its link
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONG = 500  # a reading of so many workspaces, or more, shows how far it is
@@ -34,19 +34,17 @@ EVERY = 2.0  # seconds between two updates of a progress
 
 
 async def table(key: str, frame: Frame, columns: Sequence[str], said: str, of: int | None = None) -> None:
-    """Some columns of a table, those first that are seen without scrolling; one without rows is a page that says so.
+    """Some columns of a table as a page, those first that are seen without scrolling. `of` is how many rows the whole table has.
 
-    `of` is how many rows there are, where the frame has only the first of them. The time zone is named below it.
+    A page and no table artifact: in that one Prefect's newer UI shows no link, and the older one none of its text as it is.
     """
-    if frame.empty:
-        await page(key, said, said)
-        return
     rows = len(frame) if of is None else of
-    more = f" (the first {ROWS} of {rows})" if rows > ROWS else ""
-    zone = f"; times in {About.of(frame).zone}" if any(frame[c].dtype.kind == "M" for c in columns) else ""
-    await acreate_table_artifact(
-        sheets.cells(frame.head(ROWS), columns), key=key, description=f"{said}{more}{zone}"
+    more = f"The first {SHOWN} of {counted(rows, 'row')}.\n\n" if rows > SHOWN else ""
+    zone = About.of(frame).zone
+    said += (
+        f"; times in {zone}" if zone not in said and any(frame[c].dtype.kind == "M" for c in columns) else ""
     )
+    await page(key, more + sheets.markdown_of(frame.head(SHOWN), columns) if rows else said, said)
 
 
 async def page(key: str, text: str, said: str) -> None:

@@ -46,11 +46,11 @@ from vigil.wording import counted
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
 
-TOLD = ("name", "why", "person", "outcome", "reason", "title", "rule", "step", "fire_at")
-SWEPT = ("name", "why", "outcome", "person", "rule", "since", "type")
-MANIFEST = ("name", "why", "person", "standing", "title", "reason", "rule", "step", "fire_at")
+TOLD = ("name", "why", "person", "outcome", "reason", "rule")
+SWEPT = ("name", "why", "person", "outcome", "rule")
+MANIFEST = ("name", "why", "person", "standing", "title", "reason", "rule")
 CHANGED = ("name", "changed", "person", "title", "rule")
-"""Columns of the tables in the UI, the first ones being those that are seen without scrolling."""
+"""Columns of the tables in the UI: what has room there. The files have all."""
 
 
 class BadWindow(BadRequest):
@@ -244,7 +244,10 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> F
     zone = ZoneInfo(run.site.zone)
     window = " to ".join(sheets.minute(at.astimezone(zone)) for at in (after, upto))
     made = frames.manifest(run, lines, manifest=id, said=said, scope=f"{window} {zone.key}")
-    await showing.table("backfill-manifest", made, MANIFEST, said)
+    first = made.sort_values(
+        "sends", ascending=False, kind="stable"
+    )  # what an approval sends is what must be seen
+    await showing.table("backfill-manifest", first, MANIFEST, said)
     await showing.files("backfill-files", made, said)
     return made
 
@@ -303,7 +306,7 @@ async def account(run: Run) -> Account:
     report(run, made)
     shown = [showing.page(f"{run.flow}-account", made.markdown(), made.sentence())]
     if made.notices:
-        first = frames.told(run, made, showing.ROWS)
+        first = frames.told(run, made, showing.SHOWN)
         said = f"Who was told what, and why: {counted(len(made.notices), 'notice')}"
         shown += [
             showing.table(f"{run.flow}-findings", first, TOLD, said, len(made.notices)),

@@ -67,15 +67,7 @@ def _show(answer: Answer, told: Frame, console: Console) -> None:
 
 def _notice(told: Told, row: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[Text, int]]:
     """What is said of one notice, as lines with their indentation."""
-    step = f" {row['step']}" if row["step"] else ""
-    yield (
-        Text.assemble(
-            (f"{row['rule']}{step}", "bold"),
-            f", {row['person'] or printing.NOBODY}, {sheets.minute(row['fire_at'])}: ",
-            (row["outcome"], printing.COLOURS.get(row["outcome"], "")),
-        ),
-        0,
-    )
+    yield printing.notice(row | {"person": row["person"] or printing.NOBODY}), 0
     for name in ("reason", "name", "why", "title", "link"):
         if row[name] is not None:
             yield printing.value(name, row), 4

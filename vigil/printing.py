@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -37,31 +36,56 @@ COLOURS = {
     "suppressed": "dim",
 }
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How rows look as blocks: those of the same `group` stand together, each a `line` with a line for each column of `below`."""
+    """How rows look as blocks: those of one `group` stand together, each a line with a line for each column of `below` under it."""
 
     group: str
-    line: tuple[str, ...]
+    line: Callable[[Row], Text]
     below: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.group, *self.line, *self.below
+    table: tuple[str, ...]  # columns on a wide terminal
 
 
-FINDINGS = Layout("name", ("rule", "step", "person", "outcome", "since"), ("why",))
-MANIFEST = Layout(
-    "person", ("standing", "rule", "step", "fire_at"), ("name", "link", "title", "why", "reason")
+def notice(row: Row) -> Text:
+    """A finding or a notice in a line: rule and step, for whom, when, and what becomes of it."""
+    what = row["rule"] if row["step"] is None else f"{row['rule']} {row['step']}"
+    when = [sheets.minute(row["fire_at"])] if "fire_at" in row else []
+    state = row["standing" if "standing" in row else "outcome"]
+    since = f" since {sheets.minute(row['since'])}" if row.get("since") is not None else ""
+    who = [] if row["person"] is None else [row["person"]]
+    return Text.assemble(
+        (what, "bold"), f"{', '.join(['', *who, *when])}: ", (state, COLOURS.get(state, "")), since
+    )
+
+
+def _device(row: Row) -> Text:
+    return Text(f"{row['label']}, since {sheets.minute(row['since'])}")
+
+
+FINDINGS = Layout("name", notice, ("why",), ("name", "rule", "why", "person", "outcome", "since"))
+NOTICES = Layout(
+    "person",
+    notice,
+    ("reason", "name", "why", "title", "link"),
+    ("name", "why", "person", "outcome", "reason", "title", "rule", "fire_at"),
 )
-NOTICES = Layout("person", ("outcome", "rule", "step", "fire_at"), ("name", "link", "title", "why", "reason"))
-DEVICES = Layout("person", ("label", "since"), ("refreshed", "accepted", "retired", "reason"))
+MANIFEST = Layout(
+    "person",
+    notice,
+    ("reason", "name", "why", "title", "link"),
+    ("name", "why", "person", "standing", "reason", "title", "rule", "fire_at"),
+)
+DEVICES = Layout(
+    "person",
+    _device,
+    ("refreshed", "accepted", "retired", "reason"),
+    ("person", "platform", "since", "refreshed", "accepted", "retired", "reason"),
+)
 
 _BEFORE = {
-    "since": "since ",
     "refreshed": "last refreshed ",
     "accepted": "last accepted ",
     "retired": "retired ",
@@ -69,6 +93,9 @@ _BEFORE = {
     "title": "said: ",
 }
 """What stands before a value in a block, where it would not be understood alone."""
+
+_SHARES = {"name": 3, "why": 4, "title": 3, "reason": 2, "outcome": 2, "standing": 2}
+"""What a wide table's columns get of the room that the others leave."""
 
 
 def show(console: Console, frame: Frame, layout: Layout, title: str) -> None:
@@ -87,27 +114,38 @@ def show(console: Console, frame: Frame, layout: Layout, title: str) -> None:
 
 def line(console: Console, text: Text, indent: int = 0) -> None:
     """Print a line: wrapped below its own beginning on a terminal, whole in a pipe, where lines are searched."""
-    if console.is_terminal:
-        console.print(Padding(text, (0, 0, 0, indent)), highlight=False)
-    else:
-        console.print(Text(" " * indent).append_text(text), soft_wrap=True, highlight=False)
+    parts = text.wrap(console, console.width - indent) if console.is_terminal else [text]
+    for part in parts:
+        part.rstrip()
+        console.print(Text(" " * indent).append_text(part), soft_wrap=True, highlight=False)
 
 
 def _blocks(frame: Frame, layout: Layout) -> Iterator[tuple[Text, int]]:
     """The lines of a table, each with its indentation."""
+    by = "workspace" if layout.group == "name" else layout.group
     groups: dict[Any, list[Row]] = {}
     for found in sheets.records(frame):
-        groups.setdefault(found["workspace" if layout.group == "name" else layout.group], []).append(found)
+        groups.setdefault(found[by], []).append(found)
     for rows in groups.values():
         yield Text(), 0
         yield Text(value(layout.group, rows[0]).plain, style="bold"), 0
         if layout.group == "name" and rows[0]["link"] is not None:
             yield value("link", rows[0]), 0
-        for row in rows:
-            yield Text(", ").join(value(name, row) for name in layout.line if row[name] is not None), 2
+        for row in _together(rows) if layout.group == "name" else rows:
+            yield layout.line(row if layout.group == "name" else row | {"person": None}), 2
             for name in layout.below:
                 if row[name] is not None:
                     yield value(name, row), 4
+
+
+def _together(rows: Sequence[Row]) -> Iterator[Row]:
+    """The rows, those that differ by their person only as one: what was found once is said once."""
+    same: dict[Any, list[Row]] = {}
+    for row in rows:
+        same.setdefault(tuple(v for k, v in row.items() if k != "person"), []).append(row)
+    for some in same.values():
+        people = [row["person"] for row in some if row["person"] is not None]
+        yield some[0] | {"person": ", ".join(people) or None}
 
 
 def value(name: str, row: Row) -> Text:
@@ -118,7 +156,7 @@ def value(name: str, row: Row) -> Text:
     if name == "link":
         return Text(found, style="dim", overflow="fold")
     number = f" ({row['workspace']})" if name == "name" and row["workspace"] else ""
-    return Text(f"{_BEFORE.get(name, '')}{_said(found)}{number}", style=COLOURS.get(str(found), ""))
+    return Text(f"{_BEFORE.get(name, '')}{_said(found)}{number}")
 
 
 def _said(found: Any) -> str:
@@ -126,13 +164,12 @@ def _said(found: Any) -> str:
 
 
 def _table(frame: Frame, layout: Layout) -> Table:
-    """The columns of a layout in the order of the frame, names as links."""
-    names = [name for name in frame.columns if name in layout.columns and name != "link"]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold", ratio=3 if name in ("why", "title") else None)
+    """The columns of a layout, names as links."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    for name in layout.table:
+        table.add_column(name, overflow="fold", ratio=_SHARES.get(name))
     for row in sheets.records(frame):
-        table.add_row(*(_cell(name, row) for name in names))
+        table.add_row(*(_cell(name, row) for name in layout.table))
     return table
 
 

@@ -248,7 +248,8 @@ def frame(table: Table, rows: Iterable[Row], about: About) -> Frame:
     made = pd.DataFrame(
         {c.name: _column(c, [row[c.name] for row in rows], about.zone) for c in table.columns}
     )
-    made.attrs.update(about.attrs(), table=table.name)
+    made.attrs.update(table=table.name)
+    made.attrs.update(about.attrs())
     return made
 
 

@@ -1,4 +1,4 @@
-"""One writer for each form in which a table leaves: CSV, JSON, Markdown, cells of a Prefect table, a page to forward.
+"""One writer for each form in which a table leaves: CSV, JSON, a table of Markdown, a page to forward.
 
 Any frame can be written, also one that was narrowed or joined since: what a writer must know it reads from dtypes, from the column
 `link`, and from `attrs`. A workbook for Excel is in `workbook`.
@@ -7,7 +7,7 @@ Any frame can be written, also one that was narrowed or joined since: what a wri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -21,14 +21,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LISTED = 25  # findings that a summary lists; the table has them all
+NAME = 48  # characters of a name in a page: in Prefect's UI a longer one hides the columns beside it
 
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=[\s\u200b\ufeff]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
 """Where a spreadsheet would begin a formula: at the start of a text, and after ; and tab, which it may take for separators."""
 
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&]")
-_BLOCK = re.compile(r"^(?:[#+=-]|\d+(?=[.)]))")
-_AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
-_JOINER = "\u2060"  # a word joiner: it shows nothing and keeps a line together
+_JOINER, _HAIR = "\u2060", "\u200a"  # a word joiner, which shows nothing, and a space that is next to nothing
+_INERT: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\\(?=[!-/:-@[-`{-~]|$)"), rf"\\{_JOINER}"),  # escapes nothing
+    (
+        re.compile(r"<(?=\S)|&(?=#?\w+;)|\](?=[(:[])"),
+        rf"\g<0>{_JOINER}",
+    ),  # no tag, no entity, no link and no definition of one
+    (re.compile(r"(?:\*+|~+|(?<!\w)_+)(?=\S)"), rf"\g<0>{_HAIR}"),  # no emphasis begins before a space
+    (re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\S)(?=@\w)", re.IGNORECASE), _JOINER),  # no link by itself
+    (re.compile(r"^(?=\W|\d+[.)])"), _JOINER),  # no heading, list, quote or rule
+    (re.compile(r"`"), r"\\`"),
+)
+"""What a text of Markdown would do, and what keeps it from it.
+
+Unseen characters and not backslashes, where they do: in the text of a link Prefect's first UI shows a backslash as it stands, and its
+second one makes a link of `https\\://` all the same.
+"""
 
 
 def csv_of(frame: Frame) -> str:
@@ -52,47 +66,43 @@ def json_of(frame: Frame) -> str:
 
 
 def markdown_of(frame: Frame, columns: Sequence[str] = ()) -> str:
-    """The table, or some columns of it, as a table of Markdown (GFM)."""
-    shown = list(columns or frame.columns)
-    lines = [shown, ["---"] * len(shown), *(map(str, row.values()) for row in cells(frame, shown))]
+    """The table, or some columns of it, as a table of Markdown (GFM): names lead to what the column `link` says.
+
+    Every text is escaped: names come from people. Instants are to the minute; whoever shows them names the zone.
+    """
+    shown = [str(name) for name in columns or frame.columns]
+    lines = [
+        shown,
+        ["---"] * len(shown),
+        *([cell.replace("|", r"\|") for cell in row] for row in _cells(frame, shown)),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def cells(frame: Frame, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows for a table whose cells are Markdown, such as Prefect's: names lead to what the column `link` says.
-
-    Every text is escaped: names come from people. Numbers stay numbers. Instants are to the minute; whoever shows them names the zone.
-    """
-    links = plain(frame["link"]) if "link" in frame else [None] * len(frame)
-    shown = {name: plain(frame[name]) for name in columns}
-    return [
-        {
-            name: linked(values[n], links[n]) if name == "name" else _cell(values[n])
-            for name, values in shown.items()
-        }
-        for n in range(len(frame))
-    ]
+def _cells(frame: Frame, columns: Sequence[str]) -> Iterator[list[str]]:
+    for row in records(frame):
+        yield [_linked(row) if name == "name" else escaped(_said(row[name], minute)) for name in columns]
 
 
-def _cell(value: Any) -> Any:
-    return value if isinstance(value, int) and not isinstance(value, bool) else escaped(_said(value, minute))
-
-
-def linked(text: Any, link: str | None) -> str:
-    """A text in Markdown that leads to an address on the web; only the text, where there is no such address."""
+def _linked(row: Mapping[str, Any]) -> str:
+    """The name of a workspace as the link to it, where that is an address on the web; cut when it would hide the columns beside it."""
+    link, name = row.get("link"), _said(row["name"], minute)
+    name = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
     if link is None or urlsplit(link).scheme not in ("http", "https"):
-        return escaped(_said(text, minute))
-    return f"[{escaped(text)}]({quote(link, safe=_IN_ADDRESS)})"
+        return escaped(name)
+    text = re.sub(r"[\[\]]", r"\\\g<0>", escaped(name))
+    return f"[{text}]({quote(link, safe=_IN_ADDRESS)})"
 
 
 _IN_ADDRESS = ":/?#@!$&'*+,;=%~-._"
 
 
 def escaped(value: object) -> str:
-    """A text as it is, in Markdown: no sign of it is markup, and no part of it becomes a link by itself."""
-    text = _MARKDOWN.sub(r"\\\g<0>", " ".join(str(value).split()))
-    text = _BLOCK.sub(lambda m: f"\\{m[0]}" if not m[0].isdigit() else f"{m[0]}\\", text)
-    return _AUTOLINK.sub(_JOINER, text)
+    """A text for a page of Markdown that reads as it is: no sign of it is markup, and no part of it becomes a link by itself."""
+    text = " ".join(str(value).split())
+    for sign, by in _INERT:
+        text = sign.sub(by, text)
+    return text
 
 
 def records(frame: Frame) -> Iterator[dict[str, Any]]:
@@ -153,10 +163,9 @@ def summary(frame: Frame) -> str:
 
 def _places(frame: Frame) -> list[str]:
     lines = []
-    for row in cells(frame.head(LISTED), ("name", "rule", "person", "outcome", "since", "why")):
-        since = f" since {row['since']}" if row["since"] else ""
-        person = f", {row['person']}" if row["person"] else ""
-        why = f": {row['why']}" if row["why"] else ""
-        lines.append(f"- {row['name']}: {row['rule']}{person} ({row['outcome']}{since}){why}")
+    columns = ("name", "rule", "person", "outcome", "since", "why")
+    for name, rule, person, outcome, since, why in _cells(frame.head(LISTED), columns):
+        for_whom, since = person and f", {person}", since and f" since {since}"
+        lines.append(f"- {name}: {rule}{for_whom} ({outcome}{since}){why and f': {why}'}")
     more = len(frame) - LISTED
     return [*lines, f"- and {more} more in the table"] if more > 0 else lines
