@@ -27,8 +27,8 @@ from vigil.wording import counted
 
 SHOWN = 200  # rows of a table: a browser needs ten seconds for two thousand
 ROWS = 2000  # of a file
-LINES = 50  # of a file that are shown below its link
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+HOW = "Prefect's newer UI opens no such link: there, choose Switch to V1 UI, or copy the CSV from below."
 LONG = 500  # a reading of so many workspaces, or more, shows how far it is
 EVERY = 2.0  # seconds between two updates of a progress
 
@@ -58,13 +58,18 @@ async def files(key: str, frame: Frame, said: str) -> None:
     text = sheets.csv_of(some)
     workbook.write(some, book)
     csv = b64encode(text.encode("utf-8-sig")).decode()  # with the mark by which spreadsheets know UTF-8
-    links = [
-        f"[Download as CSV](data:text/csv;charset=utf-8;base64,{csv})",
-        f"[Download as Excel](data:{EXCEL};base64,{b64encode(book.getvalue()).decode()})",
-    ]
     more = f" The first {ROWS} of {len(frame)}." if len(frame) > ROWS else ""
-    shown = "\n".join(text.replace("```", "'''").splitlines()[:LINES])
-    await page(key, f"{' · '.join(links)} ({counted(len(some), 'row')}).{more}\n\n```\n{shown}\n```", said)
+    lines = [
+        f"[Download as CSV](data:text/csv;charset=utf-8;base64,{csv}) · "
+        f"[Download as Excel](data:{EXCEL};base64,{b64encode(book.getvalue()).decode()}) ({counted(len(some), 'row')}).{more}",
+        "",
+        HOW,
+        "",
+        "```",
+        text.replace("```", "'''"),
+        "```",
+    ]
+    await page(key, "\n".join(lines), said)
 
 
 async def chart(run: Run) -> None:

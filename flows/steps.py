@@ -48,7 +48,7 @@ Rows = list[dict[str, Any]]
 
 TOLD = ("name", "why", "person", "outcome", "reason", "rule")
 SWEPT = ("name", "why", "person", "outcome", "rule")
-MANIFEST = ("name", "why", "person", "standing", "title", "reason", "rule")
+MANIFEST = ("name", "why", "person", "standing", "reason", "title")
 CHANGED = ("name", "changed", "person", "title", "rule")
 """Columns of the tables in the UI: what has room there. The files have all."""
 

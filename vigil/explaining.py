@@ -30,7 +30,7 @@ def why(
     zone: str,
     at: datetime | None,
     console: Console,
-    output: Output,
+    output: Output = Output(),
 ) -> int:
     """Print the answer, or write it. 0 when there is one, 1 when nothing is known of the subject. Times are in `zone`."""
     ledger, what = Ledger.open(ledger_url), "workspace" if subject.isdigit() else "person"

@@ -162,6 +162,13 @@ async def artifacts_of(since: datetime) -> list[Any]:
     return [a for a in found if a.created >= since]
 
 
+def table(key: str) -> list[dict[str, str]]:
+    """The rows of the table on the newest page of a key, as its cells have them."""
+    lines = [line for line in artifact(key).splitlines() if line.startswith("| ")]
+    columns, _, *rows = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 DATA = re.compile(r"\(data:([a-z/+]+)(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)\)")
 """What a page holds as a data address: its kind, and its content in base 64."""
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.flows.conftest import PROJECT, SITE, Watched
-from tests.flows.deployed import artifact, downloaded, form, resume, start, until
+from tests.flows.deployed import downloaded, form, resume, start, table, until
 
 RULE = "contract-status"
 
@@ -38,8 +38,8 @@ def of_rule(watched: Watched) -> list[dict[str, Any]]:
 def test_approval_sends_what_was_shown_and_lists_what_changed_since(watched: Watched, worker: None) -> None:
     run = suspended(watched)
     assert of_rule(watched) == []
-    shown = [r for r in downloaded("backfill-csv") if r["sends"] == "yes"]
-    assert Counter(r["standing"] for r in artifact("backfill-manifest"))["would be told now"] == len(shown)
+    shown = [r for r in downloaded("backfill-files") if r["sends"] == "yes"]
+    assert Counter(r["standing"] for r in table("backfill-manifest"))["would be told now"] == len(shown)
     schema, text = form(run)
     assert schema["properties"]["answer"]["enum"] == ["send", "leave"]
     assert (
@@ -58,7 +58,7 @@ def test_approval_sends_what_was_shown_and_lists_what_changed_since(watched: Wat
         (int(r["workspace"]), r["person"]) for r in shown if r["rule"] == RULE
     )
     assert {r["state"] for r in sent} == {"sent"}
-    changed = artifact("backfill-changed")
+    changed = table("backfill-changed")
     assert changed and f"{len(changed)} of them about something that changed" in state.message
     assert {r["changed"] for r in changed} >= {"something in the workspace changed"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 
 import pytest
@@ -21,15 +22,18 @@ def by_hand(watched: Watched, prefect_url: str, monkeypatch: pytest.MonkeyPatch)
 def test_a_sweep_says_by_its_code_what_became_of_it(
     by_hand: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def vigil(*arguments: str) -> tuple[int, str]:
+    def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["vigil", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), " ".join((said.out + said.err).split())
+        return int(ended.value.code or 0), *capsys.readouterr()
 
-    code, said = vigil("sweep", "--site", SITE)
-    assert code == 0 and "What the sweep found" in said
+    def vigil(*arguments: str) -> tuple[int, str]:
+        code, out, err = run(*arguments)
+        return code, " ".join((out + err).split())
+
+    code, out, _ = run("sweep", "--site", SITE, "--json")
+    assert code == 0 and json.loads(out)["table"] == "findings"
     code, said = vigil("sweep", "--site", SITE, "--rule", "nope")
     assert code == 2 and "no such rule: nope. The rules are" in said
     code, said = vigil("sweep", "--site", "nowhere")

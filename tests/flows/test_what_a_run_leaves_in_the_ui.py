@@ -11,31 +11,39 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from flows import showing
 from tests.flows.conftest import SITE, Watched
-from tests.flows.deployed import DATA, artifact, artifacts_of, downloaded, embedded
+from tests.flows.deployed import DATA, artifact, artifacts_of, downloaded, embedded, table
+from tests.support.tables import finding, findings
+from vigil.service import frames
+from vigil.service.frames import About, Frame
 
 
-def sweep(watched: Watched, **scope: Any) -> list[dict[str, Any]]:
+def sweep(watched: Watched, **scope: Any) -> Frame:
     from flows.sweep import SweepScope, sweep
 
     async def go() -> Any:
         await watched.save()
         return await sweep(site=SITE, scope=SweepScope(**scope), as_of=watched.sandbox.now())
 
-    return list(asyncio.run(go()))
+    found: Frame = asyncio.run(go())
+    return found
 
 
 def test_a_watch_leaves_its_account_its_findings_with_links_and_a_chart(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.watch(watched.made.start + timedelta(days=2))
     assert "| **difference** | 0 |" in artifact("watch-account")
-    rows = artifact("watch-findings")
+    rows = table("watch-findings")
     assert len(rows) > 20
+    assert list(rows[0])[:2] == ["name", "why"]
+    called = {w.name for w in watched.estate.workspaces.values()}
     for r in rows:
-        assert re.fullmatch(r"\[\d+\]\(https://ecm\.example\.org/cs/cs/app/\S+\)", r["workspace"])
+        name = re.fullmatch(r"\[(.+)\]\(https://ecm\.example\.org/cs/cs/app/\S+\)", r["name"])
+        assert name is not None and name[1] in called
     kind, picture = embedded(artifact("notices-by-day"))
     assert kind == "image/svg+xml"
     assert b"contract-status" in picture
@@ -44,18 +52,36 @@ def test_a_watch_leaves_its_account_its_findings_with_links_and_a_chart(watched:
 def test_a_sweep_leaves_a_table_with_links_a_csv_of_the_same_and_a_page_to_forward(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
-    rows = sweep(watched, types=["Contract"])
-    assert rows
-    table = artifact("sweep-findings")
-    assert [r["person"] for r in table] == [r["person"] for r in rows]
-    assert table[0]["name"] == f"[{rows[0]['name']}]({rows[0]['link']})"
-    read = downloaded("sweep-csv")
-    assert [(r["rule"], r["name"], r["link"]) for r in read] == [
-        (r["rule"], r["name"], r["link"]) for r in rows
-    ]
+    found = sweep(watched, types=["Contract"])
+    assert not found.empty
+    shown = table("sweep-findings")
+    assert [r["person"] for r in shown] == found["person"].fillna("").tolist()
+    assert shown[0]["name"] == f"[{found['name'][0]}]({found['link'][0]})"
+    read = pd.DataFrame(downloaded("sweep-files"))
+    for column in ("rule", "name", "link"):
+        assert read[column].tolist() == found[column].tolist()
     page = artifact("sweep-summary")
     assert "Looked at: Contract; all rules." in page
-    assert f"**{len(rows)} findings in" in page
+    assert f"**{len(found)} findings in" in page
+
+
+def test_who_calls_a_flow_gets_its_table_with_its_account(watched: Watched) -> None:
+    state = watched.watch(watched.made.start + timedelta(days=2))
+    told = asyncio.run(state.aresult())
+    assert sorted(
+        zip(told["rule"], told["workspace"], told["person"].fillna(""), told["outcome"], strict=True)
+    ) == sorted((r["rule"], r["workspace"], r["person"], r["state"]) for r in watched.rows())
+    assert told.dtypes.equals(frames.frame(frames.NOTICES, [], About(SITE, watched.estate.zone.key)).dtypes)
+    watched.sandbox.move(watched.made.start + timedelta(days=3))
+    found = sweep(watched)
+    assert (found.attrs["table"], found.attrs["zone"], found.attrs["dry_run"]) == (
+        "findings",
+        watched.estate.zone.key,
+        True,
+    )
+    account = frames.account(found)
+    assert account[account["kind"] == "check"].to_dict("list")["number"] == [0]
+    assert dict(zip(account["what"], account["number"], strict=True))["requests"] > 0
 
 
 def test_a_scope_narrows_by_attribute_and_by_which_findings(watched: Watched) -> None:
@@ -65,7 +91,7 @@ def test_a_scope_narrows_by_attribute_and_by_which_findings(watched: Watched) ->
     new = sweep(watched, findings="new ones only")
     old = sweep(watched, findings="open ones only")
     assert len(new) + len(old) == len(everything)
-    assert new and all(not r["outcome"].startswith("open since") for r in new)
+    assert len(new) and new["since"].isna().all() and old["since"].notna().all()
     active = sweep(watched, attributes=[{"attribute": "Contract.status", "value": "Active"}])
     assert 0 < len(active) < len(everything)
     with pytest.raises(Exception, match=r"no such attribute: Contract\.stats"):
@@ -91,11 +117,13 @@ def test_a_short_reading_shows_no_progress(watched: Watched) -> None:
 
 
 def test_what_is_long_is_cut_and_says_so(prefect_url: str) -> None:
-    rows = [{"n": n} for n in range(showing.ROWS + 5)]
-    asyncio.run(showing.table("long-table", rows, "Numbers"))
-    asyncio.run(showing.csv("long-csv", rows, "Numbers"))
-    assert len(artifact("long-table")) == showing.ROWS
-    assert f"The first {showing.ROWS} of {len(rows)}." in artifact("long-csv")
+    frame = findings(*[finding()] * (showing.ROWS + 5))
+    asyncio.run(showing.table("long-table", frame, ("name", "since"), "Findings"))
+    asyncio.run(showing.files("long-files", frame, "Findings"))
+    assert len(table("long-table")) == showing.SHOWN
+    assert f"The first {showing.SHOWN} of {len(frame)} rows." in artifact("long-table")
+    assert len(downloaded("long-files")) == showing.ROWS
+    assert f"The first {showing.ROWS} of {len(frame)}." in artifact("long-files")
 
 
 def test_nothing_of_a_run_holds_a_secret(watched: Watched) -> None:

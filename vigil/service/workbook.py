@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,8 @@ WIDTHS = {
 }
 WIDTHS |= {"rule": 24, "person": 20, "outcome": 24, "standing": 28}
 WIDE = 18  # of the other columns, in characters
+LINE = 15  # height of a line, in points
+HIGHEST = 27  # lines of a row: Excel has none higher than 409 points
 
 
 class TooLong(BadRequest):
@@ -86,18 +89,30 @@ def _lay_out(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:
     for n, (name, column) in enumerate(frame.items()):
         sheet.set_column(n, n, WIDTHS.get(str(name), WIDE))
         sheet.write_string(0, n, f"{name} ({zone})" if column.dtype.kind == "M" else str(name), formats.head)
+    sheet.set_row(0, 2 * LINE)
     sheet.freeze_panes(1, 1)
     sheet.autofilter(0, 0, max(1, len(frame)), len(frame.columns) - 1)
+    sheet.repeat_rows(0)
+    _page(sheet)
+
+
+def _page(sheet: Worksheet) -> None:
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(0)
 
 
 def _fill(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:
-    links = _links(frame)
+    widths = [WIDTHS.get(str(name), WIDE) for name in frame.columns]
     named = list(frame.columns).index("name") if "name" in frame else None
+    links = _links(frame)
     for row, values in enumerate(_rows(frame), start=1):
+        # Excel finds the height of a row by itself, LibreOffice does not.
+        lines = max(
+            (ceil(len(v) / w) for v, w in zip(values, widths, strict=True) if isinstance(v, str)), default=1
+        )
+        if lines > 1:
+            sheet.set_row(row, LINE * min(lines, HIGHEST))
         for n, value in enumerate(values):
             if n == named and row <= len(links) and links[row - 1]:
                 sheet.write_url(row, n, links[row - 1], formats.link, _cut(value))
@@ -138,6 +153,7 @@ def _cut(value: object) -> str:
 
 
 def _about(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:
+    _page(sheet)
     sheet.set_column(0, 0, 26)
     sheet.set_column(1, 1, 70)
     sheet.set_column(2, 2, WIDE)
@@ -170,7 +186,7 @@ def _said(frame: Frame) -> Iterable[tuple[str, Any]]:
         yield "Manifest", about.manifest
     if about.run is not None:
         yield "Run", f"{about.flow} {about.run}"
-    yield "Rows", len(frame)
+    yield "Rows", f"{len(frame)}"
     if len(frame) > LINKS:
         yield (
             "Links",
