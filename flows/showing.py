@@ -58,7 +58,7 @@ async def files(key: str, frame: Frame, said: str) -> None:
     text = sheets.csv_of(some)
     workbook.write(some, book)
     csv = b64encode(text.encode("utf-8-sig")).decode()  # with the mark by which spreadsheets know UTF-8
-    more = f" The first {ROWS} of {len(frame)}." if len(frame) > ROWS else ""
+    more = f" The first {ROWS:,} of {counted(len(frame), 'row')}." if len(frame) > ROWS else ""
     lines = [
         f"[Download as CSV](data:text/csv;charset=utf-8;base64,{csv}) · "
         f"[Download as Excel](data:{EXCEL};base64,{b64encode(book.getvalue()).decode()}) ({counted(len(some), 'row')}).{more}",

@@ -121,9 +121,9 @@ def test_what_is_long_is_cut_and_says_so(prefect_url: str) -> None:
     asyncio.run(showing.table("long-table", frame, ("name", "since"), "Findings"))
     asyncio.run(showing.files("long-files", frame, "Findings"))
     assert len(table("long-table")) == showing.SHOWN
-    assert f"The first {showing.SHOWN} of {len(frame)} rows." in artifact("long-table")
+    assert f"The first {showing.SHOWN} of {len(frame):,} rows." in artifact("long-table")
     assert len(downloaded("long-files")) == showing.ROWS
-    assert f"The first {showing.ROWS} of {len(frame)}." in artifact("long-files")
+    assert f"The first {showing.ROWS:,} of {len(frame):,} rows." in artifact("long-files")
 
 
 def test_nothing_of_a_run_holds_a_secret(watched: Watched) -> None:

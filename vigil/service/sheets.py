@@ -168,4 +168,4 @@ def _places(frame: Frame) -> list[str]:
         for_whom, since = person and f", {person}", since and f" since {since}"
         lines.append(f"- {name}: {rule}{for_whom} ({outcome}{since}){why and f': {why}'}")
     more = len(frame) - LISTED
-    return [*lines, f"- and {more} more in the table"] if more > 0 else lines
+    return [*lines, f"- and {more:,} more in the table"] if more > 0 else lines

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from vigil.errors import BadRequest
 from vigil.service import frames, sheets
 from vigil.service.frames import About, Frame
+from vigil.wording import counted
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -75,7 +76,9 @@ def write(frame: Frame, file: IO[bytes]) -> None:
     from xlsxwriter import Workbook
 
     if len(frame) > ROWS:
-        raise TooLong(f"{len(frame)} rows, and a sheet of Excel holds {ROWS}: narrow the scope, or write CSV")
+        raise TooLong(
+            f"{counted(len(frame), 'row')}, and a sheet of Excel holds {ROWS:,}: narrow the scope, or write CSV"
+        )
     with Workbook(file, {"constant_memory": True}) as book:
         formats = _Formats.of(book)
         sheet = book.add_worksheet(str(frame.attrs.get("table", "table")).capitalize())
@@ -186,9 +189,9 @@ def _said(frame: Frame) -> Iterable[tuple[str, Any]]:
         yield "Manifest", about.manifest
     if about.run is not None:
         yield "Run", f"{about.flow} {about.run}"
-    yield "Rows", f"{len(frame)}"
+    yield "Rows", f"{len(frame):,}"
     if len(frame) > LINKS:
         yield (
             "Links",
-            f"The names of the first {LINKS} rows are links: Excel allows no more. Column link has all of them.",
+            f"The names of the first {LINKS:,} rows are links: Excel allows no more. Column link has all of them.",
         )
