@@ -37,7 +37,7 @@ from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
-from vigil.service.frames import Frame
+from vigil.service.frames import About, Frame
 from vigil.service.judgement import Plan
 from vigil.service.run import Run
 from vigil.service.sweep import Scope
@@ -247,8 +247,9 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> F
     first = made.sort_values(
         "sends", ascending=False, kind="stable"
     )  # what an approval sends is what must be seen
-    await showing.table("backfill-manifest", first, MANIFEST, said)
-    await showing.files("backfill-files", made, said)
+    of = f"{said}; window {About.of(made).scope}"
+    await showing.table("backfill-manifest", first, MANIFEST, of)
+    await showing.files("backfill-files", made, of)
     return made
 
 
