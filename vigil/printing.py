@@ -82,7 +82,7 @@ DEVICES = Layout(
     "person",
     _device,
     ("refreshed", "accepted", "retired", "reason"),
-    ("person", "platform", "since", "refreshed", "accepted", "retired", "reason"),
+    ("person", "platform", "label", "since", "refreshed", "accepted", "retired", "reason"),
 )
 
 _BEFORE = {

@@ -12,6 +12,7 @@ import pytest
 from tests.flows.conftest import SITE, Watched
 from vigil.ledger import observations, runs
 from vigil.service import instants
+from vigil.wording import counted
 
 DAY = timedelta(days=1)
 
@@ -83,5 +84,5 @@ def test_a_ledger_that_went_back_lists_all_that_was_told_and_offers_nothing_it_c
     assert told and told <= listed
     assert not shown["sends"].any()
     unsure = set(shown[shown["standing"] == "cannot be known"]["workspace"])
-    said = f"What {len(unsure)} workspaces should have said cannot be known"
+    said = f"What {counted(len(unsure), 'workspace')} should have said cannot be known"
     assert unsure and said in shown.attrs["said"]
