@@ -114,8 +114,10 @@ def show(console: Console, frame: Frame, layout: Layout, title: str) -> None:
 
 def line(console: Console, text: Text, indent: int = 0) -> None:
     """Print a line: wrapped below its own beginning on a terminal, whole in a pipe, where lines are searched."""
-    parts = text.wrap(console, console.width - indent) if console.is_terminal else [text]
-    for part in parts:
+    if not console.is_terminal:
+        console.file.write(f"{' ' * indent}{text.plain}\n")
+        return
+    for part in text.wrap(console, console.width - indent):
         part.rstrip()
         console.print(Text(" " * indent).append_text(part), soft_wrap=True, highlight=False)
 
