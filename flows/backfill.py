@@ -49,7 +49,7 @@ async def backfill(
     shown = await approving.shown_before()
     if shown and (await approving.answered(shown)).answer == "leave":
         return Completed(name=LEFT, message=f"manifest {shown} was not approved: nothing was sent")
-    async with opened("backfill", site, as_of, only_looks=not (approve or shown)) as run:
+    async with opened("backfill", site, as_of) as run:
         if approve or shown:
             said = await steps.approve(run, approve or shown)
             await steps.deliver(run)

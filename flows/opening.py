@@ -24,18 +24,19 @@ log = logging.getLogger("vigil.flows")
 
 @asynccontextmanager
 async def opened(
-    flow: str, site: str, as_of: datetime | None, reads: bool = True, only_looks: bool = False
+    flow: str, site: str, as_of: datetime | None, reads: bool = True, forward: bool = False
 ) -> AsyncIterator[Run]:
     """A run of `flow` for the named site. Without `as_of` it speaks of now; with it, its clock stands there.
 
-    An `as_of` before what the ledger already knows is refused (raises Earlier), unless the run `only_looks`. Logs in to Extended ECM
-    when it `reads`. A run that fails is written as failed in the ledger, then the error goes on to Prefect.
+    A run that goes `forward` files what it reads under its instant: an `as_of` before what the ledger already knows is refused (raises
+    Earlier). Logs in to Extended ECM when it `reads`. A run that fails is written as failed in the ledger, then the error goes on to
+    Prefect.
     """
     block = await block_of(site)
     where = replace(block.site(), name=site)
     clock = utc_now if as_of is None else (lambda: as_of.astimezone(UTC))
     ledger = ledger_at(block.ledger.url.get_secret_value())
-    if as_of is not None and not only_looks:
+    if as_of is not None and forward:
         instants.refuse_earlier(ledger, flow, as_of)
     run = Run(
         flow=flow,

@@ -44,7 +44,7 @@ async def reconcile(site: str = "default", mend: bool = False, as_of: datetime |
         mend: Let checks mend what they can: notices that are tried no more become failed. The table says what was changed.
         as_of: The instant that the run speaks of. Leave it empty for now.
     """
-    async with opened("reconcile", site, as_of, only_looks=not mend) as run:
+    async with opened("reconcile", site, as_of) as run:
         checks = {name: await look(run, name, mend) for name in CHECKS}
         made = await steps.account(run)
     found, rows = total(checks.values()), table(checks)

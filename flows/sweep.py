@@ -106,7 +106,7 @@ async def sweep(
     """
     if await guarding.resumed(site):
         return await guarding.ask(site, as_of)
-    async with opened("sweep", site, as_of, only_looks=scope.dry_run) as run:
+    async with opened("sweep", site, as_of, forward=not scope.dry_run) as run:
         unread = await steps.extract_unless_known(run)
         found = await steps.sweep(run, scope.scope(), scope.dry_run)
         if not scope.dry_run:

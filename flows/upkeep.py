@@ -74,7 +74,7 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
         as_of: The instant that the run speaks of. Leave it empty for now.
     """
     months = Keep(**keep.model_dump(exclude={"sample", "dry_run"}))
-    async with opened("upkeep", site, as_of, reads=False, only_looks=keep.dry_run) as run:
+    async with opened("upkeep", site, as_of, reads=False) as run:
         report = Report(retired=keeping.retire(run, not keep.dry_run))
         for what, horizon in keeping.horizons(run.as_of, months, run.rules).items():
             report.forgotten[what] = await walk(run, what, horizon, not keep.dry_run)

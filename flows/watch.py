@@ -29,7 +29,7 @@ async def watch(
     """
     if await guarding.resumed(site):
         return await guarding.ask(site, as_of)
-    async with opened("watch", site, as_of) as run:
+    async with opened("watch", site, as_of, forward=True) as run:
         run.accept_fewer = accept_fewer
         await guarding.expire(run)
         await steps.extract(run)
