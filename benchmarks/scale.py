@@ -56,13 +56,9 @@ async def watched(made: Any, url: str, dask: str) -> list[Lap]:
     register(ledger, estate, made.start)
     before, last = estate.events[-CHANGES].ts - timedelta(seconds=1), estate.events[-1].ts
     with SandboxProcess(made.folder, start=before, patience=600) as sandbox:
-        await save_site(what, estate, sandbox, verify_requests=64)
-        from blocks.site import VigilSite
+        await save_site(what, estate, sandbox, verify_requests=64, changed={"site": {"dask": dask}})
         from flows.watch import watch
 
-        block = await VigilSite.aload(SITE)
-        block.dask = dask
-        await block.asave(SITE, overwrite=True)
         sandbox.faults(ecm={"latency_ms": LATENCY})
         laps = []
         for at in (before, last):

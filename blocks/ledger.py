@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
 
-from vigil.ledger import Ledger
+from vigil.service.connecting.forms import LedgerForm
 
 
-class LedgerDatabase(Block):
+class LedgerDatabase(LedgerForm, Block):
     """Where the ledger is kept."""
 
     _block_type_name = "Vigil ledger"
     _block_type_slug = "vigil-ledger"
-
-    url: SecretStr = Field(
-        description="sqlite:////path/ledger.sqlite, or postgresql+psycopg://user:password@host/name"
-    )
-
-    def open(self) -> Ledger:
-        """Bring the schema up to date and open it."""
-        return Ledger.open(self.url.get_secret_value())

@@ -16,8 +16,8 @@ from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import ObjectNotFound
 from ruamel.yaml import YAML
 
-from blocks.site import VigilSite
-from flows.sites import NoSite, block_of
+from blocks.site import Connected
+from flows.sites import BrokenSite, NoSite, block_of
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused
 from vigil.ecm import Client
 from vigil.service.doctor import ecm, firebase, ledger, rules
@@ -41,18 +41,18 @@ async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_no
             "make it: `vigil connect --site " + site + " --ecm-url ... --ecm-user ... --firebase-account ...`"
         )
         return [*checks, fail(SITE, f'there is no Vigil site block "{site}"', do)]
-    except RuntimeError as error:
+    except BrokenSite as error:
         return [
             *checks,
-            fail(SITE, f'the block "{site}" cannot be read: {error}', "run `vigil connect` again"),
+            fail(SITE, str(error), f"correct it in its form, or by `vigil connect --site {site}`"),
         ]
-    return [*checks, ok(SITE, f'block "{site}", for {block.public_url}'), *await _of_site(block, now)]
+    return [*checks, ok(SITE, f'block "{site}", for {block.site().public_url}'), *await _of_site(block, now)]
 
 
-async def _of_site(block: VigilSite, now: Callable[[], datetime]) -> list[Check]:
-    templates, families = rules.templates(Path(block.templates))
+async def _of_site(block: Connected, now: Callable[[], datetime]) -> list[Check]:
+    templates, families = rules.templates(Path(block.settings.templates))
     known = ledger.texts(block.ledger.url.get_secret_value())
-    loaded, found = rules.rules(Path(block.rules), families, known)
+    loaded, found = rules.rules(Path(block.settings.rules), families, known)
     checks = [templates, loaded]
     async with Client(
         replace(block.ecm.client().settings, retries=TRIES, timeout=ANSWER, total_timeout=PATIENCE)
@@ -61,13 +61,13 @@ async def _of_site(block: VigilSite, now: Callable[[], datetime]) -> list[Check]
         checks += seen.checks
         if found is not None:
             people = await ecm.people(client, found) if seen.schema else None
-            checks.append(rules.against(Path(block.rules), seen.schema, families, people))
+            checks.append(rules.against(Path(block.settings.rules), seen.schema, families, people))
     checks.append(await _firebase(block, now))
     checks.append(await _mail(block, now))
-    return checks + ledger.examine(block.ledger.url.get_secret_value(), now())
+    return checks + ledger.examine(block.ledger.url.get_secret_value(), now(), block.name)
 
 
-async def _firebase(block: VigilSite, now: Callable[[], datetime]) -> Check:
+async def _firebase(block: Connected, now: Callable[[], datetime]) -> Check:
     try:
         transport = block.fcm.transport(now)
     except BadServiceAccount as error:
@@ -75,7 +75,7 @@ async def _firebase(block: VigilSite, now: Callable[[], datetime]) -> Check:
     return await firebase.examine(transport, block.fcm.project)
 
 
-async def _mail(block: VigilSite, now: Callable[[], datetime]) -> Check:
+async def _mail(block: Connected, now: Callable[[], datetime]) -> Check:
     if block.smtp is None:
         return skip(MAIL, "no mail server is set: people without a device are not reached")
     where = f"{block.smtp.host} as {block.smtp.username or 'nobody'}"

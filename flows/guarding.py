@@ -20,7 +20,7 @@ from pydantic import Field
 
 from flows import endings, showing, signals, steps
 from flows.opening import opened
-from flows.sites import ledger_of
+from flows.sites import block_of, ledger_of
 from vigil.ledger import Ledger, observations, outbox
 from vigil.ledger.trips import WAITING, Trip
 from vigil.service import frames, guards
@@ -55,7 +55,7 @@ def can_ask() -> bool:
 
 async def resumed(site: str) -> bool:
     """Whether this run asked before, and is here again to hear the answer."""
-    return can_ask() and guards.asked(await ledger_of(site), str(runtime.flow_run.id))
+    return can_ask() and guards.asked(ledger_of(await block_of(site)), str(runtime.flow_run.id))
 
 
 def must_ask(run: Run) -> bool:
@@ -68,7 +68,7 @@ async def ask(site: str, as_of: datetime | None) -> State[Any]:
 
     Suspends the run at the first question without an answer; when that comes, the run starts again and is here once more.
     """
-    ledger = await ledger_of(site)
+    ledger = ledger_of(await block_of(site))
     state: State[Any] = Completed(name="Answered", message="nothing waits for an answer any more")
     for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
         if trip.state == WAITING:

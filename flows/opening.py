@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flows import signals, spreading
-from flows.sites import block_of
+from flows.sites import block_of, ledger_of
 from vigil.delivery.render import Channel
 from vigil.ledger import Ledger, LedgerError
 from vigil.service import accounting, instants
-from vigil.service.opening import ledger_at, renderer_of, rules_of, unworded
+from vigil.service.opening import renderer_of, rules_of, unworded
 from vigil.service.run import Run, utc_now
 from vigil.service.site import Site
 
@@ -33,9 +32,9 @@ async def opened(
     Prefect.
     """
     block = await block_of(site)
-    where = replace(block.site(), name=site)
+    where = block.site()
     clock = utc_now if as_of is None else (lambda: as_of.astimezone(UTC))
-    ledger = ledger_at(block.ledger.url.get_secret_value())
+    ledger = ledger_of(block)
     if as_of is not None and forward:
         instants.refuse_earlier(ledger, flow, as_of)
     run = Run(
@@ -52,8 +51,8 @@ async def opened(
             if reads:
                 await stack.enter_async_context(run.reading(block.ecm.client()))
             await stack.enter_async_context(run.sending(block.transport(clock)))
-            if reads and block.dask:
-                stack.enter_context(spreading.spread(run, block.dask, as_of))
+            if reads and block.settings.dask:
+                stack.enter_context(spreading.spread(run, block.settings.dask, as_of))
             yield run
     except BaseException as error:
         signals.of_failure(run, error)

@@ -1,33 +1,92 @@
-"""The site that a flow is started for: its block, by name."""
+"""The site that a flow is started for: its blocks, by its name."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
-from prefect.exceptions import ObjectNotFound
+from prefect.client.orchestration import PrefectClient, get_client
+from pydantic import ValidationError
 
-from blocks.site import VigilSite
+from blocks import kept
+from blocks.site import BLOCKS, Connected
 from vigil.errors import BadRequest
 from vigil.ledger import Ledger
-from vigil.service.opening import ledger_at
+from vigil.service.connecting.changing import REQUIRED, Values, words
+from vigil.service.connecting.forms import SITE
+from vigil.service.opening import ledger_of_site
 
 
 class NoSite(BadRequest):
     """A run was started for a site that has no block."""
 
 
-async def block_of(site: str) -> VigilSite:
-    """The site's block, with the connections in it. Raises NoSite."""
-    try:
-        return cast(VigilSite, await VigilSite.aload(site))
-    except ValueError as error:
-        if not isinstance(error.__cause__, ObjectNotFound):
-            raise
+class BrokenSite(BadRequest):
+    """The blocks of a site are not as they must be."""
+
+
+PATIENCE = 10.0  # seconds for an answer of Prefect to a command
+
+
+def server() -> PrefectClient:
+    """A client of the Prefect that is configured, for a person who waits: enter it with `async with`."""
+    return get_client(httpx_settings={"timeout": PATIENCE})
+
+
+@asynccontextmanager
+async def database_here() -> AsyncIterator[PrefectClient]:
+    """A client of the database below PREFECT_HOME, served in this process: a server of its own takes twice as long to start."""
+    from prefect.server.api.server import create_app
+
+    async with PrefectClient(api=create_app(ephemeral=True)) as client:
+        yield client
+
+
+async def names(client: PrefectClient) -> list[str]:
+    """The names of all sites."""
+    return await kept.names(client)
+
+
+async def block_of(site: str) -> Connected:
+    """The site's block, with its connections. Raises NoSite and BrokenSite."""
+    async with get_client() as client:
+        return await found(client, site)
+
+
+async def found(client: PrefectClient, site: str) -> Connected:
+    """As `block_of`, by a client that is open."""
+    values = await kept.read(client, site)
+    if SITE not in values:
         raise NoSite(
             f'there is no Vigil site block "{site}" in this Prefect: make it with `vigil connect --site {site} ...`'
+        )
+    lost = [p for p in BLOCKS if p not in values and (p in REQUIRED or values[SITE].get(p))]
+    if lost:
+        raise BrokenSite("\n".join(_lost(site, part, values) for part in lost))
+    parts = {part: _valid(site, part, values) for part in BLOCKS if part in values}
+    return Connected(
+        site, parts[SITE], parts["ecm"], parts["fcm"], parts["ledger"], cast(Any, parts.get("smtp"))
+    )
+
+
+def _lost(site: str, part: str, values: Values) -> str:
+    kind, name = BLOCKS[part].get_block_type_slug(), values[SITE].get(part)
+    return f'the Vigil site block "{site}" names the block {kind}/{name}, which is not there: correct the name, or make it'
+
+
+def _valid(site: str, part: str, values: Values) -> Any:
+    try:
+        return BLOCKS[part].model_validate(values[part])
+    except ValidationError as error:
+        name = site if part == SITE else values[SITE][part]
+        wrong = "\n".join(words(part, values[part], e) for e in error.errors(include_input=False))
+        block = f"{BLOCKS[part].get_block_type_slug()}/{name}"
+        raise BrokenSite(
+            f"the block {block} is not as it must be: correct it in its form, or by `vigil connect --site {site}`\n{wrong}"
         ) from None
 
 
-async def ledger_of(site: str) -> Ledger:
-    """The site's ledger, without opening anything else."""
-    return ledger_at((await block_of(site)).ledger.url.get_secret_value())
+def ledger_of(block: Connected) -> Ledger:
+    """The site's ledger. Raises LedgerOfAnother when it belongs to another site."""
+    return ledger_of_site(block.name, block.ledger.url.get_secret_value())

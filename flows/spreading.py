@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.sites import block_of
+from flows.sites import block_of, ledger_of
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Channel
 from vigil.ecm.model import Row
 from vigil.errors import BadRequest
 from vigil.service import extraction, judgement
 from vigil.service.judgement import Plan
-from vigil.service.opening import ledger_at, renderer_of
+from vigil.service.opening import renderer_of
 from vigil.service.run import Run, Tally, utc_now
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ class Ticket:
 async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
     """A part of a run, in a process that did not begin it. What was counted is in its `tally` at the end."""
     block = await block_of(ticket.site)
-    site, at = replace(block.site(), name=ticket.site), ticket.at
+    site, at = block.site(), ticket.at
     run = Run(
         flow=ticket.flow,
         as_of=ticket.as_of,
-        ledger=ledger_at(block.ledger.url.get_secret_value()),
+        ledger=ledger_of(block),
         site=site,
         rules=ticket.rules,
         renderer=renderer_of(Path(site.templates)),

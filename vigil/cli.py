@@ -10,10 +10,22 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vigil.cli_connect import connect
 from vigil.cli_devices import devices
 from vigil.cli_output import Csv, Excel, Json, Output
 from vigil.cli_rules import rules
-from vigil.cli_shared import LEDGER, PROJECT, LedgerUrl, Site, console, errors, instant, length
+from vigil.cli_shared import (
+    PROJECT,
+    Demo,
+    LedgerUrl,
+    Site,
+    SiteOfLedger,
+    console,
+    errors,
+    instant,
+    length,
+    open_ledger,
+)
 from vigil.errors import BadInput, BadRequest, VigilError
 
 EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
@@ -47,6 +59,7 @@ def vigil(
     pass
 
 
+app.command()(connect)
 app.add_typer(rules)
 app.add_typer(devices, name="devices")
 
@@ -97,61 +110,6 @@ def sandbox(
     from vigil.sandbox.server import Options, serve
 
     serve(Options(estate, ecm_port, fcm_port))
-
-
-@app.command()
-def connect(
-    ecm_url: Annotated[
-        str, typer.Option(help="Extended ECM with its CGI path, such as https://ecm.example.org/cs/cs")
-    ],
-    firebase_account: Annotated[
-        Path, typer.Option(help="The service account's JSON file", exists=True, dir_okay=False)
-    ],
-    ecm_user: Annotated[str, typer.Option(help="The service user; or give an OAuth client of OTDS")] = "",
-    ecm_password: Annotated[
-        str, typer.Option(envvar="VIGIL_ECM_PASSWORD", help="Its password; asked for when left out")
-    ] = "",
-    otds_url: Annotated[
-        str, typer.Option(help="OTDS's token address, such as https://otds.example.org/otdsws/oauth2/token")
-    ] = "",
-    otds_client: Annotated[str, typer.Option(help="Id of the OAuth client")] = "",
-    otds_secret: Annotated[
-        str, typer.Option(envvar="VIGIL_OTDS_SECRET", help="Its secret; asked for when left out")
-    ] = "",
-    ca: Annotated[
-        Path | None, typer.Option(help="A certificate authority of your own, PEM", exists=True)
-    ] = None,
-    proxy: Annotated[
-        str, typer.Option(envvar="VIGIL_ECM_PROXY", help="Proxy to Extended ECM, such as http://proxy:3128")
-    ] = "",
-    zone: Annotated[str, typer.Option(help="Time zone of the Extended ECM server")] = "UTC",
-    public_url: Annotated[
-        str, typer.Option(help="Address in people's browsers; that of --ecm-url when left out")
-    ] = "",
-    ledger: Annotated[str, typer.Option(envvar="VIGIL_LEDGER", help="Ledger URL, SQLite or PostgreSQL")] = "",
-    rules: Annotated[Path, typer.Option(help="Folder of the rules", exists=True)] = PROJECT / "rules",
-    templates: Annotated[Path, typer.Option(help="Folder of the templates", exists=True)] = PROJECT
-    / "templates",
-    site: Site = "default",
-) -> None:
-    """Save a site's connections as Prefect blocks. Secrets go into the blocks and nowhere else."""
-    from vigil.replay.by_hand import connect as run
-
-    ledger = ledger or f"sqlite:///{PROJECT / 'var' / 'ledger.sqlite'}"
-    ecm: dict[str, object] = {
-        "url": ecm_url,
-        "zone": zone,
-        "ca": str(ca) if ca else None,
-        "proxy": proxy or None,
-    }
-    if otds_url or otds_client:
-        secret = otds_secret or typer.prompt("Secret of the OAuth client", hide_input=True)
-        ecm["otds"] = {"token_url": otds_url, "client_id": otds_client, "secret": secret}
-    if ecm_user or "otds" not in ecm:
-        ecm["username"] = ecm_user or typer.prompt("The service user")
-        ecm["password"] = ecm_password or typer.prompt("Its password", hide_input=True)
-    run(site, ecm, public_url, firebase_account, ledger, rules, templates)
-    console.print(f'Saved as "{site}". Next: vigil sweep --site {site}')
 
 
 @app.command()
@@ -225,9 +183,15 @@ def doctor(
 @app.command()
 def why(
     subject: Annotated[str, typer.Argument(help="A person's login, or a workspace's id")],
-    ledger: LedgerUrl = LEDGER,
-    rules: Annotated[Path, typer.Option(help="Folder of the rules", exists=True)] = PROJECT / "rules",
-    zone: Annotated[str, typer.Option(help="The site's zone")] = "UTC",
+    site: SiteOfLedger = None,
+    ledger: LedgerUrl = None,
+    demo: Demo = False,
+    rules: Annotated[
+        Path | None, typer.Option(help="Folder of the rules; the site's when left out", exists=True)
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of Extended ECM; the site's when left out")
+    ] = None,
     at: Annotated[
         datetime | None, typer.Option(parser=instant, metavar="TIME", help="As it was then")
     ] = None,
@@ -241,17 +205,25 @@ def why(
     output = Output(csv, json)
     from vigil.explaining import why as run
 
-    raise typer.Exit(run(subject, ledger, rules, zone, at, console, output))
+    opened, source = open_ledger(site, ledger, demo, machine=output.takes_stdout)
+    told_by = rules or source.rules or PROJECT / "rules"
+    raise typer.Exit(run(subject, opened, told_by, zone or source.zone, at, console, output))
 
 
 @app.command()
 def gateway(
-    project: Annotated[str, typer.Option(help="The Firebase project whose ID tokens are taken")],
-    ledger: LedgerUrl = LEDGER,
+    project: Annotated[
+        str, typer.Option(help="The Firebase project whose ID tokens are taken; the site's when left out")
+    ] = "",
+    site: SiteOfLedger = None,
+    ledger: LedgerUrl = None,
+    demo: Demo = False,
     host: Annotated[str, typer.Option(help="Address to listen on; TLS is the reverse proxy's")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
     claim: Annotated[str, typer.Option(help="The custom claim that holds a person's login")] = "ecm_login",
-    link_base: Annotated[str, typer.Option(help="Address of the gateway in people's browsers")] = "",
+    link_base: Annotated[
+        str, typer.Option(help="Address of the gateway in people's browsers; the site's when left out")
+    ] = "",
     origin: Annotated[
         list[str] | None, typer.Option(help="A web app that may call from a browser; may be given again")
     ] = None,
@@ -261,28 +233,34 @@ def gateway(
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Take the Firebase emulator's unsigned tokens: for tests only")
     ] = False,
-    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    templates: Annotated[
+        Path | None, typer.Option(help="Folder of the templates; the site's when left out", exists=True)
+    ] = None,
 ) -> None:
     """Serve the gateway: devices, notices, acknowledgements and preferences over HTTP. docs/gateway.md.
 
-    VIGIL_LINK_SECRETS holds the secrets of the links in mails, with spaces between; the last one signs. Without it there are no links.
+    VIGIL_LINK_SECRETS holds the secrets of the links in mails, with spaces between; the last one signs. Without it they are the
+    site's, and where that has none there are no links.
     """
     from vigil.gateway.command import serve
 
+    opened, source = open_ledger(site, ledger, demo)
+    if not (project := project or source.project):
+        raise typer.BadParameter("no site says it: give the Firebase project", param_hint="--project")
+    # An option would show the secrets to every `ps`.
+    secrets = os.environ.get("VIGIL_LINK_SECRETS") or source.link_secrets
     serve(
-        ledger,
+        opened,
         project,
         host,
         port,
         claim=claim,
         emulator=emulator,
-        link_base=link_base,
-        link_secrets=os.environ.get(
-            "VIGIL_LINK_SECRETS", ""
-        ).split(),  # an option would show it to every `ps`
+        link_base=link_base or source.link_base,
+        link_secrets=secrets.split(),
         origins=origin or (),
         trusted_proxies=trusted_proxies,
-        templates=templates,
+        templates=templates or source.templates or PROJECT / "templates",
     )
 
 
@@ -293,11 +271,12 @@ Trip = Annotated[int, typer.Argument(help="Number of the trip, as `vigil guard l
 
 
 @guards.command("list")
-def guard_list(ledger: LedgerUrl = LEDGER) -> None:
+def guard_list(site: SiteOfLedger = None, ledger: LedgerUrl = None, demo: Demo = False) -> None:
     """Show the newest trips of guards. Exit code 1 when one waits for an answer."""
     from vigil.replay.operating import list_guards
 
-    raise typer.Exit(1 if list_guards(ledger, console) else 0)
+    opened, _ = open_ledger(site, ledger, demo)
+    raise typer.Exit(1 if list_guards(opened, console) else 0)
 
 
 @guards.command("approve")

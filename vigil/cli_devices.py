@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from vigil.cli_output import Csv, Json, Output
-from vigil.cli_shared import LEDGER, LedgerUrl, Site, console
+from vigil.cli_shared import Demo, LedgerUrl, Site, SiteOfLedger, console, open_ledger
 from vigil.wording import counted
 
 devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)
@@ -29,15 +29,17 @@ def import_(
     file: Annotated[
         Path, typer.Argument(help="CSV with person, address, platform", exists=True, dir_okay=False)
     ],
-    ledger: LedgerUrl = LEDGER,
+    site: SiteOfLedger = None,
+    ledger: LedgerUrl = None,
+    demo: Demo = False,
 ) -> None:
     """Register the devices of a CSV file, all of them or, when a line is wrong, none."""
     from vigil.delivery.importing import read_devices
-    from vigil.ledger import Ledger
     from vigil.ledger.devices import register
 
     found = read_devices(file)
-    with Ledger.open(ledger).write() as connection:
+    opened, _ = open_ledger(site, ledger, demo)
+    with opened.write() as connection:
         count = register(connection, found, datetime.now(UTC))
     console.print(f"{count} devices registered")
 
@@ -45,33 +47,35 @@ def import_(
 @devices.command("list")
 def devices_list(
     person: Annotated[str, typer.Option(help="Only this person's, by login")] = "",
-    ledger: LedgerUrl = LEDGER,
+    site: SiteOfLedger = None,
+    ledger: LedgerUrl = None,
+    demo: Demo = False,
     csv: Csv = "",
     json: Json = False,
 ) -> None:
     """Show the registered devices: whose, since when, when last heard of, and why some are retired. docs/tables.md."""
     output = Output(csv, json)
     from vigil import printing
-    from vigil.ledger import Ledger
     from vigil.ledger.devices import every
     from vigil.service.frames import About
     from vigil.service.frames import devices as frame_of
 
-    with Ledger.open(ledger).read() as connection:
+    opened, source = open_ledger(site, ledger, demo, machine=output.takes_stdout)
+    with opened.read() as connection:
         rows = every(connection, person or None)
-    found = frame_of(rows, About(site="", zone="UTC", said=counted(len(rows), "device")))
+    found = frame_of(rows, About(site=source.site, zone="UTC", said=counted(len(rows), "device")))
     if output.for_people:
         printing.show(console, found, printing.DEVICES, "Devices")
     output.write(found)
 
 
 @topics.command("list")
-def list_(ledger: LedgerUrl = LEDGER) -> None:
+def list_(site: SiteOfLedger = None, ledger: LedgerUrl = None, demo: Demo = False) -> None:
     """Show every topic: its people, and how many of their devices FCM has, has yet to be told of, or refused."""
-    from vigil.ledger import Ledger
     from vigil.ledger.topics import every
 
-    with Ledger.open(ledger).read() as connection:
+    opened, _ = open_ledger(site, ledger, demo)
+    with opened.read() as connection:
         found = every(connection)
     table = Table(title="Topics", title_justify="left")
     for column in ("topic", "people", "subscribed", "to be told", "refused"):
@@ -83,25 +87,37 @@ def list_(ledger: LedgerUrl = LEDGER) -> None:
 
 
 @topics.command()
-def add(topic: Topic, people: People, ledger: LedgerUrl = LEDGER) -> None:
+def add(
+    topic: Topic,
+    people: People,
+    site: SiteOfLedger = None,
+    ledger: LedgerUrl = None,
+    demo: Demo = False,
+) -> None:
     """Let people have a topic, on every device that they have now or later."""
-    from vigil.ledger import Ledger
     from vigil.ledger.topics import join
 
     name = _named(topic)
-    with Ledger.open(ledger).write() as connection:
+    opened, _ = open_ledger(site, ledger, demo)
+    with opened.write() as connection:
         count = join(connection, name, people, datetime.now(UTC))
     console.print(f"{count} people have {name} now who had not", highlight=False)
 
 
 @topics.command()
-def remove(topic: Topic, people: People, ledger: LedgerUrl = LEDGER) -> None:
+def remove(
+    topic: Topic,
+    people: People,
+    site: SiteOfLedger = None,
+    ledger: LedgerUrl = None,
+    demo: Demo = False,
+) -> None:
     """Let people have a topic no more."""
-    from vigil.ledger import Ledger
     from vigil.ledger.topics import leave
 
     name = _named(topic)
-    with Ledger.open(ledger).write() as connection:
+    opened, _ = open_ledger(site, ledger, demo)
+    with opened.write() as connection:
         count = leave(connection, people, name)
     console.print(f"{count} people had {name} and have it no more", highlight=False)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from vigil.ledger import Ledger
+    from vigil.replay.ledgers import Source
 
 console = Console()
 errors = Console(stderr=True)
@@ -40,7 +44,33 @@ def length(text: str) -> timedelta:
 
 Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil connect` saved it")]
 
-LEDGER = f"sqlite:///{PROJECT / 'var' / 'demo' / 'ledger.sqlite'}"
-LedgerUrl = Annotated[
-    str, typer.Option("--ledger", envvar="VIGIL_LEDGER", help="Ledger URL; the demo's when left out")
+SiteOfLedger = Annotated[
+    str | None,
+    typer.Option("--site", help='The site whose ledger is meant; "default" when nothing else is said'),
 ]
+LedgerUrl = Annotated[
+    str | None,
+    typer.Option("--ledger", metavar="URL", help="The ledger at this address; VIGIL_LEDGER may hold it"),
+]
+Demo = Annotated[bool, typer.Option("--demo", help="The ledger of the demo")]
+
+
+def open_ledger(
+    site: str | None, url: str | None, demo: bool, *, machine: bool = False
+) -> tuple[Ledger, Source]:
+    """The ledger that a command means (see `vigil.replay.ledgers`), open, after a line that names it.
+
+    The line goes to stderr where what follows is read by a `machine`.
+    """
+    from vigil.replay.by_hand import HOME
+    from vigil.replay.ledgers import choose
+
+    source = choose(site, url, demo, PROJECT, HOME)
+    ledger = source.open()
+    tell(source.line(ledger), machine=machine)
+    return ledger, source
+
+
+def tell(line: str, *, machine: bool = False) -> None:
+    """Print a line as it is: to stderr where the output is read by a `machine`."""
+    (errors if machine else console).print(line, markup=False, highlight=False, soft_wrap=True)

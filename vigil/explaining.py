@@ -25,7 +25,7 @@ from vigil.wording import counted
 
 def why(
     subject: str,
-    ledger_url: str,
+    ledger: Ledger,
     rules: Path,
     zone: str,
     at: datetime | None,
@@ -33,7 +33,7 @@ def why(
     output: Output = Output(),
 ) -> int:
     """Print the answer, or write it. 0 when there is one, 1 when nothing is known of the subject. Times are in `zone`."""
-    ledger, what = Ledger.open(ledger_url), "workspace" if subject.isdigit() else "person"
+    what = "workspace" if subject.isdigit() else "person"
     if what == "workspace":
         answer = about_workspace(ledger, rules_of(rules, ledger).rules, int(subject), zone, at)
     else:

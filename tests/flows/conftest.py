@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from tests.flows.deployed import PROJECT, working
 from vigil.ledger import Ledger, outbox
@@ -72,19 +71,16 @@ class Watched:
         )
         self.user = "vigil"  # whom Extended ECM takes it for; every other user reads less
         self.password = ""  # the right one when empty
+        self.settings: dict[str, dict[str, Any]] = {}  # of the site, where they are not the usual ones
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
         if ledger_from is None:
             register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
-        await save_site(self.what, self.estate, self.sandbox)
-        if self.user != "vigil" or self.password:
-            from blocks.site import VigilSite
-
-            block = await VigilSite.aload(SITE)
-            block.ecm.username, block.ecm.password = self.user, SecretStr(self.password or self.user)
-            await block.asave(SITE, overwrite=True)
+        login = {"username": self.user, "password": self.password or self.user}
+        changed = {**self.settings, "ecm": {**login, **self.settings.get("ecm", {})}}
+        await save_site(self.what, self.estate, self.sandbox, changed=changed)
 
     def change_rule(self, name: str, lines: str) -> None:
         """Add lines to a rule, in a copy of the rules that belongs to this test."""

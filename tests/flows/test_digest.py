@@ -107,10 +107,7 @@ def test_rows_say_which_digest_they_went_into_and_why_shows_it(watched: Watched,
     from vigil.explaining import why
 
     out, person = io.StringIO(), next(iter(number))
-    assert (
-        why(person, watched.what.ledger_url, watched.what.rules, "UTC", None, Console(file=out, width=200))
-        == 0
-    )
+    assert why(person, watched.ledger, watched.what.rules, "UTC", None, Console(file=out, width=200)) == 0
     assert f"in digest {number[person]}" in out.getvalue()
 
 

@@ -9,17 +9,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from threading import Thread
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from tests.delivery.mail_server import Inbox, serving
 from tests.flows.conftest import Watched
 from vigil.delivery.links import Links
 from vigil.ledger import acknowledgements, devices, people
 from vigil.ledger.people import Preferences
-from vigil.replay.estate import SITE
 from vigil.rulefiles import read_rules
 from vigil.sandbox.generate import generate
 from vigil.sandbox.process import SandboxProcess
@@ -54,25 +52,14 @@ def mail_server() -> Iterator[tuple[Inbox, int]]:
 
 def with_mail(watched: Watched, port: int) -> Watched:
     """The same world, whose site has a mail server."""
-    plain = watched.save
-
-    async def save() -> None:
-        from blocks.site import VigilSite
-        from blocks.smtp import SmtpServer
-
-        await plain()
-        site = cast(VigilSite, await VigilSite.aload(SITE))
-        site.smtp = SmtpServer(
-            host="127.0.0.1",
-            port=port,
-            security="none",
-            sender="Vigil <vigil@example.org>",
-            gateway=GATEWAY,
-            link_secrets=SecretStr(SECRET),
-        )
-        await site.asave(SITE, overwrite=True)
-
-    watched.save = save  # type: ignore[method-assign]
+    watched.settings["smtp"] = {
+        "host": "127.0.0.1",
+        "port": port,
+        "security": "none",
+        "sender": "Vigil <vigil@example.org>",
+        "gateway": GATEWAY,
+        "link_secrets": SECRET,
+    }
     return watched
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flows import steps
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import PROJECT, Watched
 from tests.support.postgres import fresh
 from vigil.ledger import runs
 from vigil.sandbox.generate import generate
@@ -28,12 +28,8 @@ class Spread(Watched):
     dask = ""
 
     async def save(self) -> None:
-        from blocks.site import VigilSite
-
+        self.settings = {"site": {"dask": self.dask}}
         await super().save()
-        block = await VigilSite.aload(SITE)
-        block.dask = self.dask
-        await block.asave(SITE, overwrite=True)
 
 
 @pytest.fixture(scope="module")

@@ -416,14 +416,14 @@ def test_a_name_that_ecm_does_not_have_fails_against_the_live_schema(
 
 def test_a_ledger_that_is_not_there_is_no_failure_and_is_not_made(tmp_path: Path) -> None:
     file = tmp_path / "var" / "ledger.sqlite"
-    (found,) = ledger.examine(f"sqlite:///{file}", NOON)
+    (found,) = ledger.examine(f"sqlite:///{file}", NOON, "default")
     assert found.state is State.WARN and not file.parent.exists()
 
 
 def test_a_ledger_at_the_newest_schema_is_well(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
     Ledger.open(url).close()
-    found = {c.name: c.state for c in ledger.examine(url, NOON)}
+    found = {c.name: c.state for c in ledger.examine(url, NOON, "default")}
     assert found == {ledger.SCHEMA: State.OK, ledger.DEVICES: State.WARN, ledger.RUNS: State.SKIP}
 
 
@@ -435,7 +435,7 @@ def test_an_old_schema_is_named_and_left_alone_and_a_newer_one_fails(
     Ledger.open(f"sqlite:///{file}").close()
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
-    (found,) = ledger.examine(f"sqlite:///{file}", NOON)
+    (found,) = ledger.examine(f"sqlite:///{file}", NOON, "default")
     assert found.state is state and revision in found.saw
     with sqlite3.connect(file) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
@@ -443,8 +443,8 @@ def test_an_old_schema_is_named_and_left_alone_and_a_newer_one_fails(
 
 def test_a_file_that_is_no_database_fails_and_a_database_that_is_not_there_too(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_text("not a database, long enough to be looked at as one" * 10)
-    assert ledger.examine(f"sqlite:///{tmp_path}/ledger.sqlite", NOON)[0].state is State.FAIL
-    (found,) = ledger.examine("postgresql+psycopg://vigil:secret@127.0.0.1:9/vigil", NOON)
+    assert ledger.examine(f"sqlite:///{tmp_path}/ledger.sqlite", NOON, "default")[0].state is State.FAIL
+    (found,) = ledger.examine("postgresql+psycopg://vigil:secret@127.0.0.1:9/vigil", NOON, "default")
     assert found.state is State.FAIL and "secret" not in found.saw
 
 
@@ -455,9 +455,9 @@ def test_devices_that_nobody_refreshes_are_a_warning(tmp_path: Path) -> None:
         devices.register(
             connection, [NewDevice("ada", "a-1", "android"), NewDevice("bob", "b-1", "ios")], NOON
         )
-    found = {c.name: c for c in ledger.examine(url, NOON)}[ledger.DEVICES]
+    found = {c.name: c for c in ledger.examine(url, NOON, "default")}[ledger.DEVICES]
     assert found == Check(ledger.DEVICES, State.OK, "1 android, 1 ios, of 2 people")
-    old = {c.name: c for c in ledger.examine(url, NOON + timedelta(days=40))}[ledger.DEVICES]
+    old = {c.name: c for c in ledger.examine(url, NOON + timedelta(days=40), "default")}[ledger.DEVICES]
     assert old.state is State.WARN and "2 not refreshed for a month" in old.saw
 
 
@@ -471,5 +471,5 @@ def test_a_last_run_that_failed_or_is_long_ago_is_a_warning(
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
     with Ledger.open(url).write() as connection:
         runs.end(connection, runs.begin(connection, "watch", NOON, NOON), state, {}, NOON)
-    found = {c.name: c for c in ledger.examine(url, NOON + timedelta(hours=hours))}[ledger.RUNS]
+    found = {c.name: c for c in ledger.examine(url, NOON + timedelta(hours=hours), "default")}[ledger.RUNS]
     assert found.state is expected

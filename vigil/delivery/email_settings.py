@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from email.headerregistry import Address
-from typing import Literal
 
 from vigil.delivery.email_message import mailbox
 from vigil.delivery.errors import DeliveryError
 from vigil.delivery.links import Links
-from vigil.delivery.settings import Secret
+from vigil.delivery.settings import Secret, Security
 
-Security = Literal["tls", "starttls", "none"]
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORTS: dict[Security, int] = {"tls": 465, "starttls": 587, "none": 25}
 

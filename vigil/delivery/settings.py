@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 ENDPOINT = "https://fcm.googleapis.com"
 TOPICS = "https://iid.googleapis.com"
 SHORTEST_TIMEOUT = 10.0  # contract: a request is given at least this long
+Security = Literal["tls", "starttls", "none"]
+"""How a connection to a mail server is kept private."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -39,7 +41,7 @@ class FcmSettings:
     device_per_hour: int | None = 5_000
     max_wait: float = 10.0
     ca_file: str | None = None  # a private certificate authority, PEM
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         url = urlsplit(self.endpoint)

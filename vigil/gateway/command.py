@@ -16,7 +16,7 @@ from vigil.ledger import Ledger
 
 
 def serve(
-    ledger_url: str,
+    ledger: Ledger,
     project: str,
     host: str,
     port: int,
@@ -29,14 +29,13 @@ def serve(
     trusted_proxies: str = "",
     templates: Path,
 ) -> None:
-    """Serve the gateway. Raises EmulatorRefused, WeakSecret or LedgerError before anything listens.
+    """Serve the gateway, and close the ledger in the end. Raises EmulatorRefused or WeakSecret before anything listens.
 
     `trusted_proxies` are the addresses, with commas between, from which X-Forwarded-For is believed.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     links = Links(link_base or f"http://{host}:{port}", link_secrets) if link_secrets else None
     verifier = FirebaseVerifier(project, claim, emulator)
-    ledger = Ledger.open(ledger_url)
     gateway = Gateway(ledger, verifier, links, origins=tuple(origins), templates=templates)
     try:
         uvicorn.Server(server_config(gateway, host, port, trusted_proxies)).run()

@@ -9,10 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vigil.ledger.errors import LedgerError, LedgerLocked, LedgerTooNew, LedgerUnavailable
+    from vigil.ledger.errors import (
+        LedgerError,
+        LedgerLocked,
+        LedgerOfAnother,
+        LedgerTooNew,
+        LedgerUnavailable,
+    )
     from vigil.ledger.ledger import Ledger
 
-__all__ = ["Ledger", "LedgerError", "LedgerLocked", "LedgerTooNew", "LedgerUnavailable"]
+__all__ = ["Ledger", "LedgerError", "LedgerLocked", "LedgerOfAnother", "LedgerTooNew", "LedgerUnavailable"]
 
 
 def __getattr__(name: str) -> Any:

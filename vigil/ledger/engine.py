@@ -25,7 +25,7 @@ CHUNK = 500  # bound values in one IN (...): SQLite allows 32,766 and plans larg
 LOCK_WAIT = 30  # seconds that a writer waits for another before LedgerLocked
 CONNECT_WAIT = 10  # seconds for a connection to PostgreSQL
 
-MIGRATIONS, OBSERVATIONS, NOTICES = 1, 2, 3
+MIGRATIONS, OBSERVATIONS, NOTICES, OWNERSHIP = 1, 2, 3, 4
 """The turns that writers take, see `in_turn`."""
 
 _TURNS = 0x7616  # keeps Vigil's advisory locks apart from those of other programs in the same database

@@ -3,7 +3,8 @@
 LedgerError
 ├── LedgerLocked       another writer held the database for longer than a writer waits: run again
 ├── LedgerUnavailable  the database cannot be reached, opened or written
-└── LedgerTooNew       its schema was made by a newer Vigil
+├── LedgerTooNew       its schema was made by a newer Vigil
+└── LedgerOfAnother    it belongs to another site than the one that opens it
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from vigil.errors import VigilError
+from vigil.errors import BadRequest, VigilError
 
 # Primary result codes, https://sqlite.org/rescode.html
 _SQLITE_LOCKED = {5, 6}  # BUSY, LOCKED
@@ -52,6 +53,10 @@ class LedgerUnavailable(LedgerError):
 
 class LedgerTooNew(LedgerError):
     """The ledger's schema is newer than this program."""
+
+
+class LedgerOfAnother(LedgerError, BadRequest):
+    """The ledger belongs to another site. Nothing was read or written."""
 
 
 def named(url: URL) -> str:

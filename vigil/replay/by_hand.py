@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
@@ -17,8 +16,8 @@ from vigil import printing
 from vigil.cli_output import Output
 from vigil.cli_shared import errors
 from vigil.ecm import Extractor, Needs
-from vigil.errors import BadInput, Problem
 from vigil.printing import Layout
+from vigil.replay.ledgers import of_site
 from vigil.replay.prefect_server import prefect_api
 from vigil.service import sheets, snapshot
 from vigil.service.frames import About, Frame
@@ -26,29 +25,12 @@ from vigil.service.frames import About, Frame
 HOME = Path(__file__).resolve().parent.parent.parent / "var" / "prefect"
 
 
-def connect(
-    site: str,
-    ecm: Mapping[str, Any],
-    public_url: str,
-    account: Path,
-    ledger_url: str,
-    rules: Path,
-    templates: Path,
-) -> None:
-    """Save the blocks of a site; `ecm` are the fields of the ExtendedEcm block. Raises BadInput when they don't fit."""
-    with prefect_api(HOME):
-        from blocks.ecm import ExtendedEcm
-        from blocks.site import build
+def name_ledger(site: str, console: Console) -> None:
+    """Say which ledger the site's is, before what comes from it. Call it where Prefect is."""
+    from flows.sites import block_of
 
-        try:
-            connection = ExtendedEcm(**ecm)
-        except ValidationError as wrong:
-            raise BadInput([_problem(e) for e in wrong.errors(include_input=False)]) from None
-        asyncio.run(build(site, connection, public_url, account.read_text(), ledger_url, rules, templates))
-
-
-def _problem(error: Mapping[str, Any]) -> Problem:
-    return Problem("connection" + "".join(f".{part}" for part in error["loc"]), 1, 1, error["msg"])
+    source = of_site(asyncio.run(block_of(site)))
+    console.print(source.line(source.open()), markup=False, highlight=False, soft_wrap=True)
 
 
 def types(site: str) -> str:
@@ -72,6 +54,7 @@ def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output)
         from flows.sweep import SweepScope
         from flows.sweep import sweep as flow
 
+        name_ledger(site, errors if output.takes_stdout else console)
         found, missing = asyncio.run(outcome(flow(site=site, scope=SweepScope(**scope))))
     _show(found, printing.FINDINGS, "What the sweep found", console, output)
     return _tell(console, output, missing)
@@ -84,6 +67,7 @@ def backfill(
     with prefect_api(HOME):
         from flows.backfill import backfill as flow
 
+        name_ledger(site, errors if output.takes_stdout else console)
         found, missing = asyncio.run(outcome(flow(site=site, after=after, upto=upto, approve=approve)))
     layout = printing.NOTICES if approve else printing.MANIFEST
     _show(

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vigil.ledger import Ledger, devices, leases, outbox
@@ -15,6 +16,8 @@ from vigil.ledger.devices import NewDevice
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.process import SandboxProcess
+from vigil.service.connecting.changing import Values
+from vigil.service.opening import ledger_of_site
 
 SITE = "sandbox"
 ALL = 1_000_000  # look-ups a run: an estate is walked whole at each tick
@@ -50,7 +53,7 @@ async def replay(
 ) -> None:
     """Run `watch` at each tick. `after_tick` is called when its run has ended, for progress; `before_first` may set faults."""
     estate = load(what.estate)
-    ledger = Ledger.open(what.ledger_url)
+    ledger = ledger_of_site(SITE, what.ledger_url)
     register(ledger, estate, what.start)
     with SandboxProcess(what.estate, start=what.start) as sandbox:
         await save_site(what, estate, sandbox)
@@ -94,27 +97,37 @@ def register(ledger: Ledger, estate: Estate, now: datetime) -> None:
 
 
 async def save_site(
-    what: Replay, estate: Estate, sandbox: SandboxProcess, verify_requests: int = ALL
+    what: Replay,
+    estate: Estate,
+    sandbox: SandboxProcess,
+    verify_requests: int = ALL,
+    changed: Values = MappingProxyType({}),
 ) -> None:
-    """Save the blocks that `watch` loads, pointing at the sandbox."""
-    from pydantic import SecretStr
+    """Save the blocks that `watch` loads, pointing at the sandbox. `changed` says what is otherwise than usual there."""
+    from blocks import kept
+    from flows.sites import server
 
-    from blocks.ecm import ExtendedEcm
-    from blocks.site import build
-
-    await build(
-        name=SITE,
-        ecm=ExtendedEcm(
-            url=sandbox.ecm_url, username="vigil", password=SecretStr("vigil"), zone=estate.zone.key
-        ),
-        public_url=estate.public_url,
-        account=Path(sandbox.service_account).read_text(),
-        ledger_url=what.ledger_url,
-        rules=what.rules,
-        templates=what.templates,
-        endpoint=sandbox.fcm_url,
-        verify_requests=verify_requests,
-    )
+    usual: Values = {
+        "ecm": {"url": sandbox.ecm_url, "username": "vigil", "password": "vigil", "zone": estate.zone.key},
+        "fcm": {
+            "service_account": Path(sandbox.service_account).read_text(),
+            "endpoint": sandbox.fcm_url,
+        },
+        "ledger": {"url": what.ledger_url},
+        "site": {
+            "ecm": SITE,
+            "fcm": SITE,
+            "ledger": SITE,
+            "smtp": SITE if "smtp" in changed else None,
+            "public_url": estate.public_url,
+            "rules": str(what.rules),
+            "templates": str(what.templates),
+            "verify_requests": verify_requests,
+        },
+    }
+    values = {part: {**usual.get(part, {}), **changed.get(part, {})} for part in {**usual, **changed}}
+    async with server() as client:
+        await kept.save(client, SITE, values)
 
 
 def results(ledger: Ledger) -> list[dict[str, Any]]:

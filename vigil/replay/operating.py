@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from vigil.ledger import Ledger, trips
-from vigil.replay.by_hand import HOME, outcome
+from vigil.replay.by_hand import HOME, name_ledger, outcome
 from vigil.replay.prefect_server import prefect_api
-from vigil.service.opening import ledger_at
 from vigil.service.run import utc_now
 from vigil.service.subscribing import tell
 
@@ -31,9 +30,9 @@ def install_automations(folder: Path, site: str, notify: str | None, console: Co
         )
 
 
-def list_guards(ledger_url: str, console: Console) -> int:
+def list_guards(ledger: Ledger, console: Console) -> int:
     """Print the newest trips. Returns how many wait for an answer."""
-    with Ledger.open(ledger_url).read() as connection:
+    with ledger.read() as connection:
         found = trips.latest(connection)
     table = Table(title="Guards that stopped notices", title_justify="left")
     for column in ("id", "rule", "tripped at (UTC)", "notices", "why", "state", "by"):
@@ -55,6 +54,7 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
             _, missing = await outcome(state.aresult())  # raises what failed it
             return state.message, bool(missing)
 
+        name_ledger(site, console)
         said, missing = asyncio.run(go())
         console.print(said, highlight=False)
         return 1 if missing else 0
@@ -63,14 +63,14 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
 def sync_topics(site: str, console: Console) -> None:
     """Tell FCM which devices belong to which topic now, and print what became of them."""
     with prefect_api(HOME):
-        from flows.sites import block_of
+        from flows.sites import block_of, ledger_of
 
         async def go() -> Mapping[str, int]:
             block = await block_of(site)
-            ledger = ledger_at(block.ledger.url.get_secret_value())
             async with block.fcm.topics() as client:
-                return await tell(ledger, client, utc_now)
+                return await tell(ledger_of(block), client, utc_now)
 
+        name_ledger(site, console)
         done = asyncio.run(go())
     said = ", ".join(f"{n} devices {what}" for what, n in sorted(done.items()))
     console.print(said or "There was nothing to tell.", highlight=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from vigil.compliance.rules import RuleSet
 from vigil.compliance.vocabulary import nearest
 from vigil.delivery.render import Channel, Renderer
 from vigil.errors import BadInput, Problem
-from vigil.ledger import Ledger, evaluations, revisions
+from vigil.ledger import Ledger, evaluations, ownership, revisions
 from vigil.rulefiles import read_files
 
 Signature = tuple[tuple[str, int, int, int], ...]
@@ -28,6 +29,18 @@ Signature = tuple[tuple[str, int, int, int], ...]
 def ledger_at(url: str) -> Ledger:
     """The ledger at `url`, migrated the first time that this process opens it."""
     return Ledger.open(url)
+
+
+def ledger_of_site(site: str, url: str) -> Ledger:
+    """The ledger at `url`, which from now on is this site's. Raises LedgerOfAnother when it is another's."""
+    ledger = ledger_at(url)
+    with ledger.read() as connection:
+        ownership.refuse_another(connection, site)
+        if ownership.owner(connection) is not None:
+            return ledger
+    with ledger.write() as connection:
+        ownership.claim(connection, site, datetime.now(UTC))
+    return ledger
 
 
 def rules_of(folder: Path, ledger: Ledger) -> InForce:

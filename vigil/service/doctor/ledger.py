@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from vigil.compliance.in_force import Revision
-from vigil.ledger import Ledger, LedgerError, census, revisions, runs
+from vigil.ledger import Ledger, LedgerError, LedgerOfAnother, census, ownership, revisions, runs
 from vigil.ledger.census import Census
 from vigil.ledger.checking import Schema, schema
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
@@ -15,8 +15,8 @@ SILENT = timedelta(hours=24)
 """So long after the last `watch` somebody should ask why."""
 
 
-def examine(url: str, now: datetime) -> list[Check]:
-    """Look at the ledger at `url` without changing it: what needs its tables is left out while they are not there."""
+def examine(url: str, now: datetime, site: str) -> list[Check]:
+    """Look at a site's ledger at `url` without changing it: what needs its tables is left out while they are not there."""
     try:
         found = schema(url)
     except LedgerError as error:
@@ -27,7 +27,10 @@ def examine(url: str, now: datetime) -> list[Check]:
     ledger = Ledger.open(url)
     try:
         with ledger.read() as connection:
+            ownership.refuse_another(connection, site)
             counted, last = census.take(connection, now), runs.latest(connection, "watch", 1)
+    except LedgerOfAnother as error:
+        return [fail(SCHEMA, str(error), "every run of this site is refused until then")]
     finally:
         ledger.close()
     return [*checks, devices(counted), _last(last[0] if last else None, now)]

@@ -1,0 +1,84 @@
+"""What Prefect keeps of a site: read and written as values, part by part. See `vigil.service.connecting.changing`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import ObjectNotFound
+
+from blocks.site import BLOCKS
+from vigil.service.connecting.changing import REQUIRED, Values
+from vigil.service.connecting.forms import SITE
+
+CONNECTIONS = tuple(part for part in BLOCKS if part != SITE)
+
+
+async def read(client: PrefectClient, site: str, named: Mapping[str, str] | None = None) -> Values:
+    """What is saved of a site. Nothing for one that nobody connected; without a part whose block is not there.
+
+    `named` are names of blocks that hold connections, in place of those that the site itself says.
+    """
+    own = await _document(client, SITE, site)
+    names = {part: _name(own.get(part), site) for part in CONNECTIONS}
+    names |= {part: site for part in REQUIRED if not names[part]} | dict(named or {})
+    inside = {part: own[part] for part in CONNECTIONS if isinstance(own.get(part), dict)}
+    others = [part for part in CONNECTIONS if names[part] and part not in inside]
+    found = await asyncio.gather(*(_document(client, part, names[part]) for part in others))
+    values = inside | dict(zip(others, found, strict=True)) | {SITE: own | names if own else {}}
+    return {part: _of_an_earlier_vigil(held) for part, held in values.items() if held}
+
+
+def _name(said: Any, site: str) -> str:
+    """The name of a connection's block. An earlier Vigil kept the connection itself there, which gets the site's name."""
+    return site if isinstance(said, dict) else str(said or "")
+
+
+def _of_an_earlier_vigil(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An earlier Vigil kept the OAuth client of OTDS as an object of its own, which no form can show."""
+    otds = values.get("otds")
+    rest = {name: value for name, value in values.items() if name != "otds"}
+    if not isinstance(otds, dict):
+        return rest
+    return rest | {
+        "otds_url": otds["token_url"],
+        "otds_client": otds["client_id"],
+        "otds_secret": otds["secret"],
+    }
+
+
+async def _document(client: PrefectClient, part: str, name: str) -> dict[str, Any]:
+    try:
+        found = await client.read_block_document_by_name(
+            name, BLOCKS[part].get_block_type_slug(), include_secrets=True
+        )
+    except ObjectNotFound:
+        return {}
+    return found.data
+
+
+async def save(client: PrefectClient, site: str, values: Values) -> None:
+    """Save a site: its connections first, under the names that the site says, over those that are there."""
+    for part in (*CONNECTIONS, SITE):
+        if part in values:
+            name = site if part == SITE else values[SITE][part]
+            await BLOCKS[part].model_validate(values[part]).asave(name, overwrite=True, client=client)
+
+
+async def forget(client: PrefectClient, part: str, name: str) -> None:
+    """Delete the block of a connection, and the secrets in it."""
+    found = await client.read_block_document_by_name(name, BLOCKS[part].get_block_type_slug())
+    await client.delete_block_document(found.id)
+
+
+async def names(client: PrefectClient) -> list[str]:
+    """The names of all sites."""
+    slug = BLOCKS[SITE].get_block_type_slug()
+    try:
+        await client.read_block_type_by_slug(slug)
+    except ObjectNotFound:  # nobody ever saved one
+        return []
+    found = await client.read_block_documents_by_type(slug, include_secrets=False)
+    return sorted(str(d.name) for d in found)

@@ -1,0 +1,162 @@
+"""`vigil connect`: its options are the fields of a site's forms (`vigil.service.connecting.forms`), one each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic.fields import FieldInfo
+
+from vigil.cli_shared import PROJECT, Site, console
+from vigil.errors import BadRequest
+from vigil.service.connecting.forms import FORMS, SITE, Given, Option, option_of
+
+if TYPE_CHECKING:
+    from vigil.service.connecting.changing import Change
+
+PANELS = {
+    "ecm": "Extended ECM",
+    "fcm": "Firebase",
+    "ledger": "Ledger",
+    "smtp": "Mail server",
+    SITE: "Site",
+}
+METAVARS = {Given.FILE: "FILE", Given.CONTENT: "FILE", Given.FOLDER: "FOLDER", Given.LEDGER: "URL"}
+Yes = Annotated[bool, typer.Option("--yes", help="Agree to changes that otherwise ask first")]
+
+
+def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
+    """Save a site's connections as Prefect blocks, or change what is given of them.
+
+    Again for the same site, what is not given stays as it is. An option with an empty text ("") sets its value back, or takes it
+    away: --proxy "". A change of the ledger or of sensitive attributes needs --yes. Secrets go into the blocks and nowhere else;
+    give them by their environment variables, since others may see a command's options.
+    """
+    from vigil.replay.connecting import connect as run
+    from vigil.replay.ledgers import VARIABLE
+    from vigil.service.connecting.changing import Around
+
+    wanted = {
+        (part, field): _read(option_of(info), given[_parameter(part, field)])
+        for part, form in FORMS.items()
+        for field, info in form.model_fields.items()
+        if given[_parameter(part, field)] not in (None, [])
+    }
+    around = Around(
+        os.environ,
+        {
+            ("ledger", "url"): os.environ.get(VARIABLE)
+            or f"sqlite:///{PROJECT / 'var' / site / 'ledger.sqlite'}",
+            (SITE, "rules"): str(PROJECT / "rules"),
+            (SITE, "templates"): str(PROJECT / "templates"),
+        },
+    )
+    saved = run(site, wanted, around, _ask, lambda changes: yes or _agreed(site, changes))
+    for change in saved.changes:
+        console.print(str(change), markup=False, highlight=False, soft_wrap=True)
+    became = "Saved" if saved.is_new or saved.changes else "Nothing changed; saved"
+    _say(f'{became} as "{site}". Its ledger: {saved.ledger}')
+    _say(f"Next: vigil doctor --site {site}")
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _parameter(part: str, field: str) -> str:
+    return f"{part}_{field}"
+
+
+def _read(option: Option, value: str | list[str]) -> str | list[str]:
+    """A value as it is kept: paths absolute, whatever folder flows run in, and the text of a file where that is meant."""
+    if isinstance(value, list) or not value:
+        return value
+    if option.takes is Given.LEDGER:
+        return _absolute_ledger(value)
+    if option.takes is Given.VALUE:
+        return value
+    path = Path(value).absolute()
+    if not (path.is_dir() if option.takes is Given.FOLDER else path.is_file()):
+        raise typer.BadParameter(
+            f"there is no {METAVARS[option.takes].lower()} {value}", param_hint=option.name
+        )
+    return path.read_text() if option.takes is Given.CONTENT else str(path)
+
+
+def _absolute_ledger(url: str) -> str:
+    """A file of SQLite by its whole path: a relative one would be another file wherever flows run."""
+    start = "sqlite:///"
+    path = url.removeprefix(start)
+    return url if path == url or path.startswith("/") else f"{start}{Path(path).absolute()}"
+
+
+def _ask(secret: str) -> str:
+    if not sys.stdin.isatty():
+        raise BadRequest(f"missing: {secret}")
+    return str(typer.prompt(secret, hide_input=True))
+
+
+def _agreed(site: str, changes: Sequence[Change]) -> bool:
+    """Whether a person at a terminal types the site's name. Nobody is there in a script: no."""
+    if not sys.stdin.isatty():
+        return False
+    for change in changes:
+        _say(str(change))
+    return bool(typer.prompt(f'Type the site\'s name, "{site}", to do this') == site)
+
+
+def _option(part: str, field: str, info: FieldInfo) -> Parameter:
+    option = option_of(info)
+    several = info.annotation == list[str]
+    shown = typer.Option(
+        option.name,
+        metavar=METAVARS.get(option.takes) or _kind(info),
+        help=(option.says or str(info.description))
+        + ("; may be given again" if several else "")
+        + (f"; or {option.variable} holds it" if option.variable else ""),
+        show_default=_default(info),
+        rich_help_panel=PANELS[part],
+    )
+    kind = list[str] | None if several else str | None
+    return Parameter(
+        _parameter(part, field), Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, shown]
+    )
+
+
+def _kind(info: FieldInfo) -> str:
+    """What a value must be, in one word. It is read as text, since an empty one has a meaning for all of them."""
+    kinds: dict[Any, str] = {
+        int: "INTEGER",
+        int | None: "INTEGER",
+        float: "NUMBER",
+        float | None: "NUMBER",
+    }
+    return kinds.get(info.annotation, "TEXT")
+
+
+def _default(info: FieldInfo) -> str | bool:
+    value = None if info.is_required() else info.get_default(call_default_factory=True)
+    return str(value) if value not in (None, "", []) else False
+
+
+def _with_an_option_for_each_field() -> None:
+    """Typer reads a command's options from the signature: here it is made from the forms."""
+    own = [
+        Parameter("site", Parameter.KEYWORD_ONLY, default="default", annotation=Site),
+        Parameter("yes", Parameter.KEYWORD_ONLY, default=False, annotation=Yes),
+    ]
+    fields = [
+        _option(part, field, info)
+        for part, form in FORMS.items()
+        for field, info in form.model_fields.items()
+    ]
+    connect.__signature__ = Signature([*own, *fields])  # type: ignore[attr-defined]
+    connect.__annotations__ = {p.name: p.annotation for p in (*own, *fields)}
+
+
+_with_an_option_for_each_field()

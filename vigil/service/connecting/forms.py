@@ -1,0 +1,422 @@
+"""What can be set of a site: five forms. Each is a Prefect block (`blocks/`), a form in the Prefect UI, and a group of options of
+`vigil connect`. A new field here is a new field in all three.
+
+Optional fields say one type in their JSON schema, although they may be None: of two types the Prefect UI makes a switch, where one
+empty input says the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
+
+from vigil.delivery.errors import DeliveryError
+from vigil.delivery.settings import ENDPOINT, FcmSettings, Security
+from vigil.ecm.model import EXPIRY
+from vigil.ecm.settings import ClientCredentials, Settings
+
+if TYPE_CHECKING:
+    from vigil.delivery.email_settings import SmtpSettings
+
+
+class Given(StrEnum):
+    """What the option of a field takes."""
+
+    VALUE = "value"
+    FILE = "file"  # that exists; its absolute path is kept
+    FOLDER = "folder"  # that exists, likewise
+    CONTENT = "content"  # of a file; its text is kept
+    LEDGER = "ledger"  # the address of one; a file's path is kept absolute
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """The option of `vigil connect` that sets a field.
+
+    `variable` is an environment variable that may hold the value in its place. `login` names the field of the user whom a secret
+    belongs to: with a user it is asked for, and without one it is dropped. `confirmed`: a change of it needs a person's yes.
+    `says` is its help, where the field's description does not fit.
+    """
+
+    name: str
+    variable: str = ""
+    takes: Given = Given.VALUE
+    login: str = ""
+    confirmed: bool = False
+    says: str = ""
+
+
+def _nothing(value: Any) -> Any:
+    """An input that a person emptied, as None."""
+    return None if value == "" else value
+
+
+Text = Annotated[str | None, WithJsonSchema({"type": "string"}), BeforeValidator(_nothing)]
+Number = Annotated[float | None, WithJsonSchema({"type": "number"}), BeforeValidator(_nothing)]
+Secret = Annotated[
+    SecretStr | None,
+    WithJsonSchema({"type": "string", "format": "password", "writeOnly": True}),
+    BeforeValidator(_nothing),
+]
+
+
+class Form(BaseModel):
+    """A form. Its fields say by `position` in which order they are shown: a server on PostgreSQL keeps no order of keys."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for number, shown in enumerate(properties.values()):
+            shown["position"] = number
+        return schema
+
+
+class EcmForm(Form):
+    """How to reach an Extended ECM, and as whom: a user with a password, or an OAuth client of OTDS."""
+
+    url: Annotated[str, Option("--ecm-url")] = Field(
+        title="Address",
+        description="Base address with the CGI path, such as https://ecm.example.org/cs/cs",
+    )
+    username: Annotated[str, Option("--ecm-user")] = Field(
+        default="",
+        title="Service user",
+        description="A manager of the workflow maps who may read what rules speak about; empty with OTDS",
+    )
+    password: Annotated[Secret, Option("--ecm-password", "VIGIL_ECM_PASSWORD", login="username")] = Field(
+        default=None, title="Password", description="The service user's password"
+    )
+    otds_url: Annotated[str, Option("--otds-url")] = Field(
+        default="",
+        title="OTDS: address of tokens",
+        description="In the user's place: where OTDS gives tokens, such as https://otds.example.org/otdsws/oauth2/token",
+    )
+    otds_client: Annotated[str, Option("--otds-client")] = Field(
+        default="", title="OTDS: client", description="The OAuth client's id"
+    )
+    otds_secret: Annotated[Secret, Option("--otds-secret", "VIGIL_OTDS_SECRET", login="otds_client")] = Field(
+        default=None, title="OTDS: secret", description="The OAuth client's secret"
+    )
+    zone: Annotated[str, Option("--zone")] = Field(
+        default="UTC",
+        title="Time zone",
+        description="The server's, in which its dates without a zone are read, such as Europe/Berlin",
+    )
+    ca: Annotated[Text, Option("--ca", takes=Given.FILE)] = Field(
+        default=None,
+        title="Certificate authority",
+        description="PEM file of an authority of your own, where flows run",
+    )
+    proxy: Annotated[Secret, Option("--proxy", "VIGIL_ECM_PROXY")] = Field(
+        default=None,
+        title="Proxy",
+        description="Proxy to go through, such as http://user:password@proxy:3128",
+    )
+    concurrency: Annotated[int, Option("--ecm-concurrency")] = Field(
+        default=32, ge=1, le=256, title="Requests at once", description="Requests under way at once"
+    )
+    requests_per_second: Annotated[Number, Option("--ecm-rate")] = Field(
+        default=None,
+        gt=0,
+        title="Requests per second",
+        description="Requests a second, as a limit of politeness; none when empty",
+    )
+    timeout: Annotated[float, Option("--ecm-timeout")] = Field(
+        default=30.0, gt=0, title="Time-out of an attempt", description="Seconds for one attempt of a request"
+    )
+    total_timeout: Annotated[float, Option("--ecm-total-timeout")] = Field(
+        default=180.0,
+        gt=0,
+        title="Time-out of a request",
+        description="Seconds for a request with its retries",
+    )
+    retries: Annotated[int, Option("--ecm-retries")] = Field(
+        default=5, ge=0, le=20, title="Retries", description="Further attempts after one that failed"
+    )
+    overlap: Annotated[float, Option("--ecm-overlap")] = Field(
+        default=60.0,
+        ge=0,
+        title="Overlap",
+        description="Seconds before the newest change seen that are read again",
+    )
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if bool(self.username) == bool(self.otds_client):
+            how_many = "two" if self.username else "none"
+            raise ValueError(
+                f"one login is needed, here {'are' if self.username else 'is'} {how_many}: a service user, or an OAuth client of OTDS"
+            )
+        if self.otds_client and not (self.otds_url and self.otds_secret):
+            raise ValueError("an OAuth client of OTDS needs its address of tokens and its secret, too")
+        self.settings()
+        return self
+
+    def settings(self) -> Settings:
+        """What the client takes. Raises ValueError for a time zone that is none."""
+        return Settings(
+            url=self.url,
+            username=self.username,
+            password=_open(self.password) or "",
+            otds=self._otds(),
+            zone=self.zone,
+            concurrency=self.concurrency,
+            requests_per_second=self.requests_per_second,
+            timeout=self.timeout,
+            total_timeout=self.total_timeout,
+            retries=self.retries,
+            overlap=timedelta(seconds=self.overlap),
+            ca=self.ca,
+            proxy=_open(self.proxy),
+        )
+
+    def _otds(self) -> ClientCredentials | None:
+        if not self.otds_client:
+            return None
+        return ClientCredentials(self.otds_url, self.otds_client, _open(self.otds_secret) or "")
+
+
+class FirebaseForm(Form):
+    """Which Firebase project sends, and with which service account."""
+
+    project: Annotated[str, Option("--fcm-project")] = Field(
+        default="", title="Project", description="The project's id; the service account's own when empty"
+    )
+    service_account: Annotated[
+        SecretStr, Option("--firebase-account", takes=Given.CONTENT, says="The service account's JSON file")
+    ] = Field(title="Service account", description="Its JSON, whole, on one line")
+    endpoint: Annotated[str, Option("--fcm-url")] = Field(
+        default=ENDPOINT, title="Address", description="Address of FCM; another one only for a simulator"
+    )
+    concurrency: Annotated[int, Option("--fcm-concurrency")] = Field(
+        default=200, ge=1, le=1000, title="Messages at once", description="Messages under way at once"
+    )
+    ca: Annotated[Text, Option("--fcm-ca", takes=Given.FILE)] = Field(
+        default=None,
+        title="Certificate authority",
+        description="PEM file of an authority of your own, where flows run",
+    )
+    proxy: Annotated[Secret, Option("--fcm-proxy", "VIGIL_FCM_PROXY")] = Field(
+        default=None,
+        title="Proxy",
+        description="Proxy to go through, such as http://user:password@proxy:3128",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _project_of_the_account(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("project") or not data.get("service_account"):
+            return data
+        return {**data, "project": project_of(_open(data["service_account"]) or "")}
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        self.settings()
+        return self
+
+    def settings(self) -> FcmSettings:
+        """What a transport takes. Raises ValueError for an address that is none."""
+        return FcmSettings(
+            project=self.project,
+            service_account_info=self.service_account,
+            endpoint=self.endpoint,
+            concurrency=self.concurrency,
+            ca_file=self.ca,
+            proxy=_open(self.proxy),
+        )
+
+
+class LedgerForm(Form):
+    """Where the ledger is kept."""
+
+    url: Annotated[SecretStr, Option("--ledger", takes=Given.LEDGER, confirmed=True)] = Field(
+        title="Address",
+        description="sqlite:////path/ledger.sqlite, or postgresql+psycopg://user:password@host/name",
+    )
+
+
+class MailForm(Form):
+    """Where mail goes out for people without a device, and as whom."""
+
+    host: Annotated[str, Option("--smtp-host")] = Field(
+        title="Server", description="Name of the mail server, such as smtp.example.org"
+    )
+    sender: Annotated[str, Option("--smtp-sender")] = Field(
+        title="Sender",
+        description="From whom mails come, such as Vigil <vigil@example.org>; what cannot be delivered comes back there",
+    )
+    security: Annotated[Security, Option("--smtp-security")] = Field(
+        default="starttls",
+        title="Security",
+        description="starttls (port 587), tls (465), or none for a relay inside (25)",
+    )
+    port: Annotated[
+        int | None,
+        WithJsonSchema({"type": "integer"}),
+        BeforeValidator(_nothing),
+        Option("--smtp-port"),
+    ] = Field(default=None, ge=1, le=65535, title="Port", description="Another port than the usual one")
+    username: Annotated[Text, Option("--smtp-user")] = Field(
+        default=None, title="User", description="Login, where the server wants one"
+    )
+    password: Annotated[Secret, Option("--smtp-password", "VIGIL_SMTP_PASSWORD", login="username")] = Field(
+        default=None, title="Password", description="The mail user's password"
+    )
+    gateway: Annotated[Text, Option("--smtp-gateway")] = Field(
+        default=None,
+        title="Gateway",
+        description="Address of `vigil gateway` in people's browsers, for links to acknowledge by; no links when empty",
+    )
+    link_secrets: Annotated[Secret, Option("--smtp-link-secrets", "VIGIL_LINK_SECRETS")] = Field(
+        default=None, title="Secrets of links", description="The same as the gateway's VIGIL_LINK_SECRETS"
+    )
+    ca: Annotated[Text, Option("--smtp-ca", takes=Given.FILE)] = Field(
+        default=None,
+        title="Certificate authority",
+        description="PEM file of an authority of your own, where flows run",
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        self.settings(lambda: datetime.now(UTC))
+        return self
+
+    def settings(self, now: Callable[[], datetime]) -> SmtpSettings:
+        """What a transport takes, whose links are made at `now`. Raises ValueError for what cannot go together."""
+        from vigil.delivery.email_settings import SmtpSettings  # what mails are made with is slow to import
+        from vigil.delivery.links import Links
+
+        try:
+            links = None
+            if self.gateway and self.link_secrets is not None:
+                links = Links(self.gateway, self.link_secrets.get_secret_value().split(), clock=now)
+            return SmtpSettings(
+                host=self.host,
+                sender=self.sender,
+                port=self.port,
+                security=self.security,
+                username=self.username,
+                password=self.password,
+                links=links,
+                ca_file=self.ca,
+            )
+        except DeliveryError as wrong:
+            raise ValueError(str(wrong)) from None
+
+
+class SiteForm(Form):
+    """A site that Vigil watches. Flows take its name."""
+
+    ecm: Annotated[str, Option("--ecm-block")] = Field(
+        title="Extended ECM", description='Name of its block, of the type "Extended ECM"'
+    )
+    fcm: Annotated[str, Option("--fcm-block")] = Field(
+        title="Firebase project", description='Name of its block, of the type "Firebase project"'
+    )
+    ledger: Annotated[str, Option("--ledger-block", confirmed=True)] = Field(
+        title="Ledger", description='Name of its block, of the type "Vigil ledger"'
+    )
+    smtp: Annotated[Text, Option("--smtp-block")] = Field(
+        default=None,
+        title="Mail server",
+        description='Name of its block, of the type "SMTP server", for people without a device; none when empty',
+    )
+    public_url: Annotated[Text, Option("--public-url")] = Field(
+        default=None,
+        title="Address in browsers",
+        description="Address of Extended ECM in people's browsers, such as https://ecm.example.org; that of the service when empty",
+    )
+    rules: Annotated[str, Option("--rules", takes=Given.FOLDER)] = Field(
+        default="rules",
+        title="Rules",
+        description="Folder of the rules, absolute or below the project's folder",
+    )
+    templates: Annotated[str, Option("--templates", takes=Given.FOLDER)] = Field(
+        default="templates",
+        title="Templates",
+        description="Folder of the templates, absolute or below the project's folder",
+    )
+    sensitive: Annotated[list[str], Option("--sensitive", confirmed=True)] = Field(
+        default_factory=list,
+        title="Sensitive attributes",
+        description="Attributes, as Category.attribute, that never leave in a message",
+    )
+    expiry: Annotated[str, Option("--expiry")] = Field(
+        default=EXPIRY,
+        title="Validity of documents",
+        description="Attribute of documents that says until when they are valid, as Category.attribute",
+    )
+    guard_hours: Annotated[int, Option("--guard-hours")] = Field(
+        default=24,
+        ge=1,
+        le=720,
+        title="Hours for a guard",
+        description="Hours in which a guard that stopped notices may be answered",
+    )
+    verify_requests: Annotated[int, Option("--verify-requests")] = Field(
+        default=64, ge=1, title="Look-ups a run", description="Look-ups of known items a run, 250 items each"
+    )
+    rescan_days: Annotated[int, Option("--rescan-days")] = Field(
+        default=7,
+        ge=1,
+        title="Days between rescans",
+        description="Days between two complete readings of the lists",
+    )
+    dask: Annotated[str, Option("--dask")] = Field(
+        default="",
+        title="Dask",
+        description="Dask that reads and evaluates: the address of a scheduler, such as tcp://dask:8786, or local:2 for two processes "
+        "beside each run; none when empty",
+    )
+
+
+SITE = "site"
+FORMS: dict[str, type[Form]] = {
+    "ecm": EcmForm,
+    "fcm": FirebaseForm,
+    "ledger": LedgerForm,
+    "smtp": MailForm,
+    SITE: SiteForm,
+}
+"""The parts of a site. What the site's own form calls `ecm` is the name of the block that holds the part `ecm`."""
+
+
+def option_of(field: FieldInfo) -> Option:
+    """The option that sets a field of a form."""
+    return next(m for m in field.metadata if isinstance(m, Option))
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a field's value is never shown."""
+    return field.annotation in (SecretStr, SecretStr | None)
+
+
+def project_of(account: str) -> str:
+    """The Firebase project of a service account's JSON. Raises ValueError."""
+    try:
+        return str(json.loads(account)["project_id"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError("not the JSON of a Firebase service account: it has no project_id") from None
+
+
+def _open(secret: Any) -> str | None:
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
