@@ -206,7 +206,7 @@ def why(
     from vigil.explaining import why as run
 
     opened, source = open_ledger(site, ledger, demo, machine=output.takes_stdout)
-    told_by = rules or source.rules or PROJECT / "rules"
+    told_by = rules or PROJECT / (source.rules or "rules")
     raise typer.Exit(run(subject, opened, told_by, zone or source.zone, at, console, output))
 
 
@@ -260,7 +260,7 @@ def gateway(
         link_secrets=secrets.split(),
         origins=origin or (),
         trusted_proxies=trusted_proxies,
-        templates=templates or source.templates or PROJECT / "templates",
+        templates=templates or PROJECT / (source.templates or "templates"),
     )
 
 

@@ -51,7 +51,7 @@ def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
         os.environ,
         {
             ("ledger", "url"): os.environ.get(VARIABLE)
-            or f"sqlite:///{PROJECT / 'var' / site / 'ledger.sqlite'}",
+            or f"sqlite:///{PROJECT / 'var' / 'sites' / site / 'ledger.sqlite'}",
             (SITE, "rules"): str(PROJECT / "rules"),
             (SITE, "templates"): str(PROJECT / "templates"),
         },

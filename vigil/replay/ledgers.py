@@ -114,7 +114,7 @@ def _connected(site: str | None, home: Path) -> Connected | None:
                 return _asked(site)
         except ServerError as error:
             raise ServerError(f"{error}; {INSTEAD}") from None
-    if not _any_site(home):
+    if not any_site(home):
         if site is None:
             return None
         raise BadRequest(
@@ -146,7 +146,7 @@ def _asked(site: str | None, here: bool = False) -> Connected | None:
     return asyncio.run(go())
 
 
-def _any_site(home: Path) -> bool:
+def any_site(home: Path) -> bool:
     """Whether a site may be kept by the server that commands start for themselves. Looks into its database: starting it takes long.
 
     A database that looks different from what is expected may have one: Prefect will know.
