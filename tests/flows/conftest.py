@@ -8,12 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -42,6 +42,33 @@ def worker(prefect_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The project's deployments, and a process worker that runs them."""
     with working(prefect_url, tmp_path_factory.mktemp("worker")):
         yield
+
+
+class Said(NamedTuple):
+    """What a command ended with, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def vigil(
+    prefect_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """Runs the `vigil` command against the server, in this process."""
+    from vigil import cli
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["vigil", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return Said(int(ended.value.code or 0), said.out, said.err)
+
+    return run
 
 
 class Watched:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.flows.browser import field, page
+from tests.flows.conftest import Said
 from vigil.service.connecting.changing import plain
 from vigil.service.connecting.forms import FORMS
 
@@ -37,28 +38,6 @@ CHANGES: dict[tuple[str, str], tuple[str, Any]] = {
     ("site", "guard_hours"): ("72", 72),
 }
 """What a person types into which field, and what is saved."""
-
-
-@pytest.fixture
-def vigil(
-    prefect_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Runs the command against the server; gives what it printed."""
-    import sys
-
-    from vigil import cli
-
-    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
-
-    def run(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["vigil", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        assert not ended.value.code, said.err
-        return said.out
-
-    return run
 
 
 def saved(site: str) -> dict[str, dict[str, Any]]:
@@ -101,7 +80,7 @@ def title(part: str, field: str) -> str:
 
 @pytest.mark.parametrize(("ui", "parts"), UIS.values(), ids=UIS)
 def test_a_person_changes_a_site_and_its_connections_in_their_forms(
-    vigil: Callable[..., str],
+    vigil: Callable[..., Said],
     prefect_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -113,10 +92,11 @@ def test_a_person_changes_a_site_and_its_connections_in_their_forms(
     account.write_text(json.dumps({"project_id": "a-project", "private_key": "of the account"}))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    vigil("connect", "--site", site, "--ecm-url", "https://ecm.example.org/cs/cs", "--otds-client", "vigil",
+    said = vigil("connect", "--site", site, "--ecm-url", "https://ecm.example.org/cs/cs", "--otds-client", "vigil",
           "--otds-url", "https://otds.example.org/token", "--firebase-account", str(account), "--ledger", ledger,
           "--sensitive", "Contract.price", "--guard-hours", "48", "--smtp-host", "smtp.example.org",
           "--smtp-sender", "v@example.org", "--smtp-user", "v")  # fmt: skip
+    assert said.code == 0, said.err
     before = saved(site)
     forms = {part: form(prefect_url, part, site, ui) for part in parts}
     with page() as browser:
@@ -132,4 +112,4 @@ def test_a_person_changes_a_site_and_its_connections_in_their_forms(
         part: {name: after.get((part, name), value) for name, value in held.items()}
         for part, held in before.items()
     }
-    assert f'Ledger of the site "{site}": {ledger}' in vigil("guard", "list", "--site", site)
+    assert f'Ledger of the site "{site}": {ledger}' in vigil("guard", "list", "--site", site).out

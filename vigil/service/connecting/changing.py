@@ -33,7 +33,7 @@ NOTHING = "(nothing)"
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a site is connected in: environment variables, and what holds where neither the site nor a person says anything."""
+    """What a site is connected in: environment variables, and what a new site has where a person says nothing of it."""
 
     variables: Mapping[str, str]
     defaults: Wanted
@@ -79,7 +79,8 @@ def connected(
         _set(new[part], name, value)
     _name_the_parts(site, new, wanted)
     for (part, name), value in around.defaults.items():
-        if new[part].get(name) in (None, ""):
+        # What an older site leaves out has the field's own default, and keeps it.
+        if new[part].get(name) in (None, "") and (SITE not in saved or (part, name) in wanted):
             new[part][name] = value
     if not new[SITE].get(MAIL):
         del new[MAIL]

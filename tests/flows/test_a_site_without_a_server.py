@@ -1,0 +1,59 @@
+"""A site that was connected without PREFECT_API_URL is found in the database of our own Prefect, and no server is started for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.flows.deployed import PROJECT
+
+# In a process of its own: Prefect reads where its database is when it is imported.
+CODE = """
+import asyncio, os, sys
+from pathlib import Path
+from vigil.replay.ledgers import any_site, choose
+from vigil.replay.prefect_server import QUIET
+
+home, project = map(Path, sys.argv[1:])
+os.environ.update(QUIET, PREFECT_HOME=str(home))
+from blocks import kept
+from flows import sites
+
+CONNECTED = {
+    "ecm": {"url": "https://ecm.example.org/cs/cs", "username": "v", "password": "p", "zone": "Europe/Berlin"},
+    "fcm": {"service_account": '{"project_id": "a-project"}'},
+    "ledger": {"url": f"sqlite:///{home}/ledger.sqlite"},
+    "site": {"ecm": "default", "fcm": "default", "ledger": "default"},
+}
+
+async def save(values):
+    async with sites.database_here() as client:
+        if values:
+            await kept.save(client, "default", values)
+
+asyncio.run(save({}))
+assert not any_site(home), "a database without a site"
+asyncio.run(save(CONNECTED))
+source = choose(None, None, False, project, home)
+print(source.line(source.open()), source.zone)
+"""
+
+
+def test_a_site_in_our_own_database_says_its_ledger(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "VIGIL_"))}
+    ended = subprocess.run(
+        [sys.executable, "-c", CODE, str(home), str(tmp_path)],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    line = f'Ledger of the site "default": sqlite:///{home}/ledger.sqlite Europe/Berlin'
+    assert ended.stdout.splitlines()[-1] == line
