@@ -39,7 +39,7 @@ async def database_here() -> AsyncIterator[PrefectClient]:
     """A client of the database below PREFECT_HOME, served in this process: a server of its own takes twice as long to start."""
     from prefect.server.api.server import create_app
 
-    async with PrefectClient(api=create_app(ephemeral=True)) as client:
+    async with PrefectClient(api=create_app(webserver_only=True)) as client:
         yield client
 
 
