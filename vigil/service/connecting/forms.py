@@ -18,13 +18,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    GetJsonSchemaHandler,
     SecretStr,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema
 
 from vigil.delivery.errors import DeliveryError
 from vigil.delivery.settings import ENDPOINT, FcmSettings, Security
@@ -77,17 +75,7 @@ Secret = Annotated[
 
 
 class Form(BaseModel):
-    """A form. Its fields say by `position` in which order they are shown: a server on PostgreSQL keeps no order of keys."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        schema = handler(core_schema)
-        properties = handler.resolve_ref_schema(schema).get("properties", {})
-        for number, shown in enumerate(properties.values()):
-            shown["position"] = number
-        return schema
+    """One of the forms: what the functions of this package take. Its fields are shown in the order in which they stand."""
 
 
 class EcmForm(Form):
