@@ -315,18 +315,21 @@ class SiteForm(Form):
     """A site that Vigil watches. Flows take its name."""
 
     ecm: Annotated[str, Option("--ecm-block")] = Field(
-        title="Extended ECM", description='Name of its block, of the type "Extended ECM"'
+        title="Extended ECM",
+        description='Name of the block, of the type "Extended ECM", that holds this connection',
     )
     fcm: Annotated[str, Option("--fcm-block")] = Field(
-        title="Firebase project", description='Name of its block, of the type "Firebase project"'
+        title="Firebase project",
+        description='Name of the block, of the type "Firebase project", that holds this connection',
     )
     ledger: Annotated[str, Option("--ledger-block", confirmed=True)] = Field(
-        title="Ledger", description='Name of its block, of the type "Vigil ledger"'
+        title="Ledger",
+        description='Name of the block, of the type "Vigil ledger", that holds this connection',
     )
     smtp: Annotated[Text, Option("--smtp-block")] = Field(
         default=None,
         title="Mail server",
-        description='Name of its block, of the type "SMTP server", for people without a device; none when empty',
+        description='Name of the block, of the type "SMTP server", that holds this connection; no mails when empty',
     )
     public_url: Annotated[Text, Option("--public-url")] = Field(
         default=None,
