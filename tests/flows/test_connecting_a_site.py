@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Said
-from vigil import cli_connect
+from vigil import cli_connect, cli_shared
 from vigil.ledger import Ledger, LedgerOfAnother, ownership
 from vigil.service.connecting.changing import fields, plain
 
@@ -318,17 +318,13 @@ def test_a_site_that_a_person_points_at_anothers_ledger_is_refused_by_flows_and_
 
 
 @pytest.fixture
-def no_default(prefect_url: str) -> Iterator[None]:
-    """There is no site "default", before and after."""
-    from prefect.exceptions import ObjectNotFound
-
+def no_site(prefect_url: str) -> Iterator[None]:
+    """There is no site, and none that is called "default" afterwards."""
     from blocks import kept
 
     def forget() -> None:
-        try:
-            asked(lambda client: kept.forget(client, "site", "default"))
-        except ObjectNotFound:
-            return
+        for name in asked(kept.names):
+            asked(lambda client, name=name: kept.forget(client, "site", name))
 
     forget()
     yield
@@ -336,8 +332,11 @@ def no_default(prefect_url: str) -> Iterator[None]:
 
 
 def test_commands_mean_the_connected_site_and_name_its_ledger(
-    vigil: Vigil, first: Vigil, project: Path, no_default: None
+    vigil: Vigil, first: Vigil, project: Path, no_site: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cli_shared, "PROJECT", project)
+    said = vigil("guard", "list")
+    assert said.code == 2 and "no site is connected here" in said.err and "no demo was run" in said.err
     first("somewhere")
     said = vigil("guard", "list")
     assert said.code == 2 and 'there is no site "default" here, but ' in said.err

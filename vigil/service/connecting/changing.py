@@ -123,6 +123,9 @@ def _secrets(
         held = new[part]
         needed = bool(option.login and held.get(option.login))
         if option.login and not needed:
+            if wanted.get((part, name)):
+                user = option_of(FORMS[part].model_fields[option.login]).name
+                raise NotConnected(f"{option.name} belongs to a user, and none is set: give {user}, too")
             held.pop(name, None)
         elif (part, name) not in wanted and variables.get(option.variable):
             held[name] = variables[option.variable]
