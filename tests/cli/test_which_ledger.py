@@ -192,6 +192,14 @@ def test_what_answers_and_is_no_prefect_is_an_error_too(
     assert f"the Prefect at {url}" in said and "does not answer" in said and "--ledger" in said
 
 
+def test_where_a_machine_reads_the_output_the_ledger_is_named_on_stderr(other: str, capsys: Said) -> None:
+    ledger, source = cli_shared.open_ledger(None, other, False, machine=True)
+    ledger.close()
+    said = capsys.readouterr()
+    assert said.out == "" and said.err == f'Ledger of the site "elsewhere": {other}\n'
+    assert source.url == other
+
+
 def test_the_zone_of_a_demo_is_that_of_its_estate(project: Path, demo: str) -> None:
     assert choose(None, None, True, project, project).zone == "UTC"
     (project / "var" / "demo" / "estate").mkdir()
