@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import socket
 import sqlite3
 import threading
@@ -23,6 +24,7 @@ Said = pytest.CaptureFixture[str]
 DEVICES = "person,address,platform\nada,t-1,android\n"
 COMMANDS = {
     "devices import": ("devices", "import", "FILE"),
+    "devices list": ("devices", "list"),
     "topics list": ("devices", "topics", "list"),
     "topics add": ("devices", "topics", "add", "news", "ada"),
     "topics remove": ("devices", "topics", "remove", "news", "ada"),
@@ -192,12 +194,16 @@ def test_what_answers_and_is_no_prefect_is_an_error_too(
     assert f"the Prefect at {url}" in said and "does not answer" in said and "--ledger" in said
 
 
-def test_where_a_machine_reads_the_output_the_ledger_is_named_on_stderr(other: str, capsys: Said) -> None:
-    ledger, source = cli_shared.open_ledger(None, other, False, machine=True)
-    ledger.close()
+@pytest.mark.parametrize(
+    "words", [("why", "ada", "--json"), ("devices", "list", "--json"), ("devices", "list", "--csv", "-")]
+)
+def test_where_a_machine_reads_the_output_the_ledger_is_named_on_stderr(
+    vigil: Vigil, project: Path, other: str, capsys: Said, words: tuple[str, ...]
+) -> None:
+    assert run(vigil, project, words, "--ledger", other) in (0, 1)
     said = capsys.readouterr()
-    assert said.out == "" and said.err == f'Ledger of the site "elsewhere": {other}\n'
-    assert source.url == other
+    assert said.err.splitlines()[0] == f'Ledger of the site "elsewhere": {other}'
+    assert "Ledger" not in said.out and ("--json" not in words or json.loads(said.out) is not None)
 
 
 def test_the_zone_of_a_demo_is_that_of_its_estate(project: Path, demo: str) -> None:
