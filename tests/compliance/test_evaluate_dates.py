@@ -24,6 +24,15 @@ def test_a_date_at_the_end_of_the_calendar_is_never_due_and_never_looked_at_agai
     assert office.standing("due") is not None and office.standing("later") is None
 
 
+@pytest.mark.parametrize("length", ["36h", "30d", "1mo", "1y"])
+@pytest.mark.parametrize("last", [date.max, (date.max,), datetime(9999, 12, 31, 9, tzinfo=UTC)])
+def test_a_change_after_the_end_of_the_calendar_never_comes(length: str, last: f.Value) -> None:
+    given = f"rule: old\nkind: condition\nwhen: {{field: attr.due, op: older_than, value: {length}}}"
+    office = Office(rules(given))
+    assert office.look(NINE, [case(due=last)]) == []
+    assert office.standing("old") is None, "it is to be looked at again at an instant that never comes"
+
+
 def test_a_date_at_the_beginning_of_the_calendar_is_past() -> None:
     office = Office(
         rules("rule: old\nkind: condition\nwhen: {field: attr.due, op: older_than, value: 1mo}", DUE)

@@ -33,7 +33,9 @@ def test_one_of_several_is_enough_and_the_reason_says_what_they_hold() -> None:
             related(3),
         ],
     )
-    assert [(x.workspace, x.why) for x in found] == [(1, ("related.Case.attr.status is open",))]
+    assert [(x.workspace, x.why) for x in found] == [
+        (1, ("status of related Case is done and open, with open among them",))
+    ]
 
 
 def test_a_change_at_the_other_end_alone_is_looked_at() -> None:
@@ -59,7 +61,7 @@ def test_what_cannot_be_read_of_a_related_one_is_not_known() -> None:
     assert standing is not None
     assert (standing.outcome, standing.why) == (
         "held",
-        ("related.Case.attr.status is open: could not be read",),
+        ("status of related Case could not be read",),
     )
 
 

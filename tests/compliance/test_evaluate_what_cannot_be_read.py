@@ -20,14 +20,14 @@ def test_what_could_not_be_read_is_not_a_violation() -> None:
     assert office.look(NINE, [case()], unread=["documents"]) == []
     standing = office.standing("missing")
     assert standing is not None and standing.outcome == Outcome.NOT_EVALUATED
-    assert standing.why == ("document Report is present: could not be read",)
+    assert standing.why == ("document Report could not be looked up",)
     assert office.last.counts == {"not_evaluated": 1}
 
 
 def test_with_unknown_finding_it_is_one_and_says_why() -> None:
     office = Office(rules(MISSING + "\nunknown: finding"))
     (found,) = office.look(NINE, [case()], unread=["documents"])
-    assert found.why == ("document Report is present: could not be read",)
+    assert found.why == ("document Report could not be looked up",)
 
 
 def test_a_finding_stays_open_while_it_cannot_be_read_and_is_not_said_again() -> None:
@@ -92,7 +92,7 @@ def test_a_date_that_cannot_be_read_any_more_is_not_taken_for_what_it_was() -> N
     office.look(NINE, [case(due=date(2026, 3, 11))])
     assert office.look(days(3), [case(at=days(1), due=date(2026, 9, 9))], unread=["attrs"]) == []
     standing = office.standing("due")
-    assert standing is not None and standing.why == ("attr.due could not be read",)
+    assert standing is not None and standing.why == ("due could not be read",)
     assert office.look(days(4), [case(at=days(1), due=date(2026, 9, 9))]) == []
 
 
@@ -100,7 +100,7 @@ def test_with_unknown_finding_the_moment_is_said_at_once_with_the_reason() -> No
     office = Office(rules(DUE + "\nunknown: finding"))
     office.look(NINE, [case(due=date(2026, 3, 11))])
     (found,) = office.look(days(3), [case(due=date(2026, 3, 11))], unread=["documents"])
-    assert found.why == ("attr.due is 2026-03-11", "document Report is absent: could not be read")
+    assert found.why == ("due is 11 March 2026", "document Report could not be looked up")
 
 
 def test_an_event_of_which_nobody_can_tell_whether_it_matters_has_its_reason() -> None:
@@ -111,7 +111,7 @@ def test_an_event_of_which_nobody_can_tell_whether_it_matters_has_its_reason() -
     office.look(NINE, [case(vip=True)])
     found = office.look(days(1), [case(vip=True), paper(1, at=days(0.5))], unread=["attrs"])
     assert names(found) == ["new document:1 (a field that decides could not be read)"]
-    assert found[0].why[1:] == ("attr.vip is true: could not be read",)
+    assert found[0].why[1:] == ("vip could not be read",)
 
 
 def test_related_workspaces_are_not_read_yet_and_so_never_decide() -> None:

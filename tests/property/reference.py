@@ -1,12 +1,12 @@
 """What rules mean, a second time: one workspace, one leaf, one value at a time, in plain Python.
 
 Written from docs/architecture.md and shared/estates/README.md, without a look at how the columns do it. It shares with them
-only the parsing of a rule's values (`operators.operand`) and the calendar, which have tests of their own.
+only the parsing of a rule's values (`operators.operand`), the calendar and the words (`sentences`), which have tests of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 from vigil.compliance import facts as f
+from vigil.compliance import sentences
 from vigil.compliance.clauses import (
     All,
     Any_,
     Clause,
     DocumentLeaf,
+    DocumentState,
     FieldLeaf,
     Leaf,
     MissingLeaf,
@@ -98,20 +100,63 @@ def reasons(clause: Clause, view: View, met: Known) -> Iterator[Leaf]:
             yield clause
 
 
-def sentence(leaf: Leaf, view: View) -> str:
+def sentence(leaf: Leaf, view: View, among: Collection[str] = ()) -> str:
     """A leaf with what it saw, for people."""
     found = _leaf(leaf, view)
     if found is None:
-        return f"{leaf.text}: could not be read"
-    if isinstance(leaf, FieldLeaf) and not (found and leaf.op in (Op.EQ, Op.ABSENT)):
-        values = [v for v in _values(leaf, view) if _is_set(v)]
-        shown = (
-            show(_items(values[0]))
-            if values and isinstance(values[0], tuple)
-            else show(values[0] if values else None)
-        )
-        return f"{leaf.text}: {'yes' if found else 'no'}, it is {shown}"
-    return leaf.text if found else f"{leaf.text}: no"
+        return sentences.unread(leaf, among)
+    match leaf:
+        case DocumentLeaf():
+            wrong = [k for k in leaf.types if found or not _document(k, leaf.state.value, view)]
+            return ", ".join(f"document {k} {_state(k, leaf, view)}" for k in wrong)
+        case MissingLeaf():
+            n = len(view.missing.types) if view.missing else 0
+            return f"Extended ECM lists {n or 'no'} missing document{'s' if n > 1 else ''}"
+        case FieldLeaf():
+            return _of_field(leaf, found, view, among)
+
+
+def _state(kind: str, leaf: DocumentLeaf, view: View) -> str:
+    if not _document(kind, "present", view):
+        return "is missing"
+    if leaf.state in (DocumentState.PRESENT, DocumentState.ABSENT):
+        return "is there"
+    return "is valid" if _document(kind, "valid", view) else "has expired"
+
+
+_POSITIVE = {Op.NE: Op.EQ, Op.NOT_IN: Op.IN, Op.NOT_CONTAINS: Op.CONTAINS}
+
+
+def _of_field(leaf: FieldLeaf, met: bool, view: View, among: Collection[str]) -> str:
+    title, values = sentences.title(leaf.field, among), [v for v in _values(leaf, view) if _is_set(v)]
+    op = _POSITIVE.get(leaf.op, leaf.op)
+    if op not in (Op.PRESENT, Op.ABSENT) and met is (op is leaf.op):
+        values = [v for v in values if _meets(v, op, leaf, view)]  # the value that decided is told
+    if not values:
+        return f"{title} is empty"
+    value = values[0]
+    some = _items(value) if isinstance(value, tuple) else (value,)
+    tails = sentences.tails(leaf.op, _kind(some[0]), isinstance(value, tuple))
+    tail = (tails.met if met else tails.unmet).format(w=sentences.wanted(leaf, view.zone))
+    if isinstance(value, tuple) and len(set(some)) == 1 and tail.endswith(" among them"):
+        tail = ""
+    if isinstance(value, bool) and isinstance(leaf.value, bool) and leaf.op in (Op.EQ, Op.NE):
+        tail = ""
+    verb = "has" if leaf.ref.root == "role" else "is"
+    return f"{title} {verb} {sentences.value(some if isinstance(value, tuple) else value, view.zone)}{tail}"
+
+
+def _kind(value: f.Value) -> str:
+    match value:
+        case bool():
+            return "truth"
+        case datetime():
+            return "instant"
+        case date():
+            return "date"
+        case int() | float():
+            return "real"
+    return "text"
 
 
 def _leaf(leaf: Leaf, view: View) -> Known:

@@ -14,7 +14,7 @@ from tests.property.histories import TYPE, History, histories
 from tests.property.looking import Ledger, looks
 from tests.property.rules import TIMELY, clauses, of
 from vigil.compliance import facts as f
-from vigil.compliance.clauses import Clause
+from vigil.compliance.clauses import Clause, FieldLeaf, leaves
 from vigil.compliance.conditions import compile_clause, explain, next_flip, scope
 from vigil.compliance.tables import Facts
 
@@ -76,8 +76,9 @@ def test_each_workspace_comes_out_as_it_does_alone_in_plain_python(
 
 
 def _reasons(clause: Clause, view: reference.View, met: reference.Known) -> tuple[str, ...]:
-    leaves = reference.reasons(clause, view, met)
-    return tuple(dict.fromkeys(reference.sentence(leaf, view) for leaf in leaves))
+    among = {leaf.field for leaf in leaves(clause) if isinstance(leaf, FieldLeaf)}
+    decided = reference.reasons(clause, view, met)
+    return tuple(dict.fromkeys(reference.sentence(leaf, view, among) for leaf in decided))
 
 
 @share(1)

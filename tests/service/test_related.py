@@ -160,7 +160,7 @@ def test_what_changes_at_the_other_end_of_a_relation_is_found_and_its_end_too(
     assert quiet == []
     found, _ = look(office, ledger, NOON + 2 * HOUR)
     assert [(x.workspace, x.resolved) for x in found] == [(2002, False)]
-    assert "related.Contract.attr.status is active" in found[0].why
+    assert "status of related Contract is draft and active, with active among them" in found[0].why
     over, _ = look(office, ledger, NOON + 4 * HOUR)
     assert [(x.workspace, x.resolved) for x in over] == [(2002, True)]
     # Two lists, and the next two suppliers whose relations are asked for again: not one request a known workspace.

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
 
 import polars as pl
 
-from vigil.compliance import fields
+from vigil.compliance import fields, sentences
+from vigil.compliance.calendar import NEVER
 from vigil.compliance.clauses import (
     All,
     Any_,
@@ -30,7 +31,6 @@ from vigil.compliance.clauses import (
 )
 from vigil.compliance.columns import Column
 from vigil.compliance.fields import Flip, Now
-from vigil.compliance.operators import Op
 from vigil.compliance.tables import INSTANT, Table
 from vigil.compliance.zoned import begins
 
@@ -184,9 +184,12 @@ class Flips:
         """The first change of each row, from the selected columns; None when there can be none."""
         found = [] if self.instant is None else [selected[f"{name}:at"]]
         found += [begins(selected[f"{name}:{n}"], zone) - ahead for n, ahead in enumerate(self.days)]
-        if len(found) < 2:
-            return found[0] if found else None
-        return pl.DataFrame([s.alias(str(n)) for n, s in enumerate(found)]).min_horizontal()
+        if not found:
+            return None
+        frame = pl.DataFrame([s.alias(str(n)) for n, s in enumerate(found)])
+        # What would change after the calendar's last year never does.
+        in_time = [pl.when(pl.col(c) <= NEVER).then(pl.col(c)) for c in frame.columns]
+        return frame.select(pl.min_horizontal(in_time))[:, 0]
 
 
 def _flips(leaf: Leaf, scope: Scope) -> Iterable[Flip]:
@@ -213,13 +216,19 @@ def explain(clause: Clause, scope: Scope, ids: Sequence[int], met: bool | None) 
     return dict(zip(rows["id"].to_list(), because(clause, scope.only(rows), met), strict=True))
 
 
-def because(clause: Clause, scope: Scope, met: bool | None) -> list[tuple[str, ...]]:
-    """For each row, for which `clause` is `met`, a list of the leaves that decided, as sentences with what they saw."""
+def because(
+    clause: Clause, scope: Scope, met: bool | None, among: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """For each row, for which `clause` is `met`, a list of the leaves that decided, as sentences with what they saw.
+
+    `among` are other fields of the rule: attributes of one name are told apart by their categories.
+    """
+    among = {*among, *(leaf.field for leaf in leaves(clause) if isinstance(leaf, FieldLeaf))}
     numbers: dict[int, int] = {}
     for leaf in leaves(clause):
         numbers.setdefault(id(leaf), len(numbers))
     rows = scope.frame
-    deciding = list(_deciding(clause, numbers, met, scope, None))
+    deciding = list(_deciding(clause, numbers, met, scope, None, among))
     if not deciding:
         return [()] * len(rows)
     if any(when is not None for _, when in deciding):
@@ -245,7 +254,12 @@ def _truth(clause: Clause, numbers: Mapping[int, int]) -> pl.Expr:
 
 
 def _deciding(
-    clause: Clause, numbers: Mapping[int, int], met: bool | None, scope: Scope, when: pl.Expr | None
+    clause: Clause,
+    numbers: Mapping[int, int],
+    met: bool | None,
+    scope: Scope,
+    when: pl.Expr | None,
+    among: Collection[str],
 ) -> Iterator[tuple[pl.Expr, pl.Expr | None]]:
     """Each leaf's sentence, with where it is one of those that made `clause` come out as `met`; None for everywhere."""
     match clause:
@@ -255,11 +269,11 @@ def _deciding(
             for p in parts:
                 mine = None if sure or len(parts) == 1 else _comes_out(_truth(p, numbers), met)
                 both = when if mine is None else mine if when is None else when & mine
-                yield from _deciding(p, numbers, met, scope, both)
+                yield from _deciding(p, numbers, met, scope, both, among)
         case Not(not_=part):
-            yield from _deciding(part, numbers, None if met is None else not met, scope, when)
+            yield from _deciding(part, numbers, None if met is None else not met, scope, when, among)
         case _:
-            yield _sentence(clause, met, scope), when
+            yield _sentence(clause, met, scope, among), when
 
 
 def _comes_out(truth: pl.Expr, met: bool | None) -> pl.Expr:
@@ -268,13 +282,18 @@ def _comes_out(truth: pl.Expr, met: bool | None) -> pl.Expr:
     return (truth if met else ~truth).fill_null(False)
 
 
-def _sentence(leaf: Leaf, value: bool | None, scope: Scope) -> pl.Expr:
+def _sentence(leaf: Leaf, value: bool | None, scope: Scope, among: Collection[str]) -> pl.Expr:
     if value is None:
-        return pl.lit(f"{leaf.text}: could not be read")
-    if isinstance(leaf, FieldLeaf) and not (value and leaf.op in (Op.EQ, Op.ABSENT)):
-        said = pl.lit(f"{leaf.text}: {'yes' if value else 'no'}, it is ")
-        return pl.concat_str(said, fields.shown(scope.columns(leaf)))
-    return pl.lit(leaf.text if value else f"{leaf.text}: no")
+        return pl.lit(sentences.unread(leaf, among))
+    match leaf:
+        case DocumentLeaf():
+            return sentences.of_documents(leaf, value)
+        case MissingLeaf():
+            return sentences.of_missing(pl.col("missing:n"))
+        case FieldLeaf():
+            columns = scope.columns(leaf)
+            deciding = fields.deciding(leaf, value, columns, scope.now)
+            return sentences.of_field(leaf, value, columns, deciding, among, scope.now.zone)
 
 
 __all__ = ["Flips", "Scope", "because", "compile_clause", "explain", "next_flip", "scope"]

@@ -11,9 +11,8 @@ from datetime import date, datetime
 
 from vigil.compliance.conditions import because, compile_clause, scope
 from vigil.compliance.evaluate import Input, active
-from vigil.compliance.milestones import due_of, occurrence
-from vigil.compliance.operators import show
-from vigil.compliance.rules import Kind, Rule, RuleSet
+from vigil.compliance.milestones import due_in_words, due_of, occurrence
+from vigil.compliance.rules import Kind, Rule, RuleSet, fields_used
 from vigil.compliance.superseded import Told
 from vigil.compliance.verdicts import Finding
 
@@ -46,7 +45,7 @@ def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[
         table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
         due = due_of(rule, table, workspace)
         for name, steps in sorted(dates.items()):
-            reasons = _settled(rule, name, due, held, why)
+            reasons = _settled(rule, name, due, held, why, given.zone)
             for step in sorted(steps) if reasons else ():
                 yield Finding(
                     rule.name,
@@ -67,7 +66,7 @@ def open_dates(occurrences: Iterable[str]) -> set[str]:
 
 
 def _settled(
-    rule: Rule, name: str, due: date | datetime | None, held: bool | None, why: tuple[str, ...]
+    rule: Rule, name: str, due: date | datetime | None, held: bool | None, why: tuple[str, ...], zone: str
 ) -> tuple[str, ...]:
     """The sentences that say why a date no longer matters; none while it does, or while that is not known."""
     if held is None:
@@ -75,7 +74,7 @@ def _settled(
     if not held:
         return why
     moved = due is None or (occurrence(due) != name and rule.superseded != "ignore")
-    return (f"{rule.due} is {show(due)}",) if moved else ()
+    return (due_in_words(rule, due, zone),) if moved else ()
 
 
 def _holds(
@@ -90,7 +89,11 @@ def _holds(
         return {w: (None if w in blind else True, ()) for w in rows}
     met = ready.frame.select("id", compile_clause(rule.where, ready).alias("met"))["met"].to_list()
     over = [n for n in rows.values() if met[n] is False]
-    why = dict(zip(over, because(rule.where, ready.at(over), False), strict=True)) if over else {}
+    why = (
+        dict(zip(over, because(rule.where, ready.at(over), False, fields_used(rule)), strict=True))
+        if over
+        else {}
+    )
     return {w: (None if w in blind else met[n], why.get(n, ())) for w, n in rows.items()}
 
 

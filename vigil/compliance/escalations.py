@@ -21,9 +21,11 @@ from vigil.compliance.durations import Offset
 from vigil.compliance.events import Change, Event, derive, overdue, stamp
 from vigil.compliance.milestones import due_of, occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
+from vigil.compliance.sentences import length
 from vigil.compliance.standings import Standing
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import OPEN, Finding
+from vigil.wording import instant
 
 if TYPE_CHECKING:
     from vigil.compliance.evaluate import Input, Window
@@ -179,20 +181,20 @@ def _base(rule: Rule, one: Due, given: Input, standing: Standing | None, as_of: 
         f"{said.occurrence}{MARK}{one.number + 1}",
         said.step,
         one.at,
-        _why(rule, one),
+        why(rule, one, given.zone),
         event,
         date,
         escalated=one.number,
     )
 
 
-def _why(rule: Rule, one: Due) -> tuple[str, ...]:
+def why(rule: Rule, one: Due, zone: str) -> tuple[str, ...]:
+    """The sentences of an escalation: who did not react to what, and that it is still so."""
     escalation = rule.escalate[one.number]
-    told = f"the notice of {one.said.told_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    length = str(escalation.after).lstrip("+")
+    told, waited = f"the notice of {instant(one.said.told_at, zone)}", length(escalation.after)
     if escalation.unless == "acknowledged":
-        return (f"nobody acknowledged {told} within {length}", "it is still so")
-    return (f"{told} went out {length} ago", "it is still so")
+        return (f"nobody acknowledged {told} within {waited}", "it is still so")
+    return (f"{told} went out {waited} ago", "it is still so")
 
 
 def _holds(rule: Rule, given: Input, workspace: int, as_of: datetime) -> bool:

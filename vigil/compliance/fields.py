@@ -102,6 +102,13 @@ def holds(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> pl.Expr:
     return met if leaf.op is op else ~met
 
 
+def deciding(leaf: FieldLeaf, met: bool, columns: Sequence[Column], now: Now) -> list[pl.Expr]:
+    """For each column where its value is the one by which the leaf comes out as `met`; none where any value is."""
+    op = NEGATED.get(leaf.op, leaf.op)
+    by_one = len(columns) > 1 and met is (leaf.op is op)
+    return [_in_column(leaf, op, column, now) for column in columns] if by_one else []
+
+
 def _in_column(leaf: FieldLeaf, op: Op, column: Column, now: Now) -> pl.Expr:
     value = pl.col(column.name)
     if op is Op.PRESENT:
@@ -260,27 +267,3 @@ def _next(value: pl.Expr, op: Op, clock: pl.Expr, past: str) -> pl.Expr:
 
 def _least(column: Column, found: pl.Expr) -> pl.Expr:
     return pl.col(column.name).list.eval(found).list.min() if column.many else found
-
-
-def shown(columns: Sequence[Column]) -> pl.Expr:
-    """The field's value in each row as people read it, as `operators.show` writes it."""
-    some = [
-        pl.col(c.name).list.eval(_shown(pl.element(), c.kind)).list.join(", ")
-        if c.many
-        else _shown(pl.col(c.name), c.kind)
-        for c in columns
-    ]
-    return pl.coalesce(*some, pl.lit("nothing"))
-
-
-def _shown(value: pl.Expr, kind: str) -> pl.Expr:
-    match kind:
-        case "text":
-            return value
-        case "date":
-            return value.dt.to_string("%Y-%m-%d")
-        case "instant":
-            whole, finer = (value.dt.to_string(f"%Y-%m-%dT%H:%M:%S{f}+00:00") for f in ("", "%.6f"))
-            return pl.when(value.dt.microsecond() == 0).then(whole).otherwise(finer)
-        case _:
-            return value.cast(pl.String)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from vigil.compliance import facts as f
+from vigil.compliance import sentences
 from vigil.compliance.agenda import Agenda, Moment, agenda, moments
 from vigil.compliance.calendar import Calendar, calendar_for
 from vigil.compliance.clauses import FieldRef
 from vigil.compliance.columns import Column
 from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import Change, stamp
-from vigil.compliance.operators import show
-from vigil.compliance.rules import Rule
+from vigil.compliance.rules import Rule, fields_used
 from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.tables import Table, names
 from vigil.compliance.verdicts import Finding, Outcome, Why
@@ -76,6 +77,14 @@ class _Sight:
     def after(self) -> datetime:
         return self.window.of(self.rule.name)
 
+    @cached_property
+    def fields(self) -> set[str]:
+        return fields_used(self.rule)
+
+    @cached_property
+    def due(self) -> str:
+        return due_title(self.rule)
+
     def since(self, workspace: int) -> datetime:
         """Where the workspace's window begins: earlier than the rule's while a field could not be read."""
         before = self.before.get(workspace)
@@ -110,6 +119,16 @@ def evaluate(
             out.standings.extend(_blind(sight, rows.filter(pl.col("holds").is_null()), ahead))
         out.findings.extend(_said(sight, known, ahead))
     return out
+
+
+def due_title(rule: Rule) -> str:
+    """The field of a milestone's date, as people call it."""
+    return sentences.title(rule.due or "created", fields_used(rule))
+
+
+def due_in_words(rule: Rule, due: date | datetime | None, zone: str) -> str:
+    """A milestone's date as a sentence: "expires is 1 June 2026"."""
+    return f"{due_title(rule)} is {sentences.value(due, zone)}"
 
 
 def due_columns(rule: Rule, table: Table) -> list[Column]:
@@ -175,7 +194,7 @@ def _said(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> list[Finding]:
     seen = [row.number for row, _ in found if not row.blind]
     why = _unread(sight, [row.number for row, _ in found if row.blind])
     if sight.rule.where is not None and seen:
-        why |= zip(seen, because(sight.rule.where, sight.scope.at(seen), True), strict=True)
+        why |= zip(seen, because(sight.rule.where, sight.scope.at(seen), True, sight.fields), strict=True)
     return [_finding(sight, row, m, why.get(row.number, ())) for row, m in found]
 
 
@@ -193,7 +212,7 @@ def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -
         occurrence(row.due, moment.k),
         rule.steps[moment.step].id,
         moment.at,
-        (f"{rule.due} is {show(row.due)}", *reasons),
+        (f"{sight.due} is {sentences.value(row.due, sight.scope.now.zone)}", *reasons),
         due=row.due,
         suppressed=_late(rule, moment.at, row.after, sight.window.as_of),
     )
@@ -219,9 +238,9 @@ def _unread(sight: _Sight, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]
         unread = sight.scope.frame["unread:attrs"]
         dates = [n for n in numbers if unread[n]]
     others = sorted(set(numbers) - set(dates))
-    out: dict[int, tuple[str, ...]] = dict.fromkeys(dates, (f"{due} could not be read",))
+    out: dict[int, tuple[str, ...]] = dict.fromkeys(dates, (f"{sight.due} could not be read",))
     if sight.rule.where is not None and others:
-        out |= zip(others, because(sight.rule.where, sight.scope.at(others), None), strict=True)
+        out |= zip(others, because(sight.rule.where, sight.scope.at(others), None, sight.fields), strict=True)
     return out
 
 

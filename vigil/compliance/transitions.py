@@ -15,7 +15,8 @@ from vigil.compliance.conditions import Scope, because, compile_clause
 from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
 from vigil.compliance.operators import show
-from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, events_used
+from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, events_used, fields_used
+from vigil.compliance.sentences import EMPTY, title, value
 from vigil.compliance.tables import names
 from vigil.compliance.verdicts import Finding, Why
 
@@ -38,7 +39,7 @@ def findings(
     """One finding a step for each event of `events`, all of the scope's workspaces, that a pattern of the rule fits."""
     after = window.of(rule.name) if rule.name in window.starts else None
     mine = [e for e in events if (after is None or e.at > after) and any(fits(p, e) for p in rule.events)]
-    out = []
+    out, among = [], fields_used(rule)
     for event, (held, why) in zip(mine, _where(rule, scope, mine), strict=True):
         if held is False:
             continue
@@ -50,7 +51,7 @@ def findings(
                 event.occurrence,
                 step.id,
                 event.at if window.after < event.at <= window.as_of else window.as_of,
-                (say(event), *why),
+                (say(event, among, scope.now.zone), *why),
                 event,
                 suppressed=suppressed,
             )
@@ -107,7 +108,7 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
     out: list[tuple[bool | None, tuple[str, ...]]] = [(held, ()) for held in met.to_list()]
     for outcome in (True, None):
         numbers = [n for n, (held, _) in enumerate(out) if held is outcome]
-        why = because(rule.where, mine.at(numbers), outcome) if numbers else []
+        why = because(rule.where, mine.at(numbers), outcome, fields_used(rule)) if numbers else []
         said = True if outcome is None and rule.unknown == "finding" else outcome
         for number, reasons in zip(numbers, why, strict=True):
             out[number] = (said, reasons)
@@ -142,22 +143,30 @@ def _stale(event: Event, given: Input) -> bool:
     )
 
 
-def say(event: Event) -> str:
-    """An event as a sentence for people."""
+def say(event: Event, among: Collection[str], zone: str) -> str:
+    """An event as a sentence for people. `among` are the rule's fields: attributes of one name are told apart."""
     fields = event.fields
-    by = f" by {show(fields['by'])}" if fields.get("by") else ""
+    by = f" by {fields['by']}" if fields.get("by") else ""
     match event.kind:
         case "document_added":
-            return f'{show(fields["document_type"]) if fields["document_type"] else "document"} "{fields["document"]}" was added{by}'
+            return f'{fields["document_type"] or "document"} "{fields["document"]}" was added{by}'
         case "version_added":
             return f'version {fields["version"]} of "{fields["document"]}" was added{by}'
         case "attribute_changed":
-            return f"{fields['attr']} went from {show(fields['from'])} to {show(fields['to'])}"
+            return _changed(title(f"attr.{fields['attr']}", among), fields["from"], fields["to"], zone)
         case "step_assigned":
             return f'the step "{fields["title"]}" was assigned'
         case "step_completed":
-            return f'the step "{fields["title"]}" was completed{by} with {show(fields["disposition"])}'
+            how = f" with {fields['disposition']}" if fields["disposition"] else ""
+            return f'the step "{fields["title"]}" was completed{by}{how}'
         case "escalated":
             return f'the step "{fields["title"]}" passed its due date'
         case _:
             return f"a comment was added{by}"
+
+
+def _changed(what: str, old: Value, new: Value, zone: str) -> str:
+    before, now = value(old, zone), value(new, zone)
+    if EMPTY in (before, now):
+        return f"{what} was {before} and is now {now}"
+    return f"{what} went from {before} to {now}"

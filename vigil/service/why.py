@@ -11,12 +11,15 @@ from vigil.compliance import facts as f
 from vigil.compliance.clauses import Clause, FieldLeaf, leaves
 from vigil.compliance.conditions import compile_clause, explain, scope
 from vigil.compliance.evaluate import active, full_clause
-from vigil.compliance.milestones import due_of
+from vigil.compliance.milestones import due_in_words, due_of
 from vigil.compliance.rules import Kind, Rule, RuleSet
 from vigil.compliance.tables import Facts
 from vigil.ledger import Ledger, acknowledgements, evaluations, observations, outbox
 from vigil.ledger.acknowledgements import Acknowledged
 from vigil.ledger.devices import labels
+
+MET = {True: "met", False: "not met", None: "could not be evaluated"}
+APPLIES = {True: "applies", False: "does not apply", None: "it is not known whether it applies"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,9 @@ def _standing(
         ready = scope(table, [clause], at, zone)
         met = ready.frame.select(compile_clause(clause, ready).alias("met"))["met"][0]
         why = explain(clause, ready, [workspace], met)[workspace]
-        names = {True: "met", False: "not met", None: "could not be evaluated"}
-        verdict = names[met] if rule.kind is Kind.CONDITION else f"its where is {names[met]}"
+        verdict = (MET if rule.kind is Kind.CONDITION else APPLIES)[met]
     due = due_of(rule, table, workspace)
-    return Standing(rule.name, verdict, (*why, *((f"{rule.due} is {due}",) if rule.due else ())))
+    return Standing(rule.name, verdict, (*why, *((due_in_words(rule, due, zone),) if rule.due else ())))
 
 
 def _asks_of_event(clause: Clause) -> bool:
