@@ -13,10 +13,11 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from pydantic import SecretStr
 
 from tests.delivery.mail_server import Breaking, Inbox, breaking, mail_to, serving, settings
+from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_settings import BadSmtpSettings, SmtpSettings
 from vigil.delivery.email_smtp import LATER, Smtp
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.transport import HELD_CREDENTIAL, Sent
+from vigil.delivery.transport import Sent
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from tests.support.post_office import PostOffice
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import T0, entry, words
+from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import HELD_CREDENTIAL, Sent
+from vigil.delivery.transport import Sent
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger, leases
 from vigil.ledger.engine import open_engine

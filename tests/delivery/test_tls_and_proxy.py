@@ -13,12 +13,13 @@ import trustme
 
 from tests.delivery.conftest import message
 from tests.support.connect_proxy import connect_proxy
+from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialUnavailable, TopicsUnavailable
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.topics import TopicClient
-from vigil.delivery.transport import HELD_CREDENTIAL, Sent
+from vigil.delivery.transport import Sent
 from vigil.sandbox.fcm_local import LocalFcm, Tls
 
 

@@ -16,12 +16,13 @@ from tests.support.post_office import PLATFORMS, PostOffice
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, entry, words
 from vigil.compliance.verdicts import Why
+from vigil.delivery.codes import EXPIRED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Sent
-from vigil.delivery.worker import EXPIRED, WORDLESS, Worker
+from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger, devices, mailboxes, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
@@ -166,7 +167,7 @@ async def test_one_device_accepts_and_the_other_is_tried_alone(office: PostOffic
     office.fcm.faults.add("internal", match={"platform": "web"}, times=1)
     office.queue()
     await office.deliver()
-    assert office.states() == [("queued", "")]
+    assert office.states() == [("queued", "FCM answered 500 INTERNAL: Internal error encountered")]
     office.later(minutes=1)
     await office.deliver()
     assert office.states() == [("sent", "")]

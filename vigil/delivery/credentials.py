@@ -14,9 +14,11 @@ from typing import Any
 
 import orjson
 from firebase_admin import credentials as firebase
-from google.auth.exceptions import GoogleAuthError, RefreshError
+from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
+from requests.exceptions import ProxyError
 
+from vigil.delivery.causes import address, chain, of_connection
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
 from vigil.delivery.settings import FcmSettings
 
@@ -76,6 +78,7 @@ class Credential:
     """
 
     def __init__(self, settings: FcmSettings) -> None:
+        self._token_uri = str(account_info(settings)["token_uri"])
         self.google = _certificate(settings).get_credential().with_scopes([SCOPE])
         self.name = f"service account {self.google.service_account_email}"
         self._request = Request()
@@ -132,10 +135,11 @@ class Credential:
             log.warning("no new access token yet: %s", error)
 
     def _fetch(self) -> None:
+        asked = _Asked(self._request)
         try:
-            self.google.refresh(_with_timeout(self._request))
-        except GoogleAuthError as error:
-            failure = self._failure(error)
+            self.google.refresh(asked)
+        except Exception as error:  # noqa: BLE001  where an answer is no JSON object, google-auth fails in ways of its own
+            failure = self._failure(error, asked.status)
             self._failed = (datetime.now(UTC), failure)
             raise failure from None  # google-auth's own text may quote the answer
         self._failed = None
@@ -144,10 +148,25 @@ class Credential:
         expiry = self.google.expiry  # naive, UTC
         self._until = expiry.replace(tzinfo=UTC) if expiry else datetime.now(UTC) + timedelta(minutes=30)
 
-    def _failure(self, error: GoogleAuthError) -> CredentialRefused | CredentialUnavailable:
-        if isinstance(error, RefreshError) and not error.retryable:
-            return CredentialRefused(self.name, _reason(error))
-        return CredentialUnavailable(f"no access token for {self.name}: {_reason(error)}")
+    def _failure(self, error: Exception, status: int | None) -> CredentialRefused | CredentialUnavailable:
+        """What a failed fetch says of the credential: refused only where the endpoint says so in the words of OAuth."""
+        refusal = _refusal(error)
+        if refusal and status is not None and 400 <= status < 500:
+            return CredentialRefused(self.name, refusal)
+        return CredentialUnavailable(f"no access token for {self.name}: {self._why(error, status)}")
+
+    def _why(self, error: Exception, status: int | None) -> str:
+        endpoint = f"the token endpoint {address(self._token_uri)}"
+        proxy = next(iter(self._request.session.proxies.values()), None)
+        if status == 407 and proxy:
+            return f"the proxy {address(proxy)} turned the request away (407)"
+        if status == 200:
+            return f"{endpoint} answered with something that is no token; is there a proxy or a login page in between?"
+        if status is not None:
+            return f"{endpoint} answered {status}"
+        if proxy and any(isinstance(one, ProxyError) for one in chain(error)):
+            return f"the proxy {address(proxy)}: {of_connection(error)}"
+        return f"{endpoint}: {of_connection(error)}"
 
     async def close(self) -> None:
         if self._ahead is not None:
@@ -156,17 +175,24 @@ class Credential:
         self._request.session.close()
 
 
-def _with_timeout(request: Request) -> Any:
-    def call(*args: Any, **kwargs: Any) -> Any:
+class _Asked:
+    """google-auth's own request with a time limit. `status` is that of the last answer, None while there was none."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.status: int | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("timeout", TIMEOUT)
-        return request(*args, **kwargs)
+        self.status = None
+        response = self._request(*args, **kwargs)
+        self.status = response.status
+        return response
 
-    return call
 
-
-def _reason(error: GoogleAuthError) -> str:
-    """The endpoint's own words, without the rest of what google-auth puts into its errors."""
-    answer = error.args[1] if len(error.args) > 1 else None
-    if isinstance(answer, Mapping) and answer.get("error"):
-        return f"{answer['error']}: {answer.get('error_description', '')}"[:200]
-    return type(error).__name__
+def _refusal(error: Exception) -> str:
+    """The endpoint's own words where it refused the account; empty where this is no refusal, or one that may pass."""
+    answer = error.args[1] if isinstance(error, RefreshError) and len(error.args) > 1 else None
+    if not isinstance(answer, Mapping) or not answer.get("error") or getattr(error, "retryable", False):
+        return ""
+    return f"{answer['error']}: {answer.get('error_description', '')}"[:200]

@@ -32,11 +32,13 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
+from vigil.delivery.causes import of_connection
+from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_message import compose, message_id, recipient
 from vigil.delivery.email_settings import SmtpSettings
 from vigil.delivery.errors import CredentialRefused, InvalidMessage
 from vigil.delivery.messages import Outgoing
-from vigil.delivery.transport import HELD_CREDENTIAL, Outcome, Sent
+from vigil.delivery.transport import Outcome, Sent
 
 log = logging.getLogger("vigil.delivery.email")
 
@@ -127,7 +129,7 @@ class Smtp:
             if "STARTTLS" in str(error):
                 return self._refuse(error, started)
             log.warning("no connection to %s port %d: %s", self._settings.host, self._settings.number, error)
-            return Sent("retry", None, "CONNECT", "", None, started, self._now(), type(error).__name__)
+            return self._no_connection(error, started)
         return client
 
     def _client(self) -> SMTP:
@@ -168,7 +170,7 @@ class Smtp:
             return await self._refused_mail(client, error, started)
         except (SMTPException, OSError) as error:
             client.close()
-            return Sent("retry", None, "CONNECT", "", None, started, self._now(), type(error).__name__)
+            return self._no_connection(error, started)
         return await self._data(client, out, mail, started)
 
     async def _data(self, client: SMTP, out: Outgoing, mail: EmailMessage, started: datetime) -> Sent:
@@ -180,7 +182,7 @@ class Smtp:
         except (SMTPException, OSError) as error:
             client.close()
             code = "RESET" if isinstance(error, SMTPServerDisconnected) else "TIMEOUT"
-            return Sent("unknown", None, code, "", None, started, self._now(), type(error).__name__)
+            return Sent("unknown", None, code, "", None, started, self._now())
         name = message_id(out.key, self._sender.domain)
         return Sent("accepted", answer.code, "", name, None, started, self._now())
 
@@ -191,6 +193,9 @@ class Smtp:
         except (SMTPException, OSError):
             client.close()
         return self._answered(error, started)
+
+    def _no_connection(self, error: Exception, started: datetime) -> Sent:
+        return Sent("retry", None, "CONNECT", "", None, started, self._now(), of_connection(error))
 
     def _answered(self, error: SMTPResponseException, started: datetime) -> Sent:
         outcome, retry_after = _meaning(error.code)
@@ -215,7 +220,8 @@ class Smtp:
         return self._held(started)
 
     def _held(self, started: datetime) -> Sent:
-        return Sent("retry", None, HELD_CREDENTIAL, "", None, started, self._now())
+        why = "" if self._refused is None else str(self._refused)
+        return Sent("retry", None, HELD_CREDENTIAL, "", None, started, self._now(), why)
 
 
 def _meaning(code: int) -> tuple[Outcome, float | None]:

@@ -25,12 +25,14 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ConnectTimeout, Timeout
 
+from vigil.delivery.causes import of_connection
+from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.messages import Outgoing, as_json, build
 from vigil.delivery.outcomes import Reading, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import HELD_CREDENTIAL, Sent
+from vigil.delivery.transport import Sent
 
 log = logging.getLogger("vigil.delivery.fcm_admin")
 
@@ -161,14 +163,11 @@ def _read(response: messaging.SendResponse) -> Reading:
     if answer is not None:
         return read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"))
     cause = error.cause
-    kind = type(cause).__name__
     if isinstance(cause, ConnectTimeout) or _never_connected(cause):
-        return Reading("retry", "CONNECT", detail=kind)
+        return Reading("retry", "CONNECT", detail=of_connection(cause))
     if isinstance(cause, Timeout):
-        return Reading("unknown", "TIMEOUT", detail=kind)
-    return Reading(
-        "unknown", "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE", detail=kind
-    )
+        return Reading("unknown", "TIMEOUT")
+    return Reading("unknown", "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE")
 
 
 def _never_connected(cause: BaseException | None) -> bool:

@@ -16,13 +16,15 @@ from functools import partial
 import aiohttp
 from yarl import URL
 
+from vigil.delivery.causes import of_connection
+from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.http_session import FirebaseClient
 from vigil.delivery.limits import DeviceRates, ProjectRate
 from vigil.delivery.messages import Outgoing, encode
-from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
+from vigil.delivery.outcomes import DETAIL, Reading, message_name, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, Sent
+from vigil.delivery.transport import Sent
 
 log = logging.getLogger("vigil.delivery.fcm")
 
@@ -179,15 +181,18 @@ class FcmHttp(FirebaseClient):
             # Reading to the end gives the connection back; when it fails, aiohttp closes it.
             answer = await response.read()
         except aiohttp.ClientConnectorCertificateError as error:
-            return Reading("retry", "CERTIFICATE", detail=type(error).__name__)
-        except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
-            return Reading("retry", "PROXY", detail=type(error).__name__)
+            return Reading("retry", "CERTIFICATE", detail=str(error.certificate_error)[:DETAIL])
+        except aiohttp.ClientHttpProxyError as error:
+            return Reading("retry", "PROXY", detail=f"it answered {error.status}")
+        except aiohttp.ClientProxyConnectionError as error:
+            return Reading("retry", "PROXY", detail=of_connection(error))
         except _NOT_SENT as error:
-            return Reading("retry", "CONNECT", detail=type(error).__name__)
+            return Reading("retry", "CONNECT", detail=of_connection(error))
         except TimeoutError:
             return Reading("unknown", "TIMEOUT", detail=f"no answer in {self._settings.timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return Reading("unknown", "RESET", detail=type(error).__name__)
+            log.debug("a connection was cut: %s", type(error).__name__)
+            return Reading("unknown", "RESET")
         name = message_name(answer) if response.status == 200 else ""
         return name or read_answer(response.status, answer, response.headers.get("Retry-After"))
 

@@ -23,7 +23,7 @@ _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 _APNS_ERROR = "type.googleapis.com/google.firebase.fcm.v1.ApnsError"
 _QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 _SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
-_DETAIL = 200  # characters of FCM's sentence that are kept
+DETAIL = 200  # characters of FCM's sentence that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Rea
         retry_after=wait_of(retry_after),
         action=rule.action,
         quota=_quota(details),
-        detail=str(error.get("message", ""))[:_DETAIL],
+        detail=str(error.get("message", ""))[:DETAIL],
     )
 
 

@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from vigil.delivery.channels import MAIL, channel_of
+from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import Outgoing
-from vigil.delivery.transport import HELD_CREDENTIAL, Sent, Transport
+from vigil.delivery.transport import Sent, Transport
 
 log = logging.getLogger("vigil.delivery.router")
 
@@ -65,7 +66,7 @@ async def _part(
     try:
         return await transport.send(batch), None
     except CredentialRefused as refused:
-        held = Sent("retry", None, HELD_CREDENTIAL, "", None, started, started)
+        held = Sent("retry", None, HELD_CREDENTIAL, "", None, started, started, str(refused))
         return refused.sent or [held] * len(batch), refused
     except Exception as wrong:
         log.exception("a transport failed as a whole; its messages count as unknown")

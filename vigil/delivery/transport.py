@@ -8,18 +8,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from vigil.delivery.codes import GONE, HELD
 from vigil.delivery.messages import Outgoing
 
 Outcome = Literal["accepted", "rejected", "retry", "unknown"]
-
-GONE = frozenset({"UNREGISTERED", "APNS_410"})
-"""Codes that say the device is gone: prune it."""
-
-HELD_DEVICE = "HELD_DEVICE"  # the device's own rate is used up
-HELD_PROJECT = "HELD_PROJECT"  # the project's rate is, or FCM asked the sender to slow down
-HELD_CREDENTIAL = "HELD_CREDENTIAL"  # no access token, or a refused credential
-HELD = frozenset({HELD_DEVICE, HELD_PROJECT, HELD_CREDENTIAL})
-"""Codes of messages that were not sent at all: no request was made, so no first try was either."""
 
 
 @dataclass(frozen=True, slots=True)

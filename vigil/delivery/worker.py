@@ -20,11 +20,13 @@ from uuid import uuid4
 
 from vigil.compliance.verdicts import Why
 from vigil.delivery import quiet_hours
-from vigil.delivery.channels import chosen, order_in
+from vigil.delivery.causes import cause
+from vigil.delivery.channels import channel_of, chosen, order_in
+from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import HELD_CREDENTIAL, Sent, Transport
+from vigil.delivery.transport import Sent, Transport
 from vigil.ledger import Ledger, LedgerError, devices, leases
 from vigil.ledger import people as preferences
 from vigil.ledger.leases import Claimed, PutOff, Settled, Tried
@@ -34,8 +36,6 @@ log = logging.getLogger("vigil.delivery.worker")
 
 BATCH = 5_000  # rows of one call of `deliver`, and of one task of a run
 SLICE = 1_000  # rows that are claimed, sent and settled together
-EXPIRED = "expired"
-WORDLESS = "it was queued without its words"
 WORDS = frozenset({"key", "title", "body", "link", "severity"})
 
 Post = tuple[Claimed, Registered]
@@ -48,15 +48,18 @@ def owner_name() -> str:
 
 @dataclass
 class Delivered:
-    """What a worker did: rows by the state it left them in, attempts by outcome.
+    """What a worker did: rows by the state it left them in, attempts by outcome, ended rows by the run that queued them.
 
-    `lost` counts rows whose lease ran out before they were settled: their attempts are kept, and another worker says what
-    becomes of them. `refused` are the credentials that a person has to mend, each once: what needs them is queued again.
-    `more` says whether another batch may do anything: False when nothing was due, or only what they hold back, seen before.
+    `unsent` are messages that waited for a credential, by cause: no request was made for them. `lost` counts rows whose lease ran
+    out before they were settled: their attempts are kept, and another worker says what becomes of them. `refused` are the credentials
+    that a person has to mend, each once: what needs them is queued again. `more` says whether another batch may do anything: False
+    when nothing was due, or only what they hold back, seen before.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
+    ended: Counter[tuple[int | None, str]] = field(default_factory=Counter)  # (run, state) -> rows
+    unsent: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     refused: dict[str, CredentialRefused] = field(default_factory=dict)
     more: bool = True
@@ -69,6 +72,8 @@ class Delivered:
         """Count another batch with it."""
         self.rows += other.rows
         self.attempts += other.attempts
+        self.ended += other.ended
+        self.unsent += other.unsent
         self.lost += other.lost
         self.refused = {**other.refused, **self.refused}
         self.more = other.more
@@ -213,7 +218,7 @@ class Worker:
             try:
                 return await self._transport.send(messages), None
             except CredentialRefused as error:
-                return error.sent or [_held_back(self._clock())] * len(messages), error
+                return error.sent or [_held_back(self._clock(), error)] * len(messages), error
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
@@ -258,7 +263,13 @@ class Worker:
         self._holding -= by_row.keys()
         rows = Counter(s.state for s in settled)
         rows.update({"queued": batch.put_off} if batch.put_off else {})
-        done = Delivered(rows, Counter(s.outcome for _, s in results), len(settled) - held)
+        done = Delivered(
+            rows,
+            Counter(s.outcome for _, s in results),
+            Counter((c.run, s.state) for c, s in zip(claimed, settled, strict=True) if s.state != "queued"),
+            Counter(s.detail for _, s in results if s.code == HELD_CREDENTIAL),
+            len(settled) - held,
+        )
         if refused is not None:
             done.refused[refused.credential] = refused
             done.more = any(s.attempted for s in sent) or not self._seen(set(by_row))
@@ -299,7 +310,7 @@ class Worker:
         due = [t for t in tries if isinstance(t, datetime)]
         if due:
             # The latest of them: no device is asked again before FCM said so.
-            return Settled(c.id, "queued", "", max(due), tried_at)
+            return Settled(c.id, "queued", _cause(results), max(due), tried_at)
         if "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent):
             return Settled(c.id, "sent", tried_at=tried_at)
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)
@@ -314,7 +325,7 @@ class Worker:
         if not sent and not c.done:
             return Settled(c.id, "no_device", Why.NO_DEVICE.value)
         codes = "; ".join(sorted({s.code for s in sent}))
-        return Settled(c.id, "failed", codes or "every device refused it", tried_at=tried_at)
+        return Settled(c.id, "failed", codes or REFUSED, tried_at=tried_at)
 
 
 def _to_do(c: Claimed, registered: Sequence[Registered], tried: Collection[int] = ()) -> list[Registered]:
@@ -334,6 +345,12 @@ def _tried(c: Claimed, d: Registered, s: Sent) -> Tried:
     return Tried(c.id, d.id, s.started_at, s.ended_at, s.outcome, s.status, s.code, s.name)
 
 
-def _held_back(now: datetime) -> Sent:
+def _held_back(now: datetime, refused: CredentialRefused) -> Sent:
     """The outcome of a message whose transport was refused before it said anything of it."""
-    return Sent("retry", None, HELD_CREDENTIAL, "", None, now, now)
+    return Sent("retry", None, HELD_CREDENTIAL, "", None, now, now, str(refused))
+
+
+def _cause(results: Sequence[tuple[Registered, Sent]]) -> str:
+    """Why a row waits for another try: of several devices the commonest cause."""
+    open_ = [(d, s) for d, s in results if s.outcome in ("retry", "unknown")]
+    return Counter(cause(s, channel_of(d.address_kind)) for d, s in open_).most_common(1)[0][0]

@@ -47,6 +47,7 @@ class Claimed:
     expires_at: datetime | None
     tries: int
     first_tried_at: datetime | None
+    run: int | None = None  # that queued it
     done: Mapping[int, str] = field(default_factory=dict)  # device id -> accepted | rejected
 
 
@@ -66,7 +67,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What becomes of a claimed row: a final state, or `queued` and due again at `due_at`.
+    """What becomes of a claimed row: a final state, or `queued` and due again at `due_at`; `reason` says why, of either.
 
     `tried_at` is when the first request of this claim was made. None: none was, and the claim does not count as a try.
     """

@@ -1,0 +1,201 @@
+"""A notice that waits says why: what FCM, the mail server, the token endpoint or the proxy said to its last try."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery.mail_server import settings as smtp
+from tests.support.post_office import PostOffice
+from tests.support.samples import T0, entry, words
+from vigil.delivery import causes, credentials
+from vigil.delivery.errors import CredentialRefused
+from vigil.delivery.settings import FcmSettings
+from vigil.delivery.worker import Delivered
+from vigil.ledger import Ledger, counts, mailboxes
+from vigil.ledger.counts import Waiting
+from vigil.sandbox.fcm_local import LocalFcm
+
+ACCOUNT = "no access token for service account vigil@demo.iam.gserviceaccount.com"
+
+
+@pytest.fixture
+def office(
+    tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostOffice]:
+    monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda seconds: None)
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
+    made = PostOffice(ledger, fcm, settings)
+    made.person("ada", "android")
+    yield made
+    ledger.close()
+
+
+def waiting(office: PostOffice) -> Waiting:
+    with office.ledger.read() as connection:
+        return counts.waiting(connection, office.now)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("unavailable", "FCM answered 503 UNAVAILABLE: The service is currently unavailable"),
+        ("internal", "FCM answered 500 INTERNAL: Internal error encountered"),
+        ("quota", "FCM answered 429 QUOTA_EXCEEDED: "),
+        ("html", "FCM answered 502"),
+        ("reset_before", "the connection to FCM was cut"),
+        ("malformed", "the answer of FCM could not be read: 200 without a readable message name"),
+    ],
+)
+async def test_what_fcm_answered_is_kept_with_the_row(office: PostOffice, fault: str, said: str) -> None:
+    office.queue(entry(1), entry(2))
+    office.fcm.faults.add(fault)
+    await office.deliver()
+    assert [s for s, _ in office.states()] == ["queued", "queued"]
+    (cause,) = waiting(office).causes
+    assert cause.startswith(said)
+    assert waiting(office) == Waiting({cause: 2})
+    office.fcm.faults.clear()
+    office.later(minutes=5)
+    await office.deliver()
+    assert office.states() == [("sent", "")] * 2
+    assert waiting(office) == Waiting()
+
+
+async def test_where_fcm_cannot_be_reached_the_row_says_how(office: PostOffice) -> None:
+    office.queue()
+    await office.deliver(endpoint=f"http://127.0.0.1:{closed_port()}")
+    assert office.row["reason"] == "no connection to FCM: connection refused"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("unavailable", "answered 503"),
+        ("internal", "answered 500"),
+        ("html", "answered 502"),
+        (
+            "malformed",
+            "answered with something that is no token; is there a proxy or a login page in between?",
+        ),
+        ("reset_before", "the connection was cut"),
+    ],
+)
+async def test_without_a_token_nothing_was_tried_and_the_row_says_why_all_the_same(
+    office: PostOffice, fault: str, said: str
+) -> None:
+    office.queue(entry(1), entry(2))
+    office.fcm.faults.add(fault, at="token")
+    done = await office.deliver()
+    assert office.attempts() == []
+    (cause,) = done.unsent
+    assert cause.startswith(f"{ACCOUNT}: the token endpoint 127.0.0.1:") and cause.endswith(said)
+    assert waiting(office) == Waiting({cause: 2}), "what waits for a token does not wait"
+    office.fcm.faults.clear()
+    office.later(minutes=1)
+    again = await office.deliver()
+    assert again.rows == {"sent": 2} and not again.unsent
+
+
+async def told_of(office: PostOffice, **settings: Any) -> str:
+    office.queue()
+    done: Delivered = await office.deliver(**settings)
+    assert office.row["reason"] == next(iter(done.unsent))
+    return str(office.row["reason"]).removeprefix(f"{ACCOUNT}: ")
+
+
+def account(office: PostOffice, token_uri: str) -> dict[str, Any]:
+    info = office.settings().service_account_info
+    assert isinstance(info, dict)
+    return info | {"token_uri": token_uri}
+
+
+async def test_a_token_endpoint_that_is_not_there_is_named(office: PostOffice) -> None:
+    port = closed_port()
+    dead = account(office, f"http://127.0.0.1:{port}/token")
+    said = await told_of(office, service_account_info=dead)
+    assert said == f"the token endpoint 127.0.0.1:{port}: connection refused"
+
+
+async def test_a_token_endpoint_that_does_not_answer_is_named(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "TIMEOUT", 0.2)
+    office.fcm.faults.add("slow", at="token", seconds=2.0)
+    assert (await told_of(office)).endswith(": it did not answer in time")
+
+
+async def test_a_proxy_that_is_down_is_named_without_its_login(office: PostOffice) -> None:
+    port = closed_port()
+    said = await told_of(office, proxy=f"http://vigil:hush@127.0.0.1:{port}")
+    assert said == f"the proxy 127.0.0.1:{port}: connection refused"
+    assert "hush" not in str(office.rows())
+
+
+async def test_a_refused_account_is_a_credential_that_somebody_has_to_mend(office: PostOffice) -> None:
+    other = account(office, office.settings().service_account_info["token_uri"]) | {
+        "client_email": "who@else"
+    }  # type: ignore[index]
+    office.queue()
+    with pytest.raises(CredentialRefused) as refused:
+        await office.deliver(service_account_info=other)
+    assert office.row["reason"] == str(refused.value)
+    assert office.row["reason"].startswith("service account who@else was refused: invalid_grant")
+
+
+async def test_push_and_mail_each_have_a_cause_of_their_own(office: PostOffice) -> None:
+    with office.ledger.write() as connection:
+        mailboxes.keep(connection, {"bert": "bert@example.org"}, T0)
+    office.fcm.faults.add("unavailable")
+    office.queue(
+        *(entry(n) for n in range(3)), entry(3, person="bert", message=words("k", channels=["email"]))
+    )
+    office.mail = smtp(closed_port())
+    await office.deliver()
+    assert causes.told(waiting(office).causes) == [
+        "FCM answered 503 UNAVAILABLE: The service is currently unavailable (3 of 4)",
+        "no connection to the mail server: connection refused (1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({}, []),
+        ({"FCM answered 503: a": 3}, ["FCM answered 503: a"]),
+        ({"FCM answered 503: a": 1, "FCM answered 503: b": 2}, ["FCM answered 503: b"]),
+        (
+            {"FCM answered 503: a": 32, "no connection to FCM: connection refused": 1_008},
+            ["no connection to FCM: connection refused (1,008 of 1,040)", "FCM answered 503: a (32)"],
+        ),
+        ({"": 2}, ["their last try was made before causes were kept"]),
+    ],
+)
+def test_the_commonest_cause_comes_first_and_those_alike_are_one(
+    found: dict[str, int], said: list[str]
+) -> None:
+    assert causes.told(found) == said
+
+
+async def test_what_waits_for_the_rate_of_a_device_is_slowed_and_nothing_else(office: PostOffice) -> None:
+    office.queue(*(entry(n) for n in range(3)))
+    await office.deliver(device_per_minute=2)
+    assert waiting(office).total == 1
+    assert causes.only_slowed(waiting(office).causes)
+    assert not causes.only_slowed([*waiting(office).causes, "FCM answered 503 UNAVAILABLE"])
+
+
+async def test_rows_of_another_run_are_counted_as_its_own(office: PostOffice) -> None:
+    office.queue(entry(1), entry(2))
+    done = await office.deliver()
+    assert done.ended == {(1, "sent"): 2}

@@ -1,0 +1,143 @@
+"""Why an attempt did not go through, in words: what a state, a log and the ledger say of notices that wait.
+
+A cause is ``HEAD`` or ``HEAD: DETAIL``. The head says who answered what and is the same for all attempts that failed alike; the
+detail is the answer's own sentence.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from vigil.delivery.channels import PUSH
+from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
+from vigil.ledger.values import MAIL
+
+if TYPE_CHECKING:
+    from vigil.delivery.transport import Sent
+
+WHO: Mapping[str, str] = {PUSH: "FCM", MAIL: "the mail server"}
+"""Whom a channel's messages are handed to."""
+
+NO_ANSWER: Mapping[str, str] = {
+    "CONNECT": "no connection to {who}",
+    "CERTIFICATE": "the certificate of {who} is not trusted",
+    "PROXY": "the proxy lets nothing through to {who}",
+    "TIMEOUT": "no answer from {who} in time",
+    "RESET": "the connection to {who} was cut",
+    "UNREADABLE": "the answer of {who} could not be read",
+    "BATCH_LOST": "no answer from {who} for a whole batch",
+    "UNFORESEEN": "sending to {who} ended in an unforeseen way",
+    HELD_DEVICE: "a device has had as many notices as {who} allows it",
+    HELD_PROJECT: "{who} takes no more at this moment",
+    HELD_CREDENTIAL: "no credential for {who}",
+}
+"""Codes of attempts without an answer that tells, or without a request."""
+
+UNKNOWN = "their last try was made before causes were kept"
+REFUSED, NO_ROUTE = "connection refused", "there is no route to it"
+ERRNOS = {errno.ECONNREFUSED: REFUSED, errno.EHOSTUNREACH: NO_ROUTE, errno.ENETUNREACH: NO_ROUTE}
+CONNECTIONS: Mapping[type[BaseException], str] = {
+    socket.gaierror: "its name could not be resolved",
+    ssl.SSLCertVerificationError: "its certificate is not trusted",
+    TimeoutError: "it did not answer in time",
+    ConnectionResetError: "the connection was cut",
+}
+
+
+def cause(sent: Sent, channel: str) -> str:
+    """Why an attempt that ended as retry or unknown did not go through."""
+    who = WHO.get(channel, channel)
+    if sent.code == HELD_CREDENTIAL and sent.detail:
+        return sent.detail  # it names the credential
+    if sent.code in NO_ANSWER:
+        head = NO_ANSWER[sent.code].format(who=who)
+    else:
+        head = f"{who} answered {_code(sent)}"
+    return f"{head}: {sent.detail.rstrip('.')}" if sent.detail else head
+
+
+def of_code(code: str) -> str:
+    """A code as it was kept, where nothing else is known of the attempt."""
+    return NO_ANSWER[code].format(who="the server") if code in NO_ANSWER else code
+
+
+def _code(sent: Sent) -> str:
+    """The status, with what the code adds to it: "503 UNAVAILABLE", "502", "451 4.7.1"."""
+    own = (
+        sent.code.removeprefix("HTTP_")
+        .removeprefix("SMTP_")
+        .replace("_", " " if sent.code.startswith("SMTP_") else "_")
+    )
+    status = "" if sent.status is None or own.startswith(str(sent.status)) else f"{sent.status} "
+    return f"{status}{own}".strip()
+
+
+def only_slowed(causes: Iterable[str]) -> bool:
+    """Whether everything waits only because so much was sent already: then delivery works as it should."""
+    slow = {NO_ANSWER[code].format(who=who) for code in (HELD_DEVICE, HELD_PROJECT) for who in WHO.values()}
+    return all(head_of(said) in slow for said in causes)
+
+
+def head_of(cause: str) -> str:
+    """What a cause has in common with those of attempts that failed alike."""
+    return cause.partition(": ")[0]
+
+
+def told(causes: Mapping[str, int]) -> list[str]:
+    """Causes with their numbers, the commonest first: "FCM answered 503 UNAVAILABLE (32 of 40)", "connection refused (8)".
+
+    Those with one head are one; of several details the commonest is told.
+    """
+    total = sum(causes.values())
+    heads: dict[str, Counter[str]] = {}
+    for said, n in causes.items():
+        heads.setdefault(head_of(said), Counter())[said or UNKNOWN] += n
+    ordered = sorted(heads.values(), key=lambda alike: (-alike.total(), min(alike)))
+    if len(ordered) == 1:
+        return [ordered[0].most_common(1)[0][0]]
+    numbers = (
+        [f"{ordered[0].total():,} of {total:,}", *(f"{alike.total():,}" for alike in ordered[1:])]
+        if ordered
+        else []
+    )
+    return [f"{alike.most_common(1)[0][0]} ({n})" for alike, n in zip(ordered, numbers, strict=True)]
+
+
+def of_connection(error: BaseException) -> str:
+    """Why a connection did not stand: the first error of the chain that has a name of its own, else the outermost one's."""
+    for one in chain(error):
+        if isinstance(one, OSError) and one.errno in ERRNOS:
+            return ERRNOS[one.errno]
+        for kind, said in CONNECTIONS.items():
+            if isinstance(one, kind):
+                return said
+    return type(error).__name__
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was made of: clients wrap the socket's own error, some of them as an argument or as `reason`."""
+    todo, seen = [error], set[int]()
+    while todo:
+        one = todo.pop(0)
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            todo += [
+                getattr(one, "os_error", None),
+                getattr(one, "reason", None),
+                *one.args,
+                one.__cause__,
+                one.__context__,
+            ]
+
+
+def address(url: str) -> str:
+    """Host and port of a URL, never the login that may stand in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or url}{f':{parts.port}' if parts.port else ''}"

@@ -1,0 +1,16 @@
+"""Codes that Vigil itself gives attempts and rows, beside FCM's own. They are kept in the ledger and never change."""
+
+from __future__ import annotations
+
+GONE = frozenset({"UNREGISTERED", "APNS_410"})
+"""Codes that say the device is gone: prune it."""
+
+HELD_DEVICE = "HELD_DEVICE"  # the device's own rate is used up
+HELD_PROJECT = "HELD_PROJECT"  # the project's rate is, or FCM asked the sender to slow down
+HELD_CREDENTIAL = "HELD_CREDENTIAL"  # no access token, or a refused credential
+HELD = frozenset({HELD_DEVICE, HELD_PROJECT, HELD_CREDENTIAL})
+"""Codes of messages that were not sent at all: no request was made, so no first try was either."""
+
+EXPIRED = "expired"  # a row: its time was over before it was sent
+REFUSED = "every device refused it"  # a row: no device is left that it could go to
+WORDLESS = "it was queued without its words"  # a row: it has nothing to say
