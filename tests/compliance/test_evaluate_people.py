@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.compliance.office import NINE, case, rules
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, evaluate
@@ -61,3 +63,35 @@ def test_a_group_that_holds_only_itself_reaches_nobody() -> None:
 def test_a_role_that_the_workspace_has_not_reaches_the_fallback() -> None:
     found = told({}, person("bob"), more="\nfallback: [user: bob]")
     assert found == [("bob", None)]
+
+
+@pytest.mark.parametrize(
+    ("to", "roles", "directory", "lacks"),
+    [
+        ("role: owner", {"owner": ()}, [], "role owner of Case 1 is empty"),
+        ("role: owner", None, [], "role owner of Case 1 could not be read"),
+        (
+            "role: owner",
+            {"owner": (f.user("bob"),)},
+            [person("bob", deleted=True)],
+            "role owner of Case 1 names nobody with an account",
+        ),
+        ("attr: clerk", {}, [], "clerk of Case 1 is empty"),
+        ("attr: judge", {}, [], "judge of Case 1 names nobody with an account"),
+        ("group: desk", {}, [f.Group("desk", 1, ())], "group desk is empty"),
+        ("group: desk", {}, [], "group desk is not known"),
+        ("group: desk", {}, [f.Group("desk", 1, (f.user("bob"),))], "group desk has nobody with an account"),
+        ("user: bob", {}, [person("bob", deleted=True)], "the account bob is deleted"),
+        ("user: bob", {}, [], "the account bob is not known"),
+    ],
+)
+def test_where_nobody_is_left_each_recipient_says_what_it_lacks(
+    to: str, roles: dict[str, tuple[str, ...]] | None, directory: list[f.Fact], lacks: str
+) -> None:
+    given = rules(
+        f"rule: r\nkind: condition\nwhen: {{field: name, op: present}}\nsteps: [{{id: s, to: [{to}]}}]"
+    )
+    facts = Facts.of([case(judge="eve"), *([] if roles is None else [f.Roles(1, roles)])])
+    result = evaluate(Input(facts), given, Window(NINE, NINE))
+    (one,) = route(result.findings, given, facts, Directory.of(directory))
+    assert (one.person, one.reason, one.lacks) == (None, Why.NOBODY, (lacks,))

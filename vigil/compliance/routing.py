@@ -8,17 +8,22 @@ from dataclasses import dataclass, field
 from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact
 from vigil.compliance.rules import Recipient, Rule, RuleSet, Status
+from vigil.compliance.sentences import title
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Finding, Why
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """One finding for one person; `person` is None, with the reason, when it goes to nobody."""
+    """One finding for one person; `person` is None, with the reason, when it goes to nobody.
+
+    `lacks` says of each recipient why it names nobody: "role owner of Contract 4711 is empty".
+    """
 
     finding: Finding
     person: str | None
     reason: Why | None = None
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,10 +160,40 @@ def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> 
         people = directory.people(p for t in rule.fallback for p in named(t, finding, facts))
     actor = finding.event.fields.get("by") if finding.event is not None and rule.exclude_actor else None
     if not people:
-        return [Routed(finding, None, Why.NOBODY)]
+        lacks = dict.fromkeys(_lacks(t, finding, rule, facts, directory) for t in (*to, *rule.fallback))
+        return [Routed(finding, None, Why.NOBODY, tuple(lacks))]
     digest = finding.suppressed or (Why.GROUPED if rule.group else None)
     reason = Why.SHADOW if rule.status is Status.SHADOW else digest
     return [Routed(finding, p, Why.ACTOR if p == actor else reason) for p in people]
+
+
+def _lacks(to: Recipient, finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> str:
+    """Why a recipient names nobody, as a sentence."""
+    of = f"of {rule.subject.workspace_type} {finding.workspace}"
+    if to.kind == "role" and facts.roles.get(finding.workspace) is None:
+        return f"role {to.value} {of} could not be read"
+    if to.kind == "user":
+        return f"the account {to.value} is {'deleted' if to.value in directory.users else 'not known'}"
+    if to.kind == "group":
+        group = directory.groups.get(to.value)
+        how = (
+            "is not known" if group is None else "has nobody with an account" if group.members else "is empty"
+        )
+        return f"group {to.value} {how}"
+    what = {
+        "role": f"role {to.value} {of}",
+        "attr": f"{title('attr.' + to.value.removeprefix('attr.'))} {of}",
+        "step": f"{_STEPS.get(to.value, to.value)} {of}",
+        "event": f"who did it in {rule.subject.workspace_type} {finding.workspace}",
+    }[to.kind]
+    return f"{what} {'names nobody with an account' if named(to, finding, facts) else 'is empty'}"
+
+
+_STEPS = {
+    "assignee": "the step's assignee",
+    "completed_by": "who completed the step",
+    "next": "the next step's assignee",
+}
 
 
 def _tells_nobody(finding: Finding) -> bool:

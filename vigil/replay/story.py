@@ -16,6 +16,7 @@ from vigil.compliance.facts import Workspace
 from vigil.compliance.rules import RuleSet
 from vigil.ledger import Ledger, observations, outbox
 from vigil.rulefiles import read_rules
+from vigil.service.reasons import in_words, of_row
 
 SHOWN = 2  # notices of one rule; the rest is counted
 
@@ -99,7 +100,7 @@ def _rule(
     for r in others[:SHOWN]:
         console.print(
             f"  {_time(r['fire_at'])}  [{NOT_TOLD[r['state']]}]{escape(r['person'] or 'nobody')}: {r['state']}[/] "
-            f"{escape(names.get(r['workspace'], ''))}: {escape(r['reason'])}",
+            f"{escape(names.get(r['workspace'], ''))}: {escape(of_row(r))}",
             highlight=False,
         )
 
@@ -112,7 +113,7 @@ def _not_told(console: Console, rows: Sequence[Mapping[str, Any]], names: Mappin
     for r in rows:
         counts[r["state"], r["reason"]] += 1
     for (state, reason), n in sorted(counts.items()):
-        table.add_row(state, reason, str(n))
+        table.add_row(state, in_words(reason), str(n))
     console.print(table)
 
 

@@ -30,6 +30,7 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import Entry
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.reaching import Reach
+from vigil.service.reasons import LACKS, in_words
 from vigil.service.run import Run
 from vigil.service.saying import entries
 
@@ -210,9 +211,9 @@ def _standing(
     if then is not None and then[0] == "sent":
         return Standing.TOLD, ""
     if then is not None and then[0] != "failed":
-        return Standing.NOT, f"{then[0]}: {then[1]}".rstrip(": ")
+        return Standing.NOT, in_words(then[1]) or then[0]
     if entry.state != "queued" and entry.reason not in DIGESTED:
-        return Standing.NOT, f"{entry.state}: {entry.reason}".rstrip(": ")
+        return Standing.NOT, in_words(entry.reason, tuple(entry.message.get(LACKS, ()))) or entry.state
     if (since := today.unsure.get(entry.workspace)) is not None and entry.fire_at >= since:
         return (
             Standing.UNSURE,
@@ -223,7 +224,7 @@ def _standing(
         return Standing.CLEARED, cleared
     if rule.late is not None and today.as_of - entry.fire_at > rule.late.within.timedelta:
         return Standing.LATE, f"{rule.late.policy}, beyond {rule.late.within}"
-    return (Standing.AGAIN, then[1]) if then is not None else (Standing.NOW, "")
+    return (Standing.AGAIN, in_words(then[1])) if then is not None else (Standing.NOW, "")
 
 
 def _no_longer(rule: Rule, finding: Finding, today: Today) -> str:

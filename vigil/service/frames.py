@@ -20,6 +20,7 @@ from vigil.ledger.devices import label
 from vigil.service.accounting import Account
 from vigil.service.backfill import Line, Standing
 from vigil.service.digest import SEVERAL
+from vigil.service.reasons import in_words, of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Shown
 
@@ -103,7 +104,7 @@ FINDINGS = Table(
         _RULE,
         _WHY,
         Column("person", Dtype.TEXT, "Login of whom it is for; missing where nobody could be found, and of what is open already"),
-        Column("outcome", Dtype.STATE, f"{' · '.join(Shown)} · or a reason of docs/reasons.md", (*Shown, *Why)),
+        Column("outcome", Dtype.STATE, f"{' · '.join(Shown)} · or a reason of docs/reasons.md", (*Shown, *map(in_words, Why))),
         Column("since", Dtype.INSTANT, "Since when it is open; missing of what is new"),
         Column("type", Dtype.TEXT, "Type of the workspace"),
         _STEP,
@@ -287,7 +288,7 @@ def _notice(row: Row, names: Mapping[int, str]) -> Row:
         "why": "; ".join(message.get("why", ())),
         "person": row["person"],
         "outcome": row["state"],
-        "reason": row["reason"],
+        "reason": of_row(row),
         "title": message.get("title"),
         "rule": row["rule"],
         "step": row["step"],

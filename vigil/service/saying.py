@@ -19,6 +19,7 @@ from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.ledger.values import DIGEST, Entry, Key, Registered
 from vigil.service.reaching import Reach, quiet_of
+from vigil.service.reasons import LACKS
 from vigil.service.site import Site
 
 UNROUTABLE = frozenset({Why.NOBODY})
@@ -59,7 +60,7 @@ def _entry(
 ) -> Entry:
     x, person = r.finding, r.person or ""
     key = (x.rule, x.workspace, x.occurrence, x.step or "", person)
-    message: dict[str, Any] = {"why": list(x.why)}
+    message: dict[str, Any] = {"why": list(x.why)} | ({LACKS: list(r.lacks)} if r.lacks else {})
     rule, due_at = run.rules.by_name[x.rule], None
     state, reason = _state(r, rule, reach, run.mail is not None)
     if isinstance(words, RenderError):

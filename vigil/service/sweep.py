@@ -18,6 +18,7 @@ from vigil.ledger import observations
 from vigil.ledger.engine import chunks
 from vigil.service import guards, judgement
 from vigil.service.judgement import BATCH
+from vigil.service.reasons import in_words
 from vigil.service.run import Run
 
 
@@ -152,7 +153,7 @@ def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], dry_run: bool
         "rule": finding.rule,
         "why": "; ".join(finding.why),
         "person": routed.person,
-        "outcome": routed.reason or (Shown.WOULD if dry_run else Shown.TOLD),
+        "outcome": in_words(routed.reason) if routed.reason else (Shown.WOULD if dry_run else Shown.TOLD),
         "since": None,
         "step": finding.step,
     }

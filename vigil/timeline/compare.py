@@ -10,6 +10,7 @@ from vigil.compliance.escalations import MARK
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED
 from vigil.sandbox.devices import Shown
+from vigil.service.reasons import in_words, of_row
 from vigil.timeline.expectations import QUIET, REASONS
 from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
 from vigil.timeline.playing import Arrived, Played, Player, Row
@@ -133,7 +134,7 @@ def _missing(
         if p == e.person and s and k in by_key
     ]
     came += [
-        f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {r['reason']}"
+        f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {of_row(r)}"
         for r in rows
         if r["rule"] == e.rule and r["state"] != "sent"
     ]
@@ -162,7 +163,7 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
             left.remove(found)
             continue
         came = "; ".join(
-            f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {r['reason']}"
+            f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {of_row(r)}"
             for r in rows
             if r["rule"] == u.rule
         )
@@ -170,13 +171,13 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
         yield Failure(
             u.spot,
             "a notice was not held back as it should",
-            f"{who}: {u.label} not sent, {REASONS[u.reason]}",
+            f"{who}: {u.label} not sent, {in_words(REASONS[u.reason])}",
             came or "nothing",
             _told(rows, u.rule),
         )
     for r in left:
         if r["state"] in LOUD or r["reason"] in WAITING:
-            came = f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {r['reason']}"
+            came = f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {of_row(r)}"
             yield Failure(
                 played.moment.spot,
                 "somebody could not be told at once, and nobody expected that",
