@@ -13,8 +13,10 @@ from typing import Any
 from prefect.events import emit_event
 
 from vigil.ledger.trips import Trip
+from vigil.service.account_words import why_waiting
 from vigil.service.accounting import Account
 from vigil.service.guards import Vanished
+from vigil.service.reasons import of_row
 from vigil.service.reconcile.found import Checked
 from vigil.service.run import Run
 
@@ -48,7 +50,7 @@ def of_account(run: Run, made: Account) -> None:
     site, about = run.site.name, {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
     if made.gaps:
         emit(Signal.GAPS, site, {**about, "gaps": len(made.gaps), "first": made.gaps[0]})
-    failed = sum(n["state"] == "failed" for n in made.notices)
+    failed = sum(n["state"] == "failed" for n in made.notices) + made.earlier.get("failed", 0)
     if made.undelivered or failed:
         emit(Signal.FAILING, site, {**about, "waiting": made.waiting, "given up": failed, "why": _why(made)})
     _unroutable(site, about, made)
@@ -60,8 +62,9 @@ def of_account(run: Run, made: Account) -> None:
 
 
 def _why(made: Account) -> list[str]:
-    given_up = {str(n["reason"]) for n in made.notices if n["state"] == "failed"}
-    return [*made.refused, *sorted(given_up)][:NAMED]
+    given_up = {of_row(n) for n in made.notices if n["state"] == "failed"}
+    waiting = why_waiting(made) if made.undelivered else []
+    return list(dict.fromkeys([*made.refused, *waiting, *sorted(given_up)]))[:NAMED]
 
 
 def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:

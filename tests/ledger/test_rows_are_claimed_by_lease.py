@@ -15,6 +15,7 @@ import pytest
 from tests.support.samples import MINUTE, T0, entry
 from tests.support.workers import CONTEXT
 from vigil.ledger import Ledger, counts, leases, outbox
+from vigil.ledger.counts import Waiting
 from vigil.ledger.engine import open_engine
 from vigil.ledger.leases import Claimed, Settled, Tried
 from vigil.ledger.outbox import Entry
@@ -301,18 +302,24 @@ def test_a_claim_does_not_wait_for_rows_that_another_is_claiming(full: Outbox) -
         assert len(ours) >= ROWS - 100 - ROWS // 10
 
 
-def test_what_another_worker_is_sending_and_what_comes_behind_it_does_not_wait(
-    box: Outbox, ledger: Ledger
-) -> None:
+def test_only_what_a_worker_gave_back_waits_and_what_is_due_behind_it(box: Outbox, ledger: Ledger) -> None:
+    """At any instant between another worker's leases nothing waits that may go through yet."""
     box.queue(entry(1), entry(1, occurrence="2026-04-30"), entry(2))
 
-    def waiting(at: datetime) -> int:
+    def waiting(at: datetime) -> Waiting:
         with ledger.read() as connection:
             return counts.waiting(connection, at)
 
-    assert waiting(T0) == 3
+    assert waiting(T0) == Waiting(), "nobody took them up yet"
     (first,) = box.claim("other", limit=1)
-    assert (first.workspace, waiting(T0)) == (1, 1)
-    assert waiting(T0 + 6 * MINUTE) == 3, "its worker is dead: its lease ran out"
-    box.settle("other", Settled(first.id, "queued", due_at=T0 + MINUTE, tried_at=T0))
-    assert waiting(T0) == 3, "tried, and not delivered"
+    assert waiting(T0) == waiting(T0 + 6 * MINUTE) == Waiting(), (
+        "whoever holds it, or takes it over, tells of it"
+    )
+    box.settle("other", Settled(first.id, "queued", "FCM answered 503", due_at=T0 + MINUTE, tried_at=None))
+    assert waiting(T0) == Waiting({"FCM answered 503": 1}, behind=1)
+    (second,) = box.claim("other", limit=1)
+    assert second.workspace == 2
+    box.settle("other", Settled(second.id, "sent", tried_at=T0))
+    assert waiting(T0).total == 2
+    (again,) = box.claim("other", T0 + 2 * MINUTE, limit=1)
+    assert (again.id, waiting(T0 + 2 * MINUTE)) == (first.id, Waiting()), "it is being tried again"

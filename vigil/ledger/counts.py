@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, select
 
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Notice, Observation, in_state, table
@@ -16,27 +17,48 @@ _notice = table(Notice)
 _observation = table(Observation)
 
 
-def waiting(connection: Connection, now: datetime) -> int:
-    """Rows that should have been delivered by now and were not, whichever run queued them: tried, or due behind such a one.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Rows that wait for another try. `causes` has why, in the words of the last try; `behind` wait for an earlier one of these."""
 
-    What another worker is sending at this moment does not wait, nor does what comes behind it: that worker's run tells of it.
+    causes: Mapping[str, int] = field(default_factory=dict)
+    behind: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.causes.values()) + self.behind
+
+
+def waiting(connection: Connection, now: datetime) -> Waiting:
+    """Rows that some worker took up and gave back for another try, whichever run queued them, and what is due behind such a one.
+
+    A row that nobody took up yet, or that a worker holds, is not among them: whether it goes through is not known, and the run
+    that takes it up tells of it. What quiet hours put off was given back without a try.
     """
+    mine = and_(in_state(_notice, "queued"), _given_back(_notice))
+    causes = select(_notice.c.reason, func.count()).where(mine).group_by(_notice.c.reason)
     earlier = _notice.alias("earlier")
-    behind = (
-        select(earlier.c.id)
-        .where(
-            in_state(earlier, "queued"),
-            earlier.c.person == _notice.c.person,
-            earlier.c.workspace == _notice.c.workspace,
-            earlier.c.id <= _notice.c.id,  # its own lease counts, too
-            earlier.c.lease_owner.is_not(None),
-            earlier.c.lease_until > now,
-        )
-        .exists()
+    before = and_(
+        in_state(earlier, "queued"),
+        earlier.c.person == _notice.c.person,
+        earlier.c.workspace == _notice.c.workspace,
+        earlier.c.id < _notice.c.id,
     )
-    late = or_(_notice.c.first_tried_at.is_not(None), _notice.c.due_at <= now)
-    where = in_state(_notice, "queued") & late & ~behind
-    return int(connection.execute(select(func.count()).select_from(_notice).where(where)).scalar_one())
+    behind = select(func.count()).select_from(_notice)
+    behind = behind.where(
+        in_state(_notice, "queued"),
+        _notice.c.lease_until.is_(None),
+        _notice.c.due_at <= now,
+        select(earlier.c.id).where(before, _given_back(earlier)).exists(),
+        ~select(earlier.c.id).where(before, earlier.c.lease_owner.is_not(None)).exists(),
+    )
+    found = {str(reason): int(n) for reason, n in connection.execute(causes)}
+    return Waiting(found, int(connection.execute(behind).scalar_one()))
+
+
+def _given_back(rows: FromClause) -> ColumnElement[bool]:
+    """Whether a worker had the row and gave it back: a lease without an owner. See `leases.settle`."""
+    return and_(rows.c.lease_until.is_not(None), rows.c.lease_owner.is_(None))
 
 
 def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[tuple[date, str]]:

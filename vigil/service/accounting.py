@@ -3,90 +3,94 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from vigil.compliance.facts import Workspace
+from vigil.delivery import causes
+from vigil.ecm.model import Gap
 from vigil.errors import VigilError
-from vigil.ledger import counts, outbox, runs
-from vigil.service import refusals
+from vigil.ledger import counts, observations, outbox, runs
+from vigil.ledger.counts import Waiting
+from vigil.service import account_words, refusals
 from vigil.service.run import Run
+
+NAMED = 3  # workspaces of one gap that are named
 
 
 class Unexplained(VigilError):
     """A finding was neither sent nor explained. The ledger's numbers do not add up: nothing may hide that."""
 
+    brief = "the ledger's numbers do not add up"
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one run did. `rows` counts this run's outbox rows by outcome and reason; `queued` are yet to be delivered."""
+    """What one run did.
+
+    `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an end, by state.
+    `waits` are rows of any run that wait for another try. `places` names workspaces that the account speaks of. Instants are told in
+    `zone`, the site's.
+    """
 
     run: int
     flow: str
     as_of: datetime
+    ended_at: datetime
     numbers: Mapping[str, int]
     rows: Mapping[str, int]
+    site: str = "default"
+    zone: str = "UTC"
     gaps: tuple[str, ...] = ()
     difference: int = 0
-    waiting: int = 0  # rows of any run that should be delivered by now and wait for another try
+    waits: Waiting = field(default_factory=Waiting)
+    earlier: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
+    places: Mapping[int, str] = field(default_factory=dict, repr=False)
     delivers: bool = False  # whether the run is one that sends what is due
-    refused: tuple[str, ...] = ()  # credentials without which some of it cannot be delivered
-    refused_rules: tuple[
-        str, ...
-    ] = ()  # what of the rules and templates is not as it is written, in sentences
+    unsent: bool = False  # whether it made no request for some of it, for want of a credential
+    refused: tuple[str, ...] = ()  # credentials that a person has to mend
+    refused_rules: tuple[str, ...] = ()  # of rules and templates what is not as it is written, in sentences
 
     @property
     def state(self) -> str:
         return "gaps" if self.gaps else "done"
 
     @property
+    def waiting(self) -> int:
+        """Rows of any run that wait for another try, those behind such a one included."""
+        return self.waits.total
+
+    @property
     def undelivered(self) -> bool:
-        """Whether notices wait for another try, and not one could be delivered, or a person has to mend a credential first."""
-        if not self.delivers or not self.waiting:
+        """Whether notices wait for another try, and not one could be delivered, or there was no credential for some of them."""
+        if not self.delivers or not self.waiting or causes.only_slowed(self.waits.causes):
             return False
-        return bool(self.refused) or not self.numbers.get("attempts accepted", 0)
+        return bool(self.refused) or self.unsent or not self.numbers.get("attempts accepted", 0)
+
+    def place(self, workspace: int) -> str:
+        """A workspace as people call it: its name, type and number, as far as they are known."""
+        return self.places.get(workspace, f"workspace {workspace}")
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing came of the run."""
+        return not account_words.outcomes(self)
 
     def sentence(self) -> str:
-        """The account in one line, for a log and for the name of a state."""
-        said = ", ".join(f"{n} {name}" for name, n in sorted(self.rows.items())) or "nothing to say"
-        gaps = f"; {len(self.gaps)} gaps" if self.gaps else ""
-        waiting = f"; {self.waiting} wait for another try" if self.waiting else ""
-        refused = "".join(f"; {why}" for why in self.refused)
-        told = self.numbers.get("already told", 0)
-        return f"{self.numbers.get('routed', 0)} routed: {said}, {told} already told{gaps}{waiting}{refused}"
+        """The account in one line, for a log and for the message of a state."""
+        return "; ".join(account_words.outcomes(self)) or account_words.NOTHING
+
+    def result(self, said: str = "") -> str:
+        """The result in a few words, for the name of the run, behind what the run itself has `said`."""
+        return account_words.result(self, said)
 
     def markdown(self) -> str:
         """The account as a page, for the Prefect UI."""
-        lines = [
-            f"## {self.flow} as of {self.as_of:%Y-%m-%d %H:%M %Z}",
-            "",
-            f"**{self.sentence()}**",
-            "",
-            "| what | number |",
-            "|---|---|",
-        ]
-        lines += [f"| {name} | {n} |" for name, n in sorted(self.numbers.items())]
-        lines += [f"| **{name}** | {n} |" for name, n in sorted(self.rows.items())]
-        lines += [f"| **difference** | {self.difference} |"]
-        if self.unseen:
-            lines += ["", "## Changes that came and went between two runs", ""]
-            lines += [f"- workspace {w}: {n} by its audit trail" for w, n in self.unseen.items()]
-        if self.refused:
-            lines += [
-                "",
-                "### Credentials that somebody has to mend",
-                "",
-                *(f"- {why}" for why in self.refused),
-            ]
-        if self.refused_rules:
-            lines += ["", "### Rules and templates that somebody has to mend", ""]
-            lines += [f"- {said}" for said in self.refused_rules]
-        if self.gaps:
-            lines += ["", "### What could not be read", "", *(f"- {g}" for g in self.gaps)]
-        return "\n".join(lines)
+        return account_words.page(self)
 
 
 def account(run: Run) -> Account:
@@ -94,39 +98,68 @@ def account(run: Run) -> Account:
 
     Raises Unexplained, after the run was written as failed.
     """
+    now = run.clock()
     with run.ledger.read() as connection:
         notices = [
             n | {"link": n["message"].get("link") or run.site.link(n["workspace"])}
             for n in outbox.rows(connection, run=run.id)
         ]
         unproven = outbox.sent_without_proof(connection, run.id)
-        waiting = counts.waiting(connection, run.clock())
-    rows = Counter(_outcome(n) for n in notices)
-    numbers = run.numbers()
-    difference = numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values())
-    gaps = tuple(f"{g.path}: {g.error}" for g in run.tally.gaps)
-    made = Account(
-        run.id,
-        run.flow,
-        run.as_of,
-        numbers,
-        dict(rows),
-        gaps,
-        difference or unproven,
-        waiting,
-        tuple(notices),
-        dict(run.tally.unseen),
-        run.tally.delivers,
-        tuple(run.tally.refused.values()),
-        refusals.sentences(run),
-    )
+        waits = counts.waiting(connection, now)
+    counted = _made(run, notices, waits, now)
+    made = replace(counted, difference=counted.difference or unproven)
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:
         raise Unexplained(
-            f"run {run.id}: {difference} findings are neither sent nor explained, {unproven} are marked as sent without an "
+            f"run {run.id}: {counted.difference} findings are neither sent nor explained, {unproven} are marked as sent without an "
             f"accepted attempt. Look at `vigil why` for the workspaces of this run, and do not trust its account."
         )
     return made
+
+
+def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: datetime) -> Account:
+    rows, numbers, places = Counter(_outcome(n) for n in notices), run.numbers(), _places(run, notices)
+    return Account(
+        run=run.id,
+        flow=run.flow,
+        as_of=run.as_of,
+        ended_at=now,
+        numbers=numbers,
+        rows=dict(rows),
+        site=run.site.name,
+        zone=run.site.zone,
+        gaps=tuple(_gap(g, places) for g in run.tally.gaps),
+        difference=numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values()),
+        waits=waits,
+        earlier=dict(run.tally.earlier),
+        notices=tuple(notices),
+        unseen=dict(run.tally.unseen),
+        places=places,
+        delivers=run.tally.delivers,
+        unsent=bool(run.tally.unsent),
+        refused=tuple(run.tally.refused.values()),
+        refused_rules=refusals.sentences(run),
+    )
+
+
+def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """The workspaces that the account may have to name, as people call them."""
+    untold = {n["workspace"] for n in notices if n["state"] == "unroutable"}
+    unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
+    wanted = sorted(untold | unread | run.tally.unseen.keys())
+    with run.ledger.read() as connection:
+        known = list(observations.current(connection, wanted, ("workspace",)))
+    return {w.id: f'{w.type} {w.id} "{w.name}"' for w in known if isinstance(w, Workspace)}
+
+
+def _gap(gap: Gap, places: Mapping[int, str]) -> str:
+    """What could not be read: of which workspaces, by which call, and what Extended ECM said."""
+    said = f"{gap.path}: {gap.error}"
+    if not gap.workspaces:
+        return said
+    names = [places.get(w, f"workspace {w}") for w in gap.workspaces[:NAMED]]
+    more = len(gap.workspaces) - NAMED
+    return f"{', '.join(names)}{f' and {more:,} more' if more > 0 else ''} ({said})"
 
 
 def _outcome(notice: Mapping[str, Any]) -> str:
@@ -142,7 +175,7 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
         body = {
             k: v
             for k, v in asdict(made).items()
-            if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules")
+            if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules", "earlier")
         }
         body["unseen"] = {str(w): n for w, n in made.unseen.items()}
     with run.ledger.write() as connection:

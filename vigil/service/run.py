@@ -45,6 +45,8 @@ class Tally:
     missing: int = 0  # those of them that were not found
     delivers: bool = False  # whether it sends what is due
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
+    unsent: Counter[str] = field(default_factory=Counter)  # messages that no request was made for, by cause
+    earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
     requests: int = 0  # that other processes made for the run
 
     def add(self, part: Tally) -> None:

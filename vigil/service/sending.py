@@ -18,6 +18,10 @@ async def deliver_batch(run: Run, worker: Worker) -> Delivered:
     done = await worker.deliver(BATCH)
     run.tally.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
     run.tally.refused |= {credential: str(error) for credential, error in done.refused.items()}
+    run.tally.unsent += done.unsent
+    for (of, state), n in done.ended.items():
+        if of != run.id:
+            run.tally.earlier[state] += n
     return done
 
 

@@ -1,0 +1,165 @@
+"""The account of a run: outcomes first, in words a steward knows; a result for the run's name; the numbers below."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from vigil.compliance.verdicts import Why
+from vigil.ledger.counts import Waiting
+from vigil.service.accounting import Account
+from vigil.service.reasons import LACKS
+
+AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
+DEAD = "FCM answered 503 UNAVAILABLE: The service is currently unavailable"
+REFUSED = "service account x was refused: HTTP 403; mend it"
+
+
+def row(state: str, person: str | None = "ada", reason: str = "", **more: Any) -> dict[str, Any]:
+    usual = {"workspace": 4711, "rule": "renewal", "lease_until": None, "lease_owner": None, "due_at": None}
+    message = {LACKS: more.pop("lacks")} if "lacks" in more else {}
+    return {**usual, "state": state, "person": person, "reason": reason, "message": message, **more}
+
+
+def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **given: Any) -> Account:
+    rows: dict[str, int] = {}
+    for n in notices:
+        key = f"{n['state']}: {n['reason']}" if n["state"] == "suppressed" else n["state"]
+        rows[key] = rows.get(key, 0) + 1
+    usual = {
+        "run": 7,
+        "flow": "watch",
+        "as_of": AT,
+        "ended_at": AT,
+        "zone": "Europe/Berlin",
+        "delivers": True,
+    }
+    return Account(**{**usual, **given}, numbers=numbers or {}, rows=rows, notices=notices)
+
+
+@pytest.mark.parametrize(
+    ("made", "said", "result"),
+    [
+        (account(), "nothing new", "nothing new"),
+        (account(row("sent")), "1 person was told", "1 told"),
+        (account(row("sent"), row("sent"), row("sent", "bo")), "2 people were told (3 notices)", "3 told"),
+        (account(earlier={"sent": 2}), "2 delivered from earlier runs", "2 told"),
+        (
+            account(earlier={"sent": 1, "failed": 3}),
+            "1 delivered from earlier runs; 3 given up from earlier runs",
+            "1 told, 3 given up",
+        ),
+        (account(waits=Waiting({DEAD: 1})), f"1 notice waits for another try: {DEAD}", "1 waits"),
+        (
+            account(waits=Waiting({DEAD: 32, "no connection to FCM: connection refused": 8}, behind=2)),
+            f"42 notices wait for another try: {DEAD} (32 of 40), no connection to FCM: connection refused (8), "
+            "2 behind an earlier notice of their person",
+            "42 wait",
+        ),
+        (
+            account(row("queued", due_at=AT + timedelta(hours=9))),
+            "1 notice waits for the end of quiet hours",
+            "nothing new",
+        ),
+        (
+            account(row("queued", due_at=AT, lease_owner="other", lease_until=AT)),
+            "1 notice is being sent by another run",
+            "nothing new",
+        ),
+        (
+            account(
+                row("suppressed", reason=Why.GROUPED.value), row("suppressed", reason=Why.LATE_DIGEST.value)
+            ),
+            "2 notices wait for the next digest",
+            "nothing new",
+        ),
+        (
+            account(
+                row("unroutable", None, Why.NOBODY.value, lacks=["role owner of Contract 4711 is empty"])
+            ),
+            "1 finding that nobody could be told of: role owner of Contract 4711 is empty",
+            "1 reached nobody",
+        ),
+        (
+            account(row("no_device"), row("no_device"), row("no_device", "bo")),
+            "2 people have neither a device nor a mailbox (3 notices)",
+            "nothing new",
+        ),
+        (
+            account(row("failed", reason="expired: CONNECT")),
+            "1 given up: no try went through in time; the last one: no connection to the server",
+            "1 given up",
+        ),
+        (account(row("suppressed", reason=Why.ACTOR.value)), "1 not told: the person did it", "nothing new"),
+        (account(numbers={"already told": 1200}), "1,200 told before", "nothing new"),
+        (account(gaps=("Contract 1 (x)",)), "1 gap: could not read Contract 1 (x)", "1 gap"),
+        (
+            account(row("sent"), refused_rules=("Rules refused: 2: a.yaml:1:1 unknown key",)),
+            "1 person was told",
+            "1 told, rules refused: 2",
+        ),
+        (account(gaps=("a", "b")), "2 gaps: could not read a and more", "2 gaps"),
+    ],
+)
+def test_each_outcome_is_a_sentence_with_its_plural(made: Account, said: str, result: str) -> None:
+    assert made.sentence() == said
+    assert made.result() == result
+
+
+def test_of_much_that_nobody_could_be_told_the_line_names_two_and_the_page_all() -> None:
+    lacks = [f"role owner of Contract {n} is empty" for n in range(5)]
+    made = account(*(row("unroutable", None, Why.NOBODY.value, lacks=[said]) for said in [*lacks, lacks[0]]))
+    assert made.sentence() == f"6 findings that nobody could be told of: {lacks[0]}, {lacks[1]} and 3 more"
+    assert "### Nobody could be told\n\n- role owner of Contract 0 is empty (2 findings)\n" in made.markdown()
+    assert all(said in made.markdown() for said in lacks)
+
+
+def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named() -> None:
+    made = account(
+        row("sent"),
+        row("suppressed", reason=Why.INHIBITED.value),
+        numbers={"routed": 2, "requests": 1234},
+        unseen={9: 1},
+        places={9: 'Contract 9 "Supply of steel"'},
+        refused=(REFUSED,),
+    )
+    page = made.markdown()
+    assert page.startswith("## watch of default, 2 March 2026 09:15 (Europe/Berlin)\n\n- 1 person was told\n")
+    order = [
+        "1 person was told",
+        "Credentials that",
+        "Changes that came",
+        "Numbers of the run",
+        "| requests | 1,234 |",
+    ]
+    assert sorted(order, key=page.index) == order
+    assert '- Contract 9 "Supply of steel": 1 change by its audit trail' in page
+    assert "| **suppressed: another rule reports on the workspace already** | 1 |" in page
+
+
+def test_a_refused_credential_is_told_once() -> None:
+    made = account(waits=Waiting({REFUSED: 3}), refused=(REFUSED,))
+    assert made.sentence() == f"3 notices wait for another try: {REFUSED}"
+    assert account(refused=(REFUSED,)).sentence() == REFUSED
+
+
+@pytest.mark.parametrize(
+    ("made", "undelivered"),
+    [
+        (account(waits=Waiting({DEAD: 1})), True),
+        (account(waits=Waiting({DEAD: 1}), numbers={"attempts accepted": 5}), False),
+        (account(waits=Waiting({DEAD: 1}), numbers={"attempts accepted": 5}, unsent=True), True),
+        (account(waits=Waiting({DEAD: 1}), numbers={"attempts accepted": 5}, refused=(REFUSED,)), True),
+        (account(unsent=True, numbers={"attempts accepted": 5}), False),
+        (account(waits=Waiting({DEAD: 1}), delivers=False), False),
+        (account(row("queued", due_at=AT)), False),
+        (account(waits=Waiting({"a device has had as many notices as FCM allows it": 3}, behind=1)), False),
+        (account(waits=Waiting({"a device has had as many notices as FCM allows it": 3, DEAD: 1})), True),
+    ],
+)
+def test_a_run_is_undelivered_where_what_waits_could_not_be_sent_by_it(
+    made: Account, undelivered: bool
+) -> None:
+    assert made.undelivered is undelivered

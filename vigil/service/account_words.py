@@ -1,0 +1,161 @@
+"""What a run did, in words a steward knows: outcomes first, the numbers below. One sentence, one result, and one page of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from vigil.compliance.verdicts import DIGESTED
+from vigil.delivery import causes
+from vigil.service.reasons import LACKS, in_words, of_row
+from vigil.wording import counted, instant
+
+if TYPE_CHECKING:
+    from vigil.service.accounting import Account
+
+NOTHING = "nothing new"
+NAMED = 2  # of what is missing, in one line
+SHOWN = 20  # findings without anybody to tell, or gaps, that a page lists
+_DIGESTED = frozenset(why.value for why in DIGESTED)
+
+
+def result(made: Account, said: str = "") -> str:
+    """The result in a few words, for the run's name: "8 told, 2 wait", behind what the run itself has `said`."""
+    told = made.rows.get("sent", 0) + made.earlier.get("sent", 0)
+    parts = {
+        "told": told,
+        "wait" if made.waiting > 1 else "waits": made.waiting,
+        "reached nobody": made.rows.get("unroutable", 0),
+        "given up": made.rows.get("failed", 0) + made.earlier.get("failed", 0),
+        "gap" if len(made.gaps) == 1 else "gaps": len(made.gaps),
+    }
+    numbers = [f"{n:,} {what}" for what, n in parts.items() if n]
+    refused = [_head(said) for said in made.refused_rules[:1]]
+    return ", ".join([said] * bool(said) + numbers + refused) or NOTHING
+
+
+def _head(refused: str) -> str:
+    """What a sentence about refused rules begins with: "rules refused: 1"."""
+    what, _, rest = refused.partition(": ")
+    return f"{what[:1].lower()}{what[1:]}: {re.split('[:,]', rest)[0]}"
+
+
+def outcomes(made: Account) -> list[str]:
+    """What became of everything that the run found or sent, one line for each outcome there was, the good ones first."""
+    return [*_told(made), *_waiting(made), *_not_told(made), *_missing(made)]
+
+
+def _told(made: Account) -> Iterator[str]:
+    sent = [n for n in made.notices if n["state"] == "sent"]
+    people = len({n["person"] for n in sent})
+    if sent:
+        notices = f" ({counted(len(sent), 'notice')})" if len(sent) != people else ""
+        yield f"{counted(people, 'person was', 'people were')} told{notices}"
+    for state, done in (("sent", "delivered"), ("no_device", "without a device"), ("failed", "given up")):
+        if n := made.earlier.get(state, 0):
+            yield f"{n:,} {done} from earlier runs"
+
+
+def _waiting(made: Account) -> Iterator[str]:
+    """What is on its way: waits for another try, for the end of quiet hours, for the digest, or for a person's answer."""
+    if made.waiting:
+        yield f"{counted(made.waiting, 'notice waits', 'notices wait')} for another try: {', '.join(why_waiting(made))}"
+    queued = [n for n in made.notices if n["state"] == "queued" and n["lease_until"] is None]
+    later = sum(n["due_at"] is not None and n["due_at"] > made.ended_at for n in queued)
+    if later:
+        yield f"{counted(later, 'notice waits', 'notices wait')} for the end of quiet hours"
+    taken = sum(n["state"] == "queued" and n["lease_owner"] is not None for n in made.notices)
+    if taken:
+        yield f"{counted(taken, 'notice is', 'notices are')} being sent by another run"
+    digested = sum(n["state"] == "suppressed" and n["reason"] in _DIGESTED for n in made.notices)
+    if digested:
+        yield f"{counted(digested, 'notice waits', 'notices wait')} for the next digest"
+
+
+def why_waiting(made: Account) -> list[str]:
+    """Why notices wait: what FCM, the mail server or the token endpoint said to the last try, the commonest first."""
+    behind = [f"{made.waits.behind:,} behind an earlier notice of their person"] if made.waits.behind else []
+    return [*causes.told(made.waits.causes), *behind]
+
+
+def _not_told(made: Account) -> Iterator[str]:
+    nobody = unroutable(made)
+    if nobody:
+        more = f" and {len(nobody) - NAMED:,} more" if len(nobody) > NAMED else ""
+        said = f"{', '.join(list(nobody)[:NAMED])}{more}"
+        yield f"{counted(sum(nobody.values()), 'finding')} that nobody could be told of: {said}"
+    without = [n for n in made.notices if n["state"] == "no_device"]
+    if without:
+        people = counted(len({n["person"] for n in without}), "person has", "people have")
+        yield f"{people} neither a device nor a mailbox ({counted(len(without), 'notice')})"
+    for state, what in (("failed", "given up"), ("suppressed", "not told")):
+        some = Counter(
+            of_row(n) for n in made.notices if n["state"] == state and n["reason"] not in _DIGESTED
+        )
+        for reason, n in some.most_common():
+            yield f"{n:,} {what}: {reason}"
+    if again := made.numbers.get("already told", 0):
+        yield f"{again:,} told before"
+
+
+def unroutable(made: Account) -> dict[str, int]:
+    """What is missing, as a sentence -> findings that nobody could be told of for that."""
+    some = [n for n in made.notices if n["state"] == "unroutable"]
+    said = (
+        ", ".join(n["message"].get(LACKS, ())) or f"{made.place(n['workspace'])} ({n['rule']})" for n in some
+    )
+    return dict(Counter(said))
+
+
+def _missing(made: Account) -> Iterator[str]:
+    heads = {causes.head_of(cause) for cause in made.waits.causes}
+    yield from (why for why in made.refused if causes.head_of(why) not in heads)
+    if made.gaps:
+        yield f"{counted(len(made.gaps), 'gap')}: could not read {made.gaps[0]}" + (
+            " and more" if len(made.gaps) > 1 else ""
+        )
+
+
+def page(made: Account) -> str:
+    """The account as a page of Markdown. Every instant in it is in the site's zone, which its title names."""
+    title = f"## {made.flow} of {made.site}, {instant(made.as_of, made.zone)}"
+    lines = [title, "", *(f"- {said}" for said in outcomes(made) or [NOTHING])]
+    lines += _section(
+        "Nobody could be told", [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()]
+    )
+    lines += _section("Credentials that somebody has to mend", made.refused)
+    lines += _section("Rules and templates that somebody has to mend", made.refused_rules)
+    lines += _section("What could not be read", made.gaps)
+    lines += _section(
+        "Changes that came and went between two runs",
+        [f"{made.place(w)}: {counted(n, 'change')} by its audit trail" for w, n in made.unseen.items()],
+    )
+    return "\n".join([*lines, "", *_numbers(made)])
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    more = [f"- and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+    return ["", f"### {title}", "", *(f"- {said}" for said in lines[:SHOWN]), *more]
+
+
+def _numbers(made: Account) -> list[str]:
+    """Everything that was counted, for who wants to prove it: what was routed was told before, or is one of the rows."""
+    lines = [f"| {name} | {n:,} |" for name, n in sorted(made.numbers.items())]
+    lines += [f"| **{_named(name)}** | {n:,} |" for name, n in sorted(made.rows.items())]
+    return [
+        "## Numbers of the run",
+        "",
+        "| what | number |",
+        "|---|---|",
+        *lines,
+        f"| **difference** | {made.difference} |",
+    ]
+
+
+def _named(row: str) -> str:
+    state, _, reason = row.partition(": ")
+    return f"{state}: {in_words(reason)}" if reason else state
