@@ -10,6 +10,7 @@ from prefect.input import RunInput, acreate_flow_run_input, aread_flow_run_input
 from prefect.logging import get_run_logger
 from pydantic import Field
 
+from flows import naming
 from flows.guarding import can_ask
 from vigil.service.frames import About, Frame
 from vigil.wording import counted
@@ -43,6 +44,7 @@ async def ask(manifest: Frame) -> None:
     """Suspend the run with the numbers. It does not come back here: resumed, it starts from its top."""
     id = About.of(manifest).manifest
     await acreate_flow_run_input(SHOWN, id, flow_run_id=runtime.flow_run.id)
+    await naming.ends(naming.WAITS)
     form = ManifestAnswer.with_initial_data(description=question(manifest))
     await asuspend_flow_run(wait_for_input=form, key=f"manifest-{id}")
 

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from prefect import flow, runtime
-from prefect.client.schemas import State
-from prefect.states import Completed
+from prefect import flow
 
 from flows import approving, steps
-from flows.endings import LEFT, ended
+from flows.endings import LEFT, Ending, ended
 from flows.opening import opened
+from flows.telling import told
 from vigil.service import frames
 from vigil.service.frames import About
 
 
-def named() -> str:
-    """The run's name: its window, or the manifest that it approves."""
-    given = runtime.flow_run.parameters
-    if given.get("approve"):
-        return f"backfill {given['site']}: approve {given['approve']}"
-    after, upto = (str(given[name])[:16].replace("T", " ") for name in ("after", "upto"))
-    return f"backfill {given['site']}: {after} to {upto}"
-
-
-@flow(name="backfill", flow_run_name=named, persist_result=False)
+@flow(name="backfill", persist_result=False)
+@told
 async def backfill(
     site: str = "default",
     after: datetime | None = None,
@@ -33,7 +23,7 @@ async def backfill(
     approve: str = "",
     ask: bool = True,
     as_of: datetime | None = None,
-) -> State[Any]:
+) -> Ending:
     """Show the manifest of a window and, when a person approves it, send exactly that.
 
     Gives the manifest as a pandas DataFrame, with its id in `attrs["manifest"]`; of an approval, the notices that it queued.
@@ -48,15 +38,18 @@ async def backfill(
     """
     shown = await approving.shown_before()
     if shown and (await approving.answered(shown)).answer == "leave":
-        return Completed(name=LEFT, message=f"manifest {shown} was not approved: nothing was sent")
-    async with opened("backfill", site, as_of) as run:
+        return Ending(f"manifest {shown} was not approved: nothing was sent", "not approved", LEFT)
+    window = () if after is None or upto is None else (after, upto)
+    async with opened("backfill", site, as_of, window=window) as run:
         if approve or shown:
             said = await steps.approve(run, approve or shown)
             await steps.deliver(run)
             made = await steps.account(run)
-            return ended(made, said, data=frames.told(run, made, said=said))
+            short = f"manifest {approve or shown}"
+            return ended(made, said, data=frames.told(run, made, said=said), result=short)
         manifest = await steps.manifest(run, after, upto)
         made = await steps.account(run)
     if ask and approving.must_ask(manifest):
         await approving.ask(manifest)
-    return ended(made, About.of(manifest).said, data=frames.ended(manifest, made))
+    short = f"{manifest['sends'].sum():,} could be told"
+    return ended(made, About.of(manifest).said, data=frames.ended(manifest, made), result=short)

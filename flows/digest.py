@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas import State
 
 from flows import steps
-from flows.endings import ended
+from flows.endings import Ending, ended
 from flows.opening import opened
+from flows.telling import told
 from vigil.service import digest as digesting
 from vigil.service import frames
 from vigil.service.run import Run
@@ -23,8 +22,9 @@ async def say(run: Run, people: Sequence[str], n: int) -> None:
     digesting.say(run, people)
 
 
-@flow(name="digest", flow_run_name="digest {site}", persist_result=False)
-async def digest(site: str = "default", as_of: datetime | None = None) -> State[Any]:
+@flow(name="digest", persist_result=False)
+@told
+async def digest(site: str = "default", as_of: datetime | None = None) -> Ending:
     """Queue one notice a person for everything that waits for a digest, and deliver it. Gives its notices as a pandas DataFrame.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.schemas import State
@@ -9,7 +10,9 @@ from prefect.states import Completed, Failed
 
 from vigil.errors import VigilError
 from vigil.service.accounting import Account
+from vigil.wording import counted
 
+COMPLETED = "Completed"
 GAPS = "Gaps"  # failed: something could not be read; the next run reads it
 UNDELIVERED = "Undelivered"  # failed: notices wait and could not be delivered in this run
 REFUSED = "Refused"  # failed: rules or templates are wrong; those that are not were used
@@ -27,22 +30,41 @@ class Incomplete(VigilError):
         super().__init__(said)
 
 
-def ended(made: Account, said: str = "", data: Any = None, held: int = 0, holes: int = 0) -> State[Any]:
-    """The state of a run with its account in the message; its name tells the worst that is true of it.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: the name and message of its state, and the result in a few words for the run's own name.
 
-    `held` rules wait for an answer; `holes` is what could not be read before the run was suspended. Refused rules name the run only
-    where nothing else is missing: they stay until somebody mends them, and must not hide what comes and goes meanwhile.
+    `whole` says whether nothing is missing; `data` is what the flow gives to its caller.
     """
-    parts = [*made.refused_rules, said, made.sentence(), f"{held} rules held by their guards" if held else ""]
-    parts += [f"{holes} gaps before it was suspended"] if holes else []
-    message = "; ".join(p for p in parts if p)
+
+    message: str
+    result: str
+    name: str = COMPLETED
+    data: Any = None
+    whole: bool = True
+
+    def state(self) -> State[Any]:
+        """The same for Prefect."""
+        if self.whole:
+            return Completed(name=self.name, message=self.message, data=self.data)
+        return Failed(name=self.name, message=self.message, data=Incomplete(self.message, self.data))
+
+
+def ended(
+    made: Account, said: str = "", data: Any = None, held: int = 0, holes: int = 0, result: str = ""
+) -> Ending:
+    """The ending of a run with its account in the message; its name tells the worst that is true of it.
+
+    `held` rules wait for an answer; `holes` is what could not be read before the run was suspended. Refused rules name the run
+    only where nothing else is missing: they stay until somebody mends them, and must not hide what comes and goes. `result` stands
+    before the account's own in the run's name.
+    """
+    account = "" if said and made.quiet else made.sentence()
+    parts = [*made.refused_rules, said, account, f"{counted(held, 'rule')} held by a guard" if held else ""]
+    parts += [f"{counted(holes, 'gap')} before it was suspended"] if holes else []
+    message, short = "; ".join(p for p in parts if p), made.result(result)
     holed = {GAPS: made.gaps or holes, UNDELIVERED: made.undelivered, REFUSED: made.refused_rules}
     for name, missing in holed.items():
         if missing:
-            return failed(name, message, data)
-    return Completed(name=HELD if held else "Completed", message=message, data=data)
-
-
-def failed(name: str, message: str, data: Any = None) -> State[Any]:
-    """A run that got to its end and must not look as if all were well."""
-    return Failed(name=name, message=message, data=Incomplete(message, data))
+            return Ending(message, short, name, data, whole=False)
+    return Ending(message, short, HELD if held else COMPLETED, data)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from prefect import flow
-from prefect.client.schemas import State
 
 from flows import guarding
+from flows.endings import Ending
+from flows.telling import told
 
 
-@flow(name="guard", flow_run_name="guard {trip}: {answer}", persist_result=False)
+@flow(name="guard", persist_result=False)
+@told
 async def guard(
     trip: int,
     answer: Literal["send", "drop"],
     by: str = "",
     site: str = "default",
     as_of: datetime | None = None,
-) -> State[Any]:
+) -> Ending:
     """Send exactly the notices that a guard holds, once, or drop them. A second answer does nothing.
 
     Args:

@@ -5,6 +5,7 @@ Why suspended and not paused: docs/decisions/0007-guards-suspend.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -15,10 +16,10 @@ from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
 from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput
-from prefect.states import Completed
 from pydantic import Field
 
-from flows import endings, showing, signals, steps
+from flows import naming, showing, signals, steps
+from flows.endings import DROPPED, Ending, ended
 from flows.opening import opened
 from flows.sites import block_of, ledger_of
 from vigil.ledger import Ledger, observations, outbox
@@ -63,29 +64,31 @@ def must_ask(run: Run) -> bool:
     return can_ask() and guards.unasked(run.ledger)
 
 
-async def ask(site: str, as_of: datetime | None) -> State[Any]:
+async def ask(site: str, as_of: datetime | None) -> Ending:
     """Ask about each guard that waits, one after another, and do what is answered.
 
     Suspends the run at the first question without an answer; when that comes, the run starts again and is here once more.
     """
     ledger = ledger_of(await block_of(site))
-    state: State[Any] = Completed(name="Answered", message="nothing waits for an answer any more")
+    ending = Ending("nothing waits for an answer any more", "answered", "Answered")
     for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
         if trip.state == WAITING:
             key = f"guard-{trip.id}"
             await _show(ledger, site, trip)
+            await naming.ends(naming.WAITS)
             form = GuardAnswer.with_initial_data(description=question(trip))
             given = await asuspend_flow_run(wait_for_input=form, key=key)
-            state = await answer(site, trip.id, given.answer == "send", given.by, as_of)
-    return state
+            ending = await answer(site, trip.id, given.answer == "send", given.by, as_of)
+    return ending
 
 
 def question(trip: Trip) -> str:
     """What the person reads above the form."""
     reasons = "\n".join(f"- {r}" for r in trip.reasons)
+    findings, places = counted(trip.findings, "finding"), counted(trip.known, "workspace")
     return (
-        f"**The guard of rule `{trip.rule}` stopped {trip.notices} notices** about {trip.findings} findings on "
-        f"{trip.workspaces} of {trip.known} workspaces:\n\n{reasons}\n\nEverything else of this run was sent. The notices are in "
+        f"**The guard of rule `{trip.rule}` stopped {counted(trip.notices, 'notice')}** about {findings} on "
+        f"{trip.workspaces:,} of {places}:\n\n{reasons}\n\nEverything else of this run was sent. The notices are in "
         f"the artifact `guard-{trip.id}` of this run, with links. "
         f"Without an answer by {trip.until:%Y-%m-%d %H:%M} UTC they are not sent."
     )
@@ -101,7 +104,7 @@ async def _show(ledger: Ledger, site: str, trip: Trip) -> None:
     await showing.table(f"guard-{trip.id}", held, HELD, f"Held by the guard of {trip.rule}")
 
 
-async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | None) -> State[Any]:
+async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | None) -> Ending:
     """Send exactly what a trip holds, once, or drop it."""
     async with opened("guard", site, as_of, reads=False) as run:
         done, count = guards.answer(run, trip, send, by)
@@ -109,11 +112,13 @@ async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | No
         made = await steps.account(run)
     signals.of_trip(site, done, signals.Signal.ANSWERED)
     if not count:
-        return endings.ended(made, f"guard {trip} of {done.rule} was {done.state} before: nothing was done")
-    holes = guards.gaps_of(run.ledger, done)
-    said = f"guard {trip} of {done.rule}: {counted(count, 'notice')} {'queued' if send else 'dropped'}"
-    state = endings.ended(made, said, data=frames.told(run, made), holes=holes)
-    return state if send or not state.is_completed() else state.model_copy(update={"name": endings.DROPPED})
+        said = f"guard {trip} of {done.rule} was {done.state} before: nothing was done"
+        return ended(made, said, result=f"guard {trip} was answered before")
+    held = counted(count, "notice")
+    said = f"guard {trip} of {done.rule}: {held} {'queued' if send else 'dropped'}"
+    short, holes = "" if send else f"guard {trip}: {held} dropped", guards.gaps_of(run.ledger, done)
+    ending = ended(made, said, data=frames.told(run, made), holes=holes, result=short)
+    return ending if send or not ending.whole else replace(ending, name=DROPPED)
 
 
 async def expire(run: Run) -> None:
@@ -126,7 +131,7 @@ async def expire(run: Run) -> None:
 
 async def _end_question(trip: Trip) -> None:
     said = (
-        f"nobody answered by {trip.until:%Y-%m-%d %H:%M} UTC: {trip.notices} notices of {trip.rule} are not sent. "
+        f"nobody answered by {trip.until:%Y-%m-%d %H:%M} UTC: {counted(trip.notices, 'notice')} of {trip.rule} will not be sent. "
         f"`vigil guard approve {trip.id}` still sends them"
     )
     async with get_client() as client:
@@ -134,3 +139,4 @@ async def _end_question(trip: Trip) -> None:
         if run.state is not None and run.state.is_paused():
             state: State[Any] = State(type=StateType.CANCELLED, name="Unanswered", message=said)
             await client.set_flow_run_state(run.id, state, force=True)
+            await naming.rename(client, run, f"{naming.head_of(run)}{naming.BEFORE_RESULT}nobody answered")

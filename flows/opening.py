@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows import signals, spreading
+from flows import naming, signals, spreading
 from flows.sites import block_of, ledger_of
 from vigil.delivery.render import Channel
 from vigil.ledger import Ledger, LedgerError
@@ -23,17 +23,23 @@ log = logging.getLogger("vigil.flows")
 
 @asynccontextmanager
 async def opened(
-    flow: str, site: str, as_of: datetime | None, reads: bool = True, forward: bool = False
+    flow: str,
+    site: str,
+    as_of: datetime | None,
+    reads: bool = True,
+    forward: bool = False,
+    window: Sequence[datetime] = (),
 ) -> AsyncIterator[Run]:
     """A run of `flow` for the named site. Without `as_of` it speaks of now; with it, its clock stands there.
 
     A run that goes `forward` files what it reads under its instant: an `as_of` before what the ledger already knows is refused (raises
-    Earlier). Logs in to Extended ECM when it `reads`. A run that fails is written as failed in the ledger, then the error goes on to
-    Prefect.
+    Earlier). Logs in to Extended ECM when it `reads`. The run is named after its instant, or after the `window` that it is about. One
+    that fails is written as failed in the ledger, then the error goes on.
     """
     block = await block_of(site)
     where = block.site()
     clock = utc_now if as_of is None else (lambda: as_of.astimezone(UTC))
+    await naming.begins(site, where.zone, window or (clock(),))
     ledger = ledger_of(block)
     if as_of is not None and forward:
         instants.refuse_earlier(ledger, flow, as_of)
@@ -46,14 +52,21 @@ async def opened(
         topics=block.fcm.topics,
         **_rules_and_words(where, ledger, mail=block.smtp is not None),
     )
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_noted(run))
+        if reads:
+            await stack.enter_async_context(run.reading(block.ecm.client()))
+        await stack.enter_async_context(run.sending(block.transport(clock)))
+        if reads and block.settings.dask:
+            stack.enter_context(spreading.spread(run, block.settings.dask, as_of))
+        yield run
+
+
+@contextmanager
+def _noted(run: Run) -> Iterator[None]:
+    """Whatever fails the run is told in an event where somebody waits for it, and noted in the ledger."""
     try:
-        async with AsyncExitStack() as stack:
-            if reads:
-                await stack.enter_async_context(run.reading(block.ecm.client()))
-            await stack.enter_async_context(run.sending(block.transport(clock)))
-            if reads and block.settings.dask:
-                stack.enter_context(spreading.spread(run, block.settings.dask, as_of))
-            yield run
+        yield
     except BaseException as error:
         signals.of_failure(run, error)
         _close_failed(run)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas import State
 
 from flows import signals, steps
-from flows.endings import FINDINGS, ended
+from flows.endings import FINDINGS, Ending, ended
 from flows.opening import opened
+from flows.telling import told
 from vigil.ecm import EcmError, Refused
 from vigil.ecm.model import Gap
 from vigil.service.reconcile import CHECKS, Checked
 from vigil.service.reconcile.found import table, total
 from vigil.service.run import Run
+from vigil.wording import counted
 
 
 @task(task_run_name="check {name}", cache_policy=NO_CACHE, persist_result=False)
@@ -35,8 +36,9 @@ async def look(run: Run, name: str, mend: bool) -> Checked:
     return checked
 
 
-@flow(name="reconcile", flow_run_name="reconcile {site}", persist_result=False)
-async def reconcile(site: str = "default", mend: bool = False, as_of: datetime | None = None) -> State[Any]:
+@flow(name="reconcile", persist_result=False)
+@told
+async def reconcile(site: str = "default", mend: bool = False, as_of: datetime | None = None) -> Ending:
     """Run every check, and leave what they found as a table. Nothing is changed unless `mend` says so.
 
     Args:
@@ -48,8 +50,9 @@ async def reconcile(site: str = "default", mend: bool = False, as_of: datetime |
         checks = {name: await look(run, name, mend) for name in CHECKS}
         made = await steps.account(run)
     found, rows = total(checks.values()), table(checks)
-    said = f"{found} findings in {len(checks)} checks"
+    short = counted(found, "finding")
+    said = f"{short} in {counted(len(checks), 'check')}"
     await acreate_table_artifact(rows, key="reconcile", description=said)
-    state = ended(made, said, data=rows)
+    ending = ended(made, said, data=rows, result=short)
     # Of a run with holes the holes are the worst.
-    return state.model_copy(update={"name": FINDINGS}) if found and state.is_completed() else state
+    return replace(ending, name=FINDINGS) if found and ending.whole else ending

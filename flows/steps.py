@@ -7,6 +7,7 @@ Prefect: the ledger is where they are.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -39,6 +40,7 @@ from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
 from vigil.service.frames import About, Frame
 from vigil.service.judgement import Plan
+from vigil.service.reasons import of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Scope
 from vigil.wording import counted
@@ -274,27 +276,18 @@ async def approve(run: Run, id: str) -> str:
 def report(run: Run, made: Account) -> None:
     """What the run's log says: the account, and by rule and workspace what somebody has to look after."""
     logger = get_run_logger()
-    logger.info("run %d: %s", run.id, made.sentence())
+    level = logging.ERROR if made.undelivered or made.gaps else logging.INFO
+    logger.log(level, "run %d: %s", run.id, made.sentence())
     for said in made.refused_rules:
         logger.error("run %d: %s", run.id, said)
     for t in run.trips:
-        logger.warning(
-            "run %d, rule %s: guard %d holds %d notices: %s",
-            run.id,
-            t.rule,
-            t.id,
-            t.notices,
-            "; ".join(t.reasons),
-        )
+        held, why = counted(t.notices, "notice"), "; ".join(t.reasons)
+        logger.warning("run %d, rule %s: guard %d holds %s: %s", run.id, t.rule, t.id, held, why)
     wrong = [n for n in made.notices if n["state"] in ("unroutable", "failed")]
     for n in wrong[:LOGGED]:
+        why = of_row(n)
         logger.warning(
-            "run %d, rule %s, workspace %d: %s: %s",
-            run.id,
-            n["rule"],
-            n["workspace"],
-            n["state"],
-            n["reason"],
+            "run %d, rule %s, workspace %d: %s: %s", run.id, n["rule"], n["workspace"], n["state"], why
         )
     if len(wrong) > LOGGED:
         logger.warning("run %d: and %d more, see the findings", run.id, len(wrong) - LOGGED)

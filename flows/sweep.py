@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from prefect import flow
-from prefect.client.schemas import State
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows import guarding, steps
-from flows.endings import ended
+from flows.endings import Ending, ended
 from flows.opening import opened
+from flows.telling import told
 from vigil.service import frames
 from vigil.service.sweep import Scope
 from vigil.wording import counted
@@ -91,10 +90,11 @@ class SweepScope(BaseModel):
         )
 
 
-@flow(name="sweep", flow_run_name="sweep {site}", persist_result=False)
+@flow(name="sweep", persist_result=False)
+@told
 async def sweep(
     site: str = "default", scope: SweepScope = SweepScope(), as_of: datetime | None = None
-) -> State[Any]:
+) -> Ending:
     """Read what changed, evaluate the scope now, and show what was found; tell people only when it is no dry run.
 
     Gives the findings as a pandas DataFrame: docs/tables.md.
@@ -114,7 +114,8 @@ async def sweep(
         made = await steps.account(run)
     if guarding.must_ask(run):
         return await guarding.ask(site, as_of)
-    told = ", nobody was told: it was a dry run" if scope.dry_run else ""
-    told += f"; {unread}" if unread else ""
-    said = f"{counted(len(found), 'finding')} in the scope{told}"
-    return ended(made, said, data=frames.ended(found, made), held=len(run.trips))
+    n = counted(len(found), "finding")
+    said = [f"{n} in the scope" + (", nobody was told: it was a dry run" if scope.dry_run else ""), unread]
+    short = f"{n}{', dry run' if scope.dry_run else ''}"
+    data = frames.ended(found, made)
+    return ended(made, "; ".join(filter(None, said)), data=data, held=len(run.trips), result=short)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas import State
 from pydantic import BaseModel, Field
 
 from flows import steps
-from flows.endings import FINDINGS, ended, failed
+from flows.endings import FINDINGS, Ending, ended
 from flows.opening import opened
+from flows.telling import told
 from vigil.ledger.retention import Forgets
 from vigil.service import upkeep as keeping
 from vigil.service.run import Run
 from vigil.service.upkeep import Keep, Report
+from vigil.wording import counted
 
 
 class Upkeep(BaseModel):
@@ -64,8 +65,9 @@ async def check(run: Run, n: int, report: Report) -> None:
     report.faults += [*faults, *whole]
 
 
-@flow(name="upkeep", flow_run_name="upkeep {site}", persist_result=False)
-async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime | None = None) -> State[Any]:
+@flow(name="upkeep", persist_result=False)
+@told
+async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime | None = None) -> Ending:
     """Count what may be forgotten, and forget it when it is no dry run; check the ledger either way.
 
     Args:
@@ -83,6 +85,12 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
     rows = report.table(not keep.dry_run)
     said = ", ".join(f"{r['number']} {r['what']} {r['result']}" for r in rows[: len(report.forgotten) + 1])
     await acreate_table_artifact(rows, key="upkeep", description=said)
-    state = ended(made, said, data=rows)
+    ending = ended(made, said, data=rows, result=_short(report, keep.dry_run))
     # A ledger that contradicts itself is no green run: it is what everything else is proved by.
-    return failed(FINDINGS, str(state.message), rows) if report.faults else state
+    return replace(ending, name=FINDINGS, whole=False) if report.faults else ending
+
+
+def _short(report: Report, dry_run: bool) -> str:
+    """What came of it in a few words."""
+    gone = f"{sum(report.forgotten.values()):,} {'to forget' if dry_run else 'forgotten'}"
+    return f"{counted(len(report.faults), 'fault')} in the ledger, {gone}" if report.faults else gone

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from prefect import flow
-from prefect.client.schemas import State
 
 from flows import guarding, steps
-from flows.endings import ended
+from flows.endings import Ending, ended
 from flows.opening import opened
+from flows.telling import told
 from vigil.service import frames
 
 
-@flow(name="watch", flow_run_name="watch {site}", persist_result=False)
-async def watch(
-    site: str = "default", as_of: datetime | None = None, accept_fewer: bool = False
-) -> State[Any]:
+@flow(name="watch", persist_result=False)
+@told
+async def watch(site: str = "default", as_of: datetime | None = None, accept_fewer: bool = False) -> Ending:
     """Extract what changed, evaluate what is due, queue what must be said, deliver it; then ask about what a guard stopped.
 
     Gives its notices as a pandas DataFrame: docs/tables.md.

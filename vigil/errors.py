@@ -11,9 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+BRIEF = 60  # characters of a sentence that stand in the name of a run
+
 
 class VigilError(Exception):
     """Base of every error meant for a person."""
+
+    @property
+    def brief(self) -> str:
+        """What was wrong in a few words, for the name of a run: where a class has none of its own the sentence's beginning."""
+        line = str(self).partition("\n")[0]
+        return line if len(line) <= BRIEF else f"{line[:BRIEF].rsplit(' ', 1)[0]}…"
 
 
 class BadRequest(VigilError):
@@ -42,3 +50,7 @@ class BadInput(VigilError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
+
+    @property
+    def brief(self) -> str:
+        return f"{self.problems[0].file} is refused" if self.problems else "a file is refused"

@@ -55,3 +55,13 @@ def test_a_message_is_ecms_own_and_cut_to_a_readable_length() -> None:
     with pytest.raises(NotReadable) as failed:
         read(PATH, 400, JSON, b'{"error": "' + b"x" * 5000 + b'"}')
     assert len(failed.value.message) == 300
+
+
+def test_a_web_page_is_told_by_its_title_and_not_by_its_markup() -> None:
+    page = b"<html><head><title>503 Service\n Unavailable &amp; busy</title></head><body>" + b"x" * 500
+    with pytest.raises(Again) as again:
+        read("/v2/nodes/1", 503, HTML, page)
+    assert again.value.error.message == 'a web page "503 Service Unavailable & busy"'
+    with pytest.raises(Again) as again:
+        read("/v2/nodes/1", 503, HTML, b"<p>down")
+    assert again.value.error.message == "a web page"

@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 import json
+import logging
 import os
 import re
 import subprocess
@@ -132,6 +133,34 @@ def resume(run: UUID, **given: Any) -> Any:
             return await client.resume_flow_run(run, run_input=given)
 
     return asyncio.run(go())
+
+
+def called(run: Any) -> str:
+    """The name of a run, which may be given by the state that it ended in."""
+    from prefect.client.orchestration import get_client
+
+    id = run if isinstance(run, UUID) else run.state_details.flow_run_id
+
+    async def go() -> str:
+        async with get_client() as client:
+            return str((await client.read_flow_run(id)).name)
+
+    return asyncio.run(go())
+
+
+def logged(state: Any, level: int = logging.ERROR) -> list[str]:
+    """The lines, errors where nothing else is said, of the failed run that ended in this state, once the server has them all."""
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+
+    run = state.state_details.flow_run_id
+
+    async def look(client: Any) -> Any:
+        where = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
+        found = await client.read_logs(where, limit=200)
+        lines = [line.message for line in found if line.level >= level]
+        return lines if any(line.startswith(f"Finished in state {state.name}") for line in lines) else None
+
+    return list(asyncio.run(_wait(look, "the log of the run is not whole")))
 
 
 def artifact(key: str) -> Any:

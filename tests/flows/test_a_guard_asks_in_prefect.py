@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.flows.conftest import SITE, Watched
-from tests.flows.deployed import form, resume, start, until
+from tests.flows.deployed import called, form, resume, start, until
 from vigil.ledger import runs, trips
 
 RULE = "contract-status"
@@ -37,6 +37,8 @@ def test_a_trip_suspends_the_run_after_everything_else_and_an_answer_sends_what_
     with watched.ledger.read() as connection:
         (trip,) = trips.latest(connection)
         assert runs.latest(connection, "watch", 1)[0]["state"] == "done"
+    name = called(run)
+    assert name.startswith(f"watch {SITE} 2026-") and name.endswith(" · waits for an answer")
     schema, text = form(run)
     assert schema["properties"]["answer"]["enum"] == ["send", "drop"]
     assert schema["required"] == ["answer"]
@@ -48,6 +50,9 @@ def test_a_trip_suspends_the_run_after_everything_else_and_an_answer_sends_what_
     state = until(run, "Completed")
     assert f"{trip.notices} notices queued" in state.message
     assert states(watched) == {"sent"}
+    assert called(run) == name.replace("waits for an answer", f"{trip.notices} told"), (
+        "its instant is another now"
+    )
     with watched.ledger.read() as connection:
         assert trips.latest(connection)[0].answered_by == "mara"
         assert [r["flow"] for r in runs.latest(connection, limit=1)] == ["guard"], (
@@ -60,4 +65,5 @@ def test_an_unanswered_run_ends_under_that_name(watched: Watched, worker: None) 
     watched.watch(watched.made.start + timedelta(days=5))
     state = until(run, "Unanswered")
     assert "nobody answered by" in state.message
+    assert called(run).endswith(" · nobody answered")
     assert states(watched) == {"suppressed"}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from flows import steps
 from tests.flows.conftest import SITE, Watched
+from tests.flows.deployed import artifact, called, logged
+from vigil.ecm import Refused
 from vigil.ledger import engine, runs
-from vigil.service import opening, sending
+from vigil.service import extraction, opening, sending
 
 
 def one_day_in(watched: Watched) -> Any:
@@ -34,7 +38,12 @@ def test_a_dead_ecm_fails_the_run_and_says_which_call(watched: Watched) -> None:
     )
     state = one_day_in(watched)
     assert state.is_failed()
-    assert "/v2/businessworkspaces" in state.message
+    assert state.message.startswith("/v2/businessworkspaces (503): ")
+    assert state.message.endswith("the next run tries again"), "the state says more than the sentence"
+    assert called(state) == f"watch {SITE} 2026-03-03 00:00 · failed: Extended ECM did not answer"
+    lines = logged(state)
+    assert lines[0] == state.message, "the log does not begin with what was wrong"
+    assert not [line for line in logged(state, logging.NOTSET) if "Traceback" in line]
     with watched.ledger.read() as connection:
         assert runs.latest(connection, "watch", 1)[0]["state"] == "failed"
     caught_up(watched)
@@ -66,13 +75,75 @@ def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(wat
     state = one_day_in(watched)
     waiting = len([r for r in watched.rows() if r["state"] == "queued"])
     assert (state.type.value, state.name) == ("FAILED", "Undelivered")
-    assert f"{waiting} wait for another try" in state.message
-    assert waiting > 5
+    cause = f"{waiting} notices wait for another try: FCM answered 503 UNAVAILABLE"
+    assert state.message.startswith(cause) and waiting > 5
+    assert any(cause in line for line in logged(state)), "the log does not say why"
+    assert artifact("watch-account").splitlines()[2].startswith(f"- {cause}")
+    assert called(state).endswith(f"00:00 · {waiting} wait, 1 reached nobody")
     still = watched.watch(watched.made.start + timedelta(days=1, seconds=1))  # before the next try is due
     assert still.name == "Undelivered", "a run that has nothing to try yet looks green while notices wait"
+    assert cause in still.message
     watched.sandbox.faults(fcm={"clear": True})
-    assert watched.watch(watched.made.start + timedelta(days=1, minutes=20)).name == "Completed"
+    later = watched.watch(watched.made.start + timedelta(days=1, minutes=20))
+    assert (later.name, later.message) == ("Completed", f"{waiting} delivered from earlier runs")
+    assert called(later).endswith(f"00:20 · {waiting} told")
+    assert artifact("watch-account").splitlines()[2] == f"- {waiting} delivered from earlier runs"
     assert not [r for r in watched.rows() if r["state"] == "queued"]
+
+
+def test_without_an_access_token_the_run_is_undelivered_though_nothing_was_tried(watched: Watched) -> None:
+    watched.watch(watched.made.start)
+    watched.sandbox.faults(fcm={"add": [{"kind": "html", "at": "token"}]})
+    state = one_day_in(watched)
+    waiting = len([r for r in watched.rows() if r["state"] == "queued"])
+    assert (state.type.value, state.name) == ("FAILED", "Undelivered")
+    assert f"{waiting} notices wait for another try: no access token for service account " in state.message
+    assert "the token endpoint 127.0.0.1" in state.message and "answered 502" in state.message
+    still = watched.watch(watched.made.start + timedelta(days=1, seconds=1))
+    assert (still.name, waiting > 5) == ("Undelivered", True), "what was never tried does not wait"
+    caught_up(watched)
+
+
+def test_an_error_of_a_task_is_its_sentence_too_and_nowhere_a_traceback(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(run: Any) -> None:
+        raise Refused("/v1/auth", "Authentication failed", 401)
+
+    monkeypatch.setattr(extraction, "read_schema", refused)
+    state = watched.watch(watched.made.start)
+    assert state.message == str(Refused("/v1/auth", "Authentication failed", 401))
+    assert called(state).endswith(" · failed: Extended ECM refused the login")
+    task, finished, flow, _ = logged(state)
+    assert (task, flow) == (state.message, state.message)
+    assert finished.startswith("Finished in state Failed('Task run encountered an exception")
+    assert not [line for line in logged(state, logging.NOTSET) if "Traceback" in line]
+
+
+def test_a_fault_of_our_own_says_so_and_keeps_its_traceback(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(run: Any) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(steps, "extract", broken)
+    state = watched.watch(watched.made.start)
+    lines = logged(state)
+    assert lines[0].startswith("KeyError: 'no such thing'. This is a fault of Vigil's own")
+    assert "Traceback" in lines[1] and "in broken" in lines[1], "where it happened is lost"
+    assert called(state).endswith(" · failed: KeyError, a fault of Vigil's")
+    with watched.ledger.read() as connection:
+        assert runs.latest(connection, "watch", 1)[0]["state"] == "failed"
+
+
+def test_a_run_that_cannot_be_named_goes_on(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: Any, **__: Any) -> None:
+        raise RuntimeError("not now")
+
+    monkeypatch.setattr("prefect.client.orchestration.PrefectClient.update_flow_run", refused)
+    state = watched.watch(watched.made.start)
+    assert state.name == "Completed"
+    assert not called(state).startswith("watch")
 
 
 def test_a_refused_credential_leaves_the_run_undelivered_and_is_named(watched: Watched) -> None:

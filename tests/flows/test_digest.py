@@ -117,7 +117,7 @@ def test_a_second_digest_with_nothing_new_says_nothing(watched: Watched, edit: A
     run_digest(watched)
     told, received = watched.told(), watched.received()
     state = run_digest(watched)
-    assert state.is_completed() and "nothing to say" in state.message
+    assert state.is_completed() and "nothing new" in state.message
     assert (watched.told(), watched.received()) == (told, received)
 
 

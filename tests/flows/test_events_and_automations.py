@@ -83,7 +83,9 @@ def test_gaps_undelivered_and_unroutable_each_have_their_event(watched: Watched)
         "vigil.delivery.failing",
         "vigil.finding.unroutable",
     }
-    assert by_name["vigil.delivery.failing"]["payload"]["waiting"] == rows["queued"] > 0
+    failing = by_name["vigil.delivery.failing"]["payload"]
+    assert failing["waiting"] == rows["queued"] > 0
+    assert failing["why"][0].startswith("FCM answered 503 UNAVAILABLE")
     assert (
         sum(e["payload"]["findings"] for e in seen if e["event"] == "vigil.finding.unroutable")
         == rows["unroutable"]

@@ -55,7 +55,7 @@ def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watc
     watched.watch(watched.made.start)
     state = watched.watch(watched.made.start + timedelta(days=4))
     assert state.name == "Held"
-    assert "1 rules held by their guards" in state.message
+    assert "1 rule held by a guard" in state.message
     held = of_rule(watched)
     assert set(held) == {("suppressed", GuardWhy.HELD)}
     assert pushed(watched) == 0

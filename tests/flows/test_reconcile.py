@@ -182,7 +182,7 @@ def test_an_ecm_that_is_down_leaves_gaps_while_the_ledger_is_checked(week: Watch
     answer = run_reconcile(week, soon(week))
     assert (
         (answer.state.type.value, answer.state.name) == ("FAILED", "Gaps")
-        and "1 findings" in answer.state.message
+        and "1 finding in" in answer.state.message
         and "gaps" in answer.state.message
     )
     assert len(answer.found[UNPROVEN]) == 1

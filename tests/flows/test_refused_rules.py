@@ -12,6 +12,7 @@ import pytest
 from flows.endings import ended
 from tests.flows.conftest import SITE, WEEK, Watched
 from vigil.ledger import Ledger, outbox
+from vigil.ledger.counts import Waiting
 from vigil.service.accounting import Account
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -67,8 +68,11 @@ async def by_hand(at: datetime) -> list[Any]:
 def test_what_comes_and_goes_names_a_run_before_what_stays_until_somebody_mends_it(
     gaps: tuple[str, ...], waiting: int, refused: tuple[str, ...], held: int, name: str
 ) -> None:
-    made = Account(1, "watch", NOON, {}, {}, gaps, waiting=waiting, delivers=True, refused_rules=refused)
-    state = ended(made, held=held)
+    waits = Waiting({"FCM answered 503": waiting} if waiting else {})
+    made = Account(
+        1, "watch", NOON, NOON, {}, {}, gaps=gaps, waits=waits, delivers=True, refused_rules=refused
+    )
+    state = ended(made, held=held).state()
     assert state.name == name
     assert state.is_failed() == (name not in ("Held", "Completed"))
     assert "r;" in str(state.message) or not refused, "the message says all of it"

@@ -45,7 +45,7 @@ def test_who_is_given_a_topic_has_it_on_every_device_after_the_next_run(watched:
     first, second = sorted(mine, key=lambda p: -len(mine[p]))[:2]
     assert "2 people have legal now" in vigil(watched, "add", "/topics/legal", first, second)
     assert "legal" in vigil(watched, "list") and subscribed(watched, "legal") == 0
-    assert next(r["what"] for r in reconciled(watched)) == "1 findings"
+    assert next(r["what"] for r in reconciled(watched)) == "1 finding"
     watched.watch(watched.made.start)
     assert subscribed(watched, "legal") == len(mine[first]) + len(mine[second])
     assert [r["what"] for r in reconciled(watched)] == ["nothing wrong"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 
 import orjson
@@ -13,6 +15,7 @@ from vigil.ecm.retry import Again
 Json = dict[str, Any]
 
 _LONGEST_MESSAGE = 300
+_TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 
 
 def read(path: str, status: int, headers: Mapping[str, str], body: bytes) -> Json:
@@ -31,7 +34,7 @@ def _failure(
     path: str, status: int, headers: Mapping[str, str], parsed: object, body: bytes
 ) -> EcmError | Again:
     own_words = _error_text(parsed)
-    message = own_words or _excerpt(body) or "no message"
+    message = own_words or (_page(body) if _is_html(headers, body) else _excerpt(body)) or "no message"
     if status == 401 or (status == 403 and not own_words):
         return Refused(path, message, status)
     if 300 <= status < 400:
@@ -62,6 +65,12 @@ def _error_text(parsed: object) -> str:
 
 def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
     return "html" in headers.get("content-type", "") or body.lstrip()[:1] == b"<"
+
+
+def _page(body: bytes) -> str:
+    """A web page in place of an answer, by its title: its markup helps nobody who reads a log."""
+    found = _TITLE.search(body[:_LONGEST_MESSAGE].decode("utf-8", "replace"))
+    return f'a web page "{" ".join(unescape(found[1]).split())}"' if found else "a web page"
 
 
 def _excerpt(body: bytes) -> str:

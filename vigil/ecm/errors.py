@@ -21,6 +21,7 @@ class EcmError(VigilError):
     one came."""
 
     advice = ""
+    brief = "Extended ECM gave an error"
 
     def __init__(self, path: str, message: str, status: int | None = None) -> None:
         self.path = path
@@ -38,19 +39,24 @@ class Unavailable(EcmError):
     """No usable answer, after the retries that the settings allow. Trying again later is right."""
 
     advice = ". Extended ECM did not answer usably; the next run tries again"
+    brief = "Extended ECM did not answer"
 
 
 class Refused(EcmError):
     """The login was refused. Trying again with the same credentials could lock the account."""
 
     advice = ". Check the user, the password or the OTDS client of the connection"
+    brief = "Extended ECM refused the login"
 
 
 class NotReadable(EcmError):
     """This one thing does not exist or may not be read. Trying again does not help."""
+
+    brief = "Extended ECM does not let something be read"
 
 
 class Malformed(EcmError):
     """An answer that the contract does not know, after retries."""
 
     advice = ". The answer is not what the REST API documents: look for a proxy or a login page in between"
+    brief = "Extended ECM's answer could not be read"

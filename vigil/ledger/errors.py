@@ -46,13 +46,19 @@ class LedgerError(VigilError):
 class LedgerLocked(LedgerError):
     """Another writer held the ledger too long. Nothing of this transaction was written; running again is safe."""
 
+    brief = "the ledger is locked by another writer"
+
 
 class LedgerUnavailable(LedgerError):
     """The ledger cannot be reached, opened or written. Nothing of this transaction was written."""
 
+    brief = "the ledger cannot be used"
+
 
 class LedgerTooNew(LedgerError):
     """The ledger's schema is newer than this program."""
+
+    brief = "the ledger is newer than this program"
 
 
 class LedgerOfAnother(LedgerError, BadRequest):

@@ -31,6 +31,8 @@ DEAD = timedelta(days=1)
 class Vanished(VigilError):
     """A reading lacks so much of what is known that it is not believed. Nothing was taken as gone."""
 
+    brief = "most of the known workspaces are missing"
+
     def __init__(self, what: str, lost: int, known: int) -> None:
         self.what = what
         self.lost = lost
