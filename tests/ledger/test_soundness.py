@@ -81,7 +81,7 @@ def test_the_walk_over_the_index_goes_slice_by_slice_and_round(kept: Ledger) -> 
             "UPDATE position SET seq = 99 WHERE name = 'evaluated'",
             "position evaluated: has taken in observation 99",
         ),
-        ("UPDATE notice SET due_at = NULL", "outbox: 1 notices are queued and never due"),
+        ("UPDATE notice SET due_at = NULL", "outbox: 1 notice is queued and never due"),
         (
             "INSERT INTO attempt (notice, device, started_at, ended_at, outcome, code, name)"
             " VALUES (77, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'accepted', '', '')",

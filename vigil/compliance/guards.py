@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vigil.compliance.rules import Guard, Rule, Status
+from vigil.wording import counted
 
 FEW = 5
 """So many workspaces may vanish between two readings without a question."""
@@ -38,7 +39,8 @@ class Seen:
     first: bool  # the rule was never evaluated before
 
     def sentence(self) -> str:
-        return f"{self.notices} notices about {self.findings} findings on {self.workspaces} of {self.known} workspaces"
+        places = f"{self.workspaces:,} of {counted(self.known, 'workspace')}"
+        return f"{counted(self.notices, 'notice')} about {counted(self.findings, 'finding')} on {places}"
 
 
 def could_trip(rule: Rule, first: bool) -> bool:
@@ -59,12 +61,13 @@ def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:
     if seen.first and guard.first_run == "manifest_only":
         reasons.append("it is the first run of the rule, which the rule wants shown before it is sent")
     if guard.max_findings is not None and seen.findings > guard.max_findings:
-        reasons.append(f"{seen.findings} findings in one run, where {guard.max_findings} is the limit")
+        reasons.append(
+            f"{counted(seen.findings, 'finding')} in one run, where {guard.max_findings:,} is the limit"
+        )
     if guard.max_share is not None and seen.known and seen.workspaces / seen.known > guard.max_share:
         share = seen.workspaces / seen.known
-        reasons.append(
-            f"{seen.workspaces} of {seen.known} workspaces ({share:.0%}) in one run, where {guard.max_share:.0%} is the limit"
-        )
+        places = f"{seen.workspaces:,} of {counted(seen.known, 'workspace')} ({share:.0%})"
+        reasons.append(f"{places} in one run, where {guard.max_share:.0%} is the limit")
     return tuple(reasons)
 
 

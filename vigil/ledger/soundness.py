@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, func, inspect, select, text, tuple_
 from vigil.ledger.codec import decode, encode
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Attempt, Newest, Notice, Observation, Position, Run, table
+from vigil.wording import counted
 
 _observation = table(Observation)
 _newest = table(Newest)
@@ -129,7 +130,11 @@ def _orphans(connection: Connection) -> Iterator[Fault]:
 def _stuck(connection: Connection) -> Iterator[Fault]:
     never = select(func.count()).where(_notice.c.state == "queued", _notice.c.due_at.is_(None))
     if count := connection.execute(never).scalar_one():
-        yield Fault("outbox", f"{count} notices are queued and never due: nobody will be told", RECORD)
+        yield Fault(
+            "outbox",
+            f"{counted(count, 'notice is', 'notices are')} queued and never due: nobody will be told",
+            RECORD,
+        )
 
 
 def _never_ended(connection: Connection, now: datetime) -> Iterator[Fault]:

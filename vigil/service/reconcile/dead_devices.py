@@ -8,6 +8,7 @@ from datetime import timedelta
 from vigil.ledger import census, devices, reconciling
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
+from vigil.wording import counted
 
 RECENT = timedelta(days=7)
 NAMED = 20  # devices that one line names at most
@@ -18,7 +19,7 @@ async def look(run: Run, mend: bool) -> Checked:
     """What was retired in the last week (but by its own person), and what nobody refreshes. `upkeep` retires, this does not."""
     now = run.clock()
     with run.ledger.read() as connection:
-        counted = census.take(connection, now)
+        taken = census.take(connection, now)
         retired = reconciling.retired_since(connection, now - RECENT)
         groups: list[tuple[str, str, Sequence[int]]] = [
             (f"retired in the last week: {reason}", "nothing, if their people have other devices", ids)
@@ -26,16 +27,16 @@ async def look(run: Run, mend: bool) -> Checked:
             if reason != BY_HAND
         ]
         groups.append(
-            ("not refreshed for 270 days, so that FCM refuses them", "`upkeep` retires them", counted.refused)
+            ("not refreshed for 270 days, so that FCM refuses them", "`upkeep` retires them", taken.refused)
         )
         do = "the app refreshes its registration when it is opened: ask why these do not"
-        groups.append(("not refreshed for a month", do, counted.stale))
+        groups.append(("not refreshed for a month", do, taken.stale))
         found = [
-            Found(f"{len(ids)} devices {what} ({_named(devices.labels(connection, ids))})", do)
+            Found(f"{counted(len(ids), 'device')} {what} ({_named(devices.labels(connection, ids))})", do)
             for what, do, ids in groups
             if ids
         ]
-    return Checked(sum(counted.in_use.values()), tuple(found))
+    return Checked(sum(taken.in_use.values()), tuple(found))
 
 
 def _named(labels: dict[int, str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from vigil.wording import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -39,7 +41,7 @@ def table(checks: Mapping[str, Checked]) -> list[dict[str, str | int]]:
 def _said(c: Checked) -> str:
     if c.skipped:
         return f"not looked at: {c.skipped}"
-    return f"{len(c.found)} findings" if c.found else "nothing wrong"
+    return counted(len(c.found), "finding") if c.found else "nothing wrong"
 
 
 def _row(

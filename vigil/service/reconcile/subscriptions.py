@@ -5,6 +5,7 @@ from __future__ import annotations
 from vigil.ledger import topics
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
+from vigil.wording import counted
 
 
 async def look(run: Run, mend: bool) -> Checked:
@@ -14,11 +15,11 @@ async def look(run: Run, mend: bool) -> Checked:
     found = []
     for t in every:
         if t.waiting:
-            what = f"{t.waiting} devices wait to be subscribed to topic {t.name}, or unsubscribed from it"
+            what = f"{counted(t.waiting, 'device waits', 'devices wait')} to be subscribed to topic {t.name}, or unsubscribed from it"
             found.append(Found(what, f"`vigil devices topics sync --site {run.site.name}` says why it fails"))
         found += [
             Found(
-                f"FCM refused {n} devices for topic {t.name}: {word}",
+                f"FCM refused {counted(n, 'device')} for topic {t.name}: {word}",
                 "their apps register them anew when opened",
             )
             for word, n in t.refused.items()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from vigil.ledger import reconciling
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
+from vigil.wording import counted
 
 PATIENCE = timedelta(days=7)
 _DO = "ask the person to open the app and log in, or import the device; a mail server in the site's block reaches them by mail"
@@ -18,7 +19,11 @@ async def look(run: Run, mend: bool) -> Checked:
     return Checked(
         len(found),
         tuple(
-            Found(f"{u.notices} notices found no device since {u.since:%Y-%m-%d}", _DO, person=u.person)
+            Found(
+                f"{counted(u.notices, 'notice')} found no device since {u.since:%Y-%m-%d}",
+                _DO,
+                person=u.person,
+            )
             for u in found
         ),
     )
