@@ -127,7 +127,7 @@ def test_a_mail_leads_to_its_item_and_to_an_acknowledgement_that_the_ledger_tell
         assert acknowledgements.acknowledge(connection, row["id"], row["person"], datetime.now(UTC), "link")
     told = [t for t in about_person(watched.ledger, row["person"]).told if t.acknowledged]
     assert [t.row["id"] for t in told] == [row["id"]]
-    assert any("email" in a for a in told[0].attempts)
+    assert any("email" in a.device for a in told[0].attempts)
 
 
 def test_a_second_watch_mails_nothing_again_and_attempts_are_in_the_same_table(
