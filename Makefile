@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
+OLDEST := tests/flows/test_a_schedule_starts_watch.py tests/flows/test_watch.py
 
-.PHONY: demo test setup dev lint lock clean
+.PHONY: demo test test-oldest setup dev lint lock clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -38,10 +39,22 @@ dev: .venv/dev.stamp
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints-dev.txt
 	touch $@
 
-# Pins again from pyproject.toml. Neither file names a registry host.
+# The oldest set of versions that pyproject.toml allows, in an environment of its own; `make test` runs the newest, which is locked.
+test-oldest: .venv-oldest/test.stamp
+	.venv-oldest/bin/python -m pytest $(OLDEST)
+
+.venv-oldest/test.stamp: .venv/uv.stamp constraints-oldest.txt pyproject.toml
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-oldest/bin/python --require-hashes -r constraints-oldest.txt
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --no-deps -e .
+	touch $@
+
+# Pins again from pyproject.toml: the newest versions that it allows, and the oldest. No file names a registry host.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
 lock: .venv/uv.stamp
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o constraints.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev -c constraints.txt pyproject.toml -o constraints-dev.txt
+	$(COMPILE) --upgrade -o constraints.txt
+	$(COMPILE) --upgrade --extra dev -c constraints.txt -o constraints-dev.txt
+	$(COMPILE) --upgrade --extra test --resolution lowest-direct -o constraints-oldest.txt
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-oldest build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -95,7 +95,7 @@ class _Look:
 
     number: ColumnElement[int]
     old: ColumnElement[bool]
-    rows: Select[int]
+    rows: Select[tuple[int]]
 
 
 def _observations(horizon: datetime, _: Collection[str], evaluated: int) -> _Look:

@@ -52,7 +52,7 @@ def newest(
     query = (
         select(_newest, _observation.c.hash.label("seen_hash"), _observation.c.body)
         .outerjoin(_observation, _observation.c.seq == _newest.c.seq)
-        .where(key > tuple_(*after))
+        .where(key > after)
         .order_by(_newest.c.kind, _newest.c.subject)
         .limit(limit)
     )
