@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,11 +26,25 @@ PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE = 150.0  # seconds until a run is where it should be; a process starts for it on a busy machine
 
 
-def prefect(*arguments: str, url: str, cwd: Path = PROJECT) -> str:
+def prefect(
+    *arguments: str, url: str, cwd: Path = PROJECT, environment: Mapping[str, str] = os.environ
+) -> str:
     """The `prefect` command, which must end well. Gives what it printed."""
-    environment = {**os.environ, "PREFECT_API_URL": url, "VIGIL_HOME": str(PROJECT)}
-    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180)
+    return command("prefect", "--no-prompt", *arguments, url=url, cwd=cwd, environment=environment)
+
+
+def command(
+    module: str, *arguments: str, url: str, cwd: Path = PROJECT, environment: Mapping[str, str] = os.environ
+) -> str:
+    """The command of a module, which must end well. Gives what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env={**environment, "PREFECT_API_URL": url, "VIGIL_HOME": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -45,18 +59,24 @@ def working(url: str, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def worker(url: str, folder: Path, pool: str, *options: str) -> Iterator[None]:
-    """A process worker, which starts elsewhere: no run may depend on where that is."""
+def worker(
+    url: str,
+    folder: Path,
+    pool: str,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process worker, which starts elsewhere: no run may depend on where that is. Its log is worker.log in `folder`."""
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, *options],
             cwd=folder,
-            env={**os.environ, "PREFECT_API_URL": url, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+            env={**(environment or {**os.environ, "PREFECT_WORKER_QUERY_SECONDS": "1"}), "PREFECT_API_URL": url},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
     try:
-        yield
+        yield process
     finally:
         end(process)
 

@@ -59,44 +59,48 @@ def prefect_api(home: Path | None = None, must_answer: bool = True) -> Iterator[
         yield configured
         return
     with tempfile.TemporaryDirectory(prefix="vigil-prefect-") as scratch:
-        port = _free_port()
-        url = f"http://127.0.0.1:{port}/api"
-        environment = {**QUIET, "PREFECT_HOME": str(home or scratch), "PREFECT_API_URL": url}
+        environment = {**QUIET, "PREFECT_HOME": str(home or scratch)}
         Path(environment["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)  # SQLite makes files, no folders
         environment["PREFECT_API_SSL_CERT_FILE"] = str(_no_authority(Path(scratch)))
         for name, value in environment.items():
             os.environ.setdefault(name, value)
-        log = Path(scratch) / "server.log"
-        with log.open("wb") as out:
-            child = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "prefect",
-                    "server",
-                    "start",
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    str(port),
-                ],
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **environment, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"},
-            )
-        try:
-            _wait(child, f"{url}/health", log)
-            yield url
-        finally:
-            _flush_logs()
-            child.terminate()
+        quiet = {**os.environ, **environment, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"}
+        with serving(quiet, Path(scratch) / "server.log") as url:
+            os.environ["PREFECT_API_URL"] = url
             try:
-                child.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            for name in environment:
-                os.environ.pop(name, None)
+                yield url
+            finally:
+                _flush_logs()
+                for name in (*environment, "PREFECT_API_URL"):
+                    os.environ.pop(name, None)
+
+
+@contextmanager
+def serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
+    """The URL of the API of a `prefect server start` on a free port of loopback, which ends with the block.
+
+    `environment` is the whole of its environment; what it prints goes to `log`. Raises ServerError when it does not start.
+    """
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as out:
+        child = subprocess.Popen(
+            [sys.executable, *command],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**environment, "PREFECT_API_URL": url},
+        )
+    try:
+        _wait(child, f"{url}/health", log)
+        yield url
+    finally:
+        child.terminate()
+        try:
+            child.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def _flush_logs() -> None:

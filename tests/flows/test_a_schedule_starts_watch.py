@@ -1,0 +1,66 @@
+"""What a user does on a plain system: server, `connect`, pool, `deploy --all`, worker. Then a schedule starts `watch`.
+
+Run by `make test` with the newest versions that pyproject.toml allows, and by `make test-oldest` with the oldest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.deployed import worker
+from tests.flows.plain import Plain, plain_server
+from vigil.sandbox.generate import generate
+from vigil.sandbox.process import SandboxProcess
+
+EVERY_MINUTE, PATIENCE = "* * * * *", 120.0
+SCHEDULED = {"watch", "digest", "upkeep", "reconcile"}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+    """A connected site whose deployments are deployed, with `watch` every minute, and a worker."""
+    folder = tmp_path_factory.mktemp("plain")
+    made = generate(folder / "estate")
+    with SandboxProcess(made.folder, start=made.end) as sandbox, plain_server(folder) as system:
+        system.connect(sandbox)
+        system.prefect("work-pool", "create", "vigil", "--type", "process")
+        system.deploy(_every_minute)
+        with worker(system.url, folder, "vigil", environment=system.environment):
+            yield system
+
+
+def _every_minute(content: Any) -> None:
+    (watch,) = (d for d in content["deployments"] if d["name"] == "watch")
+    watch["schedules"][0]["cron"] = EVERY_MINUTE
+
+
+def test_a_watch_that_its_schedule_started_completes_and_nothing_logs_an_error(plain: Plain) -> None:
+    runs = asyncio.run(_until_one_ended(plain))
+    ended = [r for r in runs if r.state.is_final()]
+    assert [(r.state.name, r.auto_scheduled) for r in ended] == [("Completed", True)], ended[0].state.message
+    planned = {r.deployment_id for r in runs if r.state.is_scheduled()}
+    assert len(planned) == len(SCHEDULED), "a deployment with a schedule has no run planned"
+    assert sum(r.state.is_scheduled() and r.deployment_id == ended[0].deployment_id for r in runs) >= 5
+    assert plain.trouble("server.log") == []
+    assert plain.trouble("worker.log") == []
+
+
+async def _until_one_ended(plain: Plain) -> list[Any]:
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    give_up = time.monotonic() + PATIENCE
+    with temporary_settings({PREFECT_API_URL: plain.url}):
+        async with get_client() as client:
+            while time.monotonic() < give_up:
+                runs = await client.read_flow_runs(limit=200)
+                if any(r.state.is_final() for r in runs):
+                    return runs
+                await asyncio.sleep(0.5)  # between two looks
+    pytest.fail(f"no run ended within {PATIENCE:.0f} s; the server's log: {plain.trouble('server.log')}")
