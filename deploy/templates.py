@@ -19,14 +19,18 @@ Template = dict[str, Any]
 HERE = Path(__file__).resolve().parent
 DEFAULTS = Path(collections.__path__[0]) / "views" / "aggregate-worker-metadata.json"
 
-LOGGERS = {"PREFECT_LOGGING_EXTRA_LOGGERS": "vigil"}  # what Vigil's own modules log shows beside the run
+ENVIRONMENT = {
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds: a run that gives no sign of life is Crashed, docs/events.md
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "vigil",  # what Vigil's own modules log shows beside the run
+}
+"""What each run has in its environment. prefect.yaml says the same for pools that were made without these templates."""
 IMAGE = f"vigil:{version('vigil')}"
 
 
 def default_of(package: str, type: str) -> Template:
     """The template that Prefect makes for a new pool of this type."""
     found: Template = json.loads(DEFAULTS.read_text())[package][type]["default_base_job_configuration"]
-    found["variables"]["properties"]["env"]["default"] = dict(LOGGERS)
+    found["variables"]["properties"]["env"]["default"] = dict(ENVIRONMENT)
     return cast(Template, _without_examples(found))
 
 

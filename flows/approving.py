@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from prefect import runtime
-from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput, acreate_flow_run_input, aread_flow_run_input
 from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows import naming
 from flows.guarding import can_ask
+from flows.suspending import suspend
 from vigil.service.frames import About, Frame
 from vigil.wording import counted
 
@@ -46,12 +46,12 @@ async def ask(manifest: Frame) -> None:
     await acreate_flow_run_input(SHOWN, id, flow_run_id=runtime.flow_run.id)
     await naming.ends(naming.WAITS)
     form = ManifestAnswer.with_initial_data(description=question(manifest))
-    await asuspend_flow_run(wait_for_input=form, key=f"manifest-{id}")
+    await suspend(form, f"manifest-{id}")
 
 
 async def answered(manifest: str) -> ManifestAnswer:
     """What the person said whom this run asked; suspends it again while nobody did."""
-    given = await asuspend_flow_run(wait_for_input=ManifestAnswer, key=f"manifest-{manifest}")
+    given = await suspend(ManifestAnswer, f"manifest-{manifest}")
     get_run_logger().info("manifest %s: %s, by %s", manifest, given.answer, given.by or "nobody named")
     return given
 

@@ -1,6 +1,4 @@
-"""`vigil doctor`, where it needs Prefect: the API, the pool, the deployments, and the site's blocks. Not a flow: it must work
-where no flow would.
-"""
+"""`vigil doctor`: Prefect first, then the site whose blocks are in it. Not a flow: it must work where no flow would."""
 
 from __future__ import annotations
 
@@ -8,32 +6,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from prefect import __version__
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import WorkerStatus
-from prefect.exceptions import ObjectNotFound
-from ruamel.yaml import YAML
 
 from blocks.site import Connected
+from flows import prefect_checks
 from flows.sites import BrokenSite, NoSite, block_of
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused
 from vigil.ecm import Client
 from vigil.service.doctor import ecm, firebase, ledger, rules
-from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
+from vigil.service.doctor.health import Check, State, fail, ok, skip
 from vigil.service.run import utc_now
 
-API, POOL, SITE, MAIL = "prefect", "work pool", "site", "mail"
-MUST_RUN = "watch"
+SITE, MAIL = "site", "mail"
 TRIES, ANSWER, PATIENCE = 1, 10.0, 30.0  # retries; seconds for an answer, and for a call with its retries
 
 
 async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_now) -> list[Check]:
     """Look at everything that a run of `site` depends on. `project` is the folder with prefect.yaml."""
-    checks = await _prefect(project / "prefect.yaml")
-    if any(c.name == API and c.state is State.FAIL for c in checks):
-        return checks
+    checks = await prefect_checks.examine(site, project)
+    if any(c.name == prefect_checks.API and c.state is State.FAIL for c in checks):
+        return [*checks, *_without_prefect(project)]
     try:
         block = await block_of(site)
     except NoSite:
@@ -47,6 +38,14 @@ async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_no
             fail(SITE, str(error), f"correct it in its form, or by `vigil connect --site {site}`"),
         ]
     return [*checks, ok(SITE, f'block "{site}", for {block.site().public_url}'), *await _of_site(block, now)]
+
+
+def _without_prefect(project: Path) -> list[Check]:
+    """What can be looked at all the same: the project's own rules and templates. Where the rest is, only the site's block says."""
+    templates, families = rules.templates(project / "templates")
+    loaded, _ = rules.rules(project / "rules", families)
+    why = "its block is in Prefect, and says where Extended ECM, Firebase, the mail server and the ledger are: none was looked at"
+    return [templates, loaded, skip(SITE, why)]
 
 
 async def _of_site(block: Connected, now: Callable[[], datetime]) -> list[Check]:
@@ -88,63 +87,3 @@ async def _mail(block: Connected, now: Callable[[], datetime]) -> Check:
             MAIL, f"{where}: {wrong.code} {wrong.detail}", "check host, port and firewall from this machine"
         )
     return ok(MAIL, f"{where} lets us in")
-
-
-async def _prefect(file: Path) -> list[Check]:
-    async with get_client() as client:
-        unwell = await client.api_healthcheck()
-        if unwell is not None:
-            do = "start it (`prefect server start`), and set PREFECT_API_URL to its address"
-            return [fail(API, f"{client.api_url} does not answer: {type(unwell).__name__}", do)]
-        version = await client.api_version()
-        checks = [ok(API, f"{client.api_url}, version {version}")]
-        if version.split(".")[:2] != __version__.split(".")[:2]:
-            do = f"use the same version on both sides; this project is tested with {__version__}"
-            checks = [
-                warn(API, f"{client.api_url}, version {version}, while {__version__} is installed here", do)
-            ]
-        wanted = YAML(typ="safe").load(file.read_text())["deployments"] if file.is_file() else []
-        for pool in sorted({d["work_pool"]["name"] for d in wanted}):
-            checks.append(await _pool(client, pool))
-        return [*checks, *[await _deployment(client, d) for d in wanted]]
-
-
-async def _pool(client: PrefectClient, name: str) -> Check:
-    try:
-        pool = await client.read_work_pool(name)
-    except ObjectNotFound:
-        return fail(
-            POOL,
-            f'there is no work pool "{name}"',
-            f"`prefect work-pool create {name} --type process`, then deploy",
-        )
-    if pool.is_paused:
-        return fail(POOL, f'"{name}" is paused', f"`prefect work-pool resume {name}`")
-    workers = await client.read_workers_for_work_pool(name)
-    online = sum(w.status is WorkerStatus.ONLINE for w in workers)
-    if not online:
-        return fail(
-            POOL,
-            f'"{name}" has no worker that is up',
-            f"`prefect worker start --pool {name}`, as a service of the machine",
-        )
-    return ok(POOL, f'"{name}", {online} workers up')
-
-
-async def _deployment(client: PrefectClient, wanted: dict[str, Any]) -> Check:
-    name = wanted["name"]
-    full, say = f"deployment {name}", fail if name == MUST_RUN else warn
-    try:
-        found = await client.read_deployment_by_name(f"{name}/{name}")
-    except ObjectNotFound:
-        return say(full, "is not deployed", "`prefect --no-prompt deploy --all` from the project's folder")
-    asleep = wanted.get("schedules") and (found.paused or not any(s.active for s in found.schedules))
-    if asleep:
-        return say(
-            full,
-            "is deployed, and its schedule is off",
-            f"`prefect deployment schedule resume {name}/{name} ID`",
-        )
-    return ok(
-        full, "is deployed" + (", its schedule is on" if wanted.get("schedules") else ", started by hand")
-    )

@@ -14,7 +14,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas import State
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
-from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
@@ -22,6 +21,7 @@ from flows import naming, showing, signals, steps
 from flows.endings import DROPPED, Ending, ended
 from flows.opening import opened
 from flows.sites import block_of, ledger_of
+from flows.suspending import suspend
 from vigil.ledger import Ledger, observations, outbox
 from vigil.ledger.trips import WAITING, Trip
 from vigil.service import frames, guards
@@ -77,7 +77,7 @@ async def ask(site: str, as_of: datetime | None) -> Ending:
             await _show(ledger, site, trip)
             await naming.ends(naming.WAITS)
             form = GuardAnswer.with_initial_data(description=question(trip))
-            given = await asuspend_flow_run(wait_for_input=form, key=key)
+            given = await suspend(form, key)
             ending = await answer(site, trip.id, given.answer == "send", given.by, as_of)
     return ending
 

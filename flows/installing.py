@@ -20,13 +20,16 @@ class NoSuchBlock(BadRequest):
 
 
 def load(file: Path, site: str, notify: str | None) -> AutomationCore:
-    """The automation in a file, for a site. `notify` is the id of a notification block; without one it does nothing but show
+    """The automation in a file, for a site: its own `actions`, and then what its `notify` says.
+
+    `notify` is the id of a notification block; without one nobody is told. An automation that is left with nothing to do shows
     that it fired.
     """
     data: dict[str, Any] = YAML(typ="safe").load(file.read_text().replace(SITE, site))
-    words = data.pop("notify")
-    action = {"type": "send-notification", "block_document_id": notify, **words}
-    data["actions"] = [action if notify else {"type": "do-nothing"}]
+    words, actions = data.pop("notify", None), data.pop("actions", [])
+    if words and notify:
+        actions.append({"type": "send-notification", "block_document_id": notify, **words})
+    data["actions"] = actions or [{"type": "do-nothing"}]
     return AutomationCore.model_validate(data | {"tags": ["vigil"]})
 
 

@@ -34,6 +34,7 @@ class Signal(StrEnum):
     ANSWERED = "vigil.guard.answered"
     EXPIRED = "vigil.guard.expired"
     FOUND = "vigil.reconcile.found"
+    SUSPENDED = "vigil.run.suspended"
 
 
 def emit(signal: Signal, site: str, payload: Mapping[str, Any], rule: str = "") -> None:
@@ -98,6 +99,11 @@ def of_check(run: Run, check: str, checked: Checked) -> None:
     emit(
         Signal.FOUND, run.site.name, {**about, "check": check, **numbers, "first": first, "workspaces": some}
     )
+
+
+def of_suspension(flow_run: str) -> None:
+    """This run waits for a person from now on, and sends no heartbeat any more. About the Prefect run, as heartbeats are."""
+    emit_event(Signal.SUSPENDED.value, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run}"})
 
 
 def of_failure(run: Run, error: BaseException) -> None:

@@ -71,7 +71,10 @@ def worker(
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, *options],
             cwd=folder,
-            env={**(environment or {**os.environ, "PREFECT_WORKER_QUERY_SECONDS": "1"}), "PREFECT_API_URL": url},
+            env={
+                **(environment or {**os.environ, "PREFECT_WORKER_QUERY_SECONDS": "1"}),
+                "PREFECT_API_URL": url,
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
         )

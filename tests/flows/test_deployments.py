@@ -28,6 +28,11 @@ def test_every_entrypoint_loads_and_takes_the_parameters_it_is_given(
     flow.validate_parameters({**needed(deployment["name"]), **deployment.get("parameters", {})})
 
 
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=NAMES)
+def test_every_deployment_has_the_tags_by_which_automations_know_its_site(deployment: dict[str, Any]) -> None:
+    assert {"vigil", f"site:{deployment['parameters']['site']}"} <= set(deployment["tags"])
+
+
 def needed(name: str) -> dict[str, Any]:
     """Parameters without a default, which a person fills in."""
     return {"trip": 1, "answer": "send"} if name == "guard" else {}

@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from rich.console import Console
@@ -14,6 +21,7 @@ from rich.console import Console
 from tests.flows.conftest import PROJECT, SITE, Watched
 from vigil.doctoring import show
 from vigil.service.doctor.health import Check, State
+from vigil.service.run import utc_now
 
 POOL = "doctors-pool"
 PREFECT_YAML = f"""
@@ -53,33 +61,65 @@ def examine(site: str, project: Path, **more: Any) -> dict[str, Check]:
     return {c.name: c for c in asyncio.run(look(site, project, **more))}
 
 
-async def deploy(*names: str, schedule: bool = True, worker: bool = True) -> None:
+async def deploy(*names: str, schedule: bool = True, worker: bool = True, rule: str = "") -> None:
+    """Deployments without a flow behind them; `watch` has a schedule, every hour or as an RRULE says."""
     from prefect import flow
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
-    from prefect.client.schemas.schedules import CronSchedule
+    from prefect.client.schemas.schedules import CronSchedule, RRuleSchedule
 
+    when = RRuleSchedule(rrule=rule) if rule else CronSchedule(cron="0 * * * *")
     async with get_client() as client:
         await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
         if worker:
             await client.send_worker_heartbeat(POOL, "a worker", heartbeat_interval_seconds=30)
         for name in names:
             made = await client.create_flow(flow(lambda: None, name=name))
-            times = (
-                [DeploymentScheduleCreate(schedule=CronSchedule(cron="0 0 1 1 *"), active=schedule)]
-                if name == "watch"
-                else []
+            times = [DeploymentScheduleCreate(schedule=when, active=schedule)] if name == "watch" else []
+            await client.create_deployment(
+                made, name, work_pool_name=POOL, schedules=times, tags=["vigil", "site:default"]
             )
-            await client.create_deployment(made, name, work_pool_name=POOL, schedules=times)
 
 
-def test_a_prefect_that_does_not_answer_is_all_that_is_said(project: Path) -> None:
+def planned(site: str, project: Path) -> dict[str, Check]:
+    """What the doctor finds once the server's scheduler has been here."""
+    give_up = time.monotonic() + 30
+    while "no run is planned" in (found := examine(site, project))["deployment watch"].saw:
+        assert time.monotonic() < give_up, "the scheduler plans nothing"
+        time.sleep(0.5)  # between two looks
+    return found
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(16)
+        yield listening.getsockname()[1]
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port at which nobody listens."""
+    yield 9
+
+
+@pytest.mark.parametrize("port", [closed_port, silent_port])
+def test_without_prefect_it_answers_soon_and_looks_at_what_it_can(
+    port: Callable[[], AbstractContextManager[int]], prefect_url: str
+) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        found = examine(SITE, project)
-    assert [(c.name, c.state) for c in found.values()] == [("prefect", State.FAIL)]
+    begun = time.monotonic()
+    with port() as number, temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{number}/api"}):
+        found = examine(SITE, PROJECT)
+    assert time.monotonic() - begun < 8, "with what it takes to start, that is more than ten seconds"
+    assert {c.name: c.state for c in found.values()} == {
+        "prefect": State.FAIL, "templates": State.OK, "rules": State.OK, "site": State.SKIP,
+    }  # fmt: skip
     assert "PREFECT_API_URL" in found["prefect"].do
+    assert "block is in Prefect" in found["site"].saw
 
 
 def test_a_site_that_nobody_connected_fails_and_says_how(project: Path) -> None:
@@ -112,13 +152,102 @@ def test_a_schedule_that_is_off_fails_for_watch(project: Path) -> None:
 
 def test_pool_worker_and_deployments_that_are_there_are_well(project: Path) -> None:
     asyncio.run(deploy("watch", "tidy"))
-    found = examine("nowhere", project)
-    assert {found[name].state for name in ("work pool", "deployment watch", "deployment tidy")} == {State.OK}
+    found = planned("nowhere", project)
+    names = ("work pool", "deployment watch", "deployment tidy", "runs")
+    assert {found[name].state for name in names} == {State.OK}
+    assert "runs planned, the next for" in found["deployment watch"].saw
+
+
+def test_a_schedule_that_is_on_and_plans_nothing_fails(project: Path) -> None:
+    asyncio.run(deploy("watch", rule="FREQ=DAILY;UNTIL=20200101T000000Z"))
+    found = examine("nowhere", project)["deployment watch"]
+    assert found.state is State.FAIL and "no run is planned" in found.saw
+    assert "server's log" in found.do
+
+
+def test_a_planned_run_that_nobody_takes_fails_when_it_is_late(project: Path) -> None:
+    asyncio.run(deploy("watch"))
+    asyncio.run(begin("watch", minutes_ago=9, state="Scheduled"))
+    found = examine("nowhere", project)["deployment watch"]
+    assert found.state is State.FAIL and "has not begun 9 minutes later" in found.saw
+    assert "prefect worker start" in found.do
+
+
+@pytest.mark.parametrize(("state", "silent"), [("Running", 5), ("Cancelling", 5), ("Pending", 16)])
+def test_a_run_that_gives_no_sign_of_life_fails_once_it_is_silent_for_long(
+    state: str, silent: int, project: Path
+) -> None:
+    asyncio.run(deploy("watch"))
+    asyncio.run(begin("watch", state=state))
+    assert runs_after(project, minutes=silent - 2).state is State.OK
+    found = runs_after(project, minutes=silent)
+    assert found.state is State.FAIL and "watch/" in found.saw and f"{silent} minutes" in found.saw
+    assert "Crashed" in found.do
+
+
+def test_a_heartbeat_is_a_sign_of_life(project: Path) -> None:
+    from prefect.events import emit_event
+
+    asyncio.run(deploy("watch"))
+    run = asyncio.run(begin("watch", state="Running"))
+    emit_event(
+        "prefect.flow-run.heartbeat",
+        resource={"prefect.resource.id": f"prefect.flow-run.{run}"},
+        occurred=utc_now() + timedelta(minutes=8),
+    )
+    give_up = time.monotonic() + 30
+    while (found := runs_after(project, minutes=10)).state is not State.OK:
+        assert time.monotonic() < give_up, found.saw
+        time.sleep(0.3)  # the server takes it in, in its own time
+
+
+def runs_after(project: Path, minutes: int) -> Check:
+    """What the doctor says of the runs under way, so much later."""
+    from flows.prefect_checks import examine as look
+
+    later = utc_now() + timedelta(minutes=minutes)
+    return {c.name: c for c in asyncio.run(look("nowhere", project, lambda: later))}["runs"]
+
+
+async def begin(name: str, state: str, minutes_ago: int = 0) -> UUID:
+    """A run of a deployment that is in this state, planned for so long ago."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.objects import State as RunState
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Scheduled
+
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(f"{name}/{name}")
+        planned_for = Scheduled(scheduled_time=utc_now() - timedelta(minutes=minutes_ago))
+        run = await client.create_flow_run_from_deployment(deployment.id, state=planned_for)
+        for name in {"Scheduled": (), "Cancelling": ("Running", "Cancelling")}.get(state, (state,)):
+            await client.set_flow_run_state(run.id, RunState(type=StateType[name.upper()]), force=True)
+        return run.id
+
+
+def test_runs_that_no_automation_knows_and_automations_that_are_missing_are_warned_of(project: Path) -> None:
+    asyncio.run(deploy("watch"))
+    asyncio.run(untag("watch"))
+    shutil.copytree(PROJECT / "automations", project / "automations")
+    found = planned("nowhere", project)
+    assert found["deployment watch"].state is State.WARN and "site:default" in found["deployment watch"].saw
+    assert found["automations"].state is State.WARN
+    assert "vigil automations install --site nowhere" in found["automations"].do
+
+
+async def untag(name: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(f"{name}/{name}")
+        await client.update_deployment(deployment.id, DeploymentUpdate(tags=["vigil"]))
 
 
 def test_a_whole_site_is_looked_at_and_well(watched: Watched, project: Path) -> None:
     asyncio.run(deploy("watch", "tidy"))
     watched.watch(watched.made.start)
+    planned("nowhere", project)
     found = examine(SITE, project, now=watched.sandbox.now)
     assert {name: c for name, c in found.items() if c.state is State.FAIL} == {}
     looked = {

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.flows.deployed import PROJECT, prefect
 
@@ -33,6 +34,12 @@ def test_every_placeholder_is_a_variable(type: str) -> None:
     assert placed == set(made["variables"]["properties"])
 
 
+def test_a_pool_without_these_templates_gets_the_same_environment_from_prefect_yaml() -> None:
+    deployments = YAML(typ="safe").load(PROJECT / "prefect.yaml")["deployments"]
+    for deployment in deployments:
+        assert deployment["work_pool"]["job_variables"]["env"] == templates.ENVIRONMENT
+
+
 @pytest.mark.parametrize("type", TYPES)
 def test_a_server_makes_a_pool_of_it_and_keeps_its_defaults(type: str, prefect_url: str) -> None:
     from prefect.client.orchestration import get_client
@@ -48,9 +55,7 @@ def test_a_server_makes_a_pool_of_it_and_keeps_its_defaults(type: str, prefect_u
     pool = asyncio.run(read())
     assert pool.type == type
     assert pool.base_job_template == templates.TEMPLATES[type]()
-    assert pool.base_job_template["variables"]["properties"]["env"]["default"] == {
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "vigil"
-    }
+    assert pool.base_job_template["variables"]["properties"]["env"]["default"] == templates.ENVIRONMENT
 
 
 def test_a_server_refuses_a_template_with_a_placeholder_that_is_no_variable(prefect_url: str) -> None:

@@ -1,0 +1,198 @@
+"""What `vigil doctor` asks Prefect: the API, the pools, each deployment and its plan, the runs under way, and the automations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect import __version__
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.exceptions import ObjectNotFound
+from ruamel.yaml import YAML
+
+from flows.installing import load
+from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
+from vigil.service.doctor.runs import Planned, Underway, plan, underway
+from vigil.service.run import utc_now
+
+API, POOL, AUTOMATIONS = "prefect", "work pool", "automations"
+MUST_RUN = "watch"
+PROMPT, PATIENT = 3.0, 20.0  # seconds: for a sign of life, and for everything that is asked after it
+UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+LOOKED_BACK = timedelta(days=1)  # for signs of life
+MOST = 200  # runs that are read at once; more are as good as these
+
+
+async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_now) -> list[Check]:
+    """Ask Prefect about the deployments of `project`'s prefect.yaml, and about `site`. One failed check when it does not answer."""
+    async with get_client() as client:
+        where = str(client.api_url)
+        try:
+            async with asyncio.timeout(PROMPT):
+                unwell = await client.api_healthcheck()
+        except TimeoutError:
+            return [_down(where, f"does not answer within {PROMPT:.0f} s")]
+        if unwell is not None:
+            return [_down(where, f"does not answer: {type(unwell).__name__}")]
+        try:
+            async with asyncio.timeout(PATIENT):
+                return await _examine(client, site, project, now())
+        except TimeoutError:
+            return [_down(where, f"says that it is well, and does not answer within {PATIENT:.0f} s")]
+
+
+def _down(where: str, saw: str) -> Check:
+    do = "start it (`prefect server start`), or where it runs look at its log; PREFECT_API_URL must be its address"
+    return fail(API, f"{where} {saw}", do)
+
+
+async def _examine(client: PrefectClient, site: str, project: Path, now: datetime) -> list[Check]:
+    file = project / "prefect.yaml"
+    wanted = YAML(typ="safe").load(file.read_text())["deployments"] if file.is_file() else []
+    checks = [await _version(client)]
+    for pool in sorted({d["work_pool"]["name"] for d in wanted}):
+        checks.append(await _pool(client, pool))
+    found = {}
+    for deployment in wanted:
+        check, made = await _deployment(client, deployment, now)
+        checks.append(check)
+        if made is not None:
+            found[made.id] = made.name
+    return [
+        *checks,
+        await _runs(client, found, now),
+        await _automations(client, site, project / "automations"),
+    ]
+
+
+async def _version(client: PrefectClient) -> Check:
+    version = await client.api_version()
+    if version.split(".")[:2] == __version__.split(".")[:2]:
+        return ok(API, f"{client.api_url}, version {version}")
+    saw = f"{client.api_url}, version {version}, while {__version__} is installed here"
+    return warn(API, saw, f"use the same version on both sides, best {__version__}")
+
+
+async def _pool(client: PrefectClient, name: str) -> Check:
+    try:
+        pool = await client.read_work_pool(name)
+    except ObjectNotFound:
+        do = f"`prefect work-pool create {name} --type process`, then deploy"
+        return fail(POOL, f'there is no work pool "{name}"', do)
+    if pool.is_paused:
+        return fail(POOL, f'"{name}" is paused', f"`prefect work-pool resume {name}`")
+    workers = await client.read_workers_for_work_pool(name)
+    online = sum(w.status is WorkerStatus.ONLINE for w in workers)
+    if not online:
+        do = f"`prefect worker start --pool {name}`, as a service of the machine"
+        return fail(POOL, f'"{name}" has no worker that is up', do)
+    return ok(POOL, f'"{name}", {online} workers up')
+
+
+async def _deployment(
+    client: PrefectClient, wanted: dict[str, Any], now: datetime
+) -> tuple[Check, DeploymentResponse | None]:
+    name = wanted["name"]
+    full, say = f"deployment {name}", fail if name == MUST_RUN else warn
+    try:
+        found = await client.read_deployment_by_name(f"{name}/{name}")
+    except ObjectNotFound:
+        do = "`prefect --no-prompt deploy --all` from the project's folder"
+        return say(full, "is not deployed", do), None
+    if not wanted.get("schedules"):
+        check = ok(full, "is deployed, started by hand")
+    elif found.paused or not any(s.active for s in found.schedules):
+        do = f"`prefect deployment schedule resume {name}/{name} ID`"
+        check = say(full, "is deployed, and its schedule is off", do)
+    else:
+        check = plan(full, say, await _planned(client, found), now)
+    return _tagged(check, found), found
+
+
+def _tagged(check: Check, deployment: DeploymentResponse) -> Check:
+    """The check, or where nothing else is wrong, what is missing among the tags by which automations know a site's runs."""
+    missing = {"vigil", f"site:{deployment.parameters.get('site', 'default')}"} - set(deployment.tags)
+    if check.state is not State.OK or not missing:
+        return check
+    saw = f"{check.saw}; it has not the tags {', '.join(sorted(missing))}, so no automation knows its runs"
+    return warn(check.name, saw, "add them in prefect.yaml, and deploy again")
+
+
+async def _planned(client: PrefectClient, deployment: DeploymentResponse) -> list[Planned]:
+    """The runs that have not begun, the earliest first. One that waits for another to end is not among them."""
+    runs = await _read(client, [deployment.id], (StateType.SCHEDULED,))
+    return [
+        Planned(run.expected_start_time, run.auto_scheduled)
+        for run in runs
+        if run.expected_start_time and run.state_name != "AwaitingConcurrencySlot"
+    ]
+
+
+async def _runs(client: PrefectClient, deployments: dict[Any, str], now: datetime) -> Check:
+    runs = await _read(client, list(deployments), UNDER_WAY) if deployments else []
+    seen = [await _underway(client, run, deployments[run.deployment_id], now) for run in runs]
+    return underway(seen, now)
+
+
+async def _underway(client: PrefectClient, run: FlowRun, deployment: str, now: datetime) -> Underway:
+    """A run with the newest thing that is known of it: what it said itself, and when its state was set."""
+    where = EventFilter(
+        event=EventNameFilter(prefix=["prefect.flow-run."]),
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
+        occurred=EventOccurredFilter(since=now - LOOKED_BACK, until=now),
+    )
+    newest = (await client.read_events(where, limit=1)).events  # the newest first
+    since = run.state.timestamp if run.state else now
+    return Underway(
+        run=f"{deployment}/{run.name}",
+        state=str(run.state_name),
+        begun=run.state_type is not StateType.PENDING,
+        since=since,
+        heard=max([since, *[e.occurred for e in newest]]),
+        worker=str(run.labels.get("prefect.worker.name", "")),
+    )
+
+
+async def _read(
+    client: PrefectClient, deployments: Sequence[Any], types: Sequence[StateType]
+) -> list[FlowRun]:
+    return await client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=list(deployments))),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types)))
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+        limit=MOST,
+    )
+
+
+async def _automations(client: PrefectClient, site: str, folder: Path) -> Check:
+    """Whether those that were shipped are installed for the site: without them nobody learns that nothing runs."""
+    shipped = sorted(load(file, site, None).name for file in folder.glob("*.yaml"))
+    if not shipped:
+        return skip(AUTOMATIONS, f"there are none in {folder}")
+    there = {a.name: a.enabled for a in await client.read_automations()}
+    do = f"`vigil automations install --site {site} --notify TYPE/NAME`: docs/events.md says what each is for"
+    if missing := [name for name in shipped if name not in there]:
+        return warn(
+            AUTOMATIONS, f"{len(missing)} of {len(shipped)} are not installed: {'; '.join(missing)}", do
+        )
+    if off := [name for name in shipped if not there[name]]:
+        return warn(
+            AUTOMATIONS, f"switched off: {'; '.join(off)}", "switch them on in Prefect, under Automations"
+        )
+    return ok(AUTOMATIONS, f"all {len(shipped)} are installed")
