@@ -64,7 +64,7 @@ async def _one(client: PrefectClient, wanted: AutomationCore) -> str:
 def _plain(automation: AutomationCore) -> dict[str, Any]:
     """What it says, without what the server adds."""
     names = set(AutomationCore.model_fields)
-    data = automation.model_dump(mode="json", include=names)
+    data = automation.model_dump(include=names)  # with sets as sets: in JSON their order is by chance
     data["trigger"].pop("id", None)
     return data
 

@@ -24,7 +24,7 @@ from vigil.service.run import utc_now
 
 POOL, RULE = "killed", "contract-status"
 HEARTBEAT, WITHIN = 30, 35  # seconds: as often as Prefect allows, and a little more
-HEADS = ("prefect.flow-run.heartbeat", "vigil.run.suspended")
+SIGNS = ("prefect.flow-run.heartbeat", "vigil.run.suspended")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def after(prefect_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder, site = tmp_path_factory.mktemp("killed"), f"site-{uuid4().hex[:6]}"
     with world(folder) as watched, webhook() as (address, told):
         asyncio.run(install_shipped(folder, site, address))
-        late, mute = (asyncio.run(suspended_before_its_last_heartbeat(site, says)) for says in (True, False))
         deploy(prefect_url, site)
+        late, mute = (suspended_before_its_last_heartbeat(says) for says in (True, False))
         with deployed.worker(prefect_url, folder, POOL) as worker:
             waiting = guarded(watched)
             killed = caught_in_the_middle(watched, worker)
@@ -101,21 +101,28 @@ def deploy(url: str, site: str) -> None:
     deployed.prefect("deploy", "flows/watch.py:watch", *where, *known, url=url)
 
 
-async def suspended_before_its_last_heartbeat(site: str, says: bool) -> UUID:
+def suspended_before_its_last_heartbeat(says: bool) -> UUID:
     """A run whose last heartbeat overtook its own suspension; it `says` after that that it waits."""
-    from prefect import flow
-    from prefect.client.orchestration import get_client
     from prefect.events import emit_event
+
+    run = asyncio.run(suspended())
+    until(lambda: asyncio.run(events(run.id, "prefect.flow-run.Suspended")), 30)
+    related = [{"prefect.resource.id": f"prefect.tag.{t}", "prefect.resource.role": "tag"} for t in run.tags]
+    for event in SIGNS if says else SIGNS[:1]:
+        emit_event(event, {"prefect.resource.id": f"prefect.flow-run.{run.id}"}, related=related)
+    return UUID(str(run.id))
+
+
+async def suspended() -> Any:
+    """A run of the deployment that is suspended, without a process behind it."""
+    from prefect.client.orchestration import get_client
     from prefect.states import Running, Suspended
 
-    tags = ["vigil", f"site:{site}"]
     async with get_client() as client:
-        run = await client.create_flow_run(flow(lambda: None, name="overtaken"), tags=tags, state=Running())
+        deployment = await client.read_deployment_by_name(f"watch/{POOL}")
+        run = await client.create_flow_run_from_deployment(deployment.id, state=Running())
         await client.set_flow_run_state(run.id, Suspended(timeout_seconds=3600), force=True)
-    related = [{"prefect.resource.id": f"prefect.tag.{t}", "prefect.resource.role": "tag"} for t in tags]
-    for event in HEADS if says else HEADS[:1]:
-        emit_event(event, {"prefect.resource.id": f"prefect.flow-run.{run.id}"}, related=related)
-    return run.id
+        return run
 
 
 def guarded(watched: Watched) -> UUID:
@@ -136,9 +143,9 @@ def start(watched: Watched, at: datetime) -> UUID:
 def caught_in_the_middle(watched: Watched, worker: Any) -> UUID:
     """A run that reads from a slow Extended ECM when its worker and its own process are killed."""
     watched.sandbox.faults(ecm={"latency_ms": 4000})
-    run = start(watched, watched.made.start + timedelta(days=5))
+    run = start(watched, watched.made.start + timedelta(days=4, minutes=15))
     deployed.until(run, "Running")
-    until(lambda: asyncio.run(events(run, HEADS[0])), 60)
+    until(lambda: asyncio.run(events(run, SIGNS[0])), 60)
     family = [*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)]
     assert len(family) > 1, "the run has no process of its own"
     for process in family:
@@ -154,7 +161,9 @@ async def events(run: UUID, name: str) -> list[Any]:
 
     about = EventResourceFilter(id=[f"prefect.flow-run.{run}"])
     async with get_client() as client:
-        found = await client.read_events(EventFilter(event=EventNameFilter(name=[name]), resource=about))
+        found = await client.read_events(
+            EventFilter(event=EventNameFilter(name=[name]), resource=about), limit=50
+        )
     return list(found.events)
 
 
@@ -185,7 +194,7 @@ def test_the_run_is_crashed_somebody_is_told_and_the_next_one_completes(
     assert "no sign of life" in state.message and "Nothing is lost" in state.message
     (said,) = until(lambda: [t for t in after.told if "watch" in t["subject"]], 30)
     assert "crashed" in said["subject"] and "no sign of life" in said["body"] and POOL in said["body"]
-    next_one = start(after.watched, after.watched.made.start + timedelta(days=5, minutes=15))
+    next_one = start(after.watched, after.watched.made.start + timedelta(days=4, minutes=30))
     with deployed.worker(prefect_url, tmp_path, POOL):
         deployed.until(next_one, "Completed", "Held")
     assert len([r for r in after.watched.rows() if r["state"] == "sent"]) > 20
@@ -197,8 +206,8 @@ def test_a_run_that_waits_for_a_person_is_left_alone(after: Aftermath) -> None:
     assert deployed.until(after.mute, "Crashed"), "a suspended run whose heartbeat came late looks dead"
     assert state_of(after.late).name == "Suspended"
     assert state_of(after.waiting).name == "Suspended"
-    (said,) = asyncio.run(events(after.waiting, HEADS[1]))
+    (said,) = asyncio.run(events(after.waiting, SIGNS[1]))
     tags = {r.id for r in said.related if r.role == "tag"}
     assert "prefect.tag.vigil" in tags and any(t.startswith("prefect.tag.site:") for t in tags)
-    (last, *_) = asyncio.run(events(after.waiting, HEADS[0]))
+    (last, *_) = asyncio.run(events(after.waiting, SIGNS[0]))
     assert utc_now() - last.occurred > timedelta(seconds=WITHIN), "its time is not over yet"
