@@ -41,7 +41,7 @@ class Plain:
 
     def connect(self, sandbox: SandboxProcess) -> None:
         """`vigil connect`, with the sandbox in the place of Extended ECM and of FCM."""
-        systems = ["--ecm-url", sandbox.ecm_url, "--ecm-user", "vigil"]
+        systems = ["--ecm-url", sandbox.ecm_url, "--ecm-user", "vigil", "--fcm-url", sandbox.fcm_url]
         files = ["--firebase-account", sandbox.service_account]
         self.vigil("connect", *systems, *files, "--ledger", f"sqlite:///{self.folder / 'ledger.sqlite'}")
 
