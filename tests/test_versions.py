@@ -1,4 +1,4 @@
-"""The bounds of pyproject.toml and the three constraints files say the same: docs/decisions/0015-prefect-versions.md."""
+"""The bounds of pyproject.toml and the three constraints files say the same: docs/decisions/0017-prefect-versions.md."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ Run by `make test` with the newest versions that pyproject.toml allows, and by `
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from tests.flows.deployed import worker
 from tests.flows.plain import Plain, plain_server
 from vigil.sandbox.generate import generate
 from vigil.sandbox.process import SandboxProcess
+from vigil.service.run import utc_now
 
 EVERY_MINUTE, PATIENCE = "* * * * *", 120.0
 SCHEDULED = {"watch", "digest", "upkeep", "reconcile"}
@@ -26,7 +28,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     """A connected site whose deployments are deployed, with `watch` every minute, and a worker."""
     folder = tmp_path_factory.mktemp("plain")
     made = generate(folder / "estate")
-    with SandboxProcess(made.folder, start=made.end) as sandbox, plain_server(folder) as system:
+    with SandboxProcess(made.folder, start=utc_now()) as sandbox, plain_server(folder) as system:
         system.connect(sandbox)
         system.prefect("work-pool", "create", "vigil", "--type", "process")
         system.deploy(_every_minute)
@@ -48,6 +50,13 @@ def test_a_watch_that_its_schedule_started_completes_and_nothing_logs_an_error(p
     assert sum(r.state.is_scheduled() and r.deployment_id == ended[0].deployment_id for r in runs) >= 5
     assert plain.trouble("server.log") == []
     assert plain.trouble("worker.log") == []
+
+
+def test_the_doctor_finds_prefect_well_there(plain: Plain) -> None:
+    found = {c["name"]: c for c in json.loads(plain.vigil("doctor", "--json"))["checks"]}
+    looked = {"prefect", "work pool", "runs", *(f"deployment {name}" for name in SCHEDULED)}
+    assert {name: found[name]["saw"] for name in looked if found[name]["state"] != "ok"} == {}
+    assert "runs planned" in found["deployment watch"]["saw"]
 
 
 async def _until_one_ended(plain: Plain) -> list[Any]:
