@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from tests.flows import deployed
 from vigil.replay.prefect_server import serving
+from vigil.sandbox.generate import ZONE
 from vigil.sandbox.process import SandboxProcess
 
 TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback|Exception")
@@ -41,9 +42,9 @@ class Plain:
 
     def connect(self, sandbox: SandboxProcess) -> None:
         """`vigil connect`, with the sandbox in the place of Extended ECM and of FCM."""
-        systems = ["--ecm-url", sandbox.ecm_url, "--ecm-user", "vigil", "--fcm-url", sandbox.fcm_url]
-        files = ["--firebase-account", sandbox.service_account]
-        self.vigil("connect", *systems, *files, "--ledger", f"sqlite:///{self.folder / 'ledger.sqlite'}")
+        systems = ["--ecm-url", sandbox.ecm_url, "--ecm-user", "vigil", "--zone", ZONE]
+        messages = ["--fcm-url", sandbox.fcm_url, "--firebase-account", sandbox.service_account]
+        self.vigil("connect", *systems, *messages, "--ledger", f"sqlite:///{self.folder / 'ledger.sqlite'}")
 
     def deploy(self, change: Any) -> None:
         """`prefect deploy --all` with the project's prefect.yaml, after `change` was made to it."""
