@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
@@ -18,6 +17,7 @@ from blocks.ecm import ExtendedEcm
 from blocks.fcm import FirebaseProject
 from blocks.ledger import LedgerDatabase
 from blocks.smtp import SmtpServer
+from vigil import places
 from vigil.delivery.router import ByAddress
 from vigil.delivery.transport import Transport
 from vigil.service.connecting.forms import SITE, SiteForm
@@ -58,8 +58,8 @@ class Connected:
         return Site(
             public_url=said.public_url or _origin(self.ecm.url),
             zone=self.ecm.zone,
-            rules=Path(said.rules),
-            templates=Path(said.templates),
+            rules=places.found(said.rules),
+            templates=places.found(said.templates),
             cgi=Site.cgi_of(self.ecm.url),
             verify_requests=said.verify_requests,
             rescan_every=timedelta(days=said.rescan_days),

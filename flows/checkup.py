@@ -49,9 +49,9 @@ def _without_prefect(project: Path) -> list[Check]:
 
 
 async def _of_site(block: Connected, now: Callable[[], datetime]) -> list[Check]:
-    templates, families = rules.templates(Path(block.settings.templates))
+    templates, families = rules.templates(block.site().templates)
     known = ledger.texts(block.ledger.url.get_secret_value())
-    loaded, found = rules.rules(Path(block.settings.rules), families, known)
+    loaded, found = rules.rules(block.site().rules, families, known)
     checks = [templates, loaded]
     async with Client(
         replace(block.ecm.client().settings, retries=TRIES, timeout=ANSWER, total_timeout=PATIENCE)
@@ -60,7 +60,7 @@ async def _of_site(block: Connected, now: Callable[[], datetime]) -> list[Check]
         checks += seen.checks
         if found is not None:
             people = await ecm.people(client, found) if seen.schema else None
-            checks.append(rules.against(Path(block.settings.rules), seen.schema, families, people))
+            checks.append(rules.against(block.site().rules, seen.schema, families, people))
     checks.append(await _firebase(block, now))
     checks.append(await _mail(block, now))
     return checks + ledger.examine(block.ledger.url.get_secret_value(), now(), block.name)

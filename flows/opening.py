@@ -6,7 +6,6 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from flows import naming, signals, spreading
@@ -75,7 +74,7 @@ def _noted(run: Run) -> Iterator[None]:
 
 def _rules_and_words(where: Site, ledger: Ledger, mail: bool) -> dict[str, Any]:
     """What a run evaluates and says it with, and what of the files could not be used (decision 0015)."""
-    standing, templates = rules_of(Path(where.rules), ledger), Path(where.templates)
+    standing, templates = rules_of(where.rules, ledger), where.templates
     renderer = renderer_of(templates)
     return {
         "rules": standing.rules,

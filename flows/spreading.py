@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
@@ -62,9 +61,9 @@ async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
         ledger=ledger_of(block),
         site=site,
         rules=ticket.rules,
-        renderer=renderer_of(Path(site.templates)),
+        renderer=renderer_of(site.templates),
         clock=utc_now if at is None else (lambda: at.astimezone(UTC)),
-        mail=renderer_of(Path(site.templates), Channel.HTML) if block.smtp else None,
+        mail=renderer_of(site.templates, Channel.HTML) if block.smtp else None,
         part_of=ticket.run,
     )
     async with run.reading(block.ecm.client()):

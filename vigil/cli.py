@@ -10,16 +10,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vigil import places
 from vigil.cli_connect import connect
 from vigil.cli_devices import devices
 from vigil.cli_output import Csv, Excel, Json, Output
+from vigil.cli_project import project
 from vigil.cli_rules import rules
 from vigil.cli_shared import (
-    PROJECT,
+    SHIPPED,
     Demo,
     LedgerUrl,
     Site,
     SiteOfLedger,
+    Templates,
     console,
     errors,
     instant,
@@ -60,6 +63,7 @@ def vigil(
 
 
 app.command()(connect)
+app.command()(project)
 app.add_typer(rules)
 app.add_typer(devices, name="devices")
 
@@ -71,11 +75,11 @@ def run_estate(
     from_: Annotated[datetime, typer.Option("--from", parser=instant, metavar="TIME", help="First tick")],
     to: Annotated[datetime, typer.Option(parser=instant, metavar="TIME", help="Last tick")],
     out: Annotated[Path, typer.Option(help="File to write, one JSON line a person")],
+    templates: Templates,
     every: Annotated[
         timedelta, typer.Option(parser=length, metavar="LENGTH", help="Between two ticks")
     ] = "15m",  # type: ignore[assignment]
     ledger: Annotated[str | None, typer.Option(help="Ledger URL; a throw-away one when left out")] = None,
-    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
 ) -> None:
     """Run the real flows over an estate in the sandbox, on a moving clock, and write who was told what."""
@@ -89,14 +93,19 @@ def run_estate(
 @app.command()
 def demo(
     folder: Annotated[
-        Path, typer.Option(help="Where to put the estate and the ledger; emptied first")
-    ] = PROJECT / "var" / "demo",
+        Path,
+        typer.Option(
+            help="Where to put the estate and the ledger; emptied first",
+            default_factory=places.demo,
+            show_default="demo, in the folder that Vigil writes into",
+        ),
+    ],
     seed: Annotated[int, typer.Option(help="Another seed makes another background")] = 7,
 ) -> None:
     """Watch a made-up week of contracts, cases, projects, permits, suppliers and policies, and tell who was told what and why."""
     from vigil.replay.demo import demo as run
 
-    told = run(folder, PROJECT / "rules", PROJECT / "templates", console, seed)
+    told = run(folder, places.rules(), places.templates(), console, seed)
     raise typer.Exit(0 if told else 1)
 
 
@@ -177,7 +186,7 @@ def doctor(
     """Look at everything that a run depends on, and say what to do. Changes nothing, tells nobody. docs/doctor.md."""
     from vigil.replay.checkup import doctor as run
 
-    raise typer.Exit(run(site, PROJECT, console, as_json=json))
+    raise typer.Exit(run(site, places.project(), console, as_json=json))
 
 
 @app.command()
@@ -206,7 +215,7 @@ def why(
     from vigil.explaining import why as run
 
     opened, source = open_ledger(site, ledger, demo, machine=output.takes_stdout)
-    told_by = rules or PROJECT / (source.rules or "rules")
+    told_by = rules or source.rules or places.rules()
     raise typer.Exit(run(subject, opened, told_by, zone or source.zone, at, console, output))
 
 
@@ -244,7 +253,7 @@ def gateway(
     """
     from vigil.gateway.command import serve
 
-    opened, source = open_ledger(site, ledger, demo)
+    opened, source = open_ledger(site, ledger, demo, writes=True)
     if not (project := project or source.project):
         raise typer.BadParameter("no site says it: give the Firebase project", param_hint="--project")
     # An option would show the secrets to every `ps`.
@@ -260,7 +269,7 @@ def gateway(
         link_secrets=secrets.split(),
         origins=origin or (),
         trusted_proxies=trusted_proxies,
-        templates=templates or PROJECT / (source.templates or "templates"),
+        templates=templates or source.templates or places.templates(),
     )
 
 
@@ -301,12 +310,19 @@ app.add_typer(automations, name="automations")
 
 @automations.command("install")
 def automations_install(
+    folder: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of the automations",
+            exists=True,
+            default_factory=places.automations,
+            show_default=SHIPPED,
+        ),
+    ],
     site: Site = "default",
     notify: Annotated[
         str | None, typer.Option(help="Notification block to tell by, such as slack-webhook/ops")
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Folder of the automations", exists=True)] = PROJECT
-    / "automations",
 ) -> None:
     """Install the automations for a site, each once, however often this runs."""
     from vigil.replay.operating import install_automations
@@ -316,6 +332,7 @@ def automations_install(
 
 def main() -> NoReturn:
     """Entry of the `vigil` script."""
+    places.add_to_path()
     try:
         code = app(standalone_mode=False)  # what `typer.Exit` was given, or None
     except typer.Abort:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic.fields import FieldInfo
 
-from vigil.cli_shared import PROJECT, Site, console
+from vigil import places
+from vigil.cli_shared import Site, console
 from vigil.errors import BadRequest
 from vigil.service.connecting.forms import FORMS, SITE, Given, Option, option_of
 
@@ -51,9 +52,7 @@ def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
         os.environ,
         {
             ("ledger", "url"): os.environ.get(VARIABLE)
-            or f"sqlite:///{PROJECT / 'var' / 'sites' / site / 'ledger.sqlite'}",
-            (SITE, "rules"): str(PROJECT / "rules"),
-            (SITE, "templates"): str(PROJECT / "templates"),
+            or f"sqlite:///{places.home() / 'sites' / site / 'ledger.sqlite'}",
         },
     )
     saved = run(site, wanted, around, _ask, lambda changes: yes or _agreed(site, changes))
@@ -73,7 +72,7 @@ def _parameter(part: str, field: str) -> str:
 
 
 def _read(option: Option, value: str | list[str]) -> str | list[str]:
-    """A value as it is kept: paths absolute, whatever folder flows run in, and the text of a file where that is meant."""
+    """A value as it is kept: paths that hold whatever folder flows run in, and the text of a file where that is meant."""
     if isinstance(value, list) or not value:
         return value
     if option.takes is Given.LEDGER:
@@ -85,7 +84,9 @@ def _read(option: Option, value: str | list[str]) -> str | list[str]:
         raise typer.BadParameter(
             f"there is no {METAVARS[option.takes].lower()} {value}", param_hint=option.name
         )
-    return path.read_text() if option.takes is Given.CONTENT else str(path)
+    if option.takes is Given.CONTENT:
+        return path.read_text()
+    return places.kept(path) if option.takes is Given.FOLDER else str(path)
 
 
 def _absolute_ledger(url: str) -> str:

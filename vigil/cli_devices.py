@@ -38,7 +38,7 @@ def import_(
     from vigil.ledger.devices import register
 
     found = read_devices(file)
-    opened, _ = open_ledger(site, ledger, demo)
+    opened, _ = open_ledger(site, ledger, demo, writes=True)
     with opened.write() as connection:
         count = register(connection, found, datetime.now(UTC))
     console.print(f"{count} devices registered")
@@ -98,7 +98,7 @@ def add(
     from vigil.ledger.topics import join
 
     name = _named(topic)
-    opened, _ = open_ledger(site, ledger, demo)
+    opened, _ = open_ledger(site, ledger, demo, writes=True)
     with opened.write() as connection:
         count = join(connection, name, people, datetime.now(UTC))
     console.print(f"{count} people have {name} now who had not", highlight=False)

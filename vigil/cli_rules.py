@@ -10,15 +10,15 @@ from typing import Annotated
 
 import typer
 
-from vigil.cli_shared import PROJECT, Site, console
+from vigil.cli_shared import Rules, Site, Templates, console
 
 rules = typer.Typer()
 
 
 @rules.command()
 def validate(
-    path: Annotated[Path, typer.Argument(help="Folder or file of rules", exists=True)] = PROJECT / "rules",
-    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    path: Rules,
+    templates: Templates,
     estate: Annotated[
         Path | None,
         typer.Option(help="Check names against this estate's types, groups and users, too", exists=True),
@@ -45,9 +45,8 @@ def validate(
 
 @rules.command("test")
 def test_rules(
-    path: Annotated[Path, typer.Argument(help="Folder of rules, or one file", exists=True)] = PROJECT
-    / "rules",
-    templates: Annotated[Path, typer.Option(help="Folder of the templates")] = PROJECT / "templates",
+    path: Rules,
+    templates: Templates,
     coverage: Annotated[bool, typer.Option("--coverage", help="Say what no timeline exercises")] = False,
     mutate: Annotated[
         bool, typer.Option("--mutate", help="Change each rule in turn: a timeline must fail")

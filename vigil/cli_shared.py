@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from vigil import places
+
 if TYPE_CHECKING:
     from vigil.ledger import Ledger
     from vigil.replay.ledgers import Source
 
 console = Console()
 errors = Console(stderr=True)
-
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 def instant(text: str) -> datetime:
@@ -42,6 +42,18 @@ def length(text: str) -> timedelta:
         raise typer.BadParameter(str(wrong)) from None
 
 
+SHIPPED = "the shipped ones"
+Rules = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder or file of rules", exists=True, default_factory=places.rules, show_default=SHIPPED
+    ),
+]
+Templates = Annotated[
+    Path,
+    typer.Option(help="Folder of the templates", default_factory=places.templates, show_default=SHIPPED),
+]
+
 Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil connect` saved it")]
 
 SiteOfLedger = Annotated[
@@ -56,18 +68,17 @@ Demo = Annotated[bool, typer.Option("--demo", help="The ledger of the demo")]
 
 
 def open_ledger(
-    site: str | None, url: str | None, demo: bool, *, machine: bool = False
+    site: str | None, url: str | None, demo: bool, *, writes: bool = False, machine: bool = False
 ) -> tuple[Ledger, Source]:
     """The ledger that a command means (see `vigil.replay.ledgers`), open, after a line that names it.
 
-    The line goes to stderr where what follows is read by a `machine`.
+    Only a command that `writes` makes one where there is none. The line goes to stderr where what follows is read by a `machine`.
     """
-    from vigil.replay.by_hand import HOME
     from vigil.replay.ledgers import choose
 
-    source = choose(site, url, demo, PROJECT, HOME)
-    ledger = source.open()
-    tell(source.line(ledger), machine=machine)
+    source = choose(site, url, demo)
+    ledger, line = source.open(writes=writes)
+    tell(line, machine=machine)
     return ledger, source
 
 

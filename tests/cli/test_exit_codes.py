@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from vigil import cli
+from vigil import places
 from vigil.compliance.facts import Attribute, WorkspaceType
+from vigil.ledger import Ledger
 from vigil.service.snapshot import written
 
 Vigil = Callable[..., int]
@@ -42,7 +43,7 @@ def test_wrong_usage_is_2(vigil: Vigil, arguments: tuple[str, ...]) -> None:
 
 
 def test_a_problem_that_was_looked_for_and_found_is_1(vigil: Vigil, tmp_path: Path) -> None:
-    assert vigil("validate", str(cli.PROJECT / "rules")) == 0
+    assert vigil("validate", str(places.rules())) == 0
     (tmp_path / "bad.yaml").write_text("rule: x\nversion: 1\nkind: nope\n")
     assert vigil("validate", str(tmp_path)) == 1
 
@@ -58,6 +59,7 @@ def test_a_file_that_is_not_as_it_must_be_is_2(
 
 def test_nothing_known_is_1_and_nothing_waits_is_0(vigil: Vigil, tmp_path: Path) -> None:
     ledger = f"sqlite:///{tmp_path}/ledger.sqlite"
+    Ledger.open(ledger).close()
     assert vigil("why", "nobody", "--ledger", ledger) == 1
     assert vigil("guard", "list", "--ledger", ledger) == 0
 

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vigil import cli_shared
 from vigil.ledger import Ledger, ownership
-from vigil.replay import by_hand
 from vigil.replay.ledgers import any_site, choose
 from vigil.service.run import utc_now
 
@@ -41,8 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of its own, in which nobody has connected anything and no demo was run."""
     for name in ("PREFECT_API_URL", "VIGIL_LEDGER"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(cli_shared, "PROJECT", tmp_path)
-    monkeypatch.setattr(by_hand, "HOME", tmp_path / "var" / "prefect")
+    monkeypatch.setenv("VIGIL_HOME", str(tmp_path))
     (tmp_path / "devices.csv").write_text(DEVICES)
     return tmp_path
 
@@ -131,6 +128,34 @@ def test_without_site_and_demo_nothing_is_done_and_the_ways_out_are_said(
     assert not (project / "var").exists()
 
 
+MAKES = ("devices import", "topics add")
+
+
+@pytest.mark.parametrize("words", [w for name, w in COMMANDS.items() if name not in MAKES])
+@pytest.mark.parametrize("there", ["no file", "an empty file"])
+def test_where_there_is_no_ledger_a_command_that_reads_makes_none(
+    vigil: Vigil, project: Path, capsys: Said, words: tuple[str, ...], there: str
+) -> None:
+    file = project / "mistyped" / "ledger.sqlite"
+    if there == "an empty file":
+        file.parent.mkdir()
+        file.touch()
+    assert run(vigil, project, words, "--ledger", f"sqlite:///{file}") == 2
+    said = capsys.readouterr()
+    assert f"there is no ledger at sqlite:///{file}" in said.err and not said.out
+    assert file.stat().st_size == 0 if file.exists() else not file.parent.exists()
+
+
+@pytest.mark.parametrize("words", [COMMANDS[name] for name in MAKES], ids=MAKES)
+def test_where_there_is_no_ledger_a_command_that_writes_makes_one_and_says_so(
+    vigil: Vigil, project: Path, capsys: Said, words: tuple[str, ...]
+) -> None:
+    url = f"sqlite:///{project}/new/ledger.sqlite"
+    for made in (", made now", ""):
+        assert run(vigil, project, words, "--ledger", url) == 0
+        assert capsys.readouterr().out.splitlines()[0] == f"Ledger of no site yet{made}: {url}"
+
+
 @WRITES
 @pytest.mark.parametrize(
     "two", [("--site", "a", "--demo"), ("--ledger", "sqlite://", "--demo"), ("--site", "a", "--ledger", "x")]
@@ -149,7 +174,7 @@ def test_a_site_that_is_named_is_not_replaced_by_the_environment_or_the_demo(
     monkeypatch.setenv("VIGIL_LEDGER", other)
     assert run(vigil, project, words, "--site", "main") == 2
     said = capsys.readouterr().err
-    assert 'there is no site "main"' in said and "PREFECT_API_URL is not set" in said
+    assert 'there is no site "main"' in said and "no Prefect is configured" in said
     assert devices_in(demo) == devices_in(other) == 0
 
 
@@ -207,10 +232,10 @@ def test_where_a_machine_reads_the_output_the_ledger_is_named_on_stderr(
 
 
 def test_the_zone_of_a_demo_is_that_of_its_estate(project: Path, demo: str) -> None:
-    assert choose(None, None, True, project, project).zone == "UTC"
+    assert choose(None, None, True).zone == "UTC"
     (project / "var" / "demo" / "estate").mkdir()
     (project / "var" / "demo" / "estate" / "meta.json").write_text('{"zone": "Europe/Berlin"}')
-    assert choose(None, None, True, project, project).zone == "Europe/Berlin"
+    assert choose(None, None, True).zone == "Europe/Berlin"
 
 
 def test_a_gateway_that_no_site_tells_its_project_asks_for_it(vigil: Vigil, demo: str, capsys: Said) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from vigil.replay.ledgers import any_site, choose
 from vigil.replay.prefect_server import QUIET
 
-home, project = map(Path, sys.argv[1:])
+home = Path(sys.argv[1])
 os.environ.update(QUIET, PREFECT_HOME=str(home))
 from blocks import kept
 from flows import sites
@@ -37,17 +37,18 @@ async def save(values):
 asyncio.run(save({}))
 assert not any_site(home), "a database without a site"
 asyncio.run(save(CONNECTED))
-source = choose(None, None, False, project, home)
-print(source.line(source.open()), source.zone)
+source = choose(None, None, False)
+print(source.open(writes=True)[1], source.zone)
 """
 
 
 def test_a_site_in_our_own_database_says_its_ledger(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
+    home = tmp_path / "var" / "prefect"
+    home.mkdir(parents=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "VIGIL_"))}
+    environment |= {"HOME": str(tmp_path), "VIGIL_HOME": str(tmp_path)}
     ended = subprocess.run(
-        [sys.executable, "-c", CODE, str(home), str(tmp_path)],
+        [sys.executable, "-c", CODE, str(home)],
         cwd=PROJECT,
         env=environment,
         capture_output=True,
@@ -56,5 +57,6 @@ def test_a_site_in_our_own_database_says_its_ledger(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    line = f'Ledger of the site "default": sqlite:///{home}/ledger.sqlite Europe/Berlin'
+    line = f'Ledger of the site "default", made now: sqlite:///{home}/ledger.sqlite Europe/Berlin'
     assert ended.stdout.splitlines() == [line], "Prefect itself says nothing"
+    assert ended.stderr.splitlines() == [f"no Prefect is configured: this uses a private one in {home}"]

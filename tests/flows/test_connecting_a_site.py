@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Said
-from vigil import cli_connect, cli_shared
+from vigil import places
 from vigil.ledger import Ledger, LedgerOfAnother, ownership
 from vigil.service.connecting.changing import fields, plain
 
@@ -31,9 +31,7 @@ def account(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Ledgers that nobody names go into a folder of the test."""
-    monkeypatch.setattr(cli_connect, "PROJECT", tmp_path)
-    for folder in ("rules", "templates"):
-        (tmp_path / folder).mkdir()
+    monkeypatch.setenv("VIGIL_HOME", str(tmp_path))
     monkeypatch.delenv("VIGIL_LEDGER", raising=False)
     return tmp_path
 
@@ -227,6 +225,8 @@ def test_files_and_folders_must_be_there_and_ledgers_are_kept_by_their_whole_pat
     first("relative", "--ledger", "sqlite:///mine.sqlite", "--rules", "here")
     assert of("relative")["ledger", "url"] == f"sqlite:///{project}/mine.sqlite"
     assert of("relative")["site", "rules"] == f"{project}/here"
+    vigil("connect", "--site", "relative", "--rules", str(places.rules()))
+    assert of("relative")["site", "rules"] == "rules", "the shipped ones, wherever Vigil is installed later"
 
 
 async def save_as_an_earlier_vigil(client: Any, site: str, ledger: str) -> None:
@@ -334,14 +334,13 @@ def no_site(prefect_url: str) -> Iterator[None]:
 def test_commands_mean_the_connected_site_and_name_its_ledger(
     vigil: Vigil, first: Vigil, project: Path, no_site: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_shared, "PROJECT", project)
     said = vigil("guard", "list")
     assert said.code == 2 and "no site is connected here" in said.err and "no demo was run" in said.err
     first("somewhere")
     said = vigil("guard", "list")
     assert said.code == 2 and 'there is no site "default" here, but ' in said.err
     assert "somewhere" in said.err and "name one with --site" in said.err
-    first("default", "--rules", f"{project}/rules")
+    first("default")
     line = f'Ledger of the site "default": sqlite:///{project}/var/sites/default/ledger.sqlite'
     (project / "devices.csv").write_text("person,address,platform\nada,t-1,android\n")
     said = vigil("devices", "import", f"{project}/devices.csv")
@@ -356,17 +355,13 @@ def test_a_gateway_is_told_by_its_site_what_it_serves(vigil: Vigil, first: Vigil
 
     first("served", "--smtp-host", "smtp.example.org", "--smtp-sender", "v@example.org",
           "--smtp-gateway", "https://vigil.example.org", "--smtp-link-secrets", SECRETS, "--zone", "Asia/Tokyo")  # fmt: skip
-    source = choose("served", None, False, project, project)
+    source = choose("served", None, False)
     assert (source.project, source.link_base, source.link_secrets) == (
         "a-project",
         "https://vigil.example.org",
         SECRETS,
     )
-    assert (source.rules, source.templates, source.zone) == (
-        project / "rules",
-        project / "templates",
-        "Asia/Tokyo",
-    )
+    assert (source.rules, source.templates, source.zone) == (places.rules(), places.templates(), "Asia/Tokyo")
     assert SECRETS not in repr(source)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from vigil import printing
+from vigil import places, printing
 from vigil.cli_output import Output
-from vigil.cli_shared import errors
+from vigil.cli_shared import errors, tell
 from vigil.ecm import Extractor, Needs
 from vigil.printing import Layout
 from vigil.replay.ledgers import of_site
@@ -22,7 +23,12 @@ from vigil.replay.prefect_server import prefect_api
 from vigil.service import sheets, snapshot
 from vigil.service.frames import About, Frame
 
-HOME = Path(__file__).resolve().parent.parent.parent / "var" / "prefect"
+
+@contextmanager
+def prefect_for_commands(must_answer: bool = True) -> Iterator[str]:
+    """The API of the Prefect that is configured, or of a private one, which is said on stderr: commands keep it for each other."""
+    with prefect_api(places.prefect(), must_answer, say=partial(tell, machine=True)) as url:
+        yield url
 
 
 def name_ledger(site: str, console: Console) -> None:
@@ -30,12 +36,12 @@ def name_ledger(site: str, console: Console) -> None:
     from flows.sites import block_of
 
     source = of_site(asyncio.run(block_of(site)))
-    console.print(source.line(source.open()), markup=False, highlight=False, soft_wrap=True)
+    console.print(source.open(writes=True)[1], markup=False, highlight=False, soft_wrap=True)
 
 
 def types(site: str) -> str:
     """The workspace types of a site's Extended ECM and the names of its groups and users, as JSON."""
-    with prefect_api(HOME):
+    with prefect_for_commands():
         from flows.sites import block_of
 
         async def go() -> str:
@@ -50,7 +56,7 @@ def types(site: str) -> str:
 
 def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output) -> int:
     """Run the sweep flow and print its findings, or write them. 1 when something could not be read or delivered, 0 otherwise."""
-    with prefect_api(HOME):
+    with prefect_for_commands():
         from flows.sweep import SweepScope
         from flows.sweep import sweep as flow
 
@@ -64,7 +70,7 @@ def backfill(
     site: str, after: datetime | None, upto: datetime | None, approve: str, console: Console, output: Output
 ) -> int:
     """Run the backfill flow and print its manifest, or what its approval sent. 1 when something could not be delivered."""
-    with prefect_api(HOME):
+    with prefect_for_commands():
         from flows.backfill import backfill as flow
 
         name_ledger(site, errors if output.takes_stdout else console)

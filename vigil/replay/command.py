@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vigil.compliance.loader import check_text
 from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger
+from vigil.ledger.engine import parse_url
+from vigil.ledger.errors import named
 from vigil.replay.estate import Replay, replay, results, write
 from vigil.replay.prefect_server import prefect_api
 from vigil.rulefiles import read_rules, read_sources
@@ -41,7 +43,8 @@ def run_estate(
     with tempfile.TemporaryDirectory(prefix="vigil-estate-") as scratch:
         url = ledger_url or f"sqlite:///{scratch}/ledger.sqlite"
         what = Replay(estate.resolve(), rules.resolve(), templates.resolve(), start, end, every, url)
-        with prefect_api(), progress(console) as bar:
+        say = console.print if console else lambda _: None
+        with prefect_api(say=say), progress(console) as bar:
             task = bar.add_task("ticks", total=len(what.ticks()))
 
             def after_tick(tick: datetime, sandbox: SandboxProcess, ledger: Ledger) -> None:
@@ -52,6 +55,10 @@ def run_estate(
         write(rows, out)
     if console is not None:
         console.print(f"{len(rows)} rows written to {out}")
+        if ledger_url:
+            console.print(
+                f"Ledger: {named(parse_url(ledger_url))}", markup=False, highlight=False, soft_wrap=True
+            )
 
 
 def _note_unknown_names(rules: Path, estate: Estate, templates: Path) -> None:

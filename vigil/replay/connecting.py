@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 
 from vigil.ledger import Ledger, ownership
 from vigil.ledger.errors import named
-from vigil.replay.by_hand import HOME
-from vigil.replay.prefect_server import prefect_api
+from vigil.replay.by_hand import prefect_for_commands
 from vigil.service.connecting.changing import MAIL, Around, Change, NotConnected, Wanted, changes, connected
 from vigil.service.connecting.forms import SITE
 
@@ -36,7 +35,7 @@ def connect(
     `ask` gets a secret that is missing. `agreed` is asked about changes that need a person's yes. Raises NotConnected for what
     makes no site, and for a no; LedgerError for a ledger that cannot be opened. Then nothing was saved.
     """
-    with prefect_api(HOME):
+    with prefect_for_commands():
         return asyncio.run(_connect(site, wanted, around, ask, agreed))
 
 

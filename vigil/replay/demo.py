@@ -13,9 +13,11 @@ from typing import Any
 
 from rich.console import Console
 
+from vigil import places
 from vigil.ledger import Ledger, runs
 from vigil.replay.command import progress
 from vigil.replay.estate import Replay, replay
+from vigil.replay.prefect_address import address
 from vigil.replay.prefect_server import prefect_api
 from vigil.replay.story import tell
 from vigil.sandbox.generate import generate
@@ -28,7 +30,7 @@ def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int
     """Run the demo in `folder`, which is emptied first, and tell what happened. False when somebody was not told."""
     clock = Steps()
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    places.made(folder)
     made = generate(folder / "estate", seed=seed)
     clock.lap("write the estate")
     url = f"sqlite:///{folder / 'ledger.sqlite'}"
@@ -36,10 +38,12 @@ def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int
     console.print(
         f"Estate of {made.workspaces} workspaces and {made.events} events, from {made.start:%a %d %b %Y} on."
     )
-    console.print("Starting a Prefect server on loopback, Extended ECM and FCM beside it ...")
+    configured = address()
+    its = f"The Prefect at {configured}" if configured else "Starting a Prefect server on loopback"
+    console.print(f"{its}, Extended ECM and FCM beside it ...", highlight=False)
     last: dict[str, object] = {}
     with prefect_api(folder / "prefect") as api, progress(console) as bar:
-        clock.lap("start a Prefect server")
+        clock.lap("reach Prefect" if configured else "start a Prefect server")
         task = bar.add_task("watch", total=len(what.ticks()))
 
         def after_tick(tick: datetime, sandbox: SandboxProcess, ledger: Ledger) -> None:

@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vigil import places
+from vigil.cli_shared import tell
 from vigil.errors import BadRequest
 from vigil.ledger import Ledger, ownership
-from vigil.ledger.errors import named
-from vigil.replay.prefect_server import QUIET, ServerError, prefect_api
+from vigil.ledger.checking import schema
+from vigil.replay.prefect_address import address
+from vigil.replay.prefect_server import QUIET, ServerError, prefect_api, private
 
 if TYPE_CHECKING:
     from blocks.site import Connected
@@ -42,38 +45,43 @@ class Source:
     link_base: str = ""  # of the gateway
     link_secrets: str = field(default="", repr=False)
 
-    def open(self) -> Ledger:
-        """Open it. Raises LedgerOfAnother when it is not the site's."""
-        ledger = Ledger.open(self.url)
-        if self.site:
-            with ledger.read() as connection:
-                ownership.refuse_another(connection, self.site)
-        return ledger
+    def open(self, *, writes: bool) -> tuple[Ledger, str]:
+        """Open it, with what every output begins with: whose ledger this is, and where, without a password.
 
-    def line(self, ledger: Ledger) -> str:
-        """What every output begins with: whose ledger this is, and where, without a password."""
+        Where there is none, one is made for a command that `writes`, and the line says so; for a command that only reads, it raises
+        BadRequest: an empty ledger would answer every question with nothing. Raises LedgerOfAnother when it is not the site's.
+        """
+        before = schema(self.url)
+        if before.found is None and not writes:
+            raise BadRequest(
+                f"there is no ledger at {before.name}: check the address. Nothing was made there"
+            )
+        ledger = Ledger.open(self.url)
         with ledger.read() as connection:
+            if self.site:
+                ownership.refuse_another(connection, self.site)
             owner = ownership.owner(connection)
         whose = self.whose or (f'of the site "{owner.name}"' if owner else "of no site yet")
-        return f"Ledger {whose}: {named(ledger.engine.url)}"
+        made = ", made now" if before.found is None else ""
+        return ledger, f"Ledger {whose}{made}: {before.name}"
 
 
-def choose(site: str | None, url: str | None, demo: bool, project: Path, home: Path) -> Source:
-    """The ledger that is meant. `project` is the folder that the demo is below, `home` that of the server which commands start.
+def choose(site: str | None, url: str | None, demo: bool) -> Source:
+    """The ledger that is meant.
 
     Raises BadRequest for a choice that is none, NoSite, and ServerError when the Prefect that is configured does not answer.
     """
     if sum(map(bool, (site, url, demo))) > 1:
         raise BadRequest("--site, --ledger and --demo each name a ledger: give one of them")
     if demo:
-        return _demo(project, "of the demo")
+        return _demo("of the demo")
     if url:
         return Source(url)
     if not site and (url := os.environ.get(VARIABLE)):
         return Source(url, f"of {VARIABLE}")
-    found = _connected(site, home)
+    found = _connected(site)
     if found is None:
-        return _demo(project, "of the demo, since there is no site")
+        return _demo("of the demo, since there is no site")
     return of_site(found)
 
 
@@ -94,8 +102,8 @@ def of_site(connected: Connected) -> Source:
     )
 
 
-def _demo(project: Path, whose: str) -> Source:
-    folder = project / "var" / "demo"
+def _demo(whose: str) -> Source:
+    folder = places.demo()
     file, meta = folder / "ledger.sqlite", folder / "estate" / "meta.json"
     if not file.is_file():
         raise BadRequest(
@@ -106,11 +114,12 @@ def _demo(project: Path, whose: str) -> Source:
     return Source(f"sqlite:///{file}", whose, zone=zone)
 
 
-def _connected(site: str | None, home: Path) -> Connected | None:
+def _connected(site: str | None) -> Connected | None:
     """The site, or the one that is meant without a name; None when there is no site at all."""
-    if os.environ.get("PREFECT_API_URL"):
+    home = places.prefect()
+    if address():
         try:
-            with prefect_api(home):
+            with prefect_api():
                 return _asked(site)
         except ServerError as error:
             raise ServerError(f"{error}; {INSTEAD}") from None
@@ -118,9 +127,10 @@ def _connected(site: str | None, home: Path) -> Connected | None:
         if site is None:
             return None
         raise BadRequest(
-            f'there is no site "{site}": PREFECT_API_URL is not set, and nobody connected one here. Set it to the address of '
-            f"your Prefect server, or make the site with `vigil connect --site {site} ...`; {INSTEAD}"
+            f'there is no site "{site}": no Prefect is configured, and nobody connected one here. Set PREFECT_API_URL to the '
+            f"address of your Prefect server, or make the site with `vigil connect --site {site} ...`; {INSTEAD}"
         )
+    tell(private(home), machine=True)
     os.environ.update(QUIET, PREFECT_HOME=str(home))  # Prefect reads it when it is imported
     return _asked(site, here=True)
 

@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from vigil.ledger import Ledger, trips
-from vigil.replay.by_hand import HOME, name_ledger, outcome
-from vigil.replay.prefect_server import prefect_api
+from vigil.replay.by_hand import name_ledger, outcome, prefect_for_commands
 from vigil.service.run import utc_now
 from vigil.service.subscribing import tell
 
 
 def install_automations(folder: Path, site: str, notify: str | None, console: Console) -> None:
     """Install the shipped automations in the Prefect that is configured."""
-    with prefect_api(HOME):
+    with prefect_for_commands():
         from flows.installing import install
 
         for name, done in asyncio.run(install(folder, site, notify)):
@@ -46,7 +45,7 @@ def list_guards(ledger: Ledger, console: Console) -> int:
 
 def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> int:
     """Answer a trip, and deliver what is sent. 1 when something could not be delivered, 0 otherwise."""
-    with prefect_api(HOME):
+    with prefect_for_commands():
         from flows.guard import guard
 
         async def go() -> tuple[str, bool]:
@@ -62,7 +61,7 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
 
 def sync_topics(site: str, console: Console) -> None:
     """Tell FCM which devices belong to which topic now, and print what became of them."""
-    with prefect_api(HOME):
+    with prefect_for_commands():
         from flows.sites import block_of, ledger_of
 
         async def go() -> Mapping[str, int]:

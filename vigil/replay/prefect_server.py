@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from vigil import places
 from vigil.errors import VigilError
+from vigil.replay.prefect_address import address
 
 PATIENCE = 120.0  # seconds; a fresh database is migrated first
 
@@ -46,21 +48,23 @@ class ServerError(VigilError):
 
 
 @contextmanager
-def prefect_api(home: Path | None = None, must_answer: bool = True) -> Iterator[str]:
-    """The URL of a Prefect API: the one in PREFECT_API_URL, else a server of our own that ends with the block.
+def prefect_api(
+    home: Path | None = None, must_answer: bool = True, say: Callable[[str], None] = lambda _: None
+) -> Iterator[str]:
+    """The URL of a Prefect API: the one that is configured, else a server of our own that ends with the block, which is said.
 
     Sets the environment that Prefect reads when it is imported: call it before. `home` keeps the server's database;
     without it, it is thrown away. Raises ServerError, also for a configured one that `must_answer` and is not there.
     """
-    configured = os.environ.get("PREFECT_API_URL")
-    if configured:
+    if configured := address():
         if must_answer:
             _look_for(configured)
         yield configured
         return
+    say(private(home))
     with tempfile.TemporaryDirectory(prefix="vigil-prefect-") as scratch:
         environment = {**QUIET, "PREFECT_HOME": str(home or scratch)}
-        Path(environment["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)  # SQLite makes files, no folders
+        places.made(Path(environment["PREFECT_HOME"]))  # SQLite makes files, no folders
         environment["PREFECT_API_SSL_CERT_FILE"] = str(_no_authority(Path(scratch)))
         for name, value in environment.items():
             os.environ.setdefault(name, value)
@@ -103,6 +107,12 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
             child.wait()
 
 
+def private(home: Path | None) -> str:
+    """What is said where commands use a Prefect of their own."""
+    where = f"one in {home}" if home else "one, which ends with the command"
+    return f"no Prefect is configured: this uses a private {where}"
+
+
 def _flush_logs() -> None:
     """Prefect's handlers send their last lines while the server is there to take them."""
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
@@ -119,7 +129,8 @@ def _look_for(url: str) -> None:
         socket.create_connection((at.hostname or "", port), timeout=10).close()
     except (OSError, ValueError) as error:
         raise ServerError(
-            f"no Prefect server answers at {url} ({error}): start it (`prefect server start`), or correct PREFECT_API_URL"
+            f"no Prefect server answers at {url} ({error}): start it (`prefect server start`), or correct the address "
+            f"(`prefect config view` shows where it is set)"
         ) from None
 
 

@@ -339,12 +339,12 @@ class SiteForm(Form):
     rules: Annotated[str, Option("--rules", takes=Given.FOLDER)] = Field(
         default="rules",
         title="Rules",
-        description="Folder of the rules, absolute or below the project's folder",
+        description="Folder of the rules, absolute or below the project's folder (`vigil project`); rules: the shipped ones",
     )
     templates: Annotated[str, Option("--templates", takes=Given.FOLDER)] = Field(
         default="templates",
         title="Templates",
-        description="Folder of the templates, absolute or below the project's folder",
+        description="Folder of the templates, absolute or below the project's folder (`vigil project`); templates: the shipped ones",
     )
     sensitive: Annotated[list[str], Option("--sensitive", confirmed=True)] = Field(
         default_factory=list,
