@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 OLDEST := tests/flows/test_a_schedule_starts_watch.py tests/flows/test_watch.py
 
-.PHONY: demo test test-oldest setup dev lint lock clean
+.PHONY: demo test test-oldest setup dev lint lock wheel clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -56,5 +56,9 @@ lock: .venv/uv.stamp
 	$(COMPILE) --upgrade --extra dev -c constraints.txt -o constraints-dev.txt
 	$(COMPILE) --upgrade --extra test --resolution lowest-direct -o constraints-oldest.txt
 
+# Builds dist/*.whl by way of the source distribution, so that both are whole.
+wheel: .venv/uv.stamp
+	$(BIN)/uv build --quiet --out-dir dist
+
 clean:
-	rm -rf .venv .venv-oldest build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

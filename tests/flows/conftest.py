@@ -30,7 +30,7 @@ from vigil.service.opening import ledger_at
 @pytest.fixture(scope="session")
 def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a real server; Prefect's settings point at it."""
-    with prefect_api(tmp_path_factory.mktemp("prefect")) as url:
+    with prefect_api(tmp_path_factory.mktemp("prefect"), ui=True) as url:
         from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_LEVEL, temporary_settings
 
         with temporary_settings({PREFECT_API_URL: url, PREFECT_LOGGING_LEVEL: "ERROR"}):

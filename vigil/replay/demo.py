@@ -58,7 +58,7 @@ def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int
     with ledger.read() as connection:
         accounts = runs.latest(connection, "watch", limit=1000)
     _numbers(console, accounts, clock)
-    console.print(f"\nLedger: {folder / 'ledger.sqlite'}   Ask it: vigil why PERSON --ledger {url}")
+    console.print(f"\nLedger: {folder / 'ledger.sqlite'}   Ask it: vigil why PERSON --ledger {url}", soft_wrap=True)
     return told
 
 

@@ -49,12 +49,16 @@ class ServerError(VigilError):
 
 @contextmanager
 def prefect_api(
-    home: Path | None = None, must_answer: bool = True, say: Callable[[str], None] = lambda _: None
+    home: Path | None = None,
+    must_answer: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+    ui: bool = False,
 ) -> Iterator[str]:
     """The URL of a Prefect API: the one that is configured, else a server of our own that ends with the block, which is said.
 
     Sets the environment that Prefect reads when it is imported: call it before. `home` keeps the server's database;
-    without it, it is thrown away. Raises ServerError, also for a configured one that `must_answer` and is not there.
+    without it, it is thrown away. It has no pages unless `ui`: Prefect would copy them into its own package. Raises ServerError, also
+    for a configured one that `must_answer` and is not there.
     """
     if configured := address():
         if must_answer:
@@ -69,6 +73,7 @@ def prefect_api(
         for name, value in environment.items():
             os.environ.setdefault(name, value)
         quiet = {**os.environ, **environment, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"}
+        quiet["PREFECT_SERVER_UI_ENABLED"] = str(ui)
         with serving(quiet, Path(scratch) / "server.log") as url:
             os.environ["PREFECT_API_URL"] = url
             try:

@@ -1,0 +1,116 @@
+"""README.md, CHANGELOG.md and docs/ name files: each is in a clone, and each link leads to a heading that is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")})
+
+NO_PATHS_HERE = {
+    ".venv/bin/vigil": "what `make` makes",
+    "RULE/STEP": "a rule and its step",
+    "nodes/list": "an address of Extended ECM",
+    "workflows/status": "an address of Extended ECM",
+    "types.json": "what `vigil types` wrote",
+    "rules/renewal.yaml": "an example of a rule file",
+    "rules/renewal.timeline.yaml": "an example of a timeline",
+}
+"""What looks like a path of the repository, and is none."""
+
+EXTENSIONS = "md|py|yaml|yml|json|jsonl|toml|txt|j2|po|png|svg|csv|xlsx|sqlite|db|mako"
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
+FILE = re.compile(rf"(?:{PATH.pattern}/)?[\w*-][\w.*-]*\.(?:{EXTENSIONS})")
+
+
+@cache
+def tree() -> frozenset[str]:
+    """Every file and folder of a clone, from its root on."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    files = [PurePosixPath(name) for name in listed if (ROOT / name).is_file()]
+    return frozenset(str(p) for file in files for p in (file, *file.parents))
+
+
+def is_there(path: str, page: Path) -> bool:
+    """Whether a page means something of the tree: by its whole path, beside the page, or by a file's name alone.
+
+    A decision may be named by its number.
+    """
+    wanted = path.rstrip("/")
+    beside = str((page.parent / wanted).resolve().relative_to(ROOT)) if ".." not in wanted else wanted
+    patterns = [wanted, beside, f"{wanted}-*.md" if re.search(r"/\d{4}$", wanted) else wanted]
+    if "/" not in wanted:
+        patterns.append(f"*/{wanted}")
+    return any(fnmatch(known, pattern) for known in tree() for pattern in patterns)
+
+
+def named(text: str) -> Iterator[str]:
+    """What looks like a path: words with a slash or an ending of files between backticks; elsewhere such as begin like ours."""
+    folders = {name for name in tree() if "/" not in name}
+    for span in SPAN.findall(FENCE.sub("", text)):
+        for word in span.split():
+            if (PATH.fullmatch(word) and "/" in word) or FILE.fullmatch(word):
+                yield word
+    for word in re.split(r"[\s()\[\]`,;:\"'|=$]+", LINK.sub("", text)):
+        path = word.strip(".")
+        if PATH.fullmatch(path) and path.partition("/")[0] in folders and "/" in path:
+            yield path
+
+
+def heading(text: str) -> str:
+    """A heading as a link names it."""
+    return re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_is_in_a_clone(page: Path) -> None:
+    unknown = {
+        path for path in named(page.read_text()) if path not in NO_PATHS_HERE and not is_there(path, page)
+    }
+    assert not unknown, "correct them, or say in NO_PATHS_HERE what they are"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_image_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        if target.startswith(("https://", "mailto:")):
+            continue
+        path, _, anchor = unquote(target).partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert str(file.relative_to(ROOT)) in tree(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", FENCE.sub("", file.read_text()), re.MULTILINE)
+            assert anchor in {heading(h) for h in headings}, target
+
+
+def test_what_is_excepted_is_named_and_is_no_path() -> None:
+    words = {word for page in PAGES for word in named(page.read_text())}
+    assert set(NO_PATHS_HERE) <= words, "nobody names it any more: take it out"
+    assert not [path for path in NO_PATHS_HERE if is_there(path, ROOT / "README.md")]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("see `../shared/design.md`", ["../shared/design.md"]),
+        ("as `vigil/nowhere/x.py` has it", ["vigil/nowhere/x.py"] * 2),
+        ("docs/missing.md says it", ["docs/missing.md"]),
+        ("`gone.yaml` or GET /v2/nodes/1", ["gone.yaml"]),
+        ("http://127.0.0.1/docs/x and and/or", []),
+    ],
+)
+def test_what_would_be_found(text: str, found: list[str]) -> None:
+    assert list(named(text)) == found
+    assert not [path for path in found if is_there(path, ROOT / "README.md")]
