@@ -17,6 +17,9 @@ PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglo
 
 NO_PATHS_HERE = {
     ".venv/bin/vigil": "what `make` makes",
+    ".venv/bin/activate": "what `make` makes",
+    "prefect.toml": "a file of whoever uses Prefect",
+    "var/": "what Vigil writes",
     "RULE/STEP": "a rule and its step",
     "nodes/list": "an address of Extended ECM",
     "workflows/status": "an address of Extended ECM",
