@@ -30,7 +30,7 @@ class Schema:
 def schema(url: str) -> Schema:
     """Look at the schema of the ledger at `url` and leave it as it is. Raises LedgerUnavailable."""
     parsed, wanted = parse_url(url), newest_revision()
-    if parsed.get_backend_name() == "sqlite" and _is_empty(Path(parsed.database or "")):
+    if parsed.get_backend_name() == "sqlite" and _is_empty(parsed.database or ""):
         return Schema(named(parsed), False, None, wanted, True)
     engine = open_engine(url)
     try:
@@ -42,6 +42,7 @@ def schema(url: str) -> Schema:
     return Schema(named(parsed), True, found, wanted, found is None or found in known)
 
 
-def _is_empty(file: Path) -> bool:
-    """Whether there is nothing in a file. SQLite would make it, or begin it, when it is opened."""
+def _is_empty(database: str) -> bool:
+    """Whether there is nothing in a file of SQLite, which would make it, or begin it, when it is opened."""
+    file = Path(database.removeprefix("file:"))
     return not file.is_file() or not file.stat().st_size

@@ -39,8 +39,8 @@ def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int
         f"Estate of {made.workspaces} workspaces and {made.events} events, from {made.start:%a %d %b %Y} on."
     )
     configured = address()
-    its = f"The Prefect at {configured}" if configured else "Starting a Prefect server on loopback"
-    console.print(f"{its}, Extended ECM and FCM beside it ...", highlight=False)
+    prefect = f"its runs go to the Prefect at {configured}" if configured else "a Prefect server beside them"
+    console.print(f"Starting Extended ECM and FCM on loopback, {prefect} ...", highlight=False)
     last: dict[str, object] = {}
     with prefect_api(folder / "prefect") as api, progress(console) as bar:
         clock.lap("reach Prefect" if configured else "start a Prefect server")
@@ -58,7 +58,9 @@ def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int
     with ledger.read() as connection:
         accounts = runs.latest(connection, "watch", limit=1000)
     _numbers(console, accounts, clock)
-    console.print(f"\nLedger: {folder / 'ledger.sqlite'}   Ask it: vigil why PERSON --ledger {url}", soft_wrap=True)
+    console.print(
+        f"\nLedger: {folder / 'ledger.sqlite'}   Ask it: vigil why PERSON --ledger {url}", soft_wrap=True
+    )
     return told
 
 

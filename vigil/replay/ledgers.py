@@ -53,9 +53,8 @@ class Source:
         """
         before = schema(self.url)
         if before.found is None and not writes:
-            raise BadRequest(
-                f"there is no ledger at {before.name}: check the address. Nothing was made there"
-            )
+            what = f"ledger {self.whose}".rstrip()
+            raise BadRequest(f"there is no {what} at {before.name}: check the address. Nothing was made")
         ledger = Ledger.open(self.url)
         with ledger.read() as connection:
             if self.site:
