@@ -21,6 +21,7 @@ NO_PATHS_HERE = {
     "prefect.toml": "a file of whoever uses Prefect",
     "var/": "what Vigil writes",
     "RULE/STEP": "a rule and its step",
+    "vigil/project": "a folder of the wheel",
     "nodes/list": "an address of Extended ECM",
     "workflows/status": "an address of Extended ECM",
     "types.json": "what `vigil types` wrote",
