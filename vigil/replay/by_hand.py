@@ -25,9 +25,9 @@ from vigil.service.frames import About, Frame
 
 
 @contextmanager
-def prefect_for_commands(must_answer: bool = True) -> Iterator[str]:
+def prefect_for_commands() -> Iterator[str]:
     """The API of the Prefect that is configured, or of a private one, which is said on stderr: commands keep it for each other."""
-    with prefect_api(places.prefect(), must_answer, say=partial(tell, machine=True)) as url:
+    with prefect_api(places.prefect(), say=partial(tell, machine=True)) as url:
         yield url
 
 

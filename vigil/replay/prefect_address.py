@@ -46,7 +46,11 @@ def _may_say(file: Path) -> bool:
         return True
     try:
         text = file.read_text(encoding="utf-8")
-        return "PREFECT_" in text if file.name == ".env" else "prefect" in tomllib.loads(text).get("tool", {})
+        return (
+            "PREFECT_" in text.upper()
+            if file.name == ".env"
+            else "prefect" in tomllib.loads(text).get("tool", {})
+        )
     except (OSError, ValueError):
         return True  # Prefect says what is wrong with it
 
