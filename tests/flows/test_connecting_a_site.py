@@ -256,6 +256,7 @@ def test_a_site_of_an_earlier_vigil_goes_on_and_connect_makes_forms_of_it(
     vigil: Vigil, project: Path
 ) -> None:
     ledger = f"sqlite:///{project}/earlier.sqlite"
+    Ledger.open(ledger).close()
     asked(lambda client: save_as_an_earlier_vigil(client, "earlier", ledger))
     before = of("earlier")
     assert before["ecm", "otds_secret"] == "of the client" and before["smtp", "password"] == "of the mailer"

@@ -15,7 +15,7 @@ import pytest
 from tests.flows.deployed import end
 from tests.packaging.conftest import Installed
 from vigil.ledger import Ledger, outbox
-from vigil.replay.prefect_server import prefect_api
+from vigil.replay.prefect_server import serving
 from vigil.sandbox.generate import Generated, generate
 from vigil.sandbox.process import SandboxProcess
 
@@ -95,13 +95,15 @@ def test_the_demo_runs_and_says_where_its_ledger_is(installed: Installed) -> Non
 
 
 @pytest.fixture
-def prefect_url(installed: Installed, tmp_path: Path) -> Iterator[str]:
-    """A Prefect server, which the user's profile names."""
-    with prefect_api(tmp_path / "prefect") as url:
+def server(installed: Installed, tmp_path: Path) -> Iterator[None]:
+    """A Prefect server, which the user's profile names. It runs in our own environment: its pages are Prefect's to write."""
+    (tmp_path / "prefect").mkdir()
+    settings = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_SERVER_UI_ENABLED": "false"}
+    with serving(installed.variables(**settings), tmp_path / "server.log") as url:
         profile = installed.home / ".prefect" / "profiles.toml"
         profile.parent.mkdir()
         profile.write_text(f'active = "ours"\n[profiles.ours]\nPREFECT_API_URL = "{url}"\n')
-        yield url
+        yield
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[SandboxProcess, Generated]]:
 
 @pytest.mark.slow
 def test_a_site_is_connected_deployed_and_watched_by_a_worker(
-    installed: Installed, prefect_url: str, sandbox: tuple[SandboxProcess, Generated]
+    installed: Installed, server: None, sandbox: tuple[SandboxProcess, Generated]
 ) -> None:
     systems, estate = sandbox
     ledger = f"sqlite:///{data(installed)}/sites/default/ledger.sqlite"

@@ -72,8 +72,8 @@ def prefect_api(
         environment["PREFECT_API_SSL_CERT_FILE"] = str(_no_authority(Path(scratch)))
         for name, value in environment.items():
             os.environ.setdefault(name, value)
-        quiet = {**os.environ, **environment, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"}
-        quiet["PREFECT_SERVER_UI_ENABLED"] = str(ui)
+        pages = {"PREFECT_SERVER_UI_ENABLED": str(ui)}
+        quiet = {**os.environ, **environment, **pages, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"}
         with serving(quiet, Path(scratch) / "server.log") as url:
             os.environ["PREFECT_API_URL"] = url
             try:
