@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import ESTATES
 from tests.support.pure import run
 from vigil.compliance.routing import Routed
 from vigil.compliance.verdicts import Why
@@ -20,7 +20,6 @@ from vigil.sandbox import estate
 from vigil.sandbox.estate_model import Estate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SHARED = REPOSITORY.parent / "shared" / "estates"
 RULES = REPOSITORY / "tests" / "estates"
 
 WINDOWS = {
@@ -28,17 +27,6 @@ WINDOWS = {
     "fines": ("2006-01-01T00:00+00:00", "2006-12-31T00:00+00:00", timedelta(days=1)),
 }
 """The window of each estate's expected.jsonl and the distance of its ticks: shared/estates/README.md."""
-
-
-@pytest.fixture(scope="module")
-def shared() -> Path:
-    """The folder of the shared estates. Where it is absent the run says so, and a run of CI fails."""
-    if SHARED.is_dir():
-        return SHARED
-    message = f"../shared is absent: {SHARED} does not exist, the shared estates were NOT checked"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 def ticks_of(name: str) -> list[datetime]:
@@ -70,15 +58,14 @@ def outcome(given: Estate, r: Routed) -> str:
     return "sent" if r.person is not None and given.users[r.person].devices else "no_device"
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(("name", "full"), [("helpdesk", False), ("fines", False), ("fines", True)])
-def test_the_core_says_exactly_what_the_estate_expects(
-    shared: Path, name: str, full: bool, tmp_path: Path
-) -> None:
+def test_the_core_says_exactly_what_the_estate_expects(name: str, full: bool, tmp_path: Path) -> None:
     got = tmp_path / "got.jsonl"
-    given = estate.load(shared / name)
+    given = estate.load(ESTATES / name)
     got.write_text("".join(json.dumps(row) + "\n" for row in rows(given, name, full)))
     compared = subprocess.run(
-        [sys.executable, shared / "compare.py", shared / name / "expected.jsonl", got],
+        [sys.executable, ESTATES / "compare.py", ESTATES / name / "expected.jsonl", got],
         capture_output=True,
         text=True,
         check=False,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import PROJECT
-from tests.shared import SHARED, estate
+from tests.shared import ESTATES
 
 RUNS = {
     "fines": ("2006-01-01T00:00Z", "2006-12-31T00:00Z", "1d"),
@@ -18,11 +18,12 @@ RUNS = {
 }
 
 
+@pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", RUNS)
 def test_run_estate_tells_what_a_correct_run_tells(name: str, tmp_path: Path) -> None:
-    folder, (start, end, every) = estate(name), RUNS[name]
+    folder, (start, end, every) = ESTATES / name, RUNS[name]
     out = tmp_path / "got.jsonl"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     rules = PROJECT / "tests" / "estates" / f"{name}.yaml"
@@ -32,7 +33,7 @@ def test_run_estate_tells_what_a_correct_run_tells(name: str, tmp_path: Path) ->
     assert ran.returncode == 0, ran.stderr[-3000:]
     script = [
         sys.executable,
-        str(SHARED / "estates" / "compare.py"),
+        str(ESTATES / "compare.py"),
         str(folder / "expected.jsonl"),
         str(out),
     ]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import pytest
 import uvicorn
 
 from vigil.sandbox.control import Control
@@ -21,7 +20,6 @@ from vigil.sandbox.estate import load
 from vigil.sandbox.process import SandboxClient
 from vigil.sandbox.world import World
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "estates"
 Lines = list[dict[str, Any]]
 
 META = {
@@ -173,11 +171,3 @@ class Running:
 
     def at(self, now: str) -> None:
         self.sandbox.move(datetime.fromisoformat(now))
-
-
-def shared(name: str) -> Path:
-    """The folder of a shared estate; the test fails, loudly, when it is not there."""
-    folder = SHARED / name
-    if not (folder / "events.jsonl").exists():
-        pytest.fail(f"the shared estates are absent: {folder} was expected beside the repository")
-    return folder

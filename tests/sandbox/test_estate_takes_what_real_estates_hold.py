@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.small import Draft, shared
+from tests.sandbox.small import Draft
+from tests.shared import ESTATES
+from tests.support.tickets import Tickets
 from vigil.sandbox.estate import load
 from vigil.sandbox.world import World
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(("name", "workspaces", "events"), [("helpdesk", 525, 6592), ("fines", 100, 611)])
 def test_the_shared_estates_load_and_play_to_their_end(name: str, workspaces: int, events: int) -> None:
-    estate = load(shared(name))
+    estate = load(ESTATES / name)
     assert (len(estate.workspaces), len(estate.events)) == (workspaces, events)
     world = World(estate)
     assert world.move(datetime(2030, 1, 1, tzinfo=UTC)) == events
@@ -171,8 +174,8 @@ def test_the_clock_does_not_go_back(draft: Draft, tmp_path: Path) -> None:
         world.move(datetime(2024, 1, 2, tzinfo=UTC))
 
 
-def test_moving_in_any_steps_comes_to_the_same_world() -> None:
-    estate = load(shared("helpdesk"))
+def test_moving_in_any_steps_comes_to_the_same_world(tmp_path: Path) -> None:
+    estate = load(Tickets().save(tmp_path / "tickets"))
     at_once, stepwise = World(estate), World(estate)
     end, step = estate.events[-1].ts, timedelta(days=3, hours=5)
     now = estate.start
@@ -188,9 +191,9 @@ def test_moving_in_any_steps_comes_to_the_same_world() -> None:
     assert at_once.state.active == stepwise.state.active
 
 
-def test_the_order_by_modify_date_is_what_sorting_gives() -> None:
-    world = World(load(shared("helpdesk")))
-    world.move(datetime(2013, 3, 1, tzinfo=UTC))
+def test_the_order_by_modify_date_is_what_sorting_gives(tmp_path: Path) -> None:
+    world = World(load(Tickets().save(tmp_path / "tickets")))
+    world.move(datetime(2013, 2, 1, tzinfo=UTC))
     keys = world.state.by_modified["Ticket"].keys
     assert keys == sorted((w.modified, w.id) for w in world.state.workspaces.values())
 

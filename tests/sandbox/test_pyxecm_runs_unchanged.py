@@ -8,35 +8,42 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from pyxecm.otcs import OTCS
 
-from tests.sandbox.small import shared
+from tests.shared import ESTATES
+from tests.support.tickets import END, Tickets
 from vigil.sandbox.process import SandboxProcess
 
-WHEN = "2013-03-01T12:00:00+00:00"
 
-
-def _lines(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (shared("helpdesk") / name).read_text().splitlines()]
+def _read(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def _before(events: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
-    limit = datetime.fromisoformat(WHEN)
-    return [e for e in events if e["kind"] in kinds and datetime.fromisoformat(e["ts"]) <= limit]
+    return [e for e in events if e["kind"] in kinds and datetime.fromisoformat(e["ts"]) <= END]
+
+
+@pytest.fixture(scope="module", params=["tickets", pytest.param("helpdesk", marks=pytest.mark.shared)])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an estate: a made-up one, and one of real work."""
+    if request.param == "tickets":
+        return Tickets().save(tmp_path_factory.mktemp("pyxecm") / "tickets")
+    return ESTATES / str(request.param)
 
 
 @pytest.fixture(scope="module")
-def events() -> list[dict[str, Any]]:
-    return _lines("events.jsonl")
+def events(folder: Path) -> list[dict[str, Any]]:
+    return _read(folder / "events.jsonl")
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxProcess]:
-    with SandboxProcess(shared("helpdesk"), start=datetime.fromisoformat(WHEN)) as running:
+def sandbox(folder: Path) -> Iterator[SandboxProcess]:
+    with SandboxProcess(folder, start=END) as running:
         yield running
 
 
@@ -92,10 +99,10 @@ def test_it_lists_all_workspaces_of_a_type_in_one_page_and_by_its_iterator(
     assert sorted(walked) == sorted(known)
 
 
-def test_it_finds_one_workspace_by_type_and_name(otcs: OTCS) -> None:
-    made = next(w for w in _lines("workspaces.jsonl") if w["id"] == 100304)
+def test_it_finds_one_workspace_by_type_and_name(otcs: OTCS, folder: Path, known: set[int]) -> None:
+    made = next(w for w in _read(folder / "workspaces.jsonl") if w["id"] in known)
     found = otcs.get_workspace_by_type_and_name(type_name="Ticket", name=made["name"])
-    assert 100304 in _ids(found["results"])
+    assert made["id"] in _ids(found["results"])
 
 
 def test_it_reads_a_workspace_with_its_categories(
@@ -162,8 +169,8 @@ def test_it_reads_the_roles_of_a_workspace_and_their_members(
     assert [m["data"]["properties"]["name"] for m in members] == change["members"]
 
 
-def test_it_finds_users_groups_and_their_members(otcs: OTCS) -> None:
-    users = _lines("users.jsonl")
+def test_it_finds_users_groups_and_their_members(otcs: OTCS, folder: Path) -> None:
+    users = _read(folder / "users.jsonl")
     found = otcs.get_user(users[0]["login"])
     assert otcs.get_result_value(found, "business_email") == users[0]["email"]
     walked = {row["data"]["properties"]["name"] for row in otcs.get_users_iterator(limit=7)}
