@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -99,15 +100,20 @@ class Watched:
         self.user = "vigil"  # whom Extended ECM takes it for; every other user reads less
         self.password = ""  # the right one when empty
         self.settings: dict[str, dict[str, Any]] = {}  # of the site, where they are not the usual ones
+        self._saved: tuple[Any, ...] = ()  # what the site's blocks were made from
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
         if ledger_from is None:
             register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
+        """Save the blocks of the site, if what they hold is not what was saved before: that takes as long as a run."""
         login = {"username": self.user, "password": self.password or self.user}
-        changed = {**self.settings, "ecm": {**login, **self.settings.get("ecm", {})}}
-        await save_site(self.what, self.estate, self.sandbox, changed=changed)
+        changed = deepcopy({**self.settings, "ecm": {**login, **self.settings.get("ecm", {})}})
+        wanted = (self.what, self.sandbox.ecm_url, self.sandbox.fcm_url, changed)
+        if wanted != self._saved:
+            await save_site(self.what, self.estate, self.sandbox, changed=changed)
+            self._saved = wanted
 
     def change_rule(self, name: str, lines: str) -> None:
         """Add lines to a rule, in a copy of the rules that belongs to this test."""
