@@ -7,22 +7,21 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from blocks.ecm import ExtendedEcm, OtdsClient
+from blocks.ecm import ExtendedEcm
 from tests.ecm import contracts_office as office
 from tests.ecm.conftest import Server
 
 LOGIN: dict[str, Any] = {"username": "vigil", "password": SecretStr("vigil")}
 
 
-def otds(server: Server, secret: str) -> OtdsClient:
-    base = server.sandbox.ecm_url.removesuffix("/cs/cs")
-    return OtdsClient(token_url=f"{base}/otdsws/oauth2/token", client_id="vigil", secret=SecretStr(secret))
+def otds(token_url: str, client: str, secret: str) -> dict[str, Any]:
+    return {"otds_url": token_url, "otds_client": client, "otds_secret": SecretStr(secret)}
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "either username and password, or otds"),
+        ({}, "one login is needed, here is none"),
         ({**LOGIN, "zone": "Europe/Berlim"}, "is no IANA time zone"),
         ({**LOGIN, "retries": -1}, "retries"),
         ({**LOGIN, "requests_per_second": 0}, "requests_per_second"),
@@ -34,10 +33,11 @@ def test_what_cannot_work_is_refused_by_the_form(given: dict[str, Any], said: st
 
 
 async def test_two_logins_at_once_are_refused_and_an_otds_client_alone_opens_it(server: Server) -> None:
-    client = otds(server, "vigil")
-    with pytest.raises(ValidationError, match="not both"):
-        ExtendedEcm(url=server.sandbox.ecm_url, otds=client, **LOGIN)
-    block = ExtendedEcm(url=server.sandbox.ecm_url, otds=client, zone=office.ZONE)
+    base = server.sandbox.ecm_url.removesuffix("/cs/cs")
+    client = otds(f"{base}/otdsws/oauth2/token", "vigil", "vigil")
+    with pytest.raises(ValidationError, match="here are two"):
+        ExtendedEcm(url=server.sandbox.ecm_url, **client, **LOGIN)
+    block = ExtendedEcm(url=server.sandbox.ecm_url, **client, zone=office.ZONE)
     async with block.client() as opened:
         found = await opened.get("/v2/nodes/1001")
     assert found["results"]["data"]["properties"]["id"] == 1001
@@ -57,7 +57,7 @@ def test_every_setting_of_the_client_can_be_set_in_the_form() -> None:
 def test_no_secret_shows() -> None:
     block = ExtendedEcm(
         url="https://ecm.example.org/cs/cs",
-        otds=OtdsClient(token_url="https://otds.example.org/t", client_id="a", secret=SecretStr("hidden-1")),
+        **otds("https://otds.example.org/t", "a", "hidden-1"),
         proxy=SecretStr("http://u:hidden-2@proxy:3128"),
     )
     shown = repr(block) + str(block) + block.model_dump_json() + repr(block.settings())
