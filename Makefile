@@ -5,14 +5,20 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 OLDEST := tests/flows/test_a_schedule_starts_watch.py tests/flows/test_watch.py
 
-.PHONY: demo test test-oldest setup dev lint lock wheel clean
+.PHONY: demo test test-slow test-oldest setup dev lint lock wheel clean
 .DELETE_ON_ERROR:
 
 demo: setup
 	$(BIN)/vigil demo
 
+# What a person waits for who tries Vigil. More processes than the machine has cores: tests of servers wait as often as they work.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 test: dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+# The rest: each flow in depth, workers that are killed, an installed wheel, PostgreSQL, a browser. CI runs both.
+test-slow: dev
+	$(PYTEST) -m slow
 
 lint: dev
 	$(BIN)/ruff check .

@@ -1,4 +1,9 @@
-"""The order of the suite: what takes longest first, so that no worker is left alone with it at the end. And what needs ../shared."""
+"""Which tests `make test` runs, in which order, and what needs ../shared.
+
+`make test` is what a person waits for who tries Vigil: it needs nothing but Python and takes minutes. `make test-slow` is the rest.
+CI runs both. Slow is what is marked so, what needs PostgreSQL, and what needs a Prefect server or an installed wheel, except for
+one test or two of each flow, which are marked `quick`.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,31 @@ from tests.shared import SHARED
 # The profile of Prefect that whoever runs the tests has set is none of their business.
 os.environ["PREFECT_PROFILES_PATH"] = os.devnull + ".toml"
 
-LONGEST = ("flows/test_estates.py", "flows/", "timeline/", "crash/", "property/", "gateway/")
+COSTLY = {"prefect_url", "plain", "installed"}
+"""Fixtures that take ten seconds or more before a test begins."""
+LONGEST = ("flows/test_estates.py", "flows/", "packaging/", "timeline/", "crash/", "property/", "gateway/")
+"""First, so that no worker is left alone with them at the end."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m leaves some out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        costly = COSTLY.intersection(getattr(item, "fixturenames", ()))
+        if costly and item.get_closest_marker("quick") is None:
+            item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=_place)
+
+
+def _group(item: pytest.Item) -> str:
+    """What runs in one process: the tests of a file. The quick ones of the flows share one Prefect server."""
+    path = item.path.as_posix()
+    return "flows" if "tests/flows/" in path and item.get_closest_marker("slow") is None else path
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return next((n for n, part in enumerate(LONGEST) if f"tests/{part}" in path), len(LONGEST))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,8 +50,3 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     said = f"{SHARED} is absent: what Vigil tells for estates of real work is NOT tested"
     (pytest.fail if os.environ.get("CI") else pytest.skip)(said)
-
-
-def _place(item: pytest.Item) -> int:
-    path = item.path.as_posix()
-    return next((n for n, part in enumerate(LONGEST) if f"tests/{part}" in path), len(LONGEST))

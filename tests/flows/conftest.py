@@ -14,7 +14,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
@@ -73,7 +73,9 @@ def vigil(
 
 
 class Watched:
-    """The demo's estate in a sandbox, with a ledger and a site block of its own."""
+    """The demo's estate in a sandbox, with a ledger of its own. All of them are one site, which is saved for the one that is used."""
+
+    saved: ClassVar[tuple[Any, ...]] = ()  # what the site's blocks were made from last
 
     def __init__(
         self,
@@ -100,7 +102,6 @@ class Watched:
         self.user = "vigil"  # whom Extended ECM takes it for; every other user reads less
         self.password = ""  # the right one when empty
         self.settings: dict[str, dict[str, Any]] = {}  # of the site, where they are not the usual ones
-        self._saved: tuple[Any, ...] = ()  # what the site's blocks were made from
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
         if ledger_from is None:
@@ -111,9 +112,9 @@ class Watched:
         login = {"username": self.user, "password": self.password or self.user}
         changed = deepcopy({**self.settings, "ecm": {**login, **self.settings.get("ecm", {})}})
         wanted = (self.what, self.sandbox.ecm_url, self.sandbox.fcm_url, changed)
-        if wanted != self._saved:
+        if wanted != Watched.saved:
             await save_site(self.what, self.estate, self.sandbox, changed=changed)
-            self._saved = wanted
+            Watched.saved = wanted
 
     def change_rule(self, name: str, lines: str) -> None:
         """Add lines to a rule, in a copy of the rules that belongs to this test."""

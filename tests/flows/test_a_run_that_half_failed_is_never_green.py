@@ -58,6 +58,7 @@ def test_half_a_page_fails_the_run_and_nothing_of_it_is_taken_as_whole(watched: 
     caught_up(watched)
 
 
+@pytest.mark.quick
 def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.faults(
@@ -69,6 +70,7 @@ def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watche
     caught_up(watched)
 
 
+@pytest.mark.quick
 def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.faults(fcm={"add": [{"kind": "unavailable"}]})

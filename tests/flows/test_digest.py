@@ -68,6 +68,7 @@ def digests(watched: Watched) -> list[dict[str, Any]]:
     return [r for r in watched.rows() if r["rule"] == "digest"]
 
 
+@pytest.mark.quick
 def test_grouped_notices_wait_and_each_person_gets_one_that_lists_them(watched: Watched, edit: Any) -> None:
     edit("contract-status", "group: true")
     week(watched)

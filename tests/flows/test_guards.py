@@ -66,6 +66,7 @@ def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watc
     assert trip.workspaces <= trip.findings < trip.notices
 
 
+@pytest.mark.quick
 def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
     watched.watch(watched.made.start)

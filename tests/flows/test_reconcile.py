@@ -57,6 +57,7 @@ def execute(week: Watched, statement: str) -> None:
         assert connection.execute(statement).rowcount
 
 
+@pytest.mark.quick
 def test_after_a_good_week_nothing_is_wrong_and_every_check_was_made(week: Watched) -> None:
     told = week.told()
     answer = run_reconcile(week, soon(week))

@@ -25,6 +25,7 @@ def told(ledger: Ledger) -> list[tuple[str, ...]]:
     return sorted(tuple(str(r[key]) for key in keys) for r in rows)
 
 
+@pytest.mark.quick
 def test_a_week_with_a_broken_file_is_told_as_it_is_without_and_each_run_names_the_place(
     watched: Watched, week_ledger: Path
 ) -> None:

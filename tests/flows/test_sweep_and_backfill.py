@@ -28,6 +28,7 @@ def run_backfill(watched: Watched, **arguments: Any) -> Any:
     return asyncio.run(backfill(site=SITE, as_of=watched.sandbox.now(), **arguments))
 
 
+@pytest.mark.quick
 def test_a_dry_run_shows_what_would_be_told_and_tells_nobody(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
@@ -77,6 +78,7 @@ def test_a_scope_narrows_by_rule_and_workspace_and_refuses_what_does_not_exist(w
         SweepScope(workspaces=["x"])  # type: ignore[list-item]
 
 
+@pytest.mark.quick
 def test_a_rule_that_came_later_is_backfilled_once_and_only_when_approved(
     watched: Watched, tmp_path: Path
 ) -> None:

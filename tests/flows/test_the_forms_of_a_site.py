@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,19 @@ def form(api: str, part: str, name: str, ui: str) -> str:
     return f"{api.removesuffix('/api')}{ui}/blocks/block/{asyncio.run(go()).id}/edit"
 
 
+PRESSES = 5
+
+
 def save(page: Page) -> None:
-    """Press Save, and wait until the page of the block is shown."""
-    page.get_by_role("button", name="Save").click()
-    page.wait_for_url(lambda url: not url.endswith("/edit"))
+    """Press Save until the page of the block is shown: a busy server on SQLite answers 503, and a person presses again."""
+    from playwright.sync_api import TimeoutError as TooLong
+
+    for _ in range(PRESSES):
+        page.get_by_role("button", name="Save").click()
+        with suppress(TooLong):
+            page.wait_for_url(lambda url: not url.endswith("/edit"), timeout=20_000)
+            return
+    pytest.fail(f"pressed Save {PRESSES} times; the form is still there: {page.url}")
 
 
 def title(part: str, field: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.flows.conftest import Watched, world
 from vigil.ledger import runs
 
 
+@pytest.mark.quick
 def test_a_second_watch_over_unchanged_data_sends_nothing(watched: Watched) -> None:
     watched.watch(watched.made.start)
     assert watched.watch(watched.made.start + timedelta(days=2)).is_completed()
@@ -19,6 +22,7 @@ def test_a_second_watch_over_unchanged_data_sends_nothing(watched: Watched) -> N
     assert watched.received() == received
 
 
+@pytest.mark.quick
 def test_every_run_accounts_for_everything_it_found(watched: Watched) -> None:
     for days in (0, 1, 3):
         watched.watch(watched.made.start + timedelta(days=days))
@@ -66,6 +70,7 @@ def test_the_same_people_are_told_of_documents_that_lie_deep_in_folders(
     assert len(documents) > 3
 
 
+@pytest.mark.quick
 def test_a_run_whose_ecm_is_down_fails_and_the_next_one_goes_on(watched: Watched) -> None:
     watched.watch(watched.made.start)
     down = {"endpoint": "GET /v2/businessworkspaces*", "what": "503", "times": 1000}

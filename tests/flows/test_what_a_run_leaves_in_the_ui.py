@@ -104,7 +104,7 @@ def test_a_long_reading_shows_how_far_it_is_and_ends_at_all_of_it(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(showing, "LONG", 10)
-    monkeypatch.setattr(showing, "EVERY", 0.0)
+    monkeypatch.setattr(showing, "EVERY", 0.2)
     watched.watch(watched.made.start)
     assert artifact("watch-reading") == 100.0
     assert artifact("watch-evaluating") == 100.0

@@ -1,4 +1,4 @@
-"""How many cases: HYPOTHESIS_PROFILE=deep for a night's worth, else what fits into a minute of CI.
+"""How many cases: HYPOTHESIS_PROFILE=deep for a night's worth, else what fits into a minute of CI, or into a person's patience.
 
 HYPOTHESIS_PROFILE=quick shows the first failure as it was found, without making it smaller: that takes minutes.
 """
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
+settings.register_profile("brief", max_examples=15, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("deep", max_examples=3000, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile(
@@ -23,7 +24,7 @@ settings.register_profile(
     phases=[Phase.generate],
     print_blob=True,
 )
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "brief")
 settings.load_profile(PROFILE)
 
 

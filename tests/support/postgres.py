@@ -257,7 +257,8 @@ def _sqlite_template() -> Path:
     return folder / "template.sqlite"
 
 
-DATABASES = ("sqlite", "postgresql")
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
+"""As parameters of a fixture. What needs a PostgreSQL is run by `make test-slow`."""
 
 
 @contextmanager
