@@ -25,11 +25,17 @@ LONGEST = ("flows/test_estates.py", "flows/", "packaging/", "timeline/", "crash/
 @pytest.hookimpl(tryfirst=True)  # before -m leaves some out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        costly = COSTLY.intersection(getattr(item, "fixturenames", ()))
-        if costly and item.get_closest_marker("quick") is None:
+        if _needs_what_is_costly(item) and item.get_closest_marker("quick") is None:
             item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=_place)
+
+
+def _needs_what_is_costly(item: pytest.Item) -> bool:
+    parameters = getattr(item, "callspec", None)
+    return bool(COSTLY.intersection(getattr(item, "fixturenames", ()))) or (
+        parameters is not None and "postgresql" in parameters.params.values()
+    )
 
 
 def _group(item: pytest.Item) -> str:

@@ -135,6 +135,7 @@ def test_three_workers_share_a_file(site: Site) -> None:
 ROWS = {"sqlite": 300, "postgresql": 500}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_workers_that_are_killed_at_random_instants_lose_nothing_and_nobody_sees_it_twice(
     site: Site, seed: int

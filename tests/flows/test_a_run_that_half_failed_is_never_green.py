@@ -58,7 +58,6 @@ def test_half_a_page_fails_the_run_and_nothing_of_it_is_taken_as_whole(watched: 
     caught_up(watched)
 
 
-@pytest.mark.quick
 def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.faults(

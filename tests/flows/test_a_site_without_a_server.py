@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.flows.deployed import PROJECT
 
 # In a process of its own: Prefect reads where its database is when it is imported.
@@ -42,6 +44,7 @@ print(source.open(writes=True)[1], source.zone)
 """
 
 
+@pytest.mark.slow
 def test_a_site_in_our_own_database_says_its_ledger(tmp_path: Path) -> None:
     home = tmp_path / "var" / "prefect"
     home.mkdir(parents=True)

@@ -50,7 +50,6 @@ def test_a_dry_run_counts_and_changes_nothing(week: Watched) -> None:
     assert found["subjects checked"][0] > 100 and found["subjects checked"][1] == "0 faults"
 
 
-@pytest.mark.quick
 def test_what_a_dry_run_counted_is_forgotten_once_and_nobody_is_told_again(week: Watched) -> None:
     at = week.made.end + YEAR
     _, would = run_upkeep(week, at, **SHORT)
@@ -71,6 +70,7 @@ def test_what_a_dry_run_counted_is_forgotten_once_and_nobody_is_told_again(week:
     assert (week.told(), week.received()) == (told, received)
 
 
+@pytest.mark.quick
 def test_a_window_of_what_was_forgotten_is_refused(week: Watched) -> None:
     from flows.backfill import backfill
 

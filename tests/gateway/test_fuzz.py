@@ -26,6 +26,8 @@ Case = schemathesis.Case[Any]
 Operation = schemathesis.APIOperation[Any, Any, Any, Any]
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fuzzed(api: Api) -> Iterator[Api]:

@@ -12,6 +12,8 @@ from tests.gateway.conftest import Api, entry, token
 from tests.support.postgres import fresh
 from vigil.compliance.facts import User
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ledger_url(tmp_path: Path) -> Iterator[str]:

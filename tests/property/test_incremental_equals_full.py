@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ def _there(standings: Mapping[tuple[str, int], Standing], ledger: Ledger) -> dic
     return {pair: s for pair, s in standings.items() if ("workspace", pair[1]) in ledger.known[pair[1]]}
 
 
+@pytest.mark.slow
 @share(1.5)
 @given(histories(), st.lists(rule_sets(), min_size=1, max_size=3))
 def test_any_history_and_any_edit_of_rules_comes_out_the_same(history: History, edits: list[RuleSet]) -> None:

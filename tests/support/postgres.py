@@ -257,8 +257,7 @@ def _sqlite_template() -> Path:
     return folder / "template.sqlite"
 
 
-DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
-"""As parameters of a fixture. What needs a PostgreSQL is run by `make test-slow`."""
+DATABASES = ("sqlite", "postgresql")
 
 
 @contextmanager

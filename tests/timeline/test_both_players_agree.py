@@ -27,6 +27,7 @@ def test_of_every_shipped_timeline(shipped):
         assert rehearsed == real, timeline.name
 
 
+@pytest.mark.slow
 def test_of_what_a_mutant_makes_of_a_timeline(shipped):
     sources, _ = read_sources(shipped.folder)
     some: list[Mutant] = list(mutants(shipped.rules, sources))[::EVERY]

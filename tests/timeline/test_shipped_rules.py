@@ -21,6 +21,7 @@ def test_every_shipped_rule_has_a_timeline(shipped):
     assert shipped.untested() == []
 
 
+@pytest.mark.slow
 def test_more_than_nine_in_ten_changes_of_a_shipped_rule_are_noticed(shipped):
     found = gate_of(shipped)
     assert found.tried > 350
