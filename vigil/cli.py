@@ -111,14 +111,33 @@ def demo(
 
 @app.command()
 def sandbox(
-    estate: Annotated[Path, typer.Option(help="Folder of the estate", exists=True, file_okay=False)],
+    estate: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the estate; the demo's when left out", exists=True, file_okay=False),
+    ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=instant,
+            metavar="TIME",
+            help="Where the clock stands until it is moved; without it an estate begins at its start, and the demo's goes by this "
+            "machine's clock, with its week behind it",
+        ),
+    ] = None,
     ecm_port: Annotated[int, typer.Option(help="Port of Extended ECM; any free one when 0")] = 0,
     fcm_port: Annotated[int, typer.Option(help="Port of FCM; any free one when 0")] = 0,
 ) -> None:
-    """Serve an Extended ECM and an FCM on loopback, and print where as a line of JSON."""
-    from vigil.sandbox.server import Options, serve
+    """Serve an Extended ECM and an FCM on loopback, and print where as a line of JSON: the addresses of both, the key of a Firebase
+    service account, everybody's devices as `vigil devices import` takes them, and the address of its controls.
 
-    serve(Options(estate, ecm_port, fcm_port))
+    The demo's estate is written into the folder that Vigil writes into, the key and the devices beside it. docs/first-day.md.
+    """
+    from vigil.sandbox.server import Options, serve, serve_demo
+
+    if estate is None:
+        serve_demo(places.made(places.sandbox()), at, ecm_port, fcm_port)
+    else:
+        serve(Options(estate, ecm_port, fcm_port, at))
 
 
 @app.command()

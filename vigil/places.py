@@ -63,6 +63,11 @@ def demo() -> Path:
     return home() / "demo"
 
 
+def sandbox() -> Path:
+    """The folder of the sandbox's own estate, and of what an operator needs of it."""
+    return home() / "sandbox"
+
+
 def made(folder: Path) -> Path:
     """The folder, which is there from now on. Raises BadRequest where it cannot be made."""
     try:

@@ -1,6 +1,7 @@
 """The sandbox's own endpoints, beside those of the systems it plays: clock, devices, faults, requests.
 
 POST /sandbox/clock    ``{"now": "2013-03-01T00:00:00Z"}``: forward only, 409 on a step back
+POST /sandbox/events   one event as a line of events.jsonl has it; without "ts" it happens now, and always after all others
 GET  /sandbox/devices  what each virtual device shows, and everything it received
 POST /sandbox/devices  ``{"token": T, "do": "offline"}``, or online, dismiss, unregister, add (with "platform" and "owner")
 POST /sandbox/faults   ``{"ecm": {...}, "fcm": {...}}``: see `quirks.Faults.configure` and `fcm_faults`
@@ -9,7 +10,8 @@ GET  /sandbox/requests what both were asked
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,8 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from vigil.errors import BadInput
 from vigil.sandbox.devices import Devices
 from vigil.sandbox.ecm import Site
+from vigil.sandbox.estate import Estate
 from vigil.sandbox.fcm import FcmApp
 from vigil.sandbox.quirks import Faults
 from vigil.sandbox.rows import instant
@@ -29,10 +33,21 @@ ACTIONS = ("offline", "online", "dismiss", "unregister", "add")
 
 
 class Control:
-    """Both simulators over one world. `fcm` is set once its address is known."""
+    """Both simulators over one world. `fcm` is set once its address is known.
 
-    def __init__(self, world: World, faults: Faults | None = None) -> None:
-        self.world = world
+    `load` reads the world's estate again, with more lines of events: so these are checked as an estate's are. `clock` is one that
+    the world follows by itself; None: it stands until it is moved.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        faults: Faults | None = None,
+        load: Callable[[Sequence[str]], Estate] | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.world, self._load, self._clock = world, load, clock
+        self._added: list[str] = []
         self.devices = Devices(lambda: world.now)
         for user in world.estate.users.values():
             for device in user.devices:
@@ -44,6 +59,7 @@ class Control:
         table: dict[tuple[str, str], Callable[[Json], Json]] = {
             ("GET", "clock"): lambda body: {"now": self.world.now.isoformat()},
             ("POST", "clock"): self._move,
+            ("POST", "events"): self._happen,
             ("GET", "devices"): lambda body: self.devices.to_json(),
             ("POST", "devices"): self._device,
             ("GET", "faults"): lambda body: self._show_faults(),
@@ -65,6 +81,24 @@ class Control:
             raise ValueError(f"now: {now}")
         applied = self.world.move(now)
         return {"now": self.world.now.isoformat(), "applied": applied}
+
+    def follow(self) -> None:
+        """Bring the world to where its own clock is."""
+        if self._clock is not None:
+            self.world.move(max(self.world.now, self._clock()))
+
+    def _happen(self, body: Json) -> Json:
+        if self._load is None:
+            raise ValueError("this world was not loaded from a folder")
+        self.follow()
+        line = orjson.dumps({"ts": self.world.now.isoformat(), **body}).decode()
+        try:
+            event = self._load([*self._added, line]).events[-1]
+        except BadInput as refused:
+            raise ValueError("; ".join(str(p) for p in refused.problems)) from None
+        self.world.add(event)
+        self._added.append(line)
+        return {"happened": event.kind, "ts": event.ts.isoformat()}
 
     def _device(self, body: Json) -> Json:
         token, action = str(body.get("token", "")), body.get("do")

@@ -8,7 +8,7 @@ on a workspace (ids of its children), and `groups` in meta.json (``{"group": ["l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -35,9 +35,12 @@ from vigil.sandbox.rows import Folder, Row, listed, nearest, show
 __all__ = ["Estate", "load"]
 
 
-def load(path: str | Path) -> Estate:
-    """Read the estate in a folder. Raises BadInput with every problem: file:line:column, the field, what is allowed."""
-    folder = Folder(Path(path))
+def load(path: str | Path, more: Sequence[str] = ()) -> Estate:
+    """Read the estate in a folder; `more` are lines that follow those of its events.jsonl.
+
+    Raises BadInput with every problem: file:line:column, the field, what is allowed.
+    """
+    folder = Folder(Path(path), more=more)
     meta = folder.whole("meta.json")
     name, zone, start, public_url = _meta(meta) if meta else ("", "UTC", None, "")
     types: dict[str, TypeDef] = {}

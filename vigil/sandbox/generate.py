@@ -7,9 +7,10 @@ shipped rule speak; the seed decides the background, and `scale` how much of it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 from vigil.sandbox.chronicle import Chronicle
 from vigil.sandbox.daily_work import open_place, remark, work
@@ -52,6 +53,15 @@ def generate(
             if chronicle.day(day).weekday() < 5 and random.random() < 0.25:
                 work(chronicle, random, place, day)
     return _save(chronicle, Path(out_dir), days)
+
+
+def behind(now: datetime) -> date:
+    """The first day of a story that is over by now: the Monday two weeks before this week's.
+
+    Nothing in it falls due by itself while that week lasts: what happens then is what somebody lets happen.
+    """
+    today = now.astimezone(ZoneInfo(ZONE)).date()
+    return today - timedelta(days=today.weekday() + 14)
 
 
 def generate_load(

@@ -9,7 +9,7 @@ import difflib
 import functools
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -225,6 +225,7 @@ class Folder:
 
     path: Path
     problems: list[Problem] = field(default_factory=list)
+    more: Sequence[str] = ()  # events that stand in no file yet: lines that follow events.jsonl
 
     def whole(self, name: str) -> Row | None:
         """A file that is one JSON object."""
@@ -235,7 +236,12 @@ class Folder:
         """The objects of a file with one a line. Empty lines are let be."""
         text = self._read(name)
         file = str(self.path / name)
-        for number, line in enumerate((text or "").split("\n"), start=1):
+        yield from self._lines(file, (text or "").split("\n"))
+        if name == "events.jsonl":
+            yield from self._lines("events", self.more)
+
+    def _lines(self, file: str, lines: Iterable[str]) -> Iterator[Row]:
+        for number, line in enumerate(lines, start=1):
             if line and not line.isspace():
                 row = self._row(file, number, line)
                 if row is not None:

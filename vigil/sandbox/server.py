@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import csv
 import signal
 import socket
 import sys
@@ -11,7 +12,8 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,8 +22,9 @@ import uvicorn
 
 from vigil.sandbox.control import Control
 from vigil.sandbox.ecm import CGI
-from vigil.sandbox.estate import load
+from vigil.sandbox.estate import Estate, load
 from vigil.sandbox.fcm import fcm_app, write_service_account
+from vigil.sandbox.generate import START, behind, generate
 from vigil.sandbox.quirks import Faults
 from vigil.sandbox.world import World
 
@@ -31,7 +34,11 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`start` None: the estate's own. `faults`: as POST /sandbox/faults takes them under ``ecm``."""
+    """`start` None: the estate's own. `faults`: as POST /sandbox/faults takes them under ``ecm``.
+
+    `clock`: one that the world follows from `start` on, such as the machine's; None: it stands until it is moved. `folder`: where
+    the service account and devices.csv go, in place of a temporary one that ends with the sandbox.
+    """
 
     estate: Path
     ecm_port: int = 0
@@ -39,6 +46,8 @@ class Options:
     start: datetime | None = None
     faults: dict[str, Any] | None = None
     until_stdin_closes: bool = False
+    clock: Callable[[], datetime] | None = None
+    folder: Path | None = None
 
 
 class _Server(uvicorn.Server):
@@ -63,10 +72,12 @@ def serve(options: Options, out: TextIO = sys.stdout) -> None:
     faults.configure(options.faults or {})
     world = World(load(options.estate))
     world.move(options.start or world.estate.start)
-    with tempfile.TemporaryDirectory(prefix="vigil-sandbox-") as folder:
-        account = Path(folder) / "service-account.json"
+    with tempfile.TemporaryDirectory(prefix="vigil-sandbox-") as temporary:
+        folder = options.folder or Path(temporary)
+        account, devices = folder / "service-account.json", folder / "devices.csv"
+        _write_devices(world.estate, devices)
         with _listen(options.ecm_port) as ecm, _listen(options.fcm_port) as fcm:
-            control = Control(world, faults)
+            control = Control(world, faults, partial(load, options.estate), options.clock)
             public_key = write_service_account(account, f"{_url(fcm)}/token", PROJECT)
             control.fcm = fcm_app(control.devices, project=PROJECT, public_key=public_key)
             ready = {
@@ -74,11 +85,31 @@ def serve(options: Options, out: TextIO = sys.stdout) -> None:
                 "fcm": _url(fcm),
                 "service_account": str(account),
                 "control": _url(ecm),
+                "devices": str(devices),
             }
             servers = [_server(control.site.app), _server(control.fcm)]
-            work = _run(servers, [ecm, fcm], ready, options, out)
+            work = _run(servers, [ecm, fcm], ready, options, out, control.follow)
             with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
                 runner.run(work)
+
+
+def serve_demo(folder: Path, at: datetime | None, ecm_port: int, fcm_port: int) -> None:
+    """Serve the demo's estate, written anew into the folder, with the service account and devices.csv beside it.
+
+    `at`: where its clock stands until it is moved; None: it goes by this machine's, and the story is over.
+    """
+    now = datetime.now(UTC)
+    made = generate(folder / "estate", start=START if at else behind(now))
+    clock = None if at else partial(datetime.now, UTC)
+    serve(Options(made.folder, ecm_port, fcm_port, at or now, clock=clock, folder=folder))
+
+
+def _write_devices(estate: Estate, file: Path) -> None:
+    """Everybody's devices, as `vigil devices import` takes them."""
+    with file.open("w", encoding="utf-8", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["person", "address", "platform"])
+        rows.writerows([u.login, d.token, d.platform] for u in estate.users.values() for d in u.devices)
 
 
 def _listen(port: int) -> socket.socket:
@@ -106,6 +137,7 @@ async def _run(
     ready: dict[str, str],
     options: Options,
     out: TextIO,
+    follow: Callable[[], None],
 ) -> None:
     loop = asyncio.get_running_loop()
 
@@ -118,12 +150,25 @@ async def _run(
     if options.until_stdin_closes:
         threading.Thread(target=_wait_for_stdin, args=(loop, stop), daemon=True).start()
     async with asyncio.TaskGroup() as group:
-        for server, listener in zip(servers, listeners, strict=True):
+        serving = [
             group.create_task(server.serve(sockets=[listener]))
+            for server, listener in zip(servers, listeners, strict=True)
+        ]
         for server in servers:
             await server.up.wait()
         out.write(orjson.dumps(ready).decode() + "\n")
         out.flush()
+        ticks = group.create_task(_follow(follow))
+        for server in serving:
+            await server
+        ticks.cancel()
+
+
+async def _follow(follow: Callable[[], None]) -> None:
+    """Once a second: Extended ECM shows no finer time."""
+    while True:
+        follow()
+        await asyncio.sleep(1)
 
 
 def _wait_for_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:

@@ -61,6 +61,21 @@ class World:
         self.version += self._next - first
         return self._next - first
 
+    def add(self, event: Event) -> None:
+        """Let one more event happen, after all others. It has been checked as those of an estate are.
+
+        Raises ValueError for what the world has no place for: ids are planned, and document types are numbered, when it begins.
+        """
+        if self._events and event.ts < self._events[-1].ts:
+            raise ValueError(f"an event of the estate is later, at {self._events[-1].ts.isoformat()}")
+        if (event.data.get("id") or event.data.get("process") or 0) >= self.ids.base:
+            raise ValueError(f"ids of an estate are below {self.ids.base}")
+        kind = event.data.get("type")
+        if kind is not None and kind not in self.document_types[self.estate.workspaces[event.workspace].type]:
+            raise ValueError(f"{kind!r} is no document type that this estate knows")
+        self._events += (event,)
+        self.move(max(self.now, event.ts))
+
     def zulu(self, at: int) -> str:
         """``2025-05-23T10:20:56Z``."""
         return self._text(at, True)
