@@ -63,7 +63,8 @@ class Refusal:
 
     def __str__(self) -> str:
         first, more = self.problems[0], len(self.problems) - 1
-        return f"{str(first).rstrip('.')}{f' (and {more} more)' if more else ''}: {self.meanwhile()}"
+        said = f"{str(first).rstrip('.')}{f' (and {more} more)' if more else ''}"
+        return f"{said}{'' if said.endswith('?') else ':'} {self.meanwhile()}"
 
     def meanwhile(self) -> str:
         """What becomes of the rules until somebody corrects them, in words."""
