@@ -46,7 +46,8 @@ async def backfill(
             await steps.deliver(run)
             made = await steps.account(run)
             short = f"manifest {approve or shown}"
-            return ended(made, said, data=frames.told(run, made, said=said), result=short)
+            sent = said if made.quiet else f"{said}; {made.sentence()}"
+            return ended(made, said, data=frames.told(run, made, said=sent), result=short)
         manifest = await steps.manifest(run, after, upto)
         made = await steps.account(run)
     if ask and approving.must_ask(manifest):

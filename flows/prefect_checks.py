@@ -26,13 +26,14 @@ from ruamel.yaml import YAML
 
 from flows.installing import load
 from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
-from vigil.service.doctor.runs import Planned, Underway, plan, underway
+from vigil.service.doctor.runs import Crashed, Planned, Underway, plan, underway
 from vigil.service.run import utc_now
 
 API, POOL, AUTOMATIONS = "prefect", "work pool", "automations"
 MUST_RUN = "watch"
 PROMPT, PATIENT = 3.0, 20.0  # seconds: for a sign of life, and for everything that is asked after it
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
 LOOKED_BACK = timedelta(days=1)  # for signs of life
 MOST = 200  # runs that are read at once; more are as good as these
 
@@ -143,9 +144,22 @@ async def _planned(client: PrefectClient, deployment: DeploymentResponse) -> lis
 
 
 async def _runs(client: PrefectClient, deployments: dict[Any, str], now: datetime) -> Check:
-    runs = await _read(client, list(deployments), UNDER_WAY) if deployments else []
+    if not deployments:
+        return underway([], now)
+    runs = await _read(client, list(deployments), UNDER_WAY)
     seen = [await _underway(client, run, deployments[run.deployment_id], now) for run in runs]
-    return underway(seen, now)
+    return underway(seen, now, await _crashed(client, deployments))
+
+
+async def _crashed(client: PrefectClient, deployments: dict[Any, str]) -> list[Crashed]:
+    """Of each deployment the last run that ended, where it crashed."""
+    ended = await _read(client, list(deployments), ENDED, FlowRunSort.END_TIME_DESC)
+    last = {run.deployment_id: run for run in reversed(ended)}
+    return [
+        Crashed(f"{deployments[id]}/{run.name}", run.state.timestamp, run.state.message or "")
+        for id, run in last.items()
+        if run.state and run.state_type is StateType.CRASHED
+    ]
 
 
 async def _underway(client: PrefectClient, run: FlowRun, deployment: str, now: datetime) -> Underway:
@@ -168,14 +182,17 @@ async def _underway(client: PrefectClient, run: FlowRun, deployment: str, now: d
 
 
 async def _read(
-    client: PrefectClient, deployments: Sequence[Any], types: Sequence[StateType]
+    client: PrefectClient,
+    deployments: Sequence[Any],
+    types: Sequence[StateType],
+    sort: FlowRunSort = FlowRunSort.EXPECTED_START_TIME_ASC,
 ) -> list[FlowRun]:
     return await client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=list(deployments))),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types)))
         ),
-        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+        sort=sort,
         limit=MOST,
     )
 

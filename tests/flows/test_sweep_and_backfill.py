@@ -100,7 +100,7 @@ def test_a_rule_that_came_later_is_backfilled_once_and_only_when_approved(
     id = shown.attrs["manifest"]
     received = watched.received()
     queued = run_backfill(watched, approve=id)
-    assert f"{len(would)} queued" in queued.attrs["said"]
+    assert f"{len(would)} queued" in queued.attrs["said"] and " told" in queued.attrs["said"]
     assert sorted(queued["workspace"]) == sorted(would["workspace"])
     sent = [r for r in watched.rows() if r["rule"] == "contract-status" and r["state"] == "sent"]
     assert len(sent) == (would["rule"] == "contract-status").sum()

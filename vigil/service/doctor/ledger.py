@@ -84,7 +84,8 @@ def _last(run: dict[str, object] | None, now: datetime) -> Check:
     if run is None:
         return skip(RUNS, "`watch` has never run")
     at, state = run["started_at"], run["state"]
-    saw = f"run {run['id']}, begun {at:%Y-%m-%d %H:%M} UTC, ended as {state}"
+    how = "has not ended" if state == "running" else f"ended as {state}"
+    saw = f"run {run['id']}, begun {at:%Y-%m-%d %H:%M} UTC, {how}"
     if state == "failed":
         return warn(RUNS, saw, "look at its logs in Prefect; the next run goes on where it stopped")
     if isinstance(at, datetime) and now - at > SILENT:

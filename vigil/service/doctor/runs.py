@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vigil.service.doctor.health import Check, fail, ok
+from vigil.service.doctor.health import Check, fail, ok, warn
 
 RUNS = "runs"
 LATE = timedelta(minutes=2)  # a worker asks every few seconds
@@ -19,6 +19,10 @@ _PLANNER = (
 _STARTER = (
     "look whether a worker runs for its pool and queue (`prefect worker start --pool NAME`), and whether a limit of theirs is "
     "reached"
+)
+_CRASHED = (
+    "look whether its worker and machine are well, and whether a worker runs for its pool; the next run reads and delivers what this "
+    "one did not"
 )
 
 
@@ -62,8 +66,24 @@ def plan(
     return ok(name, on)
 
 
-def underway(runs: Sequence[Underway], now: datetime) -> Check:
-    """Whether each run that is under way gives signs of life. One that is dead keeps those after it waiting."""
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The last run of a deployment that has ended, where it crashed. `run`: its deployment and name; `why`: its state's message."""
+
+    run: str
+    at: datetime
+    why: str = ""
+
+    def __str__(self) -> str:
+        why = f": {self.why.partition('. ')[0].rstrip('.')}" if self.why else ""
+        return f"{self.run}, the last of its deployment, crashed at {_utc(self.at)}{why}"
+
+
+def underway(runs: Sequence[Underway], now: datetime, crashed: Sequence[Crashed] = ()) -> Check:
+    """Whether each run that is under way gives signs of life, and none crashed without a later one that ended better.
+
+    One that is dead keeps those after it waiting.
+    """
     lost = [said for run in runs if (said := _lost(run, now))]
     if lost:
         do = (
@@ -71,6 +91,8 @@ def underway(runs: Sequence[Underway], now: datetime) -> Check:
             "`vigil automations install` has that done by itself"
         )
         return fail(RUNS, "; ".join(lost), do)
+    if crashed:
+        return warn(RUNS, "; ".join(str(one) for one in crashed), _CRASHED)
     return ok(RUNS, f"{len(runs)} under way, each gives signs of life" if runs else "none is under way")
 
 
