@@ -119,7 +119,9 @@ class Terminal:
 
         def shortest(text: str) -> str | None:
             lines = text.splitlines(keepends=True)
-            return next((p for n in range(len(lines)) if agrees(expected, p := "".join(lines[: n + 1]))), None)
+            return next(
+                (p for n in range(len(lines)) if agrees(expected, p := "".join(lines[: n + 1]))), None
+            )
 
         self._until(shortest)
 
@@ -143,7 +145,11 @@ class Page:
     """
 
     def __init__(
-        self, page: Path, folder: Path, environment: Mapping[str, str], instead: Mapping[str, str] | None = None
+        self,
+        page: Path,
+        folder: Path,
+        environment: Mapping[str, str],
+        instead: Mapping[str, str] | None = None,
     ) -> None:
         self._page, self._folder = page, folder
         self._environment, self._instead = environment, instead or {}

@@ -96,6 +96,8 @@ class Control:
             event = self._load([*self._added, line]).events[-1]
         except BadInput as refused:
             raise ValueError("; ".join(str(p) for p in refused.problems)) from None
+        if event.ts > self.world.now:
+            raise ValueError(f"an event does not lie ahead of the clock, {self.world.now.isoformat()}")
         self.world.add(event)
         self._added.append(line)
         return {"happened": event.kind, "ts": event.ts.isoformat()}

@@ -159,8 +159,7 @@ async def _run(
         out.write(orjson.dumps(ready).decode() + "\n")
         out.flush()
         ticks = group.create_task(_follow(follow))
-        for server in serving:
-            await server
+        await asyncio.gather(*serving)
         ticks.cancel()
 
 

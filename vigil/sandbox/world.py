@@ -74,7 +74,7 @@ class World:
         if kind is not None and kind not in self.document_types[self.estate.workspaces[event.workspace].type]:
             raise ValueError(f"{kind!r} is no document type that this estate knows")
         self._events += (event,)
-        self.move(max(self.now, event.ts))
+        self.move(self.now)
 
     def zulu(self, at: int) -> str:
         """``2025-05-23T10:20:56Z``."""
