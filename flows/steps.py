@@ -43,7 +43,7 @@ from vigil.service.judgement import Plan
 from vigil.service.reasons import of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Scope
-from vigil.wording import counted
+from vigil.wording import counted, instant
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
@@ -263,7 +263,8 @@ async def approve(run: Run, id: str) -> str:
     except KeyError:
         raise BadWindow(f'there is no manifest "{id}": run backfill without `approve` first') from None
     if done.before is not None:
-        return f"manifest {id} was approved before, {done.before:%Y-%m-%d %H:%M} UTC: nothing was sent again"
+        before = instant(done.before.replace(second=0), run.site.zone)
+        return f"manifest {id} was approved before, {before}: nothing was sent again"
     said = f"manifest {id}: {done.queued} queued"
     said += f", {done.told_meanwhile} told since it was shown" if done.told_meanwhile else ""
     if not changed:
