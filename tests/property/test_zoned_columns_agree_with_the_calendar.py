@@ -87,6 +87,17 @@ def test_the_agenda_of_many_instants_is_that_of_each(
     }
 
 
+def test_a_repeat_that_is_rolled_back_may_come_before_the_first_moment() -> None:
+    # Saturday 23:59 in New York, which is not moved: hours stay. The repeat of Sunday is rolled back to Friday.
+    step = {"id": "s", "at": "+5h", "to": {"role": "owner"}, "repeat": {"every": "1d", "max": 1}}
+    calendar = {"zone": "America/New_York", "roll": "back"}
+    rule = of({"kind": "milestone", "due": "attr.C.due", "steps": [step], "calendar": calendar})
+    due = pl.Series("due", [datetime(2024, 10, 26, 22, 59, tzinfo=UTC)], dtype=zoned.INSTANT)
+    before = datetime(2024, 3, 31, tzinfo=UTC)
+    counted = agenda.agenda(rule, due, Calendar(rule.calendar, "Europe/Rome"), before, before)
+    assert counted.following["next_check_at"].to_list() == [datetime(2024, 10, 26, 3, 59, tzinfo=UTC)]
+
+
 def test_a_day_that_a_zone_has_not_begins_when_the_next_one_does() -> None:
     # Samoa went from 29 to 31 December 2011.
     assert zoned.begin(date(2011, 12, 30), "Pacific/Apia") == datetime(2011, 12, 30, 10, tzinfo=UTC)

@@ -102,8 +102,8 @@ def _of_step(
     first = moved(due, step.at, calendar)
     out = [_frame(due, number, 0, first)]
     repeat = _repeat(rule, step)
-    # Of those whose first moment lies ahead no repeat comes sooner.
-    begun = first <= as_of
+    # Of those whose first moment lies ahead no repeat comes sooner, unless the calendar rolls it back over days off.
+    begun = pl.repeat(True, len(first), eager=True) if calendar.spec.roll == "back" else first <= as_of
     if repeat is not None and begun.any():
         base = first.filter(begun)
         for k in range(1, repeat.max + 1):
