@@ -27,7 +27,7 @@ from vigil.ledger.trips import WAITING, Trip
 from vigil.service import frames, guards
 from vigil.service.frames import About
 from vigil.service.run import Run
-from vigil.wording import counted
+from vigil.wording import counted, instant
 
 HELD = ("name", "why", "person", "title", "step")
 """Columns of the table of what a guard stopped."""
@@ -69,38 +69,39 @@ async def ask(site: str, as_of: datetime | None) -> Ending:
 
     Suspends the run at the first question without an answer; when that comes, the run starts again and is here once more.
     """
-    ledger = ledger_of(await block_of(site))
+    block = await block_of(site)
+    ledger, zone = ledger_of(block), block.site().zone
     ending = Ending("nothing waits for an answer any more", "answered", "Answered")
     for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
         if trip.state == WAITING:
             key = f"guard-{trip.id}"
-            await _show(ledger, site, trip)
+            await _show(ledger, site, trip, zone)
             await naming.ends(naming.WAITS)
-            form = GuardAnswer.with_initial_data(description=question(trip))
+            form = GuardAnswer.with_initial_data(description=question(trip, zone))
             given = await suspend(form, key)
             ending = await answer(site, trip.id, given.answer == "send", given.by, as_of)
     return ending
 
 
-def question(trip: Trip) -> str:
-    """What the person reads above the form."""
+def question(trip: Trip, zone: str) -> str:
+    """What the person reads above the form. Instants are told in `zone`, the site's."""
     reasons = "\n".join(f"- {r}" for r in trip.reasons)
     findings, places = counted(trip.findings, "finding"), counted(trip.known, "workspace")
     return (
         f"**The guard of rule `{trip.rule}` stopped {counted(trip.notices, 'notice')}** about {findings} on "
         f"{trip.workspaces:,} of {places}:\n\n{reasons}\n\nEverything else of this run was sent. The notices are in "
         f"the artifact `guard-{trip.id}` of this run, with links. "
-        f"Without an answer by {trip.until:%Y-%m-%d %H:%M} UTC they are not sent."
+        f"Without an answer by {instant(trip.until, zone)} they are not sent."
     )
 
 
-async def _show(ledger: Ledger, site: str, trip: Trip) -> None:
+async def _show(ledger: Ledger, site: str, trip: Trip, zone: str) -> None:
     with ledger.read() as connection:
         rows = [
             r for r in outbox.rows(connection, run=trip.run, rule=trip.rule) if r["reason"] == guards.HELD
         ]
         names = observations.names(connection, {r["workspace"] for r in rows})
-    held = frames.notices(rows, names, About(site, "UTC", run=trip.run))
+    held = frames.notices(rows, names, About(site, zone, run=trip.run))
     await showing.table(f"guard-{trip.id}", held, HELD, f"Held by the guard of {trip.rule}")
 
 
@@ -126,12 +127,12 @@ async def expire(run: Run) -> None:
     for trip in guards.expire(run):
         signals.of_trip(run.site.name, trip, signals.Signal.EXPIRED)
         if trip.flow_run:
-            await _end_question(trip)
+            await _end_question(trip, run.site.zone)
 
 
-async def _end_question(trip: Trip) -> None:
+async def _end_question(trip: Trip, zone: str) -> None:
     said = (
-        f"nobody answered by {trip.until:%Y-%m-%d %H:%M} UTC: {counted(trip.notices, 'notice')} of {trip.rule} will not be sent. "
+        f"nobody answered by {instant(trip.until, zone)}: {counted(trip.notices, 'notice')} of {trip.rule} will not be sent. "
         f"`vigil guard approve {trip.id}` still sends them"
     )
     async with get_client() as client:

@@ -144,7 +144,7 @@ async def extract_unless_known(run: Run) -> str:
         return ""
     run.records = False
     extraction.known_schema(run)
-    return f"nothing was read, the ledger knows {known:%Y-%m-%d %H:%M} UTC already"
+    return f"nothing was read, the ledger knows {instant(known, run.site.zone)} already"
 
 
 async def extract(run: Run) -> None:

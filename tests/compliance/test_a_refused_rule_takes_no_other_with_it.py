@@ -85,7 +85,7 @@ def test_every_rule_says_what_it_said_when(how: str, file: str) -> None:
     assert standing.refused and not standing.left_out
     assert all(refusal.problems[0].file == file for refusal in standing.refused)
     assert going_on(standing.refused) <= names_in(SHIPPED[file])
-    assert str(standing.refused[0]).startswith(f"{file}:")
+    assert standing.refused[0].sentence("UTC").startswith(f"{file}:")
 
 
 @settings(deadline=None)
@@ -147,7 +147,7 @@ def test_two_rules_of_one_name_are_both_refused_and_the_last_text_goes_on() -> N
     twice = {"x.yaml": A.replace("role: r", "role: s"), "y.yaml": A}
     standing = in_force(examine(Files(twice)), known)
     assert texts_of(standing) == {"a": known[0].text}
-    assert "two rules are called" in str(standing.refused[0])
+    assert "two rules are called" in standing.refused[0].sentence("UTC")
     assert in_force(examine(Files(twice)), []).left_out == {"a"}
 
 
@@ -185,7 +185,7 @@ def test_a_rule_that_is_inhibited_by_a_deleted_one_goes_on_and_is_silenced_by_no
     standing = in_force(examine(Files({"y.yaml": B})), revisions({"x.yaml": A, "y.yaml": B}))
     (rule,) = standing.rules
     assert (rule.name, rule.inhibit_by) == ("b", ())
-    assert 'unknown rule "a" in `inhibit_by`' in str(standing.refused[0])
+    assert 'unknown rule "a" in `inhibit_by`' in standing.refused[0].sentence("UTC")
 
 
 def test_a_rule_whose_calendar_file_is_broken_goes_on_with_the_dates_that_it_had() -> None:
@@ -210,7 +210,9 @@ def test_what_cannot_be_read_any_more_is_left_out_by_its_name_with_the_instant_u
         standing = in_force(examine(Files({"x.yaml": text, "y.yaml": B})), [old])
         assert standing.left_out == {"a"}
         assert texts_of(standing).keys() == {"b"}
-        assert "a is left out, evaluated up to 2026-03-09 08:00 UTC" in str(standing.refused[0])
+        assert "a is left out, evaluated up to 9 March 2026 09:00 (Europe/Berlin)" in standing.refused[
+            0
+        ].sentence("Europe/Berlin")
 
 
 def test_a_rule_that_was_in_force_goes_on_also_where_a_newer_vigil_would_refuse_its_meaning() -> None:

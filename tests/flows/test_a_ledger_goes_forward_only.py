@@ -59,7 +59,7 @@ def test_a_dry_run_may_look_back_and_reads_and_files_nothing(week: Watched) -> N
     state = sweep(week, week.made.start + DAY, dry_run=True)
     assert (
         state.is_completed()
-        and "nothing was read, the ledger knows 2026-03-07 23:00 UTC already" in state.message
+        and "nothing was read, the ledger knows 8 March 2026 00:00 (Europe/Berlin) already" in state.message
     )
     assert not [e for e in asked() - before if "members" not in e and "roles" not in e and "auth" not in e]
     assert filed() == seq

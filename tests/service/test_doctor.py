@@ -370,7 +370,8 @@ def test_a_refused_rule_fails_and_what_goes_on_meanwhile_is_said(tmp_path: Path)
     said, found = rules.rules(tmp_path / "rules", None, known)
     assert said.state is State.FAIL and f"Rules refused: {len(good) + 1}: rules/2-approvals.yaml:" in said.saw
     assert (
-        f"{good.rules[0].name}, " in said.saw and "go on by their texts of 2026-03-03 12:00 UTC" in said.saw
+        f"{good.rules[0].name}, " in said.saw
+        and "go on by their texts of 3 March 2026 12:00 (UTC)" in said.saw
     )
     assert "(and 1 more): new is left out" in said.saw
     assert found is not None and good.rules[0].name in found.by_name

@@ -152,7 +152,7 @@ def test_the_rule_goes_on_by_its_last_text_and_the_account_says_where_it_is_wron
     made = office.watch(T0 + 2 * DAY)
     (said,) = made.refused_rules
     assert said.startswith("Rules refused: 1: ") and BREAKS[how][1] in said
-    assert "ends-soon goes on by its text of 2026-03-02 09:00 UTC" in said
+    assert "ends-soon goes on by its text of 2 March 2026 09:00 (UTC)" in said
     # 6 March less a business day is the 4th by the plant's calendar, on which the 5th is a day off.
     assert sorted(office.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
     assert said in made.markdown()
@@ -251,13 +251,13 @@ def test_a_rule_that_was_left_out_with_a_history_is_named_until_it_is_back_and_t
     office.sees(T0 + DAY, "stuck")
     for day in (1, 2):
         (said,) = office.watch(T0 + day * DAY).refused_rules
-        assert "status-set is left out, evaluated up to 2026-03-02 09:00 UTC" in said
+        assert "status-set is left out, evaluated up to 2 March 2026 09:00 (UTC)" in said
     run = office.opened(T0 + 2 * DAY)
     with pytest.raises(OutOfScope, match=r"left out until it is corrected: rules/status\.yaml:1:2"):
         narrow(run.rules, Scope(rules=("status-set",)), run.left_out)
     (office.rules / "status.yaml").write_text(STATUS)
     (said,) = office.watch(T0 + 3 * DAY).refused_rules
-    assert said.startswith("Rule evaluated again: status-set, left out since 2026-03-02 09:00 UTC")
+    assert said.startswith("Rule evaluated again: status-set, left out since 2 March 2026 09:00 (UTC)")
     assert "`vigil backfill --site default --from 2026-03-02T09:00:00Z --to 2026-03-05T09:00:00Z`" in said
     assert ("status-set", "") in office.told(), "the contract did not change since"
     assert office.watch(T0 + 4 * DAY).refused_rules == ()

@@ -20,6 +20,7 @@ from vigil.compliance.loader import Examined, Files, across, examine
 from vigil.compliance.positions import in_order
 from vigil.compliance.rules import Rule, RuleSet
 from vigil.errors import Problem
+from vigil.wording import instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,19 @@ class Refusal:
         """How many rules are refused; a file that nobody can look into counts as one."""
         return max(1, len(self.goes_on) + len(self.left_out))
 
-    def __str__(self) -> str:
+    def sentence(self, zone: str) -> str:
+        """What is wrong, where, and what becomes of the rules until somebody corrects them. Instants are told in `zone`."""
         first, more = self.problems[0], len(self.problems) - 1
         said = f"{str(first).rstrip('.')}{f' (and {more} more)' if more else ''}"
-        return f"{said}{'' if said.endswith('?') else ':'} {self.meanwhile()}"
+        return f"{said}{'' if said.endswith('?') else ':'} {self._meanwhile(zone)}"
 
-    def meanwhile(self) -> str:
-        """What becomes of the rules until somebody corrects them, in words."""
+    def _meanwhile(self, zone: str) -> str:
         parts = []
         for at, names in _together((r.first_at, r.rule) for r in self.goes_on):
             go_on = "goes on by its text" if len(names) == 1 else "go on by their texts"
-            parts.append(f"{', '.join(names)} {go_on} of {_utc(at)}")
+            parts.append(f"{', '.join(names)} {go_on} of {instant(at, zone)}")
         for last, names in _together((r.last_at, r.name) for r in self.left_out):
-            upto = "" if last is None else f", evaluated up to {_utc(last)}"
+            upto = "" if last is None else f", evaluated up to {instant(last, zone)}"
             parts.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out{upto}")
         return ", ".join(parts) or "what it holds is left out"
 
@@ -208,7 +209,3 @@ def _together(some: Iterable[tuple[At, str]]) -> Iterator[tuple[At, list[str]]]:
     for at, name in some:
         out[at].append(name)
     yield from out.items()
-
-
-def _utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -33,6 +33,7 @@ from vigil.service.reaching import Reach
 from vigil.service.reasons import LACKS, in_words
 from vigil.service.run import Run
 from vigil.service.saying import entries
+from vigil.wording import instant
 
 BATCH = 2000
 
@@ -93,6 +94,7 @@ class Today:
     open: Mapping[tuple[str, int], datetime]  # (rule, workspace) of an open finding -> since when it is open
     unsure: Mapping[int, datetime]  # workspaces whose past cannot be replayed, from which instant on
     as_of: datetime
+    zone: str  # the site's, in which instants are told
 
 
 async def manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list[Line]]:
@@ -141,6 +143,7 @@ async def _of_batch(
             {(s.rule, s.workspace): s.since for s in standings if s.outcome in OPEN and s.since},
             unsure,
             run.as_of,
+            run.site.zone,
         )
     found: list[tuple[Finding, Facts]] = [
         (x, facts)
@@ -217,7 +220,7 @@ def _standing(
     if (since := today.unsure.get(entry.workspace)) is not None and entry.fire_at >= since:
         return (
             Standing.UNSURE,
-            f"a run spoke of {since:%Y-%m-%d %H:%M} UTC when later was already known of it",
+            f"a run spoke of {instant(since, today.zone)} when later was already known of it",
         )
     cleared = _no_longer(rule, routed.finding, today)
     if cleared:

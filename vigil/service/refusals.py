@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from vigil.compliance.in_force import Refusal, Revision
 from vigil.service.run import Run
+from vigil.wording import instant
 
 STAND_IN = "the template of the rule's kind, and English, stand in for them"
 
@@ -20,7 +21,7 @@ def sentences(run: Run) -> tuple[str, ...]:
 
 def _of(run: Run) -> Iterator[str]:
     if run.refused:
-        yield of_rules(run.refused)
+        yield of_rules(run.refused, run.site.zone)
     if run.unworded:
         files = len({problem.file for problem in run.unworded})
         some = _shown(list(map(str, run.unworded)))
@@ -29,17 +30,17 @@ def _of(run: Run) -> Iterator[str]:
         yield returned(rule, run)
 
 
-def of_rules(refused: Sequence[Refusal]) -> str:
-    """Refused rules in a sentence: how many, where, and what becomes of them meanwhile."""
-    return f"Rules refused: {sum(r.count for r in refused)}: {_shown(list(map(str, refused)))}"
+def of_rules(refused: Sequence[Refusal], zone: str) -> str:
+    """Refused rules in a sentence: how many, where, and what becomes of them meanwhile. Instants are told in `zone`."""
+    return f"Rules refused: {sum(r.count for r in refused)}: {_shown([r.sentence(zone) for r in refused])}"
 
 
 def returned(rule: Revision, run: Run) -> str:
     """A rule that was left out is back: what it would have told meanwhile is a person's to look at."""
     after, upto = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (rule.last_at, run.as_of))
     return (
-        f"Rule evaluated again: {rule.rule}, left out since {rule.last_at:%Y-%m-%d %H:%M} UTC: what happened since and is over was "
-        f"not told; `vigil backfill --site {run.site.name} --from {after} --to {upto}` shows it"
+        f"Rule evaluated again: {rule.rule}, left out since {instant(rule.last_at, run.site.zone)}: what happened since and is "
+        f"over was not told; `vigil backfill --site {run.site.name} --from {after} --to {upto}` shows it"
     )
 
 

@@ -44,7 +44,7 @@ def rules(
     standing, do = in_force(found, known), f"`vigil validate {folder}` shows every one with its line"
     if standing.refused:
         return fail(
-            RULES, refusals.of_rules(standing.refused), do
+            RULES, refusals.of_rules(standing.refused, "UTC"), do
         ), standing.rules if standing.rules.rules else None
     problems = list(examine(found.files, templates=families).problems())
     if problems:
