@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
-OLDEST := tests/flows/test_a_schedule_starts_watch.py tests/flows/test_watch.py
+OLDEST := tests/flows/test_a_schedule_starts_watch.py
 
 .PHONY: demo test test-slow test-oldest setup dev lint lock wheel clean
 .DELETE_ON_ERROR:

@@ -18,7 +18,16 @@ os.environ["PREFECT_PROFILES_PATH"] = os.devnull + ".toml"
 
 COSTLY = {"prefect_url", "plain", "installed"}
 """Fixtures that take ten seconds or more before a test begins."""
-LONGEST = ("flows/test_estates.py", "flows/test_the_first_day.py", "flows/", "packaging/", "timeline/", "crash/", "property/", "gateway/")
+LONGEST = (
+    "flows/test_estates.py",
+    "flows/test_the_first_day.py",
+    "flows/",
+    "packaging/",
+    "timeline/",
+    "crash/",
+    "property/",
+    "gateway/",
+)
 """First, so that no worker is left alone with them at the end."""
 
 

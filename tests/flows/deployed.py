@@ -180,8 +180,9 @@ def logged(state: Any, level: int = logging.ERROR) -> list[str]:
     async def look(client: Any) -> Any:
         where = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
         found = await client.read_logs(where, limit=200)
-        lines = [line.message for line in found if line.level >= level]
-        return lines if any(line.startswith(f"Finished in state {state.name}") for line in lines) else None
+        last = f"Finished in state {state.name}"
+        whole = any(line.message.startswith(last) and line.task_run_id is None for line in found)
+        return [line.message for line in found if line.level >= level] if whole else None
 
     return list(asyncio.run(_wait(look, "the log of the run is not whole")))
 

@@ -18,6 +18,8 @@ from vigil.sandbox.generate import ZONE
 from vigil.sandbox.process import SandboxProcess
 
 TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback|Exception")
+ENTRY = re.compile(r"^(?=\d\d:\d\d:\d\d\.)", re.MULTILINE)  # a traceback belongs to the entry above it
+BUSY = "database is locked"
 SECRETS = {"VIGIL_ECM_PASSWORD": "vigil"}
 
 
@@ -30,9 +32,9 @@ class Plain:
     folder: Path
 
     def trouble(self, log: str) -> list[str]:
-        """The lines of a log that tell of an error."""
-        lines = (self.folder / log).read_text().splitlines()
-        return [line for line in lines if TROUBLE.search(line)]
+        """The entries of a log that tell of an error, except for SQLite's that another was writing: that is a busy machine."""
+        entries = ENTRY.split((self.folder / log).read_text())
+        return [entry for entry in entries if TROUBLE.search(entry) and BUSY not in entry]
 
     def prefect(self, *arguments: str) -> str:
         return deployed.prefect(*arguments, url=self.url, environment=self.environment)

@@ -18,7 +18,7 @@ from tests.support.console_pages import Page
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "first-day.md"
 OURS = ("PREFECT_", "VIGIL_", "GIT_")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_each_command_of_the_page_prints_what_the_page_says(tmp_path: Path) -> None:
