@@ -35,6 +35,7 @@ async def opened(
     Earlier). Logs in to Extended ECM when it `reads`. The run is named after its instant, or after the `window` that it is about. One
     that fails is written as failed in the ledger, then the error goes on.
     """
+    instants.refuse_without_zone(as_of=as_of)
     block = await block_of(site)
     where = block.site()
     clock = utc_now if as_of is None else (lambda: as_of.astimezone(UTC))

@@ -21,7 +21,6 @@ from prefect.utilities.annotations import opaque
 from flows import showing, signals
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
-from vigil.errors import BadRequest
 from vigil.ledger.engine import chunks
 from vigil.service import (
     accounting,
@@ -53,10 +52,6 @@ SWEPT = ("name", "why", "person", "outcome", "rule")
 MANIFEST = ("name", "why", "person", "standing", "reason", "title")
 CHANGED = ("name", "changed", "person", "title", "rule")
 """Columns of the tables in the UI: what has room there. The files have all."""
-
-
-class BadWindow(BadRequest):
-    """A backfill was asked for a window or a manifest that does not exist."""
 
 
 PAGE = 100  # workspaces or workflows that one task reads
@@ -227,11 +222,10 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> Frame:
 
 async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> Frame:
     """Work out what a window should have said, leave the manifest in the UI with the id that approves it, and give it."""
-    if after is None or upto is None or after >= upto:
-        raise BadWindow(f"a window needs `after` before `upto`, this is ({after}, {upto}]")
+    after, upto = instants.refuse_window(after, upto, run.as_of, run.site.zone)
     since = upkeep.earliest(run)
     if since is not None and after < since:
-        raise BadWindow(
+        raise instants.BadWindow(
             f"what was read before {since:%Y-%m-%d} is forgotten (docs/decisions/0009): begin the window then or later"
         )
     id, lines = await make_manifest(run, after, upto)
@@ -261,7 +255,9 @@ async def approve(run: Run, id: str) -> str:
         changed = changing.changes(run, id)
         done = backfilling.approve(run, id)
     except KeyError:
-        raise BadWindow(f'there is no manifest "{id}": run backfill without `approve` first') from None
+        raise instants.BadWindow(
+            f'there is no manifest "{id}": a backfill of a window shows one, with its id'
+        ) from None
     if done.before is not None:
         before = instant(done.before.replace(second=0), run.site.zone)
         return f"manifest {id} was approved before, {before}: nothing was sent again"

@@ -41,7 +41,7 @@ def import_(
     opened, _ = open_ledger(site, ledger, demo, writes=True)
     with opened.write() as connection:
         count = register(connection, found, datetime.now(UTC))
-    console.print(f"{count} devices registered")
+    console.print(f"{counted(count, 'device')} registered")
 
 
 @devices.command("list")
@@ -101,7 +101,7 @@ def add(
     opened, _ = open_ledger(site, ledger, demo, writes=True)
     with opened.write() as connection:
         count = join(connection, name, people, datetime.now(UTC))
-    console.print(f"{count} people have {name} now who had not", highlight=False)
+    console.print(f"{counted(count, 'person has', 'people have')} {name} now who had not", highlight=False)
 
 
 @topics.command()
@@ -119,7 +119,7 @@ def remove(
     opened, _ = open_ledger(site, ledger, demo)
     with opened.write() as connection:
         count = leave(connection, people, name)
-    console.print(f"{count} people had {name} and have it no more", highlight=False)
+    console.print(f"{counted(count, 'person', 'people')} had {name} before and not now", highlight=False)
 
 
 @topics.command()

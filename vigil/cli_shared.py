@@ -26,8 +26,9 @@ def instant(text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not an instant: write it as 2026-03-01T08:00Z") from None
     if at.tzinfo is None:
+        whole = text if "T" in text or " " in text else f"{text}T00:00"
         raise typer.BadParameter(
-            f"{text!r} has no zone: write it as {text}Z or with an offset such as +01:00"
+            f"{text!r} has no zone: write it as {whole}Z or with an offset such as +01:00"
         )
     return at
 

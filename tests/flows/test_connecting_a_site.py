@@ -345,7 +345,7 @@ def test_commands_mean_the_connected_site_and_name_its_ledger(
     line = f'Ledger of the site "default": sqlite:///{project}/var/sites/default/ledger.sqlite'
     (project / "devices.csv").write_text("person,address,platform\nada,t-1,android\n")
     said = vigil("devices", "import", f"{project}/devices.csv")
-    assert said.out.splitlines() == [line, "1 devices registered"]
+    assert said.out.splitlines() == [line, "1 device registered"]
     for words in (("why", "ada"), ("why", "4711"), ("guard", "list"), ("devices", "topics", "list")):
         assert vigil(*words).out.splitlines()[0] == line
     assert vigil("why", "ada", "--site", "nowhere").code == 2

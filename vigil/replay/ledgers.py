@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 VARIABLE = "VIGIL_LEDGER"
+NOWHERE = "no site is connected here (`vigil connect`), and no demo was run (`vigil demo`)"
 INSTEAD = "without Prefect, name the ledger with --ledger"
 
 
@@ -73,14 +74,14 @@ def choose(site: str | None, url: str | None, demo: bool) -> Source:
     if sum(map(bool, (site, url, demo))) > 1:
         raise BadRequest("--site, --ledger and --demo each name a ledger: give one of them")
     if demo:
-        return _demo("of the demo")
+        return _demo("of the demo", "no demo was run (`vigil demo`)")
     if url:
         return Source(url)
     if not site and (url := os.environ.get(VARIABLE)):
         return Source(url, f"of {VARIABLE}")
     found = _connected(site)
     if found is None:
-        return _demo("of the demo, since there is no site")
+        return _demo("of the demo, since there is no site", NOWHERE)
     return of_site(found)
 
 
@@ -101,14 +102,11 @@ def of_site(connected: Connected) -> Source:
     )
 
 
-def _demo(whose: str) -> Source:
+def _demo(whose: str, absent: str) -> Source:
     folder = places.demo()
     file, meta = folder / "ledger.sqlite", folder / "estate" / "meta.json"
     if not file.is_file():
-        raise BadRequest(
-            "there is no ledger: no site is connected here (`vigil connect`), and no demo was run (`vigil demo`). "
-            "--ledger names one by its address"
-        )
+        raise BadRequest(f"there is no ledger: {absent}. --ledger names one by its address")
     zone = json.loads(meta.read_text())["zone"] if meta.is_file() else "UTC"
     return Source(f"sqlite:///{file}", whose, zone=zone)
 

@@ -45,7 +45,7 @@ class Standing(StrEnum):
     NOW = "would be told now"
     AGAIN = "was not delivered then, would be told now"
     LATE = "too late by the rule's `late`"
-    CLEARED = "is no longer so"
+    CLEARED = "no longer so"
     UNSURE = "cannot be known"
     NOT = "not told then, for the reason given"
 

@@ -1,4 +1,4 @@
-"""The instant that a run speaks of: a ledger goes forward only."""
+"""The instants that a run speaks of: a ledger goes forward only, and a window of the past is over."""
 
 from __future__ import annotations
 
@@ -6,10 +6,44 @@ from datetime import datetime
 
 from vigil.errors import BadRequest
 from vigil.ledger import Ledger, evaluations
+from vigil.wording import instant
 
 
 class Earlier(BadRequest):
     """A run was to speak of an instant before one that the ledger already knows."""
+
+
+class BadWindow(BadRequest):
+    """A backfill was asked for a window or a manifest that does not exist."""
+
+
+def refuse_without_zone(**given: datetime | None) -> None:
+    """Raises BadRequest for an instant that does not say in which zone it is, under the name of its parameter."""
+    for name, at in given.items():
+        if at is not None and at.utcoffset() is None:
+            raise BadRequest(
+                f"`{name}` is {at.isoformat()}, without a zone: write {at.isoformat()}+00:00, or the offset of its zone"
+            )
+
+
+def refuse_window(
+    after: datetime | None, upto: datetime | None, as_of: datetime, zone: str
+) -> tuple[datetime, datetime]:
+    """The ends of a window that begins before it ends, and is over at `as_of`. Raises BadWindow for any other, in the site's `zone`.
+
+    What is still to come cannot have been missed: told from a window, it would be told too early, and not again when it is due.
+    """
+    if after is None or upto is None:
+        raise BadWindow(
+            "a window needs both its ends: `after` and `upto` (--from and --to), or `approve` with the id of a manifest"
+        )
+    refuse_without_zone(after=after, upto=upto)
+    said = f"this window is from {instant(after, zone)} to {instant(upto, zone)}"
+    if after >= upto:
+        raise BadWindow(f"{said}: it needs its begin before its end")
+    if upto > as_of:
+        raise BadWindow(f"{said}, which is still to come: end it at {instant(as_of, zone)} or before")
+    return after, upto
 
 
 def known_after(ledger: Ledger, as_of: datetime) -> datetime | None:
