@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BRIEF = 60  # characters of a sentence that stand in the name of a run
+_STOPS = (".", "?", "!", ";", ":")
 
 
 class VigilError(Exception):
@@ -40,7 +41,8 @@ class Problem:
     hint: str = ""  # "Did you mean ...?"
 
     def __str__(self) -> str:
-        hint = f" {self.hint}" if self.hint else ""
+        stop = "" if self.message.endswith(_STOPS) else "."
+        hint = f"{stop} {self.hint}" if self.hint else ""
         return f"{self.file}:{self.line}:{self.column}  {self.message}{hint}"
 
 

@@ -16,6 +16,7 @@ from vigil.errors import BadInput, Problem
 from vigil.rulefiles import read_files
 from vigil.sandbox.estate import Estate, load
 from vigil.service.snapshot import Snapshot, read_file
+from vigil.wording import counted
 
 UNCHECKED = "names of groups and users were not checked: the file of types has none; write it again with `vigil types`"
 
@@ -40,10 +41,9 @@ def validate(rules: Path, templates: Path, names: Snapshot | None, *, as_json: b
         _show(p, files.texts, console)
     for note in notes:
         console.print(note, style="yellow", highlight=False)
-    count = len(problems)
-    tail = f"{count} problem{'s' if count > 1 else ''}" if count else "no problems"
+    tail = counted(len(problems), "problem") if problems else "no problems"
     console.print(
-        f"{len(files.texts)} files, {len(found)} rules: {tail}",
+        f"{counted(len(files.texts), 'file')}, {counted(len(found), 'rule')}: {tail}",
         style="red" if problems else "green",
         highlight=False,
     )

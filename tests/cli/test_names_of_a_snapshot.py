@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,16 @@ def test_a_file_of_an_older_version_has_no_names_and_that_is_said(
     assert "names of groups and users were not checked" in capsys.readouterr().out.replace("\n", " ")
     assert vigil("validate", rule, "--types", old, "--json") == 0
     assert "not checked" in json.loads(capsys.readouterr().out)["notes"][0]
+
+
+def test_a_file_with_a_byte_order_mark_is_read_and_one_of_each_is_counted_as_one(
+    vigil: Vigil, rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(snapshot(tmp_path, People(frozenset({"Lawyers"}), frozenset({"ada"}))))
+    file.write_bytes(codecs.BOM_UTF8 + file.read_bytes())
+    assert vigil("validate", rule, "--types", str(file)) == 1
+    said = capsys.readouterr().out
+    assert 'unknown group "Legal"' in said and "1 file, 1 rule: 1 problem\n" in said
 
 
 @pytest.mark.parametrize(

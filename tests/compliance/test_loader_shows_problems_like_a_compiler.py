@@ -48,3 +48,12 @@ def test_the_plain_line_holds_the_same_words_on_one_line() -> None:
         'r.yaml:5:12  unknown role "ownr" in `to`; roles of Contract: owner, steward, legal counsel. '
         'Did you mean "owner"?'
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [("found a list", "found a list. Did"), ("of two.", "of two. Did"), ("which?", "which? Did")],
+)
+def test_in_one_line_a_stop_parts_what_is_wrong_from_what_was_meant(message: str, said: str) -> None:
+    assert said in str(Problem("f", 1, 3, message, hint='Did you mean "in"?'))
+    assert str(Problem("f", 1, 3, message)) == f"f:1:3  {message}"

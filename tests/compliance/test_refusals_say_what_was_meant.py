@@ -110,11 +110,35 @@ def test_a_list_that_is_none_is_shown_as_one(value: str) -> None:
         ("Bayern", "DE-BY"),
         ("Bavaria", "DE-BY"),
         ("DE-Bayern", "DE-BY"),
+        ("DE-BYY", "DE-BY"),
+        ("DE-", "DE"),
     ],
 )
 def test_holidays_of_a_country_by_its_name_are_answered_with_its_code(found: str, meant: str) -> None:
     problem = only_problem(f"{DATED}calendar: {{holidays: «{found}}}\n")
     assert problem.hint == f'Did you mean "{meant}"?'
+
+
+@pytest.mark.parametrize("found", ["DE-XX", "FR-QQQ"])
+def test_a_part_that_its_country_has_not_is_never_taken_for_one_of_another_country(found: str) -> None:
+    assert only_problem(f"{DATED}calendar: {{holidays: «{found}}}\n").hint == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "calendar: {holidays: «49}",
+            "`holidays` takes a code such as DE, or a list of them, found the number 49",
+        ),
+        (
+            "fallback: «49",
+            "`fallback` takes a recipient such as {role: owner}, or a list of them, found the number 49",
+        ),
+    ],
+)
+def test_a_key_that_takes_one_or_a_list_says_both(line: str, said: str) -> None:
+    assert only_problem(f"{DATED}{line}\n").message == said
 
 
 @pytest.mark.parametrize(
@@ -154,7 +178,7 @@ def test_groups_and_users_that_nobody_knows_are_refused_in_every_place_that_name
     assert 'r.yaml:4:13  unknown group "records-ofice" in `to`; groups: Legal, records-office.' in group
     assert group.endswith('Did you mean "records-office"?')
     (user,) = about("[user: Ada.Berg]", PEOPLE)
-    assert 'unknown user "Ada.Berg" in `to`: nobody has this login Did you mean "ada.berg"?' in user
+    assert 'unknown user "Ada.Berg" in `to`: nobody has this login. Did you mean "ada.berg"?' in user
     assert "write user: bob" in about("[group: bob]", PEOPLE)[0]
     assert "write group: Legal" in about("[user: Legal]", PEOPLE)[0]
     fallback = "[role: owner]\nfallback: [group: nobodies]\nescalate: [{after: 1d, to: [user: nobody]}]"

@@ -172,7 +172,7 @@ def test_every_problem_of_every_file_is_listed(draft: Draft, refusals: Refusals)
                       "workspaces.jsonl:1", "workspaces.jsonl:2", "workspaces.jsonl:3", "workspaces.jsonl:3"]  # fmt: skip
     assert 'Did you mean "Europe/Rome"?' in problems[0]
     assert (
-        'unknown kind "dat" (string, date, datetime, integer, boolean, user) Did you mean "date"?'
+        'unknown kind "dat" (string, date, datetime, integer, boolean, user). Did you mean "date"?'
         in problems[1]
     )
     assert 'Did you mean "Case"?' in problems[6]

@@ -168,7 +168,7 @@ def test_a_rule_that_the_ledger_does_not_know_is_left_out_and_begins_when_it_is_
     office.sees(T0, "draft")
     (said,) = office.watch(T0).refused_rules
     assert said == (
-        'Rules refused: 1: rules/moved.yaml:5:1  unknown key `too` Did you mean "to"? status-moved is left out'
+        'Rules refused: 1: rules/moved.yaml:5:1  unknown key `too`. Did you mean "to"? status-moved is left out'
     )
     (office.rules / "moved.yaml").write_text(MOVED)
     assert office.watch(T0 + DAY).refused_rules == ()

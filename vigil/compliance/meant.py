@@ -96,8 +96,10 @@ def holidays_of(found: str) -> str:
     if code in holiday_codes():
         return say([code])
     if dash and country in holiday_codes():
-        codes = [c for c in _parts_called(part.casefold()) if c.startswith(f"{country}-")]
-        return say(codes[:1]) or nearest(code, holiday_codes())
+        own = [c for c in sorted(holiday_codes()) if c.startswith(f"{country}-")]
+        codes = [c for c in _parts_called(part.casefold()) if c in own]
+        near = difflib.get_close_matches(code, own, n=1, cutoff=_NEAR) if part else [country]
+        return say(codes[:1] or near)
     known = _country(name)
     return say([known]) if known in holiday_codes() else say(_parts_called(name)[:_FEW])
 

@@ -34,6 +34,13 @@ _TAKES = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_ONE_OR_MORE = {
+    "holidays": "a code such as DE, or a list of them",
+    "to": "a recipient such as {role: owner}, or a list of them",
+    "fallback": "a recipient such as {role: owner}, or a list of them",
+}
+"""What keys take that stand for a list of one also without its brackets."""
+
 _OWN = ("event", "recipient")
 """The kinds of errors that our own validators raise with a message that is complete."""
 
@@ -84,7 +91,8 @@ def _say(error: ErrorDetails, key: str) -> str:
     """The plain kinds of errors."""
     kind, ctx = error["type"], error.get("ctx") or {}
     if kind in _TAKES:
-        return f"`{key}` takes {_TAKES[kind]}, found {found(error['input'])}"
+        takes = _ONE_OR_MORE.get(key, _TAKES[kind]) if kind == "tuple_type" else _TAKES[kind]
+        return f"`{key}` takes {takes}, found {found(error['input'])}"
     if kind == "value_error":
         return str(ctx["error"])
     if kind == "string_pattern_mismatch":

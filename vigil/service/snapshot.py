@@ -6,6 +6,7 @@ where no Extended ECM is.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -52,7 +53,7 @@ def read(data: Mapping[str, Any]) -> tuple[WorkspaceType, ...]:
 def read_file(file: Path) -> Snapshot:
     """What `vigil types` wrote. Raises BadInput for another file, with the place where it is no JSON."""
     try:
-        return _SNAPSHOT.validate_json(file.read_bytes())
+        return _SNAPSHOT.validate_json(file.read_bytes().removeprefix(codecs.BOM_UTF8))
     except ValidationError as wrong:
         raise BadInput([_problem(str(file), wrong.errors(include_url=False)[0])]) from None
 
