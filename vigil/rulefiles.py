@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
@@ -63,6 +64,8 @@ def read_files(path: str | Path) -> Files:
     calendars: dict[str, list[Problem]] = {}
     for file in map(Path, files):
         try:
+            if file != path:
+                _refuse_what_is_no_file(file)
             text = file.read_text(encoding="utf-8-sig")
             days = ics_dates(text, str(file)) if file.suffix == ".ics" else yaml_dates(text, str(file))
             if days is None:
@@ -74,7 +77,7 @@ def read_files(path: str | Path) -> Files:
             else:
                 days_off[file.name] = days
         except (UnicodeDecodeError, OSError, BadInput) as wrong:
-            found = _unreadable(file, wrong)
+            found = _unreadable(str(file), wrong)
             if file.suffix == ".ics" or isinstance(wrong, BadInput):
                 calendars[file.name] = found
             else:
@@ -86,24 +89,40 @@ def read_files(path: str | Path) -> Files:
     return Files(texts, known, calendars, problems)
 
 
-def _unreadable(file: Path, wrong: UnicodeDecodeError | OSError | BadInput) -> list[Problem]:
+class _NoFile(OSError):
+    """A folder, pipe, socket or device where a file of rules is looked for."""
+
+
+def _refuse_what_is_no_file(file: Path) -> None:
+    """Raises OSError for what is in a folder by the name of a file and is none: to read a pipe would wait for ever."""
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise _NoFile("a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device")
+
+
+def _unreadable(file: str, wrong: UnicodeDecodeError | OSError | BadInput) -> list[Problem]:
     match wrong:
         case BadInput():
             return list(wrong.problems)
         case UnicodeDecodeError():
-            return [Problem(str(file), 1, 1, f"not UTF-8: byte {wrong.start} cannot be read")]
-    return [Problem(str(file), 1, 1, f"cannot be read: {wrong.strerror}")]
+            return [Problem(file, 1, 1, f"not UTF-8: byte {wrong.start} cannot be read")]
+        case _NoFile():
+            return [Problem(file, 1, 1, f"is {wrong}, not a file; put the file back, or take this away")]
+    return [Problem(file, 1, 1, f"cannot be read: {wrong.strerror}")]
 
 
 def files_below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
-    """The rule and calendar files below a folder. Folders that cannot be looked into are added to `problems`."""
+    """What has the name of a rule or calendar file below a folder, folders too: Docker makes one where a file is missing.
+
+    Folders that cannot be looked into are added to `problems`.
+    """
 
     def refused(wrong: OSError) -> None:
         problems.append(Problem(str(wrong.filename), 1, 1, f"cannot be read: {wrong.strerror}"))
 
     for place, below, names in os.walk(folder, onerror=refused):
         below[:] = [name for name in below if not name.startswith(".")]
-        for name in names:
+        for name in (*below, *names):
             if not name.startswith(".") and name.endswith((*_YAML, ".ics")) and not name.endswith(_TIMELINE):
                 yield Path(place, name)
 
@@ -122,6 +141,8 @@ def _calendars_beside(rules: Path) -> Iterator[Path]:
 
 
 def _may_hold_dates(file: Path) -> bool:
+    if not file.is_file():
+        return True  # a folder or pipe, or a link to nothing: said by whoever reads it
     try:
         return _LOOKS_LIKE_DATES.search(file.read_text("utf-8-sig", "replace")) is not None
     except OSError:

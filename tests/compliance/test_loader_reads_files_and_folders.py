@@ -80,6 +80,9 @@ def test_what_cannot_be_read_is_refused_with_its_name(tmp_path: Path) -> None:
         read_rules(tmp_path)
     with pytest.raises(BadInput, match="nowhere:1:1  no such file or folder"):
         read_rules(tmp_path / "nowhere")
+    (tmp_path / "folder.yml").mkdir()
+    with pytest.raises(BadInput, match=r"folder\.yml:1:1  is a folder, not a file"):
+        read_rules(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="no rule file here"):
         read_rules(tmp_path / "empty")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -119,6 +120,16 @@ def dangle(office: Office) -> None:
     (office.rules / "due.yaml").symlink_to("nowhere.yaml")
 
 
+def become(make: Callable[[Path], object], name: str) -> Callable[[Office], None]:
+    """Another kind of thing in place of a file, of the same name."""
+
+    def replaced(office: Office) -> None:
+        (office.rules / name).unlink()
+        make(office.rules / name)
+
+    return replaced
+
+
 def remove_calendar(office: Office) -> None:
     (office.rules / "plant.ics").unlink()
 
@@ -133,6 +144,12 @@ BREAKS = {
     "no bytes": (overwrite("due.yaml", b""), "rules/due.yaml:1:1  no rule in this file"),
     "not UTF-8": (overwrite("due.yaml", b"rule: \xff\xfe"), "rules/due.yaml:1:1  not UTF-8"),
     "a link to nothing": (dangle, "rules/due.yaml:1:1  cannot be read"),
+    "a folder": (become(Path.mkdir, "due.yaml"), "rules/due.yaml:1:1  is a folder, not a file"),
+    "a pipe": (become(os.mkfifo, "due.yaml"), "rules/due.yaml:1:1  is a pipe, socket or device, not a file"),
+    "a calendar that is a folder": (
+        become(Path.mkdir, "plant.ics"),
+        "rules/plant.ics:1:1  is a folder, not a file",
+    ),
     "a calendar that is none": (overwrite("plant.ics", b"BEGIN:NOTHING"), "rules/plant.ics:1:1  not an iCal"),
     "a calendar cut off": (overwrite("plant.ics", PLANT[:70].encode()), "rules/plant.ics:1:1  not an iCal"),
     "a calendar not UTF-8": (overwrite("plant.ics", b"\xff\xfe\0"), "rules/plant.ics:1:1  not UTF-8"),
@@ -156,6 +173,16 @@ def test_the_rule_goes_on_by_its_last_text_and_the_account_says_where_it_is_wron
     # 6 March less a business day is the 4th by the plant's calendar, on which the 5th is a day off.
     assert sorted(office.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
     assert said in made.markdown()
+
+
+def test_a_folder_in_place_of_a_file_is_no_trouble_any_more_once_it_is_taken_away(office: Office) -> None:
+    office.sees(T0, "draft")
+    office.watch(T0)
+    (office.rules / "more.yaml").mkdir()
+    (said,) = office.watch(T0 + DAY).refused_rules
+    assert "rules/more.yaml:1:1  is a folder, not a file" in said
+    (office.rules / "more.yaml").rmdir()
+    assert office.watch(T0 + 2 * DAY).refused_rules == ()
 
 
 def test_nothing_is_refused_and_nothing_is_said_where_all_is_well(office: Office) -> None:

@@ -95,8 +95,8 @@ def _signature(folder: Path) -> Signature:
 
 
 def _below(folder: Path) -> Iterator[str]:
-    for place, _, names in os.walk(folder):
-        yield from (os.path.join(place, name) for name in names)
+    for place, below, names in os.walk(folder):
+        yield from (os.path.join(place, name) for name in (*below, *names))
 
 
 def _stamps(files: Iterator[str] | list[str]) -> Iterator[tuple[str, int, int, int]]:
