@@ -82,7 +82,7 @@ def _rules_and_words(where: Site, ledger: Ledger, mail: bool) -> dict[str, Any]:
         "refused": standing.refused,
         "renderer": renderer,
         "mail": renderer_of(templates, Channel.HTML) if mail else None,
-        "unworded": unworded(templates, standing.rules, renderer),
+        "unworded": unworded(templates, standing, renderer),
     }
 
 

@@ -31,7 +31,7 @@ class BadRequest(VigilError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file. Lines and columns count from 1."""
+    """One thing that is wrong in a file. Lines and columns count from 1; 0 where `file` names what nobody can open at a line."""
 
     file: str
     line: int
@@ -43,7 +43,8 @@ class Problem:
     def __str__(self) -> str:
         stop = "" if self.message.endswith(_STOPS) else "."
         hint = f"{stop} {self.hint}" if self.hint else ""
-        return f"{self.file}:{self.line}:{self.column}  {self.message}{hint}"
+        place = f"{self.file}:{self.line}:{self.column} " if self.line else f"{self.file}:"
+        return f"{place} {self.message}{hint}"
 
 
 class BadInput(VigilError):

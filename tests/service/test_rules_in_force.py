@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from vigil.compliance import facts as f
+from vigil.compliance.loader import check, examine
 from vigil.compliance.routing import Directory
 from vigil.errors import BadInput
 from vigil.ledger import Ledger, devices, evaluations, observations, outbox, revisions
 from vigil.ledger.devices import NewDevice
+from vigil.rulefiles import read_files
 from vigil.service import accounting, digest, extraction, judgement
 from vigil.service.accounting import Account
 from vigil.service.opening import renderer_of, rules_of, unworded
@@ -84,7 +86,7 @@ class Office:
             renderer,
             clock=lambda: at,
             refused=standing.refused,
-            unworded=unworded(self.templates, standing.rules, renderer),
+            unworded=unworded(self.templates, standing, renderer),
         )
 
     def watch(self, at: datetime) -> Account:
@@ -331,11 +333,38 @@ def test_a_family_that_is_broken_is_worded_by_the_one_of_its_kind_and_the_accoun
     office.sees(T0 + DAY, "stuck")
     (said,) = office.watch(T0 + DAY).refused_rules
     assert said.startswith("Templates refused: 2: templates/stern/body.j2:1:1  not a template")
-    assert 'rules/moved.yaml:1:1  rule status-moved: there is no template family "storn"' in said
+    assert 'rules/moved.yaml:6:11  rule status-moved: there is no template family "storn"' in said
     with office.ledger.read() as connection:
         titles = {r["rule"]: r["message"]["title"] for r in outbox.rows(connection)}
     assert titles["status-set"] == "To be put right: Frame"
     assert "Frame" in titles["status-moved"]
+
+
+def test_a_family_that_nobody_has_stands_for_the_run_where_it_stands_for_validate(office: Office) -> None:
+    (office.rules / "due.yaml").write_text(DUE.replace("id: last,", "id: last, template: nosuch,"))
+    (office.rules / "moved.yaml").write_text(f"# First comes a remark.\n{MOVED}template: nosuch\n")
+    renderer = renderer_of(office.templates)
+    _, found = check(examine(read_files(office.rules), templates=renderer.families()))
+    validated = [(Path(p.file).name, p.line, p.column) for p in found]
+    told = unworded(office.templates, rules_of(office.rules, office.ledger), renderer)
+    assert [(Path(p.file).name, p.line, p.column) for p in told] == validated
+    assert [place[:2] for place in validated] == [("due.yaml", 6), ("moved.yaml", 7)]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_family_that_only_a_last_good_text_names_is_told_with_the_rule_and_no_place(
+    office: Office, gone: bool
+) -> None:
+    (office.rules / "moved.yaml").write_text(MOVED + "template: nosuch\n")
+    office.watch(T0)
+    (office.rules / "moved.yaml").write_text("rule: status-moved\nkind: [")
+    if gone:
+        (office.rules / "moved.yaml").rename(office.rules / "renamed.yaml")
+    _, said = office.watch(T0 + DAY).refused_rules
+    assert said.startswith(
+        'Templates refused: 1: the last good text of rule status-moved: there is no template family "nosuch"'
+    )
+    assert "moved.yaml" not in said
 
 
 def test_a_part_that_no_rule_looks_at_for_a_while_is_read_anew_when_one_does_again(office: Office) -> None:

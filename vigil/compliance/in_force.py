@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
 
-from vigil.compliance.loader import Examined, Files, across, examine
+from vigil.compliance.loader import Draft, Examined, Files, across, examine
 from vigil.compliance.positions import in_order
 from vigil.compliance.rules import Rule, RuleSet
 from vigil.errors import Problem
@@ -81,10 +81,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The rules to evaluate, and what was refused."""
+    """The rules to evaluate, what was refused, and the drafts of the rules that are in force as their files have them."""
 
     rules: RuleSet
     refused: tuple[Refusal, ...] = ()
+    drafts: tuple[Draft, ...] = ()
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -101,11 +102,12 @@ def in_force(found: Examined, known: Sequence[Revision]) -> InForce:
     latest = {revision.rule: revision for revision in known}
     why = _refused(found, known)
     revived = {name: rule for name in why if (rule := _rule_of(latest.get(name))) is not None}
-    good = {draft.name: draft.rule for draft in found.drafts if draft.name not in why}
+    drafts = tuple(draft for draft in found.drafts if draft.name not in why)
+    good = {draft.name: draft.rule for draft in drafts}
     names = _in_order(found, latest, why)
     revived = {name: _known_inhibitors(rule, names) for name, rule in revived.items()}
     some = [rule for name in names if (rule := good.get(name) or revived.get(name)) is not None]
-    return InForce(RuleSet(tuple(some)), tuple(_refusals(found, why, latest, revived)))
+    return InForce(RuleSet(tuple(some)), tuple(_refusals(found, why, latest, revived)), drafts)
 
 
 def _refused(found: Examined, known: Sequence[Revision]) -> dict[str, tuple[Problem, ...]]:

@@ -24,7 +24,18 @@ from vigil.compliance.structure import structure
 from vigil.compliance.vocabulary import FieldKind, People, Vocabulary, field_kind, listing, nearest
 from vigil.errors import BadInput, Problem
 
-__all__ = ["Draft", "Examined", "Files", "across", "check", "check_text", "examine", "frame", "load_text"]
+__all__ = [
+    "Draft",
+    "Examined",
+    "Files",
+    "across",
+    "check",
+    "check_text",
+    "examine",
+    "families_of",
+    "frame",
+    "load_text",
+]
 
 _ROUNDS = 4
 _FILES = (".ics", ".yaml", ".yml")
@@ -293,10 +304,7 @@ def _reachable(draft: Draft, rule: Rule, vocabulary: Vocabulary | None) -> Itera
 
 def _templates(draft: Draft, rule: Rule, templates: Mapping[str, AbstractSet[str]]) -> Iterator[Problem]:
     """Families that are missing, and those that use what the rule's kind does not give."""
-    families: list[tuple[tuple[str | int, ...], str]] = [(("template",), rule.family)]
-    families += [(("steps", n, "template"), s.template) for n, s in enumerate(rule.steps) if s.template]
-    for path, family in families:
-        at = draft.node.at(*path) if draft.node.at(*path) is not draft.node else draft.node.at("kind")
+    for at, family in families_of(draft.node, rule):
         used = templates.get(family)
         if used is None:
             message = f'unknown template family "{family}"; families: {listing(sorted(templates))}.'
@@ -307,6 +315,15 @@ def _templates(draft: Draft, rule: Rule, templates: Mapping[str, AbstractSet[str
             if variable in roots and rule.kind is not kind:
                 message = f'template family "{family}" uses `{variable}`, which only a {kind} has'
                 yield at.problem(draft.file, message, "template")
+
+
+def families_of(node: Node, rule: Rule) -> Iterator[tuple[Node, str]]:
+    """The template families that a rule names, each with its place; that of its `kind` where that gives the family."""
+    own = node.at("template")
+    yield (own if own is not node else node.at("kind")), rule.family
+    for n, step in enumerate(rule.steps):
+        if step.template:
+            yield node.at("steps", n, "template"), step.template
 
 
 def across(

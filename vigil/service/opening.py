@@ -14,8 +14,9 @@ from pathlib import Path
 
 from vigil.compliance.evaluate import active
 from vigil.compliance.in_force import InForce, in_force
-from vigil.compliance.loader import Examined, Files, check, examine
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.loader import Draft, Examined, Files, check, examine, families_of
+from vigil.compliance.positions import Node
+from vigil.compliance.rules import Rule
 from vigil.compliance.vocabulary import nearest
 from vigil.delivery.render import Channel, Renderer
 from vigil.errors import BadInput, Problem
@@ -52,7 +53,7 @@ def rules_of(folder: Path, ledger: Ledger) -> InForce:
     found = examined(folder)
     rules, problems = check(found)
     if not problems:
-        return InForce(rules)
+        return InForce(rules, drafts=tuple(found.drafts))
     with ledger.read() as connection:
         known = revisions.in_force(connection)
         unseen = bool(evaluations.rule_states(connection)) and not revisions.kept(connection)
@@ -75,19 +76,34 @@ def renderer_of(folder: Path, channel: Channel = Channel.PUSH) -> Renderer:
     return _renderer(folder, channel, _signature(folder))
 
 
-def unworded(folder: Path, rules: RuleSet, renderer: Renderer) -> tuple[Problem, ...]:
+def unworded(folder: Path, standing: InForce, renderer: Renderer) -> tuple[Problem, ...]:
     """What is wrong with the templates, and with the families that rules name: their notices are worded by others."""
     problems = [replace(p, file=_short(p.file, folder)) for p in renderer.problems]
     families = renderer.families()
-    named = {
-        (r, family) for r in active(rules) for family in (r.family, *(s.template for s in r.steps)) if family
-    }
-    for rule, family in sorted(named, key=lambda one: (one[0].name, one[1])):
-        if family not in families and not (folder / family).is_dir():
-            file, line = (rule.origin.file, rule.origin.line) if rule.origin else (rule.name, 1)
-            message = f'rule {rule.name}: there is no template family "{family}"'
-            problems.append(Problem(file, line, 1, message, "template", nearest(family, families)))
+    drafts = {draft.name: draft for draft in standing.drafts}
+    for rule in sorted(active(standing.rules), key=lambda rule: rule.name):
+        draft = drafts.get(rule.name)
+        for family, at in _first_places(rule, draft).items():
+            if family not in families and not (folder / family).is_dir():
+                problems.append(_no_family(rule, family, draft, at, nearest(family, families)))
     return tuple(problems)
+
+
+def _first_places(rule: Rule, draft: Draft | None) -> dict[str, Node | None]:
+    """The families that a rule names, each with the first place in its file; None for one that goes on by its last text."""
+    if draft is None:
+        return dict.fromkeys([rule.family, *(step.template for step in rule.steps if step.template)])
+    places: dict[str, Node | None] = {}
+    for at, family in families_of(draft.node, rule):
+        places.setdefault(family, at)
+    return places
+
+
+def _no_family(rule: Rule, family: str, draft: Draft | None, at: Node | None, hint: str) -> Problem:
+    said = f'there is no template family "{family}"'
+    if draft is None or at is None:
+        return Problem(f"the last good text of rule {rule.name}", 0, 0, said, "template", hint)
+    return at.problem(draft.file, f"rule {rule.name}: {said}", "template", hint)
 
 
 def _signature(folder: Path) -> Signature:
