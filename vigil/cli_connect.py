@@ -85,8 +85,18 @@ def _read(option: Option, value: str | list[str]) -> str | list[str]:
             f"there is no {METAVARS[option.takes].lower()} {value}", param_hint=option.name
         )
     if option.takes is Given.CONTENT:
-        return path.read_text()
+        return _text_of(path, option)
     return places.kept(path) if option.takes is Given.FOLDER else str(path)
+
+
+def _text_of(path: Path, option: Option) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        why = "it is no text in UTF-8"
+    except OSError as error:
+        why = str(error.strerror)
+    raise typer.BadParameter(f"{path} cannot be read: {why}", param_hint=option.name)
 
 
 def _absolute_ledger(url: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from vigil.cli import app
 from vigil.service.connecting import changing
 from vigil.service.connecting.changing import Around, NotConnected, Wanted, changes, connected, fields
 from vigil.service.connecting.forms import FORMS, is_secret, option_of
@@ -203,7 +206,8 @@ def test_a_first_time_names_all_that_is_missing() -> None:
     with pytest.raises(NotConnected) as refused:
         connect({}, {})
     said = str(refused.value)
-    assert "--ecm-url is missing" in said and "--firebase-account is missing" in said
+    assert "--ecm-url is missing" in said
+    assert "--firebase-account is missing: The service account's JSON file" in said, "what the option takes"
     with pytest.raises(NotConnected, match="one login is needed, here is none"):
         connect({}, {k: v for k, v in FIRST.items() if k[1] not in ("username", "password")})
 
@@ -214,6 +218,14 @@ def test_a_first_time_names_all_that_is_missing() -> None:
         ({("site", "guard_hours"): "9000"}, '--guard-hours: .*720, and not "9000"'),
         ({("site", "guard_hours"): "many"}, "--guard-hours: .*integer"),
         ({("ecm", "url"): ""}, "--ecm-url is missing"),
+        ({("ecm", "url"): "ftp://ecm"}, "--ecm-url: an address here begins with https.*, and not \"ftp://ecm\""),
+        ({("ecm", "url"): "https:///cs"}, "--ecm-url: an address here begins with https:// or http:// and a host"),
+        ({("ecm", "url"): "https://[::1/cs"}, "--ecm-url: an address here begins with"),
+        ({("ecm", "otds_url"): "otds.example.org"}, "--otds-url: an address here begins with"),
+        ({("site", "public_url"): "ecm.example.org"}, "--public-url: an address here begins with"),
+        ({("site", "sensitive"): ["A.b", "nodot"]}, '--sensitive: "nodot" is no Category.attribute, and not "A.b, nodot"'),
+        ({("site", "sensitive"): ["A."]}, "--sensitive: .*no Category.attribute"),
+        ({("site", "expiry"): "until"}, '--expiry: "until" is no Category.attribute'),
         ({("ecm", "zone"): "Berlin"}, "Extended ECM: zone 'Berlin' is no IANA time zone"),
         ({("ecm", "otds_client"): "c", ("ecm", "otds_secret"): "s"}, "here are two"),
         ({("ecm", "username"): "", ("ecm", "otds_client"): "c", ("ecm", "otds_secret"): "s"}, "address of tokens"),
@@ -233,6 +245,14 @@ def test_what_makes_no_site_is_refused_by_its_option(
     with pytest.raises(NotConnected, match=said):
         connect(site, wanted)
     assert site == before
+
+
+def test_an_account_that_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "account.json"
+    file.write_bytes('{"project_id": "für"}'.encode("latin-1"))
+    said = CliRunner().invoke(app, ["connect", "--firebase-account", str(file)], env={"COLUMNS": "300"})
+    assert said.exit_code == 2 and f"{file} cannot be read: it is no text in UTF-8" in said.output
+    assert "--firebase-account" in said.output
 
 
 def test_a_wrong_secret_is_refused_without_being_shown(site: dict[str, dict[str, Any]]) -> None:

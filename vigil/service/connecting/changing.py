@@ -156,11 +156,11 @@ def words(part: str, values: Mapping[str, Any], error: Mapping[str, Any]) -> str
     if not error["loc"]:
         return f"{SUBJECT[part]}: {message}"
     info = FORMS[part].model_fields[str(error["loc"][0])]
-    name = option_of(info).name
+    option = option_of(info)
     if error["type"] == "missing":
-        return f"{name} is missing: {info.description}"
-    shown = "" if is_secret(info) else f', and not "{values.get(str(error["loc"][0]))}"'
-    return f"{name}: {message}{shown}"
+        return f"{option.name} is missing: {option.says or info.description}"
+    shown = "" if is_secret(info) else f', and not "{_text(values.get(str(error["loc"][0])))}"'
+    return f"{option.name}: {message}{shown}"
 
 
 SUBJECT = {

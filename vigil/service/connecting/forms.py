@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
@@ -49,7 +51,7 @@ class Option:
 
     `variable` is an environment variable that may hold the value in its place. `login` names the field of the user whom a secret
     belongs to: with a user it is asked for, and without one it is dropped. `confirmed`: a change of it needs a person's yes.
-    `says` is its help, where the field's description does not fit.
+    `says` is what it takes, where the field's description does not fit.
     """
 
     name: str
@@ -63,6 +65,34 @@ class Option:
 def _nothing(value: Any) -> Any:
     """An input that a person emptied, as None."""
     return None if value == "" else value
+
+
+def _address(value: str | None) -> str | None:
+    """An address of the web as it is, or nothing. Raises ValueError for another."""
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # a bracket that does not close
+        fits = False
+    if not fits:
+        raise ValueError("an address here begins with https:// or http:// and a host")
+    return value
+
+
+def _attributes(value: list[str]) -> list[str]:
+    """Names of attributes as they are. Raises ValueError for one without its category."""
+    for name in value:
+        category, _, attribute = name.partition(".")
+        if not (category.strip() and attribute.strip()):
+            raise ValueError(f'"{name}" is no Category.attribute')
+    return value
+
+
+def _attribute(value: str) -> str:
+    """One of `_attributes`."""
+    return _attributes([value])[0]
 
 
 Text = Annotated[str | None, WithJsonSchema({"type": "string"}), BeforeValidator(_nothing)]
@@ -81,7 +111,7 @@ class Form(BaseModel):
 class EcmForm(Form):
     """How to reach an Extended ECM, and as whom: a user with a password, or an OAuth client of OTDS."""
 
-    url: Annotated[str, Option("--ecm-url")] = Field(
+    url: Annotated[str, AfterValidator(_address), Option("--ecm-url")] = Field(
         title="Address",
         description="Base address with the CGI path, such as https://ecm.example.org/cs/cs",
     )
@@ -93,7 +123,7 @@ class EcmForm(Form):
     password: Annotated[Secret, Option("--ecm-password", "VIGIL_ECM_PASSWORD", login="username")] = Field(
         default=None, title="Password", description="The service user's password"
     )
-    otds_url: Annotated[str, Option("--otds-url")] = Field(
+    otds_url: Annotated[str, AfterValidator(_address), Option("--otds-url")] = Field(
         default="",
         title="OTDS: address of tokens",
         description="In the user's place: where OTDS gives tokens, such as https://otds.example.org/otdsws/oauth2/token",
@@ -331,7 +361,7 @@ class SiteForm(Form):
         title="Mail server",
         description='Name of the block, of the type "SMTP server", that holds this connection; no mails when empty',
     )
-    public_url: Annotated[Text, Option("--public-url")] = Field(
+    public_url: Annotated[Text, AfterValidator(_address), Option("--public-url")] = Field(
         default=None,
         title="Address in browsers",
         description="Address of Extended ECM in people's browsers, such as https://ecm.example.org; that of the service when empty",
@@ -346,12 +376,14 @@ class SiteForm(Form):
         title="Templates",
         description="Folder of the templates, absolute or below the project's folder (`vigil project`); templates: the shipped ones",
     )
-    sensitive: Annotated[list[str], Option("--sensitive", confirmed=True)] = Field(
-        default_factory=list,
-        title="Sensitive attributes",
-        description="Attributes, as Category.attribute, that never leave in a message",
+    sensitive: Annotated[list[str], AfterValidator(_attributes), Option("--sensitive", confirmed=True)] = (
+        Field(
+            default_factory=list,
+            title="Sensitive attributes",
+            description="Attributes, as Category.attribute, that never leave in a message",
+        )
     )
-    expiry: Annotated[str, Option("--expiry")] = Field(
+    expiry: Annotated[str, AfterValidator(_attribute), Option("--expiry")] = Field(
         default=EXPIRY,
         title="Validity of documents",
         description="Attribute of documents that says until when they are valid, as Category.attribute",
