@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
 from blocks.site import BLOCKS
@@ -22,13 +23,19 @@ async def read(client: PrefectClient, site: str, named: Mapping[str, str] | None
     `named` are names of blocks that hold connections, in place of those that the site itself says.
     """
     own = await _document(client, SITE, site)
-    names = {part: _name(own.get(part), site) for part in CONNECTIONS}
-    names |= {part: site for part in REQUIRED if not names[part]} | dict(named or {})
+    said = _names(own, site)
+    names = said | dict(named or {})
     inside = {part: own[part] for part in CONNECTIONS if isinstance(own.get(part), dict)}
     others = [part for part in CONNECTIONS if names[part] and part not in inside]
     found = await asyncio.gather(*(_document(client, part, names[part]) for part in others))
-    values = inside | dict(zip(others, found, strict=True)) | {SITE: own | names if own else {}}
+    values = inside | dict(zip(others, found, strict=True)) | {SITE: own | said if own else {}}
     return {part: _of_an_earlier_vigil(held) for part, held in values.items() if held}
+
+
+def _names(own: Mapping[str, Any], site: str) -> dict[str, str]:
+    """The names of a site's connections, by part, as its own block says them."""
+    names = {part: _name(own.get(part), site) for part in CONNECTIONS}
+    return names | {part: site for part in REQUIRED if not names[part]}
 
 
 def _name(said: Any, site: str) -> str:
@@ -75,10 +82,24 @@ async def forget(client: PrefectClient, part: str, name: str) -> None:
 
 async def names(client: PrefectClient) -> list[str]:
     """The names of all sites."""
+    return sorted(str(d.name) for d in await _sites(client))
+
+
+async def sharing(client: PrefectClient, site: str, values: Values) -> dict[str, list[str]]:
+    """The names of other sites that name a connection of this one, too, by its part."""
+    mine = _names(values[SITE], site)
+    theirs = {str(d.name): _names(d.data, str(d.name)) for d in await _sites(client) if d.name != site}
+    return {
+        part: found
+        for part in CONNECTIONS
+        if mine[part] and (found := sorted(name for name, said in theirs.items() if said[part] == mine[part]))
+    }
+
+
+async def _sites(client: PrefectClient) -> list[BlockDocument]:
     slug = BLOCKS[SITE].get_block_type_slug()
     try:
         await client.read_block_type_by_slug(slug)
     except ObjectNotFound:  # nobody ever saved one
         return []
-    found = await client.read_block_documents_by_type(slug, include_secrets=False)
-    return sorted(str(d.name) for d in found)
+    return await client.read_block_documents_by_type(slug, include_secrets=False)

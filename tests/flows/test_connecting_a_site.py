@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from blocks import kept
 from tests.flows.conftest import Said
 from vigil import places
 from vigil.ledger import Ledger, LedgerOfAnother, ownership
@@ -177,6 +178,7 @@ def test_another_ledger_and_other_sensitive_attributes_need_a_yes(
     said = vigil("connect", "--site", site, "--guard-hours", "48", *given)
     assert said.code == 2 and f"--yes):\n  {change[0]}: " in said.err
     assert of(site) == before
+    assert not (project / "other.sqlite").exists(), "nothing was saved"
     monkeypatch.setattr("sys.stdin", Terminal("no\n"))
     assert vigil("connect", "--site", site, *given).code == 2
     assert of(site) == before
@@ -291,6 +293,52 @@ def test_a_site_is_not_connected_to_the_ledger_of_another_unless_it_is_handed_ov
     assert said.code == 2 and 'belongs to the site "theirs"' in said.err
 
 
+def test_a_new_site_goes_on_with_the_ledger_of_its_name_only_with_a_yes(
+    vigil: Vigil, first: Vigil, project: Path
+) -> None:
+    url = f"sqlite:///{project}/moved.sqlite"
+    first("moved", "--ledger", url)
+    assert vigil("connect", "--site", "moved").code == 0, "its own, of a site that is in this Prefect"
+    before = of("moved")
+    asked(lambda client: kept.forget(client, "site", "moved"))
+    said = vigil("connect", "--site", "moved")
+    assert said.code == 2 and f'{url} belongs already to a site "moved"' in said.err
+    assert "--yes" in said.err and "the same Extended ECM" in said.err
+    assert "moved" not in asked(kept.names)
+    first("moved", "--ledger", url, "--yes")
+    assert of("moved") == before and owner(url) == "moved"
+
+
+def test_what_changes_for_other_sites_too_names_them_and_needs_a_yes(vigil: Vigil, first: Vigil) -> None:
+    first("shared-a", "--smtp-host", "smtp.example.org", "--smtp-sender", "v@example.org")
+    first("shared-b", "--zone", "Europe/Berlin")
+    given = ("--site", "shared-b", "--ecm-block", "shared-a", "--smtp-block", "shared-a")
+    said = vigil("connect", *given)
+    assert said.code == 0 and "--ecm-block: shared-b → shared-a\n" in said.out, "no connection changes"
+    before = of("shared-a")
+    for site, other in (("shared-a", "shared-b"), ("shared-b", "shared-a")):
+        said = vigil("connect", "--site", site, "--zone", "Asia/Tokyo", "--guard-hours", "48")
+        assert said.code == 2 and f"  --zone: UTC → Asia/Tokyo (also of site {other})" in said.err
+        assert "--guard-hours" not in said.err, "which is the site's own"
+    said = vigil(
+        "connect",
+        "--site",
+        "shared-c",
+        "--ecm-block",
+        "shared-a",
+        "--fcm-block",
+        "shared-a",
+        "--zone",
+        "Asia/Tokyo",
+    )
+    assert said.code == 2 and "UTC → Asia/Tokyo (also of sites shared-a, shared-b)" in said.err
+    assert of("shared-a") == before
+    assert vigil("connect", "--site", "shared-b", "--zone", "Asia/Tokyo", "--yes").code == 0
+    assert of("shared-a") == before | {("ecm", "zone"): "Asia/Tokyo"}
+    assert vigil("connect", "--site", "shared-a", "--smtp-host", "").code == 0, "which the other keeps"
+    assert of("shared-b")["smtp", "host"] == "smtp.example.org"
+
+
 def test_a_site_that_a_person_points_at_anothers_ledger_is_refused_by_flows_and_commands(
     vigil: Vigil, first: Vigil, project: Path
 ) -> None:
@@ -321,7 +369,6 @@ def test_a_site_that_a_person_points_at_anothers_ledger_is_refused_by_flows_and_
 @pytest.fixture
 def no_site(prefect_url: str) -> Iterator[None]:
     """There is no site, and none that is called "default" afterwards."""
-    from blocks import kept
 
     def forget() -> None:
         for name in asked(kept.names):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, create_engine, delete, insert, inspect, select
 
-from vigil.ledger.engine import OWNERSHIP, in_turn
-from vigil.ledger.errors import LedgerOfAnother, named
+from vigil.ledger.engine import OWNERSHIP, in_turn, open_engine, parse_url, reader
+from vigil.ledger.errors import LedgerOfAnother, explained, named
 from vigil.ledger.tables import Site, table
 
 _site = table(Site)
@@ -25,6 +26,23 @@ def owner(connection: Connection) -> Owner | None:
     """The site that this ledger belongs to; None while no site has opened it."""
     found = connection.execute(select(_site.c.name, _site.c.since)).one_or_none()
     return None if found is None else Owner(found.name, found.since)
+
+
+def seen(url: str) -> Owner | None:
+    """The owner of the ledger at `url`, which is neither made nor brought up to date for that. None where there is none.
+
+    Raises LedgerError for what cannot be read.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not (parsed.database and Path(parsed.database).is_file()):
+        return None
+    # Vigil's own settings of SQLite would write to a file that is no ledger yet.
+    engine = create_engine(parsed) if parsed.get_backend_name() == "sqlite" else reader(open_engine(url))
+    try:
+        with explained(parsed), engine.connect() as connection:
+            return owner(connection) if inspect(connection).has_table(_site.name) else None
+    finally:
+        engine.dispose()
 
 
 def refuse_another(connection: Connection, site: str) -> None:

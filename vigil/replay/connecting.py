@@ -6,12 +6,26 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from vigil.ledger import Ledger, ownership
+from vigil.ledger.engine import parse_url
 from vigil.ledger.errors import named
 from vigil.replay.by_hand import prefect_for_commands
-from vigil.service.connecting.changing import MAIL, Around, Change, NotConnected, Wanted, changes, connected
+from vigil.service.connecting.changing import (
+    MAIL,
+    Around,
+    Change,
+    NotConnected,
+    Values,
+    Wanted,
+    changes,
+    connected,
+)
 from vigil.service.connecting.forms import SITE
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +68,51 @@ async def _connect(
         saved = await kept.read(client, site, blocks)
         new = connected(site, saved, wanted, around, ask)
         is_new = SITE not in saved
-        ledger = Ledger.open(new["ledger"]["url"])
-        found = [*([] if is_new else changes(saved, new)), *_taken_over(ledger, site)]
+        sharing = await kept.sharing(client, site, new)
+        found = [c for c in changes(saved, new, sharing) if c.also or not is_new]
+        owner = ownership.seen(new["ledger"]["url"])
+        where = named(parse_url(new["ledger"]["url"]))
+        found += _taken_over(owner, where, site, is_new)
         if (doubtful := [c for c in found if c.confirmed]) and not agreed(doubtful):
             listed = "\n".join(f"  {c}" for c in doubtful)
             raise NotConnected(f"nothing was saved, since this needs a yes (--yes):\n{listed}")
-        with ledger.write() as connection:
-            ownership.hand_over(connection, site, datetime.now(UTC))
+        _own(new["ledger"]["url"], site, owner)
         await kept.save(client, site, new)
         if MAIL not in new and not is_new and saved[SITE].get(MAIL) == site:
-            await kept.forget(client, MAIL, site)
-    return Saved(is_new, found, named(ledger.engine.url))
+            await _forget_mail(client, site, saved)
+    return Saved(is_new, found, where)
 
 
-def _taken_over(ledger: Ledger, site: str) -> list[Change]:
-    """That the ledger is another site's until now."""
-    with ledger.read() as connection:
-        owner = ownership.owner(connection)
-    if owner is None or owner.name == site:
+async def _forget_mail(client: PrefectClient, site: str, saved: Values) -> None:
+    """Delete the block of the mail server that a site gave up, unless another site has the same."""
+    from blocks import kept
+
+    if MAIL not in await kept.sharing(client, site, saved):
+        await kept.forget(client, MAIL, site)
+
+
+def _own(url: str, site: str, agreed: ownership.Owner | None) -> None:
+    """Make a ledger the site's, when its owner is the one that was `agreed` to. Raises NotConnected for one that came meanwhile."""
+    ledger = Ledger.open(url)
+    try:
+        with ledger.write() as connection:
+            found = ownership.owner(connection)
+            if found not in (None, agreed):
+                raise NotConnected(
+                    f'nothing was saved: {named(ledger.engine.url)} became the site "{found.name}"\'s meanwhile; try again'
+                )
+            ownership.hand_over(connection, site, datetime.now(UTC))
+    finally:
+        ledger.close()
+
+
+def _taken_over(owner: ownership.Owner | None, where: str, site: str, is_new: bool) -> list[Change]:
+    """That the ledger is another site's until now: one of another name, or one of this name that this Prefect does not know."""
+    if owner is None or (owner.name == site and not is_new):
         return []
-    where = named(ledger.engine.url)
+    if owner.name == site:
+        said = f'{where} belongs already to a site "{site}" (since {owner.since:%Y-%m-%d}), which is not in this Prefect'
+        goes_on = "with --yes it goes on for this one, if that is the same Extended ECM"
+        return [Change("ledger", said, goes_on, confirmed=True)]
     said = f'{where} of the site "{owner.name}" since {owner.since:%Y-%m-%d}'
     return [Change("ledger", said, f'of "{site}", and refused to "{owner.name}" from now on', confirmed=True)]

@@ -7,7 +7,7 @@ must be can be mended, too. Secrets are in it as plain text: it is never printed
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,15 +45,20 @@ class NotConnected(BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that changes, in words that may be shown. `confirmed`: only with a person's yes."""
+    """One field that changes, in words that may be shown. `confirmed`: only with a person's yes.
+
+    `also` names other sites that it changes for, since they have the same connection.
+    """
 
     option: str
     before: str
     after: str
     confirmed: bool = False
+    also: Sequence[str] = ()
 
     def __str__(self) -> str:
-        return f"{self.option}: {self.before} → {self.after}"
+        sites = f"site{'s' if len(self.also) > 1 else ''} {', '.join(self.also)}"
+        return f"{self.option}: {self.before} → {self.after}" + (f" (also of {sites})" if self.also else "")
 
 
 def fields() -> Iterator[tuple[Key, FieldInfo, Option]]:
@@ -181,8 +186,11 @@ def _open(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def changes(saved: Values, new: Values) -> list[Change]:
-    """What differs between what was saved and what is new, in the order of the forms."""
+def changes(saved: Values, new: Values, sharing: Mapping[str, Sequence[str]] | None = None) -> list[Change]:
+    """What differs between what was saved and what is new, in the order of the forms.
+
+    `sharing` names other sites with the same connection, by its part: what changes of it needs a yes.
+    """
     found = []
     for (part, name), info, option in fields():
         before = _held(saved, part, name, info)
@@ -191,7 +199,9 @@ def changes(saved: Values, new: Values) -> list[Change]:
             said = _said(info, option, before, after)
             # Another password for the same database is no other ledger.
             sure = option.confirmed and said[0] != said[1]
-            found.append(Change(option.name, *said, confirmed=sure))
+            # A connection that the site gives up stays as it is for others.
+            also = (sharing or {}).get(part, ()) if part in new else ()
+            found.append(Change(option.name, *said, confirmed=sure or bool(also), also=also))
     return found
 
 
