@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from vigil.errors import BadRequest
 from vigil.ledger import Ledger, LedgerError, LedgerOfAnother
-from vigil.ledger.ownership import claim, hand_over, owner, refuse_another
+from vigil.ledger.ownership import claim, hand_over, owner, refuse_another, seen
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -70,3 +72,23 @@ def test_of_two_sites_that_claim_it_at_once_one_has_it(url: str, ledger: Ledger)
     with ledger.read() as connection:
         found = owner(connection)
     assert found is not None and refused == [{"a": "b", "b": "a"}[found.name]]
+
+
+def test_looking_whose_a_ledger_is_neither_makes_nor_changes_a_file(tmp_path: Path) -> None:
+    missing, other = tmp_path / "folder" / "ledger.sqlite", tmp_path / "other.sqlite"
+    assert seen(f"sqlite:///{missing}") is None
+    assert not missing.parent.exists()
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE of_another_program (n INTEGER)")
+    connection.close()
+    before = other.read_bytes()
+    assert seen(f"sqlite:///{other}") is None
+    assert other.read_bytes() == before
+
+
+def test_looking_whose_a_ledger_is_names_its_owner(url: str) -> None:
+    ledger = Ledger.open(url)
+    assert seen(url) is None
+    with ledger.write() as connection:
+        claim(connection, "a", NOW)
+    assert seen(url) == ("a", NOW)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from vigil.ledger import Ledger, ownership
 from vigil.ledger.engine import parse_url
@@ -17,15 +16,11 @@ from vigil.service.connecting.changing import (
     Around,
     Change,
     NotConnected,
-    Values,
     Wanted,
     changes,
     connected,
 )
 from vigil.service.connecting.forms import SITE
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import PrefectClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +73,10 @@ async def _connect(
             raise NotConnected(f"nothing was saved, since this needs a yes (--yes):\n{listed}")
         _own(new["ledger"]["url"], site, owner)
         await kept.save(client, site, new)
-        if MAIL not in new and not is_new and saved[SITE].get(MAIL) == site:
-            await _forget_mail(client, site, saved)
+        given_up = MAIL not in new and not is_new and saved[SITE].get(MAIL) == site
+        if given_up and MAIL not in await kept.sharing(client, site, saved):  # another site may have the same
+            await kept.forget(client, MAIL, site)
     return Saved(is_new, found, where)
-
-
-async def _forget_mail(client: PrefectClient, site: str, saved: Values) -> None:
-    """Delete the block of the mail server that a site gave up, unless another site has the same."""
-    from blocks import kept
-
-    if MAIL not in await kept.sharing(client, site, saved):
-        await kept.forget(client, MAIL, site)
 
 
 def _own(url: str, site: str, agreed: ownership.Owner | None) -> None:
