@@ -45,7 +45,7 @@ dev: .venv/dev.stamp
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints-dev.txt
 	touch $@
 
-# The oldest set of versions that pyproject.toml allows, in an environment of its own; `make test` runs the newest, which is locked.
+# The oldest set of versions that pyproject.toml allows, in an environment of its own; `make test-slow` runs the newest, which is locked.
 test-oldest: .venv-oldest/test.stamp
 	.venv-oldest/bin/python -m pytest $(OLDEST)
 

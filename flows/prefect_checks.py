@@ -28,6 +28,7 @@ from flows.installing import load
 from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
 from vigil.service.doctor.runs import Crashed, Planned, Underway, plan, underway
 from vigil.service.run import utc_now
+from vigil.wording import counted
 
 API, POOL, AUTOMATIONS = "prefect", "work pool", "automations"
 MUST_RUN = "watch"
@@ -101,7 +102,7 @@ async def _pool(client: PrefectClient, name: str) -> Check:
     if not online:
         do = f"`prefect worker start --pool {name}`, as a service of the machine"
         return fail(POOL, f'"{name}" has no worker that is up', do)
-    return ok(POOL, f'"{name}", {online} workers up')
+    return ok(POOL, f'"{name}", {counted(online, 'worker')} up')
 
 
 async def _deployment(

@@ -1,6 +1,6 @@
 """What a user does on a plain system: server, `connect`, pool, `deploy --all`, worker. Then a schedule starts `watch`.
 
-Run by `make test` with the newest versions that pyproject.toml allows, and by `make test-oldest` with the oldest.
+Run by `make test-slow` with the newest versions that pyproject.toml allows, and by `make test-oldest` with the oldest.
 """
 
 from __future__ import annotations

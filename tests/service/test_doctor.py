@@ -21,6 +21,7 @@ from vigil.delivery.settings import FcmSettings
 from vigil.ecm import Client, Settings
 from vigil.ecm.probe import ServerInfo
 from vigil.ledger import Ledger, devices, runs
+from vigil.ledger.census import Census
 from vigil.ledger.devices import NewDevice
 from vigil.rulefiles import read_rules
 from vigil.sandbox.generate import Generated, generate
@@ -447,6 +448,11 @@ def test_a_file_that_is_no_database_fails_and_a_database_that_is_not_there_too(t
     assert ledger.examine(f"sqlite:///{tmp_path}/ledger.sqlite", NOON, "default")[0].state is State.FAIL
     (found,) = ledger.examine("postgresql+psycopg://vigil:secret@127.0.0.1:9/vigil", NOON, "default")
     assert found.state is State.FAIL and "secret" not in found.saw
+
+
+def test_one_device_of_one_person_is_said_in_the_singular() -> None:
+    taken = Census({"android": 1}, people=1)
+    assert ledger.devices(taken).saw == "1 android, of 1 person"
 
 
 def test_devices_that_nobody_refreshes_are_a_warning(tmp_path: Path) -> None:

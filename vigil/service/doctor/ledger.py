@@ -9,6 +9,7 @@ from vigil.ledger import Ledger, LedgerError, LedgerOfAnother, census, ownership
 from vigil.ledger.census import Census
 from vigil.ledger.checking import Schema, schema
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
+from vigil.wording import counted
 
 SCHEMA, DEVICES, RUNS = "ledger", "devices", "last watch"
 SILENT = timedelta(hours=24)
@@ -28,12 +29,12 @@ def examine(url: str, now: datetime, site: str) -> list[Check]:
     try:
         with ledger.read() as connection:
             ownership.refuse_another(connection, site)
-            counted, last = census.take(connection, now), runs.latest(connection, "watch", 1)
+            taken, last = census.take(connection, now), runs.latest(connection, "watch", 1)
     except LedgerOfAnother as error:
         return [fail(SCHEMA, str(error), "every run of this site is refused until then")]
     finally:
         ledger.close()
-    return [*checks, devices(counted), _last(last[0] if last else None, now)]
+    return [*checks, devices(taken), _last(last[0] if last else None, now)]
 
 
 def texts(url: str) -> list[Revision]:
@@ -65,16 +66,16 @@ def judge(found: Schema) -> Check:
     return warn(SCHEMA, saw, "back it up: the next run brings it up to date")
 
 
-def devices(counted: Census) -> Check:
+def devices(taken: Census) -> Check:
     """Whether anybody can be reached."""
-    if not counted.in_use:
+    if not taken.in_use:
         do = "let the app register them through `vigil gateway`, or `vigil devices import devices.csv`"
         return warn(DEVICES, "no device is registered: nobody can be told anything", do)
-    said = ", ".join(f"{n} {platform}" for platform, n in counted.in_use.items())
-    saw = f"{said}, of {counted.people} people"
-    if counted.refused or counted.stale:
-        saw += f"; {len(counted.stale)} not refreshed for a month, {len(counted.refused)} for 270 days"
-        if len(counted.stale) + len(counted.refused) >= sum(counted.in_use.values()) / 2:
+    said = ", ".join(f"{n} {platform}" for platform, n in taken.in_use.items())
+    saw = f"{said}, of {counted(taken.people, 'person', 'people')}"
+    if taken.refused or taken.stale:
+        saw += f"; {len(taken.stale)} not refreshed for a month, {len(taken.refused)} for 270 days"
+        if len(taken.stale) + len(taken.refused) >= sum(taken.in_use.values()) / 2:
             do = "check that the app refreshes its registration: most of these may be dead. `upkeep` retires those of 270 days"
             return warn(DEVICES, saw, do)
     return ok(DEVICES, saw)

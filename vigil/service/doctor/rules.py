@@ -15,6 +15,7 @@ from vigil.errors import Problem
 from vigil.service import refusals
 from vigil.service.doctor.health import Check, fail, ok, skip
 from vigil.service.opening import examined
+from vigil.wording import counted
 
 RULES, TEMPLATES, SCHEMA = "rules", "templates", "rules against ECM"
 _SHOWN = 3
@@ -30,7 +31,7 @@ def templates(folder: Path) -> tuple[Check, Mapping[str, set[str]] | None]:
         return fail(TEMPLATES, _first(renderer.problems), do), None
     families = renderer.families()
     languages = ", ".join(renderer.languages)
-    return ok(TEMPLATES, f"{len(families)} families; languages: {languages}"), families
+    return ok(TEMPLATES, f"{counted(len(families), 'family', 'families')}; languages: {languages}"), families
 
 
 def rules(
@@ -49,7 +50,7 @@ def rules(
     problems = list(examine(found.files, templates=families).problems())
     if problems:
         return fail(RULES, _first(problems), do), standing.rules
-    return ok(RULES, f"{len(standing.rules)} rules in {folder}"), standing.rules
+    return ok(RULES, f"{counted(len(standing.rules), 'rule')} in {folder}"), standing.rules
 
 
 def against(
@@ -73,7 +74,8 @@ def against(
         return fail(SCHEMA, _first(problems), do)
     unread = "; groups and users could not be read" if people is None else ""
     return ok(
-        SCHEMA, f"every name in {len(found.drafts)} rules is one of {len(schema)} workspace types{unread}"
+        SCHEMA,
+        f"every name in {counted(len(found.drafts), 'rule')} is one of {counted(len(schema), 'workspace type')}{unread}",
     )
 
 

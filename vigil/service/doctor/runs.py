@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vigil.service.doctor.health import Check, fail, ok, warn
+from vigil.wording import counted
 
 RUNS = "runs"
 LATE = timedelta(minutes=2)  # a worker asks every few seconds
@@ -62,7 +63,7 @@ def plan(
     coming = [p.at for p in planned if p.by_schedule]
     if not coming:
         return say(name, "is deployed, its schedule is on, and no run is planned", _PLANNER)
-    on = f"is deployed, its schedule is on, {len(coming)} runs planned, the next for {_utc(coming[0])}"
+    on = f"is deployed, its schedule is on, {counted(len(coming), 'run')} planned, the next for {_utc(coming[0])}"
     return ok(name, on)
 
 
