@@ -102,7 +102,7 @@ async def _pool(client: PrefectClient, name: str) -> Check:
     if not online:
         do = f"`prefect worker start --pool {name}`, as a service of the machine"
         return fail(POOL, f'"{name}" has no worker that is up', do)
-    return ok(POOL, f'"{name}", {counted(online, 'worker')} up')
+    return ok(POOL, f'"{name}", {counted(online, "worker")} up')
 
 
 async def _deployment(

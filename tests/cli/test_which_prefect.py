@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from vigil.errors import BadRequest
-from vigil.replay import prefect_address
+from vigil.replay import prefect_address, prefect_server
 from vigil.replay.prefect_address import address
 
 Vigil = Callable[..., int]
@@ -111,3 +112,20 @@ def test_a_command_looks_for_the_server_of_a_profile_and_takes_no_other(
         said = capsys.readouterr().err
         assert f"no Prefect server answers at {nobody}" in said and "private" not in said
     assert not (folder / "vigil").exists()
+
+
+@pytest.mark.parametrize("words", [("sweep",), ("devices", "list"), ("why", "ws:1")], ids=" ".join)
+def test_a_server_that_takes_connections_and_never_answers_is_given_up_soon(
+    vigil: Vigil, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prefect_server.LOOK <= 6, "with the start of a command that makes ten seconds"
+    monkeypatch.setattr(prefect_server, "LOOK", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        begun = time.monotonic()
+        assert vigil(*words) == 3
+    assert time.monotonic() - begun < 5
+    assert f"no Prefect server answers at {url}" in capsys.readouterr().err.replace("\n", " ")

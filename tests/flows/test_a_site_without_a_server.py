@@ -40,6 +40,8 @@ asyncio.run(save({}))
 assert not any_site(home), "a database without a site"
 asyncio.run(save(CONNECTED))
 source = choose(None, None, False)
+from prefect.settings import get_current_settings
+assert get_current_settings().server.ui.enabled is False, "Prefect would copy its pages into its package"
 print(source.open(writes=True)[1], source.zone)
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,8 +27,10 @@ from vigil.errors import VigilError
 from vigil.replay.prefect_address import address
 
 PATIENCE = 120.0  # seconds; a fresh database is migrated first
+LOOK = 6.0  # seconds for a configured server to answer at all; with the start of a command that makes ten
 
 QUIET: Mapping[str, str] = {
+    "PREFECT_SERVER_UI_ENABLED": "false",  # Prefect copies its pages into its own package, which may be read-only or shared
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -72,7 +74,7 @@ def prefect_api(
         environment["PREFECT_API_SSL_CERT_FILE"] = str(_no_authority(Path(scratch)))
         for name, value in environment.items():
             os.environ.setdefault(name, value)
-        pages = {"PREFECT_SERVER_UI_ENABLED": str(ui)}
+        pages = {"PREFECT_SERVER_UI_ENABLED": "true"} if ui else {}
         quiet = {**os.environ, **environment, **pages, "PREFECT_LOGGING_SERVER_LEVEL": "WARNING"}
         with serving(quiet, Path(scratch) / "server.log") as url:
             os.environ["PREFECT_API_URL"] = url
@@ -127,16 +129,28 @@ def _flush_logs() -> None:
 
 
 def _look_for(url: str) -> None:
-    """Raises ServerError when nobody listens there. How Prefect's client gets on with who does is its own affair."""
-    at = urlsplit(url)
+    """Raises ServerError when nothing answers there within LOOK. How Prefect's client gets on with what does is its own affair."""
+    import httpx  # a tenth of a second, which commands that need no server do not wait for
+
     try:
-        port = at.port or {"https": 443}.get(at.scheme, 80)
-        socket.create_connection((at.hostname or "", port), timeout=10).close()
-    except (OSError, ValueError) as error:
-        raise ServerError(
-            f"no Prefect server answers at {url} ({error}): start it (`prefect server start`), or correct the address "
-            f"(`prefect config view` shows where it is set)"
-        ) from None
+        asyncio.run(_look(f"{url.rstrip('/')}/health"))
+        return
+    except TimeoutError:
+        why = f"nothing came within {LOOK:.0f} s"
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = str(error)
+    raise ServerError(
+        f"no Prefect server answers at {url} ({why}): start it (`prefect server start`), look at its log, or correct the "
+        f"address (`prefect config view` shows where it is set)"
+    )
+
+
+async def _look(health: str) -> None:
+    """One request, whatever the answer: certificates and permission are the business of Prefect's client, which knows its settings."""
+    import httpx
+
+    async with asyncio.timeout(LOOK), httpx.AsyncClient(verify=False, timeout=None) as client:
+        await client.get(health)
 
 
 def _no_authority(folder: Path) -> Path:
