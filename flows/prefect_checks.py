@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -28,10 +33,11 @@ from flows.installing import load
 from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
 from vigil.service.doctor.runs import Crashed, Planned, Underway, plan, underway
 from vigil.service.run import utc_now
-from vigil.wording import counted
+from vigil.wording import counted, listed
 
 API, POOL, AUTOMATIONS = "prefect", "work pool", "automations"
 MUST_RUN = "watch"
+DEFAULT = "default"  # the site of a flow that is told none
 PROMPT, PATIENT = 3.0, 20.0  # seconds: for a sign of life, and for everything that is asked after it
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
@@ -68,12 +74,11 @@ async def _examine(client: PrefectClient, site: str, project: Path, now: datetim
     checks = [await _version(client)]
     for pool in sorted({d["work_pool"]["name"] for d in wanted}):
         checks.append(await _pool(client, pool))
-    found = {}
-    for deployment in wanted:
-        check, made = await _deployment(client, deployment, now)
-        checks.append(check)
-        if made is not None:
-            found[made.id] = made.name
+    found: dict[Any, str] = {}
+    for flow, planned in _by_flow(wanted).items():
+        seen, made = await _deployments(client, flow, planned, site, now)
+        checks += seen
+        found |= {one.id: one.name for one in made}
     return [
         *checks,
         await _runs(client, found, now),
@@ -105,29 +110,65 @@ async def _pool(client: PrefectClient, name: str) -> Check:
     return ok(POOL, f'"{name}", {counted(online, "worker")} up')
 
 
+def _by_flow(wanted: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The deployments of prefect.yaml by the name of their flow, which Prefect makes of its function's."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in wanted:
+        function = re.split("[:.]", one["entrypoint"])[-1]
+        found.setdefault(function.replace("_", "-"), []).append(one)
+    return found
+
+
+async def _deployments(
+    client: PrefectClient, flow: str, wanted: Sequence[dict[str, Any]], site: str, now: datetime
+) -> tuple[list[Check], list[DeploymentResponse]]:
+    """What is to be said of a flow's deployments for the site, and those; `wanted`: all of its that prefect.yaml has."""
+    by_name = FlowFilter(name=FlowFilterName(any_=[flow]))
+    made = await client.read_deployments(flow_filter=by_name, limit=MOST)
+    here = [one for one in made if _site(one.parameters) == site]
+    mine = [one for one in wanted if _site(one.get("parameters")) == site]
+    if not here:
+        return [_not_deployed(flow, site, sorted({_site(one.parameters) for one in made}), bool(mine))], []
+    scheduled = any(one.get("schedules") for one in mine or wanted)
+    return [await _deployment(client, flow, one, scheduled, now) for one in here], here
+
+
+def _site(parameters: Mapping[str, Any] | None) -> str:
+    """The site that a deployment is for: each flow's own default where its parameters name none."""
+    return str((parameters or {}).get("site", DEFAULT))
+
+
+def _not_deployed(flow: str, site: str, others: Sequence[str], is_wanted: bool) -> Check:
+    saw, do = "is not deployed", "`prefect --no-prompt deploy --all` from the project's folder"
+    if others:
+        saw = f"is deployed for {listed([f'site {json.dumps(one)}' for one in others])}, not for this one"
+    if not is_wanted:
+        do = f"copy it in prefect.yaml with another name, `site: {site}` and the tag `site:{site}`, then deploy"
+    return _say(flow)(f"deployment {flow}", saw, do)
+
+
+def _say(flow: str) -> Callable[[str, str, str], Check]:
+    return fail if flow == MUST_RUN else warn
+
+
 async def _deployment(
-    client: PrefectClient, wanted: dict[str, Any], now: datetime
-) -> tuple[Check, DeploymentResponse | None]:
-    name = wanted["name"]
-    full, say = f"deployment {name}", fail if name == MUST_RUN else warn
-    try:
-        found = await client.read_deployment_by_name(f"{name}/{name}")
-    except ObjectNotFound:
-        do = "`prefect --no-prompt deploy --all` from the project's folder"
-        return say(full, "is not deployed", do), None
-    if not wanted.get("schedules"):
+    client: PrefectClient, flow: str, found: DeploymentResponse, scheduled: bool, now: datetime
+) -> Check:
+    full, say = f"deployment {flow}", _say(flow)
+    if not scheduled:
         check = ok(full, "is deployed, started by hand")
     elif found.paused or not any(s.active for s in found.schedules):
-        do = f"`prefect deployment schedule resume {name}/{name} ID`"
+        do = f"`prefect deployment schedule resume {flow}/{found.name} ID`"
         check = say(full, "is deployed, and its schedule is off", do)
     else:
         check = plan(full, say, await _planned(client, found), now)
-    return _tagged(check, found), found
+    check = _tagged(check, found)
+    return check if found.name == flow else replace(check, saw=f"{found.name}: {check.saw}")
 
 
 def _tagged(check: Check, deployment: DeploymentResponse) -> Check:
     """The check, or where nothing else is wrong, what is missing among the tags by which automations know a site's runs."""
-    missing = {"vigil", f"site:{deployment.parameters.get('site', 'default')}"} - set(deployment.tags)
+    missing = {"vigil", f"site:{_site(deployment.parameters)}"} - set(deployment.tags)
     if check.state is not State.OK or not missing:
         return check
     saw = f"{check.saw}; it has not the tags {', '.join(sorted(missing))}, so no automation knows its runs"

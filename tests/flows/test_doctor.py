@@ -27,7 +27,7 @@ POOL = "doctors-pool"
 PREFECT_YAML = f"""
 deployments:
   - {{name: watch, entrypoint: "flows/watch.py:watch", schedules: [{{cron: "0 0 1 1 *"}}], work_pool: {{name: {POOL}}}}}
-  - {{name: tidy, entrypoint: "flows/watch.py:watch", work_pool: {{name: {POOL}}}}}
+  - {{name: tidy, entrypoint: "flows/tidy.py:tidy", work_pool: {{name: {POOL}}}}}
 """
 
 
@@ -44,7 +44,7 @@ async def _forget() -> None:
     from prefect.exceptions import ObjectNotFound
 
     async with get_client() as client:
-        for name in ("watch/watch", "tidy/tidy"):
+        for name in ("watch/watch", "tidy/tidy", "watch/watch-b", "tidy/tidy-b"):
             try:
                 await client.delete_deployment((await client.read_deployment_by_name(name)).id)
             except ObjectNotFound:
@@ -61,8 +61,18 @@ def examine(site: str, project: Path, **more: Any) -> dict[str, Check]:
     return {c.name: c for c in asyncio.run(look(site, project, **more))}
 
 
-async def deploy(*names: str, schedule: bool = True, worker: bool = True, rule: str = "") -> None:
-    """Deployments without a flow behind them; `watch` has a schedule, every hour or as an RRULE says."""
+async def deploy(
+    *names: str,
+    schedule: bool = True,
+    worker: bool = True,
+    rule: str = "",
+    site: str = "nowhere",
+    suffix: str = "",
+) -> None:
+    """Deployments without a flow behind them; `watch` has a schedule, every hour or as an RRULE says.
+
+    Each has the name of its flow and the `suffix`.
+    """
     from prefect import flow
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
@@ -77,7 +87,12 @@ async def deploy(*names: str, schedule: bool = True, worker: bool = True, rule: 
             made = await client.create_flow(flow(lambda: None, name=name))
             times = [DeploymentScheduleCreate(schedule=when, active=schedule)] if name == "watch" else []
             await client.create_deployment(
-                made, name, work_pool_name=POOL, schedules=times, tags=["vigil", "site:default"]
+                made,
+                f"{name}{suffix}",
+                work_pool_name=POOL,
+                schedules=times,
+                tags=["vigil", f"site:{site}"],
+                parameters={"site": site},
             )
 
 
@@ -158,6 +173,22 @@ def test_pool_worker_and_deployments_that_are_there_are_well(project: Path) -> N
     assert "runs planned, the next for" in found["deployment watch"].saw
 
 
+def test_a_deployment_of_another_site_is_none_of_this_one(project: Path) -> None:
+    asyncio.run(deploy("watch", "tidy", site="other"))
+    found = examine("nowhere", project)
+    watch, tidy = found["deployment watch"], found["deployment tidy"]
+    assert (watch.state, tidy.state) == (State.FAIL, State.WARN)
+    assert watch.saw == tidy.saw == 'is deployed for site "other", not for this one'
+    assert "site: nowhere" in watch.do and "prefect.yaml" in watch.do
+
+
+def test_a_deployment_of_the_site_counts_whatever_its_name(project: Path) -> None:
+    asyncio.run(deploy("watch", "tidy", suffix="-b"))
+    found = planned("nowhere", project)
+    assert {found[name].state for name in ("deployment watch", "deployment tidy")} == {State.OK}
+    assert found["deployment watch"].saw.startswith("watch-b: is deployed, its schedule is on")
+
+
 def test_a_schedule_that_is_on_and_plans_nothing_fails(project: Path) -> None:
     asyncio.run(deploy("watch", rule="FREQ=DAILY;UNTIL=20200101T000000Z"))
     found = examine("nowhere", project)["deployment watch"]
@@ -230,7 +261,7 @@ def test_runs_that_no_automation_knows_and_automations_that_are_missing_are_warn
     asyncio.run(untag("watch"))
     shutil.copytree(PROJECT / "automations", project / "automations")
     found = planned("nowhere", project)
-    assert found["deployment watch"].state is State.WARN and "site:default" in found["deployment watch"].saw
+    assert found["deployment watch"].state is State.WARN and "site:nowhere" in found["deployment watch"].saw
     assert found["automations"].state is State.WARN
     assert "vigil automations install --site nowhere" in found["automations"].do
 
@@ -245,9 +276,9 @@ async def untag(name: str) -> None:
 
 
 def test_a_whole_site_is_looked_at_and_well(watched: Watched, project: Path) -> None:
-    asyncio.run(deploy("watch", "tidy"))
+    asyncio.run(deploy("watch", "tidy", site=SITE))
     watched.watch(watched.made.start)
-    planned("nowhere", project)
+    planned(SITE, project)
     found = examine(SITE, project, now=watched.sandbox.now)
     assert {name: c for name, c in found.items() if c.state is State.FAIL} == {}
     looked = {
