@@ -52,7 +52,7 @@ def suite_files(folder: Path, timelines: str) -> None:
 def test_all_as_expected_is_0_and_one_line(tmp_path):
     code, said = here(tmp_path, GOOD)
     assert code == 0
-    assert "1 passed: 1 timelines over 1 rules, 2 steps, 1 notices as expected" in said
+    assert "1 passed: 1 timeline over 1 rule, 2 steps, 1 notice as expected" in said
 
 
 def test_a_failure_is_1_and_names_file_and_line(tmp_path):

@@ -14,6 +14,7 @@ from vigil.ledger import Ledger, trips
 from vigil.replay.by_hand import name_ledger, outcome, prefect_for_commands
 from vigil.service.run import utc_now
 from vigil.service.subscribing import tell
+from vigil.wording import counted
 
 
 def install_automations(folder: Path, site: str, notify: str | None, console: Console) -> None:
@@ -71,5 +72,5 @@ def sync_topics(site: str, console: Console) -> None:
 
         name_ledger(site, console)
         done = asyncio.run(go())
-    said = ", ".join(f"{n} devices {what}" for what, n in sorted(done.items()))
+    said = ", ".join(f"{counted(n, 'device')} {what}" for what, n in sorted(done.items()))
     console.print(said or "There was nothing to tell.", highlight=False)

@@ -16,6 +16,7 @@ from vigil.timeline.model import Spot
 from vigil.timeline.mutate import GATE, Gate
 from vigil.timeline.reading import local
 from vigil.timeline.suite import Outcome
+from vigil.wording import counted
 
 _BEFORE = 2  # lines of the file shown above a failure
 
@@ -101,15 +102,18 @@ def summary(console: Console, suite: Suite, outcomes: Sequence[Outcome], seconds
     failed = sum(bool(o.failures) for o in outcomes)
     rules = {name for o in outcomes for name in o.timeline.rules}
     said = (
-        f"{len(outcomes)} timelines over {len(rules)} rules, {sum(o.moments for o in outcomes)} steps, "
-        f"{sum(o.notices for o in outcomes)} notices as expected, {seconds:.1f} s"
+        f"{counted(len(outcomes), 'timeline')} over {counted(len(rules), 'rule')}, "
+        f"{counted(sum(o.moments for o in outcomes), 'step')}, "
+        f"{counted(sum(o.notices for o in outcomes), 'notice')} as expected, {seconds:.1f} s"
     )
     console.print()
     untested = suite.untested()
     if untested:
         names = escape(listing(untested))
         console.print(
-            f"[yellow]{len(untested)} rules have no timeline: {names}[/]", highlight=False, soft_wrap=True
+            f"[yellow]{counted(len(untested), 'rule has', 'rules have')} no timeline: {names}[/]",
+            highlight=False,
+            soft_wrap=True,
         )
     style = "bold red" if failed else "bold green"
     console.print(
