@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -88,7 +89,7 @@ class Watched:
     ) -> None:
         """`ledger_from` is the file of a ledger of the same world, which goes on in a copy."""
         if ledger_from is not None:
-            shutil.copy(ledger_from, folder / "ledger.sqlite")
+            _copied(ledger_from, folder / "ledger.sqlite")
         self.folder, self.sandbox, self.made = folder, sandbox, made
         self.what = Replay(
             made.folder,
@@ -172,6 +173,12 @@ class Watched:
         return sorted((d["token"], n["key"]) for d in self.sandbox.devices() for n in d["shows"])
 
 
+def _copied(ledger: Path, to: Path) -> None:
+    """A whole copy, whatever of the ledger stands beside its file yet."""
+    with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(to)) as copy:
+        source.backup(copy)
+
+
 @contextmanager
 def world(folder: Path) -> Iterator[Watched]:
     """A world of its own below this folder."""
@@ -195,7 +202,8 @@ def week_ledger(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> P
     folder = tmp_path_factory.mktemp("week")
     with world(folder) as found:
         for days in WEEK:
-            found.watch(found.made.start + timedelta(days=days))
+            state = found.watch(found.made.start + timedelta(days=days))
+            assert state.name == "Completed", state.message
         for ledger in (found.ledger, ledger_at(found.what.ledger_url)):
             ledger.close()  # then what lies beside the file is in it
     return folder / "ledger.sqlite"

@@ -85,7 +85,7 @@ def test_little_is_forgotten_by_the_defaults_of_a_young_ledger(week: Watched) ->
     before = content(week).splitlines()
     state, found = run_upkeep(week, week.made.end + timedelta(days=30), dry_run=False)
     after = content(week).splitlines()
-    assert state.name == "Completed"
+    assert state.name == "Completed", found
     assert {found[what.value][0] for what in Forgets} == {0}
     changed = [line for line in before if line not in after]
     assert len(changed) == found["devices"][0] > 0
