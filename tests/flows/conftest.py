@@ -11,11 +11,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -74,9 +73,7 @@ def vigil(
 
 
 class Watched:
-    """The demo's estate in a sandbox, with a ledger of its own. All of them are one site, which is saved for the one that is used."""
-
-    saved: ClassVar[tuple[Any, ...]] = ()  # what the site's blocks were made from last
+    """The demo's estate in a sandbox, with a ledger and a site block of its own."""
 
     def __init__(
         self,
@@ -109,13 +106,9 @@ class Watched:
             register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
-        """Save the blocks of the site, if what they hold is not what was saved before: that takes as long as a run."""
         login = {"username": self.user, "password": self.password or self.user}
-        changed = deepcopy({**self.settings, "ecm": {**login, **self.settings.get("ecm", {})}})
-        wanted = (self.what, self.sandbox.ecm_url, self.sandbox.fcm_url, changed)
-        if wanted != Watched.saved:
-            await save_site(self.what, self.estate, self.sandbox, changed=changed)
-            Watched.saved = wanted
+        changed = {**self.settings, "ecm": {**login, **self.settings.get("ecm", {})}}
+        await save_site(self.what, self.estate, self.sandbox, changed=changed)
 
     def change_rule(self, name: str, lines: str) -> None:
         """Add lines to a rule, in a copy of the rules that belongs to this test."""
