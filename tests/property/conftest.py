@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.shared import in_ci
+
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 settings.register_profile("brief", max_examples=15, deadline=None, suppress_health_check=_SLOW)
@@ -24,7 +26,7 @@ settings.register_profile(
     phases=[Phase.generate],
     print_blob=True,
 )
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "brief")
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci" if in_ci() else "brief")
 settings.load_profile(PROFILE)
 
 

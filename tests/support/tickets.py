@@ -6,13 +6,13 @@ or given a document. The same seed gives the same estate.
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from tests.sandbox.small import Draft
 
 START = datetime(2013, 1, 1, 8, tzinfo=UTC)
 END = datetime(2013, 3, 1, 12, tzinfo=UTC)
@@ -62,17 +62,8 @@ class Tickets:
         self.events.sort(key=lambda e: e["ts"])  # stable: what happens at one instant stays in its order
 
     def save(self, folder: Path) -> Path:
-        """Write the estate's files into a new folder, and give it."""
-        folder.mkdir(parents=True)
-        (folder / "meta.json").write_text(json.dumps(META))
-        for name, rows in (
-            ("types", [TICKET]),
-            ("users", self.users),
-            ("workspaces", self.workspaces),
-            ("events", self.events),
-        ):
-            _write(folder / f"{name}.jsonl", rows)
-        return folder
+        """Write the estate's files into a folder, and give it."""
+        return Draft(META, [TICKET], self.users, self.workspaces, self.events).save(folder)
 
     def _ticket(self, number: int, opened: datetime) -> None:
         workspace, agent = 100_001 + number, f"agent-{self._dice.randint(1, self.agents):02}"
@@ -135,7 +126,3 @@ def _user(login: str, group: str) -> Row:
         "groups": [group],
         "devices": devices,
     }
-
-
-def _write(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
