@@ -131,6 +131,7 @@ def test_without_site_and_demo_nothing_is_done_and_the_ways_out_are_said(
 def test_a_file_may_be_named_as_a_uri(vigil: Vigil, project: Path, demo: str) -> None:
     file = demo.removeprefix("sqlite:///")
     assert vigil("guard", "list", "--ledger", f"sqlite:///file:{file}?mode=rw&uri=true") == 0
+    assert not Path("file:").exists()
 
 
 MAKES = ("devices import", "topics add")

@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from vigil.ledger.engine import alembic_config, newest_revision, open_engine, parse_url
+from vigil.ledger.engine import alembic_config, file_of, newest_revision, open_engine, parse_url
 from vigil.ledger.errors import explained, named
 
 
@@ -30,7 +30,7 @@ class Schema:
 def schema(url: str) -> Schema:
     """Look at the schema of the ledger at `url` and leave it as it is. Raises LedgerUnavailable."""
     parsed, wanted = parse_url(url), newest_revision()
-    if parsed.get_backend_name() == "sqlite" and _is_empty(parsed.database or ""):
+    if parsed.get_backend_name() == "sqlite" and _is_empty(file_of(parsed)):
         return Schema(named(parsed), False, None, wanted, True)
     engine = open_engine(url)
     try:
@@ -42,7 +42,6 @@ def schema(url: str) -> Schema:
     return Schema(named(parsed), True, found, wanted, found is None or found in known)
 
 
-def _is_empty(database: str) -> bool:
+def _is_empty(file: Path | None) -> bool:
     """Whether there is nothing in a file of SQLite, which would make it, or begin it, when it is opened."""
-    file = Path(database.removeprefix("file:"))
-    return not file.is_file() or not file.stat().st_size
+    return file is None or not file.is_file() or not file.stat().st_size

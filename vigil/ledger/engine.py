@@ -75,10 +75,16 @@ def open_engine(url: str) -> Engine:
     return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=connect)
 
 
+def file_of(url: URL) -> Path | None:
+    """The file of a ledger of SQLite, also where it is named as a URI (``file:...``); None for one in memory."""
+    name = (url.database or "").removeprefix("file:")
+    return Path(name) if name and name != ":memory:" else None
+
+
 def _open_sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
+    if (file := file_of(url)) is not None:
         try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LedgerUnavailable(
                 f"the ledger {named(url)} cannot be used: its folder cannot be made ({error.strerror})"

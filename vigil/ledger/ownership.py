@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, create_engine, delete, insert, inspect, select
 
-from vigil.ledger.engine import OWNERSHIP, in_turn, open_engine, parse_url, reader
+from vigil.ledger.engine import OWNERSHIP, file_of, in_turn, open_engine, parse_url, reader
 from vigil.ledger.errors import LedgerOfAnother, explained, named
 from vigil.ledger.tables import Site, table
 
@@ -34,7 +33,8 @@ def seen(url: str) -> Owner | None:
     Raises LedgerError for what cannot be read.
     """
     parsed = parse_url(url)
-    if parsed.get_backend_name() == "sqlite" and not (parsed.database and Path(parsed.database).is_file()):
+    file = file_of(parsed)
+    if parsed.get_backend_name() == "sqlite" and (file is None or not file.is_file()):
         return None
     # Vigil's own settings of SQLite would write to a file that is no ledger yet.
     engine = create_engine(parsed) if parsed.get_backend_name() == "sqlite" else reader(open_engine(url))
