@@ -131,7 +131,7 @@ def look(
         given = judgement.load(run, plan, some)
         result = judgement.judge(run, plan, given)
         found += result.findings
-        judgement.commit(run, result, given.facts, Directory())
+        judgement.commit(run, result, given.facts, Directory(), plan)
     judgement.finish(run, plan)
     return found, asked
 

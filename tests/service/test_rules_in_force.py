@@ -97,7 +97,7 @@ class Office:
             given = judgement.load(run, plan, some)
             result = judgement.judge(run, plan, given)
             people = Directory.of([f.User("ada", 7, "Ada")])
-            judgement.commit(run, result, given.facts, people, plan.fresh)
+            judgement.commit(run, result, given.facts, people, plan)
         judgement.finish(run, plan)
         return accounting.account(run)
 

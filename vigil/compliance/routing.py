@@ -28,13 +28,23 @@ class Routed:
 
 @dataclass(frozen=True)
 class Directory:
-    """The people and groups that are known, by login and by name."""
+    """The people and groups that are known, by login and by name.
+
+    `unknown` has the principals that could not be looked up, `unread` the workspaces whose roles could not be, each with why.
+    """
 
     users: Mapping[str, f.User] = field(default_factory=dict)
     groups: Mapping[str, f.Group] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, facts: Iterable[Fact]) -> Directory:
+    def of(
+        cls,
+        facts: Iterable[Fact],
+        unknown: Mapping[str, str] | None = None,
+        unread: Mapping[int, str] | None = None,
+    ) -> Directory:
         users: dict[str, f.User] = {}
         groups: dict[str, f.Group] = {}
         for fact in facts:
@@ -42,7 +52,21 @@ class Directory:
                 users[fact.login] = fact
             elif isinstance(fact, f.Group):
                 groups[fact.name] = fact
-        return cls(users, groups)
+        return cls(users, groups, unknown or {}, unread or {})
+
+    def doubt(self, principals: Iterable[str]) -> str | None:
+        """Why it cannot be said who is behind some principals, groups opened; None when it can."""
+        opened: set[str] = set()
+        todo = list(principals) if self.unknown else []
+        while todo:
+            principal = todo.pop()
+            if principal in self.unknown:
+                return self.unknown[principal]
+            kind, _, name = principal.partition(":")
+            if kind == "group" and principal not in opened:
+                opened.add(principal)
+                todo += self.groups[name].members if name in self.groups else ()
+        return None
 
     def people(self, principals: Iterable[str]) -> list[str]:
         """The logins behind principals, groups opened however deep they nest, in order, each once. Deleted ones are left out."""
@@ -149,6 +173,39 @@ def route(findings: Sequence[Finding], rules: RuleSet, facts: Facts, directory: 
     return [r for x in findings for r in _route(x, rules.by_name[x.rule], facts, directory)]
 
 
+def undecided(
+    findings: Sequence[Finding], rules: RuleSet, facts: Facts, directory: Directory
+) -> dict[int, str]:
+    """The workspaces of which it cannot be said who is to be told of all their findings, each with what could not be looked up.
+
+    A role that could not be read is not an empty one: nobody else is told in its place.
+    """
+    out: dict[int, str] = {}
+    for x in findings if directory.unknown or directory.unread else ():
+        if not _tells_nobody(x) and (why := _doubt(x, rules.by_name[x.rule], facts, directory)):
+            out.setdefault(x.workspace, why)
+    return out
+
+
+def _doubt(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> str | None:
+    by = finding.event.fields.get("by") if finding.event is not None else None
+    if by and (why := directory.doubt([f.user(str(by))])):
+        return why
+    to = recipients(rule, finding)
+    why = _doubt_of(to, finding, facts, directory)
+    if why or directory.people(p for t in to for p in named(t, finding, facts)):
+        return why
+    return _doubt_of(rule.fallback, finding, facts, directory)
+
+
+def _doubt_of(
+    recipients: Sequence[Recipient], finding: Finding, facts: Facts, directory: Directory
+) -> str | None:
+    if finding.workspace in directory.unread and any(t.kind == "role" for t in recipients):
+        return directory.unread[finding.workspace]
+    return directory.doubt(p for t in recipients for p in named(t, finding, facts))
+
+
 def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> list[Routed]:
     if _tells_nobody(finding):
         return [Routed(finding, None, finding.suppressed)]
@@ -205,4 +262,4 @@ def _no_next(to: Recipient, finding: Finding, facts: Facts) -> bool:
     return to.kind == "step" and to.value == "next" and not _of_step("next", finding, facts)
 
 
-__all__ = ["Directory", "Routed", "named", "principals_of", "recipients", "route"]
+__all__ = ["Directory", "Routed", "named", "principals_of", "recipients", "route", "undecided"]

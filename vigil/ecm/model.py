@@ -64,11 +64,17 @@ class Gone:
 @dataclass(frozen=True, slots=True)
 class Gap:
     """What could not be read this time. `path` is the call, `error` ECM's own message, `workspaces` whom it
-    concerns."""
+    concerns. `asked` is False for what was not even asked, because the server had not answered for so long."""
 
     path: str
     error: str
     workspaces: tuple[int, ...] = ()
+    asked: bool = True
+
+    @property
+    def why(self) -> str:
+        """The call and what was in the way."""
+        return f"{self.path}: {self.error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,8 @@ class Batch:
     """Facts read by one call.
 
     `workspaces` says which workspace a process belongs to, where that was found out. `unread` are processes that were
-    asked for and could not be read this time: they are to be asked for again.
+    asked for and could not be read this time: they are to be asked for again. `unknown` are people and groups
+    (``user:LOGIN``, ``group:NAME``) that could not be looked up, each with what was in the way.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -85,6 +92,7 @@ class Batch:
     requests: int = 0
     workspaces: Mapping[int, int] = field(default_factory=dict)
     unread: frozenset[int] = frozenset()
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,6 +329,23 @@ class GuardTrip(SQLModel, table=True):
     answered_by: str = ""
 
 
+class BehindRow(SQLModel, table=True):
+    """A workspace that is not read, or not judged, up to where the others are: see `vigil.ledger.behind`."""
+
+    __tablename__ = "behind"
+
+    workspace: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    type: str
+    seq: int = _big()
+    after: datetime | None = _instant(nullable=True)
+    complete: datetime | None = _instant(nullable=True)
+    fresh: str = Field(sa_column=Column(Text, nullable=False))
+    why: str = Field(sa_column=Column(Text, nullable=False))
+    unread: bool
+    tries: int
+    tried_at: datetime = _instant()
+
+
 def in_state(notice: FromClause, state: Literal["queued", "suppressed"]) -> ColumnElement[bool]:
     """Whether rows of `notice` are in a state, which is written into the statement: so that an index of those rows only fits."""
     condition: ColumnElement[bool] = notice.c.state == literal_column(f"'{state}'", String)
@@ -343,6 +360,7 @@ def table(model: type[SQLModel]) -> Table:
 __all__ = [
     "Acknowledgement",
     "Attempt",
+    "BehindRow",
     "Device",
     "GuardTrip",
     "Instant",

@@ -8,8 +8,9 @@ keeps what was queued from being queued twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vigil.compliance import endings, escalations, superseded
@@ -17,15 +18,27 @@ from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
 from vigil.compliance.events import derive, unseen
 from vigil.compliance.in_force import Revision
-from vigil.compliance.routing import Directory, Routed, principals_of, route
+from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.texts import hash_of, written
-from vigil.compliance.verdicts import Evaluation
-from vigil.ecm.model import Batch
-from vigil.ledger import devices, earlier, evaluations, observations, outbox, relations, revisions, rounds
+from vigil.compliance.verdicts import Evaluation, Finding, Outcome, Why
+from vigil.ecm.model import Batch, Gap
+from vigil.errors import VigilError
+from vigil.ledger import (
+    behind,
+    devices,
+    earlier,
+    evaluations,
+    observations,
+    outbox,
+    relations,
+    revisions,
+    rounds,
+)
 from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
+from vigil.ledger.behind import Marks
 from vigil.ledger.evaluations import Mark
 from vigil.service import guards
 from vigil.service.mailboxes import note_mailboxes
@@ -36,10 +49,19 @@ from vigil.service.saying import entries
 BATCH = 2000
 """Workspaces an evaluation: bounds memory, and is enough for the columns to pay."""
 
+MOST_ODD = 50
+"""So many workspaces of a run may hold something that cannot be evaluated. With more the fault is not in what they hold."""
+
+log = logging.getLogger("vigil.judgement")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run evaluates: the workspaces, in batches, the window, and the observations it takes in."""
+    """What one run evaluates: the workspaces, in batches, the window, and the observations it takes in.
+
+    `behind` says from where on those are evaluated that earlier runs could not read or judge whole; a batch has only workspaces that
+    are evaluated from the same marks on. `of` gives the plan of one batch, by its own marks.
+    """
 
     batches: tuple[tuple[int, ...], ...]
     window: Window
@@ -49,6 +71,35 @@ class Plan:
     fresh: frozenset[str] = frozenset()  # rules that were never evaluated before
     returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text
     escalations: tuple[escalations.Due, ...] = ()
+    behind: Mapping[int, Marks] = field(default_factory=dict)
+    starts: Mapping[str, datetime] = field(default_factory=dict)  # when each rule was evaluated first
+    takes_up: bool = False  # whether this is the plan of workspaces that are behind
+
+    @property
+    def marks(self) -> Marks:
+        """From where on this plan evaluates."""
+        return Marks(self.after_seq, self.window.after, self.complete_after, self.fresh)
+
+    def of(self, workspaces: Sequence[int]) -> Plan:
+        """The plan of one batch."""
+        marks = self.behind.get(workspaces[0]) if workspaces else None
+        if marks is None:
+            return self
+        window = _window(marks.after, self.window.as_of, self.starts)
+        return replace(
+            self,
+            window=window,
+            complete_after=marks.complete or window.after,
+            after_seq=marks.seq,
+            fresh=self.fresh | marks.fresh,
+            takes_up=True,
+        )
+
+
+def _window(after: datetime | None, as_of: datetime, starts: Mapping[str, datetime]) -> Window:
+    """The window that begins at `after`, or, before the first evaluation, with this one."""
+    after = after or as_of
+    return Window(after, as_of, {name: at for name, at in starts.items() if at > after})
 
 
 def text_of(rule: Rule) -> str:
@@ -73,22 +124,35 @@ def plan(run: Run) -> Plan:
             if run.needs.related:
                 todo |= relations.looking_at(connection, todo)
             todo |= evaluations.due_workspaces(connection, run.as_of)
+        owed = {w: b.marks for w, b in behind.every(connection).items()}
     after = mark.at or run.as_of
     complete = (mark.data or {}).get("complete")
     starts = {r.name: states[r.name][0] if r.name in states else run.as_of for r in rules}
-    window = Window(after, run.as_of, {name: at for name, at in starts.items() if at > after})
-    due = _escalations(run, window)
-    ordered = sorted(todo | {d.said.workspace for d in due})
+    window = _window(after, run.as_of, starts)
+    due = _escalations(run, window, owed)
     return Plan(
-        batches=tuple(tuple(ordered[i : i + BATCH]) for i in range(0, len(ordered), BATCH)),
+        batches=tuple(_batches(todo | {d.said.workspace for d in due}, owed)),
         window=window,
         complete_after=datetime.fromisoformat(complete) if complete else after,
         after_seq=mark.seq,
         upto_seq=upto,
-        fresh=frozenset(r.name for r in rules if r.name not in states),
+        fresh=frozenset(r.name for r in rules if r.name not in states).union(
+            *(m.fresh for m in owed.values())
+        ),
         returned=returned,
         escalations=due,
+        behind=owed,
+        starts=starts,
     )
+
+
+def _batches(todo: Collection[int], owed: Mapping[int, Marks]) -> Iterator[tuple[int, ...]]:
+    """The workspaces in batches, those that are behind by the marks from which on they are evaluated."""
+    groups: dict[Marks | None, list[int]] = {}
+    for workspace in sorted({*todo, *owed}):
+        groups.setdefault(owed.get(workspace), []).append(workspace)
+    for some in groups.values():
+        yield from (tuple(some[i : i + BATCH]) for i in range(0, len(some), BATCH))
 
 
 def _returned(known: Sequence[Revision], rules: Sequence[Rule], mark: Mark) -> tuple[Revision, ...]:
@@ -97,22 +161,63 @@ def _returned(known: Sequence[Revision], rules: Sequence[Rule], mark: Mark) -> t
     return tuple(k for k in known if k.rule in names and mark.at is not None and k.last_at < mark.at)
 
 
-def _escalations(run: Run, window: Window) -> tuple[escalations.Due, ...]:
-    """The notices to which nobody reacted in time."""
+def _escalations(run: Run, window: Window, owed: Mapping[int, Marks]) -> tuple[escalations.Due, ...]:
+    """The notices to which nobody reacted in time. For workspaces that are behind that time may lie before the window."""
     mine = escalations.escalating(run.rules)
     if not mine:
         return ()
+    earliest = min((m.after for m in owed.values() if m.after is not None), default=window.after)
+    reaching = replace(window, after=min(window.after, earliest))
     with run.ledger.read() as connection:
-        said = notices.said(connection, [r.name for r in mine], escalations.horizon(mine, window))
-    return escalations.due(run.rules, said, window, run.site.zone)
+        said = notices.said(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
+    late = [s for s in said if s.workspace in owed]
+    others = [s for s in said if s.workspace not in owed]
+    return (
+        *escalations.due(run.rules, others, window, run.site.zone),
+        *(escalations.due(run.rules, late, reaching, run.site.zone) if late else ()),
+    )
 
 
 async def whole(run: Run, plan: Plan, n: int) -> None:
     """The `n`-th batch of a plan, from 1: loaded, evaluated, its people looked up, and committed."""
-    given = load(run, plan, plan.batches[n - 1])
-    result = judge(run, plan, given)
-    facts, directory = await look_up(run, given, result)
-    commit(run, result, facts, directory, plan.fresh)
+    workspaces = plan.batches[n - 1]
+    await _judged(run, plan.of(workspaces), workspaces)
+
+
+async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
+    """Judge some workspaces. What nobody can make sense of costs the workspace that holds it its turn, and no other one."""
+    try:
+        given = load(run, plan, workspaces)
+        result = judge(run, plan, given)
+        facts, directory = await look_up(run, given, result)
+        commit(run, result, facts, directory, plan)
+    except VigilError:
+        raise
+    except Exception as error:
+        if run.tally.odd >= MOST_ODD:
+            raise
+        if len(workspaces) > 1:
+            half = len(workspaces) // 2
+            await _judged(run, plan, workspaces[:half])
+            await _judged(run, plan, workspaces[half:])
+            return
+        _odd(run, plan, workspaces[0], error)
+
+
+def _odd(run: Run, plan: Plan, workspace: int, error: Exception) -> None:
+    """Note a workspace that cannot be evaluated: it is named, and stays behind until it can."""
+    why = f"what it holds cannot be evaluated: {type(error).__name__}: {error}"
+    log.warning("run %d: workspace %d: %s", run.id, workspace, why, exc_info=error)
+    run.tally.odd += 1
+    _hold(run, plan, {workspace: why})
+
+
+def _hold(run: Run, plan: Plan, why: Mapping[int, str]) -> None:
+    """Leave some workspaces to the next run, which judges them from where this one does."""
+    with run.ledger.write() as connection:
+        known = observations.current(connection, sorted(why), ("workspace",))
+        types = {w.id: w.type for w in known if isinstance(w, f.Workspace)}
+        behind.hold(connection, why, types, plan.marks, run.as_of)
 
 
 def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
@@ -174,16 +279,21 @@ def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
     note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     facts = replace(given.facts, roles={**given.facts.roles, **roles})
-    return facts, Directory.of(batch.facts)
+    unread = {w: g.why for g in batch.gaps for w in g.workspaces}
+    return facts, Directory.of(batch.facts, batch.unknown, unread)
 
 
-def commit(
-    run: Run, result: Evaluation, facts: Facts, directory: Directory, fresh: Collection[str] = ()
-) -> list[Routed]:
+def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, plan: Plan) -> list[Routed]:
     """Route the findings, put them into words, and store standings and outbox rows in one transaction.
 
-    Rows of guarded rules wait for `guards.decide`. `fresh` names the rules that were never evaluated before.
+    A workspace whose people could not all be looked up is left to the next run, with all that was found of it. Rows of guarded
+    rules wait for `guards.decide`.
     """
+    waiting = undecided(result.findings, run.rules, facts, directory)
+    hanging = _unread(run, result.findings, facts)
+    if waiting or hanging:
+        _hold(run, plan, hanging | waiting)
+        result = _without(result, waiting, hanging, run.as_of)
     with run.ledger.read() as connection:
         asked = superseded.asking(result.findings, run.rules)
         told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
@@ -192,14 +302,58 @@ def commit(
     people = {r.person for r in routed if r.person is not None}
     with run.ledger.write() as connection:
         reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
-        rows = guards.hold(run, entries(run, routed, facts, directory, reach), fresh)
+        rows = guards.hold(run, entries(run, routed, facts, directory, reach), plan.fresh)
         taken = outbox.states(connection, rows)
         unsaid = {e.key: e for e in rows if e.key not in taken}
         outbox.enqueue(connection, list(unsaid.values()), run.as_of, run.id)
         evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)
+        if plan.takes_up:
+            behind.judged(connection, facts.workspaces.keys() - waiting.keys() - hanging.keys())
     run.tally.numbers["routed"] += len(rows)
     run.tally.numbers["already told"] += len(rows) - len(unsaid)
     return routed
+
+
+def _unread(run: Run, findings: Sequence[Finding], facts: Facts) -> dict[int, str]:
+    """The workspaces with a finding that hangs on what could not be read and will be: of their own, or of a related one."""
+    hanging = {x.workspace for x in findings if x.suppressed is Why.UNREAD}
+    if not hanging:
+        return {}
+    with run.ledger.read() as connection:
+        owed = {w: b.why for w, b in behind.every(connection).items() if b.unread}
+    out: dict[int, str] = {}
+    for workspace in hanging:
+        beside = facts.related.get(workspace)
+        for other in (workspace, *(beside.others if beside is not None else ())):
+            if other in owed:
+                out.setdefault(workspace, owed[other])
+    return out
+
+
+def _without(
+    result: Evaluation, waiting: Collection[int], hanging: Collection[int], as_of: datetime
+) -> Evaluation:
+    """The evaluation without what waits: all of some workspaces, and of others what hangs on something unread.
+
+    Of conditions that were found to be so is kept since when, and nothing is said of them.
+    """
+    begun = [
+        replace(s, outcome=Outcome.HOLDING.value, next_check_at=as_of)
+        for s in result.standings
+        if s.workspace in waiting and s.outcome == Outcome.FINDING and s.since == as_of
+    ]
+    mine = {(s.rule, s.workspace) for s in begun}
+    return replace(
+        result,
+        findings=tuple(
+            x
+            for x in result.findings
+            if x.workspace not in waiting
+            and not (x.workspace in hanging and x.suppressed is Why.UNREAD)
+        ),
+        standings=[*(s for s in result.standings if s.workspace not in waiting), *begun],
+        evaluated=[p for p in result.evaluated if p[1] not in waiting or p in mine],
+    )
 
 
 def finish(run: Run, plan: Plan) -> None:
@@ -212,7 +366,9 @@ def finish(run: Run, plan: Plan) -> None:
     complete = plan.complete_after if run.tally.gaps else run.as_of
     mark = Mark(plan.upto_seq, run.as_of, {"complete": complete.isoformat()})
     guards.decide(run, plan.fresh)
+    _name_behind(run)
     with run.ledger.write() as connection:
+        behind.begin(connection, plan.window.after, plan.complete_after)
         evaluations.set_position(connection, "evaluated", mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)
         going = {r.rule: r.hash for refusal in run.refused for r in refusal.goes_on}
@@ -220,6 +376,24 @@ def finish(run: Run, plan: Plan) -> None:
         added = revisions.use(connection, hashes, run.left_out.keys(), run.as_of)
         revisions.add(connection, [_revision(r, run.as_of) for r in rules if r.name in added])
     run.returned = plan.returned
+
+
+def _name_behind(run: Run) -> None:
+    """Whatever is behind stands in the account, also where this run asked for nothing of it."""
+    named = {w for g in run.tally.gaps for w in g.workspaces}
+    with run.ledger.write() as connection:
+        left = behind.every(connection)
+        there = {w.id for w in observations.current(connection, sorted(left), ("workspace",)) if isinstance(w, f.Workspace)}
+        # Of what is gone there is nothing left to judge.
+        behind.judged(connection, left.keys() - there)
+        run.tally.behind = {w: b.why for w, b in behind.every(connection).items()}
+    why: dict[str, list[int]] = {}
+    for workspace, said in run.tally.behind.items():
+        if workspace not in named:
+            why.setdefault(said, []).append(workspace)
+    for said, some in why.items():
+        path, _, error = said.partition(": ")
+        run.gap([Gap(path, error, tuple(some))])
 
 
 def _revision(rule: Rule, at: datetime) -> Revision:

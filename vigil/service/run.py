@@ -48,6 +48,8 @@ class Tally:
     unsent: Counter[str] = field(default_factory=Counter)  # messages that no request was made for, by cause
     earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
     requests: int = 0  # that other processes made for the run
+    odd: int = 0  # workspaces that could not be evaluated
+    behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
 
     def add(self, part: Tally) -> None:
         """Count what another process did for the run."""
@@ -55,6 +57,7 @@ class Tally:
         self.gaps += part.gaps
         self.unseen |= part.unseen
         self.requests += part.requests
+        self.odd += part.odd
 
 
 class Elsewhere(Protocol):

@@ -131,7 +131,7 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
         if scope.open:
             rows += [_open(run, s, known) for s in given.standings if _is_open(run, s)]
         if not dry_run:
-            judgement.commit(run, result, facts, directory, base.fresh)
+            judgement.commit(run, result, facts, directory, base)
     if not dry_run:
         guards.decide(run, base.fresh)
         held = {t.rule for t in run.trips}

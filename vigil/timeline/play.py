@@ -115,7 +115,7 @@ class Stage:
             extraction.record(run, batch, [x.id for x in batch.facts if isinstance(x, f.Workspace)])
         plan = judgement.plan(run)
         for some in plan.batches:
-            self._judge(run, plan, some, crash)
+            self._judge(run, plan.of(some), some, crash)
         if crash == "after queue":
             raise _Dead(run.id)
         judgement.finish(run, plan)
@@ -133,7 +133,7 @@ class Stage:
         workspaces, principals = principals_of(result.findings, run.rules, given.facts)
         if workspaces or principals:
             facts, directory = judgement.attach(run, given, self.world.audience(workspaces, principals))
-        routed = judgement.commit(run, result, facts, directory, plan.fresh)
+        routed = judgement.commit(run, result, facts, directory, plan)
         if self._watcher is not None:
             self._watcher(Judged(run.rules, run.as_of, given, facts, directory, routed))
 

@@ -1,0 +1,143 @@
+"""Workspaces that are behind: not read, or not judged, up to where all the others are. The next run takes them up from here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, select, update
+
+from vigil.ledger.engine import chunks, upsert
+from vigil.ledger.evaluations import position
+from vigil.ledger.tables import BehindRow, table
+
+_behind = table(BehindRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """From where a workspace has to be judged.
+
+    `seq` is the newest observation that was taken in, `after` where the window begins, `complete` up to when everything had been
+    read; both None before the first evaluation. `fresh` names rules that were never evaluated for it.
+    """
+
+    seq: int = 0
+    after: datetime | None = None
+    complete: datetime | None = None
+    fresh: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """One workspace. `unread`: part of it has to be read again; `tries`: how often in a row that failed, `tried_at` the last time."""
+
+    workspace: int
+    type: str
+    marks: Marks
+    why: str
+    unread: bool
+    tries: int
+    tried_at: datetime
+
+
+def marks(connection: Connection) -> Marks:
+    """Up to where everything that is not behind is judged."""
+    mark = position(connection, "evaluated")
+    complete = (mark.data or {}).get("complete")
+    return Marks(mark.seq, mark.at, datetime.fromisoformat(complete) if complete else mark.at)
+
+
+def every(connection: Connection) -> dict[int, Behind]:
+    """All that are behind, by number."""
+    found = connection.execute(select(_behind).order_by(_behind.c.workspace))
+    return {r.workspace: _of(r) for r in found}
+
+
+def unread(connection: Connection, again: int, budget: int) -> tuple[list[Behind], int]:
+    """Those to read again in one run, and how many are left for others.
+
+    All that failed at most `again` times in a row, and of the rest the `budget` that were tried the longest ago: what is never
+    readable must not make every run as long as a complete one.
+    """
+    query = select(_behind).where(_behind.c.unread).order_by(_behind.c.tried_at, _behind.c.workspace)
+    found = [_of(r) for r in connection.execute(query)]
+    stubborn = [b for b in found if b.tries > again]
+    return [b for b in found if b.tries <= again] + stubborn[:budget], max(0, len(stubborn) - budget)
+
+
+def since(connection: Connection, workspaces: Collection[int]) -> datetime | None:
+    """The earliest instant up to which one of some workspaces was read whole, of those that are behind."""
+    found: list[datetime] = []
+    for some in chunks(sorted(workspaces)):
+        query = select(_behind.c.complete).where(
+            _behind.c.workspace.in_(some), _behind.c.complete.is_not(None)
+        )
+        found += connection.execute(query).scalars()
+    return min(found, default=None)
+
+
+def not_read(connection: Connection, why: Mapping[int, str], types: Mapping[int, str], at: datetime) -> None:
+    """Note that of some workspaces not everything could be read, and why. What they owed before they still owe."""
+    tries: dict[int, int] = {}
+    for some in chunks(sorted(why)):
+        query = select(_behind.c.workspace, _behind.c.tries).where(_behind.c.workspace.in_(some))
+        tries |= {r.workspace: r.tries for r in connection.execute(query)}
+    now = marks(connection)
+    rows = [
+        _row(w, types.get(w, ""), now, said, at, unread=True, tries=tries.get(w, 0) + 1)
+        for w, said in why.items()
+    ]
+    upsert(connection, _behind, rows, ("why", "unread", "tries", "tried_at"))
+
+
+def was_read(connection: Connection, workspaces: Collection[int]) -> None:
+    """Note that some workspaces were read whole, or are gone: what is left is to judge them."""
+    for some in chunks(sorted(workspaces)):
+        where = _behind.c.workspace.in_(some) & _behind.c.unread
+        connection.execute(update(_behind).where(where).values(unread=False, tries=0))
+
+
+def hold(connection: Connection, why: Mapping[int, str], types: Mapping[int, str], given: Marks, at: datetime) -> None:
+    """Note that some workspaces could not be judged whole by a run that judges them from `given` on, and why."""
+    rows = [_row(w, types.get(w, ""), given, said, at, unread=False, tries=0) for w, said in why.items()]
+    upsert(connection, _behind, rows, ("why",))
+
+
+def judged(connection: Connection, workspaces: Collection[int]) -> None:
+    """Some workspaces are judged whole: those that are read whole, too, are not behind any more."""
+    for some in chunks(sorted(workspaces)):
+        where = _behind.c.workspace.in_(some) & ~_behind.c.unread
+        connection.execute(delete(_behind).where(where))
+
+
+def begin(connection: Connection, after: datetime, complete: datetime) -> None:
+    """The first evaluation is over: what could not be read of it begins where that began."""
+    where = _behind.c.after.is_(None)
+    connection.execute(update(_behind).where(where).values(after=after, complete=complete))
+
+
+def _row(
+    workspace: int, type: str, given: Marks, why: str, at: datetime, *, unread: bool, tries: int
+) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "type": type,
+        "seq": given.seq,
+        "after": given.after,
+        "complete": given.complete,
+        "fresh": orjson.dumps(sorted(given.fresh)).decode(),
+        "why": why,
+        "unread": unread,
+        "tries": tries,
+        "tried_at": at,
+    }
+
+
+def _of(r: Any) -> Behind:
+    given = Marks(r.seq, r.after, r.complete, frozenset(orjson.loads(r.fresh)))
+    return Behind(r.workspace, r.type, given, r.why, r.unread, r.tries, r.tried_at)
+
