@@ -141,6 +141,28 @@ def sandbox(
 
 
 @app.command()
+def watch(
+    site: Site = "default",
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=instant, metavar="TIME", help="The instant that the run speaks of; now when left out"
+        ),
+    ] = None,
+    accept_fewer: Annotated[
+        bool, typer.Option("--accept-fewer", help="Most of the known workspaces are gone, and that is right")
+    ] = False,
+) -> None:
+    """Run watch once, here, without a worker: read what changed, evaluate what is due, tell people. Prints the state and the account.
+
+    Exit code 0 is the state Completed and no other.
+    """
+    from vigil.replay.by_hand import watch as run
+
+    raise typer.Exit(run(site, as_of, accept_fewer, console))
+
+
+@app.command()
 def sweep(
     site: Site = "default",
     type: Annotated[

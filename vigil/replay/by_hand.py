@@ -54,6 +54,29 @@ def types(site: str) -> str:
         return asyncio.run(go())
 
 
+def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Console) -> int:
+    """Run the watch flow and print the state that it ended in, with its account. 0 when that is Completed, 1 for any other.
+
+    Raises what made the run fail before it got to its end.
+    """
+    with prefect_for_commands():
+        from flows.endings import COMPLETED, Incomplete
+        from flows.watch import watch as flow
+
+        name_ledger(site, console)
+
+        async def go() -> tuple[str, str]:
+            state = await flow(site=site, as_of=as_of, accept_fewer=accept_fewer, return_state=True)
+            result = await state.aresult(raise_on_failure=False)
+            if isinstance(result, BaseException) and not isinstance(result, Incomplete):
+                raise result
+            return state.name, state.message
+
+        name, message = asyncio.run(go())
+    console.print(f"{name}: {message}", markup=False, highlight=False, soft_wrap=True)
+    return 0 if name == COMPLETED else 1
+
+
 def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output) -> int:
     """Run the sweep flow and print its findings, or write them. 1 when something could not be read or delivered, 0 otherwise."""
     with prefect_for_commands():
