@@ -11,12 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vigil.redaction import redacted
+
 BRIEF = 60  # characters of a sentence that stand in the name of a run
 _STOPS = (".", "?", "!", ";", ":")
 
 
 class VigilError(Exception):
-    """Base of every error meant for a person."""
+    """Base of every error meant for a person. Its text holds no secret, whatever it was made of."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(redacted(text))
 
     @property
     def brief(self) -> str:

@@ -6,13 +6,9 @@ detail is the answer's own sentence.
 
 from __future__ import annotations
 
-import errno
-import socket
-import ssl
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from vigil.delivery.channels import PUSH
 from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
@@ -40,14 +36,6 @@ NO_ANSWER: Mapping[str, str] = {
 """Codes of attempts without an answer that tells, or without a request."""
 
 UNKNOWN = "their last try was made before causes were kept"
-REFUSED, NO_ROUTE = "connection refused", "there is no route to it"
-ERRNOS = {errno.ECONNREFUSED: REFUSED, errno.EHOSTUNREACH: NO_ROUTE, errno.ENETUNREACH: NO_ROUTE}
-CONNECTIONS: Mapping[type[BaseException], str] = {
-    socket.gaierror: "its name could not be resolved",
-    ssl.SSLCertVerificationError: "its certificate is not trusted",
-    TimeoutError: "it did not answer in time",
-    ConnectionResetError: "the connection was cut",
-}
 
 
 def cause(sent: Sent, channel: str) -> str:
@@ -107,37 +95,3 @@ def told(causes: Mapping[str, int]) -> list[str]:
         else []
     )
     return [f"{alike.most_common(1)[0][0]} ({n})" for alike, n in zip(ordered, numbers, strict=True)]
-
-
-def of_connection(error: BaseException) -> str:
-    """Why a connection did not stand: the first error of the chain that has a name of its own, else the outermost one's."""
-    for one in chain(error):
-        if isinstance(one, OSError) and one.errno in ERRNOS:
-            return ERRNOS[one.errno]
-        for kind, said in CONNECTIONS.items():
-            if isinstance(one, kind):
-                return said
-    return type(error).__name__
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it was made of: clients wrap the socket's own error, some of them as an argument or as `reason`."""
-    todo, seen = [error], set[int]()
-    while todo:
-        one = todo.pop(0)
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            todo += [
-                getattr(one, "os_error", None),
-                getattr(one, "reason", None),
-                *one.args,
-                one.__cause__,
-                one.__context__,
-            ]
-
-
-def address(url: str) -> str:
-    """Host and port of a URL, never the login that may stand in it."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or url}{f':{parts.port}' if parts.port else ''}"

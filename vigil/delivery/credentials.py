@@ -18,9 +18,10 @@ from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
 from requests.exceptions import ProxyError
 
-from vigil.delivery.causes import address, chain, of_connection
+from vigil.connections import address, chain, of_connection
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
 from vigil.delivery.settings import FcmSettings
+from vigil.redaction import learn, redacted
 
 log = logging.getLogger("vigil.delivery.credentials")
 
@@ -49,6 +50,8 @@ def account_info(settings: FcmSettings) -> dict[str, Any]:
     missing = [name for name in NEEDED if not value.get(name)]
     if missing:
         raise BadServiceAccount(f"the service account lacks {', '.join(missing)}: paste the whole file")
+    learn(str(value["private_key"]))
+    learn(str(value.get("private_key_id") or ""))
     return dict(value)
 
 
@@ -144,6 +147,7 @@ class Credential:
             raise failure from None  # google-auth's own text may quote the answer
         self._failed = None
         self.refreshes += 1
+        learn(self.google.token, passing=True)
         self._bearer = f"Bearer {self.google.token}"
         expiry = self.google.expiry  # naive, UTC
         self._until = expiry.replace(tzinfo=UTC) if expiry else datetime.now(UTC) + timedelta(minutes=30)
@@ -195,4 +199,4 @@ def _refusal(error: Exception) -> str:
     answer = error.args[1] if isinstance(error, RefreshError) and len(error.args) > 1 else None
     if not isinstance(answer, Mapping) or not answer.get("error") or getattr(error, "retryable", False):
         return ""
-    return f"{answer['error']}: {answer.get('error_description', '')}"[:200]
+    return redacted(f"{answer['error']}: {answer.get('error_description', '')}")[:200]

@@ -9,6 +9,7 @@ from vigil.delivery.email_message import mailbox
 from vigil.delivery.errors import DeliveryError
 from vigil.delivery.links import Links
 from vigil.delivery.settings import Secret, Security
+from vigil.redaction import learn
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORTS: dict[Security, int] = {"tls": 465, "starttls": 587, "none": 25}
@@ -40,6 +41,8 @@ class SmtpSettings:
     ca_file: str | None = None  # a private certificate authority, PEM
 
     def __post_init__(self) -> None:
+        if self.password is not None:
+            learn(self.password.get_secret_value())
         if not self.host:
             raise BadSmtpSettings("host: the name of the SMTP server")
         if self.security not in PORTS:

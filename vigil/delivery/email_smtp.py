@@ -32,7 +32,7 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from vigil.delivery.causes import of_connection
+from vigil.connections import of_connection
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_message import compose, message_id, recipient
 from vigil.delivery.email_settings import SmtpSettings
@@ -128,7 +128,8 @@ class Smtp:
         except (SMTPException, OSError) as error:
             if "STARTTLS" in str(error):
                 return self._refuse(error, started)
-            log.warning("no connection to %s port %d: %s", self._settings.host, self._settings.number, error)
+            s = self._settings
+            log.warning("no connection to %s port %d: %s", s.host, s.number, of_connection(error))
             return self._no_connection(error, started)
         return client
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vigil.errors import VigilError
+from vigil.redaction import redacted
 
 if TYPE_CHECKING:
     from vigil.delivery.transport import Sent
@@ -53,6 +54,6 @@ class CredentialRefused(DeliveryError):
 
     def __init__(self, credential: str, why: str, sent: Sequence[Sent] = ()) -> None:
         self.credential = credential
-        self.why = why
+        self.why = redacted(why)
         self.sent = tuple(sent)
-        super().__init__(f"{credential} was refused: {why}")
+        super().__init__(f"{credential} was refused: {self.why}")

@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ConnectTimeout, Timeout
 
-from vigil.delivery.causes import of_connection
+from vigil.connections import of_connection
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
@@ -126,7 +126,7 @@ class FcmAdmin:
             )
             lost = Reading("unknown", "BATCH_LOST", detail=type(error.cause).__name__)
             return [lost] * len(messages)
-        return [_read(response) for response in answer.responses]
+        return [_read(r, m.token or "") for r, m in zip(answer.responses, messages, strict=True)]
 
     def _refusal(self, reading: Reading, out: Outgoing) -> CredentialRefused | None:
         if reading.action == "none":
@@ -153,7 +153,7 @@ def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
         session.proxies = {"http": settings.proxy, "https": settings.proxy}
 
 
-def _read(response: messaging.SendResponse) -> Reading:
+def _read(response: messaging.SendResponse, address: str) -> Reading:
     if response.success:
         return Reading("accepted", status=200, name=response.message_id)
     error = response.exception
@@ -161,7 +161,7 @@ def _read(response: messaging.SendResponse) -> Reading:
         return Reading("unknown", "UNREADABLE", 200, detail="200 without a readable message name")
     answer = error.http_response
     if answer is not None:
-        return read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"))
+        return read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"), address)
     cause = error.cause
     if isinstance(cause, ConnectTimeout) or _never_connected(cause):
         return Reading("retry", "CONNECT", detail=of_connection(cause))

@@ -14,6 +14,7 @@ from functools import partial
 from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from vigil.delivery.errors import DeliveryError
+from vigil.redaction import learn
 
 LIFE = timedelta(days=14)
 SHORTEST_SECRET = 32  # bytes: as many as the HMAC's digest has
@@ -45,6 +46,8 @@ class Links:
         life: timedelta = LIFE,
         clock: Callable[[], datetime] = partial(datetime.now, UTC),
     ) -> None:
+        for secret in secrets:
+            learn(secret)
         if not secrets or any(len(s.encode()) < SHORTEST_SECRET for s in secrets):
             raise WeakSecret(
                 f"the secret of the links must have at least {SHORTEST_SECRET} bytes: make one with `openssl rand -hex 32`"

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import orjson
 
 from vigil.delivery.transport import Outcome, Sent
+from vigil.redaction import redacted
 
 Action = Literal["none", "refresh", "stop"]
 
@@ -89,8 +90,11 @@ def sent_of(reading: Reading, started: datetime, ended: datetime) -> Sent:
     )
 
 
-def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Reading:
-    """The meaning of an answer whose body was read whole. `retry_after` is the header of that name."""
+def read_answer(status: int, body: bytes, retry_after: str | None = None, address: str = "") -> Reading:
+    """The meaning of an answer whose body was read whole. `retry_after` is the header of that name.
+
+    `address` is the device's, which the answer may quote: it is a secret of the person's.
+    """
     if status == 200:
         name = message_name(body)
         if name:
@@ -101,7 +105,7 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Rea
     code = _code(error, details)
     rule = TABLE.get((status, code))
     if rule is None:
-        code, rule = _fallback(status, code)
+        code, rule = _fallback(status, redacted(code, address)[:DETAIL])
     return Reading(
         rule.outcome,
         code,
@@ -109,7 +113,7 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Rea
         retry_after=wait_of(retry_after),
         action=rule.action,
         quota=_quota(details),
-        detail=str(error.get("message", ""))[:DETAIL],
+        detail=redacted(str(error.get("message", "")), address)[:DETAIL],
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from vigil.redaction import learn_url
+
 ENDPOINT = "https://fcm.googleapis.com"
 TOPICS = "https://iid.googleapis.com"
 SHORTEST_TIMEOUT = 10.0  # contract: a request is given at least this long
@@ -44,6 +46,7 @@ class FcmSettings:
     proxy: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        learn_url(self.proxy)
         url = urlsplit(self.endpoint)
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError(f"endpoint {self.endpoint!r}: an http or https URL such as {ENDPOINT}")

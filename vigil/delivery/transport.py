@@ -10,6 +10,7 @@ from typing import Literal, Protocol, Self
 
 from vigil.delivery.codes import GONE, HELD
 from vigil.delivery.messages import Outgoing
+from vigil.redaction import redacted
 
 Outcome = Literal["accepted", "rejected", "retry", "unknown"]
 
@@ -32,6 +33,10 @@ class Sent:
     started_at: datetime
     ended_at: datetime
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.detail:
+            object.__setattr__(self, "detail", redacted(self.detail))
 
     @property
     def prune(self) -> bool:

@@ -11,10 +11,13 @@ import orjson
 
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
 from vigil.ecm.retry import Again
+from vigil.redaction import redacted
 
 Json = dict[str, Any]
 
 _LONGEST_MESSAGE = 300
+_LOOKED_AT = 16_384
+"""Bytes of a body in which a message is looked for. What is secret goes out of it before it is cut."""
 _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 
 
@@ -59,7 +62,7 @@ def _parsed(body: bytes) -> object:
 
 def _error_text(parsed: object) -> str:
     if isinstance(parsed, dict) and parsed.get("error"):
-        return str(parsed["error"])[:_LONGEST_MESSAGE]
+        return redacted(str(parsed["error"])[:_LOOKED_AT])[:_LONGEST_MESSAGE]
     return ""
 
 
@@ -69,12 +72,16 @@ def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
 
 def _page(body: bytes) -> str:
     """A web page in place of an answer, by its title: its markup helps nobody who reads a log."""
-    found = _TITLE.search(body[:_LONGEST_MESSAGE].decode("utf-8", "replace"))
+    found = _TITLE.search(_text(body)[:_LONGEST_MESSAGE])
     return f'a web page "{" ".join(unescape(found[1]).split())}"' if found else "a web page"
 
 
 def _excerpt(body: bytes) -> str:
-    return " ".join(body[:_LONGEST_MESSAGE].decode("utf-8", "replace").split())
+    return " ".join(_text(body)[:_LONGEST_MESSAGE].split())
+
+
+def _text(body: bytes) -> str:
+    return redacted(body[:_LOOKED_AT].decode("utf-8", "replace"))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -4,6 +4,7 @@ JSON means."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import orjson
 
+from vigil.connections import of_connection
 from vigil.ecm import answers
 from vigil.ecm.answers import Json
 from vigil.ecm.errors import NotReadable, Refused, Unavailable
@@ -175,8 +177,7 @@ class Client:
                 async with asyncio.timeout(seconds):
                     response = await lane.request(ask.method, ask.url, data=ask.form, headers=headers)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-            raise Again(Unavailable(ask.path, f"no answer: {reason}")) from error
+            raise Again(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
         self._count(received=len(response.content))
         return response
 
@@ -188,3 +189,13 @@ class Client:
 
     def _retried(self) -> None:
         self._count(retries=1)
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no answer, in words of our own: those of a client may quote the proxy's, or an address with its password."""
+    if isinstance(error, httpx.ProxyError):
+        status = re.match(r"\d{3}\b", str(error))
+        return f"the proxy turned the request away{f' ({status[0]})' if status else ''}"
+    if isinstance(error, httpx.DecodingError):
+        return "the answer could not be decompressed"
+    return of_connection(error)

@@ -8,12 +8,13 @@ VigilError
     own words) └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken
     JSON
 
-Each carries the URL's path (never its query, never a ticket) and ECM's own message. Contract: ecm.md, Errors.
+Each carries the URL's path (never its query, never a ticket) and ECM's own message, redacted. Contract: ecm.md, Errors.
 """
 
 from __future__ import annotations
 
 from vigil.errors import VigilError
+from vigil.redaction import redacted
 
 
 class EcmError(VigilError):
@@ -25,10 +26,10 @@ class EcmError(VigilError):
 
     def __init__(self, path: str, message: str, status: int | None = None) -> None:
         self.path = path
-        self.message = message
+        self.message = redacted(message)
         self.status = status
         code = f" ({status})" if status is not None else ""
-        super().__init__(f"{path}{code}: {message}{self.advice}")
+        super().__init__(f"{path}{code}: {self.message}{self.advice}")
 
     def __reduce__(self) -> tuple[type[EcmError], tuple[str, str, int | None]]:
         # Task runners carry errors between processes; the default would pass the finished sentence as `path`.

@@ -21,7 +21,15 @@ def shaped(path: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Malformed(path, f"not of the shape that is documented: {error!r}") from error
+        # What the error quotes may be the value of an attribute that must not be told.
+        raise Malformed(path, f"not of the shape that is documented: {_what(error)}") from None
+
+
+def _what(error: Exception) -> str:
+    """What is wrong with an answer's shape, without its values: a key that is not there is named."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is not there"
+    return "a value cannot be read" if isinstance(error, ValueError) else "a value is of another kind"
 
 
 def instant(text: object, zone: tzinfo) -> datetime | None:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from vigil.redaction import learn, learn_url
+
 
 @dataclass(frozen=True)
 class ClientCredentials:
@@ -15,6 +17,9 @@ class ClientCredentials:
     token_url: str
     client_id: str
     secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        learn(self.secret)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Settings:
     overlap: timedelta = timedelta(minutes=1)
 
     def __post_init__(self) -> None:
+        learn(self.password)
+        learn_url(self.proxy)
         if bool(self.username) == (self.otds is not None):
             raise ValueError("give either username and password, or otds, not both and not neither")
         if self.concurrency < 1 or self.retries < 0 or self.timeout <= 0 or self.total_timeout <= 0:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from vigil.ecm.answers import Json
 from vigil.ecm.errors import Malformed, Refused
 from vigil.ecm.settings import ClientCredentials, Settings
+from vigil.redaction import learn
 
 HEADER = "OTCSTicket"
 
@@ -22,6 +23,9 @@ class Ticket:
 
     value: str
     login: int
+
+    def __post_init__(self) -> None:
+        learn(self.value, passing=True)
 
     def __repr__(self) -> str:
         return f"Ticket(login={self.login})"
@@ -95,6 +99,7 @@ class Tickets:
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
             raise Malformed("/otdsws/oauth2/token", "the login was accepted and no access token given")
+        learn(token, passing=True)
         bearer = {"Authorization": f"Bearer {token}"}
         _, headers = await self._send(f"{self._settings.api}/v1/auth", {}, bearer)
         ticket = headers.get(HEADER)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from vigil.ledger.errors import LedgerTooNew, LedgerUnavailable, explained, named
+from vigil.redaction import learn
 
 if TYPE_CHECKING:
     # Alembic takes half a second to import, and whoever opens no ledger, as `vigil test`, needs none of it.
@@ -51,6 +52,7 @@ def parse_url(url: str) -> URL:
             f"the ledger's address is {kind}: write sqlite:////path/ledger.sqlite or "
             f"postgresql+psycopg://user:password@host/name"
         )
+    learn(parsed.password)
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
