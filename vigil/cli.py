@@ -257,7 +257,9 @@ def why(
 
     opened, source = open_ledger(site, ledger, demo, machine=output.takes_stdout)
     told_by = rules or source.rules or places.rules()
-    raise typer.Exit(run(subject, opened, told_by, zone or source.zone, at, console, output))
+    raise typer.Exit(
+        run(subject, opened, told_by, zone or source.zone, at, console, output, source.sensitive)
+    )
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,15 @@ def why(
     at: datetime | None,
     console: Console,
     output: Output = Output(),
+    sensitive: Collection[str] = (),
 ) -> int:
-    """Print the answer, or write it. 0 when there is one, 1 when nothing is known of the subject. Times are in `zone`."""
+    """Print the answer, or write it. 0 when there is one, 1 when nothing is known of the subject. Times are in `zone`.
+
+    Values of `sensitive` attributes are not told.
+    """
     what = "workspace" if subject.isdigit() else "person"
     if what == "workspace":
-        answer = about_workspace(ledger, rules_of(rules, ledger).rules, int(subject), zone, at)
+        answer = about_workspace(ledger, rules_of(rules, ledger).rules, int(subject), zone, at, sensitive)
     else:
         answer = about_person(ledger, subject, at)
     said = counted(len(answer.told), "notice")

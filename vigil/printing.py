@@ -52,7 +52,7 @@ class Layout:
 def notice(row: Row) -> Text:
     """A finding or a notice in a line: rule and step, for whom, when, and what becomes of it."""
     what = row["rule"] if row["step"] is None else f"{row['rule']} {row['step']}"
-    when = [sheets.minute(row["fire_at"])] if "fire_at" in row else []
+    when = [] if row.get("fire_at") is None else [sheets.minute(row["fire_at"])]
     state = row["standing" if "standing" in row else "outcome"]
     since = f" since {sheets.minute(row['since'])}" if row.get("since") is not None else ""
     who = [] if row["person"] is None else [row["person"]]

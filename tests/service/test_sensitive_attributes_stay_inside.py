@@ -15,12 +15,13 @@ from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
 from vigil.delivery.render import Renderer
 from vigil.ledger.values import Registered
 from vigil.service.reaching import Reach
-from vigil.service.saying import entries, is_sensitive
+from vigil.service.saying import entries
 from vigil.service.site import Site
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -31,6 +31,7 @@ from vigil.compliance.clauses import (
 )
 from vigil.compliance.columns import Column
 from vigil.compliance.fields import Flip, Now
+from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import INSTANT, Table
 from vigil.compliance.zoned import begins
 
@@ -41,13 +42,15 @@ _UNKNOWN = pl.lit(None, pl.Boolean)
 class Scope:
     """A table made ready for some clauses at an instant: document states joined, names resolved.
 
-    `event` holds the columns of an event's fields, where the rows of `frame` are events.
+    `event` holds the columns of an event's fields, where the rows of `frame` are events. `sensitive` are attributes, as
+    Category.attribute, whose values no sentence tells.
     """
 
     frame: pl.DataFrame
     table: Table
     now: Now
     event: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    sensitive: Collection[str] = ()
 
     def columns(self, leaf: FieldLeaf) -> tuple[Column, ...]:
         """The columns that a leaf reads; none when no workspace has the field."""
@@ -83,7 +86,13 @@ class Scope:
         return replace(self, frame=rows, event=self.event if event is None else event)
 
 
-def scope(table: Table, clauses: Iterable[Clause | None], as_of: datetime, zone: str) -> Scope:
+def scope(
+    table: Table,
+    clauses: Iterable[Clause | None],
+    as_of: datetime,
+    zone: str,
+    sensitive: Collection[str] = (),
+) -> Scope:
     """Join what the clauses' leaves ask of documents and missing documents to the table's workspaces."""
     frame = table.workspaces
     now = Now(as_of, zone)
@@ -96,7 +105,7 @@ def scope(table: Table, clauses: Iterable[Clause | None], as_of: datetime, zone:
     if any(isinstance(leaf, MissingLeaf) for leaf in wanted):
         missing = table.missing.rename({"n": "missing:n"})
         frame = frame.join(missing, left_on="id", right_on="workspace", how="left")
-    return Scope(frame, table, now)
+    return Scope(frame, table, now, sensitive=sensitive)
 
 
 def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFrame:
@@ -293,7 +302,21 @@ def _sentence(leaf: Leaf, value: bool | None, scope: Scope, among: Collection[st
         case FieldLeaf():
             columns = scope.columns(leaf)
             deciding = fields.deciding(leaf, value, columns, scope.now)
-            return sentences.of_field(leaf, value, columns, deciding, among, scope.now.zone)
+            told = sentences.of_field(leaf, value, columns, deciding, among, scope.now.zone)
+            hidden = _withheld(leaf, scope)
+            if hidden is None:
+                return told
+            return pl.when(hidden).then(pl.lit(sentences.withheld(leaf, value, among))).otherwise(told)
+
+
+def _withheld(leaf: FieldLeaf, scope: Scope) -> pl.Expr | None:
+    """For which rows the leaf looks at a sensitive attribute; None where that cannot be."""
+    if is_sensitive(leaf.field, scope.sensitive):
+        return pl.lit(True)
+    if leaf.ref.root != "event" or leaf.ref.name not in ("from", "to") or not scope.sensitive:
+        return None
+    changed = [pl.col(c.name).is_in(list(scope.sensitive)) for c in scope.event.get("attr", ())]
+    return pl.any_horizontal(changed).fill_null(False) if changed else None
 
 
 __all__ = ["Flips", "Scope", "because", "compile_clause", "explain", "next_flip", "scope"]

@@ -45,7 +45,7 @@ def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[
         table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
         due = due_of(rule, table, workspace)
         for name, steps in sorted(dates.items()):
-            reasons = _settled(rule, name, due, held, why, given.zone)
+            reasons = _settled(rule, name, due, held, why, given)
             for step in sorted(steps) if reasons else ():
                 yield Finding(
                     rule.name,
@@ -66,7 +66,7 @@ def open_dates(occurrences: Iterable[str]) -> set[str]:
 
 
 def _settled(
-    rule: Rule, name: str, due: date | datetime | None, held: bool | None, why: tuple[str, ...], zone: str
+    rule: Rule, name: str, due: date | datetime | None, held: bool | None, why: tuple[str, ...], given: Input
 ) -> tuple[str, ...]:
     """The sentences that say why a date no longer matters; none while it does, or while that is not known."""
     if held is None:
@@ -74,7 +74,7 @@ def _settled(
     if not held:
         return why
     moved = due is None or (occurrence(due) != name and rule.superseded != "ignore")
-    return (due_in_words(rule, due, zone),) if moved else ()
+    return (due_in_words(rule, due, given.zone, given.sensitive),) if moved else ()
 
 
 def _holds(
@@ -82,7 +82,7 @@ def _holds(
 ) -> dict[int, tuple[bool | None, tuple[str, ...]]]:
     """Whether `where` holds for those of the workspaces that are there, and why not. None: it, or the date, could not be read."""
     table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
-    ready = scope(table, [rule.where], as_of, given.zone)
+    ready = scope(table, [rule.where], as_of, given.zone, given.sensitive)
     rows = {w: n for n, w in enumerate(ready.frame["id"].to_list()) if w in workspaces}
     blind = {w for w in rows if "attrs" in given.facts.workspaces[w].unread}
     if rule.where is None:

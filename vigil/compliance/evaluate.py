@@ -45,7 +45,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What one evaluation looks at: some workspaces, what happened to them, and what is remembered of them."""
+    """What one evaluation looks at: some workspaces, what happened to them, and what is remembered of them.
+
+    `sensitive` are attributes, as Category.attribute, whose values no sentence tells.
+    """
 
     facts: Facts
     events: Sequence[Event] = ()
@@ -53,6 +56,7 @@ class Input:
     standings: Collection[Standing] = ()
     required: Sequence[f.RequiredDocument] = ()
     zone: str = "UTC"
+    sensitive: Collection[str] = ()
 
 
 def active(rules: Iterable[Rule]) -> list[Rule]:
@@ -109,7 +113,7 @@ class _Part:
 def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, window: Window) -> _Part:
     table = given.facts.table(type, given.required, given.zone)
     clauses = [clause for r in rules for clause in (r.where, r.require, r.when)]
-    ready = scope(table, clauses, window.as_of, given.zone)
+    ready = scope(table, clauses, window.as_of, given.zone, given.sensitive)
     columns = _Columns.of(rules, ready)
     part = _Part(tuple(r.name for r in rules), ready.frame["id"].to_list())
     events = _of_workspaces(given.events, part.ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,12 +34,13 @@ def replay(
     required: Sequence[f.RequiredDocument] = (),
     zone: str = "UTC",
     beside: Sequence[Seen] = (),
+    sensitive: Collection[str] = (),
 ) -> Iterator[tuple[datetime, tuple[Finding, ...], Facts]]:
     """The findings of each tick, and the facts as they were then of the workspaces it looked at.
 
     `history` is in the order of observation, and so is `beside`: what was seen of the workspaces that those of `history` are related
     to. At the first tick the world is seen for the first time: what was there then is no
-    transition, as in shared/estates/README.md.
+    transition, as in shared/estates/README.md. No sentence tells a value of a `sensitive` attribute.
     """
     known: dict[tuple[str, str], Seen] = {}
     of: dict[int, set[tuple[str, str]]] = defaultdict(set)
@@ -76,6 +77,7 @@ def replay(
             standings=[s for s in standings.values() if s.workspace in todo],
             required=required,
             zone=zone,
+            sensitive=sensitive,
         )
         result = evaluate(given, rules, Window(after, tick))
         for pair in result.evaluated:

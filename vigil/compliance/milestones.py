@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -19,6 +19,7 @@ from vigil.compliance.columns import Column
 from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import Change, stamp
 from vigil.compliance.rules import Rule, fields_used
+from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.tables import Table, names
 from vigil.compliance.verdicts import Finding, Outcome, Why
@@ -126,9 +127,10 @@ def due_title(rule: Rule) -> str:
     return sentences.title(rule.due or "created", fields_used(rule))
 
 
-def due_in_words(rule: Rule, due: date | datetime | None, zone: str) -> str:
-    """A milestone's date as a sentence: "expires is 1 June 2026"."""
-    return f"{due_title(rule)} is {sentences.value(due, zone)}"
+def due_in_words(rule: Rule, due: date | datetime | None, zone: str, sensitive: Collection[str] = ()) -> str:
+    """A milestone's date as a sentence: "expires is 1 June 2026"; without it where it is `sensitive`."""
+    hidden = rule.due is not None and is_sensitive(rule.due, sensitive)
+    return f"{due_title(rule)} is {sentences.WITHHELD if hidden else sentences.value(due, zone)}"
 
 
 def due_columns(rule: Rule, table: Table) -> list[Column]:
@@ -212,7 +214,7 @@ def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -
         occurrence(row.due, moment.k),
         rule.steps[moment.step].id,
         moment.at,
-        (f"{sight.due} is {sentences.value(row.due, sight.scope.now.zone)}", *reasons),
+        (due_in_words(rule, row.due, sight.scope.now.zone, sight.scope.sensitive), *reasons),
         due=row.due,
         suppressed=_late(rule, moment.at, row.after, sight.window.as_of),
     )

@@ -8,6 +8,7 @@ A field's sentence is its title, a verb, the value that was found, and a tail th
 | the members of a role | TITLE has VALUES TAIL | role steward has ada and bob, without carl |
 | nothing | TITLE is empty | cost center is empty |
 | it could not be read | TITLE could not be read | role steward could not be read |
+| a sensitive attribute | TITLE is a sensitive value, as the rule asks | status is a sensitive value, as the rule asks |
 
 The tails are the tables `ONE`, `DATED` and `MANY`: what the operator says of the value where it is met, and where it is not. A tail
 is empty where the value says it all. No sentence depends on the clock beyond whether its leaf is met: one that was remembered
@@ -31,6 +32,7 @@ from vigil.compliance.operators import OPERATORS, AsOf, Op, Takes, operand
 from vigil.wording import counted, day, instant, listed
 
 EMPTY = "empty"
+WITHHELD = "a sensitive value"  # in place of the value of an attribute that the site names as sensitive
 BLANKS = r"[ \t\r\n]+"
 LONG = 80  # characters of a value that are quoted
 MANY_ITEMS = 5  # items of a list that are named; the others are counted
@@ -312,6 +314,11 @@ def _instants(some: pl.Series, zone: str) -> pl.Series:
     return pl.Series(
         some.name, [None if v is None else instant(v, zone) for v in some.to_list()], dtype=pl.String
     )
+
+
+def withheld(leaf: FieldLeaf, met: bool, among: Collection[str] = ()) -> str:
+    """The sentence of a leaf about a sensitive attribute: neither the value that was found nor the rule's own is in it."""
+    return f"{title(leaf.field, among)} is {WITHHELD}, {'' if met else 'not '}as the rule asks"
 
 
 def unread(leaf: FieldLeaf | DocumentLeaf | MissingLeaf, among: Collection[str] = ()) -> str:

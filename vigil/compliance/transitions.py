@@ -16,7 +16,7 @@ from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
 from vigil.compliance.operators import show
 from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, events_used, fields_used
-from vigil.compliance.sentences import EMPTY, title, value
+from vigil.compliance.sentences import EMPTY, WITHHELD, title, value
 from vigil.compliance.tables import names
 from vigil.compliance.verdicts import Finding, Why
 
@@ -51,7 +51,7 @@ def findings(
                 event.occurrence,
                 step.id,
                 event.at if window.after < event.at <= window.as_of else window.as_of,
-                (say(event, among, scope.now.zone), *why),
+                (say(event, among, scope.now.zone, scope.sensitive), *why),
                 event,
                 suppressed=suppressed,
             )
@@ -143,8 +143,11 @@ def _stale(event: Event, given: Input) -> bool:
     )
 
 
-def say(event: Event, among: Collection[str], zone: str) -> str:
-    """An event as a sentence for people. `among` are the rule's fields: attributes of one name are told apart."""
+def say(event: Event, among: Collection[str], zone: str, sensitive: Collection[str] = ()) -> str:
+    """An event as a sentence for people. `among` are the rule's fields: attributes of one name are told apart.
+
+    Of `sensitive` attributes, as Category.attribute, only that they changed is said.
+    """
     fields = event.fields
     by = f" by {fields['by']}" if fields.get("by") else ""
     match event.kind:
@@ -153,7 +156,10 @@ def say(event: Event, among: Collection[str], zone: str) -> str:
         case "version_added":
             return f'version {fields["version"]} of "{fields["document"]}" was added{by}'
         case "attribute_changed":
-            return _changed(title(f"attr.{fields['attr']}", among), fields["from"], fields["to"], zone)
+            what = title(f"attr.{fields['attr']}", among)
+            if fields["attr"] in sensitive:
+                return f"{what} changed, and is {WITHHELD}"
+            return _changed(what, fields["from"], fields["to"], zone)
         case "step_assigned":
             return f'the step "{fields["title"]}" was assigned'
         case "step_completed":

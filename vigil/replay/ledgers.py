@@ -40,6 +40,7 @@ class Source:
     whose: str = ""  # in words; empty: what the ledger says itself
     site: str = ""
     zone: str = "UTC"
+    sensitive: frozenset[str] = frozenset()  # attributes whose values are not told
     rules: Path | None = None
     templates: Path | None = None
     project: str = ""  # of Firebase
@@ -94,6 +95,7 @@ def of_site(connected: Connected) -> Source:
         f'of the site "{where.name}"',
         where.name,
         where.zone,
+        where.sensitive,
         where.rules,
         where.templates,
         connected.fcm.project,

@@ -30,7 +30,7 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import Entry
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.reaching import Reach
-from vigil.service.reasons import LACKS, in_words
+from vigil.service.reasons import DATE_WITHHELD, LACKS, in_words, moved
 from vigil.service.run import Run
 from vigil.service.saying import entries
 from vigil.wording import instant
@@ -147,7 +147,9 @@ async def _of_batch(
         )
     found: list[tuple[Finding, Facts]] = [
         (x, facts)
-        for _, findings, facts in replay(history, run.rules, ticks, required, run.site.zone, beside)
+        for _, findings, facts in replay(
+            history, run.rules, ticks, required, run.site.zone, beside, run.site.sensitive
+        )
         for x in findings
         if after < x.fire_at <= upto
     ]
@@ -222,7 +224,7 @@ def _standing(
             Standing.UNSURE,
             f"a run spoke of {instant(since, today.zone)} when later was already known of it",
         )
-    cleared = _no_longer(rule, routed.finding, today)
+    cleared = _no_longer(rule, routed.finding, today, bool(entry.message.get(DATE_WITHHELD)))
     if cleared:
         return Standing.CLEARED, cleared
     if rule.late is not None and today.as_of - entry.fire_at > rule.late.within.timedelta:
@@ -230,8 +232,8 @@ def _standing(
     return (Standing.AGAIN, in_words(then[1])) if then is not None else (Standing.NOW, "")
 
 
-def _no_longer(rule: Rule, finding: Finding, today: Today) -> str:
-    """What has changed since, if it makes the notice wrong today."""
+def _no_longer(rule: Rule, finding: Finding, today: Today, withheld: bool) -> str:
+    """What has changed since, if it makes the notice wrong today; the date is `withheld` where it is sensitive."""
     workspace = today.facts.workspaces.get(finding.workspace)
     if workspace is None:
         return "the workspace is gone, or no longer readable"
@@ -242,7 +244,7 @@ def _no_longer(rule: Rule, finding: Finding, today: Today) -> str:
         and finding.due is not None
         and finding.due not in workspace.attrs.values()
     ):
-        return f"its date is no longer {finding.due}"
+        return moved(None if withheld else str(finding.due))
     return ""
 
 

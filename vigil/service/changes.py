@@ -12,6 +12,7 @@ from vigil.compliance.rules import Kind
 from vigil.compliance.verdicts import OPEN
 from vigil.ledger import counts, evaluations, manifests, observations, outbox
 from vigil.service.backfill import entry_of
+from vigil.service.reasons import DATE_WITHHELD, moved
 from vigil.service.run import Run
 
 
@@ -61,7 +62,7 @@ def _changed(run: Run, row: Mapping[str, Any], since: Since) -> Sequence[str]:
     elif rule.kind is Kind.CONDITION and (rule.name, workspace.id) not in since.findings:
         what.append("the condition is no longer met")
     elif rule.kind is Kind.MILESTONE and row.get("due") and row["due"] not in _dates(workspace):
-        what.append(f"its date is no longer {row['due']}")
+        what.append(moved(None if row["message"].get(DATE_WITHHELD) else row["due"]))
     if workspace is not None and workspace.id in since.seen:
         what.append("something in the workspace changed")
     return what

@@ -20,7 +20,7 @@ from vigil.ledger.devices import label
 from vigil.service.accounting import Account
 from vigil.service.backfill import Line, Standing
 from vigil.service.digest import SEVERAL
-from vigil.service.reasons import in_words, of_row
+from vigil.service.reasons import DATE_WITHHELD, in_words, of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Shown
 
@@ -292,14 +292,19 @@ def _notice(row: Row, names: Mapping[int, str]) -> Row:
         "title": message.get("title"),
         "rule": row["rule"],
         "step": row["step"],
-        "fire_at": row["fire_at"],
         "as_of": row["as_of"],
-        "occurrence": row["occurrence"],
+        **_when(row["fire_at"], row["occurrence"], message),
         "notice": row["id"],
         "run": row["run"],
         "workspace": row["workspace"],
         "link": row.get("link") or message.get("link"),
     }
+
+
+def _when(fire_at: datetime, occurrence: str, message: Mapping[str, Any]) -> Row:
+    """The columns that say which time a notice is about; missing where they would tell a sensitive date."""
+    withheld = message.get(DATE_WITHHELD, False)
+    return {"fire_at": None if withheld else fire_at, "occurrence": None if withheld else occurrence}
 
 
 def name_of(workspace: int, names: Mapping[int, str]) -> str:
@@ -334,9 +339,8 @@ def _line(line: Line, names: Mapping[int, str]) -> Row:
         "title": entry.message.get("title"),
         "rule": entry.rule,
         "step": entry.step,
-        "fire_at": entry.fire_at,
-        "due": line.due,
-        "occurrence": entry.occurrence,
+        "due": "" if entry.message.get(DATE_WITHHELD) else line.due,
+        **_when(entry.fire_at, entry.occurrence, entry.message),
         "workspace": entry.workspace,
         "link": entry.message.get("link"),
     }

@@ -241,6 +241,7 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
         standings=standings,
         required=required,
         zone=run.site.zone,
+        sensitive=run.site.sensitive,
     )
 
 

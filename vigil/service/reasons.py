@@ -15,6 +15,9 @@ from vigil.delivery import causes
 from vigil.delivery.codes import EXPIRED, REFUSED, WORDLESS
 from vigil.wording import listed
 
+DATE_WITHHELD = "date_withheld"
+"""The key of an outbox row's message that says: its occurrence and its instant tell a sensitive date, which no table shows."""
+
 LACKS = "lacks"
 """The key of an outbox row's message under which stands why its recipients name nobody."""
 
@@ -48,6 +51,11 @@ WORDS: Mapping[str, str] = {
 
 _GAVE_UP = f"{EXPIRED}: "
 _CODES = re.compile(r"[A-Z0-9_.]+(; [A-Z0-9_.]+)*")
+
+
+def moved(due: str | None) -> str:
+    """That a milestone's date is another one than a notice was made for; None where it is not told."""
+    return "its date is another one" if due is None else f"its date is no longer {due}"
 
 
 def in_words(reason: str, lacks: tuple[str, ...] = ()) -> str:

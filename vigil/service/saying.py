@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, Severity
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import Rule, RuleSet, fields_used
+from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery import quiet_hours
@@ -19,7 +20,7 @@ from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.ledger.values import DIGEST, Entry, Key, Registered
 from vigil.service.reaching import Reach, quiet_of
-from vigil.service.reasons import LACKS
+from vigil.service.reasons import DATE_WITHHELD, LACKS
 from vigil.service.site import Site
 
 UNROUTABLE = frozenset({Why.NOBODY})
@@ -62,6 +63,8 @@ def _entry(
     key = (x.rule, x.workspace, x.occurrence, x.step or "", person)
     message: dict[str, Any] = {"why": list(x.why)} | ({LACKS: list(r.lacks)} if r.lacks else {})
     rule, due_at = run.rules.by_name[x.rule], None
+    if rule.due and is_sensitive(rule.due, run.site.sensitive):
+        message[DATE_WITHHELD] = True
     state, reason = _state(r, rule, reach, run.mail is not None)
     if isinstance(words, RenderError):
         state, reason = "failed", str(words)
@@ -155,15 +158,6 @@ def notice(
         why=() if any(is_sensitive(field, run.site.sensitive) for field in fields_used(rule)) else x.why,
         resolved=x.resolved,
     )
-
-
-def is_sensitive(field: str, sensitive: Collection[str]) -> bool:
-    """Whether a field as a rule writes it (`attr.status`, `related.Case.attr.Case.judge`) may be a sensitive attribute.
-
-    `sensitive` has them as Category.attribute; a field that names no category is taken for any of its name.
-    """
-    _, found, name = f".{field}".partition(".attr.")
-    return bool(found) and any(name in (full, full.partition(".")[2]) for full in sensitive)
 
 
 def _family(rule: Rule, step: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -74,7 +74,8 @@ def narrow(rules: RuleSet, scope: Scope, left_out: Mapping[str, Problem]) -> Rul
 
 
 def workspaces_of(run: Run, scope: Scope) -> list[int]:
-    """The known workspaces of a scope. Raises OutOfScope for an id, a type or an attribute that is not known."""
+    """The known workspaces of a scope. Raises OutOfScope for an id, a type or an attribute that is not known, or is sensitive."""
+    _refuse_sensitive(scope, run.site.sensitive)
     _refuse_unknown("workspace type", scope.types, [t.name for t in run.schema])
     _refuse_unknown(
         "attribute", [name for name, _ in scope.attributes], [a.key for t in run.schema for a in t.attributes]
@@ -94,6 +95,15 @@ def workspaces_of(run: Run, scope: Scope) -> list[int]:
         and needle in w.name.casefold()
         and all(_has(w, name, value) for name, value in scope.attributes)
     )
+
+
+def _refuse_sensitive(scope: Scope, sensitive: Collection[str]) -> None:
+    """A list of those with a value tells the value of each, and Prefect keeps the parameters of a run."""
+    for name, _ in scope.attributes:
+        if name in sensitive:
+            raise OutOfScope(
+                f"the attribute {name} is sensitive: a sweep is not narrowed by it, since Prefect keeps and shows what is asked for"
+            )
 
 
 def _refuse_unknown(what: str, named: Sequence[str], known: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,15 @@ class Answer:
     names: Mapping[int, str] = field(default_factory=dict)  # of the workspaces of the notices
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The instant that is looked at, in which zone it is told, and the attributes whose values are not."""
+
+    at: datetime
+    zone: str
+    sensitive: Collection[str] = ()
+
+
 def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Answer:
     """Everything that a person was told, or would have been, up to `at`."""
     with ledger.read() as connection:
@@ -70,9 +79,17 @@ def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Ans
 
 
 def about_workspace(
-    ledger: Ledger, rules: RuleSet, workspace: int, zone: str, at: datetime | None = None
+    ledger: Ledger,
+    rules: RuleSet,
+    workspace: int,
+    zone: str,
+    at: datetime | None = None,
+    sensitive: Collection[str] = (),
 ) -> Answer:
-    """What was said of a workspace up to `at`, and how every rule stands for it then, with the reason for each no."""
+    """What was said of a workspace up to `at`, and how every rule stands for it then, with the reason for each no.
+
+    Values of `sensitive` attributes, as Category.attribute, are not told.
+    """
     with ledger.read() as connection:
         rows = outbox.rows(connection, workspace=workspace, upto=at)
         names = observations.names(connection, [workspace])
@@ -88,7 +105,7 @@ def about_workspace(
     if workspace not in facts.workspaces or when is None:
         return Answer(_told(ledger, rows), known=bool(rows), names=names)
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
-    standings = tuple(_standing(r, facts, required, workspace, when, zone) for r in mine)
+    standings = tuple(_standing(r, facts, required, workspace, Look(when, zone, sensitive)) for r in mine)
     return Answer(_told(ledger, rows), standings, names=names)
 
 
@@ -111,7 +128,7 @@ def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
 
 
 def _standing(
-    rule: Rule, facts: Facts, required: Sequence[f.RequiredDocument], workspace: int, at: datetime, zone: str
+    rule: Rule, facts: Facts, required: Sequence[f.RequiredDocument], workspace: int, look: Look
 ) -> Standing:
     table = facts.table(facts.workspaces[workspace].type, required)
     events = rule.kind is Kind.TRANSITION
@@ -120,12 +137,13 @@ def _standing(
         verdict = "waits for an event" if events else "holds"
         why: tuple[str, ...] = ()
     else:
-        ready = scope(table, [clause], at, zone)
+        ready = scope(table, [clause], look.at, look.zone, look.sensitive)
         met = ready.frame.select(compile_clause(clause, ready).alias("met"))["met"][0]
         why = explain(clause, ready, [workspace], met)[workspace]
         verdict = (MET if rule.kind is Kind.CONDITION else APPLIES)[met]
     due = due_of(rule, table, workspace)
-    return Standing(rule.name, verdict, (*why, *((due_in_words(rule, due, zone),) if rule.due else ())))
+    dated = (due_in_words(rule, due, look.zone, look.sensitive),) if rule.due else ()
+    return Standing(rule.name, verdict, (*why, *dated))
 
 
 def _asks_of_event(clause: Clause) -> bool:
