@@ -81,9 +81,9 @@ class Clock:
 
 
 @contextmanager
-def served(gateway: Gateway) -> Iterator[str]:
+def served(gateway: Gateway, trusted_proxies: str = "") -> Iterator[str]:
     """The gateway under uvicorn on a free port, in a thread."""
-    server = uvicorn.Server(server_config(gateway, "127.0.0.1", 0))
+    server = uvicorn.Server(server_config(gateway, "127.0.0.1", 0, trusted_proxies))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
@@ -155,12 +155,12 @@ def opened(ledger_url: str, emulated: None) -> Iterator[Callable[..., Any]]:
     verifier = FirebaseVerifier(PROJECT, emulator=True)
 
     @contextmanager
-    def open_(**changes: Any) -> Iterator[Api]:
+    def open_(trusted_proxies: str = "", **changes: Any) -> Iterator[Api]:
         clock = Clock()
         links = Links("https://vigil.example.org", [SECRET], clock=clock)
         usual: dict[str, Any] = {"links": links, "clock": clock, "per_address": PLENTY, "per_person": PLENTY}
         gateway = Gateway(ledger, verifier, **usual | changes)
-        with served(gateway) as url:
+        with served(gateway, trusted_proxies) as url:
             api = Api(url, gateway, clock)
             try:
                 yield api

@@ -35,7 +35,7 @@ def create_app(gateway: Gateway) -> FastAPI:
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
-    app.add_middleware(Guard, addresses=gateway.addresses)
+    app.add_middleware(Guard, addresses=gateway.addresses, at_once=gateway.patience.of_address)
     return app
 
 

@@ -11,7 +11,8 @@ import uvicorn
 from vigil.delivery.identity import FirebaseVerifier
 from vigil.delivery.links import Links
 from vigil.gateway.app import create_app
-from vigil.gateway.settings import Gateway
+from vigil.gateway.connections import Room, TrustedProxies, protocol
+from vigil.gateway.settings import LARGEST_HEAD, Gateway
 from vigil.ledger import Ledger
 
 
@@ -48,15 +49,19 @@ def server_config(gateway: Gateway, host: str, port: int, trusted_proxies: str =
     """How the gateway is served, wherever it is."""
     # It logs paths, and a path may hold a link's token. `access_log` alone does not hold where somebody adds a handler to it.
     logging.getLogger("uvicorn.access").disabled = True
+    room = Room(gateway.patience, TrustedProxies(trusted_proxies))
     return uvicorn.Config(
         create_app(gateway),
         host=host,
         port=port,
+        http=protocol(room),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=bool(trusted_proxies),  # else anybody on this machine could write his own address
         forwarded_allow_ips=trusted_proxies or None,
-        limit_concurrency=500,
+        timeout_keep_alive=gateway.patience.idle,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
         timeout_graceful_shutdown=10,
     )

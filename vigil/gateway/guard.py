@@ -9,6 +9,9 @@ import asyncio
 import logging
 import time
 import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +21,7 @@ from vigil.gateway.settings import LARGEST_BODY, SLOWEST_BODY
 
 log = logging.getLogger("vigil.gateway")
 
+LONGEST_LENGTH = 20  # digits of a body's stated length: Python converts no number of thousands of them
 _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),  # a link's token is in its path
@@ -28,9 +32,11 @@ _HEADERS = [
 class Guard:
     """ASGI middleware, the outermost."""
 
-    def __init__(self, app: ASGIApp, addresses: Buckets) -> None:
+    def __init__(self, app: ASGIApp, addresses: Buckets, at_once: int) -> None:
         self._app = app
         self._addresses = addresses
+        self._at_once = at_once
+        self._under_way: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,8 +52,9 @@ class Guard:
             await send(message)
 
         try:
-            body = await self._admitted(scope, receive)
-            await self._app(scope, _replay(body, receive), watched)
+            with self._counted(scope):
+                body = await _body(scope, receive)
+                await self._app(scope, _replay(body, receive), watched)
         except Refused as refused:
             problem = Problem(error=refused.error, message=str(refused))
             await answer(refused.status, problem, refused.retry_after)(scope, receive, watched)
@@ -61,20 +68,38 @@ class Guard:
             route = getattr(scope.get("route"), "path", "-")
             log.info("%s %s %d %.0f ms", scope["method"], route, status, (time.monotonic() - started) * 1000)
 
-    async def _admitted(self, scope: Scope, receive: Receive) -> bytes:
-        """The whole body of a request that may go on. Raises Refused."""
+    @contextmanager
+    def _counted(self, scope: Scope) -> Iterator[None]:
+        """Count the request for its address, for as long as it is under way. Raises Refused when the address has had its share.
+
+        Behind a trusted proxy it is the address that the proxy names: the connection is the proxy's, and nobody's own.
+        """
         client = scope.get("client")
-        wait = self._addresses.take(network_of(client[0]) if client else "")
+        network = network_of(client[0]) if client else ""
+        wait = self._addresses.take(network)
         if wait > 0:
             raise too_many(wait)
-        stated = dict(scope["headers"]).get(b"content-length", b"0")
-        if not stated.isdigit() or int(stated) > LARGEST_BODY:
-            raise _too_large()
+        if self._under_way[network] >= self._at_once:
+            raise too_many(1)
+        self._under_way[network] += 1
         try:
-            async with asyncio.timeout(SLOWEST_BODY):
-                return await _read(receive)
-        except TimeoutError:
-            raise Refused(408, "too_slow", f"The body must come within {SLOWEST_BODY:g} seconds.") from None
+            yield
+        finally:
+            self._under_way[network] -= 1
+            if not self._under_way[network]:
+                del self._under_way[network]
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body of a request. Raises Refused when it is too large or comes too slowly."""
+    stated = dict(scope["headers"]).get(b"content-length", b"0")
+    if not stated.isdigit() or len(stated) > LONGEST_LENGTH or int(stated) > LARGEST_BODY:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(SLOWEST_BODY):
+            return await _read(receive)
+    except TimeoutError:
+        raise Refused(408, "too_slow", f"The body must come within {SLOWEST_BODY:g} seconds.") from None
 
 
 async def _read(receive: Receive) -> bytes:

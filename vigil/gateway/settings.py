@@ -10,12 +10,14 @@ from pathlib import Path
 from vigil.delivery.identity import Verifier
 from vigil.delivery.language import Languages
 from vigil.delivery.links import Links
+from vigil.gateway.connections import Patience
 from vigil.gateway.limits import Buckets, Limit
 from vigil.gateway.logins import Logins
 from vigil.ledger import Ledger
 
 PER_ADDRESS = Limit(per_minute=1200, burst=300)  # an office shares one
 PER_PERSON = Limit(per_minute=60, burst=60)
+LARGEST_HEAD = 16 * 1024  # bytes of a request's line and headers; a token takes two thousand
 LARGEST_BODY = 16 * 1024  # bytes
 SLOWEST_BODY = 10.0  # seconds in which a body must have come
 MOST_DEVICES = 20  # in use, of one person
@@ -35,6 +37,7 @@ class Gateway:
     clock: Callable[[], datetime] = utc_now
     per_address: Limit = PER_ADDRESS
     per_person: Limit = PER_PERSON
+    patience: Patience = Patience()
     origins: tuple[str, ...] = ()  # of web apps that may call from a browser
     templates: Path = Path("templates")  # whose locale/ has the page's languages
 
