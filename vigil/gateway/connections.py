@@ -25,8 +25,12 @@ class Patience:
 
     connections: int = 500  # in all
     of_address: int = 100  # connections of one address, and requests under way: an office shares one
-    head: float = 10.0  # for a request's line and headers to have come, from the connection or their first byte on
-    exchange: float = 60.0  # for the whole request and its answer: who does not read the answer holds no place
+    head: float = (
+        10.0  # for a request's line and headers to have come, from the connection or their first byte on
+    )
+    exchange: float = (
+        60.0  # for the whole request and its answer: who does not read the answer holds no place
+    )
     idle: int = 5  # between two requests of one connection
 
 
@@ -113,7 +117,9 @@ class Connection(H11Protocol):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._timer: asyncio.TimerHandle | None = None
-        self._timed: RequestResponseCycle | None = None  # the request that the timer is for; None: the next one's head
+        self._timed: RequestResponseCycle | None = (
+            None  # the request that the timer is for; None: the next one's head
+        )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -166,5 +172,3 @@ class Connection(H11Protocol):
 def protocol(room: Room) -> type[Connection]:
     """What uvicorn makes a connection from: it takes a class and hands it nothing of ours."""
     return type("ConnectionOfRoom", (Connection,), {"room": room})
-
-
