@@ -1,4 +1,4 @@
-"""ID tokens as Google signs them, with keys of our own served where firebase-admin fetches Google's."""
+"""ID tokens as Google signs them, with keys of our own at Google's address (tests/support/key_server.py)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -20,9 +18,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from firebase_admin import _token_gen
 
 from tests.gateway.conftest import token as unsigned
+from tests.support.key_server import KeyServer, key_server
+from vigil.delivery import identity
 from vigil.delivery.identity import (
     EMULATOR,
     Claims,
@@ -52,35 +51,18 @@ def certificate(key: rsa.RSAPrivateKey) -> str:
     return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
-class Keys(BaseHTTPRequestHandler):
-    def __init__(self, body: bytes, *args: Any) -> None:
-        self._body = body
-        super().__init__(*args)
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(self._body)
-
-    def log_message(self, *args: Any) -> None:
-        """Nothing on the terminal."""
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyServer]:
+    with key_server(tmp_path) as running:
+        running.keys = {"key-1": certificate(GOOGLE)}
+        monkeypatch.setenv("HTTPS_PROXY", running.url)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.authority))
+        monkeypatch.delenv(EMULATOR, raising=False)
+        yield running
 
 
 @pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    body = json.dumps({"key-1": certificate(GOOGLE)}).encode()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Keys, body))
-    Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(_token_gen, "ID_TOKEN_CERT_URI", f"http://127.0.0.1:{server.server_port}/keys")
-    monkeypatch.delenv(EMULATOR, raising=False)
-    yield
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def verifier(keys: None) -> Iterator[FirebaseVerifier]:
+def verifier(keys: KeyServer) -> Iterator[FirebaseVerifier]:
     made = FirebaseVerifier(PROJECT)
     yield made
     made.close()
@@ -110,37 +92,83 @@ def test_an_address_that_was_not_verified_is_left_out(verifier: FirebaseVerifier
     assert verifier.verify(signed(email="ada@example.org", email_verified=False)) == Claims("uid-1")
 
 
-def test_the_sites_claim_may_have_another_name(keys: None) -> None:
+def test_the_sites_claim_may_have_another_name(keys: KeyServer) -> None:
     verifier = FirebaseVerifier(PROJECT, claim="otds_user")
     assert verifier.verify(signed(otds_user="ada", ecm_login="eve")).login == "ada"
     verifier.close()
 
 
-def test_a_token_of_another_key_expired_early_foreign_or_unsigned_is_refused_without_a_word_of_it(
-    verifier: FirebaseVerifier,
+NOW = int(time.time())
+BAD = {
+    "another key": lambda: signed(STRANGER),
+    "another key that its header brings along": lambda: with_its_own_key(),
+    "an unknown key id": lambda: signed(kid="key-2"),
+    "no key id": lambda: signed(kid=None),
+    "expired": lambda: signed(exp=NOW - 60),
+    "ends beyond 64 bit": lambda: signed(exp=10**30),
+    "made in an hour": lambda: signed(iat=NOW + 3600, exp=NOW + 7200),
+    "no end": lambda: signed(exp=None),
+    "another audience": lambda: signed(aud="another"),
+    "several audiences": lambda: signed(aud=[PROJECT, "another"]),
+    "another issuer": lambda: signed(iss="https://securetoken.google.com/another"),
+    "Google's issuer of another kind": lambda: signed(iss="https://accounts.google.com"),
+    "no subject": lambda: signed(sub=""),
+    "a long subject": lambda: signed(sub="x" * 129),
+    "a cut signature": lambda: signed()[:-4] + "AAAA",
+    "no signature": lambda: signed().rpartition(".")[0] + ".",
+    "changed claims": lambda: changed(),
+    "alg none": lambda: unsigned(ecm_login="ada"),
+    "alg none with the key's id": lambda: made({"alg": "none", "kid": "key-1"}, basic()),
+    "alg HS256 without a key id": lambda: made({"alg": "HS256"}, basic() | {"v": 0, "d": 5}),
+    "alg is a list": lambda: made({"alg": ["RS256"], "kid": "key-1"}, basic()),
+    "key id is an object": lambda: made({"alg": "RS256", "kid": {"a": 1}}, basic()),
+    "a list for a header": lambda: made([], basic()),
+    "a list for claims": lambda: made({"alg": "RS256", "kid": "key-1"}, []),
+    "very deep JSON": lambda: f"{coded(b'[' * 6000)}.{coded(b'[' * 6000)}.AA",
+    "a number of five thousand digits": lambda: f"{coded(b'9' * 5000)}.{coded(b'9' * 5000)}.AA",
+    "empty": lambda: "",
+    "no token": lambda: "not.a.token",
+    "half a surrogate pair": lambda: "\ud800.a.b",
+}
+
+
+def coded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+
+
+def basic() -> dict[str, Any]:
+    issuer = f"https://securetoken.google.com/{PROJECT}"
+    return {"iss": issuer, "aud": PROJECT, "sub": "uid-1", "iat": NOW - 5, "exp": NOW + 3600}
+
+
+def made(header: object, claims: object) -> str:
+    """A token with any JSON as its parts, and no signature of anybody."""
+    return f"{coded(json.dumps(header).encode())}.{coded(json.dumps(claims).encode())}.{coded(b'x' * 256)}"
+
+
+def changed() -> str:
+    head, _, signature = signed(ecm_login="eve").split(".")
+    return f"{head}.{coded(json.dumps(basic() | {'ecm_login': 'ada'}).encode())}.{signature}"
+
+
+def with_its_own_key() -> str:
+    headers = {
+        "kid": "key-1",
+        "x5c": [certificate(STRANGER)],
+        "jwk": {"kty": "RSA"},
+        "jku": "https://127.0.0.1/",
+    }
+    return jwt.encode(basic() | {"ecm_login": "ada"}, STRANGER, algorithm="RS256", headers=headers)
+
+
+@pytest.mark.parametrize("token", BAD.values(), ids=BAD)
+def test_a_token_that_is_not_one_of_googles_for_this_project_is_refused_without_a_word_of_it(
+    verifier: FirebaseVerifier, token: Callable[[], str]
 ) -> None:
-    now = int(time.time())
-    bad = [
-        signed(STRANGER),
-        signed(kid="key-2"),
-        signed(kid=None),
-        signed(exp=now - 60),
-        signed(iat=now + 600),
-        signed(aud="another"),
-        signed(iss="https://securetoken.google.com/another"),
-        signed(sub=""),
-        signed(sub="x" * 129),
-        signed()[:-4] + "AAAA",
-        unsigned(ecm_login="ada"),
-        "",
-        "not.a.token",
-        "é",
-    ]
-    for token in bad:
-        with pytest.raises(InvalidToken) as refused:
-            verifier.verify(token)
-        assert str(refused.value) == "the token was not accepted"
-        assert refused.value.__cause__ is None and refused.value.__suppress_context__
+    with pytest.raises(InvalidToken) as refused:
+        verifier.verify(token())
+    assert str(refused.value) == "the token was not accepted"
+    assert refused.value.__cause__ is None and refused.value.__context__ is None
 
 
 def test_a_token_signed_with_the_public_key_as_a_shared_secret_is_refused(verifier: FirebaseVerifier) -> None:
@@ -154,14 +182,90 @@ def test_a_token_signed_with_the_public_key_as_a_shared_secret_is_refused(verifi
         verifier.verify(f"{head}.{forged[1]}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}")
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("500 Internal Server Error", None),
+        ("404 Not Found", None),
+        ("200 OK", b"<html>Please log in to the network.</html>"),
+        ("200 OK", b"\xff\xfe\x00"),
+        ("200 OK", b""),
+    ],
+)
 def test_without_googles_keys_nothing_is_verified_and_nothing_is_called_invalid(
-    monkeypatch: pytest.MonkeyPatch, keys: None
+    keys: KeyServer, verifier: FirebaseVerifier, status: str, body: bytes | None
 ) -> None:
-    monkeypatch.setattr(_token_gen, "ID_TOKEN_CERT_URI", "http://127.0.0.1:9/keys")
-    verifier = FirebaseVerifier(PROJECT)
+    keys.status, keys.body = status, body
     with pytest.raises(KeysUnavailable, match="public keys"):
         verifier.verify(signed())
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"7", b"null", b"{}", b'{"key-1": "no certificate"}', b'{"key-1": 7}', b'{"keys": 5}']
+)
+def test_keys_that_are_none_verify_nothing(keys: KeyServer, verifier: FirebaseVerifier, body: bytes) -> None:
+    keys.body = body
+    with pytest.raises((KeysUnavailable, InvalidToken)):
+        verifier.verify(signed())
+
+
+def test_a_key_server_that_is_down_is_not_asked_again_by_every_request(
+    keys: KeyServer, verifier: FirebaseVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.status = "503 Service Unavailable"
+    for _ in range(5):
+        with pytest.raises(KeysUnavailable):
+            verifier.verify(signed())
+    assert len(keys.asked) == 1
+    keys.status = "200 OK"
+    monkeypatch.setattr(verifier, "_no_keys_until", 0.0)  # five seconds later
+    assert verifier.verify(signed()).uid == "uid-1"
+
+
+def test_a_key_server_that_does_not_answer_is_waited_for_and_not_for_ever(
+    keys: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "KEYS_WITHIN", 0.3)
+    keys.goes_on.clear()
+    verifier = FirebaseVerifier(PROJECT)
+    with pytest.raises(KeysUnavailable):
+        verifier.verify(signed())
     verifier.close()
+
+
+def test_a_server_that_is_not_googles_is_asked_for_nothing(
+    keys: KeyServer, verifier: FirebaseVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(KeysUnavailable):
+        verifier.verify(signed())
+    assert keys.asked == []
+
+
+def test_keys_are_fetched_once_for_as_long_as_they_hold_whatever_key_a_token_names(
+    keys: KeyServer, verifier: FirebaseVerifier
+) -> None:
+    for n in range(3):
+        verifier.verify(signed())
+        with pytest.raises(InvalidToken):
+            verifier.verify(signed(kid=f"made up {n}"))
+    assert keys.asked == ["GET /robot/v1/metadata/x509/securetoken@system.gserviceaccount.com HTTP/1.1"]
+
+
+def test_a_new_key_is_known_when_the_old_ones_have_had_their_time_and_the_old_one_no_more(
+    keys: KeyServer, verifier: FirebaseVerifier
+) -> None:
+    keys.max_age = 0
+    verifier.verify(signed())
+    keys.keys = {"key-2": certificate(STRANGER)}
+    assert verifier.verify(signed(STRANGER, kid="key-2")).uid == "uid-1"
+    with pytest.raises(InvalidToken):
+        verifier.verify(signed())
+
+
+@pytest.mark.parametrize("claim", ["a\x00b", "\ud800", "a\nb", "x" * 321])
+def test_a_claim_that_can_be_no_login_is_none(verifier: FirebaseVerifier, claim: str) -> None:
+    assert verifier.verify(signed(ecm_login=claim, email=claim, email_verified=True)) == Claims("uid-1")
 
 
 def test_the_emulators_variable_alone_opens_nothing(
@@ -174,6 +278,6 @@ def test_the_emulators_variable_alone_opens_nothing(
         verifier.verify(unsigned(ecm_login="ada"))
 
 
-def test_the_emulator_must_be_there_when_it_is_asked_for(keys: None) -> None:
+def test_the_emulator_must_be_there_when_it_is_asked_for(keys: KeyServer) -> None:
     with pytest.raises(EmulatorRefused, match="not set"):
         FirebaseVerifier(PROJECT, emulator=True)

@@ -80,12 +80,15 @@ def test_an_address_has_its_share_of_connections_and_gets_them_back(opened: Call
 
 
 def test_when_all_places_are_taken_who_has_waited_longest_makes_room(opened: Callable[..., Any]) -> None:
-    with opened(patience=Patience(connections=20, of_address=10)) as api:
-        with held(api, 10, HALF, "127.0.0.2") as first, held(api, 10, HALF, "127.0.0.3") as second:
-            assert status(api, "127.0.0.4") == b"200"
-            assert ended(first[0])
-            second[-1].sendall(b"\r\n")
-            assert second[-1].recv(1000).startswith(b"HTTP/1.1 200")
+    with (
+        opened(patience=Patience(connections=20, of_address=10)) as api,
+        held(api, 10, HALF, "127.0.0.2") as first,
+        held(api, 10, HALF, "127.0.0.3") as second,
+    ):
+        assert status(api, "127.0.0.4") == b"200"
+        assert ended(first[0])
+        second[-1].sendall(b"\r\n")
+        assert second[-1].recv(1000).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(
@@ -165,13 +168,12 @@ def test_a_trusted_proxy_is_not_counted_and_those_behind_it_are(
     opened: Callable[..., Any], header: bytes
 ) -> None:
     slow = BODY.replace("Host: x", f"Host: x\r\n{header.decode()}").encode()
-    with opened(patience=Patience(of_address=3), trusted_proxies="127.0.0.1") as api:
-        with held(api, 3, slow):
-            deadline = time.monotonic() + SOON
-            ask = ASK.replace(b"Host: x", b"Host: x\r\n" + header)
-            while (said := once(api, ask)) != b"429":
-                assert said == b"200" and time.monotonic() < deadline
-            assert once(api, ASK.replace(b"Host: x", b"Host: x\r\nX-Forwarded-For: 203.0.113.9")) == b"200"
+    with opened(patience=Patience(of_address=3), trusted_proxies="127.0.0.1") as api, held(api, 3, slow):
+        deadline = time.monotonic() + SOON
+        ask = ASK.replace(b"Host: x", b"Host: x\r\n" + header)
+        while (said := once(api, ask)) != b"429":
+            assert said == b"200" and time.monotonic() < deadline
+        assert once(api, ASK.replace(b"Host: x", b"Host: x\r\nX-Forwarded-For: 203.0.113.9")) == b"200"
 
 
 def once(api: Api, ask: bytes) -> bytes:

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Any, Protocol
 
 import firebase_admin
@@ -23,6 +24,10 @@ from vigil.delivery.errors import DeliveryError
 EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
 LOGIN_CLAIM = "ecm_login"
 SKEW = 10  # seconds that the clocks of Google and of this machine may differ
+KEYS_WITHIN = 10  # seconds in which Google's keys must have come: a thread waits for them
+KEYS_AGAIN = 5.0  # seconds after a failure in which nobody asks for them again
+LATEST = 2**63  # seconds since 1970; no token ends later
+LONGEST_CLAIM = 320  # characters: an e-mail address may have so many
 
 
 class InvalidToken(DeliveryError):
@@ -84,25 +89,36 @@ class FirebaseVerifier:
                 f"the emulator was asked for and {EMULATOR} is not set: set it to its host and port"
             )
         name = f"vigil.identity.{project}.{id(self)}"  # an App of its own: names are global in firebase-admin
-        self._app = firebase_admin.initialize_app(_NoCredential(), {"projectId": project}, name)
+        options = {"projectId": project, "httpTimeout": KEYS_WITHIN}
+        self._app = firebase_admin.initialize_app(_NoCredential(), options, name)
+        self._no_keys_until = 0.0  # of the monotonic clock
 
     def verify(self, token: str) -> Claims:
         """See `Verifier.verify`. A token that has been revoked lives until it expires, an hour at most."""
         self._refuse_emulator()
-        try:
-            claims: dict[str, Any] = auth.verify_id_token(token, self._app, clock_skew_seconds=SKEW)
-        except auth.CertificateFetchError:
-            raise KeysUnavailable(
-                "Google's public keys cannot be fetched: check the way out to www.googleapis.com"
-            ) from None
-        except (FirebaseError, ValueError):
-            raise InvalidToken("the token was not accepted") from None
-        expires = claims.get("exp")
-        if (
-            not isinstance(expires, int | float) or expires + SKEW <= self._clock()
-        ):  # the emulator's is not checked
+        claims = self._verified(token)
+        expires = claims.get("exp")  # the emulator's is not checked
+        if type(expires) is not int or not self._clock() < expires + SKEW < LATEST:
             raise InvalidToken("the token was not accepted")
         return Claims(str(claims["uid"]), _verified_email(claims), _text(claims.get(self._claim)))
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        if time.monotonic() < self._no_keys_until:
+            raise _no_keys()
+        try:
+            claims: dict[str, Any] = auth.verify_id_token(token, self._app, clock_skew_seconds=SKEW)
+            return claims
+        except auth.CertificateFetchError:
+            unavailable = True
+        except FirebaseError as error:
+            # Keys that are no JSON, such as a proxy's page, end as a token's fault there.
+            unavailable = isinstance(error.cause, JSONDecodeError | UnicodeDecodeError)
+        except Exception:  # noqa: BLE001  a stranger's JSON, which may have any shape and depth, meets code that expects one
+            unavailable = False
+        if unavailable:
+            self._no_keys_until = time.monotonic() + KEYS_AGAIN
+            raise _no_keys()
+        raise InvalidToken("the token was not accepted")
 
     def close(self) -> None:
         """Forget the App."""
@@ -115,13 +131,20 @@ class FirebaseVerifier:
             )
 
 
+def _no_keys() -> KeysUnavailable:
+    return KeysUnavailable("Google's public keys cannot be fetched: check the way out to www.googleapis.com")
+
+
 def _verified_email(claims: dict[str, Any]) -> str | None:
     # Anybody can make an account with somebody else's address; only one that was verified says who it is.
     return _text(claims.get("email")) if claims.get("email_verified") is True else None
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """A claim that may be a login or an address: no database takes a NUL or half a surrogate pair, and nobody's has them."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_CLAIM and value.isprintable():
+        return value
+    return None
 
 
 __all__ = ["Claims", "EmulatorRefused", "FirebaseVerifier", "InvalidToken", "KeysUnavailable", "Verifier"]

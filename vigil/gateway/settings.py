@@ -20,6 +20,7 @@ PER_PERSON = Limit(per_minute=60, burst=60)
 LARGEST_HEAD = 16 * 1024  # bytes of a request's line and headers; a token takes two thousand
 LARGEST_BODY = 16 * 1024  # bytes
 SLOWEST_BODY = 10.0  # seconds in which a body must have come
+PATIENCE = Patience()
 MOST_DEVICES = 20  # in use, of one person
 
 
@@ -37,7 +38,7 @@ class Gateway:
     clock: Callable[[], datetime] = utc_now
     per_address: Limit = PER_ADDRESS
     per_person: Limit = PER_PERSON
-    patience: Patience = Patience()
+    patience: Patience = PATIENCE
     origins: tuple[str, ...] = ()  # of web apps that may call from a browser
     templates: Path = Path("templates")  # whose locale/ has the page's languages
 
