@@ -1,0 +1,139 @@
+"""`python -m tests.outside`: trials by the hundred, and their figures. Exit code 1 when anything was wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count, islice
+from pathlib import Path
+
+from tests.outside import estate, servers
+from tests.outside.commands import Commands
+from tests.outside.judging import Found
+from tests.outside.ledgers import OnPostgresql, OnSqlite
+from tests.outside.sandbox import Sandbox
+from tests.outside.trial import START, TRACEBACK, Bench, Trial, Verdict, connect
+from tests.outside.trouble import Kind, first_kind
+
+SHOWN = 4  # lines of each kind that a failing trial prints
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.outside", description=__doc__)
+    parser.add_argument("--trials", type=int, default=24, help="how many; their kinds take turns")
+    parser.add_argument("--seed", type=int, default=1, help="another seed makes other trials")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first trial")
+    parser.add_argument("--kind", choices=list(Kind), type=Kind, help="only trials that begin with this kind")
+    parser.add_argument("--only", type=int, metavar="N", help="this trial alone, with what happened in it")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument(
+        "--postgresql", metavar="URL", default="", help="a server to use, in place of one of its own"
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trials at once")
+    return parser.parse_args(arguments)
+
+
+def numbers(asked: argparse.Namespace) -> list[int]:
+    """The trials that were asked for."""
+    if asked.only is not None:
+        return [asked.only]
+    wanted = (n for n in count(asked.first) if asked.kind in (None, first_kind(n)))
+    return list(islice(wanted, asked.trials))
+
+
+@contextmanager
+def bench(folder: Path, database: str, postgresql: str = "") -> Iterator[Bench]:
+    """What all trials share, for as long as the block lasts. `postgresql`: the URL of a server; one of its own when empty."""
+    estate.write_site(folder)
+    with servers.prefect(folder) as environment, Commands(environment) as commands:
+
+        def make(url: str) -> None:
+            code, said = commands.run("devices", "import", str(folder / "devices.csv"), "--ledger", url)
+            if code:
+                raise RuntimeError(f"the devices cannot be imported: {said}")
+
+        if database == "sqlite":
+            yield _warm(Bench(folder, commands, OnSqlite(folder, make)))
+        elif postgresql:
+            yield _warm(Bench(folder, commands, OnPostgresql(postgresql, make)))
+        else:
+            with servers.postgresql() as url:
+                yield _warm(Bench(folder, commands, OnPostgresql(url, make)))
+
+
+def _warm(bench: Bench) -> Bench:
+    """Let the commands learn once what each of them loads."""
+    estate.write(bench.folder / "warm", (), START)
+    serving = bench.commands.start("sandbox", "--estate", str(bench.folder / "warm"), learn=True)
+    sandbox = Sandbox(serving.line())
+    connect(bench, "warm", sandbox, bench.ledgers.fresh("warm"))
+    for command in (("connect", "--site", "warm"), ("watch", "--site", "warm", "--as-of", START.isoformat())):
+        learning = bench.commands.start(*command, learn=True)
+        code, said = learning.code(), learning.said()
+        if code or TRACEBACK in said:
+            raise RuntimeError(f"{command[0]} does not work at all: {said}")
+    sandbox.close()
+    serving.stop()
+    return bench
+
+
+def run(bench: Bench, seed: int, numbers: Iterable[int], jobs: int) -> Iterator[Verdict]:
+    """The verdicts of these trials, in their order."""
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(lambda n: Trial(bench, seed, n).run(), numbers)
+
+
+def told(verdict: Verdict, alone: str) -> str:
+    """A failing trial in words, and how to run it `alone`."""
+    lines = [f"trial {verdict.n} ({verdict.kinds}): run it alone with  {alone}"]
+    for name, some in verdict.found.wrongs().items():
+        lines += [f"  {name}: {line}" for line in some[:SHOWN]]
+        lines += [f"  {name}: and {len(some) - SHOWN} more"] if len(some) > SHOWN else []
+    return "\n".join(lines)
+
+
+def figures(verdicts: Sequence[Verdict]) -> str:
+    """The report: what was wrong in all trials, and in those of each kind where anything was."""
+    total, kinds = Found(), dict[str, list[Verdict]]()
+    for verdict in verdicts:
+        total.add(verdict.found)
+        kinds.setdefault(verdict.kinds, []).append(verdict)
+    failed = [v for v in verdicts if not v.found.well]
+    lines = [
+        f"{len(verdicts)} trials, {len(failed)} failed; {total.runs} runs, {total.kills} kills, {total.notices} notices"
+    ]
+    lines += [f"  {name}: {len(some)}" for name, some in total.wrongs().items()]
+    for kind, some in sorted(kinds.items()):
+        bad = [v for v in some if not v.found.well]
+        if bad:
+            lines.append(f"{kind}: {len(bad)} of {len(some)} failed: {', '.join(str(v.n) for v in bad)}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    asked = options()
+    alone = f"python -m tests.outside --seed {asked.seed} --database {asked.database} --only"
+    verdicts, began = list[Verdict](), time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="vigil-outside-") as folder,
+        bench(Path(folder), asked.database, asked.postgresql) as shared,
+    ):
+        for verdict in run(shared, asked.seed, numbers(asked), asked.jobs):
+            verdicts.append(verdict)
+            if asked.only is not None:
+                print("\n".join(verdict.log))
+            if not verdict.found.well:
+                print(told(verdict, f"{alone} {verdict.n}"), flush=True)
+    print(figures(verdicts))
+    print(f"seed {asked.seed}, {asked.database}, {time.monotonic() - began:.0f} s")
+    return 0 if all(v.found.well for v in verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
