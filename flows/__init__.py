@@ -1,5 +1,7 @@
-"""When things happen: one file a flow, and what they share. Whatever of it is imported, in whatever process, logs in sentences."""
+"""When things happen: one file a flow, and what they share. Whatever is imported of it logs in sentences, and without secrets."""
 
 from flows.tracebacks import take_out
+from vigil import logs
 
+logs.guard()
 take_out()

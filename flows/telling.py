@@ -18,6 +18,7 @@ from prefect.states import Failed
 from flows import naming
 from flows.endings import Ending
 from vigil.errors import VigilError
+from vigil.redaction import redacted
 
 P = ParamSpec("P")
 
@@ -25,6 +26,10 @@ FAULT = (
     "%s: %s. This is a fault of Vigil's own, not of your data: please report it with the lines below. Running again is safe, "
     "nothing was taken as done that was not"
 )
+
+
+class Fault(Exception):
+    """A fault of Vigil's own whose text held a secret, without it."""
 
 
 def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any, State[Any]]]:
@@ -42,9 +47,14 @@ def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any
             await naming.ends(f"failed: {error.brief}")
             return Failed(message=str(error), data=error)
         except Exception as error:
-            get_run_logger().error(FAULT, type(error).__name__, error)
+            logger, said = get_run_logger(), redacted(str(error))
+            logger.error(FAULT, type(error).__name__, said)
             await naming.ends(f"failed: {type(error).__name__}, a fault of Vigil's")
-            raise
+            if said == str(error):
+                raise
+            # Prefect keeps the text of what it is given in the run's state.
+            logger.error("where that was raised:", exc_info=error)
+            raise Fault(f"{type(error).__name__}: {said}") from None
         await naming.ends(ending.result)
         return ending.state()
 

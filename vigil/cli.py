@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from vigil import places
+from vigil import logs, places
 from vigil.cli_connect import connect
 from vigil.cli_devices import devices
 from vigil.cli_output import Csv, Excel, Json, Output
@@ -376,6 +376,7 @@ def automations_install(
 def main() -> NoReturn:
     """Entry of the `vigil` script."""
     places.add_to_path()
+    logs.guard()
     try:
         code = app(standalone_mode=False)  # what `typer.Exit` was given, or None
     except typer.Abort:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from vigil.errors import BadRequest, VigilError
+from vigil.redaction import redacted
 
 # Primary result codes, https://sqlite.org/rescode.html
 _SQLITE_LOCKED = {5, 6}  # BUSY, LOCKED
@@ -72,12 +73,16 @@ def named(url: URL) -> str:
 
 @contextmanager
 def explained(url: URL) -> Iterator[None]:
-    """Turn the database's own errors about locks and connections into the ones above. Any other passes as it is."""
+    """Turn the database's own errors about locks and connections into the ones above. Any other passes by its first line.
+
+    Its further lines quote values of the rows: addresses, and what was read of workspaces.
+    """
     try:
         yield
     except DBAPIError as error:
         known = _of_sqlite(url, error) if url.get_backend_name() == "sqlite" else _of_postgres(url, error)
         if known is None:
+            _cut(error)
             raise
         raise known from error
 
@@ -111,6 +116,13 @@ def _of_postgres(url: URL, error: DBAPIError) -> LedgerError | None:
     if hint is None:
         return None
     return LedgerUnavailable(f"the ledger {named(url)} cannot be used, {hint} ({_first_line(error)})")
+
+
+def _cut(error: DBAPIError) -> None:
+    """Leave the first line of an error, and of the driver's own below it. The statement stays, without what was bound to it."""
+    for one in (error, error.orig):
+        if one is not None and one.args:
+            one.args = (redacted(str(one.args[0]).strip().partition("\n")[0]),)
 
 
 def _never_connected(error: DBAPIError) -> bool:

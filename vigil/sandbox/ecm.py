@@ -116,7 +116,7 @@ class Site:
         except Refused as refused:
             response = error(refused.status, refused.message, headers)
         if fault is not None:
-            response = await faulty(response, *fault)
+            response = await faulty(request, response, *fault)
         self.statuses[response.status_code] += 1
         self.sent += len(response.body)
         return response

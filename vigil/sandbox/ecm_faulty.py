@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from html import escape
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -12,9 +14,16 @@ _PAGE = b"<html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
 _PROXY = {"502": b"502 Bad Gateway", "503": b"503 Service Unavailable", "504": b"504 Gateway Time-out"}
 
 
-async def faulty(response: Response, what: str, seconds: float) -> Response:
+async def faulty(request: Request, response: Response, what: str, seconds: float) -> Response:
     """The answer that comes instead of `response`; the request itself was carried out."""
     match what:
+        case "echo":
+            error = f"An internal error occurred: {await _quoted(request)}"
+            return Response(orjson.dumps({"error": error}), 500, media_type="application/json")
+        case "echo_html":
+            return _html(500, escape(f"Failed: {await _quoted(request)}").encode())
+        case "echo_text":
+            return Response(f"Failed: {await _quoted(request)}", 500, media_type="text/plain")
         case "slow":
             await asyncio.sleep(seconds)
             return response
@@ -33,6 +42,12 @@ async def faulty(response: Response, what: str, seconds: float) -> Response:
     messages = {"400": "The request could not be carried out.", "401": "Authentication Required",
                 "404": "Not found.", "500": "An internal error occurred."}  # fmt: skip
     return Response(orjson.dumps({"error": messages[what]}), int(what), media_type="application/json")
+
+
+async def _quoted(request: Request) -> str:
+    """What an application shows of a request where its debugging was left on: the headers that were sent, and the form."""
+    sent = [f"{name}: {value}" for name, value in request.headers.items()]
+    return "\n".join([*reversed(sent), (await request.body()).decode("utf-8", "replace")])
 
 
 def _html(status: int, text: bytes) -> Response:

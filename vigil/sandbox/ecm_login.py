@@ -36,7 +36,7 @@ def routes(site: Site, cgi: str) -> list[Route]:
                 response = await handle(site, request)
             except Refused as refused:
                 response = _json({"error": refused.message}, refused.status)
-            response = await faulty(response, *fault) if fault else response
+            response = await faulty(request, response, *fault) if fault else response
             site.statuses[response.status_code] += 1
             site.sent += len(response.body)
             return response

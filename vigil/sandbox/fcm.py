@@ -126,14 +126,18 @@ class FcmApp:
         if path == "/token":
             self.requests["token"] += 1
             fault = self.faults.pick("token", {}) if self.faults.active else None
-            return await _faulty(fault) or self.tokens.grant(body, f"{origin(scope)}/token")
+            return await _faulty(fault, scope, body) or self.tokens.grant(body, f"{origin(scope)}/token")
         if path.endswith("/allowedLocations"):
             self.requests["allowedLocations"] += 1
             return allowed_locations()
         if path in ("/iid/v1:batchAdd", "/iid/v1:batchRemove") or "/topicSubscriptions" in path:
             self.requests["topics"] += 1
             fault = self.faults.pick("topics", {}) if self.faults.active else None
-            return await _faulty(fault) or self._unauthorised(scope) or self._topics(scope, path, body)
+            return (
+                await _faulty(fault, scope, body)
+                or self._unauthorised(scope)
+                or self._topics(scope, path, body)
+            )
         self.requests["other"] += 1
         if path.endswith("/messages:send"):
             return self._unauthorised(scope) or answers.permission_denied(
@@ -179,6 +183,8 @@ class FcmApp:
             return refused
         fault = self._fault(message) if self.faults.active else None
         if fault is not None:
+            if fault.kind == "echo":
+                return answers.echo(fault.status, _quoted(scope, body), fault.at)
             if fault.kind in _BEFORE:
                 return _BEFORE[fault.kind](fault)
             if fault.kind == "reset_before":
@@ -249,10 +255,18 @@ class FcmApp:
 _JSON = ((b"content-type", b"application/json; charset=UTF-8"),)
 
 
-async def _faulty(fault: Fault | None) -> Answer | None:
+def _quoted(scope: Scope, body: bytes) -> str:
+    """What a server shows of a request where its debugging was left on."""
+    sent = [f"{name.decode()}: {value.decode('latin-1')}" for name, value in reversed(scope["headers"])]
+    return "\n".join([body.decode("utf-8", "replace"), *sent])
+
+
+async def _faulty(fault: Fault | None, scope: Scope, body: bytes) -> Answer | None:
     """The answer of a fault where nothing is accepted: on tokens and topics it comes before the work."""
     if fault is None:
         return None
+    if fault.kind == "echo":
+        return answers.echo(fault.status, _quoted(scope, body), fault.at)
     if fault.kind in _BEFORE:
         return _BEFORE[fault.kind](fault)
     if fault.kind == "slow":

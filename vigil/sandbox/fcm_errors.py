@@ -129,5 +129,14 @@ def permission_denied(message: str) -> Answer:
     return error(403, "PERMISSION_DENIED", message)
 
 
+def echo(http: int, quoted: str, at: str) -> Answer:
+    """An error whose sentence quotes the request. The token endpoint's is in the form of OAuth."""
+    said = f"The request could not be processed: {quoted}"
+    if at == "token":
+        return json_answer(http, {"error": "invalid_grant", "error_description": said})
+    names = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
+    return error(http, names.get(http, "INTERNAL"), said)
+
+
 def not_found(path: str) -> Answer:
     return error(404, "NOT_FOUND", f"The requested URL {path} was not found on this server.")

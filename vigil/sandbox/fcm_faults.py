@@ -31,6 +31,7 @@ KINDS: Mapping[str, str] = {
     "unauthenticated": "401, as for a bad token",
     "third_party_auth": "401 THIRD_PARTY_AUTH_ERROR",
     "permission_denied": "403 without an FCM code, as when the API is switched off",
+    "echo": "`status`, with a sentence that quotes the request: its headers and its body",
     "html": "502 with an HTML page, as from a proxy",
 }
 PLACES = ("send", "token", "topics")
@@ -49,6 +50,7 @@ class Fault:
     skip: int = 0
     retry_after: float | None = None
     seconds: float = 0.0
+    status: int = 500  # of an echo
     at: str = "send"
     subject: str = (
         ""  # of a 429: project:NAME or device:TOKEN; empty when FCM does not say whose quota it was
@@ -107,13 +109,14 @@ class Faults:
         skip: int = 0,
         retry_after: float | None = None,
         seconds: float = 0.0,
+        status: int = 500,
         at: str = "send",
         subject: str = "",
     ) -> Fault:
         """Append a fault; the first that takes a request wins. Raises ValueError for an unknown kind, place
         or key.
         """
-        fault = Fault(kind, dict(match or {}), times, rate, skip, retry_after, seconds, at, subject)
+        fault = Fault(kind, dict(match or {}), times, rate, skip, retry_after, seconds, status, at, subject)
         self._faults.append(fault)
         self.active = True
         return fault

@@ -78,6 +78,24 @@ def _address(value: str | None) -> str | None:
         fits = False
     if not fits:
         raise ValueError("an address here begins with https:// or http:// and a host")
+    if "@" in parts.netloc:
+        raise ValueError("an address here has no login in it: it is shown to everybody who sees this Prefect")
+    return value
+
+
+def _proxy(value: SecretStr | None) -> SecretStr | None:
+    """A proxy as it is, or none. Raises ValueError for what is no address of one, without quoting it: it may hold a password."""
+    try:
+        parts = urlsplit(value.get_secret_value()) if value else None
+        fits = parts is None or (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        )
+    except ValueError:  # a port that is none, a bracket that does not close
+        fits = False
+    if not fits:
+        raise ValueError(
+            "a proxy's address begins with http:// or https:// and a host, such as http://user:password@proxy:3128"
+        )
     return value
 
 
@@ -144,7 +162,7 @@ class EcmForm(Form):
         title="Certificate authority",
         description="PEM file of an authority of your own, where flows run",
     )
-    proxy: Annotated[Secret, Option("--proxy", "VIGIL_ECM_PROXY")] = Field(
+    proxy: Annotated[Secret, AfterValidator(_proxy), Option("--proxy", "VIGIL_ECM_PROXY")] = Field(
         default=None,
         title="Proxy",
         description="Proxy to go through, such as http://user:password@proxy:3128",
@@ -222,7 +240,7 @@ class FirebaseForm(Form):
     service_account: Annotated[
         SecretStr, Option("--firebase-account", takes=Given.CONTENT, says="The service account's JSON file")
     ] = Field(title="Service account", description="Its JSON, whole, on one line")
-    endpoint: Annotated[str, Option("--fcm-url")] = Field(
+    endpoint: Annotated[str, AfterValidator(_address), Option("--fcm-url")] = Field(
         default=ENDPOINT, title="Address", description="Address of FCM; another one only for a simulator"
     )
     concurrency: Annotated[int, Option("--fcm-concurrency")] = Field(
@@ -233,7 +251,7 @@ class FirebaseForm(Form):
         title="Certificate authority",
         description="PEM file of an authority of your own, where flows run",
     )
-    proxy: Annotated[Secret, Option("--fcm-proxy", "VIGIL_FCM_PROXY")] = Field(
+    proxy: Annotated[Secret, AfterValidator(_proxy), Option("--fcm-proxy", "VIGIL_FCM_PROXY")] = Field(
         default=None,
         title="Proxy",
         description="Proxy to go through, such as http://user:password@proxy:3128",
@@ -299,7 +317,7 @@ class MailForm(Form):
     password: Annotated[Secret, Option("--smtp-password", "VIGIL_SMTP_PASSWORD", login="username")] = Field(
         default=None, title="Password", description="The mail user's password"
     )
-    gateway: Annotated[Text, Option("--smtp-gateway")] = Field(
+    gateway: Annotated[Text, AfterValidator(_address), Option("--smtp-gateway")] = Field(
         default=None,
         title="Gateway",
         description="Address of `vigil gateway` in people's browsers, for links to acknowledge by; no links when empty",
