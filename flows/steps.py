@@ -125,7 +125,7 @@ async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str,
 async def read_pages(run: Run, rows: Sequence[Row]) -> None:
     """Read workspaces, a page a task; what is more than one page in other processes, where the site has them."""
     pages = list(chunks(rows, PAGE))
-    if run.elsewhere is not None and len(pages) > 1:
+    if run.elsewhere is not None and len(pages) > 1 and not run.tally.stopped:
         await asyncio.gather(*(run.elsewhere.read_page(some) for some in pages))
     else:
         await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in pages))
@@ -160,7 +160,7 @@ async def extract(run: Run) -> None:
     slices = extraction.verify_slices(run, read)
     found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
     extraction.believe_verified(run)
-    again = extraction.rows_of(run, set().union(*found) - read)
+    again = extraction.again(run, set().union(*found), read)
     await read_pages(run, again)
     for some in extraction.role_slices(run, read | {r.id for r in again}):
         await read_roles(run, whole(some), len(some))

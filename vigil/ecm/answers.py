@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from html import unescape
@@ -57,6 +58,19 @@ def _parsed(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
+        return _anyhow(body)
+
+
+def _anyhow(body: bytes) -> object:
+    """JSON with something in it that orjson refuses, such as half a surrogate pair or 1e400: one odd value among thousands of rows.
+
+    It is refused where it is used, so that it costs the workspace that holds it and no other one.
+    """
+    if body.lstrip()[:1] not in (b"{", b"["):
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
 
 

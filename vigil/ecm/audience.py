@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 
 from vigil.compliance.facts import Fact, Roles
 from vigil.ecm.client import Client
-from vigil.ecm.gaps import of_workspace
+from vigil.ecm.gaps import gap_of, of_workspace
 from vigil.ecm.model import Batch, Gap, Gone
 from vigil.ecm.parse import Member
 from vigil.ecm.people import Directory
+from vigil.ecm.presence import gone
 from vigil.ecm.roles import read_roles
 
 
@@ -30,11 +31,17 @@ class AudienceReader:
             for roles, members in (one for one in read if isinstance(one, tuple)):
                 facts.append(roles)
                 met.update((member.id, member) for member in members)
-            met.update((member.id, member) for member in await self._directory.find(principals))
-            facts += await self._directory.facts(met.values())
-            gaps = tuple(one for one in read if isinstance(one, Gap))
-            gone = tuple(one for one in read if isinstance(one, Gone))
-            return Batch(tuple(facts), gone, gaps, counts.requests)
+            members, unnamed = await self._directory.find(principals)
+            met.update((member.id, member) for member in members)
+            people, unopened = await self._directory.facts(met.values())
+            failed = unnamed | unopened
+            refused = [one for one in read if isinstance(one, Gap)]
+            lost, _ = await gone(self._client, [w for gap in refused for w in gap.workspaces])
+            tombs = tuple(Gone("workspace", str(w)) for w in lost)
+            gaps = [gap for gap in refused if not lost.issuperset(gap.workspaces)]
+            gaps += [gap_of(error) for error in {e.path: e for e in failed.values()}.values()]
+            unknown = {principal: f"{error.path}: {error.message}" for principal, error in failed.items()}
+            return Batch((*facts, *people), tombs, tuple(gaps), counts.requests, unknown=unknown)
 
-    async def _roles(self, workspace: int) -> tuple[Roles, list[Member]] | Gap | Gone:
+    async def _roles(self, workspace: int) -> tuple[Roles, list[Member]] | Gap:
         return await of_workspace(workspace, read_roles(self._client, self._directory, workspace))

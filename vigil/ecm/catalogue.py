@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from vigil.ecm import categories, parse
 from vigil.ecm.categories import Category
-from vigil.ecm.client import MOST_IDS, Client
-from vigil.ecm.errors import NotReadable
+from vigil.ecm.client import Client
+from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.model import Gap
+from vigil.ecm.nodes import read_nodes
 
 
 class Catalogue:
@@ -18,7 +20,7 @@ class Catalogue:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.categories: dict[int, Category] = {}
-        self.failures: dict[int, NotReadable] = {}
+        self.failures: dict[int, EcmError] = {}
         self.of_type: dict[str, frozenset[int]] = {}
         self._names: dict[int, str] = {}
         self._lock = asyncio.Lock()
@@ -26,6 +28,7 @@ class Catalogue:
     async def learn(self, values: Mapping[int, Mapping[str, Any]]) -> None:
         """Make sure of the definitions of all categories that these nodes' values belong to (`categories.flat` by node)."""
         async with self._lock:
+            self.failures.clear()  # what could not be read for others may be readable for these
             settled: set[int] = set()
             while missing := self._missing(values, settled):
                 # One node tells about all of its categories: few calls, however many nodes there are.
@@ -33,7 +36,9 @@ class Catalogue:
                 settled.add(category)
                 try:
                     settled |= (await self.read(node)).keys()
-                except NotReadable as error:
+                except Refused:
+                    raise
+                except EcmError as error:
                     self.failures[category] = error
                     continue
                 if category not in self.categories:
@@ -41,17 +46,16 @@ class Catalogue:
                     self.failures[category] = NotReadable(path, f"nothing is said of category {category}")
 
     async def learn_type(self, type_: str, node: int) -> None:
-        """Make sure of the categories of a workspace type, of which `node` is one: for those that show no value."""
+        """Make sure of the categories of a workspace type, of which `node` is one: for those that show no value.
+
+        Raises EcmError: an attribute that nothing is known of is not an attribute without a value.
+        """
         async with self._lock:
-            if type_ in self.of_type:
-                return
-            try:
+            if type_ not in self.of_type:
                 self.of_type[type_] = frozenset(await self.read(node))
-            except NotReadable:
-                self.of_type[type_] = frozenset()  # what has no value stays without a name
 
     async def read(self, node: int) -> dict[int, Category]:
-        """The definitions of a node's categories. Raises NotReadable."""
+        """The definitions of a node's categories. Raises EcmError."""
         path = f"/v2/nodes/{node}/categories"
         answer = await self._client.get(path, {"metadata": ""})
         with parse.shaped(path):
@@ -59,17 +63,23 @@ class Catalogue:
         self.categories.update(found)
         return found
 
-    async def names(self, ids: Iterable[int]) -> dict[int, str]:
-        """Names of classifications (or any nodes); those that cannot be read are left out."""
+    async def names(self, ids: Collection[int]) -> tuple[dict[int, str], dict[int, Gap]]:
+        """Names of classifications (or any nodes), and what was in the way of those that could not be asked for.
+
+        One that is gone, or not for this user, is in neither.
+        """
+        failed: dict[int, Gap] = {}
         async with self._lock:
             unknown = [number for number in dict.fromkeys(ids) if number not in self._names]
-            for some in parse.chunks(unknown, MOST_IDS):
-                answer = await self._client.nodes(some, ["properties{id,name}"])
-                with parse.shaped("/v2/nodes/list"):
-                    for row in parse.rows(answer, "/v2/nodes/list"):
-                        found = parse.properties(row)
-                        self._names[int(found["id"])] = str(found["name"])
-        return {number: self._names[number] for number in ids if number in self._names}
+            for _ in range(2):  # what is left out once may be a hiccup
+                unknown = [number for number in unknown if number not in self._names]
+                found, gaps = await read_nodes(self._client, unknown, ["properties{id,name}"])
+                self._names.update(
+                    (number, str(parse.properties(row).get("name"))) for number, row in found.items()
+                )
+                failed |= {number: gap for gap in gaps for number in gap.workspaces}
+        named = {number: self._names[number] for number in ids if number in self._names}
+        return named, {number: gap for number, gap in failed.items() if number not in named}
 
     def _missing(self, values: Mapping[int, Mapping[str, Any]], settled: set[int]) -> dict[int, int]:
         """Category -> a node that has it, for those without a definition that fits."""

@@ -93,6 +93,11 @@ class Client:
         return self.counts.requests
 
     @property
+    def given_up(self) -> bool:
+        """Whether the server had not answered for so long that nothing more is asked of it."""
+        return self._circuit.given_up
+
+    @property
     def logins(self) -> int:
         return self._tickets.logins
 

@@ -21,7 +21,7 @@ from vigil.compliance.facts import (
 from vigil.ecm import categories, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import Category
-from vigil.ecm.errors import Malformed, NotReadable
+from vigil.ecm.errors import EcmError, Malformed
 from vigil.ecm.model import Gap
 
 LIST = "/v2/nodes/list"
@@ -70,7 +70,7 @@ class Names:
     """What numbers are called, as far as one batch needs it. `empty` are the categories of a type, by its name."""
 
     categories: Mapping[int, Category]
-    failures: Mapping[int, NotReadable]
+    failures: Mapping[int, EcmError]
     empty: Mapping[str, frozenset[int]]
     kinds: Mapping[int, str]
     login: Callable[[int], str]
@@ -100,6 +100,7 @@ def kinds(readings: Iterable[Reading]) -> set[int]:
 def facts(reading: Reading, names: Names) -> list[Fact]:
     """The workspace, and its documents, audit events, roles, related ones and missing documents as far as they were read."""
     attrs = _attributes(reading, names)
+    unread = "documents" in reading.unread
     workspace = Workspace(
         id=reading.id,
         type=reading.type,
@@ -108,8 +109,9 @@ def facts(reading: Reading, names: Names) -> list[Fact]:
         modified=_instant(reading.properties, "modify_date", LIST, names.zone),
         attrs=attrs,
         unread=frozenset(reading.unread),
-        size=parse.integer(reading.properties.get("container_size")),
-        folders=tuple(sorted(reading.folders)),
+        # What was not read leaves no stamp behind: by it a later run would take it for read.
+        size=None if unread else parse.integer(reading.properties.get("container_size")),
+        folders=() if unread else tuple(sorted(reading.folders)),
         source=LIST,
     )
     found: list[Fact] = [workspace]
@@ -133,6 +135,8 @@ def _attributes(reading: Reading, names: Names) -> dict[str, Value]:
         reading.unread["attrs"] = Gap(
             LIST, "the node came without the categories that were asked for", (reading.id,)
         )
+    if "attrs" in reading.unread:
+        return {}
     values = reading.values
     also = names.empty.get(reading.type, frozenset()) if _has_empty(reading) else frozenset()
     wanted = categories.category_ids(values) | also

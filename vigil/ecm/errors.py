@@ -3,6 +3,7 @@
 VigilError
 └── EcmError
     ├── Unavailable   no usable answer in time: cut connections, 502-504, "please try again", an open circuit
+    │   └── NotAsked  the server had not answered for so long that this was not asked any more
     ├── Refused       the server will not talk to this user: wrong login, expired and not renewable, 403
     ├── NotReadable   this one thing is not there, or not for this user (ECM answers 400, 404 or 500 in its
     own words) └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken
@@ -41,6 +42,12 @@ class Unavailable(EcmError):
 
     advice = ". Extended ECM did not answer usably; the next run tries again"
     brief = "Extended ECM did not answer"
+
+
+class NotAsked(Unavailable):
+    """A call that was not made: the server had not answered for so long that nothing more is asked of it in this run."""
+
+    advice = ""
 
 
 class Refused(EcmError):

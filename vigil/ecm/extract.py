@@ -11,8 +11,9 @@ from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
 from vigil.ecm.listing import Listing
-from vigil.ecm.model import EXPIRY, Batch, Needs, Processes, Row, Span, Stamp, Verified
+from vigil.ecm.model import EXPIRY, Batch, Gap, Needs, Processes, Row, Span, Stamp, Verified
 from vigil.ecm.people import GROUP, USER, Directory
+from vigil.ecm.presence import gone
 from vigil.ecm.processes import ProcessReader
 from vigil.ecm.related import RelatedReader
 from vigil.ecm.schema import SchemaReader
@@ -29,6 +30,7 @@ class Extractor:
 
     def __init__(self, client: Client, needs: Needs | None = None, *, expiry: str = EXPIRY) -> None:
         needs = needs or Needs()
+        self._client = client
         self._directory = Directory(client)
         self._catalogue = Catalogue(client)
         self._schema = SchemaReader(client, self._catalogue)
@@ -40,8 +42,30 @@ class Extractor:
         self._related = RelatedReader(client)
 
     async def types(self) -> tuple[WorkspaceType, ...]:
-        """The workspace types with their attributes, roles and document types: the schema snapshot for the rules."""
+        """The workspace types with their attributes, roles and document types: the schema snapshot for the rules.
+
+        Raises NotReadable when there are none, or when they are refused: the two cannot be told apart. What could not be read of
+        single types is in `schema_gaps` then.
+        """
         return await self._schema.types()
+
+    @property
+    def schema_gaps(self) -> Mapping[str, Sequence[Gap]]:
+        """What could not be read of the types when `types` was asked last, by the type's name."""
+        return self._schema.gaps
+
+    async def gone(self, nodes: Sequence[int]) -> tuple[frozenset[int], list[Gap]]:
+        """Which of some nodes are gone, and gaps for those of which that cannot be said. See `vigil.ecm.presence`."""
+        return await gone(self._client, nodes)
+
+    def listed(self, type: str) -> int:
+        """How many workspaces of a type its list had, as ECM counts them; 0 where it was not read."""
+        return self._listing.totals.get(type, 0)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the server had not answered for so long that nothing more is asked of it."""
+        return self._client.given_up
 
     async def changed(
         self, type: WorkspaceType | str, since: datetime | None, *, resume: Span | None = None
@@ -90,9 +114,11 @@ class Extractor:
         groups = await self._directory.names(GROUP)
         if logins is None:
             return People(groups, await self._directory.names(USER))
-        found = await self._directory.find([user(login) for login in logins])
-        await self._directory.ensure([member.id for member in found], complete=True)
-        there = await self._directory.find([user(login) for login in logins])
+        found, failed = await self._directory.find([user(login) for login in logins])
+        lacking = await self._directory.ensure([member.id for member in found], complete=True)
+        there, _ = await self._directory.find([user(login) for login in logins])
+        for error in (*failed.values(), *lacking.values()):
+            raise error
         return People(groups, frozenset(member.name for member in there if not member.deleted))
 
     async def accounts(self) -> list[User]:

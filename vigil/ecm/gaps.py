@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from vigil.ecm.errors import EcmError, NotReadable, Refused
-from vigil.ecm.model import Gap, Gone
+from vigil.ecm.errors import EcmError, NotAsked, Refused
+from vigil.ecm.model import Gap
 
 T = TypeVar("T")
 
 
-async def of_workspace(workspace: int, asked: Awaitable[T]) -> T | Gap | Gone:
-    """The answer; Gone for a workspace that is not there or may not be read, a Gap for a call that failed. Raises Refused."""
+def gap_of(error: EcmError, *workspaces: int) -> Gap:
+    """What a failed call leaves unread."""
+    return Gap(error.path, error.message, workspaces, not isinstance(error, NotAsked))
+
+
+async def of_workspace(workspace: int, asked: Awaitable[T]) -> T | Gap:
+    """The answer, or a gap for a call that failed or was refused: that a part is refused says nothing about the workspace.
+
+    Raises Refused.
+    """
     try:
         return await asked
-    except NotReadable:
-        return Gone("workspace", str(workspace))
     except Refused:
         raise
     except EcmError as error:
-        return Gap(error.path, error.message, (workspace,))
+        return gap_of(error, workspace)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
 
-from vigil.ecm.errors import NotReadable, Refused, Unavailable
+from vigil.ecm.errors import NotAsked, NotReadable, Refused
 from vigil.ecm.retry import Again
 
 
@@ -34,17 +34,25 @@ class Circuit:
     well again.
 
     It opens after `threshold` failures in a row, for `pause` seconds, twice as long after each probe that
-    fails, up to `longest`. While it is open callers wait; after `hopeless` failed probes they are refused
-    at once, so that a run against a dead server ends in seconds and not after every call's own patience.
+    fails, up to `longest`. While it is open callers wait. After `hopeless` failed probes, or one that fails `patience` seconds after it opened, the server is given up: nothing more is
+    asked of it, and every call is refused at once by NotAsked, so that a run against a dead server ends in a minute and not after
+    every call's own patience.
     """
 
     def __init__(
-        self, threshold: int = 20, pause: float = 0.5, longest: float = 30.0, hopeless: int = 6
+        self,
+        threshold: int = 20,
+        pause: float = 0.5,
+        longest: float = 30.0,
+        hopeless: int = 6,
+        patience: float = 60.0,
     ) -> None:
         self._threshold = threshold
         self._first_pause = pause
         self._longest = longest
         self._hopeless = hopeless
+        self._patience = patience
+        self._opened = 0.0
         self._failures = 0
         self._trips = 0
         self._until: float | None = None  # None: closed
@@ -54,6 +62,10 @@ class Circuit:
     @property
     def open(self) -> bool:
         return self._until is not None
+
+    @property
+    def given_up(self) -> bool:
+        return self._trips > self._hopeless
 
     @asynccontextmanager
     async def admitted(self, path: str, deadline: float) -> AsyncIterator[None]:
@@ -77,13 +89,15 @@ class Circuit:
 
     async def _admit(self, path: str, deadline: float) -> bool:
         while self._until is not None:
+            if self.given_up:
+                raise NotAsked(path, f"not asked: the last {self._failures} calls to the server failed")
             wait = self._until - monotonic()
             if wait <= 0 and not self._probing:
                 self._probing = True
                 self._moved.clear()
                 return True
-            if self._trips > self._hopeless or monotonic() + max(wait, 0) >= deadline:
-                raise Unavailable(path, f"not asked: the last {self._failures} calls to the server failed")
+            if monotonic() + max(wait, 0) >= deadline:
+                raise NotAsked(path, f"not asked: the last {self._failures} calls to the server failed")
             if self._probing:
                 await self._wait_for_probe(deadline)
             else:
@@ -105,6 +119,9 @@ class Circuit:
             self._failures += 1
             if probe or (self._until is None and self._failures >= self._threshold):
                 self._trips += 1
+                self._opened = self._opened if probe else monotonic()
+                if monotonic() - self._opened > self._patience:
+                    self._trips = self._hopeless + 1
                 pause = min(self._longest, self._first_pause * 2 ** (self._trips - 1))
                 self._until = monotonic() + pause
         self._release(probe)

@@ -10,7 +10,7 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
 from vigil.ecm.errors import Malformed, NotReadable
-from vigil.ecm.model import Row, Span
+from vigil.ecm.model import NEVER, Row, Span
 from vigil.ecm.paging import Page, walk
 
 PATH = "/v2/businessworkspaces"
@@ -23,6 +23,7 @@ class Listing:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._zone = client.settings.tz
+        self.totals: dict[str, int] = {}  # by type, as ECM counts what it lists
 
     async def changed(
         self, type_: WorkspaceType, since: datetime | None, resume: Span | None
@@ -53,7 +54,8 @@ class Listing:
             try:
                 async for page in self._pages(type_, before):
                     rows = [self._row(row, type_.name) for row in page.rows]
-                    kept = [row for row in rows if (bottom is None or row.modified >= bottom)]
+                    self.totals.setdefault(type_.name, page.total or 0)
+                    kept = [row for row in rows if bottom is None or row.modified >= bottom or row.odd]
                     yield tuple(row for row in kept if top is None or row.modified <= top)
                     oldest = str(parse.properties(page.rows[-1]).get("modify_date"))
                     if len(kept) < len(rows):
@@ -86,12 +88,15 @@ class Listing:
         return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE)
 
     def _row(self, row: Json, type_: str) -> Row:
+        """A row. One whose date makes no sense is to be read whenever it changed, and says so then: the list goes on."""
         found = parse.properties(row)
-        with parse.shaped(PATH):
-            modified = parse.instant(found.get("modify_date"), self._zone)
-        if modified is None:
-            raise Malformed(PATH, f"workspace {found.get('id')} has no modify_date")
-        return Row(int(found["id"]), str(found.get("name") or ""), modified, type_)
+        try:
+            with parse.shaped(PATH):
+                modified = parse.instant(found.get("modify_date"), self._zone)
+        except Malformed:
+            modified = None
+        name = parse.clean(str(found.get("name") or ""))
+        return Row(parse.node_id(row), name, modified or NEVER, type_)
 
     def _floor(self, since: datetime) -> datetime:
         """The watermark less the overlap; and less the hour that the server's clock repeats, near to when it does."""

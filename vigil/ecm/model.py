@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from vigil.compliance.facts import Fact
 
 EXPIRY = "Document validity.Expiration date"
 """The attribute of a document that holds the day until which it is valid (docs/architecture.md)."""
+
+
+ABSENT = "/v2/businessworkspaces/{id}/missingdocuments"
+"""The path of the gap that says that this server has no lists of missing documents at all."""
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""Before everything that changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +42,17 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the list of workspaces. `modified` is UTC, to the second."""
+    """A line of the list of workspaces. `modified` is UTC, to the second; NEVER where ECM gives none that makes sense."""
 
     id: int
     name: str
     modified: datetime
     type: str = ""
+
+    @property
+    def odd(self) -> bool:
+        """Whether ECM says nothing that makes sense of when it changed."""
+        return self.modified == NEVER
 
 
 @dataclass(frozen=True, slots=True)

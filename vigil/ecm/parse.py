@@ -11,6 +11,9 @@ from typing import Any
 from vigil.ecm.answers import Json
 from vigil.ecm.errors import Malformed
 
+LARGEST = 2**63 - 1
+"""Larger numbers neither of the ledger's databases keeps."""
+
 FOLDER, DOCUMENT, SHORTCUT, WORKSPACE = 0, 144, 1, 848
 """Node types (contract, Nodes and categories)."""
 
@@ -20,7 +23,7 @@ def shaped(path: str) -> Iterator[None]:
     """What is taken from an answer inside the block is there and of its kind, or the answer is Malformed."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         # What the error quotes may be the value of an attribute that must not be told.
         raise Malformed(path, f"not of the shape that is documented: {_what(error)}") from None
 
@@ -29,7 +32,8 @@ def _what(error: Exception) -> str:
     """What is wrong with an answer's shape, without its values: a key that is not there is named."""
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is not there"
-    return "a value cannot be read" if isinstance(error, ValueError) else "a value is of another kind"
+    unreadable = isinstance(error, ValueError | ArithmeticError)
+    return "a value cannot be read" if unreadable else "a value is of another kind"
 
 
 def instant(text: object, zone: tzinfo) -> datetime | None:
@@ -61,7 +65,15 @@ def properties(row: Json) -> Json:
 
 def node_id(row: Json) -> int:
     """The id of a row: what tells rows of a list of nodes apart."""
-    return int(properties(row)["id"])
+    return identity(properties(row)["id"])
+
+
+def identity(value: object) -> int:
+    """The id of a node or a member. Raises ValueError for what is none that a ledger can keep."""
+    number = integer(value)
+    if number is None or abs(number) > LARGEST:
+        raise ValueError(f"{str(value)[:40]!r} is no id")
+    return number
 
 
 def rows(answer: Json, path: str) -> list[Json]:
@@ -129,21 +141,43 @@ class Member:
 def member(found: Json) -> Member:
     """From `GET /v2/members/{id}`, a list of members, or the members of a role."""
     kind = integer(found.get("type")) or 0
+    name = str(found["name"])
+    if why := odd_text(name):
+        raise ValueError(f"the name of a member {why}")
     full = str(found.get("name_formatted") or "").strip()
     if not full:
         full = " ".join(str(found.get(part) or "") for part in ("first_name", "last_name")).strip()
     zone = found.get("time_zone")
     return Member(
-        id=int(found["id"]),
+        id=identity(found["id"]),
         kind=1 if kind == 1 else 0,
-        name=str(found["name"]),
-        full_name=full or str(found["name"]),
-        email=found.get("business_email") or None,
-        zone=zone if isinstance(zone, str) and zone else None,
-        language=found.get("display_language") or None,
+        name=name,
+        full_name=clean(full) or name,
+        email=_text(found.get("business_email")),
+        zone=_text(zone),
+        language=_text(found.get("display_language")),
         deleted=bool(found.get("deleted")),
         complete=kind == 1 or "business_email" in found,
     )
+
+
+def _text(value: object) -> str | None:
+    """A text that can be kept, or nothing."""
+    return value if isinstance(value, str) and value and not odd_text(value) else None
+
+
+def clean(text: str) -> str:
+    """A text that is only shown, without what cannot be kept."""
+    return "".join("\ufffd" if odd_text(c) else c for c in text) if odd_text(text) else text
+
+
+def odd_text(text: str) -> str:
+    """What is wrong with a text; nothing when it can be kept: PostgreSQL has no NUL, and half a surrogate pair is no character."""
+    if "\0" in text:
+        return "holds a NUL character"
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        return "holds half a surrogate pair"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +194,7 @@ def role(row: Json) -> Role:
     held = None
     if isinstance(listed, list):
         held = tuple(member(entry.get("properties") or entry) for entry in listed)
-    return Role(int(found["id"]), str(found["name"]), held)
+    return Role(identity(found["id"]), str(found["name"]), held)
 
 
 # -- audit

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Collection, Iterable
+from typing import TypeVar
 
 from vigil.compliance.facts import Group, User
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import NotReadable
+from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
 from vigil.ecm.paging import read_all, read_page
 from vigil.ecm.parse import Member
+
+T = TypeVar("T")
 
 PAGE = 20
 """The cap on lists of members."""
@@ -48,47 +51,65 @@ class Directory:
     def principal(self, number: int) -> str:
         return self._members[number].principal
 
-    async def ensure(self, ids: Collection[int], *, complete: bool = False) -> None:
+    async def ensure(self, ids: Collection[int], *, complete: bool = False) -> dict[int, EcmError]:
         """Make the members of these ids known; with `complete` also their e-mail, zone and language.
 
-        Raises the first error after all have been asked for: those that could be read are known then.
+        Gives what was in the way of those that could not be looked up. Raises Refused.
         """
         async with self._lock:  # callers ask for the same people at the same time
             wanted = [number for number in dict.fromkeys(ids) if not self._known(number, complete)]
             if len(wanted) > PAGE and not self._listed:
                 await self._list_if_cheaper(len(wanted))
                 wanted = [number for number in wanted if not self._known(number, complete)]
-            done = await asyncio.gather(*(self._read(number) for number in wanted), return_exceptions=True)
-            for error in done:
-                if error is not None:
-                    raise error
+            done = await asyncio.gather(*(_or_error(self._read(number)) for number in wanted))
+            return {
+                number: one for number, one in zip(wanted, done, strict=True) if isinstance(one, EcmError)
+            }
 
-    async def find(self, principals: Iterable[str]) -> list[Member]:
-        """The members of ``user:LOGIN`` and ``group:NAME``; those that the server does not know are left out."""
-        found = await asyncio.gather(*(self._find(principal) for principal in dict.fromkeys(principals)))
-        return [member for member in found if member is not None]
+    async def find(self, principals: Iterable[str]) -> tuple[list[Member], dict[str, EcmError]]:
+        """The members of ``user:LOGIN`` and ``group:NAME``, without those that the server does not know; and what was in the way of
+        those that could not be looked up. Raises Refused."""
+        wanted = list(dict.fromkeys(principals))
+        answers = await asyncio.gather(*(_or_error(self._find(principal)) for principal in wanted))
+        found = dict(zip(wanted, answers, strict=True))
+        return (
+            [one for one in found.values() if isinstance(one, Member)],
+            {principal: one for principal, one in found.items() if isinstance(one, EcmError)},
+        )
 
-    async def facts(self, members: Iterable[Member]) -> list[User | Group]:
-        """Users and groups of these members and, through groups, of everybody inside them. Groups may hold each other."""
+    async def facts(self, members: Iterable[Member]) -> tuple[list[User | Group], dict[str, EcmError]]:
+        """Users and groups of these members and, through groups, of everybody inside them. Groups may hold each other.
+
+        Beside them the principals that could not be looked up, with what was in the way. Raises Refused.
+        """
         done: dict[int, User | Group] = {}
+        failed: dict[str, EcmError] = {}
         wave = {member.id: member for member in members}
+        seen: set[int] = set()
         while wave:
-            await self.ensure(
-                [number for number, member in wave.items() if member.kind == USER], complete=True
-            )
-            groups = [member for member in wave.values() if member.kind == GROUP]
-            held = await asyncio.gather(*(self._members_of(group) for group in groups))
-            for number in wave:
-                member = self._members[number]
-                if member.kind == USER:
-                    done[number] = _user(member)
+            seen |= wave.keys()
+            people = [number for number, member in wave.items() if member.kind == USER]
+            lacking = await self.ensure(people, complete=True)
+            failed |= {wave[number].principal: error for number, error in lacking.items()}
             following: dict[int, Member] = {}
-            for group, inside in zip(groups, held, strict=True):
+            for group, inside in await self._opened(wave.values()):
+                if isinstance(inside, EcmError):
+                    failed[group.principal] = inside
+                    continue
                 names = tuple(sorted(member.principal for member in inside))
                 done[group.id] = Group(group.name, group.id, names, source=f"/v2/members/{group.id}/members")
                 following.update((member.id, member) for member in inside)
-            wave = {number: member for number, member in following.items() if number not in done}
-        return [done[number] for number in sorted(done)]
+            done |= {n: _user(self._members[n]) for n in people if n not in lacking}
+            wave = {number: member for number, member in following.items() if number not in seen}
+        return [done[number] for number in sorted(done)], failed
+
+    async def _opened(
+        self, members: Iterable[Member]
+    ) -> list[tuple[Member, tuple[Member, ...] | EcmError]]:
+        """The groups among some members, each with who is inside it, or why that cannot be said."""
+        groups = [member for member in members if member.kind == GROUP]
+        held = await asyncio.gather(*(_or_error(self._members_of(group)) for group in groups))
+        return list(zip(groups, held, strict=True))
 
     async def everybody(self) -> list[User]:
         """Every user that the server lists, page by page; those whose list row says too little are asked for by id."""
@@ -96,7 +117,8 @@ class Directory:
             self._client, "/v2/members", {"where_type": USER}, key=_member_key, limit=PAGE
         )
         numbers = [member.id for member in self._note_all(rows, "/v2/members")]
-        await self.ensure(numbers, complete=True)
+        for error in (await self.ensure(numbers, complete=True)).values():
+            raise error
         return [_user(self._members[number]) for number in numbers]
 
     async def names(self, kind: int) -> frozenset[str]:
@@ -114,7 +136,7 @@ class Directory:
     async def _read(self, number: int) -> None:
         path = f"/v2/members/{number}"
         try:
-            answer = await self._client.get(path)
+            answer = await _twice(self._client, path)
         except NotReadable:
             self.note(Member(number, USER, f"id:{number}", full_name=f"id:{number}", deleted=True))
             return
@@ -128,31 +150,45 @@ class Directory:
         """
         path = "/v2/members"
         params: Params = {"where_type": USER}
-        first = await read_page(self._client, path, params, 1, PAGE)
-        pages = -(-(first.total or 0) // first.limit)
+        first = await _or_error(read_page(self._client, path, params, 1, PAGE))
+        if isinstance(first, EcmError):
+            return
+        pages, limit = -(-(first.total or 0) // first.limit), first.limit
         if pages >= wanted:
             return
-        numbers = range(2, pages + 1)
         others = await asyncio.gather(
-            *(read_page(self._client, path, params, number, first.limit) for number in numbers)
+            *(_or_error(read_page(self._client, path, params, n, limit)) for n in range(2, pages + 1))
         )
         for page in (first, *others):
-            self._note_all(page.rows, path)
+            for row in () if isinstance(page, EcmError) else page.rows:
+                self._note_if_sound(row, path)
         self._listed = True
 
     async def _find(self, principal: str) -> Member | None:
         prefix, _, name = principal.partition(":")
         kind = GROUP if prefix == "group" else USER
         if name.startswith("id:") and name[3:].isdigit() and kind == USER:
-            await self.ensure([int(name[3:])], complete=True)
-            return self._members[int(name[3:])]
+            number = int(name[3:])
+            for error in (await self.ensure([number], complete=True)).values():
+                raise error
+            return self._members[number]
         if (kind, name) not in self._by_name:
             # The filter matches the start of names: the right one is picked from what it gives.
             params: Params = {"where_type": kind, "where_name": name}
             rows, _ = await read_all(self._client, "/v2/members", params, key=_member_key, limit=PAGE)
-            self._note_all(rows, "/v2/members")
+            odd = [row for row in rows if not self._note_if_sound(row, "/v2/members")]
+            if odd and (kind, name) not in self._by_name:
+                raise Malformed("/v2/members", f"a member with {name[:80]!r} in its name makes no sense")
             self._by_name.setdefault((kind, name), None)
         return self._by_name[kind, name]
+
+    def _note_if_sound(self, row: Json, path: str) -> bool:
+        """Keep the member of a row, unless the row makes no sense: others must not suffer from it."""
+        try:
+            self._note_all([row], path)
+        except Malformed:
+            return False
+        return True
 
     def _note_all(self, rows: Iterable[Json], path: str) -> tuple[Member, ...]:
         with parse.shaped(path):
@@ -167,13 +203,42 @@ class Directory:
             try:
                 rows, _ = await read_all(self._client, path, {}, key=_member_key, limit=PAGE)
             except NotReadable:
+                if not await self._is_gone(group):
+                    raise
                 rows = []  # deleted between two calls: nobody is inside it any more
             self._held[group.id] = self._note_all(rows, path)
         return self._held[group.id]
 
 
+    async def _is_gone(self, group: Member) -> bool:
+        """Whether a group is refused by its own id, too."""
+        try:
+            await _twice(self._client, f"/v2/members/{group.id}")
+        except NotReadable:
+            return True
+        return False
+
+
+async def _twice(client: Client, path: str) -> Json:
+    """The answer. What is refused once may be a hiccup, what is refused twice is believed: then raises NotReadable."""
+    try:
+        return await client.get(path)
+    except NotReadable:
+        return await client.get(path)
+
+
+async def _or_error(asked: Awaitable[T]) -> T | EcmError:
+    """The answer, or the error in its place. Raises Refused."""
+    try:
+        return await asked
+    except Refused:
+        raise
+    except EcmError as error:
+        return error
+
+
 def _member_key(row: Json) -> int:
-    return int(parse.properties(row)["id"])
+    return parse.identity(parse.properties(row)["id"])
 
 
 def _user(member: Member) -> User:

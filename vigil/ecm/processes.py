@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from vigil.compliance.facts import Step
 from vigil.ecm import parse, steps
 from vigil.ecm.answers import Json
-from vigil.ecm.client import MOST_IDS, Client, Params
+from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
+from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Batch, Gap, Gone, Processes
+from vigil.ecm.nodes import PATH, read_nodes
 from vigil.ecm.paging import read_all, walk
+from vigil.ecm.presence import gone
+from vigil.ecm.sound import sound
 
 STATUS = "/v2/workflows/status"
 PAGE = 100
@@ -35,10 +40,11 @@ class ProcessReader:
                 # Of what ended before the first look nothing is news.
                 ended = await self._ended(since - self._client.settings.overlap) if since is not None else {}
                 active = await self._active()
-            except NotReadable as error:
-                # The workflow module is absent: nothing vanished, nothing can be known.
-                gap = Gap(error.path, error.message)
-                return Processes((), dict(known), (), (gap,), counts.requests)
+            except Refused:
+                raise
+            except EcmError as error:
+                # The workflow module is absent, or does not answer: nothing vanished, nothing can be known.
+                return Processes((), dict(known), (), (gap_of(error),), counts.requests)
             hashes = {**ended, **active}
             read = tuple(number for number, mark in hashes.items() if known.get(number) != mark)
             vanished = tuple(
@@ -54,7 +60,8 @@ class ProcessReader:
         for status in ("ontime", "workflowlate"):
             params: Params = {"Kind": "Managed", "wstatus": status}
             rows, _ = await read_all(self._client, STATUS, params, key=steps.process_id, limit=PAGE)
-            found.update((steps.process_id(row), steps.row_hash(row)) for row in rows)
+            with parse.shaped(STATUS):
+                found.update((steps.process_id(row), steps.row_hash(row)) for row in rows)
         return found
 
     async def _ended(self, since: datetime) -> dict[int, str]:
@@ -78,16 +85,26 @@ class ProcessReader:
         sorted_ = True
         async for page in walk(self._client, STATUS, params, key=steps.process_id, limit=PAGE):
             for row in page.rows:
-                at = parse.instant(steps.wfstatus(row).get(column), self._zone)
-                if at is None:
+                at, odd = self._ended_at(row, column)
+                if at is None and not odd:
                     return False
-                sorted_ = sorted_ and (last is None or at <= last)
-                last = at
-                if at >= since:
-                    found[steps.process_id(row)] = steps.DONE + steps.row_hash(row)
+                if at is not None:
+                    sorted_ = sorted_ and (last is None or at <= last)
+                    last = at
+                if at is None or at >= since:
+                    with parse.shaped(STATUS):
+                        found[steps.process_id(row)] = steps.DONE + steps.row_hash(row)
             if sorted_ and last is not None and last < since:
                 break
         return True
+
+    def _ended_at(self, row: Json, column: str) -> tuple[datetime | None, bool]:
+        """When a process of a list ended, and whether its date makes no sense: then it is read, whenever it ended."""
+        try:
+            with parse.shaped(STATUS):
+                return parse.instant(steps.wfstatus(row).get(column), self._zone), False
+        except Malformed:
+            return None, True
 
     async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
         """See `Extractor.read_processes`."""
@@ -99,6 +116,8 @@ class ProcessReader:
                 number: results for number, (results, _) in found.items() if number not in workspace_of
             }
             learnt, lost = await self._workspaces(homeless)
+            refused = {number: one for number, one in answers.items() if isinstance(one, Gap)}
+            lost |= {n: replace(gap, workspaces=_place(workspace_of, n)) for n, gap in refused.items()}
             places = {**workspace_of, **learnt}
             facts: list[Step] = []
             for number, (results, activities) in found.items():
@@ -107,30 +126,41 @@ class ProcessReader:
                 path = f"{STATUS}/processes/{number}"
                 try:
                     with parse.shaped(path):
-                        facts += steps.of_process(
+                        read = steps.of_process(
                             number, places[number], results, activities, self._zone, path
                         )
+                        facts += sound(read, path)
                 except Malformed as error:
-                    lost[number] = Gap(path, error.message, (places[number],))
-            gaps = {**{number: one for number, one in answers.items() if isinstance(one, Gap)}, **lost}
-            gone = tuple(one for one in answers.values() if isinstance(one, Gone))
-            return Batch(tuple(facts), gone, tuple(gaps.values()), counts.requests, learnt, frozenset(gaps))
+                    lost[number] = gap_of(error, places[number])
+            tombs = tuple(one for one in answers.values() if isinstance(one, Gone))
+            return Batch(tuple(facts), tombs, tuple(lost.values()), counts.requests, learnt, frozenset(lost))
 
     async def _process(self, number: int) -> tuple[Json, list[Json]] | Gap | Gone:
         path = f"{STATUS}/processes/{number}"
         try:
-            results = parse.single(await self._client.get(path), path)
+            answer = await self._own(path)
+            if answer is None:
+                return Gone("process", str(number))
             activities: list[Json] = []
-            if steps.needs_activities(results):
-                rows, _ = await read_all(self._client, f"{path}/activities", {}, key=None, limit=PAGE)
-                activities = rows
+            with parse.shaped(path):
+                results = parse.single(answer, path)
+                more = steps.needs_activities(results)
+            if more:
+                activities, _ = await read_all(self._client, f"{path}/activities", {}, key=None, limit=PAGE)
             return results, activities
-        except NotReadable:
-            return Gone("process", str(number))
         except Refused:
             raise
         except EcmError as error:
-            return Gap(error.path, error.message)
+            return gap_of(error)
+
+    async def _own(self, path: str) -> Json | None:
+        """The answer of a process's own call; None for one that is refused twice: what is refused once may be a hiccup."""
+        for _ in range(2):
+            try:
+                return await self._client.get(path)
+            except NotReadable:
+                continue
+        return None
 
     async def _workspaces(self, homeless: Mapping[int, Json]) -> tuple[dict[int, int], dict[int, Gap]]:
         """Process -> workspace, through what lies in the attachment folder: the workspace, or something inside it."""
@@ -138,55 +168,83 @@ class ProcessReader:
         answers = dict(zip(homeless, attached, strict=True))
         gaps = {number: one for number, one in answers.items() if isinstance(one, Gap)}
         candidates = {number: one for number, one in answers.items() if isinstance(one, list)}
-        homes = await self._homes({node for nodes in candidates.values() for node in nodes})
+        homes, unclear = await self._homes({node for nodes in candidates.values() for node in nodes})
         found: dict[int, int] = {}
         for number, nodes in candidates.items():
             home = next((homes[node] for node in nodes if node in homes), None)
             if home is not None:
                 found[number] = home
+            elif doubt := next((unclear[node] for node in nodes if node in unclear), None):
+                gaps[number] = replace(doubt, workspaces=())
         return found, gaps
 
     async def _attached(self, results: Json) -> list[int] | Gap:
         """What a process's attachments point at; a process without any belongs to no workspace."""
-        folder = steps.attachment_folder(results)
-        if folder is None:
-            return []
-        path = f"/v2/nodes/{folder}/nodes"
-        params: Params = {"fields": ["properties{id,type,original_id}"]}
         try:
+            with parse.shaped(STATUS):
+                folder = steps.attachment_folder(results)
+            if folder is None:
+                return []
+            path = f"/v2/nodes/{folder}/nodes"
+            params: Params = {"fields": ["properties{id,type,original_id}"]}
             rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=PAGE)
-        except NotReadable:
-            return []  # the folder went with its process, or may not be read: the process belongs nowhere
+            with parse.shaped(path):
+                found = [parse.properties(row) for row in rows]
+                return [parse.integer(one.get("original_id")) or int(one["id"]) for one in found]
+        except NotReadable as error:
+            # The folder went with its process, or may not be read: then the process belongs nowhere.
+            lost, _ = await gone(self._client, [folder] if folder else [])
+            return [] if lost else gap_of(error)
         except Refused:
             raise
         except EcmError as error:
-            return Gap(path, error.message)
-        found = [parse.properties(row) for row in rows]
-        return [parse.integer(one.get("original_id")) or int(one["id"]) for one in found]
+            return gap_of(error)
 
-    async def _homes(self, nodes: Collection[int]) -> dict[int, int]:
-        """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes at once."""
+    async def _homes(self, nodes: Collection[int]) -> tuple[dict[int, int], dict[int, Gap]]:
+        """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes at once.
+
+        Beside it the nodes of which that could not be found out, with why.
+        """
         homes: dict[int, int] = {}
+        unclear: dict[int, Gap] = {}
         above: dict[int, int] = {node: node for node in nodes}  # node -> the ancestor looked at now
         for _ in range(20):
             if not above:
                 break
-            seen = await self._kinds(set(above.values()))
+            seen, failed = await self._kinds(set(above.values()))
             climbing: dict[int, int] = {}
             for node, ancestor in above.items():
+                if ancestor in failed:
+                    unclear[node] = failed[ancestor]
                 kind, parent = seen.get(ancestor, (None, None))
                 if kind == parse.WORKSPACE:
                     homes[node] = ancestor
                 elif parent is not None and parent > 0:
                     climbing[node] = parent
             above = climbing
-        return homes
+        return homes, unclear
 
-    async def _kinds(self, nodes: Collection[int]) -> dict[int, tuple[int | None, int | None]]:
+    async def _kinds(
+        self, nodes: Collection[int]
+    ) -> tuple[dict[int, tuple[int | None, int | None]], dict[int, Gap]]:
+        """The type and the parent of some nodes, and what was in the way of others. What is left out is asked for twice."""
+        fields = ["properties{id,type,parent_id}"]
+        rows, gaps = await read_nodes(self._client, sorted(nodes), fields)
+        again = [number for number in sorted(nodes) if number not in rows]
+        if again:
+            more, gaps = await read_nodes(self._client, again, fields)
+            rows |= more
         found: dict[int, tuple[int | None, int | None]] = {}
-        for some in parse.chunks(sorted(nodes), MOST_IDS):
-            answer = await self._client.nodes(some, ["properties{id,type,parent_id}"])
-            for row in parse.rows(answer, "/v2/nodes/list"):
-                one = parse.properties(row)
-                found[int(one["id"])] = (parse.integer(one.get("type")), parse.integer(one.get("parent_id")))
-        return found
+        failed = {number: gap for gap in gaps for number in gap.workspaces}
+        for number, row in rows.items():
+            try:
+                with parse.shaped(PATH):
+                    one = parse.properties(row)
+                    found[number] = parse.integer(one.get("type")), parse.integer(one.get("parent_id"))
+            except Malformed as error:
+                failed[number] = gap_of(error)
+        return found, failed
+
+
+def _place(workspace_of: Mapping[int, int], process: int) -> tuple[int, ...]:
+    return (workspace_of[process],) if process in workspace_of else ()

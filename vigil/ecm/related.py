@@ -11,6 +11,7 @@ from vigil.ecm.client import Client
 from vigil.ecm.gaps import of_workspace
 from vigil.ecm.model import Batch, Gap, Gone
 from vigil.ecm.paging import read_all
+from vigil.ecm.presence import gone
 
 PAGE = 500
 WAYS = ("child", "parent")
@@ -42,9 +43,11 @@ class RelatedReader:
                     for number in dict.fromkeys(workspaces)
                 )
             )
+            refused = [one for one in read if isinstance(one, Gap)]
+            lost, _ = await gone(self._client, [w for gap in refused for w in gap.workspaces])
             return Batch(
                 tuple(one for one in read if isinstance(one, Related)),
-                tuple(one for one in read if isinstance(one, Gone)),
-                tuple(one for one in read if isinstance(one, Gap)),
+                tuple(Gone("workspace", str(w)) for w in lost),
+                tuple(gap for gap in refused if not lost.issuperset(gap.workspaces)),
                 counts.requests,
             )

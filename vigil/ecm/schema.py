@@ -11,7 +11,9 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
-from vigil.ecm.errors import NotReadable
+from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.gaps import gap_of
+from vigil.ecm.model import Gap
 
 TYPES = "/v2/businessworkspacetypes"
 T = TypeVar("T")
@@ -24,6 +26,7 @@ class SchemaReader:
         self._client = client
         self._catalogue = catalogue
         self._known: dict[str, WorkspaceType] = {}
+        self.gaps: dict[str, tuple[Gap, ...]] = {}
 
     async def named(self, name: str) -> WorkspaceType:
         """The type of this name. Raises NotReadable when there is none: that is not the same as one without workspaces."""
@@ -35,23 +38,25 @@ class SchemaReader:
         return self._known[name]
 
     async def types(self) -> tuple[WorkspaceType, ...]:
-        """See `Extractor.types`. Without any types ECM answers 500: then there are none."""
-        try:
-            answer = await self._client.get(TYPES, {"expand_templates": "true", "expand_wksp_info": "true"})
-        except NotReadable:
-            return ()
+        """See `Extractor.types`."""
+        answer = await self._client.get(TYPES, {"expand_templates": "true", "expand_wksp_info": "true"})
         with parse.shaped(TYPES):
             found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
             named = [(int(one["wksp_type_id"]), str(one["wksp_type_name"]), one) for one in found]
+        self.gaps = {}
         types = tuple(await asyncio.gather(*(self._type(*one) for one in named)))
         self._known = {one.name: one for one in types}
         return types
 
     async def _type(self, number: int, name: str, found: Json) -> WorkspaceType:
-        model = _Model(self._client, number, [int(one["id"]) for one in found.get("templates") or []])
+        with parse.shaped(TYPES):
+            templates = [int(one["id"]) for one in found.get("templates") or []]
+        model = _Model(self._client, number, templates)
         categories, roles, doc_types = await asyncio.gather(
             model.ask(self._catalogue.read), model.ask(self._roles), model.ask(self._doc_types)
         )
+        if model.gaps:
+            self.gaps[name] = tuple(model.gaps)
         path = "/v2/businessworkspaces/{id}/doctypes"
         documents = tuple(
             RequiredDocument(name, one.name, one.required, one.valid_months, path) for one in doc_types or ()
@@ -86,24 +91,28 @@ class _Model:
         self._lock = asyncio.Lock()
         self._example: int | None = None
         self._looked = False
+        self.gaps: list[Gap] = []
 
     async def ask(self, question: Callable[[int], Awaitable[T]]) -> T | None:
-        """The first answer that a model gives; None when no model can (a module that is absent, a type without any)."""
-        for node in self._nodes:
-            try:
-                return await question(node)
-            except NotReadable:
-                continue
+        """The first answer that a model gives; None when no model can (a module that is absent, a type without any).
+
+        What is refused once may be a hiccup: each is asked twice. What fails otherwise, and nobody else answers, is a gap.
+        """
+        failed: list[EcmError] = []
+        for node in [node for node in self._nodes for _ in range(2)]:
+            answer = await _or_none(question(node), failed)
+            if answer is not None:
+                return answer
         async with self._lock:
             if not self._looked:
                 self._looked = True
-                self._example = await self._any()
-        if self._example is None:
-            return None
-        try:
-            return await question(self._example)
-        except NotReadable:
-            return None
+                self._example = await _or_none(self._any(), failed)
+        for node in [self._example] * 2 if self._example is not None else []:
+            answer = await _or_none(question(node), failed)
+            if answer is not None:
+                return answer
+        self.gaps += [gap_of(error) for error in failed[-1:]]
+        return None
 
     async def _any(self) -> int | None:
         path = "/v2/businessworkspaces"
@@ -118,5 +127,19 @@ class _Model:
                 "page": 1,
             },
         )
-        rows = parse.rows(answer, path)
-        return parse.node_id(rows[0]) if rows else None
+        with parse.shaped(path):
+            rows = parse.rows(answer, path)
+            return parse.node_id(rows[0]) if rows else None
+
+
+async def _or_none(asked: Awaitable[T | None], failed: list[EcmError]) -> T | None:
+    """The answer; None where it is refused, and where it fails, which is noted. Raises Refused."""
+    try:
+        return await asked
+    except NotReadable:
+        return None
+    except Refused:
+        raise
+    except EcmError as error:
+        failed.append(error)
+        return None

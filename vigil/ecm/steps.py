@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from hashlib import blake2b
@@ -28,12 +29,16 @@ def wfstatus(row: Json) -> Json:
 
 
 def process_id(row: Json) -> int:
-    return int(wfstatus(row)["process_id"])
+    return parse.identity(wfstatus(row)["process_id"])
 
 
 def row_hash(row: Json) -> str:
     """Equal for rows that say the same of steps, assignees and dates."""
-    kept = orjson.dumps(_without_passing(wfstatus(row)), option=orjson.OPT_SORT_KEYS)
+    plain = _without_passing(wfstatus(row))
+    try:
+        kept = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half a surrogate pair, or a number of more than 64 bits
+        kept = json.dumps(plain, sort_keys=True).encode()
     return blake2b(kept, digest_size=10).hexdigest()
 
 

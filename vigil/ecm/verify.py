@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
-from vigil.ecm.client import MOST_IDS, Client
-from vigil.ecm.errors import EcmError, Refused
-from vigil.ecm.model import Gap, Stamp, Verified
+from vigil.ecm.client import Client
+from vigil.ecm.errors import Malformed
+from vigil.ecm.gaps import gap_of
+from vigil.ecm.model import Stamp, Verified
+from vigil.ecm.nodes import PATH, read_nodes
+from vigil.ecm.presence import gone
 
-PATH = "/v2/nodes/list"
 FIELDS = ("properties{id,type,container_size,modify_date}", "versions.element(0)")
 
 
@@ -25,35 +26,20 @@ class Verifier:
     async def verify(self, nodes: Mapping[int, Stamp]) -> Verified:
         """See `Extractor.verify`. Ids of a call that failed are neither changed nor gone: they are in a gap."""
         with self._client.counting() as counts:
-            found, gaps = await self._read(list(nodes))
-            dropped = [number for number in nodes if number not in found and not _in(number, gaps)]
-            # What is missing once may be a hiccup; what is missing twice is believed.
-            again, more = await self._read(dropped)
-            found.update(again)
-            gaps += more
-            gone = tuple(number for number in dropped if number not in again and not _in(number, more))
-            with parse.shaped(PATH):
-                seen = {number: self._stamp(row) for number, row in found.items()}
-            changed = tuple(number for number, stamp in seen.items() if nodes[number].differs(stamp))
-            return Verified(changed, gone, tuple(gaps), counts.requests)
-
-    async def _read(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
-        found: dict[int, Json] = {}
-        gaps: list[Gap] = []
-        for answer in await asyncio.gather(*map(self._some, parse.chunks(ids, MOST_IDS))):
-            if isinstance(answer, Gap):
-                gaps.append(answer)
-            else:
-                found.update((parse.node_id(row), row) for row in answer)
-        return found, gaps
-
-    async def _some(self, ids: Sequence[int]) -> list[Json] | Gap:
-        try:
-            return parse.rows(await self._client.nodes(ids, FIELDS), PATH)
-        except Refused:
-            raise
-        except EcmError as error:
-            return Gap(error.path, error.message, tuple(ids))
+            found, gaps = await read_nodes(self._client, list(nodes), FIELDS)
+            unsure = {number for gap in gaps for number in gap.workspaces}
+            missing = [number for number in nodes if number not in found and number not in unsure]
+            lost, doubts = await gone(self._client, missing, left_out=1)
+            changed: list[int] = []
+            for number, row in found.items():
+                try:
+                    with parse.shaped(PATH):
+                        if number in nodes and nodes[number].differs(self._stamp(row)):
+                            changed.append(number)
+                except Malformed as error:
+                    doubts.append(gap_of(error, number))
+            away = tuple(number for number in missing if number in lost)
+            return Verified(tuple(changed), away, (*gaps, *doubts), counts.requests)
 
     def _stamp(self, row: Json) -> Stamp:
         found = parse.properties(row)
@@ -63,6 +49,3 @@ class Verifier:
         versions = parse.versions(row)
         return Stamp(modified, parse.integer(versions[-1].get("version_number")) if versions else None)
 
-
-def _in(number: int, gaps: Sequence[Gap]) -> bool:
-    return any(number in gap.workspaces for gap in gaps)

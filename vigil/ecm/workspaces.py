@@ -15,14 +15,18 @@ from vigil.compliance.facts import Fact
 from vigil.ecm import categories, compose, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
-from vigil.ecm.client import MOST_IDS, Client, Params
+from vigil.ecm.client import Client, Params
 from vigil.ecm.compose import Child, Names, Reading
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
-from vigil.ecm.model import EXPIRY, Batch, Gap, Gone, Needs, Row
+from vigil.ecm.gaps import gap_of
+from vigil.ecm.model import ABSENT, EXPIRY, Batch, Gap, Gone, Needs, Row
+from vigil.ecm.nodes import read_nodes
 from vigil.ecm.paging import read_all
 from vigil.ecm.people import Directory
+from vigil.ecm.presence import gone
 from vigil.ecm.related import read_related
 from vigil.ecm.roles import read_roles
+from vigil.ecm.sound import sound
 
 NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
 CHILD_FIELDS = (
@@ -31,8 +35,6 @@ CHILD_FIELDS = (
 CATEGORIES = "categories"
 CHILDREN_PAGE = AUDIT_PAGE = 100
 DEEPEST = 20
-ABSENT = "/v2/businessworkspaces/{id}/missingdocuments"
-"""The path of the gap that says that this server has no lists of missing documents at all."""
 
 
 class WorkspaceReader:
@@ -53,8 +55,10 @@ class WorkspaceReader:
         """See `Extractor.read_workspaces`."""
         with self._client.counting() as counts:
             by_id = {row.id: row for row in rows}
-            nodes = await self._nodes(list(by_id))
-            gone = tuple(Gone("workspace", str(number)) for number in by_id if number not in nodes)
+            nodes, missed = await self._nodes(list(by_id))
+            unsure = {number for gap in missed for number in gap.workspaces}
+            away = [number for number in by_id if number not in nodes and number not in unsure]
+            lost, doubts = await gone(self._client, away, left_out=2)
             readings = [Reading(number, by_id[number].type, node) for number, node in nodes.items()]
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
             names = await self._names(readings)
@@ -63,30 +67,32 @@ class WorkspaceReader:
             for reading in readings:
                 try:
                     with parse.shaped(compose.LIST):
-                        facts.extend(compose.facts(reading, names))
+                        facts.extend(sound(compose.facts(reading, names), compose.LIST))
                 except Malformed as error:
                     # One workspace that nobody can make sense of is no reason to lose the other 249.
-                    broken.append(Gap(error.path, error.message, (reading.id,)))
-            return Batch(tuple(facts), gone, (*_gaps(readings), *broken), counts.requests)
+                    broken.append(gap_of(error, reading.id))
+            tombs = tuple(Gone("workspace", str(number)) for number in away if number in lost)
+            gaps = (*missed, *doubts, *_gaps(readings), *broken)
+            return Batch(tuple(facts), tombs, gaps, counts.requests)
 
-    async def _nodes(self, ids: Sequence[int]) -> dict[int, Json]:
-        """The nodes that can be read. One that is missing is asked for once more before it is believed to be gone."""
-        found: dict[int, Json] = {}
-        for _ in range(2):
-            missing = [number for number in ids if number not in found]
-            for answer in await asyncio.gather(*map(self._listed, parse.chunks(missing, MOST_IDS))):
-                found.update(answer)
-        return {number: found[number] for number in ids if number in found}
-
-    async def _listed(self, ids: Sequence[int]) -> dict[int, Json]:
-        answer = await self._client.nodes(ids, [NODE_FIELDS, CATEGORIES])
-        with parse.shaped(compose.LIST):
-            return {parse.node_id(row): row for row in parse.rows(answer, compose.LIST)}
+    async def _nodes(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
+        """The nodes that can be read. One that is missing is asked for once more."""
+        fields = [NODE_FIELDS, CATEGORIES]
+        found, gaps = await read_nodes(self._client, ids, fields)
+        unsure = {number for gap in gaps for number in gap.workspaces}
+        missing = [number for number in ids if number not in found and number not in unsure]
+        if missing:
+            again, more = await read_nodes(self._client, missing, fields)
+            found, gaps = found | again, [*gaps, *more]
+        return {number: found[number] for number in ids if number in found}, gaps
 
     # -- the parts --------------------------------------------------------------------------------------
 
     async def _parts(self, reading: Reading, since: datetime | None) -> None:
         parts: list[Coroutine[Any, Any, None]] = []
+        if not isinstance(reading.node.get("data"), dict):
+            reading.unread["attrs"] = Gap(compose.LIST, "a node came without data", (reading.id,))
+            return
         if self._needs.documents and reading.properties.get("container_size") != 0:
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, 0)))
         if self._needs.comments:
@@ -109,6 +115,15 @@ class WorkspaceReader:
             fields.append(CATEGORIES)
         params: Params = {"fields": fields, "sort": "desc_modify_date"}
         rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=CHILDREN_PAGE)
+        with parse.shaped(path):
+            inside = self._children(reading, rows, path)
+        tasks = [self._folder(reading, number, depth + 1) for number in inside]
+        if self._needs.versions:
+            tasks += [self._versions(child) for child in reading.children if child.path == path]
+        await asyncio.gather(*tasks)
+
+    def _children(self, reading: Reading, rows: Sequence[Json], path: str) -> list[int]:
+        """Take the documents and folders among some rows. Gives the folders that hold anything."""
         inside: list[int] = []
         for row in rows:
             found = parse.properties(row)
@@ -119,22 +134,21 @@ class WorkspaceReader:
                 reading.children.append(Child(row, path, parse.versions(row)))
             elif kind == parse.FOLDER:
                 size = parse.integer(found.get("container_size"))
-                reading.folders.append((int(found["id"]), size or 0))
-                inside += [int(found["id"])] if size != 0 else []
-        tasks = [self._folder(reading, number, depth + 1) for number in inside]
-        if self._needs.versions:
-            tasks += [self._versions(child) for child in reading.children if child.path == path]
-        await asyncio.gather(*tasks)
+                reading.folders.append((parse.node_id(row), size or 0))
+                inside += [parse.node_id(row)] if size != 0 else []
+        return inside
 
     async def _versions(self, child: Child) -> None:
         """All versions of a document, where the list of children gave the newest only."""
-        newest = parse.integer(child.versions[-1].get("version_number")) if child.versions else None
+        with parse.shaped(child.path):
+            newest = parse.integer(child.versions[-1].get("version_number")) if child.versions else None
+            path = f"/v2/nodes/{parse.node_id(child.row)}/versions"
         if newest is not None and (newest <= 1 or len(child.versions) > 1):
             return
-        path = f"/v2/nodes/{parse.node_id(child.row)}/versions"
         answer = await self._client.get(path)
-        listed = [(row.get("data") or {}).get("versions") or {} for row in parse.rows(answer, path)]
-        child.versions = parse.versions({"data": {"versions": listed}})
+        with parse.shaped(path):
+            listed = [(row.get("data") or {}).get("versions") or {} for row in parse.rows(answer, path)]
+            child.versions = parse.versions({"data": {"versions": listed}})
 
     async def _audit(self, reading: Reading, since: datetime | None) -> None:
         path = f"/v2/nodes/{reading.id}/audit"
@@ -147,8 +161,9 @@ class WorkspaceReader:
         rows, first = await read_all(
             self._client, path, params, key=None, limit=AUDIT_PAGE, rows=parse.audit_rows
         )
-        reading.event_names = parse.audit_names(first)
-        reading.audit = [row for row in rows if since is None or self._is_new(row, since)]
+        with parse.shaped(path):
+            reading.event_names = parse.audit_names(first)
+            reading.audit = [row for row in rows if since is None or self._is_new(row, since)]
 
     async def _roles(self, reading: Reading) -> None:
         reading.roles, _ = await read_roles(self._client, self._directory, reading.id)
@@ -167,29 +182,36 @@ class WorkspaceReader:
         path = f"/v2/businessworkspaces/{reading.id}/missingdocuments"
         try:
             answer = await self._client.get(path)
+        except NotReadable:
+            # 400 says that the module is missing as well as that the node is, or that something went wrong once.
+            again = await self._missing_again(reading, path)
+            if again is None:
+                return
+            answer = again
+        with parse.shaped(path):
+            reading.missing = tuple(sorted(parse.missing_types(answer)))
+
+    async def _missing_again(self, reading: Reading, path: str) -> Json | None:
+        """The second answer; None where it is refused for a node that is there: then this server has no such lists."""
+        try:
+            return await self._client.get(path)
         except NotReadable as error:
-            # 400 says that the module is missing as well as that the node is. The node is asked for again to know which.
-            if not await self._listed([reading.id]):
+            found, _ = await read_nodes(self._client, [reading.id], ["properties{id}"])
+            if reading.id not in found:
                 raise
             self._absent = Gap(ABSENT, error.message)
             reading.unread["missing"] = self._absent
-            return
-        with parse.shaped(path):
-            reading.missing = tuple(sorted(parse.missing_types(answer)))
+            return None
 
     async def _names(self, readings: Sequence[Reading]) -> Names:
         """Find out the names of all that these workspaces mention by number: categories, people, classifications."""
         catalogue = self._catalogue
-        held = {reading.id: reading.values for reading in readings}
+        await catalogue.learn(_held(readings))
         for reading in readings:
-            for child in reading.children:
-                if values := categories.flat(child.row.get("data") or {}):
-                    held[parse.node_id(child.row)] = values
-        await catalogue.learn(held)
-        for reading in readings:
-            if categories.has_empty(reading.node.get("data") or {}):
-                await catalogue.learn_type(reading.type, reading.id)
-        _, kinds = await asyncio.gather(self._people(readings), catalogue.names(compose.kinds(readings)))
+            if "attrs" not in reading.unread and categories.has_empty(reading.node.get("data") or {}):
+                await _part(reading, "attrs", catalogue.learn_type(reading.type, reading.id))
+        self._undefined(readings)
+        _, kinds = await asyncio.gather(self._people(readings), self._kinds(readings))
         return Names(
             categories=dict(catalogue.categories),
             failures=dict(catalogue.failures),
@@ -200,18 +222,68 @@ class WorkspaceReader:
             expiry=self._expiry,
         )
 
+    def _undefined(self, readings: Sequence[Reading]) -> None:
+        """Documents with a category whose definition could not be read: until when they hold cannot be said."""
+        for reading in readings if self._catalogue.failures else ():
+            for child in reading.children:
+                values = categories.flat(child.row.get("data") or {}) if "documents" not in reading.unread else {}
+                for category in categories.category_ids(values) & self._catalogue.failures.keys():
+                    reading.unread["documents"] = gap_of(self._catalogue.failures[category], reading.id)
+
     async def _people(self, readings: Sequence[Reading]) -> None:
         """Find out who is mentioned. A part that mentions somebody who cannot be looked up is unread; nobody is guessed."""
-        met = [(reading, compose.people(reading, self._catalogue.categories)) for reading in readings]
+        met: list[tuple[Reading, dict[str, set[int]]]] = []
+        for reading in readings:
+            try:
+                with parse.shaped(compose.LIST):
+                    met.append((reading, compose.people(reading, self._catalogue.categories)))
+            except Malformed as error:
+                reading.unread["attrs"] = gap_of(error, reading.id)
+        failed = await self._directory.ensure(
+            {one for _, parts in met for ids in parts.values() for one in ids}
+        )
+        for reading, parts in met if failed else ():
+            for part, ids in parts.items():
+                if lacking := sorted(failed.keys() & ids):
+                    reading.unread[part] = gap_of(failed[lacking[0]], reading.id)
+
+    async def _kinds(self, readings: Sequence[Reading]) -> dict[int, str]:
+        """The names of classifications. Where one cannot be read its documents are unread: they are not without a type."""
+        wanted: dict[int, set[int]] = {}
+        for reading in readings:
+            try:
+                with parse.shaped(compose.LIST):
+                    wanted[reading.id] = compose.kinds([reading])
+            except Malformed as error:
+                reading.unread["documents"] = gap_of(error, reading.id)
+        names, failed = await self._catalogue.names({n for ids in wanted.values() for n in ids})
+        for reading in readings if failed else ():
+            if lacking := sorted(failed.keys() & wanted.get(reading.id, set())):
+                gap = failed[lacking[0]]
+                reading.unread["documents"] = Gap(gap.path, gap.error, (reading.id,), gap.asked)
+        return names
+
+
+def _held(readings: Sequence[Reading]) -> dict[int, Json]:
+    """The values of categories, by the node that holds them. What nobody can make sense of makes its workspace unread."""
+    held: dict[int, Json] = {}
+    for reading in readings:
         try:
-            await self._directory.ensure({one for _, parts in met for ids in parts.values() for one in ids})
-        except Refused:
-            raise
-        except EcmError as error:
-            for reading, parts in met:
-                for part, ids in parts.items():
-                    if not self._directory.knows(ids):
-                        reading.unread[part] = Gap(error.path, error.message, (reading.id,))
+            with parse.shaped(compose.LIST):
+                held[reading.id] = reading.values
+                categories.category_ids(held[reading.id])
+        except Malformed as error:
+            held.pop(reading.id, None)
+            reading.unread["attrs"] = gap_of(error, reading.id)
+        try:
+            for child in reading.children:
+                with parse.shaped(child.path):
+                    if values := categories.flat(child.row.get("data") or {}):
+                        categories.category_ids(values)
+                        held[parse.node_id(child.row)] = values
+        except Malformed as error:
+            reading.unread["documents"] = gap_of(error, reading.id)
+    return held
 
 
 async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -221,7 +293,7 @@ async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) ->
     except Refused:
         raise
     except EcmError as error:
-        reading.unread[name] = Gap(error.path, error.message, (reading.id,))
+        reading.unread[name] = gap_of(error, reading.id)
 
 
 def _gaps(readings: Sequence[Reading]) -> tuple[Gap, ...]:

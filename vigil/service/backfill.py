@@ -20,10 +20,11 @@ from typing import Any
 from vigil.compliance import facts as f
 from vigil.compliance.events import stamp
 from vigil.compliance.history import replay
-from vigil.compliance.routing import Directory, Routed, principals_of, route
+from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
 from vigil.compliance.rules import DIGEST, Kind, Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, OPEN, Finding
+from vigil.ecm.model import Gap
 from vigil.ledger import devices, evaluations, manifests, observations, outbox, runs
 from vigil.ledger import people as preferences
 from vigil.ledger.engine import chunks
@@ -157,6 +158,10 @@ async def _of_batch(
     for facts, some in _by_facts(found):
         here = replace(facts, roles={})
         here, directory = await _audience(run, some, here)
+        # Whom it concerns cannot be said of all: what could not be looked up is a gap, and nobody else is told in its place.
+        unsaid = undecided(some, run.rules, here, directory)
+        some = [x for x in some if x.workspace not in unsaid]
+        run.gap([Gap("people", why, (workspace,)) for workspace, why in unsaid.items()])
         out += _lines(run, route(some, run.rules, here, directory), here, directory, today)
     return out
 
@@ -178,7 +183,8 @@ async def _audience(run: Run, findings: Sequence[Finding], facts: Facts) -> tupl
     run.gap(batch.gaps)
     note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
-    return replace(facts, roles=roles), Directory.of(batch.facts)
+    unread = {w: g.why for g in batch.gaps for w in g.workspaces}
+    return replace(facts, roles=roles), Directory.of(batch.facts, batch.unknown, unread)
 
 
 def _lines(

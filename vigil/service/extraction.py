@@ -7,12 +7,14 @@ next run goes on, and reads again only what it cannot prove to be in.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
-from vigil.ecm.model import Batch, Row, Stamp
-from vigil.ledger import evaluations, observations, rounds
+from vigil.ecm.errors import EcmError, Refused
+from vigil.ecm.gaps import gap_of
+from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
+from vigil.ledger import behind, evaluations, observations, rounds
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
 from vigil.service import guards, snapshot
@@ -24,13 +26,50 @@ GRACE = timedelta(seconds=5)
 
 NODES_A_REQUEST = 250
 
+AGAIN = 3
+"""So often in a row what could not be read is read again by every run; what fails more often waits for its turn."""
+
+NOT_ASKED = "not asked: Extended ECM does not answer"
+
 
 async def read_schema(run: Run) -> None:
-    """Read the workspace types with their attributes, roles and document types, and keep them for the runs until the next time."""
-    run.schema = await run.extractor.types()
+    """Read the workspace types with their attributes, roles and document types, and keep them for the runs until the next time.
+
+    What cannot be read of them stays as an earlier run read it, and the next run reads them again. Raises EcmError where no earlier
+    run did.
+    """
+    with run.ledger.read() as connection:
+        before = snapshot.read(evaluations.position(connection, "schema").data or {})
+    try:
+        found = await run.extractor.types()
+    except Refused:
+        raise
+    except EcmError as error:
+        if not before:
+            raise
+        run.schema, run.partial = before, True
+        run.gap([gap_of(error)])
+        return
+    run.schema = _completed(run, found, {t.name: t for t in before})
     with run.ledger.write() as connection:
         observations.record(connection, (d for t in run.schema for d in t.documents), run.as_of, run.id)
         evaluations.set_position(connection, "schema", Mark(at=run.as_of, data=snapshot.written(run.schema)))
+
+
+def _completed(
+    run: Run, found: Sequence[f.WorkspaceType], before: Mapping[str, f.WorkspaceType]
+) -> list[f.WorkspaceType]:
+    """The types as they were read, with what could not be read of them as an earlier run read it."""
+    out: list[f.WorkspaceType] = []
+    for type in found:
+        gaps, known = run.extractor.schema_gaps.get(type.name, ()), before.get(type.name)
+        run.gap(gaps)
+        run.partial = run.partial or bool(gaps)
+        if gaps and known is not None:
+            parts = ("attributes", "roles", "documents")
+            type = replace(type, **{p: getattr(type, p) or getattr(known, p) for p in parts})
+        out.append(type)
+    return out
 
 
 def known_schema(run: Run) -> None:
@@ -63,20 +102,32 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
         with run.ledger.read() as connection:
             mark = evaluations.position(connection, name)
         newest, listed = mark.at, set[int]()
-        async for rows in run.extractor.changed(type, None if full else mark.at):
-            newest = max([*(r.modified for r in rows), *([newest] if newest else [])], default=None)
-            listed |= {r.id for r in rows}
-            fresh = _unknown(run, rows)
-            if fresh:
-                yield fresh
+        try:
+            async for rows in run.extractor.changed(type, None if full else mark.at):
+                newest = max(filter(None, (*(r.modified for r in rows if not r.odd), newest)), default=None)
+                listed |= {r.id for r in rows}
+                fresh = _unknown(run, rows)
+                run.tally.reached += len(rows) - len(fresh)  # known as they are: nothing is to be read of them
+                if fresh:
+                    yield fresh
+            run.tally.wanted += run.extractor.listed(type.name) if full else len(listed)
+        except Refused:
+            raise
+        except EcmError as error:
+            run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
+            # The others' lists go on. Of this one the position stays, so that the next run lists it from there.
+            run.unlisted.add(type.name)
+            run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
+            continue
         everything[type.name] = listed
         count = len(listed) if full else (mark.data or {}).get("listed")
         with run.ledger.write() as connection:
             evaluations.set_position(connection, name, Mark(at=newest, data={"listed": count}))
-    if full:
-        _bury_unlisted(run, everything)
+    run.partial = run.partial or bool(run.unlisted)
+    if full and not run.partial:
+        await _bury_unlisted(run, everything)
         _keep_parts(run, run.as_of, _parts(run))
-    else:
+    elif not full:
         parts_narrowed(run)
 
 
@@ -121,32 +172,59 @@ def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(out)
 
 
-def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> None:
-    """Workspaces that complete lists, one a type, no longer have are gone, or no longer readable."""
+async def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> None:
+    """Workspaces that complete lists, one a type, no longer have, and that are not there by their own id either, are gone."""
     anywhere = set().union(*listed.values())
-    with run.ledger.write() as connection:
+    with run.ledger.read() as connection:
         unlisted = [w for w in observations.known_workspaces(connection) if w not in anywhere]
         found = observations.current(connection, unlisted, ("workspace",))
-        lost = [w for w in found if isinstance(w, f.Workspace) and w.type in listed]
-        for type, ids in listed.items():
-            mine = sum(w.type == type for w in lost)
-            guards.believe(run, f"the list of {type}", mine, mine + len(ids))
-        observations.record(connection, (), run.as_of, run.id, [("workspace", str(w.id)) for w in lost])
-    run.tally.numbers["gone"] += len(lost)
+        lacking = [w for w in found if isinstance(w, f.Workspace) and w.type in listed]
+    for type, ids in listed.items():
+        mine = sum(w.type == type for w in lacking)
+        guards.believe(run, f"the list of {type}", mine, mine + len(ids))
+    gone, gaps = await run.extractor.gone([w.id for w in lacking])
+    _note(run, gaps)
+    with run.ledger.write() as connection:
+        observations.record(connection, (), run.as_of, run.id, [("workspace", str(w)) for w in gone])
+        behind.was_read(connection, gone)
+    run.tally.numbers["gone"] += len(gone)
 
 
 async def read_page(run: Run, rows: Sequence[Row]) -> None:
     """Read some workspaces with what belongs to them, and record it."""
+    types = {r.id: r.type for r in rows}
+    if run.extractor.given_up:
+        _note(run, [Gap("/v2/nodes/list", NOT_ASKED, tuple(types), asked=False)], types)
+        return
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, "evaluated")
+        earlier = behind.since(connection, types)
     complete = (mark.data or {}).get("complete")
     since = datetime.fromisoformat(complete) if complete else run.as_of
+    since = since if earlier is None else min(since, earlier)
     batch = await run.extractor.read_workspaces(rows, since - GRACE)
-    record(run, batch, [r.id for r in rows])
+    record(run, batch, types)
 
 
-def record(run: Run, batch: Batch, workspaces: Sequence[int] = ()) -> None:
-    """Store a batch. Documents that a workspace had and no longer lists get a tombstone."""
+def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None) -> None:
+    """Note what could not be read: the workspaces that it concerns are behind until it is. `types` has those of new ones."""
+    why = {w: g.why for g in gaps for w in g.workspaces if g.path != ABSENT}
+    run.gap(gaps)
+    if not why:
+        return
+    with run.ledger.write() as connection:
+        known = observations.current(connection, sorted(why), ("workspace",))
+        named = {w.id: w.type for w in known if isinstance(w, f.Workspace)}
+        named = dict(types or {}) | named
+        behind.not_read(connection, {w: said for w, said in why.items() if w in named}, named, run.as_of)
+
+
+def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) -> None:
+    """Store a batch. Documents that a workspace had and no longer lists get a tombstone.
+
+    `workspaces` are those that were asked for whole, with their types.
+    """
+    workspaces = workspaces or {}
     unread = {w for g in batch.gaps for w in g.workspaces}
     read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
@@ -166,8 +244,11 @@ def record(run: Run, batch: Batch, workspaces: Sequence[int] = ()) -> None:
                 ("document", str(d.id)) for d in before if isinstance(d, f.Document) and d.id not in listed
             ]
         stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
-    run.gap(batch.gaps)
+        buried = {int(g.key) for g in batch.gone if g.kind == "workspace"}
+        behind.was_read(connection, {w for w in workspaces if w not in unread} | buried)
+    _note(run, batch.gaps, workspaces)
     run.tally.numbers["workspaces read"] += len(read)
+    run.tally.reached += len(read)
     run.tally.numbers["observations"] += stored.new
 
 
@@ -185,7 +266,10 @@ def verify_slices(run: Run, just_read: Collection[int] = ()) -> list[Slice]:
     A small estate is walked whole in each run, a large one in so many runs as the budget makes of it.
     """
     budget = run.site.verify_requests * NODES_A_REQUEST
+    if run.extractor.given_up:
+        return []
     with run.ledger.read() as connection:
+        owed = {w for w, b in behind.every(connection).items() if b.unread}
         cursor = rounds.come_to(connection, rounds.NODES, "workspace", run.as_of)
         found: list[f.Workspace | f.Document] = []
         for kind in ("workspace", "document"):
@@ -194,7 +278,9 @@ def verify_slices(run: Run, just_read: Collection[int] = ()) -> list[Slice]:
             cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
     run.rounds[rounds.NODES] = cursor
-    todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in just_read]
+    # What could not be read has no stamps to compare: it is read again anyway.
+    skipped = owed.union(just_read)
+    todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in skipped]
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
 
 
@@ -218,7 +304,11 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
 async def verify(run: Run, part: Slice) -> set[int]:
     """The workspaces of a slice in which something is not as the ledger has it."""
     verified = await run.extractor.verify(part.stamps)
-    run.gap(verified.gaps)
+    places = [
+        replace(g, workspaces=tuple(dict.fromkeys(part.workspace_of[i] for i in g.workspaces)))
+        for g in verified.gaps
+    ]
+    run.gap(places)
     if verified.gaps:
         run.rounds.pop(rounds.NODES, None)  # what was not looked at is looked at by the next run
     run.tally.verified += sum(part.workspace_of[i] == i for i in part.stamps)
@@ -235,6 +325,22 @@ def walked(run: Run) -> None:
 def believe_verified(run: Run) -> None:
     """Go on when what all slices showed can be believed. Raises Vanished when too many workspaces are missing from it."""
     guards.believe(run, "known workspaces, looked up again", run.tally.missing, run.tally.verified)
+
+
+def again(run: Run, changed: Collection[int], just_read: Collection[int]) -> list[Row]:
+    """What to read beside what lists showed: what was found to have changed, and what earlier runs could not read."""
+    found = {r.id: r for r in (*owed_rows(run, just_read), *rows_of(run, set(changed) - set(just_read)))}
+    return list(found.values())
+
+
+def owed_rows(run: Run, just_read: Collection[int]) -> list[Row]:
+    """The workspaces of which earlier runs could not read everything, as rows, but for those just read.
+
+    What fails again and again is read in turns, so many a run as there are look-ups of known items.
+    """
+    with run.ledger.read() as connection:
+        due, _ = behind.unread(connection, AGAIN, run.site.verify_requests)
+    return [Row(b.workspace, "", NEVER, b.type) for b in due if b.workspace not in just_read]
 
 
 def rows_of(run: Run, workspaces: Iterable[int]) -> list[Row]:
@@ -255,6 +361,7 @@ async def changed_processes(run: Run) -> list[int]:
     known = {int(k): v for k, v in (mark.data or {}).get("hashes", {}).items()}
     found = await run.extractor.processes(mark.at, known)
     run.gap(found.gaps)
+    run.unfound = bool(found.gaps)
     run.tally.numbers["workflows changed"] += len(found.read) + len(found.vanished)
     run.hashes = dict(found.hashes)
     changed = {*found.read, *found.vanished}
@@ -275,6 +382,11 @@ async def read_processes(run: Run, ids: Sequence[int]) -> None:
     """Read some workflows, step by step, and record them."""
     with run.ledger.read() as connection:
         known = observations.workspaces_of_processes(connection, ids)
+    if run.extractor.given_up:
+        run.unread |= set(ids)
+        places = tuple(sorted(set(known.values())))
+        _note(run, [Gap("/v2/workflows/status/processes", NOT_ASKED, places, asked=False)])
+        return
     batch = await run.extractor.read_processes(ids, known)
     record(run, batch)
     run.unread |= set(batch.unread)
@@ -287,7 +399,9 @@ def processes_done(run: Run) -> None:
     """
     hashes = {str(k): v for k, v in run.hashes.items()} | {str(k): "unread" for k in run.unread}
     with run.ledger.write() as connection:
-        evaluations.set_position(connection, "processes", Mark(at=run.as_of, data={"hashes": hashes}))
+        # Where the list could not be had, what ended since the last one that could is still to be listed.
+        at = evaluations.position(connection, "processes").at if run.unfound else run.as_of
+        evaluations.set_position(connection, "processes", Mark(at=at, data={"hashes": hashes}))
 
 
 def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
@@ -307,7 +421,7 @@ def _next_slices(
     run: Run, name: str, types: Collection[str], just_read: Collection[int], budget: int
 ) -> list[list[int]]:
     """The next `budget` workspaces of a round over all that are known, of some types, but for those just read."""
-    if not types:
+    if not types or run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
         cursor = rounds.come_to(connection, name, "workspace", run.as_of)

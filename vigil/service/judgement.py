@@ -137,7 +137,7 @@ def plan(run: Run) -> Plan:
         after_seq=mark.seq,
         upto_seq=upto,
         fresh=frozenset(r.name for r in rules if r.name not in states).union(
-            *(m.fresh for m in owed.values())
+            (mark.data or {}).get("fresh", ()), *(m.fresh for m in owed.values())
         ),
         returned=returned,
         escalations=due,
@@ -276,11 +276,13 @@ def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
     run.gap(batch.gaps)
     if run.records:
         with run.ledger.write() as connection:
-            observations.record(connection, batch.facts, run.as_of, run.id)
+            gone = [(g.kind, g.key) for g in batch.gone]
+            observations.record(connection, batch.facts, run.as_of, run.id, gone)
     note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     facts = replace(given.facts, roles={**given.facts.roles, **roles})
     unread = {w: g.why for g in batch.gaps for w in g.workspaces}
+    unread |= {int(g.key): "the workspace is gone" for g in batch.gone}
     return facts, Directory.of(batch.facts, batch.unknown, unread)
 
 
@@ -364,8 +366,10 @@ def finish(run: Run, plan: Plan) -> None:
     rules were evaluated are kept; a refused rule's stays the one that it goes on by, or went by until it was left out.
     """
     rules = active(run.rules)
-    complete = plan.complete_after if run.tally.gaps else run.as_of
-    mark = Mark(plan.upto_seq, run.as_of, {"complete": complete.isoformat()})
+    complete = run.as_of if run.tally.whole else plan.complete_after
+    # Of a type whose list could not be read its rules have not seen everything: for their guards the next run is the first one, too.
+    fresh = [r.name for r in rules if r.name in plan.fresh and r.subject.workspace_type in run.unlisted]
+    mark = Mark(plan.upto_seq, run.as_of, {"complete": complete.isoformat(), "fresh": fresh})
     guards.decide(run, plan.fresh)
     _name_behind(run)
     with run.ledger.write() as connection:
@@ -379,9 +383,21 @@ def finish(run: Run, plan: Plan) -> None:
     run.returned = plan.returned
 
 
+def stopped(run: Run) -> None:
+    """Say once that Extended ECM was given up, and how much was not asked of it for that."""
+    if not run.tally.stopped:
+        return
+    lacking = max(len(run.tally.unasked), run.tally.wanted - run.tally.reached)
+    of = f" of {run.tally.wanted:,}" if run.tally.wanted > lacking else ""
+    said = f"Extended ECM does not answer; {lacking:,}{of} workspaces were not asked" if lacking else "Extended ECM does not answer"
+    log.error("run %d: stopped reading: %s", run.id, said)
+    run.tally.gaps.append(Gap("stopped reading", said))
+
+
 def _name_behind(run: Run) -> None:
     """Whatever is behind stands in the account, also where this run asked for nothing of it."""
-    named = {w for g in run.tally.gaps for w in g.workspaces}
+    stopped(run)
+    named = {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked
     with run.ledger.write() as connection:
         left = behind.every(connection)
         there = {w.id for w in observations.current(connection, sorted(left), ("workspace",)) if isinstance(w, f.Workspace)}

@@ -48,8 +48,17 @@ class Tally:
     unsent: Counter[str] = field(default_factory=Counter)  # messages that no request was made for, by cause
     earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
     requests: int = 0  # that other processes made for the run
+    unasked: set[int] = field(default_factory=set)  # workspaces of which something was not asked any more
+    stopped: bool = False  # whether Extended ECM was given up
+    wanted: int = 0  # workspaces that had to be read, as far as lists said
+    reached: int = 0  # those of them that were read
     odd: int = 0  # workspaces that could not be evaluated
     behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything could be read."""
+        return not self.gaps and not self.stopped
 
     def add(self, part: Tally) -> None:
         """Count what another process did for the run."""
@@ -58,6 +67,9 @@ class Tally:
         self.unseen |= part.unseen
         self.requests += part.requests
         self.odd += part.odd
+        self.unasked |= part.unasked
+        self.stopped = self.stopped or part.stopped
+        self.reached += part.reached
 
 
 class Elsewhere(Protocol):
@@ -110,6 +122,9 @@ class Run:
         self.reread = False  # whether rules look at parts that earlier runs did not read
         self.tally = Tally()
         self.unread: set[int] = set()  # workflows that could not be read
+        self.unfound = False  # whether the list of workflows could not be read
+        self.unlisted: set[str] = set()  # types whose list could not be read to its end
+        self.partial = False  # whether the types or some list are incomplete: then the next run reads all of them
         self.rounds: dict[
             str, Mapping[str, Any]
         ] = {}  # how far those over what is known have come, until it is kept
@@ -176,13 +191,17 @@ class Run:
                 self._transport = None
 
     def gap(self, gaps: Sequence[Gap]) -> None:
-        """Note what could not be read: the run goes on and says so."""
+        """Note what could not be read: the run goes on and says so. What was not even asked is said once, at the end."""
         for g in gaps:
-            log.warning(
-                "run %d: could not read %s: %s (workspaces %s)",
-                self.id,
-                g.path,
-                g.error,
-                list(g.workspaces)[:10],
-            )
-        self.tally.gaps += gaps
+            if g.asked:
+                log.warning(
+                    "run %d: could not read %s: %s (workspaces %s)",
+                    self.id,
+                    g.path,
+                    g.error,
+                    list(g.workspaces)[:10],
+                )
+                self.tally.gaps.append(g)
+            else:
+                self.tally.unasked |= set(g.workspaces)
+                self.tally.stopped = True

@@ -112,7 +112,7 @@ class Stage:
         run = Run("watch", at, self.ledger, self.site, self.rules, self._renderer, clock=lambda: at)
         batch = self.world.read(run.needs)
         if batch.facts or batch.gone or batch.gaps:
-            extraction.record(run, batch, [x.id for x in batch.facts if isinstance(x, f.Workspace)])
+            extraction.record(run, batch, {x.id: x.type for x in batch.facts if isinstance(x, f.Workspace)})
         plan = judgement.plan(run)
         for some in plan.batches:
             self._judge(run, plan.of(some), some, crash)
