@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.compliance.office import NINE, Office, case, names, paper, rules, step
 from vigil.compliance import facts as f
-from vigil.compliance.events import Change, derive, overdue, unseen
+from vigil.compliance.events import Change, Looked, derive, overdue, unseen
 
 STATUS = "rule: status\nkind: transition\nevents: [{status_changed: {field: attr.status}}]"
 VERSION = "rule: version\nkind: transition\nevents: [version_added]"
@@ -23,7 +23,7 @@ KINDS = {f.Workspace: "workspace", f.Document: "document", f.Step: "step", f.Aud
 
 def change(before: f.Fact | None, after: f.Fact | None, seen: datetime) -> Change:
     workspace = after.id if isinstance(after, f.Workspace) else after.workspace  # type: ignore[union-attr]
-    return Change(KINDS[type(after)], "1", workspace, seen, before, after)
+    return Change(KINDS[type(after)], "1", workspace, seen, before, after, before is None)
 
 
 def test_there_and_back_within_one_window_is_not_seen_and_across_windows_twice() -> None:
@@ -95,39 +95,39 @@ def test_what_two_observations_show_is_news_whatever_its_instant() -> None:
         paper(7, at=at(-5)),
         replace(paper(7, at=at(-5)), version=2, versions=(f.Version(2, NINE, "bob"),)),
     )
-    assert [e.occurrence for e in derive([change(known, seen, at(1))], NINE, at(1))] == ["document:7:2"]
+    assert [e.occurrence for e in derive([change(known, seen, at(1))], Looked(NINE), at(1))] == ["document:7:2"]
     before, after = case(status="open"), case(at=NINE, status="closed")
-    assert len(derive([change(before, after, at(1))], NINE, at(1))) == 1
+    assert len(derive([change(before, after, at(1))], Looked(NINE), at(1))) == 1
 
 
 def test_what_is_seen_for_the_first_time_is_news_only_if_it_is_new() -> None:
     old, new = paper(1, at=at(-1)), paper(2, at=at(0.5))
     changes = [change(None, old, at(1)), change(None, new, at(1))]
-    assert [e.occurrence for e in derive(changes, NINE, at(1))] == ["document:2"]
+    assert [e.occurrence for e in derive(changes, Looked(NINE), at(1))] == ["document:2"]
 
 
 def test_what_happened_at_the_very_instant_of_a_look_was_seen_by_it() -> None:
     changes = [change(None, paper(1, at=NINE), at(1)), change(None, paper(2, at=at(1)), at(1))]
-    assert [e.occurrence for e in derive(changes, NINE, at(1))] == ["document:2"]
+    assert [e.occurrence for e in derive(changes, Looked(NINE), at(1))] == ["document:2"]
 
 
 def test_what_is_looked_for_in_rounds_is_news_since_the_last_round() -> None:
     changes = [change(None, paper(1, at=at(-1)), at(1)), change(None, paper(2, at=at(-3)), at(1))]
-    assert derive(changes, NINE, at(1)) == []
-    assert [e.occurrence for e in derive(changes, NINE, at(1), {"document": at(-2)})] == ["document:1"]
-    assert derive(changes, NINE, at(1), {"step": at(-2)}) == []
-    assert derive(changes, NINE, at(1), {"document": at(0.5)}) == [], "a round never makes the window shorter"
+    assert derive(changes, Looked(NINE), at(1)) == []
+    assert [e.occurrence for e in derive(changes, Looked(NINE, {"document": at(-2)}), at(1))] == ["document:1"]
+    assert derive(changes, Looked(NINE, {"step": at(-2)}), at(1)) == []
+    assert derive(changes, Looked(NINE, {"document": at(0.5)}), at(1)) == [], "a round never makes the window shorter"
 
 
 def test_of_a_workspace_that_is_seen_for_the_first_time_no_round_makes_old_things_news() -> None:
     changes = [change(None, case(at=at(-3)), at(1)), change(None, paper(1, at=at(-1)), at(1))]
-    assert derive(changes, NINE, at(1), {"document": at(-2)}) == []
+    assert derive(changes, Looked(NINE, {"document": at(-2)}), at(1)) == []
 
 
 def test_what_is_made_while_the_run_goes_on_is_told_by_it() -> None:
     # The run began at one; the page was read a minute later, and the change is not looked at again.
     changes = [change(None, paper(1, at=at(1.01)), at(1))]
-    (event,) = derive(changes, NINE, at(1))
+    (event,) = derive(changes, Looked(NINE), at(1))
     assert event.at == at(1) and event.fields["at"] == at(1.01)
 
 
@@ -165,34 +165,35 @@ def test_a_due_date_ahead_is_looked_at_when_it_comes() -> None:
 
 def audit(
     hours: float, workspace: int = 1, position: int = 0, type: str = "Attribute Value Changed"
-) -> f.AuditEvent:
-    return f.AuditEvent(workspace, type, at(hours), "bob", "", position)
+) -> Change:
+    row = f.AuditEvent(workspace, type, at(hours), "bob", "", position)
+    return change(None, row, at(6))
 
 
 def test_changes_that_the_audit_trail_knows_and_nobody_saw_are_counted() -> None:
     seen = change(case(status="open"), case(at=at(3), status="closed"), at(6))
     trail = [audit(1), audit(2), audit(3)]
-    assert unseen([seen], trail, NINE, at(6)) == {1: 2}
+    assert unseen([seen, *trail], Looked(NINE)) == {1: 2}
 
 
-def test_the_audit_trail_is_counted_once_and_only_in_the_window() -> None:
-    trail = [audit(1), audit(1), audit(1, position=1), audit(0), audit(7), audit(2, type="Comment Added")]
-    assert unseen([], trail, NINE, at(6)) == {1: 2}
+def test_the_audit_trail_is_counted_from_the_last_look_on() -> None:
+    trail = [audit(1), audit(1, position=1), audit(0), audit(2, type="Comment Added")]
+    assert unseen(trail, Looked(NINE)) == {1: 2}
 
 
 def test_one_row_for_many_attributes_hides_nothing() -> None:
     before, after = case(status="open", n=1, x=1), case(at=at(1), status="closed", n=2, x=2)
-    assert unseen([change(before, after, at(6))], [audit(1), audit(1, 2)], NINE, at(6)) == {2: 1}
+    assert unseen([change(before, after, at(6)), audit(1), audit(1, 2)], Looked(NINE)) == {2: 1}
 
 
 def test_the_making_of_a_workspace_is_no_change_of_it() -> None:
     made = f.Workspace(1, "Case", "one", at(1), at(3), {"C.status": "open"})
-    assert unseen([change(None, made, at(6))], [audit(1), audit(3)], NINE, at(6)) == {1: 1}
+    assert unseen([change(None, made, at(6)), audit(1), audit(3)], Looked(NINE)) == {1: 1}
 
 
 def test_stamps_are_of_utc_whatever_offset_the_data_has() -> None:
     rome = datetime.fromisoformat("2026-03-02T12:00:00+01:00")
-    (event,) = derive([change(None, replace(paper(1), created=rome), at(6))], NINE, at(6))
+    (event,) = derive([change(None, replace(paper(1), created=rome), at(6))], Looked(NINE), at(6))
     assert event.at == rome and event.at.astimezone(UTC).hour == 11
 
 
@@ -201,7 +202,7 @@ def test_attributes_that_could_never_be_read_do_not_change_when_they_are() -> No
     before = f.Workspace(1, "Contract", "One", at, at, {}, frozenset({"attrs"}))
     after = f.Workspace(1, "Contract", "One", at, at, {"Contract.status": "active"})
     change = Change("workspace", "1", 1, at + timedelta(hours=1), before, after)
-    assert derive([change], at, at + timedelta(hours=2)) == []
+    assert derive([change], Looked(at), at + timedelta(hours=2)) == []
 
 
 def test_a_where_that_looks_at_nothing_that_is_there_is_asked_of_each_event() -> None:

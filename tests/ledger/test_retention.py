@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vigil.compliance import facts as f
-from vigil.compliance.events import derive
+from vigil.compliance.events import Looked, derive
 from vigil.ledger import (
     Ledger,
     acknowledgements,
@@ -206,7 +206,7 @@ def test_a_forgotten_event_that_is_read_again_is_no_news(ledger: Ledger) -> None
         last = observations.last_seq(connection)
         observations.record(connection, [comment(T0)], T0 + 400 * DAY, 2)
         found = observations.changes(connection, [1], last, observations.last_seq(connection))
-    assert found and derive(found, T0 + 399 * DAY, T0 + 400 * DAY) == []
+    assert found and derive(found, Looked(T0 + 399 * DAY), T0 + 400 * DAY) == []
 
 
 def test_old_acknowledgements_go(ledger: Ledger) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from tests.property.histories import History, World
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
-from vigil.compliance.events import Change, derive
+from vigil.compliance.events import Change, Looked, derive
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation, Standing
@@ -129,7 +129,7 @@ class Watcher:
             facts=Facts.of(
                 (fact for w in sorted(todo) for fact in ledger.known[w].values()), ledger.everyone()
             ),
-            events=derive(changes, look.complete, as_of),
+            events=derive(changes, Looked(look.complete), as_of),
             changes=changes,
             standings=[s for s in self.standings.values() if s.workspace in todo],
             required=self.required,

@@ -13,7 +13,7 @@ from tests.property.conftest import share
 from tests.property.histories import History, histories
 from tests.property.looking import Ledger, Watcher, looks
 from tests.property.rules import milestones, of, transitions
-from vigil.compliance.events import Event, derive
+from vigil.compliance.events import Event, Looked, derive
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Finding
 
@@ -101,6 +101,6 @@ def test_the_same_observations_give_the_same_names_in_one_reading_or_in_many(his
 
     ledger = Ledger()
     some = list(looks(history, ledger))
-    at_once = derive([c for look in some for c in look.changes], history.ticks[0], history.ticks[-1])
-    in_parts = [e for look in some for e in derive(look.changes, look.after, look.as_of)]
+    at_once = derive([c for look in some for c in look.changes], Looked(history.ticks[0]), history.ticks[-1])
+    in_parts = [e for look in some for e in derive(look.changes, Looked(look.after), look.as_of)]
     assert names(at_once) == names(in_parts)

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, evaluate
-from vigil.compliance.events import Change, derive
+from vigil.compliance.events import Change, Looked, derive
 from vigil.compliance.routing import Directory, Routed, route
 from vigil.compliance.rules import RuleSet, fields_used
 from vigil.compliance.tables import Facts
@@ -167,7 +167,7 @@ def run(
         changes = [] if tick == ticks[0] else _changes(seen, now, tick)
         given = Input(
             facts=Facts.of((fact for some in now.values() for fact in some.values()), others=known.values()),
-            events=derive(changes, after, tick),
+            events=derive(changes, Looked(after), tick),
             changes=changes,
             standings=[s for s in standings.values() if s.workspace in now],
             required=world.required(),

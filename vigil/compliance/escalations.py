@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from vigil.compliance.calendar import calendar_for
 from vigil.compliance.conditions import compile_clause, scope
 from vigil.compliance.durations import Offset
-from vigil.compliance.events import Change, Event, derive, overdue, stamp
+from vigil.compliance.events import Change, Event, Looked, derive, overdue, stamp
 from vigil.compliance.milestones import due_of, occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
 from vigil.compliance.sentences import length
@@ -224,7 +224,7 @@ def _events(workspace: int, facts: Facts) -> Iterator[Event]:
     steps = facts.steps.get(workspace, ())
     there: Sequence[object] = [*facts.documents.get(workspace, ()), *steps]
     changes = [Change("", "", workspace, never, None, fact) for fact in there]  # type: ignore[arg-type]
-    yield from derive(changes, always, never)
+    yield from derive(changes, Looked(always), never)
     yield from overdue(steps, always, never)
 
 

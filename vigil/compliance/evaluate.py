@@ -57,6 +57,7 @@ class Input:
     required: Sequence[f.RequiredDocument] = ()
     zone: str = "UTC"
     sensitive: Collection[str] = ()
+    made: Collection[int] = ()  # workspaces that were made since the last look, whatever their dates say
 
 
 def active(rules: Iterable[Rule]) -> list[Rule]:
@@ -137,7 +138,7 @@ def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, win
                 )
             case Kind.MILESTONE:
                 dated = milestones.evaluate(
-                    rule, ready, columns.met.get(rule.name), was, given.changes, window
+                    rule, ready, columns.met.get(rule.name), was, given.changes, window, given.made
                 )
                 part.findings.extend(dated.findings)
                 part.standings.extend(dated.standings)

@@ -1,5 +1,8 @@
 """Transitions: what happened, told from two observations of the same subject. Semantics: shared/estates/README.md, "How time is read".
 
+An event is new because it was not known before, never because of its date: dates are written by the clocks of several machines.
+They only bound how old something may be that is seen for the first time (`Looked`). Decision 0019.
+
 Documents, versions, steps and comments carry their own instants, so that none is missed however many fall between two
 polls. Of an attribute only what two observations show is known.
 """
@@ -7,17 +10,28 @@ polls. Of an attribute only what two observations show is known.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact, Value
 
 
+PARTS_OF: Mapping[str, str] = {"document": "documents", "step": "steps", "audit": "comments"}
+"""The part of a workspace that holds a kind of fact."""
+
+OLD = timedelta(days=1)
+"""What is dated longer than this before the last complete look, and is seen for the first time all the same, is no news: a folder of
+old documents that was moved in or became readable. It is counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Two observations of one subject that follow each other. `before` is None when it was not there, `first` when never seen."""
+    """Two observations of one subject that follow each other. `before` is None when it was not there, `first` when never seen.
+
+    `once` is the last that was known of a subject that was not there, and now is again.
+    """
 
     kind: str
     subject: str
@@ -26,6 +40,37 @@ class Change:
     before: Fact | None
     after: Fact | None
     first: bool = False
+    once: Fact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How far the looks before this one went.
+
+    `complete` is the instant, by our clock, up to which everything had been read; `behind` is by how much Extended ECM's dates lay
+    behind our clock. `since` gives, for kinds of facts (``document``, ``step``) that are not looked for everywhere in each run,
+    an instant since which every known workspace was looked through for them.
+
+    `parts` names the parts of workspaces that had been read of all of them, but for those in `unread` and the workflows in
+    `unread_processes`: what is first seen there need not be new. None of them by default: then dates decide.
+    """
+
+    complete: datetime
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    behind: timedelta = timedelta()
+    parts: Collection[str] = frozenset()
+    unread: Collection[int] = frozenset()
+    unread_processes: Collection[int] = frozenset()
+
+    def knew(self, change: Change) -> bool:
+        """Whether an earlier look would have shown the subject of a change, had it been there."""
+        process = change.after.process if isinstance(change.after, f.Step) else None
+        known = change.kind == "workspace" or PARTS_OF.get(change.kind) in self.parts
+        return known and change.workspace not in self.unread and process not in self.unread_processes
+
+    def begins(self, kind: str) -> datetime:
+        """What happened after this instant, by ECM's dates, no earlier look need have shown."""
+        return min(self.complete, self.since.get(kind, self.complete)) - self.behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,64 +93,103 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
 
 
-def derive(
-    changes: Iterable[Change], after: datetime, upto: datetime, since: Mapping[str, datetime] | None = None
-) -> list[Event]:
-    """The events in `changes` that are news in the window (after, upto], in the order of their instants.
+@dataclass(frozen=True, slots=True)
+class News:
+    """The events of some changes, in the order of their instants; and how many were too old to be news, by workspace."""
 
-    What two observations of one subject show has happened between them: it is news, whatever instant it carries. Of a subject
-    that is seen for the first time only what lies in the window is news: what carries an instant at or before `after` had
-    happened when the last run looked, or before the first one.
+    events: tuple[Event, ...]
+    old: Mapping[int, int]
 
-    `since` gives, for kinds of facts (``document``, ``step``) that are not looked for everywhere in each run, an instant
-    since which every known workspace was looked through for them. What is dated after `upto`, because pages are read while
-    the run goes on or because ECM's clock runs ahead, counts as of `upto`: its change is taken in now and not looked at again.
+
+def derive(changes: Iterable[Change], looked: Looked, upto: datetime) -> list[Event]:
+    """The events in `changes` that are news at `upto`, in the order of their instants. See `news`."""
+    return list(news(changes, looked, upto).events)
+
+
+def news(changes: Iterable[Change], looked: Looked, upto: datetime) -> News:
+    """The events in `changes` that are news at `upto`.
+
+    What two observations of one subject show has happened between them: it is news, whatever instant it carries. So is what is
+    seen for the first time where everything had been looked through, if it is not older than OLD. Where nothing had been, because
+    a rule asks for it only now or it could not be read, only what is dated after the last complete look is news.
+
+    What is dated after `upto`, because pages are read while the run goes on or because ECM's clock runs ahead, counts as of
+    `upto`: its change is taken in now and not looked at again.
     """
     changes = list(changes)
-    new = {c.workspace for c in changes if c.kind == "workspace" and c.before is None}
-    found = []
+    first = _first_seen(changes)
+    found: list[Event] = []
+    old: Counter[int] = Counter()
     for c in changes:
-        begins = after if c.workspace in new else min(after, (since or {}).get(c.kind, after))
-        found += [e for e in _of(c) if c.before is not None or e.at > begins]
+        begins = _begins(c, looked, first)
+        for e in _of(c):
+            if begins is None or e.at > begins:
+                found.append(e)
+            elif looked.knew(c) and c.first:
+                old[e.workspace] += 1
     in_time = [e if e.at <= upto else replace(e, at=upto) for e in found]
-    return sorted(in_time, key=lambda e: (e.at, e.occurrence))
+    return News(tuple(sorted(in_time, key=lambda e: (e.at, e.occurrence))), dict(sorted(old.items())))
 
 
-def unseen(
-    changes: Iterable[Change], audit: Iterable[f.AuditEvent], after: datetime, upto: datetime
-) -> dict[int, int]:
-    """How many changes of attributes in (after, upto] no two observations show, by workspace; those without any are left out.
+def made_since(changes: Iterable[Change], looked: Looked) -> frozenset[int]:
+    """The workspaces that are seen for the first time and were made since the last complete look, not only come into view."""
+    first = _first_seen(changes)
+    return frozenset(w for w, x in first.items() if x.created > _made_after(w, looked))
+
+
+def _first_seen(changes: Iterable[Change]) -> dict[int, f.Workspace]:
+    seen = [c.after for c in changes if c.first and isinstance(c.after, f.Workspace)]
+    return {w.id: w for w in seen}
+
+
+def _made_after(workspace: int, looked: Looked) -> datetime:
+    begins = looked.begins("workspace")
+    return begins if "workspaces" not in looked.parts or workspace in looked.unread else begins - OLD
+
+
+def _begins(change: Change, looked: Looked, first: Mapping[int, f.Workspace]) -> datetime | None:
+    """The instant after which an event of a change must lie to be news; None when it is news whatever its instant."""
+    if change.before is not None or change.once is not None:
+        return None
+    workspace = first.get(change.workspace) if change.workspace is not None else None
+    begins = looked.begins("workspace" if workspace is not None else change.kind)
+    if not change.first or not looked.knew(change):
+        return begins
+    if workspace is not None and workspace.created <= _made_after(workspace.id, looked):
+        return begins  # it came into view: what it held before is no news
+    return begins - OLD
+
+
+def unseen(changes: Iterable[Change], looked: Looked) -> dict[int, int]:
+    """How many changes of attributes no two observations show, by workspace; those without any are left out.
 
     The audit trail says that an attribute changed, not which nor to what: the number is all that is known, and no value is
     made up. What it tells of the instant at which a workspace was made is its making.
     """
-    seen = [c for c in changes if isinstance(c.after, f.Workspace)]
-    made = {
-        c.after.id: c.after.created for c in seen if c.before is None and isinstance(c.after, f.Workspace)
-    }
+    changes = list(changes)
+    first = _first_seen(changes)
     told: Counter[int] = Counter()
-    for event in set(audit):
-        begins = max(after, made.get(event.workspace, after))
-        if event.type == ATTRIBUTE_CHANGED and begins < event.at <= upto:
-            told[event.workspace] += 1
-    for c in seen:
+    for c in changes:
+        if not isinstance(c.after, f.AuditEvent) or c.after.type != ATTRIBUTE_CHANGED or c.before or c.once:
+            continue
+        begins, made = _begins(c, looked, first), first.get(c.after.workspace)
+        if (begins is None or c.after.at > begins) and (made is None or c.after.at > made.created):
+            told[c.after.workspace] += 1
+    for c in changes:
         told.subtract(e.workspace for e in _of(c) if e.kind == "attribute_changed")
     return {workspace: n for workspace, n in sorted(told.items()) if n > 0}
 
 
 def _of(change: Change) -> Iterator[Event]:
+    before = change.before or change.once
     match change.after:
         case f.Workspace() if isinstance(change.before, f.Workspace):
             yield from _attributes(change.before, change.after, change.seen_at)
         case f.Document():
-            yield from _document(
-                change.before if isinstance(change.before, f.Document) else None, change.after
-            )
+            yield from _document(before if isinstance(before, f.Document) else None, change.after)
         case f.Step():
-            yield from _step(
-                change.before if isinstance(change.before, f.Step) else None, change.after, change.seen_at
-            )
-        case f.AuditEvent() if change.before is None:
+            yield from _step(before if isinstance(before, f.Step) else None, change.after, change.seen_at)
+        case f.AuditEvent() if before is None:
             yield from _audit(change.after)
         case _:
             return
@@ -190,20 +274,40 @@ def overdue(steps: Iterable[f.Step], after: datetime, upto: datetime) -> list[Ev
     The instant is the due date, or that of the assignment when the step was late from its beginning. A step that was completed
     since was late all the same: who looks seldom must find the same as who looks often.
     """
+    events = (_late(s) for s in steps)
+    return [e for e in events if e is not None and after < e.at <= upto]
+
+
+def overdue_unseen(changes: Iterable[Change], looked: Looked, after: datetime) -> list[Event]:
+    """`escalated` of steps that fell due at or before `after`, where runs went by and no observation had shown it to them.
+
+    As when workflows could not be read, or a due date was moved back. What was late at the first look is no news.
+    """
+    changes = list(changes)
+    first = _first_seen(changes)
     found = []
-    for s in steps:
-        if s.due is None or (s.completed_at is not None and s.completed_at <= s.due):
+    for c in changes:
+        if not isinstance(c.after, f.Step) or (late := _late(c.after)) is None or late.at > after:
             continue
-        at = max(s.due, s.assigned_at)
-        if after < at <= upto:
-            name = f"step:{s.process}:{s.step}:late:{stamp(s.due)}"
-            fields: dict[str, Value] = {
-                "at": at,
-                "process": s.process,
-                "step": s.step,
-                "title": s.title,
-                "due": s.due,
-                "assignees": s.assignees,
-            }
-            found.append(Event("escalated", s.workspace, at, name, fields))
+        before = c.before or c.once
+        known = _late(before) if isinstance(before, f.Step) else None
+        begins = _begins(c, looked, first)
+        if (known is None or known.occurrence != late.occurrence) and (begins is None or late.at > begins):
+            found.append(late)
     return found
+
+
+def _late(step: f.Step) -> Event | None:
+    if step.due is None or (step.completed_at is not None and step.completed_at <= step.due):
+        return None
+    at = max(step.due, step.assigned_at)
+    fields: dict[str, Value] = {
+        "at": at,
+        "process": step.process,
+        "step": step.step,
+        "title": step.title,
+        "due": step.due,
+        "assignees": step.assignees,
+    }
+    name = f"step:{step.process}:{step.step}:late:{stamp(step.due)}"
+    return Event("escalated", step.workspace, at, name, fields)

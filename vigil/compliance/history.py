@@ -9,7 +9,7 @@ from datetime import datetime
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, evaluate
-from vigil.compliance.events import Change, derive
+from vigil.compliance.events import PARTS_OF, Change, Looked, derive, made_since, overdue_unseen
 from vigil.compliance.facts import Fact
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
@@ -43,6 +43,7 @@ def replay(
     transition, as in shared/estates/README.md. No sentence tells a value of a `sensitive` attribute.
     """
     known: dict[tuple[str, str], Seen] = {}
+    last: dict[tuple[str, str], Fact] = {}
     of: dict[int, set[tuple[str, str]]] = defaultdict(set)
     standings: dict[tuple[str, int], Standing] = {}
     after, position = ticks[0], 0
@@ -51,7 +52,7 @@ def replay(
     for tick in ticks:
         changes: list[Change] = []
         while position < len(history) and history[position].seen_at <= tick:
-            changes.append(_take_in(history[position], known, of))
+            changes.append(_take_in(history[position], known, last, of))
             position += 1
         todo = {c.workspace for c in changes if c.workspace is not None}
         moved = todo | others.move(tick)
@@ -70,10 +71,14 @@ def replay(
             (*others.there(), *(x for w in of if (x := _workspace(w, known)) is not None)) if related else (),
         )
         first = tick == ticks[0]
+        looked = Looked(after, parts={"workspaces", *PARTS_OF.values()})
         given = Input(
             facts=facts,
-            events=() if first else derive(changes, after, tick),
+            events=()
+            if first
+            else [*derive(changes, looked, tick), *overdue_unseen(changes, looked, after)],
             changes=() if first else changes,
+            made=() if first else made_since(changes, looked),
             standings=[s for s in standings.values() if s.workspace in todo],
             required=required,
             zone=zone,
@@ -87,10 +92,17 @@ def replay(
         after = tick
 
 
-def _take_in(seen: Seen, known: dict[tuple[str, str], Seen], of: dict[int, set[tuple[str, str]]]) -> Change:
+def _take_in(
+    seen: Seen,
+    known: dict[tuple[str, str], Seen],
+    last: dict[tuple[str, str], Fact],
+    of: dict[int, set[tuple[str, str]]],
+) -> Change:
     key = seen.kind, seen.subject
-    before = known.get(key)
+    before, once = known.get(key), last.get(key)
     known[key] = seen
+    if seen.fact is not None:
+        last[key] = seen.fact
     of[seen.workspace].add(key)
     return Change(
         seen.kind,
@@ -100,6 +112,7 @@ def _take_in(seen: Seen, known: dict[tuple[str, str], Seen], of: dict[int, set[t
         before.fact if before else None,
         seen.fact,
         before is None,
+        once if before is not None and before.fact is None else None,
     )
 
 

@@ -99,6 +99,7 @@ def evaluate(
     before: Mapping[int, Standing],
     changes: Sequence[Change],
     window: Window,
+    made: Collection[int] = (),
 ) -> Milestones:
     """The moments of `rule` that are due, those that came too late, and when to look again.
 
@@ -106,9 +107,11 @@ def evaluate(
     was remembered. Where a field could not be read nothing is said, and the window stays open until it can be.
     """
     calendar = calendar_for(rule.calendar, scope.now.zone)
-    sight = _Sight(
-        rule, scope, calendar, window, before, frozenset(_fresh(rule, changes, window.of(rule.name)))
+    # For a rule that begins now it is no news that a workspace was made.
+    fresh = frozenset(
+        _fresh(rule, changes, window.of(rule.name), () if rule.name in window.starts else made)
     )
+    sight = _Sight(rule, scope, calendar, window, before, fresh)
     out = Milestones([], [], [])
     for rows in _dated(rule, scope, holds):
         dates = rows["due"].unique()
@@ -246,14 +249,14 @@ def _unread(sight: _Sight, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]
     return out
 
 
-def _fresh(rule: Rule, changes: Iterable[Change], after: datetime) -> Iterator[int]:
-    """The workspaces whose date became known, or moved, since the last evaluation."""
+def _fresh(rule: Rule, changes: Iterable[Change], after: datetime, made: Collection[int]) -> Iterator[int]:
+    """The workspaces whose date became known, or moved, since the last evaluation; all of `made` are new."""
     ref = FieldRef.parse(rule.due or "created")
     for c in changes:
         if not isinstance(c.after, f.Workspace):
             continue
         if c.before is None:
-            if c.after.created > after:
+            if c.after.created > after or c.after.id in made:
                 yield c.after.id
         elif isinstance(c.before, f.Workspace) and _dates(ref, c.before) != _dates(ref, c.after):
             yield c.after.id

@@ -231,7 +231,7 @@ def changed_workspaces(connection: Connection, after: int, upto: int) -> set[int
 def changes(connection: Connection, workspaces: Sequence[int], after: int, upto: int) -> list[Change]:
     """Each observation of `workspaces` in (after, upto] beside the one before it of the same subject, in order."""
     out: list[Change] = []
-    before = _observation.alias("before")
+    before, once = _observation.alias("before"), _observation.alias("once")
     for some in chunks(workspaces):
         found = connection.execute(
             select(
@@ -243,8 +243,13 @@ def changes(connection: Connection, workspaces: Sequence[int], after: int, upto:
                 _observation.c.body,
                 before.c.body.label("before"),
                 before.c.seq.label("before_seq"),
+                once.c.body.label("once"),
             )
-            .select_from(_observation.outerjoin(before, before.c.seq == _observation.c.prev))
+            .select_from(
+                _observation.outerjoin(before, before.c.seq == _observation.c.prev).outerjoin(
+                    once, and_(once.c.seq == before.c.prev, before.c.body.is_(None))
+                )
+            )
             .where(_observation.c.workspace.in_(some), _observation.c.seq > after, _observation.c.seq <= upto)
             .order_by(_observation.c.seq)
         )
@@ -257,6 +262,7 @@ def changes(connection: Connection, workspaces: Sequence[int], after: int, upto:
                 before=None if r.before is None else decode(r.kind, r.before),
                 after=None if r.body is None else decode(r.kind, r.body),
                 first=r.before_seq is None,
+                once=None if r.once is None else decode(r.kind, r.once),
             )
             for r in found
         ]

@@ -31,6 +31,7 @@ class Memory:
     def __init__(self) -> None:
         self._log: list[Change] = []
         self._newest: dict[Subject, _Newest] = {}
+        self._last: dict[Subject, Fact] = {}  # the last that was known of each, also of what is gone
 
     @property
     def last(self) -> int:
@@ -63,7 +64,10 @@ class Memory:
     def _append(self, key: Subject, new: _Newest, at: datetime) -> None:
         before = self._newest.get(key)
         was = None if before is None else before.fact
-        self._log.append(Change(*key, new.workspace, at, was, new.fact, before is None))
+        once = None if was is not None else self._last.get(key)
+        self._log.append(Change(*key, new.workspace, at, was, new.fact, before is None, once))
+        if new.fact is not None:
+            self._last[key] = new.fact
         self._newest[key] = new
 
     def current(self, workspaces: Collection[int], kind: str = "") -> Iterator[Fact]:
