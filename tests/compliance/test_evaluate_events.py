@@ -95,7 +95,9 @@ def test_what_two_observations_show_is_news_whatever_its_instant() -> None:
         paper(7, at=at(-5)),
         replace(paper(7, at=at(-5)), version=2, versions=(f.Version(2, NINE, "bob"),)),
     )
-    assert [e.occurrence for e in derive([change(known, seen, at(1))], Looked(NINE), at(1))] == ["document:7:2"]
+    assert [e.occurrence for e in derive([change(known, seen, at(1))], Looked(NINE), at(1))] == [
+        "document:7:2"
+    ]
     before, after = case(status="open"), case(at=NINE, status="closed")
     assert len(derive([change(before, after, at(1))], Looked(NINE), at(1))) == 1
 
@@ -114,9 +116,13 @@ def test_what_happened_at_the_very_instant_of_a_look_was_seen_by_it() -> None:
 def test_what_is_looked_for_in_rounds_is_news_since_the_last_round() -> None:
     changes = [change(None, paper(1, at=at(-1)), at(1)), change(None, paper(2, at=at(-3)), at(1))]
     assert derive(changes, Looked(NINE), at(1)) == []
-    assert [e.occurrence for e in derive(changes, Looked(NINE, {"document": at(-2)}), at(1))] == ["document:1"]
+    assert [e.occurrence for e in derive(changes, Looked(NINE, {"document": at(-2)}), at(1))] == [
+        "document:1"
+    ]
     assert derive(changes, Looked(NINE, {"step": at(-2)}), at(1)) == []
-    assert derive(changes, Looked(NINE, {"document": at(0.5)}), at(1)) == [], "a round never makes the window shorter"
+    assert derive(changes, Looked(NINE, {"document": at(0.5)}), at(1)) == [], (
+        "a round never makes the window shorter"
+    )
 
 
 def test_of_a_workspace_that_is_seen_for_the_first_time_no_round_makes_old_things_news() -> None:

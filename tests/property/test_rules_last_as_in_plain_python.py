@@ -210,7 +210,10 @@ def test_a_transition_is_said_for_each_event_that_fits_where_the_rule_holds_at_t
     for n, look in enumerate(looks(history, ledger)):
         facts = Facts.of(x for some in ledger.known.values() for x in some.values())
         steps = [s for w in facts.workspaces for s in facts.steps.get(w, ())]
-        events = [*derive(look.changes, Looked(look.complete), look.as_of), *overdue(steps, look.after, look.as_of)]
+        events = [
+            *derive(look.changes, Looked(look.complete), look.as_of),
+            *overdue(steps, look.after, look.as_of),
+        ]
         wanted: list[Said] = []
         seen = views(history, facts, look.as_of)
         for e in events if n else []:

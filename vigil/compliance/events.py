@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact, Value
 
-
 PARTS_OF: Mapping[str, str] = {"document": "documents", "step": "steps", "audit": "comments"}
 """The part of a workspace that holds a kind of fact."""
 
@@ -59,8 +58,8 @@ class Looked:
     since: Mapping[str, datetime] = field(default_factory=dict)
     behind: timedelta = timedelta()
     parts: Collection[str] = frozenset()
-    unread: Collection[int] = frozenset()
-    unread_processes: Collection[int] = frozenset()
+    unread: frozenset[int] = frozenset()
+    unread_processes: frozenset[int] = frozenset()
 
     def knew(self, change: Change) -> bool:
         """Whether an earlier look would have shown the subject of a change, had it been there."""

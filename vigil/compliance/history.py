@@ -74,9 +74,7 @@ def replay(
         looked = Looked(after, parts={"workspaces", *PARTS_OF.values()})
         given = Input(
             facts=facts,
-            events=()
-            if first
-            else [*derive(changes, looked, tick), *overdue_unseen(changes, looked, after)],
+            events=() if first else [*derive(changes, looked, tick), *overdue_unseen(changes, looked, after)],
             changes=() if first else changes,
             made=() if first else made_since(changes, looked),
             standings=[s for s in standings.values() if s.workspace in todo],

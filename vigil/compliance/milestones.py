@@ -108,9 +108,7 @@ def evaluate(
     """
     calendar = calendar_for(rule.calendar, scope.now.zone)
     # For a rule that begins now it is no news that a workspace was made.
-    fresh = frozenset(
-        _fresh(rule, changes, window.of(rule.name), () if rule.name in window.starts else made)
-    )
+    fresh = frozenset(_fresh(rule, changes, window.of(rule.name), () if rule.name in window.starts else made))
     sight = _Sight(rule, scope, calendar, window, before, fresh)
     out = Milestones([], [], [])
     for rows in _dated(rule, scope, holds):

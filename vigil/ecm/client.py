@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +21,7 @@ import orjson
 from vigil.connections import of_connection
 from vigil.ecm import answers
 from vigil.ecm.answers import Json
+from vigil.ecm.clocks import Skew, joined, measured
 from vigil.ecm.errors import NotReadable, Refused, Unavailable
 from vigil.ecm.lanes import Lanes
 from vigil.ecm.limits import Circuit, Pace
@@ -63,12 +66,14 @@ class Client:
     """One connection to Extended ECM, used as ``async with Client(settings) as client``.
 
     Any number of calls may run at once; `settings.concurrency` of them are open at a time. Belongs to one
-    event loop.
+    event loop. `skew` is how far the server's clocks are from `clock`, as its answers said; None before the first one.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.counts = Counts()
+        self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
+        self.skew: Skew | None = None
         self._policy = Policy(settings.retries, settings.total_timeout)
         self._pace = Pace(settings.requests_per_second)
         self._circuit = Circuit()
@@ -177,6 +182,7 @@ class Client:
             raise RuntimeError("the client is closed: use it inside `async with Client(settings) as client`")
         seconds = min(self.settings.timeout, max(0.001, ask.deadline - monotonic()))
         self._count(requests=1)
+        asked = self.clock()
         try:
             with self._lanes.lane() as lane:
                 async with asyncio.timeout(seconds):
@@ -184,6 +190,7 @@ class Client:
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             raise Again(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
         self._count(received=len(response.content))
+        self.skew = joined(self.skew, measured(response.headers.get("date"), asked, self.clock()))
         return response
 
     def _count(self, requests: int = 0, received: int = 0, retries: int = 0) -> None:

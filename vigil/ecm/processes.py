@@ -37,7 +37,6 @@ class ProcessReader:
         """See `Extractor.processes`."""
         with self._client.counting() as counts:
             try:
-                # Of what ended before the first look nothing is news.
                 ended = await self._ended(since - self._client.settings.overlap) if since is not None else {}
                 active = await self._active()
             except Refused:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TypeVar
 from urllib.parse import parse_qs
 
@@ -84,6 +86,7 @@ class Site:
         self._shifted: set[str] = set()
         self._visible: dict[str, tuple[int, frozenset[int]]] = {}
         self.quirks_changed()
+        world.ahead = lambda event: self.faults.ahead(event.ts, f"event {event.kind}")
         self.app = Starlette(routes=[*_routes(self), *ecm_login.routes(self, CGI), *extra])
         self.app.router.default = _unknown  # an unknown URL is 400
 
@@ -117,11 +120,21 @@ class Site:
             response = error(refused.status, refused.message, headers)
         if fault is not None:
             response = await faulty(request, response, *fault)
+        return self.answered(response, name, url)
+
+    def answered(self, response: Response, *names: str) -> Response:
+        """An answer of the endpoint with these names, counted, and dated by the clock of the node that gives it."""
+        response.headers["date"] = format_datetime(self.clock(*names).replace(microsecond=0), usegmt=True)
         self.statuses[response.status_code] += 1
         self.sent += len(response.body)
         return response
 
     # -- what endpoints ask ----------------------------------------------------------------------------
+
+    def clock(self, *names: str) -> datetime:
+        """What the clock of the node shows that serves the endpoint with these names."""
+        now = self.world.now.astimezone(UTC)
+        return now + self.faults.ahead(now, *names)
 
     def now(self) -> float:
         return self.world.now.timestamp()

@@ -37,9 +37,7 @@ def routes(site: Site, cgi: str) -> list[Route]:
             except Refused as refused:
                 response = _json({"error": refused.message}, refused.status)
             response = await faulty(request, response, *fault) if fault else response
-            site.statuses[response.status_code] += 1
-            site.sent += len(response.body)
-            return response
+            return site.answered(response, shown)
 
         return Route(path, answer, methods=[method])
 
@@ -107,7 +105,7 @@ def server_info(call: Call) -> Json:
         "server": {
             "advanced_versioning": True,
             "character_encoding": 1,
-            "current_date": world.local(int(call.site.now())),
+            "current_date": world.local(int(call.site.clock("GET /v1/serverinfo").timestamp())),
             "current_locale_suffix": "_en_US",
             "language_code": "USA",
             "metadata_languages": [{"language_code": "en", "display_name": "English"}],

@@ -102,7 +102,7 @@ def audit(call: Call) -> Json:
     """Newest first, day filters in the server's zone. Rows have no id of their own (quirk 23)."""
     found = call.site.readable(call)
     rows = found.audit if not isinstance(found, Plain | Folder) else []
-    kept = list(_audit_filtered(call, rows))
+    kept = sorted(_audit_filtered(call, rows), key=lambda row: row.at)
     if call.one("sort", "desc_audit_date") != "asc_audit_date":
         kept.reverse()
     shown, page = call.paged(kept, "audit", 100)

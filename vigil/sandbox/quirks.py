@@ -11,9 +11,10 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vigil.sandbox.rows import listed, nearest
+from vigil.sandbox.rows import instant, listed, nearest
 from vigil.sandbox.world_ids import DEEPEST
 
 MODULES = (
@@ -142,6 +143,37 @@ class Script:
         return self.nth <= self.seen < self.nth + self.times
 
 
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClock:
+    """The clock of the nodes that serve the endpoints that match: `ahead` seconds ahead, from the instant `since` on (quirk 41).
+
+    `endpoint` is a pattern as of a Script, for the `Date` header; or over ``event document_added``, for the dates that are
+    written when that happens.
+    """
+
+    endpoint: str
+    ahead: float
+    since: datetime = _ALWAYS
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> NodeClock:
+        """Raises ValueError for an entry that is none."""
+        if not {"endpoint", "ahead"} <= entry.keys() <= {"endpoint", "ahead", "since"}:
+            raise ValueError(f"a clock has endpoint, ahead, and may have since: {entry!r}")
+        endpoint, ahead = entry["endpoint"], entry["ahead"]
+        if not isinstance(endpoint, str) or isinstance(ahead, bool) or not isinstance(ahead, int | float):
+            raise ValueError(f"a clock has a text as endpoint and seconds as ahead: {entry!r}")
+        if "since" not in entry:
+            return cls(endpoint, float(ahead))
+        since = instant(entry["since"])
+        if isinstance(since, str):
+            raise ValueError(f"since: {since}")
+        return cls(endpoint, float(ahead), since)
+
+
 @dataclass(slots=True)
 class Faults:
     """What goes wrong with which request. `latency` is in seconds and comes before each answer."""
@@ -150,15 +182,17 @@ class Faults:
     seed: int = 0
     latency: float = 0.0
     scripts: list[Script] = field(default_factory=list)
+    clocks: list[NodeClock] = field(default_factory=list)
     _requests: Counter[str] = field(default_factory=Counter)
     _tried: set[str] = field(default_factory=set)
 
     def configure(self, body: Mapping[str, Any]) -> None:
-        """Take ``{"clear", "seed", "latency_ms", "quirks": {...}, "script": [{"endpoint", "what", "nth", "times", "seconds"}]}``.
+        """Take ``{"clear", "seed", "latency_ms", "quirks": {...}, "script": [...], "clocks": [...]}``.
 
-        Raises ValueError, and changes nothing, for what it does not know.
+        A script has endpoint, what, nth, times, seconds; a clock endpoint, ahead, since: see Script and NodeClock. `clocks` replaces
+        those that were set. Raises ValueError, and changes nothing, for what it does not know.
         """
-        known = ("clear", "seed", "latency_ms", "quirks", "script")
+        known = ("clear", "seed", "latency_ms", "quirks", "script", "clocks")
         for key in body:
             if key not in known:
                 raise ValueError(f"unknown key {key!r} ({listed(known)}) {nearest(key, known)}".strip())
@@ -170,13 +204,17 @@ class Faults:
                     f"a scripted fault has endpoint, what, and may have nth, times, seconds: {entry!r}"
                 )
         scripts = [Script(**entry) for entry in script]
+        clocks = [NodeClock.of(entry) for entry in body.get("clocks", [])]
         Quirks().update(body.get("quirks", {}))
         if body.get("clear"):
             self.quirks.update({f.name: f.default for f in fields(Quirks)})
             self.scripts.clear()
+            self.clocks.clear()
             self.latency = 0.0
         self.quirks.update(body.get("quirks", {}))
         self.scripts.extend(scripts)
+        if "clocks" in body:
+            self.clocks[:] = clocks
         if "latency_ms" in body:
             self.latency = float(body["latency_ms"]) / 1000
         if "seed" in body or body.get("clear"):
@@ -217,6 +255,14 @@ class Faults:
                 return what, q.slow_seconds
         return None
 
+    def ahead(self, now: datetime, *names: str) -> timedelta:
+        """How far the clock of a node is ahead at `now`: of the clocks that match one of `names` the last that has begun."""
+        found = timedelta()
+        for clock in self.clocks:
+            if clock.since <= now and any(fnmatch.fnmatchcase(name, clock.endpoint) for name in names):
+                found = timedelta(seconds=clock.ahead)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """What is set now, and how many requests each scripted fault has seen."""
         return {
@@ -224,4 +270,7 @@ class Faults:
             "latency_ms": self.latency * 1000,
             "quirks": {f.name: getattr(self.quirks, f.name) for f in fields(Quirks)},
             "script": [{f.name: getattr(script, f.name) for f in fields(Script)} for script in self.scripts],
+            "clocks": [
+                {"endpoint": c.endpoint, "ahead": c.ahead, "since": c.since.isoformat()} for c in self.clocks
+            ],
         }

@@ -87,7 +87,7 @@ def serve(options: Options, out: TextIO = sys.stdout) -> None:
                 "control": _url(ecm),
                 "devices": str(devices),
             }
-            servers = [_server(control.site.app), _server(control.fcm)]
+            servers = [_server(control.site.app, dated=False), _server(control.fcm)]
             work = _run(servers, [ecm, fcm], ready, options, out, control.follow)
             with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
                 runner.run(work)
@@ -123,11 +123,12 @@ def _url(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-def _server(app: Any) -> _Server:
+def _server(app: Any, *, dated: bool = True) -> _Server:
+    """`dated`: whether answers carry this machine's time; the other one writes its world's."""
     # uvicorn would report each connection that a fault cuts on purpose as an error of the application.
     return _Server(
         uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_keep_alive=75,
-                       timeout_graceful_shutdown=1, server_header=False)
+                       timeout_graceful_shutdown=1, server_header=False, date_header=dated)
     )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ than an instant at which it could not yet be seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 
 from vigil.sandbox import world_ids as ids
@@ -30,6 +30,8 @@ class World:
         self.state = State(estate, self.ids)
         self.now = datetime.min.replace(tzinfo=UTC)
         self.version = 0
+        # How far the clock is ahead by which an event's dates are written.
+        self.ahead: Callable[[Event], timedelta] = lambda event: timedelta()
         self.logins = tuple(estate.users)
         self.groups = tuple(estate.groups)
         self.type_names = tuple(estate.types)
@@ -55,7 +57,7 @@ class World:
             raise ValueError(f"the clock stands at {self.now.isoformat()} and goes forward only")
         first, events = self._next, self._events
         while self._next < len(events) and events[self._next].ts <= now:
-            apply(self.state, events[self._next])
+            apply(self.state, events[self._next], self.ahead(events[self._next]))
             self._next += 1
         self.now = now
         self.version += self._next - first

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable
+from datetime import timedelta
 
 from vigil.sandbox.estate_model import Event
 from vigil.sandbox.world_ids import Family
 from vigil.sandbox.world_state import Audit, Document, Process, State, Step, Workspace, seconds
 
 
-def apply(state: State, event: Event) -> None:
-    """Apply one event; the loader has checked that it can be."""
+def apply(state: State, event: Event, ahead: timedelta = timedelta()) -> None:
+    """Apply one event; the loader has checked that it can be. Its dates are written by a clock that is `ahead`."""
+    at = seconds(event.ts + ahead)
     if event.kind == "user_deleted":
         state.deleted.add(event.data["login"])
     elif event.kind == "document_deleted":
-        _delete(state, event)
+        _delete(state, event, at)
     else:
         # A change may stand before the creation that has the same instant.
-        workspace = state.workspaces.get(event.workspace) or _create(state, event)
+        workspace = state.workspaces.get(event.workspace) or _create(state, event, ahead)
         if event.kind != "workspace_created":
-            _CHANGES[event.kind](state, workspace, event, seconds(event.ts))
+            _CHANGES[event.kind](state, workspace, event, at)
 
 
-def _create(state: State, event: Event) -> Workspace:
+def _create(state: State, event: Event, ahead: timedelta) -> Workspace:
     made = state.estate.workspaces[event.workspace]
-    at, kind, by = seconds(made.created), state.estate.types[made.type], event.data["by"]
+    at, kind, by = seconds(made.created + ahead), state.estate.types[made.type], event.data["by"]
     roles = {role: made.roles.get(role, ()) for role in kind.roles}
     place = len(state.workspaces) + len(state.estate.types)  # templates come first
     workspace = Workspace(
@@ -40,14 +42,15 @@ def _create(state: State, event: Event) -> Workspace:
 
 def _touch(state: State, workspace: Workspace, at: int, by: str | None) -> None:
     before = state.modified(workspace)
-    workspace.modified, workspace.modified_by = max(workspace.modified, at), by
-    workspace.child_modified = max(workspace.child_modified, at)
+    # As its node's clock says, also where another node wrote a later date before.
+    workspace.modified, workspace.modified_by = at, by
+    workspace.child_modified = at
     state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
 
 
 def _touch_by_child(state: State, workspace: Workspace, at: int) -> None:
     before = state.modified(workspace)
-    workspace.child_modified = max(workspace.child_modified, at)
+    workspace.child_modified = at
     state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
 
 
@@ -90,10 +93,10 @@ def _add_version(state: State, workspace: Workspace, event: Event, at: int) -> N
     _touch_by_child(state, workspace, at)
 
 
-def _delete(state: State, event: Event) -> None:
+def _delete(state: State, event: Event, at: int) -> None:
     document = state.documents.pop(event.data["id"])
     del document.workspace.documents[document.id]
-    _touch_by_child(state, document.workspace, seconds(event.ts))
+    _touch_by_child(state, document.workspace, at)
 
 
 def _assign(state: State, workspace: Workspace, event: Event, at: int) -> None:

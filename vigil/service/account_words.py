@@ -132,6 +132,10 @@ def page(made: Account) -> str:
         "Changes that came and went between two runs",
         [f"{made.place(w)}: {counted(n, 'change')} by its audit trail" for w, n in made.unseen.items()],
     )
+    lines += _section(
+        "Seen for the first time, and too old to be news",
+        [f"{made.place(w)}: {counted(n, 'event')}" for w, n in made.old.items()],
+    )
     return "\n".join([*lines, "", *_numbers(made)])
 
 

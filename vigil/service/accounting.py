@@ -49,6 +49,9 @@ class Account:
     earlier: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
+    old: Mapping[int, int] = field(
+        default_factory=dict
+    )  # workspace -> what was first seen, and too old to be news
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
     delivers: bool = False  # whether the run is one that sends what is due
     unsent: bool = False  # whether it made no request for some of it, for want of a credential
@@ -134,6 +137,7 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         earlier=dict(run.tally.earlier),
         notices=tuple(notices),
         unseen=dict(run.tally.unseen),
+        old=dict(run.tally.old),
         places=places,
         delivers=run.tally.delivers,
         unsent=bool(run.tally.unsent),
@@ -146,7 +150,7 @@ def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """The workspaces that the account may have to name, as people call them."""
     untold = {n["workspace"] for n in notices if n["state"] == "unroutable"}
     unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
-    wanted = sorted(untold | unread | run.tally.unseen.keys())
+    wanted = sorted(untold | unread | run.tally.unseen.keys() | run.tally.old.keys())
     with run.ledger.read() as connection:
         known = list(observations.current(connection, wanted, ("workspace",)))
     return {w.id: f'{w.type} {w.id} "{w.name}"' for w in known if isinstance(w, Workspace)}
@@ -178,5 +182,6 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
             if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules", "earlier")
         }
         body["unseen"] = {str(w): n for w, n in made.unseen.items()}
+        body["old"] = {str(w): n for w, n in made.old.items()}
     with run.ledger.write() as connection:
         runs.end(connection, run.id, state, body, run.clock())

@@ -7,7 +7,7 @@ next run goes on, and reads again only what it cannot prove to be in.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
@@ -17,12 +17,12 @@ from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
 from vigil.ledger import behind, evaluations, observations, rounds
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
-from vigil.service import guards, snapshot
-from vigil.service.needs import types_of, types_with_roles
+from vigil.service import clocks, guards, snapshot
+from vigil.service.needs import parts_of, types_of, types_with_roles
 from vigil.service.run import Run
 
 GRACE = timedelta(seconds=5)
-"""ECM's dates are whole seconds, and clocks differ: what was modified this shortly before it was read may have changed again."""
+"""ECM's dates are whole seconds: what was modified this shortly before it was read, by its clock, may have changed again."""
 
 NODES_A_REQUEST = 250
 
@@ -82,15 +82,8 @@ def full_scan_due(run: Run) -> bool:
     """Whether this run lists everything: the first one, then one each `rescan_every`, and when rules look at more than before."""
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, "scan")
-    run.reread = mark.at is not None and bool(_parts(run) - set((mark.data or {}).get("parts", ())))
+    run.reread = mark.at is not None and bool(parts_of(run.needs) - set((mark.data or {}).get("parts", ())))
     return mark.at is None or run.reread or run.as_of - mark.at >= run.site.rescan_every
-
-
-def _parts(run: Run) -> set[str]:
-    """The parts of a workspace that the rules need."""
-    parts = asdict(run.needs)
-    related = {f"related:{type}" for type in parts.pop("related")}
-    return {name for name, needed in parts.items() if needed} | related
 
 
 async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
@@ -101,9 +94,12 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
         name = f"changed:{type.name}"
         with run.ledger.read() as connection:
             mark = evaluations.position(connection, name)
+            evaluated = evaluations.position(connection, "evaluated")
         newest, listed = mark.at, set[int]()
+        # A node whose clock is behind dates a later change below what another one wrote before.
+        since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
         try:
-            async for rows in run.extractor.changed(type, None if full else mark.at):
+            async for rows in run.extractor.changed(type, since):
                 newest = max(filter(None, (*(r.modified for r in rows if not r.odd), newest)), default=None)
                 listed |= {r.id for r in rows}
                 fresh = _unknown(run, rows)
@@ -119,6 +115,7 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
             run.unlisted.add(type.name)
             run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
             continue
+        newest = None if newest is None else clocks.not_ahead(newest, run)
         everything[type.name] = listed
         count = len(listed) if full else (mark.data or {}).get("listed")
         with run.ledger.write() as connection:
@@ -126,7 +123,7 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
     run.partial = run.partial or bool(run.unlisted)
     if full and not run.partial:
         await _bury_unlisted(run, everything)
-        _keep_parts(run, run.as_of, _parts(run))
+        _keep_parts(run, run.as_of, parts_of(run.needs))
     elif not full:
         parts_narrowed(run)
 
@@ -136,8 +133,8 @@ def parts_narrowed(run: Run) -> None:
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, "scan")
     before = set((mark.data or {}).get("parts", ()))
-    if mark.at is not None and before - _parts(run):
-        _keep_parts(run, mark.at, before & _parts(run))
+    if mark.at is not None and before - parts_of(run.needs):
+        _keep_parts(run, mark.at, before & parts_of(run.needs))
 
 
 def _keep_parts(run: Run, at: datetime, parts: Collection[str]) -> None:
@@ -158,6 +155,7 @@ def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
         return tuple(rows)
     with run.ledger.read() as connection:
         known = observations.seen(connection, "workspace", [str(r.id) for r in rows])
+        grace = GRACE + clocks.behind(evaluations.position(connection, "evaluated"), run)
     out = []
     for r in rows:
         found = known.get(str(r.id))
@@ -166,7 +164,7 @@ def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
             or not isinstance(found[0], f.Workspace)
             or found[0].modified != r.modified
             or found[0].unread
-            or found[1] - r.modified < GRACE
+            or found[1] - r.modified < grace
         ):
             out.append(r)
     return tuple(out)
@@ -202,7 +200,7 @@ async def read_page(run: Run, rows: Sequence[Row]) -> None:
     complete = (mark.data or {}).get("complete")
     since = datetime.fromisoformat(complete) if complete else run.as_of
     since = since if earlier is None else min(since, earlier)
-    batch = await run.extractor.read_workspaces(rows, since - GRACE)
+    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since))
     record(run, batch, types)
 
 
@@ -358,8 +356,11 @@ async def changed_processes(run: Run) -> list[int]:
     """
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, "processes")
+        evaluated = evaluations.position(connection, "evaluated")
     known = {int(k): v for k, v in (mark.data or {}).get("hashes", {}).items()}
-    found = await run.extractor.processes(mark.at, known)
+    # What ended before the first look is read by it: the next one must know it as no news.
+    since = mark.at - clocks.below(evaluated, run) if mark.at else clocks.audit_from(run.as_of)
+    found = await run.extractor.processes(since, known)
     run.gap(found.gaps)
     run.unfound = bool(found.gaps)
     run.tally.numbers["workflows changed"] += len(found.read) + len(found.vanished)

@@ -12,11 +12,12 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from vigil.compliance import endings, escalations, superseded
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
-from vigil.compliance.events import derive, unseen
+from vigil.compliance.events import Looked, made_since, news, overdue_unseen, unseen
 from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
 from vigil.compliance.rules import Rule
@@ -40,8 +41,9 @@ from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.behind import Marks
 from vigil.ledger.evaluations import Mark
-from vigil.service import guards
+from vigil.service import clocks, guards
 from vigil.service.mailboxes import note_mailboxes
+from vigil.service.needs import parts_of, types_of
 from vigil.service.reaching import Reach
 from vigil.service.run import Run
 from vigil.service.saying import entries
@@ -65,9 +67,11 @@ class Plan:
 
     batches: tuple[tuple[int, ...], ...]
     window: Window
-    complete_after: datetime  # up to when everything had been read: an event after it may be news
+    looked: Looked  # how far the looks before this one went
+    types: frozenset[str]  # the workspace types of which they had read all
     after_seq: int
     upto_seq: int
+    first: bool = False  # whether there is nothing to compare with: what is there then is no event
     fresh: frozenset[str] = frozenset()  # rules that were never evaluated before
     returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text
     escalations: tuple[escalations.Due, ...] = ()
@@ -78,7 +82,7 @@ class Plan:
     @property
     def marks(self) -> Marks:
         """From where on this plan evaluates."""
-        return Marks(self.after_seq, self.window.after, self.complete_after, self.fresh)
+        return Marks(self.after_seq, self.window.after, self.looked.complete, self.fresh)
 
     def of(self, workspaces: Sequence[int]) -> Plan:
         """The plan of one batch."""
@@ -89,8 +93,9 @@ class Plan:
         return replace(
             self,
             window=window,
-            complete_after=marks.complete or window.after,
+            looked=replace(self.looked, complete=min(marks.complete or window.after, self.window.as_of)),
             after_seq=marks.seq,
+            first=self.first or marks.after is None,
             fresh=self.fresh | marks.fresh,
             takes_up=True,
         )
@@ -98,7 +103,7 @@ class Plan:
 
 def _window(after: datetime | None, as_of: datetime, starts: Mapping[str, datetime]) -> Window:
     """The window that begins at `after`, or, before the first evaluation, with this one."""
-    after = after or as_of
+    after = min(after or as_of, as_of)
     return Window(after, as_of, {name: at for name, at in starts.items() if at > after})
 
 
@@ -125,17 +130,20 @@ def plan(run: Run) -> Plan:
                 todo |= relations.looking_at(connection, todo)
             todo |= evaluations.due_workspaces(connection, run.as_of)
         owed = {w: b.marks for w, b in behind.every(connection).items()}
-    after = mark.at or run.as_of
-    complete = (mark.data or {}).get("complete")
-    starts = {r.name: states[r.name][0] if r.name in states else run.as_of for r in rules}
+        since = rounds.looked_through(connection)
+    # A clock that was set back: the window is empty, and the next ones begin where it stands. What they hold again was said.
+    after = min(mark.at or run.as_of, run.as_of)
+    starts = {r.name: min(states[r.name][0], after) if r.name in states else run.as_of for r in rules}
     window = _window(after, run.as_of, starts)
     due = _escalations(run, window, owed)
     return Plan(
         batches=tuple(_batches(todo | {d.said.workspace for d in due}, owed)),
         window=window,
-        complete_after=datetime.fromisoformat(complete) if complete else after,
+        looked=_looked(run, mark, since),
+        types=frozenset((mark.data or {}).get("types", ())),
         after_seq=mark.seq,
         upto_seq=upto,
+        first=mark.at is None,
         fresh=frozenset(r.name for r in rules if r.name not in states).union(
             (mark.data or {}).get("fresh", ()), *(m.fresh for m in owed.values())
         ),
@@ -153,6 +161,20 @@ def _batches(todo: Collection[int], owed: Mapping[int, Marks]) -> Iterator[tuple
         groups.setdefault(owed.get(workspace), []).append(workspace)
     for some in groups.values():
         yield from (tuple(some[i : i + BATCH]) for i in range(0, len(some), BATCH))
+
+
+def _looked(run: Run, mark: Mark, since: Mapping[str, datetime]) -> Looked:
+    """How far the looks before this run went. A ledger that does not tell what they read leaves it to dates for one run."""
+    data = mark.data or {}
+    complete = datetime.fromisoformat(data["complete"]) if "complete" in data else mark.at or run.as_of
+    return Looked(
+        complete=min(complete, run.as_of),
+        since=since,
+        behind=clocks.behind(mark, run),
+        parts=frozenset(data.get("parts", ())),
+        unread=frozenset(data.get("unread", ())),
+        unread_processes=frozenset(data.get("unread processes", ())),
+    )
 
 
 def _returned(known: Sequence[Revision], rules: Sequence[Rule], mark: Mark) -> tuple[Revision, ...]:
@@ -224,20 +246,23 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
     """The facts, changes and standings of one batch."""
     with run.ledger.read() as connection:
         facts = observations.facts(connection, workspaces)
-        # The first evaluation has nothing to compare with: what is there then is no transition.
-        first = plan.after_seq == 0 and plan.window.after == plan.window.as_of
-        changes = [] if first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
+        changes = (
+            [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
+        )
         standings = evaluations.standings(connection, workspaces)
-        since = rounds.looked_through(connection)
         required = [
             r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
         ]
-    audit = [c.after for c in changes if isinstance(c.after, f.AuditEvent)]
-    run.tally.unseen |= unseen(changes, audit, plan.complete_after, run.as_of)
+    unlisted = {w.id for w in facts.workspaces.values() if w.type not in plan.types}
+    looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
+    found = news(changes, looked, run.as_of)
+    run.tally.unseen |= unseen(changes, looked)
+    run.tally.old |= found.old
     return Input(
         facts=facts,
-        events=derive(changes, plan.complete_after, run.as_of, since),
+        events=[*found.events, *overdue_unseen(changes, looked, plan.window.after)],
         changes=changes,
+        made=made_since(changes, looked),
         standings=standings,
         required=required,
         zone=run.site.zone,
@@ -366,14 +391,12 @@ def finish(run: Run, plan: Plan) -> None:
     rules were evaluated are kept; a refused rule's stays the one that it goes on by, or went by until it was left out.
     """
     rules = active(run.rules)
-    complete = run.as_of if run.tally.whole else plan.complete_after
-    # Of a type whose list could not be read its rules have not seen everything: for their guards the next run is the first one, too.
-    fresh = [r.name for r in rules if r.name in plan.fresh and r.subject.workspace_type in run.unlisted]
-    mark = Mark(plan.upto_seq, run.as_of, {"complete": complete.isoformat(), "fresh": fresh})
+    clocks.warn(run)
     guards.decide(run, plan.fresh)
     _name_behind(run)
+    mark = Mark(plan.upto_seq, run.as_of, _position(run, plan))
     with run.ledger.write() as connection:
-        behind.begin(connection, plan.window.after, plan.complete_after)
+        behind.begin(connection, plan.window.after, plan.looked.complete)
         evaluations.set_position(connection, "evaluated", mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)
         going = {r.rule: r.hash for refusal in run.refused for r in refusal.goes_on}
@@ -411,6 +434,35 @@ def _name_behind(run: Run) -> None:
     for said, some in why.items():
         path, _, error = said.partition(": ")
         run.gap([Gap(path, error, tuple(some))])
+
+
+def _position(run: Run, plan: Plan) -> dict[str, Any]:
+    """What the next run asks of this one: up to when, and of what, everything has been read, and how far clocks are apart.
+
+    What could not be read and never had been is named: when it is read, it may have been there all along.
+    """
+    complete = run.as_of if run.tally.whole else plan.looked.complete
+    before, gaps = plan.looked, {w for g in run.tally.gaps for w in g.workspaces}
+    parts = {"workspaces", *parts_of(run.needs)}
+    if run.unfound:
+        parts -= {"steps"} - set(before.parts)
+    types = set(types_of(run.rules)) - (run.unlisted - plan.types)
+    whole = parts <= set(before.parts) and types <= plan.types
+    # Of a type whose list could not be read its rules have not seen everything: for their guards the next run is the first one, too.
+    fresh = [
+        r.name
+        for r in active(run.rules)
+        if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
+    ]
+    return {
+        "complete": complete.isoformat(),
+        "fresh": fresh,
+        "parts": sorted(parts),
+        "types": sorted(types),
+        "unread": sorted(gaps & set(before.unread) if whole else gaps),
+        "unread processes": sorted(run.unread & set(before.unread_processes) if whole else run.unread),
+        **clocks.to_keep(run.skew),
+    }
 
 
 def _revision(rule: Rule, at: datetime) -> Revision:

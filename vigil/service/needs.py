@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from vigil.compliance.clauses import DocumentLeaf, DocumentState, FieldLeaf, MissingLeaf, leaves
 from vigil.compliance.evaluate import active
@@ -38,6 +39,13 @@ def needs_of(rules: RuleSet) -> Needs:
         expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),
         related=frozenset(_types_with(rules, "related")),
     )
+
+
+def parts_of(needs: Needs) -> set[str]:
+    """The names of the parts of a workspace that are needed."""
+    parts = asdict(needs)
+    related = {f"related:{type}" for type in parts.pop("related")}
+    return {name for name, needed in parts.items() if needed} | related
 
 
 def types_of(rules: RuleSet) -> list[str]:

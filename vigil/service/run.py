@@ -17,6 +17,7 @@ from vigil.delivery.render import Renderer
 from vigil.delivery.topics import TopicClient
 from vigil.delivery.transport import Transport
 from vigil.ecm import Client, Extractor
+from vigil.ecm.clocks import Skew, joined
 from vigil.ecm.model import Gap, Row
 from vigil.errors import Problem
 from vigil.ledger import Ledger, runs
@@ -47,6 +48,9 @@ class Tally:
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
     unsent: Counter[str] = field(default_factory=Counter)  # messages that no request was made for, by cause
     earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
+    old: dict[int, int] = field(
+        default_factory=dict
+    )  # workspace -> what was first seen, and too old to be news
     requests: int = 0  # that other processes made for the run
     unasked: set[int] = field(default_factory=set)  # workspaces of which something was not asked any more
     stopped: bool = False  # whether Extended ECM was given up
@@ -54,6 +58,7 @@ class Tally:
     reached: int = 0  # those of them that were read
     odd: int = 0  # workspaces that could not be evaluated
     behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
+    skew: Skew | None = None  # of the clocks of Extended ECM, as far as it is no longer the client's to say
 
     @property
     def whole(self) -> bool:
@@ -65,6 +70,8 @@ class Tally:
         self.numbers.update(part.numbers)
         self.gaps += part.gaps
         self.unseen |= part.unseen
+        self.old |= part.old
+        self.skew = joined(self.skew, part.skew)
         self.requests += part.requests
         self.odd += part.odd
         self.unasked |= part.unasked
@@ -163,22 +170,30 @@ class Run:
             raise RuntimeError("this run sends nothing: open it with `sending(transport)` first")
         return self._transport
 
+    @property
+    def skew(self) -> Skew | None:
+        """How far the clocks of Extended ECM are from the run's, as measured so far."""
+        return joined(self.tally.skew, None if self._client is None else self._client.skew)
+
     @asynccontextmanager
     async def reading(self, client: Client) -> AsyncIterator[None]:
         """Log in to Extended ECM for as long as the run reads."""
         async with client as connected:
             self._client = connected
+            connected.clock = self.clock
             self._extractor = Extractor(connected, self.needs, expiry=self.site.expiry)
             try:
                 yield
             finally:
+                self.tally.skew = self.skew
                 self._client = self._extractor = None
 
     def numbers(self) -> dict[str, int]:
         """What was counted so far."""
         asked = {} if self._client is None else {"requests": self._client.requests + self.tally.requests}
         missed = {"unseen changes": n} if (n := sum(self.tally.unseen.values())) else {}
-        return {**self.tally.numbers, **asked, **missed}
+        old = {"too old": n} if (n := sum(self.tally.old.values())) else {}
+        return {**self.tally.numbers, **asked, **missed, **old}
 
     @asynccontextmanager
     async def sending(self, transport: Transport) -> AsyncIterator[None]:

@@ -18,7 +18,7 @@ import orjson
 from vigil.compliance import endings, escalations, guards, superseded
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import Input, Window, active, evaluate
-from vigil.compliance.events import derive
+from vigil.compliance.events import Looked, derive, made_since, overdue_unseen
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.routing import Directory, principals_of, route
 from vigil.compliance.rules import RuleSet
@@ -30,7 +30,7 @@ from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
 from vigil.ledger.values import DIGEST, HEARD, LEASE, NONE, Entry, Key, Registered
 from vigil.sandbox.devices import Shown
-from vigil.service.needs import needs_of
+from vigil.service.needs import needs_of, parts_of
 from vigil.service.reaching import Reach
 from vigil.service.saying import entries
 from vigil.service.site import Site
@@ -92,7 +92,7 @@ class _Position:
 
     seq: int
     at: datetime
-    complete: datetime
+    looked: Looked
 
 
 @dataclass
@@ -105,7 +105,8 @@ class _Run:
     site: Site
     renderer: Renderer
     mail: Renderer | None = None
-    gaps: bool = False
+    gaps: frozenset[int] | None = None  # the workspaces of which something could not be read; None: all was
+    unread_processes: frozenset[int] = frozenset()
     fresh: frozenset[str] = field(default=frozenset())
 
 
@@ -167,18 +168,20 @@ class Rehearsal:
         self._runs += 1
         run = _Run(self._runs, at, self.rules, self._site, self._renderer)
         batch = self._world.read(self._needs)
-        run.gaps = bool(batch.gaps)
+        if batch.gaps:
+            run.gaps = frozenset(w for g in batch.gaps for w in g.workspaces)
+            run.unread_processes = frozenset(batch.unread)
         self._take_in(batch, at)
         upto = self._memory.last
-        window, after, complete = self._window(run)
+        window, after, looked = self._window(run)
         due = self._escalations(window)
         todo = self._todo(at, after, upto) | {d.said.workspace for d in due}
         if todo:
-            self._judge(run, sorted(todo), window, (after, upto), complete, due, crash)
+            self._judge(run, sorted(todo), window, (after, upto), looked, due, crash)
         if crash == "after queue":
             raise _Dead
         self._decide(run)
-        self._evaluated = _Position(upto, at, complete if run.gaps else at)
+        self._evaluated = _Position(upto, at, self._looked(run, looked))
         self._deliver(at, crash)
 
     def _take_in(self, batch: Batch, at: datetime) -> None:
@@ -194,13 +197,22 @@ class Rehearsal:
             ]
         self._memory.record(batch.facts, at, gone)
 
-    def _window(self, run: _Run) -> tuple[Window, int, datetime]:
-        """The window of a run, the observation after which it looks, and up to when all had been read."""
+    def _looked(self, run: _Run, before: Looked) -> Looked:
+        """As `judgement._position`."""
+        gaps, processes = run.gaps or frozenset(), run.unread_processes
+        if self._evaluated is not None:
+            gaps, processes = gaps & before.unread, processes & before.unread_processes
+        parts = {"workspaces", *parts_of(self._needs)}
+        complete = run.as_of if run.gaps is None else before.complete
+        return Looked(complete, parts=parts, unread=gaps, unread_processes=processes)
+
+    def _window(self, run: _Run) -> tuple[Window, int, Looked]:
+        """The window of a run, the observation after which it looks, and how far all had been read."""
         position = self._evaluated
         if position is None:
             run.fresh = frozenset(r.name for r in active(self.rules))
-            return Window(run.as_of, run.as_of), 0, run.as_of
-        return Window(position.at, run.as_of), position.seq, position.complete
+            return Window(run.as_of, run.as_of), 0, Looked(run.as_of)
+        return Window(position.at, run.as_of), position.seq, position.looked
 
     def _todo(self, at: datetime, after: int, upto: int) -> set[int]:
         if self._evaluated is None:
@@ -215,11 +227,11 @@ class Rehearsal:
         workspaces: Sequence[int],
         window: Window,
         between: tuple[int, int],
-        complete: datetime,
+        looked: Looked,
         due: tuple[escalations.Due, ...],
         crash: Crash | None,
     ) -> None:
-        given = self._given(workspaces, between, complete, run.as_of)
+        given = self._given(workspaces, between, looked, window)
         result = evaluate(given, self.rules, window)
         if due:
             more = escalations.findings(due, self.rules, given, result.standings, run.as_of)
@@ -241,15 +253,19 @@ class Rehearsal:
             self._watcher(Judged(self.rules, run.as_of, given, facts, directory, routed))
 
     def _given(
-        self, workspaces: Sequence[int], between: tuple[int, int], complete: datetime, at: datetime
+        self, workspaces: Sequence[int], between: tuple[int, int], looked: Looked, window: Window
     ) -> Input:
         mine = set(workspaces)
         # The first evaluation has nothing to compare with: what is there then is no transition.
         changes = () if self._evaluated is None else self._memory.changes(mine, *between)
         return Input(
             facts=self._memory.facts(mine),
-            events=derive(changes, complete, at),
+            events=[
+                *derive(changes, looked, window.as_of),
+                *overdue_unseen(changes, looked, window.after),
+            ],
             changes=changes,
+            made=made_since(changes, looked),
             standings=[
                 s for _, s in sorted(self._standings.items(), key=_by_workspace) if s.workspace in mine
             ],
