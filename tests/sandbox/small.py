@@ -146,7 +146,9 @@ class Threaded(SandboxClient):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.connect({"ecm": url + CGI, "fcm": "", "service_account": "", "control": url})
         app = Control(world).site.app
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_level="critical", lifespan="off", date_header=False)
+        )
         self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
 

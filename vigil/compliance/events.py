@@ -198,7 +198,7 @@ def _attributes(before: f.Workspace, after: f.Workspace, seen_at: datetime) -> I
     """Changes of attributes. Their instant is the workspace's modify date where that has moved, else when it was seen."""
     if "attrs" in after.unread or ("attrs" in before.unread and not before.attrs):
         return  # values that were never read are not values that changed
-    at = after.modified if before.modified < after.modified <= seen_at else seen_at
+    at = after.modified if before.modified != after.modified else seen_at
     for key in sorted(before.attrs.keys() | after.attrs.keys()):
         old, new = _set(before.attrs.get(key)), _set(after.attrs.get(key))
         if old != new:
