@@ -376,8 +376,7 @@ def _without(
         findings=tuple(
             x
             for x in result.findings
-            if x.workspace not in waiting
-            and not (x.workspace in hanging and x.suppressed is Why.UNREAD)
+            if x.workspace not in waiting and not (x.workspace in hanging and x.suppressed is Why.UNREAD)
         ),
         standings=[*(s for s in result.standings if s.workspace not in waiting), *begun],
         evaluated=[p for p in result.evaluated if p[1] not in waiting or p in mine],
@@ -423,7 +422,11 @@ def _name_behind(run: Run) -> None:
     named = {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked
     with run.ledger.write() as connection:
         left = behind.every(connection)
-        there = {w.id for w in observations.current(connection, sorted(left), ("workspace",)) if isinstance(w, f.Workspace)}
+        there = {
+            w.id
+            for w in observations.current(connection, sorted(left), ("workspace",))
+            if isinstance(w, f.Workspace)
+        }
         # Of what is gone there is nothing left to judge.
         behind.judged(connection, left.keys() - there)
         run.tally.behind = {w: b.why for w, b in behind.every(connection).items()}
