@@ -480,3 +480,45 @@ def test_random_faults_are_the_same_for_the_same_seed(one: Running) -> None:
     first = run(7)
     assert run(7) == first and {200} < set(first)
     assert run(8) != first
+
+
+def test_41_each_node_has_a_clock_of_its_own(draft: Draft, start: Start) -> None:
+    cases(draft, 2)
+    draft.event("2024-01-02T09:00:00Z", "comment_added", workspace=1000, text="one", by="bob")
+    draft.event("2024-01-02T10:00:00Z", "comment_added", workspace=1000, text="two", by="bob")
+    running = start(draft)
+    ahead = [
+        {"endpoint": "GET /v2/nodes/*", "ahead": 3600},
+        {"endpoint": "event *", "ahead": -600, "since": "2024-01-02T09:30:00Z"},
+    ]
+    running.sandbox.faults({"clocks": ahead})
+    running.at("2024-01-02T11:00:00+00:00")
+    dated = {p: running.ecm.call("GET", p).headers.get_all("date") for p in ("/v2/nodes/1000", listing())}
+    assert list(dated.values()) == [["Tue, 02 Jan 2024 12:00:00 GMT"], ["Tue, 02 Jan 2024 11:00:00 GMT"]]
+    rows = running.ecm.get("/v2/nodes/1000/audit?where_type=5200")["results"]["data"]["audit"]
+    assert [row["audit_date"] for row in rows] == ["2024-01-02T09:50:00Z", "2024-01-02T09:00:00Z"]
+
+
+def test_41_a_later_change_may_have_an_earlier_date(draft: Draft, start: Start) -> None:
+    cases(draft, 2)
+    for hour, value in ((9, "waiting"), (10, "closed")):
+        ts = f"2024-01-02T{hour:02}:00:00Z"
+        draft.event(ts, "attribute_changed", workspace=1000, attr="Case.status", value=value)
+    running = start(draft)
+    running.at("2024-01-02T09:30:00+00:00")
+    running.sandbox.faults({"clocks": [{"endpoint": "event attribute_changed", "ahead": -5400}]})
+    running.at("2024-01-02T11:00:00+00:00")
+    shown = running.ecm.get("/v2/nodes/1000")["results"]["data"]["properties"]["modify_date"]
+    assert shown == "2024-01-02T08:30:00Z"
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [{"endpoint": "*"}, {"endpoint": "*", "ahead": "far"}, {"endpoint": "*", "ahead": 1, "since": "soon"}],
+)
+def test_a_clock_that_is_none_is_refused_and_nothing_is_changed(
+    one: Running, clock: dict[str, object]
+) -> None:
+    with pytest.raises(Exception, match=r"clock has|since"):
+        one.sandbox.faults({"clocks": [clock]})
+    assert one.sandbox.faults({})["ecm"]["clocks"] == []

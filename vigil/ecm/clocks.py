@@ -39,8 +39,8 @@ def measured(header: str | None, asked: datetime, answered: datetime) -> Skew | 
     """
     try:
         theirs = parsedate_to_datetime(header or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-    found = Skew(theirs - answered, theirs + _SECOND - asked)
+    least = (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)) - answered
+    found = Skew(least, least + (answered - asked) + _SECOND)
     return found if found.least >= -PLAUSIBLE and found.most <= PLAUSIBLE else None

@@ -68,9 +68,7 @@ def said(skew: Skew) -> str | None:
     early, late = -skew.least, skew.most
     if max(early, late) <= NOTICED:
         return None
-    parts = [
-        f"up to {_rounded(x)} {way}" for x, way in ((early, "behind"), (late, "ahead of")) if x > NOTICED
-    ]
+    parts = [f"up to {rounded(x)} {way}" for x, way in ((early, "behind"), (late, "ahead of")) if x > NOTICED]
     return f"the clocks of Extended ECM are {' and '.join(parts)} ours"
 
 
@@ -79,11 +77,12 @@ def warn(run: Run) -> None:
     words = None if run.skew is None else said(run.skew)
     if words is not None:
         log.warning(
-            "run %d: %s: set both by NTP. Nothing is lost by it, but instants are as these clocks say",
+            "run %d: %s: set both by NTP. Nothing is lost by it, but due dates are told by our clock",
             run.id,
             words,
         )
 
 
-def _rounded(length: timedelta) -> timedelta:
+def rounded(length: timedelta) -> timedelta:
+    """A length as people are told it: in whole seconds."""
     return timedelta(seconds=round(length.total_seconds()))

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from vigil.ecm.probe import ServerInfo, Twins
+from vigil.service.clocks import NOTICED, rounded
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
 
 ZONE, CLOCK = "server zone", "server clock"
-NOTICED, WRONG = timedelta(seconds=30), timedelta(minutes=5)
+WRONG = timedelta(minutes=5)
 _OF_CONNECTION = "zone of the Extended ECM block"
 
 
@@ -57,13 +58,9 @@ def clock(info: ServerInfo, given: str, asked: datetime, answered: datetime) -> 
     if skew <= NOTICED:
         return ok(CLOCK, f"the server's clock agrees with ours to {NOTICED.seconds} s")
     way = "behind" if early > late else "ahead of"
-    saw = f"the server's clock is {_rounded(skew)} {way} ours ({theirs.isoformat()}; here {_utc(answered)})"
-    do = "set both by NTP: an instant that has not come yet here is not told, and a change that looks old may be missed"
+    saw = f"the server's clock is {rounded(skew)} {way} ours ({theirs.isoformat()}; here {_utc(answered)})"
+    do = "set both by NTP: nothing is lost by it, but due dates are told by our clock, and changes have the instants of theirs"
     return fail(CLOCK, saw, do) if skew > WRONG else warn(CLOCK, saw, do)
-
-
-def _rounded(length: timedelta) -> timedelta:
-    return timedelta(seconds=round(length.total_seconds()))
 
 
 def _zone_of(name: str) -> ZoneInfo | None:
