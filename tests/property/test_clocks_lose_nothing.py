@@ -5,7 +5,6 @@ Whole runs over HTTP, with a ledger: the client, the lists, the audit trail, wor
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections import Counter
 from contextlib import closing
@@ -20,16 +19,11 @@ from hypothesis import strategies as st
 
 from tests.property.conftest import share
 from tests.sandbox.small import Draft, Threaded
+from tests.support.plain_runs import run_once
 from vigil.compliance.loader import load_text
-from vigil.delivery.render import Renderer
-from vigil.ecm import Client, Settings
-from vigil.ledger import Ledger, outbox
+from vigil.ledger import outbox
 from vigil.ledger.scratch import Scratch
-from vigil.service import extraction, judgement
-from vigil.service.run import Run
-from vigil.service.site import Site
 
-PROJECT = Path(__file__).resolve().parents[2]
 START = datetime(2024, 1, 10, 8, tzinfo=UTC)
 EVERY = timedelta(minutes=15)
 KNOWN, LATER = (
@@ -141,37 +135,6 @@ class Story:
 INTERVALS = 6
 
 
-def run_once(ledger: Ledger, sandbox: Threaded, as_of: datetime) -> None:
-    """One run without sending, as `flows.steps` does it. Its clock stands at `as_of`, wherever that of the sandbox is."""
-    folders = PROJECT / "rules", PROJECT / "templates"
-    site = Site("https://ecm.example", "UTC", *folders)
-    run = Run("watch", as_of, ledger, site, RULES, Renderer(folders[1]), clock=lambda: as_of)
-    asyncio.run(_run(run, Settings(sandbox.ecm_url, username="vigil", password="vigil", zone="UTC")))
-
-
-async def _run(run: Run, settings: Settings) -> None:
-    async with run.reading(Client(settings)):
-        full = extraction.full_scan_due(run)
-        if full:
-            await extraction.read_schema(run)
-        else:
-            extraction.known_schema(run)
-        read: set[int] = set()
-        async for rows in extraction.changed_pages(run, full):
-            read |= {r.id for r in rows}
-            await extraction.read_page(run, rows)
-        for part in extraction.verify_slices(run, read):
-            again = extraction.rows_of(run, await extraction.verify(run, part))
-            await extraction.read_page(run, again)
-        await extraction.read_processes(run, await extraction.changed_processes(run))
-        extraction.processes_done(run)
-        extraction.walked(run)
-        plan = judgement.plan(run)
-        for n in range(1, len(plan.batches) + 1):
-            await judgement.whole(run, plan, n)
-        judgement.finish(run, plan)
-
-
 def told(apart: list[Apart]) -> tuple[Counter[tuple[str, int]], Counter[tuple[str, int]]]:
     """What the outbox holds in the end, and what it should, by rule and workspace."""
     story = Story()
@@ -186,11 +149,11 @@ def told(apart: list[Apart]) -> tuple[Counter[tuple[str, int]], Counter[tuple[st
         for n, some in enumerate(apart):
             sandbox.faults({"clocks": [{"endpoint": e, "ahead": 60 * m} for e, m in some.nodes]})
             sandbox.move(START + n * EVERY)
-            run_once(ledger, sandbox, START + n * EVERY + timedelta(minutes=some.vigil))
+            run_once(ledger, sandbox, RULES, START + n * EVERY + timedelta(minutes=some.vigil))
         sandbox.faults({"clocks": []})
         for hours in (3, 4):
             sandbox.move(START + timedelta(hours=hours))
-            run_once(ledger, sandbox, START + timedelta(hours=hours))
+            run_once(ledger, sandbox, RULES, START + timedelta(hours=hours))
     with ledger.read() as connection:
         rows = outbox.rows(connection)
     return Counter((r["rule"], r["workspace"]) for r in rows), story.expected
@@ -207,7 +170,7 @@ VIGIL_AHEAD = [Apart(vigil=60 if n < 3 else 0) for n in range(INTERVALS)]
 
 
 @pytest.mark.slow
-@share(0.3)
+@share(0.1)
 @example(ALL_BEHIND)
 @example(VIGIL_AHEAD)
 @given(st.lists(intervals, min_size=INTERVALS, max_size=INTERVALS))
