@@ -71,7 +71,7 @@ async def test_the_next_slice_is_claimed_while_one_is_on_its_way(office: PostOff
     many(office, 25)
     # One on its way and one in hand; the one before is settled.
     transport = Watching(office, held=[20, 15, 5])
-    done = await Worker(office.ledger, transport, office.clock, slice=10).deliver()  # type: ignore[arg-type]
+    done = await Worker(office.ledger, transport, office.clock, real=office.real, slice=10).deliver()  # type: ignore[arg-type]
     assert (done.rows, transport.sizes) == ({"sent": 25}, [10, 10, 5])
     assert len(set(transport.keys)) == 25
     assert office.states() == [("sent", "")] * 25
@@ -80,14 +80,14 @@ async def test_the_next_slice_is_claimed_while_one_is_on_its_way(office: PostOff
 async def test_a_batch_has_no_more_rows_than_it_is_given(office: PostOffice) -> None:
     many(office, 25)
     transport = Watching(office)
-    done = await Worker(office.ledger, transport, office.clock, slice=10).deliver(12)  # type: ignore[arg-type]
+    done = await Worker(office.ledger, transport, office.clock, real=office.real, slice=10).deliver(12)  # type: ignore[arg-type]
     assert (done.rows, transport.sizes, done.more) == ({"sent": 12}, [10, 2], True)
 
 
 async def test_what_comes_later_for_a_person_and_subject_waits_for_its_slice(office: PostOffice) -> None:
     many(office, 6, workspace=lambda n: 1)
     transport = Watching(office)
-    await Worker(office.ledger, transport, office.clock, slice=3).drain()  # type: ignore[arg-type]
+    await Worker(office.ledger, transport, office.clock, real=office.real, slice=3).drain()  # type: ignore[arg-type]
     assert transport.keys == [f"k{n}" for n in range(6)]
     assert transport.sizes == [1] * 6
 
@@ -95,7 +95,7 @@ async def test_what_comes_later_for_a_person_and_subject_waits_for_its_slice(off
 async def test_a_refused_credential_ends_it_and_every_slice_in_hand_is_given_back(office: PostOffice) -> None:
     many(office, 40)
     transport = Watching(office, refuse_from=2)
-    worker = Worker(office.ledger, transport, office.clock, slice=10)  # type: ignore[arg-type]
+    worker = Worker(office.ledger, transport, office.clock, real=office.real, slice=10)  # type: ignore[arg-type]
     done = await worker.deliver()
     assert done.rows == {"sent": 10, "queued": 20} and list(done.refused) == ["the account"]
     assert len(transport.sizes) == 3, "the slice that was in hand is asked for, and no further one claimed"
@@ -113,12 +113,12 @@ async def test_a_transport_that_breaks_leaves_its_leases_to_run_out_and_the_rest
 
     many(office, 30)
     with pytest.raises(RuntimeError, match="broken"):
-        await Worker(office.ledger, Breaking(office), office.clock, slice=10).deliver()  # type: ignore[arg-type]
+        await Worker(office.ledger, Breaking(office), office.clock, real=office.real, slice=10).deliver()  # type: ignore[arg-type]
     states = [r["state"] for r in office.rows()]
     assert (states.count("sent"), states.count("queued")) == (10, 20)
     office.later(minutes=6)
     transport = Watching(office)
-    await Worker(office.ledger, transport, office.clock, slice=10).drain()  # type: ignore[arg-type]
+    await Worker(office.ledger, transport, office.clock, real=office.real, slice=10).drain()  # type: ignore[arg-type]
     assert sorted(transport.keys) == sorted(f"k{n}" for n in range(10, 30))
 
 
@@ -141,7 +141,7 @@ async def test_the_leases_of_all_that_is_in_hand_are_renewed(
 
     monkeypatch.setattr(leases, "renew", renew)
     lease = timedelta(seconds=0.15)
-    worker = Worker(office.ledger, Renewed(office), office.clock, slice=10, lease=lease)  # type: ignore[arg-type]
+    worker = Worker(office.ledger, Renewed(office), office.clock, real=office.real, slice=10, lease=lease)  # type: ignore[arg-type]
     await worker.deliver()
     assert every.is_set(), "those that are claimed ahead are held, too"
     assert office.states() == [("sent", "")] * 20

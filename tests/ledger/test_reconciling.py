@@ -11,7 +11,7 @@ from vigil.ledger.outbox import Entry
 from vigil.ledger.reconciling import Said
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LEASE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 def queue(
@@ -24,7 +24,7 @@ def queue(
 
 def attempt(ledger: Ledger, number: int, outcome: str, state: str, code: str = "RESET") -> None:
     with ledger.write() as connection:
-        leases.claim(connection, "w", NOON, HOUR, 10)
+        leases.claim(connection, "w", NOON, LEASE, 10)
         tried = Tried(number, 1, NOON, NOON, outcome, None, code)
         due = NOON if state == "queued" else None
         assert leases.settle(connection, "w", [tried], [Settled(number, state, "", due, NOON)]) == 1
@@ -45,7 +45,7 @@ def test_one_that_was_never_tried_or_that_a_worker_holds_is_left_alone(ledger: L
     held = queue(ledger, "held")
     attempt(ledger, held, "unknown", "queued")
     with ledger.write() as connection:
-        leases.claim(connection, "w", NOON, HOUR, 10)
+        leases.claim(connection, "w", NOON, LEASE, 10)
         assert reconciling.given_up_by_now(connection, NOON, NOON) == []
         assert reconciling.give_up(connection, {held: "expired"}, NOON) == 0
         assert reconciling.give_up(connection, {held: "expired"}, NOON + HOUR) == 1

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from tests.support.samples import T0, entry
 from vigil.delivery.email_settings import SmtpSettings
 from vigil.delivery.email_smtp import Smtp
@@ -35,6 +37,10 @@ class PostOffice:
     def clock(self) -> datetime:
         return self.now
 
+    def real(self, connection: Connection) -> datetime:
+        """The time of leases: here it is the one of the clock."""
+        return self.now
+
     def later(self, **by: float) -> None:
         """Let time pass for the worker and for the devices."""
         self.now = self.fcm.now = self.now + timedelta(**by)
@@ -54,7 +60,7 @@ class PostOffice:
     async def deliver(self, seed: int = 0, limit: int = 500, **settings: Any) -> Delivered:
         """Everything that is due, by a new worker with a new transport."""
         async with self.transport(**settings) as transport:
-            worker = Worker(self.ledger, transport, self.clock, rng=random.Random(seed))
+            worker = Worker(self.ledger, transport, self.clock, rng=random.Random(seed), real=self.real)
             return await worker.drain(limit)
 
     def transport(self, **settings: Any) -> Transport:

@@ -24,6 +24,7 @@ from vigil.delivery.transport import Sent
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
+from vigil.ledger.values import LEASE
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.support.workers"])
@@ -36,7 +37,7 @@ class Order:
     ledger: str
     settings: FcmSettings
     limit: int = 50
-    lease: timedelta = timedelta(minutes=5)
+    lease: timedelta = LEASE
     die_after: int | None = None  # SIGKILL once this many batches were sent and before the last is settled
     offset: timedelta = timedelta(0)  # what its clock is ahead by
 
@@ -68,7 +69,13 @@ async def _work(order: Order) -> None:
     transport.batches = order.die_after or -1
     async with transport:
         await Worker(
-            ledger, transport, clock, rng=random.Random(0), lease=order.lease, slice=order.limit
+            ledger,
+            transport,
+            clock,
+            rng=random.Random(0),
+            lease=order.lease,
+            slice=order.limit,
+            real=lambda _: clock(),
         ).drain()
     ledger.close()
 

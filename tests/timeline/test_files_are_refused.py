@@ -78,11 +78,6 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path):
     assert [line for line, _ in refused(tmp_path, text)] == [8, 9]
 
 
-def test_the_step_after_a_crash_waits_for_the_lease(tmp_path):
-    text = GOOD + "    crash: after accept\n  - at: 09:04\n"
-    assert refused(tmp_path, text) == [(11, "after a crash the next step is 5 minutes later or more")]
-
-
 def test_two_timelines_of_one_name_are_refused(tmp_path):
     assert refused(tmp_path, GOOD + "---\n" + GOOD.split("---\n")[1]) == [
         (11, 'two timelines "one", the first on line 3')

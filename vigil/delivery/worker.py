@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from os import getpid
-from uuid import uuid4
 
 from vigil.compliance.verdicts import Why
 from vigil.delivery import quiet_hours
@@ -25,11 +22,12 @@ from vigil.delivery.channels import channel_of, chosen, order_in
 from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
+from vigil.delivery.owners import owner_name
 from vigil.delivery.retry import GiveUp, next_try
 from vigil.delivery.transport import Sent, Transport
 from vigil.ledger import Ledger, LedgerError, devices, leases
 from vigil.ledger import people as preferences
-from vigil.ledger.leases import Claimed, PutOff, Settled, Tried
+from vigil.ledger.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time
 from vigil.ledger.values import LEASE, NONE, Preferences, Registered
 
 log = logging.getLogger("vigil.delivery.worker")
@@ -41,25 +39,18 @@ WORDS = frozenset({"key", "title", "body", "link", "severity"})
 Post = tuple[Claimed, Registered]
 
 
-def owner_name() -> str:
-    """A name for this worker that no other has: host, process and a random part."""
-    return f"{socket.gethostname()}:{getpid()}:{uuid4().hex[:8]}"
-
-
 @dataclass
 class Delivered:
     """What a worker did: rows by the state it left them in, attempts by outcome, ended rows by the run that queued them.
 
-    `unsent` are messages that waited for a credential, by cause: no request was made for them. `lost` counts rows whose lease ran
-    out before they were settled: their attempts are kept, and another worker says what becomes of them. `refused` are the credentials
-    that a person has to mend, each once: what needs them is queued again. `more` says whether another batch may do anything: False
-    when nothing was due, or only what they hold back, seen before.
+    `lost` counts rows whose lease ran out before they were settled: their attempts are kept, and another worker says what becomes of
+    them. `refused` are the credentials that a person has to mend, each once: what needs them is queued again. `more` says whether
+    another batch may do anything: False when nothing was due, or only what they hold back, seen before.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
     ended: Counter[tuple[int | None, str]] = field(default_factory=Counter)  # (run, state) -> rows
-    unsent: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     refused: dict[str, CredentialRefused] = field(default_factory=dict)
     more: bool = True
@@ -73,7 +64,6 @@ class Delivered:
         self.rows += other.rows
         self.attempts += other.attempts
         self.ended += other.ended
-        self.unsent += other.unsent
         self.lost += other.lost
         self.refused = {**other.refused, **self.refused}
         self.more = other.more
@@ -99,7 +89,7 @@ Handled = tuple[Batch, Sequence[Sent], CredentialRefused | None]
 
 
 class Worker:
-    """Delivers what is due. `clock` gives the instant that leases, tries and times to live are measured by.
+    """Delivers what is due. `clock` gives the instant that tries and times to live are measured by, `real` the one of leases.
 
     `zone` is the site's: quiet hours go by it where nothing tells the person's own.
     """
@@ -114,6 +104,7 @@ class Worker:
         lease: timedelta = LEASE,
         zone: str = "UTC",
         slice: int = SLICE,
+        real: RealTime = real_time,
     ) -> None:
         self._ledger = ledger
         self._transport = transport
@@ -123,6 +114,7 @@ class Worker:
         self._lease = lease
         self._zone = zone
         self._slice = slice
+        self._real = real
         self._holding: frozenset[int] = (
             frozenset()
         )  # rows that were claimed and are not settled yet; replaced, never changed
@@ -166,7 +158,7 @@ class Worker:
         """The next slice, with its people's addresses. What is due in quiet hours is put off at once."""
         now = self._clock()
         with self._ledger.write() as connection:
-            found = leases.claim(connection, self._owner, now, self._lease, limit)
+            found = leases.claim(connection, self._owner, now, self._lease, limit, self._real(connection))
             people = {c.person for c in found}
             put_off = self._put_off(found, preferences.of_people(connection, people), now)
             leases.put_off(connection, self._owner, put_off.values())
@@ -230,7 +222,7 @@ class Worker:
                 ids = sorted(self._holding)
                 try:
                     with self._ledger.write() as connection:
-                        leases.renew(connection, self._owner, ids, self._clock() + self._lease)
+                        leases.renew(connection, self._owner, ids, self._real(connection) + self._lease)
                 except LedgerError as error:
                     # The batch goes on: at worst another worker sends some of it too, with the same keys.
                     log.warning("could not renew the lease of %d rows: %s", len(ids), error)
@@ -267,7 +259,6 @@ class Worker:
             rows,
             Counter(s.outcome for _, s in results),
             Counter((c.run, s.state) for c, s in zip(claimed, settled, strict=True) if s.state != "queued"),
-            Counter(s.detail for _, s in results if s.code == HELD_CREDENTIAL),
             len(settled) - held,
         )
         if refused is not None:

@@ -1,20 +1,24 @@
 """Rows of the outbox in the hands of workers: claimed by lease, renewed, settled attempt by attempt.
 
+A lease is about processes: it goes by the real time, whatever instant a run speaks of. When a row is due, tried again or not worth
+showing any more is about the matter: that goes by the run's clock. Hence `now`, the run's, and `real` (docs/decisions/0020).
+
 Each verb makes a few statements however many rows there are: a worker's processor time goes into sending (docs/decisions/0004).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     String,
     Update,
@@ -33,6 +37,22 @@ from vigil.ledger.tables import Attempt, Instant, Notice, in_state, table
 
 _notice = table(Notice)
 _attempt = table(Attempt)
+
+LONGEST = timedelta(minutes=10)
+"""No lease is longer. One that seems to be was taken by a clock that ran ahead, and has run out."""
+
+RealTime = Callable[[Connection], datetime]
+
+
+def real_time(connection: Connection) -> datetime:
+    """The time by which leases go: the database's own, so that workers whose clocks differ agree about it.
+
+    SQLite has no server: its time is this machine's.
+    """
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    at: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +111,21 @@ class PutOff:
 _CLAIMED = tuple(name for name in Claimed.__slots__ if name != "done")  # the columns have the fields' names
 
 
-def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Claimed]:
-    """Take up to `limit` rows that are due and hold them until `now + lease`.
+def held(rows: FromClause, real: datetime) -> ColumnElement[bool]:
+    """Whether a row is in the hands of a worker whose lease has not run out."""
+    until = rows.c.lease_until
+    return and_(rows.c.lease_owner.is_not(None), until > real, until <= real + LONGEST)
 
-    Another worker may win a row: what is locked is skipped (PostgreSQL) or this transaction is alone (SQLite has one
-    writer), and a row whose lease ran out belongs to whoever takes it first. A row waits while an earlier one for the same
-    person and workspace is being said, so that what comes later is never overtaken: one that is due, or was claimed before.
-    One that is only held for later, by quiet hours, does not keep an urgent one waiting.
-    """
+
+def given_back(rows: FromClause) -> ColumnElement[bool]:
+    """Whether a worker had the row and gave it back for another try: a lease without an owner. See `settle`."""
+    return and_(rows.c.lease_until.is_not(None), rows.c.lease_owner.is_(None))
+
+
+def behind(now: datetime) -> ColumnElement[bool]:
+    """Whether an outbox row waits for an earlier one of its person and workspace: one that is due, or was claimed before."""
     earlier = _notice.alias("earlier")
-    waiting = (
+    return (
         select(earlier.c.id)
         .where(
             in_state(earlier, "queued"),
@@ -111,15 +136,33 @@ def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, l
         )
         .exists()
     )
+
+
+def claimable(now: datetime, real: datetime) -> ColumnElement[bool]:
+    """Whether a worker may take an outbox row now."""
+    return and_(in_state(_notice, "queued"), _notice.c.due_at <= now, ~held(_notice, real), ~behind(now))
+
+
+def claim(
+    connection: Connection,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    real: datetime | None = None,
+) -> list[Claimed]:
+    """Take up to `limit` rows that are due at `now` and hold them until `real + lease`; without `real` the two are one.
+
+    Another worker may win a row: what is locked is skipped (PostgreSQL) or this transaction is alone (SQLite has one
+    writer), and a row whose lease ran out belongs to whoever takes it first. A row waits while an earlier one for the same
+    person and workspace is being said, so that what comes later is never overtaken: one that is due, or was claimed before.
+    One that is only held for later, by quiet hours, does not keep an urgent one waiting.
+    """
+    real = real or now
     # Worked out once, before anything is updated: as a plain subquery PostgreSQL may run it again and take more than `limit`.
     due = (
         select(_notice.c.id)
-        .where(
-            in_state(_notice, "queued"),
-            _notice.c.due_at <= now,
-            or_(_notice.c.lease_until.is_(None), _notice.c.lease_until <= now),
-            ~waiting,
-        )
+        .where(claimable(now, real))
         .order_by(_notice.c.due_at, _notice.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -128,7 +171,7 @@ def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, l
     taken = connection.execute(
         update(_notice)
         .where(_notice.c.id.in_(select(due.c.id)))
-        .values(lease_until=now + lease, lease_owner=owner, tries=_notice.c.tries + 1)
+        .values(lease_until=real + lease, lease_owner=owner, tries=_notice.c.tries + 1)
         .returning(*(_notice.c[name] for name in _CLAIMED))
     ).all()
     done = _done(connection, {r.id: r.first_tried_at for r in taken})
@@ -182,6 +225,20 @@ def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetim
             update(_notice).where(_notice.c.id.in_(some), _held_by(owner)).values(lease_until=until)
         ).rowcount
     return held
+
+
+def owners(connection: Connection) -> set[str]:
+    """Who holds rows, or did when it died."""
+    query = select(_notice.c.lease_owner).where(
+        in_state(_notice, "queued"), _notice.c.lease_owner.is_not(None)
+    )
+    return set(connection.execute(query.distinct()).scalars())
+
+
+def end(connection: Connection, dead: Collection[str], real: datetime) -> int:
+    """End the leases of workers that are known to be dead. Returns how many rows are free for it."""
+    where = and_(in_state(_notice, "queued"), _notice.c.lease_owner.in_(dead))
+    return connection.execute(update(_notice).where(where).values(lease_until=real)).rowcount
 
 
 def _held_by(owner: str) -> ColumnElement[bool]:

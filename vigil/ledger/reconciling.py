@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
+from vigil.ledger import leases
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Attempt, Device, Notice, in_state, table
 
@@ -28,14 +29,14 @@ class Open:
     last: str
 
 
-def given_up_by_now(connection: Connection, tried_before: datetime, now: datetime) -> list[Open]:
-    """Queued notices first tried at or before an instant, but for those that a worker holds."""
+def given_up_by_now(connection: Connection, tried_before: datetime, real: datetime) -> list[Open]:
+    """Queued notices first tried at or before an instant, but for those that a worker holds at `real`, the time of leases."""
     other = _attempt.alias("other")
     latest = select(func.max(other.c.id)).where(other.c.notice == _notice.c.id).scalar_subquery()
     query = (
         select(_notice, _attempt.c.outcome, _attempt.c.code)
         .select_from(_notice.outerjoin(_attempt, _attempt.c.id == latest))
-        .where(_free(now), _notice.c.first_tried_at <= tried_before)
+        .where(_free(real), _notice.c.first_tried_at <= tried_before)
         .order_by(_notice.c.id)
     )
     return [
@@ -51,7 +52,7 @@ def given_up_by_now(connection: Connection, tried_before: datetime, now: datetim
     ]
 
 
-def give_up(connection: Connection, reasons: Mapping[int, str], now: datetime) -> int:
+def give_up(connection: Connection, reasons: Mapping[int, str], real: datetime) -> int:
     """Let queued notices be `failed`, each for its reason. One that a worker took meanwhile is left to it. Returns how many."""
     count = 0
     for id, reason in sorted(reasons.items()):
@@ -62,14 +63,13 @@ def give_up(connection: Connection, reasons: Mapping[int, str], now: datetime) -
             "lease_until": None,
             "lease_owner": None,
         }
-        where = and_(_notice.c.id == id, _free(now))
+        where = and_(_notice.c.id == id, _free(real))
         count += connection.execute(update(_notice).where(where).values(**fields)).rowcount
     return count
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
-    queued = in_state(_notice, "queued")
-    return and_(queued, or_(_notice.c.lease_until.is_(None), _notice.c.lease_until <= now))
+def _free(real: datetime) -> ColumnElement[bool]:
+    return and_(in_state(_notice, "queued"), ~leases.held(_notice, real))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ Key = tuple[str, int, str, str, str]
 MAIL = "email"
 """The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
 
-LEASE = timedelta(minutes=5)
-"""How long a worker holds a row that it claimed."""
+LEASE = timedelta(seconds=60)
+"""How long a worker holds a row that it claimed, in real time. It renews it each third of that while it lives."""
 
 DIGEST = "digest"
 """The key of a message that holds the reason with which its row waits for the digest; absent where it does not."""

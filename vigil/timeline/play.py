@@ -109,7 +109,16 @@ class Stage:
     def _watch(self, at: datetime, crash: Crash | None) -> Run:
         self.phones.now = at
         self.phones.dies = crash
-        run = Run("watch", at, self.ledger, self.site, self.rules, self._renderer, clock=lambda: at)
+        run = Run(
+            "watch",
+            at,
+            self.ledger,
+            self.site,
+            self.rules,
+            self._renderer,
+            clock=lambda: at,
+            real=lambda _: at,
+        )
         batch = self.world.read(run.needs)
         if batch.facts or batch.gone or batch.gaps:
             extraction.record(run, batch, {x.id: x.type for x in batch.facts if isinstance(x, f.Workspace)})

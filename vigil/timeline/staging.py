@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Rule
 from vigil.compliance.vocabulary import listing
-from vigil.ledger.values import LEASE
 from vigil.timeline.expectations import Expectations
 from vigil.timeline.happenings import Names, change, qualified
 from vigil.timeline.model import CRASHES, Change, Crash, Device, Moment, Place, Player, Timeline
@@ -209,7 +208,6 @@ def _given(reader: Reader, kind: str, node: Node, names: Names, created: datetim
 def _moments(reader: Reader, steps: list[Node], names: Names, expectations: Expectations) -> list[Moment]:
     out: list[Moment] = []
     before: datetime | None = None
-    free: datetime | None = None
     for node in steps:
         at = reader.instant(node.at("at"), before)
         if at is None:
@@ -218,12 +216,6 @@ def _moments(reader: Reader, steps: list[Node], names: Names, expectations: Expe
             reader.wrong(
                 node.at("at"),
                 f"the clock goes forward; the step before is at {before.astimezone(reader.zone):%Y-%m-%d %H:%M}",
-                "at",
-            )
-        elif free is not None and at < free:
-            reader.wrong(
-                node.at("at"),
-                f"after a crash the next step is {LEASE.seconds // 60} minutes later or more",
                 "at",
             )
         crash = reader.word(node.at("crash"), "crash", CRASHES) if "crash" in node.keys else None
@@ -239,7 +231,7 @@ def _moments(reader: Reader, steps: list[Node], names: Names, expectations: Expe
                 tuple(expectations.not_sent(node.at("not_sent"))) if "not_sent" in node.keys else (),
             )
         )
-        before, free = at, at + LEASE if crash else None
+        before = at
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vigil.delivery.retry import GIVE_UP
-from vigil.ledger import reconciling
+from vigil.ledger import leases, reconciling
 from vigil.ledger.values import LEASE
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
@@ -16,10 +16,11 @@ async def look(run: Run, mend: bool) -> Checked:
     """A message is given up an hour after its first try (contracts/fcm.md, Errors); a worker may hold it a lease longer."""
     now = run.clock()
     with run.ledger.write() if mend else run.ledger.read() as connection:
-        found = reconciling.given_up_by_now(connection, now - GIVE_UP - LEASE, now)
+        real = leases.real_time(connection)
+        found = reconciling.given_up_by_now(connection, now - GIVE_UP - LEASE, real)
         if mend:
             reasons = {o.id: REASON.format(last=o.last) for o in found}
-            reconciling.give_up(connection, reasons, now)
+            reconciling.give_up(connection, reasons, real)
     return Checked(
         len(found),
         tuple(
