@@ -72,9 +72,12 @@ def test_workspaces_are_due_when_one_of_their_rules_may_change(ledger: Ledger) -
         Standing("a", 3, "finding", T0, None),
     )
     with ledger.read() as connection:
-        assert evaluations.due_workspaces(connection, T0) == set()
-        assert evaluations.due_workspaces(connection, T0 + DAY) == {1}
-        assert evaluations.due_workspaces(connection, T0 + 2 * DAY) == {1, 2}
+        assert evaluations.due_workspaces(connection, T0, {"a", "b"}) == set()
+        assert evaluations.due_workspaces(connection, T0 + DAY, {"a", "b"}) == {1}
+        assert evaluations.due_workspaces(connection, T0 + 2 * DAY, {"a", "b"}) == {1, 2}
+        assert evaluations.due_workspaces(connection, T0 + 2 * DAY, {"b"}) == {1}, (
+            "a rule that is gone keeps them due"
+        )
 
 
 def test_a_rule_begins_when_it_is_first_evaluated_whatever_it_says_later(ledger: Ledger) -> None:

@@ -63,11 +63,14 @@ def standings(connection: Connection, workspaces: Sequence[int]) -> list[Standin
     return out
 
 
-def due_workspaces(connection: Connection, as_of: datetime) -> set[int]:
-    """The workspaces of which some verdict could have changed by `as_of` without any new fact."""
+def due_workspaces(connection: Connection, as_of: datetime, rules: Collection[str]) -> set[int]:
+    """The workspaces of which a verdict of one of `rules` could have changed by `as_of` without any new fact.
+
+    What was remembered of a rule that was taken out stays as it was, and would be due for ever.
+    """
     # Without DISTINCT: for that SQLite would rather read every verdict in the order of workspaces.
-    found = connection.execute(select(_verdict.c.workspace).where(_verdict.c.next_check_at <= as_of))
-    return set(found.scalars())
+    query = select(_verdict.c.workspace, _verdict.c.rule).where(_verdict.c.next_check_at <= as_of)
+    return {r.workspace for r in connection.execute(query) if r.rule in rules}
 
 
 def keep_standings(

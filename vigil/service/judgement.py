@@ -128,7 +128,7 @@ def plan(run: Run) -> Plan:
             todo = observations.changed_workspaces(connection, mark.seq, upto)
             if run.needs.related:
                 todo |= relations.looking_at(connection, todo)
-            todo |= evaluations.due_workspaces(connection, run.as_of)
+            todo |= evaluations.due_workspaces(connection, run.as_of, {r.name for r in rules})
         owed = {w: b.marks for w, b in behind.every(connection).items()}
         since = rounds.looked_through(connection)
     # A clock that was set back: the window is empty, and the next ones begin where it stands. What they hold again was said.
