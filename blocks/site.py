@@ -67,6 +67,7 @@ class Connected:
             expiry=said.expiry,
             name=self.name,
             guard_patience=timedelta(hours=said.guard_hours),
+            retry_patience=timedelta(seconds=said.retry_seconds),
         )
 
     def transport(self, now: Callable[[], datetime]) -> Transport:

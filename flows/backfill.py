@@ -7,7 +7,7 @@ from datetime import datetime
 from prefect import flow
 
 from flows import approving, steps
-from flows.endings import LEFT, Ending, ended
+from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
 from vigil.service import frames
@@ -38,7 +38,7 @@ async def backfill(
     """
     shown = await approving.shown_before()
     if shown and (await approving.answered(shown)).answer == "leave":
-        return Ending(f"manifest {shown} was not approved: nothing was sent", "not approved", LEFT)
+        return Ending(f"manifest {shown} was not approved: nothing was sent", "not approved", Named.LEFT)
     window = () if after is None or upto is None else (after, upto)
     async with opened("backfill", site, as_of, window=window) as run:
         if approve or shown:

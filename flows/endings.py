@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from prefect.client.schemas import State
@@ -12,14 +13,19 @@ from vigil.errors import VigilError
 from vigil.service.accounting import Account
 from vigil.wording import counted
 
-COMPLETED = "Completed"
-GAPS = "Gaps"  # failed: something could not be read; the next run reads it
-UNDELIVERED = "Undelivered"  # failed: notices wait and could not be delivered in this run
-REFUSED = "Refused"  # failed: rules or templates are wrong; those that are not were used
-HELD = "Held"  # a rule's guard stopped notices, and nobody answered yet
-FINDINGS = "Findings"  # a check found something that a person must look at
-LEFT = "Left"  # a person did not approve a manifest; it can be approved later
-DROPPED = "Dropped"  # a person decided that they are not sent
+
+class Named(StrEnum):
+    """The states of runs that got to their end. docs/states.md has a row for each."""
+
+    COMPLETED = "Completed"
+    HELD = "Held"
+    FINDINGS = "Findings"
+    LEFT = "Left"
+    DROPPED = "Dropped"
+    ANSWERED = "Answered"
+    GAPS = "Gaps"
+    UNDELIVERED = "Undelivered"
+    REFUSED = "Refused"
 
 
 class Incomplete(VigilError):
@@ -39,15 +45,15 @@ class Ending:
 
     message: str
     result: str
-    name: str = COMPLETED
+    name: Named = Named.COMPLETED
     data: Any = None
     whole: bool = True
 
     def state(self) -> State[Any]:
         """The same for Prefect."""
         if self.whole:
-            return Completed(name=self.name, message=self.message, data=self.data)
-        return Failed(name=self.name, message=self.message, data=Incomplete(self.message, self.data))
+            return Completed(name=self.name.value, message=self.message, data=self.data)
+        return Failed(name=self.name.value, message=self.message, data=Incomplete(self.message, self.data))
 
 
 def ended(
@@ -63,8 +69,12 @@ def ended(
     parts = [*made.refused_rules, said, account, f"{counted(held, 'rule')} held by a guard" if held else ""]
     parts += [f"{counted(holes, 'gap')} before it was suspended"] if holes else []
     message, short = "; ".join(p for p in parts if p), made.result(result)
-    holed = {GAPS: made.gaps or holes, UNDELIVERED: made.undelivered, REFUSED: made.refused_rules}
+    holed = {
+        Named.GAPS: made.gaps or holes,
+        Named.UNDELIVERED: made.undelivered,
+        Named.REFUSED: made.refused_rules,
+    }
     for name, missing in holed.items():
         if missing:
             return Ending(message, short, name, data, whole=False)
-    return Ending(message, short, HELD if held else COMPLETED, data)
+    return Ending(message, short, Named.HELD if held else Named.COMPLETED, data)

@@ -18,7 +18,7 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from flows import naming, showing, signals, steps
-from flows.endings import DROPPED, Ending, ended
+from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.sites import block_of, ledger_of
 from flows.suspending import suspend
@@ -71,7 +71,7 @@ async def ask(site: str, as_of: datetime | None) -> Ending:
     """
     block = await block_of(site)
     ledger, zone = ledger_of(block), block.site().zone
-    ending = Ending("nothing waits for an answer any more", "answered", "Answered")
+    ending = Ending("nothing waits for an answer any more", "answered", Named.ANSWERED)
     for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
         if trip.state == WAITING:
             key = f"guard-{trip.id}"
@@ -119,7 +119,7 @@ async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | No
     said = f"guard {trip} of {done.rule}: {held} {'queued' if send else 'dropped'}"
     short, holes = "" if send else f"guard {trip}: {held} dropped", guards.gaps_of(run.ledger, done)
     ending = ended(made, said, data=frames.told(run, made), holes=holes, result=short)
-    return ending if send or not ending.whole else replace(ending, name=DROPPED)
+    return ending if send or not ending.whole else replace(ending, name=Named.DROPPED)
 
 
 async def expire(run: Run) -> None:

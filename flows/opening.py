@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows import naming, signals, spreading
@@ -50,6 +50,8 @@ async def opened(
         site=where,
         clock=clock,
         topics=block.fcm.topics,
+        # By a clock that stands no other try ever falls due.
+        patience=where.retry_patience if as_of is None else timedelta(0),
         **_rules_and_words(where, ledger, mail=block.smtp is not None),
     )
     async with AsyncExitStack() as stack:

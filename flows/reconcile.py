@@ -10,7 +10,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import signals, steps
-from flows.endings import FINDINGS, Ending, ended
+from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
 from vigil.ecm import EcmError, Refused
@@ -55,4 +55,4 @@ async def reconcile(site: str = "default", mend: bool = False, as_of: datetime |
     await acreate_table_artifact(rows, key="reconcile", description=said)
     ending = ended(made, said, data=rows, result=short)
     # Of a run with holes the holes are the worst.
-    return replace(ending, name=FINDINGS) if found and ending.whole else ending
+    return replace(ending, name=Named.FINDINGS) if found and ending.whole else ending

@@ -51,9 +51,8 @@ def of_account(run: Run, made: Account) -> None:
     site, about = run.site.name, {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
     if made.gaps:
         emit(Signal.GAPS, site, {**about, "gaps": len(made.gaps), "first": made.gaps[0]})
-    failed = sum(n["state"] == "failed" for n in made.notices) + made.earlier.get("failed", 0)
-    if made.undelivered or failed:
-        emit(Signal.FAILING, site, {**about, "waiting": made.waiting, "given up": failed, "why": _why(made)})
+    if made.undelivered:
+        emit(Signal.FAILING, site, {**about, **failing(made)})
     _unroutable(site, about, made)
     for trip in run.trips:
         of_trip(site, trip)
@@ -62,10 +61,12 @@ def of_account(run: Run, made: Account) -> None:
         emit(Signal.WATCHED, site, {**about, **numbers, "waiting": made.waiting})
 
 
-def _why(made: Account) -> list[str]:
+def failing(made: Account) -> dict[str, Any]:
+    """What an Undelivered run says of its notices."""
     given_up = {of_row(n) for n in made.notices if n["state"] == "failed"}
-    waiting = why_waiting(made) if made.undelivered else []
-    return list(dict.fromkeys([*made.refused, *waiting, *sorted(given_up)]))[:NAMED]
+    why = list(dict.fromkeys([*made.refused, *why_waiting(made.waits), *sorted(given_up)]))[:NAMED]
+    causes = {kind.value: n for kind, n in made.unsent.items()}
+    return {"waiting": made.waiting, "given up": made.given_up, "causes": causes, "why": why}
 
 
 def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:

@@ -36,6 +36,7 @@ from vigil.service import (
 from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
+from vigil.service.account_words import waiting
 from vigil.service.accounting import Account
 from vigil.service.frames import About, Frame
 from vigil.service.judgement import Plan
@@ -200,10 +201,11 @@ async def evaluate(run: Run) -> None:
 
 
 async def deliver(run: Run) -> None:
-    """Send what is due until nothing is. A refused credential holds back what needs it, and the account tells of it."""
-    worker, n = sending.worker(run), 1
-    while sending.anything_due(run) and await deliver_batch(run, worker, n):
-        n += 1
+    """Send what is due, and for a while try again what could not be sent. What is left the account tells of."""
+    logger, zone = get_run_logger(), run.site.zone
+    await sending.deliver(
+        run, deliver_batch, lambda waits: logger.info("run %d: %s", run.id, waiting(waits, zone))
+    )
     await subscribing.subscribe(run)
 
 

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, Field
 
 from flows import steps
-from flows.endings import FINDINGS, Ending, ended
+from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
 from vigil.ledger.retention import Forgets
@@ -87,7 +87,7 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
     await acreate_table_artifact(rows, key="upkeep", description=said)
     ending = ended(made, said, data=rows, result=_short(report, keep.dry_run))
     # A ledger that contradicts itself is no green run: it is what everything else is proved by.
-    return replace(ending, name=FINDINGS, whole=False) if report.faults else ending
+    return replace(ending, name=Named.FINDINGS, whole=False) if report.faults else ending
 
 
 def _short(report: Report, dry_run: bool) -> str:

@@ -78,6 +78,8 @@ def _notice(told: Told, row: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[T
     for a in told.attempts:
         code = f" ({a.code})" if a.code else ""
         yield Text(f"{a.outcome} on {a.device} at {_second(a.at, zone)}{code}"), 4
+    if (due := told.row["due_at"]) is not None:
+        yield Text(f"{'next try' if told.row['reason'] else 'not before'} {_second(due, zone)}"), 4
     if (seen := told.acknowledged) is not None:
         how = "in the app" if seen.how == "app" else "by the link of a mail"
         yield Text(f"acknowledged by {seen.person} {how} at {_second(seen.at, zone)}"), 4
@@ -92,7 +94,8 @@ def _json(answer: Answer, told: Frame) -> str:
     found, zone = orjson.loads(sheets.json_of(told)), ZoneInfo(About.of(told).zone)
     for row, t in zip(found["rows"], answer.told, strict=True):
         row["attempts"] = [_attempt(a.outcome, a.device, a.at, a.code, zone) for a in t.attempts]
-        seen = t.acknowledged
+        due, seen = t.row["due_at"], t.acknowledged
+        row["next_try"] = due and due.astimezone(zone).isoformat(timespec="seconds")
         row["acknowledged"] = seen and {
             "person": seen.person,
             "how": seen.how,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,17 +14,22 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from tests.support import rounds
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry
 from tests.support.workers import Order, finish, start
+from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
-from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
+from vigil.ledger.values import LEASE
 from vigil.sandbox.fcm_local import LocalFcm
+from vigil.service import sending
+from vigil.service.accounting import Account
+from vigil.service.run import utc_now
 
 PLATFORMS = ("android", "ios", "web")
-LEASE = timedelta(minutes=5)
 
 
 class Site:
@@ -56,6 +62,13 @@ class Site:
 
     def order(self, **changes: object) -> Order:
         return Order(self.url, self.settings, **changes)  # type: ignore[arg-type]
+
+    async def run(self) -> Account:
+        """A run without Prefect, after whatever happened to workers."""
+        run = rounds.run(self.ledger, datetime.now(UTC), utc_now)
+        async with run.sending(FcmHttp(self.settings)):
+            await sending.deliver(run, rounds.batch, lambda waits: None)
+        return rounds.closed(run)
 
     def states(self) -> Counter[str]:
         with self.ledger.read() as connection:
@@ -187,3 +200,28 @@ def kill_at_random(site: Site, rng: random.Random, messages: int, workers: int) 
             marks.pop(0)
             victims.pop().kill()
     return finish(running).count(-9)
+
+
+async def test_a_run_after_a_killed_worker_sends_what_that_held_at_once_and_is_green(site: Site) -> None:
+    """Its lease has not run out, but its process is gone, which this machine can see."""
+    site.people(3, "android")
+    site.queue(39, 3)
+    assert finish(start(site.order(die_after=1))) == [-9]
+    assert site.states() == {"queued": 39}
+    made = await site.run()
+    assert (made.unsent, site.states()) == ({}, {"sent": 39})
+    assert set(site.shown().values()) == {1}
+
+
+async def test_what_a_worker_of_another_machine_held_is_waited_for_until_its_lease_is_over(
+    site: Site,
+) -> None:
+    site.people(3, "android")
+    site.queue(39, 3)
+    with site.ledger.write() as connection:
+        lease = timedelta(seconds=1)
+        assert leases.claim(connection, "elsewhere:0:1:a", datetime.now(UTC), lease, 39)
+    began = time.monotonic()
+    made = await site.run()
+    assert (made.unsent, site.states()) == ({}, {"sent": 39})
+    assert time.monotonic() - began > 0.5

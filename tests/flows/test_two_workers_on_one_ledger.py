@@ -73,11 +73,8 @@ def test_a_watch_and_a_sweep_at_once_tell_everyone_once(watched: Watched, two_wo
     spans = [asyncio.run(span_of(run)) for run in runs]
     assert {s.worker for s in spans} == {"one", "two"}
     assert max(s.start for s in spans) < min(s.end for s in spans), "they did not run at the same time"
-    watched.sandbox.faults(ecm={"latency_ms": 0})
-    # What one of them had under way when the other looked is told by the next run, if it was not by the first.
-    assert watched.watch(at + timedelta(minutes=15)).name == "Completed"
     rows = watched.rows()
-    assert not [r for r in rows if r["state"] == "queued"]
+    assert not [r for r in rows if r["state"] == "queued"], "a green run left something to the next one"
     sent = [r for r in rows if r["state"] == "sent"]
     assert len(sent) > 20
     received = Counter((d["token"], n["key"]) for d in watched.sandbox.devices() for n in d["received"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from queue import Queue
 from typing import Any
 
@@ -302,24 +304,69 @@ def test_a_claim_does_not_wait_for_rows_that_another_is_claiming(full: Outbox) -
         assert len(ours) >= ROWS - 100 - ROWS // 10
 
 
-def test_only_what_a_worker_gave_back_waits_and_what_is_due_behind_it(box: Outbox, ledger: Ledger) -> None:
-    """At any instant between another worker's leases nothing waits that may go through yet."""
-    box.queue(entry(1), entry(1, occurrence="2026-04-30"), entry(2))
+def test_what_is_due_waits_by_what_keeps_it(box: Outbox, ledger: Ledger) -> None:
+    box.queue(entry(1), entry(1, occurrence="2026-04-30"), entry(2), entry(3, due_at=T0 + 60 * MINUTE))
 
     def waiting(at: datetime) -> Waiting:
         with ledger.read() as connection:
             return counts.waiting(connection, at)
 
-    assert waiting(T0) == Waiting(), "nobody took them up yet"
+    assert waiting(T0) == Waiting(untaken=2, behind=1, ready=2, fresh=2), "what is not yet due is counted"
     (first,) = box.claim("other", limit=1)
-    assert waiting(T0) == waiting(T0 + 6 * MINUTE) == Waiting(), (
-        "whoever holds it, or takes it over, tells of it"
+    assert waiting(T0) == Waiting(held=1, behind=1, untaken=1, ready=1, fresh=1)
+    assert waiting(T0 + 6 * MINUTE) == Waiting(untaken=2, behind=1, ready=2, fresh=2), "its lease is over"
+    again = T0 + MINUTE
+    box.settle("other", Settled(first.id, "queued", "FCM answered 503", due_at=again, tried_at=None))
+    given = Waiting(
+        {"FCM answered 503": 1}, {"FCM answered 503": again}, behind=1, untaken=1, ready=1, fresh=1
     )
-    box.settle("other", Settled(first.id, "queued", "FCM answered 503", due_at=T0 + MINUTE, tried_at=None))
-    assert waiting(T0) == Waiting({"FCM answered 503": 1}, behind=1)
+    assert waiting(T0) == given
+    assert waiting(again) == replace(given, ready=2)
     (second,) = box.claim("other", limit=1)
     assert second.workspace == 2
     box.settle("other", Settled(second.id, "sent", tried_at=T0))
-    assert waiting(T0).total == 2
-    (again,) = box.claim("other", T0 + 2 * MINUTE, limit=1)
-    assert (again.id, waiting(T0 + 2 * MINUTE)) == (first.id, Waiting()), "it is being tried again"
+    assert waiting(T0) == replace(given, untaken=0, ready=0, fresh=0)
+    (third,) = box.claim("other", again, limit=1)
+    assert (third.id, waiting(again)) == (first.id, Waiting(held=1, behind=1)), "it is being tried again"
+
+
+def test_what_is_ready_is_what_a_claim_takes(box: Outbox, ledger: Ledger) -> None:
+    """However rows lie in the outbox: a run that waits for what is ready finds it, and finds something where something is."""
+    rng = random.Random(1)
+    for _ in range(30):
+        now = T0 + rng.randrange(8) * MINUTE
+        some = [same(rng.randrange(10**6), workspace=rng.randrange(3)) for _ in range(rng.randrange(4))]
+        box.queue(*(replace(e, due_at=T0 + rng.randrange(10) * MINUTE) for e in some))
+        with ledger.read() as connection:
+            ready = counts.waiting(connection, now).ready
+        taken = box.claim("me", now)
+        assert len(taken) == ready
+        for c in rng.sample(taken, rng.randrange(len(taken) + 1)):
+            later = now + rng.randrange(1, 5) * MINUTE
+            box.settle("me", rng.choice((Settled(c.id, "sent"), Settled(c.id, "queued", "503", later, now))))
+
+
+def test_leases_go_by_the_real_time_and_what_is_due_by_the_clock_of_the_run(
+    box: Outbox, ledger: Ledger
+) -> None:
+    """A run that speaks of another instant holds its rows as long as any other, and takes over what a dead one held."""
+    real, past, future = T0, T0 - 900 * MINUTE, T0 + 9000 * MINUTE
+    box.queue(entry(1), entry(2, due_at=past))
+    with ledger.write() as connection:
+        assert names(leases.claim(connection, "past", past, LEASE, 9, real)) == [2], (
+            "what is due is due by its clock"
+        )
+        assert names(leases.claim(connection, "future", future, LEASE, 9, real)) == [1], "the other is held"
+        assert names(leases.claim(connection, "future", future, LEASE, 9, real + LEASE)) == [1, 2]
+
+
+def test_a_lease_by_a_clock_that_ran_ahead_has_run_out(box: Outbox, ledger: Ledger) -> None:
+    box.queue(entry(1))
+    with ledger.write() as connection:
+        assert leases.claim(connection, "ahead", T0, LEASE, 9, T0 + 60 * MINUTE)
+        assert names(leases.claim(connection, "me", T0, LEASE, 9, T0)) == [1]
+
+
+def test_the_time_of_leases_is_the_databases(ledger: Ledger) -> None:
+    with ledger.read() as connection:
+        assert abs(leases.real_time(connection) - datetime.now(UTC)) < MINUTE

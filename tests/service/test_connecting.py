@@ -83,6 +83,7 @@ SAMPLES: dict[tuple[str, str], tuple[str | list[str], Wanted, Any]] = {
     ("site", "sensitive"): (["Contract.price", "Case.name"], {}, ["Contract.price", "Case.name"]),
     ("site", "expiry"): ("Validity.until", {}, "Validity.until"),
     ("site", "guard_hours"): ("48", {}, 48),
+    ("site", "retry_seconds"): ("0", {}, 0),
     ("site", "verify_requests"): ("9", {}, 9),
     ("site", "rescan_days"): ("3", {}, 3),
     ("site", "dask"): ("local:2", {}, "local:2"),

@@ -59,14 +59,21 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
             "42 wait",
         ),
         (
-            account(row("queued", due_at=AT + timedelta(hours=9))),
-            "1 notice waits for the end of quiet hours",
+            account(
+                row("queued", due_at=AT + timedelta(hours=9)), row("queued", due_at=AT + timedelta(hours=8))
+            ),
+            "2 notices wait for the end of quiet hours, the first until 2 March 2026 17:15 (Europe/Berlin)",
             "nothing new",
         ),
         (
-            account(row("queued", due_at=AT, lease_owner="other", lease_until=AT)),
-            "1 notice is being sent by another run",
-            "nothing new",
+            account(waits=Waiting({DEAD: 1}, {DEAD: AT + timedelta(seconds=12)})),
+            f"1 notice waits for another try: {DEAD}, next try 2 March 2026 09:15:12 (Europe/Berlin)",
+            "1 waits",
+        ),
+        (
+            account(waits=Waiting(held=39, untaken=2)),
+            "41 notices wait to be sent: 39 in another worker's hands, 2 not taken up by any worker",
+            "41 wait",
         ),
         (
             account(
@@ -143,23 +150,3 @@ def test_a_refused_credential_is_told_once() -> None:
     made = account(waits=Waiting({REFUSED: 3}), refused=(REFUSED,))
     assert made.sentence() == f"3 notices wait for another try: {REFUSED}"
     assert account(refused=(REFUSED,)).sentence() == REFUSED
-
-
-@pytest.mark.parametrize(
-    ("made", "undelivered"),
-    [
-        (account(waits=Waiting({DEAD: 1})), True),
-        (account(waits=Waiting({DEAD: 1}), numbers={"attempts accepted": 5}), False),
-        (account(waits=Waiting({DEAD: 1}), numbers={"attempts accepted": 5}, unsent=True), True),
-        (account(waits=Waiting({DEAD: 1}), numbers={"attempts accepted": 5}, refused=(REFUSED,)), True),
-        (account(unsent=True, numbers={"attempts accepted": 5}), False),
-        (account(waits=Waiting({DEAD: 1}), delivers=False), False),
-        (account(row("queued", due_at=AT)), False),
-        (account(waits=Waiting({"a device has had as many notices as FCM allows it": 3}, behind=1)), False),
-        (account(waits=Waiting({"a device has had as many notices as FCM allows it": 3, DEAD: 1})), True),
-    ],
-)
-def test_a_run_is_undelivered_where_what_waits_could_not_be_sent_by_it(
-    made: Account, undelivered: bool
-) -> None:
-    assert made.undelivered is undelivered

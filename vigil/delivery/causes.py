@@ -7,11 +7,12 @@ detail is the answer's own sentence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vigil.delivery.channels import PUSH
 from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
+from vigil.delivery.errors import NO_TOKEN, WAS_REFUSED
 from vigil.ledger.values import MAIL
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ NO_ANSWER: Mapping[str, str] = {
     HELD_CREDENTIAL: "no credential for {who}",
 }
 """Codes of attempts without an answer that tells, or without a request."""
+
+
+def _heads(*codes: str) -> tuple[str, ...]:
+    return tuple(NO_ANSWER[code].format(who=who) for code in codes for who in WHO.values())
+
+
+_SLOWED = (*_heads(HELD_DEVICE, HELD_PROJECT), f"{WHO[PUSH]} answered 429")
+_NO_CREDENTIAL = _heads(HELD_CREDENTIAL)
+_NOT_LET_IN = (f"{WHO[PUSH]} answered 401", f"{WHO[PUSH]} answered 403")
 
 UNKNOWN = "their last try was made before causes were kept"
 
@@ -66,10 +76,19 @@ def _code(sent: Sent) -> str:
     return f"{status}{own}".strip()
 
 
-def only_slowed(causes: Iterable[str]) -> bool:
-    """Whether everything waits only because so much was sent already: then delivery works as it should."""
-    slow = {NO_ANSWER[code].format(who=who) for code in (HELD_DEVICE, HELD_PROJECT) for who in WHO.values()}
-    return all(head_of(said) in slow for said in causes)
+def slowed(cause: str) -> bool:
+    """Whether a notice waits because so much was sent already, by Vigil's own count or by FCM's word (429)."""
+    return head_of(cause).startswith(_SLOWED)
+
+
+def without_credential(cause: str) -> bool:
+    """Whether a notice waits because there is nothing to be let in with: no token could be had, or a credential was refused."""
+    return head_of(cause).startswith((NO_TOKEN, *_NO_CREDENTIAL)) or for_a_person(cause)
+
+
+def for_a_person(cause: str) -> bool:
+    """Whether a notice waits until somebody mends a credential: no other try within a minute is worth while."""
+    return head_of(cause).endswith(WAS_REFUSED) or cause.startswith(_NOT_LET_IN)
 
 
 def head_of(cause: str) -> str:

@@ -19,7 +19,7 @@ from google.auth.transport.requests import Request
 from requests.exceptions import ProxyError
 
 from vigil.connections import address, chain, of_connection
-from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
+from vigil.delivery.errors import NO_TOKEN, BadServiceAccount, CredentialRefused, CredentialUnavailable
 from vigil.delivery.settings import FcmSettings
 from vigil.redaction import learn, redacted
 
@@ -157,7 +157,7 @@ class Credential:
         refusal = _refusal(error)
         if refusal and status is not None and 400 <= status < 500:
             return CredentialRefused(self.name, refusal)
-        return CredentialUnavailable(f"no access token for {self.name}: {self._why(error, status)}")
+        return CredentialUnavailable(f"{NO_TOKEN} {self.name}: {self._why(error, status)}")
 
     def _why(self, error: Exception, status: int | None) -> str:
         endpoint = f"the token endpoint {address(self._token_uri)}"
@@ -197,6 +197,8 @@ class _Asked:
 def _refusal(error: Exception) -> str:
     """The endpoint's own words where it refused the account; empty where this is no refusal, or one that may pass."""
     answer = error.args[1] if isinstance(error, RefreshError) and len(error.args) > 1 else None
-    if not isinstance(answer, Mapping) or not answer.get("error") or getattr(error, "retryable", False):
+    if not isinstance(answer, Mapping) or getattr(error, "retryable", False):
         return ""
+    if not answer.get("error") or not isinstance(answer["error"], str):
+        return ""  # some other server's JSON: OAuth's error is a word
     return redacted(f"{answer['error']}: {answer.get('error_description', '')}")[:200]

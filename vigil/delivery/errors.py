@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from vigil.delivery.transport import Sent
 
 
+NO_TOKEN, WAS_REFUSED = "no access token for", "was refused"
+"""What the errors about credentials say, by which the cause of a notice that waits is known for one of them."""
+
+
 class DeliveryError(VigilError):
     """Base of the errors of delivery."""
 
@@ -56,4 +60,4 @@ class CredentialRefused(DeliveryError):
         self.credential = credential
         self.why = redacted(why)
         self.sent = tuple(sent)
-        super().__init__(f"{credential} was refused: {self.why}")
+        super().__init__(f"{credential} {WAS_REFUSED}: {self.why}")

@@ -1,4 +1,4 @@
-"""Numbers over the outbox: what waits for another try, what was said by day, what was seen since."""
+"""Numbers over the outbox: what is due and not handed over, what was said by day, what was seen since."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, select
+from sqlalchemy import Connection, case, func, or_, select
 
+from vigil.ledger import leases
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Notice, Observation, in_state, table
 
@@ -19,46 +20,66 @@ _observation = table(Observation)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Rows that wait for another try. `causes` has why, in the words of the last try; `behind` wait for an earlier one of these."""
+    """Rows that were due and are not handed over, whichever run queued them, by what keeps them.
+
+    `causes` are those that a worker gave back, by why it did, and `again` says when the first of each is tried again. `behind` wait
+    for an earlier one of their person and workspace, `held` are in the hands of a worker that lives, `untaken` are in nobody's.
+    `ready` of all these can be claimed now, `fresh` of them were never tried in vain.
+    """
 
     causes: Mapping[str, int] = field(default_factory=dict)
+    again: Mapping[str, datetime] = field(default_factory=dict)
     behind: int = 0
+    held: int = 0
+    untaken: int = 0
+    ready: int = 0
+    fresh: int = 0
 
     @property
     def total(self) -> int:
-        return sum(self.causes.values()) + self.behind
+        return sum(self.causes.values()) + self.behind + self.held + self.untaken
+
+    def next_try(self, without: Collection[str] = ()) -> datetime | None:
+        """When one that was given back is tried again, but for some causes."""
+        return min((at for cause, at in self.again.items() if cause not in without), default=None)
 
 
-def waiting(connection: Connection, now: datetime) -> Waiting:
-    """Rows that some worker took up and gave back for another try, whichever run queued them, and what is due behind such a one.
+_HELD, _GIVEN_BACK, _BEHIND, _UNTAKEN = "held", "given back", "behind", "untaken"
 
-    A row that nobody took up yet, or that a worker holds, is not among them: whether it goes through is not known, and the run
-    that takes it up tells of it. What quiet hours put off was given back without a try.
+
+def waiting(connection: Connection, now: datetime, real: datetime | None = None) -> Waiting:
+    """What is due by the run's clock, `now`, and not handed over. `real` is the time of leases, where that is another.
+
+    What a worker gave back was due before, so that it counts whenever it is tried again. What quiet hours put off is not yet due.
     """
-    mine = and_(in_state(_notice, "queued"), _given_back(_notice))
-    causes = select(_notice.c.reason, func.count()).where(mine).group_by(_notice.c.reason)
-    earlier = _notice.alias("earlier")
-    before = and_(
-        in_state(earlier, "queued"),
-        earlier.c.person == _notice.c.person,
-        earlier.c.workspace == _notice.c.workspace,
-        earlier.c.id < _notice.c.id,
+    real = real or now
+    kind = case(
+        (leases.held(_notice, real), _HELD),
+        (leases.given_back(_notice), _GIVEN_BACK),
+        (leases.behind(now), _BEHIND),
+        else_=_UNTAKEN,
+    ).label("kind")
+    ready = case((leases.claimable(now, real), 1), else_=0)
+    due = or_(_notice.c.due_at <= now, _notice.c.lease_until.is_not(None))
+    query = (
+        select(kind, _notice.c.reason, func.count(), func.min(_notice.c.due_at), func.sum(ready))
+        .where(in_state(_notice, "queued"), due)
+        .group_by(kind, _notice.c.reason)
     )
-    behind = select(func.count()).select_from(_notice)
-    behind = behind.where(
-        in_state(_notice, "queued"),
-        _notice.c.lease_until.is_(None),
-        _notice.c.due_at <= now,
-        select(earlier.c.id).where(before, _given_back(earlier)).exists(),
-        ~select(earlier.c.id).where(before, earlier.c.lease_owner.is_not(None)).exists(),
+    found = connection.execute(query).all()
+    numbers = Counter[str]()
+    for what, _, n, _, _ in found:
+        numbers[what] += n
+    back = [r for r in found if r[0] == _GIVEN_BACK]
+    return Waiting(
+        {r[1]: r[2] for r in back},
+        {r[1]: r[3] for r in back},
+        numbers[_BEHIND],
+        numbers[_HELD],
+        numbers[_UNTAKEN],
+        ready=sum(r[4] for r in found),
+        fresh=sum(r[4] for r in found if r[0] != _GIVEN_BACK or not r[1]),
     )
-    found = {str(reason): int(n) for reason, n in connection.execute(causes)}
-    return Waiting(found, int(connection.execute(behind).scalar_one()))
-
-
-def _given_back(rows: FromClause) -> ColumnElement[bool]:
-    """Whether a worker had the row and gave it back: a lease without an owner. See `leases.settle`."""
-    return and_(rows.c.lease_until.is_not(None), rows.c.lease_owner.is_(None))
 
 
 def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[tuple[date, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from vigil.compliance.verdicts import DIGESTED
 from vigil.delivery import causes
+from vigil.ledger.counts import Waiting
 from vigil.service.reasons import LACKS, in_words, of_row
 from vigil.wording import counted, instant
 
@@ -28,7 +30,7 @@ def result(made: Account, said: str = "") -> str:
         "told": told,
         "wait" if made.waiting > 1 else "waits": made.waiting,
         "reached nobody": made.rows.get("unroutable", 0),
-        "given up": made.rows.get("failed", 0) + made.earlier.get("failed", 0),
+        "given up": made.given_up,
         "gap" if len(made.gaps) == 1 else "gaps": len(made.gaps),
     }
     numbers = [f"{n:,} {what}" for what, n in parts.items() if n]
@@ -59,25 +61,39 @@ def _told(made: Account) -> Iterator[str]:
 
 
 def _waiting(made: Account) -> Iterator[str]:
-    """What is on its way: waits for another try, for the end of quiet hours, for the digest, or for a person's answer."""
+    """What is on its way: was due and is not sent, or waits for the end of quiet hours or for the digest."""
     if made.waiting:
-        yield f"{counted(made.waiting, 'notice waits', 'notices wait')} for another try: {', '.join(why_waiting(made))}"
-    queued = [n for n in made.notices if n["state"] == "queued" and n["lease_until"] is None]
-    later = sum(n["due_at"] is not None and n["due_at"] > made.ended_at for n in queued)
+        yield waiting(made.waits, made.zone)
+    later = [n["due_at"] for n in made.notices if n["state"] == "queued" and _is_later(n, made.ended_at)]
     if later:
-        yield f"{counted(later, 'notice waits', 'notices wait')} for the end of quiet hours"
-    taken = sum(n["state"] == "queued" and n["lease_owner"] is not None for n in made.notices)
-    if taken:
-        yield f"{counted(taken, 'notice is', 'notices are')} being sent by another run"
+        until = instant(min(later), made.zone)
+        yield f"{counted(len(later), 'notice waits', 'notices wait')} for the end of quiet hours, the first until {until}"
     digested = sum(n["state"] == "suppressed" and n["reason"] in _DIGESTED for n in made.notices)
     if digested:
         yield f"{counted(digested, 'notice waits', 'notices wait')} for the next digest"
 
 
-def why_waiting(made: Account) -> list[str]:
+def _is_later(notice: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a queued notice is not yet to be said: nobody had it in hand, and its time comes after `now`."""
+    return notice["lease_until"] is None and notice["due_at"] is not None and notice["due_at"] > now
+
+
+def waiting(waits: Waiting, zone: str) -> str:
+    """What was due and is not sent, with what keeps it, and when it is tried again."""
+    what = "for another try" if waits.causes else "to be sent"
+    again = waits.next_try()
+    when = f", next try {instant(again, zone)}" if again else ""
+    return f"{counted(waits.total, 'notice waits', 'notices wait')} {what}: {', '.join(why_waiting(waits))}{when}"
+
+
+def why_waiting(waits: Waiting) -> list[str]:
     """Why notices wait: what FCM, the mail server or the token endpoint said to the last try, the commonest first."""
-    behind = [f"{made.waits.behind:,} behind an earlier notice of their person"] if made.waits.behind else []
-    return [*causes.told(made.waits.causes), *behind]
+    others = {
+        "behind an earlier notice of their person": waits.behind,
+        "in another worker's hands": waits.held,
+        "not taken up by any worker": waits.untaken,
+    }
+    return [*causes.told(waits.causes), *(f"{n:,} {what}" for what, n in others.items() if n)]
 
 
 def _not_told(made: Account) -> Iterator[str]:
@@ -124,6 +140,9 @@ def page(made: Account) -> str:
     lines = [title, "", *(f"- {said}" for said in outcomes(made) or [NOTHING])]
     lines += _section(
         "Nobody could be told", [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()]
+    )
+    lines += _section(
+        "Due and not sent", [f"{counted(n, 'notice')}: {kind}" for kind, n in made.unsent.items()]
     )
     lines += _section("Credentials that somebody has to mend", made.refused)
     lines += _section("Rules and templates that somebody has to mend", made.refused_rules)

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from vigil.compliance.facts import Workspace
-from vigil.delivery import causes
 from vigil.ecm.model import Gap
 from vigil.errors import VigilError
 from vigil.ledger import counts, observations, outbox, runs
 from vigil.ledger.counts import Waiting
 from vigil.service import account_words, refusals
 from vigil.service.run import Run
+from vigil.service.unsent import Unsent, unsent
 
 NAMED = 3  # workspaces of one gap that are named
 
@@ -31,8 +31,8 @@ class Account:
     """What one run did.
 
     `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an end, by state.
-    `waits` are rows of any run that wait for another try. `places` names workspaces that the account speaks of. Instants are told in
-    `zone`, the site's.
+    `waits` are rows of any run that were due and not handed over when the run's delivery ended. `places` names workspaces that the
+    account speaks of. Instants are told in `zone`, the site's.
     """
 
     run: int
@@ -54,7 +54,6 @@ class Account:
     )  # workspace -> what was first seen, and too old to be news
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
     delivers: bool = False  # whether the run is one that sends what is due
-    unsent: bool = False  # whether it made no request for some of it, for want of a credential
     refused: tuple[str, ...] = ()  # credentials that a person has to mend
     refused_rules: tuple[str, ...] = ()  # of rules and templates what is not as it is written, in sentences
 
@@ -64,15 +63,23 @@ class Account:
 
     @property
     def waiting(self) -> int:
-        """Rows of any run that wait for another try, those behind such a one included."""
+        """Rows of any run that were due and are not handed over."""
         return self.waits.total
 
     @property
+    def given_up(self) -> int:
+        """Rows that this run ended without their having been sent, whichever run queued them."""
+        return self.rows.get("failed", 0) + self.earlier.get("failed", 0)
+
+    @property
+    def unsent(self) -> Mapping[Unsent, int]:
+        """What keeps notices that were due, where the run is one that sends them."""
+        return unsent(self.waits, self.given_up) if self.delivers else {}
+
+    @property
     def undelivered(self) -> bool:
-        """Whether notices wait for another try, and not one could be delivered, or there was no credential for some of them."""
-        if not self.delivers or not self.waiting or causes.only_slowed(self.waits.causes):
-            return False
-        return bool(self.refused) or self.unsent or not self.numbers.get("attempts accepted", 0)
+        """Whether something that was due is not handed over, whatever the reason. docs/states.md"""
+        return bool(self.unsent)
 
     def place(self, workspace: int) -> str:
         """A workspace as people call it: its name, type and number, as far as they are known."""
@@ -108,7 +115,8 @@ def account(run: Run) -> Account:
             for n in outbox.rows(connection, run=run.id)
         ]
         unproven = outbox.sent_without_proof(connection, run.id)
-        waits = counts.waiting(connection, now)
+        # Of a run that delivers, what there was when it had done so: what others queue meanwhile is theirs to send.
+        waits = run.tally.waits or counts.waiting(connection, now, run.real(connection))
     counted = _made(run, notices, waits, now)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, "failed" if made.difference else made.state, made)
@@ -140,7 +148,6 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         old=dict(run.tally.old),
         places=places,
         delivers=run.tally.delivers,
-        unsent=bool(run.tally.unsent),
         refused=tuple(run.tally.refused.values()),
         refused_rules=refusals.sentences(run),
     )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vigil.compliance.facts import WorkspaceType
@@ -21,6 +21,8 @@ from vigil.ecm.clocks import Skew, joined
 from vigil.ecm.model import Gap, Row
 from vigil.errors import Problem
 from vigil.ledger import Ledger, runs
+from vigil.ledger.counts import Waiting
+from vigil.ledger.leases import RealTime, real_time
 from vigil.ledger.trips import Trip
 from vigil.service.needs import needs_of
 from vigil.service.site import Site
@@ -46,7 +48,7 @@ class Tally:
     missing: int = 0  # those of them that were not found
     delivers: bool = False  # whether it sends what is due
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
-    unsent: Counter[str] = field(default_factory=Counter)  # messages that no request was made for, by cause
+    waits: Waiting | None = None  # what was due and not handed over when its delivery ended
     earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
     old: dict[int, int] = field(
         default_factory=dict
@@ -106,9 +108,12 @@ class Run:
         part_of: int | None = None,
         refused: Sequence[Refusal] = (),
         unworded: Sequence[Problem] = (),
+        patience: timedelta = timedelta(0),
+        real: RealTime = real_time,
     ) -> None:
         """`part_of` is the number of a run that another process began, and will end: a part of it is done here.
 
+        `patience` is how long it tries again what could not be sent: none where the clock stands. `real` tells the time of leases.
         `refused` is what of the rules is not as it is written, `unworded` what is wrong with the templates.
         """
         self.flow = flow
@@ -122,6 +127,7 @@ class Run:
         self.mail = mail  # writes notices as HTML; None where the site has no SMTP server
         self.topics = topics  # opens what subscribes devices to topics; None where nothing does
         self.clock = clock
+        self.patience, self.real = patience, real
         self.accept_fewer = False  # whether a person said that what vanished is really gone
         self.trips: list[Trip] = []  # guards that stopped notices of this run
         self.needs = needs_of(rules)

@@ -30,6 +30,7 @@ class Site:
     expiry: str = EXPIRY  # the attribute of documents that says until when they are valid
     name: str = "default"  # of the block, and in the events that a run emits
     guard_patience: timedelta = timedelta(days=1)  # how long a tripped guard waits for an answer
+    retry_patience: timedelta = timedelta(0)  # how long a run tries again what could not be sent
 
     @classmethod
     def cgi_of(cls, url: str) -> str:

@@ -413,6 +413,13 @@ class SiteForm(Form):
         title="Hours for a guard",
         description="Hours in which a guard that stopped notices may be answered",
     )
+    retry_seconds: Annotated[int, Option("--retry-seconds")] = Field(
+        default=60,
+        ge=0,
+        le=900,
+        title="Seconds for another try",
+        description="Seconds for which a run tries again what could not be sent, before it ends as Undelivered",
+    )
     verify_requests: Annotated[int, Option("--verify-requests")] = Field(
         default=64, ge=1, title="Look-ups a run", description="Look-ups of known items a run, 250 items each"
     )

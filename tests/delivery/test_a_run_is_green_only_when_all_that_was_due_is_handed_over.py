@@ -1,0 +1,300 @@
+"""Whatever keeps a notice that was due, the run that leaves it is Undelivered and says what it was; nothing else is red."""
+
+from __future__ import annotations
+
+import io
+import re
+import socket
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from flows.endings import Named, ended
+from tests.support import rounds
+from tests.support.post_office import PostOffice
+from tests.support.samples import T0, entry
+from vigil.compliance.verdicts import Why
+from vigil.delivery.settings import FcmSettings
+from vigil.explaining import why
+from vigil.ledger import Ledger, leases, runs
+from vigil.ledger.counts import Waiting
+from vigil.sandbox.fcm_local import LocalFcm
+from vigil.service.accounting import Account
+from vigil.service.unsent import Unsent
+
+MINUTE = timedelta(minutes=1)
+PAGE = rounds.PROJECT / "docs" / "states.md"
+
+
+@pytest.fixture
+def office(
+    tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostOffice]:
+    monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda seconds: None)
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
+    made = PostOffice(ledger, fcm, settings)
+    made.person("ada", "android")
+    made.person("bert", "android")
+    yield made
+    ledger.close()
+
+
+async def watch(office: PostOffice, patience: timedelta = timedelta(0), **settings: Any) -> Account:
+    async def pause(seconds: float) -> None:
+        office.later(seconds=seconds)
+
+    return await rounds.delivered(office, rounds.opened(office, patience), pause, **settings)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def claim(office: PostOffice, owner: str, count: int) -> list[int]:
+    """Let another worker take rows."""
+    with office.ledger.write() as connection:
+        return [c.id for c in leases.claim(connection, owner, office.now, MINUTE, count)]
+
+
+TOKEN = ["unavailable", "internal", "html", "malformed", "reset_before", "quota", "unauthenticated"]
+
+
+@pytest.mark.parametrize("fault", TOKEN)
+async def test_where_no_token_can_be_had_nobody_is_told_and_the_run_is_red_until_it_can(
+    office: PostOffice, fault: str
+) -> None:
+    office.fcm.faults.add(fault, at="token")
+    office.queue(entry(1), entry(2), entry(3, person="bert"))
+    made = await watch(office)
+    assert made.unsent == {Unsent.CREDENTIAL: 3}
+    assert office.attempts() == []
+    assert (
+        "service account vigil@demo" in made.sentence()
+        and ", next try 2 March 2026 08:00:1" in made.sentence()
+    )
+    again = await watch(office)
+    assert (again.unsent, again.sentence()) == (made.unsent, made.sentence()), (
+        "what is not tried yet is forgotten"
+    )
+    office.fcm.faults.clear()
+    office.later(seconds=16)
+    assert (await watch(office)).unsent == {}
+    assert {s for s, _ in office.states()} == {"sent"}
+
+
+async def test_why_says_what_keeps_a_notice_that_no_request_was_made_for_and_when_it_is_tried_next(
+    office: PostOffice,
+) -> None:
+    office.fcm.faults.add("unavailable", at="token")
+    office.queue(entry(1))
+    await watch(office)
+    due = office.row["due_at"]
+    out = io.StringIO()
+    assert why("ada", office.ledger, rounds.PROJECT / "rules", "UTC", None, Console(file=out, width=300)) == 0
+    assert "no access token for service account vigil@demo" in out.getvalue()
+    assert f"next try {due:%Y-%m-%d %H:%M:%S}" in out.getvalue()
+
+
+async def test_a_proxy_that_is_dead_makes_the_run_red(office: PostOffice) -> None:
+    office.queue(entry(1))
+    made = await watch(office, proxy=f"http://127.0.0.1:{closed_port()}")
+    assert made.unsent == {Unsent.CREDENTIAL: 1} and "connection refused" in made.sentence()
+
+
+async def test_one_notice_of_many_that_was_not_sent_makes_the_run_red(office: PostOffice) -> None:
+    office.fcm.faults.add("unavailable", match={"token": "tok-bert-android"})
+    office.queue(*(entry(n) for n in range(9)), entry(10, person="bert"))
+    made = await watch(office)
+    assert made.rows["sent"] == 9
+    assert made.unsent == {Unsent.RETRY: 1}
+
+
+async def test_what_a_quota_keeps_is_not_handed_over(office: PostOffice) -> None:
+    office.queue(*(entry(n) for n in range(5)))
+    assert (await watch(office, device_per_minute=2)).unsent == {Unsent.SLOWED: 3}
+
+
+async def test_where_fcm_says_that_it_is_too_much_the_run_is_red(office: PostOffice) -> None:
+    office.fcm.faults.add("quota")
+    office.queue(entry(1))
+    assert (await watch(office)).unsent == {Unsent.SLOWED: 1}
+
+
+async def test_what_comes_behind_one_that_waits_waits_as_well(office: PostOffice) -> None:
+    office.fcm.faults.add("unavailable")
+    office.queue(entry(1), entry(1, occurrence="2026-04-30"))
+    assert (await watch(office)).unsent == {Unsent.RETRY: 1, Unsent.BEHIND: 1}
+
+
+async def test_what_another_worker_holds_for_longer_than_a_run_waits_is_counted(office: PostOffice) -> None:
+    office.queue(entry(1))
+    held, began = claim(office, "elsewhere:1:a", 1), office.now
+
+    async def pause(seconds: float) -> None:
+        office.later(seconds=seconds)
+        with office.ledger.write() as connection:
+            leases.renew(connection, "elsewhere:1:a", held, office.now + MINUTE)
+
+    made = await rounds.delivered(office, rounds.opened(office), pause)
+    assert made.unsent == {Unsent.HELD: 1}
+    assert office.now - began == timedelta(minutes=10)
+
+
+async def test_what_nobody_had_in_hand_when_the_run_ended_is_counted(office: PostOffice) -> None:
+    run = rounds.opened(office)
+    office.queue(entry(1))
+    run.tally.delivers = True
+    assert rounds.closed(run).unsent == {Unsent.UNTAKEN: 1}
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_what_is_given_up_makes_red_the_run_that_gives_it_up_and_no_other(
+    office: PostOffice, late: bool
+) -> None:
+    if late:
+        office.queue(entry(1, message={**entry(1).message, "ttl": 60}))
+        office.later(minutes=2)
+    else:
+        office.fcm.faults.add("invalid")
+        office.queue(entry(1))
+    assert (await watch(office)).unsent == {Unsent.GIVEN_UP: 1}
+    assert (await watch(office)).unsent == {}
+
+
+async def test_what_quiet_hours_or_a_digest_keep_is_yet_to_come_and_named(office: PostOffice) -> None:
+    office.queue(
+        entry(1, due_at=T0 + 60 * MINUTE),
+        entry(2, state="suppressed", reason=Why.GROUPED.value),
+        entry(3, state="suppressed", reason=Why.GROUPED.value),
+    )
+    made = await watch(office)
+    assert made.unsent == {}
+    assert made.sentence() == (
+        "1 notice waits for the end of quiet hours, the first until 2 March 2026 09:00 (UTC); 2 notices wait for the next digest"
+    )
+    office.later(hours=1)
+    assert (await watch(office)).earlier == {"sent": 1}
+
+
+async def test_a_blip_makes_no_red_run(office: PostOffice) -> None:
+    office.fcm.faults.add("reset_before", times=2)
+    office.fcm.faults.add("unavailable", at="token", times=1)
+    office.queue(entry(1), entry(2))
+    began = office.now
+    said: list[Waiting] = []
+
+    async def pause(seconds: float) -> None:
+        office.later(seconds=seconds)
+
+    made = await rounds.delivered(office, rounds.opened(office, MINUTE), pause, said.append)
+    assert (made.unsent, made.rows) == ({}, {"sent": 2})
+    assert timedelta(seconds=10) <= office.now - began <= MINUTE
+    assert said and all(s.causes for s in said), "the log does not say for what it waits"
+
+
+async def test_the_patience_of_a_run_ends(office: PostOffice) -> None:
+    office.fcm.faults.add("unavailable")
+    office.queue(entry(1))
+    began = office.now
+    made = await watch(office, patience=MINUTE)
+    assert made.unsent == {Unsent.RETRY: 1}
+    assert timedelta(seconds=30) <= office.now - began <= MINUTE
+    assert len(office.attempts()) == 3, "10, 20 and 40 seconds: the third wait is over the minute"
+
+
+async def test_a_run_waits_for_no_person(office: PostOffice) -> None:
+    """A credential that was refused is not mended within a minute: the run ends at once and says which one."""
+    office.fcm.faults.add("permission_denied")
+    office.queue(entry(1))
+    began = office.now
+    made = await watch(office, patience=MINUTE)
+    assert (made.unsent, office.now) == ({Unsent.CREDENTIAL: 1}, began)
+    assert len(made.refused) == 1
+
+
+async def test_the_rows_of_a_dead_worker_are_sent_by_the_run_that_finds_them(office: PostOffice) -> None:
+    """Its lease runs by real time: the run waits for it to end, whatever instant the run speaks of, and is green for good reason."""
+    office.queue(*(entry(n) for n in range(39)))
+    claim(office, "elsewhere:1:a", 39)
+    began, real = office.now, office.now
+    with office.ledger.write() as connection:
+        runs.begin(connection, "watch", office.now, office.now)  # that died
+
+    async def pause(seconds: float) -> None:
+        nonlocal real
+        real += timedelta(seconds=seconds)
+
+    run = rounds.opened(office)
+    run.real = lambda _: real
+    made = await rounds.delivered(office, run, pause)
+    assert (made.unsent, made.rows, office.now) == ({}, {}, began)
+    assert made.earlier == {"sent": 39}
+    assert MINUTE <= real - began < MINUTE + timedelta(seconds=2)
+
+
+def rows_of(title: str) -> list[list[str]]:
+    """The rows of the table under a heading of docs/states.md, cell by cell."""
+    section = PAGE.read_text().split(f"# {title}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+KINDS = {
+    Unsent.RETRY: Waiting({"FCM answered 503 UNAVAILABLE": 2}),
+    Unsent.CREDENTIAL: Waiting({"service account x was refused: HTTP 403": 2}),
+    Unsent.SLOWED: Waiting({"a device has had as many notices as FCM allows it": 2}),
+    Unsent.BEHIND: Waiting(behind=2),
+    Unsent.HELD: Waiting(held=2),
+    Unsent.UNTAKEN: Waiting(untaken=2),
+    Unsent.GIVEN_UP: Waiting(),
+}
+
+
+def account(**given: Any) -> Account:
+    return Account(
+        1, "watch", T0, T0, {}, given.pop("rows", {}), delivers=given.pop("delivers", True), **given
+    )
+
+
+@pytest.mark.parametrize("kind", list(Unsent))
+def test_each_kind_that_the_page_names_makes_a_run_undelivered_and_none_else_does(kind: Unsent) -> None:
+    assert [row[0] for row in rows_of("What keeps a notice that was due")] == [k.value for k in Unsent]
+    rows = {"failed": 2} if kind is Unsent.GIVEN_UP else {}
+    made = account(waits=KINDS[kind], rows=rows)
+    assert made.unsent == {kind: 2}
+    state = ended(made).state()
+    assert (state.name, state.type.value) == ("Undelivered", "FAILED")
+    assert f"- 2 notices: {kind.value}" in made.markdown()
+    assert not account(waits=KINDS[kind], rows=rows, delivers=False).unsent, (
+        "a run that sends nothing judges nobody's sending"
+    )
+
+
+def test_each_state_has_a_row_and_its_colour_on_the_page() -> None:
+    page = {(row[0], row[1]) for row in rows_of("The states of a run")}
+    assert {name for name, _ in page} == {n.value for n in Named}
+    made = {
+        Named.COMPLETED: ended(account()),
+        Named.HELD: ended(account(), held=1),
+        Named.GAPS: ended(account(gaps=("a",), waits=Waiting(held=1)), held=1),
+        Named.UNDELIVERED: ended(account(waits=Waiting(held=1), refused_rules=("r",))),
+        Named.REFUSED: ended(account(refused_rules=("r",)), held=1),
+    }
+    for name, ending in made.items():
+        colour = "red" if ending.state().is_failed() else "green"
+        assert (ending.name, colour) in page and ending.name is name
+
+
+def test_the_event_has_what_keeps_notices_by_the_names_of_the_page() -> None:
+    from flows.signals import failing
+
+    made = account(waits=Waiting({"FCM answered 503": 1}, held=3), rows={"failed": 2}, notices=())
+    told = failing(made)
+    assert told["causes"] == {"waits for another try": 1, "in another worker's hands": 3, "given up": 2}
+    assert re.search(r"FCM answered 503", " ".join(told["why"]))

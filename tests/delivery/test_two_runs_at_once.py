@@ -1,0 +1,90 @@
+"""Two runs that deliver from one outbox at the same time: neither is red for what the other has in hand, and nobody is told twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import rounds
+from tests.support.post_office import PostOffice
+from tests.support.postgres import DATABASES, fresh
+from tests.support.samples import entry
+from vigil.delivery import worker
+from vigil.delivery.settings import FcmSettings
+from vigil.ledger import Ledger
+from vigil.ledger.engine import open_engine
+from vigil.sandbox.fcm_local import LocalFcm
+from vigil.service import sending
+from vigil.service.accounting import Account
+from vigil.service.run import Run
+
+TIMES = 25
+PEOPLE = ("ada", "bert", "cleo")
+
+
+@pytest.fixture(params=DATABASES)
+def office(
+    request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]
+) -> Iterator[PostOffice]:
+    with fresh(request.param, tmp_path) as url:
+        ledger = Ledger(open_engine(url))
+        made = PostOffice(ledger, fcm, lambda **changes: settings(**{"device_per_minute": None} | changes))
+        for person in PEOPLE:
+            made.person(person, "android")
+        yield made
+        ledger.close()
+
+
+async def soon(seconds: float) -> None:
+    await asyncio.sleep(seconds / 50)
+
+
+class Meeting:
+    """Lets two runs go on together: each waits for the other before its first batch, and for chance before every next one."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._barrier, self._rng = asyncio.Barrier(2), rng
+
+    async def batch(self, run: Run, hand: worker.Worker, n: int) -> bool:
+        await (self._barrier.wait() if n == 1 else asyncio.sleep(self._rng.random() / 100))
+        return (await sending.deliver_batch(run, hand)).more
+
+    async def deliver(self, office: PostOffice, run: Run) -> Account:
+        async with run.sending(office.transport()):
+            await sending.deliver(run, self.batch, lambda waits: None, soon)
+        return rounds.closed(run)
+
+
+async def test_neither_is_red_however_they_meet(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "BATCH", 4)
+    office.fcm.faults.latency = 0.003
+    rng, queued = random.Random(7), 0
+    for time in range(TIMES):
+        # Several of one person and workspace among them: what comes behind an earlier one that the other run has in hand.
+        some = [
+            entry(rng.randrange(4), person=rng.choice(PEOPLE), occurrence=f"{time}.{n}")
+            for n in range(rng.randrange(1, 12))
+        ]
+        office.queue(*some)
+        queued += len(some)
+        meeting = Meeting(rng)
+        made = await asyncio.gather(*(meeting.deliver(office, rounds.opened(office)) for _ in range(2)))
+        assert [m.unsent for m in made] == [{}, {}], f"meeting {time}: a run is red for what the other sent"
+    assert Counter(s for s, _ in office.states()) == {"sent": queued}
+    received = Counter(s.data["event_id"] for p in PEOPLE for s in office.received(p, "android"))
+    assert set(received.values()) == {1} and len(received) == queued
+
+
+async def test_what_the_other_could_not_send_makes_both_red(office: PostOffice) -> None:
+    office.fcm.faults.add("unavailable", seconds=0.0)
+    office.fcm.faults.latency = 0.05
+    office.queue(*(entry(n) for n in range(6)))
+    meeting = Meeting(random.Random(1))
+    made = await asyncio.gather(*(meeting.deliver(office, rounds.opened(office)) for _ in range(2)))
+    assert [m.waiting for m in made] == [6, 6]
+    assert all(m.undelivered for m in made)

@@ -1,0 +1,58 @@
+"""A run that delivers, over a real ledger and the FCM simulator, without Prefect: what `flows.steps.deliver` and `account` do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.support.post_office import PostOffice
+from vigil.compliance.rules import RuleSet
+from vigil.delivery.render import Renderer
+from vigil.delivery.worker import Worker
+from vigil.ledger import Ledger, outbox
+from vigil.ledger.counts import Waiting
+from vigil.service import accounting, sending
+from vigil.service.accounting import Account
+from vigil.service.run import Run
+from vigil.service.site import Site
+
+PROJECT = Path(__file__).parents[2]
+Pause = Callable[[float], Awaitable[None]]
+
+
+def opened(office: PostOffice, patience: timedelta = timedelta(0)) -> Run:
+    """A run of the office's that has judged already: what it has to say is in the outbox."""
+    return run(office.ledger, office.now, office.clock, patience=patience, real=office.real)
+
+
+def run(ledger: Ledger, as_of: datetime, clock: Callable[[], datetime], **more: Any) -> Run:
+    site = Site("https://ecm.example.org", "UTC", PROJECT / "rules", PROJECT / "templates")
+    return Run("watch", as_of, ledger, site, RuleSet(), Renderer(PROJECT / "templates"), clock=clock, **more)
+
+
+async def batch(run: Run, worker: Worker, n: int) -> bool:
+    """One batch, as the flow's task sends it."""
+    return (await sending.deliver_batch(run, worker)).more
+
+
+async def delivered(
+    office: PostOffice,
+    run: Run,
+    pause: Pause = asyncio.sleep,
+    say: Callable[[Waiting], None] = lambda waits: None,
+    **settings: Any,
+) -> Account:
+    """Deliver and close the run: its account."""
+    async with run.sending(office.transport(**settings)):
+        await sending.deliver(run, batch, say, pause)
+    return closed(run)
+
+
+def closed(run: Run) -> Account:
+    """The account of a run that routed what the outbox has of it."""
+    with run.ledger.read() as connection:
+        run.tally.numbers["routed"] = len(outbox.rows(connection, run=run.id))
+    return accounting.account(run)

@@ -1,0 +1,38 @@
+"""What keeps notices that are due from being handed over: the kinds by which a run that delivers is judged. docs/states.md."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from vigil.delivery import causes
+from vigil.ledger.counts import Waiting
+
+
+class Unsent(StrEnum):
+    """Why a notice that was due is not handed over at the end of a run. One row each in docs/states.md; keys of an event's payload."""
+
+    RETRY = "waits for another try"
+    CREDENTIAL = "no credential"
+    SLOWED = "slowed down"
+    BEHIND = "behind an earlier notice"
+    HELD = "in another worker's hands"
+    UNTAKEN = "not taken up"
+    GIVEN_UP = "given up"
+
+
+def unsent(waits: Waiting, given_up: int) -> dict[Unsent, int]:
+    """Every notice that was due and is not handed over, by kind. `given_up` were ended by this run without being sent."""
+    numbers = dict.fromkeys(Unsent, 0)
+    for cause, n in waits.causes.items():
+        numbers[_kind(cause)] += n
+    numbers[Unsent.BEHIND] = waits.behind
+    numbers[Unsent.HELD] = waits.held
+    numbers[Unsent.UNTAKEN] = waits.untaken
+    numbers[Unsent.GIVEN_UP] = given_up
+    return {kind: n for kind, n in numbers.items() if n}
+
+
+def _kind(cause: str) -> Unsent:
+    if causes.slowed(cause):
+        return Unsent.SLOWED
+    return Unsent.CREDENTIAL if causes.without_credential(cause) else Unsent.RETRY
