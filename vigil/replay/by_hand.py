@@ -60,7 +60,7 @@ def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Consol
     Raises what made the run fail before it got to its end.
     """
     with prefect_for_commands():
-        from flows.endings import COMPLETED, Incomplete
+        from flows.endings import Incomplete, Named
         from flows.watch import watch as flow
 
         name_ledger(site, console)
@@ -74,7 +74,7 @@ def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Consol
 
         name, message = asyncio.run(go())
     console.print(f"{name}: {message}", markup=False, highlight=False, soft_wrap=True)
-    return 0 if name == COMPLETED else 1
+    return 0 if name == Named.COMPLETED else 1
 
 
 def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output) -> int:
