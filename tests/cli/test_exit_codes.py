@@ -30,6 +30,7 @@ def test_the_help_names_every_code(vigil: Vigil, capsys: pytest.CaptureFixture[s
     [
         ("nope",),
         ("sweep", "--nope"),
+        ("watch", "--as-of", "2026-01-01T00:00"),
         ("backfill",),
         ("backfill", "--from", "yesterday", "--to", "2026-01-01T00:00Z"),
         ("why",),
@@ -70,7 +71,9 @@ def test_a_ledger_that_cannot_be_reached_is_3(vigil: Vigil, capsys: pytest.Captu
     assert "127.0.0.1" in said and "secret" not in said
 
 
-@pytest.mark.parametrize("arguments", [("sweep",), ("guard", "drop", "1"), ("automations", "install")])
+@pytest.mark.parametrize(
+    "arguments", [("sweep",), ("watch",), ("guard", "drop", "1"), ("automations", "install")]
+)
 def test_a_prefect_that_cannot_be_reached_is_3(
     vigil: Vigil,
     arguments: tuple[str, ...],

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
-from tests.flows.conftest import SITE, Watched
+from tests.flows.conftest import SITE, Said, Watched
 from vigil import cli
 
 
@@ -47,6 +49,25 @@ def test_a_sweep_says_by_its_code_what_became_of_it(
     )
     code, said = vigil("sweep", "--site", SITE)
     assert code == 3 and "/v2/businessworkspaces" in said
+
+
+def test_a_watch_by_hand_says_its_state_and_its_account(by_hand: Watched, vigil: Callable[..., Said]) -> None:
+    made = by_hand.made
+
+    def watch(at: datetime) -> Said:
+        by_hand.sandbox.move(at)
+        return vigil("watch", "--site", SITE, "--as-of", at.isoformat())
+
+    done = watch(made.start)
+    assert done.code == 0 and "\nCompleted: " in done.out
+    done = vigil("watch", "--site", SITE, "--as-of", (made.start - timedelta(hours=1)).isoformat())
+    assert done.code == 2 and "watch cannot speak of" in done.err
+    by_hand.sandbox.faults(fcm={"add": [{"kind": "permission_denied"}]})
+    done = watch(made.start + timedelta(days=2))
+    assert done.code == 1 and "\nUndelivered: " in done.out and "wait for another try" in done.out
+    by_hand.sandbox.faults(ecm={"script": [{"endpoint": "*", "what": "503", "times": 1000}]})
+    done = watch(made.start + timedelta(days=3))
+    assert done.code == 3 and "503" in done.err
 
 
 def test_what_could_not_be_delivered_is_told_after_the_table(

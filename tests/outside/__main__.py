@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -85,8 +86,11 @@ def _warm(bench: Bench) -> Bench:
 
 def run(bench: Bench, seed: int, numbers: Iterable[int], jobs: int) -> Iterator[Verdict]:
     """The verdicts of these trials, in their order."""
-    with ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs)
+    try:
         yield from pool.map(lambda n: Trial(bench, seed, n).run(), numbers)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def told(verdict: Verdict, alone: str) -> str:
@@ -118,6 +122,7 @@ def figures(verdicts: Sequence[Verdict]) -> str:
 
 def main() -> int:
     asked = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleared away
     alone = f"python -m tests.outside --seed {asked.seed} --database {asked.database} --only"
     verdicts, began = list[Verdict](), time.monotonic()
     with (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import trustme
 
+PR_SET_PDEATHSIG = 1
 PATIENCE = 120.0  # seconds; a fresh database is migrated first
 
 SETTINGS: Mapping[str, str] = {
@@ -55,7 +58,9 @@ def prefect(folder: Path) -> Iterator[dict[str, str]]:
     (folder / "prefect").mkdir()
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "prefect.log").open("wb") as log:
-        child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        child = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment, preexec_fn=_die_with_us
+        )
     try:
         _wait(child, f"{url}/health", folder / "prefect.log")
         yield environment
@@ -77,6 +82,11 @@ def postgresql() -> Iterator[str]:
     finally:
         child.stdin.close()  # it ends with its input
         _end(child)
+
+
+def _die_with_us() -> None:
+    """The kernel ends the server when the trials are killed and cannot do so."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(child: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:

@@ -161,7 +161,9 @@ class Story:
     def _comment(self, at: datetime) -> Happening:
         place, text = self._random.choice(self._contracts).id, f"remark {self._count()}"
         event = {"kind": "comment_added", "workspace": place, "text": text, "by": "cem"}
-        return Happening((event,), (self._told("comments", place, at, "owner", text=f"Comment Added: {text}"),))
+        return Happening(
+            (event,), (self._told("comments", place, at, "owner", text=f"Comment Added: {text}"),)
+        )
 
     def _status_changed(self, at: datetime) -> Happening | None:
         left = [p.id for p in self._contracts if p.id not in self._status]

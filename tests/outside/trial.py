@@ -96,9 +96,10 @@ class Trial:
 
     def _live(self) -> None:
         began = time.monotonic()
-        self._tick(Tick(clean=True, happenings=0))
+        ahead = trouble.skew(self._random, self._kinds)
+        self._tick(Tick(clean=True, happenings=0, ahead=ahead))
         self._usual = time.monotonic() - began
-        planned = trouble.ticks(self._random, self._kinds, self._sandbox.asked())
+        planned = trouble.ticks(self._random, self._kinds, ahead, self._sandbox.asked())
         self._disturbed = self._kinds != (trouble.Kind.CALM,)
         clean = 0
         for tick in planned:

@@ -60,7 +60,7 @@ APART: Sequence[frozenset[Kind]] = (
     frozenset({Kind.KILLS, Kind.WORKERS}),
 )
 """Kinds that do not come together in one trial: they would set the same thing."""
-TOGETHER = 0.4  # share of the trials with a second kind
+TOGETHER = 0.6  # share of the trials with a second kind, which is every other time that runs are killed
 
 RATES = ("html_200", "try_again_500", "proxy_errors", "cut_connections", "wrong_lengths")
 ECM_ANSWERS = (
@@ -98,13 +98,20 @@ def kinds(random: Random, n: int) -> tuple[Kind, ...]:
     return first, random.choice(others)
 
 
-def ticks(random: Random, some: Sequence[Kind], asked: Sequence[str]) -> list[Tick]:
-    """The ticks of a trial after its first. `asked`: the endpoints of Extended ECM that a run asks."""
+def skew(random: Random, some: Sequence[Kind]) -> timedelta:
+    """How far Vigil's clock is ahead of Extended ECM's for the whole of the trial, its first tick included."""
+    by = timedelta(seconds=random.choice((20, 120, 600, 1800, 3600)))
+    return by if Kind.CLOCK_AHEAD in some else -by if Kind.CLOCK_BEHIND in some else timedelta()
+
+
+def ticks(random: Random, some: Sequence[Kind], ahead: timedelta, asked: Sequence[str]) -> list[Tick]:
+    """The ticks of a trial after its first. `ahead`: its skew; `asked`: the endpoints of Extended ECM that a run asks."""
     disturbed = [
         Tick(happenings=random.randrange(1, 5), meanwhile=random.random() < 0.3)
         for _ in range(random.randrange(1, 4))
     ]
     planned = [*disturbed, Tick(clean=True), Tick(clean=True, happenings=0), Tick(clean=True, happenings=0)]
+    planned = [replace(t, ahead=ahead) for t in planned]
     for kind in some:
         planned = CHANGES[kind](random, planned, asked)
     return planned
@@ -185,16 +192,10 @@ def _devices(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
     return replace(tick, unregisters=True)
 
 
-def _ahead(random: Random, ticks: Sequence[Tick], asked: Sequence[str]) -> list[Tick]:
-    """Extended ECM's clock lies behind Vigil's, always by as much."""
-    by = timedelta(seconds=random.choice((20, 120, 600, 1800, 3600)))
-    return [replace(t, ahead=by) for t in ticks]
-
-
-def _behind(random: Random, ticks: Sequence[Tick], asked: Sequence[str]) -> list[Tick]:
-    """Vigil's clock lies behind Extended ECM's until the end: then it is put right."""
-    by = timedelta(seconds=random.choice((20, 120, 600, 1800, 3600)))
-    return [*(replace(t, ahead=-by) for t in ticks), Tick(clean=True, happenings=0)]
+def _skewed(random: Random, ticks: Sequence[Tick], asked: Sequence[str]) -> list[Tick]:
+    """The clocks differ from the first tick on (`skew`). At the end Vigil's is put right where it lay behind."""
+    ends = ticks[-1].ahead < timedelta()
+    return [*ticks, Tick(clean=True, happenings=0)] if ends else list(ticks)
 
 
 def _jumps(random: Random, ticks: Sequence[Tick], asked: Sequence[str]) -> list[Tick]:
@@ -214,8 +215,8 @@ CHANGES: Mapping[Kind, Change] = {
     Kind.FCM_SENDS: _where_disturbed(_fcm_sends),
     Kind.FCM_TOKEN: _where_disturbed(_fcm_token),
     Kind.DEVICES: _where_disturbed(_devices),
-    Kind.CLOCK_AHEAD: _ahead,
-    Kind.CLOCK_BEHIND: _behind,
+    Kind.CLOCK_AHEAD: _skewed,
+    Kind.CLOCK_BEHIND: _skewed,
     Kind.CLOCK_JUMPS: _jumps,
     Kind.WORKERS: _where_disturbed(_workers),
 }

@@ -268,3 +268,8 @@ def fresh(kind: str, folder: Path) -> Iterator[str]:
         return
     with server().empty() as url:
         yield url
+
+
+if __name__ == "__main__":
+    print(server().url("postgres"), flush=True)
+    sys.stdin.read()  # until whoever started this has gone

@@ -1,0 +1,56 @@
+"""A slice of the trials: every kind on SQLite, some on PostgreSQL. `python -m tests.outside` runs them by the hundred."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.outside.__main__ import bench, figures, run, told
+
+HERE = Path(__file__).parent
+THEIRS = {"vigil", "flows", "blocks"}
+SEED = 20
+SLICES = {"sqlite": range(24), "postgresql": range(100, 106)}
+
+
+def test_the_checker_imports_nothing_of_what_it_checks() -> None:
+    imported = {
+        name.partition(".")[0]
+        for file in HERE.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name in _names(node)
+    }
+    assert "tests" in imported, "imports are found"
+    assert not imported & THEIRS
+
+
+def test_the_checker_uses_nothing_of_the_other_tests() -> None:
+    imported = {
+        name
+        for file in HERE.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name in _names(node)
+    }
+    assert {n for n in imported if n.startswith("tests.") and not n.startswith("tests.outside")} == set()
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "a relative import could lead anywhere"
+        return [node.module or ""]
+    return []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_nobody_goes_untold_and_nobody_hears_twice_whatever_fails(database: str, tmp_path: Path) -> None:
+    with bench(tmp_path, database) as shared:
+        verdicts = list(run(shared, SEED, SLICES[database], jobs=3))
+    alone = f"python -m tests.outside --seed {SEED} --database {database} --only"
+    failed = [told(v, f"{alone} {v.n}") for v in verdicts if not v.found.well]
+    assert not failed, "\n".join([*failed, figures(verdicts)])
+    assert sum(v.found.kills for v in verdicts) > 0, "runs were killed"
