@@ -16,7 +16,7 @@ from vigil.compliance.operators import OPERATORS, Op, Takes
 from vigil.compliance.tables import Facts
 
 SECRET, OTHER = "kept4711inside", "literal4712"
-SENSITIVE = ("Case.status", "Case.due")
+SENSITIVE = ("C.status", "C.due")
 ZONE = "UTC"
 FOUND: dict[str, Any] = {"text": SECRET, "number": 47110815, "list": (SECRET, "x"), "date": NINE.date()}
 
@@ -34,13 +34,13 @@ def wanted(op: Op, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", FOUND)
 @pytest.mark.parametrize("op", list(Op))
-@pytest.mark.parametrize("field", ["attr.status", "attr.Case.status"])
+@pytest.mark.parametrize("field", ["attr.status", "attr.C.status"])
 def test_no_leaf_tells_it(field: str, op: Op, kind: str) -> None:
     given = {"field": field, "op": op.value} | (
         {} if (value := wanted(op, kind)) is None else {"value": value}
     )
     leaf = FieldLeaf.model_validate(given)
-    facts = Facts.of([case(1, **{"status": FOUND[kind]})])
+    facts = Facts.of([case(1, status=FOUND[kind])])
     ready = scope(facts.table("Case", (), ZONE), [leaf], NINE, ZONE, SENSITIVE)
     met = ready.frame.select("id", compile_clause(leaf, ready).alias("met"))["met"][0]
     (said,) = explain(leaf, ready, [1], met)[1]
@@ -54,21 +54,19 @@ def test_a_leaf_of_another_attribute_still_tells_its_value() -> None:
     assert explain(leaf, ready, [1], True)[1] == ("color is green",)
 
 
-RULES = """
+CHANGED = """
 rule: changed
 version: 1
 status: live
 kind: transition
-subject: {workspace_type: Case}
 events: [attribute_changed]
 where: {all: [{field: event.to, op: starts_with, value: k}, {field: event.from, op: present}]}
-to: [user: ada]
----
+"""
+DUE = """
 rule: due
 version: 1
 status: live
 kind: milestone
-subject: {workspace_type: Case}
 due: attr.due
 steps: [{id: early, at: -30d, to: [user: ada]}]
 """
@@ -79,24 +77,24 @@ def test_neither_what_an_attribute_was_nor_what_it_is_nor_a_date_is_told() -> No
     before = NINE - timedelta(days=1)
     changes = {
         name: Event("attribute_changed", 1, NINE, f"{name}@1", _change(name, NINE))
-        for name in ("Case.status", "Case.color")
+        for name in ("C.status", "C.color")
     }
     given = Input(
         Facts.of([case(1, status=SECRET, due=due, color="kiwi")]),
         events=list(changes.values()),
         sensitive=SENSITIVE,
     )
-    found = evaluate(given, rules(RULES), Window(before, NINE + timedelta(hours=12))).findings
+    found = evaluate(given, rules(CHANGED, DUE), Window(before, NINE + timedelta(hours=12))).findings
     said = {(x.rule, x.event and x.event.fields["attr"]): x.why for x in found}
-    assert said[("changed", "Case.status")] == (
+    assert said[("changed", "C.status")] == (
         "status changed, and is a sensitive value",
         "new value is a sensitive value, as the rule asks",
         "old value is a sensitive value, as the rule asks",
     )
-    assert said[("changed", "Case.color")][0] == "color went from kale to kiwi"
+    assert said[("changed", "C.color")][0] == "color went from kale to kiwi"
     assert said[("due", None)] == ("due is a sensitive value",)
 
 
 def _change(name: str, at: datetime) -> dict[str, Any]:
-    old, new = (OTHER, SECRET) if name == "Case.status" else ("kale", "kiwi")
+    old, new = (OTHER, SECRET) if name == "C.status" else ("kale", "kiwi")
     return {"attr": name, "from": old, "to": new, "at": at, "by": None}

@@ -32,6 +32,7 @@ def routes(site: Site, cgi: str) -> list[Route]:
             fault = site.faults.pick(shown, shown, shown)
             if site.faults.latency:
                 await asyncio.sleep(site.faults.latency)
+            await request.body()  # a fault may quote it, and after a form was read it could not be read again
             try:
                 response = await handle(site, request)
             except Refused as refused:

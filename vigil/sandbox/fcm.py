@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -256,9 +257,12 @@ _JSON = ((b"content-type", b"application/json; charset=UTF-8"),)
 
 
 def _quoted(scope: Scope, body: bytes) -> str:
-    """What a server shows of a request where its debugging was left on."""
-    sent = [f"{name.decode()}: {value.decode('latin-1')}" for name, value in reversed(scope["headers"])]
-    return "\n".join([body.decode("utf-8", "replace"), *sent])
+    """What a server shows of a request where its debugging was left on: the device, the headers, the body."""
+    device = re.search(rb'"token": ?"([^"]+)"', body)
+    shown = [f"for {device[1].decode()}"] if device else []
+    shown += [f"{n.decode()}: {v.decode('latin-1')}" for n, v in scope["headers"] if n == b"authorization"]
+    shown += [f"{n.decode()}: {v.decode('latin-1')}" for n, v in scope["headers"] if n != b"authorization"]
+    return "\n".join([*shown, body.decode("utf-8", "replace")])
 
 
 async def _faulty(fault: Fault | None, scope: Scope, body: bytes) -> Answer | None:
