@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vigil.compliance import facts as f
+from vigil.compliance.evaluate import Input, Window, evaluate
 from vigil.compliance.events import OLD, Change, Looked, derive, made_since, news, overdue_unseen, unseen
 from vigil.compliance.facts import Fact
+from vigil.compliance.loader import load_text
+from vigil.compliance.tables import Facts
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -153,3 +156,21 @@ def test_a_step_that_fell_due_where_no_run_could_see_it_is_late_when_it_is_seen(
 )
 def test_lateness_that_is_known_or_in_time_is_not_told_again(change: Change, looked: Looked) -> None:
     assert overdue_unseen([change], looked, NINE) == []
+
+
+@pytest.mark.parametrize(
+    ("late", "made", "found"),
+    [
+        ("", True, ["its instant had passed when it became known"]),
+        ("late: {within: 1d, policy: send}", True, [None]),
+        ("late: {within: 1d, policy: send}", False, []),
+    ],
+)
+def test_missed_moments_of_a_workspace_that_is_read_late_are_for_the_rule_to_decide(
+    late: str, made: bool, found: list[str | None]
+) -> None:
+    text = "rule: r\nkind: milestone\nsubject: {workspace_type: Case}\ndue: attr.at\nsteps: [{id: now, at: 0h, to: [user: ada]}]\n"
+    seen = replace(case(NINE - 2 * HOUR), attrs={"C.at": NINE - HOUR})
+    given = Input(Facts.of([seen]), changes=[first(seen)], made=[1] if made else ())
+    result = evaluate(given, load_text({"r.yaml": text + late}), Window(NINE, TEN))
+    assert [x.suppressed and str(x.suppressed) for x in result.findings] == found
