@@ -12,6 +12,7 @@ from pydantic import Field
 from flows import naming
 from flows.guarding import can_ask
 from flows.suspending import suspend
+from vigil.safe_text import Markdown
 from vigil.service.frames import About, Frame
 from vigil.wording import counted
 
@@ -56,20 +57,22 @@ async def answered(manifest: str) -> ManifestAnswer:
     return given
 
 
-def question(manifest: Frame) -> str:
+def question(manifest: Frame) -> Markdown:
     """What the person reads above the form."""
     about, sends = About.of(manifest), manifest[manifest["sends"]]
     notices = counted(len(sends), "notice")
     people = counted(sends["person"].nunique(), "person", "people")
-    return "\n".join(
+    return Markdown("\n").join(
         [
-            f"**{notices} to {people} would be sent now.**",
+            Markdown("**{} to {} would be sent now.**").format(notices, people),
             "",
-            f"In all: {about.said}.",
+            Markdown("In all: {}.").format(about.said),
             "",
-            *(f"- `{rule}`: {n}" for rule, n in sends.groupby("rule").size().items()),
+            *(Markdown("- {}: {}").format(rule, n) for rule, n in sends.groupby("rule").size().items()),
             "",
-            "Person by person in the artifact `backfill-manifest` of this run. What is sent is what stands there, even if the data "
-            f"changes before you answer. `vigil backfill --approve {about.manifest}` sends it, too.",
+            Markdown(
+                "Person by person in the artifact `backfill-manifest` of this run. What is sent is what stands there, even if the "
+                "data changes before you answer. `vigil backfill --approve {}` sends it, too."
+            ).format(about.manifest),
         ]
     )

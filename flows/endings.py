@@ -10,6 +10,7 @@ from prefect.client.schemas import State
 from prefect.states import Completed, Failed
 
 from vigil.errors import VigilError
+from vigil.safe_text import state_message
 from vigil.service.accounting import Account
 from vigil.wording import counted
 
@@ -51,9 +52,10 @@ class Ending:
 
     def state(self) -> State[Any]:
         """The same for Prefect."""
+        message = state_message(self.message)
         if self.whole:
-            return Completed(name=self.name.value, message=self.message, data=self.data)
-        return Failed(name=self.name.value, message=self.message, data=Incomplete(self.message, self.data))
+            return Completed(name=self.name.value, message=message, data=self.data)
+        return Failed(name=self.name.value, message=message, data=Incomplete(message, self.data))
 
 
 def ended(

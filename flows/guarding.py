@@ -24,6 +24,7 @@ from flows.sites import block_of, ledger_of
 from flows.suspending import suspend
 from vigil.ledger import Ledger, observations, outbox
 from vigil.ledger.trips import WAITING, Trip
+from vigil.safe_text import Markdown
 from vigil.service import frames, guards
 from vigil.service.frames import About
 from vigil.service.run import Run
@@ -83,15 +84,21 @@ async def ask(site: str, as_of: datetime | None) -> Ending:
     return ending
 
 
-def question(trip: Trip, zone: str) -> str:
+def question(trip: Trip, zone: str) -> Markdown:
     """What the person reads above the form. Instants are told in `zone`, the site's."""
-    reasons = "\n".join(f"- {r}" for r in trip.reasons)
-    findings, places = counted(trip.findings, "finding"), counted(trip.known, "workspace")
-    return (
-        f"**The guard of rule `{trip.rule}` stopped {counted(trip.notices, 'notice')}** about {findings} on "
-        f"{trip.workspaces:,} of {places}:\n\n{reasons}\n\nEverything else of this run was sent. The notices are in "
-        f"the artifact `guard-{trip.id}` of this run, with links. "
-        f"Without an answer by {instant(trip.until, zone)} they are not sent."
+    return Markdown(
+        "**The guard of rule {rule} stopped {notices}** about {findings} on {some:,} of {all}:\n\n{reasons}\n\n"
+        "Everything else of this run was sent. The notices are in the artifact `guard-{id}` of this run, with links. "
+        "Without an answer by {until} they are not sent."
+    ).format(
+        rule=trip.rule,
+        notices=counted(trip.notices, "notice"),
+        findings=counted(trip.findings, "finding"),
+        some=trip.workspaces,
+        all=counted(trip.known, "workspace"),
+        reasons=Markdown("\n").join(Markdown("- {}").format(r) for r in trip.reasons),
+        id=trip.id,
+        until=instant(trip.until, zone),
     )
 
 

@@ -17,6 +17,8 @@ from prefect.client.schemas import FlowRun
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
+from vigil.safe_text import label
+
 DEFAULT = "default"
 BEFORE_RESULT = " · "
 WAITS = "waits for an answer"
@@ -71,7 +73,7 @@ def _suspended(run: FlowRun) -> str:
 async def rename(client: PrefectClient, run: FlowRun, name: str) -> None:
     """Give a run another name, where that can be done."""
     try:
-        await client.update_flow_run(run.id, name=name)
+        await client.update_flow_run(run.id, name=label(name))
     except Exception as error:  # noqa: BLE001  whatever it is: the run is worth more than its name
         get_run_logger().warning("a run could not be renamed to %r: %s", name, error)
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from prefect import flow, task
-from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import signals, steps
+from flows import showing, signals, steps
 from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
@@ -52,7 +51,7 @@ async def reconcile(site: str = "default", mend: bool = False, as_of: datetime |
     found, rows = total(checks.values()), table(checks)
     short = counted(found, "finding")
     said = f"{short} in {counted(len(checks), 'check')}"
-    await acreate_table_artifact(rows, key="reconcile", description=said)
+    await showing.rows("reconcile", rows, said)
     ending = ended(made, said, data=rows, result=short)
     # Of a run with holes the holes are the worst.
     return replace(ending, name=Named.FINDINGS) if found and ending.whole else ending

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from io import BytesIO
 from uuid import UUID
@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
+    acreate_table_artifact,
     aupdate_progress_artifact,
 )
 
 from vigil.ledger import counts
+from vigil.safe_text import VALUE, Markdown, code_block, markdown
 from vigil.service import charts, sheets, workbook
 from vigil.service.frames import About, Frame
 from vigil.service.run import Run
@@ -39,37 +41,41 @@ async def table(key: str, frame: Frame, columns: Sequence[str], said: str, of: i
     A page and no table artifact: in that one Prefect's newer UI shows no link, and the older one none of its text as it is.
     """
     rows = len(frame) if of is None else of
-    more = f"The first {SHOWN} of {counted(rows, 'row')}.\n\n" if rows > SHOWN else ""
+    more = (
+        Markdown("The first {} of {}.\n\n").format(SHOWN, counted(rows, "row"))
+        if rows > SHOWN
+        else Markdown()
+    )
     zone = About.of(frame).zone
     said += (
         f"; times in {zone}" if zone not in said and any(frame[c].dtype.kind == "M" for c in columns) else ""
     )
-    await page(key, more + sheets.markdown_of(frame.head(SHOWN), columns) if rows else said, said)
+    await page(key, more + sheets.markdown_of(frame.head(SHOWN), columns) if rows else markdown(said), said)
 
 
-async def page(key: str, text: str, said: str) -> None:
-    """A page of Markdown."""
-    await acreate_markdown_artifact(text, key=key, description=said)
+async def page(key: str, text: Markdown, said: str) -> None:
+    """A page of Markdown. Its description is read as Markdown, too."""
+    await acreate_markdown_artifact(text, key=key, description=markdown(said))
+
+
+async def rows(key: str, found: Sequence[Mapping[str, str | int]], said: str) -> None:
+    """A table of few columns, all texts and numbers. The older of Prefect's UIs reads its texts as Markdown."""
+    inert = [{name: markdown(v) if isinstance(v, str) else v for name, v in row.items()} for row in found]
+    await acreate_table_artifact(inert, key=key, description=markdown(said))
 
 
 async def files(key: str, frame: Frame, said: str) -> None:
     """A table as files: links that download it, for the worker's disk is no place that a steward can reach."""
     some, book = frame.head(ROWS), BytesIO()
-    text = sheets.csv_of(some)
+    text = sheets.csv_of(some, VALUE)
     workbook.write(some, book)
     csv = b64encode(text.encode("utf-8-sig")).decode()  # with the mark by which spreadsheets know UTF-8
     more = f" The first {ROWS:,} of {counted(len(frame), 'row')}." if len(frame) > ROWS else ""
-    lines = [
+    links = Markdown(
         f"[Download as CSV](data:text/csv;charset=utf-8;base64,{csv}) · "
-        f"[Download as Excel](data:{EXCEL};base64,{b64encode(book.getvalue()).decode()}) ({counted(len(some), 'row')}).{more}",
-        "",
-        HOW,
-        "",
-        "```",
-        text.replace("```", "'''"),
-        "```",
-    ]
-    await page(key, "\n".join(lines), said)
+        f"[Download as Excel](data:{EXCEL};base64,{b64encode(book.getvalue()).decode()}) ({counted(len(some), 'row')}).{more}"
+    )
+    await page(key, Markdown("\n\n").join([links, HOW, code_block(text)]), said)
 
 
 async def chart(run: Run) -> None:
@@ -84,7 +90,7 @@ async def chart(run: Run) -> None:
     picture = b64encode(charts.by_day(found, last).encode()).decode()
     await page(
         "notices-by-day",
-        f"![Notices sent by day and rule](data:image/svg+xml;base64,{picture})",
+        Markdown(f"![Notices sent by day and rule](data:image/svg+xml;base64,{picture})"),
         "Notices sent by day and rule",
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from prefect.events import emit_event
 
+from vigil import safe_text
 from vigil.ledger.trips import Trip
 from vigil.service.account_words import why_waiting
 from vigil.service.accounting import Account
@@ -42,7 +43,9 @@ def emit(signal: Signal, site: str, payload: Mapping[str, Any], rule: str = "") 
     id = f"vigil.rule.{site}.{rule}" if rule else f"vigil.site.{site}"
     resource = {"prefect.resource.id": id, "prefect.resource.name": rule or site, "vigil.site": site}
     emit_event(
-        signal.value, resource=resource | ({"vigil.rule": rule} if rule else {}), payload=dict(payload)
+        signal.value,
+        resource=resource | ({"vigil.rule": rule} if rule else {}),
+        payload=safe_text.payload(payload),
     )
 
 

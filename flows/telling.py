@@ -19,6 +19,7 @@ from flows import naming
 from flows.endings import Ending
 from vigil.errors import VigilError
 from vigil.redaction import redacted
+from vigil.safe_text import state_message, terminal
 
 P = ParamSpec("P")
 
@@ -42,10 +43,10 @@ def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any
             ending = await body(*args, **kwargs)
         except VigilError as error:
             logger = get_run_logger()
-            logger.error("%s", error)
+            logger.error("%s", terminal(str(error)))
             logger.debug("where that was raised:", exc_info=error)
             await naming.ends(f"failed: {error.brief}")
-            return Failed(message=str(error), data=error)
+            return Failed(message=state_message(str(error)), data=error)
         except Exception as error:
             logger, said = get_run_logger(), redacted(str(error))
             logger.error(FAULT, type(error).__name__, said)

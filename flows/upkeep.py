@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from prefect import flow, task
-from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, Field
 
-from flows import steps
+from flows import showing, steps
 from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
@@ -84,7 +83,7 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
         made = await steps.account(run)
     rows = report.table(not keep.dry_run)
     said = ", ".join(f"{r['number']} {r['what']} {r['result']}" for r in rows[: len(report.forgotten) + 1])
-    await acreate_table_artifact(rows, key="upkeep", description=said)
+    await showing.rows("upkeep", rows, said)
     ending = ended(made, said, data=rows, result=_short(report, keep.dry_run))
     # A ledger that contradicts itself is no green run: it is what everything else is proved by.
     return replace(ending, name=Named.FINDINGS, whole=False) if report.faults else ending

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
-from vigil import places
+from vigil import places, safe_text
 
 if TYPE_CHECKING:
     from vigil.ledger import Ledger
     from vigil.replay.ledgers import Source
 
-console = Console()
-errors = Console(stderr=True)
+
+class Terminal(Console):
+    """A console on which no text moves the cursor, changes a colour or turns a line round, whoever wrote it.
+
+    All that Rich lays out passes `render`.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As Rich's own, with the text of every piece made safe."""
+        for segment in super().render(renderable, options):
+            if segment.control or (segment.text.isascii() and segment.text.isprintable()):
+                yield segment
+            else:
+                yield Segment(safe_text.terminal(segment.text), segment.style, segment.control)
+
+
+console = Terminal()
+errors = Terminal(stderr=True)
 
 
 def instant(text: str) -> datetime:

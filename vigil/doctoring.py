@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from vigil.safe_text import terminal_markup
 from vigil.service.doctor.health import Check, State, well
 
 COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red", State.SKIP: "dim"}
@@ -24,9 +24,9 @@ def show(checks: Sequence[Check], console: Console, *, as_json: bool) -> int:
     table.add_column("", no_wrap=True)
     table.add_column("seen, and what to do", overflow="fold")
     for c in checks:
-        do = f"\n[bold]→ {escape(c.do)}[/]" if c.do else ""
+        do = f"\n[bold]→ {terminal_markup(c.do)}[/]" if c.do else ""
         colour = COLOURS[c.state]
-        table.add_row(escape(c.name), f"[{colour}]{c.state}[/]", escape(c.saw) + do)
+        table.add_row(terminal_markup(c.name), f"[{colour}]{c.state}[/]", terminal_markup(c.saw) + do)
     console.print(table)
     counted = {s: sum(c.state is s for c in checks) for s in State}
     console.print(", ".join(f"{n} {s}" for s, n in counted.items() if n), highlight=False)

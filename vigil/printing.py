@@ -13,6 +13,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from vigil import safe_text
 from vigil.service import sheets
 from vigil.service.frames import Frame
 from vigil.wording import counted
@@ -115,7 +116,7 @@ def show(console: Console, frame: Frame, layout: Layout, title: str) -> None:
 def line(console: Console, text: Text, indent: int = 0) -> None:
     """Print a line: wrapped below its own beginning on a terminal, whole in a pipe, where lines are searched."""
     if not console.is_terminal:
-        console.file.write(f"{' ' * indent}{text.plain}\n")
+        console.file.write(safe_text.terminal(f"{' ' * indent}{text.plain}") + "\n")
         return
     for part in text.wrap(console, console.width - indent):
         part.rstrip()
@@ -162,7 +163,11 @@ def value(name: str, row: Row) -> Text:
 
 
 def _said(found: Any) -> str:
-    return sheets.minute(found) if isinstance(found, datetime) else " ".join(str(found).split())
+    return (
+        sheets.minute(found)
+        if isinstance(found, datetime)
+        else " ".join(safe_text.one_line(str(found)).split())
+    )
 
 
 def _table(frame: Frame, layout: Layout) -> Table:
@@ -177,5 +182,5 @@ def _table(frame: Frame, layout: Layout) -> Table:
 
 def _cell(name: str, row: Row) -> Text:
     said = "" if row[name] is None else _said(row[name])
-    link = row["link"] if name == "name" else None
+    link = row["link"] if name == "name" and safe_text.is_web_address(row["link"]) else None
     return Text(said, style=Style(link=link) + Style.parse(COLOURS.get(said, "")))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
-from vigil.delivery.plain import neutral, short
+from vigil.safe_text import one_line, short
 from vigil.delivery.render import Channel, Renderer
 
 PUSH = Renderer(TEMPLATES)
@@ -79,10 +79,10 @@ def test_a_percent_sign_in_a_rules_sentence_is_only_text():
 @given(st.text(max_size=80))
 @settings(max_examples=300)
 def test_any_text_becomes_one_printable_line(text):
-    safe = neutral(text)
+    safe = one_line(text)
     assert len(safe.splitlines()) <= 1
     assert not set(safe) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00\x1b\x7f")
-    assert neutral(safe) == safe
+    assert one_line(safe) == safe
     safe.encode("utf-8")
 
 

@@ -18,7 +18,8 @@ from markdown_it import MarkdownIt
 from tests.support.tables import AT, LINK, finding, findings
 from vigil.service.charts import DAYS, RULES, by_day
 from vigil.service.frames import Frame
-from vigil.service.sheets import LISTED, NAME, csv_of, escaped, head, json_of, markdown_of, summary
+from vigil.safe_text import markdown
+from vigil.service.sheets import LISTED, NAME, csv_of, head, json_of, markdown_of, summary
 
 HOSTILE = st.text(st.sampled_from("\\`*_{}[]()<>#+-=.!|~&:;/@w \nab1ä\u2060"), max_size=40)
 COMMONMARK = MarkdownIt("commonmark").enable("strikethrough").enable("table")
@@ -98,7 +99,7 @@ def says(text: str) -> str:
 @example("[foo]: https://evil.example")
 @example("**bold** _it_ ~~no~~ `code` <b>x</b> &lt; &#42; ![i](https://evil.example/i.png)")
 def test_a_text_from_outside_is_no_markup_and_reads_as_it_is(text: str) -> None:
-    tokens = COMMONMARK.parse(escaped(text))
+    tokens = COMMONMARK.parse(markdown(text))
     assert [t.type for t in tokens] in ([], ["paragraph_open", "inline", "paragraph_close"])
     parts = [c for t in tokens for c in t.children or ()]
     assert {c.type for c in parts} <= {"text"}
@@ -133,7 +134,7 @@ AUTOLINK = re.compile(r"(?:https?|ftp)://\S|www\.\S|[\w.+-]@\w", re.IGNORECASE)
 )
 @example(["https://", "evil.example"])
 def test_addresses_in_a_text_do_not_become_links(parts: list[str]) -> None:
-    assert not AUTOLINK.search(escaped("".join(parts)).replace("\\", ""))
+    assert not AUTOLINK.search(markdown("".join(parts)).replace("\\", ""))
 
 
 def test_the_head_of_a_table_names_site_instant_and_zone() -> None:

@@ -12,17 +12,18 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
-from html import escape
+from email.utils import format_datetime, getaddresses
 
 from vigil.delivery.email_words import OPEN, SEEN
 from vigil.delivery.errors import InvalidMessage
-from vigil.delivery.messages import Outgoing
+from vigil.delivery.messages import Outgoing, refuse_link
+from vigil.safe_text import html, mail_header
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # none may begin a header of its own
 _LOCAL = re.compile(r"[!-~]{1,64}")  # what every server takes; others need SMTPUTF8
 _DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+LONGEST_ADDRESS = 600  # characters, with the name before it; RFC 5321 allows 254 for the address
 _PRIORITY = {"high": "high", "critical": "high", "low": "low"}
 
 PAGE = """<!doctype html>
@@ -35,11 +36,24 @@ PAGE = """<!doctype html>
 """
 
 
+class SeveralAddresses(ValueError):
+    """There is more than one address where one belongs: to take the first would leave out the others, and nobody would know."""
+
+    def __init__(self) -> None:
+        super().__init__("there are several addresses in it: leave one, or a list of distribution")
+
+
 def mailbox(text: str) -> Address:
-    """An address with its name, the domain in the form that servers speak. Raises ValueError for what is none."""
-    if _CONTROL.search(text):
-        raise ValueError("there are control characters in it")
-    name, spec = parseaddr(text)
+    """An address with its name, the domain in the form that servers speak.
+
+    Raises ValueError for what is none, and SeveralAddresses.
+    """
+    if len(text) > LONGEST_ADDRESS or _CONTROL.search(text):
+        raise ValueError("it is too long, or there are control characters in it")
+    found = getaddresses([text.rstrip(",; ")])
+    if len(found) != 1 or not found[0][1]:
+        raise SeveralAddresses if text.count("@") > 1 else ValueError("not an address of a mailbox")
+    name, spec = found[0]
     local, at, domain = spec.rpartition("@")
     try:
         domain = domain.encode("idna").decode()
@@ -57,9 +71,13 @@ def message_id(key: str, domain: str) -> str:
 
 
 def recipient(out: Outgoing) -> Address:
-    """Who the mail is for. Raises InvalidMessage with code INVALID_ADDRESS; the address is not in it."""
+    """Who the mail is for. Raises InvalidMessage with code INVALID_ADDRESS or SEVERAL_ADDRESSES; the address is not in it."""
     try:
         return mailbox(out.token)
+    except SeveralAddresses as wrong:
+        raise InvalidMessage(
+            "SEVERAL_ADDRESSES", f"the person's e-mail address in Extended ECM: {wrong}"
+        ) from None
     except ValueError as wrong:
         raise InvalidMessage(
             "INVALID_ADDRESS", f"the person's e-mail address in Extended ECM: {wrong}"
@@ -71,12 +89,14 @@ def compose(
 ) -> EmailMessage:
     """The mail. `acknowledge` is the link by which it is acknowledged, None for none.
 
-    Raises InvalidMessage with code INVALID_TEXT where its text is none that UTF-8 can hold.
+    Raises InvalidMessage with code INVALID_TEXT where its text is none that UTF-8 can hold, INVALID_LINK where its link leads
+    elsewhere than to the web.
     """
+    refuse_link(out.link)
     mail = EmailMessage(policy=SMTP)
     try:
         mail["From"], mail["To"] = sender, to
-        mail["Subject"] = _CONTROL.sub(" ", out.title)
+        mail["Subject"] = mail_header(out.title)
         mail["Date"] = format_datetime(now)
         mail["Message-ID"] = message_id(out.key, sender.domain)
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
@@ -95,25 +115,22 @@ def compose(
 
 
 def _plain(out: Outgoing, acknowledge: str | None) -> str:
-    lines = [out.title, "", out.body, "", f"{out.mail.get('open', OPEN)}:", out.link]
+    said = [out.title, "", out.body, "", f"{out.mail.get('open', OPEN)}:", out.link]
     if acknowledge:
-        lines += ["", f"{out.mail.get('seen', SEEN)}:", acknowledge]
-    return "\n".join(lines) + "\n"
+        said += ["", f"{out.mail.get('seen', SEEN)}:", acknowledge]
+    return "\n".join(said) + "\n"
 
 
 def _html(out: Outgoing, acknowledge: str | None) -> str:
     # Titles and bodies that were not rendered for HTML are plain text: what was queued as a push and fell to mail.
-    html = (
-        out.mail
-        if {"title", "body"} <= out.mail.keys()
-        else {"title": escape(out.title), "body": escape(out.body)}
-    )
-    seen = escape(out.mail.get("seen", SEEN))
+    rendered = {"title", "body"} <= out.mail.keys()
+    words = out.mail if rendered else {"title": html(out.title), "body": html(out.body)}
+    seen = html(out.mail.get("seen", SEEN))
     return PAGE.format(
-        language=escape(out.mail.get("language", "en")),
-        title=html["title"],
-        body=html["body"],
-        link=escape(out.link),
-        open=escape(out.mail.get("open", OPEN)),
-        acknowledge=f'<p><a href="{escape(acknowledge)}">{seen}</a></p>\n' if acknowledge else "",
+        language=html(out.mail.get("language", "en")),
+        title=words["title"],
+        body=words["body"],
+        link=html(out.link),
+        open=html(out.mail.get("open", OPEN)),
+        acknowledge=f'<p><a href="{html(acknowledge)}">{seen}</a></p>\n' if acknowledge else "",
     )

@@ -15,6 +15,7 @@ from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTime
 
 from vigil.delivery.errors import DeliveryError
 from vigil.redaction import learn
+from vigil.safe_text import is_web_address
 
 LIFE = timedelta(days=14)
 SHORTEST_SECRET = 32  # bytes: as many as the HMAC's digest has
@@ -27,6 +28,10 @@ class BadLink(DeliveryError):
 
 class ExpiredLink(BadLink):
     """The link is ours, and too old."""
+
+
+class BadBase(DeliveryError):
+    """The address that links begin with is none of the web."""
 
 
 class WeakSecret(DeliveryError):
@@ -51,6 +56,10 @@ class Links:
         if not secrets or any(len(s.encode()) < SHORTEST_SECRET for s in secrets):
             raise WeakSecret(
                 f"the secret of the links must have at least {SHORTEST_SECRET} bytes: make one with `openssl rand -hex 32`"
+            )
+        if not is_web_address(base):
+            raise BadBase(
+                "the address of the gateway in people's browsers begins with https:// or http:// and a host"
             )
         self._base = base.rstrip("/")
         self._life = life
@@ -84,4 +93,4 @@ class Links:
         return notice
 
 
-__all__ = ["BadLink", "ExpiredLink", "Links", "WeakSecret"]
+__all__ = ["BadBase", "BadLink", "ExpiredLink", "Links", "WeakSecret"]

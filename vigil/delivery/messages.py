@@ -24,7 +24,7 @@ from vigil.compliance.notices import Severity
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.platforms import ADDRESS_KINDS, PLATFORMS, Parts, compose
 from vigil.delivery.replace_keys import android_tag, collapse_id, web_topic
-from vigil.delivery.shorten import json_size, to_bytes
+from vigil.safe_text import is_web_address, json_size, to_bytes
 
 PAYLOAD = 4_096  # bytes; the whole message is kept within it, which is stricter than FCM's own count
 TOPIC_PAYLOAD = 2_048
@@ -70,7 +70,7 @@ def encode(out: Outgoing, now: datetime) -> bytes:
 
     A message above the payload limit loses the end of its body, then of its title: whole graphemes, an
     ellipsis at the cut, the link never. Raises InvalidMessage with code INVALID_ADDRESS, INVALID_DATA,
-    INVALID_TEXT, INVALID_SEVERITY, INVALID_PLATFORM or PAYLOAD_TOO_LARGE.
+    INVALID_TEXT, INVALID_LINK, INVALID_SEVERITY, INVALID_PLATFORM or PAYLOAD_TOO_LARGE.
     """
     return _fitted(out, now)[2]
 
@@ -110,7 +110,16 @@ def _shorter_title(out: Outgoing, excess: int) -> Outgoing:
     return replace(out, title=to_bytes(out.title, max(0, json_size(out.title) - excess)))
 
 
+def refuse_link(link: str) -> None:
+    """Raise InvalidMessage for a link that leads elsewhere than to the web: a notice without one has ""."""
+    if link and not is_web_address(link):
+        raise InvalidMessage(
+            "INVALID_LINK", "the link is no address of the web: correct the public address of the site"
+        )
+
+
 def _data(out: Outgoing) -> dict[str, str]:
+    refuse_link(out.link)
     if not out.token:
         raise InvalidMessage("INVALID_ADDRESS", "the message has no address")
     if out.address_kind == "topic" and not _TOPIC.fullmatch(out.token):

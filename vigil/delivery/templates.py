@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError, nodes
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from vigil.compliance.notices import Notice
 from vigil.delivery.language import Language
-from vigil.delivery.plain import neutral, short
 from vigil.errors import Problem
+from vigil.safe_text import VALUE, bounded, html, one_line, short
 
 PARTS = ("title", "body")
 FIELDS = tuple(one.name for one in fields(Notice))
@@ -66,21 +66,23 @@ def environment(folder: Path, channel: Channel, language: Language) -> Environme
 def _written(language: Language) -> Callable[[Any], Any]:
     """How a value reaches the text: as people write it, on one line, with nothing that reorders the rest."""
 
+    shortened = language.phrases.gettext("shortened")
+
     def finalize(value: Any) -> Any:
         if type(value) is str:
-            return value if value.isprintable() else neutral(value)
+            return one_line(value) if len(value) <= VALUE else one_line(bounded(value, VALUE, shortened))
         if isinstance(value, Markup | StrictUndefined):
             return value  # markup was written by a macro, piece by piece; an undefined must still fail
         if isinstance(value, str):  # an enum
-            return neutral(str(value))
-        return language.value(value)
+            return one_line(str(value))
+        return one_line(bounded(language.value(value), VALUE, shortened))
 
     return finalize
 
 
 def _short(text: str, limit: int) -> str:
     """`short`, which on markup must not count or cut an entity."""
-    return escape(short(text.unescape(), limit)) if isinstance(text, Markup) else short(text, limit)
+    return html(short(text.unescape(), limit)) if isinstance(text, Markup) else short(text, limit)
 
 
 def _phrases(language: Language, channel: Channel) -> dict[str, Callable[..., str]]:

@@ -6,7 +6,6 @@ Opening the link changes nothing: mail scanners and previews open every link of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
@@ -18,6 +17,7 @@ from vigil.gateway.access import Now, Opened
 from vigil.gateway.errors import documented
 from vigil.gateway.settings import Gateway
 from vigil.ledger import acknowledgements
+from vigil.safe_text import html
 
 CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 PAGE = """<!doctype html>
@@ -65,7 +65,7 @@ def ask(gateway: Opened, token: str, accept_language: Wanted = "en") -> HTMLResp
         return _page(speaking, WRONG, 404)
     if seen:
         return _page(speaking, USED, 410)
-    return _page(speaking, ASK, 200, form=FORM.format(text=escape(speaking.phrase(SEEN))))
+    return _page(speaking, ASK, 200, form=FORM.format(text=html(speaking.phrase(SEEN))))
 
 
 @router.post("/{token}", response_class=HTMLResponse, responses=_RESPONSES)
@@ -101,5 +101,5 @@ def _speaking(gateway: Gateway, accepted: str) -> Language:
 
 def _page(speaking: Language, text: str, status: int, form: str = "") -> HTMLResponse:
     language = speaking.locale.language
-    body = PAGE.format(language=language, text=escape(speaking.phrase(text)), form=form)
+    body = PAGE.format(language=language, text=html(speaking.phrase(text)), form=form)
     return HTMLResponse(body, status, {"Content-Security-Policy": CSP})

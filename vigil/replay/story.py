@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from vigil.compliance.facts import Workspace
 from vigil.compliance.rules import RuleSet
 from vigil.ledger import Ledger, observations, outbox
 from vigil.rulefiles import read_rules
+from vigil.safe_text import terminal_markup as written
 from vigil.service.reasons import in_words, of_row
 
 SHOWN = 2  # notices of one rule; the rest is counted
@@ -38,7 +38,7 @@ def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console)
         names = {w.id: w.name for w in known if isinstance(w, Workspace)}
     shows = _shows(last.get("devices", ()))
     for use, some in _by_use(loaded, rows).items():
-        console.rule(f"[bold]{escape(use)}[/]", align="left")
+        console.rule(f"[bold]{written(use)}[/]", align="left")
         for rule in some:
             _rule(console, rule, some[rule], loaded, names, shows)
     _not_told(console, rows, names)
@@ -83,24 +83,24 @@ def _rule(
 ) -> None:
     rule = rules.by_name[name]
     sent = [r for r in rows if r["state"] == "sent"]
-    console.print(f"[bold cyan]{name}[/] [dim]{escape(rule.description)}[/]")
+    console.print(f"[bold cyan]{name}[/] [dim]{written(rule.description)}[/]")
     for r in sent[:SHOWN]:
         m = r["message"]
         devices = ", ".join(dict.fromkeys(shows.get(m["key"], ()))) or "?"
         console.print(
-            f"  {_time(r['fire_at'])}  [green]{escape(r['person'])}[/] on {escape(devices)}: [bold]{escape(m['title'])}[/]",
+            f"  {_time(r['fire_at'])}  [green]{written(r['person'])}[/] on {written(devices)}: [bold]{written(m['title'])}[/]",
             highlight=False,
         )
-        console.print(f"      {escape(m['body'].replace(chr(10), ' '))}", style="dim", highlight=False)
-        console.print(f"      why: {escape('; '.join(m['why']))}", highlight=False)
+        console.print(f"      {written(m['body'].replace(chr(10), ' '))}", style="dim", highlight=False)
+        console.print(f"      why: {written('; '.join(m['why']))}", highlight=False)
         console.print(f"      {m['link']}", style="blue", highlight=False, soft_wrap=True)
     if len(sent) > SHOWN:
         console.print(f"  ... and {len(sent) - SHOWN} more were told", style="dim")
     others = [r for r in rows if r["state"] != "sent"]
     for r in others[:SHOWN]:
         console.print(
-            f"  {_time(r['fire_at'])}  [{NOT_TOLD[r['state']]}]{escape(r['person'] or 'nobody')}: {r['state']}[/] "
-            f"{escape(names.get(r['workspace'], ''))}: {escape(of_row(r))}",
+            f"  {_time(r['fire_at'])}  [{NOT_TOLD[r['state']]}]{written(r['person'] or 'nobody')}: {r['state']}[/] "
+            f"{written(names.get(r['workspace'], ''))}: {written(of_row(r))}",
             highlight=False,
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vigil.compliance.verdicts import DIGESTED
 from vigil.delivery import causes
 from vigil.ledger.counts import Waiting
+from vigil.safe_text import Markdown, markdown, table_row
 from vigil.service.reasons import LACKS, in_words, of_row
 from vigil.wording import counted, instant
 
@@ -134,10 +135,10 @@ def _missing(made: Account) -> Iterator[str]:
         )
 
 
-def page(made: Account) -> str:
+def page(made: Account) -> Markdown:
     """The account as a page of Markdown. Every instant in it is in the site's zone, which its title names."""
-    title = f"## {made.flow} of {made.site}, {instant(made.as_of, made.zone)}"
-    lines = [title, "", *(f"- {said}" for said in outcomes(made) or [NOTHING])]
+    title = Markdown("## {} of {}, {}").format(made.flow, made.site, instant(made.as_of, made.zone))
+    lines = [title, "", *map(_item, outcomes(made) or [NOTHING])]
     lines += _section(
         "Nobody could be told", [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()]
     )
@@ -155,28 +156,28 @@ def page(made: Account) -> str:
         "Seen for the first time, and too old to be news",
         [f"{made.place(w)}: {counted(n, 'event')}" for w, n in made.old.items()],
     )
-    return "\n".join([*lines, "", *_numbers(made)])
+    return Markdown("\n").join([*lines, "", *_numbers(made)])
+
+
+def _item(said: str) -> Markdown:
+    return Markdown("- {}").format(said)
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
     if not lines:
         return []
-    more = [f"- and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-    return ["", f"### {title}", "", *(f"- {said}" for said in lines[:SHOWN]), *more]
+    more = [_item(f"and {len(lines) - SHOWN:,} more")] if len(lines) > SHOWN else []
+    return ["", Markdown("### {}").format(title), "", *map(_item, lines[:SHOWN]), *more]
 
 
-def _numbers(made: Account) -> list[str]:
+def _numbers(made: Account) -> list[Markdown]:
     """Everything that was counted, for who wants to prove it: what was routed was told before, or is one of the rows."""
-    lines = [f"| {name} | {n:,} |" for name, n in sorted(made.numbers.items())]
-    lines += [f"| **{_named(name)}** | {n:,} |" for name, n in sorted(made.rows.items())]
-    return [
-        "## Numbers of the run",
-        "",
-        "| what | number |",
-        "|---|---|",
-        *lines,
-        f"| **difference** | {made.difference} |",
-    ]
+    counted_one, row = Markdown("{}"), Markdown("**{}**")
+    lines = [(counted_one.format(name), n) for name, n in sorted(made.numbers.items())]
+    lines += [(row.format(_named(name)), n) for name, n in sorted(made.rows.items())]
+    lines += [(row.format("difference"), made.difference)]
+    head = Markdown("## Numbers of the run\n\n| what | number |\n|---|---|")
+    return [head, *(table_row([name, markdown(f"{n:,}")]) for name, n in lines)]
 
 
 def _named(row: str) -> str:

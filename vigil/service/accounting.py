@@ -13,6 +13,7 @@ from vigil.ecm.model import Gap
 from vigil.errors import VigilError
 from vigil.ledger import counts, observations, outbox, runs
 from vigil.ledger.counts import Waiting
+from vigil.safe_text import Markdown
 from vigil.service import account_words, refusals
 from vigil.service.run import Run
 from vigil.service.unsent import Unsent, unsent
@@ -98,7 +99,7 @@ class Account:
         """The result in a few words, for the name of the run, behind what the run itself has `said`."""
         return account_words.result(self, said)
 
-    def markdown(self) -> str:
+    def markdown(self) -> Markdown:
         """The account as a page, for the Prefect UI."""
         return account_words.page(self)
 

@@ -6,7 +6,6 @@ made, not before: `vigil validate` and the like make none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
+from vigil import safe_text
 from vigil.compliance.verdicts import Why
 from vigil.ledger import observations
 from vigil.ledger.devices import label
@@ -32,9 +32,6 @@ Row = Mapping[str, Any]
 
 STATES = ("queued", "sent", "no_device", "unroutable", "failed", "suppressed")
 """States of a notice in the ledger."""
-
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
-"""Characters that are no text: they would steer a terminal, turn a line round, or break a file. Tabs and line breaks stay."""
 
 SEVERAL_NAMED = "several workspaces"
 """What a digest is about, where others have the name of a workspace."""
@@ -266,7 +263,7 @@ def _column(column: Column, values: Sequence[Any], zone: str) -> pd.Series[Any]:
     if column.dtype is Dtype.STATE and (unknown := set(values) - {None, *column.states}):
         raise ValueError(f"{column.name} cannot be {', '.join(sorted(map(repr, unknown)))}")
     if column.dtype is Dtype.TEXT:
-        values = [None if v is None else _UNSEEN.sub("\ufffd", str(v)) for v in values]
+        values = [None if v is None else safe_text.table_cell(str(v)) for v in values]
     made = pd.Series(values, dtype=column.pandas(zone))
     return made
 

@@ -19,6 +19,7 @@ from vigil.delivery.channels import MAIL
 from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.ledger.values import DIGEST, Entry, Key, Registered
+from vigil.safe_text import BODY, bounded
 from vigil.service.reaching import Reach, quiet_of
 from vigil.service.reasons import DATE_WITHHELD, LACKS
 from vigil.service.site import Site
@@ -28,6 +29,10 @@ UNROUTABLE = frozenset({Why.NOBODY})
 
 URGENT = frozenset({Severity.HIGH, Severity.CRITICAL})
 """What does not wait for the digest of a person who asked for one. A rule that says `group` has said so itself."""
+
+
+LONGEST_HTML = 4 * BODY
+"""Characters of the body of a mail in HTML, markup included."""
 
 
 class Speaker(Protocol):
@@ -61,7 +66,8 @@ def _entry(
 ) -> Entry:
     x, person = r.finding, r.person or ""
     key = (x.rule, x.workspace, x.occurrence, x.step or "", person)
-    message: dict[str, Any] = {"why": list(x.why)} | ({LACKS: list(r.lacks)} if r.lacks else {})
+    message: dict[str, Any] = {"why": list(map(bounded, x.why))}
+    message |= {LACKS: list(map(bounded, r.lacks))} if r.lacks else {}
     rule, due_at = run.rules.by_name[x.rule], None
     if rule.due and is_sensitive(rule.due, run.site.sensitive):
         message[DATE_WITHHELD] = True
@@ -102,11 +108,11 @@ def said_at(run: Speaker, n: Notice, rule: Rule, reach: Reach) -> datetime | Non
 
 
 def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, Any]:
-    """The notice as HTML where it goes to a mailbox. One that cannot be said so goes as plain text: it was said as that."""
+    """The notice as HTML where it goes to a mailbox. One that cannot be said so, or would be long, goes as plain text."""
     if not any(d.address_kind == MAIL for d in addresses):
         return {}
     html = renderer.render_many([n])[0]
-    if isinstance(html, RenderError):
+    if isinstance(html, RenderError) or len(html.body) > LONGEST_HTML:
         return {}
     return {"mail": words_of_mail(html, renderer.language(n.person.language))}
 

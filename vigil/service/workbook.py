@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from vigil import safe_text
 from vigil.errors import BadRequest
 from vigil.service import frames, sheets
 from vigil.service.frames import About, Frame
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 ROWS = 1_048_575  # of a sheet, without its header
 LINKS = 65_530  # of a sheet: Excel refuses a file that has more
 ADDRESS = 2_079  # characters of a link
-TEXT = 32_767  # characters of a cell
 EXACT = 10**15  # Excel keeps fifteen digits of a number: a larger id is written as text
 FIRST = 1900  # Excel knows no year before it
 
@@ -118,7 +117,7 @@ def _fill(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:
             sheet.set_row(row, LINE * min(lines, HIGHEST))
         for n, value in enumerate(values):
             if n == named and row <= len(links) and links[row - 1]:
-                sheet.write_url(row, n, links[row - 1], formats.link, _cut(value))
+                sheet.write_url(row, n, links[row - 1], formats.link, safe_text.excel_cell(str(value)))
             else:
                 _cell(sheet, row, n, value, formats)
 
@@ -130,10 +129,7 @@ def _rows(frame: Frame) -> Iterable[tuple[Any, ...]]:
 def _links(frame: Frame) -> list[str]:
     """Where the names of the first rows lead: an address on the web, or ""."""
     found = sheets.plain(frame["link"].head(LINKS)) if "link" in frame else []
-    return [
-        url if url and len(url) <= ADDRESS and urlsplit(url).scheme in ("http", "https") else ""
-        for url in found
-    ]
+    return [url if url and len(url) <= ADDRESS and safe_text.is_web_address(url) else "" for url in found]
 
 
 def _cell(sheet: Worksheet, row: int, n: int, value: Any, formats: _Formats) -> None:
@@ -147,12 +143,7 @@ def _cell(sheet: Worksheet, row: int, n: int, value: Any, formats: _Formats) -> 
         case datetime() if value.year >= FIRST:
             sheet.write_datetime(row, n, value.replace(tzinfo=None), formats.instant)
         case _:
-            sheet.write_string(row, n, _cut(value), formats.text)
-
-
-def _cut(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
+            sheet.write_string(row, n, safe_text.excel_cell(str(value)), formats.text)
 
 
 def _about(sheet: Worksheet, frame: Frame, formats: _Formats) -> None:

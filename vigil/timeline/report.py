@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from vigil.compliance.vocabulary import listing
+from vigil.safe_text import terminal_markup
 from vigil.timeline.compare import Failure
 from vigil.timeline.coverage import Covered
 from vigil.timeline.load import Suite
@@ -32,7 +32,7 @@ def failures(console: Console, outcomes: Sequence[Outcome], sources: Mapping[str
         if not outcome.failures:
             continue
         console.print()
-        console.rule(f"[bold red]{escape(outcome.timeline.name)}[/]", align="left", style="red")
+        console.rule(f"[bold red]{terminal_markup(outcome.timeline.name)}[/]", align="left", style="red")
         for failure in outcome.failures:
             _failure(console, outcome, failure, sources.get(failure.spot.file, ""))
 
@@ -42,19 +42,23 @@ def _failure(console: Console, outcome: Outcome, failure: Failure, text: str) ->
     now = max((m.at for m in moments if m.spot.line <= failure.spot.line), default=moments[0].at)
     when = local(now, outcome.timeline.zone)
     console.print(
-        f"[bold]{escape(_place(failure.spot))}[/]  {escape(failure.headline)}, {when}",
+        f"[bold]{terminal_markup(_place(failure.spot))}[/]  {terminal_markup(failure.headline)}, {when}",
         highlight=False,
         soft_wrap=True,
     )
     lines = text.splitlines()
     for n in range(max(1, failure.spot.line - _BEFORE), min(failure.spot.line, len(lines)) + 1):
         mark = ">" if n == failure.spot.line else " "
-        console.print(f"[dim]{mark}{n:>4} | {escape(lines[n - 1])}[/]", highlight=False, soft_wrap=True)
+        console.print(
+            f"[dim]{mark}{n:>4} | {terminal_markup(lines[n - 1])}[/]", highlight=False, soft_wrap=True
+        )
     for name, value in (("expected", failure.expected), ("came", failure.came)):
-        console.print(f"  [cyan]{name:<9}[/]{escape(value)}", highlight=False, soft_wrap=True)
+        console.print(f"  [cyan]{name:<9}[/]{terminal_markup(value)}", highlight=False, soft_wrap=True)
     for n, sentence in enumerate(failure.why):
         console.print(
-            f"  [cyan]{'why' if n == 0 else '':<9}[/]{escape(sentence)}", highlight=False, soft_wrap=True
+            f"  [cyan]{'why' if n == 0 else '':<9}[/]{terminal_markup(sentence)}",
+            highlight=False,
+            soft_wrap=True,
         )
     console.print()
 
@@ -63,7 +67,7 @@ def coverage(console: Console, found: Covered) -> None:
     """What no timeline exercises, where it is written, and the share of what some does."""
     for gap in found.gaps:
         console.print(
-            f"[bold]{escape(_place(gap.spot))}[/]  {escape(gap.rule)}: {escape(gap.what)}",
+            f"[bold]{terminal_markup(_place(gap.spot))}[/]  {terminal_markup(gap.rule)}: {terminal_markup(gap.what)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -84,7 +88,7 @@ def survivors(console: Console, gate: Gate, seconds: float) -> None:
     """The changes that no timeline noticed, where they were made, and the score."""
     for m in gate.survivors:
         console.print(
-            f"[bold]{escape(_place(m.spot))}[/]  {escape(m.name)}: {escape(m.what)}",
+            f"[bold]{terminal_markup(_place(m.spot))}[/]  {terminal_markup(m.name)}: {terminal_markup(m.what)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -109,7 +113,7 @@ def summary(console: Console, suite: Suite, outcomes: Sequence[Outcome], seconds
     console.print()
     untested = suite.untested()
     if untested:
-        names = escape(listing(untested))
+        names = terminal_markup(listing(untested))
         console.print(
             f"[yellow]{counted(len(untested), 'rule has', 'rules have')} no timeline: {names}[/]",
             highlight=False,

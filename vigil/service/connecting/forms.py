@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +29,7 @@ from vigil.delivery.errors import DeliveryError
 from vigil.delivery.settings import ENDPOINT, FcmSettings, Security
 from vigil.ecm.model import EXPIRY
 from vigil.ecm.settings import ClientCredentials, Settings
+from vigil.safe_text import web_address
 
 if TYPE_CHECKING:
     from vigil.delivery.email_settings import SmtpSettings
@@ -71,14 +71,7 @@ def _address(value: str | None) -> str | None:
     """An address of the web as it is, or nothing. Raises ValueError for another."""
     if not value:
         return value
-    try:
-        parts = urlsplit(value)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:  # a bracket that does not close
-        fits = False
-    if not fits:
-        raise ValueError("an address here begins with https:// or http:// and a host")
-    if "@" in parts.netloc:
+    if "@" in urlsplit(web_address(value)).netloc:
         raise ValueError("an address here has no login in it: it is shown to everybody who sees this Prefect")
     return value
 
