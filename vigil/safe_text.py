@@ -246,7 +246,7 @@ def code_block(text: str) -> Markdown:
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
 """Characters that are no text: they would steer a terminal, turn a line round, or break a file. Tabs and line breaks stay."""
 
-_FORMULA = regex.compile(r"(^|[;\t\r\n])(?=[\s\p{C}'\"]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
+_FORMULA = regex.compile(r"(^|[;\t\r\n])(?=[\s\p{C}\ufffd'\"]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
 """Where a spreadsheet would begin a formula: at the start of a text, and after ; and tab, which it may take for separators."""
 
 

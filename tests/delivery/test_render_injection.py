@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
-from vigil.safe_text import one_line, short
 from vigil.delivery.render import Channel, Renderer
+from vigil.safe_text import one_line, short
 
 PUSH = Renderer(TEMPLATES)
 HTML = Renderer(TEMPLATES, Channel.HTML)

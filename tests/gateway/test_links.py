@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.conftest import SECRET, Api, Clock, entry
-from vigil.delivery.links import LIFE, BadLink, ExpiredLink, Links, WeakSecret
+from vigil.delivery.links import LIFE, BadBase, BadLink, ExpiredLink, Links, WeakSecret
 from vigil.ledger import acknowledgements
 
 
@@ -146,3 +146,9 @@ def test_a_link_from_the_future_is_none_and_one_on_its_last_second_works() -> No
 def test_a_secret_that_can_be_guessed_is_refused(secrets: list[str]) -> None:
     with pytest.raises(WeakSecret, match="openssl rand"):
         Links("https://x", secrets)
+
+
+@pytest.mark.parametrize("base", ["javascript:alert(1)", "vigil.example.org", "", "https://"])
+def test_links_begin_with_an_address_of_the_web(base: str) -> None:
+    with pytest.raises(BadBase, match="begins with https:// or http://"):
+        Links(base, [SECRET])

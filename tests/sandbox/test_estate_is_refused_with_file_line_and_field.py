@@ -229,3 +229,17 @@ def test_a_problem_names_its_field(draft: Draft, tmp_path: Path) -> None:
     with pytest.raises(BadInput) as refused:
         load(draft.save(tmp_path))
     assert [p.key for p in refused.value.problems] == ["attrs.Case.amount"]
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "ecm.example.org", "ftp://ecm.example.org", "https://a b"]
+)
+def test_the_public_address_of_an_estate_is_one_of_the_web(
+    draft: Draft, refusals: Refusals, address: str
+) -> None:
+    draft.meta["public_url"] = address
+    said = only(refusals(draft))
+    assert (
+        said.startswith("meta.json:1:")
+        and "is no address of the web; write it as https://ecm.example.org" in said
+    )

@@ -224,6 +224,8 @@ def test_a_first_time_names_all_that_is_missing() -> None:
         ({("ecm", "url"): "https://[::1/cs"}, "--ecm-url: an address here begins with"),
         ({("ecm", "otds_url"): "otds.example.org"}, "--otds-url: an address here begins with"),
         ({("site", "public_url"): "ecm.example.org"}, "--public-url: an address here begins with"),
+        ({("site", "public_url"): "javascript:alert(1)"}, "--public-url: an address here begins with"),
+        ({("smtp", "gateway"): "javascript:alert(1)//"}, "--smtp-gateway: an address here begins with"),
         ({("site", "sensitive"): ["A.b", "nodot"]}, '--sensitive: "nodot" is no Category.attribute, and not "A.b, nodot"'),
         ({("site", "sensitive"): ["A."]}, "--sensitive: .*no Category.attribute"),
         ({("site", "expiry"): "until"}, '--expiry: "until" is no Category.attribute'),

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.support.tables import AT, LINK, finding, findings
+from vigil.safe_text import markdown
 from vigil.service.charts import DAYS, RULES, by_day
 from vigil.service.frames import Frame
-from vigil.safe_text import markdown
 from vigil.service.sheets import LISTED, NAME, csv_of, head, json_of, markdown_of, summary
 
 HOSTILE = st.text(st.sampled_from("\\`*_{}[]()<>#+-=.!|~&:;/@w \nab1ä\u2060"), max_size=40)

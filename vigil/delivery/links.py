@@ -14,6 +14,7 @@ from functools import partial
 from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from vigil.delivery.errors import DeliveryError
+from vigil.errors import BadRequest
 from vigil.redaction import learn
 from vigil.safe_text import is_web_address
 
@@ -30,7 +31,7 @@ class ExpiredLink(BadLink):
     """The link is ours, and too old."""
 
 
-class BadBase(DeliveryError):
+class BadBase(BadRequest):
     """The address that links begin with is none of the web."""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from vigil.errors import BadInput
+from vigil.safe_text import is_web_address
 from vigil.sandbox.estate_events import Ids, read_events
 from vigil.sandbox.estate_model import (
     KINDS,
@@ -69,6 +70,8 @@ def _meta(row: Row) -> tuple[str, str, datetime | None, str]:
     zone = _zone(row, "zone") if "zone" in row.data else None
     name = row.string("name") if "name" in row.data else None
     url = row.string("public_url") if "public_url" in row.data else None
+    if url and not is_web_address(url):
+        row.refuse(f"{show(url)} is no address of the web; write it as https://ecm.example.org", "public_url")
     start = row.instant("start") if "start" in row.data else None
     return name or "", zone or "UTC", start.astimezone(UTC) if start else None, (url or "").rstrip("/")
 
