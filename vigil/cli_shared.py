@@ -12,6 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from vigil import places, safe_text
+from vigil.instants import OFF_CLOCK, is_clock
 
 if TYPE_CHECKING:
     from vigil.ledger import Ledger
@@ -48,6 +49,8 @@ def instant(text: str) -> datetime:
         raise typer.BadParameter(
             f"{text!r} has no zone: write it as {whole}Z or with an offset such as +01:00"
         )
+    if not is_clock(at):
+        raise typer.BadParameter(f"{text!r} {OFF_CLOCK}")
     return at
 
 

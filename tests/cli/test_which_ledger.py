@@ -148,7 +148,11 @@ def test_where_there_is_no_ledger_a_command_that_reads_makes_none(
         file.touch()
     assert run(vigil, project, words, "--ledger", f"sqlite:///{file}") == 2
     said = capsys.readouterr()
-    assert f"there is no ledger at sqlite:///{file}" in said.err and not said.out
+    empty = there == "an empty file"
+    said_of_it = (
+        f"the file of the ledger is empty: {file}" if empty else f"there is no ledger at sqlite:///{file}"
+    )
+    assert said_of_it in said.err and not said.out
     assert file.stat().st_size == 0 if file.exists() else not file.parent.exists()
 
 

@@ -19,6 +19,7 @@ from vigil.errors import VigilError
 from vigil.ledger import Ledger, LedgerError, LedgerLocked, LedgerUnavailable, devices, engine, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
+from vigil.ledger.errors import NoLedgerAddress
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     "address", ["", "ledger.sqlite", "mysql://u:s3cret@h/d", "mysql+pymysql://u:s3cret@h/d"]
 )
 def test_an_address_that_is_none(address: str) -> None:
-    with pytest.raises(LedgerUnavailable, match=r"write sqlite:////path.*or postgresql") as told:
+    with pytest.raises(NoLedgerAddress, match=r"write sqlite:////path.*or postgresql") as told:
         Ledger.open(address)
     assert "s3cret" not in str(told.value)
 

@@ -243,3 +243,37 @@ def test_the_public_address_of_an_estate_is_one_of_the_web(
         said.startswith("meta.json:1:")
         and "is no address of the web; write it as https://ecm.example.org" in said
     )
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "1899-12-31T00:00:00Z",
+        "9900-01-01T00:00:00Z",
+    ],
+)
+@pytest.mark.parametrize("where", ["start", "created", "ts", "due"])
+def test_an_instant_off_the_calendar_is_refused(
+    draft: Draft, refusals: Refusals, where: str, at: str
+) -> None:
+    match where:
+        case "start":
+            draft.meta["start"] = at
+        case "created":
+            draft.case(105, created=at)
+        case "ts":
+            draft.events.append(
+                {"ts": at, "kind": "comment_added", "workspace": 100, "by": "ada", "text": "x"}
+            )
+        case _:
+            assigned = {"ts": "2024-03-05T10:00:00Z", "kind": "step_assigned", "title": "t", "to": ["ada"]}
+            draft.events.append({**assigned, **STEP, "process": 9, "due": at})
+    assert any(at in said and "lies off the calendar" in said for said in refusals(draft))
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_value_that_is_no_day_in_some_zone_is_refused(draft: Draft, refusals: Refusals, at: str) -> None:
+    draft.case(106, attrs={"Case.heard at": at})
+    assert "lies off the calendar" in only(refusals(draft))

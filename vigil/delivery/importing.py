@@ -6,12 +6,15 @@ A file is taken whole or refused whole.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from vigil.compliance.calendar import zones
 from vigil.errors import BadInput, Problem
 from vigil.ledger.devices import NewDevice
+from vigil.safe_text import table_cell
+from vigil.wording import listed
 
 NEEDED = ("person", "address", "platform")
 WANTED = ("address_kind", "app", "language", "zone")
@@ -44,6 +47,9 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             header = tuple(reader.fieldnames or ())
+            if twice := [name for name, n in Counter(header).items() if n > 1]:
+                said = f"the first line names {listed(twice)} more than once: leave each column once"
+                raise BadInput([Problem(str(path), 1, 1, said)])
             missing = [c for c in NEEDED if c not in header]
             unknown = [c for c in header if c not in NEEDED + WANTED]
             if missing or unknown:
@@ -64,6 +70,10 @@ def _bare(value: Any) -> Any:
 def _wrong(row: dict[str, str], seen: dict[str, int]) -> str:
     if None in row or any(row.get(c) in (None, "") for c in NEEDED):
         return f"a line has {', '.join(NEEDED)}, none of them empty, and no more columns than the first line"
+    if steering := [c for c, v in row.items() if v and table_cell(v) != v]:
+        return (
+            f"there are characters in {listed(steering)} that are no text, such as NUL: write the value again"
+        )
     if row["platform"] not in PLATFORMS:
         return f'platform "{row["platform"]}": one of {", ".join(PLATFORMS)}'
     if row.get("address_kind") and row["address_kind"] not in KINDS:

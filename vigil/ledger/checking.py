@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL
 
-from vigil.ledger.engine import alembic_config, file_of, newest_revision, open_engine, parse_url
+from vigil.ledger.engine import (
+    alembic_config,
+    file_of,
+    newest_revision,
+    open_engine,
+    parse_url,
+    refuse_emptied,
+)
 from vigil.ledger.errors import explained, named
 
 
@@ -30,7 +37,7 @@ class Schema:
 def schema(url: str) -> Schema:
     """Look at the schema of the ledger at `url` and leave it as it is. Raises LedgerUnavailable."""
     parsed, wanted = parse_url(url), newest_revision()
-    if parsed.get_backend_name() == "sqlite" and _is_empty(file_of(parsed)):
+    if parsed.get_backend_name() == "sqlite" and not _is_there(parsed):
         return Schema(named(parsed), False, None, wanted, True)
     engine = open_engine(url)
     try:
@@ -42,6 +49,8 @@ def schema(url: str) -> Schema:
     return Schema(named(parsed), True, found, wanted, found is None or found in known)
 
 
-def _is_empty(file: Path | None) -> bool:
-    """Whether there is nothing in a file of SQLite, which would make it, or begin it, when it is opened."""
-    return file is None or not file.is_file() or not file.stat().st_size
+def _is_there(url: URL) -> bool:
+    """Whether there is a file of SQLite, which would make it when it is opened. Raises LedgerEmptied."""
+    refuse_emptied(url)
+    file = file_of(url)
+    return file is not None and file.is_file()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +17,14 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from vigil.ledger.errors import LedgerTooNew, LedgerUnavailable, explained, named
+from vigil.ledger.errors import (
+    LedgerEmptied,
+    LedgerTooNew,
+    LedgerUnavailable,
+    NoLedgerAddress,
+    explained,
+    named,
+)
 from vigil.redaction import learn
 
 if TYPE_CHECKING:
@@ -41,14 +52,14 @@ _PRAGMAS = (
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver. Raises LedgerUnavailable for what is no address of a ledger."""
+    """The URL with its driver. Raises NoLedgerAddress for what is none of a ledger."""
     try:
         parsed = make_url(url)
     except ArgumentError:
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
         kind = "no URL" if parsed is None else f"a URL of {parsed.get_backend_name()}"
-        raise LedgerUnavailable(
+        raise NoLedgerAddress(
             f"the ledger's address is {kind}: write sqlite:////path/ledger.sqlite or "
             f"postgresql+psycopg://user:password@host/name"
         )
@@ -83,10 +94,37 @@ def file_of(url: URL) -> Path | None:
     return Path(name) if name and name != ":memory:" else None
 
 
+def refuse_emptied(url: URL) -> None:
+    """Raise LedgerEmptied for a file of SQLite with nothing in it. Vigil never makes one: see `_make`."""
+    file = file_of(url)
+    if file is not None and file.is_file() and not file.stat().st_size:
+        raise LedgerEmptied(
+            f"the file of the ledger is empty: {file}. If a site had its ledger there, put the file back from its backup, or every "
+            f"notice would be sent again; if there never was one, remove the empty file and run again"
+        )
+
+
+def _make(file: Path) -> None:
+    """Make the file of a new ledger with its first page, at once: one that is there and empty has then lost what it held."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with closing(sqlite3.connect(part)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        os.link(part, file)
+    except FileExistsError:
+        return  # another process was faster: the ledger is its
+    except (OSError, sqlite3.Error):
+        return  # a disk without links, or that cannot be written: SQLite opens the file itself, and says what is wrong
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _open_sqlite(url: URL) -> Engine:
-    if (file := file_of(url)) is not None:
+    refuse_emptied(url)
+    if (file := file_of(url)) is not None and not file.exists():
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _make(file)
         except OSError as error:
             raise LedgerUnavailable(
                 f"the ledger {named(url)} cannot be used: its folder cannot be made ({error.strerror})"

@@ -3,6 +3,8 @@
 LedgerError
 ├── LedgerLocked       another writer held the database for longer than a writer waits: run again
 ├── LedgerUnavailable  the database cannot be reached, opened or written
+├── LedgerEmptied      its file is there and has nothing in it: what it knew is gone, or somewhere else
+├── NoLedgerAddress    what was given is no address of a ledger
 ├── LedgerTooNew       its schema was made by a newer Vigil
 └── LedgerOfAnother    it belongs to another site than the one that opens it
 """
@@ -54,6 +56,14 @@ class LedgerUnavailable(LedgerError):
     """The ledger cannot be reached, opened or written. Nothing of this transaction was written."""
 
     brief = "the ledger cannot be used"
+
+
+class LedgerEmptied(LedgerUnavailable, BadRequest):
+    """The file of a ledger is empty. To begin a new one in it would tell everybody everything again."""
+
+
+class NoLedgerAddress(LedgerError, BadRequest):
+    """What was given is no address of a ledger. Nothing was opened."""
 
 
 class LedgerTooNew(LedgerError):

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from vigil.errors import Problem
+from vigil.instants import OFF_CLOCK, in_every_zone, is_clock
 
 Path_ = tuple[str | int, ...]
 
@@ -57,9 +58,10 @@ def instant(text: object) -> datetime | str:
     if match["offset"] is None:
         return f'"{text}" has no offset from UTC; end it with Z or an offset such as +01:00'
     try:
-        return datetime.fromisoformat(text.upper())
+        at = datetime.fromisoformat(text.upper())
     except ValueError as error:
         return f'"{text}" is not a time that exists ({error})'
+    return at if in_every_zone(at) else f'"{text}" lies off the calendar in some time zone'
 
 
 def day(text: object) -> date | str:
@@ -159,6 +161,8 @@ class Row:
 
     def instant(self, *path: str | int) -> datetime | None:
         parsed = instant(self.at(*path))
+        if not isinstance(parsed, str) and not is_clock(parsed):
+            parsed = f"{show(self.at(*path))} {OFF_CLOCK}"
         if isinstance(parsed, str):
             self.refuse(f"`{path[-1]}`: {parsed}", *path)
             return None

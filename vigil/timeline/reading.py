@@ -14,6 +14,7 @@ from vigil.compliance.operators import found
 from vigil.compliance.positions import Node
 from vigil.compliance.vocabulary import listing, nearest
 from vigil.errors import Problem
+from vigil.instants import OFF_CLOCK, is_clock
 from vigil.timeline.model import Spot
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -102,9 +103,15 @@ class Reader:
 
     def instant(self, node: Node, base: datetime | None = None) -> datetime | None:
         """An instant; without an offset it is in the timeline's zone. `base` is what a time of day or a length starts from."""
-        at = self._instant(node.value, base)
+        try:
+            at = self._instant(node.value, base)
+        except OverflowError:
+            at = datetime.max.replace(tzinfo=UTC)
         if at is None:
             self.wrong(node, f"not a time: {found(node.value)}; {_WHEN}")
+        elif not is_clock(at):
+            self.wrong(node, f"{found(node.value)} {OFF_CLOCK}")
+            return None
         return at
 
     def _instant(self, value: object, base: datetime | None) -> datetime | None:
@@ -146,11 +153,18 @@ class Reader:
         if isinstance(node.value, list):
             return tuple(self.value(item) for item in node.parts.values())
         if isinstance(node.value, datetime):
-            return self._aware(node.value)
+            return self._moment(node, node.value)
         if isinstance(node.value, dict):
             self.wrong(node, "a value is a text, a number, a date, true or false, or a list of them")
             return None
         return node.value  # type: ignore[no-any-return]
+
+    def _moment(self, node: Node, value: datetime) -> datetime | None:
+        try:
+            return self._aware(value)
+        except OverflowError:
+            self.wrong(node, f"{found(value)} lies off the calendar in some time zone")
+            return None
 
 
 def local(at: datetime, zone: str) -> str:
