@@ -34,7 +34,7 @@ from vigil.errors import BadInput, BadRequest, VigilError
 EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
 that waits, something that could not be read or delivered); 2 refused: wrong usage, a file that is not as it must be, or a name that
 does not exist; 3 a system that is needed failed or cannot be reached (Extended ECM, Firebase, the ledger, Prefect);
-130 interrupted."""
+130 interrupted; 143 ended by SIGTERM."""
 
 app = typer.Typer(
     name="vigil",
@@ -79,7 +79,12 @@ def run_estate(
     every: Annotated[
         timedelta, typer.Option(parser=length, metavar="LENGTH", help="Between two ticks")
     ] = "15m",  # type: ignore[assignment]
-    ledger: Annotated[str | None, typer.Option(help="Ledger URL; a throw-away one when left out")] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            help="Ledger URL; a throw-away one when left out. A run that was stopped goes on with the ledger that it had"
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
 ) -> None:
     """Run the real flows over an estate in the sandbox, on a moving clock, and write who was told what."""

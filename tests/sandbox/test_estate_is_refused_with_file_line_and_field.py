@@ -268,7 +268,8 @@ def test_an_instant_off_the_calendar_is_refused(
                 {"ts": at, "kind": "comment_added", "workspace": 100, "by": "ada", "text": "x"}
             )
         case _:
-            assigned = {"ts": "2024-03-05T10:00:00Z", "kind": "step_assigned", "title": "t", "to": ["ada"]}
+            draft.case()
+            assigned = {"ts": "2024-03-05T10:00:00Z", "kind": "step_assigned", "title": "t", "to": "ada"}
             draft.events.append({**assigned, **STEP, "process": 9, "due": at})
     assert any(at in said and "lies off the calendar" in said for said in refusals(draft))
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.timeline.theatre import APPROVAL, suite
 from vigil.errors import BadInput
+from vigil.timeline.load import read_suite
 
 GOOD = """\
 people: {ada: {}}
@@ -100,3 +101,25 @@ def test_a_workspace_is_named_where_there_are_two(tmp_path):
 def test_a_change_does_not_happen_after_its_step(tmp_path):
     found = changed(tmp_path, "to: ada}", "to: ada, at: 09:01}")
     assert found == [(8, "a change happens after the step before and not after its own step")]
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00", "9999-12-31T23:59", "0001-01-01T00:00:00+14:00", "1899-12-31"]
+)
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_clock_off_the_calendar_is_refused(tmp_path, at, zone):
+    text = GOOD.replace("people:", f"zone: {zone}\npeople:").replace("2026-03-02T08:00", at)
+    assert "lies off the calendar: from 1900 to 9899" in refused(tmp_path, text)[0][1]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_value_that_is_no_day_in_some_zone_is_refused(tmp_path, at):
+    found = changed(tmp_path, "workspace: {}", f"workspace: {{attrs: {{due: {at}}}}}")
+    assert any("lies off the calendar in some time zone" in said for _, said in found)
+
+
+def test_a_folder_that_is_named_as_a_timeline_is_refused_and_not_passed_over(tmp_path):
+    (tmp_path / "pack.timeline.yaml").mkdir(parents=True)
+    (tmp_path / "pack.yaml").write_text(APPROVAL)
+    with pytest.raises(BadInput, match=r"pack\.timeline\.yaml:1:1  is a folder, not a file"):
+        read_suite(tmp_path)

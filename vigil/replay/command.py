@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,13 +21,17 @@ from vigil.ledger.engine import parse_url
 from vigil.ledger.errors import named
 from vigil.replay.estate import Replay, replay, results, write
 from vigil.replay.prefect_server import prefect_api
+from vigil.replay.stopping import stopped_by_a_signal
 from vigil.rulefiles import read_rules, read_sources
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.process import SandboxProcess
 from vigil.validation import schema_of
+from vigil.wording import counted
 
 log = logging.getLogger(__name__)
+
+EVERY = 20.0  # seconds between two lines of progress
 
 
 def run_estate(
@@ -44,13 +51,8 @@ def run_estate(
         url = ledger_url or f"sqlite:///{scratch}/ledger.sqlite"
         what = Replay(estate.resolve(), rules.resolve(), templates.resolve(), start, end, every, url)
         say = console.print if console else lambda _: None
-        with prefect_api(say=say), progress(console) as bar:
-            task = bar.add_task("ticks", total=len(what.ticks()))
-
-            def after_tick(tick: datetime, sandbox: SandboxProcess, ledger: Ledger) -> None:
-                bar.update(task, advance=1, description=f"{tick:%Y-%m-%d %H:%M}")
-
-            asyncio.run(replay(what, after_tick))
+        with stopped_by_a_signal(_how_to_go_on(ledger_url)), prefect_api(say=say):
+            _play(what, console)
         rows = results(Ledger.open(url))
         write(rows, out)
     if console is not None:
@@ -59,6 +61,50 @@ def run_estate(
             console.print(
                 f"Ledger: {named(parse_url(ledger_url))}", markup=False, highlight=False, soft_wrap=True
             )
+
+
+def _play(what: Replay, console: Console | None) -> None:
+    """All ticks, with a bar on a terminal and a line now and then elsewhere."""
+    ticks = what.ticks()
+    with progress(console) as bar:
+        task = bar.add_task("ticks", total=len(ticks))
+        lines = Lines(console, len(ticks))
+
+        def after_tick(tick: datetime, sandbox: SandboxProcess, ledger: Ledger) -> None:
+            done = ticks.index(tick) + 1
+            bar.update(task, completed=done, description=f"{tick:%Y-%m-%d %H:%M}")
+            lines.show(tick, done)
+
+        asyncio.run(replay(what, after_tick))
+
+
+@dataclass
+class Lines:
+    """Progress where there is no terminal to draw a bar on: a line after the first tick, every `EVERY` seconds, and after the last."""
+
+    console: Console | None
+    of: int
+    clock: Callable[[], float] = time.monotonic
+    _shown: float | None = None
+
+    def show(self, tick: datetime, done: int) -> None:
+        """`done` ticks are done, the last of them `tick`."""
+        if self.console is None or self.console.is_terminal:
+            return
+        now = self.clock()
+        if self._shown is None or done == self.of or now - self._shown >= EVERY:
+            self._shown = now
+            self.console.print(
+                f"{done:,} of {counted(self.of, 'tick')}: {tick:%Y-%m-%d %H:%M}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _how_to_go_on(ledger_url: str | None) -> str:
+    if ledger_url:
+        return "stopped. The same command goes on behind the last tick that the ledger knows; what was sent is not sent again"
+    return "stopped, and nothing is kept. With --ledger URL the same command would go on where it was stopped"
 
 
 def _note_unknown_names(rules: Path, estate: Estate, templates: Path) -> None:

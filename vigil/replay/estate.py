@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from vigil.ledger import Ledger, devices, leases, outbox
+from vigil.ledger import Ledger, devices, evaluations, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
@@ -45,20 +45,29 @@ class Replay:
             at += self.every
         return out
 
+    def left(self, ledger: Ledger) -> list[datetime]:
+        """The ticks behind the last that a ledger knows: all of them where it is new."""
+        with ledger.read() as connection:
+            known = evaluations.position(connection, "evaluated").at
+        return [tick for tick in self.ticks() if known is None or tick > known]
+
 
 async def replay(
     what: Replay,
     after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None,
     before_first: Callable[[SandboxProcess], None] = lambda _: None,
 ) -> None:
-    """Run `watch` at each tick. `after_tick` is called when its run has ended, for progress; `before_first` may set faults."""
+    """Run `watch` at each tick that the ledger does not know yet: one that was stopped goes on behind its last.
+
+    `after_tick` is called when its run has ended, for progress; `before_first` may set faults.
+    """
     estate = load(what.estate)
     ledger = ledger_of_site(SITE, what.ledger_url)
     register(ledger, estate, what.start)
     with SandboxProcess(what.estate, start=what.start) as sandbox:
         await save_site(what, estate, sandbox)
         before_first(sandbox)
-        for tick in what.ticks():
+        for tick in what.left(ledger):
             sandbox.move(tick)
             await _watch(tick)
             after_tick(tick, sandbox, ledger)

@@ -57,6 +57,11 @@ def read_suite(path: Path) -> Suite:
     sources: dict[str, str] = {}
     problems: list[Problem] = []
     for file in files:
+        if not file.is_file():
+            problems.append(
+                Problem(str(file), 1, 1, "is a folder, not a file; put the file back, or take this away")
+            )
+            continue
         try:
             sources[str(file)] = file.read_text(encoding="utf-8-sig")
         except (UnicodeDecodeError, OSError) as wrong:
@@ -75,7 +80,8 @@ def read_suite(path: Path) -> Suite:
 def timeline_files(path: Path) -> list[Path]:
     """The timeline files of a folder, or the one that belongs to a rules file."""
     if path.is_dir():
-        found = (f for f in path.rglob("*") if f.is_file() and f.name.endswith(SUFFIXES))
+        # A folder of such a name is refused where it is read: to pass over it would be a test that never fails.
+        found = (f for f in path.rglob("*") if f.name.endswith(SUFFIXES))
         return sorted(f for f in found if not any(p.startswith(".") for p in f.relative_to(path).parts))
     if path.name.endswith(SUFFIXES):
         return [path]

@@ -8,6 +8,7 @@ empty input says the same.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -91,6 +92,20 @@ def _proxy(value: SecretStr | None) -> SecretStr | None:
             "a proxy's address begins with http:// or https:// and a host, such as http://user:password@proxy:3128"
         )
     return value
+
+
+def _dask(value: str) -> str:
+    """Where a Dask is: the address of its scheduler, local:N, or nothing. Raises ValueError for another."""
+    if value and not _DASK.fullmatch(value):
+        raise ValueError(
+            f'"{value}" is no Dask: write the address of its scheduler, such as tcp://dask:8786, or local:2 for two processes'
+        )
+    return value
+
+
+_DASK = re.compile(
+    r"local:[1-9]\d*|(tcp|tls|ucx|ws|wss)://[^\s/:]+(:\d{1,5})?/?|(tcp|tls)://\[[0-9a-fA-F:]+\](:\d{1,5})?"
+)
 
 
 def _attributes(value: list[str]) -> list[str]:
@@ -423,7 +438,7 @@ class SiteForm(Form):
         title="Days between rescans",
         description="Days between two complete readings of the lists",
     )
-    dask: Annotated[str, Option("--dask")] = Field(
+    dask: Annotated[str, AfterValidator(_dask), Option("--dask")] = Field(
         default="",
         title="Dask",
         description="Dask that reads and evaluates: the address of a scheduler, such as tcp://dask:8786, or local:2 for two processes "
