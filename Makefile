@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 OLDEST := tests/flows/test_a_schedule_starts_watch.py
 
-.PHONY: demo test test-slow test-oldest setup dev lint lock wheel clean
+.PHONY: demo test test-slow test-oldest setup dev lint audit pip-audit lock wheel clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -25,6 +25,18 @@ lint: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What of the supply chain can be looked at without a network: calls that are dangerous, and what is in the wheel's environment.
+# dist/bom.json is a bill of materials (CycloneDX): every distribution that constraints.txt pins, with its hashes.
+audit: dev
+	$(BIN)/bandit --quiet --recursive vigil flows blocks deploy --severity-level medium
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml --index-url '' --output-reproducible --of JSON -o dist/bom.json
+	$(BIN)/cyclonedx-py requirements constraints-build.txt --index-url '' --output-reproducible --of JSON -o dist/bom-build.json
+
+# Known holes of what is pinned. It asks a service on the internet, so CI does not wait for it.
+pip-audit: dev
+	$(BIN)/pip-audit --require-hashes --disable-pip -r constraints.txt
 
 setup: .venv/runtime.stamp
 dev: .venv/dev.stamp
@@ -56,11 +68,13 @@ test-oldest: .venv-oldest/test.stamp
 	touch $@
 
 # Pins again from pyproject.toml: the newest versions that it allows, and the oldest. No file names a registry host.
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+COMPILED = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+COMPILE = $(COMPILED) pyproject.toml
 lock: .venv/uv.stamp
 	$(COMPILE) --upgrade -o constraints.txt
 	$(COMPILE) --upgrade --extra dev -c constraints.txt -o constraints-dev.txt
 	$(COMPILE) --upgrade --extra test --resolution lowest-direct -o constraints-oldest.txt
+	$(BIN)/python deploy/build_requirements.py | $(COMPILED) --upgrade - -o constraints-build.txt
 
 # Builds dist/*.whl by way of the source distribution, so that both are whole.
 wheel: .venv/uv.stamp

@@ -1,4 +1,4 @@
-"""`vigil run-estate` in a pipe: it says how far it is, SIGTERM ends it cleanly with 143, and with its ledger it goes on behind its last tick."""
+"""`vigil run-estate` in a pipe says how far it is, ends cleanly by SIGTERM, and goes on behind its last tick with its ledger."""
 
 from __future__ import annotations
 
