@@ -287,6 +287,9 @@ def gateway(
     trusted_proxies: Annotated[
         str, typer.Option(help="Addresses whose X-Forwarded-For is believed, with commas between")
     ] = "",
+    at_once: Annotated[
+        int, typer.Option(min=1, help="Connections, and requests under way, of one address")
+    ] = 100,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Take the Firebase emulator's unsigned tokens: for tests only")
     ] = False,
@@ -317,6 +320,8 @@ def gateway(
         link_secrets=secrets.split(),
         origins=origin or (),
         trusted_proxies=trusted_proxies,
+        at_once=at_once,
+        fcm=source.fcm,
         templates=templates or source.templates or places.templates(),
     )
 

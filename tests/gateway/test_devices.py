@@ -42,8 +42,9 @@ def test_registering_again_refreshes_and_adds_nothing(api: Api) -> None:
     assert len(in_use(api, "ada")) == 1
 
 
-def test_a_phone_that_changes_hands_is_its_new_persons(api: Api) -> None:
-    api.register("ada")
+def test_a_phone_whose_person_has_logged_out_is_its_new_persons(api: Api) -> None:
+    id = api.register("ada")["id"]
+    assert api.of("ada").delete(f"/v1/devices/{id}").status_code == 204
     api.register("bob")
     assert in_use(api, "ada") == []
     assert in_use(api, "bob") == [("token-of-a-phone", "android")]

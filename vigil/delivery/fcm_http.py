@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import aiohttp
+import orjson
 from yarl import URL
 
 from vigil.connections import of_connection
@@ -21,8 +22,9 @@ from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.http_session import FirebaseClient
 from vigil.delivery.limits import DeviceRates, ProjectRate
-from vigil.delivery.messages import Outgoing, encode
+from vigil.delivery.messages import Outgoing, as_json, encode
 from vigil.delivery.outcomes import DETAIL, Reading, message_name, read_answer, sent_of
+from vigil.delivery.platforms import data_only
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Sent
 
@@ -98,6 +100,20 @@ class FcmHttp(FirebaseClient):
         body = b'{"validate_only":true,' + encode(out, self._now())[1:]
         bearer = await self._credential.bearer()
         answer = await self._exchange(out, body, bearer)
+        return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
+
+    async def hand(self, address: str, address_kind: str, data: Mapping[str, str], ttl: timedelta) -> Reading:
+        """Hand data to the app on a device, which shows nothing of it, and give what FCM says.
+
+        Raises InvalidMessage, CredentialRefused and CredentialUnavailable.
+        """
+        _ = self._http
+        message = as_json(data_only(address, address_kind, data, ttl, self._now()))
+        body = orjson.dumps({"message": message})
+        bearer = await self._credential.bearer()
+        answer = await self._exchange(body, bearer)
+        if isinstance(answer, Reading) and answer.action == "refresh":
+            answer = await self._exchange(body, await self._credential.renew(bearer))
         return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
 
     def _encoded(self, batch: Sequence[Outgoing]) -> Iterator[tuple[int, Outgoing, bytes | InvalidMessage]]:

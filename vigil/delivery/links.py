@@ -6,20 +6,19 @@ acknowledged once (`vigil.ledger.acknowledgements`). Whoever has the link can ac
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, SignatureExpired
 
 from vigil.delivery.errors import DeliveryError
+from vigil.delivery.signing import WeakSecret, serializer
 from vigil.errors import BadRequest
-from vigil.redaction import learn
+from vigil.ledger.values import LARGEST_ID
 from vigil.safe_text import is_web_address
 
 LIFE = timedelta(days=14)
-SHORTEST_SECRET = 32  # bytes: as many as the HMAC's digest has
 SALT = "vigil.acknowledge"
 
 
@@ -35,10 +34,6 @@ class BadBase(BadRequest):
     """The address that links begin with is none of the web."""
 
 
-class WeakSecret(DeliveryError):
-    """The secret is so short that a link could be forged."""
-
-
 class Links:
     """Makes and reads acknowledgement links below `base`, such as ``https://vigil.example.org``.
 
@@ -52,26 +47,13 @@ class Links:
         life: timedelta = LIFE,
         clock: Callable[[], datetime] = partial(datetime.now, UTC),
     ) -> None:
-        for secret in secrets:
-            learn(secret)
-        if not secrets or any(len(s.encode()) < SHORTEST_SECRET for s in secrets):
-            raise WeakSecret(
-                f"the secret of the links must have at least {SHORTEST_SECRET} bytes: make one with `openssl rand -hex 32`"
-            )
         if not is_web_address(base):
             raise BadBase(
                 "the address of the gateway in people's browsers begins with https:// or http:// and a host"
             )
         self._base = base.rstrip("/")
         self._life = life
-
-        class Signer(TimestampSigner):
-            def get_timestamp(self) -> int:
-                return int(clock().timestamp())
-
-        self._signer = URLSafeTimedSerializer(
-            list(secrets), salt=SALT, signer=Signer, signer_kwargs={"digest_method": hashlib.sha256}
-        )
+        self._signer = serializer(secrets, SALT, clock)
 
     def link(self, notice: int) -> str:
         """The link that acknowledges `notice`."""
@@ -89,7 +71,7 @@ class Links:
             raise ExpiredLink("the link has expired") from None
         except BadData:
             raise BadLink("the link is not whole") from None
-        if type(notice) is not int:
+        if type(notice) is not int or not 0 < notice <= LARGEST_ID:
             raise BadLink("the link is not whole")
         return notice
 

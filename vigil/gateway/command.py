@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
 
 from vigil.delivery.identity import FirebaseVerifier
 from vigil.delivery.links import Links
+from vigil.delivery.proofs import Proofs
+from vigil.delivery.settings import FcmSettings
 from vigil.gateway.app import create_app
 from vigil.gateway.connections import Room, TrustedProxies, protocol
-from vigil.gateway.settings import LARGEST_HEAD, Gateway
+from vigil.gateway.proving import Prover
+from vigil.gateway.settings import LARGEST_HEAD, PATIENCE, Gateway, utc_now
 from vigil.ledger import Ledger
 
 
@@ -28,16 +32,28 @@ def serve(
     link_secrets: Sequence[str] = (),
     origins: Sequence[str] = (),
     trusted_proxies: str = "",
+    at_once: int = PATIENCE.of_address,
+    fcm: FcmSettings | None = None,
     templates: Path,
 ) -> None:
     """Serve the gateway, and close the ledger in the end. Raises EmulatorRefused or WeakSecret before anything listens.
 
-    `trusted_proxies` are the addresses, with commas between, from which X-Forwarded-For is believed.
+    `trusted_proxies` are the addresses, with commas between, from which X-Forwarded-For is believed; `at_once` the connections and
+    requests under way of one address. With `fcm` and secrets a device that is another person's may prove that it has changed hands.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     links = Links(link_base or f"http://{host}:{port}", link_secrets) if link_secrets else None
     verifier = FirebaseVerifier(project, claim, emulator)
-    gateway = Gateway(ledger, verifier, links, origins=tuple(origins), templates=templates)
+    prover = Prover(fcm, Proofs(link_secrets), utc_now) if fcm and link_secrets else None
+    gateway = Gateway(
+        ledger,
+        verifier,
+        links,
+        prover,
+        patience=replace(PATIENCE, of_address=at_once),
+        origins=tuple(origins),
+        templates=templates,
+    )
     try:
         uvicorn.Server(server_config(gateway, host, port, trusted_proxies)).run()
     finally:

@@ -71,7 +71,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         403: "The token's person is not known here",
         404: "Not there, or not yours",
         408: "The body came too slowly",
-        409: "Would be too many",
+        409: "Would be too many devices, or the address is another person's",
         413: "The body is too large",
         422: "Not as the schema says",
         429: "Too many requests; Retry-After says when",

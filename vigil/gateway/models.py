@@ -12,7 +12,6 @@ from vigil.ledger.inbox import Item
 from vigil.ledger.people import Preferences
 from vigil.ledger.registrations import Registration
 
-LARGEST_ID = 2**63 - 1
 Shown = Literal["queued", "sent", "no_device", "failed"]  # vigil.ledger.inbox.SHOWN
 
 Address = Annotated[
@@ -46,7 +45,10 @@ class Sent(BaseModel):
 
 
 class DeviceIn(Sent):
-    """A device as its app knows it. Registering again refreshes it; an address that changes hands is its new person's."""
+    """A device as its app knows it. Registering again refreshes it.
+
+    An address that is another person's device becomes this person's with the `proof` that was sent to it.
+    """
 
     address: Address
     platform: Literal["android", "ios", "web"]
@@ -54,6 +56,9 @@ class DeviceIn(Sent):
     app: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     language: Language | None = None
     zone: Zone | None = None
+    proof: Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9_.=-]*$")] | None = Field(
+        default=None, description="What the message said that a 202 speaks of: `data.proof`"
+    )
 
 
 class DeviceOut(BaseModel):
@@ -71,6 +76,13 @@ class DeviceOut(BaseModel):
     @classmethod
     def of(cls, r: Registration) -> Self:
         return cls.model_validate(r, from_attributes=True)
+
+
+class PendingOut(BaseModel):
+    """The address is another person's device. A message to it, which shows nothing, holds a proof: register again with it."""
+
+    pending: Literal["proof"] = "proof"
+    until: datetime = Field(description="The proof is taken until then")
 
 
 class DevicesOut(BaseModel):

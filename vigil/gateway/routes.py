@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
 
+from vigil.delivery.proofs import LIFE
 from vigil.gateway.access import Now, Opened, Person
-from vigil.gateway.errors import Refused, documented, not_found
+from vigil.gateway.errors import Refused, documented, not_found, too_many
 from vigil.gateway.models import (
-    LARGEST_ID,
     AcknowledgementOut,
     DeviceIn,
     DeviceOut,
     DevicesOut,
     InboxOut,
     NoticeOut,
+    PendingOut,
     PreferencesBody,
 )
-from vigil.gateway.settings import MOST_DEVICES
+from vigil.gateway.proving import Asked
+from vigil.gateway.settings import MOST_DEVICES, Gateway
 from vigil.ledger import acknowledgements, inbox, people, registrations
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.registrations import Held, Proven
+from vigil.ledger.values import LARGEST_ID
 
 router = APIRouter(prefix="/v1", responses=documented(401, 403, 408, 413, 422, 429, 503))
+
+IN_USE = "The address is another person's device: let the app delete its FCM token, and register the new one that it gets."
+_PENDING = documented(409) | {202: {"model": PendingOut, "description": "Another's: a proof was sent to it"}}
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
-@router.post("/devices", status_code=201, responses=documented(409), tags=["devices"])
-def register_device(gateway: Opened, person: Person, now: Now, device: DeviceIn) -> DeviceOut:
+@router.post("/devices", status_code=201, response_model=DeviceOut, responses=_PENDING, tags=["devices"])
+def register_device(gateway: Opened, person: Person, now: Now, device: DeviceIn) -> DeviceOut | Response:
     """Register a device, or refresh it: an app does so whenever it starts and whenever FCM gives it a new token."""
     with gateway.ledger.write() as connection:
-        made = registrations.register(connection, _new(person, device), now)
+        made = registrations.register(connection, _new(person, device), now, _proven(gateway, person, device))
         if registrations.count(connection, person) > MOST_DEVICES:
             raise Refused(
                 409, "too_many_devices", f"A person has at most {MOST_DEVICES} devices: remove one."
             )
+    if isinstance(made, Held):
+        return _prove(gateway, person, device, made, now)
     return DeviceOut.of(made)
 
 
@@ -46,13 +57,18 @@ def list_devices(gateway: Opened, person: Person) -> DevicesOut:
         return DevicesOut(devices=[DeviceOut.of(r) for r in registrations.mine(connection, person)])
 
 
-@router.put("/devices/{id}", responses=documented(404), tags=["devices"])
-def refresh_device(gateway: Opened, person: Person, now: Now, id: Id, device: DeviceIn) -> DeviceOut:
+@router.put("/devices/{id}", response_model=DeviceOut, responses=documented(404) | _PENDING, tags=["devices"])
+def refresh_device(
+    gateway: Opened, person: Person, now: Now, id: Id, device: DeviceIn
+) -> DeviceOut | Response:
     """Say that a device is still there, and what its address is now. With another address it gets another number."""
     with gateway.ledger.write() as connection:
-        made = registrations.replace(connection, person, id, _new(person, device), now)
+        proven = _proven(gateway, person, device)
+        made = registrations.replace(connection, person, id, _new(person, device), now, proven)
     if made is None:
         raise not_found()
+    if isinstance(made, Held):
+        return _prove(gateway, person, device, made, now)
     return DeviceOut.of(made)
 
 
@@ -117,6 +133,28 @@ def set_preferences(gateway: Opened, person: Person, now: Now, wanted: Preferenc
     with gateway.ledger.write() as connection:
         people.keep(connection, person, wanted.preferences(), now)
     return wanted
+
+
+def _proven(gateway: Gateway, person: str, device: DeviceIn) -> Proven:
+    return gateway.prover.proven(person, device.proof) if gateway.prover else lambda held: False
+
+
+def _prove(gateway: Gateway, person: str, device: DeviceIn, held: Held, now: datetime) -> Response:
+    """Ask the device whose address it is to prove that it is in the person's hands: 202, or Refused."""
+    if device.proof is not None:
+        raise Refused(409, "bad_proof", "The proof is not for this device, or too old: ask for a new one.")
+    if gateway.prover is None:
+        raise Refused(409, "address_in_use", IN_USE)
+    wait = gateway.proofs.take(person)
+    if wait > 0:
+        raise too_many(wait)
+    asked = gateway.prover.ask(person, device.address, device.address_kind, held)
+    if asked is Asked.UNAVAILABLE:
+        raise Refused(503, "unavailable", "The device cannot be asked now: try again.", 30)
+    if asked is Asked.NO_DEVICE:
+        raise Refused(409, "no_device", "FCM does not know that address: let the app get a new one.")
+    pending = PendingOut(until=now + LIFE)
+    return JSONResponse(pending.model_dump(mode="json"), 202)
 
 
 def _new(person: str, device: DeviceIn) -> NewDevice:

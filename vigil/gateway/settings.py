@@ -13,6 +13,7 @@ from vigil.delivery.links import Links
 from vigil.gateway.connections import Patience
 from vigil.gateway.limits import Buckets, Limit
 from vigil.gateway.logins import Logins
+from vigil.gateway.proving import Prover
 from vigil.ledger import Ledger
 
 PER_ADDRESS = Limit(per_minute=1200, burst=300)  # an office shares one
@@ -21,6 +22,7 @@ LARGEST_HEAD = 16 * 1024  # bytes of a request's line and headers; a token takes
 LARGEST_BODY = 16 * 1024  # bytes
 SLOWEST_BODY = 10.0  # seconds in which a body must have come
 PATIENCE = Patience()
+PROOFS = Limit(per_minute=0.5, burst=5)  # messages to other people's devices
 MOST_DEVICES = 20  # in use, of one person
 
 
@@ -30,11 +32,15 @@ def utc_now() -> datetime:
 
 @dataclass(eq=False)
 class Gateway:
-    """What every request may use. `links` None: there are no links to acknowledge by, and no page for them."""
+    """What every request may use. `links` None: there are no links to acknowledge by, and no page for them.
+
+    `prover` None: an address that is another person's device stays so.
+    """
 
     ledger: Ledger
     verifier: Verifier
     links: Links | None = None
+    prover: Prover | None = None
     clock: Callable[[], datetime] = utc_now
     per_address: Limit = PER_ADDRESS
     per_person: Limit = PER_PERSON
@@ -45,5 +51,6 @@ class Gateway:
     def __post_init__(self) -> None:
         self.logins = Logins(self.ledger)
         self.people = Buckets(self.per_person)
+        self.proofs = Buckets(PROOFS)
         self.addresses = Buckets(self.per_address)
         self.languages = Languages(self.templates / "locale")

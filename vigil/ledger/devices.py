@@ -25,6 +25,7 @@ _REFRESHED = (
     "retired_at",
     "retired_reason",
 )
+_KEY = ("address_kind", "address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +43,30 @@ class NewDevice:
 
 def register(connection: Connection, devices: Iterable[NewDevice], now: datetime) -> int:
     """Add devices, or refresh those whose address is known: an address that changes hands belongs to its new person."""
-    rows = [
-        {
-            "person": d.person,
-            "address": d.address,
-            "address_kind": d.address_kind,
-            "platform": d.platform,
-            "app": d.app,
-            "language": d.language,
-            "zone": d.zone,
-            "registered_at": now,
-            "refreshed_at": now,
-            "retired_at": None,
-            "retired_reason": None,
-        }
-        for d in devices
-    ]
-    upsert(connection, _device, rows, _REFRESHED, ("address_kind", "address"))
+    rows = [_row(d, now) for d in devices]
+    upsert(connection, _device, rows, _REFRESHED, _KEY)
     return len(rows)
+
+
+def add(connection: Connection, device: NewDevice, now: datetime) -> None:
+    """Add a device whose address is not known; leave one that is as it is."""
+    upsert(connection, _device, [_row(device, now)], (), _KEY)
+
+
+def _row(d: NewDevice, now: datetime) -> dict[str, Any]:
+    return {
+        "person": d.person,
+        "address": d.address,
+        "address_kind": d.address_kind,
+        "platform": d.platform,
+        "app": d.app,
+        "language": d.language,
+        "zone": d.zone,
+        "registered_at": now,
+        "refreshed_at": now,
+        "retired_at": None,
+        "retired_reason": None,
+    }
 
 
 def of_people(connection: Connection, people: Collection[str]) -> dict[str, list[Registered]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +30,18 @@ class Registration:
     refreshed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who has an address in use, as a device that was last refreshed then."""
+
+    id: int
+    person: str
+    refreshed_at: datetime
+
+
+Proven = Callable[[Held], bool]
+
+
 def mine(connection: Connection, person: str) -> list[Registration]:
     """The person's devices in use, oldest first."""
     query = select(_device).where(_belongs(person)).order_by(_device.c.id)
@@ -46,24 +59,42 @@ def one(connection: Connection, person: str, id: int) -> Registration | None:
     return None if row is None else _registration(row)
 
 
-def register(connection: Connection, device: NewDevice, now: datetime) -> Registration:
-    """Add a device or refresh it: an address that changes hands belongs to its new person."""
-    devices.register(connection, [device], now)
+def register(
+    connection: Connection, device: NewDevice, now: datetime, proven: Proven = lambda held: False
+) -> Registration | Held:
+    """Add a device or refresh it.
+
+    An address in use by another person stays that person's, and the answer is who holds it, unless `proven` says that the device is in
+    the hands of whoever asks: to know an address is not to have the device.
+    """
+    devices.add(connection, device, now)
     where = and_(_device.c.address_kind == device.address_kind, _device.c.address == device.address)
+    # Locked: of two who ask for it at once the second sees whose the first has made it.
+    row = connection.execute(select(_device).where(where).with_for_update()).one()
+    if row.person != device.person and row.retired_at is None:
+        held = Held(row.id, row.person, row.refreshed_at)
+        if not proven(held):
+            return held
+    devices.register(connection, [device], now)
     return _registration(connection.execute(select(_device).where(where)).one())
 
 
 def replace(
-    connection: Connection, person: str, id: int, device: NewDevice, now: datetime
-) -> Registration | None:
-    """Refresh the person's device `id`, whose address may have changed. None when it is not the person's.
+    connection: Connection,
+    person: str,
+    id: int,
+    device: NewDevice,
+    now: datetime,
+    proven: Proven = lambda held: False,
+) -> Registration | Held | None:
+    """Refresh the person's device `id`, whose address may have changed. None when it is not the person's; see `register`.
 
     With another address the old row is retired and the new one takes its place: attempts stay with the address they went to.
     """
     if one(connection, person, id) is None:
         return None
-    made = register(connection, device, now)
-    if made.id != id:
+    made = register(connection, device, now, proven)
+    if isinstance(made, Registration) and made.id != id:
         devices.retire(connection, [id], "its app has another address now", now)
     return made
 

@@ -11,6 +11,7 @@ Key = tuple[str, int, str, str, str]
 """(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
 
 MAIL = "email"
+LARGEST_ID = 2**63 - 1  # that a column of numbers holds
 """The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
 
 LEASE = timedelta(seconds=60)

@@ -25,6 +25,7 @@ from vigil.replay.prefect_server import QUIET, ServerError, prefect_api, private
 
 if TYPE_CHECKING:
     from blocks.site import Connected
+    from vigil.delivery.settings import FcmSettings
 
 DEFAULT = "default"
 VARIABLE = "VIGIL_LEDGER"
@@ -46,6 +47,7 @@ class Source:
     project: str = ""  # of Firebase
     link_base: str = ""  # of the gateway
     link_secrets: str = field(default="", repr=False)
+    fcm: FcmSettings | None = None
 
     def open(self, *, writes: bool) -> tuple[Ledger, str]:
         """Open it, with what every output begins with: whose ledger this is, and where, without a password.
@@ -101,6 +103,7 @@ def of_site(connected: Connected) -> Source:
         connected.fcm.project,
         link_base=(mail.gateway if mail else None) or "",
         link_secrets=secrets.get_secret_value() if secrets else "",
+        fcm=connected.fcm.settings(),
     )
 
 

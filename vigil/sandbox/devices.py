@@ -74,6 +74,8 @@ class Device:
     def _show(self, arrival: Arrival, name: str, now: datetime) -> None:
         shown = Shown(arrival.title, arrival.body, arrival.link, arrival.key, arrival.data, now, name)
         self.received.append(shown)
+        if not (shown.title or shown.body):
+            return  # data for the app, which nobody sees
         place: object = ("key", arrival.key) if arrival.key is not None else len(self.received)
         self.screen.pop(place, None)  # the newest is at the end, also when it replaces
         self.screen[place] = shown

@@ -12,7 +12,7 @@ others.
 
 Text that a platform's part does not give comes from the common `notification`.
 A message without a notification goes to the application, which shows `data.title` and `data.body` and
-replaces by `data.event_id`.
+replaces by `data.event_id`; without these texts nothing is shown.
 """
 
 from __future__ import annotations

@@ -1,0 +1,36 @@
+"""What Vigil signs for somebody to bring back: a small value, a time and an HMAC over both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+
+from vigil.delivery.errors import DeliveryError
+from vigil.redaction import learn
+
+SHORTEST_SECRET = 32  # bytes: as many as the HMAC's digest has
+
+
+class WeakSecret(DeliveryError):
+    """The secret is so short that what is signed could be forged."""
+
+
+def serializer(secrets: Sequence[str], salt: str, clock: Callable[[], datetime]) -> URLSafeTimedSerializer:
+    """Signs and reads values of one purpose, which `salt` names. `secrets` are tried from the last, which signs. Raises WeakSecret."""
+    for secret in secrets:
+        learn(secret)
+    if not secrets or any(len(s.encode()) < SHORTEST_SECRET for s in secrets):
+        raise WeakSecret(
+            f"the secret of the links must have at least {SHORTEST_SECRET} bytes: make one with `openssl rand -hex 32`"
+        )
+
+    class Signer(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return int(clock().timestamp())
+
+    return URLSafeTimedSerializer(
+        list(secrets), salt=salt, signer=Signer, signer_kwargs={"digest_method": hashlib.sha256}
+    )

@@ -1,0 +1,59 @@
+"""Registering an address that is another person's device: the device itself has to say so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+from vigil.delivery.errors import DeliveryError, InvalidMessage
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.outcomes import Reading
+from vigil.delivery.proofs import LIFE, Proofs
+from vigil.delivery.settings import FcmSettings
+from vigil.ledger.registrations import Held, Proven
+
+log = logging.getLogger("vigil.gateway")
+
+KIND = "device-proof"  # what a message says in data.vigil; its proof is in data.proof
+
+
+class Asked(StrEnum):
+    """What became of the message with a proof."""
+
+    SENT = "it is on its way"
+    NO_DEVICE = "FCM knows no device of that address"
+    UNAVAILABLE = "FCM cannot be asked now"
+
+
+class Prover:
+    """Sends proofs by FCM and knows them again. Used by many threads; each message has an event loop of its own."""
+
+    def __init__(self, fcm: FcmSettings, proofs: Proofs, clock: Callable[[], datetime]) -> None:
+        self._fcm = fcm
+        self._proofs = proofs
+        self._clock = clock
+
+    def proven(self, person: str, proof: str | None) -> Proven:
+        """Whether `proof` shows that the person holds a device."""
+        return lambda held: proof is not None and self._proofs.proves(proof, person, held)
+
+    def ask(self, person: str, address: str, address_kind: str, held: Held) -> Asked:
+        """Send the device what it has to bring back to become the person's."""
+        data = {"vigil": KIND, "proof": self._proofs.proof(person, held)}
+        try:
+            reading = asyncio.run(self._send(address, address_kind, data))
+        except InvalidMessage:
+            return Asked.NO_DEVICE
+        except DeliveryError as error:  # about the credential
+            log.error("a device cannot be asked who holds it: %s", error)
+            return Asked.UNAVAILABLE
+        if reading.outcome == "rejected":
+            return Asked.NO_DEVICE
+        return Asked.UNAVAILABLE if reading.outcome == "retry" else Asked.SENT
+
+    async def _send(self, address: str, address_kind: str, data: dict[str, str]) -> Reading:
+        async with FcmHttp(self._fcm, self._clock) as fcm:
+            return await fcm.hand(address, address_kind, data, LIFE)
