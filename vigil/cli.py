@@ -290,6 +290,13 @@ def gateway(
     at_once: Annotated[
         int, typer.Option(min=1, help="Connections, and requests under way, of one address")
     ] = 100,
+    ask_devices: Annotated[
+        bool,
+        typer.Option(
+            "--ask-devices",
+            help="Let a device of another person prove by a message that it changed hands; needs --site",
+        ),
+    ] = False,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Take the Firebase emulator's unsigned tokens: for tests only")
     ] = False,
@@ -309,6 +316,11 @@ def gateway(
         raise typer.BadParameter("no site says it: give the Firebase project", param_hint="--project")
     # An option would show the secrets to every `ps`.
     secrets = os.environ.get("VIGIL_LINK_SECRETS") or source.link_secrets
+    if ask_devices and not (source.fcm and secrets.split()):
+        missing = (
+            "a site, whose service account sends the message" if source.fcm is None else "VIGIL_LINK_SECRETS"
+        )
+        raise typer.BadParameter(f"it needs {missing}", param_hint="--ask-devices")
     serve(
         opened,
         project,
@@ -321,7 +333,7 @@ def gateway(
         origins=origin or (),
         trusted_proxies=trusted_proxies,
         at_once=at_once,
-        fcm=source.fcm,
+        fcm=source.fcm if ask_devices else None,
         templates=templates or source.templates or places.templates(),
     )
 

@@ -253,6 +253,11 @@ def test_a_gateway_that_no_site_tells_its_project_asks_for_it(vigil: Vigil, demo
     assert "--project" in capsys.readouterr().err
 
 
+def test_a_gateway_asks_devices_only_with_a_service_account(vigil: Vigil, demo: str, capsys: Said) -> None:
+    assert vigil("gateway", "--demo", "--project", "x", "--ask-devices") == 2
+    assert "service account" in capsys.readouterr().err
+
+
 def database(home: Path, *statements: str) -> Path:
     home.mkdir()
     with sqlite3.connect(home / "prefect.db") as connection:

@@ -15,7 +15,7 @@ import pytest
 from tests.gateway.conftest import SECRET, Api, Clock, entry
 from vigil.delivery.proofs import LIFE, Proofs
 from vigil.delivery.settings import FcmSettings
-from vigil.gateway.proving import Prover
+from vigil.gateway.proving import AT_ONCE, Prover
 from vigil.gateway.settings import MOST_DEVICES, PROOFS
 from vigil.ledger import devices
 from vigil.sandbox.fcm_local import LocalFcm
@@ -177,6 +177,14 @@ def test_while_fcm_fails_the_answer_is_to_come_again(site: Site) -> None:
     site.fcm.faults.clear()
     assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
     assert site.owners() == ["ada"]
+
+
+def test_while_fcm_is_slow_those_who_ask_devices_do_not_keep_others_waiting(site: Site) -> None:
+    site.fcm.faults.add("slow", seconds=2)
+    with ThreadPoolExecutor(AT_ONCE + 3) as threads:
+        asked = list(threads.map(lambda n: site.post(f"person {n}").status_code, range(AT_ONCE + 3)))
+    site.fcm.faults.clear()
+    assert (asked.count(202), asked.count(503)) == (AT_ONCE, 3)
 
 
 def test_a_person_with_all_devices_does_not_get_one_more_by_proof(site: Site) -> None:

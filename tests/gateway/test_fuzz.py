@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from schemathesis import CheckFunction, GenerationMode
 from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from tests.gateway.conftest import Api, bearer, entry
+from tests.gateway.conftest import Api, bearer, entry, token
 
 BOUNDED = settings(
     max_examples=40,
@@ -110,3 +111,80 @@ def test_without_a_token_nothing_below_v1_is_answered(fuzzed: Api, mode: Generat
             assert answer.status_code >= 400
 
     assert fuzz(fuzzed, mode, settings(BOUNDED, max_examples=10), check) > 50
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+BEYOND = (
+    st.integers(min_value=2**63)
+    | st.integers(max_value=-1)
+    | st.sampled_from([10**30, 10**4299, 2**64, -(2**63)])
+)
+
+
+@settings(BOUNDED, max_examples=60)
+@given(value=JSON | BEYOND)
+def signed_link_answers_no_500(api: Api, value: Any) -> None:
+    assert api.gateway.links is not None
+    for method in ("GET", "POST"):
+        answer = api.anyone.request(method, f"/a/{api.gateway.links.token(value)}")
+        known = type(value) is int and 0 < value <= 5
+        assert answer.status_code in ((200, 410) if known else (404,)), value
+
+
+def test_whatever_a_link_of_ours_holds_it_is_a_notice_or_not_found(fuzzed: Api) -> None:
+    signed_link_answers_no_500(fuzzed)
+
+
+@settings(BOUNDED, max_examples=60)
+@given(number=BEYOND)
+def number_is_refused(api: Api, number: int) -> None:
+    ada = api.of("ada")
+    said = [
+        ada.get(f"/v1/notices/{number}"),
+        ada.put(f"/v1/notices/{number}/acknowledgement"),
+        ada.delete(f"/v1/devices/{number}"),
+        ada.put(f"/v1/devices/{number}", json={"address": "token-of-a-phone", "platform": "ios"}),
+        ada.get("/v1/notices", params={"before": number}),
+        ada.get("/v1/notices", params={"limit": number}),
+        ada.put("/v1/preferences", content=b'{"digest": %d}' % number),
+        ada.post("/v1/devices", content=b'{"address": %d, "platform": "ios"}' % number),
+    ]
+    assert [answer.status_code for answer in said] == [422] * len(said), number
+
+
+def test_a_number_beyond_64_bit_is_refused_in_path_query_and_body(fuzzed: Api) -> None:
+    number_is_refused(fuzzed)
+
+
+CLAIMS = (
+    "iss",
+    "aud",
+    "sub",
+    "iat",
+    "auth_time",
+    "exp",
+    "email",
+    "email_verified",
+    "ecm_login",
+    "firebase",
+    "uid",
+)
+
+
+@settings(BOUNDED, max_examples=150)
+@given(claims=st.dictionaries(st.sampled_from(CLAIMS), JSON | BEYOND, min_size=1, max_size=3))
+def claims_answer_no_500(api: Api, claims: dict[str, Any]) -> None:
+    headers = {"Authorization": f"Bearer {token(**({'ecm_login': 'eve'} | claims))}"}
+    for path in ("/v1/notices", "/v1/devices", "/v1/preferences"):
+        answer = api.anyone.get(path, headers=headers)
+        assert answer.status_code in (200, 401, 403), (claims, answer.text)
+        if answer.status_code == 200 and path != "/v1/preferences":
+            assert claims.get("ecm_login") == "ada" or next(iter(answer.json().values())) == []
+
+
+def test_whatever_a_token_claims_it_is_somebody_or_refused(fuzzed: Api) -> None:
+    claims_answer_no_500(fuzzed)

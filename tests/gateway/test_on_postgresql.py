@@ -58,3 +58,14 @@ def test_of_many_clicks_on_a_link_one_acknowledges(api: Api) -> None:
         answers = list(threads.map(lambda _: api.anyone.post(path).status_code, range(8)))
     assert sorted(answers) == [200] + [410] * 7
     assert api.of("ada").get(f"/v1/notices/{number}").json()["acknowledgement"] is not None
+
+
+def test_of_many_who_register_a_new_address_at_once_one_has_it(api: Api) -> None:
+    body = {"address": "a-new-phone", "platform": "android"}
+    with ThreadPoolExecutor(8) as threads:
+        said = list(
+            threads.map(
+                lambda n: api.of(("bob", "eve")[n % 2]).post("/v1/devices", json=body).status_code, range(8)
+            )
+        )
+    assert sorted(said) == [201] * 4 + [409] * 4

@@ -22,7 +22,15 @@ what is somebody else's answers exactly as what does not exist.
 def create_app(gateway: Gateway) -> FastAPI:
     """The application. The ledger and the verifier are the caller's to close."""
     # The pages of /docs load their scripts from elsewhere: the schema is at /openapi.json.
-    app = FastAPI(title="Vigil gateway", version="1", description=ABOUT, docs_url=None, redoc_url=None)
+    # A redirect would lead where the caller's Host header says, and to plain HTTP behind a proxy that ends TLS.
+    app = FastAPI(
+        title="Vigil gateway",
+        version="1",
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.gateway = gateway
     errors.install(app)
     app.include_router(routes.router)

@@ -39,12 +39,13 @@ def serve(
     """Serve the gateway, and close the ledger in the end. Raises EmulatorRefused or WeakSecret before anything listens.
 
     `trusted_proxies` are the addresses, with commas between, from which X-Forwarded-For is believed; `at_once` the connections and
-    requests under way of one address. With `fcm` and secrets a device that is another person's may prove that it has changed hands.
+    requests under way of one address. With `fcm`, which needs secrets, a device that is another person's may prove that it has changed
+    hands.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     links = Links(link_base or f"http://{host}:{port}", link_secrets) if link_secrets else None
     verifier = FirebaseVerifier(project, claim, emulator)
-    prover = Prover(fcm, Proofs(link_secrets), utc_now) if fcm and link_secrets else None
+    prover = Prover(fcm, Proofs(link_secrets), utc_now) if fcm else None
     gateway = Gateway(
         ledger,
         verifier,

@@ -8,6 +8,7 @@ waited longest for its own client makes room.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -60,6 +61,11 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         raise BadRequest(
             f"trusted proxy {text!r}: an IP address, or a network without bits behind its mask, such as 10.0.0.5 or 10.1.0.0/16"
         ) from None
+
+
+# uvicorn warns of each request that is none: lines that any stranger could fill a disk with. Errors are still told.
+log = logging.getLogger("vigil.gateway.connections")
+log.setLevel(logging.ERROR)
 
 
 class Room:
@@ -116,6 +122,7 @@ class Connection(H11Protocol):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.logger = log
         self._timer: asyncio.TimerHandle | None = None
         self._timed: RequestResponseCycle | None = (
             None  # the request that the timer is for; None: the next one's head

@@ -17,11 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vigil.gateway.errors import Problem, Refused, answer, too_many
 from vigil.gateway.limits import Buckets, network_of
-from vigil.gateway.settings import LARGEST_BODY, SLOWEST_BODY
+from vigil.gateway.settings import LARGEST_BODY, LARGEST_HEAD, SLOWEST_BODY
 
 log = logging.getLogger("vigil.gateway")
 
 LONGEST_LENGTH = 20  # digits of a body's stated length: Python converts no number of thousands of them
+_ENDING = (400, 408)  # answers behind which nothing of the connection can be made sense of
 _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),  # a link's token is in its path
@@ -57,7 +58,10 @@ class Guard:
                 await self._app(scope, _replay(body, receive), watched)
         except Refused as refused:
             problem = Problem(error=refused.error, message=str(refused))
-            await answer(refused.status, problem, refused.retry_after)(scope, receive, watched)
+            made = answer(refused.status, problem, refused.retry_after)
+            if refused.status in _ENDING:
+                made.headers["Connection"] = "close"
+            await made(scope, receive, watched)
         except Exception as error:  # noqa: BLE001  the last line before the server, which would log its text
             # Only where it happened: the error's own text may hold what was sent.
             log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
@@ -91,8 +95,14 @@ class Guard:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body of a request. Raises Refused when it is too large or comes too slowly."""
-    stated = dict(scope["headers"]).get(b"content-length", b"0")
+    """The whole body of a request. Raises Refused for a head that is too large or has two meanings, a body too large or too slow."""
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEAD:
+        raise Refused(431, "too_large", f"Headers have at most {LARGEST_HEAD} bytes.")
+    headers = dict(scope["headers"])
+    if b"transfer-encoding" in headers and b"content-length" in headers:
+        # A proxy that goes by the other one of them would take this body's end for somebody's next request.
+        raise Refused(400, "two_lengths", "Say how long the body is in one way.")
+    stated = headers.get(b"content-length", b"0")
     if not stated.isdigit() or len(stated) > LONGEST_LENGTH or int(stated) > LARGEST_BODY:
         raise _too_large()
     try:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from threading import BoundedSemaphore
 
 from vigil.delivery.errors import DeliveryError, InvalidMessage
 from vigil.delivery.fcm_http import FcmHttp
@@ -17,6 +18,7 @@ from vigil.ledger.registrations import Held, Proven
 
 log = logging.getLogger("vigil.gateway")
 
+AT_ONCE = 4  # messages under way: each keeps a thread waiting, and threads answer everybody
 KIND = "device-proof"  # what a message says in data.vigil; its proof is in data.proof
 
 
@@ -35,6 +37,7 @@ class Prover:
         self._fcm = fcm
         self._proofs = proofs
         self._clock = clock
+        self._places = BoundedSemaphore(AT_ONCE)
 
     def proven(self, person: str, proof: str | None) -> Proven:
         """Whether `proof` shows that the person holds a device."""
@@ -42,6 +45,14 @@ class Prover:
 
     def ask(self, person: str, address: str, address_kind: str, held: Held) -> Asked:
         """Send the device what it has to bring back to become the person's."""
+        if not self._places.acquire(blocking=False):
+            return Asked.UNAVAILABLE
+        try:
+            return self._ask(person, address, address_kind, held)
+        finally:
+            self._places.release()
+
+    def _ask(self, person: str, address: str, address_kind: str, held: Held) -> Asked:
         data = {"vigil": KIND, "proof": self._proofs.proof(person, held)}
         try:
             reading = asyncio.run(self._send(address, address_kind, data))
