@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -81,6 +83,24 @@ def exchange(api: Api, sent: bytes) -> bytes:
         while some := one.recv(65536):
             said += some
     return said
+
+
+def test_a_request_whose_body_breaks_off_is_not_done(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "vigil.gateway")
+    body = b'{"digest": true}'
+    head = (
+        b"PUT /v1/preferences HTTP/1.1\r\nHost: x\r\nAuthorization: "
+        + WHO
+        + b"\r\nContent-Length: %d\r\n\r\n"
+    )
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as one:
+        one.sendall(head % (len(body) + 1) + body)
+    deadline = time.monotonic() + 20
+    while not any(r.getMessage().startswith("PUT - 0") for r in caplog.records):
+        assert time.monotonic() < deadline, "the gateway did not see that the caller left"
+        time.sleep(0.01)
+    assert api.of("ada").get("/v1/preferences").json()["digest"] is False
 
 
 def test_what_nobody_sends_in_good_faith_is_refused_and_is_never_a_second_request(

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vigil.gateway.errors import Problem, Refused, answer, too_many
@@ -62,6 +63,8 @@ class Guard:
             if refused.status in _ENDING:
                 made.headers["Connection"] = "close"
             await made(scope, receive, watched)
+        except ClientDisconnect:
+            log.debug("the caller left")
         except Exception as error:  # noqa: BLE001  the last line before the server, which would log its text
             # Only where it happened: the error's own text may hold what was sent.
             log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
@@ -113,11 +116,12 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def _read(receive: Receive) -> bytes:
+    """The body. Raises ClientDisconnect when the caller left before its end: half of what was asked for is not done."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return bytes(body)
+            raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > LARGEST_BODY:
             raise _too_large()
