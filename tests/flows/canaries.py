@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ PASSWORD, OTDS, ECM_PROXY, FCM_PROXY = (
 LEDGER, SMTP = "canaryLedg3rPwd6mN", "canarySmtpPwd3jW8e"
 LINKS = "canaryLinks0123456789abcdefghijklm"
 DEVICE = "canaryDevice5544332211aabbccddee"
-FAULT = PASSWORD  # what a fault of ours quotes
+FAULT = SMTP  # what a fault of ours quotes
 SECRETS = (PASSWORD, OTDS, ECM_PROXY, FCM_PROXY, LEDGER, SMTP, LINKS, DEVICE)
 
 PARTY, NEW_PARTY, CENTER = "canaryParty77Zq", "canaryNewParty91Xw", "canaryCenter13Rv"
@@ -61,7 +61,7 @@ SENSITIVE = (
     "19.07.2031",
 )
 ATTRIBUTES = ["Contract.counterparty", "Contract.cost center", "Contract.value", "Contract.expires"]
-WORKSPACE, PERSON = 100001, "ada.berg"
+WORKSPACE, PERSON, BY_MAIL = 100001, "ada.berg", "bruno.conti"
 DONE = "canaries.done"
 
 RULES = f"""
@@ -73,7 +73,7 @@ subject: {{workspace_type: Contract}}
 when: {{all: [{{field: attr.counterparty, op: eq, value: {PARTY}}}, {{field: attr.value, op: gt, value: {VALUE - 1}}},
   {{any: [{{field: attr.Contract.cost center, op: contains, value: {CENTER[:12]}}}, {{field: name, op: absent}}]}}]}}
 resolved: true
-to: [user: {PERSON}]
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
 template: everything
 ---
 rule: party-changed
@@ -83,7 +83,7 @@ kind: transition
 subject: {{workspace_type: Contract}}
 events: [attribute_changed]
 where: {{all: [{{field: event.to, op: starts_with, value: canaryNew}}]}}
-to: [user: {PERSON}]
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
 template: everything
 ---
 rule: due
@@ -93,7 +93,7 @@ kind: milestone
 subject: {{workspace_type: Contract}}
 due: attr.Contract.expires
 where: {{all: [{{field: attr.counterparty, op: present}}]}}
-steps: [{{id: early, at: -{(DAY - date(2026, 3, 3)).days}d, to: [user: {PERSON}]}}]
+steps: [{{id: early, at: -{(DAY - date(2026, 3, 3)).days}d, to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]}}]
 ---
 rule: without-words
 version: 1
@@ -101,16 +101,17 @@ status: live
 kind: condition
 subject: {{workspace_type: Contract}}
 when: {{all: [{{field: attr.counterparty, op: ne, value: {NEW_PARTY}}}]}}
-to: [user: {PERSON}]
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
 template: broken
----
+"""
+REFUSED = f"""
 rule: refused
 version: 1
 status: live
 kind: condition
 subject: {{workspace_type: Contract}}
-when: {{all: [{{field: attr.counterparty, op: equals, value: x}}]}}
-to: [user: {PERSON}]
+when: {{all: [{{field: attr.counterparty, op: equals, value: {PARTY}}}]}}
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
 """
 EVERYTHING = " ".join(f"{{{{ {name}|string }}}}" for name in ("attrs", "event", "why", "due", "occurrence"))
 
@@ -198,7 +199,7 @@ class Stage:
 
 READING = ("watch", "dry sweep", "backfill", "reconcile")
 ALL = (*READING, "sweep", "digest", "upkeep")
-ECHOES = ("echo", "echo_html", "echo_text")
+ECHOES = {"echo": READING, "echo_html": ("watch",), "echo_text": ("watch",)}
 
 
 def everything(stage: Stage) -> None:
@@ -206,27 +207,27 @@ def everything(stage: Stage) -> None:
     stage.runs("watch", hours=0)
     with stage.failing(fcm={"kind": "echo", "at": "token", "status": 400}):
         stage.runs("watch", hours=30)
-    for at, status in (("token", 500), ("topics", 403), ("send", 403), ("send", 401), ("send", 500)):
+    for at, status in (("token", 500), ("send", 403), ("send", 401), ("send", 500)):
         with stage.failing(fcm={"kind": "echo", "at": at, "status": status}):
             stage.runs("watch")
     stage.runs("watch", changed={"fcm": {"proxy": f"http://vigil:{FCM_PROXY}@127.0.0.1:9"}})
     with stage.failing(fcm={"kind": "echo", "status": 400, "match": {"token": DEVICE}}):
         stage.runs("watch")
     stage.runs(*ALL, "fault")
-    for echo in ECHOES:
-        with stage.failing(
-            ecm={"* /v2/nodes/*": echo, "* /v2/businessworkspaces/*": echo, "* /v2/workflows/*": echo}
-        ):
-            stage.runs(*READING)
+    for echo, flows in ECHOES.items():
+        nodes = ("GET /v2/nodes/*", "GET /v2/businessworkspaces/*", "GET /v2/workflows/*")
+        with stage.failing(ecm=dict.fromkeys(nodes, echo)):
+            stage.runs(*flows)
         with stage.failing(ecm={"* /v2/*": echo}):
-            stage.runs("watch", "reconcile")
+            stage.runs("watch")
         with stage.failing(ecm={"* /v1/auth": echo}):
             stage.runs("watch", changed={"ecm": {"password": PASSWORD}})
-        with stage.failing(ecm={"*token": echo}):
-            stage.runs("watch", changed={"ecm": stage.otds("vigil", OTDS)})
-        with stage.failing(ecm={"GET /v1/auth": echo}):
-            stage.runs("watch", changed={"ecm": stage.otds("vigil", "vigil")})
-    stage.runs("watch", "sweep", changed={"ecm": {"password": PASSWORD}})
+    for endpoint, secret in (("*token", OTDS), ("GET /v1/auth", "vigil")):
+        with stage.failing(ecm={endpoint: "echo"}):
+            stage.runs("watch", changed={"ecm": stage.otds("vigil", secret)})
+    (stage.what.rules / "refused.yaml").write_text(REFUSED)
+    stage.runs("watch", "sweep")
+    stage.runs("watch", changed={"ecm": {"password": PASSWORD}})
     stage.runs("watch", changed={"ecm": stage.otds("vigil", OTDS)})
     stage.runs("watch", changed={"ecm": {"proxy": f"http://vigil:{ECM_PROXY}@127.0.0.1:9"}})
     stage.runs(*ALL, changed={"ledger": {"url": f"postgresql+psycopg://vigil:{LEDGER}@127.0.0.1:9/none"}})
@@ -235,14 +236,20 @@ def everything(stage: Stage) -> None:
 def planted(folder: Path) -> Path:
     """The demo's estate with canaries in it."""
     made = generate(folder / "estate")
-    changes = {
-        "workspaces.jsonl": lambda row: row["attrs"].update(
-            {"Contract.counterparty": PARTY, "Contract.cost center": CENTER, "Contract.value": VALUE}
-            | {"Contract.expires": DAY.isoformat()}
-        ) if row["id"] == WORKSPACE else None,
-        "users.jsonl": lambda row: row.update(devices=[{"token": DEVICE, "platform": "android"}])
-        if row["login"] == PERSON else None,
-    }  # fmt: skip
+    attrs = {
+        "Contract.counterparty": PARTY,
+        "Contract.cost center": CENTER,
+        "Contract.value": VALUE,
+        "Contract.expires": DAY.isoformat(),
+    }
+    devices: dict[str, list[dict[str, str]]] = {
+        PERSON: [{"token": DEVICE, "platform": "android"}],
+        BY_MAIL: [],
+    }
+    changes: dict[str, Callable[[dict[str, Any]], None]] = {
+        "workspaces.jsonl": lambda row: row["attrs"].update(attrs if row["id"] == WORKSPACE else {}),
+        "users.jsonl": lambda row: row.update(devices=devices.get(row["login"], row.get("devices", []))),
+    }
     for name, change in changes.items():
         rows = [json.loads(line) for line in (made.folder / name).read_text().splitlines()]
         for row in rows:

@@ -19,10 +19,14 @@ from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
 from vigil.delivery.render import Renderer
-from vigil.ledger.values import Registered
+from vigil.ledger.values import Entry, Registered
+from vigil.service import frames, sheets
+from vigil.service.backfill import Line, Standing
+from vigil.service.frames import About
 from vigil.service.reaching import Reach
 from vigil.service.saying import entries
 from vigil.service.site import Site
+from vigil.service.sweep import OutOfScope, Scope, refuse_sensitive
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SECRET, DAY = "terminated for cause", date(2026, 3, 31)
@@ -139,3 +143,31 @@ def test_without_the_mark_the_same_templates_say_it(templates: Path) -> None:
 )
 def test_fields_as_rules_write_them(field: str, expected: bool) -> None:
     assert is_sensitive(field, SENSITIVE) is expected
+
+
+def test_no_table_tells_the_date_of_a_milestone_by_its_key_or_its_moment(templates: Path) -> None:
+    for sensitive, shown in ((SENSITIVE, False), (frozenset[str](), True)):
+        message = said(templates, sensitive)["due"]
+        row = {"rule": "due", "workspace": 1, "occurrence": DAY.isoformat(), "step": "early", "person": "ada"}
+        row |= {"id": 1, "run": 1, "fire_at": AT, "as_of": AT, "state": "queued", "reason": ""}
+        made = frames.notices([row | {"message": message}], {1: "Frame agreement"}, About("s", "UTC"))
+        assert made["fire_at"].notna().all() == made["occurrence"].notna().all() == shown
+        line = Line(
+            Entry(*row_key(row), fire_at=AT, state="queued", message=message),
+            Standing.NOW,
+            due=DAY.isoformat(),
+        )
+        told = frames.frame(frames.MANIFEST, [frames._line(line, {})], About("s", "UTC"))
+        assert told["due"].notna().all() == shown
+        assert (DAY.isoformat() in sheets.csv_of(made) + sheets.csv_of(told)) is shown
+
+
+def row_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[k] for k in ("rule", "workspace", "occurrence", "step", "person"))
+
+
+def test_a_sweep_is_not_narrowed_by_a_sensitive_attribute() -> None:
+    with pytest.raises(OutOfScope, match=r"Contract\.status is sensitive") as refused:
+        refuse_sensitive(Scope(attributes=(("Contract.status", SECRET),)), SENSITIVE)
+    assert SECRET not in str(refused.value)
+    refuse_sensitive(Scope(attributes=(("Contract.color", "green"),)), SENSITIVE)

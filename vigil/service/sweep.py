@@ -75,7 +75,7 @@ def narrow(rules: RuleSet, scope: Scope, left_out: Mapping[str, Problem]) -> Rul
 
 def workspaces_of(run: Run, scope: Scope) -> list[int]:
     """The known workspaces of a scope. Raises OutOfScope for an id, a type or an attribute that is not known, or is sensitive."""
-    _refuse_sensitive(scope, run.site.sensitive)
+    refuse_sensitive(scope, run.site.sensitive)
     _refuse_unknown("workspace type", scope.types, [t.name for t in run.schema])
     _refuse_unknown(
         "attribute", [name for name, _ in scope.attributes], [a.key for t in run.schema for a in t.attributes]
@@ -97,7 +97,7 @@ def workspaces_of(run: Run, scope: Scope) -> list[int]:
     )
 
 
-def _refuse_sensitive(scope: Scope, sensitive: Collection[str]) -> None:
+def refuse_sensitive(scope: Scope, sensitive: Collection[str]) -> None:
     """A list of those with a value tells the value of each, and Prefect keeps the parameters of a run."""
     for name, _ in scope.attributes:
         if name in sensitive:
