@@ -33,7 +33,7 @@ def _odd(value: Any) -> str:
     if isinstance(value, str):
         return odd_text(value)
     if isinstance(value, int):
-        return f"is {str(value)[:40]}, which is too large" if abs(value) > LARGEST else ""
+        return "holds a number that is too large" if abs(value) > LARGEST else ""
     if isinstance(value, float):
         return "" if math.isfinite(value) else f"is {value}, which is no number"
     if isinstance(value, Mapping):

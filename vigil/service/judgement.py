@@ -228,8 +228,10 @@ async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
 
 def _odd(run: Run, plan: Plan, workspace: int, error: Exception) -> None:
     """Note a workspace that cannot be evaluated: it is named, and stays behind until it can."""
-    why = f"what it holds cannot be evaluated: {type(error).__name__}: {error}"
-    log.warning("run %d: workspace %d: %s", run.id, workspace, why, exc_info=error)
+    # What an error quotes is a value of the workspace, and may be that of a sensitive attribute.
+    told = error if not run.site.sensitive else None
+    why = f"what it holds cannot be evaluated: {type(error).__name__}{f': {told}' if told else ''}"
+    log.warning("run %d: workspace %d: %s", run.id, workspace, why, exc_info=told)
     run.tally.odd += 1
     _hold(run, plan, {workspace: why})
 
