@@ -6,11 +6,13 @@ import logging
 import os
 import socket
 import sqlite3
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.support.postgres import server
@@ -19,7 +21,7 @@ from vigil.errors import VigilError
 from vigil.ledger import Ledger, LedgerError, LedgerLocked, LedgerUnavailable, devices, engine, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
-from vigil.ledger.errors import NoLedgerAddress
+from vigil.ledger.errors import NoLedgerAddress, explained
 
 
 @pytest.fixture
@@ -161,3 +163,15 @@ def test_other_errors_of_the_database_pass_as_they_are_and_show_nothing_that_was
 def test_a_ledger_in_a_folder_that_is_not_there_yet_is_made(tmp_path: Path) -> None:
     Ledger.open(f"sqlite:///{tmp_path / 'a' / 'b' / 'ledger.sqlite'}").close()
     assert os.path.exists(tmp_path / "a" / "b" / "ledger.sqlite")
+
+
+def test_an_error_that_has_no_words_of_ours_quotes_no_row() -> None:
+    driver = Exception(
+        'duplicate key value violates unique constraint "device_address"\nDETAIL:  Key (address)=(a-device) already exists.'
+    )
+    error = IntegrityError("INSERT INTO device", {"address": "a-device"}, driver, hide_parameters=True)
+    with pytest.raises(IntegrityError) as caught, explained(make_url("postgresql+psycopg://u:p@h/db")):
+        raise error
+    said = "".join(traceback.format_exception(caught.value)) + str(driver)
+    assert "a-device" not in said
+    assert "device_address" in str(caught.value) and "INSERT INTO device" in str(caught.value)
