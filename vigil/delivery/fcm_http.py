@@ -99,7 +99,7 @@ class FcmHttp(FirebaseClient):
         _ = self._http
         body = b'{"validate_only":true,' + encode(out, self._now())[1:]
         bearer = await self._credential.bearer()
-        answer = await self._exchange(out, body, bearer)
+        answer = await self._exchange(out.token, body, bearer)
         return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
 
     async def hand(self, address: str, address_kind: str, data: Mapping[str, str], ttl: timedelta) -> Reading:
@@ -111,9 +111,9 @@ class FcmHttp(FirebaseClient):
         message = as_json(data_only(address, address_kind, data, ttl, self._now()))
         body = orjson.dumps({"message": message})
         bearer = await self._credential.bearer()
-        answer = await self._exchange(body, bearer)
+        answer = await self._exchange(address, body, bearer)
         if isinstance(answer, Reading) and answer.action == "refresh":
-            answer = await self._exchange(body, await self._credential.renew(bearer))
+            answer = await self._exchange(address, body, await self._credential.renew(bearer))
         return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
 
     def _encoded(self, batch: Sequence[Outgoing]) -> Iterator[tuple[int, Outgoing, bytes | InvalidMessage]]:
@@ -143,7 +143,7 @@ class FcmHttp(FirebaseClient):
             if held > 0:
                 await asyncio.sleep(held)
             bearer = self._credential.at_hand() or await self._credential.bearer()
-            answer = await self._exchange(out, body, bearer)
+            answer = await self._exchange(out.token, body, bearer)
             if isinstance(answer, str):
                 return Sent("accepted", 200, "", answer, None, started, self._now())
             return self._done(await self._mind(out, body, bearer, answer), started)
@@ -175,7 +175,7 @@ class FcmHttp(FirebaseClient):
     async def _mind(self, out: Outgoing, body: bytes, bearer: str, reading: Reading) -> Reading:
         """What a failed answer asks of the sender: one refresh and repeat, a stop, or to slow down."""
         if reading.action == "refresh":
-            again = await self._exchange(out, body, await self._credential.renew(bearer))
+            again = await self._exchange(out.token, body, await self._credential.renew(bearer))
             if isinstance(again, str):
                 return Reading("accepted", status=200, name=again)
             reading = again
@@ -185,8 +185,8 @@ class FcmHttp(FirebaseClient):
             self._slow(out, reading)
         return reading
 
-    async def _exchange(self, out: Outgoing, body: bytes, bearer: str) -> str | Reading:
-        """One request: the name of the accepted message, or what went wrong.
+    async def _exchange(self, address: str, body: bytes, bearer: str) -> str | Reading:
+        """One request to a device's `address`: the name of the accepted message, or what went wrong.
 
         What fails before a connection stands was not sent; whatever fails after it is unknown.
         """
@@ -210,7 +210,7 @@ class FcmHttp(FirebaseClient):
             log.debug("a connection was cut: %s", type(error).__name__)
             return Reading("unknown", "RESET")
         name = message_name(answer) if response.status == 200 else ""
-        return name or read_answer(response.status, answer, response.headers.get("Retry-After"), out.token)
+        return name or read_answer(response.status, answer, response.headers.get("Retry-After"), address)
 
     def _slow(self, out: Outgoing, reading: Reading) -> None:
         """A 429 that names the device is about that device; any other slows the whole sender."""

@@ -103,9 +103,7 @@ class Directory:
             wave = {number: member for number, member in following.items() if number not in seen}
         return [done[number] for number in sorted(done)], failed
 
-    async def _opened(
-        self, members: Iterable[Member]
-    ) -> list[tuple[Member, tuple[Member, ...] | EcmError]]:
+    async def _opened(self, members: Iterable[Member]) -> list[tuple[Member, tuple[Member, ...] | EcmError]]:
         """The groups among some members, each with who is inside it, or why that cannot be said."""
         groups = [member for member in members if member.kind == GROUP]
         held = await asyncio.gather(*(_or_error(self._members_of(group)) for group in groups))
@@ -208,7 +206,6 @@ class Directory:
                 rows = []  # deleted between two calls: nobody is inside it any more
             self._held[group.id] = self._note_all(rows, path)
         return self._held[group.id]
-
 
     async def _is_gone(self, group: Member) -> bool:
         """Whether a group is refused by its own id, too."""

@@ -51,4 +51,3 @@ async def _refused(client: Client, number: int) -> Gap | None:
     except EcmError as error:
         return gap_of(error, number)
     return Gap(PATH, "left out twice, and its own id answers", (number,))
-

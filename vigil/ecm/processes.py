@@ -125,9 +125,7 @@ class ProcessReader:
                 path = f"{STATUS}/processes/{number}"
                 try:
                     with parse.shaped(path):
-                        read = steps.of_process(
-                            number, places[number], results, activities, self._zone, path
-                        )
+                        read = steps.of_process(number, places[number], results, activities, self._zone, path)
                         facts += sound(read, path)
                 except Malformed as error:
                     lost[number] = gap_of(error, places[number])

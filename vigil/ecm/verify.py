@@ -48,4 +48,3 @@ class Verifier:
             return Stamp(modified, parse.integer(found.get("container_size")))
         versions = parse.versions(row)
         return Stamp(modified, parse.integer(versions[-1].get("version_number")) if versions else None)
-

@@ -226,7 +226,9 @@ class WorkspaceReader:
         """Documents with a category whose definition could not be read: until when they hold cannot be said."""
         for reading in readings if self._catalogue.failures else ():
             for child in reading.children:
-                values = categories.flat(child.row.get("data") or {}) if "documents" not in reading.unread else {}
+                values = (
+                    categories.flat(child.row.get("data") or {}) if "documents" not in reading.unread else {}
+                )
                 for category in categories.category_ids(values) & self._catalogue.failures.keys():
                     reading.unread["documents"] = gap_of(self._catalogue.failures[category], reading.id)
 

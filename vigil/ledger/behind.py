@@ -101,7 +101,9 @@ def was_read(connection: Connection, workspaces: Collection[int]) -> None:
         connection.execute(update(_behind).where(where).values(unread=False, tries=0))
 
 
-def hold(connection: Connection, why: Mapping[int, str], types: Mapping[int, str], given: Marks, at: datetime) -> None:
+def hold(
+    connection: Connection, why: Mapping[int, str], types: Mapping[int, str], given: Marks, at: datetime
+) -> None:
     """Note that some workspaces could not be judged whole by a run that judges them from `given` on, and why."""
     rows = [_row(w, types.get(w, ""), given, said, at, unread=False, tries=0) for w, said in why.items()]
     upsert(connection, _behind, rows, ("why",))
@@ -140,4 +142,3 @@ def _row(
 def _of(r: Any) -> Behind:
     given = Marks(r.seq, r.after, r.complete, frozenset(orjson.loads(r.fresh)))
     return Behind(r.workspace, r.type, given, r.why, r.unread, r.tries, r.tried_at)
-

@@ -103,7 +103,9 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
                 newest = max(filter(None, (*(r.modified for r in rows if not r.odd), newest)), default=None)
                 listed |= {r.id for r in rows}
                 fresh = _unknown(run, rows)
-                run.tally.reached += len(rows) - len(fresh)  # known as they are: nothing is to be read of them
+                run.tally.reached += len(rows) - len(
+                    fresh
+                )  # known as they are: nothing is to be read of them
                 if fresh:
                     yield fresh
             run.tally.wanted += run.extractor.listed(type.name) if full else len(listed)

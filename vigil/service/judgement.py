@@ -413,7 +413,11 @@ def stopped(run: Run) -> None:
         return
     lacking = max(len(run.tally.unasked), run.tally.wanted - run.tally.reached)
     of = f" of {run.tally.wanted:,}" if run.tally.wanted > lacking else ""
-    said = f"Extended ECM does not answer; {lacking:,}{of} workspaces were not asked" if lacking else "Extended ECM does not answer"
+    said = (
+        f"Extended ECM does not answer; {lacking:,}{of} workspaces were not asked"
+        if lacking
+        else "Extended ECM does not answer"
+    )
     log.error("run %d: stopped reading: %s", run.id, said)
     run.tally.gaps.append(Gap("stopped reading", said))
 
@@ -455,9 +459,7 @@ def _position(run: Run, plan: Plan) -> dict[str, Any]:
     whole = parts <= set(before.parts) and types <= plan.types
     # Of a type whose list could not be read its rules have not seen everything: for their guards the next run is the first one, too.
     fresh = [
-        r.name
-        for r in active(run.rules)
-        if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
+        r.name for r in active(run.rules) if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
     ]
     return {
         "complete": complete.isoformat(),

@@ -137,7 +137,9 @@ class Run:
         self.unread: set[int] = set()  # workflows that could not be read
         self.unfound = False  # whether the list of workflows could not be read
         self.unlisted: set[str] = set()  # types whose list could not be read to its end
-        self.partial = False  # whether the types or some list are incomplete: then the next run reads all of them
+        self.partial = (
+            False  # whether the types or some list are incomplete: then the next run reads all of them
+        )
         self.rounds: dict[
             str, Mapping[str, Any]
         ] = {}  # how far those over what is known have come, until it is kept

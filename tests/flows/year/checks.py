@@ -54,7 +54,9 @@ def differences(expected: Mapping[Key, Row], got: Mapping[Key, Row]) -> list[str
     return sorted(lost) + sorted(more) + sorted(other)
 
 
-def told_by_device(expected: Mapping[Key, Row], devices: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, int]]:
+def told_by_device(
+    expected: Mapping[Key, Row], devices: Sequence[Mapping[str, Any]]
+) -> Counter[tuple[str, int]]:
     """(device, workspace) -> the notices that must have come, without digests."""
     out: Counter[tuple[str, int]] = Counter()
     for key, row in expected.items():

@@ -79,7 +79,11 @@ FIRST: tuple[Rule, ...] = (
         "Licence",
         "attr.renew by",
         {"zone": "Asia/Tokyo", "holidays": "JP", "at": "09:00", "roll": "back"},
-        [_step("two-months", "-60d", "holder"), _step("ten", "-10bd", "holder"), _step("day", "0d", "holder")],
+        [
+            _step("two-months", "-60d", "holder"),
+            _step("ten", "-10bd", "holder"),
+            _step("day", "0d", "holder"),
+        ],
         late={"within": "4w", "policy": "digest"},
     ),
     # Half past two is skipped on 31 March 2024 in Berlin, and comes twice on 27 October 2024.
@@ -88,7 +92,11 @@ FIRST: tuple[Rule, ...] = (
         "Review",
         "attr.review by",
         BERLIN | {"at": "02:30"},
-        [_step("year", "-1y", "reviewer"), _step("month", "-1mo", "reviewer"), _step("day", "0d", "reviewer")],
+        [
+            _step("year", "-1y", "reviewer"),
+            _step("month", "-1mo", "reviewer"),
+            _step("day", "0d", "reviewer"),
+        ],
     ),
     _rule(
         "hearing",

@@ -129,7 +129,9 @@ def _due(random: Random, type: str, known: datetime) -> date | datetime:
         day = START.date() + timedelta(days=random.randrange(420))
     if TYPES[type][1] == "date":
         return day
-    return datetime(day.year, day.month, day.day, random.randrange(24), random.choice((0, 15, 30)), tzinfo=UTC)
+    return datetime(
+        day.year, day.month, day.day, random.randrange(24), random.choice((0, 15, 30)), tzinfo=UTC
+    )
 
 
 def _move(random: Random, places: list[Place]) -> None:
@@ -176,7 +178,10 @@ def _lines(file: Path, rows: list[dict[str, Any]]) -> None:
 
 def _type(name: str) -> dict[str, Any]:
     due, kind, roles = TYPES[name]
-    attributes = [{"name": "status", "kind": "string", "values": ["active", "ended"]}, {"name": due, "kind": kind}]
+    attributes = [
+        {"name": "status", "kind": "string", "values": ["active", "ended"]},
+        {"name": due, "kind": kind},
+    ]
     return {
         "type": name,
         "categories": [{"name": name, "attributes": attributes}],
@@ -200,7 +205,14 @@ def _workspace(p: Place) -> dict[str, Any]:
     attrs = {f"{p.type}.status": "active", f"{p.type}.{TYPES[p.type][0]}": p.dues[0][1].isoformat()}
     roles = {role: list(history[0][1]) for role, history in p.roles.items()}
     name = f"{p.type} {p.id}"
-    return {"id": p.id, "type": p.type, "name": name, "created": p.created.isoformat(), "attrs": attrs, "roles": roles}
+    return {
+        "id": p.id,
+        "type": p.type,
+        "name": name,
+        "created": p.created.isoformat(),
+        "attrs": attrs,
+        "roles": roles,
+    }
 
 
 def _events(p: Place) -> list[tuple[datetime, dict[str, Any]]]:
@@ -214,7 +226,7 @@ def _events(p: Place) -> list[tuple[datetime, dict[str, Any]]]:
         out.append((p.ended_at, by | {"attr": f"{p.type}.status", "value": "ended"}))
     for role, history in p.roles.items():
         for since, members in history[1:]:
-            out.append((since, {"kind": "role_changed", "workspace": p.id, "role": role, "members": list(members)}))
+            out.append(
+                (since, {"kind": "role_changed", "workspace": p.id, "role": role, "members": list(members)})
+            )
     return out
-
-
