@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry
 from tests.support.workers import Order, finish, start
 from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import Sent, Transport
 from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
@@ -63,10 +65,10 @@ class Site:
     def order(self, **changes: object) -> Order:
         return Order(self.url, self.settings, **changes)  # type: ignore[arg-type]
 
-    async def run(self) -> Account:
+    async def run(self, transport: Transport | None = None) -> Account:
         """A run without Prefect, after whatever happened to workers."""
         run = rounds.run(self.ledger, datetime.now(UTC), utc_now)
-        async with run.sending(FcmHttp(self.settings)):
+        async with run.sending(transport or FcmHttp(self.settings)):
             await sending.deliver(run, rounds.batch, lambda waits: None)
         return rounds.closed(run)
 
@@ -225,3 +227,21 @@ async def test_what_a_worker_of_another_machine_held_is_waited_for_until_its_lea
     made = await site.run()
     assert (made.unsent, site.states()) == ({}, {"sent": 39})
     assert time.monotonic() - began > 0.5
+
+
+async def test_a_run_that_fails_while_it_sends_holds_nothing_any_more(site: Site) -> None:
+    """Its process lives on and so would its leases: the next run need not wait for them."""
+
+    class Breaking(FcmHttp):
+        async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+            await super().send(batch)
+            raise RuntimeError("broken")
+
+    site.people(1, "android")
+    site.queue(3, 1)
+    with pytest.raises(RuntimeError, match="broken"):
+        await site.run(Breaking(site.settings))
+    began = time.monotonic()
+    assert ((await site.run()).unsent, site.states()) == ({}, {"sent": 3})
+    assert time.monotonic() - began < LEASE.total_seconds() / 2
+    assert set(site.shown().values()) == {1}

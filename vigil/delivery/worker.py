@@ -187,6 +187,14 @@ class Worker:
             raise refused
         return total
 
+    def let_go(self) -> None:
+        """Hold nothing any more, after an error: what was in hand is another worker's at once, not when the lease runs out."""
+        try:
+            with self._ledger.write() as connection:
+                leases.end(connection, {self._owner}, self._real(connection))
+        except LedgerError as error:
+            log.warning("could not end the leases of this worker, they run out by themselves: %s", error)
+
     def _put_off(
         self, claimed: Sequence[Claimed], asked: Mapping[str, Preferences], now: datetime
     ) -> dict[int, PutOff]:

@@ -45,11 +45,15 @@ async def deliver(
     `batch` sends one, the `n`-th, and says whether another may do anything; `say` and `pause` as for `Rounds`.
     """
     rounds, hand, n = Rounds(run, say, pause), worker(run), 0
-    while await rounds.another():
-        more = True
-        while more:
-            n += 1
-            more = await batch(run, hand, n) and anything_due(run, rounds.at)
+    try:
+        while await rounds.another():
+            more = True
+            while more:
+                n += 1
+                more = await batch(run, hand, n) and anything_due(run, rounds.at)
+    except BaseException:
+        hand.let_go()
+        raise
 
 
 def anything_due(run: Run, by: datetime | None = None) -> bool:
@@ -86,9 +90,8 @@ class Rounds:
     ) -> None:
         """`say` is told what the run waits for, once for each wait; `pause` waits some seconds."""
         self._run, self._say, self._pause = run, say, pause
-        self._until = datetime.max.replace(
-            tzinfo=UTC
-        )  # when its patience ends: it begins when the first round is over
+        # When its patience ends: it begins when the first round is over.
+        self._until = datetime.max.replace(tzinfo=UTC)
         self._rounds = 0
         self._others = OTHERS  # seconds left for other workers
         self._idle = False  # whether nothing has changed since the look before
