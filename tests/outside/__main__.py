@@ -110,7 +110,8 @@ def figures(verdicts: Sequence[Verdict]) -> str:
         kinds.setdefault(verdict.kinds, []).append(verdict)
     failed = [v for v in verdicts if not v.found.well]
     lines = [
-        f"{len(verdicts)} trials, {len(failed)} failed; {total.runs} runs, {total.kills} kills, {total.notices} notices"
+        f"{len(verdicts)} trials, {len(failed)} failed; {total.notices} notices, {total.runs} runs, {total.kills} kills "
+        f"({total.kills_in_sending} with some of its notices shown)"
     ]
     lines += [f"  {name}: {len(some)}" for name, some in total.wrongs().items()]
     for kind, some in sorted(kinds.items()):

@@ -19,9 +19,12 @@ NAMED = re.compile(r"([\d,]+) notices? (?:waits?|is being sent|are being sent)\b
 
 @dataclass(slots=True)
 class Found:
-    """What was wrong in one trial, or in many: each thing as a line. `kills` counts the runs that were killed."""
+    """What was wrong in one trial, or in many: each thing as a line. `kills` counts the runs that were killed, and those of them of
+    which a device had shown something already.
+    """
 
     kills: int = 0
+    kills_in_sending: int = 0
     runs: int = 0
     notices: int = 0
     lost: list[str] = field(default_factory=list)
@@ -50,6 +53,7 @@ class Found:
 
     def add(self, other: Found) -> None:
         self.kills += other.kills
+        self.kills_in_sending += other.kills_in_sending
         self.runs += other.runs
         self.notices += other.notices
         for name, lines in self.wrongs().items():

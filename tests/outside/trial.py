@@ -15,7 +15,7 @@ from tests.outside import estate, trouble
 from tests.outside.commands import Command, Commands, Hangs
 from tests.outside.judging import Found, Judge, Look, happened_by
 from tests.outside.ledgers import Ledgers
-from tests.outside.sandbox import Sandbox
+from tests.outside.sandbox import Sandbox, Shown
 from tests.outside.story import Expected, Story
 from tests.outside.trouble import EVERY, Tick
 
@@ -52,7 +52,9 @@ class Trial:
         self._bench, self._name = bench, f"t{seed}x{n}"
         self._n, self._random = n, Random(f"outside {seed} {n}")
         self._kinds = trouble.kinds(self._random, n)
+        self._layout = trouble.layout(self._random)
         self._judge, self._found, self._log = Judge(), Found(), list[str]()
+        self._screens: list[Shown] = []
         self._now = START
         self._usual = 1.0  # seconds of a run that nothing disturbs
         self._codes: list[int] = []  # of the runs that nobody killed
@@ -87,6 +89,7 @@ class Trial:
         try:
             sandbox = Sandbox(serving.line())
             try:
+                sandbox.mend(self._layout)
                 connect(self._bench, self._name, sandbox, self._bench.ledgers.fresh(self._name))
                 yield sandbox
             finally:
@@ -128,7 +131,7 @@ class Trial:
         as_of = self._now + tick.ahead
         self._runs(tick, as_of)
         if tick.faults is not None:
-            self._sandbox.mend()
+            self._sandbox.mend(self._layout)
         self._judge.looks.append(Look(tick.clean, self._now, as_of))
 
     def _happens(self, at: datetime) -> None:
@@ -178,17 +181,20 @@ class Trial:
 
     def _killed(self, command: Command, share: float) -> None:
         command.ends_within(self._usual * share)
+        before = len(self._screens)
         died = command.kill()
+        self._look()
+        sent = len(self._screens) - before
         self._found.kills += died
-        self._judge.see(self._sandbox.shows())
-        self._note(f"  killed at {share:.0%}" if died else "  ended before it was to be killed")
+        self._found.kills_in_sending += died and sent > 0
+        self._note(f"  killed at {share:.0%}, {sent} shown" if died else "  ended before it was to be killed")
         command.said()
 
     def _ended(self, command: Command, due: list[Expected], tick: Tick) -> None:
         code = command.code()
         said = command.said().strip()
         account = said.rpartition("\n")[2]
-        self._judge.see(self._sandbox.shows())
+        self._look()
         self._codes.append(code)
         self._note(f"  {code}: {account}")
         if TRACEBACK in said or not 0 <= code <= 3:
@@ -197,6 +203,10 @@ class Trial:
             self._found.wrong_green.append(f"{account!r}, but missing: {missing}")
         if code != GREEN and not self._disturbed:
             self._found.wrong_red.append(f"nothing was disturbed: {account}")
+
+    def _look(self) -> None:
+        self._screens = self._sandbox.shows()
+        self._judge.see(self._screens)
 
     def _note(self, line: str) -> None:
         self._log.append(line)

@@ -98,6 +98,11 @@ def kinds(random: Random, n: int) -> tuple[Kind, ...]:
     return first, random.choice(others)
 
 
+def layout(random: Random) -> Json:
+    """How this Extended ECM lays out what it holds, for the whole of the trial: switches of the sandbox."""
+    return {"folders": random.choice((0, 0, 1, 3)), "roles_ignore_members": random.random() < 0.2}
+
+
 def skew(random: Random, some: Sequence[Kind]) -> timedelta:
     """How far Vigil's clock is ahead of Extended ECM's for the whole of the trial, its first tick included."""
     by = timedelta(seconds=random.choice((20, 120, 600, 1800, 3600)))
@@ -132,7 +137,10 @@ def _calm(random: Random, ticks: Sequence[Tick], asked: Sequence[str]) -> list[T
 
 
 def _kills(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
+    """Half of the times FCM takes half a second for what it has accepted, so that more runs are killed while they send."""
     shares = tuple(random.uniform(0.05, 1.0) for _ in range(random.randrange(1, 4)))
+    slow = {"add": [{"kind": "slow", "seconds": 0.5, "skip": random.randrange(4)}]}
+    tick = _with(tick, "fcm", slow) if random.random() < 0.5 else tick
     return replace(tick, kills=shares, ends=random.random() < 0.5)
 
 
