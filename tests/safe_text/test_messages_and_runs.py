@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from flows.endings import Ending
+from flows.endings import Ending, Named
 from tests.delivery.conftest import message
 from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
 from tests.service.test_sensitive_attributes_stay_inside import RULES, Speaker
@@ -133,7 +133,7 @@ def test_ten_megabytes_of_an_attribute_make_a_row_of_kilobytes(what: str) -> Non
 def test_the_name_the_state_and_the_events_of_a_run_are_short_and_hold_no_control_character() -> None:
     for what, text in HOSTILE.items():
         assert len(label(text)) <= LABEL and not set(label(text)) & STEERING, what
-        state = Ending(text, text, "Gaps", whole=False).state()
+        state = Ending(text, text, Named.GAPS, whole=False).state()
         assert len(state.message) <= STATE and not set(state.message) & (STEERING - {"\n", "\t"}), what
         said = payload({"first": text, "why": [text, (text, 1)], text: {"n": 2, "none": None, "yes": True}})
         assert len(json.dumps(said)) < 20_000
