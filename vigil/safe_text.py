@@ -260,6 +260,8 @@ def csv_cell(text: str) -> str:
 
     Line breaks and tabs stay. Whoever reads it back takes away one apostrophe that stands before = + - @ or their wide forms.
     """
+    if text.isascii() and text.isprintable() and text[:1].isalnum() and ";" not in text:
+        return text
     return _FORMULA.sub(r"\1'", table_cell(text))
 
 
@@ -317,8 +319,14 @@ def payload(value: Any) -> Any:
 # Links
 
 
+_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,4})?(/[A-Za-z0-9/._~?=&%-]*)?")
+"""What nearly every address is, and an address at once."""
+
+
 def is_web_address(text: str | None) -> bool:
     """Whether a link may lead there: http or https, a host, and no character that an address cannot hold."""
+    if text and len(text) <= VALUE and _PLAIN_ADDRESS.fullmatch(text):
+        return True
     if not text or len(text) > VALUE * 2 or not text.isprintable() or set(text) & set(" <>\\"):
         return False
     try:

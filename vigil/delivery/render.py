@@ -19,7 +19,7 @@ from vigil.compliance.notices import Notice
 from vigil.delivery.language import Language, Languages
 from vigil.delivery.templates import FIELDS, PARTS, Channel, environment, examine, where
 from vigil.errors import BadInput, VigilError
-from vigil.safe_text import BODY, bounded, lines, one_line
+from vigil.safe_text import BODY, bounded, one_line
 
 log = logging.getLogger("vigil.delivery.render")
 
@@ -105,7 +105,7 @@ class Renderer:
         try:
             title, body = self._templates(self._family(notice), notice.person.language)
             seen = dict(zip(FIELDS, _values_of(notice), strict=True))
-            head, text = one_line(title.render(seen).strip()), lines(body.render(seen).strip())
+            head, text = one_line(title.render(seen).strip()), body.render(seen).strip()
             # Markup is not cut: that of a mail is as long as its values, which are, and where that is too long it is not used.
             return Said(head, text if self._channel is Channel.HTML else bounded(text, BODY))
         except _FAILURES as error:
