@@ -45,7 +45,7 @@ def test_approval_sends_what_was_shown_and_lists_what_changed_since(watched: Wat
     assert (
         f"**{len(shown)} notices to {len({r['person'] for r in shown})} people would be sent now.**" in text
     )
-    assert f"- `{RULE}`: {len([r for r in shown if r['rule'] == RULE])}" in text
+    assert f"- {RULE}: {len([r for r in shown if r['rule'] == RULE])}" in text
     watched.watch(
         watched.made.end
     )  # a day goes by: what contracts say is read anew, and the new rule speaks of new things only
