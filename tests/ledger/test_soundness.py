@@ -102,6 +102,24 @@ def test_a_position_in_the_future_and_a_run_that_never_ended_are_named(kept: Led
     assert [x.partition(":")[0] for x in faults(kept)] == ["position scan", "runs"]
 
 
+def covered(ledger: Ledger, *windows: tuple[datetime, datetime]) -> None:
+    """Runs that evaluated these windows. The last of them was killed before it had an account."""
+    for n, (after, upto) in enumerate(windows, start=1):
+        with ledger.write() as connection:
+            run = runs.begin(connection, "watch", upto, upto)
+            runs.cover(connection, run, after, upto)
+            if n < len(windows):
+                runs.end(connection, run, "done", runs.window(after, upto) | {"numbers": {}}, upto)
+
+
+def test_a_chain_of_windows_has_no_fault_and_a_hole_in_it_is_named(kept: Ledger) -> None:
+    covered(kept, (NOON, NOON), (NOON, NOON + DAY / 4), (NOON + DAY / 4, NOON + DAY / 2))
+    assert faults(kept) == []
+    covered(kept, (NOON + DAY / 2 + timedelta(hours=1), NOON + DAY))
+    said = "evaluated from 2026-03-04 01:00 UTC on, the run before it up to 2026-03-04 00:00 UTC"
+    assert faults(kept) == [f"run 4: {said}"]
+
+
 def test_a_lost_unique_key_is_named(kept: Ledger, kind: str) -> None:
     if kind == "sqlite":
         with kept.write() as connection:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import JSON, Connection, cast, insert, select, type_coerce, update
 
 from vigil.ledger.tables import Run, table
 
@@ -24,6 +24,38 @@ def end(connection: Connection, run: int, state: str, account: Mapping[str, Any]
     """Close a run: `done`, `gaps` or `failed`, with its account."""
     values = {"state": state, "account": orjson.dumps(account).decode(), "ended_at": now}
     connection.execute(update(_run).where(_run.c.id == run).values(**values))
+
+
+def window(after: datetime, as_of: datetime) -> dict[str, Any]:
+    """What an account says of the window (after, as_of] that its run evaluated."""
+    return {"window": [at.astimezone(UTC).isoformat() for at in (after, as_of)]}
+
+
+def cover(connection: Connection, run: int, after: datetime, as_of: datetime) -> None:
+    """Note the window that a run evaluated to its end, in the transaction that moves the position: it may not come to an account."""
+    body = orjson.dumps(window(after, as_of)).decode()
+    connection.execute(update(_run).where(_run.c.id == run).values(account=body))
+
+
+def holes(connection: Connection, since: datetime) -> list[tuple[int, datetime, datetime]]:
+    """Where the chain of windows of the runs that began after `since` is broken.
+
+    Gives each run whose window does not begin where the one before it ended, with both instants.
+    """
+    body = _run.c.account
+    asked = cast(body, JSON) if connection.dialect.name == "postgresql" else type_coerce(body, JSON)
+    found = asked["window"]
+    after, upto = (found[n].as_string() for n in (0, 1))
+    query = select(_run.c.id, after.label("after"), upto.label("upto")).where(
+        _run.c.started_at > since, after.is_not(None)
+    )
+    out: list[tuple[int, datetime, datetime]] = []
+    last: str | None = None
+    for r in connection.execute(query.order_by(_run.c.id)):
+        if last is not None and r.after != last:
+            out.append((r.id, datetime.fromisoformat(last), datetime.fromisoformat(r.after)))
+        last = r.upto
+    return out
 
 
 def latest(connection: Connection, flow: str | None = None, limit: int = 20) -> list[dict[str, Any]]:

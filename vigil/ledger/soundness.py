@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, func, inspect, select, text, tuple_
 
+from vigil.ledger import runs
 from vigil.ledger.codec import decode, encode
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Attempt, Newest, Notice, Observation, Position, Run, table
@@ -22,6 +23,9 @@ _run = table(Run)
 
 AHEAD = timedelta(minutes=5)
 """Clocks may differ by so much before a position in the future is a fault."""
+
+RECENT = timedelta(days=31)
+"""Runs of so long ago, and later ones, are looked at as a chain: nothing of theirs is forgotten yet."""
 
 DEAD = timedelta(days=1)
 """A run that began so long ago and did not end was killed."""
@@ -97,6 +101,7 @@ def whole(connection: Connection, now: datetime) -> list[Fault]:
         *_orphans(connection),
         *_stuck(connection),
         *_never_ended(connection, now),
+        *_holes(connection, now),
     ]
 
 
@@ -143,6 +148,13 @@ def _never_ended(connection: Connection, now: datetime) -> Iterator[Fault]:
     if ids:
         do = "nothing: they were killed, and later runs did their work. Look for the reason if they become more"
         yield Fault("runs", f"{len(ids)} never ended, the last is {ids[-1]}", do)
+
+
+def _holes(connection: Connection, now: datetime) -> Iterator[Fault]:
+    for run, ended, began in runs.holes(connection, now - RECENT):
+        said = f"evaluated from {began:%Y-%m-%d %H:%M} UTC on, the run before it up to {ended:%Y-%m-%d %H:%M} UTC"
+        do = f"start backfill for what lies between: --from {ended:%Y-%m-%dT%H:%M}Z --to {began:%Y-%m-%dT%H:%M}Z"
+        yield Fault(f"run {run}", said, do if began > ended else RECORD)
 
 
 def upkeep_hints(connection: Connection) -> list[str]:

@@ -183,8 +183,10 @@ def _outcome(notice: Mapping[str, Any]) -> str:
 def close(run: Run, state: str, made: Account | None = None) -> None:
     """Write how the run ended."""
     body: dict[str, Any] = {"numbers": run.numbers()}
+    if run.window is not None:
+        body |= runs.window(run.window.after, run.window.as_of)
     if made is not None:
-        body = {
+        body |= {
             k: v
             for k, v in asdict(made).items()
             if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules", "earlier")

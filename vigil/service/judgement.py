@@ -36,6 +36,7 @@ from vigil.ledger import (
     relations,
     revisions,
     rounds,
+    runs,
 )
 from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
@@ -395,9 +396,11 @@ def finish(run: Run, plan: Plan) -> None:
     clocks.warn(run)
     guards.decide(run, plan.fresh)
     _name_behind(run)
+    run.window = plan.window
     mark = Mark(plan.upto_seq, run.as_of, _position(run, plan))
     with run.ledger.write() as connection:
         behind.begin(connection, plan.window.after, plan.looked.complete)
+        runs.cover(connection, run.id, plan.window.after, plan.window.as_of)
         evaluations.set_position(connection, "evaluated", mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)
         going = {r.rule: r.hash for refusal in run.refused for r in refusal.goes_on}

@@ -28,6 +28,7 @@ from vigil.service.needs import needs_of
 from vigil.service.site import Site
 
 if TYPE_CHECKING:
+    from vigil.compliance.evaluate import Window
     from vigil.service.judgement import Plan
 
 log = logging.getLogger("vigil.run")
@@ -145,6 +146,7 @@ class Run:
         ] = {}  # how far those over what is known have come, until it is kept
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()
+        self.window: Window | None = None  # that it evaluated to its end
         self.elsewhere: Elsewhere | None = None  # does the larger parts, where the site has more processes
         self.id = self._begun() if part_of is None else part_of
         self._client: Client | None = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -56,42 +55,47 @@ def differences(expected: Mapping[Key, Row], got: Mapping[Key, Row]) -> list[str
 
 def told_by_device(
     expected: Mapping[Key, Row], devices: Sequence[Mapping[str, Any]]
-) -> Counter[tuple[str, int]]:
-    """(device, workspace) -> the notices that must have come, without digests."""
-    out: Counter[tuple[str, int]] = Counter()
+) -> Counter[tuple[str, str, int | datetime]]:
+    """(device, rule, workspace) -> the notices that must have come; of a digest the tick stands in place of the workspace."""
+    out: Counter[tuple[str, str, int | datetime]] = Counter()
+    tokens: dict[str, list[str]] = defaultdict(list)
+    for d in devices:
+        tokens[d["owner"]].append(d["token"])
     for key, row in expected.items():
         if row.outcome == "sent":
-            out.update((d["token"], key.workspace) for d in devices if d["owner"] == key.person)
+            out.update((token, key.rule, key.workspace) for token in tokens[key.person])
+    late = {(key.person, row.tick) for key, row in expected.items() if row.outcome == "digest"}
+    out.update((token, DIGEST_NAME, tick) for person, tick in late for token in tokens[person])
     return out
 
 
-def received(devices: Sequence[Mapping[str, Any]]) -> tuple[Counter[tuple[str, int]], int]:
-    """The same as the devices have it, and how many notices came more than once."""
-    out: Counter[tuple[str, int]] = Counter()
-    twice = 0
+def received(devices: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str, int | datetime]]:
+    """The same as the devices have it."""
+    out: Counter[tuple[str, str, int | datetime]] = Counter()
     for d in devices:
-        keys = Counter(m["data"]["event_id"] for m in d["received"])
-        twice += sum(n - 1 for n in keys.values())
-        out.update((d["token"], w) for m in d["received"] if (w := _workspace(m["data"])) is not None)
-    return out, twice
+        for m in d["received"]:
+            rule = m["data"]["rule"]
+            at = datetime.fromisoformat(m["received_at"])
+            out[d["token"], rule, at if rule == DIGEST_NAME else int(m["data"]["workspace"])] += 1
+    return out
 
 
-def _workspace(data: Mapping[str, str]) -> int | None:
-    return None if "workspace" not in data else int(data["workspace"])
+def seen_twice(devices: Sequence[Mapping[str, Any]]) -> int:
+    """How many notices a device got more than once."""
+    keys = Counter((d["token"], m["data"]["event_id"]) for d in devices for m in d["received"])
+    return sum(n - 1 for n in keys.values())
 
 
 def windows(ledger: Ledger) -> list[tuple[datetime, datetime]]:
-    """The windows of the runs that evaluated, in order."""
+    """The windows of the runs of `watch`, in order, by their accounts."""
     with ledger.read() as connection:
-        accounts = runs.latest(connection, "watch", limit=100_000)[::-1]
-    pairs = [a["account"]["window"] for a in accounts if "window" in a["account"]]
+        accounts = [r["account"] for r in runs.latest(connection, "watch", limit=100_000)][::-1]
+    pairs = [a["window"] for a in accounts]
     return [(datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in pairs]
 
 
-def holes(chain: Sequence[tuple[datetime, datetime]]) -> list[str]:
-    """Where a window does not begin at the instant at which the one before it ended."""
-    pairs = zip(chain, chain[1:], strict=False)
-    return [f"{a[1].isoformat()} to {b[0].isoformat()}" for a, b in pairs if a[1] != b[0]]
-
-
-__all__ = ["differences", "holes", "json", "received", "said", "told_by_device", "windows"]
+def unbalanced(ledger: Ledger) -> list[int]:
+    """The runs whose account has a difference or a gap, or that did not end."""
+    with ledger.read() as connection:
+        found = runs.latest(connection, limit=100_000)
+    return [r["id"] for r in found if r["state"] != "done" or r["account"]["difference"]]

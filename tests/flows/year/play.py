@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,8 @@ from vigil.sandbox.estate import load
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.opening import ledger_of_site
 
+BACK = datetime.fromisoformat("2024-05-20T08:00Z")
+"""The first tick after the outage."""
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 OUTAGE = (datetime.fromisoformat("2024-05-06T09:00Z"), datetime.fromisoformat("2024-05-20T07:00Z"))
 CHANGES = [
@@ -36,16 +38,16 @@ CHANGES = [
 STRETCHES = [
     (datetime.fromisoformat(f"{a}T08:00Z"), datetime.fromisoformat(f"{b}T08:00Z"))
     for a, b in (
-        ("2023-11-03", "2023-11-06"),
-        ("2024-01-16", "2024-01-19"),  # rules are edited
-        ("2024-02-27", "2024-03-01"),  # the leap day
-        ("2024-03-09", "2024-03-11"),
-        ("2024-03-29", "2024-04-02"),  # Easter, too
-        ("2024-05-03", "2024-05-06"),  # the outage begins
-        ("2024-05-20", "2024-05-22"),  # and is over
-        ("2024-07-07", "2024-07-10"),  # rules are edited again
-        ("2024-10-26", "2024-10-28"),
-        ("2024-11-02", "2024-11-04"),
+        ("2023-11-03", "2023-11-05"),
+        ("2024-01-17", "2024-01-19"),  # rules are edited
+        ("2024-02-28", "2024-03-01"),  # the leap day
+        ("2024-03-10", "2024-03-11"),
+        ("2024-03-30", "2024-04-01"),
+        ("2024-05-04", "2024-05-06"),  # the outage begins
+        ("2024-05-20", "2024-05-21"),  # and is over
+        ("2024-07-08", "2024-07-09"),  # rules are edited again
+        ("2024-10-27", "2024-10-27"),
+        ("2024-11-03", "2024-11-04"),
     )
 ]
 """The days of the year that CI plays."""

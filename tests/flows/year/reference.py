@@ -1,7 +1,7 @@
 """What must become of each milestone of the year: one workspace after the other, in plain Python.
 
-A moment is told by the first tick at or after it, to whom it concerns then. One that lies before the window when its date becomes known
-was missed. `late` says what becomes of what is missed, or is told later than `within`.
+A moment is told by the first tick at or after it, to whom it concerns then. One that lies before the window when its date becomes
+known was missed. `late` says what becomes of what is missed, or is told later than `within`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from tests.flows.year import rules
@@ -45,7 +46,7 @@ def expected(world: World, ticks: Sequence[datetime]) -> dict[Key, Row]:
     """Everything that a correct year says, by key."""
     out: dict[Key, Row] = {}
     begun = {r["rule"]: ticks[0] for r in rules.at(ticks[0])}
-    for after, tick in zip(ticks, ticks[1:], strict=False):
+    for after, tick in pairwise(ticks):
         for rule in rules.at(tick):
             since = begun.setdefault(rule["rule"], tick)
             if since == tick:

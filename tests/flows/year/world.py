@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-
 START = datetime.fromisoformat("2023-11-01T08:00Z")
 END = datetime.fromisoformat("2024-11-08T08:00Z")
 ZONE = "Europe/Berlin"
@@ -121,10 +120,11 @@ def _place(random: Random, n: int, staff: list[str]) -> Place:
 def _due(random: Random, type: str, known: datetime) -> date | datetime:
     """A date of the year, often one that is special; some lie a few days ahead of when they become known."""
     kind = random.random()
-    if kind < 0.3:
+    if kind < 0.25:
         day = date.fromisoformat(random.choice(SPECIAL))
-    elif kind < 0.5:
-        day = known.date() + timedelta(days=random.randrange(1, 70))
+    elif kind < 0.65 and known > START:  # often a few days after one of its moments
+        ahead = random.choice((1, 5, 7, 10, 14, 28, 30, 45, 60, 91)) - random.randrange(4)
+        day = known.date() + timedelta(days=max(1, ahead))
     else:
         day = START.date() + timedelta(days=random.randrange(420))
     if TYPES[type][1] == "date":
