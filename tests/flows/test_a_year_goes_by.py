@@ -45,4 +45,4 @@ WORDS = {
 
 def samples(due: dict[Key, Row]) -> dict[Key, Row]:
     """One milestone of each outcome."""
-    return {key: row for key, row in {(r.outcome, r.reason): (k, r) for k, r in due.items()}.values()}
+    return dict({(r.outcome, r.reason): (k, r) for k, r in due.items()}.values())
