@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.open_rows import TOKENS
 from tests.support.postgres import DATABASES, fresh
 from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
+from vigil.sandbox.fcm_local import LocalFcm
 
 
 @pytest.fixture(params=DATABASES)
@@ -29,3 +31,12 @@ def ledger(url: str) -> Iterator[Ledger]:
     opened = Ledger(open_engine(url))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def fcm(tmp_path: Path) -> Iterator[LocalFcm]:
+    """FCM with the phones of `tests.support.open_rows`."""
+    with LocalFcm(tmp_path) as running:
+        for token in TOKENS.values():
+            running.devices.add(token, "android", owner=token.partition("-")[0])
+        yield running

@@ -2,71 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
+from tests.support.open_rows import DAY, HOUR, NOW, NUMBERS, ROWS, deliver, expected, fill, received
 from tests.support.postgres import DATABASES, server
-from tests.support.samples import words
 from tests.support.schemas import Earlier, contents, revisions
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
-from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger, digests, evaluations, outbox, trips
 from vigil.sandbox.fcm_local import LocalFcm
-
-NOW = datetime.now(UTC).replace(microsecond=0)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-TOKENS = {1: "ada-phone", 2: "ada-tablet", 3: "ben-phone"}
-
-
-@dataclass(frozen=True)
-class Open:
-    """A row as an earlier program left it. It must be told after `told`, to the phones that have not had it; None: not by itself."""
-
-    state: str = "queued"
-    person: str = "ben"
-    told: timedelta | None = timedelta(0)
-    due: timedelta | None = timedelta(0)
-    lease: timedelta | None = None
-    owner: str | None = None
-    tries: int = 0
-    reason: str = ""
-    accepted: tuple[int, ...] = ()  # devices that took it
-    retried: tuple[int, ...] = ()  # devices of which FCM said: later
-
-
-ROWS = {
-    "queued": Open(),
-    "of two devices": Open(person="ada"),
-    "held by a dead worker": Open(lease=-MINUTE, owner="dead", tries=1),
-    "held by a living worker": Open(lease=4 * MINUTE, owner="alive", tries=1, told=HOUR),
-    "waits for another try": Open(due=10 * MINUTE, lease=10 * MINUTE, tries=2, retried=(3,), told=HOUR),
-    "half delivered": Open(person="ada", lease=-MINUTE, owner="dead", tries=1, accepted=(1,), retried=(2,)),
-    "waits for the end of quiet hours": Open(due=8 * HOUR, told=DAY),
-    "late, for the digest": Open("suppressed", reason="it was missed and goes into the digest", told=None),
-    "grouped": Open("suppressed", reason="it goes into the digest", told=None),
-    "held by a guard": Open(
-        "suppressed", reason="its rule's guard stopped it, and it waits for a person's answer", told=None
-    ),
-    "unroutable": Open("unroutable", person="", due=None, told=None),
-    "no device": Open("no_device", person="cleo", due=None, told=None),
-    "told": Open("sent", due=None, tries=1, accepted=(3,), told=None),
-    "refused": Open("failed", due=None, tries=1, told=None),
-}
-"""Every kind of row that an outbox may hold, in the words that its program wrote. Each is about a workspace of its own."""
-
-NUMBERS = {name: n for n, name in enumerate(ROWS, start=1)}
 
 
 @pytest.fixture(params=[(kind, r) for kind in DATABASES for r in revisions()], ids="-".join)
@@ -85,141 +33,6 @@ def earlier(url_and_revision: tuple[str, str]) -> Iterator[Earlier]:
     fill(made)
     yield made
     made.close()
-
-
-@pytest.fixture
-def fcm(tmp_path: Path) -> Iterator[LocalFcm]:
-    with LocalFcm(tmp_path) as running:
-        for token in TOKENS.values():
-            running.devices.add(token, "android", owner=token.partition("-")[0])
-        yield running
-
-
-def fill(ledger: Earlier) -> None:
-    """Rows of every kind, in every table that the schema has."""
-    ledger.put("notice", [notice(name, row) for name, row in ROWS.items()])
-    ledger.put("attempt", [a for name, row in ROWS.items() for a in attempts(name, row)])
-    ledger.put("device", [device(token) for token in TOKENS.values()])
-    ledger.put(
-        "device",
-        [device("ben-old-phone") | {"person": "ben", "retired_at": NOW, "retired_reason": "gone"}],
-    )
-    ledger.put("run", [run("done"), run("running")])
-    ledger.put(
-        "observation",
-        [{"seq": 1, "kind": "workspace", "subject": "1", "workspace": 1, "seen_at": NOW, "body": "{}"}],
-    )
-    ledger.put("newest", [{"kind": "workspace", "subject": "1", "workspace": 1, "seq": 1, "checked_at": NOW}])
-    marks = {"evaluated": "{}", "scan": "{}", "round:nodes": '{"after": 17}'}
-    ledger.put(
-        "position", [{"name": name, "seq": 1, "at": NOW - HOUR, "data": data} for name, data in marks.items()]
-    )
-    standing = {
-        "rule": "r",
-        "workspace": 1,
-        "outcome": "finding",
-        "since": NOW - DAY,
-        "next_check_at": NOW,
-        "why": "[]",
-    }
-    ledger.put("verdict", [standing | {"as_of": NOW - DAY}])
-    ledger.put("rulestate", [{"rule": "r", "first_at": NOW - DAY, "hash": "00"}])
-    ledger.put("manifest", [{"id": "cafe", "created_at": NOW, "approved_at": None, "body": "[]"}])
-    ledger.put("preference", [{"person": "ben", "digest": False, "channels": "", "updated_at": NOW}])
-    ledger.put("acknowledgement", [{"notice": NUMBERS["told"], "person": "ben", "at": NOW, "how": "app"}])
-    trip = {
-        "rule": "r",
-        "run": 1,
-        "tripped_at": NOW,
-        "until": NOW + DAY,
-        "notices": 1,
-        "findings": 1,
-        "workspaces": 1,
-    }
-    ledger.put("guard_trip", [trip | {"known": 9, "reasons": "[]", "state": "waiting"}])
-    ledger.put("topic_member", [{"topic": "all", "person": "ben", "since": NOW}])
-    ledger.put("topic_subscription", [{"topic": "all", "device": 3, "at": NOW, "refused": ""}])
-    ledger.put("relation", [{"workspace": 1, "other": 2}])
-    ledger.put("site", [{"name": "default", "since": NOW}])
-    text = {"rule": "r", "hash": "00", "text": "rule: r", "file": "r.yaml", "first_at": NOW, "last_at": NOW}
-    ledger.put("rule_revision", [text | {"in_force": True}])
-
-
-def notice(name: str, row: Open) -> dict[str, Any]:
-    of = {
-        "rule": "r",
-        "workspace": NUMBERS[name],
-        "occurrence": "2026-03-31",
-        "step": "last",
-        "person": row.person,
-    }
-    key = ":".join(str(v) for v in of.values())
-    return of | {
-        "fire_at": NOW - HOUR,
-        "as_of": NOW - HOUR,
-        "state": row.state,
-        "reason": row.reason,
-        "message": orjson.dumps(words(key)).decode(),
-        "due_at": None if row.due is None or row.state != "queued" else NOW + row.due,
-        "lease_until": None if row.lease is None else NOW + row.lease,
-        "lease_owner": row.owner,
-        "tries": row.tries,
-        "first_tried_at": NOW - HOUR / 2 if row.tries else None,
-        "run": 1,
-    }
-
-
-def attempts(name: str, row: Open) -> list[dict[str, Any]]:
-    outcomes = [(d, "accepted", 200) for d in row.accepted] + [(d, "retry", 503) for d in row.retried]
-    at = {"started_at": NOW - HOUR / 2, "ended_at": NOW - HOUR / 2}
-    return [at | {"notice": NUMBERS[name], "device": d, "outcome": o, "status": s} for d, o, s in outcomes]
-
-
-def device(token: str) -> dict[str, Any]:
-    of = {
-        "person": token.partition("-")[0],
-        "address": token,
-        "address_kind": "token",
-        "platform": "android",
-    }
-    return of | {"registered_at": NOW - DAY, "refreshed_at": NOW - DAY}
-
-
-def run(state: str) -> dict[str, Any]:
-    return {"flow": "watch", "as_of": NOW, "started_at": NOW, "state": state, "account": "{}"}
-
-
-def deliver(ledger: Ledger, fcm: LocalFcm, at: datetime) -> None:
-    """What a run does with what is due."""
-    settings = FcmSettings(
-        project=fcm.project,
-        service_account_info=orjson.loads(fcm.account.read_bytes()),
-        endpoint=fcm.url,
-        device_per_minute=None,
-        device_per_hour=None,
-    )
-
-    async def go() -> None:
-        async with FcmHttp(settings) as transport:
-            await Worker(ledger, transport, lambda: at, rng=random.Random(0)).drain()
-
-    asyncio.run(go())
-
-
-def received(fcm: LocalFcm) -> Counter[tuple[str, str]]:
-    """(device, replace key) -> how often it came."""
-    return Counter((d.token, s.data["event_id"]) for d in fcm.devices for s in d.received)
-
-
-def expected(at: timedelta) -> Counter[tuple[str, str]]:
-    """What must have come by then: each open row that is to be told, once on each phone that has not had it."""
-    return Counter(
-        (token, orjson.loads(notice(name, row)["message"])["key"])
-        for name, row in ROWS.items()
-        for id, token in TOKENS.items()
-        if row.told is not None and row.told <= at
-        if token.startswith(row.person) and id not in row.accepted
-    )
 
 
 def test_an_upgrade_leaves_every_row_as_it_was_and_finds_what_waits(earlier: Earlier) -> None:

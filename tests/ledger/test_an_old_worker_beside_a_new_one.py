@@ -20,7 +20,6 @@ from tests.ledger.test_an_earlier_ledger_goes_on import (
     DAY,
     HOUR,
     NOW,
-    TOKENS,
     deliver,
     expected,
     fill,
@@ -153,14 +152,6 @@ def test_what_an_old_program_writes_after_the_upgrade_is_told_once(
         assert received(fcm) == expected(at)
     ledger.close()
     old.close()
-
-
-@pytest.fixture
-def fcm(tmp_path: Path) -> Iterator[LocalFcm]:
-    with LocalFcm(tmp_path) as running:
-        for token in TOKENS.values():
-            running.devices.add(token, "android", owner=token.partition("-")[0])
-        yield running
 
 
 ENQUEUE = """
