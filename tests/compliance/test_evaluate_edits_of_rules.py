@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import pytest
+
 from tests.compliance.office import NINE, Office, case, names, paper, rules
 from vigil.compliance.evaluate import Input, Window, evaluate
 from vigil.compliance.tables import Facts
@@ -25,6 +27,31 @@ def test_for_a_new_rule_nothing_from_before_it_counts() -> None:
         "rule: new\nkind: transition\nevents: [document_added]",
     )
     assert office.look(days(2), [case(due=date(2026, 3, 3)), paper(1, at=days(1))]) == []
+
+
+DUE = """\
+rule: due
+kind: milestone
+due: attr.due
+steps: [{id: d, at: 0d, to: [user: ada]}]
+late: {within: 7d, policy: send}"""
+
+
+@pytest.mark.parametrize("policy", ["send", "digest", "drop"])
+def test_a_date_that_moved_just_before_its_rule_came_is_not_late_for_it(policy: str) -> None:
+    # Its moment was told though it lies before the rule's first look: the run saw the date move.
+    office = Office(rules(OPEN))
+    office.look(NINE, [case(due=date(2026, 4, 1))])
+    office.rules = rules(OPEN, DUE.replace("send", policy))
+    assert office.look(days(2), [case(due=date(2026, 3, 3))]) == []
+    assert office.look(days(3)) == []
+
+
+def test_of_a_date_that_moves_later_the_same_rule_tells_what_is_late() -> None:
+    office = Office(rules(OPEN, DUE))
+    office.look(NINE, [case(due=date(2026, 4, 1))])
+    assert office.look(days(2), []) == []
+    assert names(office.look(days(3), [case(due=date(2026, 3, 3))])) == ["due 2026-03-03 d"]
 
 
 def test_a_finding_that_was_said_stays_one_when_its_rule_asks_for_a_longer_time() -> None:

@@ -7,6 +7,7 @@ come of it is worked out by `tests.flows.year.reference`, without Vigil. Here th
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,19 +31,13 @@ def test_each_milestone_of_a_year_is_told_once_and_what_is_late_by_its_policy(
     for key, row in samples(due).items():
         said = vigil("why", str(key.workspace), "--ledger", played.ledger_url)
         assert said.code == 0, said.err
-        assert key.rule in said.out and WORDS[row.outcome, row.reason] in said.out, said.out
+        line = rf"{key.rule} {key.step}.*, {key.person or '.nobody.'}, {row.fire_at:%Y-%m-%d %H:%M}: {STATES[row.outcome]}"
+        assert re.search(line, said.out), f"{line}\n{said.out}"
 
 
-WORDS = {
-    ("sent", ""): "sent",
-    ("digest", ""): "digest",
-    ("no_device", ""): "no device",
-    ("suppressed", "late_drop"): "it came later than the rule lets it be told",
-    ("suppressed", "too_late"): "its day had passed before it was known",
-}
-"""What `vigil why` says of an outcome."""
+STATES = {"sent": "sent", "digest": "suppressed", "no_device": "no_device", "suppressed": "suppressed"}
 
 
 def samples(due: dict[Key, Row]) -> dict[Key, Row]:
-    """One milestone of each outcome."""
-    return dict({(r.outcome, r.reason): (k, r) for k, r in due.items()}.values())
+    """One milestone of each outcome, none of them a repeat."""
+    return dict({(r.outcome, r.reason): (k, r) for k, r in due.items() if not k.repeat}.values())

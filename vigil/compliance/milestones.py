@@ -107,8 +107,12 @@ def evaluate(
     was remembered. Where a field could not be read nothing is said, and the window stays open until it can be.
     """
     calendar = calendar_for(rule.calendar, scope.now.zone)
+    after = window.of(rule.name)
+    # At a rule's first look nothing that lies before it counts, however late its date became known.
+    first_look = window.starts.get(rule.name) == window.as_of
     # For a rule that begins now it is no news that a workspace was made.
-    fresh = frozenset(_fresh(rule, changes, window.of(rule.name), () if rule.name in window.starts else made))
+    new = () if rule.name in window.starts else made
+    fresh = frozenset() if first_look else frozenset(_fresh(rule, changes, after, new))
     sight = _Sight(rule, scope, calendar, window, before, fresh)
     out = Milestones([], [], [])
     for rows in _dated(rule, scope, holds):
@@ -248,7 +252,7 @@ def _unread(sight: _Sight, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]
 
 
 def _fresh(rule: Rule, changes: Iterable[Change], after: datetime, made: Collection[int]) -> Iterator[int]:
-    """The workspaces whose date became known, or moved, since the last evaluation; all of `made` are new."""
+    """The workspaces whose date became known, or moved, since the rule's last evaluation, `after`; all of `made` are new."""
     ref = FieldRef.parse(rule.due or "created")
     for c in changes:
         if not isinstance(c.after, f.Workspace):

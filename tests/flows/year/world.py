@@ -83,6 +83,9 @@ def make(seed: int = 12) -> World:
     staff = [login for login in people if login.startswith("staff")]
     places = [_place(random, n, staff) for n in range(COUNT)]
     _move(random, places)
+    # Just before a rule comes that would have told of them two weeks before: its first look must leave them alone.
+    for place in [p for p in places if p.type == "Contract" and len(p.dues) == 1][:4]:
+        place.dues.append((datetime(2024, 1, 17, 12, tzinfo=UTC), date(2024, 1, 28)))
     for place in random.sample(places, ENDED):
         place.ended_at = _instant(random, max(place.created, START))
     for n, leaver in enumerate(random.sample(staff, LEAVERS)):
