@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from vigil.compliance import facts as f
 from vigil.compliance.loader import check, examine
@@ -17,6 +18,7 @@ from vigil.compliance.routing import Directory
 from vigil.errors import BadInput
 from vigil.ledger import Ledger, devices, evaluations, observations, outbox, revisions
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.tables import RuleRevision, table
 from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
 from vigil.service import accounting, digest, extraction, judgement
@@ -262,6 +264,21 @@ def test_a_ledger_from_before_texts_were_kept_refuses_the_whole_rather_than_lose
         rules_of(office.rules, office.ledger)
     (office.rules / "status.yaml").write_text(STATUS)
     assert len(rules_of(office.rules, office.ledger).rules) == 3
+
+
+def test_a_ledger_from_before_texts_were_kept_loses_nothing_while_its_rules_are_refused(office: Office) -> None:
+    office.sees(T0, "open")
+    office.watch(T0)
+    with office.ledger.write() as connection:
+        connection.execute(delete(table(RuleRevision)))  # as an upgrade from schema 6 leaves it
+    office.sees(T0 + DAY, "stuck")
+    for broken in ("[", "rule: status-set\nkind: conditio\n"):
+        (office.rules / "status.yaml").write_text(broken)
+        with pytest.raises(BadInput):
+            office.opened(T0 + 2 * DAY)
+    (office.rules / "status.yaml").write_text(STATUS)
+    office.watch(T0 + 4 * DAY)  # the moment of the date came meanwhile
+    assert sorted(office.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
 
 
 def forget_how_to_read(office: Office, rule: str) -> None:
