@@ -266,7 +266,9 @@ def test_a_ledger_from_before_texts_were_kept_refuses_the_whole_rather_than_lose
     assert len(rules_of(office.rules, office.ledger).rules) == 3
 
 
-def test_a_ledger_from_before_texts_were_kept_loses_nothing_while_its_rules_are_refused(office: Office) -> None:
+def test_a_ledger_from_before_texts_were_kept_loses_nothing_while_its_rules_are_refused(
+    office: Office,
+) -> None:
     office.sees(T0, "open")
     office.watch(T0)
     with office.ledger.write() as connection:

@@ -218,6 +218,13 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
+def refuse_newer(connection: Connection) -> None:
+    """Raises LedgerTooNew when a newer Vigil made this ledger. Changes nothing."""
+    from alembic.runtime.migration import MigrationContext
+
+    _refuse_unknown(connection.engine.url, MigrationContext.configure(connection).get_current_revision())
+
+
 def _refuse_unknown(url: URL, found: str | None) -> None:
     known = {r.revision for r in _scripts().walk_revisions()}
     if found is not None and found not in known:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, create_engine, delete, insert, inspect, select
 
-from vigil.ledger.engine import OWNERSHIP, file_of, in_turn, open_engine, parse_url, reader
+from vigil.ledger.engine import OWNERSHIP, file_of, in_turn, open_engine, parse_url, reader, refuse_newer
 from vigil.ledger.errors import LedgerOfAnother, explained, named
 from vigil.ledger.tables import Site, table
 
@@ -40,6 +40,7 @@ def seen(url: str) -> Owner | None:
     engine = create_engine(parsed) if parsed.get_backend_name() == "sqlite" else reader(open_engine(url))
     try:
         with explained(parsed), engine.connect() as connection:
+            refuse_newer(connection)
             return owner(connection) if inspect(connection).has_table(_site.name) else None
     finally:
         engine.dispose()
