@@ -37,6 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(0))
 
 
-def share(part: float) -> settings:
-    """The profile with a share of its cases: some properties cost more a case than others."""
-    return settings(max_examples=max(10, int(settings().max_examples * part)))
+def share(part: float, least: int = 10) -> settings:
+    """The profile with a share of its cases, and at `least` so many: some properties cost more a case than others."""
+    return settings(max_examples=max(least, int(settings().max_examples * part)))

@@ -170,7 +170,7 @@ VIGIL_AHEAD = [Apart(vigil=60 if n < 3 else 0) for n in range(INTERVALS)]
 
 
 @pytest.mark.slow
-@share(0.1)
+@share(0.06, least=4)
 @example(ALL_BEHIND)
 @example(VIGIL_AHEAD)
 @given(st.lists(intervals, min_size=INTERVALS, max_size=INTERVALS))
