@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from tests.ecm.conftest import Server
-from vigil.ecm import EcmError, Malformed, NotReadable, Unavailable
+from vigil.ecm import EcmError, Malformed, NotAsked, NotReadable, Unavailable
 from vigil.ecm.limits import Circuit
 from vigil.ecm.retry import Again
 
@@ -110,7 +110,7 @@ async def test_a_server_that_is_gone_is_unavailable_and_says_where(
             await client.get("/v2/nodes/1001")
 
 
-async def test_against_a_dead_server_most_calls_are_refused_without_being_sent(
+async def test_a_dead_server_is_given_up_and_most_calls_are_refused_without_being_sent(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
@@ -123,12 +123,25 @@ async def test_against_a_dead_server_most_calls_are_refused_without_being_sent(
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(one, Unavailable) for one in results)
         assert server.asked(NODE) < 100
-        assert client._circuit.open
-        server.sandbox.faults(ecm={"clear": True})
-        await asyncio.sleep(0.06)
-        answer = await client.get("/v2/nodes/1001")
-    assert answer["results"]["data"]["properties"]["id"] == 1001
-    assert not client._circuit.open
+        assert client.given_up
+        server.mark()
+        with pytest.raises(NotAsked):
+            await client.get("/v2/nodes/1001")
+        assert server.asked(NODE) == 0
+
+
+async def test_a_server_that_comes_back_before_it_is_given_up_is_asked_again(
+    server: Server, quick: Callable[[], None]
+) -> None:
+    quick()
+    async with server.client(retries=2) as client:
+        client._circuit = Circuit(threshold=10, pause=0.02, longest=0.05, hopeless=99)
+        await client.get("/v2/nodes/1002")
+        server.fault(NODE, "503", times=12)
+        calls = (client.get(f"/v2/nodes/{number}") for number in range(1001, 1041))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert any(isinstance(one, dict) for one in results)
+        assert not client._circuit.open
 
 
 async def test_an_open_circuit_lets_one_call_through_at_a_time() -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.ecm import contracts_office as office
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import AuditEvent, Document, MissingDocuments, Roles, Workspace
-from vigil.ecm import Batch, Extractor, Gone, Needs, Refused, Row, Stamp, Unavailable
+from vigil.ecm import Batch, Extractor, Gone, Needs, Refused, Row, Stamp
 
 T = TypeVar("T")
 NOTHING = Needs(documents=False, steps=False, expiry=False)
@@ -158,13 +158,14 @@ async def test_definitions_that_cannot_be_read_leave_the_attributes_unread(serve
     assert batch.gaps[0].workspaces == (1004,)
 
 
-async def test_a_list_of_nodes_that_gets_no_answer_is_an_error_and_nothing_is_gone(
+async def test_a_list_of_nodes_that_gets_no_answer_is_a_gap_that_names_them_and_nothing_is_gone(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
     server.fault("POST /v2/nodes/list", "503", times=99)
-    with pytest.raises(Unavailable):
-        await read(server, NOTHING, 1004)
+    batch = await read(server, NOTHING, 1004)
+    assert batch.facts == batch.gone == ()
+    assert [gap.workspaces for gap in batch.gaps] == [(1004,)]
 
 
 async def test_a_refused_login_is_no_gap(server: Server) -> None:

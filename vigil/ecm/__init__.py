@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
+from vigil.ecm.errors import EcmError, Malformed, NotAsked, NotReadable, Refused, Unavailable
 from vigil.ecm.model import Batch, Gap, Gone, Needs, Processes, Row, Span, Stamp, Verified
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "Gone",
     "Malformed",
     "Needs",
+    "NotAsked",
     "NotReadable",
     "Processes",
     "Refused",

@@ -19,6 +19,10 @@ Json = dict[str, Any]
 _LONGEST_MESSAGE = 300
 _LOOKED_AT = 16_384
 """Bytes of a body in which a message is looked for. What is secret goes out of it before it is cut."""
+DEEPEST = 100
+"""How deep answers nest at most that Extended ECM gives: ten levels, with room."""
+
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 
 
@@ -69,9 +73,25 @@ def _anyhow(body: bytes) -> object:
     if body.lstrip()[:1] not in (b"{", b"["):
         return None
     try:
-        return json.loads(body)
+        return json.loads(_shallow(body))
     except (ValueError, RecursionError):
         return None
+
+
+def _shallow(body: bytes) -> bytes:
+    """JSON without what nests deeper than DEEPEST: null stands in its place."""
+    kept: list[bytes] = []
+    depth = begins = 0
+    for found in _BRACKETS.finditer(body):
+        if found[0] in (b"[", b"{"):
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept += [body[begins : found.start()], b"null"]
+        elif found[0] in (b"]", b"}"):
+            if depth == DEEPEST + 1:
+                begins = found.end()
+            depth -= 1
+    return b"".join([*kept, body[begins:]])
 
 
 def _error_text(parsed: object) -> str:

@@ -58,6 +58,10 @@ class Extractor:
         """Which of some nodes are gone, and gaps for those of which that cannot be said. See `vigil.ecm.presence`."""
         return await gone(self._client, nodes)
 
+    def odd_rows(self, type: str) -> int:
+        """How many rows of a type's list carry no id: nobody can say which workspaces they are."""
+        return len(self._listing.odd.get(type, ()))
+
     def listed(self, type: str) -> int:
         """How many workspaces of a type its list had, as ECM counts them; 0 where it was not read."""
         return self._listing.totals.get(type, 0)

@@ -33,10 +33,10 @@ class Circuit:
     """Stops asking a server that is unwell, and lets one request through at a time to see whether it is
     well again.
 
-    It opens after `threshold` failures in a row, for `pause` seconds, twice as long after each probe that
-    fails, up to `longest`. While it is open callers wait. After `hopeless` failed probes, or one that fails `patience` seconds after it opened, the server is given up: nothing more is
-    asked of it, and every call is refused at once by NotAsked, so that a run against a dead server ends in a minute and not after
-    every call's own patience.
+    It opens after `threshold` failures in a row, for `pause` seconds, twice as long after each probe that fails, up to `longest`.
+    While it is open callers wait. After `hopeless` failed probes, or one that fails `patience` seconds after it opened, the server is
+    given up: nothing more is asked of it, and every call is refused at once by NotAsked, so that a run against a dead server ends in
+    a minute and not after every call's own patience.
     """
 
     def __init__(

@@ -23,6 +23,7 @@ class Listing:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._zone = client.settings.tz
+        self.odd: dict[str, list[Json]] = {}  # rows without an id, by type
         self.totals: dict[str, int] = {}  # by type, as ECM counts what it lists
 
     async def changed(
@@ -85,7 +86,8 @@ class Listing:
             raise ValueError(f"workspace type {type_.name!r} has no id: take it from Extractor.types()")
         if before is not None:
             params["where_column_query"] = f"modify_date <= '{before}'"
-        return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE)
+        odd = self.odd.setdefault(type_.name, [])
+        return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE, odd=odd)
 
     def _row(self, row: Json, type_: str) -> Row:
         """A row. One whose date makes no sense is to be read whenever it changed, and says so then: the list goes on."""

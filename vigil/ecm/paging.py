@@ -87,12 +87,13 @@ async def walk(
     limit: int,
     start: int = 1,
     rows: Callable[[Json], list[Json]] | None = None,
+    odd: list[Json] | None = None,
 ) -> AsyncIterator[Page]:
     """The pages of a list from page `start` on, each row once, in the server's order. `key` tells rows apart.
 
     Pages are yielded without the rows that earlier ones had, and not at all when nothing is left. A row
     that the list loses to a shift is looked for by reading the page before once more. Nothing is held but
-    the keys.
+    the keys. Rows without a key go to `odd`; where none is given the list is Malformed.
     """
     seen: set[Hashable] = set()
     before: Page | None = None
@@ -109,15 +110,29 @@ async def walk(
             number = max(1, number - -(-lost // limit))
             before = None
             continue
-        with parse.shaped(path):
-            new = tuple(row for row in page.rows if key(row) not in seen)
-            seen.update(key(row) for row in new)
+        keyed = _keyed(page, key, odd)
+        new = tuple(row for name, row in keyed if name not in seen)
+        seen.update(name for name, _ in keyed)
         if new:
             yield Page(page.number, new, page.limit, page.total, page.more, page.path, page.answer)
         if _ends(page, new, len(seen), start):
             return
         before = page
         number += 1
+
+
+def _keyed(page: Page, key: Key, odd: list[Json] | None) -> list[tuple[Hashable, Json]]:
+    """The rows of a page with their keys."""
+    found: list[tuple[Hashable, Json]] = []
+    for row in page.rows:
+        try:
+            with parse.shaped(page.path):
+                found.append((key(row), row))
+        except Malformed:
+            if odd is None:
+                raise
+            odd.append(row)
+    return found
 
 
 def _lost(before: Page | None, page: Page) -> int:

@@ -35,7 +35,7 @@ def _odd(value: Any) -> str:
     if isinstance(value, int):
         return "holds a number that is too large" if abs(value) > LARGEST else ""
     if isinstance(value, float):
-        return "" if math.isfinite(value) else f"is {value}, which is no number"
+        return "" if math.isfinite(value) else "holds what is no finite number"
     if isinstance(value, Mapping):
         return _first_odd([*value.keys(), *value.values()])
     if isinstance(value, tuple | list | frozenset | set):

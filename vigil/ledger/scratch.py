@@ -30,5 +30,16 @@ class Scratch:
         self._connection.deserialize(self._empty)
         return self._ledger
 
+    def save(self) -> bytes:
+        """All that the ledger holds now, for `restore`."""
+        self._connection.rollback()
+        return self._connection.serialize()
+
+    def restore(self, saved: bytes) -> Ledger:
+        """The ledger as it was when it was saved. The one given before is gone."""
+        self._connection.rollback()
+        self._connection.deserialize(saved)
+        return self._ledger
+
     def close(self) -> None:
         self._ledger.close()

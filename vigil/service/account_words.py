@@ -129,6 +129,11 @@ def unroutable(made: Account) -> dict[str, int]:
 def _missing(made: Account) -> Iterator[str]:
     heads = {causes.head_of(cause) for cause in made.waits.causes}
     yield from (why for why in made.refused if causes.head_of(why) not in heads)
+    if made.behind:
+        some = [made.place(w) for w in sorted(made.behind)[:NAMED]]
+        more = f" and {len(made.behind) - NAMED:,} more" if len(made.behind) > NAMED else ""
+        many = counted(len(made.behind), "workspace is", "workspaces are")
+        yield f"{many} taken up by the next run: {', '.join(some)}{more}"
     if made.gaps:
         yield f"{counted(len(made.gaps), 'gap')}: could not read {made.gaps[0]}" + (
             " and more" if len(made.gaps) > 1 else ""
@@ -148,6 +153,9 @@ def page(made: Account) -> Markdown:
     lines += _section("Credentials that somebody has to mend", made.refused)
     lines += _section("Rules and templates that somebody has to mend", made.refused_rules)
     lines += _section("What could not be read", made.gaps)
+    lines += _section(
+        "Taken up by the next run", [f"{made.place(w)}: {why}" for w, why in sorted(made.behind.items())]
+    )
     lines += _section(
         "Changes that came and went between two runs",
         [f"{made.place(w)}: {counted(n, 'change')} by its audit trail" for w, n in made.unseen.items()],

@@ -53,6 +53,9 @@ class Account:
     old: Mapping[int, int] = field(
         default_factory=dict
     )  # workspace -> what was first seen, and too old to be news
+    behind: Mapping[int, str] = field(
+        default_factory=dict
+    )  # workspaces that the next run reads or judges again, and why
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
     delivers: bool = False  # whether the run is one that sends what is due
     refused: tuple[str, ...] = ()  # credentials that a person has to mend
@@ -147,6 +150,7 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         notices=tuple(notices),
         unseen=dict(run.tally.unseen),
         old=dict(run.tally.old),
+        behind=dict(run.tally.behind),
         places=places,
         delivers=run.tally.delivers,
         refused=tuple(run.tally.refused.values()),
@@ -158,7 +162,8 @@ def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """The workspaces that the account may have to name, as people call them."""
     untold = {n["workspace"] for n in notices if n["state"] == "unroutable"}
     unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
-    wanted = sorted(untold | unread | run.tally.unseen.keys() | run.tally.old.keys())
+    behind = sorted(run.tally.behind)[: account_words.SHOWN]
+    wanted = sorted(untold | unread | run.tally.unseen.keys() | run.tally.old.keys() | set(behind))
     with run.ledger.read() as connection:
         known = list(observations.current(connection, wanted, ("workspace",)))
     return {w.id: f'{w.type} {w.id} "{w.name}"' for w in known if isinstance(w, Workspace)}

@@ -26,6 +26,9 @@ GRACE = timedelta(seconds=5)
 
 NODES_A_REQUEST = 250
 
+AHEAD = timedelta(days=1)
+"""A date further ahead than any clock is one that somebody made up: lists do not go on from there."""
+
 AGAIN = 3
 """So often in a row what could not be read is read again by every run; what fails more often waits for its turn."""
 
@@ -100,7 +103,8 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
         since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
         try:
             async for rows in run.extractor.changed(type, since):
-                newest = max(filter(None, (*(r.modified for r in rows if not r.odd), newest)), default=None)
+                dates = [r.modified for r in rows if not r.odd and r.modified <= run.as_of + AHEAD]
+                newest = max(filter(None, (*dates, newest)), default=None)
                 listed |= {r.id for r in rows}
                 fresh = _unknown(run, rows)
                 run.tally.reached += len(rows) - len(
@@ -118,6 +122,9 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
             run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
             continue
         newest = None if newest is None else clocks.not_ahead(newest, run)
+        if odd := run.extractor.odd_rows(type.name):
+            said = f"the list of {type.name}: rows without an id: {odd}"
+            run.gap([Gap("/v2/businessworkspaces", said)])
         everything[type.name] = listed
         count = len(listed) if full else (mark.data or {}).get("listed")
         with run.ledger.write() as connection:
@@ -246,6 +253,8 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
         stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
         buried = {int(g.key) for g in batch.gone if g.kind == "workspace"}
         behind.was_read(connection, {w for w in workspaces if w not in unread} | buried)
+    if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
+        run.tally.numbers["lists of missing documents"] += missing
     _note(run, batch.gaps, workspaces)
     run.tally.numbers["workspaces read"] += len(read)
     run.tally.reached += len(read)
@@ -317,9 +326,19 @@ async def verify(run: Run, part: Slice) -> set[int]:
 
 
 def walked(run: Run) -> None:
-    """What this run looked at again is in: the next run goes on from there."""
+    """What this run looked at again is in: the next run goes on from there.
+
+    Lists of missing documents that are there again, where there were none, are read of all workspaces by the next run.
+    """
     with run.ledger.write() as connection:
         rounds.keep(connection, run.rounds, run.as_of)
+        before, scan = evaluations.position(connection, ABSENT), evaluations.position(connection, "scan")
+        if any(g.path == ABSENT for g in run.tally.gaps):
+            evaluations.set_position(connection, ABSENT, Mark(at=run.as_of))
+        elif before.at is not None and run.tally.numbers["lists of missing documents"]:
+            evaluations.set_position(connection, ABSENT, Mark())
+            parts = set((scan.data or {}).get("parts", ())) - {"missing"}
+            evaluations.set_position(connection, "scan", Mark(at=scan.at, data={"parts": sorted(parts)}))
 
 
 def believe_verified(run: Run) -> None:
@@ -329,8 +348,18 @@ def believe_verified(run: Run) -> None:
 
 def again(run: Run, changed: Collection[int], just_read: Collection[int]) -> list[Row]:
     """What to read beside what lists showed: what was found to have changed, and what earlier runs could not read."""
-    found = {r.id: r for r in (*owed_rows(run, just_read), *rows_of(run, set(changed) - set(just_read)))}
+    wanted = set(changed) | (_probe(run) if not just_read else set())
+    found = {r.id: r for r in (*owed_rows(run, just_read), *rows_of(run, wanted - set(just_read)))}
     return list(found.values())
+
+
+def _probe(run: Run) -> set[int]:
+    """A workspace to ask whether Extended ECM has lists of missing documents by now, where it had none the last time."""
+    with run.ledger.read() as connection:
+        if not run.needs.missing or evaluations.position(connection, ABSENT).at is None:
+            return set()
+        some = observations.bodies(connection, "workspace", "", 1)
+    return {w.id for _, w in some if isinstance(w, f.Workspace)}
 
 
 def owed_rows(run: Run, just_read: Collection[int]) -> list[Row]:
@@ -403,7 +432,7 @@ def processes_done(run: Run) -> None:
     hashes = {str(k): v for k, v in run.hashes.items()} | {str(k): "unread" for k in run.unread}
     with run.ledger.write() as connection:
         # Where the list could not be had, what ended since the last one that could is still to be listed.
-        at = evaluations.position(connection, "processes").at if run.unfound else run.as_of
+        at = (evaluations.position(connection, "processes").at if run.unfound else None) or run.as_of
         evaluations.set_position(connection, "processes", Mark(at=at, data={"hashes": hashes}))
 
 

@@ -23,7 +23,7 @@ from vigil.compliance.routing import Directory, Routed, principals_of, route, un
 from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.texts import hash_of, written
-from vigil.compliance.verdicts import Evaluation, Finding, Outcome, Why
+from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding, Outcome, Why
 from vigil.ecm.model import Batch, Gap
 from vigil.errors import VigilError
 from vigil.ledger import (
@@ -53,7 +53,7 @@ BATCH = 2000
 """Workspaces an evaluation: bounds memory, and is enough for the columns to pay."""
 
 MOST_ODD = 50
-"""So many workspaces of a run may hold something that cannot be evaluated. With more the fault is not in what they hold."""
+"""When so many workspaces in a row cannot be evaluated, and none could be, the fault is not in what they hold."""
 
 log = logging.getLogger("vigil.judgement")
 
@@ -214,10 +214,11 @@ async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
         result = judge(run, plan, given)
         facts, directory = await look_up(run, given, result)
         commit(run, result, facts, directory, plan)
+        run.tally.judged += 1
     except VigilError:
         raise
     except Exception as error:
-        if run.tally.odd >= MOST_ODD:
+        if run.tally.odd >= MOST_ODD and not run.tally.judged:
             raise
         if len(workspaces) > 1:
             half = len(workspaces) // 2
@@ -229,10 +230,10 @@ async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
 
 def _odd(run: Run, plan: Plan, workspace: int, error: Exception) -> None:
     """Note a workspace that cannot be evaluated: it is named, and stays behind until it can."""
-    # What an error quotes is a value of the workspace, and may be that of a sensitive attribute.
-    told = error if not run.site.sensitive else None
-    why = f"what it holds cannot be evaluated: {type(error).__name__}{f': {told}' if told else ''}"
-    log.warning("run %d: workspace %d: %s", run.id, workspace, why, exc_info=told)
+    # The error may quote a value that must not be told.
+    why = f"what it holds cannot be evaluated ({type(error).__name__})"
+    log.warning("run %d: workspace %d: %s", run.id, workspace, why)
+    log.debug("run %d: workspace %d", run.id, workspace, exc_info=error)
     run.tally.odd += 1
     _hold(run, plan, {workspace: why})
 
@@ -301,7 +302,7 @@ async def look_up(run: Run, given: Input, result: Evaluation) -> tuple[Facts, Di
 
 def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
     """Record the people that were looked up, and put them beside the facts that the findings were made of."""
-    run.gap(batch.gaps)
+    run.gap(batch.gaps, people=True)
     if run.records:
         with run.ledger.write() as connection:
             gone = [(g.kind, g.key) for g in batch.gone]
@@ -325,6 +326,8 @@ def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, pla
     if waiting or hanging:
         _hold(run, plan, hanging | waiting)
         result = _without(result, waiting, hanging, run.as_of)
+    if plan.takes_up:
+        result = _without_said(run, result)
     with run.ledger.read() as connection:
         asked = superseded.asking(result.findings, run.rules)
         told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
@@ -343,6 +346,24 @@ def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, pla
     run.tally.numbers["routed"] += len(rows)
     run.tally.numbers["already told"] += len(rows) - len(unsaid)
     return routed
+
+
+def _without_said(run: Run, result: Evaluation) -> Evaluation:
+    """Without what has become void since somebody was told of it: who is behind is evaluated from the same marks on again."""
+    void: dict[str, set[int]] = {}
+    for x in result.findings:
+        if x.suppressed is not None and x.suppressed not in DIGESTED:
+            void.setdefault(x.rule, set()).add(x.workspace)
+    if not void:
+        return result
+    with run.ledger.read() as connection:
+        said = {rule: earlier.occurrences(connection, rule, some) for rule, some in void.items()}
+
+    def is_void(x: Finding) -> bool:
+        known = said.get(x.rule, {}).get((x.workspace, x.step or ""), set())
+        return x.suppressed is not None and x.suppressed not in DIGESTED and x.occurrence in known
+
+    return replace(result, findings=tuple(x for x in result.findings if not is_void(x)))
 
 
 def _unread(run: Run, findings: Sequence[Finding], facts: Facts) -> dict[int, str]:
@@ -422,13 +443,13 @@ def stopped(run: Run) -> None:
         else "Extended ECM does not answer"
     )
     log.error("run %d: stopped reading: %s", run.id, said)
-    run.tally.gaps.append(Gap("stopped reading", said))
+    run.tally.gaps.insert(0, Gap("stopped reading", said))
 
 
 def _name_behind(run: Run) -> None:
     """Whatever is behind stands in the account, also where this run asked for nothing of it."""
     stopped(run)
-    named = {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked
+    named = {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked | run.tally.untold
     with run.ledger.write() as connection:
         left = behind.every(connection)
         there = {
@@ -454,7 +475,7 @@ def _position(run: Run, plan: Plan) -> dict[str, Any]:
     What could not be read and never had been is named: when it is read, it may have been there all along.
     """
     complete = run.as_of if run.tally.whole else plan.looked.complete
-    before, gaps = plan.looked, {w for g in run.tally.gaps for w in g.workspaces}
+    before, gaps = plan.looked, {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked
     parts = {"workspaces", *parts_of(run.needs)}
     if run.unfound:
         parts -= {"steps"} - set(before.parts)

@@ -56,9 +56,11 @@ class Tally:
     )  # workspace -> what was first seen, and too old to be news
     requests: int = 0  # that other processes made for the run
     unasked: set[int] = field(default_factory=set)  # workspaces of which something was not asked any more
+    untold: set[int] = field(default_factory=set)  # workspaces whose people were not asked for any more
     stopped: bool = False  # whether Extended ECM was given up
     wanted: int = 0  # workspaces that had to be read, as far as lists said
     reached: int = 0  # those of them that were read
+    judged: int = 0  # batches that could be evaluated
     odd: int = 0  # workspaces that could not be evaluated
     behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
     skew: Skew | None = None  # of the clocks of Extended ECM, as far as it is no longer the client's to say
@@ -78,6 +80,7 @@ class Tally:
         self.requests += part.requests
         self.odd += part.odd
         self.unasked |= part.unasked
+        self.untold |= part.untold
         self.stopped = self.stopped or part.stopped
         self.reached += part.reached
 
@@ -215,8 +218,11 @@ class Run:
             finally:
                 self._transport = None
 
-    def gap(self, gaps: Sequence[Gap]) -> None:
-        """Note what could not be read: the run goes on and says so. What was not even asked is said once, at the end."""
+    def gap(self, gaps: Sequence[Gap], people: bool = False) -> None:
+        """Note what could not be read: the run goes on and says so. What was not even asked is said once, at the end.
+
+        `people`: it was asked for to know whom to tell; the workspaces that it concerns were read.
+        """
         for g in gaps:
             if g.asked:
                 log.warning(
@@ -228,5 +234,6 @@ class Run:
                 )
                 self.tally.gaps.append(g)
             else:
-                self.tally.unasked |= set(g.workspaces)
+                unasked = self.tally.untold if people else self.tally.unasked
+                unasked |= set(g.workspaces)
                 self.tally.stopped = True

@@ -1,0 +1,73 @@
+"""Extended ECM dies in the middle of a run: the run stops reading, says so once, keeps what is in, and the next runs do the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.failing import Failure, Office
+
+MANY = 300
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    found = Office(tmp_path_factory.mktemp("office"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    found = Office(tmp_path_factory.mktemp("large"), more=MANY)
+    yield found
+    found.close()
+
+
+def test_what_was_not_asked_is_said_once_with_its_number_and_nothing_more_is_asked(
+    large: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = large.scratch.restore(large.empty)
+    dying = Failure(dies_after=700)
+    with caplog.at_level(logging.WARNING):
+        looked = large.look(ledger, 0, dying)
+    said = [r.getMessage() for r in caplog.records if "stopped reading" in r.getMessage()]
+    assert len(said) == 1
+    assert " of 302 workspaces were not asked" in said[0]
+    assert not looked.green
+    assert "stopped reading: Extended ECM does not answer" in looked.said
+    assert dying.refused < 100
+    assert len(caplog.records) < 100
+    with ledger.read() as connection:
+        kept = connection.exec_driver_sql("select count(*) from newest where kind = 'workspace'").scalar()
+    assert kept is not None and 50 < kept < MANY
+
+
+def test_the_next_run_reads_what_was_not_asked(large: Office) -> None:
+    whole = large.scratch.restore(large.empty)
+    for hours in (0, 1):
+        wanted = large.look(whole, hours)
+    ledger = large.scratch.restore(large.empty)
+    large.look(ledger, 0, Failure(dies_after=700))
+    after = large.look(ledger, 1)
+    assert after.green
+    # What was an attribute's value before the first look at it nobody can say.
+    assert wanted.rows - after.rows <= {row for row in wanted.rows if row[0] == "status"}
+    assert not {row for row in after.rows - wanted.rows if row[0] != "permit" and row[0] != "incomplete"}
+
+
+@pytest.mark.parametrize("calls", [0, 2, 9, 20, 32])
+def test_wherever_in_a_run_it_dies_nothing_is_lost(office: Office, calls: int) -> None:
+    ledger = office.scratch.restore(office.empty)
+    for hours in (0, 1, 2, 3):
+        wanted = office.look(ledger, hours)
+    ledger = office.scratch.restore(office.empty)
+    office.look(ledger, 0)
+    dead = office.look(ledger, 1, Failure(dies_after=calls))
+    assert not dead.green
+    office.look(ledger, 2)
+    after = office.look(ledger, 3)
+    assert after.green
+    assert after.rows == wanted.rows

@@ -1,0 +1,435 @@
+"""A small estate behind the real client and the sandbox's application, of which one call can be made to fail in every way.
+
+No sockets and no pauses: a run costs some tens of milliseconds, so that each call of it can be failed in its turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vigil.compliance.loader import load_text
+from vigil.compliance.rules import RuleSet
+from vigil.delivery.render import Renderer
+from vigil.ecm.answers import Json
+from vigil.ecm.client import Client
+from vigil.ecm.limits import Circuit
+from vigil.ecm.retry import Policy
+from vigil.ecm.settings import Settings
+from vigil.errors import VigilError
+from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger.devices import NewDevice
+from vigil.ledger.engine import chunks
+from vigil.ledger.scratch import Scratch
+from vigil.sandbox.ecm import Site as Server
+from vigil.sandbox.ecm_faulty import faulty
+from vigil.sandbox.estate import load
+from vigil.sandbox.estate_model import Estate
+from vigil.sandbox.quirks import Faults
+from vigil.sandbox.world import World
+from vigil.service import accounting, extraction, judgement
+from vigil.service.run import Run
+from vigil.service.site import Site
+
+PROJECT = Path(__file__).resolve().parents[2]
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RETRIES = 1
+PAGE = 100  # as flows.steps.PAGE
+WAYS = ("500", "400", "404", "try_again", "503", "html_200", "malformed", "cut", "slow", "401")
+TOLD = ("rule", "workspace", "step", "person", "state", "title", "body")
+
+RULES = """\
+rule: new-offer
+kind: transition
+subject: {workspace_type: Case}
+events: [{document_added: {type: Offer}}]
+to: [role: owner]
+fallback: [group: Office]
+---
+rule: new-version
+kind: transition
+subject: {workspace_type: Case}
+events: [version_added]
+where: {field: role.owner, op: present}
+to: [group: Board]
+exclude_actor: true
+---
+rule: comment
+kind: transition
+subject: {workspace_type: Case}
+events: [comment_added]
+to: [attr: lead]
+fallback: [group: Office]
+---
+rule: status
+kind: transition
+subject: {workspace_type: Case}
+events: [{status_changed: {field: attr.status, to: closed}}]
+where: {field: related.Supplier.attr.status, op: eq, value: active}
+to: [role: owner]
+---
+rule: to-do
+kind: transition
+subject: {workspace_type: Case}
+events: [step_assigned]
+to: [step: assignee]
+fallback: [group: Office]
+---
+rule: done
+kind: transition
+subject: {workspace_type: Case}
+events: [step_completed]
+to: [role: owner]
+---
+rule: late
+kind: transition
+subject: {workspace_type: Case}
+events: [escalated]
+to: [user: cem]
+---
+rule: permit
+kind: condition
+subject: {workspace_type: Case}
+require: {document: Permit, state: valid}
+to: [role: owner]
+fallback: [group: Office]
+resolved: true
+---
+rule: incomplete
+kind: condition
+subject: {workspace_type: Case}
+when: {missing_documents: any}
+to: [role: steward]
+fallback: [group: Office]
+---
+rule: ownerless
+kind: condition
+subject: {workspace_type: Case}
+when: {field: role.steward, op: absent}
+to: [group: Office]
+---
+rule: due
+kind: milestone
+subject: {workspace_type: Case}
+due: attr.until
+calendar: {zone: UTC, at: "13:30"}
+steps: [{id: last, at: -1d, to: [role: owner]}]
+"""
+
+
+def rules() -> RuleSet:
+    texts = {f"{n}.yaml": text for n, text in enumerate(RULES.split("---\n"))}
+    return load_text(texts)
+
+
+GROUPS = {"Office": ["cem"], "Board": ["ada", "Inner"], "Inner": ["bob"]}
+_CASE = [
+    {"name": "status", "kind": "string"},
+    {"name": "until", "kind": "date"},
+    {"name": "lead", "kind": "user"},
+]
+TYPES = [
+    {
+        "type": "Case",
+        "categories": [{"name": "Case", "attributes": _CASE}],
+        "roles": ["owner", "steward"],
+        "required_documents": [{"type": "Permit", "valid_months": 12}],
+    },
+    {
+        "type": "Supplier",
+        "categories": [{"name": "Supplier", "attributes": [{"name": "status", "kind": "string"}]}],
+        "roles": ["owner"],
+        "required_documents": [],
+    },
+]
+USERS = [
+    {"login": u, "name": u.title(), "email": f"{u}@example.org", "groups": [], "devices": []}
+    for u in ("ada", "bob", "cem", "dan")
+]
+
+
+def _case(number: int, **attrs: Any) -> dict[str, Any]:
+    born = (NOON - 48 * HOUR).isoformat()
+    roles = {"owner": ["Inner"], "steward": ["ada"]}
+    given = {"Case.status": "open", "Case.lead": "dan", **{f"Case.{k}": v for k, v in attrs.items()}}
+    more = {"related": [2001]}
+    return {
+        "id": number,
+        "type": "Case",
+        "name": f"Case {number}",
+        "created": born,
+        "attrs": given,
+        "roles": roles,
+    } | more
+
+
+WORKSPACES = [
+    _case(1001),
+    _case(1002, until="2026-03-03"),
+    {
+        "id": 2001,
+        "type": "Supplier",
+        "name": "Acme",
+        "created": (NOON - 48 * HOUR).isoformat(),
+        "attrs": {"Supplier.status": "active"},
+        "roles": {"owner": ["ada"]},
+    },
+]
+
+
+def _events() -> list[dict[str, Any]]:
+    def at(hours: float, kind: str, workspace: int, **more: Any) -> dict[str, Any]:
+        return {"ts": (NOON + hours * HOUR).isoformat(), "kind": kind, "workspace": workspace, **more}
+
+    permit = {"id": 51, "name": "permit.pdf", "type": "Permit", "by": "ada", "expires": "2026-12-31"}
+    step = {"process": 71, "title": "Check"}
+    return [
+        *(at(-48, "workspace_created", w["id"]) for w in WORKSPACES),
+        at(-40, "document_added", 1001, **permit),
+        at(-30, "step_assigned", 1002, process=70, step=1, title="Sign", to="ada"),
+        # between the first run and the second
+        at(0.2, "document_added", 1001, id=52, name="offer.pdf", type="Offer", by="dan"),
+        at(0.3, "version_added", 1001, id=51, by="ada"),
+        at(0.4, "comment_added", 1002, by="ada", text="please look"),
+        at(0.5, "attribute_changed", 1002, attr="Case.status", value="closed", by="ada"),
+        at(0.5, "step_assigned", 1001, **step, step=1, to="Inner", due=(NOON + 0.8 * HOUR).isoformat()),
+        at(0.6, "step_completed", 1002, process=70, step=1, by="ada", disposition="signed"),
+        at(0.7, "role_changed", 1001, role="steward", members=[]),
+        # between the second and the third
+        at(1.2, "document_added", 1002, id=53, name="offer 2.pdf", type="Offer", by="dan"),
+        at(2.3, "step_completed", 1001, **step, step=1, by="bob", disposition="checked"),
+        at(
+            1.4,
+            "document_added",
+            1002,
+            id=54,
+            name="permit 2.pdf",
+            type="Permit",
+            by="ada",
+            expires="2026-12-31",
+        ),
+    ]
+
+
+def save(folder: Path, more: int = 0) -> Estate:
+    """Write the estate's files and load them; with `more` cases in which nothing happens."""
+    others = [_case(3001 + n) for n in range(more)]
+    born = [{"ts": w["created"], "kind": "workspace_created", "workspace": w["id"]} for w in others]
+    meta = {
+        "name": "small",
+        "zone": "UTC",
+        "start": (NOON - 49 * HOUR).isoformat(),
+        "public_url": "https://ecm.example",
+        "groups": GROUPS,
+    }
+    events = sorted([*_events(), *born], key=lambda e: e["ts"])
+    for name, rows in (
+        ("meta.json", [meta]),
+        ("types.jsonl", TYPES),
+        ("users.jsonl", USERS),
+        ("workspaces.jsonl", [*WORKSPACES, *others]),
+        ("events.jsonl", events),
+    ):
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return load(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One call of a run: what was asked, and how often the same had been asked before."""
+
+    what: str
+    nth: int
+
+
+@dataclass
+class Failure:
+    """The call that fails, and how. `asked` are all calls of the run; `happened` whether it was made.
+
+    `spoil` changes the answers of calls that do not fail: it gets what was asked and the body.
+    """
+
+    ask: Ask | None = None
+    way: str = ""
+    asked: Counter[str] = field(default_factory=Counter)
+    happened: bool = False
+    spoil: Callable[[str, bytes], bytes] = lambda asked, body: body
+    spoilt_status: int | None = None  # of the answers that it changes
+    refused: int = 0  # attempts that got no answer since it died
+    dies_after: int | None = None  # calls; from then on there is no answer
+
+    def meets(self, what: str) -> bool:
+        self.asked[what] += 1
+        if self.ask != Ask(what, self.asked[what]):
+            return False
+        self.happened = True
+        return True
+
+
+_fails: ContextVar[bool] = ContextVar("fails", default=False)
+
+
+class FailingClient(Client):
+    """The client, of whose calls one fails in each of its attempts."""
+
+    def __init__(self, server: Server, failure: Failure, settings: Settings) -> None:
+        super().__init__(settings)
+        self._policy = Policy(RETRIES, settings.total_timeout, first=0.0)
+        self._circuit = Circuit(pause=0.001, longest=0.01)
+        self.server, self.failure = server, failure
+
+    async def __aenter__(self) -> Client:
+        self._lanes = _Lanes(self.server, self.failure)  # type: ignore[assignment]
+        return self
+
+    async def _call(self, method: str, path: str, url: str, form: Mapping[str, str] | None) -> Json:
+        token = _fails.set(self.failure.meets(f"{method} {url.partition('/api')[2]} {dict(form or {})}"))
+        try:
+            return await super()._call(method, path, url, form)
+        finally:
+            _fails.reset(token)
+
+
+class _Lanes:
+    def __init__(self, server: Server, failure: Failure) -> None:
+        self._client = httpx.AsyncClient(transport=_Transport(server, failure))
+
+    @contextmanager
+    def lane(self) -> Iterator[httpx.AsyncClient]:
+        yield self._client
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    def __init__(self, server: Server, failure: Failure) -> None:
+        self._inner = httpx.ASGITransport(server.app)
+        self._failure = failure
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        failure = self._failure
+        if "/v1/auth" in str(request.url):
+            return await self._inner.handle_async_request(request)
+        if failure.dies_after is not None and failure.asked.total() > failure.dies_after:
+            failure.refused += 1
+            raise httpx.ConnectError("connection refused", request=request)
+        if not _fails.get():
+            answer = await self._inner.handle_async_request(request)
+            own = await answer.aread()
+            body = failure.spoil(f"{request.method} {request.url.path}", own)
+            kept = {"content-type": answer.headers.get("content-type", "")}
+            status = answer.status_code if body is own else failure.spoilt_status or answer.status_code
+            return httpx.Response(status, content=body, headers=kept)
+        way = failure.way
+        if way == "cut":
+            raise httpx.ReadError("the connection was closed", request=request)
+        if way == "slow":
+            raise httpx.ReadTimeout("nothing came in time", request=request)
+        answer = await self._inner.handle_async_request(request)
+        spoilt = await faulty(Request({"type": "http"}), Response(await answer.aread()), way, 0)
+        return httpx.Response(spoilt.status_code, content=bytes(spoilt.body), headers=dict(spoilt.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of one run: everything that was queued so far, and whether it was all right."""
+
+    rows: frozenset[tuple[Any, ...]]
+    green: bool
+    said: str
+
+
+class Office:
+    """The estate with a ledger that can be put back to where it was."""
+
+    def __init__(self, folder: Path, more: int = 0) -> None:
+        self.estate = save(folder, more)
+        self.rules = rules()
+        self.scratch = Scratch()
+        self.renderer = Renderer(PROJECT / "templates")
+        self.settings = Settings(
+            "http://ecm.example/cs/cs", username="vigil", password="vigil", retries=RETRIES
+        )
+        self._loop = asyncio.Runner()
+        ledger = self.scratch.fresh()
+        with ledger.write() as connection:
+            some = [NewDevice(u["login"], f"token-{u['login']}", "android") for u in USERS]
+            devices.register(connection, some, NOON - HOUR)
+        self.empty = self.scratch.save()
+
+    def close(self) -> None:
+        self._loop.close()
+        self.scratch.close()
+
+    def look(self, ledger: Ledger, hours: float, failure: Failure | None = None) -> Looked:
+        """One run at so many hours after NOON."""
+        at = NOON + hours * HOUR
+        world = World(self.estate)
+        faults = Faults()
+        faults.quirks.folders, faults.quirks.newest_version_only = 1, True
+        server = Server(world, faults)
+        world.move(at)
+        client = FailingClient(server, failure or Failure(), self.settings)
+        site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
+        run = Run("watch", at, ledger, site, self.rules, self.renderer, clock=lambda: at)
+        try:
+            self._loop.run(_watched(run, client))
+            made = accounting.account(run)
+            green, said = made.state == "done", made.sentence()
+        except VigilError as error:
+            accounting.close(run, "failed")
+            green, said = False, f"{type(error).__name__}: {error}"
+        with ledger.read() as connection:
+            rows = frozenset(
+                tuple(r[k] if k in r else r["message"].get(k) for k in TOLD) for r in outbox.rows(connection)
+            )
+        return Looked(rows, green, said)
+
+
+async def _watched(run: Run, client: Client) -> None:
+    async with run.reading(client):
+        await extract(run)
+        plan = judgement.plan(run)
+        for n in range(1, len(plan.batches) + 1):
+            await judgement.whole(run, plan, n)
+        judgement.finish(run, plan)
+
+
+async def extract(run: Run) -> None:
+    """As `flows.steps.extract`, without Prefect."""
+    full = extraction.full_scan_due(run)
+    await extraction.read_schema(run) if full else extraction.known_schema(run)
+    read: set[int] = set()
+    async for rows in extraction.changed_pages(run, full):
+        read |= {r.id for r in rows}
+        for some in chunks(rows, PAGE):
+            await extraction.read_page(run, some)
+    found = [await extraction.verify(run, part) for part in extraction.verify_slices(run, read)]
+    extraction.believe_verified(run)
+    again = extraction.again(run, set().union(*found), read)
+    for rows_again in chunks(again, PAGE):
+        await extraction.read_page(run, rows_again)
+    for some in extraction.role_slices(run, read | {r.id for r in again}):
+        await extraction.read_roles(run, some)
+    for some in extraction.related_slices(run, read | {r.id for r in again}):
+        await extraction.read_related(run, some)
+    if run.needs.steps:
+        changed = await extraction.changed_processes(run)
+        if changed:
+            await extraction.read_processes(run, changed)
+        extraction.processes_done(run)
+    extraction.walked(run)
