@@ -70,7 +70,7 @@ def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Consol
             result = await state.aresult(raise_on_failure=False)
             if isinstance(result, BaseException) and not isinstance(result, Incomplete):
                 raise result
-            return state.name, state.message
+            return state.name or "", state.message or ""
 
         name, message = asyncio.run(go())
     console.print(f"{name}: {message}", markup=False, highlight=False, soft_wrap=True)
