@@ -30,6 +30,7 @@ BY_ADDRESS = {
 
 BY_SITE = {
     "connect": ("--ledger", "LEDGER", "--yes"),
+    "watch": (),
     "sweep": (),
     "backfill": ("--from", "2026-03-01T00:00Z", "--to", "2026-03-02T00:00Z"),
     "doctor": (),

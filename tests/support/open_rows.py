@@ -169,7 +169,7 @@ def deliver(ledger: Ledger, fcm: LocalFcm, at: datetime) -> None:
 
     async def go() -> None:
         async with FcmHttp(settings) as transport:
-            await Worker(ledger, transport, lambda: at, rng=random.Random(0)).drain()
+            await Worker(ledger, transport, lambda: at, rng=random.Random(0), real=lambda _: at).drain()
 
     asyncio.run(go())
 
