@@ -43,7 +43,7 @@ def test_an_upgrade_leaves_every_row_as_it_was_and_finds_what_waits(earlier: Ear
     with ledger.read() as connection:
         assert contents(connection, earlier.tables) == before
         assert trips.count(connection, "r", [1], GuardWhy.HELD).notices == 1
-        assert evaluations.due_workspaces(connection, NOW) == {1}
+        assert evaluations.due_workspaces(connection, NOW, ["r"]) == {1}
         assert evaluations.position(connection, "evaluated").at == NOW - HOUR
     with ledger.write() as connection:
         waiting = digests.of_people(connection, ["ben"], {w.value for w in DIGESTED}, NOW)

@@ -111,6 +111,7 @@ def fill(ledger: Earlier) -> None:
     ledger.put("site", [{"name": "default", "since": NOW}])
     text = {"rule": "r", "hash": "00", "text": "rule: r", "file": "r.yaml", "first_at": NOW, "last_at": NOW}
     ledger.put("rule_revision", [text | {"in_force": True}])
+    ledger.fill_the_rest()
 
 
 def notice(name: str, row: Open) -> dict[str, Any]:

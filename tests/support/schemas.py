@@ -10,6 +10,7 @@ from typing import Any
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
+    INTEGER,
     Connection,
     DateTime,
     Engine,
@@ -47,12 +48,19 @@ class Earlier:
     def put(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows as far as this schema has their table and columns; what must be there and is not given is empty."""
         table = self.tables.get(name)
-        if table is None or not rows:
+        if table is None:
             return
         given = [{c.name: r[c.name] if c.name in r else _empty(c) for c in table.columns} for r in rows]
         some = [{k: v for k, v in r.items() if v is not LAST} for r in given]
         with writer(self.engine).begin() as connection:
             connection.execute(insert(table), some)
+
+    def fill_the_rest(self) -> None:
+        """A row of nothing in each table that has none: what comes with later revisions is carried on, too."""
+        with self.engine.connect() as connection:
+            empty = [name for name, t in self.tables.items() if connection.execute(select(t)).first() is None]
+        for name in empty:
+            self.put(name, [{}])
 
     def close(self) -> None:
         self.engine.dispose()
@@ -71,7 +79,7 @@ def contents(connection: Connection, tables: Mapping[str, Table]) -> dict[str, l
 
 def _empty(column: Any) -> Any:
     """What stands for nothing: no value where there may be none, or where the database knows one itself."""
-    if column.server_default is not None or (column.primary_key and isinstance(column.type, Integer)):
+    if column.server_default is not None or (column.primary_key and type(column.type) is INTEGER):
         return LAST
     if column.nullable:
         return None
