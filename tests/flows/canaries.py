@@ -94,6 +94,7 @@ subject: {{workspace_type: Contract}}
 due: attr.Contract.expires
 where: {{all: [{{field: attr.counterparty, op: present}}]}}
 steps: [{{id: early, at: -{(DAY - date(2026, 3, 3)).days}d, to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]}}]
+template: everything
 ---
 rule: without-words
 version: 1

@@ -217,5 +217,5 @@ def test_what_was_planted_was_used_and_what_was_to_fail_failed(left: Left) -> No
     assert said.count("(redacted)") > 10, said
     for words in ("a sensitive value", "is a sensitive value, as the rule asks", "and is a sensitive value"):
         assert words in left.texts["ledger notice.message"]
-    for words in ("refused the login", "proxy", "cannot be used", "Fault: "):
+    for words in ("these credentials are not accepted", "proxy", "cannot be used", "Fault: "):
         assert words in said, (words, said)

@@ -58,6 +58,15 @@ kind: milestone
 subject: {workspace_type: Contract}
 due: attr.expires
 steps: [{id: early, at: -30d, to: [user: ada]}]
+---
+rule: dated
+version: 1
+status: live
+kind: milestone
+subject: {workspace_type: Contract}
+due: attr.expires
+steps: [{id: early, at: -30d, to: [user: ada]}]
+template: everything
 """
 
 
@@ -79,7 +88,9 @@ def templates(tmp_path: Path) -> Path:
     shutil.copytree(TEMPLATES, folder)
     (folder / "everything").mkdir()
     (folder / "everything" / "title.j2").write_text("{{ workspace_name }}")
-    everything = " ".join(f"{{{{ {name}|string }}}}" for name in ("attrs", "event", "why", "due"))
+    everything = " ".join(
+        f"{{{{ {name}|string }}}}" for name in ("attrs", "event", "why", "due", "occurrence")
+    )
     (folder / "everything" / "body.j2").write_text(everything)
     return folder
 
@@ -100,6 +111,7 @@ def said(templates: Path, sensitive: frozenset[str]) -> dict[str, dict[str, Any]
         Finding("changed", 1, "o", None, AT, why, Event("status_changed", 1, AT, "o", change)),
         Finding("bad", 1, "o", None, AT, why),
         Finding("due", 1, "o", "early", AT, (f"30 days before {DAY}",), due=DAY),
+        Finding("dated", 1, DAY.isoformat(), "early", AT, (f"30 days before {DAY}",), due=DAY),
     ]
     reach = Reach({"ada": [Registered(1, "ada", "token", "token", "android")]})
     made = entries(run, [Routed(x, "ada") for x in findings], facts, Directory(), reach)

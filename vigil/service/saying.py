@@ -141,6 +141,7 @@ def notice(
 ) -> Notice:
     """The notice as a value, with what its rule's templates may show."""
     x, rule = r.finding, run.rules.by_name[r.finding.rule]
+    undated = rule.due is not None and is_sensitive(rule.due, run.site.sensitive)
     workspace = facts.workspaces[x.workspace]
     return Notice(
         rule=x.rule,
@@ -151,14 +152,14 @@ def notice(
         workspace=x.workspace,
         workspace_name=workspace.name,
         workspace_type=workspace.type,
-        occurrence=x.occurrence,
+        occurrence="" if undated else x.occurrence,
         fire_at=x.fire_at,
         link=run.site.link(x.workspace, x.event),
         person=reach.person(r.person or "", directory, run.site.zone),
         description=rule.description,
         attrs={k: v for k, v in workspace.attrs.items() if k not in run.site.sensitive},
         event={} if x.event is None else _event(run, x.event.kind, x.event.fields, directory),
-        due=None if rule.due and is_sensitive(rule.due, run.site.sensitive) else x.due,
+        due=None if undated else x.due,
         as_of=run.as_of,
         # What decided is told with the values that decided.
         why=() if any(is_sensitive(field, run.site.sensitive) for field in fields_used(rule)) else x.why,
