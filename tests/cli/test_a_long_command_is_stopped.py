@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import os
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from vigil.ledger import Ledger, evaluations
+from vigil.ledger.evaluations import Mark
 from vigil.replay.command import EVERY, Lines
+from vigil.replay.estate import Replay
 from vigil.replay.stopping import stopped_by_a_signal
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -54,3 +58,15 @@ def test_a_terminal_has_its_bar_and_no_lines() -> None:
     Lines(Console(file=out, force_terminal=True), 2).show(AT, 1)
     Lines(None, 2).show(AT, 1)
     assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(("known", "left"), [(None, [0, 1, 2, 3]), (0, [1, 2, 3]), (2, [3]), (3, [])])
+def test_the_same_ledger_goes_on_behind_the_last_tick_that_it_knows(
+    tmp_path: Path, known: int | None, left: list[int]
+) -> None:
+    ledger, day = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite"), timedelta(days=1)
+    if known is not None:
+        with ledger.write() as connection:
+            evaluations.set_position(connection, "evaluated", Mark(1, AT + known * day))
+    what = Replay(tmp_path, tmp_path, tmp_path, AT, AT + 3 * day, day, "")
+    assert what.left(ledger) == [AT + n * day for n in left]
