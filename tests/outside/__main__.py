@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count, islice
 from pathlib import Path
 
@@ -49,32 +49,37 @@ def numbers(asked: argparse.Namespace) -> list[int]:
 
 
 @contextmanager
-def bench(folder: Path, database: str, postgresql: str = "") -> Iterator[Bench]:
-    """What all trials share, for as long as the block lasts. `postgresql`: the URL of a server; one of its own when empty."""
+def started(folder: Path) -> Iterator[Commands]:
+    """Commands, and the Prefect server that they use, for as long as the block lasts. What all sites share is written into the folder."""
     estate.write_site(folder)
     with servers.prefect(folder) as environment, Commands(environment) as commands:
-
-        def make(url: str) -> None:
-            code, said = commands.run("devices", "import", str(folder / "devices.csv"), "--ledger", url)
-            if code:
-                raise RuntimeError(f"the devices cannot be imported: {said}")
-
-        if database == "sqlite":
-            yield _warm(Bench(folder, commands, OnSqlite(folder, make)))
-        elif postgresql:
-            yield _warm(Bench(folder, commands, OnPostgresql(postgresql, make)))
-        else:
-            with servers.postgresql() as url:
-                yield _warm(Bench(folder, commands, OnPostgresql(url, make)))
+        yield commands
 
 
-def _warm(bench: Bench) -> Bench:
+@contextmanager
+def bench(folder: Path, commands: Commands, database: str, postgresql: str = "") -> Iterator[Bench]:
+    """What trials with ledgers in this database share. `postgresql`: the URL of a server; one of its own when empty."""
+
+    def make(url: str) -> None:
+        code, said = commands.run("devices", "import", str(folder / "devices.csv"), "--ledger", url)
+        if code:
+            raise RuntimeError(f"the devices cannot be imported: {said}")
+
+    if database == "sqlite":
+        yield _warm(Bench(folder, commands, OnSqlite(folder, make)), database)
+        return
+    with nullcontext(postgresql) if postgresql else servers.postgresql() as url:
+        yield _warm(Bench(folder, commands, OnPostgresql(url, make)), database)
+
+
+def _warm(bench: Bench, database: str) -> Bench:
     """Let the commands learn once what each of them loads."""
-    estate.write(bench.folder / "warm", (), START)
-    serving = bench.commands.start("sandbox", "--estate", str(bench.folder / "warm"), learn=True)
+    site = f"warm-{database}"
+    estate.write(bench.folder / site, (), START)
+    serving = bench.commands.start("sandbox", "--estate", str(bench.folder / site), learn=True)
     sandbox = Sandbox(serving.line())
-    connect(bench, "warm", sandbox, bench.ledgers.fresh("warm"))
-    for command in (("connect", "--site", "warm"), ("watch", "--site", "warm", "--as-of", START.isoformat())):
+    connect(bench, site, sandbox, bench.ledgers.fresh("warm"))
+    for command in (("connect", "--site", site), ("watch", "--site", site, "--as-of", START.isoformat())):
         learning = bench.commands.start(*command, learn=True)
         code, said = learning.code(), learning.said()
         if code or TRACEBACK in said:
@@ -128,7 +133,8 @@ def main() -> int:
     verdicts, began = list[Verdict](), time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="vigil-outside-") as folder,
-        bench(Path(folder), asked.database, asked.postgresql) as shared,
+        started(Path(folder)) as commands,
+        bench(Path(folder), commands, asked.database, asked.postgresql) as shared,
     ):
         for verdict in run(shared, asked.seed, numbers(asked), asked.jobs):
             verdicts.append(verdict)

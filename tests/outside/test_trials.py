@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.outside.__main__ import bench, figures, run, told
+from tests.outside.__main__ import bench, figures, run, started, told
+from tests.outside.commands import Commands
 
 HERE = Path(__file__).parent
 THEIRS = {"vigil", "flows", "blocks"}
 SEED = 20
-SLICES = {"sqlite": range(24), "postgresql": range(100, 106)}
+SLICES = {"sqlite": range(24), "postgresql": range(97, 103)}
 
 
 def test_the_checker_imports_nothing_of_what_it_checks() -> None:
@@ -38,10 +40,20 @@ def _names(node: ast.AST) -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Commands]]:
+    """The commands of both slices, and the folder of their sites."""
+    folder = tmp_path_factory.mktemp("outside")
+    with started(folder) as running:
+        yield folder, running
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_nobody_goes_untold_and_nobody_hears_twice_whatever_fails(database: str, tmp_path: Path) -> None:
-    with bench(tmp_path, database) as shared:
+def test_nobody_goes_untold_and_nobody_hears_twice_whatever_fails(
+    database: str, commands: tuple[Path, Commands]
+) -> None:
+    with bench(*commands, database) as shared:
         verdicts = list(run(shared, SEED, SLICES[database], jobs=3))
     alone = f"python -m tests.outside --seed {SEED} --database {database} --only"
     failed = [told(v, f"{alone} {v.n}") for v in verdicts if not v.found.well]
