@@ -50,7 +50,7 @@ def numbers(asked: argparse.Namespace) -> list[int]:
 
 @contextmanager
 def started(folder: Path) -> Iterator[Commands]:
-    """Commands, and the Prefect server that they use, for as long as the block lasts. What all sites share is written into the folder."""
+    """Commands, and the Prefect server that they use, for as long as the block lasts. The folder gets what all sites share."""
     estate.write_site(folder)
     with servers.prefect(folder) as environment, Commands(environment) as commands:
         yield commands

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 SCRIPT = "vigil"
@@ -107,12 +107,14 @@ class Commands:
         self._socket.close()
         self._server.wait(10)
 
-    def start(self, *arguments: str, learn: bool = False, **environment: str) -> Command:
-        """Start the command. Those after one that was to `learn` from begin with its modules loaded."""
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({}), learn: bool = False
+    ) -> Command:
+        """Start the command, with this beside the environment of all of them. Those after one that was to `learn` from begin with its modules loaded."""
         output, its_output = os.pipe()
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, OUTPUT)
         command = Command(0, output)
-        asked = {"arguments": arguments, "environment": environment, "learn": learn}
+        asked = {"arguments": arguments, "environment": dict(environment), "learn": learn}
         with self._lock:
             self._started, self._next = Future(), command
             socket.send_fds(self._socket, [json.dumps(asked).encode()], [its_output])
@@ -122,7 +124,7 @@ class Commands:
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """Run the command to its end: its exit code, and what it printed."""
-        command = self.start(*arguments, **environment)
+        command = self.start(*arguments, environment=environment)
         code = command.code()
         return code, command.said()
 

@@ -58,11 +58,14 @@ class Story:
         """What is to be told of the places as they are at the start, and of the dates that come in them."""
         for rule, place in sorted(self._wrong):
             yield self._told(rule, place, start, "steward" if rule == "unled" else "owner")
-        for place in self._contracts:
-            if place.renews is not None:
-                both = (*place.roles["owner"], *place.roles["steward"])
+        for contract in self._contracts:
+            if contract.renews is not None:
+                both = (*contract.roles["owner"], *contract.roles["steward"])
                 yield Expected(
-                    said("renewal", place.id), people(both), place.renews - timedelta(days=7), moment=True
+                    said("renewal", contract.id),
+                    people(both),
+                    contract.renews - timedelta(days=7),
+                    moment=True,
                 )
 
     def next(self, at: datetime) -> Happening:
