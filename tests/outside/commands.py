@@ -110,7 +110,10 @@ class Commands:
     def start(
         self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({}), learn: bool = False
     ) -> Command:
-        """Start the command, with this beside the environment of all of them. Those after one that was to `learn` from begin with its modules loaded."""
+        """Start the command, with this beside the environment of all of them.
+
+        Those after one that was to `learn` from begin with its modules loaded.
+        """
         output, its_output = os.pipe()
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, OUTPUT)
         command = Command(0, output)
