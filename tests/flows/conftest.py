@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -131,21 +129,6 @@ class Watched:
 
         self.sandbox.move(at)
         return asyncio.run(go())
-
-    def watch_elsewhere(self, at: datetime, prefect_url: str) -> subprocess.Popen[bytes]:
-        """Start the same run in a process of its own, so that it can be killed."""
-        self.sandbox.move(at)
-        asyncio.run(self.save())
-        run = f"watch(site={SITE!r}, as_of=datetime.datetime.fromisoformat({at.isoformat()!r}))"
-        code = f"import asyncio, datetime; from flows.watch import watch; asyncio.run({run})"
-        environment = {**os.environ, "PREFECT_API_URL": prefect_url}
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=PROJECT,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
 
     def rows(self) -> list[dict[str, Any]]:
         with self.ledger.read() as connection:
