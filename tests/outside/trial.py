@@ -121,13 +121,13 @@ class Trial:
         return not self._judge.missing(due) and self._random.random() < 0.7
 
     def _tick(self, tick: Tick) -> None:
+        if tick.faults is not None:
+            self._sandbox.disturb(tick.faults)
         for at in sorted(self._now - EVERY * self._random.random() for _ in range(tick.happenings)):
             self._happens(at)
         self._sandbox.move(self._now)
         if tick.unregisters:
             self._unregister()
-        if tick.faults is not None:
-            self._sandbox.disturb(tick.faults)
         as_of = self._now + tick.ahead
         self._runs(tick, as_of)
         if tick.faults is not None:

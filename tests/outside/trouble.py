@@ -50,13 +50,14 @@ class Kind(StrEnum):
     CLOCK_AHEAD = "clock ahead"
     CLOCK_BEHIND = "clock behind"
     CLOCK_JUMPS = "clock jumps"
+    CLOCK_NODES = "clock of nodes"
     WORKERS = "workers"
 
 
 APART: Sequence[frozenset[Kind]] = (
     frozenset({Kind.ECM_RATES, Kind.ECM_SCRIPTS, Kind.ECM_DOWN}),
     frozenset({Kind.FCM_SENDS, Kind.FCM_TOKEN}),
-    frozenset({Kind.CLOCK_AHEAD, Kind.CLOCK_BEHIND, Kind.CLOCK_JUMPS}),
+    frozenset({Kind.CLOCK_AHEAD, Kind.CLOCK_BEHIND, Kind.CLOCK_JUMPS, Kind.CLOCK_NODES}),
     frozenset({Kind.KILLS, Kind.WORKERS}),
 )
 """Kinds that do not come together in one trial: they would set the same thing."""
@@ -153,7 +154,8 @@ def _workers(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
 
 
 def _with(tick: Tick, system: str, faults: Json) -> Tick:
-    return replace(tick, faults={**(tick.faults or {}), system: faults})
+    before = tick.faults or {}
+    return replace(tick, faults={**before, system: {**before.get(system, {}), **faults}})
 
 
 def _ecm_rates(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
@@ -200,6 +202,16 @@ def _devices(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
     return replace(tick, unregisters=True)
 
 
+def _clock_nodes(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
+    """Nodes of Extended ECM have clocks of their own: of what they answer, and of the dates that they write. They are right when clean."""
+    places = ("*", "event *", "event document_added", random.choice(asked))
+    clocks = [
+        {"endpoint": random.choice(places), "ahead": random.choice((-3600, -600, -20, 20, 600, 3600))}
+        for _ in range(random.randrange(1, 4))
+    ]
+    return _with(tick, "ecm", {"clocks": clocks})
+
+
 def _skewed(random: Random, ticks: Sequence[Tick], asked: Sequence[str]) -> list[Tick]:
     """The clocks differ from the first tick on (`skew`). At the end Vigil's is put right where it lay behind."""
     ends = ticks[-1].ahead < timedelta()
@@ -226,5 +238,6 @@ CHANGES: Mapping[Kind, Change] = {
     Kind.CLOCK_AHEAD: _skewed,
     Kind.CLOCK_BEHIND: _skewed,
     Kind.CLOCK_JUMPS: _jumps,
+    Kind.CLOCK_NODES: _where_disturbed(_clock_nodes),
     Kind.WORKERS: _where_disturbed(_workers),
 }
