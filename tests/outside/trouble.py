@@ -203,7 +203,7 @@ def _devices(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
 
 
 def _clock_nodes(random: Random, tick: Tick, asked: Sequence[str]) -> Tick:
-    """Nodes of Extended ECM have clocks of their own: of what they answer, and of the dates that they write. They are right when clean."""
+    """Nodes of Extended ECM have clocks of their own, for the dates of answers and for those that they write; right when clean."""
     places = ("*", "event *", "event document_added", random.choice(asked))
     clocks = [
         {"endpoint": random.choice(places), "ahead": random.choice((-3600, -600, -20, 20, 600, 3600))}
