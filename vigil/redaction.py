@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from threading import Lock
@@ -29,7 +29,8 @@ PASSING = 128
 """Tickets and access tokens that are remembered, the newest: a server gives a new one every few hundred requests."""
 
 _LINE = 16
-"""Characters of a line by which a secret of several lines, such as a private key, is looked for line by line, too."""
+"""Characters of a line by which a secret of several lines, such as a private key, is looked for line by line, too. The lines that begin
+and end a key are no secret."""
 
 _HEADERS = ("authorization", "otcsticket", "otdsticket", "cookie", "x-api-key")
 _SCHEMES = ("bearer", "basic", "digest", "negotiate")
@@ -89,9 +90,8 @@ PATTERNS = (
 )
 """What is a secret by its looks. They run in this order."""
 
-Index = Mapping[
-    str, tuple[str, ...]
-]  # the first SHORTEST characters of forms -> those forms, the longest first
+Index = dict[str, tuple[str, ...]]
+"""The first SHORTEST characters of forms -> those forms, the longest first."""
 
 
 class _Known:
@@ -99,8 +99,9 @@ class _Known:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._lasting: dict[str, frozenset[str]] = {}
-        self._passing: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._lasting: set[str] = set()
+        self._passing: OrderedDict[str, None] = OrderedDict()
+        self._holders: Counter[str] = Counter()  # form -> secrets that have it
         self.index: Index = {}
 
     def add(self, secret: str, passing: bool) -> None:
@@ -110,12 +111,30 @@ class _Known:
             if secret in self._passing:
                 self._passing.move_to_end(secret)
                 return
-            where = self._passing if passing else self._lasting
-            where[secret] = frozenset(_forms(secret))
+            if passing:
+                self._passing[secret] = None
+            else:
+                self._lasting.add(secret)
+            self._enter(_forms(secret))
             if len(self._passing) > PASSING:
-                self._passing.popitem(last=False)
-            every = (*self._lasting.values(), *self._passing.values())
-            self.index = _index(form for some in every for form in some)
+                self._leave(_forms(self._passing.popitem(last=False)[0]))
+
+    def _enter(self, forms: Iterable[str]) -> None:
+        for form in forms:
+            self._holders[form] += 1
+            if self._holders[form] == 1:
+                _put(self.index, form)
+
+    def _leave(self, forms: Iterable[str]) -> None:
+        for form in forms:
+            self._holders[form] -= 1
+            if not self._holders[form]:
+                del self._holders[form]
+                left = tuple(f for f in self.index[form[:SHORTEST]] if f != form)
+                if left:
+                    self.index[form[:SHORTEST]] = left
+                else:
+                    del self.index[form[:SHORTEST]]
 
 
 _known = _Known()
@@ -159,7 +178,7 @@ def _parts(secret: str) -> Iterator[str]:
     yield whole
     lines = whole.splitlines()
     if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= _LINE)
+        yield from (line for line in lines if len(line) >= _LINE and not line.startswith("-----"))
 
 
 def _forms(secret: str) -> set[str]:
@@ -188,10 +207,16 @@ def _forms(secret: str) -> set[str]:
 
 
 def _index(forms: Iterable[str]) -> Index:
-    found: dict[str, set[str]] = {}
-    for form in forms:
-        found.setdefault(form[:SHORTEST], set()).add(form)
-    return {head: tuple(sorted(some, key=len, reverse=True)) for head, some in found.items()}
+    found: Index = {}
+    for form in set(forms):
+        _put(found, form)
+    return found
+
+
+def _put(index: Index, form: str) -> None:
+    """Add a form. A reader beside it sees the forms of a head as they were or as they are."""
+    head = form[:SHORTEST]
+    index[head] = tuple(sorted((*index.get(head, ()), form), key=len, reverse=True))
 
 
 def _without(text: str, index: Index) -> str:

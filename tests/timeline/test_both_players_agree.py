@@ -71,9 +71,7 @@ def test_what_fails_in_memory_is_said_to_fail_by_the_real_run(tmp_path):
 
 
 def test_a_message_that_may_be_shortened_on_its_way_is_not_rehearsed(tmp_path):
-    rules = COST.replace("for: 1d\n", "").replace(
-        "A contract in force", "A contract in force " + "and so on " * 200
-    )
+    rules = COST.replace("for: 1d\n", "").replace("A contract in force", "A contract in force " + "€" * 900)
     story = STORY.split("workspace")[0] + (
         "workspace: {attrs: {status: active}, roles: {steward: ada}}\n"
         "steps: [{at: 2026-03-02T08:00, expect: {ada: cost-center}}]\n"

@@ -21,6 +21,7 @@ CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100
 """What a page holds by the contract (ecm.md, Paging), and what the extraction asks for."""
 
 _RIGHTS = "give the service user the right to see it"
+_NO_TYPES = f"{_RIGHTS}, and check that workspaces are set up"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datet
     if any(c.state is State.FAIL for c in first):
         return Seen(tuple(first))
     needs = Needs() if rules is None else needs_of(rules)
-    schema = await Extractor(client, needs).types()
+    schema, refused = await _schema(client, needs)
     wanted = [] if rules is None else types_of(rules)
-    newest, of_types = await _types(client, schema, wanted)
+    newest, of_types = ({}, refused) if refused else await _types(client, schema, wanted)
     checks = [*first, *of_types, await _guarded(CAPS, lambda: _caps(client, newest, needs))]
     checks += await _of_time(client, newest, now)
     checks += [
@@ -82,6 +83,15 @@ async def _let_in(client: Client) -> list[Check]:
     return [ok(CONNECTION, f"{url} answers"), ok(LOGIN, f"logged in as {who}")]
 
 
+async def _schema(client: Client, needs: Needs) -> tuple[tuple[WorkspaceType, ...], list[Check]]:
+    """The workspace types, or why there are none: a server that has none says so with an error."""
+    try:
+        schema = await Extractor(client, needs).types()
+    except EcmError as error:
+        return (), [fail(TYPES, f"no workspace type can be read: {error}", _NO_TYPES)]
+    return schema, [] if schema else [fail(TYPES, "this user sees no workspace type at all", _NO_TYPES)]
+
+
 async def _types(
     client: Client, schema: Sequence[WorkspaceType], wanted: Sequence[str]
 ) -> tuple[dict[str, tuple[int, str]], list[Check]]:
@@ -90,14 +100,6 @@ async def _types(
     newest: dict[str, tuple[int, str]] = {}
     checks: list[Check] = []
     seen = ", ".join(sorted(known)) or "none"
-    if not known:
-        return {}, [
-            fail(
-                TYPES,
-                "this user sees no workspace type at all",
-                f"{_RIGHTS}, and check that workspaces are set up",
-            )
-        ]
     for name in wanted or sorted(known):
         type_id = known[name].id if name in known else None
         if type_id is None:
