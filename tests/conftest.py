@@ -43,8 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _needs_what_is_costly(item: pytest.Item) -> bool:
     parameters = getattr(item, "callspec", None)
     return bool(COSTLY.intersection(getattr(item, "fixturenames", ()))) or (
-        parameters is not None and "postgresql" in parameters.params.values()
+        parameters is not None and any(_is_postgresql(value) for value in parameters.params.values())
     )
+
+
+def _is_postgresql(value: object) -> bool:
+    return value == "postgresql" or (isinstance(value, tuple) and "postgresql" in value)
 
 
 def _group(item: pytest.Item) -> str:

@@ -29,8 +29,9 @@ PASSING = 128
 """Tickets and access tokens that are remembered, the newest: a server gives a new one every few hundred requests."""
 
 _LINE = 16
-"""Characters of a line by which a secret of several lines, such as a private key, is looked for line by line, too. The lines that begin
-and end a key are no secret."""
+"""Characters of a line by which a secret of several lines, such as a private key, is looked for line by line, too.
+
+The lines that begin and end a key are no secret."""
 
 _HEADERS = ("authorization", "otcsticket", "otdsticket", "cookie", "x-api-key")
 _SCHEMES = ("bearer", "basic", "digest", "negotiate")
