@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+import time
 import urllib.parse
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
@@ -96,6 +97,24 @@ def test_what_looks_like_a_secret_is_taken_out(text: str, expected: str) -> None
 )
 def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
     assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<td>Cookie</td>" + "\n  <td></td>\n " * 200 + "<!-- end -->",
+        "eyJ-" * 4_000,
+        "a-" * 8_000 + ":APA91b",
+        "://" * 5_000 + ":" * 5_000,
+        "cookie " * 2_000,
+        "-----BEGIN " * 1_500 + "private key",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_page_of_an_error_takes_long_to_redact(text: str) -> None:
+    began = time.process_time()
+    redacted(text)
+    assert time.process_time() - began < 1
 
 
 def test_of_tickets_the_newest_are_known_and_passwords_are_never_forgotten() -> None:

@@ -64,16 +64,16 @@ PATTERNS = (
         ("private key",),
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S),
     ),
-    Looks(("eyj",), re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?")),  # a JWT
+    Looks(("eyj",), re.compile(r"\beyJ[\w-]{10,4096}\.[\w-]{10,}(?:\.[\w-]*)?")),  # a JWT
     Looks(("ya29.",), re.compile(r"\bya29\.[\w.-]{10,}")),  # an access token of Google's
-    Looks((":apa91b",), re.compile(r"\b[\w-]{8,}:APA91b[\w-]{20,}")),  # a registration token
+    Looks((":apa91b",), re.compile(r"[\w-]{8,64}:APA91b[\w-]{20,}")),  # a registration token
     Looks(
         ("://",), re.compile(r"(://[^/\s:@\"'<>]*:)(?!\*\*\*@)[^/\s\"'<>]+@"), rf"\1{MARK}@"
     ),  # the password of a URL
     Looks(
         _HEADERS,
         re.compile(
-            rf"(?i)({_HEADER})(\\?[\"']?\s*[:=]\s*\\?[\"']?|[\"'],\s*b?[\"']|(?:\s*</?\w+>\s*)+)(?:(?:{_SCHEME})\s+)?[^\s\"'<>,;]+"
+            rf"(?i)({_HEADER})(\\?[\"']?\s*[:=]\s*\\?[\"']?|[\"'],\s*b?[\"']|(?:\s*</?\w+>)+\s*)(?:(?:{_SCHEME})\s+)?[^\s\"'<>,;]+"
         ),
         rf"\1\2{MARK}",
     ),
@@ -89,7 +89,10 @@ PATTERNS = (
         rf"\1{MARK}",
     ),
 )
-"""What is a secret by its looks. They run in this order."""
+"""What is a secret by its looks. They run in this order.
+
+Whoever writes the text may want it to take long: no pattern has two ways to match the same whitespace, nor a long run before its end.
+"""
 
 Index = dict[str, tuple[str, ...]]
 """The first SHORTEST characters of forms -> those forms, the longest first."""
