@@ -246,8 +246,13 @@ def code_block(text: str) -> Markdown:
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
 """Characters that are no text: they would steer a terminal, turn a line round, or break a file. Tabs and line breaks stay."""
 
-_FORMULA = regex.compile(r"(^|[;\t\r\n])(?=[\s\p{C}\ufffd'\"]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
-"""Where a spreadsheet would begin a formula: at the start of a text, and after ; and tab, which it may take for separators."""
+_SKIPPED = r"[\s\p{C}\ufffd'\"]"
+_FORMULA = regex.compile(rf"(^|[;\t\r\n])(?={_SKIPPED}{{0,64}}+(?:[=+\-@＝＋－＠]|{_SKIPPED}))|^(?=[\t\r\n])")
+"""Where a spreadsheet would begin a formula: at the start of a text, and after ; and tab, which it may take for separators.
+
+It skips what shows nothing. After 64 such characters a formula is taken for granted: to look on from each of ten million line
+breaks would never end.
+"""
 
 
 def table_cell(text: str) -> str:

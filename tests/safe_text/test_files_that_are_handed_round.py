@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 
 import pytest
 from openpyxl import load_workbook
@@ -39,6 +40,14 @@ def test_a_cell_of_a_csv_is_the_text_again_without_its_apostrophes() -> None:
 
 def test_a_text_without_formulas_is_in_a_csv_as_it_is() -> None:
     assert [csv_cell(name) for name in HONEST] == list(HONEST)
+
+
+@pytest.mark.parametrize("end", ["x", "=1+1"])
+def test_a_cell_full_of_line_breaks_does_not_take_long(end: str) -> None:
+    began = time.process_time()
+    cell = csv_cell("\n" * CELL + end)
+    assert time.process_time() - began < 1
+    assert cell.endswith("'=1+1" if end == "=1+1" else "\nx")
 
 
 def sheet_of(*texts: str) -> Worksheet:
