@@ -370,3 +370,14 @@ def test_a_lease_by_a_clock_that_ran_ahead_has_run_out(box: Outbox, ledger: Ledg
 def test_the_time_of_leases_is_the_databases(ledger: Ledger) -> None:
     with ledger.read() as connection:
         assert abs(leases.real_time(connection) - datetime.now(UTC)) < MINUTE
+
+
+def test_a_lease_that_was_ended_is_nobodys_to_end_again(box: Outbox, ledger: Ledger) -> None:
+    box.queue(entry(1), entry(2))
+    assert len(box.claim("dead")) == 2
+    with ledger.write() as connection:
+        assert leases.owners(connection, T0) == {"dead"}
+        assert leases.end(connection, {"dead"}, T0) == 2
+        assert leases.owners(connection, T0) == set()
+        assert leases.end(connection, {"dead"}, T0) == 0
+    assert len(box.claim("alive")) == 2

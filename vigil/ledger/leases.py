@@ -227,17 +227,15 @@ def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetim
     return held
 
 
-def owners(connection: Connection) -> set[str]:
-    """Who holds rows, or did when it died."""
-    query = select(_notice.c.lease_owner).where(
-        in_state(_notice, "queued"), _notice.c.lease_owner.is_not(None)
-    )
+def owners(connection: Connection, real: datetime) -> set[str]:
+    """Whose leases have not run out, whether or not they live."""
+    query = select(_notice.c.lease_owner).where(in_state(_notice, "queued"), held(_notice, real))
     return set(connection.execute(query.distinct()).scalars())
 
 
 def end(connection: Connection, dead: Collection[str], real: datetime) -> int:
     """End the leases of workers that are known to be dead. Returns how many rows are free for it."""
-    where = and_(in_state(_notice, "queued"), _notice.c.lease_owner.in_(dead))
+    where = and_(in_state(_notice, "queued"), _notice.c.lease_owner.in_(dead), held(_notice, real))
     return connection.execute(update(_notice).where(where).values(lease_until=real)).rowcount
 
 

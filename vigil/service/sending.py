@@ -66,7 +66,7 @@ def anything_due(run: Run, by: datetime | None = None) -> bool:
 def look(run: Run) -> Waiting:
     """What is due and not handed over, now. The leases of workers that are known to be dead end with it."""
     with run.ledger.read() as connection:
-        dead = {owner for owner in leases.owners(connection) if is_dead(owner)}
+        dead = {owner for owner in leases.owners(connection, run.real(connection)) if is_dead(owner)}
     if dead:
         with run.ledger.write() as connection:
             leases.end(connection, dead, run.real(connection))
