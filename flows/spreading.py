@@ -100,7 +100,8 @@ class Dask:
         await self._do(read_page, rows=tuple(rows), n=len(rows))
 
     async def judge(self, plan: Plan, n: int) -> None:
-        alone = replace(plan, batches=(plan.batches[n - 1],))
+        batch = plan.batches[n - 1]
+        alone = replace(plan.of(batch), batches=(batch,), behind={})
         await self._do(judge, plan=alone, n=n, of=len(plan.batches))
 
     async def _do(self, what: Any, **arguments: Any) -> None:
