@@ -33,7 +33,10 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """One workspace. `unread`: part of it has to be read again; `tries`: how often in a row that failed, `tried_at` the last time."""
+    """One workspace. `unread`: part of it has to be read again.
+
+    `tries` counts the runs that could not read it since it was last judged whole, `tried_at` is the instant of the latest.
+    """
 
     workspace: int
     type: str
@@ -57,16 +60,27 @@ def every(connection: Connection) -> dict[int, Behind]:
     return {r.workspace: _of(r) for r in found}
 
 
-def unread(connection: Connection, again: int, budget: int) -> tuple[list[Behind], int]:
-    """Those to read again in one run, and how many are left for others.
+def unread(connection: Connection, again: int, budget: int) -> list[Behind]:
+    """Those to read again in one run.
 
-    All that failed at most `again` times in a row, and of the rest the `budget` that were tried the longest ago: what is never
+    All that at most `again` runs could not read, and of the rest the `budget` that were tried the longest ago: what is never
     readable must not make every run as long as a complete one.
     """
     query = select(_behind).where(_behind.c.unread).order_by(_behind.c.tried_at, _behind.c.workspace)
     found = [_of(r) for r in connection.execute(query)]
     stubborn = [b for b in found if b.tries > again]
-    return [b for b in found if b.tries <= again] + stubborn[:budget], max(0, len(stubborn) - budget)
+    return [b for b in found if b.tries <= again] + stubborn[:budget]
+
+
+def why_unread(connection: Connection, workspaces: Collection[int]) -> dict[int, str]:
+    """Those of some workspaces that have to be read again, each with why it could not be read."""
+    out: dict[int, str] = {}
+    for some in chunks(sorted(workspaces)):
+        query = select(_behind.c.workspace, _behind.c.why).where(
+            _behind.c.workspace.in_(some), _behind.c.unread
+        )
+        out |= {r.workspace: r.why for r in connection.execute(query)}
+    return out
 
 
 def since(connection: Connection, workspaces: Collection[int]) -> datetime | None:
@@ -81,24 +95,31 @@ def since(connection: Connection, workspaces: Collection[int]) -> datetime | Non
 
 
 def not_read(connection: Connection, why: Mapping[int, str], types: Mapping[int, str], at: datetime) -> None:
-    """Note that of some workspaces not everything could be read, and why. What they owed before they still owe."""
+    """Note that of some workspaces not everything could be read, and why. What they owed before they still owe.
+
+    A run that fails at several parts of one workspace counts as one try.
+    """
     tries: dict[int, int] = {}
     for some in chunks(sorted(why)):
-        query = select(_behind.c.workspace, _behind.c.tries).where(_behind.c.workspace.in_(some))
-        tries |= {r.workspace: r.tries for r in connection.execute(query)}
+        query = select(_behind.c.workspace, _behind.c.tries, _behind.c.tried_at)
+        for r in connection.execute(query.where(_behind.c.workspace.in_(some))):
+            tries[r.workspace] = r.tries if r.tries and r.tried_at == at else r.tries + 1
     now = marks(connection)
     rows = [
-        _row(w, types.get(w, ""), now, said, at, unread=True, tries=tries.get(w, 0) + 1)
+        _row(w, types.get(w, ""), now, said, at, unread=True, tries=tries.get(w, 1))
         for w, said in why.items()
     ]
     upsert(connection, _behind, rows, ("why", "unread", "tries", "tried_at"))
 
 
 def was_read(connection: Connection, workspaces: Collection[int]) -> None:
-    """Note that some workspaces were read whole, or are gone: what is left is to judge them."""
+    """Note that some workspaces were read, or are gone: what is left is to judge them.
+
+    Their tries stay until then, since their workflows are read after them, and may fail.
+    """
     for some in chunks(sorted(workspaces)):
         where = _behind.c.workspace.in_(some) & _behind.c.unread
-        connection.execute(update(_behind).where(where).values(unread=False, tries=0))
+        connection.execute(update(_behind).where(where).values(unread=False))
 
 
 def hold(

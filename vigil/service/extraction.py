@@ -368,7 +368,7 @@ def owed_rows(run: Run, just_read: Collection[int]) -> list[Row]:
     What fails again and again is read in turns, so many a run as there are look-ups of known items.
     """
     with run.ledger.read() as connection:
-        due, _ = behind.unread(connection, AGAIN, run.site.verify_requests)
+        due = behind.unread(connection, AGAIN, run.site.verify_requests)
     return [Row(b.workspace, "", NEVER, b.type) for b in due if b.workspace not in just_read]
 
 

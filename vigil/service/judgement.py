@@ -371,15 +371,14 @@ def _unread(run: Run, findings: Sequence[Finding], facts: Facts) -> dict[int, st
     hanging = {x.workspace for x in findings if x.suppressed is Why.UNREAD}
     if not hanging:
         return {}
+    looked_at = {w: (w, *(facts.related[w].others if w in facts.related else ())) for w in hanging}
     with run.ledger.read() as connection:
-        owed = {w: b.why for w, b in behind.every(connection).items() if b.unread}
-    out: dict[int, str] = {}
-    for workspace in hanging:
-        beside = facts.related.get(workspace)
-        for other in (workspace, *(beside.others if beside is not None else ())):
-            if other in owed:
-                out.setdefault(workspace, owed[other])
-    return out
+        owed = behind.why_unread(connection, set().union(*looked_at.values()))
+    return {
+        workspace: next(owed[w] for w in some if w in owed)
+        for workspace, some in looked_at.items()
+        if not owed.keys().isdisjoint(some)
+    }
 
 
 def _without(
