@@ -53,9 +53,8 @@ _SPACED = frozenset({"Cc", "Zl", "Zp"})  # become one space
 _DROPPED = frozenset({"Cf", "Cs", "Co", "Cn"})  # overrides, isolates, tags, lone surrogates, private use
 _BLANK = "\u115f\u1160\u3164\uffa0\u2800"  # fillers of Korean, and the empty pattern of Braille: letters that show nothing
 _FLOOD = regex.compile(rf"(\p{{M}}{{{MARKS}}})\p{{M}}+")
-_LOOSE = regex.compile(
-    r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
-)  # joins no two letters
+# A joiner that joins no two letters.
+_LOOSE = regex.compile(r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
 _ODD = regex.compile(rf"[{_BLANK}\u200c\u200d]|\p{{M}}{{{MARKS + 1}}}")
 _CLUSTER = regex.compile(r"\X")
 _ROOM = 16  # code points that a character as people count them may take, before a long text is looked at
@@ -113,9 +112,8 @@ def bounded(text: str, limit: int = VALUE, said: str = "shortened") -> str:
     """`text` in at most `limit` code points: of a longer one the beginning, and in brackets that it was shortened."""
     if len(text) <= limit:
         return text
-    kept = _CLUSTER.findall(text[: limit - len(said) - len(ELLIPSIS) - 2])[
-        :-1
-    ]  # the last one may have been cut
+    start = text[: limit - len(said) - len(ELLIPSIS) - 2]
+    kept = _CLUSTER.findall(start)[:-1]  # the last one may have been cut
     return f"{''.join(kept).rstrip()}{ELLIPSIS} ({said})"
 
 
@@ -164,10 +162,8 @@ def terminal_markup(text: str) -> str:
 _JOINER, _HAIR = "\u2060", "\u200a"  # a word joiner, which shows nothing, and a space that is next to nothing
 _INERT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\\(?=[!-/:-@[-`{-~]|$)"), rf"\\{_JOINER}"),  # escapes nothing
-    (
-        re.compile(r"<(?=\S)|&(?=#?\w+;)|\](?=[(:[])"),
-        rf"\g<0>{_JOINER}",
-    ),  # no tag, no entity, no link and no definition of one
+    # no tag, no entity, no link and no definition of one
+    (re.compile(r"<(?=\S)|&(?=#?\w+;)|\](?=[(:[])"), rf"\g<0>{_JOINER}"),
     (re.compile(r"(?:\*+|~+|(?<!\w)_+)(?=\S)"), rf"\g<0>{_HAIR}"),  # no emphasis begins before a space
     (re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\S)(?=@\w)", re.IGNORECASE), _JOINER),  # no link by itself
     (re.compile(r"^(?=[-#>+=|:~*_<\[`]|\d+[.)])"), _JOINER),  # no heading, list, quote, rule or table
@@ -275,9 +271,8 @@ def excel_cell(text: str) -> str:
     kept = bounded(table_cell(text), CELL)
     if len(kept) * 2 <= CELL or kept.isascii():
         return kept
-    while (
-        excess := len(kept.encode("utf-16-le")) // 2 - CELL
-    ) > 0:  # a character beyond the BMP counts twice
+    # A character beyond the BMP counts twice.
+    while (excess := len(kept.encode("utf-16-le")) // 2 - CELL) > 0:
         kept = bounded(kept, len(kept) - excess // 2 - 1)
     return kept
 

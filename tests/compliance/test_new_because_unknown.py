@@ -83,7 +83,7 @@ def test_where_nothing_had_been_looked_at_dates_decide(looked: Looked) -> None:
 
 
 def test_then_dates_are_read_by_the_clock_that_wrote_them() -> None:
-    behind = Looked(NINE, behind=timedelta(minutes=10))
+    behind = Looked(NINE, lag=timedelta(minutes=10))
     assert kinds([first(paper(NINE - timedelta(minutes=9)))], behind) == ["document_added"]
     assert kinds([first(paper(NINE - timedelta(minutes=10)))], behind) == []
 

@@ -10,7 +10,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "vigil/safe_text.py"
-CONSOLE = "vigil/cli_shared.py"
 PAGES = "flows/showing.py"
 SECRETS = "vigil/redaction.py"  # finds secrets in each form in which a server may quote them
 

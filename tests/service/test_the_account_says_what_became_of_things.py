@@ -55,7 +55,7 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
         (
             account(waits=Waiting({DEAD: 32, "no connection to FCM: connection refused": 8}, behind=2)),
             f"42 notices wait for another try: {DEAD} (32 of 40), no connection to FCM: connection refused (8), "
-            "2 behind an earlier notice of their person",
+            "2 behind an earlier notice",
             "42 wait",
         ),
         (
@@ -72,7 +72,7 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
         ),
         (
             account(waits=Waiting(held=39, untaken=2)),
-            "41 notices wait to be sent: 39 in another worker's hands, 2 not taken up by any worker",
+            "41 notices wait to be sent: 39 in another worker's hands, 2 not taken up",
             "41 wait",
         ),
         (

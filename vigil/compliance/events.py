@@ -46,7 +46,7 @@ class Change:
 class Looked:
     """How far the looks before this one went.
 
-    `complete` is the instant, by our clock, up to which everything had been read; `behind` is by how much Extended ECM's dates lay
+    `complete` is the instant, by our clock, up to which everything had been read; `lag` is by how much Extended ECM's dates lay
     behind our clock. `since` gives, for kinds of facts (``document``, ``step``) that are not looked for everywhere in each run,
     an instant since which every known workspace was looked through for them.
 
@@ -56,7 +56,7 @@ class Looked:
 
     complete: datetime
     since: Mapping[str, datetime] = field(default_factory=dict)
-    behind: timedelta = timedelta()
+    lag: timedelta = timedelta()
     parts: Collection[str] = frozenset()
     unread: frozenset[int] = frozenset()
     unread_processes: frozenset[int] = frozenset()
@@ -69,7 +69,7 @@ class Looked:
 
     def begins(self, kind: str) -> datetime:
         """What happened after this instant, by ECM's dates, no earlier look need have shown."""
-        return min(self.complete, self.since.get(kind, self.complete)) - self.behind
+        return min(self.complete, self.since.get(kind, self.complete)) - self.lag
 
 
 @dataclass(frozen=True, slots=True)

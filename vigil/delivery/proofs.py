@@ -46,6 +46,3 @@ def _digest(person: str, held: Held) -> str:
     # Whoever reads the message learns nobody's name from it.
     what = repr((person, held.id, held.person, held.refreshed_at.astimezone(UTC).isoformat()))
     return hashlib.sha256(what.encode()).hexdigest()
-
-
-__all__ = ["LIFE", "Proofs"]

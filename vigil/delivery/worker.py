@@ -115,9 +115,8 @@ class Worker:
         self._zone = zone
         self._slice = slice
         self._real = real
-        self._holding: frozenset[int] = (
-            frozenset()
-        )  # rows that were claimed and are not settled yet; replaced, never changed
+        # Rows that were claimed and are not settled yet. Two threads read it: the set is replaced, never changed.
+        self._holding = frozenset[int]()
         self._held_back: set[int] = set()  # rows of batches in which a refused credential let nothing through
 
     async def deliver(self, limit: int = BATCH) -> Delivered:

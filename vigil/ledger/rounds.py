@@ -28,11 +28,8 @@ def come_to(connection: Connection, name: str, key: str, as_of: datetime) -> dic
     data = dict(position(connection, name).data or {})
     if not data.get(key):
         now = as_of.isoformat()
-        data |= {
-            key: "",
-            "before": data.get("began", now),
-            "began": now,
-        }  # before the first round everything was read
+        # Before the first round everything was read.
+        data |= {key: "", "before": data.get("began", now), "began": now}
     return data
 
 

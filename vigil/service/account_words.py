@@ -13,6 +13,7 @@ from vigil.delivery import causes
 from vigil.ledger.counts import Waiting
 from vigil.safe_text import Markdown, markdown, table_row
 from vigil.service.reasons import LACKS, in_words, of_row
+from vigil.service.unsent import Unsent
 from vigil.wording import counted, instant
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ def waiting(waits: Waiting, zone: str) -> str:
 def why_waiting(waits: Waiting) -> list[str]:
     """Why notices wait: what FCM, the mail server or the token endpoint said to the last try, the commonest first."""
     others = {
-        "behind an earlier notice of their person": waits.behind,
-        "in another worker's hands": waits.held,
-        "not taken up by any worker": waits.untaken,
+        Unsent.BEHIND: waits.behind,
+        Unsent.HELD: waits.held,
+        Unsent.UNTAKEN: waits.untaken,
     }
     return [*causes.told(waits.causes), *(f"{n:,} {what}" for what, n in others.items() if n)]
 

@@ -50,12 +50,8 @@ class Account:
     earlier: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
-    old: Mapping[int, int] = field(
-        default_factory=dict
-    )  # workspace -> what was first seen, and too old to be news
-    behind: Mapping[int, str] = field(
-        default_factory=dict
-    )  # workspaces that the next run reads or judges again, and why
+    old: Mapping[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
+    behind: Mapping[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
     delivers: bool = False  # whether the run is one that sends what is due
     refused: tuple[str, ...] = ()  # credentials that a person has to mend

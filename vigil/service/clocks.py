@@ -37,7 +37,7 @@ def to_keep(skew: Skew | None) -> Mapping[str, Any]:
     return {} if skew is None else {"skew": [skew.least.total_seconds(), skew.most.total_seconds()]}
 
 
-def behind(mark: Mark, run: Run) -> timedelta:
+def lag(mark: Mark, run: Run) -> timedelta:
     """By how much dates that Extended ECM writes lie behind our clock, at most: as the last run or this one measured it."""
     skew = joined(kept(mark), run.skew)
     return timedelta() if skew is None else -skew.least

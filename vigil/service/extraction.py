@@ -94,47 +94,53 @@ async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
     wanted = types_of(run.rules)
     everything: dict[str, set[int]] = {}
     for type in (t for t in run.schema if t.name in wanted):
-        name = f"changed:{type.name}"
-        with run.ledger.read() as connection:
-            mark = evaluations.position(connection, name)
-            evaluated = evaluations.position(connection, "evaluated")
-        newest, listed = mark.at, set[int]()
-        # A node whose clock is behind dates a later change below what another one wrote before.
-        since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
-        try:
-            async for rows in run.extractor.changed(type, since):
-                dates = [r.modified for r in rows if not r.odd and r.modified <= run.as_of + AHEAD]
-                newest = max(filter(None, (*dates, newest)), default=None)
-                listed |= {r.id for r in rows}
-                fresh = _unknown(run, rows)
-                run.tally.reached += len(rows) - len(
-                    fresh
-                )  # known as they are: nothing is to be read of them
-                if fresh:
-                    yield fresh
-            run.tally.wanted += run.extractor.listed(type.name) if full else len(listed)
-        except Refused:
-            raise
-        except EcmError as error:
-            run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
-            # The others' lists go on. Of this one the position stays, so that the next run lists it from there.
-            run.unlisted.add(type.name)
-            run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
-            continue
-        newest = None if newest is None else clocks.not_ahead(newest, run)
-        if odd := run.extractor.odd_rows(type.name):
-            said = f"the list of {type.name}: rows without an id: {odd}"
-            run.gap([Gap("/v2/businessworkspaces", said)])
-        everything[type.name] = listed
-        count = len(listed) if full else (mark.data or {}).get("listed")
-        with run.ledger.write() as connection:
-            evaluations.set_position(connection, name, Mark(at=newest, data={"listed": count}))
+        listed = everything[type.name] = set()
+        async for rows in _changed_of(run, type, full, listed):
+            yield rows
     run.partial = run.partial or bool(run.unlisted)
     if full and not run.partial:
         await _bury_unlisted(run, everything)
         _keep_parts(run, run.as_of, parts_of(run.needs))
     elif not full:
         parts_narrowed(run)
+
+
+async def _changed_of(
+    run: Run, type: f.WorkspaceType, full: bool, listed: set[int]
+) -> AsyncIterator[tuple[Row, ...]]:
+    """The pages of one type, whose ids `listed` takes up. When its list is read to its end, its position moves."""
+    with run.ledger.read() as connection:
+        mark = evaluations.position(connection, f"changed:{type.name}")
+        evaluated = evaluations.position(connection, "evaluated")
+    newest = mark.at
+    # A node whose clock is behind dates a later change below what another one wrote before.
+    since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
+    try:
+        async for rows in run.extractor.changed(type, since):
+            dates = [r.modified for r in rows if not r.odd and r.modified <= run.as_of + AHEAD]
+            newest = max(filter(None, (*dates, newest)), default=None)
+            listed |= {r.id for r in rows}
+            fresh = _unknown(run, rows)
+            # What is known as it is need not be read.
+            run.tally.reached += len(rows) - len(fresh)
+            if fresh:
+                yield fresh
+    except Refused:
+        raise
+    except EcmError as error:
+        run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
+        # The others' lists go on. Of this one the position stays, so that the next run lists it from there.
+        run.unlisted.add(type.name)
+        run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
+        return
+    run.tally.wanted += run.extractor.listed(type.name) if full else len(listed)
+    if odd := run.extractor.odd_rows(type.name):
+        said = f"the list of {type.name}: rows without an id: {odd}"
+        run.gap([Gap("/v2/businessworkspaces", said)])
+    at = None if newest is None else clocks.not_ahead(newest, run)
+    count = len(listed) if full else (mark.data or {}).get("listed")
+    with run.ledger.write() as connection:
+        evaluations.set_position(connection, f"changed:{type.name}", Mark(at=at, data={"listed": count}))
 
 
 def parts_narrowed(run: Run) -> None:
@@ -164,7 +170,7 @@ def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
         return tuple(rows)
     with run.ledger.read() as connection:
         known = observations.seen(connection, "workspace", [str(r.id) for r in rows])
-        grace = GRACE + clocks.behind(evaluations.position(connection, "evaluated"), run)
+        grace = GRACE + clocks.lag(evaluations.position(connection, "evaluated"), run)
     out = []
     for r in rows:
         found = known.get(str(r.id))
@@ -301,9 +307,8 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
             stamps[fact.id] = Stamp(fact.modified, fact.size)
             owner[fact.id] = fact.id
             owner |= dict.fromkeys((i for i, _ in fact.folders), fact.id)
-            stamps |= {
-                i: Stamp(None, n) for i, n in fact.folders
-            }  # of a folder only its number of children is kept
+            # Of a folder only its number of children is kept.
+            stamps |= {i: Stamp(None, n) for i, n in fact.folders}
         elif isinstance(fact, f.Document):
             stamps[fact.id] = Stamp(fact.modified, fact.version)
             owner[fact.id] = fact.workspace

@@ -171,7 +171,7 @@ def _looked(run: Run, mark: Mark, since: Mapping[str, datetime]) -> Looked:
     return Looked(
         complete=min(complete, run.as_of),
         since=since,
-        behind=clocks.behind(mark, run),
+        lag=clocks.lag(mark, run),
         parts=frozenset(data.get("parts", ())),
         unread=frozenset(data.get("unread", ())),
         unread_processes=frozenset(data.get("unread processes", ())),

@@ -51,9 +51,7 @@ class Tally:
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
     waits: Waiting | None = None  # what was due and not handed over when its delivery ended
     earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
-    old: dict[int, int] = field(
-        default_factory=dict
-    )  # workspace -> what was first seen, and too old to be news
+    old: dict[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
     requests: int = 0  # that other processes made for the run
     unasked: set[int] = field(default_factory=set)  # workspaces of which something was not asked any more
     untold: set[int] = field(default_factory=set)  # workspaces whose people were not asked for any more
@@ -141,12 +139,9 @@ class Run:
         self.unread: set[int] = set()  # workflows that could not be read
         self.unfound = False  # whether the list of workflows could not be read
         self.unlisted: set[str] = set()  # types whose list could not be read to its end
-        self.partial = (
-            False  # whether the types or some list are incomplete: then the next run reads all of them
-        )
-        self.rounds: dict[
-            str, Mapping[str, Any]
-        ] = {}  # how far those over what is known have come, until it is kept
+        self.partial = False  # whether types or a list are incomplete: then the next run reads all of them
+        # How far the rounds over what is known have come, until it is kept.
+        self.rounds: dict[str, Mapping[str, Any]] = {}
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()
         self.window: Window | None = None  # that it evaluated to its end
