@@ -137,10 +137,17 @@ def judged(connection: Connection, workspaces: Collection[int]) -> None:
         connection.execute(delete(_behind).where(where))
 
 
-def begin(connection: Connection, after: datetime, complete: datetime) -> None:
-    """The first evaluation is over: what could not be read of it begins where that began."""
+def begin(connection: Connection, after: datetime, complete: datetime, fresh: Collection[str]) -> None:
+    """An evaluation is over: what could not be read for it has not seen the rules that are `fresh` in it.
+
+    After the first one of all, what could not be read begins where that began.
+    """
     where = _behind.c.after.is_(None)
     connection.execute(update(_behind).where(where).values(after=after, complete=complete))
+    owing = select(_behind.c.fresh).where(_behind.c.unread).distinct()
+    for text in connection.execute(owing).scalars().all() if fresh else ():
+        where = _behind.c.unread & (_behind.c.fresh == text)
+        connection.execute(update(_behind).where(where).values(fresh=_written({*orjson.loads(text), *fresh})))
 
 
 def _row(
@@ -152,12 +159,16 @@ def _row(
         "seq": given.seq,
         "after": given.after,
         "complete": given.complete,
-        "fresh": orjson.dumps(sorted(given.fresh)).decode(),
+        "fresh": _written(given.fresh),
         "why": why,
         "unread": unread,
         "tries": tries,
         "tried_at": at,
     }
+
+
+def _written(rules: Collection[str]) -> str:
+    return orjson.dumps(sorted(rules)).decode()
 
 
 def _of(r: Any) -> Behind:

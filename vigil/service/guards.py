@@ -57,8 +57,12 @@ def believe(run: Run, what: str, lost: int, known: int) -> None:
 
 
 def hold(run: Run, rows: Sequence[Entry], fresh: Collection[str]) -> list[Entry]:
-    """The rows, with those of rules whose guard could trip waiting for `decide`. `fresh` names rules never evaluated before."""
+    """The rows, with those of rules whose guard could trip waiting for `decide`.
+
+    `fresh` names rules that were never evaluated of these workspaces before.
+    """
     guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in fresh)}
+    run.tally.fresh |= {e.rule for e in rows if e.rule in fresh and _is_said(e)}
     return [
         replace(e, state="suppressed", reason=UNDECIDED) if e.rule in guarded and _is_said(e) else e
         for e in rows
@@ -72,6 +76,9 @@ def _is_said(e: Entry) -> bool:
 
 def decide(run: Run, fresh: Collection[str]) -> None:
     """Count what the run would say for each guarded rule: queue it, or hold it and note the trip on the run.
+
+    `fresh` names rules that were never evaluated before. One that speaks of some workspaces for the first time, since they could not
+    be read or judged earlier, counts as one of them in that run.
 
     A `watch` counts what killed runs left undecided, too; a sweep only its own.
     """
@@ -90,7 +97,7 @@ def decide(run: Run, fresh: Collection[str]) -> None:
                 counted.findings,
                 counted.workspaces,
                 max(known[rule.subject.workspace_type], counted.workspaces),
-                rule.name in fresh,
+                rule.name in fresh or rule.name in run.tally.fresh,
             )
             reasons = tripped(guard, seen) if counted.notices else ()
             if reasons:

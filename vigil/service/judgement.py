@@ -73,7 +73,7 @@ class Plan:
     after_seq: int
     upto_seq: int
     first: bool = False  # whether there is nothing to compare with: what is there then is no event
-    fresh: frozenset[str] = frozenset()  # rules that were never evaluated before
+    fresh: frozenset[str] = frozenset()  # rules that were never evaluated of these workspaces before
     returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text
     escalations: tuple[escalations.Due, ...] = ()
     behind: Mapping[int, Marks] = field(default_factory=dict)
@@ -146,7 +146,7 @@ def plan(run: Run) -> Plan:
         upto_seq=upto,
         first=mark.at is None,
         fresh=frozenset(r.name for r in rules if r.name not in states).union(
-            (mark.data or {}).get("fresh", ()), *(m.fresh for m in owed.values())
+            (mark.data or {}).get("fresh", ())
         ),
         returned=returned,
         escalations=due,
@@ -419,7 +419,7 @@ def finish(run: Run, plan: Plan) -> None:
     run.window = plan.window
     mark = Mark(plan.upto_seq, run.as_of, _position(run, plan))
     with run.ledger.write() as connection:
-        behind.begin(connection, plan.window.after, plan.looked.complete)
+        behind.begin(connection, plan.window.after, plan.looked.complete, plan.fresh)
         runs.cover(connection, run.id, plan.window.after, plan.window.as_of)
         evaluations.set_position(connection, "evaluated", mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)

@@ -61,6 +61,7 @@ class Tally:
     judged: int = 0  # batches that could be evaluated
     odd: int = 0  # workspaces that could not be evaluated
     behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
+    fresh: set[str] = field(default_factory=set)  # rules that speak of workspaces for the first time
     skew: Skew | None = None  # of the clocks of Extended ECM, as far as it is no longer the client's to say
 
     @property
@@ -79,6 +80,7 @@ class Tally:
         self.odd += part.odd
         self.unasked |= part.unasked
         self.untold |= part.untold
+        self.fresh |= part.fresh
         self.stopped = self.stopped or part.stopped
         self.reached += part.reached
 

@@ -1,0 +1,95 @@
+"""`first_run: manifest_only` holds for what the first run could not read, too, and for nothing else afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from vigil.compliance import facts as f
+from vigil.compliance.loader import load_text
+from vigil.compliance.routing import Directory
+from vigil.delivery.render import Renderer
+from vigil.ledger import Ledger, behind, devices, observations, outbox
+from vigil.ledger.devices import NewDevice
+from vigil.service import judgement
+from vigil.service.run import Run
+from vigil.service.site import Site
+
+PROJECT = Path(__file__).resolve().parents[2]
+T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RULE = """\
+rule: stuck
+kind: condition
+subject: {workspace_type: Contract}
+when: {field: attr.status, op: eq, value: stuck}
+to: [user: ada]
+guard: {first_run: manifest_only}
+"""
+
+
+class Office:
+    """A ledger and one rule. Contracts are stuck when they are seen; some cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = Ledger.open(f"sqlite:///{folder}/ledger.sqlite")
+        with self.ledger.write() as connection:
+            devices.register(connection, [NewDevice("ada", "token-ada", "token", "android")], T0)
+
+    def run(self, at: datetime, read: Collection[int] = (), unread: Collection[int] = ()) -> set[int]:
+        """One run that reads some contracts and cannot read others. Gives those whose notices it holds for an answer."""
+        templates = PROJECT / "templates"
+        site = Site("https://ecm.example", "UTC", self.folder, templates)
+        run = Run(
+            "watch",
+            at,
+            self.ledger,
+            site,
+            load_text({"stuck.yaml": RULE}),
+            Renderer(templates),
+            clock=lambda: at,
+        )
+        with self.ledger.write() as connection:
+            attrs = {"Contract.status": "stuck"}
+            facts = [f.Workspace(w, "Contract", f"Contract {w}", T0, at, attrs) for w in read]
+            observations.record(connection, facts, at, run.id)
+            behind.was_read(connection, read)
+            behind.not_read(connection, dict.fromkeys(unread, "503"), dict.fromkeys(unread, "Contract"), at)
+        plan = judgement.plan(run)
+        for some in plan.batches:
+            mine = plan.of(some)
+            given = judgement.load(run, mine, some)
+            result = judgement.judge(run, mine, given)
+            judgement.commit(run, result, given.facts, Directory.of([f.User("ada", 7, "Ada")]), mine)
+        judgement.finish(run, plan)
+        with self.ledger.read() as connection:
+            return {r["workspace"] for r in outbox.rows(connection, run=run.id) if r["state"] == "suppressed"}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def test_what_the_first_run_could_not_read_is_shown_before_it_is_sent(office: Office) -> None:
+    assert office.run(T0, read=[1], unread=[2, 3]) == {1}
+    assert office.run(T0 + HOUR, unread=[2, 3]) == set()
+    assert office.run(T0 + 2 * HOUR, read=[2, 3]) == {2, 3}
+
+
+def test_what_is_read_later_as_a_rule_of_long_standing_is_not_held(office: Office) -> None:
+    office.run(T0, read=[1], unread=[2])
+    office.run(T0 + HOUR, read=[2])
+    assert office.run(T0 + 2 * HOUR, read=[4], unread=[2]) == set()
+
+
+def test_one_that_can_never_be_read_holds_up_nobody_elses_notices(office: Office) -> None:
+    office.run(T0, read=[1], unread=[2])
+    for hours in range(1, 4):
+        assert office.run(T0 + hours * HOUR, read=[10 + hours], unread=[2]) == set()
