@@ -116,8 +116,22 @@ def test_a_chain_of_windows_has_no_fault_and_a_hole_in_it_is_named(kept: Ledger)
     covered(kept, (NOON, NOON), (NOON, NOON + DAY / 4), (NOON + DAY / 4, NOON + DAY / 2))
     assert faults(kept) == []
     covered(kept, (NOON + DAY / 2 + timedelta(hours=1), NOON + DAY))
-    said = "evaluated from 2026-03-04 01:00 UTC on, the run before it up to 2026-03-04 00:00 UTC"
+    said = "evaluated from 2026-03-04 01:00 UTC on, those before it up to 2026-03-04 00:00 UTC"
     assert faults(kept) == [f"run 4: {said}"]
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        [(NOON, NOON + DAY / 4), (NOON, NOON + DAY / 3), (NOON + DAY / 4, NOON + DAY / 2)],
+        [(NOON, NOON + DAY / 2), (NOON + DAY / 4, NOON + DAY / 4), (NOON + DAY / 4, NOON + DAY)],
+        [(NOON + DAY / 4, NOON + DAY / 4), (NOON, NOON + DAY / 3), (NOON + DAY / 3, NOON + DAY / 2)],
+    ],
+    ids=["two runs at once", "a clock that was set back", "a run that was overtaken by the next one"],
+)
+def test_windows_that_overlap_leave_no_hole(kept: Ledger, windows: list[tuple[datetime, datetime]]) -> None:
+    covered(kept, *windows)
+    assert faults(kept) == []
 
 
 def test_a_lost_unique_key_is_named(kept: Ledger, kind: str) -> None:

@@ -38,9 +38,10 @@ def cover(connection: Connection, run: int, after: datetime, as_of: datetime) ->
 
 
 def holes(connection: Connection, since: datetime) -> list[tuple[int, datetime, datetime]]:
-    """Where the chain of windows of the runs that began after `since` is broken.
+    """What no window holds between those of the runs that began after `since`.
 
-    Gives each run whose window does not begin where the one before it ended, with both instants.
+    Gives each run whose window begins after all earlier ones have ended, with the latest of those ends and its own beginning. Windows
+    that overlap, as of two runs at once or after a clock was set back, leave no hole.
     """
     body = _run.c.account
     asked = cast(body, JSON) if connection.dialect.name == "postgresql" else type_coerce(body, JSON)
@@ -49,12 +50,16 @@ def holes(connection: Connection, since: datetime) -> list[tuple[int, datetime, 
     query = select(_run.c.id, after.label("after"), upto.label("upto")).where(
         _run.c.started_at > since, after.is_not(None)
     )
+    windows = sorted(
+        (datetime.fromisoformat(r.after), datetime.fromisoformat(r.upto), r.id)
+        for r in connection.execute(query)
+    )
     out: list[tuple[int, datetime, datetime]] = []
-    last: str | None = None
-    for r in connection.execute(query.order_by(_run.c.id)):
-        if last is not None and r.after != last:
-            out.append((r.id, datetime.fromisoformat(last), datetime.fromisoformat(r.after)))
-        last = r.upto
+    ended: datetime | None = None
+    for began, upto, run in windows:
+        if ended is not None and began > ended:
+            out.append((run, ended, began))
+        ended = upto if ended is None else max(ended, upto)
     return out
 
 

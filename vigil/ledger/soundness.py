@@ -152,9 +152,11 @@ def _never_ended(connection: Connection, now: datetime) -> Iterator[Fault]:
 
 def _holes(connection: Connection, now: datetime) -> Iterator[Fault]:
     for run, ended, began in runs.holes(connection, now - RECENT):
-        said = f"evaluated from {began:%Y-%m-%d %H:%M} UTC on, the run before it up to {ended:%Y-%m-%d %H:%M} UTC"
+        said = (
+            f"evaluated from {began:%Y-%m-%d %H:%M} UTC on, those before it up to {ended:%Y-%m-%d %H:%M} UTC"
+        )
         do = f"start backfill for what lies between: --from {ended:%Y-%m-%dT%H:%M}Z --to {began:%Y-%m-%dT%H:%M}Z"
-        yield Fault(f"run {run}", said, do if began > ended else RECORD)
+        yield Fault(f"run {run}", said, do)
 
 
 def upkeep_hints(connection: Connection) -> list[str]:
