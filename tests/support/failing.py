@@ -20,6 +20,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tests.support.plain_runs import watched
 from vigil.compliance.loader import load_text
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
@@ -31,7 +32,6 @@ from vigil.ecm.settings import Settings
 from vigil.errors import VigilError
 from vigil.ledger import Ledger, devices, outbox
 from vigil.ledger.devices import NewDevice
-from vigil.ledger.engine import chunks
 from vigil.ledger.scratch import Scratch
 from vigil.sandbox.ecm import Site as Server
 from vigil.sandbox.ecm_faulty import faulty
@@ -39,7 +39,7 @@ from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.quirks import Faults
 from vigil.sandbox.world import World
-from vigil.service import accounting, extraction, judgement
+from vigil.service import accounting
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -47,7 +47,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 RETRIES = 1
-PAGE = 100  # as flows.steps.PAGE
 WAYS = ("500", "400", "404", "try_again", "503", "html_200", "malformed", "cut", "slow", "401")
 TOLD = ("rule", "workspace", "step", "person", "state", "title", "body")
 
@@ -387,7 +386,7 @@ class Office:
         site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
         run = Run("watch", at, ledger, site, self.rules, self.renderer, clock=lambda: at)
         try:
-            self._loop.run(_watched(run, client))
+            self._loop.run(watched(run, client))
             made = accounting.account(run)
             green, said = made.state == "done", made.sentence()
         except VigilError as error:
@@ -398,38 +397,3 @@ class Office:
                 tuple(r[k] if k in r else r["message"].get(k) for k in TOLD) for r in outbox.rows(connection)
             )
         return Looked(rows, green, said)
-
-
-async def _watched(run: Run, client: Client) -> None:
-    async with run.reading(client):
-        await extract(run)
-        plan = judgement.plan(run)
-        for n in range(1, len(plan.batches) + 1):
-            await judgement.whole(run, plan, n)
-        judgement.finish(run, plan)
-
-
-async def extract(run: Run) -> None:
-    """As `flows.steps.extract`, without Prefect."""
-    full = extraction.full_scan_due(run)
-    await extraction.read_schema(run) if full else extraction.known_schema(run)
-    read: set[int] = set()
-    async for rows in extraction.changed_pages(run, full):
-        read |= {r.id for r in rows}
-        for some in chunks(rows, PAGE):
-            await extraction.read_page(run, some)
-    found = [await extraction.verify(run, part) for part in extraction.verify_slices(run, read)]
-    extraction.believe_verified(run)
-    again = extraction.again(run, set().union(*found), read)
-    for rows_again in chunks(again, PAGE):
-        await extraction.read_page(run, rows_again)
-    for some in extraction.role_slices(run, read | {r.id for r in again}):
-        await extraction.read_roles(run, some)
-    for some in extraction.related_slices(run, read | {r.id for r in again}):
-        await extraction.read_related(run, some)
-    if run.needs.steps:
-        changed = await extraction.changed_processes(run)
-        if changed:
-            await extraction.read_processes(run, changed)
-        extraction.processes_done(run)
-    extraction.walked(run)

@@ -10,12 +10,14 @@ from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
 from vigil.ecm import Client, Settings
 from vigil.ledger import Ledger
+from vigil.ledger.engine import chunks
 from vigil.sandbox.process import SandboxClient
 from vigil.service import extraction, judgement
 from vigil.service.run import Run
 from vigil.service.site import Site
 
 PROJECT = Path(__file__).resolve().parents[2]
+PAGE = 100  # as flows.steps.PAGE
 
 
 def run_once(ledger: Ledger, sandbox: SandboxClient, rules: RuleSet, as_of: datetime) -> Run:
@@ -24,32 +26,41 @@ def run_once(ledger: Ledger, sandbox: SandboxClient, rules: RuleSet, as_of: date
     site = Site("https://ecm.example", "UTC", PROJECT / "rules", templates)
     run = Run("watch", as_of, ledger, site, rules, Renderer(templates), clock=lambda: as_of)
     settings = Settings(sandbox.ecm_url, username="vigil", password="vigil", zone="UTC", retries=0)
-    asyncio.run(_whole(run, settings))
+    asyncio.run(watched(run, Client(settings)))
     return run
 
 
-async def _whole(run: Run, settings: Settings) -> None:
-    async with run.reading(Client(settings)):
-        await _read(run)
+async def watched(run: Run, client: Client) -> None:
+    """Read over HTTP, judge and queue, as `flows.watch` does before it delivers."""
+    async with run.reading(client):
+        await extract(run)
         plan = judgement.plan(run)
         for n in range(1, len(plan.batches) + 1):
             await judgement.whole(run, plan, n)
         judgement.finish(run, plan)
 
 
-async def _read(run: Run) -> None:
+async def extract(run: Run) -> None:
+    """As `flows.steps.extract`, without Prefect."""
     full = extraction.full_scan_due(run)
-    if full:
-        await extraction.read_schema(run)
-    else:
-        extraction.known_schema(run)
+    await extraction.read_schema(run) if full else extraction.known_schema(run)
     read: set[int] = set()
     async for rows in extraction.changed_pages(run, full):
         read |= {r.id for r in rows}
-        await extraction.read_page(run, rows)
-    for part in extraction.verify_slices(run, read):
-        await extraction.read_page(run, extraction.rows_of(run, await extraction.verify(run, part)))
+        for some in chunks(rows, PAGE):
+            await extraction.read_page(run, some)
+    found = [await extraction.verify(run, part) for part in extraction.verify_slices(run, read)]
+    extraction.believe_verified(run)
+    again = extraction.again(run, set().union(*found), read)
+    for rows_again in chunks(again, PAGE):
+        await extraction.read_page(run, rows_again)
+    for some in extraction.role_slices(run, read | {r.id for r in again}):
+        await extraction.read_roles(run, some)
+    for some in extraction.related_slices(run, read | {r.id for r in again}):
+        await extraction.read_related(run, some)
     if run.needs.steps:
-        await extraction.read_processes(run, await extraction.changed_processes(run))
+        changed = await extraction.changed_processes(run)
+        if changed:
+            await extraction.read_processes(run, changed)
         extraction.processes_done(run)
     extraction.walked(run)
