@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vigil.compliance import facts as f
@@ -57,12 +57,8 @@ def replay(
         todo = {c.workspace for c in changes if c.workspace is not None}
         moved = todo | others.move(tick)
         if related:
-            todo |= {
-                w for w in of if (r := _relations(w, known)) is not None and not moved.isdisjoint(r.others)
-            }
-        todo |= {
-            s.workspace for s in standings.values() if s.next_check_at is not None and s.next_check_at <= tick
-        }
+            todo |= {w for w in of if (r := _relations(w, known)) and not moved.isdisjoint(r.others)}
+        todo |= {s.workspace for s in standings.values() if s.next_check_at and s.next_check_at <= tick}
         if not todo:
             after = tick
             continue
@@ -70,24 +66,32 @@ def replay(
             (fact for w in sorted(todo) for key in of[w] if (fact := known[key].fact) is not None),
             (*others.there(), *(x for w in of if (x := _workspace(w, known)) is not None)) if related else (),
         )
-        first = tick == ticks[0]
-        looked = Looked(after, parts={"workspaces", *PARTS_OF.values()})
         given = Input(
             facts=facts,
-            events=() if first else [*derive(changes, looked, tick), *overdue_unseen(changes, looked, after)],
-            changes=() if first else changes,
-            made=() if first else made_since(changes, looked),
             standings=[s for s in standings.values() if s.workspace in todo],
             required=required,
             zone=zone,
             sensitive=sensitive,
         )
+        if tick != ticks[0]:
+            given = _with_news(given, changes, after, tick)
         result = evaluate(given, rules, Window(after, tick))
         for pair in result.evaluated:
             standings.pop(pair, None)
         standings |= {(s.rule, s.workspace): s for s in result.standings}
         yield tick, result.findings, facts
         after = tick
+
+
+def _with_news(given: Input, changes: Sequence[Change], after: datetime, tick: datetime) -> Input:
+    """What an evaluation is given, with what happened since the tick before it, `after`, at which everything had been seen."""
+    looked = Looked(after, parts={"workspaces", *PARTS_OF.values()})
+    return replace(
+        given,
+        events=[*derive(changes, looked, tick), *overdue_unseen(changes, looked, after)],
+        changes=changes,
+        made=made_since(changes, looked),
+    )
 
 
 def _take_in(
