@@ -61,7 +61,7 @@ def test_a_terminal_has_its_bar_and_no_lines() -> None:
 
 
 @pytest.mark.parametrize(("known", "left"), [(None, [0, 1, 2, 3]), (0, [1, 2, 3]), (2, [3]), (3, [])])
-def test_the_same_ledger_goes_on_behind_the_last_tick_that_it_knows(
+def test_the_same_ledger_goes_on_after_the_last_tick_that_it_knows(
     tmp_path: Path, known: int | None, left: list[int]
 ) -> None:
     ledger, day = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite"), timedelta(days=1)

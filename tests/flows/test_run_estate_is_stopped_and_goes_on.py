@@ -1,4 +1,4 @@
-"""`vigil run-estate` in a pipe says how far it is, ends cleanly by SIGTERM, and goes on behind its last tick with its ledger."""
+"""`vigil run-estate` in a pipe says how far it is, ends cleanly by SIGTERM, and goes on after its last tick with its ledger."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_run_that_was_terminated_says_how_to_go_on_and_goes_on(tmp_path: Path)
         first.send_signal(signal.SIGTERM)
         rest = first.stderr.read()
     assert first.returncode == 128 + signal.SIGTERM, rest
-    assert "The same command goes on behind the last tick" in rest and "Traceback" not in rest
+    assert "The same command goes on after the last tick" in rest and "Traceback" not in rest
     assert not (tmp_path / "out.jsonl").exists()
     with run() as second:
         assert second.stderr is not None

@@ -103,7 +103,7 @@ class Lines:
 
 def _how_to_go_on(ledger_url: str | None) -> str:
     if ledger_url:
-        return "stopped. The same command goes on behind the last tick that the ledger knows; what was sent is not sent again"
+        return "stopped. The same command goes on after the last tick that the ledger knows; what was sent is not sent again"
     return "stopped, and nothing is kept. With --ledger URL the same command would go on where it was stopped"
 
 

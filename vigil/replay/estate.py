@@ -46,7 +46,7 @@ class Replay:
         return out
 
     def left(self, ledger: Ledger) -> list[datetime]:
-        """The ticks behind the last that a ledger knows: all of them where it is new."""
+        """The ticks after the last one that a ledger knows: all of them where it is new."""
         with ledger.read() as connection:
             known = evaluations.position(connection, "evaluated").at
         return [tick for tick in self.ticks() if known is None or tick > known]
@@ -57,7 +57,7 @@ async def replay(
     after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None,
     before_first: Callable[[SandboxProcess], None] = lambda _: None,
 ) -> None:
-    """Run `watch` at each tick that the ledger does not know yet: one that was stopped goes on behind its last.
+    """Run `watch` at each tick that the ledger does not know yet: a replay that was stopped goes on after its last one.
 
     `after_tick` is called when its run has ended, for progress; `before_first` may set faults.
     """
