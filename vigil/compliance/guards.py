@@ -59,7 +59,9 @@ def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:
     """Each reason to stop, with its numbers. Empty: the notices may go."""
     reasons = []
     if seen.first and guard.first_run == "manifest_only":
-        reasons.append("it is the first run of the rule, which the rule wants shown before it is sent")
+        reasons.append(
+            "it is the first run of the rule, for some workspaces at least, which the rule wants shown before it is sent"
+        )
     if guard.max_findings is not None and seen.findings > guard.max_findings:
         reasons.append(
             f"{counted(seen.findings, 'finding')} in one run, where {guard.max_findings:,} is the limit"
