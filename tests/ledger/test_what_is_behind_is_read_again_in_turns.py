@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.samples import MINUTE, T0
 from vigil.ledger import Ledger, behind
+from vigil.ledger.behind import Marks
 
 AGAIN, BUDGET = 3, 1
 
@@ -34,7 +35,7 @@ class Failing:
                 behind.was_read(connection, some)
             for _ in range(parts):
                 behind.not_read(connection, dict.fromkeys(some, "503"), {}, self.at)
-            behind.judged(connection, some)
+            behind.judged(connection, dict.fromkeys(some, self.at))
         return self.at
 
     def due(self) -> list[int]:
@@ -72,7 +73,7 @@ def test_what_was_read_and_judged_begins_anew(failing: Failing) -> None:
         failing.run([1, 2])
     with failing.ledger.write() as connection:
         behind.was_read(connection, [1, 2])
-        behind.judged(connection, [1, 2])
+        behind.judged(connection, dict.fromkeys([1, 2], failing.at))
         assert behind.every(connection) == {}
     failing.run([1, 2])
     assert failing.due() == [1, 2]
@@ -83,3 +84,15 @@ def test_why_is_told_of_what_has_to_be_read_again_alone(failing: Failing) -> Non
     with failing.ledger.write() as connection:
         behind.was_read(connection, [2])
         assert behind.why_unread(connection, [1, 2, 3]) == {1: "503"}
+
+
+def test_what_a_run_beside_this_one_could_not_judge_stays_behind(failing: Failing) -> None:
+    """The other run found more of it than this one looked at, and goes past that: nobody else would take it up."""
+    seen = failing.run([1])
+    with failing.ledger.write() as connection:
+        behind.was_read(connection, [1])
+        behind.hold(connection, {1: "no roles"}, {}, Marks(9, seen), seen + MINUTE)
+        behind.judged(connection, {1: seen})
+        assert behind.every(connection)[1].why == "no roles"
+        behind.judged(connection, {1: seen + MINUTE})
+        assert behind.every(connection) == {}

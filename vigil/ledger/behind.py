@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,8 @@ class Marks:
 class Behind:
     """One workspace. `unread`: part of it has to be read again.
 
-    `tries` counts the runs that could not read it since it was last judged whole, `tried_at` is the instant of the latest.
+    `tries` counts the runs that could not read it since it was last judged whole; `tried_at` is the instant of the latest run that
+    could not read it, or not judge it.
     """
 
     workspace: int
@@ -127,14 +129,22 @@ def hold(
 ) -> None:
     """Note that some workspaces could not be judged whole by a run that judges them from `given` on, and why."""
     rows = [_row(w, types.get(w, ""), given, said, at, unread=False, tries=0) for w, said in why.items()]
-    upsert(connection, _behind, rows, ("why",))
+    upsert(connection, _behind, rows, ("why", "tried_at"))
 
 
-def judged(connection: Connection, workspaces: Collection[int]) -> None:
-    """Some workspaces are judged whole: those that are read whole, too, are not behind any more."""
-    for some in chunks(sorted(workspaces)):
-        where = _behind.c.workspace.in_(some) & ~_behind.c.unread
-        connection.execute(delete(_behind).where(where))
+def judged(connection: Connection, workspaces: Mapping[int, datetime]) -> None:
+    """Some workspaces are judged whole: those that are read whole, too, are not behind any more.
+
+    Each comes with its `tried_at` as it was when the run took it up. Where that is another one now, a run beside this one has found
+    more of it that waits.
+    """
+    by_try: dict[datetime, list[int]] = defaultdict(list)
+    for workspace, at in workspaces.items():
+        by_try[at].append(workspace)
+    for at, alike in by_try.items():
+        for some in chunks(sorted(alike)):
+            where = _behind.c.workspace.in_(some) & ~_behind.c.unread & (_behind.c.tried_at == at)
+            connection.execute(delete(_behind).where(where))
 
 
 def begin(connection: Connection, after: datetime, complete: datetime, fresh: Collection[str]) -> None:

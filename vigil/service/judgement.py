@@ -40,7 +40,7 @@ from vigil.ledger import (
 )
 from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
-from vigil.ledger.behind import Marks
+from vigil.ledger.behind import Behind, Marks
 from vigil.ledger.evaluations import Mark
 from vigil.service import clocks, guards
 from vigil.service.mailboxes import note_mailboxes
@@ -76,9 +76,11 @@ class Plan:
     fresh: frozenset[str] = frozenset()  # rules that were never evaluated of these workspaces before
     returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text
     escalations: tuple[escalations.Due, ...] = ()
-    behind: Mapping[int, Marks] = field(default_factory=dict)
+    behind: Mapping[int, Behind] = field(default_factory=dict)
     starts: Mapping[str, datetime] = field(default_factory=dict)  # when each rule was evaluated first
-    takes_up: bool = False  # whether this is the plan of workspaces that are behind
+    taken_up: Mapping[int, datetime] = field(
+        default_factory=dict
+    )  # of those behind in a batch, their `tried_at`
 
     @property
     def marks(self) -> Marks:
@@ -87,9 +89,9 @@ class Plan:
 
     def of(self, workspaces: Sequence[int]) -> Plan:
         """The plan of one batch."""
-        marks = self.behind.get(workspaces[0]) if workspaces else None
-        if marks is None:
+        if not workspaces or workspaces[0] not in self.behind:
             return self
+        marks = self.behind[workspaces[0]].marks
         window = _window(marks.after, self.window.as_of, self.starts)
         return replace(
             self,
@@ -98,7 +100,7 @@ class Plan:
             after_seq=marks.seq,
             first=self.first or marks.after is None,
             fresh=self.fresh | marks.fresh,
-            takes_up=True,
+            taken_up={w: self.behind[w].tried_at for w in workspaces},
         )
 
 
@@ -130,7 +132,7 @@ def plan(run: Run) -> Plan:
             if run.needs.related:
                 todo |= relations.looking_at(connection, todo)
             todo |= evaluations.due_workspaces(connection, run.as_of, {r.name for r in rules})
-        owed = {w: b.marks for w, b in behind.every(connection).items()}
+        owed = behind.every(connection)
         since = rounds.looked_through(connection)
     # A clock that was set back: the window is empty, and the next ones begin where it stands. What they hold again was said.
     after = min(mark.at or run.as_of, run.as_of)
@@ -155,11 +157,12 @@ def plan(run: Run) -> Plan:
     )
 
 
-def _batches(todo: Collection[int], owed: Mapping[int, Marks]) -> Iterator[tuple[int, ...]]:
+def _batches(todo: Collection[int], owed: Mapping[int, Behind]) -> Iterator[tuple[int, ...]]:
     """The workspaces in batches, those that are behind by the marks from which on they are evaluated."""
     groups: dict[Marks | None, list[int]] = {}
     for workspace in sorted({*todo, *owed}):
-        groups.setdefault(owed.get(workspace), []).append(workspace)
+        marks = owed[workspace].marks if workspace in owed else None
+        groups.setdefault(marks, []).append(workspace)
     for some in groups.values():
         yield from (tuple(some[i : i + BATCH]) for i in range(0, len(some), BATCH))
 
@@ -184,12 +187,12 @@ def _returned(known: Sequence[Revision], rules: Sequence[Rule], mark: Mark) -> t
     return tuple(k for k in known if k.rule in names and mark.at is not None and k.last_at < mark.at)
 
 
-def _escalations(run: Run, window: Window, owed: Mapping[int, Marks]) -> tuple[escalations.Due, ...]:
+def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[escalations.Due, ...]:
     """The notices to which nobody reacted in time. For workspaces that are behind that time may lie before the window."""
     mine = escalations.escalating(run.rules)
     if not mine:
         return ()
-    earliest = min((m.after for m in owed.values() if m.after is not None), default=window.after)
+    earliest = min((b.marks.after for b in owed.values() if b.marks.after is not None), default=window.after)
     reaching = replace(window, after=min(window.after, earliest))
     with run.ledger.read() as connection:
         said = notices.said(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
@@ -326,7 +329,7 @@ def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, pla
     if waiting or hanging:
         _hold(run, plan, hanging | waiting)
         result = _without(result, waiting, hanging, run.as_of)
-    if plan.takes_up:
+    if plan.taken_up:
         result = _without_said(run, result)
     with run.ledger.read() as connection:
         asked = superseded.asking(result.findings, run.rules)
@@ -341,8 +344,8 @@ def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, pla
         unsaid = {e.key: e for e in rows if e.key not in taken}
         outbox.enqueue(connection, list(unsaid.values()), run.as_of, run.id)
         evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)
-        if plan.takes_up:
-            behind.judged(connection, facts.workspaces.keys() - waiting.keys() - hanging.keys())
+        done = facts.workspaces.keys() - waiting.keys() - hanging.keys()
+        behind.judged(connection, {w: at for w, at in plan.taken_up.items() if w in done})
     run.tally.numbers["routed"] += len(rows)
     run.tally.numbers["already told"] += len(rows) - len(unsaid)
     return routed
@@ -457,7 +460,7 @@ def _name_behind(run: Run) -> None:
             if isinstance(w, f.Workspace)
         }
         # Of what is gone there is nothing left to judge.
-        behind.judged(connection, left.keys() - there)
+        behind.judged(connection, {w: b.tried_at for w, b in left.items() if w not in there})
         run.tally.behind = {w: b.why for w, b in behind.every(connection).items()}
     why: dict[str, list[int]] = {}
     for workspace, said in run.tally.behind.items():
