@@ -40,8 +40,13 @@ class Office:
         with self.ledger.write() as connection:
             devices.register(connection, [NewDevice("ada", "token-ada", "token", "android")], T0)
 
-    def run(self, at: datetime, read: Collection[int] = (), unread: Collection[int] = ()) -> set[int]:
-        """One run that reads some contracts and cannot read others. Gives those whose notices it holds for an answer."""
+    def run(
+        self, at: datetime, read: Collection[int] = (), unread: Collection[int] = (), killed: bool = False
+    ) -> set[int]:
+        """One run that reads some contracts and cannot read others. Gives those whose notices it holds for an answer.
+
+        One that is `killed` has committed what it found, and did not come to ask the guards.
+        """
         templates = PROJECT / "templates"
         site = Site("https://ecm.example", "UTC", self.folder, templates)
         run = Run(
@@ -65,7 +70,8 @@ class Office:
             given = judgement.load(run, mine, some)
             result = judgement.judge(run, mine, given)
             judgement.commit(run, result, given.facts, Directory.of([f.User("ada", 7, "Ada")]), mine)
-        judgement.finish(run, plan)
+        if not killed:
+            judgement.finish(run, plan)
         with self.ledger.read() as connection:
             return {r["workspace"] for r in outbox.rows(connection, run=run.id) if r["state"] == "suppressed"}
 
@@ -93,3 +99,9 @@ def test_one_that_can_never_be_read_holds_up_nobody_elses_notices(office: Office
     office.run(T0, read=[1], unread=[2])
     for hours in range(1, 4):
         assert office.run(T0 + hours * HOUR, read=[10 + hours], unread=[2]) == set()
+
+
+def test_what_a_killed_run_found_late_is_shown_by_the_next_run(office: Office) -> None:
+    office.run(T0, read=[1], unread=[2])
+    office.run(T0 + HOUR, read=[2], killed=True)
+    assert office.run(T0 + 2 * HOUR) == {2}

@@ -80,7 +80,8 @@ def decide(run: Run, fresh: Collection[str]) -> None:
     `fresh` names rules that were never evaluated before. One that speaks of some workspaces for the first time, since they could not
     be read or judged earlier, counts as one of them in that run.
 
-    A `watch` counts what killed runs left undecided, too; a sweep only its own.
+    A `watch` counts what killed runs left undecided, too; a sweep only its own. Whether those were of a rule's first run nobody knows any
+    more: they count as such, and a rule that wants its first run shown shows them.
     """
     guarded = [(r, r.guard) for r in active(run.rules) if r.guard is not None]
     if not guarded:
@@ -88,6 +89,7 @@ def decide(run: Run, fresh: Collection[str]) -> None:
     known = _known(run, [r for r, _ in guarded])
     with run.ledger.write() as connection:
         for rule, guard in guarded:
+            taken = 0
             if run.flow == "watch":
                 taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, run.clock() - DEAD)
                 run.tally.numbers["routed"] += taken  # now rows of this run, which must account for them
@@ -97,7 +99,7 @@ def decide(run: Run, fresh: Collection[str]) -> None:
                 counted.findings,
                 counted.workspaces,
                 max(known[rule.subject.workspace_type], counted.workspaces),
-                rule.name in fresh or rule.name in run.tally.fresh,
+                rule.name in fresh or rule.name in run.tally.fresh or taken > 0,
             )
             reasons = tripped(guard, seen) if counted.notices else ()
             if reasons:
