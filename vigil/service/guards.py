@@ -80,8 +80,8 @@ def decide(run: Run, fresh: Collection[str]) -> None:
     `fresh` names rules that were never evaluated before. One that speaks of some workspaces for the first time, since they could not
     be read or judged earlier, counts as one of them in that run.
 
-    A `watch` counts what killed runs left undecided, too; a sweep only its own. Whether those were of a rule's first run nobody knows any
-    more: they count as such, and a rule that wants its first run shown shows them.
+    A `watch` counts what killed runs left undecided, too; a sweep only its own. Nobody knows any more whether those were of a rule's
+    first run: they count as such, and a rule that wants its first run shown shows them.
     """
     guarded = [(r, r.guard) for r in active(run.rules) if r.guard is not None]
     if not guarded:
