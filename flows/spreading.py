@@ -131,8 +131,9 @@ def spread(run: Run, dask: str, at: datetime | None) -> Iterator[None]:
 def _where(dask: str) -> dict[str, Any]:
     if not dask.startswith(LOCAL):
         return {"address": dask}
-    count = dask.removeprefix(LOCAL)
-    if not count.isdigit() or not int(count):
-        raise NoDask(f'"{dask}": after "{LOCAL}" stands a number of processes, such as {LOCAL}2')
-    cluster = {"n_workers": int(count), "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    cluster = {
+        "n_workers": int(dask.removeprefix(LOCAL)),
+        "threads_per_worker": 1,
+        "dashboard_address": "127.0.0.1:0",
+    }
     return {"cluster_kwargs": cluster}

@@ -89,11 +89,3 @@ def test_what_cannot_be_read_elsewhere_is_a_gap_of_the_run(
     state = spread.watch(spread.made.start + timedelta(days=1))
     assert (state.type.value, state.name) == ("FAILED", "Gaps")
     assert account(spread)["gaps"]
-
-
-def test_a_dask_that_is_not_one_is_refused_with_what_to_write(spread: Spread) -> None:
-    from flows.spreading import NoDask
-
-    spread.dask = "local:many"
-    with pytest.raises(NoDask, match="such as local:2"):
-        asyncio.run(spread.watch(spread.made.start).aresult())

@@ -225,6 +225,7 @@ def test_a_first_time_names_all_that_is_missing() -> None:
         ({("ecm", "otds_url"): "otds.example.org"}, "--otds-url: an address here begins with"),
         ({("site", "public_url"): "ecm.example.org"}, "--public-url: an address here begins with"),
         ({("site", "dask"): "foo"}, '--dask: "foo" is no Dask: write the address of its scheduler'),
+        ({("site", "dask"): "local:many"}, '--dask: "local:many" is no Dask'),
         ({("site", "dask"): "local:0"}, '--dask: "local:0" is no Dask'),
         ({("site", "dask"): "tcp://"}, '--dask: "tcp://" is no Dask'),
         ({("site", "public_url"): "javascript:alert(1)"}, "--public-url: an address here begins with"),
