@@ -37,7 +37,7 @@ def test_what_was_not_asked_is_said_once_with_its_number_and_nothing_more_is_ask
     assert len(said) == 1
     assert " of 302 workspaces were not asked" in said[0]
     assert not looked.green
-    assert "stopped reading: Extended ECM does not answer" in looked.said
+    assert "Extended ECM: reading was stopped, it does not answer" in looked.said
     assert dying.refused < 100
     assert len(caplog.records) < 100
     with ledger.read() as connection:

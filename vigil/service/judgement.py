@@ -439,13 +439,10 @@ def stopped(run: Run) -> None:
         return
     lacking = max(len(run.tally.unasked), run.tally.wanted - run.tally.reached)
     of = f" of {run.tally.wanted:,}" if run.tally.wanted > lacking else ""
-    said = (
-        f"Extended ECM does not answer; {lacking:,}{of} workspaces were not asked"
-        if lacking
-        else "Extended ECM does not answer"
-    )
-    log.error("run %d: stopped reading: %s", run.id, said)
-    run.tally.gaps.insert(0, Gap("stopped reading", said))
+    unasked = f"; {lacking:,}{of} workspaces were not asked" if lacking else ""
+    log.error("run %d: stopped reading: Extended ECM does not answer%s", run.id, unasked)
+    last = f" ({run.tally.gaps[0].error})" if run.tally.gaps else ""
+    run.tally.gaps.insert(0, Gap("Extended ECM", f"reading was stopped, it does not answer{last}{unasked}"))
 
 
 def _name_behind(run: Run) -> None:
