@@ -182,7 +182,16 @@ def week_ledger(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> P
             assert state.name == "Completed", state.message
         for ledger in (found.ledger, ledger_at(found.what.ledger_url)):
             ledger.close()  # then what lies beside the file is in it
+    asyncio.run(_disconnect())  # a test that forgets to save its own site finds none, and not this ledger
     return folder / "ledger.sqlite"
+
+
+async def _disconnect() -> None:
+    from blocks import kept
+    from flows.sites import server
+
+    async with server() as client:
+        await kept.forget(client, "ledger", SITE)
 
 
 @pytest.fixture
