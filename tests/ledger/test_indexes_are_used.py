@@ -25,7 +25,7 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "claim": lambda c: leases.claim(c, "me", T0, MINUTE, 50),
     "next due": leases.next_due,
     "what is due and not handed over": lambda c: counts.waiting(c, T0),
-    "who holds rows": leases.owners,
+    "who holds rows": lambda c: leases.owners(c, T0),
     "end the leases of the dead": lambda c: leases.end(c, {"x"}, T0),
     "states": lambda c: outbox.states(c, [entry(n) for n in (1, 2)]),
     "requeue": lambda c: outbox.requeue(c, [entry(n).key for n in (1, 2)], T0, None),
