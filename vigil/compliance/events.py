@@ -185,7 +185,7 @@ def _of(change: Change) -> Iterator[Event]:
         case f.Workspace() if isinstance(change.before, f.Workspace):
             yield from _attributes(change.before, change.after, change.seen_at)
         case f.Document():
-            yield from _document(before if isinstance(before, f.Document) else None, change.after)
+            yield from _document(before if isinstance(before, f.Document) else None, change.after, change.seen_at)
         case f.Step():
             yield from _step(before if isinstance(before, f.Step) else None, change.after, change.seen_at)
         case f.AuditEvent() if before is None:
@@ -211,11 +211,15 @@ def _set(value: Value) -> Value:
     return None if value in ("", ()) else value
 
 
-def _document(before: f.Document | None, after: f.Document) -> Iterator[Event]:
+def _document(before: f.Document | None, after: f.Document, seen_at: datetime) -> Iterator[Event]:
+    """A document that moved here from another workspace is added here when it is seen here; who moved it is not known."""
     common: dict[str, Value] = {"document": after.name, "document_type": after.type, "document_id": after.id}
     if before is None:
         fields = common | {"at": after.created, "by": after.by, "version": 1}
         yield Event("document_added", after.workspace, after.created, f"document:{after.id}", fields)
+    elif before.workspace != after.workspace:
+        fields = common | {"at": seen_at, "by": None, "version": after.version}
+        yield Event("document_added", after.workspace, seen_at, f"document:{after.id}", fields)
     seen = 1 if before is None else before.version
     told = {v.number for v in after.versions}
     for v in after.versions:

@@ -6,8 +6,9 @@ VigilError
     │   └── NotAsked  the server had not answered for so long that this was not asked any more
     ├── Refused       the server will not talk to this user: wrong login, expired and not renewable, 403
     ├── NotReadable   this one thing is not there, or not for this user (ECM answers 400, 404 or 500 in its
-    own words) └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken
-    JSON
+    │                 own words)
+    └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken JSON
+        └── Incomplete  a list ended before the count that it gives
 
 Each carries the URL's path (never its query, never a ticket) and ECM's own message, redacted. Contract: ecm.md, Errors.
 """
@@ -68,3 +69,10 @@ class Malformed(EcmError):
 
     advice = ". The answer is not what the REST API documents: look for a proxy or a login page in between"
     brief = "Extended ECM's answer could not be read"
+
+
+class Incomplete(Malformed):
+    """A list that ended before the count that it gives: what it holds beyond that is not known."""
+
+    advice = ". What the list holds beyond that is not known; the next run reads it again"
+    brief = "Extended ECM did not give a whole list"

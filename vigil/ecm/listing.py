@@ -9,7 +9,7 @@ from vigil.compliance.facts import WorkspaceType
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
-from vigil.ecm.errors import Malformed, NotReadable
+from vigil.ecm.errors import Incomplete, Malformed, NotReadable
 from vigil.ecm.model import NEVER, Row, Span
 from vigil.ecm.paging import Page, walk
 
@@ -62,7 +62,7 @@ class Listing:
                     if len(kept) < len(rows):
                         return
                 return
-            except NotReadable as error:
+            except (NotReadable, Incomplete) as error:
                 if oldest is None and before is not None:
                     before = (
                         None  # a server that cannot compare dates: what is too new is dropped here, above

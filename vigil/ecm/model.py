@@ -13,8 +13,8 @@ EXPIRY = "Document validity.Expiration date"
 """The attribute of a document that holds the day until which it is valid (docs/architecture.md)."""
 
 
-ABSENT = "/v2/businessworkspaces/{id}/missingdocuments"
-"""The path of the gap that says that this server has no lists of missing documents at all."""
+ABSENT = "missingdocuments of any workspace"
+"""In place of a path: the gap that says that this server has no lists of missing documents at all."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """Before everything that changes."""

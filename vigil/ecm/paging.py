@@ -6,8 +6,9 @@ What the server does, and what follows from it:
 - A page past the end repeats the last one: a page that brings nothing new ends the walk.
 - Rows that move to the front push others down, onto the next page: rows are told apart by id.
 - Rows that vanish pull others up, onto a page already read: seen by a count that fell, and the page is read
-again. - `total_count` may or may not count what the caller cannot read: it is a hint for the end, never the
-proof.
+  again.
+- `total_count` may or may not count what the caller cannot read: a page may be short. A page without any row that begins before
+  the count is no end: it is asked for once more, and then the list is incomplete.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import Malformed
+from vigil.ecm.errors import Incomplete, Malformed
 
 Key = Callable[[Json], Hashable]
 
@@ -41,6 +42,11 @@ class Page:
     def reaches_end(self) -> bool:
         """By the server's own count this is the last page."""
         return self.total is not None and self.number * self.limit >= self.total
+
+    @property
+    def is_owed(self) -> bool:
+        """It came without a row, although by the server's own count it has some."""
+        return not self.rows and self.total is not None and (self.number - 1) * self.limit < self.total
 
 
 def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Json] | None = None) -> Page:
@@ -72,10 +78,17 @@ async def read_page(
     limit: int,
     rows: Callable[[Json], list[Json]] | None = None,
 ) -> Page:
-    """One page. `rows` finds the rows in an answer that has them elsewhere than in `results`."""
-    answer = await client.get(path, {**params, "limit": limit, "page": number})
-    with parse.shaped(path):
-        return page_of(answer, number, limit, path, rows(answer) if rows else None)
+    """One page. `rows` finds the rows in an answer that has them elsewhere than in `results`.
+
+    Raises Incomplete for a page that came empty twice although the server's count says that it has rows.
+    """
+    for _ in range(2):
+        answer = await client.get(path, {**params, "limit": limit, "page": number})
+        with parse.shaped(path):
+            page = page_of(answer, number, limit, path, rows(answer) if rows else None)
+        if not page.is_owed:
+            return page
+    raise Incomplete(path, f"page {number} of the list came without a row, and {page.total} are said to be in it")
 
 
 async def walk(

@@ -13,6 +13,7 @@ from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
 from vigil.ecm.paging import read_all, read_page
 from vigil.ecm.parse import Member
+from vigil.ecm.presence import MEMBER, own_calls
 
 T = TypeVar("T")
 
@@ -61,10 +62,9 @@ class Directory:
             if len(wanted) > PAGE and not self._listed:
                 await self._list_if_cheaper(len(wanted))
                 wanted = [number for number in wanted if not self._known(number, complete)]
-            done = await asyncio.gather(*(_or_error(self._read(number)) for number in wanted))
-            return {
-                number: one for number, one in zip(wanted, done, strict=True) if isinstance(one, EcmError)
-            }
+            answers = await own_calls(self._client, MEMBER, wanted, self._there)
+            taken = {number: self._take(number, answer) for number, answer in answers.items()}
+            return {number: error for number, error in taken.items() if error is not None}
 
     async def find(self, principals: Iterable[str]) -> tuple[list[Member], dict[str, EcmError]]:
         """The members of ``user:LOGIN`` and ``group:NAME``, without those that the server does not know; and what was in the way of
@@ -131,15 +131,29 @@ class Directory:
         member = self._members.get(number)
         return member is not None and (member.complete or not complete)
 
-    async def _read(self, number: int) -> None:
+    def _take(self, number: int, answer: Json | EcmError | None) -> EcmError | None:
+        """Keep what a member's own call gave. Gives what is in the way, if anything is."""
+        if isinstance(answer, EcmError):
+            return answer
+        if answer is None:
+            self.note(Member(number, USER, f"id:{number}", full_name=f"id:{number}", deleted=True))
+            return None
         path = f"/v2/members/{number}"
         try:
-            answer = await _twice(self._client, path)
-        except NotReadable:
-            self.note(Member(number, USER, f"id:{number}", full_name=f"id:{number}", deleted=True))
-            return
-        with parse.shaped(path):
-            self.note(parse.member(parse.properties(parse.single(answer, path))))
+            with parse.shaped(path):
+                self.note(parse.member(parse.properties(parse.single(answer, path))))
+        except Malformed as error:
+            return error
+        return None
+
+    async def _there(self) -> list[int]:
+        """Members that the server showed, those that it gave by their own id first; where none was met, some of its list."""
+        if not any(not member.deleted for member in self._members.values()):
+            page = await read_page(self._client, "/v2/members", {"where_type": USER}, 1, PAGE)
+            for row in page.rows:
+                self._note_if_sound(row, page.path)
+        met = [member for member in self._members.values() if not member.deleted]
+        return [member.id for member in sorted(met, key=lambda member: not member.complete)]
 
     async def _list_if_cheaper(self, wanted: int) -> None:
         """Read the whole list of users when its pages are fewer than the people wanted.
@@ -201,27 +215,12 @@ class Directory:
             try:
                 rows, _ = await read_all(self._client, path, {}, key=_member_key, limit=PAGE)
             except NotReadable:
-                if not await self._is_gone(group):
+                answers = await own_calls(self._client, MEMBER, [group.id], self._there)
+                if answers[group.id] is not None:
                     raise
                 rows = []  # deleted between two calls: nobody is inside it any more
             self._held[group.id] = self._note_all(rows, path)
         return self._held[group.id]
-
-    async def _is_gone(self, group: Member) -> bool:
-        """Whether a group is refused by its own id, too."""
-        try:
-            await _twice(self._client, f"/v2/members/{group.id}")
-        except NotReadable:
-            return True
-        return False
-
-
-async def _twice(client: Client, path: str) -> Json:
-    """The answer. What is refused once may be a hiccup, what is refused twice is believed: then raises NotReadable."""
-    try:
-        return await client.get(path)
-    except NotReadable:
-        return await client.get(path)
 
 
 async def _or_error(asked: Awaitable[T]) -> T | EcmError:

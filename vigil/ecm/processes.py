@@ -6,7 +6,7 @@ The list has no modify date, and there is none to ask for: rows are compared by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Batch, Gap, Gone, Processes
 from vigil.ecm.nodes import PATH, read_nodes
 from vigil.ecm.paging import read_all, walk
-from vigil.ecm.presence import gone
+from vigil.ecm.presence import WORKFLOW, gone, own_calls
 from vigil.ecm.sound import sound
 
 STATUS = "/v2/workflows/status"
@@ -32,6 +32,7 @@ class ProcessReader:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._zone = client.settings.tz
+        self._listed: frozenset[int] | None = None  # those in the lists, where they were read
 
     async def changed(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
         """See `Extractor.processes`."""
@@ -45,6 +46,7 @@ class ProcessReader:
                 # The workflow module is absent, or does not answer: nothing vanished, nothing can be known.
                 return Processes((), dict(known), (), (gap_of(error),), counts.requests)
             hashes = {**ended, **active}
+            self._listed = frozenset(hashes)
             read = tuple(number for number, mark in hashes.items() if known.get(number) != mark)
             vanished = tuple(
                 number
@@ -109,7 +111,9 @@ class ProcessReader:
         """See `Extractor.read_processes`."""
         with self._client.counting() as counts:
             wanted = list(dict.fromkeys(ids))
-            answers = dict(zip(wanted, await asyncio.gather(*map(self._process, wanted)), strict=True))
+            owned = await self._own(wanted)
+            done = await asyncio.gather(*(self._process(number, one) for number, one in owned.items()))
+            answers = dict(zip(owned, done, strict=True))
             found = {number: one for number, one in answers.items() if isinstance(one, tuple)}
             homeless = {
                 number: results for number, (results, _) in found.items() if number not in workspace_of
@@ -132,12 +136,16 @@ class ProcessReader:
             tombs = tuple(one for one in answers.values() if isinstance(one, Gone))
             return Batch(tuple(facts), tombs, tuple(lost.values()), counts.requests, learnt, frozenset(lost))
 
-    async def _process(self, number: int) -> tuple[Json, list[Json]] | Gap | Gone:
+    async def _process(
+        self, number: int, answer: Json | EcmError | None
+    ) -> tuple[Json, list[Json]] | Gap | Gone:
+        """A process with its activities, of what its own call answered."""
+        if answer is None:
+            return Gone("process", str(number))
+        if isinstance(answer, EcmError):
+            return gap_of(answer)
         path = f"{STATUS}/processes/{number}"
         try:
-            answer = await self._own(path)
-            if answer is None:
-                return Gone("process", str(number))
             activities: list[Json] = []
             with parse.shaped(path):
                 results = parse.single(answer, path)
@@ -150,14 +158,20 @@ class ProcessReader:
         except EcmError as error:
             return gap_of(error)
 
-    async def _own(self, path: str) -> Json | None:
-        """The answer of a process's own call; None for one that is refused twice: what is refused once may be a hiccup."""
-        for _ in range(2):
-            try:
-                return await self._client.get(path)
-            except NotReadable:
-                continue
-        return None
+    async def _own(self, ids: Sequence[int]) -> dict[int, Json | EcmError | None]:
+        """What the own call of each process answers; None for one that is gone: no list has it then."""
+
+        async def others() -> frozenset[int]:
+            if self._listed is None:
+                self._listed = frozenset(await self._active())
+            return self._listed
+
+        answers = await own_calls(self._client, WORKFLOW, ids, others)
+        for number in (self._listed or frozenset()) & answers.keys():
+            if answers[number] is None:
+                path = WORKFLOW.path.replace("{id}", str(number))
+                answers[number] = NotReadable(path, "refused, and a list of workflows has it")
+        return answers
 
     async def _workspaces(self, homeless: Mapping[int, Json]) -> tuple[dict[int, int], dict[int, Gap]]:
         """Process -> workspace, through what lies in the attachment folder: the workspace, or something inside it."""

@@ -29,7 +29,7 @@ class Verifier:
             found, gaps = await read_nodes(self._client, list(nodes), FIELDS)
             unsure = {number for gap in gaps for number in gap.workspaces}
             missing = [number for number in nodes if number not in found and number not in unsure]
-            lost, doubts = await gone(self._client, missing, left_out=1)
+            lost, doubts = await gone(self._client, missing, left_out=1, there=found)
             changed: list[int] = []
             for number, row in found.items():
                 try:

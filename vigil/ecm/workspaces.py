@@ -58,7 +58,7 @@ class WorkspaceReader:
             nodes, missed = await self._nodes(list(by_id))
             unsure = {number for gap in missed for number in gap.workspaces}
             away = [number for number in by_id if number not in nodes and number not in unsure]
-            lost, doubts = await gone(self._client, away, left_out=2)
+            lost, doubts = await gone(self._client, away, left_out=2, there=nodes)
             readings = [Reading(number, by_id[number].type, node) for number, node in nodes.items()]
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
             names = await self._names(readings)

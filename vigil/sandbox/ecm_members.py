@@ -79,7 +79,7 @@ def _assignment(call: Call, step: Step) -> Json:
 
 
 def _named(call: Call, number: int) -> str | None:
-    """The login or group of an id, None for the service user. Raises Refused (400) for none."""
+    """The login or group of an id, None for the service user. Raises Refused (500) for none."""
     world = call.site.world
     match world.ids.read(number):
         case (Family.USER, 0):
@@ -88,7 +88,7 @@ def _named(call: Call, number: int) -> str | None:
             return world.logins[place - 1]
         case (Family.GROUP, place) if place < len(world.groups):
             return world.groups[place]
-    raise call.site.missing(number)
+    raise Refused(500, f"Could not get a member for {number}, Insufficient privileges.")
 
 
 def _page(call: Call, names: list[str]) -> Json:

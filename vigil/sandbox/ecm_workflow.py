@@ -118,7 +118,7 @@ def _process(call: Call) -> Process:
     found = call.site.world.state.processes.get(call.ids[0])
     hidden = call.ids[0] in call.site.quirks.unreadable
     if found is None or hidden or not call.site.may_read(call.caller, found.workspace):
-        raise call.site.missing(call.ids[0])
+        raise Refused(400, "Could not access task status")
     return found
 
 

@@ -337,11 +337,11 @@ def walked(run: Run) -> None:
     """
     with run.ledger.write() as connection:
         rounds.keep(connection, run.rounds, run.as_of)
-        before, scan = evaluations.position(connection, ABSENT), evaluations.position(connection, "scan")
+        before, scan = evaluations.position(connection, ABSENCE), evaluations.position(connection, "scan")
         if any(g.path == ABSENT for g in run.tally.gaps):
-            evaluations.set_position(connection, ABSENT, Mark(at=run.as_of))
+            evaluations.set_position(connection, ABSENCE, Mark(at=run.as_of))
         elif before.at is not None and run.tally.numbers["lists of missing documents"]:
-            evaluations.set_position(connection, ABSENT, Mark())
+            evaluations.set_position(connection, ABSENCE, Mark())
             parts = set((scan.data or {}).get("parts", ())) - {"missing"}
             evaluations.set_position(connection, "scan", Mark(at=scan.at, data={"parts": sorted(parts)}))
 
@@ -361,7 +361,7 @@ def again(run: Run, changed: Collection[int], just_read: Collection[int]) -> lis
 def _probe(run: Run) -> set[int]:
     """A workspace to ask whether Extended ECM has lists of missing documents by now, where it had none the last time."""
     with run.ledger.read() as connection:
-        if not run.needs.missing or evaluations.position(connection, ABSENT).at is None:
+        if not run.needs.missing or evaluations.position(connection, ABSENCE).at is None:
             return set()
         some = observations.bodies(connection, "workspace", "", 1)
     return {w.id for _, w in some if isinstance(w, f.Workspace)}
