@@ -1,7 +1,7 @@
 """Whatever call of a run fails, and however: two runs later everybody was told what they would have been told without it, once.
 
 The test lists the calls itself: it runs once and writes down what is asked, and then fails each of these calls in its turn, past
-the client's retries. The estate (tests/support/failing.py) has every kind of rule and of read, with changes between the runs.
+the client's retries; and then all calls of one endpoint, for a whole run. The estate (tests/support/failing.py) has every kind of rule and of read, with changes between the runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.failing import WAYS, Ask, Failure, Looked, Office
+from tests.support.failing import GATEWAY, WAYS, Ask, Failure, Looked, Office, endpoint_of
 
 RUNS = 5
 
@@ -28,6 +28,9 @@ class Story:
 
     def calls(self, run: int) -> list[Ask]:
         return [Ask(what, n + 1) for what, count in self.asked[run].items() for n in range(count)]
+
+    def endpoints(self, run: int) -> list[str]:
+        return sorted({endpoint_of(what) for what in self.asked[run]})
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +59,12 @@ def test_the_runs_are_green_tell_by_every_rule_and_ask_in_every_way(story: Story
         assert part in asked, f"no run asks {part}"
 
 
-def fail(story: Story, run: int, ask: Ask, way: str) -> list[str]:
-    """Fail one call of a run, then run twice without a failure. Gives what is wrong with that, in sentences."""
+def fail(story: Story, run: int, failing_calls: Ask | str, way: str) -> list[str]:
+    """Fail one call of a run, or all of an endpoint, then run twice without a failure. Gives what is wrong with that, in sentences."""
     office, wanted = story.office, story.told
     ledger = office.scratch.restore(story.before[run])
-    failure = Failure(ask, way)
+    one = failing_calls if isinstance(failing_calls, Ask) else None
+    failure = Failure(one, way, endpoint="" if one else str(failing_calls))
     failing = office.look(ledger, run, failure)
     office.look(ledger, run + 1)
     after = office.look(ledger, run + 2)
@@ -76,7 +80,7 @@ def fail(story: Story, run: int, ask: Ask, way: str) -> list[str]:
         wrong.append(f"never told: {less}")
     if not after.green:
         wrong.append(f"still red: {after.said}")
-    return [f"run {run}, {way} for {ask.what} ({ask.nth}): {said}" for said in wrong]
+    return [f"run {run}, {way} for {failing_calls}: {said}" for said in wrong]
 
 
 def _never_seen(story: Story, run: int, failing: Looked) -> frozenset[tuple[object, ...]]:
@@ -105,4 +109,22 @@ def test_each_call_of_a_run_may_fail_in_each_way(story: Story, run: int) -> None
     for n, ask in enumerate(story.calls(run)):
         for way in ("500", others[n % len(others)]):
             wrong += fail(story, run, ask, way)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_an_endpoint_that_fails_for_a_whole_run_loses_nothing_and_tells_nobody_else(story: Story) -> None:
+    """Each endpoint of the second run, in two ways that change from one to the next; one of them is no error of Extended ECM's."""
+    gateway = list(GATEWAY)
+    wrong: list[str] = []
+    for n, endpoint in enumerate(story.endpoints(1)):
+        for way in (gateway[n % len(gateway)], WAYS[n % len(WAYS)]):
+            wrong += fail(story, 1, endpoint, way)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", [0, 1, 2])
+def test_each_endpoint_may_fail_for_a_whole_run_in_each_way(story: Story, run: int) -> None:
+    ways = (*GATEWAY, *WAYS)
+    wrong = [said for endpoint in story.endpoints(run) for way in ways for said in fail(story, run, endpoint, way)]
     assert not wrong, "\n".join(wrong)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,13 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 RETRIES = 1
 WAYS = ("500", "400", "404", "try_again", "503", "html_200", "malformed", "cut", "slow", "401")
+GATEWAY = {
+    "internal": (500, {"error": "internal"}),
+    "bad request": (400, {"error": "Bad Request"}),
+    "not found": (404, {"status": 404, "error": "Not Found", "path": "/api"}),
+    "error in a 200": (200, {"error": "internal"}),
+}
+"""Errors in JSON that are not Extended ECM's own: an API gateway's, or those of a call that went wrong inside."""
 TOLD = ("rule", "workspace", "step", "person", "state", "title", "body")
 
 RULES = """\
@@ -258,6 +266,7 @@ class Ask:
 class Failure:
     """The call that fails, and how. `asked` are all calls of the run; `happened` whether it was made.
 
+    With `endpoint` every call of one endpoint fails, in place of the one.
     `spoil` changes the answers of calls that do not fail: it gets what was asked and the body.
     """
 
@@ -269,13 +278,22 @@ class Failure:
     spoilt_status: int | None = None  # of the answers that it changes
     refused: int = 0  # attempts that got no answer since it died
     dies_after: int | None = None  # calls; from then on there is no answer
+    endpoint: str = ""
 
     def meets(self, what: str) -> bool:
         self.asked[what] += 1
-        if self.ask != Ask(what, self.asked[what]):
+        if self.ask != Ask(what, self.asked[what]) and self.endpoint != endpoint_of(what):
             return False
         self.happened = True
         return True
+
+
+def endpoint_of(what: str) -> str:
+    """The endpoint that a call asks: its method and path, without numbers; lists of workflows by their status."""
+    method, _, rest = what.partition(" ")
+    path, _, query = rest.partition("?")
+    status = re.search(r"wstatus=\w+", query)
+    return f"{method} {re.sub(r'[0-9]+', '{id}', path.split(' ')[0][3:])}{f'?{status[0]}' if status else ''}"
 
 
 _fails: ContextVar[bool] = ContextVar("fails", default=False)
@@ -338,6 +356,9 @@ class _Transport(httpx.AsyncBaseTransport):
             raise httpx.ReadError("the connection was closed", request=request)
         if way == "slow":
             raise httpx.ReadTimeout("nothing came in time", request=request)
+        if way in GATEWAY:
+            status, said = GATEWAY[way]
+            return httpx.Response(status, json=said)
         answer = await self._inner.handle_async_request(request)
         spoilt = await faulty(Request({"type": "http"}), Response(await answer.aread()), way, 0)
         return httpx.Response(spoilt.status_code, content=bytes(spoilt.body), headers=dict(spoilt.headers))

@@ -29,6 +29,9 @@ NODES_A_REQUEST = 250
 AHEAD = timedelta(days=1)
 """A date further ahead than any clock is one that somebody made up: lists do not go on from there."""
 
+ABSENCE = "/v2/businessworkspaces/{id}/missingdocuments"
+"""The name of the position that says since when this server has no lists of missing documents."""
+
 AGAIN = 3
 """So often in a row what could not be read is read again by every run; what fails more often waits for its turn."""
 
