@@ -185,7 +185,9 @@ def _of(change: Change) -> Iterator[Event]:
         case f.Workspace() if isinstance(change.before, f.Workspace):
             yield from _attributes(change.before, change.after, change.seen_at)
         case f.Document():
-            yield from _document(before if isinstance(before, f.Document) else None, change.after, change.seen_at)
+            yield from _document(
+                before if isinstance(before, f.Document) else None, change.after, change.seen_at
+            )
         case f.Step():
             yield from _step(before if isinstance(before, f.Step) else None, change.after, change.seen_at)
         case f.AuditEvent() if before is None:

@@ -88,7 +88,9 @@ async def read_page(
             page = page_of(answer, number, limit, path, rows(answer) if rows else None)
         if not page.is_owed:
             return page
-    raise Incomplete(path, f"page {number} of the list came without a row, and {page.total} are said to be in it")
+    raise Incomplete(
+        path, f"page {number} of the list came without a row, and {page.total} are said to be in it"
+    )
 
 
 async def walk(

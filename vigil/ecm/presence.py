@@ -137,7 +137,9 @@ async def gone(
     answers = await own_calls(client, NODE, missing[:SAMPLE], others)
     doubts = _doubts(answers)
     if doubts and (rest := tuple(missing[SAMPLE:])):
-        doubts.append(Gap(PATH, "left out, and of others that it leaves out nobody can say that they are gone", rest))
+        doubts.append(
+            Gap(PATH, "left out, and of others that it leaves out nobody can say that they are gone", rest)
+        )
     lost = [n for n in missing if answers.get(n, doubts) is None or not doubts]
     return frozenset(lost), gaps + doubts
 

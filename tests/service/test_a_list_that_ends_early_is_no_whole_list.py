@@ -1,0 +1,71 @@
+"""A page without rows that begins before the list's own count is no end of the list: what is on it is not taken for missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.failing import Failure, Office, without_rows
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    found = Office(tmp_path_factory.mktemp("office"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(autouse=True)
+def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row a page, so that small lists have several."""
+    for module in (
+        "vigil.ecm.workspaces.CHILDREN_PAGE",
+        "vigil.ecm.workspaces.AUDIT_PAGE",
+        "vigil.ecm.listing.PAGE",
+    ):
+        monkeypatch.setattr(module, 1)
+
+
+def second_page_empty(endpoint: str, times: int) -> Failure:
+    """An Extended ECM that gives the second page of an endpoint's lists without rows, so many times."""
+    left = times
+
+    def spoil(asked: str, body: bytes) -> bytes:
+        nonlocal left
+        if not asked.endswith(endpoint) or not left:
+            return body
+        answer = json.loads(body)
+        paging = answer.get("paging") or answer["collection"]["paging"]
+        if paging["page"] != 2:
+            return body
+        left -= 1
+        return without_rows(body)
+
+    return Failure(spoil=spoil)
+
+
+@pytest.mark.parametrize("endpoint", ["/nodes/1001/nodes", "/nodes/1002/audit", "/businessworkspaces"])
+def test_what_is_on_a_page_that_came_empty_is_read_by_the_next_run_and_nobody_is_told_that_it_lacks(
+    office: Office, endpoint: str
+) -> None:
+    ledger = office.scratch.restore(office.empty)
+    wanted = [office.look(ledger, hours).rows for hours in (0, 1, 2)]
+    ledger = office.scratch.restore(office.empty)
+    office.look(ledger, 0)
+    during = office.look(ledger, 1, second_page_empty(endpoint, times=99))
+    assert not during.rows - wanted[1]
+    assert during.rows == wanted[1] or not during.green
+    after = office.look(ledger, 2)
+    assert after.rows == wanted[2]
+    assert after.green
+
+
+def test_a_page_that_came_empty_once_is_asked_for_again(office: Office) -> None:
+    ledger = office.scratch.restore(office.empty)
+    wanted = [office.look(ledger, hours).rows for hours in (0, 1)]
+    ledger = office.scratch.restore(office.empty)
+    office.look(ledger, 0)
+    looked = office.look(ledger, 1, second_page_empty("/nodes/1001/nodes", times=1))
+    assert (looked.green, looked.rows) == (True, wanted[1])
