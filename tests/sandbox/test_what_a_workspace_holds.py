@@ -337,4 +337,4 @@ def test_members_carry_zone_and_language(rich: Running) -> None:
     ada, bob, eve = properties(rich.ecm.get("/v2/members?where_type=0"))
     assert (ada["time_zone"], ada["display_language"], bob["time_zone"]) == ("Europe/Berlin", "de", -1)
     assert (ada["first_name"], ada["last_name"], eve["deleted"]) == ("Ada", "Byron", True)
-    assert rich.ecm.status("/v2/members/5") == 400
+    assert rich.ecm.status("/v2/members/5") == 500
