@@ -243,7 +243,12 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\u
 """Characters that are no text: they would steer a terminal, turn a line round, or break a file. Tabs and line breaks stay."""
 
 _SKIPPED = r"[\s\p{C}\ufffd'\"]"
-_FORMULA = regex.compile(rf"(^|[;\t\r\n])(?={_SKIPPED}{{0,64}}+(?:[=+\-@＝＋－＠]|{_SKIPPED}))|^(?=[\t\r\n])")
+_FORMULA_SIGNS = "-=+@\u2212⁺⁻⁼₊₋₌⩵⩶﬩﹢﹣﹦﹫＋－＝＠"
+"""The signs that begin a formula, the minus sign (U+2212), and every character of which NFKC makes a text that begins with one."""
+
+_FORMULA = regex.compile(
+    rf"(^|[;\t\r\n])(?={_SKIPPED}{{0,64}}+(?:[{regex.escape(_FORMULA_SIGNS)}]|{_SKIPPED}))|^(?=[\t\r\n])"
+)
 """Where a spreadsheet would begin a formula: at the start of a text, and after ; and tab, which it may take for separators.
 
 It skips what shows nothing. After 64 such characters a formula is taken for granted: to look on from each of ten million line
@@ -259,7 +264,7 @@ def table_cell(text: str) -> str:
 def csv_cell(text: str) -> str:
     """A text for a cell of CSV. One that a spreadsheet would take for a formula gets an apostrophe before it.
 
-    Line breaks and tabs stay. Whoever reads it back takes away one apostrophe that stands before = + - @ or their wide forms.
+    Line breaks and tabs stay. Whoever reads it back takes away one apostrophe that stands before = + - @ or a form of them.
     """
     if text.isascii() and text.isprintable() and text[:1].isalnum() and ";" not in text:
         return text

@@ -17,7 +17,9 @@ from vigil.delivery.proofs import LIFE, Proofs
 from vigil.delivery.settings import FcmSettings
 from vigil.gateway.proving import AT_ONCE, Prover
 from vigil.gateway.settings import MOST_DEVICES, PROOFS
-from vigil.ledger import devices
+from vigil.ledger import devices, registrations
+from vigil.ledger.devices import NewDevice
+from vigil.ledger.registrations import Held, Registration
 from vigil.sandbox.fcm_local import LocalFcm
 
 NUMBERS = count()
@@ -203,6 +205,31 @@ def test_without_a_way_to_ask_the_device_an_address_in_use_stays_whose_it_is(api
         assert answer.status_code == 409
     with api.ledger.read() as connection:
         assert list(devices.of_people(connection, ["ada", "eve"])) == ["ada"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("token", "fid"), ("fid", "token")])
+def test_an_address_in_use_under_one_kind_is_in_use_under_every_kind(
+    api: Api, first: str, second: str
+) -> None:
+    address = f"an-address-{next(NUMBERS)}"
+    body = {"address": address, "platform": "android"}
+    assert api.of("ada").post("/v1/devices", json=body | {"address_kind": first}).status_code == 201
+    assert api.of("eve").post("/v1/devices", json=body | {"address_kind": second}).status_code == 409
+    with api.ledger.read() as connection:
+        held = devices.of_people(connection, ["ada", "eve"])
+    assert [d.address for d in held["ada"]] == [address] and "eve" not in held
+
+
+def test_who_proves_to_hold_a_device_has_it_alone_whatever_the_kind_of_its_address(api: Api) -> None:
+    address = f"an-address-{next(NUMBERS)}"
+    now = api.clock()
+    with api.ledger.write() as connection:
+        registrations.register(connection, NewDevice("ada", address, "android"), now)
+        eves = NewDevice("eve", address, "android", "fid")
+        assert isinstance(registrations.register(connection, eves, now), Held)
+        assert isinstance(registrations.register(connection, eves, now, lambda held: True), Registration)
+    with api.ledger.read() as connection:
+        assert list(devices.of_people(connection, ["ada", "eve"])) == ["eve"]
 
 
 def test_of_many_who_register_a_new_address_at_once_one_has_it(site: Site) -> None:

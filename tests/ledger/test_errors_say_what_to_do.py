@@ -136,10 +136,20 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "ledger.sqlite", "mysql://u:s3cret@h/d", "mysql+pymysql://u:s3cret@h/d"]
+    "address",
+    [
+        "",
+        "ledger.sqlite",
+        "mysql://u:s3cret@h/d",
+        "mysql+pymysql://u:s3cret@h/d",
+        "postgresql+psycopg://u:s3cret@[::1/x",
+        "postgresql+psycopg://u:s3cret@h:abc/x",
+        "postgresql+psycopg://[/x",
+        "sqlite://h:x/y",
+    ],
 )
 def test_an_address_that_is_none(address: str) -> None:
-    with pytest.raises(NoLedgerAddress, match=r"write sqlite:////path.*or postgresql") as told:
+    with pytest.raises(NoLedgerAddress, match=r"write sqlite:////path.*//user:\*\*\*@host/name") as told:
         Ledger.open(address)
     assert "s3cret" not in str(told.value)
 

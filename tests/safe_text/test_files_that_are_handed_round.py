@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import time
+import unicodedata
 
 import pytest
 from openpyxl import load_workbook
@@ -16,7 +17,8 @@ from tests.support.tables import LINK, finding, findings
 from vigil.safe_text import CELL, csv_cell, table_cell
 from vigil.service import sheets, workbook
 
-STARTS = tuple("=+-@＝＋－＠")
+SIGNS = ("=", "+", "-", "@", "\u2212")
+STARTS = tuple(c for c in map(chr, range(0x110000)) if unicodedata.normalize("NFKC", c).startswith(SIGNS))
 EDGE = re.compile("^[\\s\0\u200b\u2060\ufeff\ufffd]+")  # what spreadsheets take away, or do not see
 MARKED = re.compile(r"(^|[;\t\r\n])'")
 TEXTS = [*HOSTILE.values(), *HONEST]
@@ -36,6 +38,14 @@ def test_a_cell_of_a_csv_is_the_text_again_without_its_apostrophes() -> None:
     for text in TEXTS:
         if "'" not in text:
             assert MARKED.sub(r"\1", csv_cell(text)) == table_cell(text)
+
+
+@pytest.mark.parametrize("before", ["", "\n", " \0\u200b", "x;", '"'])
+def test_every_form_of_a_sign_that_begins_a_formula_gets_an_apostrophe(before: str) -> None:
+    """A spreadsheet may fold what it reads (NFKC), and some take the minus sign for a hyphen."""
+    assert len(STARTS) > 20
+    for sign in STARTS:
+        assert "'" in csv_cell(f"{before}{sign}1+1"), f"U+{ord(sign):04X}"
 
 
 def test_a_text_without_formulas_is_in_a_csv_as_it_is() -> None:

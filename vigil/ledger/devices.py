@@ -48,11 +48,6 @@ def register(connection: Connection, devices: Iterable[NewDevice], now: datetime
     return len(rows)
 
 
-def add(connection: Connection, device: NewDevice, now: datetime) -> None:
-    """Add a device whose address is not known; leave one that is as it is."""
-    upsert(connection, _device, [_row(device, now)], (), _KEY)
-
-
 def _row(d: NewDevice, now: datetime) -> dict[str, Any]:
     return {
         "person": d.person,

@@ -37,7 +37,7 @@ CHUNK = 500  # bound values in one IN (...): SQLite allows 32,766 and plans larg
 LOCK_WAIT = 30  # seconds that a writer waits for another before LedgerLocked
 CONNECT_WAIT = 10  # seconds for a connection to PostgreSQL
 
-MIGRATIONS, OBSERVATIONS, NOTICES, OWNERSHIP = 1, 2, 3, 4
+MIGRATIONS, OBSERVATIONS, NOTICES, OWNERSHIP, REGISTRATIONS = 1, 2, 3, 4, 5
 """The turns that writers take, see `in_turn`."""
 
 _TURNS = 0x7616  # keeps Vigil's advisory locks apart from those of other programs in the same database
@@ -55,13 +55,13 @@ def parse_url(url: str) -> URL:
     """The URL with its driver. Raises NoLedgerAddress for what is none of a ledger."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: brackets without an end, a port that is no number
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
         kind = "no URL" if parsed is None else f"a URL of {parsed.get_backend_name()}"
         raise NoLedgerAddress(
             f"the ledger's address is {kind}: write sqlite:////path/ledger.sqlite or "
-            f"postgresql+psycopg://user:password@host/name"
+            f"postgresql+psycopg://user:***@host/name"
         )
     learn(parsed.password)
     if parsed.drivername in ("postgresql", "postgres"):

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from vigil.ledger import devices
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.engine import REGISTRATIONS, in_turn
 from vigil.ledger.tables import Device, table
-from vigil.ledger.values import MAIL
+from vigil.ledger.values import ADDRESS_KINDS, MAIL
 
 _device = table(Device)
 
@@ -67,16 +68,31 @@ def register(
     An address in use by another person stays that person's, and the answer is who holds it, unless `proven` says that the device is in
     the hands of whoever asks: to know an address is not to have the device.
     """
-    devices.add(connection, device, now)
-    where = and_(_device.c.address_kind == device.address_kind, _device.c.address == device.address)
-    # Locked: of two who ask for it at once the second sees whose the first has made it.
-    row = connection.execute(select(_device).where(where).with_for_update()).one()
-    if row.person != device.person and row.retired_at is None:
-        held = Held(row.id, row.person, row.refreshed_at)
+    in_turn(connection, REGISTRATIONS)  # of two who ask at once the second sees whose the first has made it
+    others = _held_by_others(connection, device)
+    for held in others:
         if not proven(held):
             return held
     devices.register(connection, [device], now)
-    return _registration(connection.execute(select(_device).where(where)).one())
+    where = and_(_device.c.address_kind == device.address_kind, _device.c.address == device.address)
+    made = _registration(connection.execute(select(_device).where(where)).one())
+    devices.retire(
+        connection, [h.id for h in others if h.id != made.id], "its device is another person's now", now
+    )
+    return made
+
+
+def _held_by_others(connection: Connection, device: NewDevice) -> list[Held]:
+    """Who else has the address in use, whatever kind of address it is said to be: the same letters lead to the same device."""
+    where = and_(
+        _device.c.address == device.address,
+        _device.c.address_kind.in_(ADDRESS_KINDS),
+        _device.c.person != device.person,
+        _device.c.retired_at.is_(None),
+    )
+    # Locked: nobody refreshes it or takes it out of use meanwhile.
+    rows = connection.execute(select(_device).where(where).order_by(_device.c.id).with_for_update())
+    return [Held(r.id, r.person, r.refreshed_at) for r in rows]
 
 
 def replace(

@@ -11,8 +11,12 @@ Key = tuple[str, int, str, str, str]
 """(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
 
 MAIL = "email"
-LARGEST_ID = 2**63 - 1  # that a column of numbers holds
 """The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
+
+ADDRESS_KINDS = ("token", "fid", MAIL)
+"""The kinds of addresses that a device of the registry may have."""
+
+LARGEST_ID = 2**63 - 1  # that a column of numbers holds
 
 LEASE = timedelta(seconds=60)
 """How long a worker holds a row that it claimed, in real time. It renews it each third of that while it lives."""
