@@ -5,33 +5,28 @@ from outside (a body, a header that somebody echoes, the text of a third party's
 a message, a gap, a cause or a line of a log: errors for people do so by themselves (`vigil.errors`), and so does every record of a
 log (`vigil.logs`).
 
-A text is redacted before it is cut: the first half of a secret is one, too.
+A part of a secret is one, too, where it is long enough (`vigil.spellings.RUN`). A text is redacted before it is cut all the same: a
+part that is shorter is not found.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64encode, urlsafe_b64encode
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from html import escape
 from threading import Lock
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from vigil.spellings import RUN, SHORTEST, Form, Span, forms, readings
 
 MARK = "(redacted)"
-
-SHORTEST = 8
-"""Characters of a secret that is looked for by its value. A shorter one would be found within ordinary words."""
 
 PASSING = 128
 """Tickets and access tokens that are remembered, the newest: a server gives a new one every few hundred requests."""
 
-_LINE = 16
-"""Characters of a line by which a secret of several lines, such as a private key, is looked for line by line, too.
-
-The lines that begin and end a key are no secret."""
+_FRAME = re.compile(r"-----(?:BEGIN|END) [A-Z ]*-----")
+"""What begins and ends a private key, which is no secret."""
 
 _HEADERS = ("authorization", "otcsticket", "otdsticket", "cookie", "x-api-key")
 _SCHEMES = ("bearer", "basic", "digest", "negotiate")
@@ -94,8 +89,12 @@ PATTERNS = (
 Whoever writes the text may want it to take long: no pattern has two ways to match the same whitespace, nor a long run before its end.
 """
 
-Index = dict[str, tuple[str, ...]]
-"""The first SHORTEST characters of forms -> those forms, the longest first."""
+_GRAM, _STRIDE, _SPARSE = 5, 4, 3
+"""A text is looked at in every fourth place, five characters at a time; of a form that is known by 16 characters every third five are
+remembered. Of 12 places in a row one is a multiple of 3 in the form and of 4 in the text, and 16 characters have 12 such places."""
+
+Index = dict[str, tuple[Form, ...]]
+"""Some of the five characters in a row of forms -> the forms that have them."""
 
 
 class _Known:
@@ -105,7 +104,7 @@ class _Known:
         self._lock = Lock()
         self._lasting: set[str] = set()
         self._passing: OrderedDict[str, None] = OrderedDict()
-        self._holders: Counter[str] = Counter()  # form -> secrets that have it
+        self._holders: Counter[Form] = Counter()  # form -> secrets that have it
         self.index: Index = {}
 
     def add(self, secret: str, passing: bool) -> None:
@@ -119,26 +118,22 @@ class _Known:
                 self._passing[secret] = None
             else:
                 self._lasting.add(secret)
-            self._enter(_forms(secret))
+            self._enter(forms(secret))
             if len(self._passing) > PASSING:
-                self._leave(_forms(self._passing.popitem(last=False)[0]))
+                self._leave(forms(self._passing.popitem(last=False)[0]))
 
-    def _enter(self, forms: Iterable[str]) -> None:
-        for form in forms:
+    def _enter(self, some: Iterable[Form]) -> None:
+        for form in some:
             self._holders[form] += 1
             if self._holders[form] == 1:
                 _put(self.index, form)
 
-    def _leave(self, forms: Iterable[str]) -> None:
-        for form in forms:
+    def _leave(self, some: Iterable[Form]) -> None:
+        for form in some:
             self._holders[form] -= 1
             if not self._holders[form]:
                 del self._holders[form]
-                left = tuple(f for f in self.index[form[:SHORTEST]] if f != form)
-                if left:
-                    self.index[form[:SHORTEST]] = left
-                else:
-                    del self.index[form[:SHORTEST]]
+                _take(self.index, form)
 
 
 _known = _Known()
@@ -146,8 +141,9 @@ _known = _Known()
 
 def learn(secret: str | None, *, passing: bool = False) -> None:
     """Remember a secret by its value. `passing`: one of many that follow each other, as tickets do."""
-    for part in _parts(secret or ""):
-        _known.add(part, passing)
+    core = _core(secret or "")
+    if len(core) >= SHORTEST:
+        _known.add(core, passing)
 
 
 def learn_url(url: str | None) -> None:
@@ -163,10 +159,13 @@ def learn_url(url: str | None) -> None:
 
 def redacted(text: str, *also: str) -> str:
     """The text without what is secret in it. `also` are secrets that only this text may hold, such as a device's address."""
-    found = _without(text, _known.index)
-    mine = [form for secret in also for part in _parts(secret) for form in _forms(part)]
+    indexes = [_known.index]
+    mine = {form for secret in also for form in forms(_core(secret))}
     if mine:
-        found = _without(found, _index(mine))
+        indexes.append({})
+        for form in mine:
+            _put(indexes[-1], form)
+    found = _without(text, indexes)
     low = found.lower()
     for looks in PATTERNS:
         if any(hint in low for hint in looks.hints):
@@ -174,65 +173,76 @@ def redacted(text: str, *also: str) -> str:
     return found
 
 
-def _parts(secret: str) -> Iterator[str]:
-    """A secret, and the lines of one that has several: who echoes it may write it in one line."""
+def _core(secret: str) -> str:
+    """A secret without what is none: the white space around it, and the lines that begin and end a key."""
     whole = secret.strip()
-    if len(whole) < SHORTEST:
-        return
-    yield whole
-    lines = whole.splitlines()
-    if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= _LINE and not line.startswith("-----"))
+    return _FRAME.sub("", whole).strip() if "-----" in whole else whole
 
 
-def _forms(secret: str) -> set[str]:
-    """The forms in which a secret may stand in a text: as it is, in a URL, JSON, HTML or Python, and within something in base 64."""
-    in_json = json.dumps(secret)[1:-1]
-    found = {
-        secret,
-        quote(secret),
-        quote(secret, safe=""),
-        quote_plus(secret),
-        in_json,
-        in_json.replace("/", "\\/"),
-        re.sub("[<>&='\"]", lambda m: f"\\u{ord(m[0]):04x}", secret),
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        escape(secret),
-        repr(secret)[1:-1],
-    }
-    found |= {re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), form) for form in found}
-    raw = secret.encode("utf-8", "surrogatepass")
-    for before in range(3):
-        # Of a text in base 64 the letters depend on what stands before by its length alone, but for the first and the last of them.
-        start, end = (0, 2, 3)[before], (before + len(raw)) * 8 // 6
-        shifted = b"\0" * before + raw
-        found |= {encode(shifted).decode()[start:end] for encode in (b64encode, urlsafe_b64encode)}
-    return {form for form in found if len(form) >= SHORTEST}
+def _grams(form: Form) -> set[str]:
+    stride = _SPARSE if form.least == RUN else 1
+    return {form.text[at : at + _GRAM] for at in range(0, len(form.text) - _GRAM + 1, stride)}
 
 
-def _index(forms: Iterable[str]) -> Index:
-    found: Index = {}
-    for form in set(forms):
-        _put(found, form)
-    return found
+def _put(index: Index, form: Form) -> None:
+    """Add a form. A reader beside it sees the forms of five characters as they were or as they are."""
+    for gram in _grams(form):
+        index[gram] = (*index.get(gram, ()), form)
 
 
-def _put(index: Index, form: str) -> None:
-    """Add a form. A reader beside it sees the forms of a head as they were or as they are."""
-    head = form[:SHORTEST]
-    index[head] = tuple(sorted((*index.get(head, ()), form), key=len, reverse=True))
+def _take(index: Index, form: Form) -> None:
+    for gram in _grams(form):
+        left = tuple(f for f in index[gram] if f != form)
+        if left:
+            index[gram] = left
+        else:
+            del index[gram]
 
 
-def _without(text: str, index: Index) -> str:
-    """One walk over the text, however many forms there are."""
+def _without(text: str, indexes: Iterable[Index]) -> str:
+    """The text with the mark in place of every known secret in it, or of a part that makes one known."""
+    if len(text) < SHORTEST:
+        return text
+    spans = [
+        span
+        for reading in readings(text)
+        if (found := [span for index in indexes for span in _runs(reading.text, index)])
+        for span in reading.back(found)
+    ]
     out: list[str] = []
     done = 0
-    for at in range(len(text) - SHORTEST + 1):
-        forms = index.get(text[at : at + SHORTEST])
-        if forms is None or at < done:
-            continue
-        form = next((f for f in forms if text.startswith(f, at)), None)
-        if form is not None:
-            out += [text[done:at], MARK]
-            done = at + len(form)
+    for start, end in sorted(spans):
+        if start >= done:
+            out += [text[done:start], MARK]
+        done = max(done, end)
     return "".join([*out, text[done:]]) if out else text
+
+
+def _runs(text: str, index: Index) -> Iterator[Span]:
+    """Where in a reading there are enough characters of a form in a row. Linear in the text, however many forms there are."""
+    ends: dict[
+        tuple[str, int], int
+    ] = {}  # form and where it would begin in the text -> up to where both are compared
+    places = [at for at in range(0, len(text) - _GRAM + 1, _STRIDE) if text[at : at + _GRAM] in index]
+    for at in places:
+        gram = text[at : at + _GRAM]
+        for form in index.get(gram, ()):
+            within = form.text.find(gram)
+            while within >= 0:
+                if ends.get((form.text, at - within), -1) <= at:
+                    start, end = _extended(text, at, form.text, within)
+                    ends[form.text, at - within] = end
+                    if end - start >= form.least:
+                        yield start, end
+                within = form.text.find(gram, within + 1)
+
+
+def _extended(text: str, at: int, form: str, within: int) -> Span:
+    """From where on and up to where the text is as the form, around a place where it is."""
+    start = end = 0
+    while start < min(at, within) and text[at - start - 1] == form[within - start - 1]:
+        start += 1
+    longest = min(len(text) - at, len(form) - within)
+    while end < longest and text[at + end] == form[within + end]:
+        end += 1
+    return at - start, at + end
