@@ -28,7 +28,7 @@ Settings = Callable[..., FcmSettings]
         ({"kind": "internal"}, ("retry", 500, "INTERNAL", None)),
         ({"kind": "unavailable", "retry_after": 12}, ("retry", 503, "UNAVAILABLE", 12.0)),
         ({"kind": "reset_after"}, ("unknown", None, "RESET", None)),
-        ({"kind": "malformed"}, ("unknown", None, "UNREADABLE", None)),
+        ({"kind": "malformed"}, ("unknown", 200, "UNREADABLE", None)),
         ({"kind": "nameless"}, ("unknown", 200, "UNREADABLE", None)),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else None,

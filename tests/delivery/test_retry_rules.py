@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil.delivery.outcomes import TABLE, read_answer, wait_of
+from vigil.delivery import causes
+from vigil.delivery.outcomes import TABLE, Reading, read_answer, sent_of, wait_of
 from vigil.delivery.retry import GiveUp, next_try
 from vigil.delivery.transport import Outcome, Sent
 
@@ -89,34 +90,48 @@ def test_the_table_has_every_row_of_the_contract() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "outcome", "code"),
     [
-        (404, b"<html>no such page</html>", "retry", "HTTP_404"),
-        (403, b"<html>proxy says no</html>", "retry", "HTTP_403"),
-        (407, b"", "retry", "HTTP_407"),
-        (302, b"", "retry", "HTTP_302"),
-        (500, b"<html>oops</html>", "unknown", "HTTP_500"),
-        (504, b"", "unknown", "HTTP_504"),
-        (204, b"", "unknown", "HTTP_204"),
-        (408, b"", "unknown", "HTTP_408"),
-        (413, b"", "rejected", "HTTP_413"),
-        (429, b"", "retry", "QUOTA_EXCEEDED"),
-        (401, b"", "retry", "UNAUTHENTICATED"),
-        (500, b'{"error": {"status": "WEIRD"}}', "retry", "INTERNAL"),
-        (400, b'{"error": []}', "rejected", "HTTP_400"),
-        (
-            400,
-            b'{"error": {"status": "INVALID_ARGUMENT", "details": ["odd"]}}',
-            "rejected",
-            "INVALID_ARGUMENT",
-        ),
-        (200, b"[]", "unknown", "UNREADABLE"),
+        (400, b'{"error": {"status": "INVALID_ARGUMENT", "details": ["odd"]}}', "rejected", "INVALID_ARGUMENT"),
+        (400, b'{"error": {"status": "FAILED_PRECONDITION", "details": 7}}', "rejected", "FAILED_PRECONDITION"),
+        (403, b'{"error": {"status": "FAILED_PRECONDITION"}}', "retry", "PERMISSION_DENIED"),
+        (500, b'{"error": {"status": "UNKNOWN"}}', "retry", "INTERNAL"),
+        (504, b'{"error": {"status": "DEADLINE_EXCEEDED"}}', "unknown", "DEADLINE_EXCEEDED"),
         (200, b'{"name": 7}', "unknown", "UNREADABLE"),
+        (200, b'{"message": "blocked"}', "unknown", "UNREADABLE"),
+        (200, b"", "unknown", "UNREADABLE"),
+        (200, b"[]", "unknown", "HTTP_200"),
     ],
 )
-def test_an_answer_that_fcm_did_not_write_is_read_on_the_safe_side(
+def test_an_answer_that_the_table_does_not_have_is_read_on_the_safe_side(
     status: int, body: bytes, outcome: str, code: str
 ) -> None:
     reading = read_answer(status, body)
     assert (reading.outcome, reading.code) == (outcome, code)
+
+
+FOREIGN = [
+    b"",
+    b"<html>no</html>",
+    b'{"message": "blocked by WAF"}',
+    b'{"error": "INVALID_ARGUMENT"}',
+    b'{"error": []}',
+    b'{"error": {"code": 400, "message": "no"}}',
+    b'{"error": {"status": "blocked"}}',
+    b'{"error": {"status": 404}}',
+    b'{"error": {"details": [{"errorCode": "UNREGISTERED"}]}}',
+]
+
+
+@pytest.mark.parametrize("body", FOREIGN)
+@pytest.mark.parametrize("status", [*range(201, 600, 50), 302, 400, 401, 403, 404, 405, 407, 408, 413, 418, 429])
+def test_an_answer_that_is_not_in_fcms_form_says_nothing_of_a_device_a_message_or_a_credential(
+    status: int, body: bytes
+) -> None:
+    reading = read_answer(status, body)
+    refused = 300 <= status < 500 and status != 408
+    assert reading == Reading("retry" if refused else "unknown", f"HTTP_{status}", status)
+    said = causes.cause(sent_of(reading, FIRST, FIRST), "push")
+    assert said == f"a proxy or firewall in between answered {status}"
+    assert not causes.without_credential(said) and not causes.slowed(said)
 
 
 @given(st.integers(100, 599), st.binary(max_size=200))

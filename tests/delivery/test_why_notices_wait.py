@@ -51,9 +51,9 @@ def closed_port() -> int:
         ("unavailable", "FCM answered 503 UNAVAILABLE: The service is currently unavailable"),
         ("internal", "FCM answered 500 INTERNAL: Internal error encountered"),
         ("quota", "FCM answered 429 QUOTA_EXCEEDED: "),
-        ("html", "FCM answered 502"),
+        ("html", "a proxy or firewall in between answered 502"),
         ("reset_before", "the connection to FCM was cut"),
-        ("malformed", "the answer of FCM could not be read: 200 without a readable message name"),
+        ("malformed", "the answer of FCM could not be read: 200 without a message name"),
     ],
 )
 async def test_what_fcm_answered_is_kept_with_the_row(office: PostOffice, fault: str, said: str) -> None:

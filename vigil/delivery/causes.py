@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vigil.delivery.channels import PUSH
 from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
 from vigil.delivery.errors import NO_TOKEN, WAS_REFUSED
+from vigil.delivery.outcomes import NOT_FCM
 from vigil.ledger.values import MAIL
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ _SLOWED = (*_heads(HELD_DEVICE, HELD_PROJECT), f"{WHO[PUSH]} answered 429")
 _NO_CREDENTIAL = _heads(HELD_CREDENTIAL)
 _NOT_LET_IN = (f"{WHO[PUSH]} answered 401", f"{WHO[PUSH]} answered 403")
 
+BETWEEN = "a proxy or firewall in between"
+"""Who answered in FCM's place, where the answer is not in FCM's form."""
+
 UNKNOWN = "their last try was made before causes were kept"
 
 
@@ -55,6 +59,8 @@ def cause(sent: Sent, channel: str) -> str:
         return sent.detail  # it names the credential
     if sent.code in NO_ANSWER:
         head = NO_ANSWER[sent.code].format(who=who)
+    elif channel == PUSH and sent.code.startswith(NOT_FCM):
+        head = f"{BETWEEN} answered {_code(sent)}"
     else:
         head = f"{who} answered {_code(sent)}"
     return f"{head}: {sent.detail.rstrip('.')}" if sent.detail else head
@@ -62,13 +68,15 @@ def cause(sent: Sent, channel: str) -> str:
 
 def of_code(code: str) -> str:
     """A code as it was kept, where nothing else is known of the attempt."""
+    if code.startswith(NOT_FCM):
+        return f"{BETWEEN} answered {code.removeprefix(NOT_FCM)}"
     return NO_ANSWER[code].format(who="the server") if code in NO_ANSWER else code
 
 
 def _code(sent: Sent) -> str:
     """The status, with what the code adds to it: "503 UNAVAILABLE", "502", "451 4.7.1"."""
     own = (
-        sent.code.removeprefix("HTTP_")
+        sent.code.removeprefix(NOT_FCM)
         .removeprefix("SMTP_")
         .replace("_", " " if sent.code.startswith("SMTP_") else "_")
     )

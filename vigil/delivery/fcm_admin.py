@@ -23,14 +23,14 @@ import firebase_admin
 from firebase_admin import exceptions, messaging
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
-from requests.exceptions import ConnectTimeout, Timeout
+from requests.exceptions import ConnectTimeout, JSONDecodeError, Timeout
 
 from vigil.connections import of_connection
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.messages import Outgoing, as_json, build
-from vigil.delivery.outcomes import Reading, read_answer, sent_of
+from vigil.delivery.outcomes import NAMELESS, Reading, nameless, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Sent
 
@@ -145,6 +145,7 @@ def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
     service._fcm_url = settings.send_url
     session = service._client.session
     session.trust_env = False  # see Credential
+    session.max_redirects = 0  # a redirection is an answer of something between, and not followed with a message
     size = min(settings.concurrency, BATCH)
     session.mount(settings.endpoint, HTTPAdapter(pool_connections=1, pool_maxsize=size, max_retries=0))
     if settings.ca_file:
@@ -158,7 +159,7 @@ def _read(response: messaging.SendResponse, address: str) -> Reading:
         return Reading("accepted", status=200, name=response.message_id)
     error = response.exception
     if error is None:
-        return Reading("unknown", "UNREADABLE", 200, detail="200 without a readable message name")
+        return Reading("unknown", "UNREADABLE", 200, detail=NAMELESS)
     answer = error.http_response
     if answer is not None:
         return read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"), address)
@@ -167,6 +168,8 @@ def _read(response: messaging.SendResponse, address: str) -> Reading:
         return Reading("retry", "CONNECT", detail=of_connection(cause))
     if isinstance(cause, Timeout):
         return Reading("unknown", "TIMEOUT")
+    if isinstance(cause, JSONDecodeError):  # only a 200 is read as JSON before its status is looked at
+        return nameless(cause.doc.encode())
     return Reading("unknown", "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE")
 
 

@@ -1,8 +1,9 @@
 """What an answer of FCM means. The table of shared/contracts/fcm.md, "Errors", as data and one function.
 
-Two rows are finer than the contract's, on the safe side: a 404 or a 403 without FCM's own code is not about
-the device (a wrong project, an API switched off) and never prunes one; a 5xx that FCM itself did not write (a
-proxy's 502 or 504) says nothing about whether the message was accepted, so it is unknown.
+Only an answer in FCM's own form says anything of a device, a message or a credential: a JSON object `error` whose
+`status` is one of Google's codes, or whose details hold an `FcmError`. Whatever else comes back was written by something
+between, as a proxy or a firewall: the message waits for another try, under the code `HTTP_` and the status. After a 4xx
+of that kind nothing was accepted (`retry`); after any other nobody knows (`unknown`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,18 @@ _APNS_ERROR = "type.googleapis.com/google.firebase.fcm.v1.ApnsError"
 _QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 _SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 DETAIL = 200  # characters of FCM's sentence that are kept
+
+
+NOT_FCM = "HTTP_"
+"""What the code of an answer begins with that FCM did not write; its status follows."""
+
+NAMELESS = "200 without a message name: a proxy or firewall in between may have written it"
+
+_STATUSES = frozenset(
+    "CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED UNAUTHENTICATED "
+    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS".split()
+)
+"""The codes of google.rpc, which `error.status` has in every answer of a Google API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +112,12 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None, addres
         name = message_name(body)
         if name:
             return Reading("accepted", status=200, name=name)
-        return Reading("unknown", "UNREADABLE", 200, detail="200 without a readable message name")
+        return nameless(body)
     error = _error(body)
-    details = [d for d in error.get("details", ()) if isinstance(d, dict)]
+    details = _objects(error.get("details"))
     code = _code(error, details)
+    if not code:
+        return _between(status, retry_after)
     rule = TABLE.get((status, code))
     if rule is None:
         code, rule = _fallback(status, redacted(code, address)[:DETAIL])
@@ -115,6 +130,20 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None, addres
         quota=_quota(details),
         detail=redacted(str(error.get("message", "")), address)[:DETAIL],
     )
+
+
+def nameless(body: bytes) -> Reading:
+    """The meaning of a 200 without a message name: FCM may have accepted the message, whoever wrote the body."""
+    if body.strip() and not body.lstrip().startswith(b"{"):
+        return _between(200, None)
+    return Reading("unknown", "UNREADABLE", 200, detail=NAMELESS)
+
+
+def _between(status: int, retry_after: str | None) -> Reading:
+    """An answer that FCM did not write. Its body may be anything, so that nothing of it is told."""
+    refused = 300 <= status < 500 and status != 408
+    outcome: Outcome = "retry" if refused else "unknown"
+    return Reading(outcome, f"{NOT_FCM}{status}", status, retry_after=wait_of(retry_after))
 
 
 def message_name(body: bytes) -> str:
@@ -135,33 +164,36 @@ def _error(body: bytes) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
 def _code(error: dict[str, Any], details: list[dict[str, Any]]) -> str:
+    """FCM's own code of an error, else Google's; empty where the answer is in neither's form."""
     if any(d.get("@type") == _APNS_ERROR and d.get("statusCode") == 410 for d in details):
         return "APNS_410"
     for detail in details:
-        if detail.get("@type") == _FCM_ERROR and isinstance(detail.get("errorCode"), str):
-            return str(detail["errorCode"])
-    return str(error.get("status", ""))
+        code = detail.get("errorCode")
+        if detail.get("@type") == _FCM_ERROR and isinstance(code, str) and code:
+            return code
+    status = error.get("status")
+    return status if isinstance(status, str) and status in _STATUSES else ""
 
 
 def _quota(details: list[dict[str, Any]]) -> str:
     for detail in details:
         if detail.get("@type") == _QUOTA_FAILURE:
-            for violation in detail.get("violations", ()):
+            for violation in _objects(detail.get("violations")):
                 return str(violation.get("subject", ""))
     return ""
 
 
 def _fallback(status: int, code: str) -> tuple[str, Rule]:
-    known = _BY_STATUS.get(status)
-    if known is not None and (code or status in (401, 429)):
-        return known
-    if status >= 500 or status < 200 or 200 < status < 300 or status == 408:
-        # Not in FCM's form: something between may have answered for a message that went through.
-        return f"HTTP_{status}", Rule("unknown")
-    if known is not None or 300 <= status < 400 or status == 407:
-        return f"HTTP_{status}", Rule("retry", "stop")
-    return code or f"HTTP_{status}", Rule("rejected")
+    """What a pair of status and code asks for that the table does not have."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    # A 4xx of FCM's is its word on the message; of anything else nobody knows whether the message went through.
+    return code, Rule("rejected" if 400 <= status < 500 and status != 408 else "unknown")
 
 
 def wait_of(header: str | None, now: datetime | None = None) -> float | None:

@@ -1,0 +1,83 @@
+"""A proxy's or firewall's answer in FCM's place is no word on the device: the notice waits, and its cause says who answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from tests.delivery.conftest import message
+from vigil.delivery import causes
+from vigil.delivery.fcm_admin import FcmAdmin
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.settings import FcmSettings
+
+HTML = b"<html><body>Access denied</body></html>"
+WAF = b'{"message": "blocked by WAF"}'
+ANSWERS = [
+    (302, b""),
+    (400, HTML),
+    (401, HTML),
+    (403, HTML),
+    (404, HTML),
+    (405, b""),
+    (413, HTML),
+    (418, WAF),
+    (429, HTML),
+    (502, HTML),
+    (200, HTML),
+]
+
+
+@contextmanager
+def between(status: int, body: bytes) -> Iterator[str]:
+    """Something that answers every request alike: its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("Location", "/login")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("transport", [FcmHttp, FcmAdmin])
+@pytest.mark.parametrize(("status", "body"), ANSWERS, ids=[f"{s}-{b[:6].decode()}" for s, b in ANSWERS])
+async def test_the_notice_waits_and_its_cause_says_that_something_in_between_answered(
+    settings: Callable[..., FcmSettings], transport: type[FcmHttp | FcmAdmin], status: int, body: bytes
+) -> None:
+    with between(status, body) as address:
+        async with transport(settings(endpoint=address)) as opened:
+            [sent] = await opened.send([message()])
+    assert (sent.outcome, sent.code) == ("retry" if 300 <= status < 500 else "unknown", f"HTTP_{status}")
+    assert not sent.prune
+    assert causes.cause(sent, "push") == f"a proxy or firewall in between answered {status}"
+
+
+@pytest.mark.parametrize("transport", [FcmHttp, FcmAdmin])
+async def test_a_200_in_json_without_a_name_may_be_anybodys(
+    settings: Callable[..., FcmSettings], transport: type[FcmHttp | FcmAdmin]
+) -> None:
+    with between(200, WAF) as address:
+        async with transport(settings(endpoint=address)) as opened:
+            [sent] = await opened.send([message()])
+    assert (sent.outcome, sent.code) == ("unknown", "UNREADABLE")
+    assert "a proxy or firewall in between may have written it" in causes.cause(sent, "push")
