@@ -21,7 +21,7 @@ from vigil.compliance.verdicts import Why
 from vigil.delivery.settings import FcmSettings
 from vigil.explaining import why
 from vigil.ledger import Ledger, leases, runs
-from vigil.ledger.counts import Waiting
+from vigil.ledger.counts import ToCome, Waiting
 from vigil.sandbox.fcm_local import LocalFcm
 from vigil.service.accounting import Account
 from vigil.service.unsent import Unsent
@@ -252,7 +252,13 @@ KINDS = {
     Unsent.BEHIND: Waiting(behind=2),
     Unsent.HELD: Waiting(held=2),
     Unsent.UNTAKEN: Waiting(untaken=2),
+    Unsent.NO_DIGEST: Waiting(),
+    Unsent.NOT_ASKED: Waiting(),
     Unsent.GIVEN_UP: Waiting(),
+}
+LATER = {
+    Unsent.NO_DIGEST: ToCome(digest=3, no_digest=2),
+    Unsent.NOT_ASKED: ToCome(guard=3, not_asked=2),
 }
 
 
@@ -266,12 +272,13 @@ def account(**given: Any) -> Account:
 def test_each_kind_that_the_page_names_makes_a_run_undelivered_and_none_else_does(kind: Unsent) -> None:
     assert [row[0] for row in rows_of("What keeps a notice that was due")] == [k.value for k in Unsent]
     rows = {"failed": 2} if kind is Unsent.GIVEN_UP else {}
-    made = account(waits=KINDS[kind], rows=rows)
+    later = LATER.get(kind, ToCome())
+    made = account(waits=KINDS[kind], later=later, rows=rows)
     assert made.unsent == {kind: 2}
     state = ended(made).state()
     assert (state.name, state.type.value) == ("Undelivered", "FAILED")
     assert f"- 2 notices: {kind.value}" in made.markdown()
-    assert not account(waits=KINDS[kind], rows=rows, delivers=False).unsent, (
+    assert not account(waits=KINDS[kind], later=later, rows=rows, delivers=False).unsent, (
         "a run that sends nothing judges nobody's sending"
     )
 

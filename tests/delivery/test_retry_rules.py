@@ -90,8 +90,18 @@ def test_the_table_has_every_row_of_the_contract() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "outcome", "code"),
     [
-        (400, b'{"error": {"status": "INVALID_ARGUMENT", "details": ["odd"]}}', "rejected", "INVALID_ARGUMENT"),
-        (400, b'{"error": {"status": "FAILED_PRECONDITION", "details": 7}}', "rejected", "FAILED_PRECONDITION"),
+        (
+            400,
+            b'{"error": {"status": "INVALID_ARGUMENT", "details": ["odd"]}}',
+            "rejected",
+            "INVALID_ARGUMENT",
+        ),
+        (
+            400,
+            b'{"error": {"status": "FAILED_PRECONDITION", "details": 7}}',
+            "rejected",
+            "FAILED_PRECONDITION",
+        ),
         (403, b'{"error": {"status": "FAILED_PRECONDITION"}}', "retry", "PERMISSION_DENIED"),
         (500, b'{"error": {"status": "UNKNOWN"}}', "retry", "INTERNAL"),
         (504, b'{"error": {"status": "DEADLINE_EXCEEDED"}}', "unknown", "DEADLINE_EXCEEDED"),
@@ -122,7 +132,9 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("body", FOREIGN)
-@pytest.mark.parametrize("status", [*range(201, 600, 50), 302, 400, 401, 403, 404, 405, 407, 408, 413, 418, 429])
+@pytest.mark.parametrize(
+    "status", [*range(201, 600, 50), 302, 400, 401, 403, 404, 405, 407, 408, 413, 418, 429]
+)
 def test_an_answer_that_is_not_in_fcms_form_says_nothing_of_a_device_a_message_or_a_credential(
     status: int, body: bytes
 ) -> None:

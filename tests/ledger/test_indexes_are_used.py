@@ -10,6 +10,7 @@ from sqlalchemy import Connection, event, text
 
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, document, entry, workspace
+from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Standing
 from vigil.ledger import Ledger, counts, digests, evaluations, leases, observations, outbox, trips
 from vigil.ledger.engine import chunks, open_engine
@@ -26,6 +27,8 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "next due": leases.next_due,
     "what is due and not handed over": lambda c: counts.waiting(c, T0),
     "who holds rows": lambda c: leases.owners(c, T0),
+    "what is yet to come": lambda c: counts.to_come(c, T0),
+    "what runs left undecided": lambda c: trips.left(c, GuardWhy.UNDECIDED.value),
     "end the leases of the dead": lambda c: leases.end(c, {"x"}, T0),
     "states": lambda c: outbox.states(c, [entry(n) for n in (1, 2)]),
     "requeue": lambda c: outbox.requeue(c, [entry(n).key for n in (1, 2)], T0, None),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
-from vigil.ledger.counts import Waiting
+from vigil.ledger.counts import ToCome, Waiting
 from vigil.service.accounting import Account
 from vigil.service.reasons import LACKS
 
@@ -59,9 +60,7 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
             "42 wait",
         ),
         (
-            account(
-                row("queued", due_at=AT + timedelta(hours=9)), row("queued", due_at=AT + timedelta(hours=8))
-            ),
+            account(later=ToCome(quiet=2, quiet_until=AT + timedelta(hours=8))),
             "2 notices wait for the end of quiet hours, the first until 2 March 2026 17:15 (Europe/Berlin)",
             "nothing new",
         ),
@@ -76,12 +75,31 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
             "41 wait",
         ),
         (
-            account(
-                row("suppressed", reason=Why.GROUPED.value), row("suppressed", reason=Why.LATE_DIGEST.value)
-            ),
+            account(row("suppressed", reason=Why.GROUPED.value), later=ToCome(digest=2)),
             "2 notices wait for the next digest",
             "nothing new",
         ),
+        (
+            account(later=ToCome(digest=3, no_digest=2)),
+            "3 notices wait for the next digest, 2 of them for too long: the digest does not run",
+            "2 without a digest",
+        ),
+        (
+            account(row("suppressed", reason=GuardWhy.HELD.value), later=ToCome(guard=1, answer_by=AT)),
+            "1 notice waits for a guard's answer, the first until 2 March 2026 09:15 (Europe/Berlin)",
+            "nothing new",
+        ),
+        (
+            account(later=ToCome(guard=3, not_asked=2)),
+            "3 notices wait for a guard's answer, and nobody was asked about 2: `vigil guard list`",
+            "2 without an answer",
+        ),
+        (
+            account(row("suppressed", reason=GuardWhy.UNDECIDED.value), later=ToCome(undecided=1)),
+            "1 notice waits for what its guard says of the run that found it",
+            "nothing new",
+        ),
+        (account(later=ToCome(behind=1)), "1 workspace is taken up by the next watch", "nothing new"),
         (
             account(
                 row("unroutable", None, Why.NOBODY.value, lacks=["role owner of Contract 4711 is empty"])

@@ -26,6 +26,7 @@ class GuardWhy(StrEnum):
     HELD = "its rule's guard stopped it, and it waits for a person's answer"
     DROPPED = "its rule's guard stopped it, and a person decided that it is not sent"
     EXPIRED = "its rule's guard stopped it, and nobody answered in time"
+    TAKEN_OUT = "its rule was taken out or retired before its guard could be asked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,9 @@ def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
     service._fcm_url = settings.send_url
     session = service._client.session
     session.trust_env = False  # see Credential
-    session.max_redirects = 0  # a redirection is an answer of something between, and not followed with a message
+    session.max_redirects = (
+        0  # a redirection is an answer of something between, and not followed with a message
+    )
     size = min(settings.concurrency, BATCH)
     session.mount(settings.endpoint, HTTPAdapter(pool_connections=1, pool_maxsize=size, max_retries=0))
     if settings.ca_file:

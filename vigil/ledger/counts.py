@@ -1,21 +1,29 @@
-"""Numbers over the outbox: what is due and not handed over, what was said by day, what was seen since."""
+"""Numbers over the outbox: what is due and not handed over, what is yet to come, what was said by day, what was seen since."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from vigil.compliance.guards import GuardWhy
+from vigil.compliance.verdicts import DIGESTED
 from vigil.ledger import leases
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Notice, Observation, in_state, table
+from vigil.ledger.tables import BehindRow, GuardTrip, Notice, Observation, Run, in_state, table
+from vigil.ledger.trips import WAITING
 
 _notice = table(Notice)
 _observation = table(Observation)
+_run = table(Run)
+_trip = table(GuardTrip)
+_behind = table(BehindRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,100 @@ def waiting(connection: Connection, now: datetime, real: datetime | None = None)
         ready=sum(r[4] for r in found),
         fresh=sum(r[4] for r in found if r[0] != _GIVEN_BACK or not r[1]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ToCome:
+    """Rows that are not due yet, whichever run queued them, by what they wait for.
+
+    `quiet` for the end of quiet hours, the first until `quiet_until`; `digest` for the next digest, `no_digest` of them for longer
+    than this site's digests let anything wait; `guard` for a guard's answer, the first until `answer_by`, and about `not_asked` of
+    them nobody was asked in a day; `undecided` until their guard is counted. `behind` workspaces are the next `watch`'s to take up.
+    """
+
+    quiet: int = 0
+    quiet_until: datetime | None = None
+    digest: int = 0
+    no_digest: int = 0
+    guard: int = 0
+    answer_by: datetime | None = None
+    not_asked: int = 0
+    undecided: int = 0
+    behind: int = 0
+
+
+DIGEST_PAUSE = timedelta(hours=72)
+"""So long anything waits for a digest at least: the schedule in prefect.yaml leaves 63 hours between Friday and Monday."""
+
+LATE = timedelta(hours=2)
+"""So much later than usual a digest may end."""
+
+DIGESTS = 10
+"""Pauses between digests from which a site's usual one is taken: of twice a day, a week's."""
+
+ASKED_WITHIN = timedelta(hours=26)
+"""So long a guard's question may wait until a run in a deployment, or a person at a terminal, comes by: a day, and a little more."""
+
+
+def to_come(connection: Connection, now: datetime) -> ToCome:
+    """What is yet to come by the run's clock, `now`. What is due already stands in `waiting`."""
+    later = and_(in_state(_notice, "queued"), _notice.c.due_at > now, _notice.c.lease_until.is_(None))
+    quiet, until = connection.execute(
+        select(func.count(_notice.c.id), func.min(_notice.c.due_at)).where(later)
+    ).one()
+    digest, no_digest = _for_a_digest(connection, now)
+    guard, answer_by, not_asked = _for_an_answer(connection, now)
+    undecided = select(func.count()).where(_suppressed(GuardWhy.UNDECIDED))
+    return ToCome(
+        quiet,
+        until,
+        digest,
+        no_digest,
+        guard,
+        answer_by,
+        not_asked,
+        connection.execute(undecided).scalar_one(),
+        connection.execute(select(func.count()).select_from(_behind)).scalar_one(),
+    )
+
+
+def _suppressed(*reasons: StrEnum) -> ColumnElement[bool]:
+    return and_(in_state(_notice, "suppressed"), _notice.c.reason.in_([why.value for why in reasons]))
+
+
+def _for_a_digest(connection: Connection, now: datetime) -> tuple[int, int]:
+    """How many rows wait for a digest; how many longer than digests pause, with no digest since."""
+    ended = select(_run.c.started_at).where(_run.c.flow == "digest", _run.c.state.in_(("done", "gaps")))
+    began = sorted(connection.execute(ended.order_by(_run.c.id.desc()).limit(DIGESTS + 1)).scalars())
+    usual = max((b - a + LATE for a, b in pairwise(began)), default=DIGEST_PAUSE)
+    queued_at = func.coalesce(_run.c.started_at, _notice.c.as_of)
+    late = queued_at < now - max(usual, DIGEST_PAUSE)
+    if began:
+        late = and_(late, queued_at > began[-1])
+    query = (
+        select(func.count(), func.coalesce(func.sum(case((late, 1), else_=0)), 0))
+        .select_from(_notice.outerjoin(_run, _run.c.id == _notice.c.run))
+        .where(_suppressed(*DIGESTED), _notice.c.person != "")
+    )
+    count, lost = connection.execute(query).one()
+    return count, int(lost)
+
+
+def _for_an_answer(connection: Connection, now: datetime) -> tuple[int, datetime | None, int]:
+    """How many rows a guard holds; when the first time to answer is over; how many nobody was asked about."""
+    on = (_trip.c.rule == _notice.c.rule) & (_trip.c.run == _notice.c.run) & (_trip.c.state == WAITING)
+    alone = and_(_trip.c.flow_run == "", _trip.c.tripped_at < now - ASKED_WITHIN)
+    query = (
+        select(
+            func.count(_notice.c.id.distinct()),
+            func.min(_trip.c.until),
+            func.count(case((alone, _notice.c.id)).distinct()),
+        )
+        .select_from(_notice.outerjoin(_trip, on))
+        .where(_suppressed(GuardWhy.HELD))
+    )
+    count, until, not_asked = connection.execute(query).one()
+    return count, until, not_asked
 
 
 def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[tuple[date, str]]:

@@ -14,9 +14,10 @@ from vigil.ledger.tables import Run, table
 _run = table(Run)
 
 
-def begin(connection: Connection, flow: str, as_of: datetime, now: datetime) -> int:
-    """Open a run and give its number."""
-    row = {"flow": flow, "as_of": as_of, "started_at": now, "state": "running", "account": "{}"}
+def begin(connection: Connection, flow: str, as_of: datetime, now: datetime, owner: str = "") -> int:
+    """Open a run and give its number. `owner` names its process, until it comes to an account (`delivery.owners`)."""
+    account = orjson.dumps({"owner": owner} if owner else {}).decode()
+    row = {"flow": flow, "as_of": as_of, "started_at": now, "state": "running", "account": account}
     return int(connection.execute(insert(_run).values(**row).returning(_run.c.id)).scalar_one())
 
 
@@ -33,7 +34,7 @@ def window(after: datetime, as_of: datetime) -> dict[str, Any]:
 
 def cover(connection: Connection, run: int, after: datetime, as_of: datetime) -> None:
     """Note the window that a run evaluated to its end, in the transaction that moves the position: it may not come to an account."""
-    body = orjson.dumps(window(after, as_of)).decode()
+    body = orjson.dumps(account_of(connection, run) | window(after, as_of)).decode()
     connection.execute(update(_run).where(_run.c.id == run).values(account=body))
 
 

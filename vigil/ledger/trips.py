@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, false, func, insert, or_, select, update
 
 from vigil.ledger.tables import GuardTrip, Notice, Run, in_state, table
 
@@ -69,13 +69,54 @@ def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason:
     return Counted(int(row[0]), int(row[1]), int(row[2]))
 
 
-def adopt(connection: Connection, rule: str, run: int, reason: str, before: datetime) -> int:
-    """Take over the undecided rows that killed runs left for a rule. Returns how many.
+@dataclass(frozen=True, slots=True)
+class Left:
+    """That rows of a rule wait for a decision, and the run that found them, as far as it is known.
 
-    For a `watch`, of which there is one at a time: an earlier one is dead. Any other run is dead when it began before `before`.
+    `owner` names the process of a run that has not ended; `flow` is empty where the ledger has forgotten the run.
     """
-    dead = select(_run.c.id).where(_run.c.id < run, or_(_run.c.flow == "watch", _run.c.started_at < before))
-    where = and_(_held(rule, reason, None), _notice.c.run.in_(dead))
+
+    rule: str
+    run: int | None
+    flow: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    owner: str = ""
+
+
+def left(connection: Connection, reason: str) -> list[Left]:
+    """Each rule and run of which rows are suppressed for `reason`, in order."""
+    of_run = (_run.c.flow, _run.c.started_at, _run.c.ended_at, _run.c.account)
+    query = (
+        select(_notice.c.rule, _notice.c.run, *of_run)
+        .select_from(_notice.outerjoin(_run, _run.c.id == _notice.c.run))
+        .where(in_state(_notice, "suppressed"), _notice.c.reason == reason)
+        .distinct()
+        .order_by(_notice.c.rule, _notice.c.run)
+    )
+    return [
+        Left(
+            r.rule,
+            r.run,
+            r.flow or "",
+            r.started_at,
+            r.ended_at,
+            orjson.loads(r.account or b"{}").get("owner", ""),
+        )
+        for r in connection.execute(query)
+    ]
+
+
+def adopt(connection: Connection, rule: str, run: int, reason: str, of: Sequence[int | None]) -> int:
+    """Take over the rows of a rule that other runs left, suppressed for `reason`. Returns how many.
+
+    Two runs that take over the same rows at once get each of them once.
+    """
+    if not of:
+        return 0
+    numbers = [n for n in of if n is not None]
+    dead = or_(_notice.c.run.in_(numbers), _notice.c.run.is_(None) if None in of else false())
+    where = and_(_held(rule, reason, None), dead)
     return connection.execute(update(_notice).where(where).values(run=run)).rowcount
 
 

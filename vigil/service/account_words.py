@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED
 from vigil.delivery import causes
 from vigil.ledger.counts import Waiting
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 NOTHING = "nothing new"
 NAMED = 2  # of what is missing, in one line
 SHOWN = 20  # findings without anybody to tell, or gaps, that a page lists
-_DIGESTED = frozenset(why.value for why in DIGESTED)
+_LATER = frozenset(why.value for why in (*DIGESTED, GuardWhy.HELD, GuardWhy.UNDECIDED))
 
 
 def result(made: Account, said: str = "") -> str:
@@ -32,6 +33,8 @@ def result(made: Account, said: str = "") -> str:
         "told": told,
         "wait" if made.waiting > 1 else "waits": made.waiting,
         "reached nobody": made.rows.get("unroutable", 0),
+        "without a digest": made.unsent.get(Unsent.NO_DIGEST, 0),
+        "without an answer": made.unsent.get(Unsent.NOT_ASKED, 0),
         "given up": made.given_up,
         "gap" if len(made.gaps) == 1 else "gaps": len(made.gaps),
     }
@@ -48,7 +51,7 @@ def _head(refused: str) -> str:
 
 def outcomes(made: Account) -> list[str]:
     """What became of everything that the run found or sent, one line for each outcome there was, the good ones first."""
-    return [*_told(made), *_waiting(made), *_not_told(made), *_missing(made)]
+    return [*_told(made), *_waiting(made), *_to_come(made), *_not_told(made), *_missing(made)]
 
 
 def _told(made: Account) -> Iterator[str]:
@@ -63,21 +66,36 @@ def _told(made: Account) -> Iterator[str]:
 
 
 def _waiting(made: Account) -> Iterator[str]:
-    """What is on its way: was due and is not sent, or waits for the end of quiet hours or for the digest."""
+    """What was due and is not sent."""
     if made.waiting:
         yield waiting(made.waits, made.zone)
-    later = [n["due_at"] for n in made.notices if n["state"] == "queued" and _is_later(n, made.ended_at)]
-    if later:
-        until = instant(min(later), made.zone)
-        yield f"{counted(len(later), 'notice waits', 'notices wait')} for the end of quiet hours, the first until {until}"
-    digested = sum(n["state"] == "suppressed" and n["reason"] in _DIGESTED for n in made.notices)
-    if digested:
-        yield f"{counted(digested, 'notice waits', 'notices wait')} for the next digest"
 
 
-def _is_later(notice: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a queued notice is not yet to be said: nobody had it in hand, and its time comes after `now`."""
-    return notice["lease_until"] is None and notice["due_at"] is not None and notice["due_at"] > now
+def _to_come(made: Account) -> Iterator[str]:
+    """What waits as it should, whichever run queued it; and where what it waits for does not come."""
+    later = made.later
+    if later.quiet:
+        yield f"{_wait(later.quiet)} for the end of quiet hours{_first(later.quiet_until, made.zone)}"
+    if later.digest:
+        late = (
+            f", {later.no_digest:,} of them for too long: the digest does not run" if later.no_digest else ""
+        )
+        yield f"{_wait(later.digest)} for the next digest{late}"
+    if later.guard:
+        alone = (
+            f", and nobody was asked about {later.not_asked:,}: `vigil guard list`" if later.not_asked else ""
+        )
+        yield f"{_wait(later.guard)} for a guard's answer{_first(later.answer_by, made.zone)}{alone}"
+    if later.undecided:
+        yield f"{_wait(later.undecided)} for what its guard says of the run that found it"
+
+
+def _wait(notices: int) -> str:
+    return counted(notices, "notice waits", "notices wait")
+
+
+def _first(until: datetime | None, zone: str) -> str:
+    return "" if until is None else f", the first until {instant(until, zone)}"
 
 
 def waiting(waits: Waiting, zone: str) -> str:
@@ -85,7 +103,7 @@ def waiting(waits: Waiting, zone: str) -> str:
     what = "for another try" if waits.causes else "to be sent"
     again = waits.next_try()
     when = f", next try {instant(again, zone)}" if again else ""
-    return f"{counted(waits.total, 'notice waits', 'notices wait')} {what}: {', '.join(why_waiting(waits))}{when}"
+    return f"{_wait(waits.total)} {what}: {', '.join(why_waiting(waits))}{when}"
 
 
 def why_waiting(waits: Waiting) -> list[str]:
@@ -109,9 +127,7 @@ def _not_told(made: Account) -> Iterator[str]:
         people = counted(len({n["person"] for n in without}), "person has", "people have")
         yield f"{people} neither a device nor a mailbox ({counted(len(without), 'notice')})"
     for state, what in (("failed", "given up"), ("suppressed", "not told")):
-        some = Counter(
-            of_row(n) for n in made.notices if n["state"] == state and n["reason"] not in _DIGESTED
-        )
+        some = Counter(of_row(n) for n in made.notices if n["state"] == state and n["reason"] not in _LATER)
         for reason, n in some.most_common():
             yield f"{n:,} {what}: {reason}"
     if again := made.numbers.get("already told", 0):
@@ -130,6 +146,8 @@ def unroutable(made: Account) -> dict[str, int]:
 def _missing(made: Account) -> Iterator[str]:
     heads = {causes.head_of(cause) for cause in made.waits.causes}
     yield from (why for why in made.refused if causes.head_of(why) not in heads)
+    if made.later.behind and not made.behind:
+        yield f"{counted(made.later.behind, 'workspace is', 'workspaces are')} taken up by the next watch"
     if made.behind:
         some = [made.place(w) for w in sorted(made.behind)[:NAMED]]
         more = f" and {len(made.behind) - NAMED:,} more" if len(made.behind) > NAMED else ""

@@ -12,7 +12,7 @@ from vigil.compliance.facts import Workspace
 from vigil.ecm.model import Gap
 from vigil.errors import VigilError
 from vigil.ledger import counts, observations, outbox, runs
-from vigil.ledger.counts import Waiting
+from vigil.ledger.counts import ToCome, Waiting
 from vigil.safe_text import Markdown
 from vigil.service import account_words, refusals
 from vigil.service.run import Run
@@ -32,7 +32,8 @@ class Account:
     """What one run did.
 
     `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an end, by state.
-    `waits` are rows of any run that were due and not handed over when the run's delivery ended. `places` names workspaces that the
+    `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that are yet to come.
+    `places` names workspaces that the
     account speaks of. Instants are told in `zone`, the site's.
     """
 
@@ -47,6 +48,7 @@ class Account:
     gaps: tuple[str, ...] = ()
     difference: int = 0
     waits: Waiting = field(default_factory=Waiting)
+    later: ToCome = field(default_factory=ToCome)
     earlier: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class Account:
     @property
     def unsent(self) -> Mapping[Unsent, int]:
         """What keeps notices that were due, where the run is one that sends them."""
-        return unsent(self.waits, self.given_up) if self.delivers else {}
+        return unsent(self.waits, self.later, self.given_up) if self.delivers else {}
 
     @property
     def undelivered(self) -> bool:
@@ -87,8 +89,9 @@ class Account:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing came of the run."""
-        return not account_words.outcomes(self)
+        """Whether nothing came of the run, and nothing that it must tell is true beside it: what waits as before is neither."""
+        told = self.rows or self.earlier or self.numbers.get("already told")
+        return not (told or self.waiting or self.gaps or self.behind or self.refused or self.unsent)
 
     def sentence(self) -> str:
         """The account in one line, for a log and for the message of a state."""
@@ -117,7 +120,8 @@ def account(run: Run) -> Account:
         unproven = outbox.sent_without_proof(connection, run.id)
         # Of a run that delivers, what there was when it had done so: what others queue meanwhile is theirs to send.
         waits = run.tally.waits or counts.waiting(connection, now, run.real(connection))
-    counted = _made(run, notices, waits, now)
+        later = counts.to_come(connection, now)
+    counted = replace(_made(run, notices, waits, now), later=later)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:

@@ -1,7 +1,7 @@
 """Guards at work: notices of a guarded rule wait in the outbox until the whole run is counted, then go, or are held.
 
-They wait as suppressed rows, in the transaction that finds them. A run that is killed between leaves them there; the next
-`watch` counts them with its own.
+They wait as suppressed rows, in the transaction that finds them. A run that is killed between leaves them there; the next run
+that delivers counts them with its own, and decides by the rules as they are then.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from datetime import timedelta
 from vigil.compliance.evaluate import active
 from vigil.compliance.facts import Workspace
 from vigil.compliance.guards import GuardWhy, Seen, could_trip, tripped, vanished
-from vigil.compliance.rules import Rule
-from vigil.compliance.verdicts import DIGESTED
+from vigil.compliance.rules import Rule, Status
+from vigil.compliance.verdicts import DIGESTED, Why
+from vigil.delivery.owners import is_dead
 from vigil.errors import BadRequest, VigilError
 from vigil.ledger import Ledger, digests, evaluations, observations, runs, trips
 from vigil.ledger.outbox import Entry
-from vigil.ledger.trips import Trip
+from vigil.ledger.trips import Left, Trip
 from vigil.service.run import Run
 
+WATCH = "watch"
 UNDECIDED, HELD = GuardWhy.UNDECIDED.value, GuardWhy.HELD.value
 DROPPED, EXPIRED = GuardWhy.DROPPED.value, GuardWhy.EXPIRED.value
+TAKEN_OUT = GuardWhy.TAKEN_OUT.value
 
 DEAD = timedelta(days=1)
-"""No sweep lasts longer: what one that began before this left undecided is another run's to decide."""
+"""No run lasts longer: one that began before this is over, wherever its process was."""
 
 
 class Vanished(VigilError):
@@ -74,40 +77,76 @@ def _is_said(e: Entry) -> bool:
     return e.state == "queued" or (e.state == "suppressed" and e.reason in DIGESTED)
 
 
-def decide(run: Run, fresh: Collection[str]) -> None:
+def decide(run: Run, fresh: Collection[str] = ()) -> None:
     """Count what the run would say for each guarded rule: queue it, or hold it and note the trip on the run.
 
     `fresh` names rules that were never evaluated before. One that speaks of some workspaces for the first time, since they could not
     be read or judged earlier, counts as one of them in that run.
 
-    A `watch` counts what killed runs left undecided, too; a sweep only its own. Nobody knows any more whether those were of a rule's
-    first run: they count as such, and a rule that wants its first run shown shows them.
+    What other runs left undecided counts, too, once they are over. Nobody knows any more whether those were of a rule's first run:
+    they count as such, and a rule that wants its first run shown shows them. Where the rule has no guard by now they are queued, where
+    it tells nobody by now they get the reason for that.
     """
-    guarded = [(r, r.guard) for r in active(run.rules) if r.guard is not None]
-    if not guarded:
+    with run.ledger.read() as connection:
+        some = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w) and _can_decide(run, w.rule)]
+    if not some:
         return
-    known = _known(run, [r for r, _ in guarded])
+    by_rule = {name: [w.run for w in some if w.rule == name] for name in dict.fromkeys(w.rule for w in some)}
+    live = {r.name: r for r in active(run.site_rules)}
+    known = _known(run, [live[name] for name in by_rule if name in live])
+    for name, of in by_rule.items():
+        rule = live.get(name)
+        others = [n for n in of if n != run.id]
+        if rule is None or rule.status is Status.SHADOW:
+            _explain(run, name, others, TAKEN_OUT if rule is None else Why.SHADOW.value)
+        else:
+            _ask(run, rule, others, known[rule.subject.workspace_type], name in fresh)
+
+
+def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:
+    """Let the undecided rows of a rule that tells nobody by now say why they are not sent."""
     with run.ledger.write() as connection:
-        for rule, guard in guarded:
-            taken = 0
-            if run.flow == "watch":
-                taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, run.clock() - DEAD)
-                run.tally.numbers["routed"] += taken  # now rows of this run, which must account for them
-            counted = trips.count(connection, rule.name, [run.id], UNDECIDED)
-            seen = Seen(
-                counted.notices,
-                counted.findings,
-                counted.workspaces,
-                max(known[rule.subject.workspace_type], counted.workspaces),
-                rule.name in fresh or rule.name in run.tally.fresh or taken > 0,
-            )
-            reasons = tripped(guard, seen) if counted.notices else ()
-            if reasons:
-                trips.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
-                run.trips.append(trips.keep(connection, _trip(run, rule, seen, reasons)))
-            else:
-                trips.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
-        digests.park(connection, run.id)
+        run.tally.numbers["routed"] += trips.adopt(connection, rule, run.id, UNDECIDED, others)
+        trips.relabel(connection, rule, run.id, [UNDECIDED], why)
+
+
+def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: bool) -> None:
+    """Queue the undecided rows of a rule, the run's own and those of others that are over, or hold them when its guard trips."""
+    with run.ledger.write() as connection:
+        taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, others)
+        run.tally.numbers["routed"] += taken  # now rows of this run, which must account for them
+        counted = trips.count(connection, rule.name, [run.id], UNDECIDED)
+        seen = Seen(
+            counted.notices,
+            counted.findings,
+            counted.workspaces,
+            max(known, counted.workspaces),
+            first or rule.name in run.tally.fresh or taken > 0,
+        )
+        reasons = tripped(rule.guard, seen) if rule.guard is not None and counted.notices else ()
+        if reasons:
+            trips.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
+            run.trips.append(trips.keep(connection, _trip(run, rule, seen, reasons)))
+        else:
+            trips.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
+            digests.park(connection, run.id)
+
+
+def _is_over(run: Run, left: Left) -> bool:
+    """Whether nobody but this run decides on rows: they are its own, or the run that found them has ended or is known to be dead.
+
+    There is one `watch` at a time: to a `watch` an earlier one is dead.
+    """
+    if left.run is None or left.run == run.id or not left.flow or left.ended_at is not None:
+        return True
+    if run.flow == left.flow == WATCH and left.run < run.id:
+        return True
+    return is_dead(left.owner) or (left.started_at is not None and left.started_at < run.clock() - DEAD)
+
+
+def _can_decide(run: Run, rule: str) -> bool:
+    """Whether it is known what becomes of a rule: one that is in no file may stand in a file that is refused."""
+    return rule in run.site_rules.by_name or not run.refused
 
 
 def _trip(run: Run, rule: Rule, seen: Seen, reasons: tuple[str, ...]) -> Trip:

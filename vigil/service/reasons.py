@@ -43,6 +43,7 @@ WORDS: Mapping[str, str] = {
     GuardWhy.HELD: "its rule's guard holds it until a person answers",
     GuardWhy.DROPPED: "a person decided that it is not sent",
     GuardWhy.EXPIRED: "its rule's guard held it, and nobody answered in time",
+    GuardWhy.TAKEN_OUT: "its rule was taken out before its guard was asked",
     EXPIRED: "it was not worth showing any more when it could have been sent",
     REFUSED: "every device of the person refused it",
     WORDLESS: "it was queued without its words",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.in_force import Refusal, Revision
 from vigil.compliance.rules import RuleSet
+from vigil.delivery.owners import owner_name
 from vigil.delivery.render import Renderer
 from vigil.delivery.topics import TopicClient
 from vigil.delivery.transport import Transport
@@ -124,7 +125,7 @@ class Run:
         self.as_of = as_of
         self.ledger = ledger
         self.site = site
-        self.rules = rules
+        self.rules = self.site_rules = rules  # a sweep narrows `rules`
         self.refused, self.unworded = refused, unworded
         self.returned: Sequence[Revision] = ()  # rules that were left out, and are evaluated again
         self.renderer = renderer
@@ -155,7 +156,7 @@ class Run:
 
     def _begun(self) -> int:
         with self.ledger.write() as connection:
-            return runs.begin(connection, self.flow, self.as_of, self.clock())
+            return runs.begin(connection, self.flow, self.as_of, self.clock(), owner_name())
 
     @property
     def left_out(self) -> Mapping[str, Problem]:

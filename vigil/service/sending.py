@@ -11,6 +11,7 @@ from vigil.delivery.owners import is_dead
 from vigil.delivery.worker import BATCH, Delivered, Worker
 from vigil.ledger import counts, leases
 from vigil.ledger.counts import Waiting
+from vigil.service import guards
 from vigil.service.run import Run
 
 LOOK = 0.5  # seconds between two looks at what another worker holds: it settles, or its lease runs out
@@ -40,10 +41,13 @@ async def deliver(
     say: Callable[[Waiting], None],
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Send what is due, and for a while try again what could not be sent. What is left is in the run's tally.
+    """Decide what others left undecided, send what is due, and for a while try again what could not be sent.
+
+    What is left is in the run's tally.
 
     `batch` sends one, the `n`-th, and says whether another may do anything; `say` and `pause` as for `Rounds`.
     """
+    guards.decide(run)  # what others left undecided, where the run has not come by it yet
     rounds, hand, n = Rounds(run, say, pause), worker(run), 0
     try:
         while await rounds.another():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from vigil.delivery import causes
-from vigil.ledger.counts import Waiting
+from vigil.ledger.counts import ToCome, Waiting
 
 
 class Unsent(StrEnum):
@@ -17,17 +17,24 @@ class Unsent(StrEnum):
     BEHIND = "behind an earlier notice"
     HELD = "in another worker's hands"
     UNTAKEN = "not taken up"
+    NO_DIGEST = "the digest does not run"
+    NOT_ASKED = "nobody was asked"
     GIVEN_UP = "given up"
 
 
-def unsent(waits: Waiting, given_up: int) -> dict[Unsent, int]:
-    """Every notice that was due and is not handed over, by kind. `given_up` were ended by this run without being sent."""
+def unsent(waits: Waiting, later: ToCome, given_up: int) -> dict[Unsent, int]:
+    """Every notice that was due and is not handed over, by kind, and what waits `later` for something that does not come.
+
+    `given_up` were ended by this run without being sent.
+    """
     numbers = dict.fromkeys(Unsent, 0)
     for cause, n in waits.causes.items():
         numbers[_kind(cause)] += n
     numbers[Unsent.BEHIND] = waits.behind
     numbers[Unsent.HELD] = waits.held
     numbers[Unsent.UNTAKEN] = waits.untaken
+    numbers[Unsent.NO_DIGEST] = later.no_digest
+    numbers[Unsent.NOT_ASKED] = later.not_asked
     numbers[Unsent.GIVEN_UP] = given_up
     return {kind: n for kind, n in numbers.items() if n}
 
