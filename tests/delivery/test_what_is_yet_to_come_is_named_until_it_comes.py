@@ -1,0 +1,193 @@
+"""What waits as it should is named by every run's account, whichever run found it; what it waits for must come, or the run is red."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support import rounds
+from tests.support.post_office import PostOffice
+from tests.support.samples import MINUTE, T0, entry
+from vigil.compliance.guards import GuardWhy
+from vigil.compliance.verdicts import DIGESTED, Why
+from vigil.delivery.settings import FcmSettings
+from vigil.ledger import Ledger, behind, outbox, runs, trips
+from vigil.ledger.trips import Trip
+from vigil.sandbox.fcm_local import LocalFcm
+from vigil.service.accounting import Account
+from vigil.service.unsent import Unsent
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+GROUPED, HELD = Why.GROUPED.value, GuardWhy.HELD.value
+FRIDAY = datetime(2026, 3, 6, 15, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def office(tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]) -> Iterator[PostOffice]:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
+    made = PostOffice(ledger, fcm, settings)
+    made.person("ada", "android")
+    yield made
+    ledger.close()
+
+
+def found(office: PostOffice, n: int = 1, **row: object) -> int:
+    """A run that finds one notice which is not due now, and ends."""
+    with office.ledger.write() as connection:
+        run = runs.begin(connection, "watch", office.now, office.now)
+        outbox.enqueue(connection, [entry(n, **row)], office.now, run)
+        runs.end(connection, run, "done", {}, office.now)
+    return run
+
+
+def digest(office: PostOffice, at: datetime, state: str = "done") -> None:
+    """A digest that ended and had nothing to do with what waits."""
+    with office.ledger.write() as connection:
+        runs.end(connection, runs.begin(connection, "digest", at, at), state, {}, at)
+
+
+def held(office: PostOffice, flow_run: str, patience: timedelta = 10 * DAY) -> None:
+    run, now = found(office, state="suppressed", reason=HELD), office.now
+    trip = Trip(
+        0,
+        "contract-renewal",
+        run,
+        flow_run,
+        now,
+        now + patience,
+        1,
+        1,
+        1,
+        9,
+        ("too many",),
+        trips.WAITING,
+    )
+    with office.ledger.write() as connection:
+        trips.keep(connection, trip)
+
+
+async def tick(office: PostOffice) -> Account:
+    return await rounds.delivered(office, rounds.opened(office))
+
+
+WAITS: dict[str, tuple[Callable[[PostOffice], object], str]] = {
+    "quiet hours": (
+        lambda office: found(office, 7, due_at=T0 + 2 * HOUR),
+        "1 notice waits for the end of quiet hours, the first until 2 March 2026 10:00 (UTC)",
+    ),
+    "the digest": (
+        lambda office: found(office, 8, state="suppressed", reason=GROUPED),
+        "1 notice waits for the next digest",
+    ),
+    "an answer": (
+        lambda office: held(office, "a-flow-run"),
+        "1 notice waits for a guard's answer, the first until 12 March 2026 08:00 (UTC)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+async def test_every_run_names_it_for_as_long_as_it_waits_and_is_green(office: PostOffice, name: str) -> None:
+    begin, said = WAITS[name]
+    begin(office)
+    for _ in range(3):
+        office.later(minutes=15)
+        made = await tick(office)
+        assert (made.sentence(), made.unsent, made.result()) == (said, {}, "nothing new")
+        assert made.quiet
+
+
+async def test_all_that_waits_is_in_one_sentence(office: PostOffice) -> None:
+    for begin, _ in WAITS.values():
+        begin(office)
+    found(office, 2, state="suppressed", reason=Why.LATE_DIGEST.value)
+    found(office, 3, state="suppressed", reason=Why.GROUPED.value, person="bert")
+    sentence = (await tick(office)).sentence()
+    assert all(part in sentence for part in ("quiet hours", "3 notices wait for the next", "guard's answer"))
+
+
+async def test_what_quiet_hours_kept_is_sent_when_they_end_and_named_no_more(office: PostOffice) -> None:
+    found(office, due_at=T0 + HOUR)
+    office.later(hours=1)
+    made = await tick(office)
+    assert (made.sentence(), made.later.quiet) == ("1 delivered from earlier runs", 0)
+
+
+async def test_quiet_hours_that_were_over_long_ago_make_red_the_run_that_does_not_send_it(
+    office: PostOffice,
+) -> None:
+    found(office, due_at=T0 + HOUR)
+    office.later(hours=30)
+    run = rounds.opened(office)
+    run.tally.delivers = True
+    assert rounds.closed(run).unsent == {Unsent.UNTAKEN: 1}
+
+
+@pytest.mark.parametrize("reason", sorted(DIGESTED))
+async def test_where_no_digest_ever_runs_the_run_is_red_after_three_days(
+    office: PostOffice, reason: Why
+) -> None:
+    found(office, state="suppressed", reason=reason.value)
+    office.later(hours=72)
+    assert (await tick(office)).unsent == {}
+    office.later(minutes=1)
+    made = await tick(office)
+    assert made.unsent == {Unsent.NO_DIGEST: 1}
+    assert made.sentence() == (
+        "1 notice waits for the next digest, 1 of them for too long: the digest does not run"
+    )
+    assert not made.quiet and "1 without a digest" in made.result()
+
+
+async def test_a_weekend_is_not_red(office: PostOffice) -> None:
+    """The shipped schedule: working days at 7:30 and 16:30 in Berlin."""
+    for at in (FRIDAY - 33 * HOUR, FRIDAY - 24 * HOUR, FRIDAY - 9 * HOUR, FRIDAY):
+        digest(office, at)
+    office.now = FRIDAY + MINUTE
+    found(office, state="suppressed", reason=GROUPED)
+    office.now = FRIDAY + 63 * HOUR
+    assert (await tick(office)).unsent == {}
+
+
+async def test_a_site_that_makes_its_digest_once_a_week_is_not_red_between(office: PostOffice) -> None:
+    for week in range(-2, 1):
+        digest(office, T0 + 7 * week * DAY)
+    office.later(minutes=1)
+    found(office, state="suppressed", reason=GROUPED)
+    office.later(days=7)
+    assert (await tick(office)).unsent == {}
+    office.later(hours=3)
+    assert (await tick(office)).unsent == {Unsent.NO_DIGEST: 1}
+
+
+@pytest.mark.parametrize(("state", "red"), [("done", False), ("gaps", False), ("failed", True)])
+async def test_what_a_digest_left_where_it_is_waits_for_something_else(
+    office: PostOffice, state: str, red: bool
+) -> None:
+    """A rule that is left out: the run is Refused for that. A digest that failed was none."""
+    found(office, state="suppressed", reason=GROUPED)
+    digest(office, T0 + HOUR, state)
+    office.later(days=4)
+    assert ((await tick(office)).unsent == {Unsent.NO_DIGEST: 1}) is red
+
+
+@pytest.mark.parametrize(("flow_run", "red"), [("a-flow-run", False), ("", True)])
+async def test_a_guards_question_that_nobody_was_asked_is_red_after_a_day(
+    office: PostOffice, flow_run: str, red: bool
+) -> None:
+    held(office, flow_run)
+    office.later(hours=26)
+    assert (await tick(office)).unsent == {}
+    office.later(minutes=1)
+    made = await tick(office)
+    assert made.unsent == ({Unsent.NOT_ASKED: 1} if red else {})
+    assert ("nobody was asked about 1: `vigil guard list`" in made.sentence()) is red
+
+
+async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too(office: PostOffice) -> None:
+    with office.ledger.write() as connection:
+        behind.not_read(connection, {7: "503"}, {7: "Contract"}, office.now)
+    assert (await tick(office)).sentence() == "1 workspace is taken up by the next watch"
