@@ -175,16 +175,25 @@ async def test_what_a_digest_left_where_it_is_waits_for_something_else(
 
 
 @pytest.mark.parametrize(("flow_run", "red"), [("a-flow-run", False), ("", True)])
-async def test_a_guards_question_that_nobody_was_asked_is_red_after_a_day(
+async def test_a_guards_question_that_nobody_was_asked_is_red_after_two_hours(
     office: PostOffice, flow_run: str, red: bool
 ) -> None:
     held(office, flow_run)
-    office.later(hours=26)
+    office.later(hours=2)
     assert (await tick(office)).unsent == {}
     office.later(minutes=1)
     made = await tick(office)
     assert made.unsent == ({Unsent.NOT_ASKED: 1} if red else {})
     assert ("nobody was asked about 1: `vigil guard list`" in made.sentence()) is red
+
+
+async def test_a_digest_that_leaves_a_notice_where_it_is_does_not_say_that_no_digest_runs(
+    office: PostOffice,
+) -> None:
+    found(office, state="suppressed", reason=GROUPED)
+    office.later(days=4)
+    run = rounds.run(office.ledger, office.now, office.clock, flow="digest", real=office.real)
+    assert (await rounds.delivered(office, run)).unsent == {}
 
 
 async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too(office: PostOffice) -> None:

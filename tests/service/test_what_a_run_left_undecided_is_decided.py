@@ -112,8 +112,10 @@ NOW = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("flow", DELIVERING)
-@pytest.mark.parametrize("name", NOW)
+CASES = [*((name, "watch") for name in NOW), *(("without a guard", flow) for flow in DELIVERING[1:])]
+
+
+@pytest.mark.parametrize(("name", "flow"), CASES)
 def test_each_run_that_delivers_decides_by_the_rule_as_it_is_now_and_accounts_for_it(
     ledger: Ledger, name: str, flow: str
 ) -> None:
@@ -126,8 +128,7 @@ def test_each_run_that_delivers_decides_by_the_rule_as_it_is_now_and_accounts_fo
     assert decided(opened(ledger, flow, rules, 2 * HOUR)).rows == {}, "decided once"
 
 
-@pytest.mark.parametrize("by", ["watch", "sweep"])
-@pytest.mark.parametrize("flow", DELIVERING)
+@pytest.mark.parametrize(("by", "flow"), [("sweep", "watch"), ("watch", "digest")])
 def test_what_a_run_left_that_ended_without_deciding_is_taken_at_once(
     ledger: Ledger, by: str, flow: str
 ) -> None:
@@ -144,8 +145,8 @@ def test_a_killed_sweep_of_this_machine_is_known_to_be_over_at_once(ledger: Ledg
     assert became(ledger) == {("suppressed", HELD)}
 
 
-@pytest.mark.parametrize("flow", DELIVERING)
-@pytest.mark.parametrize("owner", [owner_name(), "another-machine:1a2b:7:x"])
+@pytest.mark.parametrize("flow", ["watch", "digest"])
+@pytest.mark.parametrize("owner", [owner_name(), "another-machine:1a2b:7:x"], ids=["here", "elsewhere"])
 def test_what_a_sweep_has_in_hand_that_may_still_run_is_left_to_it_and_named_until_it_is_surely_over(
     ledger: Ledger, owner: str, flow: str
 ) -> None:

@@ -28,9 +28,11 @@ def opened(office: PostOffice, patience: timedelta = timedelta(0)) -> Run:
     return run(office.ledger, office.now, office.clock, patience=patience, real=office.real)
 
 
-def run(ledger: Ledger, as_of: datetime, clock: Callable[[], datetime], **more: Any) -> Run:
+def run(
+    ledger: Ledger, as_of: datetime, clock: Callable[[], datetime], flow: str = "watch", **more: Any
+) -> Run:
     site = Site("https://ecm.example.org", "UTC", PROJECT / "rules", PROJECT / "templates")
-    return Run("watch", as_of, ledger, site, RuleSet(), Renderer(PROJECT / "templates"), clock=clock, **more)
+    return Run(flow, as_of, ledger, site, RuleSet(), Renderer(PROJECT / "templates"), clock=clock, **more)
 
 
 async def batch(run: Run, worker: Worker, n: int) -> bool:

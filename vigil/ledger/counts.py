@@ -96,7 +96,7 @@ class ToCome:
 
     `quiet` for the end of quiet hours, the first until `quiet_until`; `digest` for the next digest, `no_digest` of them for longer
     than this site's digests let anything wait; `guard` for a guard's answer, the first until `answer_by`, and about `not_asked` of
-    them nobody was asked in a day; `undecided` until their guard is counted. `behind` workspaces are the next `watch`'s to take up.
+    them nobody was asked in time; `undecided` until their guard is counted. `behind` workspaces are the next `watch`'s to take up.
     """
 
     quiet: int = 0
@@ -119,17 +119,17 @@ LATE = timedelta(hours=2)
 DIGESTS = 10
 """Pauses between digests from which a site's usual one is taken: of twice a day, a week's."""
 
-ASKED_WITHIN = timedelta(hours=26)
-"""So long a guard's question may wait until a run in a deployment, or a person at a terminal, comes by: a day, and a little more."""
+ASKED_WITHIN = timedelta(hours=2)
+"""So long a guard's question may wait until a run of a deployment asks it, or a person answers at a terminal: eight `watch` runs."""
 
 
-def to_come(connection: Connection, now: datetime) -> ToCome:
-    """What is yet to come by the run's clock, `now`. What is due already stands in `waiting`."""
+def to_come(connection: Connection, now: datetime, run: int | None = None) -> ToCome:
+    """What is yet to come by the clock of a `run`, `now`. What is due already stands in `waiting`."""
     later = and_(in_state(_notice, "queued"), _notice.c.due_at > now, _notice.c.lease_until.is_(None))
     quiet, until = connection.execute(
         select(func.count(_notice.c.id), func.min(_notice.c.due_at)).where(later)
     ).one()
-    digest, no_digest = _for_a_digest(connection, now)
+    digest, no_digest = _for_a_digest(connection, now, run)
     guard, answer_by, not_asked = _for_an_answer(connection, now)
     undecided = select(func.count()).where(_suppressed(GuardWhy.UNDECIDED))
     return ToCome(
@@ -149,9 +149,10 @@ def _suppressed(*reasons: StrEnum) -> ColumnElement[bool]:
     return and_(in_state(_notice, "suppressed"), _notice.c.reason.in_([why.value for why in reasons]))
 
 
-def _for_a_digest(connection: Connection, now: datetime) -> tuple[int, int]:
-    """How many rows wait for a digest; how many longer than digests pause, with no digest since."""
-    ended = select(_run.c.started_at).where(_run.c.flow == "digest", _run.c.state.in_(("done", "gaps")))
+def _for_a_digest(connection: Connection, now: datetime, run: int | None) -> tuple[int, int]:
+    """How many rows wait for a digest; how many longer than digests pause, with no digest since, the `run` itself included."""
+    over = or_(_run.c.state.in_(("done", "gaps")), _run.c.id == run)
+    ended = select(_run.c.started_at).where(_run.c.flow == "digest", over)
     began = sorted(connection.execute(ended.order_by(_run.c.id.desc()).limit(DIGESTS + 1)).scalars())
     usual = max((b - a + LATE for a, b in pairwise(began)), default=DIGEST_PAUSE)
     queued_at = func.coalesce(_run.c.started_at, _notice.c.as_of)

@@ -120,7 +120,7 @@ def account(run: Run) -> Account:
         unproven = outbox.sent_without_proof(connection, run.id)
         # Of a run that delivers, what there was when it had done so: what others queue meanwhile is theirs to send.
         waits = run.tally.waits or counts.waiting(connection, now, run.real(connection))
-        later = counts.to_come(connection, now)
+        later = counts.to_come(connection, now, run.id)
     counted = replace(_made(run, notices, waits, now), later=later)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, "failed" if made.difference else made.state, made)
