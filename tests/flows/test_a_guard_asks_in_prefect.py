@@ -42,7 +42,7 @@ def test_a_trip_suspends_the_run_after_everything_else_and_an_answer_sends_what_
     schema, text = form(run)
     assert schema["properties"]["answer"]["enum"] == ["send", "drop"]
     assert schema["required"] == ["answer"]
-    for said in (f"`{RULE}`", f"{trip.notices} notices", trip.reasons[0], f"guard-{trip.id}"):
+    for said in (f"rule {RULE} ", f"{trip.notices} notices", trip.reasons[0], f"guard-{trip.id}"):
         assert said in text
     refused = resume(run)
     assert refused.status.value == "REJECT", "it was resumed without an answer"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.flows.conftest import SITE, Watched
 from vigil.ledger import observations, runs
@@ -76,6 +77,8 @@ def test_a_ledger_that_went_back_lists_all_that_was_told_and_offers_nothing_it_c
     watched.watch(start + 4 * DAY)
     watched.watch(start + 5 * DAY, as_of=start + 2 * DAY)
     watched.watch(start + 6 * DAY)
+    with watched.ledger.write() as connection:  # as if the run that went back had told nobody
+        assert connection.execute(text("DELETE FROM notice WHERE run = 3 AND state = 'sent'")).rowcount
     shown = backfill(watched, after=start, upto=start + 6 * DAY)
     rows = [r for r in watched.rows() if r["state"] == "sent" and r["fire_at"] > start]
     told = {(r["rule"], r["workspace"], r["step"], r["person"]) for r in rows}

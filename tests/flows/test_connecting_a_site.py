@@ -115,7 +115,7 @@ def test_everything_that_a_site_can_hold_is_set_by_connect_and_read_back(
           "--ecm-block", "one", "--fcm-block", "two", "--ledger-block", "three", "--smtp-block", "four",
           "--public-url", "https://people.example.org", "--rules", f"{project}/others", "--templates", f"{project}/others",
           "--sensitive", "A.b", "--sensitive", "C.d", "--expiry", "V.until", "--guard-hours", "48",
-          "--verify-requests", "9", "--rescan-days", "3", "--dask", "local:2")  # fmt: skip
+          "--verify-requests", "9", "--rescan-days", "3", "--retry-seconds", "7", "--dask", "local:2")  # fmt: skip
     held = of("all-of-it")
     expected = {
         ("ecm", "url"): "https://ecm.example.org/cs/cs", ("ecm", "username"): "vigil", ("ecm", "password"): "of the user",
@@ -132,7 +132,8 @@ def test_everything_that_a_site_can_hold_is_set_by_connect_and_read_back(
         ("site", "smtp"): "four", ("site", "public_url"): "https://people.example.org",
         ("site", "rules"): f"{project}/others", ("site", "templates"): f"{project}/others",
         ("site", "sensitive"): ["A.b", "C.d"], ("site", "expiry"): "V.until", ("site", "guard_hours"): 48,
-        ("site", "verify_requests"): 9, ("site", "rescan_days"): 3, ("site", "dask"): "local:2",
+        ("site", "verify_requests"): 9, ("site", "rescan_days"): 3, ("site", "retry_seconds"): 7,
+        ("site", "dask"): "local:2",
     }  # fmt: skip
     otds = {
         ("ecm", "otds_url"): "https://otds/t",
