@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
-from vigil.ecm.errors import EcmError, Refused
+from vigil.ecm.errors import EcmError, Incomplete, Refused
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
 from vigil.ledger import behind, evaluations, observations, rounds
@@ -131,11 +131,13 @@ async def _changed_of(
     except Refused:
         raise
     except EcmError as error:
-        run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
-        # The others' lists go on. Of this one the position stays, so that the next run lists it from there.
-        run.unlisted.add(type.name)
-        run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
-        return
+        # A list of which this user may see nothing counts what is in it all the same: a person may say that this is right.
+        if not (run.accept_fewer and isinstance(error, Incomplete)):
+            run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
+            # The others' lists go on. Of this one the position stays, so that the next run lists it from there.
+            run.unlisted.add(type.name)
+            run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
+            return
     run.tally.wanted += run.extractor.listed(type.name) if full else len(listed)
     if odd := run.extractor.odd_rows(type.name):
         said = f"the list of {type.name}: rows without an id: {odd}"
