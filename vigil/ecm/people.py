@@ -41,10 +41,6 @@ class Directory:
             self._members[member.id] = member
             self._by_name[member.kind, member.name] = member
 
-    def knows(self, numbers: Iterable[int]) -> bool:
-        """Whether all of these can be named."""
-        return all(number in self._members for number in numbers)
-
     def login(self, number: int) -> str:
         """The login of an id that was made sure of before."""
         return self._members[number].name
