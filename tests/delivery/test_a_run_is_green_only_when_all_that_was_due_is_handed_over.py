@@ -15,12 +15,12 @@ from rich.console import Console
 
 from flows.endings import Named, ended
 from tests.support import rounds
-from tests.support.post_office import PostOffice
+from tests.support.post_office import PostOffice, opened
 from tests.support.samples import T0, entry
 from vigil.compliance.verdicts import Why
 from vigil.delivery.settings import FcmSettings
 from vigil.explaining import why
-from vigil.ledger import Ledger, leases, runs
+from vigil.ledger import leases, runs
 from vigil.ledger.counts import ToCome, Waiting
 from vigil.sandbox.fcm_local import LocalFcm
 from vigil.service.accounting import Account
@@ -35,12 +35,8 @@ def office(
     tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PostOffice]:
     monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda seconds: None)
-    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
-    made = PostOffice(ledger, fcm, settings)
-    made.person("ada", "android")
-    made.person("bert", "android")
-    yield made
-    ledger.close()
+    with opened("sqlite", tmp_path, fcm, settings, "ada", "bert") as made:
+        yield made
 
 
 async def watch(office: PostOffice, patience: timedelta = timedelta(0), **settings: Any) -> Account:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.post_office import PostOffice
-from tests.support.postgres import DATABASES, fresh
+from tests.support.post_office import PostOffice, opened
+from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry, words
-from vigil.ledger import Ledger, outbox, people, trips
-from vigil.ledger.engine import open_engine
+from vigil.ledger import outbox, people, trips
 from vigil.ledger.outbox import Entry
 from vigil.ledger.people import Preferences
 from vigil.sandbox.fcm_local import LocalFcm
@@ -27,12 +26,8 @@ ASLEEP = Preferences(quiet_from=time(22), quiet_to=time(7), zone="UTC")
 def office(
     request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Any
 ) -> Iterator[PostOffice]:
-    with fresh(request.param, tmp_path) as url:
-        ledger = Ledger(open_engine(url))
-        made = PostOffice(ledger, fcm, settings)
-        made.person("ada", "android")
+    with opened(request.param, tmp_path, fcm, settings, "ada") as made:
         yield made
-        ledger.close()
 
 
 def asks(office: PostOffice, wanted: Preferences = ASLEEP, login: str = "ada") -> None:

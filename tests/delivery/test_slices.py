@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from tests.support.post_office import PostOffice
-from tests.support.postgres import DATABASES, fresh
+from tests.support.post_office import PostOffice, opened
+from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry, words
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
@@ -19,8 +19,7 @@ from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Sent
 from vigil.delivery.worker import Worker
-from vigil.ledger import Ledger, leases
-from vigil.ledger.engine import open_engine
+from vigil.ledger import leases
 from vigil.sandbox.fcm_local import LocalFcm
 
 
@@ -28,12 +27,8 @@ from vigil.sandbox.fcm_local import LocalFcm
 def office(
     request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]
 ) -> Iterator[PostOffice]:
-    with fresh(request.param, tmp_path) as url:
-        ledger = Ledger(open_engine(url))
-        made = PostOffice(ledger, fcm, settings)
-        made.person("ada", "android")
+    with opened(request.param, tmp_path, fcm, settings, "ada") as made:
         yield made
-        ledger.close()
 
 
 def held(office: PostOffice) -> int:

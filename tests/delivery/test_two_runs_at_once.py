@@ -7,17 +7,16 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support import rounds
-from tests.support.post_office import PostOffice
-from tests.support.postgres import DATABASES, fresh
+from tests.support.post_office import PostOffice, opened
+from tests.support.postgres import DATABASES
 from tests.support.samples import entry
 from vigil.delivery import worker
 from vigil.delivery.settings import FcmSettings
-from vigil.ledger import Ledger
-from vigil.ledger.engine import open_engine
 from vigil.sandbox.fcm_local import LocalFcm
 from vigil.service import sending
 from vigil.service.accounting import Account
@@ -31,13 +30,11 @@ PEOPLE = ("ada", "bert", "cleo")
 def office(
     request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]
 ) -> Iterator[PostOffice]:
-    with fresh(request.param, tmp_path) as url:
-        ledger = Ledger(open_engine(url))
-        made = PostOffice(ledger, fcm, lambda **changes: settings(**{"device_per_minute": None} | changes))
-        for person in PEOPLE:
-            made.person(person, "android")
+    def unlimited(**changes: Any) -> FcmSettings:
+        return settings(**{"device_per_minute": None} | changes)
+
+    with opened(request.param, tmp_path, fcm, unlimited, *PEOPLE) as made:
         yield made
-        ledger.close()
 
 
 async def soon(seconds: float) -> None:

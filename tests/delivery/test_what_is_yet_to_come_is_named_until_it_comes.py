@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import rounds
-from tests.support.post_office import PostOffice
+from tests.support.post_office import PostOffice, opened
 from tests.support.samples import MINUTE, T0, entry
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.settings import FcmSettings
-from vigil.ledger import Ledger, behind, outbox, runs, trips
+from vigil.ledger import behind, outbox, runs, trips
 from vigil.ledger.trips import Trip
 from vigil.sandbox.fcm_local import LocalFcm
 from vigil.service.accounting import Account
@@ -27,11 +27,8 @@ FRIDAY = datetime(2026, 3, 6, 15, 30, tzinfo=UTC)
 
 @pytest.fixture
 def office(tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]) -> Iterator[PostOffice]:
-    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
-    made = PostOffice(ledger, fcm, settings)
-    made.person("ada", "android")
-    yield made
-    ledger.close()
+    with opened("sqlite", tmp_path, fcm, settings, "ada") as made:
+        yield made
 
 
 def found(office: PostOffice, n: int = 1, **row: object) -> int:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.delivery.mail_server import settings as smtp
-from tests.support.post_office import PostOffice
+from tests.support.post_office import PostOffice, opened
 from tests.support.samples import T0, entry, words
 from vigil.delivery import causes, credentials
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.settings import FcmSettings
-from vigil.ledger import Ledger, counts, mailboxes
+from vigil.ledger import counts, mailboxes
 from vigil.ledger.counts import Waiting
 from vigil.sandbox.fcm_local import LocalFcm
 
@@ -27,11 +27,8 @@ def office(
     tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PostOffice]:
     monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda seconds: None)
-    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
-    made = PostOffice(ledger, fcm, settings)
-    made.person("ada", "android")
-    yield made
-    ledger.close()
+    with opened("sqlite", tmp_path, fcm, settings, "ada") as made:
+        yield made
 
 
 def waiting(office: PostOffice) -> Waiting:

@@ -12,8 +12,8 @@ import pytest
 
 from tests.delivery.mail_server import Inbox, serving
 from tests.delivery.mail_server import settings as smtp
-from tests.support.post_office import PLATFORMS, PostOffice
-from tests.support.postgres import DATABASES, fresh
+from tests.support.post_office import PLATFORMS, PostOffice, opened
+from tests.support.postgres import DATABASES
 from tests.support.samples import MINUTE, T0, entry, words
 from vigil.compliance.verdicts import Why
 from vigil.delivery.codes import EXPIRED, WORDLESS
@@ -23,9 +23,8 @@ from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Sent
 from vigil.delivery.worker import Worker
-from vigil.ledger import Ledger, devices, mailboxes, outbox
+from vigil.ledger import devices, mailboxes, outbox
 from vigil.ledger.devices import NewDevice
-from vigil.ledger.engine import open_engine
 from vigil.sandbox.fcm_local import LocalFcm
 
 
@@ -33,10 +32,8 @@ from vigil.sandbox.fcm_local import LocalFcm
 def office(
     request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]
 ) -> Iterator[PostOffice]:
-    with fresh(request.param, tmp_path) as url:
-        ledger = Ledger(open_engine(url))
-        yield PostOffice(ledger, fcm, settings)
-        ledger.close()
+    with opened(request.param, tmp_path, fcm, settings) as made:
+        yield made
 
 
 async def test_a_notice_is_shown_on_every_device_of_its_person(office: PostOffice) -> None:

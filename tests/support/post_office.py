@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from tests.support.postgres import fresh
 from tests.support.samples import T0, entry
 from vigil.delivery.email_settings import SmtpSettings
 from vigil.delivery.email_smtp import Smtp
@@ -19,11 +22,26 @@ from vigil.delivery.transport import Transport
 from vigil.delivery.worker import Delivered, Worker
 from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.engine import open_engine
 from vigil.ledger.outbox import Entry
 from vigil.sandbox.devices import Shown
 from vigil.sandbox.fcm_local import LocalFcm
 
 PLATFORMS = ("android", "ios", "web")
+
+
+@contextmanager
+def opened(
+    database: str, folder: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], *people: str
+) -> Iterator[PostOffice]:
+    """A post office over a new ledger, one of DATABASES, which is closed in the end. Each of its people has an android."""
+    with fresh(database, folder) as url:
+        ledger = Ledger(open_engine(url))
+        made = PostOffice(ledger, fcm, settings)
+        for login in people:
+            made.person(login, "android")
+        yield made
+        ledger.close()
 
 
 class PostOffice:
