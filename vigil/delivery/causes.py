@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vigil.delivery.channels import PUSH
-from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
+from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, NOT_FCM
 from vigil.delivery.errors import NO_TOKEN, WAS_REFUSED
-from vigil.delivery.outcomes import NOT_FCM
 from vigil.ledger.values import MAIL
 
 if TYPE_CHECKING:

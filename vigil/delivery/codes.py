@@ -11,6 +11,9 @@ HELD_CREDENTIAL = "HELD_CREDENTIAL"  # no access token, or a refused credential
 HELD = frozenset({HELD_DEVICE, HELD_PROJECT, HELD_CREDENTIAL})
 """Codes of messages that were not sent at all: no request was made, so no first try was either."""
 
+NOT_FCM = "HTTP_"
+"""What the code of an answer begins with that FCM did not write; its status follows."""
+
 EXPIRED = "expired"  # a row: its time was over before it was sent
 REFUSED = "every device refused it"  # a row: no device is left that it could go to
 WORDLESS = "it was queued without its words"  # a row: it has nothing to say

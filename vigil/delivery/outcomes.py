@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import orjson
 
+from vigil.delivery.codes import NOT_FCM
 from vigil.delivery.transport import Outcome, Sent
 from vigil.redaction import redacted
 
@@ -27,9 +28,6 @@ _QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 _SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 DETAIL = 200  # characters of FCM's sentence that are kept
 
-
-NOT_FCM = "HTTP_"
-"""What the code of an answer begins with that FCM did not write; its status follows."""
 
 NAMELESS = "200 without a message name: a proxy or firewall in between may have written it"
 
