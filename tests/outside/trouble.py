@@ -12,9 +12,8 @@ from typing import Any
 Json = dict[str, Any]
 
 HOUR = timedelta(hours=1)
-EVERY = timedelta(
-    minutes=10
-)  # from one tick to the next; FCM's hour of tries and a lease of five minutes go by it
+# From one tick to the next. FCM's hour of tries goes by it; a lease goes by real time.
+EVERY = timedelta(minutes=10)
 BACK = 3  # ticks at most in which a clock that went back has not yet come to where it was
 
 
