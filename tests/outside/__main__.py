@@ -23,6 +23,7 @@ from tests.outside.trial import START, TRACEBACK, Bench, Trial, Verdict, connect
 from tests.outside.trouble import Kind, first_kind
 
 SHOWN = 4  # lines of each kind that a failing trial prints
+PROGRESS = 10  # trials from one line of progress to the next
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -126,6 +127,11 @@ def figures(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
+def progress(verdicts: Sequence[Verdict], trials: int, seconds: float) -> str:
+    failed = sum(not v.found.well for v in verdicts)
+    return f"{len(verdicts)} of {trials} trials, {failed} failed, {seconds:.0f} s"
+
+
 def main() -> int:
     asked = options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleared away
@@ -142,6 +148,8 @@ def main() -> int:
                 print("\n".join(verdict.log))
             if not verdict.found.well:
                 print(told(verdict, f"{alone} {verdict.n}"), flush=True)
+            if len(verdicts) % PROGRESS == 0:
+                print(progress(verdicts, asked.trials, time.monotonic() - began), file=sys.stderr, flush=True)
     print(figures(verdicts))
     print(f"seed {asked.seed}, {asked.database}, {time.monotonic() - began:.0f} s")
     return 0 if all(v.found.well for v in verdicts) else 1
