@@ -85,7 +85,6 @@ def _warm(bench: Bench, database: str) -> Bench:
         code, said = learning.code(), learning.said()
         if code or TRACEBACK in said:
             raise RuntimeError(f"{command[0]} does not work at all: {said}")
-    sandbox.close()
     serving.stop()
     return bench
 

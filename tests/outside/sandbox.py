@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -20,13 +21,13 @@ class Shown(NamedTuple):
 
 
 class Sandbox:
-    """A running one, by the line that it printed when it was ready. For one thread at a time."""
+    """A running one, by the line that it printed when it was ready."""
 
     def __init__(self, ready: str) -> None:
         said: Json = json.loads(ready)
         self.ecm_url, self.fcm_url = said["ecm"], said["fcm"]
         self.service_account = said["service_account"]
-        self._connection = http.client.HTTPConnection(urlsplit(said["control"]).netloc, timeout=60)
+        self._control = urlsplit(said["control"]).netloc
 
     def move(self, now: datetime) -> None:
         """Move the clock. It goes forward only."""
@@ -57,14 +58,13 @@ class Sandbox:
         """The endpoints of Extended ECM that somebody asked so far."""
         return sorted(self._ask("GET", "requests")["ecm"]["by_endpoint"])
 
-    def close(self) -> None:
-        self._connection.close()
-
     def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
         text = None if body is None else json.dumps(body)
-        self._connection.request(method, f"/sandbox/{path}", text)
-        with self._connection.getresponse() as response:
+        # A connection for each call: between two of them a run may take longer than the sandbox keeps an idle one.
+        with closing(http.client.HTTPConnection(self._control, timeout=60)) as connection:
+            connection.request(method, f"/sandbox/{path}", text)
+            response = connection.getresponse()
             found: Json = json.loads(response.read())
-            if response.status != 200:
-                raise RuntimeError(f"{method} /sandbox/{path} {text}: {found.get('error', response.status)}")
-            return found
+        if response.status != 200:
+            raise RuntimeError(f"{method} /sandbox/{path} {text}: {found.get('error', response.status)}")
+        return found

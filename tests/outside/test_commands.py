@@ -39,7 +39,6 @@ def test_a_killed_sandbox_is_gone_and_another_serves(commands: Commands, tmp_pat
         command = commands.start("sandbox", "--estate", str(tmp_path / "estate"), learn=end == "stop")
         sandbox = Sandbox(command.line())
         assert sandbox.shows() == []
-        sandbox.close()
         assert not command.ends_within(0)
         if end == "kill":
             assert command.kill()

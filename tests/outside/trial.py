@@ -65,8 +65,8 @@ class Trial:
         try:
             with self._world() as self._sandbox:
                 self._live()
-        except Hangs as hangs:
-            self._found.broken.append(str(hangs))
+        except (Hangs, OSError) as error:  # one trial that cannot go on does not end the others
+            self._found.broken.append(f"{type(error).__name__}: {error}")
         finally:
             self._bench.ledgers.drop(self._name)
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -88,12 +88,9 @@ class Trial:
         )
         try:
             sandbox = Sandbox(serving.line())
-            try:
-                sandbox.mend(self._layout)
-                connect(self._bench, self._name, sandbox, self._bench.ledgers.fresh(self._name))
-                yield sandbox
-            finally:
-                sandbox.close()
+            sandbox.mend(self._layout)
+            connect(self._bench, self._name, sandbox, self._bench.ledgers.fresh(self._name))
+            yield sandbox
         finally:
             serving.stop()
 
