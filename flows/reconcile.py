@@ -12,7 +12,7 @@ from flows import showing, signals, steps
 from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
-from vigil.ecm import EcmError, Refused
+from vigil.ecm import CallFailed
 from vigil.ecm.model import Gap
 from vigil.service.reconcile import CHECKS, Checked
 from vigil.service.reconcile.found import table, total
@@ -25,9 +25,7 @@ async def look(run: Run, name: str, mend: bool) -> Checked:
     """One check. Where Extended ECM does not answer it is a gap of the run, and the other checks go on."""
     try:
         checked = await CHECKS[name](run, mend)
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         run.gap([Gap(error.path, error.message)])
         return Checked(skipped=str(error))
     if checked.found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vigil.ecm.errors import EcmError, Malformed, NotAsked, NotReadable, Refused, Unavailable
+from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotAsked, NotReadable, Refused, Unavailable
 from vigil.ecm.model import Batch, Gap, Gone, Needs, Processes, Row, Span, Stamp, Verified
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _LATER = {
 
 __all__ = [
     "Batch",
+    "CallFailed",
     "Client",
     "ClientCredentials",
     "Counts",

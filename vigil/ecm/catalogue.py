@@ -9,7 +9,7 @@ from typing import Any
 from vigil.ecm import categories, parse
 from vigil.ecm.categories import Category
 from vigil.ecm.client import Client
-from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.errors import CallFailed, EcmError, NotReadable
 from vigil.ecm.model import Gap
 from vigil.ecm.nodes import read_nodes
 
@@ -36,9 +36,7 @@ class Catalogue:
                 settled.add(category)
                 try:
                     settled |= (await self.read(node)).keys()
-                except Refused:
-                    raise
-                except EcmError as error:
+                except CallFailed as error:
                     self.failures[category] = error
                     continue
                 if category not in self.categories:

@@ -2,13 +2,13 @@
 
 VigilError
 └── EcmError
-    ├── Unavailable   no usable answer in time: cut connections, 502-504, "please try again", an open circuit
-    │   └── NotAsked  the server had not answered for so long that this was not asked any more
-    ├── Refused       the server will not talk to this user: wrong login, expired and not renewable, 403
-    ├── NotReadable   this one thing is not there, or not for this user (ECM answers 400, 404 or 500 in its
-    │                 own words)
-    └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken JSON
-        └── Incomplete  a list ended before the count that it gives
+    ├── Refused           the server will not talk to this user: wrong login, expired and not renewable, 403. It ends the run
+    └── CallFailed        one call came to nothing: a gap, and the others go on
+        ├── Unavailable   no usable answer in time: cut connections, 502-504, "please try again", an open circuit
+        │   └── NotAsked  the server had not answered for so long that this was not asked any more
+        ├── NotReadable   this one thing is not there, or not for this user (ECM answers 400, 404 or 500 in its own words)
+        └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken JSON
+            └── Incomplete  a list ended before the count that it gives
 
 Each carries the URL's path (never its query, never a ticket) and ECM's own message, redacted. Contract: ecm.md, Errors.
 """
@@ -20,7 +20,7 @@ from vigil.redaction import redacted
 
 
 class EcmError(VigilError):
-    """Base of the four. `path` is the path of the call, `message` is ECM's own, `status` the HTTP status if
+    """Base of all. `path` is the path of the call, `message` is ECM's own, `status` the HTTP status if
     one came."""
 
     advice = ""
@@ -38,7 +38,11 @@ class EcmError(VigilError):
         return type(self), (self.path, self.message, self.status)
 
 
-class Unavailable(EcmError):
+class CallFailed(EcmError):
+    """One call came to nothing. What it would have given is a gap; the other calls of the run go on."""
+
+
+class Unavailable(CallFailed):
     """No usable answer, after the retries that the settings allow. Trying again later is right."""
 
     advice = ". Extended ECM did not answer usably; the next run tries again"
@@ -58,13 +62,13 @@ class Refused(EcmError):
     brief = "Extended ECM refused the login"
 
 
-class NotReadable(EcmError):
+class NotReadable(CallFailed):
     """This one thing does not exist or may not be read. Trying again does not help."""
 
     brief = "Extended ECM does not let something be read"
 
 
-class Malformed(EcmError):
+class Malformed(CallFailed):
     """An answer that the contract does not know, after retries."""
 
     advice = ". The answer is not what the REST API documents: look for a proxy or a login page in between"

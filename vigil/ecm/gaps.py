@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from vigil.ecm.errors import EcmError, NotAsked, Refused
+from vigil.ecm.errors import CallFailed, EcmError, NotAsked
 from vigil.ecm.model import Gap
 
 T = TypeVar("T")
@@ -23,7 +23,5 @@ async def of_workspace(workspace: int, asked: Awaitable[T]) -> T | Gap:
     """
     try:
         return await asked
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         return gap_of(error, workspace)

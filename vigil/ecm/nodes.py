@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import MOST_IDS, Client
-from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
+from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 
@@ -37,8 +37,6 @@ async def _some(
     try:
         answer = await client.nodes(ids, fields)
         found, nameless = _by_id(parse.rows(answer, PATH))
-    except Refused:
-        raise
     except (Malformed, NotReadable) as error:
         if len(ids) == 1 or not halve:
             return {}, [gap_of(error, *ids)]
@@ -46,7 +44,7 @@ async def _some(
         first = await _some(client, ids[:middle], fields, halve - 1)
         second = await _some(client, ids[middle:], fields, halve - 1)
         return first[0] | second[0], [*first[1], *second[1]]
-    except EcmError as error:
+    except CallFailed as error:
         return {}, [gap_of(error, *ids)]
     missing = tuple(number for number in ids if number not in found)
     if nameless and missing:

@@ -10,7 +10,7 @@ from vigil.compliance.facts import Group, User
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
+from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
 from vigil.ecm.paging import read_all, read_page
 from vigil.ecm.parse import Member
 from vigil.ecm.presence import MEMBER, own_calls
@@ -223,9 +223,7 @@ async def _or_error(asked: Awaitable[T]) -> T | EcmError:
     """The answer, or the error in its place. Raises Refused."""
     try:
         return await asked
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         return error
 
 

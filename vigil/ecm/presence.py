@@ -20,7 +20,7 @@ from itertools import islice
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.errors import CallFailed, EcmError, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 from vigil.ecm.nodes import PATH, read_nodes
@@ -92,9 +92,7 @@ async def _twice(client: Client, kind: Kind, number: int) -> Json | EcmError:
 async def _own(client: Client, kind: Kind, number: int) -> Json | EcmError:
     try:
         return await client.get(kind.path.replace("{id}", str(number)), kind.params)
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         return error
 
 
@@ -102,9 +100,7 @@ async def _doubt(client: Client, kind: Kind, refused: Collection[int], others: O
     """Why what is said of the refused ones is not believed; empty when it is."""
     try:
         known = list(islice((n for n in await others() if n not in refused), CONTROLS))
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         return f"not believed: whether others are there cannot be said, {error.path}: {error.message}"
     for number in known:
         if not isinstance(await _own(client, kind, number), EcmError):

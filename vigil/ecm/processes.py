@@ -14,7 +14,7 @@ from vigil.compliance.facts import Step
 from vigil.ecm import parse, steps
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
+from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Batch, Gap, Gone, Processes
 from vigil.ecm.nodes import PATH, read_nodes
@@ -40,9 +40,7 @@ class ProcessReader:
             try:
                 ended = await self._ended(since - self._client.settings.overlap) if since is not None else {}
                 active = await self._active()
-            except Refused:
-                raise
-            except EcmError as error:
+            except CallFailed as error:
                 # The workflow module is absent, or does not answer: nothing vanished, nothing can be known.
                 return Processes((), dict(known), (), (gap_of(error),), counts.requests)
             hashes = {**ended, **active}
@@ -153,9 +151,7 @@ class ProcessReader:
             if more:
                 activities, _ = await read_all(self._client, f"{path}/activities", {}, key=None, limit=PAGE)
             return results, activities
-        except Refused:
-            raise
-        except EcmError as error:
+        except CallFailed as error:
             return gap_of(error)
 
     async def _own(self, ids: Sequence[int]) -> dict[int, Json | EcmError | None]:
@@ -206,9 +202,7 @@ class ProcessReader:
             # The folder went with its process, or may not be read: then the process belongs nowhere.
             lost, _ = await gone(self._client, [folder] if folder else [])
             return [] if lost else gap_of(error)
-        except Refused:
-            raise
-        except EcmError as error:
+        except CallFailed as error:
             return gap_of(error)
 
     async def _homes(self, nodes: Collection[int]) -> tuple[dict[int, int], dict[int, Gap]]:

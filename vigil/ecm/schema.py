@@ -11,7 +11,7 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
-from vigil.ecm.errors import EcmError, NotReadable, Refused
+from vigil.ecm.errors import CallFailed, EcmError, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 
@@ -138,8 +138,6 @@ async def _or_none(asked: Awaitable[T | None], failed: list[EcmError]) -> T | No
         return await asked
     except NotReadable:
         return None
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         failed.append(error)
         return None

@@ -17,7 +17,7 @@ from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client, Params
 from vigil.ecm.compose import Child, Names, Reading
-from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
+from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import ABSENT, EXPIRY, Batch, Gap, Gone, Needs, Row
 from vigil.ecm.nodes import read_nodes
@@ -292,9 +292,7 @@ async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) ->
     """Run one part. What cannot be read leaves the rest of the workspace standing; a refused login ends everything."""
     try:
         await work
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         reading.unread[name] = gap_of(error, reading.id)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
-from vigil.ecm.errors import EcmError, Incomplete, Refused
+from vigil.ecm.errors import CallFailed, Incomplete
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
 from vigil.ledger import behind, evaluations, observations, rounds
@@ -48,9 +48,7 @@ async def read_schema(run: Run) -> None:
         before = snapshot.read(evaluations.position(connection, "schema").data or {})
     try:
         found = await run.extractor.types()
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         if not before:
             raise
         run.schema, run.partial = before, True
@@ -128,9 +126,7 @@ async def _changed_of(
             run.tally.reached += len(rows) - len(fresh)
             if fresh:
                 yield fresh
-    except Refused:
-        raise
-    except EcmError as error:
+    except CallFailed as error:
         # A list of which this user may see nothing counts what is in it all the same: a person may say that this is right.
         if not (run.accept_fewer and isinstance(error, Incomplete)):
             run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)

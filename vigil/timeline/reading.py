@@ -172,11 +172,6 @@ def local(at: datetime, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M}"
 
 
-def just_before(at: datetime) -> datetime:
-    """The day before: what is simply there was there a day before the timeline begins."""
-    return at - timedelta(days=1)
-
-
 def one(items: Sequence[str]) -> str | None:
     """The only item; None of none and of several."""
     return items[0] if len(set(items)) == 1 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from vigil.compliance.positions import Node
@@ -32,13 +31,6 @@ _OLD = timedelta(days=1)
 """What is there from the beginning was there a day before it, where the timeline does not say since when."""
 
 Parts = Mapping[str, Node]
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """When the clock first stands, so that what was there before can be dated."""
-
-    at: datetime
 
 
 def timeline(reader: Reader, node: Node, parts: Parts, rules: Mapping[str, Rule]) -> Timeline | None:
