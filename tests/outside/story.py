@@ -54,19 +54,17 @@ class Story:
             self._comment, self._status_changed, self._lead_lost, self._certificate_lost, self._role_changed,
         )  # fmt: skip
 
-    def beginning(self, start: datetime) -> Iterator[Expected]:
-        """What is to be told of the places as they are at the start, and of the dates that come in them."""
+    def beginning(self, start: datetime, first: datetime) -> Iterator[Expected]:
+        """What is to be told of the places as they are at the start, and of their dates after the instant of the `first` run."""
         for rule, place in sorted(self._wrong):
             yield self._told(rule, place, start, "steward" if rule == "unled" else "owner")
         for contract in self._contracts:
-            if contract.renews is not None:
+            if contract.renews is None:
+                continue
+            at = contract.renews - timedelta(days=7)
+            if at > first:  # docs/rules.md: what lies before the first run with a rule is not told
                 both = (*contract.roles["owner"], *contract.roles["steward"])
-                yield Expected(
-                    said("renewal", contract.id),
-                    people(both),
-                    contract.renews - timedelta(days=7),
-                    moment=True,
-                )
+                yield Expected(said("renewal", contract.id), people(both), at, moment=True)
 
     def next(self, at: datetime) -> Happening:
         """Something that happens at this instant."""

@@ -81,7 +81,6 @@ class Trial:
         """The estate in a running sandbox, and the site connected to it."""
         places = estate.drawn(self._random, START, EVERY * 7)
         self._story = Story(self._random, places)
-        self._judge.expected += self._story.beginning(START)
         estate.write(self._folder, places, START)
         serving = self._bench.commands.start(
             "sandbox", "--estate", str(self._folder), "--at", START.isoformat()
@@ -97,6 +96,7 @@ class Trial:
     def _live(self) -> None:
         began = time.monotonic()
         ahead = trouble.skew(self._random, self._kinds)
+        self._judge.expected += self._story.beginning(START, START + ahead)
         self._tick(Tick(clean=True, happenings=0, ahead=ahead))
         self._usual = time.monotonic() - began
         planned = trouble.ticks(self._random, self._kinds, ahead, self._sandbox.asked())
