@@ -22,6 +22,7 @@ from flows import showing, signals
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.ledger.engine import chunks
+from vigil.ledger.observations import Buried
 from vigil.service import (
     accounting,
     extraction,
@@ -77,6 +78,11 @@ async def read_page(run: Run, rows: Sequence[Row], n: int) -> None:
 @task(task_run_name="verify what is known, slice {n}", cache_policy=NO_CACHE, persist_result=False)
 async def verify(run: Run, part: extraction.Slice, n: int) -> set[int]:
     return await extraction.verify(run, part)
+
+
+@task(task_run_name="look for what is gone: {n}", cache_policy=NO_CACHE, persist_result=False)
+async def look_for(run: Run, some: Sequence[Buried], n: int) -> list[Row]:
+    return await extraction.unburied(run, some)
 
 
 @task(task_run_name="read roles of workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -161,7 +167,8 @@ async def extract(run: Run) -> None:
     slices = extraction.verify_slices(run, read)
     found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
     extraction.believe_verified(run)
-    again = extraction.again(run, set().union(*found), read)
+    back = [r for some in extraction.buried_slices(run) for r in await look_for(run, whole(some), len(some))]
+    again = extraction.again(run, set().union(*found), back, read)
     await read_pages(run, again)
     for some in extraction.role_slices(run, read | {r.id for r in again}):
         await read_roles(run, whole(some), len(some))

@@ -58,6 +58,8 @@ GATEWAY = {
 """Errors in JSON that are not Extended ECM's own: an API gateway's, or those of a call that went wrong inside."""
 NO_ROWS = "no rows"
 """A page without the rows that its count promises."""
+EMPTY = "empty"
+"""A page without rows, and a count of none: well formed, and not so."""
 TOLD = ("rule", "workspace", "step", "person", "state", "title", "body")
 
 RULES = """\
@@ -298,11 +300,12 @@ def endpoint_of(what: str) -> str:
     return f"{method} {re.sub(r'[0-9]+', '{id}', path.split(' ')[0][3:])}{f'?{status[0]}' if status else ''}"
 
 
-def without_rows(body: bytes) -> bytes:
-    """A page that keeps its count and has no rows; what carries no count stays as it is."""
+def without_rows(body: bytes, *, counted: bool = True) -> bytes:
+    """A page without rows, which keeps its count or, not `counted`, has none either; what carries no count stays as it is."""
     answer = json.loads(body)
     paging = answer.get("paging") or answer.get("collection", {}).get("paging", {})
     if paging.get("total_count"):
+        paging["total_count"] *= counted
         given = answer["results"]
         answer["results"] = [] if isinstance(given, list) else {"data": given["data"] | {"audit": []}}
     return json.dumps(answer).encode()
@@ -372,8 +375,9 @@ class _Transport(httpx.AsyncBaseTransport):
             status, said = GATEWAY[way]
             return httpx.Response(status, json=said)
         answer = await self._inner.handle_async_request(request)
-        if way == NO_ROWS:
-            return httpx.Response(answer.status_code, content=without_rows(await answer.aread()))
+        if way in (NO_ROWS, EMPTY):
+            page = without_rows(await answer.aread(), counted=way == NO_ROWS)
+            return httpx.Response(answer.status_code, content=page)
         spoilt = await faulty(Request({"type": "http"}), Response(await answer.aread()), way, 0)
         return httpx.Response(spoilt.status_code, content=bytes(spoilt.body), headers=dict(spoilt.headers))
 
@@ -409,12 +413,20 @@ class Office:
         self._loop.close()
         self.scratch.close()
 
-    def look(self, ledger: Ledger, hours: float, failure: Failure | None = None) -> Looked:
-        """One run at so many hours after NOON."""
+    def look(
+        self,
+        ledger: Ledger,
+        hours: float,
+        failure: Failure | None = None,
+        unreadable: tuple[int, ...] = (),
+        counted: bool = False,
+    ) -> Looked:
+        """One run at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
         at = NOON + hours * HOUR
         world = World(self.estate)
         faults = Faults()
         faults.quirks.folders, faults.quirks.newest_version_only = 1, True
+        faults.quirks.unreadable, faults.quirks.unreadable_counted = unreadable, counted
         server = Server(world, faults)
         world.move(at)
         client = FailingClient(server, failure or Failure(), self.settings)

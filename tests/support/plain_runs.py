@@ -51,7 +51,8 @@ async def extract(run: Run) -> None:
             await extraction.read_page(run, some)
     found = [await extraction.verify(run, part) for part in extraction.verify_slices(run, read)]
     extraction.believe_verified(run)
-    again = extraction.again(run, set().union(*found), read)
+    back = [r for some in extraction.buried_slices(run) for r in await extraction.unburied(run, some)]
+    again = extraction.again(run, set().union(*found), back, read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
     for some in extraction.role_slices(run, read | {r.id for r in again}):

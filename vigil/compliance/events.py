@@ -182,8 +182,8 @@ def unseen(changes: Iterable[Change], looked: Looked) -> dict[int, int]:
 def _of(change: Change) -> Iterator[Event]:
     before = change.before or change.once
     match change.after:
-        case f.Workspace() if isinstance(change.before, f.Workspace):
-            yield from _attributes(change.before, change.after, change.seen_at)
+        case f.Workspace() if isinstance(before, f.Workspace):
+            yield from _attributes(before, change.after, change.seen_at)
         case f.Document():
             yield from _document(
                 before if isinstance(before, f.Document) else None, change.after, change.seen_at

@@ -55,6 +55,7 @@ class Reading:
     roles: Roles | None = None
     related: Related | None = None
     unread: dict[str, Gap] = field(default_factory=dict)
+    lacking: int = 0  # items that containers count and lists do not show
 
     @property
     def properties(self) -> Json:

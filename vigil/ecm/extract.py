@@ -10,8 +10,9 @@ from vigil.compliance.vocabulary import People
 from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
+from vigil.ecm.homes import housed
 from vigil.ecm.listing import Listing
-from vigil.ecm.model import EXPIRY, Batch, Gap, Needs, Processes, Row, Span, Stamp, Verified
+from vigil.ecm.model import EXPIRY, Batch, Gap, Housed, Needs, Processes, Row, Span, Stamp, Verified
 from vigil.ecm.people import GROUP, USER, Directory
 from vigil.ecm.presence import gone
 from vigil.ecm.processes import ProcessReader
@@ -104,6 +105,11 @@ class Extractor:
     async def verify(self, nodes: Mapping[int, Stamp]) -> Verified:
         """Ask for known workspaces and documents by id: which changed, which are gone. One call for each 250."""
         return await self._verifier.verify(nodes)
+
+    async def housed(self, nodes: Mapping[int, int]) -> Housed:
+        """Which of these nodes are there and lie in the workspace that is named for each, or are it: one call for each 250, and a few
+        more where any is there. By it a run sees that something came back, and that a list lacks what it should have."""
+        return await housed(self._client, nodes)
 
     async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> Batch:
         """Roles of these workspaces, and the users and groups of all their members and of `principals`, groups opened."""

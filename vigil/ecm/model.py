@@ -95,7 +95,8 @@ class Batch:
 
     `workspaces` says which workspace a process belongs to, where that was found out. `unread` are processes that were
     asked for and could not be read this time: they are to be asked for again. `unknown` are people and groups
-    (``user:LOGIN``, ``group:NAME``) that could not be looked up, each with what was in the way.
+    (``user:LOGIN``, ``group:NAME``) that could not be looked up, each with what was in the way. `lacking` says of workspaces how many
+    items their containers count and their lists do not show.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -105,6 +106,7 @@ class Batch:
     workspaces: Mapping[int, int] = field(default_factory=dict)
     unread: frozenset[int] = frozenset()
     unknown: Mapping[str, str] = field(default_factory=dict)
+    lacking: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,15 @@ class Stamp:
         if self.size_or_version != seen.size_or_version:
             return True
         return self.modified is not None and self.modified != seen.modified
+
+
+@dataclass(frozen=True, slots=True)
+class Housed:
+    """Which of some nodes are there, in the workspace that was named for each. In gaps, `workspaces` are those nodes of which that
+    could not be found out."""
+
+    there: frozenset[int]
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

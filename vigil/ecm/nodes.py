@@ -46,6 +46,8 @@ async def _some(
         return first[0] | second[0], [*first[1], *second[1]]
     except CallFailed as error:
         return {}, [gap_of(error, *ids)]
+    if found.keys() - set(ids):  # the answer of another call: what it leaves out is not gone
+        return {}, [Gap(PATH, "nodes came that were not asked for", tuple(ids))]
     missing = tuple(number for number in ids if number not in found)
     if nameless and missing:
         return found, [Gap(PATH, f"{nameless} of the rows carry no id", missing)]

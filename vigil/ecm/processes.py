@@ -16,8 +16,8 @@ from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
+from vigil.ecm.homes import homes
 from vigil.ecm.model import Batch, Gap, Gone, Processes
-from vigil.ecm.nodes import PATH, read_nodes
 from vigil.ecm.paging import read_all, walk
 from vigil.ecm.presence import WORKFLOW, gone, own_calls
 from vigil.ecm.sound import sound
@@ -175,10 +175,10 @@ class ProcessReader:
         answers = dict(zip(homeless, attached, strict=True))
         gaps = {number: one for number, one in answers.items() if isinstance(one, Gap)}
         candidates = {number: one for number, one in answers.items() if isinstance(one, list)}
-        homes, unclear = await self._homes({node for nodes in candidates.values() for node in nodes})
+        places, unclear = await homes(self._client, {node for nodes in candidates.values() for node in nodes})
         found: dict[int, int] = {}
         for number, nodes in candidates.items():
-            home = next((homes[node] for node in nodes if node in homes), None)
+            home = next((places[node] for node in nodes if node in places), None)
             if home is not None:
                 found[number] = home
             elif doubt := next((unclear[node] for node in nodes if node in unclear), None):
@@ -204,51 +204,6 @@ class ProcessReader:
             return [] if lost else gap_of(error)
         except CallFailed as error:
             return gap_of(error)
-
-    async def _homes(self, nodes: Collection[int]) -> tuple[dict[int, int], dict[int, Gap]]:
-        """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes at once.
-
-        Beside it the nodes of which that could not be found out, with why.
-        """
-        homes: dict[int, int] = {}
-        unclear: dict[int, Gap] = {}
-        above: dict[int, int] = {node: node for node in nodes}  # node -> the ancestor looked at now
-        for _ in range(20):
-            if not above:
-                break
-            seen, failed = await self._kinds(set(above.values()))
-            climbing: dict[int, int] = {}
-            for node, ancestor in above.items():
-                if ancestor in failed:
-                    unclear[node] = failed[ancestor]
-                kind, parent = seen.get(ancestor, (None, None))
-                if kind == parse.WORKSPACE:
-                    homes[node] = ancestor
-                elif parent is not None and parent > 0:
-                    climbing[node] = parent
-            above = climbing
-        return homes, unclear
-
-    async def _kinds(
-        self, nodes: Collection[int]
-    ) -> tuple[dict[int, tuple[int | None, int | None]], dict[int, Gap]]:
-        """The type and the parent of some nodes, and what was in the way of others. What is left out is asked for twice."""
-        fields = ["properties{id,type,parent_id}"]
-        rows, gaps = await read_nodes(self._client, sorted(nodes), fields)
-        again = [number for number in sorted(nodes) if number not in rows]
-        if again:
-            more, gaps = await read_nodes(self._client, again, fields)
-            rows |= more
-        found: dict[int, tuple[int | None, int | None]] = {}
-        failed = {number: gap for gap in gaps for number in gap.workspaces}
-        for number, row in rows.items():
-            try:
-                with parse.shaped(PATH):
-                    one = parse.properties(row)
-                    found[number] = parse.integer(one.get("type")), parse.integer(one.get("parent_id"))
-            except Malformed as error:
-                failed[number] = gap_of(error)
-        return found, failed
 
 
 def _place(workspace_of: Mapping[int, int], process: int) -> tuple[int, ...]:

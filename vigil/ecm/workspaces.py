@@ -73,7 +73,8 @@ class WorkspaceReader:
                     broken.append(gap_of(error, reading.id))
             tombs = tuple(Gone("workspace", str(number)) for number in away if number in lost)
             gaps = (*missed, *doubts, *_gaps(readings), *broken)
-            return Batch(tuple(facts), tombs, gaps, counts.requests)
+            lacking = {reading.id: reading.lacking for reading in readings if reading.lacking}
+            return Batch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking)
 
     async def _nodes(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
         """The nodes that can be read. One that is missing is asked for once more."""
@@ -93,8 +94,9 @@ class WorkspaceReader:
         if not isinstance(reading.node.get("data"), dict):
             reading.unread["attrs"] = Gap(compose.LIST, "a node came without data", (reading.id,))
             return
-        if self._needs.documents and reading.properties.get("container_size") != 0:
-            parts.append(_part(reading, "documents", self._folder(reading, reading.id, 0)))
+        size = reading.properties.get("container_size")
+        if self._needs.documents and size != 0:
+            parts.append(_part(reading, "documents", self._folder(reading, reading.id, size, 0)))
         if self._needs.comments:
             parts.append(_part(reading, "comments", self._audit(reading, since)))
         if self._needs.roles:
@@ -105,8 +107,8 @@ class WorkspaceReader:
             parts.append(_part(reading, "related", self._related(reading)))
         await asyncio.gather(*parts)
 
-    async def _folder(self, reading: Reading, node: int, depth: int) -> None:
-        """The documents in a container and in the folders inside it."""
+    async def _folder(self, reading: Reading, node: int, size: object, depth: int) -> None:
+        """The documents in a container, which says that it holds so many items, and in the folders inside it."""
         path = f"/v2/nodes/{node}/nodes"
         if depth > DEEPEST:
             raise Malformed(path, f"folders nest deeper than {DEEPEST}")
@@ -117,14 +119,15 @@ class WorkspaceReader:
         rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=CHILDREN_PAGE)
         with parse.shaped(path):
             inside = self._children(reading, rows, path)
-        tasks = [self._folder(reading, number, depth + 1) for number in inside]
+            reading.lacking += max(0, (parse.integer(size) or 0) - len(rows))
+        tasks = [self._folder(reading, number, held, depth + 1) for number, held in inside]
         if self._needs.versions:
             tasks += [self._versions(child) for child in reading.children if child.path == path]
         await asyncio.gather(*tasks)
 
-    def _children(self, reading: Reading, rows: Sequence[Json], path: str) -> list[int]:
-        """Take the documents and folders among some rows. Gives the folders that hold anything."""
-        inside: list[int] = []
+    def _children(self, reading: Reading, rows: Sequence[Json], path: str) -> list[tuple[int, int | None]]:
+        """Take the documents and folders among some rows. Gives the folders that hold anything, and how many items."""
+        inside: list[tuple[int, int | None]] = []
         for row in rows:
             found = parse.properties(row)
             kind = parse.integer(found.get("type"))
@@ -135,7 +138,7 @@ class WorkspaceReader:
             elif kind == parse.FOLDER:
                 size = parse.integer(found.get("container_size"))
                 reading.folders.append((parse.node_id(row), size or 0))
-                inside += [parse.node_id(row)] if size != 0 else []
+                inside += [(parse.node_id(row), size)] if size != 0 else []
         return inside
 
     async def _versions(self, child: Child) -> None:

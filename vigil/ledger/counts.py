@@ -16,7 +16,7 @@ from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED
 from vigil.ledger import leases
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import BehindRow, GuardTrip, Notice, Observation, Run, in_state, table
+from vigil.ledger.tables import BehindRow, GuardTrip, Notice, Observation, Run, ShortList, in_state, table
 from vigil.ledger.trips import WAITING
 
 _notice = table(Notice)
@@ -24,6 +24,7 @@ _observation = table(Observation)
 _run = table(Run)
 _trip = table(GuardTrip)
 _behind = table(BehindRow)
+_short = table(ShortList)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class ToCome:
 
     `quiet` for the end of quiet hours, the first until `quiet_until`; `digest` for the next digest, `no_digest` of them for longer
     than this site's digests let anything wait; `guard` for a guard's answer, the first until `answer_by`, and about `not_asked` of
-    them nobody was asked in time; `undecided` until their guard is counted. `behind` workspaces are the next `watch`'s to take up.
+    them nobody was asked in time; `undecided` until their guard is counted. `behind` workspaces are the next `watch`'s to take up;
+    `short` ones do not show all that they hold.
     """
 
     quiet: int = 0
@@ -108,6 +110,7 @@ class ToCome:
     not_asked: int = 0
     undecided: int = 0
     behind: int = 0
+    short: int = 0
 
 
 DIGEST_PAUSE = timedelta(hours=72)
@@ -142,6 +145,7 @@ def to_come(connection: Connection, now: datetime, run: int | None = None) -> To
         not_asked,
         connection.execute(undecided).scalar_one(),
         connection.execute(select(func.count()).select_from(_behind)).scalar_one(),
+        connection.execute(select(func.count()).select_from(_short)).scalar_one(),
     )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from vigil.compliance.events import Change
 from vigil.compliance.facts import Fact, Value, Workspace
@@ -393,6 +393,55 @@ def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tu
         .limit(limit)
     )
     return [(r.subject, decode(kind, r.body)) for r in found]
+
+
+class Buried(NamedTuple):
+    """Something that was there and is gone. `workspace` is where it last was, or it itself; `type` that of a workspace, else ""."""
+
+    seq: int
+    kind: str
+    subject: str
+    workspace: int
+    type: str
+    at: datetime  # when a run found it gone
+
+
+def buried(connection: Connection, limit: int, below: int | None = None) -> list[Buried]:
+    """Workspaces that are gone, and documents that are gone from a workspace that is there: the latest first.
+
+    With `below` those before that number of an observation.
+    """
+    place, before = _newest.alias("place"), _observation.alias("before")
+    query = (
+        select(_newest.c.seq, _newest.c.kind, _newest.c.subject, _newest.c.workspace, _observation.c.seen_at, before.c.body)
+        .join(_observation, _observation.c.seq == _newest.c.seq)
+        .outerjoin(before, before.c.seq == _observation.c.prev)
+        .outerjoin(place, and_(place.c.kind == "workspace", place.c.workspace == _newest.c.workspace))
+        .where(_newest.c.hash.is_(None), _newest.c.kind.in_(("workspace", "document")))
+        .where(or_(_newest.c.kind == "workspace", place.c.hash.is_not(None)))
+        .order_by(_newest.c.seq.desc())
+        .limit(limit)
+    )  # fmt: skip
+    found = connection.execute(query if below is None else query.where(_newest.c.seq < below))
+    return [Buried(r.seq, r.kind, r.subject, r.workspace, _type_of(r.kind, r.body), r.seen_at) for r in found]
+
+
+def _type_of(kind: str, body: str | None) -> str:
+    fact = None if body is None or kind != "workspace" else decode(kind, body)
+    return fact.type if isinstance(fact, Workspace) else ""
+
+
+def gone_since(connection: Connection, workspaces: Collection[int]) -> dict[int, datetime]:
+    """Those of some workspaces that are gone, each with the instant of the run that found it so."""
+    out: dict[int, datetime] = {}
+    for some in chunks(sorted(workspaces)):
+        query = (
+            select(_newest.c.workspace, _observation.c.seen_at)
+            .join(_observation, _observation.c.seq == _newest.c.seq)
+            .where(_newest.c.kind == "workspace", _newest.c.workspace.in_(some), _newest.c.hash.is_(None))
+        )
+        out |= {r.workspace: r.seen_at for r in connection.execute(query)}
+    return out
 
 
 def seen(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str, tuple[Fact, datetime]]:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from vigil.ledger.evaluations import Mark, position, set_position
 
-NODES, ROLES, RELATIONS, WORKFLOWS = "verify", "roles", "related", "active"
-"""Nodes by their stamps, the roles and the relations of workspaces, active workflows."""
+NODES, ROLES, RELATIONS, WORKFLOWS, GONE = "verify", "roles", "related", "active", "gone"
+"""Nodes by their stamps, the roles and the relations of workspaces, active workflows, and what is gone and may be there again."""
 
 _SHOWS = {"document": NODES, "step": WORKFLOWS}
 """The round by which a kind of fact is found that no list shows."""

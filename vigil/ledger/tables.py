@@ -94,7 +94,12 @@ class Observation(SQLModel, table=True):
 class Newest(SQLModel, table=True):
     """An index: the newest observation of each subject, with the stamp that ECM's node lists show for it."""
 
-    __table_args__ = (Index("ix_newest_workspace", "workspace", "kind"),)
+    __table_args__ = (
+        Index("ix_newest_workspace", "workspace", "kind"),
+        Index(
+            "ix_newest_gone", "seq", sqlite_where=text("hash IS NULL"), postgresql_where=text("hash IS NULL")
+        ),
+    )
 
     kind: str = Field(primary_key=True)
     subject: str = _subject(primary_key=True)
@@ -344,6 +349,16 @@ class BehindRow(SQLModel, table=True):
     unread: bool
     tries: int
     tried_at: datetime = _instant()
+
+
+class ShortList(SQLModel, table=True):
+    """A workspace whose lists showed fewer items than its containers say that they hold: see `vigil.ledger.short_lists`."""
+
+    __tablename__ = "short_list"
+
+    workspace: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    lacking: int
+    looked_at: datetime = _instant()
 
 
 def in_state(notice: FromClause, state: Literal["queued", "suppressed"]) -> ColumnElement[bool]:

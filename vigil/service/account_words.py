@@ -88,6 +88,9 @@ def _to_come(made: Account) -> Iterator[str]:
         yield f"{_wait(later.guard)} for a guard's answer{_first(later.answer_by, made.zone)}{alone}"
     if later.undecided:
         yield f"{_wait(later.undecided)} for what its guard says of the run that found it"
+    if later.short:
+        many = counted(later.short, "workspace does", "workspaces do")
+        yield f"{many} not show everything that they hold: what comes into view is told then"
 
 
 def _wait(notices: int) -> str:

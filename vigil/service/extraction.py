@@ -6,6 +6,7 @@ next run goes on, and reads again only what it cannot prove to be in.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,12 +15,13 @@ from vigil.compliance import facts as f
 from vigil.ecm.errors import CallFailed, Incomplete
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
-from vigil.ledger import behind, evaluations, observations, rounds
+from vigil.ledger import behind, evaluations, observations, rounds, runs, short_lists
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
 from vigil.service import clocks, guards, snapshot
 from vigil.service.needs import parts_of, types_of, types_with_roles
 from vigil.service.run import Run
+from vigil.wording import counted
 
 GRACE = timedelta(seconds=5)
 """ECM's dates are whole seconds: what was modified this shortly before it was read, by its clock, may have changed again."""
@@ -34,6 +36,11 @@ ABSENCE = "/v2/businessworkspaces/{id}/missingdocuments"
 
 AGAIN = 3
 """So often in a row what could not be read is read again by every run; what fails more often waits for its turn."""
+
+BACK = "it was gone, and is there again"
+
+SHORT_COST = 4
+"""Calls, about, that it takes to read a workspace again."""
 
 NOT_ASKED = "not asked: Extended ECM does not answer"
 
@@ -201,6 +208,7 @@ async def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> Non
     with run.ledger.write() as connection:
         observations.record(connection, (), run.as_of, run.id, [("workspace", str(w)) for w in gone])
         behind.was_read(connection, gone)
+        short_lists.keep(connection, gone, {}, run.as_of)
     run.tally.numbers["gone"] += len(gone)
 
 
@@ -217,7 +225,24 @@ async def read_page(run: Run, rows: Sequence[Row]) -> None:
     since = datetime.fromisoformat(complete) if complete else run.as_of
     since = since if earlier is None else min(since, earlier)
     batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since))
-    record(run, batch, types)
+    record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
+
+
+async def _short_lists(run: Run, batch: Batch) -> list[Gap]:
+    """Gaps for workspaces whose lists lack a known document that is there by its own id: what else they lack is not known."""
+    read = [x for x in batch.facts if isinstance(x, f.Workspace) and "documents" not in x.unread]
+    listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
+    with run.ledger.read() as connection:
+        known = observations.current(connection, [w.id for w in read], ("document",))
+        lacking = {d.id: d.workspace for d in known if isinstance(d, f.Document) and d.id not in listed}
+    if not lacking or not run.needs.documents:
+        return []
+    found = await run.extractor.housed(lacking)
+    short = Counter(lacking[document] for document in found.there)
+    return [_placed(gap, lacking) for gap in found.gaps] + [
+        Gap(f"/v2/nodes/{w}/nodes", f"the list lacks {counted(n, 'known document that is', 'known documents that are')} there", (w,))
+        for w, n in short.items()
+    ]  # fmt: skip
 
 
 def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None) -> None:
@@ -244,6 +269,7 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
     whole = [w for w in workspaces if w in read and w not in unread and "documents" not in read[w].unread]
     whole = whole if run.needs.documents else []  # what was not asked for is not gone
+    _come_back(run, read)
     with run.ledger.write() as connection:
         gone: list[tuple[str, str]] = [(g.kind, g.key) for g in batch.gone if g.kind != "process"]
         gone += [
@@ -259,6 +285,7 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
             ]
         stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
         buried = {int(g.key) for g in batch.gone if g.kind == "workspace"}
+        short_lists.keep(connection, {*whole, *buried}, batch.lacking, run.as_of)
         behind.was_read(connection, {w for w in workspaces if w not in unread} | buried)
     if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
         run.tally.numbers["lists of missing documents"] += missing
@@ -266,6 +293,55 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
     run.tally.numbers["workspaces read"] += len(read)
     run.tally.reached += len(read)
     run.tally.numbers["observations"] += stored.new
+
+
+def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
+    """Workspaces that were gone and are read again are judged from the last run on that had them: what fell due meanwhile is owed."""
+    with run.ledger.read() as connection:
+        back = observations.gone_since(connection, read)
+    if not back:
+        return
+    with run.ledger.write() as connection:
+        now = behind.marks(connection)
+        for workspace, at in back.items():
+            last = max((t for t in runs.instants(connection, "watch", at) if t < at), default=now.complete)
+            given = replace(now, after=last, complete=last)
+            behind.hold(connection, {workspace: BACK}, {workspace: read[workspace].type}, given, run.as_of)
+
+
+def buried_slices(run: Run) -> list[Sequence[observations.Buried]]:
+    """What is gone and may be there again, in one request or two: no list shows that a right was given back, or a node restored.
+
+    The latest to go are in each run's look, all others in turns.
+    """
+    if run.extractor.given_up:
+        return []
+    with run.ledger.read() as connection:
+        latest = observations.buried(connection, NODES_A_REQUEST)
+        if len(latest) < NODES_A_REQUEST:
+            return [latest] if latest else []
+        cursor = rounds.come_to(connection, rounds.GONE, "below", run.as_of)
+        below = min(int(cursor["below"] or latest[-1].seq), latest[-1].seq)
+        others = observations.buried(connection, NODES_A_REQUEST, below)
+    cursor["below"] = str(others[-1].seq) if len(others) == NODES_A_REQUEST else ""
+    run.rounds[rounds.GONE] = cursor
+    return [latest, others] if others else [latest]
+
+
+async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Row]:
+    """The workspaces to read because they, or documents of them, are there again."""
+    by_node = {int(b.subject): b for b in some}
+    found = await run.extractor.housed({node: b.workspace for node, b in by_node.items()})
+    _note(run, [_placed(gap, {node: b.workspace for node, b in by_node.items()}) for gap in found.gaps])
+    back = [by_node[node] for node in found.there]
+    whole = [Row(b.workspace, "", NEVER, b.type) for b in back if b.kind == "workspace"]
+    run.tally.numbers["there again"] += len(back)
+    return whole + rows_of(run, {b.workspace for b in back if b.kind == "document"})
+
+
+def _placed(gap: Gap, workspace_of: Mapping[int, int]) -> Gap:
+    """A gap of nodes as one of the workspaces that they belong to."""
+    return replace(gap, workspaces=tuple(dict.fromkeys(workspace_of[i] for i in gap.workspaces)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,11 +395,7 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
 async def verify(run: Run, part: Slice) -> set[int]:
     """The workspaces of a slice in which something is not as the ledger has it."""
     verified = await run.extractor.verify(part.stamps)
-    places = [
-        replace(g, workspaces=tuple(dict.fromkeys(part.workspace_of[i] for i in g.workspaces)))
-        for g in verified.gaps
-    ]
-    run.gap(places)
+    run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
     if verified.gaps:
         run.rounds.pop(rounds.NODES, None)  # what was not looked at is looked at by the next run
     run.tally.verified += sum(part.workspace_of[i] == i for i in part.stamps)
@@ -352,11 +424,14 @@ def believe_verified(run: Run) -> None:
     guards.believe(run, "known workspaces, looked up again", run.tally.missing, run.tally.verified)
 
 
-def again(run: Run, changed: Collection[int], just_read: Collection[int]) -> list[Row]:
-    """What to read beside what lists showed: what was found to have changed, and what earlier runs could not read."""
-    wanted = set(changed) | (_probe(run) if not just_read else set())
-    found = {r.id: r for r in (*owed_rows(run, just_read), *rows_of(run, wanted - set(just_read)))}
-    return list(found.values())
+def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Collection[int]) -> list[Row]:
+    """What to read beside what lists showed: what was found to have changed, what came `back`, what earlier runs could not read, and
+    some of the workspaces whose lists do not show everything."""
+    with run.ledger.read() as connection:
+        short = short_lists.due(connection, max(1, run.site.verify_requests // SHORT_COST))
+    wanted = {*changed, *short} | (_probe(run) if not just_read else set())
+    rows = (*back, *owed_rows(run, just_read), *rows_of(run, wanted))
+    return list({r.id: r for r in rows if r.id not in just_read}.values())
 
 
 def _probe(run: Run) -> set[int]:

@@ -1,0 +1,76 @@
+"""In which workspace a node lies: parent by parent. Contract: ecm.md, `parent_id`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from vigil.ecm import parse
+from vigil.ecm.client import Client
+from vigil.ecm.errors import Malformed
+from vigil.ecm.gaps import gap_of
+from vigil.ecm.model import Gap, Housed
+from vigil.ecm.nodes import PATH, read_nodes
+
+HIGHEST = 20
+"""So many folders lie above a node at most."""
+
+_FIELDS = ["properties{id,type,parent_id}"]
+
+
+async def homes(
+    client: Client, nodes: Collection[int], *, through: Collection[int] | None = None
+) -> tuple[dict[int, int], dict[int, Gap]]:
+    """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes at once, and only `through` these types.
+
+    Beside it the nodes of which that could not be found out, with why.
+    """
+    found: dict[int, int] = {}
+    unclear: dict[int, Gap] = {}
+    above: dict[int, int] = {node: node for node in nodes}  # node -> the ancestor looked at now
+    for _ in range(HIGHEST):
+        if not above:
+            break
+        seen, failed = await _kinds(client, set(above.values()))
+        climbing: dict[int, int] = {}
+        for node, ancestor in above.items():
+            if ancestor in failed:
+                unclear[node] = failed[ancestor]
+            kind, parent = seen.get(ancestor, (None, None))
+            if kind == parse.WORKSPACE:
+                found[node] = ancestor
+            elif ancestor != node and through is not None and kind not in through:
+                continue
+            elif parent is not None and parent > 0:
+                climbing[node] = parent
+        above = climbing
+    return found, unclear
+
+
+async def housed(client: Client, nodes: Mapping[int, int]) -> Housed:
+    """See `Extractor.housed`."""
+    rows, gaps = await read_nodes(client, sorted(nodes), ["properties{id}"])
+    found, unclear = await homes(client, rows, through=(parse.FOLDER,))
+    gaps += [replace(gap, workspaces=(node,)) for node, gap in unclear.items()]
+    return Housed(frozenset(node for node, home in found.items() if nodes[node] == home), tuple(gaps))
+
+
+async def _kinds(
+    client: Client, nodes: Collection[int]
+) -> tuple[dict[int, tuple[int | None, int | None]], dict[int, Gap]]:
+    """The type and the parent of some nodes, and what was in the way of others. What is left out is asked for twice."""
+    rows, gaps = await read_nodes(client, sorted(nodes), _FIELDS)
+    again = [number for number in sorted(nodes) if number not in rows]
+    if again:
+        more, gaps = await read_nodes(client, again, _FIELDS)
+        rows |= more
+    found: dict[int, tuple[int | None, int | None]] = {}
+    failed = {number: gap for gap in gaps for number in gap.workspaces}
+    for number, row in rows.items():
+        try:
+            with parse.shaped(PATH):
+                one = parse.properties(row)
+                found[number] = parse.integer(one.get("type")), parse.integer(one.get("parent_id"))
+        except Malformed as error:
+            failed[number] = gap_of(error)
+    return found, failed
