@@ -40,6 +40,30 @@ def test_a_role_that_cannot_be_read_is_not_an_empty_one(office: Office) -> None:
     assert after.green
 
 
+def _without_roles(asked: str, body: bytes) -> bytes:
+    return b'{"results": []}' if asked.endswith("/businessworkspaces/1001/roles") else body
+
+
+def test_no_roles_at_all_where_there_were_some_is_not_believed_at_once(office: Office) -> None:
+    ledger = office.scratch.restore(office.empty)
+    office.look(ledger, 0)
+    told = office.look(ledger, 1, Failure(spoil=_without_roles))
+    assert not told.green and "no roles at all, where there were 2 before" in told.said
+    assert _people(told, "new-offer", 1001) == set()
+    assert _people(told, "comment", 1002) == {"dan"}
+    after = office.look(ledger, 2)
+    assert after.green
+    assert _people(after, "new-offer", 1001) == {"bob"}
+
+
+def test_no_roles_at_all_is_believed_when_three_runs_in_a_row_were_told_so(office: Office) -> None:
+    ledger = office.scratch.restore(office.empty)
+    office.look(ledger, 0)
+    looks = [office.look(ledger, hours, Failure(spoil=_without_roles)) for hours in (1, 2, 3)]
+    assert [looked.green for looked in looks] == [False, False, True]
+    assert _people(looks[-1], "new-offer", 1001) == {"cem"}, "the fallback, now that nobody owns it"
+
+
 def test_what_waits_keeps_its_occurrence(office: Office) -> None:
     def occurrences() -> set[tuple[str, str]]:
         with ledger.read() as connection:

@@ -18,7 +18,7 @@ from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
 from vigil.ledger import behind, evaluations, observations, rounds, runs, short_lists
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
-from vigil.service import clocks, guards, snapshot
+from vigil.service import bare, clocks, guards, snapshot
 from vigil.service.needs import parts_of, types_of, types_with_roles
 from vigil.service.run import Run
 from vigil.wording import counted
@@ -263,6 +263,7 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
 
     `workspaces` are those that were asked for whole, with their types.
     """
+    batch = bare.doubted(run, batch)
     workspaces = workspaces or {}
     unread = {w for g in batch.gaps for w in g.workspaces}
     read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}

@@ -42,7 +42,7 @@ from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.behind import Behind, Marks
 from vigil.ledger.evaluations import Mark
-from vigil.service import clocks, guards
+from vigil.service import bare, clocks, guards
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
 from vigil.service.reaching import Reach
@@ -305,6 +305,7 @@ async def look_up(run: Run, given: Input, result: Evaluation) -> tuple[Facts, Di
 
 def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
     """Record the people that were looked up, and put them beside the facts that the findings were made of."""
+    batch = bare.doubted(run, batch)
     run.gap(batch.gaps, people=True)
     if run.records:
         with run.ledger.write() as connection:

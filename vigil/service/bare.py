@@ -1,0 +1,68 @@
+"""Workspaces that have no roles at all any more. That is believed when several runs in a row were told so.
+
+A server that may not show the roles of a workspace may answer with an empty list; whoever believed it at once would tell the fallback
+in the owner's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from vigil.compliance import facts as f
+from vigil.ecm.model import Batch, Gap
+from vigil.ledger import evaluations, observations
+from vigil.ledger.evaluations import Mark
+from vigil.service.run import Run
+
+Told = dict[int, tuple[int, str]]
+"""By workspace: how many runs in a row were told it, and the instant of the last of them."""
+
+RUNS = 3
+"""So many runs in a row have to be told it."""
+
+POSITION = "bare"
+"""The name of the position that holds a `Told`."""
+
+
+def doubted(run: Run, batch: Batch) -> Batch:
+    """The batch with a gap in place of each empty list of roles that is not believed yet."""
+    roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
+    empty = [w for w, x in roles.items() if not x.members]
+    with run.ledger.read() as connection:
+        known = observations.current(connection, empty, ("roles",)) if empty else ()
+        had = {x.workspace: len(x.members) for x in known if isinstance(x, f.Roles) and x.members}
+        told = _told(evaluations.position(connection, POSITION))
+    if not had and not told.keys() & roles.keys():
+        return batch
+    if run.records:
+        with run.ledger.write() as connection:
+            told = _counted(
+                _told(evaluations.position(connection, POSITION)),
+                roles.keys(),
+                had.keys(),
+                run.as_of.isoformat(),
+            )
+            evaluations.set_position(
+                connection, POSITION, Mark(at=run.as_of, data={"told": list(told.items())})
+            )
+    unsure = {w for w in had if told.get(w, (0, ""))[0] < RUNS}
+    gaps = [
+        Gap(roles[w].source, f"no roles at all, where there were {had[w]} before", (w,))
+        for w in sorted(unsure)
+    ]
+    facts = tuple(x for x in batch.facts if not (isinstance(x, f.Roles) and x.workspace in unsure))
+    return replace(batch, facts=facts, gaps=(*batch.gaps, *gaps))
+
+
+def _told(mark: Mark) -> Told:
+    return {workspace: (times, at) for workspace, (times, at) in (mark.data or {}).get("told", ())}
+
+
+def _counted(told: Told, read: Collection[int], bare: Collection[int], at: str) -> Told:
+    """With this run counted for the workspaces that are `bare` by it, and without those of which it `read` something else."""
+    kept = {w: entry for w, entry in told.items() if w not in read or w in bare}
+    for workspace in bare:
+        times, last = kept.get(workspace, (0, ""))
+        kept[workspace] = (times + (last != at), at)
+    return kept
