@@ -20,7 +20,7 @@ from vigil.service import frames, sheets
 from vigil.service.frames import About, Frame
 from vigil.service.opening import rules_of
 from vigil.service.why import Answer, Standing, Told, about_person, about_workspace
-from vigil.wording import counted
+from vigil.wording import counted, instant
 
 
 def why(
@@ -63,6 +63,10 @@ def _show(answer: Answer, told: Frame, console: Console) -> None:
     for t, row in zip(answer.told, sheets.records(told), strict=True):
         for text, indent in _notice(t, row, zone):
             printing.line(console, text, indent)
+    if answer.gone_at is not None:
+        since = instant(answer.gone_at, About.of(told).zone)
+        said = f"since the run of {since} it is gone, or Vigil's user may not read it: runs look for it, and go on with it once it is there"
+        printing.line(console, Text(said))
     for s in answer.standings:
         printing.line(console, Text.assemble((s.rule, "bold"), f": {s.verdict}"))
         for why in s.why:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.failing import EMPTY, HOUR, NOON, Failure, Looked, Office
 from vigil.ledger import observations
+from vigil.service.why import about_workspace
 
 RUNS = 5
 CHILDREN = "GET /nodes/{id}/nodes"
@@ -83,3 +84,23 @@ def test_what_is_gone_is_looked_for_the_latest_first_and_the_rest_in_turns(offic
         assert [b.seq for b in every] == sorted((b.seq for b in every), reverse=True)
         assert observations.buried(connection, 10, every[0].seq) == every[1:]
         assert observations.gone_since(connection, [1001, 1002]) == {1002: NOON + 2 * HOUR}
+
+
+def test_why_says_since_when_a_workspace_is_gone(office: Office) -> None:
+    ledger = office.scratch.restore(office.empty)
+    office.look(ledger, 0)
+    office.look(ledger, 1, unreadable=(2001,))
+    answer = about_workspace(ledger, office.rules, 2001, "UTC")
+    assert answer.known and answer.gone_at == NOON + HOUR
+    assert about_workspace(ledger, office.rules, 2001, "UTC", NOON).gone_at is None, "it was there then"
+    office.look(ledger, 2)
+    assert about_workspace(ledger, office.rules, 2001, "UTC").gone_at is None
+    assert not about_workspace(ledger, office.rules, 999, "UTC").known
+
+
+def test_a_workspace_that_does_not_show_all_it_holds_stands_in_the_account(office: Office) -> None:
+    ledger = office.scratch.restore(office.empty)
+    office.look(ledger, 0)
+    hidden = office.look(ledger, 1, unreadable=(52,))
+    assert "1 workspace does not show everything that it holds" in hidden.said
+    assert "does not show" not in office.look(ledger, 2).said

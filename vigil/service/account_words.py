@@ -89,8 +89,12 @@ def _to_come(made: Account) -> Iterator[str]:
     if later.undecided:
         yield f"{_wait(later.undecided)} for what its guard says of the run that found it"
     if later.short:
-        many = counted(later.short, "workspace does", "workspaces do")
-        yield f"{many} not show everything that they hold: what comes into view is told then"
+        many = counted(
+            later.short,
+            "workspace does not show everything that it holds",
+            "workspaces do not show everything that they hold",
+        )
+        yield f"{many}: what comes into view is told then"
 
 
 def _wait(notices: int) -> str:

@@ -56,6 +56,7 @@ class Answer:
     standings: tuple[Standing, ...] = ()
     known: bool = True
     names: Mapping[int, str] = field(default_factory=dict)  # of the workspaces of the notices
+    gone_at: datetime | None = None  # when a run found the workspace gone, where it still is
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def about_workspace(
         names = observations.names(connection, [workspace])
         when = at or evaluations.position(connection, "evaluated").at
         seen = list(observations.as_of(connection, when, [workspace])) if when else []
+        gone_at = observations.gone_since(connection, [workspace]).get(workspace)
         required = [
             r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
         ]
@@ -103,7 +105,8 @@ def about_workspace(
         with ledger.read() as connection:
             facts = Facts.of(seen, observations.as_of(connection, when, sorted(facts.beside())))
     if workspace not in facts.workspaces or when is None:
-        return Answer(_told(ledger, rows), known=bool(rows), names=names)
+        gone_at = None if gone_at is None or when is None or gone_at > when else gone_at
+        return Answer(_told(ledger, rows), known=bool(rows or gone_at), names=names, gone_at=gone_at)
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
     standings = tuple(_standing(r, facts, required, workspace, Look(when, zone, sensitive)) for r in mine)
     return Answer(_told(ledger, rows), standings, names=names)
