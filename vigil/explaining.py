@@ -65,7 +65,7 @@ def _show(answer: Answer, told: Frame, console: Console) -> None:
             printing.line(console, text, indent)
     if answer.gone_at is not None:
         since = instant(answer.gone_at, About.of(told).zone)
-        said = f"since the run of {since} it is gone, or Vigil's user may not read it: runs look for it, and go on with it once it is there"
+        said = f"since the run of {since} it is gone, or Vigil may not read it: runs look for it, and go on with it once it is there"
         printing.line(console, Text(said))
     for s in answer.standings:
         printing.line(console, Text.assemble((s.rule, "bold"), f": {s.verdict}"))
