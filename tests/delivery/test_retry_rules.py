@@ -5,12 +5,22 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vigil.delivery import causes
-from vigil.delivery.outcomes import TABLE, Reading, read_answer, sent_of, wait_of
+from vigil.delivery.outcomes import (
+    _FCM_ERROR,
+    _QUOTA_FAILURE,
+    NAMELESS,
+    TABLE,
+    Reading,
+    read_answer,
+    sent_of,
+    wait_of,
+)
 from vigil.delivery.retry import GiveUp, next_try
 from vigil.delivery.transport import Outcome, Sent
 
@@ -63,9 +73,68 @@ def test_the_end_of_the_time_to_live_comes_before_the_hour() -> None:
     )
 
 
-def test_a_retry_after_beyond_the_hour_is_given_up_at_once() -> None:
-    given_up = next_try(FIRST, 1, sent("QUOTA_EXCEEDED", retry_after=7_200), FIRST, random.Random(1))
-    assert given_up == GiveUp("expired", "QUOTA_EXCEEDED", unknown=False)
+HOUR = timedelta(hours=1)
+BEYOND = st.sampled_from([3_601.0, 7_200.0, 1e12, float("inf")])
+
+
+def tries(asked: float, seed: int, expires_at: datetime | None = None, start: int = 1) -> list[datetime]:
+    """When a message is tried that is told `asked` each time, from its try number `start` on. Those before were ten minutes apart."""
+    rng, now, found = random.Random(seed), FIRST + (start - 1) * timedelta(minutes=10), []
+    for attempt in range(start, 60):
+        found.append(now)
+        due = next_try(FIRST, attempt, sent("QUOTA_EXCEEDED", retry_after=asked), now, rng, expires_at)
+        if isinstance(due, GiveUp):
+            assert due == GiveUp("expired", "QUOTA_EXCEEDED", unknown=False)
+            return found
+        now = due
+    pytest.fail("it never gave up")
+
+
+@given(BEYOND, st.integers(0, 10**6), st.integers(1, 4))
+def test_a_retry_after_beyond_the_hour_leaves_a_message_one_more_try_within_it(
+    asked: float, seed: int, start: int
+) -> None:
+    first, *later = tries(asked, seed, start=start)
+    assert len(later) == 1
+    assert first < later[0] <= FIRST + HOUR - timedelta(minutes=5)
+    assert later[0] >= FIRST + timedelta(minutes=50)
+
+
+@given(BEYOND, st.integers(0, 10**6), st.floats(30, 3_600))
+def test_a_retry_after_beyond_the_time_to_live_leaves_a_message_one_more_try_within_it(
+    asked: float, seed: int, lives: float
+) -> None:
+    end = FIRST + timedelta(seconds=lives)
+    first, *later = tries(asked, seed, expires_at=end)
+    assert len(later) == 1 and first + timedelta(seconds=10) <= later[0] < end
+
+
+def test_greylisting_leaves_a_mail_that_lives_shorter_than_it_one_more_try() -> None:
+    assert len(tries(300.0, 1, expires_at=FIRST + timedelta(minutes=4))) == 2
+
+
+INSTANTS = st.one_of(
+    st.datetimes(timezones=st.just(UTC)),
+    st.sampled_from([datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]),
+)
+LONGEST = timedelta(seconds=3_300)
+
+
+@given(
+    first=INSTANTS,
+    tried=st.integers(-(2**63), 2**63),
+    asked=st.none() | st.floats(),
+    expires_at=st.none() | INSTANTS,
+    code=st.sampled_from(["QUOTA_EXCEEDED", "INTERNAL", "HELD_DEVICE"]),
+    outcome=st.sampled_from(["retry", "unknown"]),
+)
+def test_no_stored_row_and_no_attempt_is_without_a_next_try_or_an_end(
+    first: datetime, tried: int, asked: float | None, expires_at: datetime | None, code: str, outcome: Outcome
+) -> None:
+    due = next_try(first, tried, sent(code, outcome, asked), FIRST, random.Random(1), expires_at)
+    if isinstance(due, datetime):
+        assert FIRST <= due <= FIRST + LONGEST
+        assert due - first <= HOUR and (expires_at is None or due <= expires_at)
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "rejected"])
@@ -146,14 +215,83 @@ def test_an_answer_that_is_not_in_fcms_form_says_nothing_of_a_device_a_message_o
     assert not causes.without_credential(said) and not causes.slowed(said)
 
 
-@given(st.integers(100, 599), st.binary(max_size=200))
-def test_no_answer_whatever_raises_or_prunes_by_accident(status: int, body: bytes) -> None:
-    assert read_answer(status, body).code not in ("UNREGISTERED", "APNS_410")
+def deep(depth: int) -> bytes:
+    return b'{"error": {"status": "INTERNAL", "message": ' + b"[" * depth + b"]" * depth + b"}}"
 
 
-def test_retry_after_may_be_a_date() -> None:
+WORDS = st.sampled_from(
+    ["INTERNAL", "projects/p/messages/", "projects//messages/1", _FCM_ERROR, _QUOTA_FAILURE, "device:tok"]
+)
+KEYS = st.sampled_from(
+    ["error", "status", "name", "details", "@type", "errorCode", "message", "violations", "subject"]
+)
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats()
+    | WORDS
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+)
+BODIES = st.binary(max_size=200) | ANYTHING.map(orjson.dumps) | st.integers(0, 2_000).map(deep)
+
+
+@given(st.integers(100, 599), BODIES, st.none() | st.text())
+@example(500, deep(1_000), None)
+@example(
+    429, b'{"error": {"details": [{"@type": "%s", "errorCode": "\\u0000"}]}}' % _FCM_ERROR.encode(), "9" * 400
+)
+def test_no_answer_whatever_raises_or_prunes_by_accident(
+    status: int, body: bytes, header: str | None
+) -> None:
+    reading = read_answer(status, body, header)
+    assert reading.code not in ("UNREGISTERED", "APNS_410")
+    assert reading.outcome != "accepted"
+    assert reading.retry_after is None or 0 <= reading.retry_after <= 3_000
+    attempt = sent_of(reading, FIRST, FIRST)
+    assert "\0" not in attempt.code + attempt.detail, "PostgreSQL keeps no NUL"
+    if attempt.outcome != "rejected":
+        due = next_try(FIRST, 1, attempt, FIRST, random.Random(1))
+        assert isinstance(due, datetime) and due <= FIRST + LONGEST
+
+
+NO_NAMES = [
+    *(
+        "foo",
+        "John Doe",
+        "",
+        "projects/p",
+        "projects/p/messages/",
+        "projects//messages/1",
+        "projects/p/topics/1",
+    ),
+    *("projects/p/messages/1/2", "/projects/p/messages/1", "https://x/projects/p/messages/1"),
+    *("projects/p/messages/1\n", "projects/p/messages/\0", "projects/John Doe/messages/1"),
+]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_that_is_no_messages_counts_as_none(name: str) -> None:
+    reading = read_answer(200, orjson.dumps({"name": name, "login": "required"}))
+    assert reading == Reading("unknown", "UNREADABLE", 200, detail=NAMELESS)
+
+
+@pytest.mark.parametrize(
+    "id", ["0:1500415314455276%31bd1c9631bd1c96", "fake_message_id", "3f0c4c1e-7f0e-4b5e-8b1e-1d2c3b4a5f60"]
+)
+def test_the_name_of_a_message_is_taken_as_it_is(id: str) -> None:
+    name = f"projects/myproject-b5ae1/messages/{id}"
+    assert read_answer(200, orjson.dumps({"name": name})) == Reading("accepted", status=200, name=name)
+
+
+def test_what_fcm_asks_for_is_obeyed_up_to_fifty_minutes() -> None:
     now = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
     assert wait_of("Mon, 02 Mar 2026 08:00:30 GMT", now) == 30
-    assert wait_of("Mon, 02 Mar 2026 07:00:00 GMT", now) == 0
+    assert (
+        wait_of("Tue, 30 Nov 2027 00:00:00 GMT", now)
+        == wait_of("55000000", now)
+        == wait_of("3001", now)
+        == 3_000
+    )
     assert wait_of("soon", now) is None
-    assert wait_of("nan", now) is None

@@ -17,6 +17,8 @@ from vigil.delivery.settings import FcmSettings
 
 HTML = b"<html><body>Access denied</body></html>"
 WAF = b'{"message": "blocked by WAF"}'
+LOGIN = b'{"name": "John Doe", "login": "required"}'
+NO_TEXT = b"\xff\xfe"
 ANSWERS = [
     (302, b""),
     (400, HTML),
@@ -29,6 +31,10 @@ ANSWERS = [
     (429, HTML),
     (502, HTML),
     (200, HTML),
+    (200, b"[1]"),
+    (200, NO_TEXT),
+    (201, b'{"name": "projects/demo/messages/1"}'),
+    (403, NO_TEXT),
 ]
 
 
@@ -60,7 +66,7 @@ def between(status: int, body: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("transport", [FcmHttp, FcmAdmin])
-@pytest.mark.parametrize(("status", "body"), ANSWERS, ids=[f"{s}-{b[:6].decode()}" for s, b in ANSWERS])
+@pytest.mark.parametrize(("status", "body"), ANSWERS, ids=[f"{s}-{b[:6]!r}" for s, b in ANSWERS])
 async def test_the_notice_waits_and_its_cause_says_that_something_in_between_answered(
     settings: Callable[..., FcmSettings], transport: type[FcmHttp | FcmAdmin], status: int, body: bytes
 ) -> None:
@@ -73,10 +79,13 @@ async def test_the_notice_waits_and_its_cause_says_that_something_in_between_ans
 
 
 @pytest.mark.parametrize("transport", [FcmHttp, FcmAdmin])
-async def test_a_200_in_json_without_a_name_may_be_anybodys(
-    settings: Callable[..., FcmSettings], transport: type[FcmHttp | FcmAdmin]
+@pytest.mark.parametrize(
+    "body", [WAF, LOGIN, b'{"name": "foo"}', b"{}", b'{"name": 7}', b'{"name": "projects/']
+)
+async def test_a_200_in_json_without_the_name_of_a_message_may_be_anybodys(
+    settings: Callable[..., FcmSettings], transport: type[FcmHttp | FcmAdmin], body: bytes
 ) -> None:
-    with between(200, WAF) as address:
+    with between(200, body) as address:
         async with transport(settings(endpoint=address)) as opened:
             [sent] = await opened.send([message()])
     assert (sent.outcome, sent.code) == ("unknown", "UNREADABLE")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vigil.delivery.channels import PUSH
-from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, NOT_FCM
+from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, NOT_FCM, UNFORESEEN
 from vigil.delivery.errors import NO_TOKEN, WAS_REFUSED
 from vigil.ledger.values import MAIL
 
@@ -29,7 +29,7 @@ NO_ANSWER: Mapping[str, str] = {
     "RESET": "the connection to {who} was cut",
     "UNREADABLE": "the answer of {who} could not be read",
     "BATCH_LOST": "no answer from {who} for a whole batch",
-    "UNFORESEEN": "sending to {who} ended in an unforeseen way",
+    UNFORESEEN: "sending to {who} ended in an unforeseen way",
     HELD_DEVICE: "a device has had as many notices as {who} allows it",
     HELD_PROJECT: "{who} takes no more at this moment",
     HELD_CREDENTIAL: "no credential for {who}",

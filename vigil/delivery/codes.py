@@ -14,6 +14,8 @@ HELD = frozenset({HELD_DEVICE, HELD_PROJECT, HELD_CREDENTIAL})
 NOT_FCM = "HTTP_"
 """What the code of an answer begins with that FCM did not write; its status follows."""
 
+UNFORESEEN = "UNFORESEEN"  # something in Vigil failed at a message or at its outcome: whether it was taken is not known
+
 EXPIRED = "expired"  # a row: its time was over before it was sent
 REFUSED = "every device refused it"  # a row: no device is left that it could go to
 WORDLESS = "it was queued without its words"  # a row: it has nothing to say

@@ -141,14 +141,15 @@ class Credential:
         asked = _Asked(self._request)
         try:
             self.google.refresh(asked)
+            token = _token(self.google.token)
         except Exception as error:  # noqa: BLE001  where an answer is no JSON object, google-auth fails in ways of its own
             failure = self._failure(error, asked.status)
             self._failed = (datetime.now(UTC), failure)
             raise failure from None  # google-auth's own text may quote the answer
         self._failed = None
         self.refreshes += 1
-        learn(self.google.token, passing=True)
-        self._bearer = f"Bearer {self.google.token}"
+        learn(token, passing=True)
+        self._bearer = f"Bearer {token}"
         expiry = self.google.expiry  # naive, UTC
         self._until = expiry.replace(tzinfo=UTC) if expiry else datetime.now(UTC) + timedelta(minutes=30)
 
@@ -192,6 +193,13 @@ class _Asked:
         response = self._request(*args, **kwargs)
         self.status = response.status
         return response
+
+
+def _token(value: object) -> str:
+    """An access token, which google-auth takes as it comes. Raises ValueError for what no header can hold."""
+    if isinstance(value, str) and value and value.isascii() and value.isprintable():
+        return value
+    raise ValueError("no access token")
 
 
 def _refusal(error: Exception) -> str:

@@ -154,7 +154,7 @@ class Smtp:
         except Exception as wrong:  # noqa: BLE001  its text may quote the mail, and its batch must not end with it
             log.error("a mail ended in an unforeseen way and counts as unknown: %s", type(wrong).__name__)
             client.close()
-            return Sent("unknown", None, "UNFORESEEN", "", None, started, self._now(), type(wrong).__name__)
+            return Sent.unforeseen(wrong, started, self._now())
 
     async def _mail(self, client: SMTP, out: Outgoing, started: datetime) -> Sent:
         try:

@@ -3,8 +3,8 @@
 Slower than `FcmHttp`, and there for those who want Google's client on the wire. firebase-admin's traps are
 fenced off (contract: shared/contracts/fcm.md, "firebase-admin: traps"): each instance has an App of its own
 and runs it in threads, so no App crosses event loops; its retries are off, because the outbox retries by the
-contract's table; a message that it would refuse is sorted out before the batch, and what it raises for a
-whole batch becomes an outcome for each message.
+contract's table; a message that it would refuse is sorted out before the batch. Its answers are read here and not by
+firebase-admin, which takes any `name` for a message's, and at an answer it cannot read loses the results of the whole batch.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from typing import Any, Self
 
 import firebase_admin
 from firebase_admin import exceptions, messaging
+from requests import Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
-from requests.exceptions import ConnectTimeout, JSONDecodeError, Timeout
+from requests.exceptions import ConnectTimeout, RequestException, Timeout
 
 from vigil.connections import of_connection
-from vigil.delivery.codes import HELD_CREDENTIAL
+from vigil.delivery.codes import HELD_CREDENTIAL, UNFORESEEN
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.messages import Outgoing, as_json, build
-from vigil.delivery.outcomes import NAMELESS, Reading, nameless, read_answer, sent_of
+from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Sent
 
@@ -138,16 +139,14 @@ class FcmAdmin:
 
 
 def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
-    """Point the App at `settings.endpoint` and switch its retries off. firebase-admin has no public way for
-    either.
+    """Point the App at `settings.endpoint`, switch its retries off and read its answers. firebase-admin has no public way for any
+    of it.
     """
     service: Any = messaging._get_messaging_service(app)
     service._fcm_url = settings.send_url
     session = service._client.session
+    service._client.body = partial(_taken, session, settings.timeout)
     session.trust_env = False  # see Credential
-    session.max_redirects = (
-        0  # a redirection is an answer of something between, and not followed with a message
-    )
     size = min(settings.concurrency, BATCH)
     session.mount(settings.endpoint, HTTPAdapter(pool_connections=1, pool_maxsize=size, max_retries=0))
     if settings.ca_file:
@@ -156,26 +155,50 @@ def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
         session.proxies = {"http": settings.proxy, "https": settings.proxy}
 
 
+class _NotTaken(RequestException):
+    """An answer that names no message. It is no `response` of the error: firebase-admin would read that, and not every one can be."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _Unforeseen(RequestException):
+    """What else may go wrong with one message, its cause: firebase-admin keeps the batch's results only at errors of requests."""
+
+
+def _taken(session: Any, timeout: float, method: str, url: str, **request: Any) -> dict[str, str]:
+    """One request in place of firebase-admin's own: the name of the message that was taken. Raises RequestException and no other."""
+    try:
+        # A redirection is an answer of something between, and not followed with a message.
+        answer: Response = session.request(method, url, timeout=timeout, allow_redirects=False, **request)
+        name = message_name(answer.content) if answer.status_code == 200 else ""
+    except RequestException:
+        raise
+    except Exception as wrong:
+        raise _Unforeseen from wrong
+    if not name:
+        raise _NotTaken(answer)
+    return {"name": name}
+
+
 def _read(response: messaging.SendResponse, address: str) -> Reading:
     if response.success:
         return Reading("accepted", status=200, name=response.message_id)
-    error = response.exception
-    if error is None:
-        return Reading("unknown", "UNREADABLE", 200, detail=NAMELESS)
-    answer = error.http_response
-    if answer is not None:
+    cause = None if response.exception is None else response.exception.cause
+    if isinstance(cause, _NotTaken):
+        answer = cause.answer
         return read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"), address)
-    cause = error.cause
-    if isinstance(cause, ConnectTimeout) or _never_connected(cause):
+    if isinstance(cause, _Unforeseen):
+        return Reading("unknown", UNFORESEEN, detail=type(cause.__cause__).__name__)
+    if cause is not None and (isinstance(cause, ConnectTimeout) or _never_connected(cause)):
         return Reading("retry", "CONNECT", detail=of_connection(cause))
     if isinstance(cause, Timeout):
         return Reading("unknown", "TIMEOUT")
-    if isinstance(cause, JSONDecodeError):  # only a 200 is read as JSON before its status is looked at
-        return nameless(cause.doc.encode())
     return Reading("unknown", "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE")
 
 
-def _never_connected(cause: BaseException | None) -> bool:
+def _never_connected(cause: BaseException) -> bool:
     """requests wraps urllib3's error twice; only the innermost one says that no connection was made."""
-    reason = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
+    reason = getattr(cause.args[0], "reason", None) if cause.args else None
     return type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")

@@ -43,11 +43,12 @@ THIRD_PARTY = {
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
-def _encode(out: Outgoing, now: datetime) -> bytes | InvalidMessage:
+def _encode(out: Outgoing, now: datetime) -> bytes | Exception:
+    """The body, or why there is none, which is told where the message's turn comes: its neighbours are encoded with it."""
     try:
         return encode(out, now)
-    except InvalidMessage as poison:
-        return poison
+    except Exception as wrong:  # noqa: BLE001  `_one` says what becomes of it
+        return wrong
 
 
 class FcmHttp(FirebaseClient):
@@ -116,7 +117,7 @@ class FcmHttp(FirebaseClient):
             answer = await self._exchange(address, body, await self._credential.renew(bearer))
         return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
 
-    def _encoded(self, batch: Sequence[Outgoing]) -> Iterator[tuple[int, Outgoing, bytes | InvalidMessage]]:
+    def _encoded(self, batch: Sequence[Outgoing]) -> Iterator[tuple[int, Outgoing, bytes | Exception]]:
         """The messages with their bodies, some hundred at a time: encoded singly between two waits, when the
         processor's caches hold something else, a message takes three times as long.
         """
@@ -131,12 +132,12 @@ class FcmHttp(FirebaseClient):
             if stop is not None:
                 raise CredentialRefused(stop.credential, stop.why, sent)
 
-    async def _one(self, out: Outgoing, body: bytes | InvalidMessage) -> Sent:
+    async def _one(self, out: Outgoing, body: bytes | Exception) -> Sent:
         """One message, whatever happens. A poison message ends here and never reaches its batch."""
         started = self._now()
-        if isinstance(body, InvalidMessage):
-            return self._done(Reading("rejected", body.code, detail=str(body)), started)
         try:
+            if isinstance(body, Exception):
+                raise body
             held = self._hold(out, started)
             if isinstance(held, Sent):
                 return held
@@ -147,6 +148,8 @@ class FcmHttp(FirebaseClient):
             if isinstance(answer, str):
                 return Sent("accepted", 200, "", answer, None, started, self._now())
             return self._done(await self._mind(out, body, bearer, answer), started)
+        except InvalidMessage as poison:
+            return self._done(Reading("rejected", poison.code, detail=str(poison)), started)
         except CredentialUnavailable as wrong:
             return self._done(Reading("retry", HELD_CREDENTIAL, detail=str(wrong)), started)
         except CredentialRefused as wrong:
@@ -156,7 +159,7 @@ class FcmHttp(FirebaseClient):
             if type(wrong) not in self._surprises:  # once a kind: a batch may hold thousands alike
                 self._surprises.add(type(wrong))
                 log.exception("a message ended in an unforeseen way; it and its like count as unknown")
-            return self._done(Reading("unknown", "UNFORESEEN", detail=type(wrong).__name__), started)
+            return Sent.unforeseen(wrong, started, self._now())
 
     def _hold(self, out: Outgoing, started: datetime) -> Sent | float:
         """The message held back without a request, or the seconds after which it may go, nearly always 0."""

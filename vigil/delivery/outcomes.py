@@ -3,7 +3,8 @@
 Only an answer in FCM's own form says anything of a device, a message or a credential: a JSON object `error` whose
 `status` is one of Google's codes, or whose details hold an `FcmError`. Whatever else comes back was written by something
 between, as a proxy or a firewall: the message waits for another try, under the code `HTTP_` and the status. After a 4xx
-of that kind nothing was accepted (`retry`); after any other nobody knows (`unknown`).
+of that kind nothing was accepted (`retry`); after any other nobody knows (`unknown`). A 200 in FCM's form has a message's name
+(`projects/*/messages/*`); any other counts as unknown.
 """
 
 from __future__ import annotations
@@ -11,25 +12,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import orjson
 
 from vigil.delivery.codes import NOT_FCM
+from vigil.delivery.retry import LONGEST_ASKED
 from vigil.delivery.transport import Outcome, Sent
 from vigil.redaction import redacted
+from vigil.retry_after import seconds_of
 
 Action = Literal["none", "refresh", "stop"]
 
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 _APNS_ERROR = "type.googleapis.com/google.firebase.fcm.v1.ApnsError"
 _QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
-_SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
+_NAME = re.compile(r"projects/[!-.0-~]+/messages/[!-.0-~]+")  # [!-.0-~]: what ASCII prints, without the slash
 DETAIL = 200  # characters of FCM's sentence that are kept
 
 
-NAMELESS = "200 without a message name: a proxy or firewall in between may have written it"
+NAMELESS = "200 without the name of a message: a proxy or firewall in between may have written it"
 
 _STATUSES = frozenset(
     {
@@ -124,9 +126,7 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None, addres
     """
     if status == 200:
         name = message_name(body)
-        if name:
-            return Reading("accepted", status=200, name=name)
-        return nameless(body)
+        return Reading("accepted", status=200, name=name) if name else _nameless(body)
     error = _error(body)
     details = _objects(error.get("details"))
     code = _code(error, details)
@@ -142,11 +142,11 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None, addres
         retry_after=wait_of(retry_after),
         action=rule.action,
         quota=_quota(details),
-        detail=redacted(str(error.get("message", "")), address)[:DETAIL],
+        detail=redacted(_text(error.get("message")), address)[:DETAIL],
     )
 
 
-def nameless(body: bytes) -> Reading:
+def _nameless(body: bytes) -> Reading:
     """The meaning of a 200 without a message name: FCM may have accepted the message, whoever wrote the body."""
     if body.strip() and not body.lstrip().startswith(b"{"):
         return _between(200, None)
@@ -161,12 +161,17 @@ def _between(status: int, retry_after: str | None) -> Reading:
 
 
 def message_name(body: bytes) -> str:
-    """The name in the body of a 200, empty when it cannot be read."""
+    """The name of a message in the body of a 200, empty when it has none: a `name` alone may be anybody's."""
     try:
         name = orjson.loads(body)["name"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return ""
-    return name if isinstance(name, str) else ""
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
+
+
+def _text(value: object) -> str:
+    """A value that ought to be text. What is not is left out: written out, it may be deeper than Python goes."""
+    return value if isinstance(value, str) else ""
 
 
 def _error(body: bytes) -> dict[str, Any]:
@@ -198,7 +203,7 @@ def _quota(details: list[dict[str, Any]]) -> str:
     for detail in details:
         if detail.get("@type") == _QUOTA_FAILURE:
             for violation in _objects(detail.get("violations")):
-                return str(violation.get("subject", ""))
+                return _text(violation.get("subject"))
     return ""
 
 
@@ -211,14 +216,5 @@ def _fallback(status: int, code: str) -> tuple[str, Rule]:
 
 
 def wait_of(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or an HTTP date. None when absent or unreadable."""
-    if not header:
-        return None
-    if _SECONDS.fullmatch(header.strip()):
-        return float(header)
-    try:
-        at = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
+    """Seconds of a Retry-After header, 0 to `LONGEST_ASKED`. None when absent or unreadable."""
+    return seconds_of(header, now or datetime.now(UTC), LONGEST_ASKED)

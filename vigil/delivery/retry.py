@@ -1,12 +1,17 @@
 """When a message is tried again, and when it is given up. Pure: time and chance are arguments.
 
 Contract: shared/contracts/fcm.md, "Errors". The first wait is at least 10 s, each next one twice as long,
-with jitter that only lengthens; `Retry-After` is obeyed and never undercut; a 429 without it waits 60 s.
-Given up 60 minutes after the first try, or when the time to live is over if that is sooner.
+with jitter that only lengthens; a 429 without `Retry-After` waits 60 s. Given up 60 minutes after the first try, or when the time
+to live is over if that is sooner.
+
+`Retry-After` is obeyed and not undercut, with two bounds. It counts as `LONGEST_ASKED` at most, since nobody waits for ever on a
+header's word. Where it leads past the message's end, the message has one last try before the end: it may be a proxy's word, or a
+wrong clock's, and to obey it would mean that the person never hears.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +21,8 @@ from vigil.delivery.transport import Sent
 GIVE_UP = timedelta(minutes=60)
 FIRST_WAIT = 10.0  # seconds
 LONGEST_WAIT = 900.0
+LONGEST_ASKED = 3_000.0  # with its jitter still within the hour
+LAST_CALL = 300.0  # seconds before a message's end: runs are minutes apart, and one of them has to come by
 QUOTA_WAIT = 60.0
 JITTER = 0.5  # waits are lengthened by up to this share
 OBEYED_JITTER = 0.1
@@ -23,9 +30,8 @@ OBEYED_JITTER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """No further try. `reason` is the outbox row's; `last` the code of the last attempt, `unknown` whether
-    that attempt
-    may have been accepted."""
+    """No further try. `reason` is the outbox row's; `last` the code of the last attempt, `unknown` whether that attempt may have
+    been accepted."""
 
     reason: str
     last: str
@@ -42,23 +48,40 @@ def next_try(
 ) -> datetime | GiveUp:
     """The instant of the next try after `attempt` (1 for the first) ended in `sent`, or GiveUp.
 
-    `sent` is a retry or an unknown; `expires_at` the end of the message's time to live, None for no such end.
+    `sent` is a retry or an unknown, ValueError otherwise; `expires_at` the end of the message's time to live, None for no such end.
     """
     if sent.outcome not in ("retry", "unknown"):
         raise ValueError(f"an attempt that was {sent.outcome} has no next try")
-    at = now + timedelta(seconds=wait(attempt, sent, rng))
-    end = first_try + GIVE_UP
+    # Differences: an instant at the end of the calendar, as a row may hold one, has no hour after it.
+    left = GIVE_UP - (now - first_try)
     if expires_at is not None:
-        end = min(end, expires_at)
-    return at if at < end else GiveUp("expired", sent.code, sent.outcome == "unknown")
+        left = min(left, expires_at - now)
+    seconds = wait(attempt, sent, rng)
+    if seconds >= left.total_seconds() and sent.retry_after is not None:
+        seconds = _last_call(attempt, left.total_seconds(), rng)
+    if seconds >= left.total_seconds():
+        return GiveUp("expired", sent.code, sent.outcome == "unknown")
+    return now + timedelta(seconds=seconds)
+
+
+def _last_call(attempt: int, left: float, rng: random.Random) -> float:
+    """Seconds after which a message is tried once more that was told to wait beyond its end, in `left` seconds; inf for no more.
+
+    One that was tried before has had its last call when the end is near. A short life has it halfway.
+    """
+    if attempt > 1 and left < 2 * LAST_CALL:
+        return math.inf
+    seconds = left - min(LAST_CALL, left / 2) * (1 + rng.uniform(0, OBEYED_JITTER))
+    return seconds if seconds >= FIRST_WAIT else math.inf
 
 
 def wait(attempt: int, sent: Sent, rng: random.Random) -> float:
-    """Seconds to wait after attempt number `attempt`."""
+    """Seconds to wait after attempt number `attempt`: 0 to `LONGEST_ASKED` and a tenth, whatever `sent` and the row hold."""
     if sent.retry_after is not None:
+        asked = min(LONGEST_ASKED, max(0.0, sent.retry_after))
         # At least a second more, so that a whole batch told the same does not come back in one instant.
-        return sent.retry_after + rng.uniform(0, max(1.0, sent.retry_after * OBEYED_JITTER))
+        return asked + rng.uniform(0, max(1.0, asked * OBEYED_JITTER))
     if sent.code == "QUOTA_EXCEEDED":
         return QUOTA_WAIT * (1 + rng.uniform(0, JITTER))
-    doubled: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempt - 1, 10))
+    doubled: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** max(0, min(attempt - 1, 10)))
     return doubled * (1 + rng.uniform(0, JITTER))

@@ -70,5 +70,5 @@ async def _part(
         return refused.sent or [held] * len(batch), refused
     except Exception as wrong:
         log.exception("a transport failed as a whole; its messages count as unknown")
-        lost = Sent("unknown", None, "UNFORESEEN", "", None, started, datetime.now(UTC), type(wrong).__name__)
+        lost = Sent.unforeseen(wrong, started, datetime.now(UTC))
         return [lost] * len(batch), None

@@ -8,9 +8,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from vigil.delivery.codes import GONE, HELD
+from vigil.delivery.codes import GONE, HELD, UNFORESEEN
 from vigil.delivery.messages import Outgoing
 from vigil.redaction import redacted
+from vigil.safe_text import table_cell
 
 Outcome = Literal["accepted", "rejected", "retry", "unknown"]
 
@@ -20,9 +21,10 @@ class Sent:
     """What became of one message in one attempt; one row of the ledger's attempts.
 
     `status` is the HTTP status, None when there was no answer. `code` is FCM's own error code, or one of:
-    APNS_410, CONNECT, CERTIFICATE or PROXY (nothing was sent), TIMEOUT, RESET, UNREADABLE (accepted or not: unknown), HELD_* (no
-    request was made), or an InvalidMessage code. Empty when accepted. `name` is the message name of an
+    APNS_410, CONNECT, CERTIFICATE or PROXY (nothing was sent), TIMEOUT, RESET, UNREADABLE, UNFORESEEN (accepted or not: unknown),
+    HELD_* (no request was made), or an InvalidMessage code. Empty when accepted. `name` is the message name of an
     accepted one. `retry_after` in seconds, None when FCM did not say. `detail` is FCM's sentence, for people.
+    Code and detail are made such that every ledger takes them, whatever an answer held.
     """
 
     outcome: Outcome
@@ -35,8 +37,15 @@ class Sent:
     detail: str = ""
 
     def __post_init__(self) -> None:
+        if self.code:
+            object.__setattr__(self, "code", table_cell(self.code))
         if self.detail:
-            object.__setattr__(self, "detail", redacted(self.detail))
+            object.__setattr__(self, "detail", table_cell(redacted(self.detail)))
+
+    @classmethod
+    def unforeseen(cls, wrong: Exception, started: datetime, ended: datetime) -> Self:
+        """The attempt that something in Vigil failed at: whether the message was taken is not known. `wrong` gives its kind alone."""
+        return cls("unknown", None, UNFORESEEN, "", None, started, ended, type(wrong).__name__)
 
     @property
     def prune(self) -> bool:

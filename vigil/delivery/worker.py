@@ -18,13 +18,13 @@ from datetime import datetime, timedelta
 from vigil.compliance.verdicts import Why
 from vigil.delivery import quiet_hours
 from vigil.delivery.causes import cause
-from vigil.delivery.channels import channel_of, chosen, order_in
+from vigil.delivery.channels import PUSH, channel_of, chosen, order_in
 from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL, Outgoing
 from vigil.delivery.owners import owner_name
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import Sent, Transport
+from vigil.delivery.transport import Outcome, Sent, Transport
 from vigil.ledger import Ledger, LedgerError, devices, leases
 from vigil.ledger import people as preferences
 from vigil.ledger.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time
@@ -84,6 +84,15 @@ class Batch:
         return len(self.claimed) + self.put_off
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claimed row, what was answered for it by device, and what becomes of it."""
+
+    claimed: Claimed
+    results: Sequence[tuple[Registered, Sent]]
+    settled: Settled
+
+
 Handled = tuple[Batch, Sequence[Sent], CredentialRefused | None]
 """A slice, the outcomes of its messages, and the credential that was refused with them."""
 
@@ -117,6 +126,7 @@ class Worker:
         self._real = real
         # Rows that were claimed and are not settled yet. Two threads read it: the set is replaced, never changed.
         self._holding = frozenset[int]()
+        self._surprises: set[type[Exception]] = set()
         self._held_back: set[int] = set()  # rows of batches in which a refused credential let nothing through
 
     async def deliver(self, limit: int = BATCH) -> Delivered:
@@ -242,36 +252,110 @@ class Worker:
 
     def _settle(self, batch: Batch, sent: Sequence[Sent], refused: CredentialRefused | None) -> Delivered:
         """Write what happened to a slice: attempts, rows, and what it says about the devices."""
-        now, claimed = self._clock(), batch.claimed
-        results = list(zip(batch.posts, sent, strict=True))
-        gone = {d.id for (_, d), s in results if s.prune}
-        left = {p: [d for d in some if d.id not in gone] for p, some in batch.registered.items()}
-        by_row: dict[int, list[tuple[Registered, Sent]]] = {c.id: [] for c in claimed}
-        for (c, d), s in results:
-            by_row[c.id].append((d, s))
-        settled = [self._row(c, by_row[c.id], left.get(c.person, ()), now) for c in claimed]
-        tried = [_tried(c, d, s) for (c, d), s in results if s.attempted]
-        held = 0
-        if settled:
-            with self._ledger.write() as connection:
-                held = leases.settle(connection, self._owner, tried, settled)
-                devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
-                for (_, d), s in results:
-                    if s.prune:
-                        devices.retire(connection, [d.id], s.code, now, unless_refreshed_after=s.started_at)
-        self._holding -= by_row.keys()
-        rows = Counter(s.state for s in settled)
+        now = self._clock()
+        judged, held = self._write(self._judge(batch, sent, now), now)
+        self._holding -= {j.claimed.id for j in judged}
+        rows = Counter(j.settled.state for j in judged)
         rows.update({"queued": batch.put_off} if batch.put_off else {})
         done = Delivered(
             rows,
-            Counter(s.outcome for _, s in results),
-            Counter((c.run, s.state) for c, s in zip(claimed, settled, strict=True) if s.state != "queued"),
-            len(settled) - held,
+            Counter(s.outcome for j in judged for _, s in j.results),
+            Counter((j.claimed.run, j.settled.state) for j in judged if j.settled.state != "queued"),
+            len(judged) - held,
         )
         if refused is not None:
             done.refused[refused.credential] = refused
-            done.more = any(s.attempted for s in sent) or not self._seen(set(by_row))
+            done.more = any(s.attempted for s in sent) or not self._seen({j.claimed.id for j in judged})
         return done
+
+    def _judge(self, batch: Batch, sent: Sequence[Sent], now: datetime) -> list[Judged]:
+        """What becomes of each row of a slice. One whose outcome cannot be handled costs the others nothing."""
+        by_row: dict[int, list[tuple[Registered, Sent]]] = {c.id: [] for c in batch.claimed}
+        gone = set()
+        for (c, d), s in zip(batch.posts, sent, strict=True):
+            by_row[c.id].append((d, s))
+            if s.prune:
+                gone.add(d.id)
+        left = {p: [d for d in some if d.id not in gone] for p, some in batch.registered.items()}
+        judged = []
+        for c in batch.claimed:
+            results = by_row[c.id]
+            try:
+                judged.append(Judged(c, results, self._row(c, results, left.get(c.person, ()), now)))
+            except Exception as wrong:  # noqa: BLE001  logged and kept as the row's cause by `_odd`
+                judged.append(self._odd(c, results, wrong, now, certain=("accepted", "rejected")))
+        return judged
+
+    def _write(self, judged: list[Judged], now: datetime) -> tuple[list[Judged], int]:
+        """Write rows: together, or each by itself where the ledger refuses something of them. Gives them as they were written, and
+        how many of them were still held.
+
+        Raises LedgerError where it is the ledger's fault, and the ledger's refusal of a row of which nothing odd is left.
+        """
+        try:
+            return judged, self._written(judged, now)
+        except LedgerError:
+            raise
+        except Exception as wrong:  # noqa: BLE001  logged with the row that it is about, which has yet to be found
+            log.warning(
+                "%d outcomes cannot be written together (%s): one by one", len(judged), type(wrong).__name__
+            )
+        out, held = [], 0
+        for j in judged:
+            try:
+                held += self._written([j], now)
+            except LedgerError:
+                raise
+            except Exception as wrong:  # noqa: BLE001  logged and kept as the row's cause by `_odd`
+                j = self._odd(j.claimed, j.results, wrong, now)
+                held += self._written([j], now)
+            out.append(j)
+        return out, held
+
+    def _written(self, judged: Sequence[Judged], now: datetime) -> int:
+        """Write rows in one transaction. Returns how many of them were still held."""
+        results = [(j.claimed, d, s) for j in judged for d, s in j.results]
+        if not judged:
+            return 0
+        with self._ledger.write() as connection:
+            tried = [_tried(c, d, s) for c, d, s in results if s.attempted]
+            held = leases.settle(connection, self._owner, tried, [j.settled for j in judged])
+            devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
+            for _, d, s in results:
+                if s.prune:
+                    devices.retire(connection, [d.id], s.code, now, unless_refreshed_after=s.started_at)
+        return held
+
+    def _odd(
+        self,
+        c: Claimed,
+        results: Sequence[tuple[Registered, Sent]],
+        wrong: Exception,
+        now: datetime,
+        certain: Collection[Outcome] = (),
+    ) -> Judged:
+        """A row whose outcome could not be handled: nobody knows whether it was taken, and it is tried again as such.
+
+        What was tried counts as unforeseen, except for outcomes that are `certain` whatever becomes of the row.
+        """
+        if type(wrong) not in self._surprises:  # once a kind: a batch may hold thousands alike
+            self._surprises.add(type(wrong))
+            log.error(
+                "the outcome of notice %d cannot be handled; it and its like count as unknown",
+                c.id,
+                exc_info=wrong,
+            )
+        unknown = Sent.unforeseen(wrong, now, now)
+        kept = [(d, s if s.outcome in certain or not s.attempted else unknown) for d, s in results]
+        sent = [s for _, s in kept]
+        tried_at = min((s.started_at for s in sent if s.attempted), default=None)
+        again = next_try(c.first_tried_at or tried_at or now, c.tries, unknown, now, self._rng, c.expires_at)
+        if not isinstance(again, GiveUp):
+            channel = channel_of(kept[0][0].address_kind) if kept else PUSH
+            return Judged(c, kept, Settled(c.id, "queued", cause(unknown, channel), again, tried_at))
+        if _taken(c, sent):
+            return Judged(c, kept, Settled(c.id, "sent", tried_at=tried_at))
+        return Judged(c, kept, Settled(c.id, "failed", f"{again.reason}: {again.last}", tried_at=tried_at))
 
     def _outgoing(self, c: Claimed, d: Registered, now: datetime) -> Outgoing:
         m = c.message
@@ -309,7 +393,7 @@ class Worker:
         if due:
             # The latest of them: no device is asked again before FCM said so.
             return Settled(c.id, "queued", _cause(results), max(due), tried_at)
-        if "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent):
+        if _taken(c, sent):
             return Settled(c.id, "sent", tried_at=tried_at)
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)
         if given_up is not None:
@@ -337,6 +421,11 @@ def _hindrance(c: Claimed, now: datetime) -> str | None:
     if c.expires_at is not None and c.expires_at <= now:
         return EXPIRED
     return None if c.message.keys() >= WORDS else WORDLESS
+
+
+def _taken(c: Claimed, sent: Sequence[Sent]) -> bool:
+    """Whether some address of the row's person took it, now or at an earlier try."""
+    return "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent)
 
 
 def _tried(c: Claimed, d: Registered, s: Sent) -> Tried:

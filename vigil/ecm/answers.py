@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
@@ -13,10 +14,12 @@ import orjson
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
 from vigil.ecm.retry import Again
 from vigil.redaction import redacted
+from vigil.retry_after import seconds_of
 
 Json = dict[str, Any]
 
 _LONGEST_MESSAGE = 300
+LONGEST_ASKED = 60.0  # seconds that count of a Retry-After
 _LOOKED_AT = 16_384
 """Bytes of a body in which a message is looked for. What is secret goes out of it before it is cut."""
 DEEPEST = 100
@@ -55,7 +58,10 @@ def _failure(
         return NotReadable(path, message, status)
     # A 404 in HTML comes from the web server in front, while ECM restarts: it must not pass for a deleted
     # node.
-    return Again(Unavailable(path, message, status), after=_retry_after(headers))
+    return Again(
+        Unavailable(path, message, status),
+        after=seconds_of(headers.get("retry-after"), datetime.now(UTC), LONGEST_ASKED),
+    )
 
 
 def _parsed(body: bytes) -> object:
@@ -116,8 +122,3 @@ def _excerpt(body: bytes) -> str:
 
 def _text(body: bytes) -> str:
     return redacted(body[:_LOOKED_AT].decode("utf-8", "replace"))
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    return min(float(value), 60.0) if value.isdigit() else None

@@ -37,15 +37,16 @@ def error(
     *,
     code: str | None = None,
     details: tuple[dict[str, Any], ...] = (),
-    retry_after: float | None = None,
+    retry_after: float | str | None = None,
 ) -> Answer:
     """``{"error": {"code", "message", "status", "details"}}``. `code` is FCM's own, put into the details.
 
-    `retry_after`: seconds for the header of that name, left out when None.
+    `retry_after`: seconds for the header of that name, or its text as it is; left out when None.
     """
     found: list[dict[str, Any]] = [{"@type": _FCM_ERROR, "errorCode": code}] if code else []
     body = {"error": {"code": http, "message": message, "status": status, "details": [*found, *details]}}
-    headers = () if retry_after is None else ((b"retry-after", f"{retry_after:g}".encode()),)
+    text = f"{retry_after:g}" if isinstance(retry_after, float) else str(retry_after)
+    headers = () if retry_after is None else ((b"retry-after", text.encode("latin-1", "replace")),)
     return json_answer(http, body, headers)
 
 
@@ -75,7 +76,7 @@ def sender_mismatch() -> Answer:
     return error(403, "PERMISSION_DENIED", "SenderId mismatch", code="SENDER_ID_MISMATCH")
 
 
-def quota(subject: str, retry_after: float | None) -> Answer:
+def quota(subject: str, retry_after: float | str | None) -> Answer:
     """429. `subject` says whose quota, such as ``project:demo`` or ``device:TOKEN``; empty when FCM does not
     say.
     """
@@ -97,7 +98,7 @@ def internal() -> Answer:
     return error(500, "INTERNAL", "Internal error encountered.", code="INTERNAL")
 
 
-def unavailable(retry_after: float | None) -> Answer:
+def unavailable(retry_after: float | str | None) -> Answer:
     return error(
         503,
         "UNAVAILABLE",

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 KINDS: Mapping[str, str] = {
-    "quota": "429; `retry_after` seconds, or no such header",
+    "quota": "429; `retry_after` seconds or any text, or no such header",
     "internal": "500",
-    "unavailable": "503; `retry_after` seconds, or no such header",
+    "unavailable": "503; `retry_after` seconds or any text, or no such header",
     "reset_before": "the connection is reset and nothing was accepted",
     "reset_after": "the message is accepted, then the connection is reset",
     "slow": "the message is accepted, the answer comes after `seconds`",
@@ -48,7 +48,7 @@ class Fault:
     times: int | None = None
     rate: float = 1.0
     skip: int = 0
-    retry_after: float | None = None
+    retry_after: float | str | None = None
     seconds: float = 0.0
     status: int = 500  # of an echo
     at: str = "send"
@@ -107,7 +107,7 @@ class Faults:
         times: int | None = None,
         rate: float = 1.0,
         skip: int = 0,
-        retry_after: float | None = None,
+        retry_after: float | str | None = None,
         seconds: float = 0.0,
         status: int = 500,
         at: str = "send",

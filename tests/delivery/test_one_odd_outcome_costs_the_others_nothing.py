@@ -1,0 +1,186 @@
+"""Whatever is answered for one message, and whatever fails at it: the outcomes of the others are written, and it is tried again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tests.delivery.conftest import message
+from tests.support.post_office import PostOffice, opened
+from tests.support.postgres import DATABASES
+from tests.support.samples import T0, entry
+from vigil.delivery import fcm_admin, fcm_http, worker
+from vigil.delivery.fcm_admin import FcmAdmin
+from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.messages import Outgoing
+from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import Sent
+from vigil.delivery.worker import Delivered, Worker
+from vigil.sandbox.fcm_local import LocalFcm
+
+Settings = Callable[..., FcmSettings]
+PEOPLE = ("ada", "bert", "cleo")
+UNFORESEEN = "sending to FCM ended in an unforeseen way"
+
+
+@pytest.fixture(params=DATABASES)
+def office(
+    request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Settings
+) -> Iterator[PostOffice]:
+    with opened(request.param, tmp_path, fcm, settings, *PEOPLE) as made:
+        made.queue(*(entry(n, person=login) for n, login in enumerate(PEOPLE, 1)))
+        yield made
+
+
+def states(office: PostOffice) -> dict[str, str]:
+    return {r["person"]: r["state"] for r in office.rows()}
+
+
+def waiting(office: PostOffice) -> dict[str, Any]:
+    [row] = [r for r in office.rows() if r["state"] == "queued"]
+    return row
+
+
+@pytest.mark.parametrize("kind", ["quota", "unavailable"])
+@pytest.mark.parametrize(
+    "asked",
+    ["Fri, 31 Dec 9999 23:59:59 GMT", "Tue, 30 Nov 2027 00:00:00 GMT", "1000000000000", "9" * 400],
+    ids=lambda text: text[:20],
+)
+async def test_a_wait_that_never_ends_is_the_ones_own_and_ends_within_its_hour(
+    office: PostOffice, kind: str, asked: str
+) -> None:
+    office.fcm.faults.add(kind, match={"owner": "bert"}, times=1, retry_after=asked)
+    await office.deliver()
+    assert states(office) == {"ada": "sent", "bert": "queued", "cleo": "sent"}
+    due = waiting(office)["due_at"]
+    assert T0 + timedelta(minutes=50) <= due <= T0 + timedelta(minutes=55)
+    office.later(seconds=(due - office.now).total_seconds())
+    await office.deliver()
+    assert set(states(office).values()) == {"sent"}
+    assert [len(office.received(login, "android")) for login in PEOPLE] == [1, 1, 1]
+
+
+async def sent_again_and_seen_once(office: PostOffice, received: dict[str, int]) -> None:
+    """That bert's row waits as unforeseen, the others are told, and he is told at the next try."""
+    assert states(office) == {"ada": "sent", "bert": "queued", "cleo": "sent"}
+    row = waiting(office)
+    assert row["reason"].startswith(UNFORESEEN) and row["tries"] == 1
+    assert sorted(office.attempts()) == [("accepted", ""), ("accepted", ""), ("unknown", "UNFORESEEN")]
+    office.later(seconds=(row["due_at"] - office.now).total_seconds())
+    await office.deliver()
+    assert set(states(office).values()) == {"sent"}
+    assert {login: len(office.received(login, "android")) for login in PEOPLE} == received
+    assert [len(office.shows(login, "android")) for login in PEOPLE] == [1, 1, 1]
+
+
+async def test_an_outcome_that_cannot_be_handled(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    handled = worker.next_try
+
+    def fails(first: Any, attempt: int, sent: Sent, *rest: Any) -> Any:
+        if sent.code == "QUOTA_EXCEEDED":
+            raise OverflowError("date value out of range")
+        return handled(first, attempt, sent, *rest)
+
+    monkeypatch.setattr(worker, "next_try", fails)
+    office.fcm.faults.add("quota", match={"owner": "bert"}, times=1)
+    done = await office.deliver()
+    assert (done.rows, done.lost) == ({"sent": 2, "queued": 1}, 0)
+    assert "cannot be handled" in caplog.text and "OverflowError" in caplog.text
+    await sent_again_and_seen_once(office, {"ada": 1, "bert": 1, "cleo": 1})
+
+
+class Odd:
+    """A transport that gives one device's answer a status that no database takes."""
+
+    def __init__(self, inner: FcmHttp) -> None:
+        self.inner = inner
+
+    async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
+        sent = await self.inner.send(batch)
+        return [
+            replace(s, status=10**30) if "bert" in out.token else s
+            for out, s in zip(batch, sent, strict=True)
+        ]
+
+
+async def deliver_by(office: PostOffice, slice: int = 10) -> Delivered:
+    async with FcmHttp(office.settings(), now=office.clock) as fcm:
+        odd: Any = Odd(fcm)
+        return await Worker(
+            office.ledger, odd, office.clock, rng=random.Random(0), real=office.real, slice=slice
+        ).drain()
+
+
+@pytest.mark.parametrize("slice", [1, 10])
+async def test_an_outcome_that_cannot_be_written(office: PostOffice, slice: int) -> None:
+    done = await deliver_by(office, slice)
+    assert (done.rows, done.attempts, done.lost) == (
+        {"sent": 2, "queued": 1},
+        {"accepted": 2, "unknown": 1},
+        0,
+    )
+    await sent_again_and_seen_once(office, {"ada": 1, "bert": 2, "cleo": 1})
+
+
+async def test_one_that_never_can_be_written_is_given_up_after_its_hour(office: PostOffice) -> None:
+    for _ in range(20):
+        await deliver_by(office)
+        if states(office)["bert"] != "queued":
+            break
+        office.later(seconds=(waiting(office)["due_at"] - office.now).total_seconds())
+    assert office.states() == [("sent", ""), ("failed", "expired: UNFORESEEN"), ("sent", "")]
+
+
+async def test_a_ledger_that_takes_nothing_is_no_rows_fault(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> int:
+        raise OperationalError("UPDATE", {}, Exception("no such table"))
+
+    monkeypatch.setattr("vigil.ledger.leases.settle", fails)
+    with pytest.raises(OperationalError):
+        await office.deliver()
+    assert office.attempts() == []
+
+
+@pytest.mark.parametrize(
+    ("transport_class", "module", "name"),
+    [
+        (FcmHttp, fcm_http, "encode"),
+        (FcmHttp, fcm_http, "message_name"),
+        (FcmAdmin, fcm_admin, "message_name"),
+    ],
+)
+async def test_a_message_that_something_fails_at(
+    fcm: LocalFcm,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    transport_class: type[FcmHttp | FcmAdmin],
+    module: Any,
+    name: str,
+) -> None:
+    works, calls = getattr(module, name), iter(range(100))
+
+    def fails_first(*given: Any) -> Any:
+        if next(calls) == 0:
+            raise KeyError("odd")
+        return works(*given)
+
+    monkeypatch.setattr(module, name, fails_first)
+    async with transport_class(settings()) as transport:
+        sent = await transport.send([message(f"tok-{p}") for p in ("android", "ios", "web")])
+    assert sorted((s.outcome, s.code, s.detail) for s in sent) == [
+        ("accepted", "", ""),
+        ("accepted", "", ""),
+        ("unknown", "UNFORESEEN", "KeyError"),
+    ]
