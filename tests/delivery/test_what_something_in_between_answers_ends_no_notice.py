@@ -14,6 +14,7 @@ from vigil.delivery import causes
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
+from vigil.sandbox.fcm_local import LocalFcm
 
 HTML = b"<html><body>Access denied</body></html>"
 WAF = b'{"message": "blocked by WAF"}'
@@ -76,6 +77,36 @@ async def test_the_notice_waits_and_its_cause_says_that_something_in_between_ans
     assert (sent.outcome, sent.code) == ("retry" if 300 <= status < 500 else "unknown", f"HTTP_{status}")
     assert not sent.prune
     assert causes.cause(sent, "push") == f"a proxy or firewall in between answered {status}"
+
+
+TOKENS = [
+    b'{"access_token": 7, "expires_in": 3600}',
+    b'{"access_token": "", "expires_in": 3600}',
+    b'{"access_token": "two\\nlines", "expires_in": 3600}',
+    b'{"access_token": "x", "expires_in": 1e300}',
+    b'{"access_token": "x", "expires_in": "' + b"9" * 400 + b'"}',
+    b'{"access_token": "x", "expires_in": "soon"}',
+    b"[1]",
+    LOGIN,
+    NO_TEXT,
+]
+
+
+@pytest.mark.parametrize("transport", [FcmHttp, FcmAdmin])
+@pytest.mark.parametrize("body", TOKENS, ids=lambda body: repr(body[:40]))
+async def test_what_answers_in_the_token_endpoints_place_gives_no_token_and_nothing_is_sent(
+    fcm: LocalFcm, settings: Callable[..., FcmSettings], transport: type[FcmHttp | FcmAdmin], body: bytes
+) -> None:
+    account = settings().service_account_info
+    assert isinstance(account, dict)
+    with between(200, body) as address:
+        async with transport(
+            settings(service_account_info=account | {"token_uri": f"{address}/token"})
+        ) as opened:
+            [sent] = await opened.send([message()])
+    assert (sent.outcome, sent.code, sent.attempted) == ("retry", "HELD_CREDENTIAL", False)
+    assert "no token" in sent.detail
+    assert fcm.app.requests["send"] == 0
 
 
 @pytest.mark.parametrize("transport", [FcmHttp, FcmAdmin])

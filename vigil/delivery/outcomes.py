@@ -31,7 +31,7 @@ _NAME = re.compile(r"projects/[!-.0-~]+/messages/[!-.0-~]+")  # [!-.0-~]: what A
 DETAIL = 200  # characters of FCM's sentence that are kept
 
 
-NAMELESS = "200 without the name of a message: a proxy or firewall in between may have written it"
+NAMELESS = "200 without a message name: a proxy or firewall in between may have written it"
 
 _STATUSES = frozenset(
     {
