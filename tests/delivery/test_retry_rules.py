@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vigil.delivery import causes
@@ -238,10 +238,6 @@ BODIES = st.binary(max_size=200) | ANYTHING.map(orjson.dumps) | st.integers(0, 2
 
 
 @given(st.integers(100, 599), BODIES, st.none() | st.text())
-@example(500, deep(1_000), None)
-@example(
-    429, b'{"error": {"details": [{"@type": "%s", "errorCode": "\\u0000"}]}}' % _FCM_ERROR.encode(), "9" * 400
-)
 def test_no_answer_whatever_raises_or_prunes_by_accident(
     status: int, body: bytes, header: str | None
 ) -> None:
@@ -254,6 +250,18 @@ def test_no_answer_whatever_raises_or_prunes_by_accident(
     if attempt.outcome != "rejected":
         due = next_try(FIRST, 1, attempt, FIRST, random.Random(1))
         assert isinstance(due, datetime) and due <= FIRST + LONGEST
+
+
+def test_an_answer_that_nests_deeper_than_python_goes_is_read() -> None:
+    # Not among the examples above: Hypothesis lets Python go deeper.
+    assert read_answer(500, deep(1_000)) == Reading("retry", "INTERNAL", 500)
+
+
+def test_what_no_database_keeps_is_not_in_an_attempt() -> None:
+    detail = b'{"@type": "%s", "errorCode": "A\\u0000B"}' % _FCM_ERROR.encode()
+    body = b'{"error": {"message": "a\\u0000b", "details": [%s]}}' % detail
+    attempt = sent_of(read_answer(418, body), FIRST, FIRST)
+    assert (attempt.outcome, attempt.code, attempt.detail) == ("rejected", "A\ufffdB", "a\ufffdb")
 
 
 NO_NAMES = [

@@ -44,7 +44,17 @@ def test_json_that_is_no_object_is_malformed() -> None:
     assert judged(200, b"") == (Malformed, True)
 
 
-@pytest.mark.parametrize(("written", "seconds"), [("7", 7.0), ("900", 60.0), ("soon", None), ("", None)])
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("7", 7.0),
+        ("900", 60.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 60.0),
+        ("soon", None),
+        ("", None),
+        ("\u00b2", None),
+    ],
+)
 def test_the_servers_own_waiting_time_is_kept_within_reason(written: str, seconds: float | None) -> None:
     with pytest.raises(Again) as again:
         read(PATH, 503, {"retry-after": written}, b"")

@@ -190,6 +190,7 @@ def _read(response: messaging.SendResponse, address: str) -> Reading:
         answer = cause.answer
         return read_answer(answer.status_code, answer.content, answer.headers.get("Retry-After"), address)
     if isinstance(cause, _Unforeseen):
+        log.error("a message ended in an unforeseen way and counts as unknown", exc_info=cause.__cause__)
         return Reading("unknown", UNFORESEEN, detail=type(cause.__cause__).__name__)
     if cause is not None and (isinstance(cause, ConnectTimeout) or _never_connected(cause)):
         return Reading("retry", "CONNECT", detail=of_connection(cause))
