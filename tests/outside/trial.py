@@ -55,7 +55,7 @@ class Trial:
         self._layout = trouble.layout(self._random)
         self._judge, self._found, self._log = Judge(), Found(), list[str]()
         self._screens: list[Shown] = []
-        self._now = START
+        self._now = self._happened_at = START
         self._usual = 1.0  # seconds of a run that nothing disturbs
         self._codes: list[int] = []  # of the runs that nobody killed
         self._disturbed = False
@@ -132,7 +132,8 @@ class Trial:
         self._judge.looks.append(Look(tick.clean, self._now, as_of))
 
     def _happens(self, at: datetime) -> None:
-        at = at.replace(microsecond=0)
+        # Something may have happened a second after the last tick, while its run read: the sandbox's clock goes forward only.
+        at = self._happened_at = max(at.replace(microsecond=0), self._happened_at)
         self._sandbox.move(at)
         happened = self._story.next(at)
         for event in happened.events:
