@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer.main import get_command
 
-from vigil import logs, places
+from vigil import logs, places, stopping
 from vigil.cli_connect import connect
 from vigil.cli_devices import devices
 from vigil.cli_output import Csv, Excel, Json, Output
@@ -34,7 +37,7 @@ from vigil.errors import BadInput, BadRequest, VigilError
 EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
 that waits, something that could not be read or delivered); 2 refused: wrong usage, a file that is not as it must be, or a name that
 does not exist; 3 a system that is needed failed or cannot be reached (Extended ECM, Firebase, the ledger, Prefect);
-130 interrupted; 143 ended by SIGTERM."""
+130 stopped by Ctrl-C; 143 stopped by SIGTERM."""
 
 app = typer.Typer(
     name="vigil",
@@ -92,7 +95,7 @@ def run_estate(
 
     if to < from_:
         raise typer.BadParameter(f"--to {to.isoformat()} lies before --from {from_.isoformat()}")
-    run(estate, rules, templates, from_, to, every, out, ledger, None if quiet else errors)
+    raise typer.Exit(run(estate, rules, templates, from_, to, every, out, ledger, None if quiet else errors))
 
 
 @app.command()
@@ -140,9 +143,11 @@ def sandbox(
     from vigil.sandbox.server import Options, serve, serve_demo
 
     if estate is None:
-        serve_demo(places.made(places.sandbox()), at, ecm_port, fcm_port)
+        number = serve_demo(places.made(places.sandbox()), at, ecm_port, fcm_port)
     else:
-        serve(Options(estate, ecm_port, fcm_port, at))
+        number = serve(Options(estate, ecm_port, fcm_port, at))
+    if number is not None:
+        stopping.came(number)
 
 
 @app.command()
@@ -396,22 +401,45 @@ def automations_install(
 
 
 def main() -> NoReturn:
-    """Entry of the `vigil` script."""
+    """Entry of the `vigil` script. Signals are heard from its beginning to the end of the process."""
+    stopping.hear()
+    try:
+        code = _run()
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    code, said = stopping.over(code, _named(sys.argv[1:]))
+    if said:
+        errors.print(said, markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of what the arguments say. What is wrong is said; Ctrl-C and SIGTERM give any code, or KeyboardInterrupt."""
     places.add_to_path()
     logs.guard()
     try:
         code = app(standalone_mode=False)  # what `typer.Exit` was given, or None
     except typer.Abort:
-        sys.exit(130)
+        return 128 + signal.SIGINT
     except (BadInput, BadRequest) as refused:
         errors.print(str(refused), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        return 2
     except VigilError as failed:
         errors.print(str(failed), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(3)
+        return 3
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own: wrong usage
             error.show()
-            sys.exit(error.exit_code)
+            return int(error.exit_code)
         raise
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _named(arguments: Sequence[str]) -> str:
+    """The command that the arguments begin with: `vigil guard approve`."""
+    command, words = get_command(app), ["vigil"]
+    for word in arguments:
+        if word not in (below := getattr(command, "commands", {})):
+            break
+        command, words = below[word], [*words, word]
+    return " ".join(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -13,15 +13,18 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from vigil import places, printing
+from vigil import places, printing, stopping
 from vigil.cli_output import Output
 from vigil.cli_shared import errors, tell
 from vigil.ecm import Extractor, Needs
 from vigil.printing import Layout
 from vigil.replay.ledgers import of_site
+from vigil.replay.outcomes import ended, outcome
 from vigil.replay.prefect_server import prefect_api
 from vigil.service import sheets, snapshot
 from vigil.service.frames import About, Frame
+
+SENDING = "what was sent is not sent again, the next run reads and delivers what is left, and running this again is safe"
 
 
 @contextmanager
@@ -59,32 +62,25 @@ def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Consol
 
     Raises what made the run fail before it got to its end.
     """
-    with prefect_for_commands():
-        from flows.endings import Incomplete, Named
+    with stopping.going_on(SENDING), prefect_for_commands():
+        from flows.endings import Named
         from flows.watch import watch as flow
 
         name_ledger(site, console)
-
-        async def go() -> tuple[str, str]:
-            state = await flow(site=site, as_of=as_of, accept_fewer=accept_fewer, return_state=True)
-            result = await state.aresult(raise_on_failure=False)
-            if isinstance(result, BaseException) and not isinstance(result, Incomplete):
-                raise result
-            return state.name or "", state.message or ""
-
-        name, message = asyncio.run(go())
-    console.print(f"{name}: {message}", markup=False, highlight=False, soft_wrap=True)
-    return 0 if name == Named.COMPLETED else 1
+        run = flow(site=site, as_of=as_of, accept_fewer=accept_fewer, return_state=True)
+        end = stopping.run(ended(run))
+    console.print(str(end), markup=False, highlight=False, soft_wrap=True)
+    return 0 if end.name == Named.COMPLETED else 1
 
 
 def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output) -> int:
     """Run the sweep flow and print its findings, or write them. 1 when something could not be read or delivered, 0 otherwise."""
-    with prefect_for_commands():
+    with stopping.going_on(SENDING), prefect_for_commands():
         from flows.sweep import SweepScope
         from flows.sweep import sweep as flow
 
         name_ledger(site, errors if output.takes_stdout else console)
-        found, missing = asyncio.run(outcome(flow(site=site, scope=SweepScope(**scope))))
+        found, missing = stopping.run(outcome(flow(site=site, scope=SweepScope(**scope))))
     _show(found, printing.FINDINGS, "What the sweep found", console, output)
     return _tell(console, output, missing)
 
@@ -93,11 +89,11 @@ def backfill(
     site: str, after: datetime | None, upto: datetime | None, approve: str, console: Console, output: Output
 ) -> int:
     """Run the backfill flow and print its manifest, or what its approval sent. 1 when something could not be delivered."""
-    with prefect_for_commands():
+    with stopping.going_on(SENDING), prefect_for_commands():
         from flows.backfill import backfill as flow
 
         name_ledger(site, errors if output.takes_stdout else console)
-        found, missing = asyncio.run(outcome(flow(site=site, after=after, upto=upto, approve=approve)))
+        found, missing = stopping.run(outcome(flow(site=site, after=after, upto=upto, approve=approve)))
     layout = printing.NOTICES if approve else printing.MANIFEST
     _show(
         found, layout, "What was approved" if approve else "What the window should have said", console, output
@@ -106,16 +102,6 @@ def backfill(
         id = About.of(found).manifest
         console.print(f"Send it: vigil backfill --site {site} --approve {id}", markup=False, highlight=False)
     return _tell(console, output, missing)
-
-
-async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
-    """What a flow found, and what is missing from it: nothing when empty."""
-    from flows.endings import Incomplete
-
-    try:
-        return await run, ""
-    except Incomplete as incomplete:
-        return incomplete.data, str(incomplete)
 
 
 def _show(found: Frame, layout: Layout, title: str, console: Console, output: Output) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,14 +14,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from vigil import stopping
+from vigil.cli_shared import errors
 from vigil.compliance.loader import check_text
 from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger
 from vigil.ledger.engine import parse_url
 from vigil.ledger.errors import named
 from vigil.replay.estate import Replay, replay, results, write
+from vigil.replay.outcomes import Ended
 from vigil.replay.prefect_server import prefect_api
-from vigil.replay.stopping import stopped_by_a_signal
 from vigil.rulefiles import read_rules, read_sources
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
@@ -44,15 +46,18 @@ def run_estate(
     out: Path,
     ledger_url: str | None,
     console: Console | None,
-) -> None:
-    """Run and write. Raises BadInput for a malformed estate or rule, before anything is started."""
+) -> int:
+    """Run and write. 1 when a run was not green, which is said on stderr whatever the console; 0 otherwise.
+
+    Raises BadInput for a malformed estate or rule, before anything is started.
+    """
     _note_unknown_names(rules, load(estate), templates)
     with tempfile.TemporaryDirectory(prefix="vigil-estate-") as scratch:
         url = ledger_url or f"sqlite:///{scratch}/ledger.sqlite"
         what = Replay(estate.resolve(), rules.resolve(), templates.resolve(), start, end, every, url)
         say = console.print if console else lambda _: None
-        with stopped_by_a_signal(_how_to_go_on(ledger_url)), prefect_api(say=say):
-            _play(what, console)
+        with stopping.going_on(_how_to_go_on(ledger_url)), prefect_api(say=say):
+            ends = _play(what, console)
         rows = results(Ledger.open(url))
         write(rows, out)
     if console is not None:
@@ -61,10 +66,22 @@ def run_estate(
             console.print(
                 f"Ledger: {named(parse_url(ledger_url))}", markup=False, highlight=False, soft_wrap=True
             )
+    if said := not_green(ends):
+        errors.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return 1 if said else 0
 
 
-def _play(what: Replay, console: Console | None) -> None:
-    """All ticks, with a bar on a terminal and a line now and then elsewhere."""
+def not_green(ends: Sequence[Ended]) -> str:
+    """How many runs were not green, in which states, and what the first of them said. Empty when all were."""
+    red = [end for end in ends if not end.green]
+    if not red:
+        return ""
+    states = ", ".join(f"{n} {name}" for name, n in Counter(end.name for end in red).most_common())
+    return f"{len(red):,} of {counted(len(ends), 'run')} not green ({states}). The first said: {red[0].message}"
+
+
+def _play(what: Replay, console: Console | None) -> list[Ended]:
+    """All ticks, with a bar on a terminal and a line now and then elsewhere. Gives how each run ended."""
     ticks = what.ticks()
     with progress(console) as bar:
         task = bar.add_task("ticks", total=len(ticks))
@@ -75,7 +92,7 @@ def _play(what: Replay, console: Console | None) -> None:
             bar.update(task, completed=done, description=f"{tick:%Y-%m-%d %H:%M}")
             lines.show(tick, done)
 
-        asyncio.run(replay(what, after_tick))
+        return stopping.run(replay(what, after_tick))
 
 
 @dataclass
@@ -103,8 +120,8 @@ class Lines:
 
 def _how_to_go_on(ledger_url: str | None) -> str:
     if ledger_url:
-        return "stopped. The same command goes on after the last tick that the ledger knows; what was sent is not sent again"
-    return "stopped, and nothing is kept. With --ledger URL the same command would go on where it was stopped"
+        return "the same command goes on after the last tick that the ledger knows; what was sent is not sent again"
+    return "nothing is kept. With --ledger URL the same command would go on where it was stopped"
 
 
 def _note_unknown_names(rules: Path, estate: Estate, templates: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from vigil import places
+from vigil import places, stopping
 from vigil.ledger import Ledger, runs
 from vigil.replay.command import progress
 from vigil.replay.estate import Replay, replay
@@ -50,7 +49,7 @@ def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int
             bar.update(task, advance=1, description=f"watch as of {tick:%a %d %b %H:%M}")
             last.update(devices=sandbox.devices())
 
-        asyncio.run(replay(what, after_tick))
+        stopping.run(replay(what, after_tick))
         clock.lap(f"run watch {len(what.ticks())} times ({api})")
     ledger = Ledger.open(url)
     told = tell(ledger, rules, last, console)

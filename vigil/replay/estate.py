@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from vigil.ledger import Ledger, devices, evaluations, leases, outbox
 from vigil.ledger.devices import NewDevice
+from vigil.replay.outcomes import Ended, ended
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.process import SandboxProcess
@@ -56,33 +56,32 @@ async def replay(
     what: Replay,
     after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None,
     before_first: Callable[[SandboxProcess], None] = lambda _: None,
-) -> None:
+) -> list[Ended]:
     """Run `watch` at each tick that the ledger does not know yet: a replay that was stopped goes on after its last one.
 
-    `after_tick` is called when its run has ended, for progress; `before_first` may set faults.
+    Gives how each run ended, also those that deliver after the last tick what waits for another try. `after_tick` is called when its run has ended, for progress; `before_first` may set faults.
     """
     estate = load(what.estate)
-    ledger = ledger_of_site(SITE, what.ledger_url)
+    ledger, ends = ledger_of_site(SITE, what.ledger_url), []
     register(ledger, estate, what.start)
     with SandboxProcess(what.estate, start=what.start) as sandbox:
         await save_site(what, estate, sandbox)
         before_first(sandbox)
         for tick in what.left(ledger):
             sandbox.move(tick)
-            await _watch(tick)
+            ends.append(await _watch(tick))
             after_tick(tick, sandbox, ledger)
         for tick in _until_delivered(ledger, what.ticks()[-1]):
             sandbox.move(tick)
-            await _watch(tick)
+            ends.append(await _watch(tick))
+    return ends
 
 
-async def _watch(tick: datetime) -> None:
+async def _watch(tick: datetime) -> Ended:
     """One run. What it could not read or deliver is the next one's."""
-    from flows.endings import Incomplete  # imports Prefect, which reads its settings then
     from flows.watch import watch
 
-    with suppress(Incomplete):
-        await watch(site=SITE, as_of=tick)
+    return await ended(watch(site=SITE, as_of=tick, return_state=True))
 
 
 def _until_delivered(ledger: Ledger, last: datetime) -> Iterator[datetime]:

@@ -10,8 +10,10 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from vigil import stopping
 from vigil.ledger import Ledger, trips
-from vigil.replay.by_hand import name_ledger, outcome, prefect_for_commands
+from vigil.replay.by_hand import SENDING, name_ledger, prefect_for_commands
+from vigil.replay.outcomes import outcome
 from vigil.service.run import utc_now
 from vigil.service.subscribing import tell
 from vigil.wording import counted
@@ -46,7 +48,7 @@ def list_guards(ledger: Ledger, console: Console) -> int:
 
 def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> int:
     """Answer a trip, and deliver what is sent. 1 when something could not be delivered, 0 otherwise."""
-    with prefect_for_commands():
+    with stopping.going_on(SENDING), prefect_for_commands():
         from flows.guard import guard
 
         async def go() -> tuple[str, bool]:
@@ -55,7 +57,7 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
             return state.message, bool(missing)
 
         name_ledger(site, console)
-        said, missing = asyncio.run(go())
+        said, missing = stopping.run(go())
         console.print(said, highlight=False)
         return 1 if missing else 0
 

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from vigil import places
+from vigil import places, stopping
 from vigil.errors import VigilError
 from vigil.replay.prefect_address import address
 
@@ -95,23 +95,26 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     port = _free_port()
     url = f"http://127.0.0.1:{port}/api"
     command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as out:
-        child = subprocess.Popen(
-            [sys.executable, *command],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**environment, "PREFECT_API_URL": url},
-        )
-    try:
+    with ExitStack() as stack:
+        with log.open("wb") as out, stopping.starting():
+            child = subprocess.Popen(
+                [sys.executable, *command],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**environment, "PREFECT_API_URL": url},
+            )
+            stack.callback(_end, child)
         _wait(child, f"{url}/health", log)
         yield url
-    finally:
-        child.terminate()
-        try:
-            child.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def private(home: Path | None) -> str:

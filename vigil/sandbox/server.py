@@ -66,8 +66,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(options: Options, out: TextIO = sys.stdout) -> None:
-    """Serve until a signal comes (or stdin closes). Raises BadInput for a malformed estate, OSError for a taken port."""
+def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
+    """Serve until a signal comes, and give its number (or stdin closes: None). Raises BadInput for a malformed estate, OSError for a taken port."""
     faults = Faults()
     faults.configure(options.faults or {})
     world = World(load(options.estate))
@@ -90,18 +90,18 @@ def serve(options: Options, out: TextIO = sys.stdout) -> None:
             servers = [_server(control.site.app, dated=False), _server(control.fcm)]
             work = _run(servers, [ecm, fcm], ready, options, out, control.follow)
             with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
-                runner.run(work)
+                return runner.run(work)
 
 
-def serve_demo(folder: Path, at: datetime | None, ecm_port: int, fcm_port: int) -> None:
-    """Serve the demo's estate, written anew into the folder, with the service account and devices.csv beside it.
+def serve_demo(folder: Path, at: datetime | None, ecm_port: int, fcm_port: int) -> int | None:
+    """Serve the demo's estate, written anew into the folder, with the service account and devices.csv beside it; as `serve`.
 
     `at`: where its clock stands until it is moved; None: it goes by this machine's, and the story is over.
     """
     now = datetime.now(UTC)
     made = generate(folder / "estate", start=START if at else behind(now))
     clock = None if at else partial(datetime.now, UTC)
-    serve(Options(made.folder, ecm_port, fcm_port, at or now, clock=clock, folder=folder))
+    return serve(Options(made.folder, ecm_port, fcm_port, at or now, clock=clock, folder=folder))
 
 
 def _write_devices(estate: Estate, file: Path) -> None:
@@ -139,15 +139,17 @@ async def _run(
     options: Options,
     out: TextIO,
     follow: Callable[[], None],
-) -> None:
+) -> int | None:
     loop = asyncio.get_running_loop()
+    came: list[int] = []
 
-    def stop() -> None:
+    def stop(*number: int) -> None:
+        came.extend(number)
         for server in servers:
             server.should_exit = True
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     if options.until_stdin_closes:
         threading.Thread(target=_wait_for_stdin, args=(loop, stop), daemon=True).start()
     async with asyncio.TaskGroup() as group:
@@ -162,6 +164,7 @@ async def _run(
         ticks = group.create_task(_follow(follow))
         await asyncio.gather(*serving)
         ticks.cancel()
+    return came[0] if came else None
 
 
 async def _follow(follow: Callable[[], None]) -> None:

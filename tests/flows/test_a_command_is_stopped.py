@@ -1,0 +1,88 @@
+"""A real `vigil` command, stopped by a real signal wherever it is: one sentence, 143 or 130, and nothing lost, doubled or left running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.conftest import SITE, Watched
+from vigil.replay.by_hand import SENDING
+
+CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+BY = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
+
+
+def started(words: Sequence[str], **environment: str) -> subprocess.Popen[str]:
+    """The command, hearing Ctrl-C also where whoever runs the tests does not."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "vigil", *words],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def stopped(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == CODES[number], out + err
+    assert "Traceback" not in err
+    return err
+
+
+def commands(watched: Watched) -> dict[str, list[str]]:
+    made = watched.made
+    window = ["--from", made.start.isoformat(), "--to", made.end.isoformat()]
+    return {
+        "watch": ["watch", "--site", SITE, "--as-of", made.end.isoformat()],
+        "sweep": ["sweep", "--site", SITE, "--send"],
+        "backfill": ["backfill", "--site", SITE, *window],
+    }
+
+
+def asked(watched: Watched) -> None:
+    """Return when the sandbox has seen a request for what is watched: the run is in the middle of it."""
+    while not any("businessworkspaces" in each for each in watched.sandbox.requests()["ecm"]["by_endpoint"]):
+        pass
+
+
+def types_of_states() -> Counter[str]:
+    async def go() -> Counter[str]:
+        from prefect import get_client
+
+        async with get_client() as client:
+            return Counter(run.state_type.value for run in await client.read_flow_runs() if run.state_type)
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("number", CODES, ids=BY.values())
+@pytest.mark.parametrize("name", ["watch", "sweep", "backfill"])
+def test_in_the_middle_of_a_flow(
+    watched: Watched, prefect_url: str, name: str, number: signal.Signals
+) -> None:
+    asyncio.run(watched.save())
+    watched.sandbox.move(watched.made.end)
+    watched.sandbox.faults(ecm={"latency_ms": 500})
+    before = types_of_states()
+    with started(commands(watched)[name], PREFECT_API_URL=prefect_url) as process:
+        asked(watched)
+        err = stopped(process, number)
+    assert f"vigil {name} was stopped by {BY[number]}: {SENDING}" in err.splitlines()
+    after = types_of_states()
+    assert after - before in (Counter(CRASHED=1), Counter(CANCELLED=1), Counter(FAILED=1)), "it says how it ended"
+
+    watched.sandbox.faults(ecm={"latency_ms": 0})
+    assert watched.watch(watched.made.end).name == "Completed"
+    assert {row["state"] for row in watched.rows()} <= {"accepted", "unroutable", "held", "unsent"}

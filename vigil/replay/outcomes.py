@@ -1,0 +1,40 @@
+"""How a flow that a command ran has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The name of the state of a run, its message, and whether it is green (docs/states.md)."""
+
+    name: str
+    message: str
+    green: bool
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+async def ended(run: Awaitable[Any]) -> Ended:
+    """How a run ended that gives its state (`return_state=True`). Raises what made it fail before it got to its end."""
+    from flows.endings import Incomplete  # imports Prefect, which reads its settings then
+
+    state = await run
+    result = await state.aresult(raise_on_failure=False)
+    if isinstance(result, BaseException) and not isinstance(result, Incomplete):
+        raise result
+    return Ended(state.name or "", state.message or "", state.is_completed())
+
+
+async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
+    """What a flow found, and what is missing from it: nothing when empty."""
+    from flows.endings import Incomplete
+
+    try:
+        return await run, ""
+    except Incomplete as incomplete:
+        return incomplete.data, str(incomplete)
