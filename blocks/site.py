@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
 
@@ -21,7 +20,7 @@ from vigil import places
 from vigil.delivery.router import ByAddress
 from vigil.delivery.transport import Transport
 from vigil.service.connecting.forms import SITE, SiteForm
-from vigil.service.site import Site
+from vigil.service.site import Site, origin
 
 
 class VigilSite(SiteForm, Block):
@@ -56,7 +55,7 @@ class Connected:
         """What the runs need to know of it."""
         said = self.settings
         return Site(
-            public_url=said.public_url or _origin(self.ecm.url),
+            public_url=said.public_url or origin(self.ecm.url),
             zone=self.ecm.zone,
             rules=places.found(said.rules),
             templates=places.found(said.templates),
@@ -74,8 +73,3 @@ class Connected:
         """What notices go through: Firebase, and where there is a mail server that, too. Not yet open."""
         push = self.fcm.transport(now)
         return push if self.smtp is None else ByAddress(push, self.smtp.transport(now))
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -8,6 +8,8 @@ one test or two of each flow, which are marked `quick`.
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -60,6 +62,15 @@ def _group(item: pytest.Item) -> str:
 def _place(item: pytest.Item) -> int:
     path = item.path.as_posix()
     return next((n for n, part in enumerate(LONGEST) if f"tests/{part}" in path), len(LONGEST))
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The `vigil` command hears signals to the end of its process, which here is that of the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -60,6 +60,7 @@ def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
         console.print(str(change), markup=False, highlight=False, soft_wrap=True)
     became = "Saved" if saved.is_new or saved.changes else "Nothing changed; saved"
     _say(f'{became} as "{site}". Its ledger: {saved.ledger}')
+    _say(f"Notices lead to {saved.link}/nodes/ID")
     _say(f"Next: vigil doctor --site {site}")
 
 

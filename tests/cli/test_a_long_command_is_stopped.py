@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
+import subprocess
+import sys
+import textwrap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,31 +17,141 @@ from vigil.ledger import Ledger, evaluations
 from vigil.ledger.evaluations import Mark
 from vigil.replay.command import EVERY, Lines
 from vigil.replay.estate import Replay
-from vigil.replay.stopping import stopped_by_a_signal
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_closes_what_is_open_says_how_to_go_on_and_gives_its_own_code(
-    number: signal.Signals, code: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before, closed = signal.getsignal(signal.SIGTERM), []
-    with pytest.raises(SystemExit) as ended, stopped_by_a_signal("go on with --ledger"):
+SIGNALS = [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
+
+
+def ended(body: str, number: signal.Signals) -> tuple[int, str, str]:
+    """Code, output and errors of a `vigil project` that does `body` in a process of its own, and gets the signal when it says ready."""
+    code = f"""
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may not hear it
+from vigil import cli, places, stopping
+def ready():
+    print("ready", flush=True)
+def work():
+{textwrap.indent(textwrap.dedent(body), "    ")}
+places.project = work
+sys.argv = ["vigil", "project"]
+cli.main()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    while process.stdout.readline() != "ready\n":
+        assert process.poll() is None
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+BODIES = {
+    "by itself": """
         try:
-            os.kill(os.getpid(), number)
-            signal.pause()  # not reached: the handler runs before it
+            ready()
+            signal.pause()
         finally:
-            closed.append(True)
-    assert (ended.value.code, closed) == (code, [True])
-    assert "go on with --ledger" in capsys.readouterr().err
-    assert signal.getsignal(signal.SIGTERM) is before
+            print("closed")
+        """,
+    "in an event loop": """
+        async def go():
+            try:
+                ready()
+                await asyncio.sleep(60)
+            finally:
+                print("closed")
+        asyncio.run(go())
+        """,
+    "beside": """
+        async def go():
+            try:
+                ready()
+                await asyncio.sleep(60)
+            finally:
+                print("closed")
+        stopping.run(go())
+        """,
+    "beside, where nothing lets itself be cancelled": """
+        async def go():
+            ready()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                print("closed")
+        stopping.run(go())
+        """,
+    "lost where it came, before a flow": """
+        class Lost:
+            def __del__(self):
+                ready()
+                signal.pause()
+        Lost()
+        print("closed")
+        async def go():
+            print("never begun")
+        stopping.run(go())
+        """,
+    "while a process is started": """
+        with stopping.starting():
+            ready()
+            signal.pause()
+            print("closed")
+        print("never come to")
+        """,
+}
 
 
-def test_what_ends_by_itself_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with stopped_by_a_signal("go on with --ledger"):
-        pass
-    assert capsys.readouterr().err == ""
+@pytest.mark.parametrize(("number", "code", "by"), SIGNALS)
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_signal_closes_what_is_open_says_one_sentence_and_gives_its_own_code(
+    body: str, number: signal.Signals, code: int, by: str
+) -> None:
+    ended_with, out, err = ended(body, number)
+    assert (ended_with, out) == (code, "closed\n"), err
+    assert err.splitlines()[-1] == f"vigil project was stopped by {by}: running it again is safe"
+
+
+def test_a_command_says_how_it_goes_on() -> None:
+    body = """
+        with stopping.going_on("it is not"):
+            pass
+        with stopping.going_on("there is more to do"):
+            ready()
+            signal.pause()
+        """
+    assert "SIGTERM: there is more to do\n" in ended(body, signal.SIGTERM)[2]
+
+
+def test_a_second_signal_does_not_wait_for_what_does_not_end() -> None:
+    body = """
+        import os, threading
+        async def go():
+            ready()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                threading.Event().wait()
+        stopping.run(go())
+        """
+    assert ended(body, signal.SIGTERM)[0] == 143
+
+
+def test_a_command_that_is_done_keeps_its_code() -> None:
+    body = """
+        import threading
+        def last():
+            threading.main_thread().join()
+            ready()
+        threading.Thread(target=last).start()
+        threading.Thread(target=threading.Event().wait).start()
+        return "/the/folder"
+        """
+    assert ended(body, signal.SIGTERM) == (0, "", "")
 
 
 def test_a_pipe_gets_a_line_after_the_first_tick_now_and_then_and_after_the_last() -> None:

@@ -19,17 +19,19 @@ from vigil.service.connecting.changing import (
     Wanted,
     changes,
     connected,
+    link,
 )
 from vigil.service.connecting.forms import SITE
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of a site. `ledger` is its address, without a password."""
+    """What became of a site. `ledger` is its address, without a password; `link` is how those in its notices begin."""
 
     is_new: bool
     changes: Sequence[Change]
     ledger: str
+    link: str
 
 
 def connect(
@@ -76,7 +78,7 @@ async def _connect(
         given_up = MAIL not in new and not is_new and saved[SITE].get(MAIL) == site
         if given_up and MAIL not in await kept.sharing(client, site, saved):  # another site may have the same
             await kept.forget(client, MAIL, site)
-    return Saved(is_new, found, where)
+    return Saved(is_new, found, where, link(new))
 
 
 def _own(url: str, site: str, agreed: ownership.Owner | None) -> None:

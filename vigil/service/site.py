@@ -15,7 +15,8 @@ from vigil.ecm.model import EXPIRY
 class Site:
     """Where links lead, which zone dates are in, where rules and templates lie. Built by the blocks.
 
-    `public_url` is the address that people's browsers use, scheme and host; `verify_requests` bounds the look-ups by which
+    `public_url` is the address that people's browsers use: scheme and host, and what a reverse proxy has before the CGI path, which may
+    stand at its end as well; `verify_requests` bounds the look-ups by which
     a run checks known nodes (250 a request), so that a quiet run costs the same however large the estate is.
     """
 
@@ -40,7 +41,7 @@ class Site:
     @property
     def home(self) -> str:
         """Smart View's own start page: where a notice leads that is about several workspaces."""
-        return f"{self.public_url.rstrip('/')}{self.cgi}/app"
+        return smart_view(self.public_url, self.cgi)
 
     def link(self, workspace: int, event: Event | None = None) -> str:
         """The Smart View link to the item that a notice is about: the open step, the document, or the workspace.
@@ -54,3 +55,21 @@ class Site:
         if event is not None and event.kind in ("document_added", "version_added"):
             return f"{base}/nodes/{event.fields['document_id']}"
         return f"{base}/nodes/{workspace}"
+
+
+def smart_view(public_url: str, cgi: str) -> str:
+    """Smart View's own address: the CGI path and /app behind the address in browsers, less what that ends with already.
+
+    People copy the address of Extended ECM, or that which their browser shows in Smart View. Windows knows no small and capital letters.
+    """
+    base, path = public_url.rstrip("/"), cgi.casefold()
+    for there in (f"{path}/app", path):
+        if there and base.casefold().endswith(there):
+            return base + f"{path}/app".removeprefix(there)
+    return f"{base}{cgi}/app"
+
+
+def origin(url: str) -> str:
+    """Scheme and host of an address: where people reach an Extended ECM for which no other is named."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

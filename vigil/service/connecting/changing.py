@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from vigil.errors import BadRequest
 from vigil.ledger import LedgerError
 from vigil.service.connecting.forms import FORMS, SITE, Form, Option, is_secret, option_of
+from vigil.service.site import Site, origin, smart_view
 
 Key = tuple[str, str]
 """The part of a site, and a field of it: ("ecm", "url")."""
@@ -92,7 +93,26 @@ def connected(
     _secrets(new, wanted, around.variables, ask)
     if ("fcm", "service_account") in wanted and ("fcm", "project") not in wanted:
         new["fcm"].pop("project", None)  # the new account says its own
-    return _validated(new)
+    valid = _validated(new)
+    if wanted.get((SITE, "public_url")):  # one that is saved already stays: its site must load
+        _refuse_no_base(valid)
+    return valid
+
+
+def link(values: Values) -> str:
+    """How a site's links begin, from its values."""
+    url = str(values["ecm"]["url"])
+    return smart_view(values[SITE].get("public_url") or origin(url), Site.cgi_of(url))
+
+
+def _refuse_no_base(values: Values) -> None:
+    """An address to which nothing can be added makes no link."""
+    given, cgi = str(values[SITE]["public_url"]), Site.cgi_of(str(values["ecm"]["url"]))
+    would = f'--public-url: "{given}" would make links such as {link(values)}/nodes/ID'
+    if "?" in given or "#" in given:
+        raise NotConnected(f"{would}: leave out the ? or # and what follows it")
+    if cgi and f"{cgi}/app/".casefold() in given.rstrip("/").casefold():
+        raise NotConnected(f"{would}: give what stands before {cgi}/app/")
 
 
 def _set(values: dict[str, Any], name: str, value: str | list[str]) -> None:
