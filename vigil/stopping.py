@@ -1,8 +1,8 @@
 """A command that is stopped by Ctrl-C or SIGTERM closes what is open, says how to go on, and ends with 130 or 143.
 
 Where a command works by itself the signal is an exception, as Ctrl-C is in every Python program. A flow is run beside the main thread
-(`run`) and cancelled there: Prefect would put a handler of its own in place of ours, which raises in whatever the event loop does at that
-moment, and may be lost there.
+(`run`) and cancelled there: Prefect would put a handler of its own in place of ours, which raises in whatever the event loop does at
+that moment, and may be lost there.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def starting() -> Iterator[None]:
 
 
 def over(code: int, command: str) -> tuple[int, str]:
-    """The exit code of a command that ended with `code`, and what there is to say of a signal. From now on one only hastens the end."""
+    """The exit code of a command that ended with `code`, and what to say of a signal. From now on one only hastens the end."""
     said = ""
     if _heard.came is not None or code == 128 + signal.SIGINT:
         number = _heard.came or signal.SIGINT
@@ -113,8 +113,8 @@ def over(code: int, command: str) -> tuple[int, str]:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, beside the main thread, which hears signals: the first one cancels the work, and is raised as Stopped once that
-    has ended; another one doesn't wait for it."""
+    """As `asyncio.run`, beside the main thread, which hears signals: the first one cancels the work, and is raised as Stopped once
+    that has ended; another one does not wait for it."""
     if _heard.came is not None:  # and was lost, in an import or where Python frees what it no longer needs
         work.close()
         raise Stopped
@@ -152,7 +152,7 @@ class _Beside(Generic[T]):
     def _run(self) -> None:
         try:
             self._done.set_result(asyncio.run(self._cancellable()))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it
             self._done.set_exception(error)
 
     async def _cancellable(self) -> T:

@@ -25,7 +25,7 @@ SIGNALS = [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
 
 
 def ended(body: str, number: signal.Signals) -> tuple[int, str, str]:
-    """Code, output and errors of a `vigil project` that does `body` in a process of its own, and gets the signal when it says ready."""
+    """Code, output and errors of a `vigil project` that does `body` in a process, and gets the signal when it says ready."""
     code = f"""
 import asyncio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may not hear it

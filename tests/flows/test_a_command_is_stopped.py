@@ -1,4 +1,4 @@
-"""A real `vigil` command, stopped by a real signal wherever it is: one sentence, 143 or 130, and nothing lost, doubled or left running."""
+"""A real `vigil` command, stopped by a real signal in a run: one sentence, 143 or 130, and nothing lost, doubled or left running."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
@@ -51,10 +50,11 @@ def commands(watched: Watched) -> dict[str, list[str]]:
     }
 
 
-def asked(watched: Watched) -> None:
+def asked(watched: Watched, process: subprocess.Popen[str]) -> None:
     """Return when the sandbox has seen a request for what is watched: the run is in the middle of it."""
     while not any("businessworkspaces" in each for each in watched.sandbox.requests()["ecm"]["by_endpoint"]):
-        pass
+        assert process.poll() is None
+        time.sleep(0.05)  # between two looks at the condition
 
 
 def types_of_states() -> Counter[str]:
@@ -77,11 +77,13 @@ def test_in_the_middle_of_a_flow(
     watched.sandbox.faults(ecm={"latency_ms": 500})
     before = types_of_states()
     with started(commands(watched)[name], PREFECT_API_URL=prefect_url) as process:
-        asked(watched)
+        asked(watched, process)
         err = stopped(process, number)
     assert f"vigil {name} was stopped by {BY[number]}: {SENDING}" in err.splitlines()
     after = types_of_states()
-    assert after - before in (Counter(CRASHED=1), Counter(CANCELLED=1), Counter(FAILED=1)), "it says how it ended"
+    assert after - before in (Counter(CRASHED=1), Counter(CANCELLED=1), Counter(FAILED=1)), (
+        "it says how it ended"
+    )
 
     watched.sandbox.faults(ecm={"latency_ms": 0})
     assert watched.watch(watched.made.end).name == "Completed"

@@ -226,7 +226,7 @@ def test_a_first_time_names_all_that_is_missing() -> None:
         ({("site", "public_url"): "ecm.example.org"}, "--public-url: an address here begins with"),
         ({("site", "public_url"): "https://p.example.org/?a=b"}, r"--public-url: .*\?a=b/.*/nodes/ID: leave out the \? or #"),
         ({("site", "public_url"): "https://p.example.org/#"}, "--public-url: .*leave out"),
-        ({("site", "public_url"): "https://p.example.org/cs/cs/app/nodes/7"}, "--public-url: .*/app/nodes/7/cs/cs/app/nodes/ID: give what"),
+        ({("site", "public_url"): "https://p.example.org/cs/cs/app/nodes/7"}, "--public-url: .*/7/cs/cs/app/nodes/ID: give"),
         ({("site", "dask"): "foo"}, '--dask: "foo" is no Dask: write the address of its scheduler'),
         ({("site", "dask"): "local:many"}, '--dask: "local:many" is no Dask'),
         ({("site", "dask"): "local:0"}, '--dask: "local:0" is no Dask'),

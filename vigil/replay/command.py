@@ -77,7 +77,9 @@ def not_green(ends: Sequence[Ended]) -> str:
     if not red:
         return ""
     states = ", ".join(f"{n} {name}" for name, n in Counter(end.name for end in red).most_common())
-    return f"{len(red):,} of {counted(len(ends), 'run')} not green ({states}). The first said: {red[0].message}"
+    return (
+        f"{len(red):,} of {counted(len(ends), 'run')} not green ({states}). The first said: {red[0].message}"
+    )
 
 
 def _play(what: Replay, console: Console | None) -> list[Ended]:

@@ -59,7 +59,8 @@ async def replay(
 ) -> list[Ended]:
     """Run `watch` at each tick that the ledger does not know yet: a replay that was stopped goes on after its last one.
 
-    Gives how each run ended, also those that deliver after the last tick what waits for another try. `after_tick` is called when its run has ended, for progress; `before_first` may set faults.
+    Gives how each run ended, also those that deliver after the last tick what waits for another try.
+    `after_tick` is called when its run has ended, for progress; `before_first` may set faults.
     """
     estate = load(what.estate)
     ledger, ends = ledger_of_site(SITE, what.ledger_url), []

@@ -67,7 +67,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
-    """Serve until a signal comes, and give its number (or stdin closes: None). Raises BadInput for a malformed estate, OSError for a taken port."""
+    """Serve until a signal comes, and give its number (or stdin closes: None).
+
+    Raises BadInput for a malformed estate, OSError for a taken port."""
     faults = Faults()
     faults.configure(options.faults or {})
     world = World(load(options.estate))

@@ -15,8 +15,8 @@ from vigil.ecm.model import EXPIRY
 class Site:
     """Where links lead, which zone dates are in, where rules and templates lie. Built by the blocks.
 
-    `public_url` is the address that people's browsers use: scheme and host, and what a reverse proxy has before the CGI path, which may
-    stand at its end as well; `verify_requests` bounds the look-ups by which
+    `public_url` is the address that people's browsers use: scheme and host, and what a reverse proxy has before the CGI path,
+    which may stand at its end as well; `verify_requests` bounds the look-ups by which
     a run checks known nodes (250 a request), so that a quiet run costs the same however large the estate is.
     """
 
@@ -60,7 +60,8 @@ class Site:
 def smart_view(public_url: str, cgi: str) -> str:
     """Smart View's own address: the CGI path and /app behind the address in browsers, less what that ends with already.
 
-    People copy the address of Extended ECM, or that which their browser shows in Smart View. Windows knows no small and capital letters.
+    People copy the address of Extended ECM, or that which their browser shows in Smart View.
+    Windows knows no small and capital letters.
     """
     base, path = public_url.rstrip("/"), cgi.casefold()
     for there in (f"{path}/app", path):

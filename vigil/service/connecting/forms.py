@@ -391,8 +391,8 @@ class SiteForm(Form):
     public_url: Annotated[Text, AfterValidator(_address), Option("--public-url")] = Field(
         default=None,
         title="Address in browsers",
-        description="Address of Extended ECM in people's browsers, such as https://ecm.example.org, with or without the path that the service "
-        "has (/cs/cs); that of the service when empty",
+        description="Address of Extended ECM in people's browsers, such as https://ecm.example.org, with or without the path "
+        "that the service has (/cs/cs); that of the service when empty",
     )
     rules: Annotated[str, Option("--rules", takes=Given.FOLDER)] = Field(
         default="rules",
