@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
@@ -138,9 +140,14 @@ class _Beside(Generic[T]):
     _running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
 
     def result(self) -> T:
-        # A daemon: whoever is stopped a second time does not wait for it.
-        threading.Thread(target=copy_context().run, args=(self._run,), daemon=True).start()
-        return self._done.result()
+        here, there = socket.socketpair()
+        with here, there:
+            self._done.add_done_callback(lambda _: there.close())
+            # A daemon: whoever is stopped a second time does not wait for it.
+            threading.Thread(target=copy_context().run, args=(self._run,), daemon=True).start()
+            # No lock: polars hears SIGINT in a way that lets a wait for one go on, and only a select always ends by a signal.
+            select.select([here], [], [])
+            return self._done.result()
 
     def cancel(self) -> None:
         self._cancelled = True

@@ -75,6 +75,17 @@ BODIES = {
                 print("closed")
         stopping.run(go())
         """,
+    "beside, where polars hears Ctrl-C, too": """
+        import polars
+        polars.DataFrame({"a": [1]}).lazy().filter(polars.col("a") > 0).collect()
+        async def go():
+            try:
+                ready()
+                await asyncio.sleep(60)
+            finally:
+                print("closed")
+        stopping.run(go())
+        """,
     "beside, where nothing lets itself be cancelled": """
         async def go():
             ready()
@@ -98,7 +109,8 @@ BODIES = {
     "while a process is started": """
         with stopping.starting():
             ready()
-            signal.pause()
+            while stopping._heard.came is None:
+                pass
             print("closed")
         print("never come to")
         """,

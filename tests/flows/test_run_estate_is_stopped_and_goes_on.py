@@ -43,7 +43,7 @@ def test_a_run_that_was_terminated_says_how_to_go_on_and_goes_on(tmp_path: Path)
         first.send_signal(signal.SIGTERM)
         rest = first.stderr.read()
     assert first.returncode == 128 + signal.SIGTERM, rest
-    assert "The same command goes on after the last tick" in rest and "Traceback" not in rest
+    assert "the same command goes on after the last tick" in rest and "Traceback" not in rest
     assert not (tmp_path / "out.jsonl").exists()
     with run() as second:
         assert second.stderr is not None
