@@ -12,11 +12,16 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.shared import SHARED, absent
 
 # The profile of Prefect that whoever runs the tests has set is none of their business.
 os.environ["PREFECT_PROFILES_PATH"] = os.devnull + ".toml"
+
+# A busy machine is no fault of the code: no example has a deadline.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 COSTLY = {"prefect_url", "plain", "installed"}
 """Fixtures that take ten seconds or more before a test begins."""
