@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.shared import SHARED, absent
 
 # The profile of Prefect that whoever runs the tests has set is none of their business.
 os.environ["PREFECT_PROFILES_PATH"] = os.devnull + ".toml"
 
-# A busy machine is no fault of the code: no example has a deadline.
-settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any-machine")
+if find_spec("hypothesis"):  # the environment of `make test-oldest` is without
+    from hypothesis import HealthCheck, settings
+
+    # A busy machine is no fault of the code: no example has a deadline.
+    settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any-machine")
 
 COSTLY = {"prefect_url", "plain", "installed"}
 """Fixtures that take ten seconds or more before a test begins."""

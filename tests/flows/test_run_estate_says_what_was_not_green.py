@@ -1,4 +1,4 @@
-"""`vigil run-estate` ends with 1 where a run was not green, says so in a line, and writes its file all the same."""
+"""`vigil run-estate` ends with 1 where a run could not read everything, says so in a line, and writes its file all the same."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from vigil.replay.outcomes import Ended
 
 
 def test_the_line_has_the_states_and_the_first_message() -> None:
-    well, gaps = Ended("Completed", "all", green=True), Ended("Gaps", "no list", green=False)
-    assert not_green([well, Ended("Held", "one", green=True)]) == ""
-    late = Ended("Undelivered", "2 wait", green=False)
+    well, gaps = Ended("Completed", "all", True, True), Ended("Gaps", "no list", False, False)
+    assert not_green([well, Ended("Held", "one", True, True)]) == ""
+    late = Ended("Undelivered", "2 wait", False, True)
     assert not_green([well, gaps, late, gaps]) == (
         "3 of 4 runs not green (2 Gaps, 1 Undelivered). The first said: no list"
     )

@@ -9,11 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The name of the state of a run, its message, and whether it is green (docs/states.md)."""
+    """The name of the state of a run, its message, whether it is green (docs/states.md), and whether it read everything."""
 
     name: str
     message: str
     green: bool
+    read: bool
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}"
@@ -21,13 +22,14 @@ class Ended:
 
 async def ended(run: Awaitable[Any]) -> Ended:
     """How a run ended that gives its state (`return_state=True`). Raises what made it fail before it got to its end."""
-    from flows.endings import Incomplete  # imports Prefect, which reads its settings then
+    from flows.endings import Incomplete, Named  # imports Prefect, which reads its settings then
 
     state = await run
     result = await state.aresult(raise_on_failure=False)
     if isinstance(result, BaseException) and not isinstance(result, Incomplete):
         raise result
-    return Ended(state.name or "", state.message or "", state.is_completed())
+    green = state.is_completed()
+    return Ended(state.name or "", state.message or "", green, read=green or state.name == Named.UNDELIVERED)
 
 
 async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
