@@ -42,7 +42,8 @@ cli.main()
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    while process.stdout.readline() != "ready\n":
+    while (line := process.stdout.readline()) != "ready\n":
+        assert line, process.stderr and process.stderr.read()
         assert process.poll() is None
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -155,12 +156,11 @@ def test_a_second_signal_does_not_wait_for_what_does_not_end() -> None:
 
 def test_a_command_that_is_done_keeps_its_code() -> None:
     body = """
-        import threading
+        import atexit
         def last():
-            threading.main_thread().join()
             ready()
-        threading.Thread(target=last).start()
-        threading.Thread(target=threading.Event().wait).start()
+            signal.pause()
+        atexit.register(last)
         return "/the/folder"
         """
     assert ended(body, signal.SIGTERM) == (0, "", "")
