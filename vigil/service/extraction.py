@@ -230,12 +230,14 @@ async def read_page(run: Run, rows: Sequence[Row]) -> None:
 
 async def _short_lists(run: Run, batch: Batch) -> list[Gap]:
     """Gaps for workspaces whose lists lack a known document that is there by its own id: what else they lack is not known."""
+    if not run.needs.documents:
+        return []
     read = [x for x in batch.facts if isinstance(x, f.Workspace) and "documents" not in x.unread]
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
     with run.ledger.read() as connection:
         known = observations.current(connection, [w.id for w in read], ("document",))
         lacking = {d.id: d.workspace for d in known if isinstance(d, f.Document) and d.id not in listed}
-    if not lacking or not run.needs.documents:
+    if not lacking:
         return []
     found = await run.extractor.housed(lacking)
     short = Counter(lacking[document] for document in found.there)
@@ -303,9 +305,9 @@ def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
     if not back:
         return
     with run.ledger.write() as connection:
-        now = behind.marks(connection)
+        now, looks = behind.marks(connection), runs.instants(connection, "watch", max(back.values()))
         for workspace, at in back.items():
-            last = max((t for t in runs.instants(connection, "watch", at) if t < at), default=now.complete)
+            last = max((t for t in looks if t < at), default=now.complete)
             given = replace(now, after=last, complete=last)
             behind.hold(connection, {workspace: BACK}, {workspace: read[workspace].type}, given, run.as_of)
 
@@ -332,8 +334,9 @@ def buried_slices(run: Run) -> list[Sequence[observations.Buried]]:
 async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Row]:
     """The workspaces to read because they, or documents of them, are there again."""
     by_node = {int(b.subject): b for b in some}
-    found = await run.extractor.housed({node: b.workspace for node, b in by_node.items()})
-    _note(run, [_placed(gap, {node: b.workspace for node, b in by_node.items()}) for gap in found.gaps])
+    places = {node: b.workspace for node, b in by_node.items()}
+    found = await run.extractor.housed(places)
+    _note(run, [_placed(gap, places) for gap in found.gaps])
     back = [by_node[node] for node in found.there]
     whole = [Row(b.workspace, "", NEVER, b.type) for b in back if b.kind == "workspace"]
     run.tally.numbers["there again"] += len(back)
@@ -431,7 +434,7 @@ def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Co
     with run.ledger.read() as connection:
         short = short_lists.due(connection, max(1, run.site.verify_requests // SHORT_COST))
     wanted = {*changed, *short} | (_probe(run) if not just_read else set())
-    rows = (*back, *owed_rows(run, just_read), *rows_of(run, wanted))
+    rows = (*back, *owed_rows(run, just_read), *rows_of(run, wanted - set(just_read)))
     return list({r.id: r for r in rows if r.id not in just_read}.values())
 
 
