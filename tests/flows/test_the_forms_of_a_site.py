@@ -73,11 +73,14 @@ PRESSES = 5
 
 
 def save(page: Page) -> None:
-    """Press Save until the page of the block is shown: a busy server on SQLite answers 503, and a person presses again."""
+    """Press Save until the page of the block is shown: a busy server on SQLite answers 503, and a person presses again.
+
+    By the keyboard: the message about a 503 lies over the button, and stays for as long as the mouse is over it.
+    """
     from playwright.sync_api import TimeoutError as TooLong
 
     for _ in range(PRESSES):
-        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Save").press("Enter")
         with suppress(TooLong):
             page.wait_for_url(lambda url: not url.endswith("/edit"), timeout=20_000)
             return
