@@ -9,13 +9,13 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from starlette.requests import Request
@@ -43,6 +43,8 @@ from vigil.sandbox.world import World
 from vigil.service import accounting
 from vigil.service.run import Run
 from vigil.service.site import Site
+
+T = TypeVar("T")
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -421,17 +423,10 @@ class Office:
         unreadable: tuple[int, ...] = (),
         counted: bool = False,
     ) -> Looked:
-        """One run at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
-        at = NOON + hours * HOUR
-        world = World(self.estate)
+        """One `watch` at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
         faults = Faults()
-        faults.quirks.folders, faults.quirks.newest_version_only = 1, True
         faults.quirks.unreadable, faults.quirks.unreadable_counted = unreadable, counted
-        server = Server(world, faults)
-        world.move(at)
-        client = FailingClient(server, failure or Failure(), self.settings)
-        site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
-        run = Run("watch", at, ledger, site, self.rules, self.renderer, clock=lambda: at)
+        run, client = self.run("watch", ledger, hours, failure, faults)
         try:
             self._loop.run(watched(run, client))
             made = accounting.account(run)
@@ -444,3 +439,33 @@ class Office:
                 tuple(r[k] if k in r else r["message"].get(k) for k in TOLD) for r in outbox.rows(connection)
             )
         return Looked(rows, green, said)
+
+    def run(
+        self,
+        flow: str,
+        ledger: Ledger,
+        hours: float,
+        failure: Failure | None = None,
+        faults: Faults | None = None,
+    ) -> tuple[Run, Client]:
+        """A run at so many hours after NOON, with the client that it reads by."""
+        at = NOON + hours * HOUR
+        world, faults = World(self.estate), faults or Faults()
+        faults.quirks.folders, faults.quirks.newest_version_only = 1, True
+        server = Server(world, faults)
+        world.move(at)
+        client = FailingClient(server, failure or Failure(), self.settings)
+        site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
+        run = Run(flow, at, ledger, site, self.rules, self.renderer, clock=lambda: at)
+        return run, client
+
+    def do(self, run: Run, client: Client, what: Callable[[], Awaitable[T]]) -> T:
+        """What a flow does while it may read, from its beginning to its account."""
+
+        async def doing() -> T:
+            async with run.reading(client):
+                return await what()
+
+        done = self._loop.run(doing())
+        accounting.account(run)
+        return done

@@ -13,10 +13,9 @@ from vigil.compliance.conditions import because, compile_clause, scope
 from vigil.compliance.evaluate import Input, active
 from vigil.compliance.milestones import due_in_words, due_of, occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, fields_used
+from vigil.compliance.still_true import RESOLVED
 from vigil.compliance.superseded import Told
 from vigil.compliance.verdicts import Finding
-
-END = ":resolved"
 
 
 def asking(
@@ -50,7 +49,7 @@ def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[
                 yield Finding(
                     rule.name,
                     workspace,
-                    name + END,
+                    name + RESOLVED,
                     step or None,
                     as_of,
                     reasons,
@@ -62,7 +61,7 @@ def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[
 def open_dates(occurrences: Iterable[str]) -> set[str]:
     """The dates among the occurrences of one step whose end was not told."""
     names = {o for o in occurrences if "#" not in o}
-    return {o for o in names if not o.endswith(END) and o + END not in names}
+    return {o for o in names if not o.endswith(RESOLVED) and o + RESOLVED not in names}
 
 
 def _settled(

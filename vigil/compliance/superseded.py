@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.still_true import RESOLVED
 from vigil.compliance.verdicts import Finding, Why
 
 Told = Mapping[tuple[int, str], AbstractSet[str]]
@@ -35,4 +36,4 @@ def _mark(finding: Finding, told: Told) -> Finding:
 
 def _date(occurrence: str) -> str:
     """The date of an occurrence, whatever repeat of it it is, or its end."""
-    return occurrence.partition("#")[0].removesuffix(":resolved")
+    return occurrence.partition("#")[0].removesuffix(RESOLVED)

@@ -16,10 +16,10 @@ from vigil.compliance.notices import Notice, Person, Severity
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import DIGEST as DIGEST_NAME
 from vigil.compliance.rules import Kind, Recipient, Rule, Subject
-from vigil.compliance.standings import Standing
+from vigil.compliance.still_true import CurrentState
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.render import RenderError
-from vigil.ledger import devices, digests, evaluations, observations, outbox
+from vigil.ledger import devices, digests, inputs, observations, outbox
 from vigil.ledger import people as preferences
 from vigil.ledger.digests import Parked
 from vigil.ledger.engine import chunks
@@ -57,18 +57,18 @@ def say(run: Run, people: Sequence[str]) -> None:
     with run.ledger.write() as connection:
         waiting = digests.of_people(connection, people, _WAITING, run.as_of)
         about = sorted({p.workspace for some in waiting.values() for p in some})
-        known = observations.current(connection, about, ("workspace",))
-        workspaces = {w.id: w for w in known if isinstance(w, f.Workspace)}
-        standings = {(s.rule, s.workspace): s for s in evaluations.standings(connection, about)}
+        given = inputs.current(connection, about, run.site.zone)
+        now = CurrentState(given, run.as_of)
         directory = Directory.of(observations.directory(connection))
         reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
         for person, some in waiting.items():
-            kept, left = sorted_out(run, person, some, workspaces, standings, directory)
+            kept, left = sorted_out(run, person, some, now, directory)
             for why, ids in left.items():
                 run.tally.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
             if not kept:
                 continue
-            entry = entry_of(run, kept, reach.person(person, directory, run.site.zone), workspaces, reach)
+            someone = reach.person(person, directory, run.site.zone)
+            entry = entry_of(run, kept, someone, given.facts.workspaces, reach)
             inserted = outbox.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
             digests.explain(connection, [k.number for k in kept], f"in digest {number}")
@@ -78,27 +78,20 @@ def say(run: Run, people: Sequence[str]) -> None:
 
 
 def sorted_out(
-    run: Run,
-    person: str,
-    some: Sequence[Parked],
-    workspaces: Mapping[int, f.Workspace],
-    standings: Mapping[tuple[str, int], Standing],
-    directory: Directory,
+    run: Run, person: str, some: Sequence[Parked], now: CurrentState, directory: Directory
 ) -> tuple[list[Kept], dict[Why, list[int]]]:
     """What goes into a person's digest, and the numbers of what does not, by reason."""
     user = directory.users.get(person)
     if user is not None and user.deleted:
         return [], {Why.DELETED: [p.id for p in some]}
     every = [_kept(p) for p in some]
-    beside = {(k.rule, k.workspace, k.occurrence) for k in every}
+    beside = {k.statement for k in every}
     kept: list[Kept] = []
     left: dict[Why, list[int]] = {}
     for k in every:
         if k.rule in run.left_out:
             continue  # whether it is still so is known again when the rule is: it waits until then
-        where = (k.rule, k.workspace)
-        rule = run.rules.by_name.get(k.rule)
-        why = deciding.left_out(k, rule, workspaces.get(k.workspace), standings.get(where), beside, run.as_of)
+        why = deciding.left_out(k, run.rules.by_name.get(k.rule), now, beside, run.as_of)
         if why is None:
             kept.append(k)
         else:

@@ -31,6 +31,7 @@ from vigil.ledger import (
     devices,
     earlier,
     evaluations,
+    inputs,
     observations,
     outbox,
     relations,
@@ -252,29 +253,17 @@ def _hold(run: Run, plan: Plan, why: Mapping[int, str]) -> None:
 def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
     """The facts, changes and standings of one batch."""
     with run.ledger.read() as connection:
-        facts = observations.facts(connection, workspaces)
+        given = inputs.current(connection, workspaces, run.site.zone, run.site.sensitive)
         changes = (
             [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
         )
-        standings = evaluations.standings(connection, workspaces)
-        required = [
-            r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
-        ]
-    unlisted = {w.id for w in facts.workspaces.values() if w.type not in plan.types}
+    unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
     found = news(changes, looked, run.as_of)
     run.tally.unseen |= unseen(changes, looked)
     run.tally.old |= found.old
-    return Input(
-        facts=facts,
-        events=[*found.events, *overdue_unseen(changes, looked, plan.window.after)],
-        changes=changes,
-        made=made_since(changes, looked),
-        standings=standings,
-        required=required,
-        zone=run.site.zone,
-        sensitive=run.site.sensitive,
-    )
+    events = [*found.events, *overdue_unseen(changes, looked, plan.window.after)]
+    return replace(given, events=events, changes=changes, made=made_since(changes, looked))
 
 
 def judge(run: Run, plan: Plan, given: Input) -> Evaluation:

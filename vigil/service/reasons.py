@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.still_true import NoLonger
 from vigil.compliance.verdicts import Why
 from vigil.delivery import causes
 from vigil.delivery.codes import EXPIRED, REFUSED, WORDLESS
@@ -33,6 +34,8 @@ WORDS: Mapping[str, str] = {
     Why.LAPSED: "it was no longer worth telling when the digest was made",
     Why.CLEARED: "it was settled before the digest was made",
     Why.GONE: "its workspace was gone, or could not be read, when the digest was made",
+    Why.NO_LONGER: "it was settled before quiet hours were over",
+    Why.GONE_SINCE: "its workspace was gone, or could not be read, when quiet hours were over",
     Why.SUPERSEDED: "the person was told of an earlier date, and the rule does not tell again when a date moves",
     Why.ACTOR: "the person did it",
     Why.INHIBITED: "another rule reports on the workspace already",
@@ -54,9 +57,11 @@ _GAVE_UP = f"{EXPIRED}: "
 _CODES = re.compile(r"[A-Z0-9_.]+(; [A-Z0-9_.]+)*")
 
 
-def moved(due: str | None) -> str:
-    """That a milestone's date is another one than a notice was made for; None where it is not told."""
-    return "its date is another one" if due is None else f"its date is no longer {due}"
+def why_untrue(why: NoLonger, due: str, message: Mapping[str, Any]) -> str:
+    """Why a notice is not true any more, in words. `due` is the date that it was made for, told unless its `message` withholds it."""
+    if why is NoLonger.MOVED:
+        return "its date is another one" if message.get(DATE_WITHHELD) else f"its date is no longer {due}"
+    return why.value
 
 
 def in_words(reason: str, lacks: tuple[str, ...] = ()) -> str:

@@ -17,7 +17,7 @@ from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger, acknowledgements, devices, observations, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.values import LEASE
-from vigil.service import accounting, extraction, judgement, sending
+from vigil.service import accounting, extraction, judgement, overtaken, sending
 from vigil.service.judgement import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -128,6 +128,7 @@ class Stage:
         if crash == "after queue":
             raise _Dead(run.id)
         judgement.finish(run, plan)
+        overtaken.explain(run)
         if sending.anything_due(run):
             self._loop.run(self._deliver(run))
         accounting.account(run)

@@ -23,13 +23,16 @@ from vigil.compliance.guards import GuardWhy
 from vigil.compliance.routing import Directory, principals_of, route
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.standings import Standing
+from vigil.compliance.still_true import CurrentState
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Evaluation
 from vigil.delivery import quiet_hours
 from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
+from vigil.ledger.postponed import Postponed
 from vigil.ledger.values import DIGEST, HEARD, LEASE, NONE, Entry, Key, Registered
 from vigil.sandbox.devices import Shown
+from vigil.service import overtaken
 from vigil.service.needs import needs_of, parts_of
 from vigil.service.reaching import Reach
 from vigil.service.saying import entries
@@ -354,6 +357,7 @@ class Rehearsal:
 
     def _deliver(self, now: datetime, crash: Crash | None) -> None:
         """Everything that is due, as the worker would: a killed one leaves its rows to the next, which sends them again."""
+        self._explain_untrue(now)
         due = [n for n in self._due(now) if not self._put_off(n, now)]
         alive = [n for n in due if n.expires_at is None or n.expires_at > now]
         if crash == "before accept" and alive:
@@ -365,6 +369,24 @@ class Rehearsal:
         for n in due:
             n.state, n.reason = ("sent", "") if n in alive else ("failed", "expired")
             n.told_at = now if n in alive else None
+
+    def _explain_untrue(self, now: datetime) -> None:
+        """As `service.overtaken.explain`."""
+        due = self._due(now)
+        held = [Postponed(n, *d.entry.key[:3], d.entry.person, _held(d)) for n, d in enumerate(due)]
+        if not any(p.held for p in held):
+            return
+        mine = {p.workspace for p in held}
+        given = Input(
+            facts=self._memory.facts(mine),
+            standings=[s for s in self._standings.values() if s.workspace in mine],
+            required=self._required,
+            zone=self.timeline.zone,
+        )
+        users = self._memory.users()
+        deleted = {u.login for u in users if u.deleted}
+        for number, why in overtaken.untrue(held, self.rules, CurrentState(given, now), deleted):
+            due[number].state, due[number].reason = "suppressed", why.value
 
     def _due(self, now: datetime) -> list[_Notice]:
         return [n for n in self._notices.values() if n.state == "queued" and n.due_at and n.due_at <= now]
@@ -400,3 +422,7 @@ def _registered(timeline: Timeline) -> dict[str, list[Registered]]:
 def _by_workspace(item: tuple[tuple[str, int], Standing]) -> tuple[int, str]:
     (rule, workspace), _ = item
     return workspace, rule
+
+
+def _held(notice: _Notice) -> bool:
+    return notice.due_at is not None and notice.due_at > notice.queued_at
