@@ -10,11 +10,11 @@ import pytest
 
 from tests.support import rounds
 from tests.support.post_office import PostOffice, opened
-from tests.support.samples import MINUTE, T0, entry
+from tests.support.samples import MINUTE, T0, entry, workspace
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.settings import FcmSettings
-from vigil.ledger import behind, outbox, runs, trips
+from vigil.ledger import behind, observations, outbox, runs, trips
 from vigil.ledger.trips import Trip
 from vigil.sandbox.fcm_local import LocalFcm
 from vigil.service.accounting import Account
@@ -35,6 +35,7 @@ def found(office: PostOffice, n: int = 1, **row: object) -> int:
     """A run that finds one notice which is not due now, and ends."""
     with office.ledger.write() as connection:
         run = runs.begin(connection, "watch", office.now, office.now)
+        observations.record(connection, [workspace(n)], office.now, run)
         outbox.enqueue(connection, [entry(n, **row)], office.now, run)
         runs.end(connection, run, "done", {}, office.now)
     return run

@@ -7,7 +7,8 @@ completed; other events have happened and stay true. What cannot be known counts
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 from vigil.compliance.conditions import compile_clause, scope
 from vigil.compliance.events import open_steps, stamp
 from vigil.compliance.milestones import due_columns, occurrence
-from vigil.compliance.rules import Kind, Rule
+from vigil.compliance.rules import Kind, Rule, RuleSet
 from vigil.compliance.tables import Table
-from vigil.compliance.verdicts import OPEN
+from vigil.compliance.verdicts import OPEN, Why
 
 if TYPE_CHECKING:
     from vigil.compliance.evaluate import Input
@@ -27,6 +28,22 @@ RESOLVED = ":resolved"
 
 Statement = tuple[str, int, str]
 """(rule, workspace, occurrence): what a notice is about, whoever gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A notice that is due and was not tried yet. `held`: quiet hours held it back; else it is beside one that they did."""
+
+    id: int
+    rule: str
+    workspace: int
+    occurrence: str
+    person: str
+    held: bool
+
+    @property
+    def statement(self) -> Statement:
+        return self.rule, self.workspace, self.occurrence
 
 
 class NoLonger(StrEnum):
@@ -122,3 +139,25 @@ class CurrentState:
             s.completed_at is not None and base.startswith(open_steps(s))
             for s in self._given.facts.steps.get(workspace, ())
         )
+
+
+def untrue(
+    some: Sequence[Postponed], rules: RuleSet, now: CurrentState, deleted: Collection[str]
+) -> Iterator[tuple[int, Why]]:
+    """Which notices are not sent now that quiet hours are over, by id. `deleted` are people whose accounts are gone.
+
+    Of what was not held back only ends are asked: that of a beginning which its person never heard of is no news.
+    """
+    unheard: dict[str, set[Statement]] = {}
+    for p in some:
+        unheard.setdefault(p.person, set()).add(p.statement)
+    for p in some:
+        if p.person in deleted:
+            yield p.id, Why.DELETED
+        elif p.held or p.occurrence.endswith(RESOLVED):
+            why = now.no_longer(rules.by_name.get(p.rule), p.statement, unheard[p.person])
+            if why is not None:
+                yield p.id, _REASONS.get(why, Why.NO_LONGER)
+
+
+_REASONS = {NoLonger.GONE: Why.GONE_SINCE, NoLonger.COMPLETED: Why.ALREADY_DONE}

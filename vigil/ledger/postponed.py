@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
-from vigil.compliance.still_true import Statement
+from vigil.compliance.rules import DIGEST
+from vigil.compliance.still_true import Postponed
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Notice, in_state, table
 
 _notice = table(Notice)
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """One notice that is due and was not tried yet. `held`: quiet hours held it back; else it is beside one that they did."""
-
-    id: int
-    rule: str
-    workspace: int
-    occurrence: str
-    person: str
-    held: bool
-
-    @property
-    def statement(self) -> Statement:
-        return self.rule, self.workspace, self.occurrence
 
 
 def due(connection: Connection, now: datetime) -> list[Postponed]:
@@ -62,6 +46,7 @@ def explain(connection: Connection, why: Mapping[int, StrEnum]) -> int:
 
 
 def _untried(now: datetime) -> ColumnElement[bool]:
-    """Due, and in nobody's hands: neither tried nor claimed."""
+    """Due, about one workspace, and in nobody's hands: neither tried nor claimed."""
     untouched = and_(_notice.c.first_tried_at.is_(None), _notice.c.lease_until.is_(None))
-    return and_(in_state(_notice, "queued"), _notice.c.due_at <= now, untouched)
+    # A digest was made of what was true when it was made.
+    return and_(in_state(_notice, "queued"), _notice.c.due_at <= now, _notice.c.rule != DIGEST, untouched)

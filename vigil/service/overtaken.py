@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from vigil.compliance.routing import Directory
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.still_true import RESOLVED, CurrentState, NoLonger
-from vigil.compliance.verdicts import Why
+from vigil.compliance.still_true import CurrentState, untrue
 from vigil.ledger import inputs, observations, postponed
-from vigil.ledger.postponed import Postponed
 from vigil.service.run import Run
 
 
@@ -30,29 +25,3 @@ def explain(run: Run) -> int:
         count = postponed.explain(connection, why)
     run.tally.earlier["suppressed"] += count
     return count
-
-
-def untrue(
-    held: Sequence[Postponed], rules: RuleSet, now: CurrentState, deleted: set[str]
-) -> Iterator[tuple[int, Why]]:
-    """The notices that are not sent, by id. `deleted` are people whose accounts are gone.
-
-    Of what was not held back only ends are asked: that of a beginning which its person never heard of is no news.
-    """
-    unheard = {
-        person: {p.statement for p in held if p.person == person} for person in {p.person for p in held}
-    }
-    for p in held:
-        if p.person in deleted:
-            yield p.id, Why.DELETED
-        elif p.held or p.statement[2].endswith(RESOLVED):
-            why = now.no_longer(rules.by_name.get(p.rule), p.statement, unheard[p.person])
-            if why is not None:
-                yield p.id, reason(why)
-
-
-def reason(why: NoLonger) -> Why:
-    """What the ledger keeps of a notice that is not sent for it."""
-    if why is NoLonger.GONE:
-        return Why.GONE_SINCE
-    return Why.ALREADY_DONE if why is NoLonger.COMPLETED else Why.NO_LONGER

@@ -23,16 +23,14 @@ from vigil.compliance.guards import GuardWhy
 from vigil.compliance.routing import Directory, principals_of, route
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.standings import Standing
-from vigil.compliance.still_true import CurrentState
+from vigil.compliance.still_true import CurrentState, Postponed, untrue
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Evaluation
 from vigil.delivery import quiet_hours
 from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
-from vigil.ledger.postponed import Postponed
 from vigil.ledger.values import DIGEST, HEARD, LEASE, NONE, Entry, Key, Registered
 from vigil.sandbox.devices import Shown
-from vigil.service import overtaken
 from vigil.service.needs import needs_of, parts_of
 from vigil.service.reaching import Reach
 from vigil.service.saying import entries
@@ -385,7 +383,7 @@ class Rehearsal:
         )
         users = self._memory.users()
         deleted = {u.login for u in users if u.deleted}
-        for number, why in overtaken.untrue(held, self.rules, CurrentState(given, now), deleted):
+        for number, why in untrue(held, self.rules, CurrentState(given, now), deleted):
             due[number].state, due[number].reason = "suppressed", why.value
 
     def _due(self, now: datetime) -> list[_Notice]:
