@@ -86,7 +86,7 @@ Contender = Callable[[Job, Watch], int]
 
 
 def outgoing(count: int) -> list[Outgoing]:
-    """Messages of about the contract's 743 bytes, spread over the devices so that none reaches its own limit."""
+    """Messages of about 743 bytes, spread over the devices so that none reaches its own limit."""
     body = (
         "The contract for the supply of paper ends soon and nobody has said whether it is to be renewed. " * 2
     )

@@ -110,7 +110,7 @@ def test_what_is_excepted_is_named_and_is_no_path() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("see `../shared/design.md`", ["../shared/design.md"]),
+        ("see `../elsewhere/page.md`", ["../elsewhere/page.md"]),
         ("as `vigil/nowhere/x.py` has it", ["vigil/nowhere/x.py"] * 2),
         ("docs/missing.md says it", ["docs/missing.md"]),
         ("`gone.yaml` or GET /v2/nodes/1", ["gone.yaml"]),

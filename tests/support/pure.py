@@ -1,7 +1,7 @@
 """An estate run through the pure core alone: no HTTP, no ledger, no Prefect. What the core says of an estate, in seconds.
 
 It mirrors what extraction and the ledger do (facts as they stand at a tick, changes between two ticks, standings kept), so
-that the semantics of shared/estates/README.md can be tested where they live.
+that docs/semantics.md can be tested where they live.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Facts, rules and an instant in; findings, and what to remember, out. Semantics: shared/estates/README.md and design section 3.
+"""Facts, rules and an instant in; findings, and what to remember, out. Semantics: docs/semantics.md.
 
 The result of evaluating what changed and what is due equals that of evaluating everything: a condition's standing
 carries since when it holds, and every verdict says when it must be looked at again.

@@ -1,4 +1,4 @@
-"""Transitions: what happened, told from two observations of the same subject. Semantics: shared/estates/README.md, "How time is read".
+"""Transitions: what happened, told from two observations of the same subject. Semantics: docs/semantics.md#transitions.
 
 An event is new because it was not known before, never because of its date: dates are written by the clocks of several machines.
 They only bound how old something may be that is seen for the first time (`Looked`). Decision 0019.

@@ -40,7 +40,7 @@ def replay(
 
     `history` is in the order of observation, and so is `beside`: what was seen of the workspaces that those of `history` are related
     to. At the first tick the world is seen for the first time: what was there then is no
-    transition, as in shared/estates/README.md. No sentence tells a value of a `sensitive` attribute.
+    transition (docs/semantics.md#time). No sentence tells a value of a `sensitive` attribute.
     """
     known: dict[tuple[str, str], Seen] = {}
     last: dict[tuple[str, str], Fact] = {}

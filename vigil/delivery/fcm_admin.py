@@ -1,7 +1,7 @@
 """The second push transport: firebase-admin's own `send_each` behind the same interface.
 
 Slower than `FcmHttp`, and there for those who want Google's client on the wire. firebase-admin's traps are
-fenced off (contract: shared/contracts/fcm.md, "firebase-admin: traps"): each instance has an App of its own
+fenced off (docs/contracts/fcm.md#firebase-admin): each instance has an App of its own
 and runs it in threads, so no App crosses event loops; its retries are off, because the outbox retries by the
 contract's table; a message that it would refuse is sorted out before the batch. Its answers are read here and not by
 firebase-admin, which takes any `name` for a message's, and at an answer it cannot read loses the results of the whole batch.

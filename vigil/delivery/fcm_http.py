@@ -1,6 +1,6 @@
 """The default push transport: FCM HTTP v1 over aiohttp, many requests in flight, every outcome accounted for.
 
-Contract: shared/contracts/fcm.md, all of it. firebase-admin builds messages and credentials; the HTTP path is
+Contract: docs/contracts/fcm.md. firebase-admin builds messages and credentials; the HTTP path is
 own, because firebase-admin's retries go against the contract's table and one exception in it loses a batch.
 """
 
@@ -93,7 +93,7 @@ class FcmHttp(FirebaseClient):
         return ordered
 
     async def validate(self, out: Outgoing) -> Reading:
-        """Let FCM check a message that it must not deliver, and give what it says. Contract: fcm.md, `validate_only`.
+        """Let FCM check a message that it must not deliver, and give what it says. Contract: docs/contracts/fcm.md#send.
 
         Raises InvalidMessage, CredentialRefused and CredentialUnavailable.
         """

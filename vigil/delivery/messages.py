@@ -5,7 +5,7 @@ gives the same message as bytes, an order of magnitude faster: firebase-admin en
 severity, kind of address) once, with marks where the texts go, and the texts of each message are put in their
 places. That the two are equal is a property test.
 
-Contract: shared/contracts/fcm.md, "Send" and "Replace keys".
+Contract: docs/contracts/fcm.md#send and docs/contracts/fcm.md#replace-keys.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ class Attempt(SQLModel, table=True):
 
 
 class Device(SQLModel, table=True):
-    """The registry. Contract: fcm.md, Devices. `address` is a secret: it is never logged."""
+    """The registry. Contract: docs/contracts/fcm.md#devices. `address` is a secret: it is never logged."""
 
     __table_args__ = (UniqueConstraint("address_kind", "address", name="uq_device_address"),)
 

@@ -1,4 +1,4 @@
-"""Runs the `watch` flow over an estate, tick by tick. Semantics: shared/estates/README.md, "How time is read"."""
+"""Runs the `watch` flow over an estate, tick by tick. Semantics: docs/semantics.md#time."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def save_site(
 
 
 def results(ledger: Ledger) -> list[dict[str, Any]]:
-    """What `run-estate` writes: one row a person. Design section 5."""
+    """What `run-estate` writes: one row a person. docs/estates.md#results"""
     with ledger.read() as connection:
         return [_row(r) for r in outbox.rows(connection)]
 

@@ -1,4 +1,4 @@
-"""The Extended ECM simulator: the REST API of shared/contracts/ecm.md over a World, as a Starlette application.
+"""The Extended ECM simulator: the REST API of docs/contracts/ecm.md over a World, as a Starlette application.
 
 `Site(world).app` is the application, served below `/cs/cs`. Every request goes through
 `Site.answer`: count, latency, fault, ticket, endpoint. Endpoints are functions of a Call that return JSON.

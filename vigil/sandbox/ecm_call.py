@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 CAPS = {"children": 100, "members": 20, "workspaces": 500, "ids": 250, "workflows": 100, "audit": 100}
-"""The most rows of a page by kind of list (contract, Paging)."""
+"""The most rows of a page by kind of list (docs/contracts/ecm.md#paging)."""
 
 _FIELD = re.compile(r"(\w+)(?:\{([^}]*)\})?((?:\.\w+\(\w*\))*)")
 

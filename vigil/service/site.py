@@ -46,7 +46,7 @@ class Site:
     def link(self, workspace: int, event: Event | None = None) -> str:
         """The Smart View link to the item that a notice is about: the open step, the document, or the workspace.
 
-        Contract: ecm.md, Links.
+        Contract: docs/contracts/ecm.md#links.
         """
         base = self.home
         if event is not None and event.kind in ("step_assigned", "escalated"):

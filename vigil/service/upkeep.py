@@ -115,7 +115,7 @@ def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) 
 
 
 def retire(run: Run, apply: bool) -> int:
-    """Take devices out of use that FCM refuses by now (contract: fcm.md, Devices), and those of people who have left."""
+    """Take devices out of use that FCM refuses by now (docs/contracts/fcm.md#devices), and those of people who have left."""
     with run.ledger.write() if apply else run.ledger.read() as connection:
         left = leavers.devices_in_use(connection)
         old = set(census.take(connection, run.as_of).refused) - set(left)

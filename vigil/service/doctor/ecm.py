@@ -18,7 +18,7 @@ CONNECTION, LOGIN, TYPES, CAPS = "connection", "login", "workspace types", "page
 AUDIT, WORKFLOWS, ROLES, MISSING = "audit trail", "workflows", "roles", "missing documents"
 
 CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100, "workflows": 100}
-"""What a page holds by the contract (ecm.md, Paging), and what the extraction asks for."""
+"""What a page holds by the contract (docs/contracts/ecm.md#paging), and what the extraction asks for."""
 
 _RIGHTS = "give the service user the right to see it"
 _NO_TYPES = f"{_RIGHTS}, and check that workspaces are set up"

@@ -26,7 +26,7 @@ NOBODY = Outgoing(
 async def examine(transport: FcmHttp, project: str) -> Check:
     """Ask FCM to check a message for a device that does not exist: its refusal of the device says that we may send.
 
-    Contract: fcm.md, Send (`validate_only`) and Errors.
+    Contract: docs/contracts/fcm.md#send and docs/contracts/fcm.md#errors.
     """
     try:
         async with transport:
