@@ -36,6 +36,7 @@ def test_it_has_every_file_of_the_project_as_it_is_here_and_no_other(distributio
     assert {wanted.pop(tool) for tool in tools} == {
         "deploy/build_hook.py",
         "deploy/build_requirements.py",
+        "deploy/new_migration.py",
         "deploy/templates.py",
     }
 
