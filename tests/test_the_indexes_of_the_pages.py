@@ -50,3 +50,14 @@ def test_the_index_of_the_pages_names_each_of_them_once() -> None:
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"README.md"}
     decisions = {str(page.relative_to(DOCS)) for page in DECISIONS}
     assert sorted(named) == sorted(pages - decisions)
+
+
+def test_each_line_of_the_changelog_stands_under_a_known_heading() -> None:
+    known = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    _, *releases = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    for release in releases:
+        title, *groups = re.split(r"^### ", release, flags=re.MULTILINE)
+        assert re.fullmatch(r"Unreleased|\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", title.strip())
+        named = [group.partition("\n")[0] for group in groups]
+        assert named == [name for name in known if name in named]
+        assert all(re.search(r"^- ", group, re.MULTILINE) for group in groups)
