@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 
 from vigil.compliance.conditions import because, compile_clause, scope
-from vigil.compliance.evaluate import Input, active
+from vigil.compliance.evaluate import active
 from vigil.compliance.milestones import due_in_words, due_of, occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, fields_used
 from vigil.compliance.still_true import RESOLVED
 from vigil.compliance.superseded import Told
 from vigil.compliance.verdicts import Finding
+from vigil.compliance.window import Input
 
 
 def asking(

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from vigil.compliance.calendar import calendar_for
 from vigil.compliance.durations import Offset
@@ -25,10 +24,8 @@ from vigil.compliance.standings import Standing
 from vigil.compliance.still_true import RESOLVED, CurrentState
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
+from vigil.compliance.window import Input, Window
 from vigil.wording import instant
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Input, Window
 
 MARK = "#escalated"
 GRACE = timedelta(days=1)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.events import PARTS_OF, Change, Looked, derive, made_since, overdue_unseen
 from vigil.compliance.facts import Fact
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding, Standing
+from vigil.compliance.window import Input, Window
 
 
 @dataclass(frozen=True, slots=True)

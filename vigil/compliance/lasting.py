@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import polars as pl
 
+from vigil.compliance.agenda import repeats_of
 from vigil.compliance.clauses import All, Clause, Not
 from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import stamp
-from vigil.compliance.milestones import repeats_of
 from vigil.compliance.rules import Rule
 from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.verdicts import OPEN, Finding, Outcome
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Window
+from vigil.compliance.window import Window
 
 
 def violation(rule: Rule) -> Clause:

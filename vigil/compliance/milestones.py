@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -23,17 +22,7 @@ from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.tables import Table, names
 from vigil.compliance.verdicts import Finding, Outcome, Why
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Window
-
-
-def repeats_of(rule: Rule, first: datetime, zone: str) -> list[tuple[int, datetime]]:
-    """The numbered repeats of a finding that was said at `first`. `zone` is the site's."""
-    if rule.repeat is None:
-        return []
-    calendar = calendar_for(rule.calendar, zone)
-    return list(enumerate(calendar.repeats(first, rule.repeat.every, rule.repeat.max), start=1))
+from vigil.compliance.window import Window
 
 
 def occurrence(due: date | datetime, k: int = 0) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -19,9 +19,7 @@ from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, ev
 from vigil.compliance.sentences import EMPTY, WITHHELD, title, value
 from vigil.compliance.tables import names
 from vigil.compliance.verdicts import Finding, Why
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Input, Window
+from vigil.compliance.window import Input, Window
 
 KINDS: Mapping[EventKind, str] = {
     EventKind.EVIDENCE_ADDED: "document_added",

@@ -16,7 +16,7 @@ from typing import Any
 
 from vigil.compliance import endings, escalations, superseded
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, active, evaluate
+from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.events import Looked, made_since, news, overdue_unseen, unseen
 from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
@@ -24,6 +24,7 @@ from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.texts import hash_of, written
 from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding, Outcome, Why
+from vigil.compliance.window import Input, Window
 from vigil.ecm.model import Batch, Gap
 from vigil.errors import VigilError
 from vigil.ledger import (

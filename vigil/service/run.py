@@ -29,7 +29,7 @@ from vigil.service.needs import needs_of
 from vigil.service.site import Site
 
 if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Window
+    from vigil.compliance.window import Window
     from vigil.service.judgement import Plan
 
 log = logging.getLogger("vigil.run")

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from dateutil.relativedelta import relativedelta
 
 from vigil.compliance import escalations
-from vigil.compliance.evaluate import Window, active
+from vigil.compliance.evaluate import active
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import DIGESTED
+from vigil.compliance.window import Window
 from vigil.ledger import census, devices, evaluations, leavers, retention, soundness
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.retention import Forgets

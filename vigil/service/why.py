@@ -10,7 +10,8 @@ from typing import Any
 from vigil.compliance import facts as f
 from vigil.compliance.clauses import Clause, FieldLeaf, leaves
 from vigil.compliance.conditions import compile_clause, explain, scope
-from vigil.compliance.evaluate import active, full_clause
+from vigil.compliance.evaluate import active
+from vigil.compliance.lasting import full_clause
 from vigil.compliance.milestones import due_in_words, due_of
 from vigil.compliance.rules import Kind, Rule, RuleSet
 from vigil.compliance.tables import Facts

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from vigil.compliance.evaluate import Input
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
+from vigil.compliance.window import Input
 from vigil.sandbox.devices import Shown
 from vigil.timeline.model import Moment, Timeline
 

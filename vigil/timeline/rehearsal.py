@@ -17,7 +17,7 @@ import orjson
 
 from vigil.compliance import endings, escalations, guards, superseded
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, active, evaluate
+from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.events import Looked, derive, made_since, overdue_unseen
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.routing import Directory, principals_of, route
@@ -26,6 +26,7 @@ from vigil.compliance.standings import Standing
 from vigil.compliance.still_true import CurrentState, Postponed, untrue
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Evaluation
+from vigil.compliance.window import Input, Window
 from vigil.delivery import quiet_hours
 from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
