@@ -29,8 +29,8 @@ from requests.adapters import HTTPAdapter
 
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import Outgoing
 
 DEVICES, BATCH = 2_000, 500
 HTTPX = 20  # connections; its pool slows down with each more (a hundred: a third of the rate)

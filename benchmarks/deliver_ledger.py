@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.support.postgres import NoPostgres, Server
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
+from vigil.delivery.transport import Outgoing
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger, devices, outbox
 from vigil.ledger.devices import NewDevice

@@ -19,9 +19,8 @@ from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry
 from tests.support.workers import Order, finish, start
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent, Transport
+from vigil.delivery.transport import Outgoing, Sent, Transport
 from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine

@@ -19,9 +19,8 @@ from vigil.compliance.verdicts import Why
 from vigil.delivery.codes import EXPIRED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Worker
 from vigil.ledger import devices, mailboxes, outbox
 from vigil.ledger.devices import NewDevice

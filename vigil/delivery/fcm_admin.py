@@ -30,10 +30,10 @@ from vigil.connections import of_connection
 from vigil.delivery.codes import HELD_CREDENTIAL, UNFORESEEN
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
-from vigil.delivery.messages import Outgoing, as_json, build
+from vigil.delivery.messages import as_json, build
 from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 
 log = logging.getLogger("vigil.delivery.fcm_admin")
 

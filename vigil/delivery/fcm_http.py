@@ -22,11 +22,11 @@ from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.http_session import FirebaseClient
 from vigil.delivery.limits import DeviceRates, ProjectRate
-from vigil.delivery.messages import Outgoing, as_json, encode
+from vigil.delivery.messages import as_json, encode
 from vigil.delivery.outcomes import DETAIL, Reading, message_name, read_answer, sent_of
 from vigil.delivery.platforms import data_only
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 
 log = logging.getLogger("vigil.delivery.fcm")
 

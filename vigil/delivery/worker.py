@@ -21,10 +21,10 @@ from vigil.delivery.causes import cause
 from vigil.delivery.channels import PUSH, channel_of, chosen, order_in
 from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.messages import LONGEST_TTL, Outgoing
+from vigil.delivery.messages import LONGEST_TTL
 from vigil.delivery.owners import owner_name
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import Outcome, Sent, Transport
+from vigil.delivery.transport import Outcome, Outgoing, Sent, Transport
 from vigil.ledger import Ledger, LedgerError, devices, leases
 from vigil.ledger import people as preferences
 from vigil.ledger.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time

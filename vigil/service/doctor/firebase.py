@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
+from vigil.delivery.transport import Outgoing
 from vigil.service.doctor.health import Check, fail, ok, warn
 
 NAME = "firebase"
