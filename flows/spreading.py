@@ -21,8 +21,8 @@ from vigil.delivery.render import Channel
 from vigil.ecm.model import Row
 from vigil.errors import BadRequest
 from vigil.service import extraction, judgement
-from vigil.service.judgement import Plan
 from vigil.service.opening import renderer_of
+from vigil.service.plan import Plan
 from vigil.service.run import Run, Tally, utc_now
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ from vigil.service import sweep as sweeping
 from vigil.service.account_words import waiting
 from vigil.service.accounting import Account
 from vigil.service.frames import About, Frame
-from vigil.service.judgement import Plan
+from vigil.service.plan import Plan
 from vigil.service.reasons import of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Scope

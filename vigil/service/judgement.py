@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,7 @@ from vigil.ledger.evaluations import Mark
 from vigil.service import bare, clocks, guards
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
+from vigil.service.plan import Plan, window_from
 from vigil.service.reaching import Reach
 from vigil.service.run import Run
 from vigil.service.saying import entries
@@ -58,58 +59,6 @@ MOST_ODD = 50
 """When so many workspaces in a row cannot be evaluated, and none could be, the fault is not in what they hold."""
 
 log = logging.getLogger("vigil.judgement")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run evaluates: the workspaces, in batches, the window, and the observations it takes in.
-
-    `behind` says from where on those are evaluated that earlier runs could not read or judge whole; a batch has only workspaces that
-    are evaluated from the same marks on. `of` gives the plan of one batch, by its own marks.
-    """
-
-    batches: tuple[tuple[int, ...], ...]
-    window: Window
-    looked: Looked  # how far the looks before this one went
-    types: frozenset[str]  # the workspace types of which they had read all
-    after_seq: int
-    upto_seq: int
-    first: bool = False  # whether there is nothing to compare with: what is there then is no event
-    fresh: frozenset[str] = frozenset()  # rules that were never evaluated of these workspaces before
-    returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text
-    escalations: tuple[escalations.Due, ...] = ()
-    behind: Mapping[int, Behind] = field(default_factory=dict)
-    starts: Mapping[str, datetime] = field(default_factory=dict)  # when each rule was evaluated first
-    taken_up: Mapping[int, datetime] = field(
-        default_factory=dict
-    )  # of those behind in a batch, their `tried_at`
-
-    @property
-    def marks(self) -> Marks:
-        """From where on this plan evaluates."""
-        return Marks(self.after_seq, self.window.after, self.looked.complete, self.fresh)
-
-    def of(self, workspaces: Sequence[int]) -> Plan:
-        """The plan of one batch."""
-        if not workspaces or workspaces[0] not in self.behind:
-            return self
-        marks = self.behind[workspaces[0]].marks
-        window = _window(marks.after, self.window.as_of, self.starts)
-        return replace(
-            self,
-            window=window,
-            looked=replace(self.looked, complete=min(marks.complete or window.after, self.window.as_of)),
-            after_seq=marks.seq,
-            first=self.first or marks.after is None,
-            fresh=self.fresh | marks.fresh,
-            taken_up={w: self.behind[w].tried_at for w in workspaces},
-        )
-
-
-def _window(after: datetime | None, as_of: datetime, starts: Mapping[str, datetime]) -> Window:
-    """The window that begins at `after`, or, before the first evaluation, with this one."""
-    after = min(after or as_of, as_of)
-    return Window(after, as_of, {name: at for name, at in starts.items() if at > after})
 
 
 def text_of(rule: Rule) -> str:
@@ -139,7 +88,7 @@ def plan(run: Run) -> Plan:
     # A clock that was set back: the window is empty, and the next ones begin where it stands. What they hold again was said.
     after = min(mark.at or run.as_of, run.as_of)
     starts = {r.name: min(states[r.name][0], after) if r.name in states else run.as_of for r in rules}
-    window = _window(after, run.as_of, starts)
+    window = window_from(after, run.as_of, starts)
     due = _escalations(run, window, owed)
     return Plan(
         batches=tuple(_batches(todo | {d.said.workspace for d in due}, owed)),

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.in_force import Refusal, Revision
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.window import Window
 from vigil.delivery.owners import owner_name
 from vigil.delivery.render import Renderer
 from vigil.delivery.topics import TopicClient
@@ -26,11 +27,8 @@ from vigil.ledger.counts import Waiting
 from vigil.ledger.leases import RealTime, real_time
 from vigil.ledger.trips import Trip
 from vigil.service.needs import needs_of
+from vigil.service.plan import Plan
 from vigil.service.site import Site
-
-if TYPE_CHECKING:
-    from vigil.compliance.window import Window
-    from vigil.service.judgement import Plan
 
 log = logging.getLogger("vigil.run")
 

@@ -18,7 +18,7 @@ from vigil.ledger import Ledger, acknowledgements, devices, observations, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.values import LEASE
 from vigil.service import accounting, extraction, judgement, overtaken, sending
-from vigil.service.judgement import Plan
+from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
 from vigil.service.why import about_workspace
