@@ -10,7 +10,7 @@ from flows import approving, steps
 from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
-from vigil.service import frames
+from vigil.service import account_words, frames
 from vigil.service.frames import About
 
 
@@ -46,7 +46,7 @@ async def backfill(
             await steps.deliver(run)
             made = await steps.account(run)
             short = f"manifest {approve or shown}"
-            sent = said if made.quiet else f"{said}; {made.sentence()}"
+            sent = said if made.quiet else f"{said}; {account_words.sentence(made)}"
             return ended(made, said, data=frames.told(run, made, said=sent), result=short)
         manifest = await steps.manifest(run, after, upto)
         made = await steps.account(run)

@@ -11,6 +11,7 @@ from prefect.states import Completed, Failed
 
 from vigil.errors import VigilError
 from vigil.safe_text import state_message
+from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.wording import counted
 
@@ -67,10 +68,10 @@ def ended(
     only where nothing else is missing: they stay until somebody mends them, and must not hide what comes and goes. `result` stands
     before the account's own in the run's name.
     """
-    account = "" if said and made.quiet else made.sentence()
+    account = "" if said and made.quiet else account_words.sentence(made)
     parts = [*made.refused_rules, said, account, f"{counted(held, 'rule')} held by a guard" if held else ""]
     parts += [f"{counted(holes, 'gap')} before it was suspended"] if holes else []
-    message, short = "; ".join(p for p in parts if p), made.result(result)
+    message, short = "; ".join(p for p in parts if p), account_words.result(made, result)
     holed = {
         Named.GAPS: made.gaps or holes,
         Named.UNDELIVERED: made.undelivered,

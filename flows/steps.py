@@ -24,6 +24,7 @@ from vigil.ecm.model import Row
 from vigil.ledger.engine import chunks
 from vigil.ledger.observations import Buried
 from vigil.service import (
+    account_words,
     accounting,
     extraction,
     frames,
@@ -37,7 +38,6 @@ from vigil.service import (
 from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
-from vigil.service.account_words import waiting
 from vigil.service.accounting import Account
 from vigil.service.frames import About, Frame
 from vigil.service.plan import Plan
@@ -211,7 +211,9 @@ async def deliver(run: Run) -> None:
     """Send what is due, and for a while try again what could not be sent. What is left the account tells of."""
     logger, zone = get_run_logger(), run.site.zone
     await sending.deliver(
-        run, deliver_batch, lambda waits: logger.info("run %d: %s", run.id, waiting(waits, zone))
+        run,
+        deliver_batch,
+        lambda waits: logger.info("run %d: %s", run.id, account_words.waiting(waits, zone)),
     )
     await subscribing.subscribe(run)
 
@@ -283,7 +285,7 @@ def report(run: Run, made: Account) -> None:
     """What the run's log says: the account, and by rule and workspace what somebody has to look after."""
     logger = get_run_logger()
     level = logging.ERROR if made.undelivered or made.gaps else logging.INFO
-    logger.log(level, "run %d: %s", run.id, made.sentence())
+    logger.log(level, "run %d: %s", run.id, account_words.sentence(made))
     for said in made.refused_rules:
         logger.error("run %d: %s", run.id, said)
     for t in run.trips:
@@ -304,7 +306,7 @@ async def account(run: Run) -> Account:
     made = accounting.account(run)
     signals.of_account(run, made)
     report(run, made)
-    shown = [showing.page(f"{run.flow}-account", made.markdown(), made.sentence())]
+    shown = [showing.page(f"{run.flow}-account", account_words.page(made), account_words.sentence(made))]
     if made.notices:
         first = frames.told(run, made, showing.SHOWN)
         said = f"Who was told what, and why: {counted(len(made.notices), 'notice')}"

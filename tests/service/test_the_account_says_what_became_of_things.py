@@ -10,6 +10,7 @@ import pytest
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
 from vigil.ledger.counts import ToCome, Waiting
+from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.service.reasons import LACKS
 
@@ -129,16 +130,22 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
     ],
 )
 def test_each_outcome_is_a_sentence_with_its_plural(made: Account, said: str, result: str) -> None:
-    assert made.sentence() == said
-    assert made.result() == result
+    assert account_words.sentence(made) == said
+    assert account_words.result(made) == result
 
 
 def test_of_much_that_nobody_could_be_told_the_line_names_two_and_the_page_all() -> None:
     lacks = [f"role owner of Contract {n} is empty" for n in range(5)]
     made = account(*(row("unroutable", None, Why.NOBODY.value, lacks=[said]) for said in [*lacks, lacks[0]]))
-    assert made.sentence() == f"6 findings that nobody could be told of: {lacks[0]}, {lacks[1]} and 3 more"
-    assert "### Nobody could be told\n\n- role owner of Contract 0 is empty (2 findings)\n" in made.markdown()
-    assert all(said in made.markdown() for said in lacks)
+    assert (
+        account_words.sentence(made)
+        == f"6 findings that nobody could be told of: {lacks[0]}, {lacks[1]} and 3 more"
+    )
+    assert (
+        "### Nobody could be told\n\n- role owner of Contract 0 is empty (2 findings)\n"
+        in account_words.page(made)
+    )
+    assert all(said in account_words.page(made) for said in lacks)
 
 
 def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named() -> None:
@@ -150,7 +157,7 @@ def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named
         places={9: 'Contract 9 "Supply of steel"'},
         refused=(REFUSED,),
     )
-    page = made.markdown()
+    page = account_words.page(made)
     assert page.startswith("## watch of default, 2 March 2026 09:15 (Europe/Berlin)\n\n- 1 person was told\n")
     order = [
         "1 person was told",
@@ -166,5 +173,5 @@ def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named
 
 def test_a_refused_credential_is_told_once() -> None:
     made = account(waits=Waiting({REFUSED: 3}), refused=(REFUSED,))
-    assert made.sentence() == f"3 notices wait for another try: {REFUSED}"
-    assert account(refused=(REFUSED,)).sentence() == REFUSED
+    assert account_words.sentence(made) == f"3 notices wait for another try: {REFUSED}"
+    assert account_words.sentence(account(refused=(REFUSED,))) == REFUSED

@@ -40,7 +40,7 @@ from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.quirks import Faults
 from vigil.sandbox.world import World
-from vigil.service import accounting
+from vigil.service import account_words, accounting
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -430,7 +430,7 @@ class Office:
         try:
             self._loop.run(watched(run, client))
             made = accounting.account(run)
-            green, said = made.state == "done", made.sentence()
+            green, said = made.state == "done", account_words.sentence(made)
         except VigilError as error:
             accounting.close(run, "failed")
             green, said = False, f"{type(error).__name__}: {error}"

@@ -6,24 +6,25 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED
 from vigil.delivery import causes
 from vigil.ledger.counts import Waiting
 from vigil.safe_text import Markdown, markdown, table_row
+from vigil.service.accounting import SHOWN, Account
 from vigil.service.reasons import LACKS, in_words, of_row
 from vigil.service.unsent import Unsent
 from vigil.wording import counted, instant
 
-if TYPE_CHECKING:
-    from vigil.service.accounting import Account
-
 NOTHING = "nothing new"
 NAMED = 2  # of what is missing, in one line
-SHOWN = 20  # findings without anybody to tell, or gaps, that a page lists
 _LATER = frozenset(why.value for why in (*DIGESTED, GuardWhy.HELD, GuardWhy.UNDECIDED))
+
+
+def sentence(made: Account) -> str:
+    """The account in one line, for a log and for the message of a state."""
+    return "; ".join(outcomes(made)) or NOTHING
 
 
 def result(made: Account, said: str = "") -> str:

@@ -13,12 +13,12 @@ from vigil.ecm.model import Gap
 from vigil.errors import VigilError
 from vigil.ledger import counts, observations, outbox, runs
 from vigil.ledger.counts import ToCome, Waiting
-from vigil.safe_text import Markdown
-from vigil.service import account_words, refusals
+from vigil.service import refusals
 from vigil.service.run import Run
 from vigil.service.unsent import Unsent, unsent
 
 NAMED = 3  # workspaces of one gap that are named
+SHOWN = 20  # findings without anybody to tell, or gaps, that the page of an account lists
 
 
 class Unexplained(VigilError):
@@ -93,18 +93,6 @@ class Account:
         told = self.rows or self.earlier or self.numbers.get("already told")
         return not (told or self.waiting or self.gaps or self.behind or self.refused or self.unsent)
 
-    def sentence(self) -> str:
-        """The account in one line, for a log and for the message of a state."""
-        return "; ".join(account_words.outcomes(self)) or account_words.NOTHING
-
-    def result(self, said: str = "") -> str:
-        """The result in a few words, for the name of the run, behind what the run itself has `said`."""
-        return account_words.result(self, said)
-
-    def markdown(self) -> Markdown:
-        """The account as a page, for the Prefect UI."""
-        return account_words.page(self)
-
 
 def account(run: Run) -> Account:
     """Close the run: count what the ledger holds of it and prove that nothing is missing.
@@ -162,7 +150,7 @@ def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """The workspaces that the account may have to name, as people call them."""
     untold = {n["workspace"] for n in notices if n["state"] == "unroutable"}
     unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
-    behind = sorted(run.tally.behind)[: account_words.SHOWN]
+    behind = sorted(run.tally.behind)[:SHOWN]
     wanted = sorted(untold | unread | run.tally.unseen.keys() | run.tally.old.keys() | set(behind))
     with run.ledger.read() as connection:
         known = list(observations.current(connection, wanted, ("workspace",)))

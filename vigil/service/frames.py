@@ -17,6 +17,7 @@ from vigil import safe_text
 from vigil.compliance.verdicts import Why
 from vigil.ledger import observations
 from vigil.ledger.devices import label
+from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.service.backfill import Line, Standing
 from vigil.service.digest import SEVERAL
@@ -314,7 +315,7 @@ def told(run: Run, made: Account, first: int | None = None, said: str = "") -> F
     rows = made.notices[:first]
     with run.ledger.read() as connection:
         names = observations.names(connection, {n["workspace"] for n in rows})
-    return ended(notices(rows, names, About.run_of(run, said=said or made.sentence())), made)
+    return ended(notices(rows, names, About.run_of(run, said=said or account_words.sentence(made))), made)
 
 
 def manifest(run: Run, lines: Sequence[Line], **more: Any) -> Frame:
