@@ -26,13 +26,12 @@ from vigil.cli_shared import (
     Site,
     SiteOfLedger,
     Templates,
-    console,
-    errors,
     instant,
     length,
     open_ledger,
 )
 from vigil.errors import BadInput, BadRequest, VigilError
+from vigil.terminal import console, errors
 
 EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
 that waits, something that could not be read or delivered); 2 refused: wrong usage, a file that is not as it must be, or a name that

@@ -13,9 +13,10 @@ import typer
 from pydantic.fields import FieldInfo
 
 from vigil import places
-from vigil.cli_shared import Site, console
+from vigil.cli_shared import Site
 from vigil.errors import BadRequest
 from vigil.service.connecting.forms import FORMS, SITE, Given, Option, option_of
+from vigil.terminal import console
 
 if TYPE_CHECKING:
     from vigil.service.connecting.changing import Change

@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 
 from vigil.cli_output import Csv, Json, Output
-from vigil.cli_shared import Demo, LedgerUrl, Site, SiteOfLedger, console, open_ledger
+from vigil.cli_shared import Demo, LedgerUrl, Site, SiteOfLedger, open_ledger
+from vigil.terminal import console
 from vigil.wording import counted
 
 devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)

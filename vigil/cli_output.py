@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vigil.cli_shared import console, errors
 from vigil.errors import BadRequest, VigilError
+from vigil.terminal import console, errors
 
 if TYPE_CHECKING:
     from vigil.service.frames import Frame

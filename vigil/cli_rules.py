@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from vigil.cli_shared import Rules, Site, Templates, console
+from vigil.cli_shared import Rules, Site, Templates
+from vigil.terminal import console
 
 rules = typer.Typer()
 

@@ -1,41 +1,20 @@
-"""What the modules of the `vigil` command share: where it prints, and how arguments are read."""
+"""What the modules of the `vigil` command share: how arguments are read, and which ledger they mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
 
-from vigil import places, safe_text
+from vigil import places
 from vigil.instants import OFF_CLOCK, is_clock
+from vigil.terminal import tell
 
 if TYPE_CHECKING:
     from vigil.ledger import Ledger
     from vigil.replay.ledgers import Source
-
-
-class Terminal(Console):
-    """A console on which no text moves the cursor, changes a colour or turns a line round, whoever wrote it.
-
-    All that Rich lays out passes `render`.
-    """
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As Rich's own, with the text of every piece made safe."""
-        for segment in super().render(renderable, options):
-            if segment.control or (segment.text.isascii() and segment.text.isprintable()):
-                yield segment
-            else:
-                yield Segment(safe_text.terminal(segment.text), segment.style, segment.control)
-
-
-console = Terminal()
-errors = Terminal(stderr=True)
 
 
 def instant(text: str) -> datetime:
@@ -102,8 +81,3 @@ def open_ledger(
     ledger, line = source.open(writes=writes)
     tell(line, machine=machine)
     return ledger, source
-
-
-def tell(line: str, *, machine: bool = False) -> None:
-    """Print a line as it is: to stderr where the output is read by a `machine`."""
-    (errors if machine else console).print(line, markup=False, highlight=False, soft_wrap=True)

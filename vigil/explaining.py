@@ -14,12 +14,12 @@ from rich.text import Text
 
 from vigil import printing
 from vigil.cli_output import Output
-from vigil.cli_shared import errors
 from vigil.ledger import Ledger
 from vigil.service import frames, sheets
 from vigil.service.frames import About, Frame
 from vigil.service.opening import rules_of
 from vigil.service.why import Answer, Standing, Told, about_person, about_workspace
+from vigil.terminal import errors
 from vigil.wording import counted, instant
 
 
