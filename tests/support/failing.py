@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,7 +35,8 @@ from vigil.errors import VigilError
 from vigil.ledger import Ledger, devices, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.scratch import Scratch
-from vigil.sandbox.ecm import Site as Server
+from vigil.sandbox import ecm_site
+from vigil.sandbox.ecm_app import ecm_app
 from vigil.sandbox.ecm_faulty import faulty
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
@@ -319,14 +321,14 @@ _fails: ContextVar[bool] = ContextVar("fails", default=False)
 class FailingClient(Client):
     """The client, of whose calls one fails in each of its attempts."""
 
-    def __init__(self, server: Server, failure: Failure, settings: Settings) -> None:
+    def __init__(self, app: Starlette, failure: Failure, settings: Settings) -> None:
         super().__init__(settings)
         self._policy = Policy(RETRIES, settings.total_timeout, first=0.0)
         self._circuit = Circuit(pause=0.001, longest=0.01)
-        self.server, self.failure = server, failure
+        self.app, self.failure = app, failure
 
     async def __aenter__(self) -> Client:
-        self._lanes = _Lanes(self.server, self.failure)  # type: ignore[assignment]
+        self._lanes = _Lanes(self.app, self.failure)  # type: ignore[assignment]
         return self
 
     async def _call(self, method: str, path: str, url: str, form: Mapping[str, str] | None) -> Json:
@@ -338,8 +340,8 @@ class FailingClient(Client):
 
 
 class _Lanes:
-    def __init__(self, server: Server, failure: Failure) -> None:
-        self._client = httpx.AsyncClient(transport=_Transport(server, failure))
+    def __init__(self, app: Starlette, failure: Failure) -> None:
+        self._client = httpx.AsyncClient(transport=_Transport(app, failure))
 
     @contextmanager
     def lane(self) -> Iterator[httpx.AsyncClient]:
@@ -350,8 +352,8 @@ class _Lanes:
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, server: Server, failure: Failure) -> None:
-        self._inner = httpx.ASGITransport(server.app)
+    def __init__(self, app: Starlette, failure: Failure) -> None:
+        self._inner = httpx.ASGITransport(app)
         self._failure = failure
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -452,9 +454,9 @@ class Office:
         at = NOON + hours * HOUR
         world, faults = World(self.estate), faults or Faults()
         faults.quirks.folders, faults.quirks.newest_version_only = 1, True
-        server = Server(world, faults)
+        app = ecm_app(ecm_site.Site(world, faults))
         world.move(at)
-        client = FailingClient(server, failure or Failure(), self.settings)
+        client = FailingClient(app, failure or Failure(), self.settings)
         site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
         run = Run(flow, at, ledger, site, self.rules, self.renderer, clock=lambda: at)
         return run, client
