@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from vigil.compliance import digests
 from vigil.compliance import facts as f
 from vigil.compliance.digests import Kept
-from vigil.compliance.evaluate import Input
 from vigil.compliance.events import stamp
 from vigil.compliance.notices import Severity
 from vigil.compliance.routing import Directory, principals_of, route
@@ -17,6 +16,7 @@ from vigil.compliance.standings import Standing
 from vigil.compliance.still_true import CurrentState, Statement
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding, Outcome, Why
+from vigil.compliance.window import Input
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

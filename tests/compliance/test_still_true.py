@@ -10,13 +10,13 @@ import pytest
 
 from vigil.compliance import facts as f
 from vigil.compliance.clauses import FieldLeaf
-from vigil.compliance.evaluate import Input
 from vigil.compliance.events import overdue, stamp
 from vigil.compliance.rules import Kind, Recipient, Rule, Subject
 from vigil.compliance.standings import Standing
 from vigil.compliance.still_true import CurrentState, NoLonger
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Outcome
+from vigil.compliance.window import Input
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

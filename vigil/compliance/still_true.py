@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from vigil.compliance.conditions import compile_clause, scope
 from vigil.compliance.events import open_steps, stamp
@@ -20,9 +19,7 @@ from vigil.compliance.milestones import due_columns, occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet
 from vigil.compliance.tables import Table
 from vigil.compliance.verdicts import OPEN, Why
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Input
+from vigil.compliance.window import Input
 
 RESOLVED = ":resolved"
 

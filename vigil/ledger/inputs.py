@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input
+from vigil.compliance.window import Input
 from vigil.ledger import evaluations, observations
 
 

@@ -1,4 +1,4 @@
-"""The Extended ECM simulator: the REST API of shared/contracts/ecm.md over a `Site`, as a Starlette application below `/cs/cs`.
+"""The Extended ECM simulator: the REST API of docs/contracts/ecm.md over a `Site`, as a Starlette application below `/cs/cs`.
 
 Every request goes through `answer`: count, latency, fault, ticket, endpoint. Endpoints are functions of a Call that return JSON.
 """
