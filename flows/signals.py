@@ -13,6 +13,7 @@ from typing import Any
 from prefect.events import emit_event
 
 from vigil import safe_text
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.trips import Trip
 from vigil.service.account_words import why_waiting
 from vigil.service.accounting import Account
@@ -66,7 +67,7 @@ def of_account(run: Run, made: Account) -> None:
 
 def failing(made: Account) -> dict[str, Any]:
     """What an Undelivered run says of its notices."""
-    given_up = {of_row(n) for n in made.notices if n["state"] == "failed"}
+    given_up = {of_row(n) for n in made.notices if n["state"] == NoticeState.FAILED}
     why = list(dict.fromkeys([*made.refused, *why_waiting(made.waits), *sorted(given_up)]))[:NAMED]
     causes = {kind.value: n for kind, n in made.unsent.items()}
     return {"waiting": made.waiting, "given up": made.given_up, "causes": causes, "why": why}
@@ -75,7 +76,7 @@ def failing(made: Account) -> dict[str, Any]:
 def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
     found: dict[str, list[int]] = defaultdict(list)
     for n in made.notices:
-        if n["state"] == "unroutable":
+        if n["state"] == NoticeState.UNROUTABLE:
             found[n["rule"]].append(n["workspace"])
     for rule, workspaces in sorted(found.items()):
         some = sorted(set(workspaces))[:NAMED]

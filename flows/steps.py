@@ -19,6 +19,7 @@ from prefect.logging import get_run_logger
 from prefect.utilities.annotations import opaque
 
 from flows import showing, signals
+from vigil.compliance.notices import NoticeState
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.ledger.engine import chunks
@@ -291,7 +292,7 @@ def report(run: Run, made: Account) -> None:
     for t in run.trips:
         held, why = counted(t.notices, "notice"), "; ".join(t.reasons)
         logger.warning("run %d, rule %s: guard %d holds %s: %s", run.id, t.rule, t.id, held, why)
-    wrong = [n for n in made.notices if n["state"] in ("unroutable", "failed")]
+    wrong = [n for n in made.notices if n["state"] in (NoticeState.UNROUTABLE, NoticeState.FAILED)]
     for n in wrong[:LOGGED]:
         why = of_row(n)
         logger.warning(

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.delivery import quiet_hours
 from vigil.delivery.causes import cause
@@ -48,9 +49,9 @@ class Delivered:
     another batch may do anything: False when nothing was due, or only what they hold back, seen before.
     """
 
-    rows: Counter[str] = field(default_factory=Counter)
+    rows: Counter[NoticeState] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
-    ended: Counter[tuple[int | None, str]] = field(default_factory=Counter)  # (run, state) -> rows
+    ended: Counter[tuple[int | None, NoticeState]] = field(default_factory=Counter)  # (run, state) -> rows
     lost: int = 0
     refused: dict[str, CredentialRefused] = field(default_factory=dict)
     more: bool = True
@@ -256,11 +257,13 @@ class Worker:
         judged, held = self._write(self._judge(batch, sent, now), now)
         self._holding -= {j.claimed.id for j in judged}
         rows = Counter(j.settled.state for j in judged)
-        rows.update({"queued": batch.put_off} if batch.put_off else {})
+        rows.update({NoticeState.QUEUED: batch.put_off} if batch.put_off else {})
         done = Delivered(
             rows,
             Counter(s.outcome for j in judged for _, s in j.results),
-            Counter((j.claimed.run, j.settled.state) for j in judged if j.settled.state != "queued"),
+            Counter(
+                (j.claimed.run, j.settled.state) for j in judged if j.settled.state != NoticeState.QUEUED
+            ),
             len(judged) - held,
         )
         if refused is not None:
@@ -352,10 +355,14 @@ class Worker:
         again = next_try(c.first_tried_at or tried_at or now, c.tries, unknown, now, self._rng, c.expires_at)
         if not isinstance(again, GiveUp):
             channel = channel_of(kept[0][0].address_kind) if kept else PUSH
-            return Judged(c, kept, Settled(c.id, "queued", cause(unknown, channel), again, tried_at))
+            return Judged(
+                c, kept, Settled(c.id, NoticeState.QUEUED, cause(unknown, channel), again, tried_at)
+            )
         if _taken(c, sent):
-            return Judged(c, kept, Settled(c.id, "sent", tried_at=tried_at))
-        return Judged(c, kept, Settled(c.id, "failed", f"{again.reason}: {again.last}", tried_at=tried_at))
+            return Judged(c, kept, Settled(c.id, NoticeState.SENT, tried_at=tried_at))
+        return Judged(
+            c, kept, Settled(c.id, NoticeState.FAILED, f"{again.reason}: {again.last}", tried_at=tried_at)
+        )
 
     def _outgoing(self, c: Claimed, d: Registered, now: datetime) -> Outgoing:
         m = c.message
@@ -392,22 +399,22 @@ class Worker:
         due = [t for t in tries if isinstance(t, datetime)]
         if due:
             # The latest of them: no device is asked again before FCM said so.
-            return Settled(c.id, "queued", _cause(results), max(due), tried_at)
+            return Settled(c.id, NoticeState.QUEUED, _cause(results), max(due), tried_at)
         if _taken(c, sent):
-            return Settled(c.id, "sent", tried_at=tried_at)
+            return Settled(c.id, NoticeState.SENT, tried_at=tried_at)
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)
         if given_up is not None:
-            return Settled(c.id, "failed", f"{given_up.reason}: {given_up.last}", tried_at=tried_at)
+            return Settled(c.id, NoticeState.FAILED, f"{given_up.reason}: {given_up.last}", tried_at=tried_at)
         hindrance = _hindrance(c, now)
         if not sent and hindrance is not None:
-            return Settled(c.id, "failed", hindrance)
+            return Settled(c.id, NoticeState.FAILED, hindrance)
         if hindrance is None and _to_do(c, left, {d.id for d, _ in results}):
             # Every device is gone, and there is a mailbox behind them: at once, not with the next run.
-            return Settled(c.id, "queued", "", now, tried_at)
+            return Settled(c.id, NoticeState.QUEUED, "", now, tried_at)
         if not sent and not c.done:
-            return Settled(c.id, "no_device", Why.NO_DEVICE.value)
+            return Settled(c.id, NoticeState.NO_DEVICE, Why.NO_DEVICE.value)
         codes = "; ".join(sorted({s.code for s in sent}))
-        return Settled(c.id, "failed", codes or REFUSED, tried_at=tried_at)
+        return Settled(c.id, NoticeState.FAILED, codes or REFUSED, tried_at=tried_at)
 
 
 def _to_do(c: Claimed, registered: Sequence[Registered], tried: Collection[int] = ()) -> list[Registered]:

@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, select
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import acknowledgements
 from vigil.ledger.acknowledgements import Acknowledged
 from vigil.ledger.tables import Notice, table
 
 _notice = table(Notice)
 
-SHOWN = ("queued", "sent", "no_device", "failed")
+SHOWN = (NoticeState.QUEUED, NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED)
 """The states of a notice that is meant for its person. A queued one may be on one of two devices already."""
 
 
@@ -29,7 +30,7 @@ class Item:
     workspace: int
     step: str
     fire_at: datetime
-    state: str
+    state: NoticeState
     title: str
     body: str
     link: str

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import NOTICES, chunks, in_turn
 from vigil.ledger.keys import is_wanted, key_columns, keys_wanted
 from vigil.ledger.tables import Attempt, Instant, Notice, table
@@ -32,7 +33,7 @@ from vigil.ledger.values import Key as Key
 _notice = table(Notice)
 _attempt = table(Attempt)
 
-FINAL = frozenset({"sent", "no_device", "unroutable", "failed", "suppressed"})
+FINAL = frozenset(NoticeState) - {NoticeState.QUEUED}
 """The states a notice never leaves. The only other one is `queued`."""
 
 
@@ -60,7 +61,7 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
                 "state": e.state,
                 "reason": e.reason,
                 "message": orjson.dumps(e.message).decode(),
-                "due_at": e.due_at or (as_of if e.state == "queued" else None),
+                "due_at": e.due_at or (as_of if e.state == NoticeState.QUEUED else None),
                 "expires_at": _expiry(e.message, max(e.fire_at, e.due_at or as_of)),
                 "tries": 0,
                 "run": run,
@@ -76,7 +77,7 @@ def _expiry(message: Mapping[str, Any], begins: datetime) -> datetime | None:
     return None if ttl is None else begins + timedelta(seconds=ttl)
 
 
-def counts(connection: Connection, run: int) -> dict[tuple[str, str], int]:
+def counts(connection: Connection, run: int) -> dict[tuple[NoticeState, str], int]:
     """(state, reason) -> rows that a run queued."""
     query = select(_notice.c.state, _notice.c.reason, func.count()).where(_notice.c.run == run)
     return {(r[0], r[1]): r[2] for r in connection.execute(query.group_by(_notice.c.state, _notice.c.reason))}
@@ -109,7 +110,7 @@ def rows(
 def sent_between(connection: Connection, after: datetime, upto: datetime) -> list[dict[str, Any]]:
     """The rows that were sent about an instant in (after, upto], as `rows` gives them."""
     query = select(_notice).where(
-        _notice.c.state == "sent", _notice.c.fire_at > after, _notice.c.fire_at <= upto
+        _notice.c.state == NoticeState.SENT, _notice.c.fire_at > after, _notice.c.fire_at <= upto
     )
     found = connection.execute(query.order_by(_notice.c.id))
     return [dict(r._mapping) | {"message": orjson.loads(r.message)} for r in found]
@@ -133,13 +134,13 @@ def sent_without_proof(connection: Connection, run: int) -> int:
         .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
         .exists()
     )
-    query = select(func.count()).where(_notice.c.run == run, _notice.c.state == "sent", ~accepted)
+    query = select(func.count()).where(_notice.c.run == run, _notice.c.state == NoticeState.SENT, ~accepted)
     return int(connection.execute(query.select_from(_notice)).scalar_one())
 
 
-def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tuple[str, str]]:
+def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tuple[NoticeState, str]]:
     """(state, reason) of those entries whose key is taken."""
-    out: dict[Key, tuple[str, str]] = {}
+    out: dict[Key, tuple[NoticeState, str]] = {}
     for some in chunks({e.key for e in entries}):
         wanted = keys_wanted(connection, some)
         query = select(*key_columns(), _notice.c.state, _notice.c.reason).join(wanted, is_wanted(wanted))
@@ -164,7 +165,9 @@ def requeue(
         wanted = keys_wanted(connection, some)
         query = select(_notice.c.id, _notice.c.message, *key_columns()).join(wanted, is_wanted(wanted))
         rows = []
-        for r in connection.execute(query.where(_notice.c.state == "failed").order_by(_notice.c.id)):
+        for r in connection.execute(
+            query.where(_notice.c.state == NoticeState.FAILED).order_by(_notice.c.id)
+        ):
             said = (messages or {}).get(tuple(r)[2:]) or orjson.loads(r.message)
             rows.append({"of": r.id, "said": orjson.dumps(said).decode(), "expires": _expiry(said, as_of)})
         if rows:
@@ -175,9 +178,9 @@ def requeue(
 def _requeue(as_of: datetime, run: int | None) -> Update:
     return (
         update(_notice)
-        .where(_notice.c.id == bindparam("of"), _notice.c.state == "failed")
+        .where(_notice.c.id == bindparam("of"), _notice.c.state == NoticeState.FAILED)
         .values(
-            state="queued",
+            state=NoticeState.QUEUED,
             reason="",
             due_at=as_of,
             expires_at=bindparam("expires", type_=Instant),

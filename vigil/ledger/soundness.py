@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, func, inspect, select, text, tuple_
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import runs
 from vigil.ledger.codec import decode, encode
 from vigil.ledger.engine import chunks
@@ -133,7 +134,7 @@ def _orphans(connection: Connection) -> Iterator[Fault]:
 
 
 def _stuck(connection: Connection) -> Iterator[Fault]:
-    never = select(func.count()).where(_notice.c.state == "queued", _notice.c.due_at.is_(None))
+    never = select(func.count()).where(_notice.c.state == NoticeState.QUEUED, _notice.c.due_at.is_(None))
     if count := connection.execute(never).scalar_one():
         yield Fault(
             "outbox",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from vigil.compliance.notices import NoticeState
+
 Key = tuple[str, int, str, str, str]
 """(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
 
@@ -24,7 +26,7 @@ LEASE = timedelta(seconds=60)
 DIGEST = "digest"
 """The key of a message that holds the reason with which its row waits for the digest; absent where it does not."""
 
-HEARD = frozenset({"sent", "no_device", "failed"})
+HEARD = frozenset({NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED})
 """States after which one may wait for a reaction. To a notice that could not be delivered there will be none."""
 
 
@@ -42,7 +44,7 @@ class Entry:
     step: str
     person: str
     fire_at: datetime
-    state: str
+    state: NoticeState
     reason: str = ""
     message: Mapping[str, Any] = field(default_factory=dict)
     due_at: datetime | None = None  # when it may be said, where that is later than at once: quiet hours

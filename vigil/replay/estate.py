@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, devices, evaluations, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.replay.outcomes import Ended, ended
@@ -153,9 +154,9 @@ def _row(r: Mapping[str, Any]) -> dict[str, Any]:
         "step": r["step"] or None,
         "person": r["person"] or None,
         "fire_at": r["fire_at"].astimezone(UTC).isoformat(),
-        "outcome": "failed" if r["state"] == "queued" else r["state"],
+        "outcome": NoticeState.FAILED if r["state"] == NoticeState.QUEUED else r["state"],
     }
-    reason = r["reason"] or ("not delivered when the run ended" if r["state"] == "queued" else "")
+    reason = r["reason"] or ("not delivered when the run ended" if r["state"] == NoticeState.QUEUED else "")
     return row | ({"reason": reason} if reason else {})
 
 

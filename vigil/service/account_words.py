@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import DIGESTED
 from vigil.delivery import causes
 from vigil.ledger.counts import Waiting
@@ -29,11 +30,11 @@ def sentence(made: Account) -> str:
 
 def result(made: Account, said: str = "") -> str:
     """The result in a few words, for the run's name: "8 told, 2 wait", behind what the run itself has `said`."""
-    told = made.rows.get("sent", 0) + made.earlier.get("sent", 0)
+    told = made.rows.get(NoticeState.SENT, 0) + made.earlier.get(NoticeState.SENT, 0)
     parts = {
         "told": told,
         "wait" if made.waiting > 1 else "waits": made.waiting,
-        "reached nobody": made.rows.get("unroutable", 0),
+        "reached nobody": made.rows.get(NoticeState.UNROUTABLE, 0),
         "without a digest": made.unsent.get(Unsent.NO_DIGEST, 0),
         "without an answer": made.unsent.get(Unsent.NOT_ASKED, 0),
         "given up": made.given_up,
@@ -56,12 +57,16 @@ def outcomes(made: Account) -> list[str]:
 
 
 def _told(made: Account) -> Iterator[str]:
-    sent = [n for n in made.notices if n["state"] == "sent"]
+    sent = [n for n in made.notices if n["state"] == NoticeState.SENT]
     people = len({n["person"] for n in sent})
     if sent:
         notices = f" ({counted(len(sent), 'notice')})" if len(sent) != people else ""
         yield f"{counted(people, 'person was', 'people were')} told{notices}"
-    for state, done in (("sent", "delivered"), ("no_device", "without a device"), ("failed", "given up")):
+    for state, done in (
+        (NoticeState.SENT, "delivered"),
+        (NoticeState.NO_DEVICE, "without a device"),
+        (NoticeState.FAILED, "given up"),
+    ):
         if n := made.earlier.get(state, 0):
             yield f"{n:,} {done} from earlier runs"
 
@@ -130,11 +135,11 @@ def _not_told(made: Account) -> Iterator[str]:
         more = f" and {len(nobody) - NAMED:,} more" if len(nobody) > NAMED else ""
         said = f"{', '.join(list(nobody)[:NAMED])}{more}"
         yield f"{counted(sum(nobody.values()), 'finding')} that nobody could be told of: {said}"
-    without = [n for n in made.notices if n["state"] == "no_device"]
+    without = [n for n in made.notices if n["state"] == NoticeState.NO_DEVICE]
     if without:
         people = counted(len({n["person"] for n in without}), "person has", "people have")
         yield f"{people} neither a device nor a mailbox ({counted(len(without), 'notice')})"
-    for state, what in (("failed", "given up"), ("suppressed", "not told")):
+    for state, what in ((NoticeState.FAILED, "given up"), (NoticeState.SUPPRESSED, "not told")):
         some = Counter(of_row(n) for n in made.notices if n["state"] == state and n["reason"] not in _LATER)
         for reason, n in some.most_common():
             yield f"{n:,} {what}: {reason}"
@@ -144,7 +149,7 @@ def _not_told(made: Account) -> Iterator[str]:
 
 def unroutable(made: Account) -> dict[str, int]:
     """What is missing, as a sentence -> findings that nobody could be told of for that."""
-    some = [n for n in made.notices if n["state"] == "unroutable"]
+    some = [n for n in made.notices if n["state"] == NoticeState.UNROUTABLE]
     said = (
         ", ".join(n["message"].get(LACKS, ())) or f"{made.place(n['workspace'])} ({n['rule']})" for n in some
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from vigil.compliance.facts import Workspace
+from vigil.compliance.notices import NoticeState
 from vigil.ecm.model import Gap
 from vigil.errors import VigilError
 from vigil.ledger import counts, observations, outbox, runs
@@ -49,7 +50,7 @@ class Account:
     difference: int = 0
     waits: Waiting = field(default_factory=Waiting)
     later: ToCome = field(default_factory=ToCome)
-    earlier: Mapping[str, int] = field(default_factory=dict)
+    earlier: Mapping[NoticeState, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
     old: Mapping[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
@@ -71,7 +72,7 @@ class Account:
     @property
     def given_up(self) -> int:
         """Rows that this run ended without their having been sent, whichever run queued them."""
-        return self.rows.get("failed", 0) + self.earlier.get("failed", 0)
+        return self.rows.get(NoticeState.FAILED, 0) + self.earlier.get(NoticeState.FAILED, 0)
 
     @property
     def unsent(self) -> Mapping[Unsent, int]:
@@ -148,7 +149,7 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
 
 def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """The workspaces that the account may have to name, as people call them."""
-    untold = {n["workspace"] for n in notices if n["state"] == "unroutable"}
+    untold = {n["workspace"] for n in notices if n["state"] == NoticeState.UNROUTABLE}
     unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
     behind = sorted(run.tally.behind)[:SHOWN]
     wanted = sorted(untold | unread | run.tally.unseen.keys() | run.tally.old.keys() | set(behind))
@@ -169,7 +170,9 @@ def _gap(gap: Gap, places: Mapping[int, str]) -> str:
 
 def _outcome(notice: Mapping[str, Any]) -> str:
     return (
-        f"{notice['state']}: {notice['reason']}" if notice["state"] == "suppressed" else str(notice["state"])
+        f"{notice['state']}: {notice['reason']}"
+        if notice["state"] == NoticeState.SUPPRESSED
+        else str(notice["state"])
     )
 
 
@@ -182,8 +185,9 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
         body |= {
             k: v
             for k, v in asdict(made).items()
-            if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules", "earlier")
+            if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules")
         }
+        body["earlier"] = {state.value: n for state, n in made.earlier.items()}
         body["unseen"] = {str(w): n for w, n in made.unseen.items()}
         body["old"] = {str(w): n for w, n in made.old.items()}
     with run.ledger.write() as connection:

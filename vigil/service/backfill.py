@@ -20,6 +20,7 @@ from typing import Any
 from vigil.compliance import facts as f
 from vigil.compliance.events import stamp
 from vigil.compliance.history import replay
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
 from vigil.compliance.rules import DIGEST, Rule
 from vigil.compliance.still_true import CurrentState
@@ -196,7 +197,8 @@ def _lines(
     for r, entry in zip(routed, rows, strict=True):
         rule = run.rules.by_name[entry.rule]
         standing, reason = _standing(rule, r, entry, then.get(entry.key), today)
-        if standing in SENDS and then.get(same[entry.key].key, ("",))[0] == "sent":
+        open_row = then.get(same[entry.key].key)
+        if standing in SENDS and open_row is not None and open_row[0] == NoticeState.SENT:
             standing, reason = (
                 Standing.TOLD,
                 f"as the finding that is open since {same[entry.key].occurrence}",
@@ -213,13 +215,13 @@ def as_open(entry: Entry, now: CurrentState) -> Entry:
 
 
 def _standing(
-    rule: Rule, routed: Routed, entry: Entry, then: tuple[str, str] | None, today: Today
+    rule: Rule, routed: Routed, entry: Entry, then: tuple[NoticeState, str] | None, today: Today
 ) -> tuple[Standing, str]:
-    if then is not None and then[0] == "sent":
+    if then is not None and then[0] == NoticeState.SENT:
         return Standing.TOLD, ""
-    if then is not None and then[0] != "failed":
+    if then is not None and then[0] != NoticeState.FAILED:
         return Standing.NOT, in_words(then[1]) or then[0]
-    if entry.state != "queued" and entry.reason not in DIGESTED:
+    if entry.state != NoticeState.QUEUED and entry.reason not in DIGESTED:
         return Standing.NOT, in_words(entry.reason, tuple(entry.message.get(LACKS, ()))) or entry.state
     if (since := today.unsure.get(entry.workspace)) is not None and entry.fire_at >= since:
         return (
@@ -278,7 +280,7 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
         step=row["step"],
         person=row["person"],
         fire_at=at if isinstance(at, datetime) else datetime.fromisoformat(at),
-        state="queued",
+        state=NoticeState.QUEUED,
         message=row["message"],
     )
 

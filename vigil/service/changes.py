@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.still_true import CurrentState, NoLonger
 from vigil.ledger import counts, inputs, manifests, outbox
 from vigil.service.backfill import as_open, entry_of
@@ -25,7 +26,11 @@ def changes(run: Run, id: str) -> list[dict[str, Any]]:
             raise KeyError(id)
         lines = [] if kept.approved_at else [row for row in kept.rows if row["sends"]]
         then = outbox.states(connection, [entry_of(row) for row in lines])
-        lines = [row for row in lines if then.get(entry_of(row).key, ("failed",))[0] == "failed"]
+        lines = [
+            row
+            for row in lines
+            if then.get(entry_of(row).key, (NoticeState.FAILED,))[0] == NoticeState.FAILED
+        ]
         mine = sorted({row["workspace"] for row in lines})
         now = CurrentState(inputs.current(connection, mine, run.site.zone), run.as_of)
         seen = counts.seen_again(connection, mine, kept.created_at)

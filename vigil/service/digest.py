@@ -12,7 +12,7 @@ from typing import Any
 from vigil.compliance import digests as deciding
 from vigil.compliance import facts as f
 from vigil.compliance.digests import Kept
-from vigil.compliance.notices import Notice, Person, Severity
+from vigil.compliance.notices import Notice, NoticeState, Person, Severity
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import DIGEST as DIGEST_NAME
 from vigil.compliance.rules import Kind, Recipient, Rule, Subject
@@ -122,13 +122,13 @@ def entry_of(
     key: Key = (DIGEST.name, n.workspace, n.occurrence, "", person.login)
     words = run.renderer.render_many([n])[0]
     message: dict[str, Any] = {"why": list(n.why)}
-    state, reason, due_at = "queued", "", None
+    state, reason, due_at = NoticeState.QUEUED, "", None
     if isinstance(words, RenderError):
-        state, reason = "failed", str(words)
+        state, reason = NoticeState.FAILED, str(words)
     else:
         message |= message_of(run, key, DIGEST, n, words, reach)
         if not reach.addresses(person.login, reach.channels(person.login, DIGEST, run.mail is not None)):
-            state, reason = "no_device", Why.NO_DEVICE.value
+            state, reason = NoticeState.NO_DEVICE, Why.NO_DEVICE.value
         else:
             due_at = said_at(run, n, DIGEST, reach)
     return Entry(*key, fire_at=n.fire_at, state=state, reason=reason, message=message, due_at=due_at)

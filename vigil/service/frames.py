@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from vigil import safe_text
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.ledger import observations
 from vigil.ledger.devices import label
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 Frame: TypeAlias = "pd.DataFrame"
 Row = Mapping[str, Any]
-
-STATES = ("queued", "sent", "no_device", "unroutable", "failed", "suppressed")
-"""States of a notice in the ledger."""
 
 SEVERAL_NAMED = "several workspaces"
 """What a digest is about, where others have the name of a workspace."""
@@ -118,7 +116,7 @@ NOTICES = Table(
         _NAME,
         _WHY,
         _PERSON,
-        Column("outcome", Dtype.STATE, " · ".join(STATES), STATES),
+        Column("outcome", Dtype.STATE, " · ".join(NoticeState), tuple(NoticeState)),
         Column("reason", Dtype.TEXT, "Why it was not sent, in the words of docs/reasons.md and docs/delivery.md"),
         _TITLE,
         _RULE,

@@ -13,6 +13,7 @@ from datetime import timedelta
 from vigil.compliance.evaluate import active
 from vigil.compliance.facts import Workspace
 from vigil.compliance.guards import GuardWhy, Seen, could_trip, tripped, vanished
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import Rule, Status
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.owners import is_dead
@@ -67,14 +68,14 @@ def hold(run: Run, rows: Sequence[Entry], fresh: Collection[str]) -> list[Entry]
     guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in fresh)}
     run.tally.fresh |= {e.rule for e in rows if e.rule in fresh and _is_said(e)}
     return [
-        replace(e, state="suppressed", reason=UNDECIDED) if e.rule in guarded and _is_said(e) else e
+        replace(e, state=NoticeState.SUPPRESSED, reason=UNDECIDED) if e.rule in guarded and _is_said(e) else e
         for e in rows
     ]
 
 
 def _is_said(e: Entry) -> bool:
     """Whether the row is on its way to its person, now or by the next digest."""
-    return e.state == "queued" or (e.state == "suppressed" and e.reason in DIGESTED)
+    return e.state == NoticeState.QUEUED or (e.state == NoticeState.SUPPRESSED and e.reason in DIGESTED)
 
 
 def decide(run: Run, fresh: Collection[str] = ()) -> None:

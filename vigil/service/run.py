@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.in_force import Refusal, Revision
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.window import Window
 from vigil.delivery.owners import owner_name
@@ -49,7 +50,9 @@ class Tally:
     delivers: bool = False  # whether it sends what is due
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
     waits: Waiting | None = None  # what was due and not handed over when its delivery ended
-    earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
+    earlier: Counter[NoticeState] = field(
+        default_factory=Counter
+    )  # rows of other runs that it brought to an end
     old: dict[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
     requests: int = 0  # that other processes made for the run
     unasked: set[int] = field(default_factory=set)  # workspaces of which something was not asked any more

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from vigil.compliance.facts import Value
-from vigil.compliance.notices import Notice, Severity
+from vigil.compliance.notices import Notice, NoticeState, Severity
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
@@ -73,12 +73,12 @@ def _entry(
         message[DATE_WITHHELD] = True
     state, reason = _state(r, rule, reach, run.mail is not None)
     if isinstance(words, RenderError):
-        state, reason = "failed", str(words)
+        state, reason = NoticeState.FAILED, str(words)
     elif words is not None and n is not None:
         message |= message_of(run, key, rule, n, words, reach)
         if reason in DIGESTED:
             message[DIGEST] = reason
-        if state == "queued":
+        if state == NoticeState.QUEUED:
             due_at = said_at(run, n, rule, reach)
     return Entry(*key, fire_at=x.fire_at, state=state, reason=reason, message=message, due_at=due_at)
 
@@ -122,14 +122,14 @@ def replace_key(key: Key) -> str:
     return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=15).hexdigest()
 
 
-def _state(r: Routed, rule: Rule, reach: Reach, mail: bool) -> tuple[str, str]:
+def _state(r: Routed, rule: Rule, reach: Reach, mail: bool) -> tuple[NoticeState, str]:
     if r.reason is not None:
-        return ("unroutable" if r.reason in UNROUTABLE else "suppressed"), r.reason.value
+        return (NoticeState.UNROUTABLE if r.reason in UNROUTABLE else NoticeState.SUPPRESSED), r.reason.value
     if r.person is not None and not reach.addresses(r.person, reach.channels(r.person, rule, mail)):
-        return "no_device", Why.NO_DEVICE.value
+        return NoticeState.NO_DEVICE, Why.NO_DEVICE.value
     if r.person is not None and reach.asked(r.person).digest and rule.severity not in URGENT:
-        return "suppressed", Why.GROUPED.value
-    return "queued", ""
+        return NoticeState.SUPPRESSED, Why.GROUPED.value
+    return NoticeState.QUEUED, ""
 
 
 def notice(

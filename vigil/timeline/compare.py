@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from vigil.compliance.escalations import MARK
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import DIGESTED
 from vigil.sandbox.devices import Shown
 from vigil.service.reasons import in_words, of_row
@@ -15,7 +16,7 @@ from vigil.timeline.expectations import QUIET, REASONS
 from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
 from vigil.timeline.playing import Arrived, Played, Player, Row
 
-LOUD = frozenset({"no_device", "unroutable", "failed", "queued"})
+LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
 """States of notices that somebody should have had: when one comes up it must be expected. Suppressed ones may be."""
 
 WAITING = frozenset({*(why.value for why in DIGESTED), GuardWhy.HELD.value})
@@ -136,7 +137,7 @@ def _missing(
     came += [
         f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {of_row(r)}"
         for r in rows
-        if r["rule"] == e.rule and r["state"] != "sent"
+        if r["rule"] == e.rule and r["state"] != NoticeState.SENT
     ]
     return Failure(
         e.spot,
@@ -156,7 +157,7 @@ def _why_not(player: Player, played: Played, e: Expected, rows: Sequence[Row]) -
 
 
 def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
-    left = [r for r in rows if r["state"] != "sent"]
+    left = [r for r in rows if r["state"] != NoticeState.SENT]
     for u in played.moment.unsent:
         found = next((r for r in left if _held(u, r)), None)
         if found is not None:
@@ -188,7 +189,7 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
 
 
 def _held(u: Unsent, r: Row) -> bool:
-    reason = REASONS[QUIET] if r["state"] == "queued" else r["reason"]
+    reason = REASONS[QUIET] if r["state"] == NoticeState.QUEUED else r["reason"]
     mine = (u.person or NOBODY, u.rule, u.step or "", REASONS[u.reason])
     return mine == (r["person"], r["rule"], r["step"], reason) and u.workspace in (None, r["workspace"])
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from vigil.compliance import facts as f
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
@@ -99,7 +100,9 @@ class Stage:
         person, rule = str(change.data["by"]), str(change.data["rule"])
         with self.ledger.write() as connection:
             seen = [
-                r["id"] for r in outbox.rows(connection, person=person, rule=rule) if r["state"] == "sent"
+                r["id"]
+                for r in outbox.rows(connection, person=person, rule=rule)
+                if r["state"] == NoticeState.SENT
             ]
             if not seen:
                 raise WorldError(change, f"{person} has no notice of {rule}")

@@ -20,6 +20,7 @@ from vigil.compliance import facts as f
 from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.events import Looked, derive, made_since, overdue_unseen
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, principals_of, route
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.standings import Standing
@@ -60,7 +61,7 @@ class _Notice:
     entry: Entry
     run: int
     queued_at: datetime
-    state: str
+    state: NoticeState
     reason: str
     due_at: datetime | None
     expires_at: datetime | None
@@ -69,10 +70,10 @@ class _Notice:
 
     def queue(self, run: int, at: datetime) -> None:
         """A guard lets it go: now, when quiet hours end, or with the digest that it was meant for."""
-        self.run, self.state, self.reason = run, "queued", ""
+        self.run, self.state, self.reason = run, NoticeState.QUEUED, ""
         self.due_at = max(at, self.due_at or at)
         if DIGEST in self.entry.message:
-            self.state, self.reason, self.due_at = "suppressed", self.entry.message[DIGEST], None
+            self.state, self.reason, self.due_at = NoticeState.SUPPRESSED, self.entry.message[DIGEST], None
 
     def row(self) -> Row:
         e = self.entry
@@ -158,7 +159,11 @@ class Rehearsal:
 
     def _acknowledge(self, change: Change) -> None:
         person, rule = str(change.data["by"]), str(change.data["rule"])
-        seen = [n for k, n in self._notices.items() if (k[0], k[4]) == (rule, person) and n.state == "sent"]
+        seen = [
+            n
+            for k, n in self._notices.items()
+            if (k[0], k[4]) == (rule, person) and n.state == NoticeState.SENT
+        ]
         if not seen:
             raise WorldError(change, f"{person} has no notice of {rule}")
         for notice in seen:
@@ -290,7 +295,11 @@ class Rehearsal:
         for rule, workspaces in asked.items():
             told = out.setdefault(rule, {})
             for (name, workspace, occurrence, step, _), n in self._notices.items():
-                if name == rule and workspace in workspaces and n.state in ("sent", "queued"):
+                if (
+                    name == rule
+                    and workspace in workspaces
+                    and n.state in (NoticeState.SENT, NoticeState.QUEUED)
+                ):
                     told.setdefault((workspace, step), set()).add(occurrence)
         return dict(out)
 
@@ -315,11 +324,13 @@ class Rehearsal:
             words = orjson.dumps([e.message.get(part, "") for part in ("title", "body", "link")])
             if len(words) > _LONG:
                 raise NotRehearsed
-            said = e.state == "queued" or (e.state == "suppressed" and e.reason in DIGESTED)
+            said = e.state == NoticeState.QUEUED or (
+                e.state == NoticeState.SUPPRESSED and e.reason in DIGESTED
+            )
             state, reason = e.state, e.reason
             if said and e.rule in guarded:
-                state, reason = "suppressed", GuardWhy.UNDECIDED.value
-            due = e.due_at or (run.as_of if state == "queued" else None)
+                state, reason = NoticeState.SUPPRESSED, GuardWhy.UNDECIDED.value
+            due = e.due_at or (run.as_of if state == NoticeState.QUEUED else None)
             ttl, begins = e.message.get("ttl"), max(e.fire_at, e.due_at or run.as_of)
             expires = None if ttl is None else begins + timedelta(seconds=ttl)
             self._notices[e.key] = _Notice(e, run.id, run.as_of, state, reason, due, expires)
@@ -366,7 +377,7 @@ class Rehearsal:
         if crash == "after accept" and alive:
             raise _Dead
         for n in due:
-            n.state, n.reason = ("sent", "") if n in alive else ("failed", "expired")
+            n.state, n.reason = (NoticeState.SENT, "") if n in alive else (NoticeState.FAILED, "expired")
             n.told_at = now if n in alive else None
 
     def _explain_untrue(self, now: datetime) -> None:
@@ -388,7 +399,11 @@ class Rehearsal:
             due[number].state, due[number].reason = "suppressed", why.value
 
     def _due(self, now: datetime) -> list[_Notice]:
-        return [n for n in self._notices.values() if n.state == "queued" and n.due_at and n.due_at <= now]
+        return [
+            n
+            for n in self._notices.values()
+            if n.state == NoticeState.QUEUED and n.due_at and n.due_at <= now
+        ]
 
     def _put_off(self, notice: _Notice, now: datetime) -> bool:
         """Whether its person wants to hear nothing now. What is held back so does not use up its time to live."""

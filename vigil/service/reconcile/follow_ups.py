@@ -7,6 +7,7 @@ from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from vigil.compliance.facts import Document
+from vigil.compliance.notices import NoticeState
 from vigil.ecm import followups
 from vigil.ecm.followups import FollowUp
 from vigil.ledger import reconciling
@@ -51,10 +52,10 @@ def unsaid(
     for x in overdue:
         workspace = documents[x.node].workspace
         here = [s for s in said if s.workspace == workspace]
-        told = [s for s in here if s.state == "sent" and s.as_of >= x.due - _early(s, x)]
+        told = [s for s in here if s.state == NoticeState.SENT and s.as_of >= x.due - _early(s, x)]
         if told or not x.assignees:
             continue
-        states = sorted({s.state for s in here if s.person in x.assignees and s.state != "sent"})
+        states = sorted({s.state for s in here if s.person in x.assignees and s.state != NoticeState.SENT})
         why = f"its people's notices are {', '.join(states)}" if states else "nobody was told"
         what = f"{x.description or 'a follow-up'}, due {x.due.astimezone(zone):%Y-%m-%d}: {why}"
         do = (_UNSENT if states else _UNTOLD).format(workspace=workspace)
