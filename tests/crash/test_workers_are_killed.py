@@ -165,7 +165,7 @@ def test_workers_that_are_killed_at_random_instants_lose_nothing_and_nobody_sees
     assert killed >= 2, "too few were killed for the test to mean anything"
     assert site.states() == {"sent": rows}
     expected = {
-        (f"tok-{n % 25}-{p}", entry(n, person=f"p{n % 25}").message["key"])
+        (f"tok-{n % 25}-{p}", entry(n, person=f"p{n % 25}").message.key)
         for n in range(rows)
         for p in PLATFORMS
     }

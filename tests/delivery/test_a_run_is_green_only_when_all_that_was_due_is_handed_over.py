@@ -6,6 +6,7 @@ import io
 import re
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,7 @@ async def test_what_is_given_up_makes_red_the_run_that_gives_it_up_and_no_other(
     office: PostOffice, late: bool
 ) -> None:
     if late:
-        office.queue(entry(1, message={**entry(1).message, "ttl": 60}))
+        office.queue(entry(1, message=replace(entry(1).message, ttl=60)))
         office.later(minutes=2)
     else:
         office.fcm.faults.add("invalid")

@@ -25,6 +25,7 @@ from vigil.gateway.limits import Limit
 from vigil.gateway.settings import Gateway
 from vigil.ledger import Ledger, accounts, evaluations, observations, outbox
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 
 PROJECT = "vigil-test"
@@ -56,13 +57,13 @@ def bearer(login: str) -> dict[str, str]:
 
 
 def entry(person: str, number: int, state: str = "sent", **changes: Any) -> Entry:
-    message = {
-        "key": f"key-{person}-{number}",
-        "title": f"Contract {number} ends",
-        "body": "On 31 March",
-        "link": f"https://ecm.example.org/cs/cs/app/nodes/{number}",
-        "severity": "normal",
-    }
+    message = NoticeMessage(
+        key=f"key-{person}-{number}",
+        title=f"Contract {number} ends",
+        body="On 31 March",
+        link=f"https://ecm.example.org/cs/cs/app/nodes/{number}",
+        severity="normal",
+    )
     fields: dict[str, Any] = {"occurrence": f"o{number}", "step": "", "fire_at": AT, "message": message}
     return Entry("contract-renewal", number, person=person, state=state, **fields | changes)
 

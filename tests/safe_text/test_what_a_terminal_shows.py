@@ -17,6 +17,7 @@ from tests.support.tables import LINK, finding, findings
 from vigil import doctoring, explaining, printing, terminal
 from vigil.errors import Problem
 from vigil.ledger import Ledger, observations, outbox
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.safe_text import is_web_address
 from vigil.service.doctor.health import Check, State
 from vigil.terminal import Terminal
@@ -65,7 +66,7 @@ def refusal(console: Console) -> None:
 
 def why(console: Console) -> None:
     names = dict(enumerate(STORED, start=1))
-    words = {n: {"title": t, "body": t, "why": [t], "link": t} for n, t in names.items()}
+    words = {n: NoticeMessage(title=t, body=t, why=(t,), link=t) for n, t in names.items()}
     rows = [entry(n, state="suppressed", reason=t, message=words[n]) for n, t in names.items()]
     with TemporaryDirectory() as folder:
         ledger = Ledger.open(f"sqlite:///{folder}/ledger.sqlite")

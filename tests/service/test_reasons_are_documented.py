@@ -8,7 +8,8 @@ import pytest
 
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
-from vigil.service.reasons import LACKS, WORDS, in_words, of_row
+from vigil.ledger.notice_message import NoticeMessage
+from vigil.service.reasons import WORDS, in_words, of_row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reasons.md"
 
@@ -41,7 +42,7 @@ def test_what_delivery_left_is_said_as_far_as_it_can_be(reason: str, said: str) 
 
 
 def test_whom_nobody_stands_for_is_named() -> None:
-    lacks = ["role owner of Contract 4711 is empty", "group records is empty"]
-    row = {"reason": Why.NOBODY.value, "message": {LACKS: lacks}}
+    lacks = ("role owner of Contract 4711 is empty", "group records is empty")
+    row = {"reason": Why.NOBODY.value, "message": NoticeMessage(lacks=lacks)}
     assert of_row(row) == f"nobody could be told: {lacks[0]} and {lacks[1]}"
-    assert of_row({"reason": Why.NOBODY.value, "message": {}}) == "nobody could be told"
+    assert of_row({"reason": Why.NOBODY.value, "message": NoticeMessage()}) == "nobody could be told"

@@ -355,7 +355,7 @@ def test_a_family_that_is_broken_is_worded_by_the_one_of_its_kind_and_the_accoun
     assert said.startswith("Templates refused: 2: templates/stern/body.j2:1:1  not a template")
     assert 'rules/moved.yaml:6:11  rule status-moved: there is no template family "storn"' in said
     with office.ledger.read() as connection:
-        titles = {r["rule"]: r["message"]["title"] for r in outbox.rows(connection)}
+        titles = {r["rule"]: r["message"].title for r in outbox.rows(connection)}
     assert titles["status-set"] == "To be put right: Frame"
     assert "Frame" in titles["status-moved"]
 

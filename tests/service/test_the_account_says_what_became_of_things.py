@@ -10,9 +10,9 @@ import pytest
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
 from vigil.ledger.counts import ToCome, Waiting
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.service import account_words
 from vigil.service.accounting import Account
-from vigil.service.reasons import LACKS
 
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 DEAD = "FCM answered 503 UNAVAILABLE: The service is currently unavailable"
@@ -21,7 +21,7 @@ REFUSED = "service account x was refused: HTTP 403; mend it"
 
 def row(state: str, person: str | None = "ada", reason: str = "", **more: Any) -> dict[str, Any]:
     usual = {"workspace": 4711, "rule": "renewal", "lease_until": None, "lease_owner": None, "due_at": None}
-    message = {LACKS: more.pop("lacks")} if "lacks" in more else {}
+    message = NoticeMessage(lacks=tuple(more.pop("lacks", ())))
     return {**usual, "state": state, "person": person, "reason": reason, "message": message, **more}
 
 

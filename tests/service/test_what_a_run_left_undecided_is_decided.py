@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from vigil.delivery.owners import owner_name, place
 from vigil.delivery.render import Renderer
 from vigil.errors import Problem
 from vigil.ledger import Ledger, observations, outbox, runs, trips
-from vigil.ledger.values import DIGEST
 from vigil.service import account_words, accounting, guards
 from vigil.service.accounting import Account
 from vigil.service.run import Run
@@ -182,7 +182,7 @@ def test_a_sweep_of_other_rules_takes_nothing_as_taken_out(ledger: Ledger) -> No
 
 
 def test_what_is_meant_for_the_digest_goes_there_when_its_guard_lets_it_go(ledger: Ledger) -> None:
-    message = entry(1).message | {DIGEST: Why.GROUPED.value}
+    message = replace(entry(1).message, digest=Why.GROUPED.value)
     left(ledger, owner=dead(), message=message)
     made = decided(opened(ledger, rules=RULE))
     assert became(ledger) == {("suppressed", Why.GROUPED.value)}

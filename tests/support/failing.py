@@ -438,7 +438,8 @@ class Office:
             green, said = False, f"{type(error).__name__}: {error}"
         with ledger.read() as connection:
             rows = frozenset(
-                tuple(r[k] if k in r else r["message"].get(k) for k in TOLD) for r in outbox.rows(connection)
+                tuple(r[k] if k in r else getattr(r["message"], k) for k in TOLD)
+                for r in outbox.rows(connection)
             )
         return Looked(rows, green, said)
 

@@ -17,6 +17,7 @@ from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.sandbox.fcm_local import LocalFcm
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -128,7 +129,7 @@ def notice(name: str, row: Open) -> dict[str, Any]:
         "as_of": NOW - HOUR,
         "state": row.state,
         "reason": row.reason,
-        "message": orjson.dumps(words(key)).decode(),
+        "message": words(key).to_json(),
         "due_at": None if row.due is None or row.state != "queued" else NOW + row.due,
         "lease_until": None if row.lease is None else NOW + row.lease,
         "lease_owner": row.owner,
@@ -183,7 +184,7 @@ def received(fcm: LocalFcm) -> Counter[tuple[str, str]]:
 def expected(at: timedelta) -> Counter[tuple[str, str]]:
     """What must have come by then: each open row that is to be told, once on each phone that has not had it."""
     return Counter(
-        (token, orjson.loads(notice(name, row)["message"])["key"])
+        (token, NoticeMessage.from_json(notice(name, row)["message"]).key)
         for name, row in ROWS.items()
         for id, token in TOKENS.items()
         if row.told is not None and row.told <= at

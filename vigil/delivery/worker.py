@@ -35,7 +35,6 @@ log = logging.getLogger("vigil.delivery.worker")
 
 BATCH = 5_000  # rows of one call of `deliver`, and of one task of a run
 SLICE = 1_000  # rows that are claimed, sent and settled together
-WORDS = frozenset({"key", "title", "body", "link", "severity"})
 
 Post = tuple[Claimed, Registered]
 
@@ -367,17 +366,17 @@ class Worker:
     def _outgoing(self, c: Claimed, d: Registered, now: datetime) -> Outgoing:
         m = c.message
         return Outgoing(
-            key=m["key"],
+            key=m.key,
             token=d.address,
             address_kind=d.address_kind,
             platform=d.platform,
-            title=m["title"],
-            body=m["body"],
-            link=m["link"],
-            severity=m["severity"],
+            title=m.title,
+            body=m.body,
+            link=m.link,
+            severity=m.severity,
             ttl=LONGEST_TTL if c.expires_at is None else min(LONGEST_TTL, c.expires_at - now),
             data={"rule": c.rule, "workspace": str(c.workspace), "notice": str(c.id)},
-            mail=m.get("mail", {}),
+            mail=m.mail,
         )
 
     def _row(
@@ -427,7 +426,7 @@ def _hindrance(c: Claimed, now: datetime) -> str | None:
     """Why a row is not sent at all: its time is over, however it came to lie so long, or it has nothing to say."""
     if c.expires_at is not None and c.expires_at <= now:
         return EXPIRED
-    return None if c.message.keys() >= WORDS else WORDLESS
+    return None if c.message.has_words else WORDLESS
 
 
 def _taken(c: Claimed, sent: Sequence[Sent]) -> bool:

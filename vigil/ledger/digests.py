@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import WAITS_FOR_DIGEST, NoticeMessage
 from vigil.ledger.tables import Notice, in_state, table
-from vigil.ledger.values import DIGEST, Key
+from vigil.ledger.values import Key
 
 _notice = table(Notice)
 
@@ -29,7 +28,7 @@ class Parked:
     person: str
     as_of: datetime
     expires_at: datetime | None
-    message: Mapping[str, Any]
+    message: NoticeMessage
 
 
 def people(connection: Connection, reasons: Collection[str], upto: datetime) -> list[str]:
@@ -47,7 +46,7 @@ def of_people(
     query = select(*columns).where(_waits(reasons), _notice.c.as_of <= upto).order_by(_notice.c.id)
     for some in chunks(sorted(people)):
         for r in connection.execute(query.where(_notice.c.person.in_(some)).with_for_update()):
-            row = Parked(**{**r._mapping, "message": orjson.loads(r.message)})
+            row = Parked(**{**r._mapping, "message": NoticeMessage.from_json(r.message)})
             out.setdefault(row.person, []).append(row)
     return out
 
@@ -70,9 +69,8 @@ def park(connection: Connection, run: int) -> int:
         _notice.c.run == run, _notice.c.state == NoticeState.QUEUED
     )
     meant: dict[str, list[int]] = {}
-    for id, message in connection.execute(query.where(_notice.c.message.contains(f'"{DIGEST}":'))):
-        reason = orjson.loads(message).get(DIGEST)
-        if reason is not None:
+    for id, message in connection.execute(query.where(_notice.c.message.contains(WAITS_FOR_DIGEST))):
+        if reason := NoticeMessage.from_json(message).digest:
             meant.setdefault(reason, []).append(id)
     for reason, ids in meant.items():
         for some in chunks(ids):

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from vigil.compliance.notices import NoticeState
 from vigil.ledger import acknowledgements
 from vigil.ledger.acknowledgements import Acknowledged
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.tables import Notice, table
 
 _notice = table(Notice)
@@ -60,8 +60,7 @@ def _items(connection: Connection, rows: Sequence[Any]) -> list[Item]:
     seen = acknowledgements.of_notices(connection, [r.id for r in rows])
     out = []
     for r in rows:
-        said = orjson.loads(r.message)
-        words = {name: said.get(name, "") for name in ("title", "body", "link", "severity")}
+        said = NoticeMessage.from_json(r.message)
         out.append(
             Item(
                 r.id,
@@ -70,7 +69,10 @@ def _items(connection: Connection, rows: Sequence[Any]) -> list[Item]:
                 r.step,
                 r.fire_at,
                 r.state,
-                **words,
+                said.title,
+                said.body,
+                said.link,
+                said.severity,
                 acknowledged=seen.get(r.id),
             )
         )

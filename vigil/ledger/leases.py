@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -34,6 +33,7 @@ from sqlalchemy import (
 
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.tables import Attempt, Instant, Notice, in_state, table
 
 _notice = table(Notice)
@@ -64,7 +64,7 @@ class Claimed:
     rule: str
     workspace: int
     person: str
-    message: Mapping[str, Any]
+    message: NoticeMessage
     expires_at: datetime | None
     tries: int
     first_tried_at: datetime | None
@@ -179,7 +179,7 @@ def claim(
     ).all()
     done = _done(connection, {r.id: r.first_tried_at for r in taken})
     return [
-        Claimed(**{**r._mapping, "message": orjson.loads(r.message)}, done=done.get(r.id, {}))
+        Claimed(**{**r._mapping, "message": NoticeMessage.from_json(r.message)}, done=done.get(r.id, {}))
         for r in sorted(taken, key=lambda r: r.id)
     ]
 

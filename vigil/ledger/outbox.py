@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     Connection,
+    Row,
     Text,
     Update,
     bindparam,
@@ -26,6 +26,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import NOTICES, chunks, in_turn
 from vigil.ledger.keys import is_wanted, key_columns, keys_wanted
+from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.tables import Attempt, Instant, Notice, table
 from vigil.ledger.values import Entry as Entry
 from vigil.ledger.values import Key as Key
@@ -60,7 +61,7 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
                 "as_of": as_of,
                 "state": e.state,
                 "reason": e.reason,
-                "message": orjson.dumps(e.message).decode(),
+                "message": e.message.to_json(),
                 "due_at": e.due_at or (as_of if e.state == NoticeState.QUEUED else None),
                 "expires_at": _expiry(e.message, max(e.fire_at, e.due_at or as_of)),
                 "tries": 0,
@@ -72,9 +73,8 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
     return count
 
 
-def _expiry(message: Mapping[str, Any], begins: datetime) -> datetime | None:
-    ttl = message.get("ttl")
-    return None if ttl is None else begins + timedelta(seconds=ttl)
+def _expiry(message: NoticeMessage, begins: datetime) -> datetime | None:
+    return None if message.ttl is None else begins + timedelta(seconds=message.ttl)
 
 
 def counts(connection: Connection, run: int) -> dict[tuple[NoticeState, str], int]:
@@ -92,7 +92,7 @@ def rows(
     rule: str | None = None,
     upto: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """The outbox as it is, narrowed by what is given, in the order it was queued. `message` comes decoded."""
+    """The outbox as it is, narrowed by what is given, in the order it was queued. `message` is a NoticeMessage."""
     query = select(_notice).order_by(_notice.c.id)
     for only, value in (
         (_notice.c.run, run),
@@ -104,7 +104,7 @@ def rows(
             query = query.where(only == value)
     if upto is not None:
         query = query.where(_notice.c.as_of <= upto)
-    return [dict(r._mapping) | {"message": orjson.loads(r.message)} for r in connection.execute(query)]
+    return [_decoded(r) for r in connection.execute(query)]
 
 
 def sent_between(connection: Connection, after: datetime, upto: datetime) -> list[dict[str, Any]]:
@@ -113,7 +113,11 @@ def sent_between(connection: Connection, after: datetime, upto: datetime) -> lis
         _notice.c.state == NoticeState.SENT, _notice.c.fire_at > after, _notice.c.fire_at <= upto
     )
     found = connection.execute(query.order_by(_notice.c.id))
-    return [dict(r._mapping) | {"message": orjson.loads(r.message)} for r in found]
+    return [_decoded(r) for r in found]
+
+
+def _decoded(row: Row[Any]) -> dict[str, Any]:
+    return dict(row._mapping) | {"message": NoticeMessage.from_json(row.message)}
 
 
 def attempts(connection: Connection, notices: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
@@ -154,7 +158,7 @@ def requeue(
     keys: Collection[Key],
     as_of: datetime,
     run: int | None,
-    messages: Mapping[Key, Mapping[str, Any]] | None = None,
+    messages: Mapping[Key, NoticeMessage] | None = None,
 ) -> int:
     """Queue failed rows once more, as an approved backfill asks. Rows in any other state stay as they are.
 
@@ -168,8 +172,9 @@ def requeue(
         for r in connection.execute(
             query.where(_notice.c.state == NoticeState.FAILED).order_by(_notice.c.id)
         ):
-            said = (messages or {}).get(tuple(r)[2:]) or orjson.loads(r.message)
-            rows.append({"of": r.id, "said": orjson.dumps(said).decode(), "expires": _expiry(said, as_of)})
+            given = (messages or {}).get(tuple(r)[2:], EMPTY_MESSAGE)
+            said = given if given != EMPTY_MESSAGE else NoticeMessage.from_json(r.message)
+            rows.append({"of": r.id, "said": said.to_json(), "expires": _expiry(said, as_of)})
         if rows:
             count += connection.execute(_requeue(as_of, run), rows).rowcount
     return count

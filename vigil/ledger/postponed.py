@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import DIGEST
 from vigil.compliance.still_true import Postponed
 from vigil.ledger.engine import chunks
@@ -38,9 +39,9 @@ def explain(connection: Connection, why: Mapping[int, StrEnum]) -> int:
     count = 0
     for reason in set(why.values()):
         for some in chunks(sorted(id for id, given in why.items() if given is reason)):
-            mine = update(_notice).where(_notice.c.id.in_(some), in_state(_notice, "queued"))
+            mine = update(_notice).where(_notice.c.id.in_(some), in_state(_notice, NoticeState.QUEUED))
             count += connection.execute(
-                mine.values(state="suppressed", reason=reason.value, due_at=None)
+                mine.values(state=NoticeState.SUPPRESSED, reason=reason.value, due_at=None)
             ).rowcount
     return count
 
@@ -49,4 +50,6 @@ def _untried(now: datetime) -> ColumnElement[bool]:
     """Due, about one workspace, and in nobody's hands: neither tried nor claimed."""
     untouched = and_(_notice.c.first_tried_at.is_(None), _notice.c.lease_until.is_(None))
     # A digest was made of what was true when it was made.
-    return and_(in_state(_notice, "queued"), _notice.c.due_at <= now, _notice.c.rule != DIGEST, untouched)
+    return and_(
+        in_state(_notice, NoticeState.QUEUED), _notice.c.due_at <= now, _notice.c.rule != DIGEST, untouched
+    )

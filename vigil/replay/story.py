@@ -15,6 +15,7 @@ from vigil.compliance.facts import Workspace
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import RuleSet
 from vigil.ledger import Ledger, observations, outbox
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.rulefiles import read_rules
 from vigil.safe_text import terminal_markup as written
 from vigil.service.reasons import in_words, of_row
@@ -86,15 +87,15 @@ def _rule(
     sent = [r for r in rows if r["state"] == NoticeState.SENT]
     console.print(f"[bold cyan]{name}[/] [dim]{written(rule.description)}[/]")
     for r in sent[:SHOWN]:
-        m = r["message"]
-        devices = ", ".join(dict.fromkeys(shows.get(m["key"], ()))) or "?"
+        m: NoticeMessage = r["message"]
+        devices = ", ".join(dict.fromkeys(shows.get(m.key, ()))) or "?"
         console.print(
-            f"  {_time(r['fire_at'])}  [green]{written(r['person'])}[/] on {written(devices)}: [bold]{written(m['title'])}[/]",
+            f"  {_time(r['fire_at'])}  [green]{written(r['person'])}[/] on {written(devices)}: [bold]{written(m.title)}[/]",
             highlight=False,
         )
-        console.print(f"      {written(m['body'].replace(chr(10), ' '))}", style="dim", highlight=False)
-        console.print(f"      why: {written('; '.join(m['why']))}", highlight=False)
-        console.print(f"      {m['link']}", style="blue", highlight=False, soft_wrap=True)
+        console.print(f"      {written(m.body.replace(chr(10), ' '))}", style="dim", highlight=False)
+        console.print(f"      why: {written('; '.join(m.why))}", highlight=False)
+        console.print(f"      {m.link}", style="blue", highlight=False, soft_wrap=True)
     if len(sent) > SHOWN:
         console.print(f"  ... and {len(sent) - SHOWN} more were told", style="dim")
     others = [r for r in rows if r["state"] != NoticeState.SENT]

@@ -14,7 +14,7 @@ from vigil.delivery import causes
 from vigil.ledger.counts import Waiting
 from vigil.safe_text import Markdown, markdown, table_row
 from vigil.service.accounting import SHOWN, Account
-from vigil.service.reasons import LACKS, in_words, of_row
+from vigil.service.reasons import in_words, of_row
 from vigil.service.unsent import Unsent
 from vigil.wording import counted, instant
 
@@ -150,9 +150,7 @@ def _not_told(made: Account) -> Iterator[str]:
 def unroutable(made: Account) -> dict[str, int]:
     """What is missing, as a sentence -> findings that nobody could be told of for that."""
     some = [n for n in made.notices if n["state"] == NoticeState.UNROUTABLE]
-    said = (
-        ", ".join(n["message"].get(LACKS, ())) or f"{made.place(n['workspace'])} ({n['rule']})" for n in some
-    )
+    said = (", ".join(n["message"].lacks) or f"{made.place(n['workspace'])} ({n['rule']})" for n in some)
     return dict(Counter(said))
 
 

@@ -103,7 +103,7 @@ def account(run: Run) -> Account:
     now = run.clock()
     with run.ledger.read() as connection:
         notices = [
-            n | {"link": n["message"].get("link") or run.site.link(n["workspace"])}
+            n | {"link": n["message"].link or run.site.link(n["workspace"])}
             for n in outbox.rows(connection, run=run.id)
         ]
         unproven = outbox.sent_without_proof(connection, run.id)

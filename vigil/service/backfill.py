@@ -30,10 +30,11 @@ from vigil.ecm.model import Gap
 from vigil.ledger import devices, inputs, manifests, observations, outbox, runs
 from vigil.ledger import people as preferences
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.reaching import Reach
-from vigil.service.reasons import LACKS, in_words, why_untrue
+from vigil.service.reasons import in_words, why_untrue
 from vigil.service.run import Run
 from vigil.service.saying import entries
 from vigil.wording import instant
@@ -80,7 +81,7 @@ class Line:
             "step": e.step,
             "person": e.person,
             "fire_at": e.fire_at.isoformat(),
-            "message": dict(e.message),
+            "message": e.message.plain(),
             "state": e.state,
             "standing": self.standing.value,
             "reason": self.reason,
@@ -222,7 +223,7 @@ def _standing(
     if then is not None and then[0] != NoticeState.FAILED:
         return Standing.NOT, in_words(then[1]) or then[0]
     if entry.state != NoticeState.QUEUED and entry.reason not in DIGESTED:
-        return Standing.NOT, in_words(entry.reason, tuple(entry.message.get(LACKS, ()))) or entry.state
+        return Standing.NOT, in_words(entry.reason, entry.message.lacks) or entry.state
     if (since := today.unsure.get(entry.workspace)) is not None and entry.fire_at >= since:
         return (
             Standing.UNSURE,
@@ -272,7 +273,7 @@ def approve(run: Run, id: str) -> Approval:
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
     """The notice of a line of a kept manifest, or of a row of the outbox, as one to queue."""
-    at = row["fire_at"]
+    at, message = row["fire_at"], row["message"]
     return Entry(
         rule=row["rule"],
         workspace=row["workspace"],
@@ -281,7 +282,7 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
         person=row["person"],
         fire_at=at if isinstance(at, datetime) else datetime.fromisoformat(at),
         state=NoticeState.QUEUED,
-        message=row["message"],
+        message=message if isinstance(message, NoticeMessage) else NoticeMessage.of(message),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.still_true import CurrentState, NoLonger
 from vigil.ledger import counts, inputs, manifests, outbox
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.service.backfill import as_open, entry_of
 from vigil.service.reasons import why_untrue
 from vigil.service.run import Run
@@ -43,7 +44,7 @@ def _changed(run: Run, row: Mapping[str, Any], now: CurrentState, seen: Collecti
     untrue = now.no_longer(rule, as_open(entry, now).key[:3])
     what = []
     if untrue is not None:
-        what.append(why_untrue(untrue, row.get("due", ""), row["message"]))
+        what.append(why_untrue(untrue, row.get("due", ""), entry.message))
     elif rule is None:
         what.append("the rule is no longer there")
     if untrue is not NoLonger.GONE and entry.workspace in seen:
@@ -56,6 +57,6 @@ def _row(row: Mapping[str, Any], what: Sequence[str]) -> dict[str, Any]:
         "person": row["person"],
         "rule": row["rule"],
         "workspace": row["workspace"],
-        "title": row["message"].get("title", ""),
+        "title": NoticeMessage.of(row["message"]).title,
         "changed": "; ".join(what),
     }

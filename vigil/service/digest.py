@@ -7,7 +7,6 @@ them its lasting reason ("in digest 123", or why it was left out) in one transac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from vigil.compliance import digests as deciding
 from vigil.compliance import facts as f
@@ -23,10 +22,11 @@ from vigil.ledger import devices, digests, inputs, observations, outbox
 from vigil.ledger import people as preferences
 from vigil.ledger.digests import Parked
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry, Key
 from vigil.service.reaching import Reach
 from vigil.service.run import Run
-from vigil.service.saying import message_of, said_at
+from vigil.service.saying import said_at, with_words
 
 BATCH = 500
 """People whose digests are made in one transaction."""
@@ -100,16 +100,15 @@ def sorted_out(
 
 
 def _kept(p: Parked) -> Kept:
-    m = p.message
     return Kept(
         number=p.id,
         rule=p.rule,
         workspace=p.workspace,
         occurrence=p.occurrence,
         as_of=p.as_of,
-        title=m.get("title", p.rule),
-        link=m.get("link", ""),
-        severity=Severity(m.get("severity", Severity.NORMAL)),
+        title=p.message.title or p.rule,
+        link=p.message.link,
+        severity=Severity(p.message.severity or Severity.NORMAL),
         expires_at=p.expires_at,
     )
 
@@ -121,12 +120,12 @@ def entry_of(
     n = notice_of(run, kept, person, workspaces)
     key: Key = (DIGEST.name, n.workspace, n.occurrence, "", person.login)
     words = run.renderer.render_many([n])[0]
-    message: dict[str, Any] = {"why": list(n.why)}
+    message = NoticeMessage(why=n.why)
     state, reason, due_at = NoticeState.QUEUED, "", None
     if isinstance(words, RenderError):
         state, reason = NoticeState.FAILED, str(words)
     else:
-        message |= message_of(run, key, DIGEST, n, words, reach)
+        message = with_words(message, run, key, DIGEST, n, words, reach)
         if not reach.addresses(person.login, reach.channels(person.login, DIGEST, run.mail is not None)):
             state, reason = NoticeState.NO_DEVICE, Why.NO_DEVICE.value
         else:

@@ -18,11 +18,12 @@ from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.ledger import observations
 from vigil.ledger.devices import label
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.service.backfill import Line, Standing
 from vigil.service.digest import SEVERAL
-from vigil.service.reasons import DATE_WITHHELD, in_words, of_row
+from vigil.service.reasons import in_words, of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Shown
 
@@ -278,14 +279,14 @@ def notices(rows: Sequence[Row], names: Mapping[int, str], about: About) -> Fram
 
 
 def _notice(row: Row, names: Mapping[int, str]) -> Row:
-    message = row["message"]
+    message: NoticeMessage = row["message"]
     return {
         "name": name_of(row["workspace"], names),
-        "why": "; ".join(message.get("why", ())),
+        "why": "; ".join(message.why),
         "person": row["person"],
         "outcome": row["state"],
         "reason": of_row(row),
-        "title": message.get("title"),
+        "title": message.title or None,
         "rule": row["rule"],
         "step": row["step"],
         "as_of": row["as_of"],
@@ -293,13 +294,13 @@ def _notice(row: Row, names: Mapping[int, str]) -> Row:
         "notice": row["id"],
         "run": row["run"],
         "workspace": row["workspace"],
-        "link": row.get("link") or message.get("link"),
+        "link": row.get("link") or message.link or None,
     }
 
 
-def _when(fire_at: datetime, occurrence: str, message: Mapping[str, Any]) -> Row:
+def _when(fire_at: datetime, occurrence: str, message: NoticeMessage) -> Row:
     """The columns that say which time a notice is about; missing where they would tell a sensitive date."""
-    withheld = message.get(DATE_WITHHELD, False)
+    withheld = message.date_withheld
     return {"fire_at": None if withheld else fire_at, "occurrence": None if withheld else occurrence}
 
 
@@ -327,18 +328,18 @@ def _line(line: Line, names: Mapping[int, str]) -> Row:
     entry = line.entry
     return {
         "name": name_of(entry.workspace, names),
-        "why": "; ".join(entry.message.get("why", ())),
+        "why": "; ".join(entry.message.why),
         "person": entry.person,
         "standing": line.standing.value,
         "sends": line.sends,
         "reason": line.reason,
-        "title": entry.message.get("title"),
+        "title": entry.message.title or None,
         "rule": entry.rule,
         "step": entry.step,
-        "due": "" if entry.message.get(DATE_WITHHELD) else line.due,
+        "due": "" if entry.message.date_withheld else line.due,
         **_when(entry.fire_at, entry.occurrence, entry.message),
         "workspace": entry.workspace,
-        "link": entry.message.get("link"),
+        "link": entry.message.link or None,
     }
 
 

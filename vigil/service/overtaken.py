@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory
 from vigil.compliance.still_true import CurrentState, untrue
 from vigil.ledger import inputs, observations, postponed
@@ -23,5 +24,5 @@ def explain(run: Run) -> int:
         deleted = {login for login, user in users.items() if user.deleted}
         why = dict(untrue(held, run.rules, now, deleted))
         count = postponed.explain(connection, why)
-    run.tally.earlier["suppressed"] += count
+    run.tally.earlier[NoticeState.SUPPRESSED] += count
     return count

@@ -14,13 +14,8 @@ from vigil.compliance.still_true import NoLonger
 from vigil.compliance.verdicts import Why
 from vigil.delivery import causes
 from vigil.delivery.codes import EXPIRED, REFUSED, WORDLESS
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.wording import listed
-
-DATE_WITHHELD = "date_withheld"
-"""The key of an outbox row's message that says: its occurrence and its instant tell a sensitive date, which no table shows."""
-
-LACKS = "lacks"
-"""The key of an outbox row's message under which stands why its recipients name nobody."""
 
 WORDS: Mapping[str, str] = {
     Why.NOBODY: "nobody could be told",
@@ -57,10 +52,10 @@ _GAVE_UP = f"{EXPIRED}: "
 _CODES = re.compile(r"[A-Z0-9_.]+(; [A-Z0-9_.]+)*")
 
 
-def why_untrue(why: NoLonger, due: str, message: Mapping[str, Any]) -> str:
+def why_untrue(why: NoLonger, due: str, message: NoticeMessage) -> str:
     """Why a notice is not true any more, in words. `due` is the date that it was made for, told unless its `message` withholds it."""
     if why is NoLonger.MOVED:
-        return "its date is another one" if message.get(DATE_WITHHELD) else f"its date is no longer {due}"
+        return "its date is another one" if message.date_withheld else f"its date is no longer {due}"
     return why.value
 
 
@@ -78,4 +73,4 @@ def in_words(reason: str, lacks: tuple[str, ...] = ()) -> str:
 
 def of_row(row: Mapping[str, Any]) -> str:
     """The reason of an outbox row in words; empty where it has none."""
-    return in_words(str(row["reason"]), tuple(row["message"].get(LACKS, ())))
+    return in_words(str(row["reason"]), row["message"].lacks)

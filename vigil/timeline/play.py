@@ -78,8 +78,8 @@ class Stage:
         came = {key for some in arrived.values() for key in some}
         with self.ledger.read() as connection:
             rows = [r for run in runs for r in outbox.rows(connection, run=run)]
-            late = came - {r["message"].get("key") for r in rows}
-            rows += [r for r in outbox.rows(connection) if r["message"].get("key") in late] if late else []
+            late = came - {r["message"].key for r in rows}
+            rows += [r for r in outbox.rows(connection) if r["message"].key in late] if late else []
         return Played(moment, now, rows, arrived)
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:

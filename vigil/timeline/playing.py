@@ -17,7 +17,7 @@ from vigil.timeline.model import Moment, Timeline
 PUBLIC = "https://ecm.example"
 
 Row = Mapping[str, Any]
-"""A row of the outbox: the columns of its table, `message` decoded."""
+"""A row of the outbox: the columns of its table, `message` a NoticeMessage."""
 
 Arrived = Mapping[str, Mapping[str, Sequence[Shown]]]
 """What came to each person since the moment before: login -> replace key -> the notices on screen with that key, one a device."""

@@ -31,7 +31,7 @@ from vigil.compliance.window import Input, Window
 from vigil.delivery import quiet_hours
 from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
-from vigil.ledger.values import DIGEST, HEARD, LEASE, NONE, Entry, Key, Registered
+from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Key, Registered
 from vigil.sandbox.devices import Shown
 from vigil.service.needs import needs_of, parts_of
 from vigil.service.reaching import Reach
@@ -72,8 +72,8 @@ class _Notice:
         """A guard lets it go: now, when quiet hours end, or with the digest that it was meant for."""
         self.run, self.state, self.reason = run, NoticeState.QUEUED, ""
         self.due_at = max(at, self.due_at or at)
-        if DIGEST in self.entry.message:
-            self.state, self.reason, self.due_at = NoticeState.SUPPRESSED, self.entry.message[DIGEST], None
+        if waits := self.entry.message.digest:
+            self.state, self.reason, self.due_at = NoticeState.SUPPRESSED, waits, None
 
     def row(self) -> Row:
         e = self.entry
@@ -149,9 +149,7 @@ class Rehearsal:
             self._watch(now, None)
         arrived, self._arrived = self._arrived, {}
         came = {key for some in arrived.values() for key in some}
-        rows = [
-            n.row() for n in self._notices.values() if n.run > before or n.entry.message.get("key") in came
-        ]
+        rows = [n.row() for n in self._notices.values() if n.run > before or n.entry.message.key in came]
         return Played(moment, now, rows, arrived)
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
@@ -321,7 +319,7 @@ class Rehearsal:
         """Rows whose key is free; of one key the last one counts. Those of guarded rules wait for `_decide`."""
         guarded = {r.name for r in active(self.rules) if guards.could_trip(r, r.name in run.fresh)}
         for e in {e.key: e for e in rows if e.key not in self._notices}.values():
-            words = orjson.dumps([e.message.get(part, "") for part in ("title", "body", "link")])
+            words = orjson.dumps([e.message.title, e.message.body, e.message.link])
             if len(words) > _LONG:
                 raise NotRehearsed
             said = e.state == NoticeState.QUEUED or (
@@ -331,7 +329,7 @@ class Rehearsal:
             if said and e.rule in guarded:
                 state, reason = NoticeState.SUPPRESSED, GuardWhy.UNDECIDED.value
             due = e.due_at or (run.as_of if state == NoticeState.QUEUED else None)
-            ttl, begins = e.message.get("ttl"), max(e.fire_at, e.due_at or run.as_of)
+            ttl, begins = e.message.ttl, max(e.fire_at, e.due_at or run.as_of)
             expires = None if ttl is None else begins + timedelta(seconds=ttl)
             self._notices[e.key] = _Notice(e, run.id, run.as_of, state, reason, due, expires)
 
@@ -396,7 +394,7 @@ class Rehearsal:
         users = self._memory.users()
         deleted = {u.login for u in users if u.deleted}
         for number, why in untrue(held, self.rules, CurrentState(given, now), deleted):
-            due[number].state, due[number].reason = "suppressed", why.value
+            due[number].state, due[number].reason = NoticeState.SUPPRESSED, why.value
 
     def _due(self, now: datetime) -> list[_Notice]:
         return [
@@ -418,9 +416,10 @@ class Rehearsal:
     def _show(self, notice: _Notice, now: datetime) -> None:
         """A message that comes twice replaces itself: its key is the same."""
         message, person = notice.entry.message, notice.entry.person
-        key = message["key"]
-        shown = Shown(message["title"], message["body"], message["link"], key, {"event_id": key}, now, "")
-        self._arrived.setdefault(person, {})[key] = [shown] * len(self._reach.registered[person])
+        shown = Shown(
+            message.title, message.body, message.link, message.key, {"event_id": message.key}, now, ""
+        )
+        self._arrived.setdefault(person, {})[message.key] = [shown] * len(self._reach.registered[person])
 
 
 def _registered(timeline: Timeline) -> dict[str, list[Registered]]:
