@@ -18,16 +18,16 @@ from vigil.compliance.calendar import calendar_for
 from vigil.compliance.durations import Offset
 from vigil.compliance.events import Change, Event, Looked, derive, overdue
 from vigil.compliance.milestones import due_of
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
 from vigil.compliance.sentences import length
 from vigil.compliance.standings import Standing
-from vigil.compliance.still_true import RESOLVED, CurrentState
+from vigil.compliance.still_true import CurrentState
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
 from vigil.compliance.window import Input, Window
 from vigil.wording import instant
 
-MARK = "#escalated"
 GRACE = timedelta(days=1)
 """So long after its instant an escalation is still made: a notice that could not be delivered may have been tried for long. What is
 older, as after an edit, is not."""
@@ -97,11 +97,11 @@ def said(rows: Iterable[Row]) -> list[Said]:
     groups: dict[tuple[str, int, str, str], list[Row]] = defaultdict(list)
     escalated: dict[tuple[str, int, str, str], set[int]] = defaultdict(set)
     for r in rows:
-        base, mark, number = r.occurrence.partition(MARK)
-        if mark:
-            escalated[r.rule, r.workspace, base, r.step].add(int(number) - 1)
+        o = Occurrence.parse(r.occurrence)
+        if o.escalation:
+            escalated[r.rule, r.workspace, o.base, r.step].add(o.escalation - 1)
         elif r.heard:
-            groups[r.rule, r.workspace, base, r.step].append(r)
+            groups[r.rule, r.workspace, r.occurrence, r.step].append(r)
     return [
         Said(
             rule=key[0],
@@ -122,7 +122,7 @@ def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tupl
     out = []
     for s in said:
         rule = rules.by_name[s.rule]
-        if "#" in s.occurrence or s.occurrence.endswith(RESOLVED):
+        if not Occurrence.parse(s.occurrence).is_first:
             continue
         for number, escalation in enumerate(rule.escalate):
             (at,) = calendar_for(rule.calendar, zone).repeats(s.told_at, escalation.after, 1)
@@ -164,7 +164,7 @@ def _finding(rule: Rule, one: Due, given: Input) -> Finding:
     return Finding(
         rule.name,
         said.workspace,
-        f"{said.occurrence}{MARK}{one.number + 1}",
+        str(Occurrence(said.occurrence, escalation=one.number + 1)),
         said.step,
         one.at,
         why(rule, one, given.zone),

@@ -17,6 +17,7 @@ from vigil.compliance.clauses import FieldRef
 from vigil.compliance.columns import Column
 from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import Change, stamp
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Rule, fields_used
 from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.standings import Quiet, Standing
@@ -25,10 +26,10 @@ from vigil.compliance.verdicts import Finding, Outcome, Why
 from vigil.compliance.window import Window
 
 
-def occurrence(due: date | datetime, k: int = 0) -> str:
+def occurrence_of(due: date | datetime, k: int = 0) -> str:
     """The name of a date as an occurrence; repeats are numbered."""
     name = stamp(due) if isinstance(due, datetime) else due.isoformat()
-    return f"{name}#{k}" if k else name
+    return str(Occurrence(name, repeat=k))
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -
     return Finding(
         rule.name,
         row.workspace,
-        occurrence(row.due, moment.k),
+        occurrence_of(row.due, moment.k),
         rule.steps[moment.step].id,
         moment.at,
         (due_in_words(rule, row.due, sight.scope.now.zone, sight.scope.sensitive), *reasons),

@@ -15,13 +15,12 @@ from functools import cached_property
 
 from vigil.compliance.conditions import compile_clause, scope
 from vigil.compliance.events import open_steps, stamp
-from vigil.compliance.milestones import due_columns, occurrence
+from vigil.compliance.milestones import due_columns, occurrence_of
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet
 from vigil.compliance.tables import Table
 from vigil.compliance.verdicts import OPEN, Why
 from vigil.compliance.window import Input
-
-RESOLVED = ":resolved"
 
 Statement = tuple[str, int, str]
 """(rule, workspace, occurrence): what a notice is about, whoever gets it."""
@@ -83,13 +82,12 @@ class CurrentState:
             return NoLonger.GONE
         if rule is None:
             return None
-        base = named.partition("#")[0]
-        if not base.endswith(RESOLVED):
-            return self._untrue(rule, workspace, base)
-        began = base.removesuffix(RESOLVED)
-        if (name, workspace, began) in waiting:
+        occurrence = Occurrence.parse(named)
+        if not occurrence.resolved:
+            return self._untrue(rule, workspace, occurrence.base)
+        if (name, workspace, occurrence.base) in waiting:
             return NoLonger.UNHEARD
-        return NoLonger.REOPENED if self._untrue(rule, workspace, began) is None else None
+        return NoLonger.REOPENED if self._untrue(rule, workspace, occurrence.base) is None else None
 
     def _untrue(self, rule: Rule, workspace: int, base: str) -> NoLonger | None:
         match rule.kind:
@@ -98,7 +96,7 @@ class CurrentState:
                 return None if since is not None and stamp(since) == base else NoLonger.CLEARED
             case Kind.MILESTONE:
                 due = self._due(rule).get(workspace)
-                if due is None or occurrence(due) != base:
+                if due is None or occurrence_of(due) != base:
                     return NoLonger.MOVED
                 return NoLonger.EXCLUDED if self._where(rule).get(workspace) is False else None
             case Kind.TRANSITION:
@@ -151,7 +149,7 @@ def untrue(
     for p in some:
         if p.person in deleted:
             yield p.id, Why.DELETED
-        elif p.held or p.occurrence.endswith(RESOLVED):
+        elif p.held or Occurrence.parse(p.occurrence).resolved:
             why = now.no_longer(rules.by_name.get(p.rule), p.statement, unheard[p.person])
             if why is not None:
                 yield p.id, _REASONS.get(why, Why.NO_LONGER)

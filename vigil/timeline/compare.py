@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vigil.compliance.escalations import MARK
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.verdicts import DIGESTED
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.sandbox.devices import Shown
@@ -200,8 +200,8 @@ def _told(rows: Sequence[Row], rule: str) -> tuple[str, ...]:
 
 
 def _mark(row: Row) -> Mark:
-    name = str(row["occurrence"])
-    return "escalated" if MARK in name else "resolved" if name.endswith(":resolved") else ""
+    o = Occurrence.parse(row["occurrence"])
+    return "escalated" if o.escalation else "resolved" if o.resolved else ""
 
 
 def _label(row: Row) -> str:
