@@ -13,6 +13,7 @@ from typing import Any
 from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, devices, evaluations, leases, outbox
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.watermarks import WatermarkName
 from vigil.replay.outcomes import Ended, ended
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
@@ -49,7 +50,7 @@ class Replay:
     def left(self, ledger: Ledger) -> list[datetime]:
         """The ticks after the last one that a ledger knows: all of them where it is new."""
         with ledger.read() as connection:
-            known = evaluations.position(connection, "evaluated").at
+            known = evaluations.position(connection, WatermarkName.EVALUATED).at
         return [tick for tick in self.ticks() if known is None or tick > known]
 
 

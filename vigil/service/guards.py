@@ -21,6 +21,7 @@ from vigil.errors import BadRequest, VigilError
 from vigil.ledger import Ledger, digests, evaluations, observations, runs, trips
 from vigil.ledger.outbox import Entry
 from vigil.ledger.trips import Left, Trip
+from vigil.ledger.watermarks import Listed, list_of
 from vigil.service.run import Run
 
 WATCH = "watch"
@@ -172,12 +173,12 @@ def _known(run: Run, rules: Sequence[Rule]) -> dict[str, int]:
     out: dict[str, int] = {}
     with run.ledger.read() as connection:
         for type in {r.subject.workspace_type for r in rules}:
-            listed = (evaluations.position(connection, f"changed:{type}").data or {}).get("listed")
+            listed = Listed.of(evaluations.position(connection, list_of(type)).data).workspaces
             if listed is None:
                 every = observations.known_workspaces(connection)
                 found = observations.current(connection, every, ("workspace",))
                 listed = sum(isinstance(w, Workspace) and w.type == type for w in found)
-            out[type] = int(listed)
+            out[type] = listed
     return out
 
 

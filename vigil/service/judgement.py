@@ -12,7 +12,6 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from vigil.compliance import endings, escalations, superseded
 from vigil.compliance import facts as f
@@ -44,6 +43,7 @@ from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.behind import Behind, Marks
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import Evaluated, WatermarkName
 from vigil.service import bare, clocks, guards
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
@@ -71,7 +71,7 @@ def plan(run: Run) -> Plan:
     """Which workspaces to evaluate: those that changed, those that are due, and all of them for a rule that is new or edited."""
     rules = active(run.rules)
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, "evaluated")
+        mark = evaluations.position(connection, WatermarkName.EVALUATED)
         states = evaluations.rule_states(connection)
         upto = observations.last_seq(connection)
         returned = _returned(revisions.in_force(connection), rules, mark)
@@ -90,17 +90,16 @@ def plan(run: Run) -> Plan:
     starts = {r.name: min(states[r.name][0], after) if r.name in states else run.as_of for r in rules}
     window = window_from(after, run.as_of, starts)
     due = _escalations(run, window, owed)
+    before = Evaluated.of(mark.data)
     return Plan(
         batches=tuple(_batches(todo | {d.said.workspace for d in due}, owed)),
         window=window,
-        looked=_looked(run, mark, since),
-        types=frozenset((mark.data or {}).get("types", ())),
+        looked=_looked(run, mark.at or run.as_of, before, since),
+        types=before.types,
         after_seq=mark.seq,
         upto_seq=upto,
         first=mark.at is None,
-        fresh=frozenset(r.name for r in rules if r.name not in states).union(
-            (mark.data or {}).get("fresh", ())
-        ),
+        fresh=frozenset(r.name for r in rules if r.name not in states) | before.fresh,
         returned=returned,
         escalations=due,
         behind=owed,
@@ -118,17 +117,15 @@ def _batches(todo: Collection[int], owed: Mapping[int, Behind]) -> Iterator[tupl
         yield from (tuple(some[i : i + BATCH]) for i in range(0, len(some), BATCH))
 
 
-def _looked(run: Run, mark: Mark, since: Mapping[str, datetime]) -> Looked:
+def _looked(run: Run, at: datetime, before: Evaluated, since: Mapping[str, datetime]) -> Looked:
     """How far the looks before this run went. A ledger that does not tell what they read leaves it to dates for one run."""
-    data = mark.data or {}
-    complete = datetime.fromisoformat(data["complete"]) if "complete" in data else mark.at or run.as_of
     return Looked(
-        complete=min(complete, run.as_of),
+        complete=min(before.complete or at, run.as_of),
         since=since,
-        lag=clocks.lag(mark, run),
-        parts=frozenset(data.get("parts", ())),
-        unread=frozenset(data.get("unread", ())),
-        unread_processes=frozenset(data.get("unread processes", ())),
+        lag=clocks.lag(before, run),
+        parts=before.parts,
+        unread=before.unread,
+        unread_processes=before.unread_processes,
     )
 
 
@@ -360,11 +357,11 @@ def finish(run: Run, plan: Plan) -> None:
     guards.decide(run, plan.fresh)
     _name_behind(run)
     run.window = plan.window
-    mark = Mark(plan.upto_seq, run.as_of, _position(run, plan))
+    mark = Mark(plan.upto_seq, run.as_of, _position(run, plan).plain())
     with run.ledger.write() as connection:
         behind.begin(connection, plan.window.after, plan.looked.complete, plan.fresh)
         runs.cover(connection, run.id, plan.window.after, plan.window.as_of)
-        evaluations.set_position(connection, "evaluated", mark)
+        evaluations.set_position(connection, WatermarkName.EVALUATED, mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)
         going = {r.rule: r.hash for refusal in run.refused for r in refusal.goes_on}
         hashes = {r.name: going.get(r.name) or hash_of(r) for r in rules}
@@ -408,7 +405,7 @@ def _name_behind(run: Run) -> None:
         run.gap([Gap(path, error, tuple(some))])
 
 
-def _position(run: Run, plan: Plan) -> dict[str, Any]:
+def _position(run: Run, plan: Plan) -> Evaluated:
     """What the next run asks of this one: up to when, and of what, everything has been read, and how far clocks are apart.
 
     What could not be read and never had been is named: when it is read, it may have been there all along.
@@ -421,18 +418,19 @@ def _position(run: Run, plan: Plan) -> dict[str, Any]:
     types = set(types_of(run.rules)) - (run.unlisted - plan.types)
     whole = parts <= set(before.parts) and types <= plan.types
     # Of a type whose list could not be read its rules have not seen everything: for their guards the next run is the first one, too.
-    fresh = [
-        r.name for r in active(run.rules) if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
-    ]
-    return {
-        "complete": complete.isoformat(),
-        "fresh": fresh,
-        "parts": sorted(parts),
-        "types": sorted(types),
-        "unread": sorted(gaps & set(before.unread) if whole else gaps),
-        "unread processes": sorted(run.unread & set(before.unread_processes) if whole else run.unread),
-        **clocks.to_keep(run.skew),
-    }
+    return Evaluated(
+        complete=complete,
+        fresh=frozenset(
+            r.name
+            for r in active(run.rules)
+            if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
+        ),
+        parts=frozenset(parts),
+        types=frozenset(types),
+        unread=frozenset(gaps & before.unread if whole else gaps),
+        unread_processes=frozenset(run.unread & before.unread_processes if whole else run.unread),
+        skew=clocks.to_keep(run.skew),
+    )
 
 
 def _revision(rule: Rule, at: datetime) -> Revision:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.in_force import Refusal, Revision
@@ -27,6 +27,7 @@ from vigil.ledger import Ledger, runs
 from vigil.ledger.counts import Waiting
 from vigil.ledger.leases import RealTime, real_time
 from vigil.ledger.trips import Trip
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.needs import needs_of
 from vigil.service.plan import Plan
 from vigil.service.site import Site
@@ -145,7 +146,7 @@ class Run:
         self.unlisted: set[str] = set()  # types whose list could not be read to its end
         self.partial = False  # whether types or a list are incomplete: then the next run reads all of them
         # How far the rounds over what is known have come, until it is kept.
-        self.rounds: dict[str, Mapping[str, Any]] = {}
+        self.rounds: dict[WatermarkName, Mapping[str, str]] = {}
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()
         self.window: Window | None = None  # that it evaluated to its end

@@ -18,6 +18,7 @@ from vigil.compliance.tables import Facts
 from vigil.ledger import Ledger, acknowledgements, evaluations, observations, outbox
 from vigil.ledger.acknowledgements import Acknowledged
 from vigil.ledger.devices import labels
+from vigil.ledger.watermarks import WatermarkName
 
 MET = {True: "met", False: "not met", None: "could not be evaluated"}
 APPLIES = {True: "applies", False: "does not apply", None: "it is not known whether it applies"}
@@ -95,7 +96,7 @@ def about_workspace(
     with ledger.read() as connection:
         rows = outbox.rows(connection, workspace=workspace, upto=at)
         names = observations.names(connection, [workspace])
-        when = at or evaluations.position(connection, "evaluated").at
+        when = at or evaluations.position(connection, WatermarkName.EVALUATED).at
         seen = list(observations.as_of(connection, when, [workspace])) if when else []
         gone_at = observations.gone_since(connection, [workspace]).get(workspace)
         required = [

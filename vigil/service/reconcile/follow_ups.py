@@ -12,11 +12,11 @@ from vigil.ecm import followups
 from vigil.ecm.followups import FollowUp
 from vigil.ledger import reconciling
 from vigil.ledger.reconciling import Said
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
-WALK = "reconcile: follow-ups"
 BEFORE = timedelta(days=90)
 """A notice to the reminder's own people counts as telling of it from so long before its date."""
 
@@ -31,7 +31,7 @@ async def look(run: Run, mend: bool) -> Checked:
     """Asks for the reminders of the next slice of documents, one request each."""
     if not run.needs.documents:
         return Checked(skipped="no rule looks at documents, so that the ledger knows none to ask for")
-    with next_slice(run, WALK, "document", run.site.verify_requests) as some:
+    with next_slice(run, WatermarkName.FOLLOW_UPS, "document", run.site.verify_requests) as some:
         documents = {d.id: d for d in some if isinstance(d, Document)}
         read = await followups.read(run.client, list(documents))
     if read.absent:
