@@ -61,7 +61,7 @@ def of_account(run: Run, made: Account) -> None:
     for trip in run.trips:
         of_trip(site, trip)
     if run.flow == "watch":
-        numbers = {"routed": made.numbers.get("routed", 0), "rows": dict(made.rows), "gaps": len(made.gaps)}
+        numbers = {"routed": made.routed, "rows": dict(made.rows), "gaps": len(made.gaps)}
         emit(Signal.WATCHED, site, {**about, **numbers, "waiting": made.waiting})
 
 

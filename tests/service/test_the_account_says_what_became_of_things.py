@@ -119,7 +119,7 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
             "1 given up",
         ),
         (account(row("suppressed", reason=Why.ACTOR.value)), "1 not told: the person did it", "nothing new"),
-        (account(numbers={"already told": 1200}), "1,200 told before", "nothing new"),
+        (account(already_told=1200), "1,200 told before", "nothing new"),
         (account(gaps=("Contract 1 (x)",)), "1 gap: could not read Contract 1 (x)", "1 gap"),
         (
             account(row("sent"), refused_rules=("Rules refused: 2: a.yaml:1:1 unknown key",)),

@@ -143,7 +143,7 @@ def _not_told(made: Account) -> Iterator[str]:
         some = Counter(of_row(n) for n in made.notices if n["state"] == state and n["reason"] not in _LATER)
         for reason, n in some.most_common():
             yield f"{n:,} {what}: {reason}"
-    if again := made.numbers.get("already told", 0):
+    if again := made.already_told:
         yield f"{again:,} told before"
 
 

@@ -32,10 +32,10 @@ class Unexplained(VigilError):
 class Account:
     """What one run did.
 
-    `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an end, by state.
-    `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that are yet to come.
-    `places` names workspaces that the
-    account speaks of. Instants are told in `zone`, the site's.
+    `numbers` are all that the run counted, by their words, with `routed` and `already_told`: rows for the outbox, and those that it had
+    before. `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an end, by
+    state. `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that are yet to
+    come. `places` names workspaces that the account speaks of. Instants are told in `zone`, the site's.
     """
 
     run: int
@@ -47,6 +47,8 @@ class Account:
     site: str = "default"
     zone: str = "UTC"
     gaps: tuple[str, ...] = ()
+    routed: int = 0
+    already_told: int = 0
     difference: int = 0
     waits: Waiting = field(default_factory=Waiting)
     later: ToCome = field(default_factory=ToCome)
@@ -91,7 +93,7 @@ class Account:
     @property
     def quiet(self) -> bool:
         """Whether nothing came of the run, and nothing that it must tell is true beside it: what waits as before is neither."""
-        told = self.rows or self.earlier or self.numbers.get("already told")
+        told = self.rows or self.earlier or self.already_told
         return not (told or self.waiting or self.gaps or self.behind or self.refused or self.unsent)
 
 
@@ -133,7 +135,9 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         site=run.site.name,
         zone=run.site.zone,
         gaps=tuple(_gap(g, places) for g in run.tally.gaps),
-        difference=numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values()),
+        routed=run.tally.routed,
+        already_told=run.tally.already_told,
+        difference=run.tally.routed - run.tally.already_told - sum(rows.values()),
         waits=waits,
         earlier=dict(run.tally.earlier),
         notices=tuple(notices),

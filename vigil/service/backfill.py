@@ -266,8 +266,7 @@ def approve(run: Run, id: str) -> Approval:
         again = {(e := entry_of(row)).key: e.message for row in lines if row["standing"] == Standing.AGAIN}
         queued = outbox.enqueue(connection, fresh, run.as_of, run.id)
         queued += outbox.requeue(connection, again, run.as_of, run.id, messages=again)
-    run.tally.numbers["routed"] += len(lines)
-    run.tally.numbers["already told"] += len(lines) - queued
+    run.tally.route(len(lines), already_told=len(lines) - queued)
     return Approval(queued, len(lines) - queued)
 
 

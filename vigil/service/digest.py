@@ -25,7 +25,7 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry, Key
 from vigil.service.reaching import Reach
-from vigil.service.run import Run
+from vigil.service.run import Number, Run
 from vigil.service.saying import said_at, with_words
 
 BATCH = 500
@@ -72,9 +72,8 @@ def say(run: Run, people: Sequence[str]) -> None:
             inserted = outbox.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
             digests.explain(connection, [k.number for k in kept], f"in digest {number}")
-            run.tally.numbers["routed"] += 1
-            run.tally.numbers["already told"] += 1 - inserted
-            run.tally.numbers["put into digests"] += len(kept)
+            run.tally.route(1, already_told=1 - inserted)
+            run.tally.numbers[Number.IN_DIGESTS] += len(kept)
 
 
 def sorted_out(

@@ -21,7 +21,7 @@ from vigil.ledger.evaluations import Mark
 from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of
 from vigil.service import bare, clocks, guards, snapshot
 from vigil.service.needs import parts_of, types_of, types_with_roles
-from vigil.service.run import Run
+from vigil.service.run import Number, Run
 from vigil.wording import counted
 
 GRACE = timedelta(seconds=5)
@@ -213,7 +213,7 @@ async def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> Non
         observations.record(connection, (), run.as_of, run.id, [("workspace", str(w)) for w in gone])
         behind.was_read(connection, gone)
         short_lists.keep(connection, gone, {}, run.as_of)
-    run.tally.numbers["gone"] += len(gone)
+    run.tally.numbers[Number.GONE] += len(gone)
 
 
 async def read_page(run: Run, rows: Sequence[Row]) -> None:
@@ -294,11 +294,11 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
         short_lists.keep(connection, {*whole, *buried}, batch.lacking, run.as_of)
         behind.was_read(connection, {w for w in workspaces if w not in unread} | buried)
     if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
-        run.tally.numbers["lists of missing documents"] += missing
+        run.tally.numbers[Number.MISSING_LISTS] += missing
     _note(run, batch.gaps, workspaces)
-    run.tally.numbers["workspaces read"] += len(read)
+    run.tally.numbers[Number.WORKSPACES_READ] += len(read)
     run.tally.reached += len(read)
-    run.tally.numbers["observations"] += stored.new
+    run.tally.numbers[Number.OBSERVATIONS] += stored.new
 
 
 def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
@@ -342,7 +342,7 @@ async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Row]:
     _note(run, [_placed(gap, places) for gap in found.gaps])
     back = [by_node[node] for node in found.there]
     whole = [Row(b.workspace, "", NEVER, b.type) for b in back if b.kind == "workspace"]
-    run.tally.numbers["there again"] += len(back)
+    run.tally.numbers[Number.THERE_AGAIN] += len(back)
     return whole + rows_of(run, {b.workspace for b in back if b.kind == "document"})
 
 
@@ -423,7 +423,7 @@ def walked(run: Run) -> None:
         )
         if any(g.path == ABSENT for g in run.tally.gaps):
             evaluations.set_position(connection, WatermarkName.ABSENCE, Mark(at=run.as_of))
-        elif before.at is not None and run.tally.numbers["lists of missing documents"]:
+        elif before.at is not None and run.tally.numbers[Number.MISSING_LISTS]:
             evaluations.set_position(connection, WatermarkName.ABSENCE, Mark())
             parts = Scan.of(scan.data).parts - {"missing"}
             evaluations.set_position(
@@ -487,7 +487,7 @@ async def changed_processes(run: Run) -> list[int]:
     found = await run.extractor.processes(since, known)
     run.gap(found.gaps)
     run.unfound = bool(found.gaps)
-    run.tally.numbers["workflows changed"] += len(found.read) + len(found.vanished)
+    run.tally.numbers[Number.WORKFLOWS_CHANGED] += len(found.read) + len(found.vanished)
     run.hashes = dict(found.hashes)
     changed = {*found.read, *found.vanished}
     return sorted(changed | set(_next_active(run, [p for p in found.active if p not in changed])))

@@ -108,7 +108,7 @@ def decide(run: Run, fresh: Collection[str] = ()) -> None:
 def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:
     """Let the undecided rows of a rule that tells nobody by now say why they are not sent."""
     with run.ledger.write() as connection:
-        run.tally.numbers["routed"] += trips.adopt(connection, rule, run.id, UNDECIDED, others)
+        run.tally.route(trips.adopt(connection, rule, run.id, UNDECIDED, others))
         trips.relabel(connection, rule, run.id, [UNDECIDED], why)
 
 
@@ -116,7 +116,7 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
     """Queue the undecided rows of a rule, the run's own and those of others that are over, or hold them when its guard trips."""
     with run.ledger.write() as connection:
         taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, others)
-        run.tally.numbers["routed"] += taken  # now rows of this run, which must account for them
+        run.tally.route(taken)  # now rows of this run, which must account for them
         counted = trips.count(connection, rule.name, [run.id], UNDECIDED)
         seen = Seen(
             counted.notices,
@@ -237,7 +237,7 @@ def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
                 for reason in (HELD, EXPIRED)
             )
             digests.park(connection, run.id)
-            run.tally.numbers["routed"] += count
+            run.tally.route(count)
         else:
             count = trips.relabel(
                 connection,

@@ -49,7 +49,7 @@ from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
 from vigil.service.plan import Plan, window_from
 from vigil.service.reaching import Reach
-from vigil.service.run import Run
+from vigil.service.run import Number, Run
 from vigil.service.saying import entries
 
 BATCH = 2000
@@ -225,9 +225,9 @@ def judge(run: Run, plan: Plan, given: Input) -> Evaluation:
             told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
         over = endings.findings(told, run.rules, given, run.as_of)
         result = replace(result, findings=(*result.findings, *over))
-    run.tally.numbers["evaluated"] += len(result.evaluated)
-    run.tally.numbers["findings"] += len(result.findings)
-    run.tally.numbers["not evaluated"] += result.counts.get("not_evaluated", 0)
+    run.tally.numbers[Number.EVALUATED] += len(result.evaluated)
+    run.tally.numbers[Number.FINDINGS] += len(result.findings)
+    run.tally.numbers[Number.NOT_EVALUATED] += result.counts.get("not_evaluated", 0)
     return result
 
 
@@ -283,8 +283,7 @@ def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, pla
         evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)
         done = facts.workspaces.keys() - waiting.keys() - hanging.keys()
         behind.judged(connection, {w: at for w, at in plan.taken_up.items() if w in done})
-    run.tally.numbers["routed"] += len(rows)
-    run.tally.numbers["already told"] += len(rows) - len(unsaid)
+    run.tally.route(len(rows), already_told=len(rows) - len(unsaid))
     return routed
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from vigil.compliance.facts import WorkspaceType
@@ -39,11 +40,39 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Number(StrEnum):
+    """What a run counts for its account, by the words of the account. Attempts, devices and what a digest leaves out have others."""
+
+    WORKSPACES_READ = "workspaces read"
+    OBSERVATIONS = "observations"
+    MISSING_LISTS = "lists of missing documents"
+    GONE = "gone"
+    THERE_AGAIN = "there again"
+    WORKFLOWS_CHANGED = "workflows changed"
+    EVALUATED = "evaluated"
+    FINDINGS = "findings"
+    NOT_EVALUATED = "not evaluated"
+    ROUTED = "routed"
+    ALREADY_TOLD = "already told"
+    IN_DIGESTS = "put into digests"
+    REQUESTS = "requests"
+    UNSEEN_CHANGES = "unseen changes"
+    TOO_OLD = "too old"
+
+
 @dataclass
 class Tally:
-    """What a run counted on its way. The account is made of it and of the ledger."""
+    """What a run counted on its way. The account is made of it and of the ledger.
 
-    numbers: Counter[str] = field(default_factory=Counter)
+    `routed` minus `already_told` is what the outbox must have of the run: that everything found was sent or explained hangs on it.
+    """
+
+    routed: int = 0  # rows that the run had for the outbox, and those of other runs that it took over
+    already_told: int = 0  # those of them that the outbox had before
+    routes: bool = False  # whether it came to where rows are counted
+    numbers: Counter[str] = field(
+        default_factory=Counter
+    )  # by the words of the account: `Number`, and others
     gaps: list[Gap] = field(default_factory=list)
     unseen: dict[int, int] = field(default_factory=dict)  # workspace -> changes that no two observations show
     verified: int = 0  # known workspaces that were looked up again
@@ -72,8 +101,17 @@ class Tally:
         """Whether everything could be read."""
         return not self.gaps and not self.stopped
 
+    def route(self, rows: int, already_told: int = 0) -> None:
+        """Count rows for the outbox, and how many of them it had before."""
+        self.routed += rows
+        self.already_told += already_told
+        self.routes = True
+
     def add(self, part: Tally) -> None:
         """Count what another process did for the run."""
+        self.routed += part.routed
+        self.already_told += part.already_told
+        self.routes = self.routes or part.routes
         self.numbers.update(part.numbers)
         self.gaps += part.gaps
         self.unseen |= part.unseen
@@ -203,10 +241,16 @@ class Run:
 
     def numbers(self) -> dict[str, int]:
         """What was counted so far."""
-        asked = {} if self._client is None else {"requests": self._client.requests + self.tally.requests}
-        missed = {"unseen changes": n} if (n := sum(self.tally.unseen.values())) else {}
-        old = {"too old": n} if (n := sum(self.tally.old.values())) else {}
-        return {**self.tally.numbers, **asked, **missed, **old}
+        tally, out = self.tally, dict(self.tally.numbers)
+        if tally.routes:
+            out |= {Number.ROUTED: tally.routed, Number.ALREADY_TOLD: tally.already_told}
+        if self._client is not None:
+            out[Number.REQUESTS] = self._client.requests + tally.requests
+        if missed := sum(tally.unseen.values()):
+            out[Number.UNSEEN_CHANGES] = missed
+        if old := sum(tally.old.values()):
+            out[Number.TOO_OLD] = old
+        return {str(name): n for name, n in out.items()}
 
     @asynccontextmanager
     async def sending(self, transport: Transport) -> AsyncIterator[None]:
