@@ -32,10 +32,10 @@ class Unexplained(VigilError):
 class Account:
     """What one run did.
 
-    `numbers` are all that the run counted, by their words, with `routed` and `already_told`: rows for the outbox, and those that it had
-    before. `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an end, by
-    state. `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that are yet to
-    come. `places` names workspaces that the account speaks of. Instants are told in `zone`, the site's.
+    `numbers` are all that the run counted, by their words, with `routed` and `already_told`: rows for the outbox, and those that
+    it had before. `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an
+    end, by state. `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that
+    are yet to come. `places` names workspaces that the account speaks of. Instants are told in `zone`, the site's.
     """
 
     run: int
