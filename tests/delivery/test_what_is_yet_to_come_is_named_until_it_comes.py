@@ -202,4 +202,4 @@ async def test_a_digest_that_leaves_a_notice_where_it_is_does_not_say_that_no_di
 async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too(office: PostOffice) -> None:
     with office.ledger.write() as connection:
         behind.not_read(connection, {7: "503"}, {7: "Contract"}, office.now)
-    assert account_words.sentence(await tick(office)) == "1 workspace is taken up by the next watch"
+    assert account_words.sentence(await tick(office)) == "1 workspace waits for the next watch"

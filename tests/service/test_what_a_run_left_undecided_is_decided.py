@@ -153,7 +153,7 @@ def test_what_a_sweep_has_in_hand_that_may_still_run_is_left_to_it_and_named_unt
     left(ledger, "sweep", owner)
     made = decided(opened(ledger, flow))
     assert became(ledger) == {("suppressed", UNDECIDED)}
-    assert "3 notices wait for what its guard says of the run that found it" in account_words.sentence(made)
+    assert "3 notices wait for their guard's decision" in account_words.sentence(made)
     decided(opened(ledger, flow, GUARDED, timedelta(days=1, minutes=1)))
     assert became(ledger) == {("suppressed", HELD)}
 

@@ -93,14 +93,15 @@ def _to_come(made: Account) -> Iterator[str]:
         )
         yield f"{_wait(later.guard)} for a guard's answer{_first(later.answer_by, made.zone)}{alone}"
     if later.undecided:
-        yield f"{_wait(later.undecided)} for what its guard says of the run that found it"
+        whose = "its" if later.undecided == 1 else "their"
+        yield f"{_wait(later.undecided)} for {whose} guard's decision"
     if later.short:
         many = counted(
             later.short,
-            "workspace does not show everything that it holds",
-            "workspaces do not show everything that they hold",
+            "workspace shows fewer items than it counts",
+            "workspaces show fewer items than they count",
         )
-        yield f"{many}: what comes into view is told then"
+        yield f"{many}: notices follow when the other items become visible"
 
 
 def _wait(notices: int) -> str:
@@ -134,7 +135,7 @@ def _not_told(made: Account) -> Iterator[str]:
     if nobody:
         more = f" and {len(nobody) - NAMED:,} more" if len(nobody) > NAMED else ""
         said = f"{', '.join(list(nobody)[:NAMED])}{more}"
-        yield f"{counted(sum(nobody.values()), 'finding')} that nobody could be told of: {said}"
+        yield f"{counted(sum(nobody.values()), 'finding')} without a recipient: {said}"
     without = [n for n in made.notices if n["state"] == NoticeState.NO_DEVICE]
     if without:
         people = counted(len({n["person"] for n in without}), "person has", "people have")
@@ -144,7 +145,7 @@ def _not_told(made: Account) -> Iterator[str]:
         for reason, n in some.most_common():
             yield f"{n:,} {what}: {reason}"
     if again := made.already_told:
-        yield f"{again:,} told before"
+        yield f"{again:,} queued by earlier runs"
 
 
 def unroutable(made: Account) -> dict[str, int]:
@@ -158,12 +159,12 @@ def _missing(made: Account) -> Iterator[str]:
     heads = {causes.head_of(cause) for cause in made.waits.causes}
     yield from (why for why in made.refused if causes.head_of(why) not in heads)
     if made.later.behind and not made.behind:
-        yield f"{counted(made.later.behind, 'workspace is', 'workspaces are')} taken up by the next watch"
+        yield f"{counted(made.later.behind, 'workspace waits', 'workspaces wait')} for the next watch"
     if made.behind:
         some = [made.place(w) for w in sorted(made.behind)[:NAMED]]
         more = f" and {len(made.behind) - NAMED:,} more" if len(made.behind) > NAMED else ""
-        many = counted(len(made.behind), "workspace is", "workspaces are")
-        yield f"{many} taken up by the next run: {', '.join(some)}{more}"
+        many = counted(len(made.behind), "workspace waits", "workspaces wait")
+        yield f"{many} for the next run: {', '.join(some)}{more}"
     if made.gaps:
         yield f"{counted(len(made.gaps), 'gap')}: could not read {made.gaps[0]}" + (
             " and more" if len(made.gaps) > 1 else ""
@@ -175,23 +176,23 @@ def page(made: Account) -> Markdown:
     title = Markdown("## {} of {}, {}").format(made.flow, made.site, instant(made.as_of, made.zone))
     lines = [title, "", *map(_item, outcomes(made) or [NOTHING])]
     lines += _section(
-        "Nobody could be told", [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()]
+        "Findings without a recipient", [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()]
     )
     lines += _section(
         "Due and not sent", [f"{counted(n, 'notice')}: {kind}" for kind, n in made.unsent.items()]
     )
-    lines += _section("Credentials that somebody has to mend", made.refused)
-    lines += _section("Rules and templates that somebody has to mend", made.refused_rules)
+    lines += _section("Credentials to correct", made.refused)
+    lines += _section("Rules and templates to correct", made.refused_rules)
     lines += _section("What could not be read", made.gaps)
     lines += _section(
-        "Taken up by the next run", [f"{made.place(w)}: {why}" for w, why in sorted(made.behind.items())]
+        "Workspaces that wait for the next run", [f"{made.place(w)}: {why}" for w, why in sorted(made.behind.items())]
     )
     lines += _section(
         "Changes that came and went between two runs",
         [f"{made.place(w)}: {counted(n, 'change')} by its audit trail" for w, n in made.unseen.items()],
     )
     lines += _section(
-        "Seen for the first time, and too old to be news",
+        "Found for the first time, and too old to count as new",
         [f"{made.place(w)}: {counted(n, 'event')}" for w, n in made.old.items()],
     )
     return Markdown("\n").join([*lines, "", *_numbers(made)])
