@@ -1,6 +1,6 @@
-"""The events that runs emit. Their names and payloads are a promise to whoever builds automations on them: docs/events.md.
+"""The events that runs emit. Their names and payloads are stable, for the sake of users' automations: docs/events.md.
 
-A run with nothing wrong emits one event, `vigil.watch.completed`; emitting does not wait for the server.
+A run without problems emits one event, `vigil.watch.completed`; emitting does not wait for the server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAMED = 20  # workspaces that an event names at most
 
 
 class Signal(StrEnum):
-    """The names."""
+    """The names of the events."""
 
     WATCHED = "vigil.watch.completed"
     GAPS = "vigil.run.gaps"
@@ -51,7 +51,7 @@ def emit(signal: Signal, site: str, payload: Mapping[str, Any], rule: str = "") 
 
 
 def of_account(run: Run, made: Account) -> None:
-    """What a finished run has to say for itself."""
+    """Emit the events of a finished run."""
     site, about = run.site.name, {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
     if made.gaps:
         emit(Signal.GAPS, site, {**about, "gaps": len(made.gaps), "first": made.gaps[0]})
@@ -66,7 +66,7 @@ def of_account(run: Run, made: Account) -> None:
 
 
 def failing(made: Account) -> dict[str, Any]:
-    """What an Undelivered run says of its notices."""
+    """The payload about the notices of an Undelivered run."""
     given_up = {of_row(n) for n in made.notices if n["state"] == NoticeState.FAILED}
     why = list(dict.fromkeys([*made.refused, *why_waiting(made.waits), *sorted(given_up)]))[:NAMED]
     causes = {kind.value: n for kind, n in made.unsent.items()}
@@ -84,7 +84,7 @@ def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
 
 
 def of_trip(site: str, trip: Trip, signal: Signal = Signal.TRIPPED) -> None:
-    """A guard stopped a rule, was answered, or was not."""
+    """Emit that a guard holds a rule's notices, or that the hold was answered or expired."""
     numbers = {
         "notices": trip.notices,
         "findings": trip.findings,
@@ -96,7 +96,7 @@ def of_trip(site: str, trip: Trip, signal: Signal = Signal.TRIPPED) -> None:
 
 
 def of_check(run: Run, check: str, checked: Checked) -> None:
-    """A check of `reconcile` found something."""
+    """Emit that a check of `reconcile` found something."""
     about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
     some = sorted({f.workspace for f in checked.found if f.workspace is not None})[:NAMED]
     first, changed = checked.found[0].what, sum(bool(f.changed) for f in checked.found)
@@ -107,12 +107,12 @@ def of_check(run: Run, check: str, checked: Checked) -> None:
 
 
 def of_suspension(flow_run: str) -> None:
-    """This run waits for a person from now on, and sends no heartbeat any more. About the Prefect run, as heartbeats are."""
+    """Emit that this run now waits for a person and stops its heartbeats. The resource is the Prefect run, as for heartbeats."""
     emit_event(Signal.SUSPENDED.value, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run}"})
 
 
 def of_failure(run: Run, error: BaseException) -> None:
-    """A run that failed for a reason that somebody waits for."""
+    """Emit the event of a failed run, if its error has one."""
     about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat(), "why": [str(error)]}
     if isinstance(error, Vanished):
         numbers = {"known": error.known, "lost": error.lost}

@@ -1,4 +1,4 @@
-"""What the modules of the `vigil` command share: how arguments are read, and which ledger they mean."""
+"""Shared by the modules of the `vigil` command: the types of arguments, and the choice of the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def instant(text: str) -> datetime:
-    """An instant with its zone, as an argument. Raises BadParameter in words."""
+    """Parse an instant with its zone. Raises BadParameter with an example."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -34,7 +34,7 @@ def instant(text: str) -> datetime:
 
 
 def length(text: str) -> timedelta:
-    """A length of time such as 15m, as an argument. Raises BadParameter in words."""
+    """Parse a length of time such as 15m. Raises BadParameter with the allowed units."""
     from vigil.compliance.durations import Duration
 
     try:
@@ -59,11 +59,11 @@ Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil con
 
 SiteOfLedger = Annotated[
     str | None,
-    typer.Option("--site", help='The site whose ledger is meant; "default" when nothing else is said'),
+    typer.Option("--site", help='The site whose ledger to use; by default "default"'),
 ]
 LedgerUrl = Annotated[
     str | None,
-    typer.Option("--ledger", metavar="URL", help="The ledger at this address; VIGIL_LEDGER may hold it"),
+    typer.Option("--ledger", metavar="URL", help="The ledger at this address; or set VIGIL_LEDGER"),
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="The ledger of the demo")]
 
@@ -71,9 +71,9 @@ Demo = Annotated[bool, typer.Option("--demo", help="The ledger of the demo")]
 def open_ledger(
     site: str | None, url: str | None, demo: bool, *, writes: bool = False, machine: bool = False
 ) -> tuple[Ledger, Source]:
-    """The ledger that a command means (see `vigil.replay.ledgers`), open, after a line that names it.
+    """Open the ledger of a command (see `vigil.replay.ledgers`), and print a line that names it.
 
-    Only a command that `writes` makes one where there is none. The line goes to stderr where what follows is read by a `machine`.
+    Only a command that `writes` creates a missing ledger. The line goes to stderr if a `machine` reads the output.
     """
     from vigil.replay.ledgers import choose
 

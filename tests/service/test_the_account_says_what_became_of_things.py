@@ -137,8 +137,13 @@ def test_each_outcome_is_a_sentence_with_its_plural(made: Account, said: str, re
 def test_of_much_that_nobody_could_be_told_the_line_names_two_and_the_page_all() -> None:
     lacks = [f"role owner of Contract {n} is empty" for n in range(5)]
     made = account(*(row("unroutable", None, Why.NOBODY.value, lacks=[said]) for said in [*lacks, lacks[0]]))
-    assert account_words.sentence(made) == f"6 findings without a recipient: {lacks[0]}, {lacks[1]} and 3 more"
-    assert "### Findings without a recipient\n\n- role owner of Contract 0 is empty (2 findings)\n" in account_words.page(made)
+    assert (
+        account_words.sentence(made) == f"6 findings without a recipient: {lacks[0]}, {lacks[1]} and 3 more"
+    )
+    assert (
+        "### Findings without a recipient\n\n- role owner of Contract 0 is empty (2 findings)\n"
+        in account_words.page(made)
+    )
     assert all(said in account_words.page(made) for said in lacks)
 
 

@@ -176,7 +176,8 @@ def page(made: Account) -> Markdown:
     title = Markdown("## {} of {}, {}").format(made.flow, made.site, instant(made.as_of, made.zone))
     lines = [title, "", *map(_item, outcomes(made) or [NOTHING])]
     lines += _section(
-        "Findings without a recipient", [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()]
+        "Findings without a recipient",
+        [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()],
     )
     lines += _section(
         "Due and not sent", [f"{counted(n, 'notice')}: {kind}" for kind, n in made.unsent.items()]
@@ -185,7 +186,8 @@ def page(made: Account) -> Markdown:
     lines += _section("Rules and templates to correct", made.refused_rules)
     lines += _section("What could not be read", made.gaps)
     lines += _section(
-        "Workspaces that wait for the next run", [f"{made.place(w)}: {why}" for w, why in sorted(made.behind.items())]
+        "Workspaces that wait for the next run",
+        [f"{made.place(w)}: {why}" for w, why in sorted(made.behind.items())],
     )
     lines += _section(
         "Changes that came and went between two runs",

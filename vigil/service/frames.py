@@ -91,7 +91,9 @@ _FIRE_AT = Column("fire_at", Dtype.INSTANT, "The instant that the notice is abou
 _OCCURRENCE = Column(
     "occurrence", Dtype.TEXT, "The occurrence: the key of a notice, with rule, workspace, step and person"
 )
-_WORKSPACE = Column("workspace", Dtype.ID, "Id of the workspace in Extended ECM; 0 for a digest about several")
+_WORKSPACE = Column(
+    "workspace", Dtype.ID, "Id of the workspace in Extended ECM; 0 for a digest about several"
+)
 _LINK = Column("link", Dtype.TEXT, "Address of the item in Smart View")
 
 FINDINGS = Table(
@@ -100,7 +102,7 @@ FINDINGS = Table(
         _NAME,
         _RULE,
         _WHY,
-        Column("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none, and for findings that are already open"),
+        Column("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none or is already open"),
         Column("outcome", Dtype.STATE, f"{' · '.join(Shown)} · or a reason of docs/reasons.md", (*Shown, *map(in_words, Why))),
         Column("since", Dtype.INSTANT, "Since when the finding is open; missing if it is new"),
         Column("type", Dtype.TEXT, "Type of the workspace"),
