@@ -140,7 +140,7 @@ def _not_told(made: Account) -> Iterator[str]:
     if without:
         people = counted(len({n["person"] for n in without}), "person has", "people have")
         yield f"{people} neither a device nor a mailbox ({counted(len(without), 'notice')})"
-    for state, what in ((NoticeState.FAILED, "given up"), (NoticeState.SUPPRESSED, "not told")):
+    for state, what in ((NoticeState.FAILED, "given up"), (NoticeState.SUPPRESSED, "not sent")):
         some = Counter(of_row(n) for n in made.notices if n["state"] == state and n["reason"] not in _LATER)
         for reason, n in some.most_common():
             yield f"{n:,} {what}: {reason}"
