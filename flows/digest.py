@@ -36,4 +36,4 @@ async def digest(site: str = "default", as_of: datetime | None = None) -> Ending
             await say(run, steps.whole(people), len(people))
         await steps.deliver(run)
         made = await steps.account(run)
-    return ended(made, data=frames.told(run, made), held=len(run.trips))
+    return ended(made, data=frames.told(run, made), held=len(made.trips))

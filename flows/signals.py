@@ -58,7 +58,7 @@ def of_account(run: Run, made: Account) -> None:
     if made.undelivered:
         emit(Signal.FAILING, site, {**about, **failing(made)})
     _unroutable(site, about, made)
-    for trip in run.trips:
+    for trip in made.trips:
         of_trip(site, trip)
     if run.flow == "watch":
         numbers = {"routed": made.routed, "rows": dict(made.rows), "gaps": len(made.gaps)}

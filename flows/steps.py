@@ -40,6 +40,7 @@ from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
+from vigil.service.extraction import Extracted, Extraction
 from vigil.service.frames import About, Frame
 from vigil.service.plan import Plan
 from vigil.service.reasons import of_row
@@ -67,8 +68,8 @@ def whole(argument: T) -> T:
 
 
 @task(task_run_name="read the workspace types", cache_policy=NO_CACHE, persist_result=False)
-async def read_schema(run: Run) -> None:
-    await extraction.read_schema(run)
+async def read_schema(reading: Extraction) -> None:
+    await extraction.read_schema(reading)
 
 
 @task(task_run_name="read workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -77,8 +78,8 @@ async def read_page(run: Run, rows: Sequence[Row], n: int) -> None:
 
 
 @task(task_run_name="verify what is known, slice {n}", cache_policy=NO_CACHE, persist_result=False)
-async def verify(run: Run, part: extraction.Slice, n: int) -> set[int]:
-    return await extraction.verify(run, part)
+async def verify(reading: Extraction, part: extraction.Slice, n: int) -> set[int]:
+    return await extraction.verify(reading, part)
 
 
 @task(task_run_name="look for what is gone: {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -97,13 +98,13 @@ async def read_related(run: Run, workspaces: Sequence[int], n: int) -> None:
 
 
 @task(task_run_name="list the workflows", cache_policy=NO_CACHE, persist_result=False)
-async def list_processes(run: Run) -> list[int]:
-    return await extraction.changed_processes(run)
+async def list_processes(reading: Extraction) -> list[int]:
+    return await extraction.changed_processes(reading)
 
 
 @task(task_run_name="read workflows: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def read_processes(run: Run, ids: Sequence[int], n: int) -> None:
-    await extraction.read_processes(run, ids)
+async def read_processes(reading: Extraction, ids: Sequence[int], n: int) -> None:
+    await extraction.read_processes(reading, ids)
 
 
 @task(task_run_name="evaluate and queue batch {n} of {of}", cache_policy=NO_CACHE, persist_result=False)
@@ -121,8 +122,8 @@ async def deliver_batch(run: Run, worker: Worker, n: int) -> bool:
 
 
 @task(task_run_name="sweep", cache_policy=NO_CACHE, persist_result=False)
-async def sweep_scope(run: Run, scope: Scope, dry_run: bool) -> Rows:
-    return await sweeping.sweep(run, scope, dry_run)
+async def sweep_scope(run: Run, read: Extracted, scope: Scope, dry_run: bool) -> Rows:
+    return await sweeping.sweep(run, read.schema, scope, dry_run)
 
 
 @task(task_run_name="work out the manifest", cache_policy=NO_CACHE, persist_result=False)
@@ -139,50 +140,58 @@ async def read_pages(run: Run, rows: Sequence[Row]) -> None:
         await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in pages))
 
 
-async def extract_unless_known(run: Run) -> str:
+async def extract_unless_known(run: Run) -> tuple[Extracted, str]:
     """Read what changed. A run before the ledger's newest data reads nothing, and returns a sentence about that."""
     known = instants.known_after(run.ledger, run.as_of)
     if known is None:
-        await extract(run)
-        return ""
+        return await extract(run), ""
     run.records = False
-    extraction.known_schema(run)
-    return f"nothing was read: the ledger already has data of {instant(known, run.site.zone)}"
+    reading = Extraction(run)
+    extraction.known_schema(reading)
+    return reading.done(), f"nothing was read: the ledger already has data of {instant(known, run.site.zone)}"
 
 
-async def extract(run: Run) -> None:
+async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
     """Read what changed: first the lists, then known items whose changes no list shows, then workflows."""
-    full = extraction.full_scan_due(run)
+    reading = Extraction(run, accept_fewer)
+    full = extraction.full_scan_due(reading)
     if full:
-        await read_schema(run)
+        await read_schema(reading)
     else:
-        extraction.known_schema(run)
+        extraction.known_schema(reading)
     read: set[int] = set()
     progress = showing.Progress(f"{run.flow}-reading", "workspaces read")
-    expected = extraction.expected(run) if run.reread else 0  # the number of changes is unknown in advance
-    async for rows in extraction.changed_pages(run, full):
+    expected = (
+        extraction.expected(run) if reading.reread else 0
+    )  # the number of changes is unknown in advance
+    async for rows in extraction.changed_pages(reading, full):
         read |= {r.id for r in rows}
         await read_pages(run, rows)
         await progress.show(len(read), expected)
     await progress.show(len(read), len(read))
-    slices = extraction.verify_slices(run, read)
-    found = await asyncio.gather(*(verify(run, whole(part), n) for n, part in enumerate(slices, start=1)))
-    extraction.believe_verified(run)
-    back = [r for some in extraction.buried_slices(run) for r in await look_for(run, whole(some), len(some))]
+    slices = extraction.verify_slices(reading, read)
+    found = await asyncio.gather(*(verify(reading, whole(part), n) for n, part in enumerate(slices, start=1)))
+    extraction.believe_verified(reading)
+    back = [
+        r for some in extraction.buried_slices(reading) for r in await look_for(run, whole(some), len(some))
+    ]
     again = extraction.again(run, set().union(*found), back, read)
     await read_pages(run, again)
-    for some in extraction.role_slices(run, read | {r.id for r in again}):
+    for some in extraction.role_slices(reading, read | {r.id for r in again}):
         await read_roles(run, whole(some), len(some))
-    for some in extraction.related_slices(run, read | {r.id for r in again}):
+    for some in extraction.related_slices(reading, read | {r.id for r in again}):
         await read_related(run, whole(some), len(some))
     if run.needs.steps:
-        changed = await list_processes(run)
-        await asyncio.gather(*(read_processes(run, whole(some), len(some)) for some in chunks(changed, PAGE)))
-        extraction.processes_done(run)
-    extraction.walked(run)
+        changed = await list_processes(reading)
+        await asyncio.gather(
+            *(read_processes(reading, whole(some), len(some)) for some in chunks(changed, PAGE))
+        )
+        extraction.processes_done(reading)
+    extraction.walked(reading)
+    return reading.done()
 
 
-async def evaluate(run: Run) -> None:
+async def evaluate(run: Run, read: Extracted) -> None:
     """Evaluate what changed and what is due, batch by batch, and queue the notices."""
     plan = judgement.plan(run)
     progress = showing.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
@@ -205,7 +214,7 @@ async def evaluate(run: Run) -> None:
     else:
         for one in batches:  # sequentially: they compute, and the process has one processor
             await one
-    judgement.finish(run, plan)
+    judgement.finish(run, plan, read)
 
 
 async def deliver(run: Run) -> None:
@@ -219,9 +228,9 @@ async def deliver(run: Run) -> None:
     await subscribing.subscribe(run)
 
 
-async def sweep(run: Run, scope: Scope, dry_run: bool) -> Frame:
+async def sweep(run: Run, read: Extracted, scope: Scope, dry_run: bool) -> Frame:
     """Evaluate a whole scope; show the table, files and a summary in the UI. Returns the table."""
-    rows = await sweep_scope(run, whole(scope), dry_run)
+    rows = await sweep_scope(run, whole(read), whole(scope), dry_run)
     found = frames.findings(
         run, rows, scope=scope.sentence(), dry_run=dry_run, said=counted(len(rows), "finding")
     )
@@ -287,7 +296,7 @@ def report(run: Run, made: Account) -> None:
     logger.log(level, "run %d: %s", run.id, account_words.sentence(made))
     for said in made.refused_rules:
         logger.error("run %d: %s", run.id, said)
-    for t in run.trips:
+    for t in made.trips:
         held, why = counted(t.notices, "notice"), "; ".join(t.reasons)
         logger.warning("run %d, rule %s: guard %d holds %s: %s", run.id, t.rule, t.id, held, why)
     wrong = [n for n in made.notices if n["state"] in (NoticeState.UNROUTABLE, NoticeState.FAILED)]

@@ -109,8 +109,8 @@ async def sweep(
     if await guarding.resumed(site):
         return await guarding.ask(site, as_of)
     async with opened("sweep", site, as_of, forward=not scope.dry_run) as run:
-        unread = await steps.extract_unless_known(run)
-        found = await steps.sweep(run, scope.scope(), scope.dry_run)
+        read, unread = await steps.extract_unless_known(run)
+        found = await steps.sweep(run, read, scope.scope(), scope.dry_run)
         if not scope.dry_run:
             await steps.deliver(run)
         made = await steps.account(run)
@@ -120,4 +120,4 @@ async def sweep(
     said = [f"{n} in the scope" + (", dry run: nothing was sent" if scope.dry_run else ""), unread]
     short = f"{n}{', dry run' if scope.dry_run else ''}"
     data = frames.ended(found, made)
-    return ended(made, "; ".join(filter(None, said)), data=data, held=len(run.trips), result=short)
+    return ended(made, "; ".join(filter(None, said)), data=data, held=len(made.trips), result=short)

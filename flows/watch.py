@@ -28,12 +28,11 @@ async def watch(site: str = "default", as_of: datetime | None = None, accept_few
     if await guarding.resumed(site):
         return await guarding.ask(site, as_of)
     async with opened("watch", site, as_of, forward=True) as run:
-        run.accept_fewer = accept_fewer
         await guarding.expire(run)
-        await steps.extract(run)
-        await steps.evaluate(run)
+        read = await steps.extract(run, accept_fewer)
+        await steps.evaluate(run, read)
         await steps.deliver(run)
         made = await steps.account(run)
     if guarding.must_ask(run):
         return await guarding.ask(site, as_of)
-    return ended(made, data=frames.told(run, made), held=len(run.trips))
+    return ended(made, data=frames.told(run, made), held=len(made.trips))

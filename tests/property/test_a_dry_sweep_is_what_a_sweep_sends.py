@@ -130,8 +130,8 @@ def swept(office: Office, ledger: Ledger, case: Case, dry_run: bool) -> list[dic
     run, client = office.run("sweep", ledger, case.at)
 
     async def flow() -> list[dict[str, Any]]:
-        await extract(run)
-        return await sweep(run, case.scope, dry_run)
+        read = await extract(run)
+        return await sweep(run, read.schema, case.scope, dry_run)
 
     return office.do(run, client, flow)
 

@@ -20,6 +20,7 @@ from vigil.ledger import Ledger
 from vigil.ledger.scratch import Scratch
 from vigil.sandbox.process import SandboxProcess
 from vigil.service import extraction, judgement
+from vigil.service.extraction import Extraction
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -136,16 +137,17 @@ def look(
 
 async def _read(run: Run, office: SandboxProcess) -> None:
     async with run.reading(Client(Settings(office.ecm_url, username="vigil", password="vigil", zone="UTC"))):
-        full = extraction.full_scan_due(run)
+        reading = Extraction(run)
+        full = extraction.full_scan_due(reading)
         if full:
-            await extraction.read_schema(run)
+            await extraction.read_schema(reading)
         else:
-            extraction.known_schema(run)
+            extraction.known_schema(reading)
         read: set[int] = set()
-        async for rows in extraction.changed_pages(run, full):
+        async for rows in extraction.changed_pages(reading, full):
             read |= {r.id for r in rows}
             await extraction.read_page(run, rows)
-        for some in extraction.related_slices(run, read):
+        for some in extraction.related_slices(reading, read):
             await extraction.read_related(run, some)
 
 

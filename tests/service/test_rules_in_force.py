@@ -24,6 +24,7 @@ from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
 from vigil.service import account_words, accounting, digest, extraction, judgement
 from vigil.service.accounting import Account
+from vigil.service.extraction import Extraction
 from vigil.service.opening import renderer_of, rules_of, unworded
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -392,8 +393,8 @@ def test_a_part_that_no_rule_looks_at_for_a_while_is_read_anew_when_one_does_aga
         )
     run = office.opened(T0 + DAY)
     extraction.parts_narrowed(run)
-    assert not extraction.full_scan_due(run)
+    assert not extraction.full_scan_due(Extraction(run))
     (office.rules / "moved.yaml").write_text(
         MOVED.replace("{status_changed: {field: attr.status}}", "step_assigned")
     )
-    assert extraction.full_scan_due(office.opened(T0 + DAY))
+    assert extraction.full_scan_due(Extraction(office.opened(T0 + DAY)))

@@ -16,6 +16,7 @@ from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
 from vigil.sandbox.process import SandboxClient
 from vigil.service import extraction, judgement
+from vigil.service.extraction import Extracted, Extraction
 from vigil.service.pipeline import Work
 from vigil.service.plan import Plan
 from vigil.service.run import Run
@@ -38,11 +39,11 @@ def run_once(ledger: Ledger, sandbox: SandboxClient, rules: RuleSet, as_of: date
 async def watched(run: Run, client: Client) -> None:
     """Read over HTTP, judge and queue, as `flows.watch` does before it delivers."""
     async with run.reading(client):
-        await extract(run)
+        read = await extract(run)
         plan = judgement.plan(run)
         for n in range(1, len(plan.batches) + 1):
             await judgement.whole(run, plan, n)
-        judgement.finish(run, plan)
+        judgement.finish(run, plan, read)
 
 
 def judged(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:
@@ -53,28 +54,30 @@ def judged(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -
     return work
 
 
-async def extract(run: Run) -> None:
+async def extract(run: Run) -> Extracted:
     """As `flows.steps.extract`, without Prefect."""
-    full = extraction.full_scan_due(run)
-    await extraction.read_schema(run) if full else extraction.known_schema(run)
+    reading = Extraction(run)
+    full = extraction.full_scan_due(reading)
+    await extraction.read_schema(reading) if full else extraction.known_schema(reading)
     read: set[int] = set()
-    async for rows in extraction.changed_pages(run, full):
+    async for rows in extraction.changed_pages(reading, full):
         read |= {r.id for r in rows}
         for some in chunks(rows, PAGE):
             await extraction.read_page(run, some)
-    found = [await extraction.verify(run, part) for part in extraction.verify_slices(run, read)]
-    extraction.believe_verified(run)
-    back = [r for some in extraction.buried_slices(run) for r in await extraction.unburied(run, some)]
+    found = [await extraction.verify(reading, part) for part in extraction.verify_slices(reading, read)]
+    extraction.believe_verified(reading)
+    back = [r for some in extraction.buried_slices(reading) for r in await extraction.unburied(run, some)]
     again = extraction.again(run, set().union(*found), back, read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
-    for some in extraction.role_slices(run, read | {r.id for r in again}):
+    for some in extraction.role_slices(reading, read | {r.id for r in again}):
         await extraction.read_roles(run, some)
-    for some in extraction.related_slices(run, read | {r.id for r in again}):
+    for some in extraction.related_slices(reading, read | {r.id for r in again}):
         await extraction.read_related(run, some)
     if run.needs.steps:
-        changed = await extraction.changed_processes(run)
+        changed = await extraction.changed_processes(reading)
         if changed:
-            await extraction.read_processes(run, changed)
-        extraction.processes_done(run)
-    extraction.walked(run)
+            await extraction.read_processes(reading, changed)
+        extraction.processes_done(reading)
+    extraction.walked(reading)
+    return reading.done()

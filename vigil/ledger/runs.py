@@ -14,6 +14,10 @@ from vigil.ledger.tables import Run, table
 _run = table(Run)
 
 
+WINDOW = "window"
+"""The key of an account under which stands which window its run evaluated."""
+
+
 def begin(connection: Connection, flow: str, as_of: datetime, now: datetime, owner: str = "") -> int:
     """Open a run and give its number. `owner` names its process, until it comes to an account (`delivery.owners`)."""
     account = orjson.dumps({"owner": owner} if owner else {}).decode()
@@ -22,19 +26,20 @@ def begin(connection: Connection, flow: str, as_of: datetime, now: datetime, own
 
 
 def end(connection: Connection, run: int, state: str, account: Mapping[str, Any], now: datetime) -> None:
-    """Close a run: `done`, `gaps` or `failed`, with its account."""
-    values = {"state": state, "account": orjson.dumps(account).decode(), "ended_at": now}
+    """Close a run: `done`, `gaps` or `failed`, with its account. The window that it evaluated stays: see `cover`."""
+    covered = {k: v for k, v in account_of(connection, run).items() if k == WINDOW}
+    values = {"state": state, "account": orjson.dumps({**account, **covered}).decode(), "ended_at": now}
     connection.execute(update(_run).where(_run.c.id == run).values(**values))
 
 
-def window(after: datetime, as_of: datetime) -> dict[str, Any]:
+def _window(after: datetime, as_of: datetime) -> dict[str, Any]:
     """What an account says of the window (after, as_of] that its run evaluated."""
-    return {"window": [at.astimezone(UTC).isoformat() for at in (after, as_of)]}
+    return {WINDOW: [at.astimezone(UTC).isoformat() for at in (after, as_of)]}
 
 
 def cover(connection: Connection, run: int, after: datetime, as_of: datetime) -> None:
     """Note the window that a run evaluated to its end, in the transaction that moves the position: it may not come to an account."""
-    body = orjson.dumps(account_of(connection, run) | window(after, as_of)).decode()
+    body = orjson.dumps(account_of(connection, run) | _window(after, as_of)).decode()
     connection.execute(update(_run).where(_run.c.id == run).values(account=body))
 
 
@@ -46,7 +51,7 @@ def holes(connection: Connection, since: datetime) -> list[tuple[int, datetime, 
     """
     body = _run.c.account
     asked = cast(body, JSON) if connection.dialect.name == "postgresql" else type_coerce(body, JSON)
-    found = asked["window"]
+    found = asked[WINDOW]
     after, upto = (found[n].as_string() for n in (0, 1))
     query = select(_run.c.id, after.label("after"), upto.label("upto")).where(
         _run.c.started_at > since, after.is_not(None)

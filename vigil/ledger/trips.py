@@ -166,6 +166,11 @@ def asked_by(connection: Connection, flow_run: str) -> list[Trip]:
     return _read(connection, _trip.c.flow_run == flow_run)
 
 
+def of_run(connection: Connection, run: int) -> list[Trip]:
+    """The trips of a run, in the order of their rules, answered or not."""
+    return _read(connection, _trip.c.run == run)
+
+
 def take(connection: Connection, flow_run: str) -> int:
     """Let a Prefect run ask about every waiting trip that no other asks about. Returns how many it took."""
     where = (_trip.c.state == WAITING) & (_trip.c.flow_run == "")

@@ -12,8 +12,9 @@ from vigil.compliance.facts import Workspace
 from vigil.compliance.notices import NoticeState
 from vigil.ecm.model import Gap
 from vigil.errors import VigilError
-from vigil.ledger import counts, observations, outbox, runs
+from vigil.ledger import counts, observations, outbox, runs, trips
 from vigil.ledger.counts import ToCome, Waiting
+from vigil.ledger.trips import Trip
 from vigil.service import refusals
 from vigil.service.run import Run
 from vigil.service.unsent import Unsent, unsent
@@ -58,6 +59,7 @@ class Account:
     old: Mapping[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
     behind: Mapping[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
+    trips: tuple[Trip, ...] = ()  # guards that stopped notices of this run
     delivers: bool = False  # whether the run is one that sends what is due
     refused: tuple[str, ...] = ()  # credentials that a person has to mend
     refused_rules: tuple[str, ...] = ()  # of rules and templates what is not as it is written, in sentences
@@ -112,7 +114,8 @@ def account(run: Run) -> Account:
         # Of a run that delivers, what there was when it had done so: what others queue meanwhile is theirs to send.
         waits = run.tally.waits or counts.waiting(connection, now, run.real(connection))
         later = counts.to_come(connection, now, run.id)
-    counted = replace(_made(run, notices, waits, now), later=later)
+        stopped = tuple(trips.of_run(connection, run.id))
+    counted = replace(_made(run, notices, waits, now), later=later, trips=stopped)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:
@@ -183,8 +186,6 @@ def _outcome(notice: Mapping[str, Any]) -> str:
 def close(run: Run, state: str, made: Account | None = None) -> None:
     """Write how the run ended."""
     body: dict[str, Any] = {"numbers": run.numbers()}
-    if run.window is not None:
-        body |= runs.window(run.window.after, run.window.as_of)
     if made is not None:
         body |= {
             k: v

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
@@ -45,12 +45,50 @@ SHORT_COST = 4
 NOT_ASKED = "not asked: Extended ECM does not answer"
 
 
-async def read_schema(run: Run) -> None:
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What a run read, as far as its later steps ask: types as they are known, and what could not be read whole."""
+
+    schema: Sequence[f.WorkspaceType] = ()
+    unlisted: frozenset[str] = frozenset()  # types whose list could not be read to its end
+    unfound: bool = False  # whether the list of workflows could not be read
+    unread_processes: frozenset[int] = frozenset()
+
+
+@dataclass
+class Extraction:
+    """One reading of what changed, from its first list to its last: what its steps note for one another.
+
+    `accept_fewer`: a person said that what vanished is really gone.
+    """
+
+    run: Run
+    accept_fewer: bool = False
+    schema: Sequence[f.WorkspaceType] = ()
+    reread: bool = False  # whether rules look at parts that earlier runs did not read
+    incomplete: bool = False  # whether types or a list are: then the next run reads all of them
+    unlisted: set[str] = field(default_factory=set)
+    unfound: bool = False
+    unread_processes: set[int] = field(default_factory=set)
+    # Of the workflows as listed now, kept once they are read.
+    hashes: dict[int, str] = field(default_factory=dict)
+    # How far the scans of what is known have come, until it is kept.
+    cursors: dict[WatermarkName, Mapping[str, str]] = field(default_factory=dict)
+
+    def done(self) -> Extracted:
+        """What later steps ask of it."""
+        return Extracted(
+            self.schema, frozenset(self.unlisted), self.unfound, frozenset(self.unread_processes)
+        )
+
+
+async def read_schema(reading: Extraction) -> None:
     """Read the workspace types with their attributes, roles and document types, and keep them for the runs until the next time.
 
     What cannot be read of them stays as an earlier run read it, and the next run reads them again. Raises EcmError where no earlier
     run did.
     """
+    run = reading.run
     with run.ledger.read() as connection:
         before = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
     try:
@@ -58,26 +96,27 @@ async def read_schema(run: Run) -> None:
     except CallFailed as error:
         if not before:
             raise
-        run.schema, run.partial = before, True
+        reading.schema, reading.incomplete = before, True
         run.gap([gap_of(error)])
         return
-    run.schema = _completed(run, found, {t.name: t for t in before})
+    reading.schema = _completed(reading, found, {t.name: t for t in before})
     with run.ledger.write() as connection:
-        observations.record(connection, (d for t in run.schema for d in t.documents), run.as_of, run.id)
+        observations.record(connection, (d for t in reading.schema for d in t.documents), run.as_of, run.id)
         evaluations.set_position(
-            connection, WatermarkName.SCHEMA, Mark(at=run.as_of, data=snapshot.written(run.schema))
+            connection, WatermarkName.SCHEMA, Mark(at=run.as_of, data=snapshot.written(reading.schema))
         )
 
 
 def _completed(
-    run: Run, found: Sequence[f.WorkspaceType], before: Mapping[str, f.WorkspaceType]
+    reading: Extraction, found: Sequence[f.WorkspaceType], before: Mapping[str, f.WorkspaceType]
 ) -> list[f.WorkspaceType]:
     """The types as they were read, with what could not be read of them as an earlier run read it."""
+    run = reading.run
     out: list[f.WorkspaceType] = []
     for type in found:
         gaps, known = run.extractor.schema_gaps.get(type.name, ()), before.get(type.name)
         run.gap(gaps)
-        run.partial = run.partial or bool(gaps)
+        reading.incomplete = reading.incomplete or bool(gaps)
         if gaps and known is not None:
             parts = ("attributes", "roles", "documents")
             type = replace(type, **{p: getattr(type, p) or getattr(known, p) for p in parts})
@@ -85,40 +124,44 @@ def _completed(
     return out
 
 
-def known_schema(run: Run) -> None:
+def known_schema(reading: Extraction) -> None:
     """Take the types as an earlier run read them."""
+    run = reading.run
     with run.ledger.read() as connection:
-        run.schema = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
+        reading.schema = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
 
 
-def full_scan_due(run: Run) -> bool:
+def full_scan_due(reading: Extraction) -> bool:
     """Whether this run lists everything: the first one, then one each `rescan_every`, and when rules look at more than before."""
+    run = reading.run
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, WatermarkName.SCAN)
-    run.reread = mark.at is not None and bool(parts_of(run.needs) - Scan.of(mark.data).parts)
-    return mark.at is None or run.reread or run.as_of - mark.at >= run.site.rescan_every
+    reading.reread = mark.at is not None and bool(parts_of(run.needs) - Scan.of(mark.data).parts)
+    return mark.at is None or reading.reread or run.as_of - mark.at >= run.site.rescan_every
 
 
-async def changed_pages(run: Run, full: bool) -> AsyncIterator[tuple[Row, ...]]:
+async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[Row, ...]]:
     """Pages of the workspaces that have to be read, newest first, for each type that rules are about."""
+    run = reading.run
     wanted = types_of(run.rules)
     everything: dict[str, set[int]] = {}
-    for type in (t for t in run.schema if t.name in wanted):
+    for type in (t for t in reading.schema if t.name in wanted):
         listed = everything[type.name] = set()
-        async for rows in _changed_of(run, type, full, listed):
+        async for rows in _changed_of(reading, type, full, listed):
             yield rows
-    run.partial = run.partial or bool(run.unlisted)
-    if full and not run.partial:
-        await _bury_unlisted(run, everything)
+    reading.incomplete = reading.incomplete or bool(reading.unlisted)
+    if full and not reading.incomplete:
+        await _bury_unlisted(reading, everything)
         _keep_parts(run, run.as_of, parts_of(run.needs))
     elif not full:
         parts_narrowed(run)
 
 
 async def _changed_of(
-    run: Run, type: f.WorkspaceType, full: bool, listed: set[int]
+    reading: Extraction, type: f.WorkspaceType, full: bool, listed: set[int]
 ) -> AsyncIterator[tuple[Row, ...]]:
     """The pages of one type, whose ids `listed` takes up. When its list is read to its end, its position moves."""
+    run = reading.run
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, list_of(type.name))
         evaluated = evaluations.evaluated(connection)
@@ -130,17 +173,17 @@ async def _changed_of(
             dates = [r.modified for r in rows if not r.odd and r.modified <= run.as_of + AHEAD]
             newest = max(filter(None, (*dates, newest)), default=None)
             listed |= {r.id for r in rows}
-            fresh = _unknown(run, rows)
+            fresh = _unknown(reading, rows)
             # What is known as it is need not be read.
             run.tally.reached += len(rows) - len(fresh)
             if fresh:
                 yield fresh
     except CallFailed as error:
         # A list of which this user may see nothing counts what is in it all the same: a person may say that this is right.
-        if not (run.accept_fewer and isinstance(error, Incomplete)):
+        if not (reading.accept_fewer and isinstance(error, Incomplete)):
             run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
             # The others' lists go on. Of this one the position stays, so that the next run lists it from there.
-            run.unlisted.add(type.name)
+            reading.unlisted.add(type.name)
             run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
             return
     run.tally.wanted += run.extractor.listed(type.name) if full else len(listed)
@@ -176,9 +219,10 @@ def expected(run: Run) -> int:
     return sum(Listed.of(m.data).workspaces or 0 for m in marks)
 
 
-def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
+def _unknown(reading: Extraction, rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that the ledger does not hold as they are: new, modified since, half read, or read too close to a change."""
-    if run.reread:
+    run = reading.run
+    if reading.reread:
         return tuple(rows)
     with run.ledger.read() as connection:
         known = observations.seen(connection, "workspace", [str(r.id) for r in rows])
@@ -197,8 +241,9 @@ def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(out)
 
 
-async def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> None:
+async def _bury_unlisted(reading: Extraction, listed: Mapping[str, Collection[int]]) -> None:
     """Workspaces that complete lists, one a type, no longer have, and that are not there by their own id either, are gone."""
+    run = reading.run
     anywhere = set().union(*listed.values())
     with run.ledger.read() as connection:
         unlisted = [w for w in observations.known_workspaces(connection) if w not in anywhere]
@@ -206,7 +251,7 @@ async def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> Non
         lacking = [w for w in found if isinstance(w, f.Workspace) and w.type in listed]
     for type, ids in listed.items():
         mine = sum(w.type == type for w in lacking)
-        guards.believe(run, f"the list of {type}", mine, mine + len(ids))
+        guards.believe(reading.accept_fewer, f"the list of {type}", mine, mine + len(ids))
     gone, gaps = await run.extractor.gone([w.id for w in lacking])
     _note(run, gaps)
     with run.ledger.write() as connection:
@@ -315,11 +360,12 @@ def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
             behind.hold(connection, {workspace: BACK}, {workspace: read[workspace].type}, given, run.as_of)
 
 
-def buried_slices(run: Run) -> list[Sequence[observations.Buried]]:
+def buried_slices(reading: Extraction) -> list[Sequence[observations.Buried]]:
     """What is gone and may be there again, in one request or two: no list shows that a right was given back, or a node restored.
 
     The latest to go are in each run's look, all others in turns.
     """
+    run = reading.run
     if run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
@@ -330,7 +376,7 @@ def buried_slices(run: Run) -> list[Sequence[observations.Buried]]:
         below = min(int(cursor["below"] or latest[-1].seq), latest[-1].seq)
         others = observations.buried(connection, NODES_A_REQUEST, below)
     cursor["below"] = str(others[-1].seq) if len(others) == NODES_A_REQUEST else ""
-    run.rounds[WatermarkName.GONE] = cursor
+    reading.cursors[WatermarkName.GONE] = cursor
     return [latest, others] if others else [latest]
 
 
@@ -359,11 +405,12 @@ class Slice:
     workspace_of: dict[int, int]
 
 
-def verify_slices(run: Run, just_read: Collection[int] = ()) -> list[Slice]:
+def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[Slice]:
     """The next slice of the walk over everything known, but for the workspaces that were just read.
 
     A small estate is walked whole in each run, a large one in so many runs as the budget makes of it.
     """
+    run = reading.run
     budget = run.site.verify_requests * NODES_A_REQUEST
     if run.extractor.given_up:
         return []
@@ -376,7 +423,7 @@ def verify_slices(run: Run, just_read: Collection[int] = ()) -> list[Slice]:
             some = observations.bodies(connection, kind, cursor.get(kind, ""), budget // 2)
             cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
-    run.rounds[WatermarkName.NODES] = cursor
+    reading.cursors[WatermarkName.NODES] = cursor
     # What could not be read has no stamps to compare: it is read again anyway.
     skipped = owed.union(just_read)
     todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in skipped]
@@ -399,24 +446,26 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
     return Slice(stamps, owner)
 
 
-async def verify(run: Run, part: Slice) -> set[int]:
+async def verify(reading: Extraction, part: Slice) -> set[int]:
     """The workspaces of a slice in which something is not as the ledger has it."""
+    run = reading.run
     verified = await run.extractor.verify(part.stamps)
     run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
     if verified.gaps:
-        run.rounds.pop(WatermarkName.NODES, None)  # what was not looked at is looked at by the next run
+        reading.cursors.pop(WatermarkName.NODES, None)  # what was not looked at is looked at by the next run
     run.tally.verified += sum(part.workspace_of[i] == i for i in part.stamps)
     run.tally.missing += sum(part.workspace_of[i] == i for i in verified.gone)
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}
 
 
-def walked(run: Run) -> None:
+def walked(reading: Extraction) -> None:
     """What this run looked at again is in: the next run goes on from there.
 
     Lists of missing documents that are there again, where there were none, are read of all workspaces by the next run.
     """
+    run = reading.run
     with run.ledger.write() as connection:
-        rounds.keep(connection, run.rounds, run.as_of)
+        rounds.keep(connection, reading.cursors, run.as_of)
         before, scan = (
             evaluations.position(connection, WatermarkName.ABSENCE),
             evaluations.position(connection, WatermarkName.SCAN),
@@ -431,9 +480,12 @@ def walked(run: Run) -> None:
             )
 
 
-def believe_verified(run: Run) -> None:
+def believe_verified(reading: Extraction) -> None:
     """Go on when what all slices showed can be believed. Raises Vanished when too many workspaces are missing from it."""
-    guards.believe(run, "known workspaces, looked up again", run.tally.missing, run.tally.verified)
+    run = reading.run
+    guards.believe(
+        reading.accept_fewer, "known workspaces, looked up again", run.tally.missing, run.tally.verified
+    )
 
 
 def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Collection[int]) -> list[Row]:
@@ -472,12 +524,13 @@ def rows_of(run: Run, workspaces: Iterable[int]) -> list[Row]:
         return [Row(w.id, w.name, w.modified, w.type) for w in known if isinstance(w, f.Workspace)]
 
 
-async def changed_processes(run: Run) -> list[int]:
+async def changed_processes(reading: Extraction) -> list[int]:
     """The workflows that began, moved or ended since the last run, and the next few of all active ones.
 
     Their new hashes are kept once they are read. The few are as many as there are look-ups of known items a run: a step that
     was assigned and completed while another one stayed open shows in no list.
     """
+    run = reading.run
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, WatermarkName.PROCESSES)
         evaluated = evaluations.evaluated(connection)
@@ -486,79 +539,87 @@ async def changed_processes(run: Run) -> list[int]:
     since = mark.at - clocks.below(evaluated, run) if mark.at else clocks.audit_from(run.as_of)
     found = await run.extractor.processes(since, known)
     run.gap(found.gaps)
-    run.unfound = bool(found.gaps)
+    reading.unfound = bool(found.gaps)
     run.tally.numbers[Number.WORKFLOWS_CHANGED] += len(found.read) + len(found.vanished)
-    run.hashes = dict(found.hashes)
+    reading.hashes = dict(found.hashes)
     changed = {*found.read, *found.vanished}
-    return sorted(changed | set(_next_active(run, [p for p in found.active if p not in changed])))
+    return sorted(changed | set(_next_active(reading, [p for p in found.active if p not in changed])))
 
 
-def _next_active(run: Run, active: Iterable[int]) -> list[int]:
+def _next_active(reading: Extraction, active: Iterable[int]) -> list[int]:
+    run = reading.run
     with run.ledger.read() as connection:
         cursor = rounds.come_to(connection, WatermarkName.WORKFLOWS, "process", run.as_of)
     ahead = sorted(p for p in active if p > int(cursor.get("process") or 0))
     some = ahead[: run.site.verify_requests]
     cursor["process"] = str(some[-1]) if len(ahead) > len(some) else ""
-    run.rounds[WatermarkName.WORKFLOWS] = cursor
+    reading.cursors[WatermarkName.WORKFLOWS] = cursor
     return some
 
 
-async def read_processes(run: Run, ids: Sequence[int]) -> None:
+async def read_processes(reading: Extraction, ids: Sequence[int]) -> None:
     """Read some workflows, step by step, and record them."""
+    run = reading.run
     with run.ledger.read() as connection:
         known = observations.workspaces_of_processes(connection, ids)
     if run.extractor.given_up:
-        run.unread |= set(ids)
+        reading.unread_processes |= set(ids)
         places = tuple(sorted(set(known.values())))
         _note(run, [Gap("/v2/workflows/status/processes", NOT_ASKED, places, asked=False)])
         return
     batch = await run.extractor.read_processes(ids, known)
     record(run, batch)
-    run.unread |= set(batch.unread)
+    reading.unread_processes |= set(batch.unread)
 
 
-def processes_done(run: Run) -> None:
+def processes_done(reading: Extraction) -> None:
     """Every changed workflow is in: the next run compares with what was seen now.
 
     A workflow that could not be read is kept under a hash that no row has, so that it is asked for again, ended or not.
     """
-    hashes = {str(k): v for k, v in run.hashes.items()} | {str(k): "unread" for k in run.unread}
+    run = reading.run
+    hashes = {str(k): v for k, v in reading.hashes.items()} | {
+        str(k): "unread" for k in reading.unread_processes
+    }
     with run.ledger.write() as connection:
         # Where the list could not be had, what ended since the last one that could is still to be listed.
         at = (
-            evaluations.position(connection, WatermarkName.PROCESSES).at if run.unfound else None
+            evaluations.position(connection, WatermarkName.PROCESSES).at if reading.unfound else None
         ) or run.as_of
         evaluations.set_position(connection, WatermarkName.PROCESSES, Mark(at=at, data={"hashes": hashes}))
 
 
-def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
+def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
     """The workspaces whose roles to ask for again, where rules look at roles: a role change touches no date that a list shows.
 
     One request a workspace, within the same budget a run as the look-ups of known items.
     """
+    run = reading.run
     return _next_slices(
-        run, WatermarkName.ROLES, types_with_roles(run.rules), just_read, run.site.verify_requests
+        reading, WatermarkName.ROLES, types_with_roles(run.rules), just_read, run.site.verify_requests
     )
 
 
-def related_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
+def related_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
     """The workspaces whose relations to ask for again, where rules look at related ones: as roles, two requests each."""
+    run = reading.run
     return _next_slices(
-        run, WatermarkName.RELATIONS, run.needs.related, just_read, run.site.verify_requests // 2
+        reading, WatermarkName.RELATIONS, run.needs.related, just_read, run.site.verify_requests // 2
     )
 
 
 def _next_slices(
-    run: Run, name: WatermarkName, types: Collection[str], just_read: Collection[int], budget: int
+    reading: Extraction, name: WatermarkName, types: Collection[str], just_read: Collection[int], budget: int
 ) -> list[list[int]]:
     """The next `budget` workspaces of a round over all that are known, of some types, but for those just read."""
+    run = reading.run
     if not types or run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
         cursor = rounds.come_to(connection, name, "workspace", run.as_of)
         some = observations.bodies(connection, "workspace", cursor["workspace"], budget)
     cursor["workspace"] = some[-1][0] if len(some) == budget else ""
-    run.rounds[name] = cursor
+    reading.cursors[name] = cursor
     due = [w.id for _, w in some if isinstance(w, f.Workspace) and w.type in types and w.id not in just_read]
     return list(chunks(due, NODES_A_REQUEST))
 

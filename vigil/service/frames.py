@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from vigil import safe_text
+from vigil.compliance.guards import GuardWhy
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.ledger import observations
@@ -96,6 +97,9 @@ _WORKSPACE = Column(
 )
 _LINK = Column("link", Dtype.TEXT, "Address of the item in Smart View")
 
+SWEPT = (*Shown, *map(in_words, (*Why, *GuardWhy)))
+"""What may become of a finding of a sweep."""
+
 FINDINGS = Table(
     "findings",
     (
@@ -103,7 +107,7 @@ FINDINGS = Table(
         _RULE,
         _WHY,
         Column("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none or is already open"),
-        Column("outcome", Dtype.STATE, f"{' · '.join(Shown)} · or a reason of docs/reasons.md", (*Shown, *map(in_words, Why))),
+        Column("outcome", Dtype.STATE, f"{' · '.join(Shown)} · or a reason of docs/reasons.md", SWEPT),
         Column("since", Dtype.INSTANT, "Since when the finding is open; missing if it is new"),
         Column("type", Dtype.TEXT, "Type of the workspace"),
         _STEP,

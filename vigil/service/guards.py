@@ -53,14 +53,14 @@ class NoTrip(BadRequest):
     """An answer was given to a guard that does not exist."""
 
 
-def believe(run: Run, what: str, lost: int, known: int) -> None:
-    """Go on when the reading can be believed. Raises Vanished when it cannot, unless a person accepted it for this run."""
-    if vanished(lost, known) and not run.accept_fewer:
+def believe(accepted: bool, what: str, lost: int, known: int) -> None:
+    """Go on when the reading can be believed. Raises Vanished when it cannot, unless a person `accepted` it for this run."""
+    if vanished(lost, known) and not accepted:
         raise Vanished(what, lost, known)
 
 
-def decide(run: Run, fresh: Collection[str] = ()) -> None:
-    """Count what the run would say for each guarded rule: queue it, or hold it and note the trip on the run.
+def decide(run: Run, fresh: Collection[str] = ()) -> list[Trip]:
+    """Count what the run would say for each guarded rule: queue it, or hold it. Returns the trips of those that it holds.
 
     `fresh` names rules that were never evaluated before. One that speaks of some workspaces for the first time, since they could not
     be read or judged earlier, counts as one of them in that run.
@@ -72,17 +72,19 @@ def decide(run: Run, fresh: Collection[str] = ()) -> None:
     with run.ledger.read() as connection:
         some = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w) and _can_decide(run, w.rule)]
     if not some:
-        return
+        return []
     by_rule = {name: [w.run for w in some if w.rule == name] for name in dict.fromkeys(w.rule for w in some)}
     live = {r.name: r for r in active(run.site_rules)}
     known = _known(run, [live[name] for name in by_rule if name in live])
+    held = []
     for name, of in by_rule.items():
         rule = live.get(name)
         others = [n for n in of if n != run.id]
         if rule is None or rule.status is Status.SHADOW:
             _explain(run, name, others, TAKEN_OUT if rule is None else Why.SHADOW.value)
         else:
-            _ask(run, rule, others, known[rule.subject.workspace_type], name in fresh)
+            held += _ask(run, rule, others, known[rule.subject.workspace_type], name in fresh)
+    return held
 
 
 def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[str]:
@@ -120,7 +122,7 @@ def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> Non
         trips.relabel(connection, rule, run.id, [UNDECIDED], why)
 
 
-def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: bool) -> None:
+def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: bool) -> list[Trip]:
     """Queue the undecided rows of a rule, the run's own and those of others that are over, or hold them when its guard trips."""
     with run.ledger.write() as connection:
         taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, others)
@@ -136,10 +138,10 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
         reasons = tripped(rule.guard, seen) if rule.guard is not None and counted.notices else ()
         if reasons:
             trips.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
-            run.trips.append(trips.keep(connection, _trip(run, rule, seen, reasons)))
-        else:
-            trips.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
-            digests.park(connection, run.id)
+            return [trips.keep(connection, _trip(run, rule, seen, reasons))]
+        trips.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
+        digests.park(connection, run.id)
+    return []
 
 
 def _is_over(run: Run, left: Left) -> bool:

@@ -46,6 +46,7 @@ from vigil.ledger.evaluations import Mark
 from vigil.ledger.watermarks import Evaluated, WatermarkName
 from vigil.service import bare, clocks, guards, pipeline
 from vigil.service.contacts import Contacts
+from vigil.service.extraction import Extracted
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
 from vigil.service.pipeline import Work
@@ -290,7 +291,7 @@ def commit(run: Run, plan: Plan, work: Work) -> None:
     run.tally.route(len(work.rows), already_told=len(work.rows) - len(untold))
 
 
-def finish(run: Run, plan: Plan) -> None:
+def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
     """Everything up to `as_of` is evaluated: guards decide on the whole of it, and the next window begins here.
 
     What could not be read may hold events from before: the instant up to which all was read stays where it was. The texts by which
@@ -300,8 +301,7 @@ def finish(run: Run, plan: Plan) -> None:
     clocks.warn(run)
     guards.decide(run, plan.fresh)
     _name_behind(run)
-    run.window = plan.window
-    mark = Mark(plan.upto_seq, run.as_of, _position(run, plan).plain())
+    mark = Mark(plan.upto_seq, run.as_of, _position(run, plan, read).plain())
     with run.ledger.write() as connection:
         behind.begin(connection, plan.window.after, plan.looked.complete, plan.fresh)
         runs.cover(connection, run.id, plan.window.after, plan.window.as_of)
@@ -311,7 +311,7 @@ def finish(run: Run, plan: Plan) -> None:
         hashes = {r.name: going.get(r.name) or hash_of(r) for r in rules}
         added = revisions.use(connection, hashes, run.left_out.keys(), run.as_of)
         revisions.add(connection, [_revision(r, run.as_of) for r in rules if r.name in added])
-    run.returned = plan.returned
+    run.tally.returned = plan.returned
 
 
 def stopped(run: Run) -> None:
@@ -349,7 +349,7 @@ def _name_behind(run: Run) -> None:
         run.gap([Gap(path, error, tuple(some))])
 
 
-def _position(run: Run, plan: Plan) -> Evaluated:
+def _position(run: Run, plan: Plan, read: Extracted) -> Evaluated:
     """What the next run asks of this one: up to when, and of what, everything has been read, and how far clocks are apart.
 
     What could not be read and never had been is named: when it is read, it may have been there all along.
@@ -357,9 +357,9 @@ def _position(run: Run, plan: Plan) -> Evaluated:
     complete = run.as_of if run.tally.whole else plan.looked.complete
     before, gaps = plan.looked, {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked
     parts = {"workspaces", *parts_of(run.needs)}
-    if run.unfound:
+    if read.unfound:
         parts -= {"steps"} - set(before.parts)
-    types = set(types_of(run.rules)) - (run.unlisted - plan.types)
+    types = set(types_of(run.rules)) - (read.unlisted - plan.types)
     whole = parts <= set(before.parts) and types <= plan.types
     # Of a type whose list could not be read its rules have not seen everything: for their guards the next run is the first one, too.
     return Evaluated(
@@ -367,12 +367,12 @@ def _position(run: Run, plan: Plan) -> Evaluated:
         fresh=frozenset(
             r.name
             for r in active(run.rules)
-            if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
+            if r.name in plan.fresh and r.subject.workspace_type in read.unlisted
         ),
         parts=frozenset(parts),
         types=frozenset(types),
         unread=frozenset(gaps & before.unread if whole else gaps),
-        unread_processes=frozenset(run.unread & before.unread_processes if whole else run.unread),
+        unread_processes=read.unread_processes & before.unread_processes if whole else read.unread_processes,
         skew=clocks.to_keep(run.skew),
     )
 

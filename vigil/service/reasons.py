@@ -65,10 +65,15 @@ def in_words(reason: str, lacks: tuple[str, ...] = ()) -> str:
         return f"no try succeeded in time; the last one: {causes.of_code(reason.removeprefix(_GAVE_UP))}"
     if _CODES.fullmatch(reason):
         return f"every device of the person refused it: {reason}"
-    if reason.startswith("in digest "):
+    if in_digest(reason):
         return f"sent {reason}"
     said = WORDS.get(reason, reason)
     return f"{said}: {listed(lacks)}" if lacks else said
+
+
+def in_digest(reason: str) -> bool:
+    """Whether a reason says that its notice went out with a digest."""
+    return reason.startswith("in digest ")
 
 
 def of_row(row: Mapping[str, Any]) -> str:

@@ -6,16 +6,15 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.in_force import Refusal, Revision
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import RuleSet
-from vigil.compliance.window import Window
 from vigil.delivery.owners import owner_name
 from vigil.delivery.render import Renderer
 from vigil.delivery.topics import TopicClient
@@ -27,8 +26,6 @@ from vigil.errors import Problem
 from vigil.ledger import Ledger, runs
 from vigil.ledger.counts import Waiting
 from vigil.ledger.leases import RealTime, real_time
-from vigil.ledger.trips import Trip
-from vigil.ledger.watermarks import WatermarkName
 from vigil.service.needs import needs_of
 from vigil.service.plan import Plan
 from vigil.service.site import Site
@@ -92,6 +89,7 @@ class Tally:
     reached: int = 0  # those of them that were read
     judged: int = 0  # batches that could be evaluated
     odd: int = 0  # workspaces that could not be evaluated
+    returned: Sequence[Revision] = ()  # rules that were left out, and are evaluated again
     behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
     fresh: set[str] = field(default_factory=set)  # rules that speak of workspaces for the first time
     skew: Skew | None = None  # of the clocks of Extended ECM, as far as it is no longer the client's to say
@@ -165,34 +163,27 @@ class Run:
         self.as_of = as_of
         self.ledger = ledger
         self.site = site
-        self.rules = self.site_rules = rules  # a sweep narrows `rules`
+        self.rules = self.site_rules = rules  # see `narrowed`
         self.refused, self.unworded = refused, unworded
-        self.returned: Sequence[Revision] = ()  # rules that were left out, and are evaluated again
         self.renderer = renderer
         self.mail = mail  # writes notices as HTML; None where the site has no SMTP server
         self.topics = topics  # opens what subscribes devices to topics; None where nothing does
         self.clock = clock
         self.patience, self.real = patience, real
-        self.accept_fewer = False  # whether a person said that what vanished is really gone
-        self.trips: list[Trip] = []  # guards that stopped notices of this run
         self.needs = needs_of(rules)
         self.records = True  # whether what it reads of people is filed under its instant; not where that lies in the past
-        self.reread = False  # whether rules look at parts that earlier runs did not read
         self.tally = Tally()
-        self.unread: set[int] = set()  # workflows that could not be read
-        self.unfound = False  # whether the list of workflows could not be read
-        self.unlisted: set[str] = set()  # types whose list could not be read to its end
-        self.partial = False  # whether types or a list are incomplete: then the next run reads all of them
-        # How far the rounds over what is known have come, until it is kept.
-        self.rounds: dict[WatermarkName, Mapping[str, str]] = {}
-        self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
-        self.schema: Sequence[WorkspaceType] = ()
-        self.window: Window | None = None  # that it evaluated to its end
         self.elsewhere: Elsewhere | None = None  # does the larger parts, where the site has more processes
         self.id = self._begun() if part_of is None else part_of
         self._client: Client | None = None
         self._extractor: Extractor | None = None
         self._transport: Transport | None = None
+
+    def narrowed(self, rules: RuleSet) -> Run:
+        """The same run, which looks at fewer rules. What it needs of Extended ECM stays, and so do `site_rules`."""
+        mine = copy(self)
+        mine.rules = rules
+        return mine
 
     def _begun(self) -> int:
         with self.ledger.write() as connection:

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from vigil.compliance.facts import Workspace
+from vigil.compliance.facts import Workspace, WorkspaceType
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Routed
@@ -22,7 +22,7 @@ from vigil.ledger.values import Entry, Key
 from vigil.service import guards, judgement
 from vigil.service.judgement import BATCH
 from vigil.service.pipeline import Work
-from vigil.service.reasons import in_words
+from vigil.service.reasons import in_digest, in_words
 from vigil.service.run import Run
 
 
@@ -59,6 +59,7 @@ class Shown(StrEnum):
     OPEN = "open already"
     BEFORE = "was told before"
     WAITS = "waits to be sent"
+    FAILED = "cannot be sent"
 
 
 class OutOfScope(BadRequest):
@@ -79,12 +80,12 @@ def narrow(rules: RuleSet, scope: Scope, left_out: Mapping[str, Problem]) -> Rul
     return RuleSet(tuple(r for r in mine if not scope.types or r.subject.workspace_type in scope.types))
 
 
-def workspaces_of(run: Run, scope: Scope) -> list[int]:
+def workspaces_of(run: Run, schema: Sequence[WorkspaceType], scope: Scope) -> list[int]:
     """The known workspaces of a scope. Raises OutOfScope for an id, a type or an attribute that is not known, or is sensitive."""
     refuse_sensitive(scope, run.site.sensitive)
-    _refuse_unknown("workspace type", scope.types, [t.name for t in run.schema])
+    _refuse_unknown("workspace type", scope.types, [t.name for t in schema])
     _refuse_unknown(
-        "attribute", [name for name, _ in scope.attributes], [a.key for t in run.schema for a in t.attributes]
+        "attribute", [name for name, _ in scope.attributes], [a.key for t in schema for a in t.attributes]
     )
     with run.ledger.read() as connection:
         found = observations.current(connection, observations.known_workspaces(connection), ("workspace",))
@@ -128,16 +129,18 @@ def _text(value: object) -> str:
     return (value.isoformat() if isinstance(value, date) else str(value)).casefold()
 
 
-async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
+async def sweep(
+    run: Run, schema: Sequence[WorkspaceType], scope: Scope, dry_run: bool
+) -> list[dict[str, Any]]:
     """Evaluate the scope; queue what is new unless it is a dry run.
 
     One row for each finding and person, open ones included, with the columns of `frames.FINDINGS`. A dry run goes the same way up to
     the outbox, so that who would be told is who is told: what went out before, and what a guard would stop, are known to it.
     """
-    run.rules = narrow(run.rules, scope, run.left_out)
+    run = run.narrowed(narrow(run.rules, scope, run.left_out))
     base = judgement.plan(run)
     every: list[tuple[Work, Mapping[Key, str]]] = []
-    for some in chunks(workspaces_of(run, scope), BATCH):
+    for some in chunks(workspaces_of(run, schema, scope), BATCH):
         plan = replace(base, batches=(tuple(some),))
         work = judgement.evaluated(run, judgement.load(run, plan, some))
         work = judgement.addressed(run, await judgement.looked_up(run, work))
@@ -150,8 +153,7 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
         new = [e for work, taken in every for e in work.rows if e.key not in taken]
         held = guards.would_hold(run, new, base.fresh)
     else:
-        guards.decide(run, base.fresh)
-        held = {t.rule for t in run.trips}
+        held = {t.rule for t in guards.decide(run, base.fresh)}
     told = Shown.WOULD if dry_run else Shown.TOLD
     rows = []
     for work, taken in every:
@@ -169,14 +171,19 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
 def _outcome(e: Entry, held: Collection[str], told: Shown) -> str:
     """What becomes of a new row of the outbox."""
     if e.reason == GuardWhy.UNDECIDED.value:
-        waits = in_words(e.message.digest) if e.message.digest else told
-        return Shown.HELD if e.rule in held else waits
-    return told if e.state == NoticeState.QUEUED else in_words(e.reason, e.message.lacks)
+        return Shown.HELD if e.rule in held else in_words(e.message.digest) or told
+    return told if e.state == NoticeState.QUEUED else _as_it_is(e.state, e.reason)
 
 
-def _as_it_is(state: str, reason: str) -> str:
+def _as_it_is(state: NoticeState, reason: str) -> str:
     """What became of a row that the outbox had before."""
-    return in_words(reason) or (Shown.BEFORE if state == NoticeState.SENT else Shown.WAITS)
+    if state == NoticeState.SENT or in_digest(reason):
+        return Shown.BEFORE
+    if state == NoticeState.QUEUED or reason == GuardWhy.UNDECIDED.value:
+        return Shown.WAITS
+    if reason == GuardWhy.HELD.value:
+        return Shown.HELD
+    return Shown.FAILED if state == NoticeState.FAILED else in_words(reason)
 
 
 def _is_open(run: Run, standing: Standing) -> bool:
