@@ -12,7 +12,7 @@ from vigil.compliance.clauses import FieldLeaf
 from vigil.compliance.conditions import compile_clause, explain, scope
 from vigil.compliance.evaluate import Input, Window, evaluate
 from vigil.compliance.events import Event
-from vigil.compliance.operators import OPERATORS, Op, Takes
+from vigil.compliance.operators import Op, Takes
 from vigil.compliance.tables import Facts
 
 SECRET, OTHER = "kept4711inside", "literal4712"
@@ -22,7 +22,7 @@ FOUND: dict[str, Any] = {"text": SECRET, "number": 47110815, "list": (SECRET, "x
 
 
 def wanted(op: Op, kind: str) -> Any:
-    match OPERATORS[op].takes:
+    match op.row.takes:
         case Takes.NOTHING:
             return None
         case Takes.MANY:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from vigil.compliance import meant
 from vigil.compliance.clauses import CLAUSE_KEYS
-from vigil.compliance.operators import found
+from vigil.compliance.operands import found
 from vigil.compliance.patterns import EVENT_FILTERS, EventKind
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Rule

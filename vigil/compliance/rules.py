@@ -38,7 +38,8 @@ from vigil.compliance.clauses import (
 )
 from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.notices import Severity
-from vigil.compliance.operators import Op, show
+from vigil.compliance.operands import show
+from vigil.compliance.operators import Op
 from vigil.compliance.patterns import EVENT_FILTERS, EVENT_KEYS, STEP_EVENTS, EventKind, EventPattern
 
 __all__ = [

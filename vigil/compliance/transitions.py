@@ -14,7 +14,7 @@ from vigil.compliance.columns import columns
 from vigil.compliance.conditions import Scope, because, compile_clause
 from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
-from vigil.compliance.operators import show
+from vigil.compliance.operands import show
 from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, events_used, fields_used
 from vigil.compliance.sentences import EMPTY, WITHHELD, title, value
 from vigil.compliance.tables import names
