@@ -172,6 +172,8 @@ class Checker:
             filters = pattern.filters
             if "type" in filters:
                 yield from self._documents(filters["type"], at.at("type"), "type")
+            for number, role in enumerate(filters.get("role", ())):
+                yield from self._role(show(role), at.at("role", number), "role")
             attributes: list[Attribute] = []
             for number, name in enumerate(filters.get("field", ())):
                 yield from self._event_field(name, at.at("field", number), attributes)

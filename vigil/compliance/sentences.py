@@ -29,6 +29,7 @@ from vigil.compliance.durations import UNITS, Duration, Offset
 from vigil.compliance.facts import Value
 from vigil.compliance.operands import AsOf, operand
 from vigil.compliance.operators import DATES, Op, Tails, Takes
+from vigil.compliance.patterns import EVENT_KEYS
 from vigil.wording import counted, day, instant, listed
 
 EMPTY = "empty"
@@ -62,16 +63,6 @@ def tails(op: Op, kind: str, many: bool) -> Tails:
 
 
 _TITLES = {"name": "name", "created": "creation date", "modified": "last change"}
-_EVENT = {
-    "at": "time of the event",
-    "by": "person who did it",
-    "document_type": "document type",
-    "title": "step title",
-    "attr": "attribute",
-    "from": "old value",
-    "to": "new value",
-    "text": "comment",
-}
 
 
 def title(field: str, among: Collection[str] = ()) -> str:
@@ -87,7 +78,8 @@ def title(field: str, among: Collection[str] = ()) -> str:
         case "related":
             return f"{_own(ref.name)} of related {ref.type}"
         case "event":
-            return _EVENT.get(ref.name, ref.name.replace("_", " "))
+            key = EVENT_KEYS.get(ref.name)
+            return (key and key.title) or ref.name.replace("_", " ")
     return _TITLES[ref.root]
 
 
