@@ -30,7 +30,7 @@ TITLES = {
     "role_changed": (
         "You are owner: Frame agreement, Ponte…",
         "Sie sind owner: Frame agreement, Ponte…",
-        "Lei è owner: Frame agreement, Ponte…",
+        "Sei owner: Frame agreement, Ponte…",
     ),
     "comment_added": (
         "Comment on Frame agreement, Ponte…",

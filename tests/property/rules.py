@@ -48,6 +48,9 @@ EVENT_FIELDS = (
     "event.title",
     "event.at",
     "event.version",
+    "event.role",
+    "event.added",
+    "event.removed",
 )
 PATTERNS = (".*", "[a-z]+", "(?i)CASE \\d", "case \\d{1,2}", "ok|open|red", "w.*g", "(a|b", "[^o].*")
 LENGTHS = ("1d", "3d", "36h", "90m", "2w", "1mo", "2mo", "1y")
@@ -224,6 +227,8 @@ _EVENTS = st.one_of(
             "step_completed",
             "comment_added",
             "escalated",
+            "workspace_created",
+            "role_changed",
         ]
     ),
     st.sampled_from(
@@ -233,6 +238,7 @@ _EVENTS = st.one_of(
             {"attribute_changed": {"field": "attr.C.n", "from": 5}},
             {"step_assigned": {"title": "Sign"}},
             {"step_completed": {"disposition": "ok"}},
+            {"role_changed": {"role": "steward"}},
         ]
     ),
 )
