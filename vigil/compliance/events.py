@@ -9,6 +9,7 @@ polls. Of an attribute only what two observations show is known.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -226,9 +227,7 @@ def _members(before: f.Roles, after: f.Roles, seen_at: datetime) -> Iterator[Eve
     """
     for role in sorted(before.members.keys() | after.members.keys()):
         was, now = (_there(roles.members.get(role, ())) for roles in (before, after))
-        added, removed = (
-            tuple(m for m in some if m not in others) for some, others in ((now, was), (was, now))
-        )
+        added, removed = tuple(m for m in now if m not in was), tuple(m for m in was if m not in now)
         if added or removed:
             fields: dict[str, Value] = {
                 "at": seen_at,
@@ -238,9 +237,10 @@ def _members(before: f.Roles, after: f.Roles, seen_at: datetime) -> Iterator[Eve
                 "added_members": added,
                 "removed_members": removed,
             }
-            yield Event(
-                "role_changed", after.workspace, seen_at, f"role:{role}:changed:{stamp(seen_at)}", fields
-            )
+            # Two readings may carry one instant, as two runs of `--as-of` do: what changed tells them apart.
+            what = hashlib.blake2b("\n".join((*added, "", *removed)).encode(), digest_size=4).hexdigest()
+            occurrence = f"role:{role}:changed:{stamp(seen_at)}:{what}"
+            yield Event("role_changed", after.workspace, seen_at, occurrence, fields)
 
 
 _OF_ROLE = re.compile(r"role:(.*):changed:[^:]*T.*", re.DOTALL)
