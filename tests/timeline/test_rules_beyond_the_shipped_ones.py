@@ -445,6 +445,7 @@ timeline: who comes and goes, and what is made
 workspaces:
   old: {name: Old, roles: {owner: olga, clerk: carl}}
   new: {name: New, created: 2026-03-02T08:30, roles: {owner: mia}}
+  newer: {name: Newer, roles: {owner: olga}, documents: [Plan]}
 steps:
   - at: 2026-03-02T08:00
   - at: 08:15
@@ -463,9 +464,12 @@ steps:
       olga: {rule: welcome, says: "Removed: Mia and Olga"}
       mia: welcome
       carl: {rule: welcome, says: "Added: board"}
+  - at: 11:30
+    do: [workspace_created: {workspace: newer}]
+    expect: {olga: {rule: new-contract, workspace: newer, says: "Created: Newer"}}
   - at: 12:00
     do:
-      - role_changed: {workspace: old, at: 2026-03-02T11:20, role: counsel, members: [carl]}
+      - role_changed: {workspace: old, at: 2026-03-02T11:35, role: counsel, members: [carl]}
       - role_changed: {workspace: old, at: 2026-03-02T11:40, role: counsel, members: []}
 """
 
