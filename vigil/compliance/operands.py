@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.facts import Value
-from vigil.compliance.operators import DATED, Op, Takes
+from vigil.compliance.operators import DATE_FIELDS, Op, Takes
 
 
 def show(value: Value) -> str:
@@ -80,7 +80,7 @@ def operand(op: Op, kind: str | None, value: Value) -> Operand:
         if kind == "date" and length.unit == "m":
             raise ValueError(f'"{value}" is minutes, and a date has none; months are {length.n}mo')
         return length
-    if kind in DATED or (kind is None and op.row.kinds == DATED):
+    if kind in DATE_FIELDS or (kind is None and op.row.kinds == DATE_FIELDS):
         return _moment(kind or "datetime", value)
     if kind is None and isinstance(value, str) and op.row.text is None and _LIKE_AS_OF.match(value):
         # Nobody knows that the field is a date, and what is written can be nothing else.

@@ -28,12 +28,12 @@ KINDS = ("string", "user", "integer", "date", "datetime", "boolean", "list")
 _ALL = frozenset(KINDS)
 _PLAIN = _ALL - {"list"}
 _ORDERED = frozenset({"integer", "date", "datetime"})
-DATED = frozenset({"date", "datetime"})
+DATE_FIELDS = frozenset({"date", "datetime"})
 _TEXT = frozenset({"string", "user"})
 
-DATES = frozenset({"date", "instant"})
-_NUMBERS = frozenset({"whole", "real"})
-_COLUMNS = frozenset({"text", "truth"}) | _NUMBERS | DATES
+DATE_COLUMNS = frozenset({"date", "instant"})
+_NUMBER_COLUMNS = frozenset({"whole", "real"})
+_COLUMNS = frozenset({"text", "truth"}) | _NUMBER_COLUMNS | DATE_COLUMNS
 """Kinds of columns: `columns.Column.kind`."""
 
 
@@ -128,7 +128,7 @@ class Operator:
     @property
     def is_ordered(self) -> bool:
         """Whether it compares what comes before or after, and nothing else."""
-        return bool(self.columns) and self.columns <= _NUMBERS | DATES
+        return bool(self.columns) and self.columns <= _NUMBER_COLUMNS | DATE_COLUMNS
 
 
 def _negation(of: tuple[str, Operator], sentence: str, *, also: tuple[str, ...] = ()) -> Operator:
@@ -205,7 +205,7 @@ class Op(StrEnum):
             takes=Takes.ONE,
             sentence="{field} < {value}",
             compare=operator.lt,
-            columns=_NUMBERS | DATES,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
             one=Tails(", less than {w}", ", not less than {w}"),
             dated=Tails(", before {w}", ", not before {w}"),
             also=("<",),
@@ -219,7 +219,7 @@ class Op(StrEnum):
             takes=Takes.ONE,
             sentence="{field} <= {value}",
             compare=operator.le,
-            columns=_NUMBERS | DATES,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
             one=Tails(", at most {w}", ", more than {w}"),
             dated=Tails(", not after {w}", ", after {w}"),
             also=("<=", "lte"),
@@ -233,7 +233,7 @@ class Op(StrEnum):
             takes=Takes.ONE,
             sentence="{field} > {value}",
             compare=operator.gt,
-            columns=_NUMBERS | DATES,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
             one=Tails(", more than {w}", ", not more than {w}"),
             dated=Tails(", after {w}", ", not after {w}"),
             also=(">",),
@@ -247,7 +247,7 @@ class Op(StrEnum):
             takes=Takes.ONE,
             sentence="{field} >= {value}",
             compare=operator.ge,
-            columns=_NUMBERS | DATES,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
             one=Tails(", at least {w}", ", less than {w}"),
             dated=Tails(", not before {w}", ", before {w}"),
             also=(">=", "gte"),
@@ -257,11 +257,11 @@ class Op(StrEnum):
     BEFORE = (
         "before",
         Operator(
-            kinds=DATED,
+            kinds=DATE_FIELDS,
             takes=Takes.ONE,
             sentence="{field} before {value}",
             compare=operator.lt,
-            columns=DATES,
+            columns=DATE_COLUMNS,
             dated=Tails(", before {w}", ", not before {w}"),
             mistaken_for=("after",),
         ),
@@ -269,11 +269,11 @@ class Op(StrEnum):
     AFTER = (
         "after",
         Operator(
-            kinds=DATED,
+            kinds=DATE_FIELDS,
             takes=Takes.ONE,
             sentence="{field} after {value}",
             compare=operator.gt,
-            columns=DATES,
+            columns=DATE_COLUMNS,
             dated=Tails(", after {w}", ", not after {w}"),
             mistaken_for=("before",),
         ),
@@ -281,11 +281,11 @@ class Op(StrEnum):
     WITHIN = (
         "within",
         Operator(
-            kinds=DATED,
+            kinds=DATE_FIELDS,
             takes=Takes.LENGTH,
             sentence="{field} within {value} or past",
             compare=operator.le,
-            columns=DATES,
+            columns=DATE_COLUMNS,
             dated=Tails(", at most {w} ahead", ", more than {w} ahead"),
             mistaken_for=("older_than",),
         ),
@@ -293,11 +293,11 @@ class Op(StrEnum):
     OLDER_THAN = (
         "older_than",
         Operator(
-            kinds=DATED,
+            kinds=DATE_FIELDS,
             takes=Takes.LENGTH,
             sentence="{field} older than {value}",
             compare=operator.le,
-            columns=DATES,
+            columns=DATE_COLUMNS,
             ago=True,
             dated=Tails(", at least {w} ago", ", less than {w} ago"),
             mistaken_for=("within",),

@@ -28,7 +28,7 @@ from vigil.compliance.columns import Column
 from vigil.compliance.durations import UNITS, Duration, Offset
 from vigil.compliance.facts import Value
 from vigil.compliance.operands import AsOf, operand
-from vigil.compliance.operators import DATES, Op, Tails, Takes
+from vigil.compliance.operators import DATE_COLUMNS, Op, Tails, Takes
 from vigil.compliance.patterns import EVENT_KEYS
 from vigil.wording import counted, day, instant, listed
 
@@ -52,7 +52,7 @@ def tails(op: Op, kind: str, many: bool) -> Tails:
         return row.many
     if not row.compares(kind):
         return MISFIT
-    one = row.dated if kind in DATES and row.dated is not None else row.one
+    one = row.dated if kind in DATE_COLUMNS and row.dated is not None else row.one
     if not many:
         return one
     met = one.met.removeprefix(", ").removeprefix("which ")
