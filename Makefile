@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 OLDEST := tests/flows/test_a_schedule_starts_watch.py
 
-.PHONY: demo test test-slow test-oldest setup dev lint audit pip-audit lock wheel clean
+.PHONY: demo test test-slow test-oldest setup dev lint audit pip-audit lock migration wheel clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -75,6 +75,10 @@ lock: .venv/uv.stamp
 	$(COMPILE) --upgrade --extra dev -c constraints.txt -o constraints-dev.txt
 	$(COMPILE) --upgrade --extra test --resolution lowest-direct -o constraints-oldest.txt
 	$(BIN)/python deploy/build_requirements.py | $(COMPILED) --upgrade - -o constraints-build.txt
+
+# Writes the ledger's next migration from what its tables say: make migration m="devices have a name".
+migration: dev
+	$(BIN)/python deploy/new_migration.py "$(m)"
 
 # Builds dist/*.whl by way of the source distribution, so that both are whole.
 wheel: .venv/uv.stamp

@@ -1,6 +1,6 @@
 """Deliver 20,000 messages: Vigil beside firebase-admin and bare HTTP clients, ledger writes left out and counted in, in one run.
 
-Goals (design section 6): without a ledger Vigil >= 5x firebase-admin's send_each and >= 0.8x of the bare client it stands on; with
+Goals: without a ledger Vigil >= 5x firebase-admin's send_each and >= 0.8x of the bare client it stands on; with
 the ledger, which is the real outbox worker, >= 3x send_each with its results written down. The contenders are in
 `deliver_contenders` and `deliver_ledger`. The server is the simulator in a process of its own, on the other core; how busy it was
 is in the table, since a server that has no time left measures itself.

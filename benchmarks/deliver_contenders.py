@@ -29,8 +29,8 @@ from requests.adapters import HTTPAdapter
 
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import Outgoing
 
 DEVICES, BATCH = 2_000, 500
 HTTPX = 20  # connections; its pool slows down with each more (a hundred: a third of the rate)
@@ -86,7 +86,7 @@ Contender = Callable[[Job, Watch], int]
 
 
 def outgoing(count: int) -> list[Outgoing]:
-    """Messages of about the contract's 743 bytes, spread over the devices so that none reaches its own limit."""
+    """Messages of about 743 bytes, spread over the devices so that none reaches its own limit."""
     body = (
         "The contract for the supply of paper ends soon and nobody has said whether it is to be renewed. " * 2
     )

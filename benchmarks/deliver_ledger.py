@@ -26,11 +26,13 @@ from firebase_admin import messaging
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.support.postgres import NoPostgres, Server
+from vigil.compliance.notices import NoticeState
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
+from vigil.delivery.transport import Outgoing
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger, devices, outbox
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 
 TABLE = """CREATE TABLE message (id BIGINT PRIMARY KEY, token TEXT NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL,
@@ -80,17 +82,19 @@ def database(kind: str) -> Iterator[str]:
 
 
 def entry_of(out: Outgoing, number: int, now: datetime) -> Entry:
-    message = {
-        "key": out.key,
-        "title": out.title,
-        "body": out.body,
-        "link": out.link,
-        "severity": out.severity,
-        "ttl": int(out.ttl.total_seconds()),
-        "why": ["the contract ends on 2026-03-31"],
-    }
+    message = NoticeMessage(
+        key=out.key,
+        title=out.title,
+        body=out.body,
+        link=out.link,
+        severity=out.severity,
+        ttl=int(out.ttl.total_seconds()),
+        why=("the contract ends on 2026-03-31",),
+    )
     person = f"p{number % DEVICES}"
-    return Entry("contract-renewal", number, "2026-03-31", "last", person, now, "queued", "", message)
+    return Entry(
+        "contract-renewal", number, "2026-03-31", "last", person, now, NoticeState.QUEUED, "", message
+    )
 
 
 def fill(ledger: Ledger, queue: Sequence[Outgoing]) -> None:
@@ -117,7 +121,7 @@ def vigil(kind: str) -> Contender:
                 fill(ledger, job.outgoing)
                 asyncio.run(run(ledger))
                 with ledger.read() as connection:
-                    sent = outbox.counts(connection, 1).get(("sent", ""), 0)
+                    sent = outbox.counts(connection, 1).get((NoticeState.SENT, ""), 0)
                     rows = range(1, len(job.outgoing) + 1)
                     written = sum(len(a) for a in outbox.attempts(connection, rows).values())
                 assert written >= sent, f"{written} attempts were written for {sent} notices"

@@ -9,11 +9,11 @@ from vigil.service.connecting.forms import EcmForm
 
 
 class ExtendedEcm(EcmForm, Block):
-    """How to reach an Extended ECM, and as whom: a user with a password, or an OAuth client of OTDS."""
+    """The address of Extended ECM, and the login: a user with a password, or an OAuth client of OTDS."""
 
     _block_type_name = "Extended ECM"
     _block_type_slug = "extended-ecm"
 
     def client(self) -> Client:
-        """A client that is not yet connected: enter it with `async with`."""
+        """A client without a connection yet: enter it with `async with`."""
         return Client(self.settings())

@@ -13,15 +13,15 @@ from vigil.service.connecting.forms import FirebaseForm
 
 
 class FirebaseProject(FirebaseForm, Block):
-    """Which Firebase project sends, and with which service account."""
+    """The Firebase project that sends push notices, and its service account."""
 
     _block_type_name = "Firebase project"
     _block_type_slug = "firebase-project"
 
     def transport(self, now: Callable[[], datetime]) -> FcmHttp:
-        """A transport that is not yet open: enter it with `async with`, in the event loop that sends."""
+        """A closed transport: enter it with `async with`, in the event loop that sends."""
         return FcmHttp(self.settings(), now)
 
     def topics(self) -> TopicClient:
-        """What subscribes devices to topics, not yet open."""
+        """A closed client for topic subscriptions."""
         return TopicClient(self.settings())

@@ -1,4 +1,4 @@
-"""What Prefect keeps of a site: read and written as values, part by part. See `vigil.service.connecting.changing`."""
+"""Reads and writes a site's blocks as plain values, by part. See `vigil.service.connecting.changing`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CONNECTIONS = tuple(part for part in BLOCKS if part != SITE)
 
 
 async def read(client: PrefectClient, site: str, named: Mapping[str, str] | None = None) -> Values:
-    """What is saved of a site. Nothing for one that nobody connected; without a part whose block is not there.
+    """The saved values of a site. Empty for an unknown site; a part whose block is missing has no key.
 
-    `named` are names of blocks that hold connections, in place of those that the site itself says.
+    `named` overrides the block names of connections that the site's own block has.
     """
     own = await _document(client, SITE, site)
     said = _names(own, site)
@@ -33,18 +33,18 @@ async def read(client: PrefectClient, site: str, named: Mapping[str, str] | None
 
 
 def _names(own: Mapping[str, Any], site: str) -> dict[str, str]:
-    """The names of a site's connections, by part, as its own block says them."""
+    """The names of a site's connections, by part, from its own block."""
     names = {part: _name(own.get(part), site) for part in CONNECTIONS}
     return names | {part: site for part in REQUIRED if not names[part]}
 
 
 def _name(said: Any, site: str) -> str:
-    """The name of a connection's block. An earlier Vigil kept the connection itself there, which gets the site's name."""
+    """The name of a connection's block. An earlier version of Vigil stored the connection itself there; it gets the site's name."""
     return site if isinstance(said, dict) else str(said or "")
 
 
 def _of_an_earlier_vigil(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An earlier Vigil kept the OAuth client of OTDS as an object of its own, which no form can show."""
+    """Convert the OAuth client of OTDS, which an earlier version of Vigil stored as a nested object that no form can show."""
     otds = values.get("otds")
     rest = {name: value for name, value in values.items() if name != "otds"}
     if not isinstance(otds, dict):
@@ -67,7 +67,7 @@ async def _document(client: PrefectClient, part: str, name: str) -> dict[str, An
 
 
 async def save(client: PrefectClient, site: str, values: Values) -> None:
-    """Save a site: its connections first, under the names that the site says, over those that are there."""
+    """Save a site: first its connections, under the names in the site's values, overwriting existing blocks."""
     for part in (*CONNECTIONS, SITE):
         if part in values:
             name = site if part == SITE else values[SITE][part]
@@ -75,7 +75,7 @@ async def save(client: PrefectClient, site: str, values: Values) -> None:
 
 
 async def forget(client: PrefectClient, part: str, name: str) -> None:
-    """Delete the block of a connection, and the secrets in it."""
+    """Delete the block of a connection with its secrets."""
     found = await client.read_block_document_by_name(name, BLOCKS[part].get_block_type_slug())
     await client.delete_block_document(found.id)
 
@@ -86,7 +86,7 @@ async def names(client: PrefectClient) -> list[str]:
 
 
 async def sharing(client: PrefectClient, site: str, values: Values) -> dict[str, list[str]]:
-    """The names of other sites that name a connection of this one, too, by its part."""
+    """The names of the other sites that share a connection with this one, by part."""
     mine = _names(values[SITE], site)
     theirs = {str(d.name): _names(d.data, str(d.name)) for d in await _sites(client) if d.name != site}
     return {
@@ -100,6 +100,6 @@ async def _sites(client: PrefectClient) -> list[BlockDocument]:
     slug = BLOCKS[SITE].get_block_type_slug()
     try:
         await client.read_block_type_by_slug(slug)
-    except ObjectNotFound:  # nobody ever saved one
+    except ObjectNotFound:  # no site was ever saved
         return []
     return await client.read_block_documents_by_type(slug, include_secrets=False)

@@ -8,7 +8,7 @@ from vigil.service.connecting.forms import LedgerForm
 
 
 class LedgerDatabase(LedgerForm, Block):
-    """Where the ledger is kept."""
+    """The database of the ledger."""
 
     _block_type_name = "Vigil ledger"
     _block_type_slug = "vigil-ledger"

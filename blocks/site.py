@@ -1,7 +1,7 @@
-"""One site as Prefect blocks: the site's own, and one for each of its connections, which it names.
+"""A site as Prefect blocks: its own block, and one for each of its connections, which it names.
 
-A site refers to its connections by their names, not by Prefect's references to blocks: the form of Prefect's UI shows a reference as
-empty, and when it is saved writes what it was shown of the secrets, asterisks, in their place.
+A site refers to its connections by name, not by Prefect's references to blocks: the form of Prefect's UI shows a reference as empty,
+and on saving replaces the secrets by the asterisks that it showed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vigil.service.site import Site, origin
 
 
 class VigilSite(SiteForm, Block):
-    """A site that Vigil watches. Flows take its name."""
+    """A site that Vigil watches. Flows take its name as a parameter."""
 
     _block_type_name = "Vigil site"
     _block_type_slug = "vigil-site"
@@ -42,7 +42,7 @@ BLOCKS: Mapping[str, type[Block]] = {
 
 @dataclass(frozen=True)
 class Connected:
-    """A site with its connections, as its blocks say them."""
+    """A site with its connections, loaded from its blocks."""
 
     name: str
     settings: VigilSite
@@ -52,7 +52,7 @@ class Connected:
     smtp: SmtpServer | None
 
     def site(self) -> Site:
-        """What the runs need to know of it."""
+        """The settings that runs need."""
         said = self.settings
         return Site(
             public_url=said.public_url or origin(self.ecm.url),
@@ -70,6 +70,6 @@ class Connected:
         )
 
     def transport(self, now: Callable[[], datetime]) -> Transport:
-        """What notices go through: Firebase, and where there is a mail server that, too. Not yet open."""
+        """The closed transport for notices: Firebase, and the mail server if the site has one."""
         push = self.fcm.transport(now)
         return push if self.smtp is None else ByAddress(push, self.smtp.transport(now))

@@ -12,11 +12,11 @@ from vigil.service.connecting.forms import MailForm
 
 
 class SmtpServer(MailForm, Block):
-    """Where mail goes out for people without a device, and as whom."""
+    """The mail server for people without a device, and its login."""
 
     _block_type_name = "SMTP server"
     _block_type_slug = "smtp-server"
 
     def transport(self, now: Callable[[], datetime]) -> Smtp:
-        """A transport for mail that is not yet open: enter it with `async with`, in the event loop that sends."""
+        """A closed transport for mail: enter it with `async with`, in the event loop that sends."""
         return Smtp(self.settings(now), now)

@@ -1,4 +1,4 @@
-"""When things happen: one file a flow, and what they share. Whatever is imported of it logs in sentences, and without secrets."""
+"""The Prefect flows, one file each, and their shared modules. An import of this package installs redaction and short error logs."""
 
 from flows.tracebacks import take_out
 from vigil import logs

@@ -1,4 +1,4 @@
-"""Asks a person to approve a manifest: the backfill is suspended with its numbers, and sends what was shown when it is approved."""
+"""Asks a person to approve a manifest: suspends the backfill with a form, and on approval sends exactly the manifest shown."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from vigil.safe_text import Markdown
 from vigil.service.frames import About, Frame
 from vigil.wording import counted
 
-SHOWN = "manifest"  # the key under which a run notes, with itself, the manifest that it showed
+SHOWN = "manifest"  # the key of the run input that stores the id of the manifest shown
 
 
 class ManifestAnswer(RunInput):
-    """What becomes of a backfill's manifest."""
+    """A person's answer about a backfill's manifest."""
 
     answer: Literal["send", "leave"] = Field(
-        title="What becomes of it",
-        description="send: exactly what the manifest says would be told now. leave: nothing is sent; it can be approved later.",
+        title="Answer",
+        description="send: sends exactly the notices that the manifest lists as due now. leave: sends nothing; you can approve later.",
     )
-    by: str = Field(default="", title="Your name", max_length=100, description="Kept in the run's log")
+    by: str = Field(default="", title="Your name", max_length=100, description="Written to the run's log")
 
 
 async def shown_before() -> str:
-    """The manifest that this run showed before it was suspended; empty when it comes here for the first time."""
+    """The id of the manifest that this run showed before its suspension; empty if it was not suspended yet."""
     if not can_ask():
         return ""
     return str(await aread_flow_run_input(SHOWN, flow_run_id=runtime.flow_run.id) or "")
 
 
 def must_ask(manifest: Frame) -> bool:
-    """Whether there is something to approve, and a UI to approve it in."""
+    """Whether the manifest has notices to approve, and the run can be suspended to ask."""
     return can_ask() and bool(manifest["sends"].any())
 
 
 async def ask(manifest: Frame) -> None:
-    """Suspend the run with the numbers. It does not come back here: resumed, it starts from its top."""
+    """Suspend the run with a form. The call does not return: a resumed run starts from its beginning."""
     id = About.of(manifest).manifest
     await acreate_flow_run_input(SHOWN, id, flow_run_id=runtime.flow_run.id)
     await naming.ends(naming.WAITS)
@@ -51,14 +51,14 @@ async def ask(manifest: Frame) -> None:
 
 
 async def answered(manifest: str) -> ManifestAnswer:
-    """What the person said whom this run asked; suspends it again while nobody did."""
+    """The person's answer to this run's question; suspends the run again if there is none."""
     given = await suspend(ManifestAnswer, f"manifest-{manifest}")
-    get_run_logger().info("manifest %s: %s, by %s", manifest, given.answer, given.by or "nobody named")
+    get_run_logger().info("manifest %s: %s, by %s", manifest, given.answer, given.by or "no name given")
     return given
 
 
 def question(manifest: Frame) -> Markdown:
-    """What the person reads above the form."""
+    """The text above the form."""
     about, sends = About.of(manifest), manifest[manifest["sends"]]
     notices = counted(len(sends), "notice")
     people = counted(sends["person"].nunique(), "person", "people")
@@ -71,8 +71,8 @@ def question(manifest: Frame) -> Markdown:
             *(Markdown("- {}: {}").format(rule, n) for rule, n in sends.groupby("rule").size().items()),
             "",
             Markdown(
-                "Person by person in the artifact `backfill-manifest` of this run. What is sent is what stands there, even if the "
-                "data changes before you answer. `vigil backfill --approve {}` sends it, too."
+                "The artifact `backfill-manifest` of this run lists them by person. Exactly these notices are sent, even if the "
+                "data changes before you answer. `vigil backfill --approve {}` also sends them."
             ).format(about.manifest),
         ]
     )

@@ -1,4 +1,4 @@
-"""Backfill a window of the past: what should have been said, beside what was; sent only when approved."""
+"""Backfill a past window: list what should have been sent beside what was, and send it after an approval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flows import approving, steps
 from flows.endings import Ending, Named, ended
 from flows.opening import opened
 from flows.telling import told
-from vigil.service import frames
+from vigil.service import account_words, frames
 from vigil.service.frames import About
 
 
@@ -24,17 +24,17 @@ async def backfill(
     ask: bool = True,
     as_of: datetime | None = None,
 ) -> Ending:
-    """Show the manifest of a window and, when a person approves it, send exactly that.
+    """Show the manifest of a window and, when a person approves it, send exactly its notices.
 
-    Gives the manifest as a pandas DataFrame, with its id in `attrs["manifest"]`; of an approval, the notices that it queued.
+    Returns the manifest as a pandas DataFrame, with its id in `attrs["manifest"]`; an approval returns the notices that it queued.
 
     Args:
         site: Name of the "Vigil site" block.
-        after: Begin of the window; what is at this very instant is not in it.
-        upto: End of the window, which is in it.
-        approve: Id of a manifest that an earlier run showed: it is sent exactly as it was shown. Empty to show one.
-        ask: Wait, suspended, until a person approves the manifest or leaves it. Without it, only show.
-        as_of: The instant that the run speaks of. Leave it empty for now.
+        after: Start of the window, exclusive.
+        upto: End of the window, inclusive.
+        approve: Id of a manifest that an earlier run showed; the run sends exactly its notices. Empty to show a new manifest.
+        ask: Suspend the run until a person approves or leaves the manifest. Otherwise only show it.
+        as_of: The instant for which the run evaluates. Empty for now.
     """
     shown = await approving.shown_before()
     if shown and (await approving.answered(shown)).answer == "leave":
@@ -46,7 +46,7 @@ async def backfill(
             await steps.deliver(run)
             made = await steps.account(run)
             short = f"manifest {approve or shown}"
-            sent = said if made.quiet else f"{said}; {made.sentence()}"
+            sent = said if made.quiet else f"{said}; {account_words.sentence(made)}"
             return ended(made, said, data=frames.told(run, made, said=sent), result=short)
         manifest = await steps.manifest(run, after, upto)
         made = await steps.account(run)

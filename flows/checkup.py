@@ -1,4 +1,4 @@
-"""`vigil doctor`: Prefect first, then the site whose blocks are in it. Not a flow: it must work where no flow would."""
+"""`vigil doctor`: checks Prefect first, then the site. It is not a flow, because it must work where flows fail."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vigil.service.doctor.health import Check, State, fail, ok, skip
 from vigil.service.run import utc_now
 
 SITE, MAIL = "site", "mail"
-TRIES, ANSWER, PATIENCE = 1, 10.0, 30.0  # retries; seconds for an answer, and for a call with its retries
+TRIES, ANSWER, PATIENCE = 1, 10.0, 30.0  # retries; seconds for a response, and for a call including retries
 
 
 async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_now) -> list[Check]:
-    """Look at everything that a run of `site` depends on. `project` is the folder with prefect.yaml."""
+    """Check everything that a run of `site` depends on. `project` is the folder with prefect.yaml."""
     checks = await prefect_checks.examine(site, project)
     if any(c.name == prefect_checks.API and c.state is State.FAIL for c in checks):
         return [*checks, *_without_prefect(project)]
@@ -29,7 +29,9 @@ async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_no
         block = await block_of(site)
     except NoSite:
         do = (
-            "make it: `vigil connect --site " + site + " --ecm-url ... --ecm-user ... --firebase-account ...`"
+            "create it: `vigil connect --site "
+            + site
+            + " --ecm-url ... --ecm-user ... --firebase-account ...`"
         )
         return [*checks, fail(SITE, f'there is no Vigil site block "{site}"', do)]
     except BrokenSite as error:
@@ -41,10 +43,10 @@ async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_no
 
 
 def _without_prefect(project: Path) -> list[Check]:
-    """What can be looked at all the same: the project's own rules and templates. Where the rest is, only the site's block says."""
+    """Check the project's own rules and templates. Only the site's block, which is in Prefect, names the other systems."""
     templates, families = rules.templates(project / "templates")
     loaded, _ = rules.rules(project / "rules", families)
-    why = "its block is in Prefect, and says where Extended ECM, Firebase, the mail server and the ledger are: none was looked at"
+    why = "its block is in Prefect, and names Extended ECM, Firebase, the mail server and the ledger: none of them was checked"
     return [templates, loaded, skip(SITE, why)]
 
 
@@ -76,7 +78,7 @@ async def _firebase(block: Connected, now: Callable[[], datetime]) -> Check:
 
 async def _mail(block: Connected, now: Callable[[], datetime]) -> Check:
     if block.smtp is None:
-        return skip(MAIL, "no mail server is set: people without a device are not reached")
+        return skip(MAIL, "no mail server is set: people without a device get no notices")
     where = f"{block.smtp.host} as {block.smtp.username or 'nobody'}"
     try:
         wrong = await block.smtp.transport(now).probe()
@@ -86,4 +88,4 @@ async def _mail(block: Connected, now: Callable[[], datetime]) -> Check:
         return fail(
             MAIL, f"{where}: {wrong.code} {wrong.detail}", "check host, port and firewall from this machine"
         )
-    return ok(MAIL, f"{where} lets us in")
+    return ok(MAIL, f"{where} accepts the login")

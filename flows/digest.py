@@ -1,4 +1,4 @@
-"""Tell each person in one notice what rules group, what came too late, and what the person wants to hear together."""
+"""Send each person one notice for grouped findings, late findings, and the findings that the person wants in digests."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ async def say(run: Run, people: Sequence[str], n: int) -> None:
 @flow(name="digest", persist_result=False)
 @told
 async def digest(site: str = "default", as_of: datetime | None = None) -> Ending:
-    """Queue one notice a person for everything that waits for a digest, and deliver it. Gives its notices as a pandas DataFrame.
+    """Queue one notice for each person with everything that waits for a digest, and deliver it. Returns the notices as a DataFrame.
 
     Args:
         site: Name of the "Vigil site" block.
-        as_of: The instant that the run speaks of. Leave it empty for now.
+        as_of: The instant for which the run evaluates. Empty for now.
     """
     async with opened("digest", site, as_of, reads=False) as run:
         for people in digesting.batches(run):

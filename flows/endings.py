@@ -1,4 +1,4 @@
-"""How a run that got to its end is shown: never green when something is missing. docs/decisions/0012."""
+"""The final states of runs that reached their end: never green when something is missing. docs/decisions/0012."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from prefect.states import Completed, Failed
 
 from vigil.errors import VigilError
 from vigil.safe_text import state_message
+from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.wording import counted
 
 
 class Named(StrEnum):
-    """The states of runs that got to their end. docs/states.md has a row for each."""
+    """The names of final states of runs that reached their end. docs/states.md has a row for each."""
 
     COMPLETED = "Completed"
     HELD = "Held"
@@ -30,7 +31,7 @@ class Named(StrEnum):
 
 
 class Incomplete(VigilError):
-    """A run got to its end with holes: its state is Failed under their name. `data` is what it has to show all the same."""
+    """A run reached its end, but could not read or deliver everything: its state is Failed under that name. `data` is its result."""
 
     def __init__(self, said: str, data: Any = None) -> None:
         self.data = data
@@ -39,9 +40,9 @@ class Incomplete(VigilError):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended: the name and message of its state, and the result in a few words for the run's own name.
+    """The end of a run: the name and message of its state, and a short result for the run's own name.
 
-    `whole` says whether nothing is missing; `data` is what the flow gives to its caller.
+    `whole` is True when nothing is missing; `data` is what the flow returns to its caller.
     """
 
     message: str
@@ -51,7 +52,7 @@ class Ending:
     whole: bool = True
 
     def state(self) -> State[Any]:
-        """The same for Prefect."""
+        """The ending as a Prefect state."""
         message = state_message(self.message)
         if self.whole:
             return Completed(name=self.name.value, message=message, data=self.data)
@@ -61,16 +62,16 @@ class Ending:
 def ended(
     made: Account, said: str = "", data: Any = None, held: int = 0, holes: int = 0, result: str = ""
 ) -> Ending:
-    """The ending of a run with its account in the message; its name tells the worst that is true of it.
+    """The ending of a run, with its account in the message; its name is the most severe state that applies.
 
-    `held` rules wait for an answer; `holes` is what could not be read before the run was suspended. Refused rules name the run
-    only where nothing else is missing: they stay until somebody mends them, and must not hide what comes and goes. `result` stands
-    before the account's own in the run's name.
+    `held` rules wait for an answer; `holes` is the number of gaps before the run was suspended. Refused rules name the run only if
+    nothing else is missing: they stay until a person corrects them, and must not hide temporary problems. `result` precedes the
+    account's own result in the run's name.
     """
-    account = "" if said and made.quiet else made.sentence()
+    account = "" if said and made.quiet else account_words.sentence(made)
     parts = [*made.refused_rules, said, account, f"{counted(held, 'rule')} held by a guard" if held else ""]
     parts += [f"{counted(holes, 'gap')} before it was suspended"] if holes else []
-    message, short = "; ".join(p for p in parts if p), made.result(result)
+    message, short = "; ".join(p for p in parts if p), account_words.result(made, result)
     holed = {
         Named.GAPS: made.gaps or holes,
         Named.UNDELIVERED: made.undelivered,

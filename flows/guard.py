@@ -1,4 +1,4 @@
-"""Answer a guard that stopped a rule's notices, where no suspended run asks for it."""
+"""Answer a guard that holds a rule's notices, if no suspended run asks for the answer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ async def guard(
     """Send exactly the notices that a guard holds, once, or drop them. A second answer does nothing.
 
     Args:
-        trip: Number of the guard's trip, as `vigil guard list` and the run that was stopped show it.
+        trip: Number of the guard hold, as `vigil guard list` and the account of the run show it.
         answer: send or drop.
         by: Your name, for the ledger.
         site: Name of the "Vigil site" block.
-        as_of: The instant that the run speaks of. Leave it empty for now.
+        as_of: The instant for which the run evaluates. Empty for now.
     """
     return await guarding.answer(site, trip, answer == "send", by, as_of)

@@ -1,6 +1,6 @@
-"""Asks a person about what a guard stopped: the run is suspended, and starts again from its top when it is answered.
+"""Asks a person about notices that a guard holds: suspends the run, which starts again from its beginning after the answer.
 
-Why suspended and not paused: docs/decisions/0007-guards-suspend.md.
+docs/decisions/0007-guards-suspend.md explains why runs are suspended and not paused.
 """
 
 from __future__ import annotations
@@ -31,48 +31,48 @@ from vigil.service.run import Run
 from vigil.wording import counted, instant
 
 HELD = ("name", "why", "person", "title", "step")
-"""Columns of the table of what a guard stopped."""
+"""Columns of the table of held notices."""
 
 
 class GuardAnswer(RunInput):
-    """What becomes of the notices that a rule's guard stopped."""
+    """A person's answer about the notices that a rule's guard holds."""
 
     answer: Literal["send", "drop"] = Field(
-        title="What becomes of them",
-        description="send: exactly the notices that are held go out now. drop: they are never sent, and the ledger says so.",
+        title="Answer",
+        description="send: sends exactly the held notices now. drop: never sends them; the ledger records the decision.",
     )
     by: str = Field(
-        default="", title="Your name", max_length=100, description="Kept in the ledger beside the answer"
+        default="", title="Your name", max_length=100, description="Stored in the ledger with the answer"
     )
 
 
 def can_ask() -> bool:
-    """Whether there is a UI in which this run can wait for an answer: only a deployment's run can be suspended.
+    """Whether this run can wait for an answer: only a deployment's run can be suspended.
 
-    From the run's context: `prefect.runtime.deployment` asks the API, each time, for a run that has no deployment.
+    Reads the run's context, because `prefect.runtime.deployment` calls the API each time for a run without a deployment.
     """
     context = FlowRunContext.get()
     return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
 
 
 async def resumed(site: str) -> bool:
-    """Whether this run asked before, and is here again to hear the answer."""
+    """Whether this run asked before, and was resumed with the answer."""
     return can_ask() and guards.asked(ledger_of(await block_of(site)), str(runtime.flow_run.id))
 
 
 def must_ask(run: Run) -> bool:
-    """Whether something waits for an answer that this run can ask for."""
+    """Whether a guard hold waits for an answer, and this run can ask for it."""
     return can_ask() and guards.unasked(run.ledger)
 
 
 async def ask(site: str, as_of: datetime | None) -> Ending:
-    """Ask about each guard that waits, one after another, and do what is answered.
+    """Ask about each guard hold that waits, one after another, and carry out the answers.
 
-    Suspends the run at the first question without an answer; when that comes, the run starts again and is here once more.
+    Suspends the run at the first question without an answer; after the answer the run starts again and reaches this function again.
     """
     block = await block_of(site)
     ledger, zone = ledger_of(block), block.site().zone
-    ending = Ending("nothing waits for an answer any more", "answered", Named.ANSWERED)
+    ending = Ending("no guard waits for an answer any more", "answered", Named.ANSWERED)
     for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
         if trip.state == WAITING:
             key = f"guard-{trip.id}"
@@ -85,10 +85,10 @@ async def ask(site: str, as_of: datetime | None) -> Ending:
 
 
 def question(trip: Trip, zone: str) -> Markdown:
-    """What the person reads above the form. Instants are told in `zone`, the site's."""
+    """The text above the form. Instants are in `zone`, the site's."""
     return Markdown(
-        "**The guard of rule {rule} stopped {notices}** about {findings} on {some:,} of {all}:\n\n{reasons}\n\n"
-        "Everything else of this run was sent. The notices are in the artifact `guard-{id}` of this run, with links. "
+        "**The guard of rule {rule} holds {notices}** about {findings} on {some:,} of {all}:\n\n{reasons}\n\n"
+        "The other notices of this run were sent. The artifact `guard-{id}` of this run lists the held ones, with links. "
         "Without an answer by {until} they are not sent."
     ).format(
         rule=trip.rule,
@@ -113,14 +113,14 @@ async def _show(ledger: Ledger, site: str, trip: Trip, zone: str) -> None:
 
 
 async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | None) -> Ending:
-    """Send exactly what a trip holds, once, or drop it."""
+    """Send exactly the notices of a guard hold, once, or drop them."""
     async with opened("guard", site, as_of, reads=False) as run:
         done, count = guards.answer(run, trip, send, by)
         await steps.deliver(run)
         made = await steps.account(run)
     signals.of_trip(site, done, signals.Signal.ANSWERED)
     if not count:
-        said = f"guard {trip} of {done.rule} was {done.state} before: nothing was done"
+        said = f"guard {trip} of {done.rule} was {done.state} before: this run changed nothing"
         return ended(made, said, result=f"guard {trip} was answered before")
     held = counted(count, "notice")
     said = f"guard {trip} of {done.rule}: {held} {'queued' if send else 'dropped'}"
@@ -130,7 +130,7 @@ async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | No
 
 
 async def expire(run: Run) -> None:
-    """Give up the questions whose time is over: name it in the ledger, in an event, and on the run that asked."""
+    """Expire the questions whose time is over: in the ledger, by an event, and on the run that asked."""
     for trip in guards.expire(run):
         signals.of_trip(run.site.name, trip, signals.Signal.EXPIRED)
         if trip.flow_run:

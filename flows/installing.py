@@ -1,4 +1,4 @@
-"""Installs the shipped automations, each once for a site, whatever is there already."""
+"""Installs the shipped automations for a site; a repeated installation updates them and adds no duplicate."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ruamel.yaml import YAML
 
 from vigil.errors import BadRequest
 
-SITE = "{{ site }}"  # what stands for the site's name in the files; other braces are Prefect's own templates
+SITE = "{{ site }}"  # placeholder of the site's name in the files; other braces are Prefect's own templates
 
 
 class NoSuchBlock(BadRequest):
-    """Automations were to notify through a block that does not exist."""
+    """The notification block does not exist."""
 
 
 def load(file: Path, site: str, notify: str | None) -> AutomationCore:
-    """The automation in a file, for a site: its own `actions`, and then what its `notify` says.
+    """The automation in a file, for a site: its own `actions`, followed by the notification in its `notify`.
 
-    `notify` is the id of a notification block; without one nobody is told. An automation that is left with nothing to do shows
-    that it fired.
+    `notify` is the id of a notification block; without one there is no notification. An automation without actions only shows in
+    Prefect that it fired.
     """
     data: dict[str, Any] = YAML(typ="safe").load(file.read_text().replace(SITE, site))
     words, actions = data.pop("notify", None), data.pop("actions", [])
@@ -34,9 +34,9 @@ def load(file: Path, site: str, notify: str | None) -> AutomationCore:
 
 
 async def install(folder: Path, site: str, notify: str | None) -> list[tuple[str, str]]:
-    """Install every file of the folder. Returns (name, "created" | "changed" | "as it was") of each.
+    """Install every file of the folder. Returns (name, "created" | "changed" | "as it was") for each.
 
-    `notify` names a notification block, such as slack-webhook/ops. Raises NoSuchBlock.
+    `notify` names a notification block, such as slack-webhook/ops. Raises NoSuchBlock if it does not exist.
     """
     done = []
     async with get_client() as client:
@@ -48,12 +48,12 @@ async def install(folder: Path, site: str, notify: str | None) -> list[tuple[str
 
 
 async def _one(client: PrefectClient, wanted: AutomationCore) -> str:
-    """Names are not unique in Prefect: looked up first, so that a second installation makes no second automation."""
+    """Install one automation. Names are not unique in Prefect, so the function looks the name up before it creates one."""
     found = await client.read_automations_by_name(wanted.name)
     if not found:
         await client.create_automation(wanted)
         return "created"
-    # Whether it is switched on is up to whoever switched it off.
+    # An automation that a person switched off stays off.
     wanted.enabled = found[0].enabled
     if _plain(found[0]) == _plain(wanted):
         return "as it was"
@@ -62,9 +62,9 @@ async def _one(client: PrefectClient, wanted: AutomationCore) -> str:
 
 
 def _plain(automation: AutomationCore) -> dict[str, Any]:
-    """What it says, without what the server adds."""
+    """The content of an automation, without the fields that the server adds."""
     names = set(AutomationCore.model_fields)
-    data = automation.model_dump(include=names)  # with sets as sets: in JSON their order is by chance
+    data = automation.model_dump(include=names)  # with sets as sets: their order in JSON is random
     data["trigger"].pop("id", None)
     return data
 
@@ -75,5 +75,5 @@ async def _block(client: PrefectClient, name: str) -> str:
         return str((await client.read_block_document_by_name(document, slug)).id)
     except ObjectNotFound:
         raise NoSuchBlock(
-            f'there is no block "{name}": make one in Prefect under Blocks, and name it as TYPE/NAME, such as slack-webhook/ops'
+            f'there is no block "{name}": create one in Prefect under Blocks, and give it as TYPE/NAME, such as slack-webhook/ops'
         ) from None

@@ -1,7 +1,7 @@
-"""Names of runs: what ran, when, and once it is known what came of it. "watch 2026-03-02 09:15 · 8 told"
+"""Names of runs: the flow, the instant and, at the end, the result. "watch 2026-03-02 09:15 · 8 told"
 
-The instant is in the site's zone, which is known once its block is read: so a run is named when it is opened, and named again at its
-end. A site that is not the default one stands in the name, too. A name is worth no run: where it cannot be given, the run goes on.
+The instant is in the site's zone, which is known only after its block is read: so a run is named when it is opened, and again at its
+end. The name includes a site other than the default. If the name cannot be set, the run continues.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _head: ContextVar[str] = ContextVar("the name of the run without its result")
 
 
 def forget() -> None:
-    """Begin anew: in a notebook one run comes after another."""
+    """Reset the name: a notebook runs several flows in one process."""
     _head.set("")
 
 
 async def begins(site: str, zone: str, instants: Sequence[datetime]) -> None:
-    """Name the run after what it does and its instant; of a window after both its ends.
+    """Name the run after its flow and instant, or after both ends of its window.
 
-    A run that was suspended and goes on keeps its name: the instant of its question says more than that of the answer.
+    A resumed run keeps its name: the instant of its question is more useful than that of the answer.
     """
     context = FlowRunContext.get()
     if context is None or context.flow is None or context.flow_run is None:
@@ -42,12 +42,12 @@ async def begins(site: str, zone: str, instants: Sequence[datetime]) -> None:
     of = "" if site == DEFAULT else f" {site}"
     clocks = " to ".join(clock(at, zone) for at in instants)
     _head.set(_head.get("") or _suspended(context.flow_run) or f"{context.flow.name}{of} {clocks}")
-    context.flow_run.name = _head.get()  # what is logged from now on goes under it
+    context.flow_run.name = _head.get()  # later log records use this name
     await rename(_client(context), context.flow_run, _head.get())
 
 
 async def ends(result: str) -> None:
-    """Put what came of the run behind its name. One that never was opened is named after this instant, in UTC."""
+    """Append the result to the run's name. A run that was never opened is named after the current time, in UTC."""
     context = FlowRunContext.get()
     if context is None or context.flow is None or context.flow_run is None:
         return
@@ -66,20 +66,20 @@ def head_of(run: FlowRun) -> str:
 
 
 def _suspended(run: FlowRun) -> str:
-    """The name, without its end, of a run that was suspended; empty for any other."""
+    """The name without its result of a run that was suspended; empty for other runs."""
     return head_of(run) if run.name.endswith(f"{BEFORE_RESULT}{WAITS}") else ""
 
 
 async def rename(client: PrefectClient, run: FlowRun, name: str) -> None:
-    """Give a run another name, where that can be done."""
+    """Rename a run if possible."""
     try:
         await client.update_flow_run(run.id, name=label(name))
-    except Exception as error:  # noqa: BLE001  whatever it is: the run is worth more than its name
+    except Exception as error:  # noqa: BLE001  the run matters more than its name
         get_run_logger().warning("a run could not be renamed to %r: %s", name, error)
 
 
 def clock(at: datetime, zone: str) -> str:
-    """An instant as a clock in the zone shows it. Of an hour that the clocks show twice the zone's abbreviation says which."""
+    """An instant in local time. In an hour that occurs twice, the zone's abbreviation tells the two apart."""
     local = at.astimezone(ZoneInfo(zone))
     twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
     return f"{local:%Y-%m-%d %H:%M}{f' {local:%Z}' if twice else ''}"

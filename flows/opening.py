@@ -1,4 +1,4 @@
-"""Opens what a run needs from the site's block, and closes it again, whatever happens between."""
+"""Opens the resources of a run from the site's block, and closes them whatever happens."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ async def opened(
     forward: bool = False,
     window: Sequence[datetime] = (),
 ) -> AsyncIterator[Run]:
-    """A run of `flow` for the named site. Without `as_of` it speaks of now; with it, its clock stands there.
+    """A run of `flow` for the named site. With `as_of` its clock stands still at that instant; without, it is the real clock.
 
-    A run that goes `forward` files what it reads under its instant: an `as_of` before what the ledger already knows is refused (raises
-    Earlier). Logs in to Extended ECM when it `reads`. The run is named after its instant, or after the `window` that it is about. One
-    that fails is written as failed in the ledger, then the error goes on.
+    A `forward` run records what it reads under its instant: it refuses an `as_of` before the ledger's newest data (raises Earlier).
+    A run that `reads` logs in to Extended ECM. The run is named after its instant, or after its `window`. If the run fails, the
+    ledger records that, and the error is raised again.
     """
     instants.refuse_without_zone(as_of=as_of)
     block = await block_of(site)
@@ -50,7 +50,7 @@ async def opened(
         site=where,
         clock=clock,
         topics=block.fcm.topics,
-        # By a clock that stands no other try ever falls due.
+        # No retry becomes due while the clock stands still.
         patience=where.retry_patience if as_of is None else timedelta(0),
         **_rules_and_words(where, ledger, mail=block.smtp is not None),
     )
@@ -66,7 +66,7 @@ async def opened(
 
 @contextmanager
 def _noted(run: Run) -> Iterator[None]:
-    """Whatever fails the run is told in an event where somebody waits for it, and noted in the ledger."""
+    """Emit an event for a failure that automations expect, record the failure in the ledger, and raise it again."""
     try:
         yield
     except BaseException as error:
@@ -76,7 +76,7 @@ def _noted(run: Run) -> Iterator[None]:
 
 
 def _rules_and_words(where: Site, ledger: Ledger, mail: bool) -> dict[str, Any]:
-    """What a run evaluates and says it with, and what of the files could not be used (decision 0015)."""
+    """The rules and templates of a run, and the problems of files that could not be used (decision 0015)."""
     standing, templates = rules_of(where.rules, ledger), where.templates
     renderer = renderer_of(templates)
     return {
@@ -89,7 +89,7 @@ def _rules_and_words(where: Site, ledger: Ledger, mail: bool) -> dict[str, Any]:
 
 
 def _close_failed(run: Run) -> None:
-    """Note the failure where that is possible: with the ledger itself locked or away, the first error is the one to tell."""
+    """Record the failure if possible. If the ledger itself is locked or unreachable, the first error is the one to report."""
     try:
         accounting.close(run, "failed")
     except LedgerError as error:

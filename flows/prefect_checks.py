@@ -1,4 +1,4 @@
-"""What `vigil doctor` asks Prefect: the API, the pools, each deployment and its plan, the runs under way, and the automations."""
+"""The checks of Prefect in `vigil doctor`: API, pools, deployments with their planned runs, runs under way, and automations."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from vigil.wording import counted, listed
 
 API, POOL, AUTOMATIONS = "prefect", "work pool", "automations"
 MUST_RUN = "watch"
-DEFAULT = "default"  # the site of a flow that is told none
-PROMPT, PATIENT = 3.0, 20.0  # seconds: for a sign of life, and for everything that is asked after it
+DEFAULT = "default"  # the site of a flow without the parameter
+PROMPT, PATIENT = 3.0, 20.0  # seconds: for the health check, and for all other requests
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
-LOOKED_BACK = timedelta(days=1)  # for signs of life
-MOST = 200  # runs that are read at once; more are as good as these
+LOOKED_BACK = timedelta(days=1)  # the period searched for heartbeats
+MOST = 200  # runs read in one request; this sample is large enough
 
 
 async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_now) -> list[Check]:
-    """Ask Prefect about the deployments of `project`'s prefect.yaml, and about `site`. One failed check when it does not answer."""
+    """Check the deployments of `project`'s prefect.yaml, for `site`. Returns one failed check if Prefect does not answer."""
     async with get_client() as client:
         where = str(client.api_url)
         try:
@@ -60,11 +60,11 @@ async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_no
             async with asyncio.timeout(PATIENT):
                 return await _examine(client, site, project, now())
         except TimeoutError:
-            return [_down(where, f"says that it is well, and does not answer within {PATIENT:.0f} s")]
+            return [_down(where, f"reports that it is healthy, but does not answer within {PATIENT:.0f} s")]
 
 
 def _down(where: str, saw: str) -> Check:
-    do = "start it (`prefect server start`), or where it runs look at its log; PREFECT_API_URL must be its address"
+    do = "start it (`prefect server start`), or check its log; PREFECT_API_URL must be its address"
     return fail(API, f"{where} {saw}", do)
 
 
@@ -91,7 +91,7 @@ async def _version(client: PrefectClient) -> Check:
     if version.split(".")[:2] == __version__.split(".")[:2]:
         return ok(API, f"{client.api_url}, version {version}")
     saw = f"{client.api_url}, version {version}, while {__version__} is installed here"
-    return warn(API, saw, f"use the same version on both sides, best {__version__}")
+    return warn(API, saw, f"use the same version on both sides, preferably {__version__}")
 
 
 async def _pool(client: PrefectClient, name: str) -> Check:
@@ -106,12 +106,12 @@ async def _pool(client: PrefectClient, name: str) -> Check:
     online = sum(w.status is WorkerStatus.ONLINE for w in workers)
     if not online:
         do = f"`prefect worker start --pool {name}`, as a service of the machine"
-        return fail(POOL, f'"{name}" has no worker that is up', do)
-    return ok(POOL, f'"{name}", {counted(online, "worker")} up')
+        return fail(POOL, f'"{name}" has no worker online', do)
+    return ok(POOL, f'"{name}", {counted(online, "worker")} online')
 
 
 def _by_flow(wanted: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The deployments of prefect.yaml by the name of their flow, which Prefect makes of its function's."""
+    """The deployments of prefect.yaml by flow name, which Prefect derives from the function's name."""
     found: dict[str, list[dict[str, Any]]] = {}
     for one in wanted:
         function = re.split("[:.]", one["entrypoint"])[-1]
@@ -122,7 +122,7 @@ def _by_flow(wanted: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
 async def _deployments(
     client: PrefectClient, flow: str, wanted: Sequence[dict[str, Any]], site: str, now: datetime
 ) -> tuple[list[Check], list[DeploymentResponse]]:
-    """What is to be said of a flow's deployments for the site, and those; `wanted`: all of its that prefect.yaml has."""
+    """The checks of a flow's deployments for the site, and the deployments. `wanted`: those of the flow in prefect.yaml."""
     by_name = FlowFilter(name=FlowFilterName(any_=[flow]))
     made = await client.read_deployments(flow_filter=by_name, limit=MOST)
     here = [one for one in made if _site(one.parameters) == site]
@@ -134,7 +134,7 @@ async def _deployments(
 
 
 def _site(parameters: Mapping[str, Any] | None) -> str:
-    """The site that a deployment is for: each flow's own default where its parameters name none."""
+    """The site of a deployment: the flow's default if the parameters name none."""
     return str((parameters or {}).get("site", DEFAULT))
 
 
@@ -167,16 +167,16 @@ async def _deployment(
 
 
 def _tagged(check: Check, deployment: DeploymentResponse) -> Check:
-    """The check, or where nothing else is wrong, what is missing among the tags by which automations know a site's runs."""
+    """The check itself or, if it is ok, a warning about missing tags, by which automations recognise a site's runs."""
     missing = {"vigil", f"site:{_site(deployment.parameters)}"} - set(deployment.tags)
     if check.state is not State.OK or not missing:
         return check
-    saw = f"{check.saw}; it has not the tags {', '.join(sorted(missing))}, so no automation knows its runs"
+    saw = f"{check.saw}; the tags {', '.join(sorted(missing))} are missing, so no automation recognises its runs"
     return warn(check.name, saw, "add them in prefect.yaml, and deploy again")
 
 
 async def _planned(client: PrefectClient, deployment: DeploymentResponse) -> list[Planned]:
-    """The runs that have not begun, the earliest first. One that waits for another to end is not among them."""
+    """The runs that have not begun, the earliest first, except those that wait for another run to end."""
     runs = await _read(client, [deployment.id], (StateType.SCHEDULED,))
     return [
         Planned(run.expected_start_time, run.auto_scheduled)
@@ -194,7 +194,7 @@ async def _runs(client: PrefectClient, deployments: dict[Any, str], now: datetim
 
 
 async def _crashed(client: PrefectClient, deployments: dict[Any, str]) -> list[Crashed]:
-    """Of each deployment the last run that ended, where it crashed."""
+    """For each deployment its last ended run, if it crashed."""
     ended = await _read(client, list(deployments), ENDED, FlowRunSort.END_TIME_DESC)
     last = {run.deployment_id: run for run in reversed(ended)}
     return [
@@ -205,13 +205,13 @@ async def _crashed(client: PrefectClient, deployments: dict[Any, str]) -> list[C
 
 
 async def _underway(client: PrefectClient, run: FlowRun, deployment: str, now: datetime) -> Underway:
-    """A run with the newest thing that is known of it: what it said itself, and when its state was set."""
+    """A run with the time of its latest event or state change."""
     where = EventFilter(
         event=EventNameFilter(prefix=["prefect.flow-run."]),
         resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
         occurred=EventOccurredFilter(since=now - LOOKED_BACK, until=now),
     )
-    newest = (await client.read_events(where, limit=1)).events  # the newest first
+    newest = (await client.read_events(where, limit=1)).events  # newest first
     since = run.state.timestamp if run.state else now
     return Underway(
         run=f"{deployment}/{run.name}",
@@ -240,12 +240,12 @@ async def _read(
 
 
 async def _automations(client: PrefectClient, site: str, folder: Path) -> Check:
-    """Whether those that were shipped are installed for the site: without them nobody learns that nothing runs."""
+    """Whether the shipped automations are installed for the site: without them nobody learns that no run happens."""
     shipped = sorted(load(file, site, None).name for file in folder.glob("*.yaml"))
     if not shipped:
         return skip(AUTOMATIONS, f"there are none in {folder}")
     there = {a.name: a.enabled for a in await client.read_automations()}
-    do = f"`vigil automations install --site {site} --notify TYPE/NAME`: docs/events.md says what each is for"
+    do = f"`vigil automations install --site {site} --notify TYPE/NAME`: docs/events.md describes each"
     if missing := [name for name in shipped if name not in there]:
         return warn(
             AUTOMATIONS, f"{len(missing)} of {len(shipped)} are not installed: {'; '.join(missing)}", do

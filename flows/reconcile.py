@@ -1,4 +1,4 @@
-"""Compare what is believed with what is: outcomes, devices, people, and Extended ECM's own lists."""
+"""Compare the ledger with reality: outcomes, devices, people, and Extended ECM's own lists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vigil.wording import counted
 
 @task(task_run_name="check {name}", cache_policy=NO_CACHE, persist_result=False)
 async def look(run: Run, name: str, mend: bool) -> Checked:
-    """One check. Where Extended ECM does not answer it is a gap of the run, and the other checks go on."""
+    """Run one check. If Extended ECM does not answer, the run records a gap and continues with the other checks."""
     try:
         checked = await CHECKS[name](run, mend)
     except CallFailed as error:
@@ -36,12 +36,12 @@ async def look(run: Run, name: str, mend: bool) -> Checked:
 @flow(name="reconcile", persist_result=False)
 @told
 async def reconcile(site: str = "default", mend: bool = False, as_of: datetime | None = None) -> Ending:
-    """Run every check, and leave what they found as a table. Nothing is changed unless `mend` says so.
+    """Run every check, and show the results as a table. Changes nothing unless `mend` is set.
 
     Args:
         site: Name of the "Vigil site" block.
-        mend: Let checks mend what they can: notices that are tried no more become failed. The table says what was changed.
-        as_of: The instant that the run speaks of. Leave it empty for now.
+        mend: Let checks correct what they can: notices that are no longer retried become failed. The table lists the changes.
+        as_of: The instant for which the run evaluates. Empty for now.
     """
     async with opened("reconcile", site, as_of) as run:
         checks = {name: await look(run, name, mend) for name in CHECKS}
@@ -51,5 +51,5 @@ async def reconcile(site: str = "default", mend: bool = False, as_of: datetime |
     said = f"{short} in {counted(len(checks), 'check')}"
     await showing.rows("reconcile", rows, said)
     ending = ended(made, said, data=rows, result=short)
-    # Of a run with holes the holes are the worst.
+    # Gaps and undelivered notices are more severe than findings.
     return replace(ending, name=Named.FINDINGS) if found and ending.whole else ending

@@ -1,6 +1,7 @@
-"""What a run leaves in the Prefect UI: pages with tables, files to take away, a chart, progress.
+"""The artifacts of a run in the Prefect UI: pages with tables, files to download, a chart, progress.
 
-An artifact is kept in Prefect's database and sent to the browser whole: what is long is cut, and says so. The ledger has it all.
+Prefect stores an artifact in its database and sends it to the browser as a whole: long ones are cut with a note. The ledger has all
+data.
 """
 
 from __future__ import annotations
@@ -30,15 +31,17 @@ from vigil.wording import counted
 SHOWN = 200  # rows of a table: a browser needs ten seconds for two thousand
 ROWS = 2000  # of a file
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-HOW = "Prefect's newer UI opens no such link: there, choose Switch to V1 UI, or copy the CSV from below."
-LONG = 500  # a reading of so many workspaces, or more, shows how far it is
-EVERY = 2.0  # seconds between two updates of a progress
+HOW = (
+    "Prefect's newer UI does not open these links: choose Switch to V1 UI there, or copy the CSV from below."
+)
+LONG = 500  # the least number of items for which progress is shown
+EVERY = 2.0  # seconds between two updates of the progress
 
 
 async def table(key: str, frame: Frame, columns: Sequence[str], said: str, of: int | None = None) -> None:
-    """Some columns of a table as a page, those first that are seen without scrolling. `of` is how many rows the whole table has.
+    """Show some columns of a table as a page, the most important first. `of` is the number of rows of the whole table.
 
-    A page and no table artifact: in that one Prefect's newer UI shows no link, and the older one none of its text as it is.
+    The function uses a page instead of a table artifact, in which Prefect's newer UI shows no links, and the older one changes texts.
     """
     rows = len(frame) if of is None else of
     more = (
@@ -54,22 +57,24 @@ async def table(key: str, frame: Frame, columns: Sequence[str], said: str, of: i
 
 
 async def page(key: str, text: Markdown, said: str) -> None:
-    """A page of Markdown. Its description is read as Markdown, too."""
+    """Show a page of Markdown. Prefect renders its description as Markdown, too."""
     await acreate_markdown_artifact(text, key=key, description=markdown(said))
 
 
 async def rows(key: str, found: Sequence[Mapping[str, str | int]], said: str) -> None:
-    """A table of few columns, all texts and numbers. The older of Prefect's UIs reads its texts as Markdown."""
+    """Show a table of few columns with texts and numbers. The older of Prefect's UIs renders its texts as Markdown."""
     inert = [{name: markdown(v) if isinstance(v, str) else v for name, v in row.items()} for row in found]
     await acreate_table_artifact(inert, key=key, description=markdown(said))
 
 
 async def files(key: str, frame: Frame, said: str) -> None:
-    """A table as files: links that download it, for the worker's disk is no place that a steward can reach."""
+    """Show links that download a table as files, because a steward has no access to the worker's disk."""
     some, book = frame.head(ROWS), BytesIO()
     text = sheets.csv_of(some, VALUE)
     workbook.write(some, book)
-    csv = b64encode(text.encode("utf-8-sig")).decode()  # with the mark by which spreadsheets know UTF-8
+    csv = b64encode(
+        text.encode("utf-8-sig")
+    ).decode()  # with the byte order mark by which spreadsheets recognise UTF-8
     more = f" The first {ROWS:,} of {counted(len(frame), 'row')}." if len(frame) > ROWS else ""
     links = Markdown(
         f"[Download as CSV](data:text/csv;charset=utf-8;base64,{csv}) · "
@@ -79,9 +84,9 @@ async def files(key: str, frame: Frame, said: str) -> None:
 
 
 async def chart(run: Run) -> None:
-    """Notices sent by day and rule, as a picture in a page.
+    """Show the notices sent by day and rule, as a picture in a page.
 
-    An image artifact would show its address below it, which is the whole picture again in letters.
+    An image artifact would also show its address, which is the whole picture again as text.
     """
     zone = ZoneInfo(run.site.zone)
     last = run.as_of.astimezone(zone).date()
@@ -96,7 +101,7 @@ async def chart(run: Run) -> None:
 
 
 class Progress:
-    """How far a long task is. Nothing is shown of a short one."""
+    """The progress of a long task. A short task shows none."""
 
     def __init__(self, key: str, what: str) -> None:
         self.key, self.what = key, what
@@ -104,13 +109,11 @@ class Progress:
         self._shown = 0.0
 
     async def show(self, done: int, of: int) -> None:
-        """`done` of about `of` are done; 0 when nobody knows: then the number is told, and no share."""
+        """Show that `done` of about `of` items are done. If `of` is 0, the total is unknown, and only the number is shown."""
         if max(done, of) < LONG:
             return
         percent = min(100.0, 100.0 * done / of) if of else 0.0
-        said = f"{done:,} {self.what}" + (
-            f" of about {of:,}" if of else "; how many there are shows at the end"
-        )
+        said = f"{done:,} {self.what}" + (f" of about {of:,}" if of else "; the total is not known yet")
         if self._id is None:
             self._id = await acreate_progress_artifact(percent, key=self.key, description=said)
         elif percent >= 100 or time.monotonic() - self._shown >= EVERY:

@@ -1,6 +1,6 @@
-"""The events that runs emit. Their names and payloads are a promise to whoever builds automations on them: docs/events.md.
+"""The events that runs emit. Their names and payloads are stable, for the sake of users' automations: docs/events.md.
 
-A run with nothing wrong emits one event, `vigil.watch.completed`; emitting does not wait for the server.
+A run without problems emits one event, `vigil.watch.completed`; emitting does not wait for the server.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from prefect.events import emit_event
 
 from vigil import safe_text
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.trips import Trip
 from vigil.service.account_words import why_waiting
 from vigil.service.accounting import Account
@@ -25,7 +26,7 @@ NAMED = 20  # workspaces that an event names at most
 
 
 class Signal(StrEnum):
-    """The names."""
+    """The names of the events."""
 
     WATCHED = "vigil.watch.completed"
     GAPS = "vigil.run.gaps"
@@ -50,7 +51,7 @@ def emit(signal: Signal, site: str, payload: Mapping[str, Any], rule: str = "") 
 
 
 def of_account(run: Run, made: Account) -> None:
-    """What a finished run has to say for itself."""
+    """Emit the events of a finished run."""
     site, about = run.site.name, {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
     if made.gaps:
         emit(Signal.GAPS, site, {**about, "gaps": len(made.gaps), "first": made.gaps[0]})
@@ -60,13 +61,13 @@ def of_account(run: Run, made: Account) -> None:
     for trip in run.trips:
         of_trip(site, trip)
     if run.flow == "watch":
-        numbers = {"routed": made.numbers.get("routed", 0), "rows": dict(made.rows), "gaps": len(made.gaps)}
+        numbers = {"routed": made.routed, "rows": dict(made.rows), "gaps": len(made.gaps)}
         emit(Signal.WATCHED, site, {**about, **numbers, "waiting": made.waiting})
 
 
 def failing(made: Account) -> dict[str, Any]:
-    """What an Undelivered run says of its notices."""
-    given_up = {of_row(n) for n in made.notices if n["state"] == "failed"}
+    """The payload about the notices of an Undelivered run."""
+    given_up = {of_row(n) for n in made.notices if n["state"] == NoticeState.FAILED}
     why = list(dict.fromkeys([*made.refused, *why_waiting(made.waits), *sorted(given_up)]))[:NAMED]
     causes = {kind.value: n for kind, n in made.unsent.items()}
     return {"waiting": made.waiting, "given up": made.given_up, "causes": causes, "why": why}
@@ -75,7 +76,7 @@ def failing(made: Account) -> dict[str, Any]:
 def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
     found: dict[str, list[int]] = defaultdict(list)
     for n in made.notices:
-        if n["state"] == "unroutable":
+        if n["state"] == NoticeState.UNROUTABLE:
             found[n["rule"]].append(n["workspace"])
     for rule, workspaces in sorted(found.items()):
         some = sorted(set(workspaces))[:NAMED]
@@ -83,7 +84,7 @@ def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
 
 
 def of_trip(site: str, trip: Trip, signal: Signal = Signal.TRIPPED) -> None:
-    """A guard stopped a rule, was answered, or was not."""
+    """Emit that a guard holds a rule's notices, or that the hold was answered or expired."""
     numbers = {
         "notices": trip.notices,
         "findings": trip.findings,
@@ -95,7 +96,7 @@ def of_trip(site: str, trip: Trip, signal: Signal = Signal.TRIPPED) -> None:
 
 
 def of_check(run: Run, check: str, checked: Checked) -> None:
-    """A check of `reconcile` found something."""
+    """Emit that a check of `reconcile` found something."""
     about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat()}
     some = sorted({f.workspace for f in checked.found if f.workspace is not None})[:NAMED]
     first, changed = checked.found[0].what, sum(bool(f.changed) for f in checked.found)
@@ -106,12 +107,12 @@ def of_check(run: Run, check: str, checked: Checked) -> None:
 
 
 def of_suspension(flow_run: str) -> None:
-    """This run waits for a person from now on, and sends no heartbeat any more. About the Prefect run, as heartbeats are."""
+    """Emit that this run now waits for a person and stops its heartbeats. The resource is the Prefect run, as for heartbeats."""
     emit_event(Signal.SUSPENDED.value, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run}"})
 
 
 def of_failure(run: Run, error: BaseException) -> None:
-    """A run that failed for a reason that somebody waits for."""
+    """Emit the event of a failed run, if its error has one."""
     about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat(), "why": [str(error)]}
     if isinstance(error, Vanished):
         numbers = {"known": error.known, "lost": error.lost}

@@ -1,4 +1,4 @@
-"""The site that a flow is started for: its blocks, by its name."""
+"""Loads the blocks of a site, by its name."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from vigil.service.opening import ledger_of_site
 
 
 class NoSite(BadRequest):
-    """A run was started for a site that has no block."""
+    """The site has no block."""
 
 
 class BrokenSite(BadRequest):
-    """The blocks of a site are not as they must be."""
+    """The blocks of a site are invalid or incomplete."""
 
 
-PATIENCE = 10.0  # seconds for an answer of Prefect to a command
+PATIENCE = 10.0  # seconds for a response of Prefect to a command
 
 
 def server() -> PrefectClient:
-    """A client of the Prefect that is configured, for a person who waits: enter it with `async with`."""
+    """A client of the configured Prefect with a short time-out, for commands: enter it with `async with`."""
     return get_client(httpx_settings={"timeout": PATIENCE})
 
 
 @asynccontextmanager
 async def database_here() -> AsyncIterator[PrefectClient]:
-    """A client of the database below PREFECT_HOME, served in this process: a server of its own takes twice as long to start."""
+    """A client of the database below PREFECT_HOME, served in this process: a separate server takes twice as long to start."""
     from prefect.server.api.server import create_app
 
     async with PrefectClient(api=create_app(webserver_only=True)) as client:
@@ -55,11 +55,11 @@ async def block_of(site: str) -> Connected:
 
 
 async def found(client: PrefectClient, site: str) -> Connected:
-    """As `block_of`, by a client that is open."""
+    """As `block_of`, with an open client."""
     values = await kept.read(client, site)
     if SITE not in values:
         raise NoSite(
-            f'there is no Vigil site block "{site}" in this Prefect: make it with `vigil connect --site {site} ...`'
+            f'there is no Vigil site block "{site}" in this Prefect: create it with `vigil connect --site {site} ...`'
         )
     lost = [p for p in BLOCKS if p not in values and (p in REQUIRED or values[SITE].get(p))]
     if lost:
@@ -72,7 +72,7 @@ async def found(client: PrefectClient, site: str) -> Connected:
 
 def _lost(site: str, part: str, values: Values) -> str:
     kind, name = BLOCKS[part].get_block_type_slug(), values[SITE].get(part)
-    return f'the Vigil site block "{site}" names the block {kind}/{name}, which is not there: correct the name, or make it'
+    return f'the Vigil site block "{site}" names the block {kind}/{name}, which does not exist: correct the name, or create the block'
 
 
 def _valid(site: str, part: str, values: Values) -> Any:
@@ -83,10 +83,10 @@ def _valid(site: str, part: str, values: Values) -> Any:
         wrong = "\n".join(words(part, values[part], e) for e in error.errors(include_input=False))
         block = f"{BLOCKS[part].get_block_type_slug()}/{name}"
         raise BrokenSite(
-            f"the block {block} is not as it must be: correct it in its form, or by `vigil connect --site {site}`\n{wrong}"
+            f"the block {block} is invalid: correct it in its form, or by `vigil connect --site {site}`\n{wrong}"
         ) from None
 
 
 def ledger_of(block: Connected) -> Ledger:
-    """The site's ledger. Raises LedgerOfAnother when it belongs to another site."""
+    """The site's ledger. Raises LedgerOfAnother if it belongs to another site."""
     return ledger_of_site(block.name, block.ledger.url.get_secret_value())

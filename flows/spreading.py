@@ -1,6 +1,6 @@
-"""Reading and evaluating in other processes, by Dask: a task there gets what opens the run again, not the run. docs/scaling.md
+"""Reads and evaluates in the processes of a Dask cluster: a task there receives a ticket that opens the run again. docs/scaling.md
 
-Only where the site's block names a Dask, for which prefect-dask has to be installed (the extra `scale`).
+Used only if the site's block names a Dask cluster, which needs prefect-dask (the extra `scale`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from vigil.delivery.render import Channel
 from vigil.ecm.model import Row
 from vigil.errors import BadRequest
 from vigil.service import extraction, judgement
-from vigil.service.judgement import Plan
 from vigil.service.opening import renderer_of
+from vigil.service.plan import Plan
 from vigil.service.run import Run, Tally, utc_now
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ LOCAL = "local:"
 
 
 class NoDask(BadRequest):
-    """The site's block asks for Dask in a way that cannot be."""
+    """The site's block names Dask, but prefect-dask is not installed."""
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """What opens a run again in another process. Secrets are not in it: the block is read there.
+    """The data with which another process opens a run again. It contains no secrets: that process reads the block itself.
 
-    The rules are those that the run began with, whatever is edited meanwhile. `at` is where its clock stands, None: it goes.
+    The rules are those of the start of the run, even if they were edited since. `at` is the instant at which its clock stands
+    still; None for the real clock.
     """
 
     site: str
@@ -52,7 +53,7 @@ class Ticket:
 
 @asynccontextmanager
 async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
-    """A part of a run, in a process that did not begin it. What was counted is in its `tally` at the end."""
+    """A part of a run, in another process than the run's own. Its `tally` has the counters at the end."""
     block = await block_of(ticket.site)
     site, at = block.site(), ticket.at
     run = Run(
@@ -84,7 +85,7 @@ async def read_page(ticket: Ticket, rows: Sequence[Row], n: int) -> Tally:
     persist_result=False,
 )
 async def judge(ticket: Ticket, plan: Plan, n: int, of: int) -> Tally:
-    """`plan` has this batch only."""
+    """Evaluate the only batch of `plan`."""
     async with rejoined(ticket) as run:
         await judgement.whole(run, plan, 1)
     return run.tally
@@ -112,12 +113,12 @@ class Dask:
 
 @contextmanager
 def spread(run: Run, dask: str, at: datetime | None) -> Iterator[None]:
-    """Do the larger parts of a run in the processes of `dask`: the address of a scheduler, or local:N. Raises NoDask."""
+    """Run pages and batches in the processes of `dask`: the address of a scheduler, or local:N. Raises NoDask."""
     try:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
         raise NoDask(
-            f'the site "{run.site.name}" wants Dask ("{dask}"), which is not installed here: `pip install vigil[scale]`'
+            f'the site "{run.site.name}" names Dask ("{dask}"), which is not installed here: `pip install vigil[scale]`'
         ) from None
     ticket = Ticket(run.site.name, run.flow, run.id, run.as_of, at, run.rules)
     with DaskTaskRunner(**_where(dask)) as runner:

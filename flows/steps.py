@@ -1,7 +1,7 @@
-"""The tasks of every flow, and their order: one task a page or a batch, never one an item.
+"""The tasks of all flows, and their order: one task for each page or batch, never for a single item.
 
-What they do is in vigil.service. Retries live in the clients: a task that fails has been tried. Results are not kept by
-Prefect: the ledger is where they are.
+The work itself is in vigil.service. Retries happen in the clients: a failed task is not retried. Prefect does not store results; the
+ledger does.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from prefect.logging import get_run_logger
 from prefect.utilities.annotations import opaque
 
 from flows import showing, signals
+from vigil.compliance.notices import NoticeState
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import Row
 from vigil.ledger.engine import chunks
 from vigil.ledger.observations import Buried
 from vigil.service import (
+    account_words,
     accounting,
     extraction,
     frames,
@@ -37,10 +39,9 @@ from vigil.service import (
 from vigil.service import backfill as backfilling
 from vigil.service import changes as changing
 from vigil.service import sweep as sweeping
-from vigil.service.account_words import waiting
 from vigil.service.accounting import Account
 from vigil.service.frames import About, Frame
-from vigil.service.judgement import Plan
+from vigil.service.plan import Plan
 from vigil.service.reasons import of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Scope
@@ -53,15 +54,15 @@ TOLD = ("name", "why", "person", "outcome", "reason", "rule")
 SWEPT = ("name", "why", "person", "outcome", "rule")
 MANIFEST = ("name", "why", "person", "standing", "reason", "title")
 CHANGED = ("name", "changed", "person", "title", "rule")
-"""Columns of the tables in the UI: what has room there. The files have all."""
+"""Columns of the tables in the UI, as many as fit. The files have all columns."""
 
 
 PAGE = 100  # workspaces or workflows that one task reads
-LOGGED = 20  # findings that a run's log names, where something is wrong with them
+LOGGED = 20  # the most failed or unroutable findings that a run's log names
 
 
 def whole(argument: T) -> T:
-    """An argument that Prefect hands over as it is, where it would look into every item for futures."""
+    """Mark an argument so that Prefect passes it unchanged, without searching every item for futures."""
     return cast(T, opaque(argument))
 
 
@@ -112,7 +113,7 @@ async def judge(run: Run, plan: Plan, n: int, of: int) -> None:
 
 @task(task_run_name="deliver batch {n}", cache_policy=NO_CACHE, persist_result=False)
 async def deliver_batch(run: Run, worker: Worker, n: int) -> bool:
-    """Whether another batch may do anything."""
+    """Deliver a batch. Returns whether a further batch may find work."""
     done = await sending.deliver_batch(run, worker)
     for refused in done.refused.values():
         get_run_logger().error("run %d: %s", run.id, refused)
@@ -130,7 +131,7 @@ async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str,
 
 
 async def read_pages(run: Run, rows: Sequence[Row]) -> None:
-    """Read workspaces, a page a task; what is more than one page in other processes, where the site has them."""
+    """Read workspaces, one page in each task; more than one page in Dask's processes, if the site has them."""
     pages = list(chunks(rows, PAGE))
     if run.elsewhere is not None and len(pages) > 1 and not run.tally.stopped:
         await asyncio.gather(*(run.elsewhere.read_page(some) for some in pages))
@@ -139,18 +140,18 @@ async def read_pages(run: Run, rows: Sequence[Row]) -> None:
 
 
 async def extract_unless_known(run: Run) -> str:
-    """Read what changed, unless the run looks back from what the ledger knows: then nothing is read. Gives a sentence about that."""
+    """Read what changed. A run before the ledger's newest data reads nothing, and returns a sentence about that."""
     known = instants.known_after(run.ledger, run.as_of)
     if known is None:
         await extract(run)
         return ""
     run.records = False
     extraction.known_schema(run)
-    return f"nothing was read, the ledger knows {instant(known, run.site.zone)} already"
+    return f"nothing was read: the ledger already has data of {instant(known, run.site.zone)}"
 
 
 async def extract(run: Run) -> None:
-    """Read what changed: lists first, then known items whose change no list shows, then workflows."""
+    """Read what changed: first the lists, then known items whose changes no list shows, then workflows."""
     full = extraction.full_scan_due(run)
     if full:
         await read_schema(run)
@@ -158,7 +159,7 @@ async def extract(run: Run) -> None:
         extraction.known_schema(run)
     read: set[int] = set()
     progress = showing.Progress(f"{run.flow}-reading", "workspaces read")
-    expected = extraction.expected(run) if run.reread else 0  # what changed cannot be known before
+    expected = extraction.expected(run) if run.reread else 0  # the number of changes is unknown in advance
     async for rows in extraction.changed_pages(run, full):
         read |= {r.id for r in rows}
         await read_pages(run, rows)
@@ -182,7 +183,7 @@ async def extract(run: Run) -> None:
 
 
 async def evaluate(run: Run) -> None:
-    """Evaluate what changed and what is due, batch by batch, and queue what must be said."""
+    """Evaluate what changed and what is due, batch by batch, and queue the notices."""
     plan = judgement.plan(run)
     progress = showing.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
     total, done = sum(len(some) for some in plan.batches), 0
@@ -202,22 +203,24 @@ async def evaluate(run: Run) -> None:
     if elsewhere is not None:
         await asyncio.gather(*batches)
     else:
-        for one in batches:  # one after another: they compute, and there is one processor for them
+        for one in batches:  # sequentially: they compute, and the process has one processor
             await one
     judgement.finish(run, plan)
 
 
 async def deliver(run: Run) -> None:
-    """Send what is due, and for a while try again what could not be sent. What is left the account tells of."""
+    """Send what is due, and retry failed sends for a while. The account lists what is left."""
     logger, zone = get_run_logger(), run.site.zone
     await sending.deliver(
-        run, deliver_batch, lambda waits: logger.info("run %d: %s", run.id, waiting(waits, zone))
+        run,
+        deliver_batch,
+        lambda waits: logger.info("run %d: %s", run.id, account_words.waiting(waits, zone)),
     )
     await subscribing.subscribe(run)
 
 
 async def sweep(run: Run, scope: Scope, dry_run: bool) -> Frame:
-    """Evaluate a scope whole, and leave in the UI the table, the same as files, and a summary to forward. Gives the table."""
+    """Evaluate a whole scope; show the table, files and a summary in the UI. Returns the table."""
     rows = await sweep_scope(run, whole(scope), dry_run)
     found = frames.findings(
         run, rows, scope=scope.sentence(), dry_run=dry_run, said=counted(len(rows), "finding")
@@ -230,28 +233,26 @@ async def sweep(run: Run, scope: Scope, dry_run: bool) -> Frame:
 
 
 async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> Frame:
-    """Work out what a window should have said, leave the manifest in the UI with the id that approves it, and give it."""
+    """Compute what a window should have sent, show the manifest with its id in the UI, and return it."""
     after, upto = instants.refuse_window(after, upto, run.as_of, run.site.zone)
     since = upkeep.earliest(run)
     if since is not None and after < since:
         raise instants.BadWindow(
-            f"what was read before {since:%Y-%m-%d} is forgotten (docs/decisions/0009): begin the window then or later"
+            f"data from before {since:%Y-%m-%d} was deleted (docs/decisions/0009): begin the window then or later"
         )
     id, lines = await make_manifest(run, after, upto)
-    counts = (
-        ", ".join(f"{n} {name}" for name, n in backfilling.summary(lines).items()) or "nothing to say in it"
-    )
+    counts = ", ".join(f"{n} {name}" for name, n in backfilling.summary(lines).items()) or "no notices in it"
     said = f"manifest {id}: {counts}"
     unsure = {line.entry.workspace for line in lines if line.standing is backfilling.Standing.UNSURE}
     if unsure:
         places = counted(len(unsure), "workspace")
-        said += f". What {places} should have said cannot be known: observed out of order"
+        said += f". For {places} this cannot be known: their data was recorded out of order"
     zone = ZoneInfo(run.site.zone)
     window = " to ".join(sheets.minute(at.astimezone(zone)) for at in (after, upto))
     made = frames.manifest(run, lines, manifest=id, said=said, scope=f"{window} {zone.key}")
     first = made.sort_values(
         "sends", ascending=False, kind="stable"
-    )  # what an approval sends is what must be seen
+    )  # the notices that an approval sends come first
     of = f"{said}; window {About.of(made).scope}"
     await showing.table("backfill-manifest", first, MANIFEST, of)
     await showing.files("backfill-files", made, of)
@@ -259,19 +260,19 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> F
 
 
 async def approve(run: Run, id: str) -> str:
-    """Queue what a manifest said would be told, and nothing else; list what of it changed meanwhile."""
+    """Queue exactly the notices that a manifest lists as due; show those about something that changed since."""
     try:
         changed = changing.changes(run, id)
         done = backfilling.approve(run, id)
     except KeyError:
         raise instants.BadWindow(
-            f'there is no manifest "{id}": a backfill of a window shows one, with its id'
+            f'there is no manifest "{id}": a backfill of a window shows its id'
         ) from None
     if done.before is not None:
         before = instant(done.before.replace(second=0), run.site.zone)
         return f"manifest {id} was approved before, {before}: nothing was sent again"
     said = f"manifest {id}: {done.queued} queued"
-    said += f", {done.told_meanwhile} told since it was shown" if done.told_meanwhile else ""
+    said += f", {done.told_meanwhile} sent by other runs since it was shown" if done.told_meanwhile else ""
     if not changed:
         return said
     about = f"{len(changed)} of them about something that changed since they were shown"
@@ -280,16 +281,16 @@ async def approve(run: Run, id: str) -> str:
 
 
 def report(run: Run, made: Account) -> None:
-    """What the run's log says: the account, and by rule and workspace what somebody has to look after."""
+    """Log the account and, by rule and workspace, the findings that need a person."""
     logger = get_run_logger()
     level = logging.ERROR if made.undelivered or made.gaps else logging.INFO
-    logger.log(level, "run %d: %s", run.id, made.sentence())
+    logger.log(level, "run %d: %s", run.id, account_words.sentence(made))
     for said in made.refused_rules:
         logger.error("run %d: %s", run.id, said)
     for t in run.trips:
         held, why = counted(t.notices, "notice"), "; ".join(t.reasons)
         logger.warning("run %d, rule %s: guard %d holds %s: %s", run.id, t.rule, t.id, held, why)
-    wrong = [n for n in made.notices if n["state"] in ("unroutable", "failed")]
+    wrong = [n for n in made.notices if n["state"] in (NoticeState.UNROUTABLE, NoticeState.FAILED)]
     for n in wrong[:LOGGED]:
         why = of_row(n)
         logger.warning(
@@ -300,14 +301,14 @@ def report(run: Run, made: Account) -> None:
 
 
 async def account(run: Run) -> Account:
-    """Prove that everything found was sent or explained, and leave the account in the UI."""
+    """Prove that every finding was sent or explained, and show the account in the UI."""
     made = accounting.account(run)
     signals.of_account(run, made)
     report(run, made)
-    shown = [showing.page(f"{run.flow}-account", made.markdown(), made.sentence())]
+    shown = [showing.page(f"{run.flow}-account", account_words.page(made), account_words.sentence(made))]
     if made.notices:
         first = frames.told(run, made, showing.SHOWN)
-        said = f"Who was told what, and why: {counted(len(made.notices), 'notice')}"
+        said = f"Notices and reasons: {counted(len(made.notices), 'notice')}"
         shown += [
             showing.table(f"{run.flow}-findings", first, TOLD, said, len(made.notices)),
             showing.chart(run),

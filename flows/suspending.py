@@ -15,10 +15,10 @@ Form = TypeVar("Form", bound=RunInput)
 
 
 async def suspend(form: type[Form], key: str) -> Form:
-    """Suspend this run with a form, the first time; give what was filled in once it was resumed.
+    """Suspend this run with a form on the first call; return the filled form after the run is resumed.
 
-    The run itself says that it is suspended, after its last heartbeat: Prefect's own event of that comes by another way, and a
-    heartbeat that overtakes it would look like one after which nothing came. Automations would then take the run for dead.
+    The run itself emits the event of its suspension, after its last heartbeat. Prefect's own event takes another way, and a heartbeat
+    could overtake it. The automation would then see a heartbeat without a successor and take the run for dead.
     """
     try:
         return await asuspend_flow_run(wait_for_input=form, key=key)

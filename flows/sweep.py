@@ -1,4 +1,4 @@
-"""Sweep a part of a site by hand: every rule for every workspace of the scope, as a table, a file, and a page to forward."""
+"""Sweep a part of a site by hand: evaluate every rule for every workspace of the scope; show a table, files, and a summary page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vigil.wording import counted
 
 
 class Found(StrEnum):
-    """Which findings the table has."""
+    """The findings that the table shows."""
 
     ALL = "new and open ones"
     NEW = "new ones only"
@@ -42,43 +42,45 @@ class AttributeIs(BaseModel):
 
 
 class SweepScope(BaseModel):
-    """What to sweep, and whether to tell anyone."""
+    """The workspaces and rules to evaluate, and whether to send notices."""
 
     model_config = ConfigDict(extra="forbid")
 
     dry_run: bool = Field(
         default=True,
         title="Dry run",
-        description="Only show what would be said: nothing is queued or sent. Switch it off to tell people what is new.",
+        description="Only show the findings: nothing is queued or sent. Switch this off to send notices for new findings.",
     )
     types: list[str] = Field(
         default_factory=list,
         title="Workspace types",
-        description="By name, such as Contract. All types when empty",
+        description="Names, such as Contract. Empty for all types",
     )
     rules: list[str] = Field(
         default_factory=list,
         title="Rules",
-        description="By name, such as contract-renewal. All rules when empty",
+        description="Names, such as contract-renewal. Empty for all rules",
     )
     workspaces: list[int] = Field(
         default_factory=list,
         title="Workspace ids",
-        description="Node ids, as in the address of a workspace. All when empty",
+        description="Node ids, as in the address of a workspace. Empty for all",
     )
     name_contains: str = Field(
         default="",
         max_length=200,
         title="Name contains",
-        description="Only workspaces with this in their name; case does not matter",
+        description="Only workspaces whose name contains this text; case does not matter",
     )
     attributes: list[AttributeIs] = Field(
-        default_factory=list, title="Attributes", description="Only workspaces for which all of these hold"
+        default_factory=list, title="Attributes", description="Only workspaces that meet all of these"
     )
-    findings: Found = Field(default=Found.ALL, title="Findings", description="Which ones the table shows")
+    findings: Found = Field(
+        default=Found.ALL, title="Findings", description="The findings that the table shows"
+    )
 
     def scope(self) -> Scope:
-        """The same for the service."""
+        """The scope as the service takes it."""
         return Scope(
             tuple(self.types),
             tuple(self.rules),
@@ -95,14 +97,14 @@ class SweepScope(BaseModel):
 async def sweep(
     site: str = "default", scope: SweepScope = SweepScope(), as_of: datetime | None = None
 ) -> Ending:
-    """Read what changed, evaluate the scope now, and show what was found; tell people only when it is no dry run.
+    """Read what changed, evaluate the scope now, and show the findings; send notices unless it is a dry run.
 
-    Gives the findings as a pandas DataFrame: docs/tables.md.
+    Returns the findings as a pandas DataFrame: docs/tables.md.
 
     Args:
         site: Name of the "Vigil site" block.
-        scope: What to sweep.
-        as_of: The instant that the run speaks of. Leave it empty for now.
+        scope: The workspaces and rules to evaluate.
+        as_of: The instant for which the run evaluates. Empty for now.
     """
     if await guarding.resumed(site):
         return await guarding.ask(site, as_of)
@@ -115,7 +117,7 @@ async def sweep(
     if guarding.must_ask(run):
         return await guarding.ask(site, as_of)
     n = counted(len(found), "finding")
-    said = [f"{n} in the scope" + (", nobody was told: it was a dry run" if scope.dry_run else ""), unread]
+    said = [f"{n} in the scope" + (", dry run: nothing was sent" if scope.dry_run else ""), unread]
     short = f"{n}{', dry run' if scope.dry_run else ''}"
     data = frames.ended(found, made)
     return ended(made, "; ".join(filter(None, said)), data=data, held=len(run.trips), result=short)

@@ -1,7 +1,7 @@
-"""How a run ends for whoever reads it: the state it is shown in, a name with the result, and one sentence where it failed.
+"""Turns the end of a flow into its Prefect state, a run name with the result and, after a failure, one sentence.
 
-An error meant for a person is told as its sentence; where it was raised is for who debugs. Anything else is a fault of Vigil's: a
-sentence says so, and Prefect's own log has the traceback.
+An expected error appears as its sentence, with the traceback at debug level. Any other error is a fault in Vigil: a sentence names it
+as such, and Prefect's own log has the traceback.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from vigil.safe_text import state_message, terminal
 P = ParamSpec("P")
 
 FAULT = (
-    "%s: %s. This is a fault of Vigil's own, not of your data: please report it with the lines below. Running again is safe, "
-    "nothing was taken as done that was not"
+    "%s: %s. This is a fault in Vigil, not in your data: please report it with the lines below. Running again is safe: the run "
+    "marked nothing as done that it had not done"
 )
 
 
 class Fault(Exception):
-    """A fault of Vigil's own whose text held a secret, without it."""
+    """A fault in Vigil whose text contained a secret, without that secret."""
 
 
 def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any, State[Any]]]:
-    """A flow's body as Prefect runs it: it gives its ending, and Prefect gets the state of that, or a Failed one with the sentence."""
+    """Wrap a flow's body, which returns an Ending, so that Prefect gets its state, or a Failed state with the error's sentence."""
 
     @wraps(body)
     async def run(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
@@ -44,7 +44,7 @@ def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any
         except VigilError as error:
             logger = get_run_logger()
             logger.error("%s", terminal(str(error)))
-            logger.debug("where that was raised:", exc_info=error)
+            logger.debug("raised at:", exc_info=error)
             await naming.ends(f"failed: {error.brief}")
             return Failed(message=state_message(str(error)), data=error)
         except Exception as error:
@@ -53,13 +53,13 @@ def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any
             await naming.ends(f"failed: {type(error).__name__}, a fault of Vigil's")
             if said == str(error):
                 raise
-            # Prefect keeps the text of what it is given in the run's state.
-            logger.error("where that was raised:", exc_info=error)
+            # Prefect stores the text of the exception in the run's state.
+            logger.error("raised at:", exc_info=error)
             raise Fault(f"{type(error).__name__}: {said}") from None
         await naming.ends(ending.result)
         return ending.state()
 
-    # Prefect makes the form of a flow from its signature, and would look up the names of types beside this function.
+    # Prefect builds the form of a flow from its signature, and would resolve the names of types in this module.
     run.__signature__ = signature(body, eval_str=True)  # type: ignore[attr-defined]
     run.__annotations__ = get_type_hints(body)
     return run

@@ -1,4 +1,4 @@
-"""Keeps the tracebacks of errors meant for people out of what Prefect logs of a task or a flow: the sentence says it all."""
+"""Removes the tracebacks of expected errors from Prefect's logs of tasks and flows: the error's sentence is enough."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 
 class Sentences(logging.Filter):
-    """Leaves the sentence of such an error. Where the logger takes in debug lines, the record as it was is one of them."""
+    """Reduces such a record to the error's sentence. If the logger has debug level, it also logs the original record there."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -26,7 +26,7 @@ class Sentences(logging.Filter):
 
 
 def take_out() -> None:
-    """From now on, in this process. Once is enough."""
+    """Install the filter in this process. Further calls change nothing."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(f, Sentences) for f in logger.filters):

@@ -1,4 +1,4 @@
-"""Forget what is old, retire devices that nobody refreshes, and check the ledger against itself."""
+"""Delete old data, retire devices that no app refreshes, and check the ledger's consistency."""
 
 from __future__ import annotations
 
@@ -21,22 +21,26 @@ from vigil.wording import counted
 
 
 class Upkeep(BaseModel):
-    """For how long things are kept, in months, and whether anything is done. docs/decisions/0009-retention.md"""
+    """The retention in months, and whether the run changes anything. docs/decisions/0009-retention.md"""
 
     observations: int = Field(
-        default=24, ge=1, description="What was read, where something newer replaced it"
+        default=24, ge=1, description="Data read from Extended ECM that newer data replaced"
     )
-    backfill: int = Field(default=12, ge=1, description="How far back a backfill may reach")
-    attempts: int = Field(default=24, ge=1, description="Each request for each device")
-    texts: int = Field(default=36, ge=1, description="Words of notices; that they were said is kept for ever")
+    backfill: int = Field(default=12, ge=1, description="How far back a backfill can go")
+    attempts: int = Field(default=24, ge=1, description="Attempts to deliver to each device")
+    texts: int = Field(
+        default=36, ge=1, description="Texts of notices; the rows themselves are kept for ever"
+    )
     runs: int = Field(default=36, ge=1, description="Runs and their accounts")
     manifests: int = Field(default=24, ge=1, description="Manifests of backfills")
-    acknowledgements: int = Field(default=36, ge=1, description="That a person has seen a notice")
+    acknowledgements: int = Field(default=36, ge=1, description="Acknowledgements of notices")
     people: int = Field(
-        default=24, ge=1, description="After an account was deleted: what its person asked for, and addresses"
+        default=24, ge=1, description="Preferences and addresses of a person whose account was deleted"
     )
-    sample: int = Field(default=20_000, ge=1, le=1_000_000, description="Subjects to check in this run")
-    dry_run: bool = Field(default=True, description="Only count; nothing is forgotten or retired")
+    sample: int = Field(
+        default=20_000, ge=1, le=1_000_000, description="Number of subjects to check in this run"
+    )
+    dry_run: bool = Field(default=True, description="Only count; delete and retire nothing")
 
 
 @task(task_run_name="{what}: slice {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -47,7 +51,7 @@ async def forget(
 
 
 async def walk(run: Run, what: Forgets, horizon: datetime, apply: bool) -> int:
-    """Every slice of a kind. Returns how many rows there were to forget."""
+    """Process every slice of a kind. Returns the number of rows to delete."""
     count, n = 0, 0
     after: int | None = 0
     while after is not None:
@@ -67,12 +71,12 @@ async def check(run: Run, n: int, report: Report) -> None:
 @flow(name="upkeep", persist_result=False)
 @told
 async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime | None = None) -> Ending:
-    """Count what may be forgotten, and forget it when it is no dry run; check the ledger either way.
+    """Count the data beyond its retention and, unless it is a dry run, delete it; check the ledger in both cases.
 
     Args:
         site: Name of the "Vigil site" block.
-        keep: For how long things are kept.
-        as_of: The instant that the run speaks of. Leave it empty for now.
+        keep: The retention of each kind of data.
+        as_of: The instant for which the run evaluates. Empty for now.
     """
     months = Keep(**keep.model_dump(exclude={"sample", "dry_run"}))
     async with opened("upkeep", site, as_of, reads=False) as run:
@@ -85,11 +89,11 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
     said = ", ".join(f"{r['number']} {r['what']} {r['result']}" for r in rows[: len(report.forgotten) + 1])
     await showing.rows("upkeep", rows, said)
     ending = ended(made, said, data=rows, result=_short(report, keep.dry_run))
-    # A ledger that contradicts itself is no green run: it is what everything else is proved by.
+    # A ledger that contradicts itself must make the run red: every other proof relies on the ledger.
     return replace(ending, name=Named.FINDINGS, whole=False) if report.faults else ending
 
 
 def _short(report: Report, dry_run: bool) -> str:
-    """What came of it in a few words."""
+    """The short result."""
     gone = f"{sum(report.forgotten.values()):,} {'to forget' if dry_run else 'forgotten'}"
     return f"{counted(len(report.faults), 'fault')} in the ledger, {gone}" if report.faults else gone

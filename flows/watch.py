@@ -1,4 +1,4 @@
-"""Watch a site: what changed, what is due, who must be told."""
+"""Watch a site: read changes, evaluate rules, send notices."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from vigil.service import frames
 @flow(name="watch", persist_result=False)
 @told
 async def watch(site: str = "default", as_of: datetime | None = None, accept_fewer: bool = False) -> Ending:
-    """Extract what changed, evaluate what is due, queue what must be said, deliver it; then ask about what a guard stopped.
+    """Extract what changed, evaluate what is due, queue the notices and deliver them; then ask about notices that a guard holds.
 
-    Gives its notices as a pandas DataFrame: docs/tables.md.
+    Returns its notices as a pandas DataFrame: docs/tables.md.
 
     Args:
         site: Name of the "Vigil site" block.
-        as_of: The instant that the run speaks of. Leave it empty for now.
-        accept_fewer: Most of the known workspaces are gone, and that is right. Without it such a reading is refused.
+        as_of: The instant for which the run evaluates. Empty for now.
+        accept_fewer: Accept that most of the known workspaces are deleted. Otherwise the run refuses such lists.
     """
     if await guarding.resumed(site):
         return await guarding.ask(site, as_of)

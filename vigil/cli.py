@@ -1,4 +1,4 @@
-"""The `vigil` command. Its exit codes are in EXIT_CODES, and part of its help."""
+"""The `vigil` command. EXIT_CODES lists its exit codes, which the help shows."""
 
 from __future__ import annotations
 
@@ -26,22 +26,21 @@ from vigil.cli_shared import (
     Site,
     SiteOfLedger,
     Templates,
-    console,
-    errors,
     instant,
     length,
     open_ledger,
 )
 from vigil.errors import BadInput, BadRequest, VigilError
+from vigil.terminal import console, errors
 
-EXIT_CODES = """Exit codes: 0 done, and all is well; 1 done, and something is wrong (a problem in a rule, a check that failed, a guard
-that waits, something that could not be read or delivered); 2 refused: wrong usage, a file that is not as it must be, or a name that
-does not exist; 3 a system that is needed failed or cannot be reached (Extended ECM, Firebase, the ledger, Prefect);
+EXIT_CODES = """Exit codes: 0 done, no problem found; 1 done, with a problem (in a rule, a failed check, a guard that waits for an
+answer, data that could not be read, a notice that could not be delivered); 2 refused: wrong usage, a malformed file, or a name that
+does not exist; 3 a required system failed or cannot be reached (Extended ECM, Firebase, the ledger, Prefect);
 130 stopped by Ctrl-C; 143 stopped by SIGTERM."""
 
 app = typer.Typer(
     name="vigil",
-    help="Tells the right person, on the right device, once, what changed in an Extended ECM business workspace.",
+    help="Notifies the right person, on the right device, once, of changes in Extended ECM business workspaces.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -77,24 +76,24 @@ def run_estate(
     rules: Annotated[Path, typer.Option(help="Folder or file of the rules", exists=True)],
     from_: Annotated[datetime, typer.Option("--from", parser=instant, metavar="TIME", help="First tick")],
     to: Annotated[datetime, typer.Option(parser=instant, metavar="TIME", help="Last tick")],
-    out: Annotated[Path, typer.Option(help="File to write, one JSON line a person")],
+    out: Annotated[Path, typer.Option(help="File to write, one JSON line for each person")],
     templates: Templates,
     every: Annotated[
-        timedelta, typer.Option(parser=length, metavar="LENGTH", help="Between two ticks")
+        timedelta, typer.Option(parser=length, metavar="LENGTH", help="Time between two ticks")
     ] = "15m",  # type: ignore[assignment]
     ledger: Annotated[
         str | None,
         typer.Option(
-            help="Ledger URL; a throw-away one when left out. A run that was stopped goes on with the ledger that it had"
+            help="Ledger URL; by default a temporary ledger. A stopped run continues with the ledger that it used"
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress")] = False,
 ) -> None:
-    """Run the real flows over an estate in the sandbox, on a moving clock, and write who was told what."""
+    """Run the real flows over an estate in the sandbox, on a moving clock, and write the notices of each person."""
     from vigil.replay.command import run_estate as run
 
     if to < from_:
-        raise typer.BadParameter(f"--to {to.isoformat()} lies before --from {from_.isoformat()}")
+        raise typer.BadParameter(f"--to {to.isoformat()} is before --from {from_.isoformat()}")
     raise typer.Exit(run(estate, rules, templates, from_, to, every, out, ledger, None if quiet else errors))
 
 
@@ -103,14 +102,14 @@ def demo(
     folder: Annotated[
         Path,
         typer.Option(
-            help="Where to put the estate and the ledger; emptied first",
+            help="Folder for the estate and the ledger; the command empties it first",
             default_factory=places.demo,
             show_default="demo, in the folder that Vigil writes into",
         ),
     ],
-    seed: Annotated[int, typer.Option(help="Another seed makes another background")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the random background activity")] = 7,
 ) -> None:
-    """Watch a made-up week of contracts, cases, projects, permits, suppliers and policies, and tell who was told what and why."""
+    """Run the flows over an invented week of contracts, cases, projects and permits, and list each notice with its reason."""
     from vigil.replay.demo import demo as run
 
     told = run(folder, places.rules(), places.templates(), console, seed)
@@ -121,24 +120,24 @@ def demo(
 def sandbox(
     estate: Annotated[
         Path | None,
-        typer.Option(help="Folder of the estate; the demo's when left out", exists=True, file_okay=False),
+        typer.Option(help="Folder of the estate; by default the demo's", exists=True, file_okay=False),
     ] = None,
     at: Annotated[
         datetime | None,
         typer.Option(
             parser=instant,
             metavar="TIME",
-            help="Where the clock stands until it is moved; without it an estate begins at its start, and the demo's goes by this "
-            "machine's clock, with its week behind it",
+            help="The sandbox's time until its clock is moved; by default the start of the estate, and for the demo's estate this "
+            "machine's time, after the demo's week",
         ),
     ] = None,
-    ecm_port: Annotated[int, typer.Option(help="Port of Extended ECM; any free one when 0")] = 0,
-    fcm_port: Annotated[int, typer.Option(help="Port of FCM; any free one when 0")] = 0,
+    ecm_port: Annotated[int, typer.Option(help="Port of Extended ECM; 0 for any free port")] = 0,
+    fcm_port: Annotated[int, typer.Option(help="Port of FCM; 0 for any free port")] = 0,
 ) -> None:
-    """Serve an Extended ECM and an FCM on loopback, and print where as a line of JSON: the addresses of both, the key of a Firebase
-    service account, everybody's devices as `vigil devices import` takes them, and the address of its controls.
+    """Serve simulators of Extended ECM and FCM on loopback, and print a line of JSON: the addresses of both, the key file of a
+    Firebase service account, a CSV file of all devices for `vigil devices import`, and the address of the sandbox's controls.
 
-    The demo's estate is written into the folder that Vigil writes into, the key and the devices beside it. docs/first-day.md.
+    The command writes the demo's estate, the key and the devices into Vigil's data folder. docs/first-day.md.
     """
     from vigil.sandbox.server import Options, serve, serve_demo
 
@@ -155,17 +154,16 @@ def watch(
     site: Site = "default",
     as_of: Annotated[
         datetime | None,
-        typer.Option(
-            parser=instant, metavar="TIME", help="The instant that the run speaks of; now when left out"
-        ),
+        typer.Option(parser=instant, metavar="TIME", help="Evaluate as of this instant; by default now"),
     ] = None,
     accept_fewer: Annotated[
-        bool, typer.Option("--accept-fewer", help="Most of the known workspaces are gone, and that is right")
+        bool, typer.Option("--accept-fewer", help="Accept that most of the known workspaces are deleted")
     ] = False,
 ) -> None:
-    """Run watch once, here, without a worker: read what changed, evaluate what is due, tell people. Prints the state and the account.
+    """Run watch once in this process, without a worker: read what changed, evaluate what is due, send notices. Prints the state and
+    the account.
 
-    Exit code 0 is the state Completed and no other.
+    Exit code 0 means the state Completed.
     """
     from vigil.replay.by_hand import watch as run
 
@@ -175,20 +173,16 @@ def watch(
 @app.command()
 def sweep(
     site: Site = "default",
-    type: Annotated[
-        list[str] | None, typer.Option(help="Only workspaces of this type; may be given again")
-    ] = None,
-    rule: Annotated[list[str] | None, typer.Option(help="Only this rule; may be given again")] = None,
-    workspace: Annotated[
-        list[int] | None, typer.Option(help="Only this workspace; may be given again")
-    ] = None,
-    name: Annotated[str, typer.Option(help="Only workspaces with this in their name")] = "",
-    send: Annotated[bool, typer.Option("--send", help="Tell people; without it, only show")] = False,
+    type: Annotated[list[str] | None, typer.Option(help="Only workspaces of this type; repeatable")] = None,
+    rule: Annotated[list[str] | None, typer.Option(help="Only this rule; repeatable")] = None,
+    workspace: Annotated[list[int] | None, typer.Option(help="Only this workspace; repeatable")] = None,
+    name: Annotated[str, typer.Option(help="Only workspaces whose name contains this text")] = "",
+    send: Annotated[bool, typer.Option("--send", help="Send the notices; by default only show them")] = False,
     csv: Csv = "",
     json: Json = False,
     excel: Excel = "",
 ) -> None:
-    """Evaluate every rule for a scope now, and show what was found. What the columns say: docs/tables.md."""
+    """Evaluate every rule for a scope now, and show the findings. docs/tables.md describes the columns."""
     output = Output(csv, json, excel)
     from vigil.replay.by_hand import sweep as run
 
@@ -207,19 +201,19 @@ def backfill(
     site: Site = "default",
     from_: Annotated[
         datetime | None,
-        typer.Option("--from", parser=instant, metavar="TIME", help="Begin, not in the window"),
+        typer.Option("--from", parser=instant, metavar="TIME", help="Start of the window, exclusive"),
     ] = None,
     to: Annotated[
-        datetime | None, typer.Option(parser=instant, metavar="TIME", help="End, in the window")
+        datetime | None, typer.Option(parser=instant, metavar="TIME", help="End of the window, inclusive")
     ] = None,
-    approve: Annotated[str, typer.Option(help="Send the manifest of this id, as it was shown")] = "",
+    approve: Annotated[str, typer.Option(help="Send the notices of the manifest with this id")] = "",
     csv: Csv = "",
     json: Json = False,
     excel: Excel = "",
 ) -> None:
-    """Show what a window of the past should have said, beside what was said; send it when its manifest is approved.
+    """List what a past window should have sent, beside what was sent; --approve sends the list.
 
-    What the columns say: docs/tables.md.
+    docs/tables.md describes the columns.
     """
     output = Output(csv, json, excel)
     from vigil.replay.by_hand import backfill as run
@@ -232,9 +226,9 @@ def backfill(
 @app.command()
 def doctor(
     site: Site = "default",
-    json: Annotated[bool, typer.Option("--json", help="What was found as JSON")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON")] = False,
 ) -> None:
-    """Look at everything that a run depends on, and say what to do. Changes nothing, tells nobody. docs/doctor.md."""
+    """Check everything that a run depends on, and suggest what to do. Changes nothing, notifies nobody. docs/doctor.md."""
     from vigil.replay.checkup import doctor as run
 
     raise typer.Exit(run(site, places.project(), console, as_json=json))
@@ -247,20 +241,18 @@ def why(
     ledger: LedgerUrl = None,
     demo: Demo = False,
     rules: Annotated[
-        Path | None, typer.Option(help="Folder of the rules; the site's when left out", exists=True)
+        Path | None, typer.Option(help="Folder of the rules; by default the site's", exists=True)
     ] = None,
-    zone: Annotated[
-        str | None, typer.Option(help="Time zone of Extended ECM; the site's when left out")
-    ] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of Extended ECM; by default the site's")] = None,
     at: Annotated[
-        datetime | None, typer.Option(parser=instant, metavar="TIME", help="As it was then")
+        datetime | None, typer.Option(parser=instant, metavar="TIME", help="Show the state of this instant")
     ] = None,
     csv: Csv = "",
     json: Json = False,
 ) -> None:
-    """Why somebody was told, or was not: from the data that decided to the device, attempt by attempt.
+    """Explain why a person got a notice or did not: the data that decided, the devices, and each attempt to deliver.
 
-    CSV has the notices; JSON has their attempts, too, and how each rule stands for a workspace.
+    CSV contains the notices; JSON also contains their attempts and, for a workspace, the state of each rule.
     """
     output = Output(csv, json)
     from vigil.explaining import why as run
@@ -275,50 +267,53 @@ def why(
 @app.command()
 def gateway(
     project: Annotated[
-        str, typer.Option(help="The Firebase project whose ID tokens are taken; the site's when left out")
+        str, typer.Option(help="The Firebase project whose ID tokens are accepted; by default the site's")
     ] = "",
     site: SiteOfLedger = None,
     ledger: LedgerUrl = None,
     demo: Demo = False,
-    host: Annotated[str, typer.Option(help="Address to listen on; TLS is the reverse proxy's")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the reverse proxy provides TLS")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
-    claim: Annotated[str, typer.Option(help="The custom claim that holds a person's login")] = "ecm_login",
+    claim: Annotated[str, typer.Option(help="The custom claim that contains a person's login")] = "ecm_login",
     link_base: Annotated[
-        str, typer.Option(help="Address of the gateway in people's browsers; the site's when left out")
+        str, typer.Option(help="Address of the gateway in people's browsers; by default the site's")
     ] = "",
     origin: Annotated[
-        list[str] | None, typer.Option(help="A web app that may call from a browser; may be given again")
+        list[str] | None, typer.Option(help="Origin of a web app that may call from a browser; repeatable")
     ] = None,
     trusted_proxies: Annotated[
-        str, typer.Option(help="Addresses whose X-Forwarded-For is believed, with commas between")
+        str, typer.Option(help="Addresses whose X-Forwarded-For is trusted, separated by commas")
     ] = "",
     at_once: Annotated[
-        int, typer.Option(min=1, help="Connections, and requests under way, of one address")
+        int, typer.Option(min=1, help="Limit of connections, and of requests in progress, for one address")
     ] = 100,
     ask_devices: Annotated[
         bool,
         typer.Option(
             "--ask-devices",
-            help="Let a device of another person prove by a message that it changed hands; needs --site",
+            help="Let a device that changed hands prove so by a message that it receives; needs --site",
         ),
     ] = False,
     emulator: Annotated[
-        bool, typer.Option("--emulator", help="Take the Firebase emulator's unsigned tokens: for tests only")
+        bool,
+        typer.Option("--emulator", help="Accept the Firebase emulator's unsigned tokens: for tests only"),
     ] = False,
     templates: Annotated[
-        Path | None, typer.Option(help="Folder of the templates; the site's when left out", exists=True)
+        Path | None, typer.Option(help="Folder of the templates; by default the site's", exists=True)
     ] = None,
 ) -> None:
     """Serve the gateway: devices, notices, acknowledgements and preferences over HTTP. docs/gateway.md.
 
-    VIGIL_LINK_SECRETS holds the secrets of the links in mails, with spaces between; the last one signs. Without it they are the
-    site's, and where that has none there are no links.
+    VIGIL_LINK_SECRETS contains the secrets of the links in mails, separated by spaces; the last one signs. Without the variable the
+    gateway uses the site's secrets; without either, mails have no links.
     """
     from vigil.gateway.command import serve
 
     opened, source = open_ledger(site, ledger, demo, writes=True)
     if not (project := project or source.project):
-        raise typer.BadParameter("no site says it: give the Firebase project", param_hint="--project")
+        raise typer.BadParameter("the site names no Firebase project: give it here", param_hint="--project")
     # An option would show the secrets to every `ps`.
     secrets = os.environ.get("VIGIL_LINK_SECRETS") or source.link_secrets
     if ask_devices and not (source.fcm and secrets.split()):
@@ -343,15 +338,17 @@ def gateway(
     )
 
 
-guards = typer.Typer(help="What rules' guards stopped: see it, send it, drop it.", no_args_is_help=True)
+guards = typer.Typer(
+    help="The notices that rules' guards hold: list, send or drop them.", no_args_is_help=True
+)
 app.add_typer(guards, name="guard")
-By = Annotated[str, typer.Option(envvar="USER", help="Who answers, for the ledger")]
-Trip = Annotated[int, typer.Argument(help="Number of the trip, as `vigil guard list` shows it")]
+By = Annotated[str, typer.Option(envvar="USER", help="The person who answers, for the ledger")]
+Trip = Annotated[int, typer.Argument(help="Number of the guard hold, as `vigil guard list` shows it")]
 
 
 @guards.command("list")
 def guard_list(site: SiteOfLedger = None, ledger: LedgerUrl = None, demo: Demo = False) -> None:
-    """Show the newest trips of guards. Exit code 1 when one waits for an answer."""
+    """Show the newest guard holds. Exit code 1 when one waits for an answer."""
     from vigil.replay.operating import list_guards
 
     opened, _ = open_ledger(site, ledger, demo)
@@ -368,7 +365,7 @@ def guard_approve(trip: Trip, site: Site = "default", by: By = "") -> None:
 
 @guards.command("drop")
 def guard_drop(trip: Trip, site: Site = "default", by: By = "") -> None:
-    """Never send the notices that a guard holds; the ledger says who decided it."""
+    """Drop the notices that a guard holds, without sending them; the ledger records who decided it."""
     from vigil.replay.operating import answer_guard
 
     raise typer.Exit(answer_guard(site, trip, "drop", by, console))
@@ -391,17 +388,17 @@ def automations_install(
     ],
     site: Site = "default",
     notify: Annotated[
-        str | None, typer.Option(help="Notification block to tell by, such as slack-webhook/ops")
+        str | None, typer.Option(help="Notification block to send alerts by, such as slack-webhook/ops")
     ] = None,
 ) -> None:
-    """Install the automations for a site, each once, however often this runs."""
+    """Install the automations for a site. Repeated runs update them and install each only once."""
     from vigil.replay.operating import install_automations
 
     install_automations(folder, site, notify, console)
 
 
 def main() -> NoReturn:
-    """Entry of the `vigil` script. Signals are heard from its beginning to the end of the process."""
+    """Entry point of the `vigil` script. It handles signals from its beginning to the end of the process."""
     stopping.hear()
     try:
         code = _run()
@@ -414,11 +411,11 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    """The exit code of what the arguments say. What is wrong is said; Ctrl-C and SIGTERM give any code, or KeyboardInterrupt."""
+    """Run the command and return its exit code. Prints expected errors. Ctrl-C and SIGTERM give any code, or KeyboardInterrupt."""
     places.add_to_path()
     logs.guard()
     try:
-        code = app(standalone_mode=False)  # what `typer.Exit` was given, or None
+        code = app(standalone_mode=False)  # the code of `typer.Exit`, or None
     except typer.Abort:
         return 128 + signal.SIGINT
     except (BadInput, BadRequest) as refused:
@@ -436,7 +433,7 @@ def _run() -> int:
 
 
 def _named(arguments: Sequence[str]) -> str:
-    """The command that the arguments begin with: `vigil guard approve`."""
+    """The command at the beginning of the arguments: `vigil guard approve`."""
     command, words = get_command(app), ["vigil"]
     for word in arguments:
         if word not in (below := getattr(command, "commands", {})):

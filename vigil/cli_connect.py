@@ -1,4 +1,4 @@
-"""`vigil connect`: its options are the fields of a site's forms (`vigil.service.connecting.forms`), one each."""
+"""`vigil connect`: each field of a site's forms (`vigil.service.connecting.forms`) is an option."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import typer
 from pydantic.fields import FieldInfo
 
 from vigil import places
-from vigil.cli_shared import Site, console
+from vigil.cli_shared import Site
 from vigil.errors import BadRequest
 from vigil.service.connecting.forms import FORMS, SITE, Given, Option, option_of
+from vigil.terminal import console
 
 if TYPE_CHECKING:
     from vigil.service.connecting.changing import Change
@@ -28,15 +29,17 @@ PANELS = {
     SITE: "Site",
 }
 METAVARS = {Given.FILE: "FILE", Given.CONTENT: "FILE", Given.FOLDER: "FOLDER", Given.LEDGER: "URL"}
-Yes = Annotated[bool, typer.Option("--yes", help="Agree to changes that otherwise ask first")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Confirm changes that the command would otherwise ask about")
+]
 
 
 def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
-    """Save a site's connections as Prefect blocks, or change what is given of them.
+    """Save a site's connections as Prefect blocks, or change the given settings.
 
-    Again for the same site, what is not given stays as it is. An option with an empty text ("") sets its value back, or takes it
-    away: --proxy "". A change of the ledger or of sensitive attributes needs --yes. Secrets go into the blocks and nowhere else;
-    give them by their environment variables, since others may see a command's options.
+    For an existing site, settings that are not given stay. An option with an empty text ("") resets or removes its value:
+    --proxy "". A change of the ledger or of sensitive attributes needs --yes. Secrets are stored only in the blocks; give them by
+    their environment variables, because other users of the machine may see a command's options.
     """
     from vigil.replay.connecting import connect as run
     from vigil.replay.ledgers import VARIABLE
@@ -73,7 +76,7 @@ def _parameter(part: str, field: str) -> str:
 
 
 def _read(option: Option, value: str | list[str]) -> str | list[str]:
-    """A value as it is kept: paths that hold whatever folder flows run in, and the text of a file where that is meant."""
+    """A value as the blocks store it: absolute paths, independent of the folder in which flows run, or the text of a file."""
     if isinstance(value, list) or not value:
         return value
     if option.takes is Given.LEDGER:
@@ -94,14 +97,14 @@ def _text_of(path: Path, option: Option) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        why = "it is no text in UTF-8"
+        why = "it is not UTF-8 text"
     except OSError as error:
         why = str(error.strerror)
     raise typer.BadParameter(f"{path} cannot be read: {why}", param_hint=option.name)
 
 
 def _absolute_ledger(url: str) -> str:
-    """A file of SQLite by its whole path: a relative one would be another file wherever flows run."""
+    """A SQLite URL with an absolute path: flows may run in another folder."""
     start = "sqlite:///"
     path = url.removeprefix(start)
     return url if path == url or path.startswith("/") else f"{start}{Path(path).absolute()}"
@@ -114,12 +117,12 @@ def _ask(secret: str) -> str:
 
 
 def _agreed(site: str, changes: Sequence[Change]) -> bool:
-    """Whether a person at a terminal types the site's name. Nobody is there in a script: no."""
+    """Whether a person at a terminal confirms by typing the site's name. False in a script, which has no terminal."""
     if not sys.stdin.isatty():
         return False
     for change in changes:
         _say(str(change))
-    return bool(typer.prompt(f'Type the site\'s name, "{site}", to do this') == site)
+    return bool(typer.prompt(f'Type the site\'s name, "{site}", to confirm') == site)
 
 
 def _option(part: str, field: str, info: FieldInfo) -> Parameter:
@@ -129,8 +132,8 @@ def _option(part: str, field: str, info: FieldInfo) -> Parameter:
         option.name,
         metavar=METAVARS.get(option.takes) or _kind(info),
         help=(option.says or str(info.description))
-        + ("; may be given again" if several else "")
-        + (f"; or {option.variable} holds it" if option.variable else ""),
+        + ("; repeatable" if several else "")
+        + (f"; or set {option.variable}" if option.variable else ""),
         show_default=_default(info),
         rich_help_panel=PANELS[part],
     )
@@ -141,7 +144,7 @@ def _option(part: str, field: str, info: FieldInfo) -> Parameter:
 
 
 def _kind(info: FieldInfo) -> str:
-    """What a value must be, in one word. It is read as text, since an empty one has a meaning for all of them."""
+    """The kind of a value, in one word. Typer reads every value as text, because an empty text has a meaning for all fields."""
     kinds: dict[Any, str] = {
         int: "INTEGER",
         int | None: "INTEGER",
@@ -157,7 +160,7 @@ def _default(info: FieldInfo) -> str | bool:
 
 
 def _with_an_option_for_each_field() -> None:
-    """Typer reads a command's options from the signature: here it is made from the forms."""
+    """Build the signature from which Typer reads the command's options."""
     own = [
         Parameter("site", Parameter.KEYWORD_ONLY, default="default", annotation=Site),
         Parameter("yes", Parameter.KEYWORD_ONLY, default=False, annotation=Yes),

@@ -1,4 +1,4 @@
-"""`vigil devices`: the registry by hand, and who has which topic."""
+"""`vigil devices`: manages the registry of devices, and the topics of people."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import typer
 from rich.table import Table
 
 from vigil.cli_output import Csv, Json, Output
-from vigil.cli_shared import Demo, LedgerUrl, Site, SiteOfLedger, console, open_ledger
+from vigil.cli_shared import Demo, LedgerUrl, Site, SiteOfLedger, open_ledger
+from vigil.terminal import console
 from vigil.wording import counted
 
-devices = typer.Typer(help="The device registry. Addresses are never shown.", no_args_is_help=True)
+devices = typer.Typer(help="The registry of devices. No command shows an address.", no_args_is_help=True)
 topics = typer.Typer(
-    help="Which people have which topic. Their devices follow with the next `watch`, or with `sync`.",
+    help="The topics of people. The next `watch`, or `sync`, updates the subscriptions of their devices.",
     no_args_is_help=True,
 )
 devices.add_typer(topics, name="topics")
@@ -33,7 +34,7 @@ def import_(
     ledger: LedgerUrl = None,
     demo: Demo = False,
 ) -> None:
-    """Register the devices of a CSV file, all of them or, when a line is wrong, none."""
+    """Register the devices of a CSV file: all of them, or none if a line is invalid."""
     from vigil.delivery.importing import read_devices
     from vigil.ledger.devices import register
 
@@ -46,14 +47,14 @@ def import_(
 
 @devices.command("list")
 def devices_list(
-    person: Annotated[str, typer.Option(help="Only this person's, by login")] = "",
+    person: Annotated[str, typer.Option(help="Only the devices of this login")] = "",
     site: SiteOfLedger = None,
     ledger: LedgerUrl = None,
     demo: Demo = False,
     csv: Csv = "",
     json: Json = False,
 ) -> None:
-    """Show the registered devices: whose, since when, when last heard of, and why some are retired. docs/tables.md."""
+    """List the registered devices: their person, since when, the last refresh, and why some are retired. docs/tables.md."""
     output = Output(csv, json)
     from vigil import printing
     from vigil.ledger.devices import every
@@ -71,19 +72,19 @@ def devices_list(
 
 @topics.command("list")
 def list_(site: SiteOfLedger = None, ledger: LedgerUrl = None, demo: Demo = False) -> None:
-    """Show every topic: its people, and how many of their devices FCM has, has yet to be told of, or refused."""
+    """List every topic: its people, and the number of their devices that are subscribed, pending, or refused by FCM."""
     from vigil.ledger.topics import every
 
     opened, _ = open_ledger(site, ledger, demo)
     with opened.read() as connection:
         found = every(connection)
     table = Table(title="Topics", title_justify="left")
-    for column in ("topic", "people", "subscribed", "to be told", "refused"):
+    for column in ("topic", "people", "subscribed", "pending", "refused"):
         table.add_column(column)
     for t in found:
         refused = ", ".join(f"{n} {word}" for word, n in t.refused.items())
         table.add_row(t.name, ", ".join(t.people), str(t.subscribed), str(t.waiting), refused)
-    console.print(table if found else "Nobody has a topic.")
+    console.print(table if found else "There are no topics.")
 
 
 @topics.command()
@@ -94,14 +95,14 @@ def add(
     ledger: LedgerUrl = None,
     demo: Demo = False,
 ) -> None:
-    """Let people have a topic, on every device that they have now or later."""
+    """Give people a topic, on all their present and future devices."""
     from vigil.ledger.topics import join
 
     name = _named(topic)
     opened, _ = open_ledger(site, ledger, demo, writes=True)
     with opened.write() as connection:
         count = join(connection, name, people, datetime.now(UTC))
-    console.print(f"{counted(count, 'person has', 'people have')} {name} now who had not", highlight=False)
+    console.print(f"{counted(count, 'person has', 'people have')} been added to {name}", highlight=False)
 
 
 @topics.command()
@@ -112,19 +113,19 @@ def remove(
     ledger: LedgerUrl = None,
     demo: Demo = False,
 ) -> None:
-    """Let people have a topic no more."""
+    """Take a topic away from people."""
     from vigil.ledger.topics import leave
 
     name = _named(topic)
     opened, _ = open_ledger(site, ledger, demo)
     with opened.write() as connection:
         count = leave(connection, people, name)
-    console.print(f"{counted(count, 'person', 'people')} had {name} before and not now", highlight=False)
+    console.print(f"{counted(count, 'person has', 'people have')} been removed from {name}", highlight=False)
 
 
 @topics.command()
 def sync(site: Site = "default") -> None:
-    """Tell FCM now what it has to be told. Without this the next `watch` does."""
+    """Update the subscriptions at FCM now. Otherwise the next `watch` does."""
     from vigil.replay.operating import sync_topics
 
     sync_topics(site, console)

@@ -1,4 +1,4 @@
-"""Where a command's table goes: the options `--csv`, `--json` and `--excel`, and the writing."""
+"""The output of a command's table: the options `--csv`, `--json` and `--excel`, and their writers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vigil.cli_shared import console, errors
 from vigil.errors import BadRequest, VigilError
+from vigil.terminal import console, errors
 
 if TYPE_CHECKING:
     from vigil.service.frames import Frame
@@ -24,36 +24,36 @@ Csv = Annotated[
     typer.Option(
         "--csv",
         metavar="FILE",
-        help="Write the table as CSV, over a file of that name; - is standard output",
+        help="Write the table as CSV, overwriting the file; - is standard output",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the table as JSON, and nothing else")]
+Json = Annotated[bool, typer.Option("--json", help="Print only the table, as JSON")]
 Excel = Annotated[
     str,
     typer.Option(
-        "--excel", metavar="FILE", help="Write the table as an Excel workbook, over a file of that name"
+        "--excel", metavar="FILE", help="Write the table as an Excel workbook, overwriting the file"
     ),
 ]
 
 
 class CannotWrite(VigilError):
-    """The disk did not take a file."""
+    """A file could not be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where the table of a command goes. With no option it is printed for people."""
+    """Where a command writes its table. Without an option it prints the table for people."""
 
     csv: str = ""
     json: bool = False
     excel: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be written before anything is done: a run that tells people must not fail at its last step."""
+        """Refuse invalid targets before the command begins: a run that has sent notices must not fail at its last step."""
         if self.json and self.csv == STDOUT:
-            raise BadRequest("--json and --csv - both want standard output: give one of them a file")
+            raise BadRequest("--json and --csv - both use standard output: give --csv a file")
         if self.excel == STDOUT:
-            raise BadRequest("--excel writes no standard output: give it a file, such as findings.xlsx")
+            raise BadRequest("--excel cannot use standard output: give it a file, such as findings.xlsx")
         for file in self._files:
             _refuse(file)
 
@@ -63,18 +63,18 @@ class Output:
 
     @property
     def for_people(self) -> bool:
-        """Whether the table is printed for people: nothing else was asked for."""
+        """Whether the table is printed for people, because no option names another output."""
         return not (self.csv or self.json or self.excel)
 
     @property
     def takes_stdout(self) -> bool:
-        """Whether standard output is data: everything else goes to standard error then."""
+        """Whether standard output is data. Everything else then goes to standard error."""
         return self.json or self.csv == STDOUT
 
     def write(self, frame: Frame, as_json: Callable[[Frame], str] | None = None) -> None:
-        """Write the table wherever it was asked for. `as_json` is for a command whose JSON says more than its table.
+        """Write the table to every chosen output. `as_json` is for a command whose JSON contains more than its table.
 
-        Raises CannotWrite when a disk does not take it.
+        Raises CannotWrite when a file cannot be written.
         """
         from vigil.service import sheets, workbook
 
@@ -102,12 +102,12 @@ class Output:
 
 def _refuse(file: Path) -> None:
     if not file.parent.is_dir():
-        raise BadRequest(f"there is no folder {file.parent}: make it, or write {file.name} elsewhere")
+        raise BadRequest(f"there is no folder {file.parent}: create it, or write {file.name} elsewhere")
     if file.is_dir():
         raise BadRequest(f"{file} is a folder: give the name of a file in it")
 
 
 def _print(text: str) -> None:
-    """Data as it is: no wrapping, no colours, and the line ends that it has."""
+    """Print data unchanged: without wrapping or colours, and with its own line ends."""
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""`vigil project`: where the shipped flows, rules and templates are, and a copy of what a site may edit."""
+"""`vigil project`: prints the folder of the shipped flows, rules and templates, or copies the files that a site may edit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vigil import places
 from vigil.errors import BadRequest
 
 EDITED = ("rules", "templates", "automations", "prefect.yaml")
-"""What a site may have in words of its own. The rest is code, and comes with Vigil."""
+"""The files that a site may edit. The rest is code, and is upgraded with Vigil."""
 
 
 def project(
@@ -27,7 +27,7 @@ def project(
 ) -> None:
     """Print the project's folder: flows, blocks, rules, templates, automations, deploy, prefect.yaml. docs/deploying.md.
 
-    What is copied is yours to edit; nothing that is there already is written over. Name the copies to Vigil, as the output says.
+    --copy makes copies for editing and overwrites nothing. Its output shows how a site uses them.
     """
     if copy is None:
         typer.echo(str(places.project()))
@@ -43,10 +43,10 @@ def project(
 
 
 def copied(project: Path, folder: Path) -> int:
-    """Copy what a site edits from the project's folder into another. How many files. Raises BadRequest where one of them is there."""
+    """Copy the editable files into a folder, and return their number. Raises BadRequest if one of them already exists there."""
     there = [name for name in EDITED if (folder / name).exists()]
     if there:
-        raise BadRequest(f"nothing was copied: {folder} has {', '.join(there)} already. Name another folder")
+        raise BadRequest(f"nothing was copied: {folder} already has {', '.join(there)}. Name another folder")
     files = list(_files(project))
     for file in files:
         target = folder / file.relative_to(project)

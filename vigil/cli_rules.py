@@ -1,4 +1,4 @@
-"""The commands about rules: check them, play their timelines, and what editors and CI need for that."""
+"""The commands about rules: check rules, play their timelines, and write schemas for editors and CI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from vigil.cli_shared import Rules, Site, Templates, console
+from vigil.cli_shared import Rules, Site, Templates
+from vigil.terminal import console
 
 rules = typer.Typer()
 
@@ -21,19 +22,19 @@ def validate(
     templates: Templates,
     estate: Annotated[
         Path | None,
-        typer.Option(help="Check names against this estate's types, groups and users, too", exists=True),
+        typer.Option(help="Also check names against this estate's types, groups and users", exists=True),
     ] = None,
     types: Annotated[
         Path | None,
         typer.Option(
-            help="Check names against these types, groups and users: what `vigil types` wrote",
+            help="Also check names against the types, groups and users in this file of `vigil types`",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Problems as JSON")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON")] = False,
 ) -> None:
-    """Check rules as a compiler would: file:line:column, what was found, what is allowed."""
+    """Check rules like a compiler: file:line:column, the problem, the allowed values."""
     from vigil.validation import names_of_estate, names_of_file
     from vigil.validation import validate as run
 
@@ -47,20 +48,22 @@ def validate(
 def test_rules(
     path: Rules,
     templates: Templates,
-    coverage: Annotated[bool, typer.Option("--coverage", help="Say what no timeline exercises")] = False,
+    coverage: Annotated[bool, typer.Option("--coverage", help="List what no timeline exercises")] = False,
     mutate: Annotated[
         bool, typer.Option("--mutate", help="Change each rule in turn: a timeline must fail")
     ] = False,
     through_ledger: Annotated[
         bool,
-        typer.Option("--ledger", help="Play each timeline through a real ledger: slower, nothing modelled"),
+        typer.Option(
+            "--ledger", help="Play each timeline through a real ledger: slower, without an in-memory model"
+        ),
     ] = False,
 ) -> None:
-    """Play the timelines beside the rules: who must have what on the device, and who must not."""
+    """Play the timelines beside the rules, and compare the notices on each device with the expected ones."""
     os.environ.setdefault(
         "POLARS_MAX_THREADS", "1"
-    )  # tables of one row: handing them to threads costs more than the work
-    gc.disable()  # until the files are read: all of it is kept, and looking for garbage among it is a fifth of the time
+    )  # tables have one row: starting threads costs more than the work
+    gc.disable()  # until the files are read: everything is kept, and garbage collection would take a fifth of the time
     from vigil.timeline.command import test as run
 
     raise typer.Exit(
@@ -70,7 +73,7 @@ def test_rules(
 
 @rules.command()
 def schema() -> None:
-    """Print the JSON Schema of rule files, with which editors complete and check them."""
+    """Print the JSON Schema of rule files, for completion and checks in editors."""
     from vigil.compliance.schema import rule_schema
 
     typer.echo(jsons.dumps(rule_schema(), indent=1))
@@ -78,7 +81,7 @@ def schema() -> None:
 
 @rules.command()
 def types(site: Site = "default") -> None:
-    """Print a site's workspace types, groups and users as JSON: `vigil validate --types` checks names against them."""
+    """Print a site's workspace types, groups and users as JSON, for `vigil validate --types`."""
     from vigil.replay.by_hand import types as run
 
     typer.echo(run(site))

@@ -1,45 +1,24 @@
-"""What the modules of the `vigil` command share: where it prints, and how arguments are read."""
+"""Shared by the modules of the `vigil` command: the types of arguments, and the choice of the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
 
-from vigil import places, safe_text
+from vigil import places
 from vigil.instants import OFF_CLOCK, is_clock
+from vigil.terminal import tell
 
 if TYPE_CHECKING:
     from vigil.ledger import Ledger
     from vigil.replay.ledgers import Source
 
 
-class Terminal(Console):
-    """A console on which no text moves the cursor, changes a colour or turns a line round, whoever wrote it.
-
-    All that Rich lays out passes `render`.
-    """
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As Rich's own, with the text of every piece made safe."""
-        for segment in super().render(renderable, options):
-            if segment.control or (segment.text.isascii() and segment.text.isprintable()):
-                yield segment
-            else:
-                yield Segment(safe_text.terminal(segment.text), segment.style, segment.control)
-
-
-console = Terminal()
-errors = Terminal(stderr=True)
-
-
 def instant(text: str) -> datetime:
-    """An instant with its zone, as an argument. Raises BadParameter in words."""
+    """Parse an instant with its zone. Raises BadParameter with an example."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -55,7 +34,7 @@ def instant(text: str) -> datetime:
 
 
 def length(text: str) -> timedelta:
-    """A length of time such as 15m, as an argument. Raises BadParameter in words."""
+    """Parse a length of time such as 15m. Raises BadParameter with the allowed units."""
     from vigil.compliance.durations import Duration
 
     try:
@@ -80,11 +59,11 @@ Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil con
 
 SiteOfLedger = Annotated[
     str | None,
-    typer.Option("--site", help='The site whose ledger is meant; "default" when nothing else is said'),
+    typer.Option("--site", help='The site whose ledger to use; by default "default"'),
 ]
 LedgerUrl = Annotated[
     str | None,
-    typer.Option("--ledger", metavar="URL", help="The ledger at this address; VIGIL_LEDGER may hold it"),
+    typer.Option("--ledger", metavar="URL", help="The ledger at this address; or set VIGIL_LEDGER"),
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="The ledger of the demo")]
 
@@ -92,9 +71,9 @@ Demo = Annotated[bool, typer.Option("--demo", help="The ledger of the demo")]
 def open_ledger(
     site: str | None, url: str | None, demo: bool, *, writes: bool = False, machine: bool = False
 ) -> tuple[Ledger, Source]:
-    """The ledger that a command means (see `vigil.replay.ledgers`), open, after a line that names it.
+    """Open the ledger of a command (see `vigil.replay.ledgers`), and print a line that names it.
 
-    Only a command that `writes` makes one where there is none. The line goes to stderr where what follows is read by a `machine`.
+    Only a command that `writes` creates a missing ledger. The line goes to stderr if a `machine` reads the output.
     """
     from vigil.replay.ledgers import choose
 
@@ -102,8 +81,3 @@ def open_ledger(
     ledger, line = source.open(writes=writes)
     tell(line, machine=machine)
     return ledger, source
-
-
-def tell(line: str, *, machine: bool = False) -> None:
-    """Print a line as it is: to stderr where the output is read by a `machine`."""
-    (errors if machine else console).print(line, markup=False, highlight=False, soft_wrap=True)

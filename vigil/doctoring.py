@@ -1,4 +1,4 @@
-"""`vigil doctor` in the terminal."""
+"""`vigil doctor`: prints the checks as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red", Stat
 
 
 def show(checks: Sequence[Check], console: Console, *, as_json: bool) -> int:
-    """Print what was found. 0 when nothing failed, 1 otherwise."""
+    """Print the checks. Returns 0 when none failed, 1 otherwise."""
     if as_json:
         console.print_json(json.dumps({"well": well(checks), "checks": [c.plain() for c in checks]}))
         return 0 if well(checks) else 1

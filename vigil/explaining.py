@@ -1,4 +1,4 @@
-"""`vigil why` in the terminal."""
+"""`vigil why`: prints or writes the explanation of a person's or a workspace's notices."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.text import Text
 
 from vigil import printing
 from vigil.cli_output import Output
-from vigil.cli_shared import errors
 from vigil.ledger import Ledger
 from vigil.service import frames, sheets
 from vigil.service.frames import About, Frame
 from vigil.service.opening import rules_of
 from vigil.service.why import Answer, Standing, Told, about_person, about_workspace
+from vigil.terminal import errors
 from vigil.wording import counted, instant
 
 
@@ -33,9 +33,9 @@ def why(
     output: Output = Output(),
     sensitive: Collection[str] = (),
 ) -> int:
-    """Print the answer, or write it. 0 when there is one, 1 when nothing is known of the subject. Times are in `zone`.
+    """Print or write the explanation. Returns 0, or 1 when the ledger has nothing about the subject. Times are in `zone`.
 
-    Values of `sensitive` attributes are not told.
+    Values of `sensitive` attributes are left out.
     """
     what = "workspace" if subject.isdigit() else "person"
     if what == "workspace":
@@ -50,7 +50,7 @@ def why(
     output.write(told, lambda frame: _json(answer, frame))
     if not answer.known:
         (errors if output.takes_stdout else console).print(
-            f"The ledger has nothing of the {what} {subject}. Was it ever read, or told of? Check the id or the login.",
+            f"The ledger has nothing about the {what} {subject}. Check the id or the login.",
             markup=False,
         )
     return 0 if answer.known else 1
@@ -65,7 +65,9 @@ def _show(answer: Answer, told: Frame, console: Console) -> None:
             printing.line(console, text, indent)
     if answer.gone_at is not None:
         since = instant(answer.gone_at, About.of(told).zone)
-        said = f"since the run of {since} it is gone, or Vigil may not read it: runs look for it, and go on with it once it is there"
+        said = (
+            f"missing since the run of {since}: deleted, or not readable. Each run checks whether it is back"
+        )
         printing.line(console, Text(said))
     for s in answer.standings:
         printing.line(console, Text.assemble((s.rule, "bold"), f": {s.verdict}"))
@@ -74,7 +76,7 @@ def _show(answer: Answer, told: Frame, console: Console) -> None:
 
 
 def _notice(told: Told, row: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[Text, int]]:
-    """What is said of one notice, as lines with their indentation."""
+    """The lines about one notice, with their indentation."""
     yield printing.notice(row | {"person": row["person"] or printing.NOBODY}), 0
     for name in ("reason", "name", "why", "title", "link"):
         if row[name] is not None:
@@ -94,7 +96,7 @@ def _second(at: datetime, zone: ZoneInfo) -> str:
 
 
 def _json(answer: Answer, told: Frame) -> str:
-    """The notices as `--json` gives them everywhere, each with its attempts, and how the rules stand."""
+    """The notices in the usual format of `--json`, each with its attempts, and the state of the rules."""
     found, zone = orjson.loads(sheets.json_of(told)), ZoneInfo(About.of(told).zone)
     for row, t in zip(found["rows"], answer.told, strict=True):
         row["attempts"] = [_attempt(a.outcome, a.device, a.at, a.code, zone) for a in t.attempts]

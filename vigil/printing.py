@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vigil import safe_text
+from vigil.compliance.notices import NoticeState
 from vigil.service import sheets
 from vigil.service.frames import Frame
 from vigil.wording import counted
@@ -23,18 +24,18 @@ ROWS = 500  # rows that a terminal shows; files and pipes get all
 NOBODY = "(nobody)"
 
 COLOURS = {
-    "sent": "green",
+    NoticeState.SENT: "green",
     "is told": "green",
     "told then": "green",
     "would be told": "cyan",
     "would be told now": "cyan",
     "was not delivered then, would be told now": "cyan",
-    "queued": "yellow",
-    "no_device": "yellow",
+    NoticeState.QUEUED: "yellow",
+    NoticeState.NO_DEVICE: "yellow",
     "held by its rule's guard": "yellow",
-    "unroutable": "red",
-    "failed": "red",
-    "suppressed": "dim",
+    NoticeState.UNROUTABLE: "red",
+    NoticeState.FAILED: "red",
+    NoticeState.SUPPRESSED: "dim",
 }
 
 Row = dict[str, Any]

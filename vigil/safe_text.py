@@ -344,5 +344,5 @@ def is_web_address(text: str | None) -> bool:
 def web_address(text: str) -> str:
     """An address of the web as it is. Raises ValueError for another: what a notice leads to is opened with one touch."""
     if not is_web_address(text):
-        raise ValueError("an address here begins with https:// or http:// and a host")
+        raise ValueError("an address must begin with https:// or http:// and a host")
     return text

@@ -1,4 +1,4 @@
-"""`vigil validate`: rules checked as a compiler would."""
+"""`vigil validate`: checks rules like a compiler."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from vigil.sandbox.estate import Estate, load
 from vigil.service.snapshot import Snapshot, read_file
 from vigil.wording import counted
 
-UNCHECKED = "names of groups and users were not checked: the file of types has none; write it again with `vigil types`"
+UNCHECKED = "names of groups and users were not checked: the file of types has none; write a new one with `vigil types`"
 
 
 def validate(rules: Path, templates: Path, names: Snapshot | None, *, as_json: bool, console: Console) -> int:
-    """Print every problem, or that there is none. 0 without problems, 1 with them.
+    """Print every problem, or "no problems". Returns 0 without problems, 1 with them.
 
-    Names are checked against `names`, as far as they are in it.
+    Names of the kinds that `names` contains are checked against it.
     """
     files, renderer = read_files(rules), Renderer(templates, tolerant=True)
     schema, people = (None, None) if names is None else (names.types, names.people)
-    # Of templates that are wrong themselves nobody can tell whether they fit a rule.
+    # Templates with problems of their own cannot be compared with the rules.
     families = None if renderer.problems else renderer.families()
     found, wrong = check(examine(files, schema, families, people))
     problems = [*renderer.problems, *wrong]
@@ -57,21 +57,23 @@ def _show(problem: Problem, texts: Mapping[str, str], console: Console) -> None:
 
 
 def names_of_estate(folder: Path) -> Snapshot:
-    """What the rules of an estate may name. Raises BadInput for one that is malformed."""
+    """The names that rules of an estate may use. Raises BadInput for a malformed estate."""
     estate = load(folder)
     return Snapshot(schema_of(estate), frozenset(estate.groups), frozenset(estate.users))
 
 
 def names_of_file(file: Path) -> Snapshot:
-    """What `vigil types` wrote. Raises BadInput for another file."""
+    """The names in a file of `vigil types`. Raises BadInput for another file."""
     found = read_file(file)
     if not found.types:
-        raise BadInput([Problem(str(file), 1, 1, "no workspace type in it: write it with `vigil types`")])
+        raise BadInput(
+            [Problem(str(file), 1, 1, "it contains no workspace type: write it with `vigil types`")]
+        )
     return found
 
 
 def schema_of(estate: Estate) -> tuple[WorkspaceType, ...]:
-    """The workspace types of an estate as rules are checked against them."""
+    """The workspace types of an estate, for checking rules."""
     return tuple(
         WorkspaceType(
             name=t.name,

@@ -21,7 +21,7 @@ NOBODY = "127.0.0.1:9"  # the discard port: nobody listens there
 def test_the_help_names_every_code(vigil: Vigil, capsys: pytest.CaptureFixture[str]) -> None:
     assert vigil("--help") == 0
     said = " ".join(capsys.readouterr().out.split())
-    for code in ("0 done", "1 done", "2 refused", "3 a system", "130 stopped", "143 stopped"):
+    for code in ("0 done", "1 done", "2 refused", "3 a required system", "130 stopped", "143 stopped"):
         assert code in said
 
 

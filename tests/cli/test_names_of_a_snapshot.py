@@ -83,7 +83,7 @@ def test_a_file_with_a_byte_order_mark_is_read_and_one_of_each_is_counted_as_one
         ),
         (b'"types"', "no snapshot of workspace types: the whole: input should be an object"),
         (b"{}", "no snapshot of workspace types: types: field required"),
-        (b'{"types": []}', "no workspace type in it"),
+        (b'{"types": []}', "it contains no workspace type"),
     ],
 )
 def test_another_file_is_refused_in_a_sentence_with_its_place(

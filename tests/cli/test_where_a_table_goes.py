@@ -56,10 +56,10 @@ def test_the_version_is_the_packages(vigil: Vigil, capsys: pytest.CaptureFixture
     [
         (
             ("--csv", "/no/such/folder/x.csv"),
-            "there is no folder /no/such/folder: make it, or write x.csv elsewhere",
+            "there is no folder /no/such/folder: create it, or write x.csv elsewhere",
         ),
         (("--csv", "/tmp"), "/tmp is a folder: give the name of a file in it"),
-        (("--json", "--csv", "-"), "--json and --csv - both want standard output"),
+        (("--json", "--csv", "-"), "--json and --csv - both use standard output"),
     ],
 )
 def test_what_cannot_be_written_is_refused_in_a_sentence_before_anything_is_done(
@@ -152,7 +152,7 @@ def test_why_of_nobody_prints_an_empty_table_and_says_so_elsewhere(
     assert vigil("why", "nobody", "--json", "--ledger", ledger) == 1
     said = capfd.readouterr()
     assert json.loads(said.out)["rows"] == []
-    assert "nothing of the person nobody" in said.err
+    assert "nothing about the person nobody" in said.err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["validate", "rules"], ["test", "rules"]])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
-
-import pytest
 
 from vigil.compliance import digests
 from vigil.compliance import facts as f
@@ -14,13 +13,16 @@ from vigil.compliance.notices import Severity
 from vigil.compliance.routing import Directory, principals_of, route
 from vigil.compliance.rules import Kind, Recipient, Rule, RuleSet, Status, Subject
 from vigil.compliance.standings import Standing
+from vigil.compliance.still_true import CurrentState, Statement
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding, Outcome, Why
+from vigil.compliance.window import Input
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PLACE = f.Workspace(7, "Contract", "Steel", NOON, NOON, {"Contract.expires": date(2026, 6, 1)})
 ADA = f.User("ada", 1, "Ada")
+BEGAN = stamp(NOON)
 
 
 def rule(kind: Kind = Kind.CONDITION, group: bool | None = None, status: Status = Status.LIVE) -> Rule:
@@ -28,6 +30,10 @@ def rule(kind: Kind = Kind.CONDITION, group: bool | None = None, status: Status 
     return Rule(
         name="r", kind=kind, subject=Subject(workspace_type="Contract"), to=to, group=group, status=status
     )
+
+
+def milestone() -> Rule:
+    return rule(Kind.MILESTONE).model_copy(update={"due": "attr.expires"})
 
 
 def routed(given: Rule, suppressed: Why | None = None) -> list[tuple[str | None, Why | None]]:
@@ -55,61 +61,38 @@ def kept(occurrence: str, number: int = 1, at: datetime = NOON, severity: Severi
     return Kept(number, "r", 7, occurrence, at, f"title {number}", "https://example.org", severity)
 
 
-def standing(outcome: str, since: datetime | None = NOON) -> Standing:
-    return Standing("r", 7, outcome, since)
+def left_out(
+    some: Kept,
+    given: Rule | None,
+    *standings: Standing,
+    place: f.Workspace | None = PLACE,
+    beside: Collection[Statement] = (),
+    at: datetime = NOON,
+) -> Why | None:
+    facts = Facts.of([place] if place else [])
+    return digests.left_out(some, given, CurrentState(Input(facts, standings=standings), at), beside, at)
 
 
-BEGAN = stamp(NOON)
+def test_what_is_not_true_any_more_is_left_out() -> None:
+    open_now = Standing("r", 7, Outcome.FINDING, NOON)
+    assert left_out(kept(BEGAN), rule(), open_now) is None
+    assert left_out(kept(BEGAN), rule()) is Why.CLEARED
+    assert left_out(kept("2026-06-01"), milestone()) is None
+    assert left_out(kept("2026-07-01"), milestone()) is Why.CLEARED
+    assert left_out(kept("any"), None, place=None) is Why.GONE
 
 
-@pytest.mark.parametrize(
-    ("occurrence", "now", "why"),
-    [
-        (BEGAN, standing(Outcome.FINDING), None),
-        (BEGAN, standing(Outcome.HELD), None),  # cannot be read now: nothing says that it ended
-        (f"{BEGAN}#2", standing(Outcome.FINDING), None),
-        (BEGAN, None, Why.CLEARED),
-        (BEGAN, standing(Outcome.HOLDING), Why.CLEARED),
-        (BEGAN, standing(Outcome.FINDING, NOON + HOUR), Why.CLEARED),  # it ended, and began once more
-        (f"{BEGAN}#2", None, Why.CLEARED),
-        (f"{BEGAN}:resolved", None, None),
-    ],
-)
-def test_a_condition_is_news_while_it_is_open(occurrence: str, now: Standing | None, why: Why | None) -> None:
-    assert digests.left_out(kept(occurrence), rule(), PLACE, now, set(), NOON) is why
-
-
-def test_the_end_of_what_nobody_heard_of_is_no_news() -> None:
-    beside = {("r", 7, BEGAN)}
-    assert digests.left_out(kept(f"{BEGAN}:resolved"), rule(), PLACE, None, beside, NOON) is Why.CLEARED
-    others = {("r", 8, BEGAN), ("other", 7, BEGAN)}
-    assert digests.left_out(kept(f"{BEGAN}:resolved"), rule(), PLACE, None, others, NOON) is None
-
-
-@pytest.mark.parametrize(
-    ("occurrence", "why"),
-    [
-        ("2026-06-01", None),
-        ("2026-06-01#3", None),
-        ("2026-07-01", Why.CLEARED),  # the date has moved
-        (stamp(NOON), None),  # of `created`
-    ],
-)
-def test_a_milestone_is_news_while_its_date_stands(occurrence: str, why: Why | None) -> None:
-    assert digests.left_out(kept(occurrence), rule(Kind.MILESTONE), PLACE, None, set(), NOON) is why
-
-
-def test_a_transition_stays_news_and_so_does_what_a_rule_found_that_is_gone() -> None:
-    assert digests.left_out(kept("any"), rule(Kind.TRANSITION), PLACE, None, set(), NOON) is None
-    assert digests.left_out(kept("any"), None, PLACE, None, set(), NOON) is None
-    assert digests.left_out(kept("any"), None, None, None, set(), NOON) is Why.GONE
+def test_the_end_of_what_waits_beside_it_is_no_news() -> None:
+    assert left_out(kept(f"{BEGAN}:resolved"), rule(), beside={("r", 7, BEGAN)}) is Why.CLEARED
+    assert left_out(kept(f"{BEGAN}:resolved"), rule(), beside={("r", 8, BEGAN)}) is None
 
 
 def test_what_is_past_its_time_to_live_is_left_out() -> None:
     dying = Kept(1, "r", 7, "o", NOON, "t", "l", Severity.LOW, expires_at=NOON + HOUR)
     transition = rule(Kind.TRANSITION)
-    assert digests.left_out(dying, transition, PLACE, None, set(), NOON + HOUR) is Why.LAPSED
-    assert digests.left_out(dying, transition, PLACE, None, set(), NOON) is None
+    assert left_out(dying, transition, at=NOON + HOUR) is Why.LAPSED
+    assert left_out(dying, transition) is None
+    assert left_out(dying, transition, place=None, at=NOON + HOUR) is Why.GONE
 
 
 def test_two_digests_that_end_at_one_instant_have_two_occurrences() -> None:

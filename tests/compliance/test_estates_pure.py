@@ -26,7 +26,7 @@ WINDOWS = {
     "helpdesk": ("2013-03-01T00:00+00:00", "2013-04-15T00:00+00:00", timedelta(hours=6)),
     "fines": ("2006-01-01T00:00+00:00", "2006-12-31T00:00+00:00", timedelta(days=1)),
 }
-"""The window of each estate's expected.jsonl and the distance of its ticks: shared/estates/README.md."""
+"""The window of each estate's expected.jsonl and the distance of its ticks: ../shared/estates/README.md."""
 
 
 def ticks_of(name: str) -> list[datetime]:

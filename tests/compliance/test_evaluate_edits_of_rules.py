@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from tests.compliance.office import NINE, Office, case, names, paper, rules
-from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Outcome, Standing
+from vigil.compliance.window import Input, Window
 
 OPEN = "rule: open\nkind: condition\nwhen: {field: attr.status, op: eq, value: open}\nresolved: true"
 

@@ -6,10 +6,11 @@ import pytest
 
 from tests.compliance.office import NINE, case, rules
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.routing import Directory, route
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Why
+from vigil.compliance.window import Input, Window
 
 RULE = "rule: r\nkind: condition\nwhen: {field: name, op: present}\nsteps: [{id: s, to: [role: owner]}]"
 

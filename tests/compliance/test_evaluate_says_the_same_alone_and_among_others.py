@@ -7,11 +7,12 @@ import pytest
 from tests.compliance.office import NINE, case, rules
 from tests.property.rules import of
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.operators import Op
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
+from vigil.compliance.window import Input, Window
 
 
 def found(given: RuleSet, *facts: f.Fact) -> dict[int, Finding]:

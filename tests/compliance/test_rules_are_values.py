@@ -52,7 +52,7 @@ def renewal() -> Rule:
     return load_text({"renewal.yaml": WHOLE}, SCHEMA).rules[0]
 
 
-def test_the_example_of_the_design_reads_as_it_says(renewal: Rule) -> None:
+def test_a_rule_with_many_keys_reads_as_it_is_written(renewal: Rule) -> None:
     assert [(step.id, step.at) for step in renewal.steps] == [
         ("early", Offset(-90, "d")),
         ("last", Offset(-7, "bd")),

@@ -10,10 +10,11 @@ import pytest
 from tests.compliance.office import NINE, case, rules
 from vigil.compliance.clauses import FieldLeaf
 from vigil.compliance.conditions import compile_clause, explain, scope
-from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.events import Event
 from vigil.compliance.operators import Op, Takes
 from vigil.compliance.tables import Facts
+from vigil.compliance.window import Input, Window
 
 SECRET, OTHER = "kept4711inside", "literal4712"
 SENSITIVE = ("C.status", "C.due")

@@ -19,9 +19,8 @@ from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry
 from tests.support.workers import Order, finish, start
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent, Transport
+from vigil.delivery.transport import Outgoing, Sent, Transport
 from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
@@ -166,7 +165,7 @@ def test_workers_that_are_killed_at_random_instants_lose_nothing_and_nobody_sees
     assert killed >= 2, "too few were killed for the test to mean anything"
     assert site.states() == {"sent": rows}
     expected = {
-        (f"tok-{n % 25}-{p}", entry(n, person=f"p{n % 25}").message["key"])
+        (f"tok-{n % 25}-{p}", entry(n, person=f"p{n % 25}").message.key)
         for n in range(rows)
         for p in PLATFORMS
     }

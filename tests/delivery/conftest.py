@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
+from vigil.delivery.transport import Outgoing
 from vigil.sandbox.fcm_local import LocalFcm
 
 

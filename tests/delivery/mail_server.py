@@ -14,7 +14,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from vigil.delivery.email_settings import SmtpSettings
-from vigil.delivery.messages import Outgoing
+from vigil.delivery.transport import Outgoing
 
 
 def mail_to(login: str = "ada", **changes: Any) -> Outgoing:

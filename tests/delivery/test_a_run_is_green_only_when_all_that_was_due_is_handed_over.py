@@ -6,6 +6,7 @@ import io
 import re
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from vigil.explaining import why
 from vigil.ledger import leases, runs
 from vigil.ledger.counts import ToCome, Waiting
 from vigil.sandbox.fcm_local import LocalFcm
+from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.service.unsent import Unsent
 
@@ -70,12 +72,10 @@ async def test_where_no_token_can_be_had_nobody_is_told_and_the_run_is_red_until
     made = await watch(office)
     assert made.unsent == {Unsent.CREDENTIAL: 3}
     assert office.attempts() == []
-    assert (
-        "service account vigil@demo" in made.sentence()
-        and ", next try 2 March 2026 08:00:1" in made.sentence()
-    )
+    said = account_words.sentence(made)
+    assert "service account vigil@demo" in said and ", next try 2 March 2026 08:00:1" in said
     again = await watch(office)
-    assert (again.unsent, again.sentence()) == (made.unsent, made.sentence()), (
+    assert (again.unsent, account_words.sentence(again)) == (made.unsent, said), (
         "what is not tried yet is forgotten"
     )
     office.fcm.faults.clear()
@@ -100,7 +100,7 @@ async def test_why_says_what_keeps_a_notice_that_no_request_was_made_for_and_whe
 async def test_a_proxy_that_is_dead_makes_the_run_red(office: PostOffice) -> None:
     office.queue(entry(1))
     made = await watch(office, proxy=f"http://127.0.0.1:{closed_port()}")
-    assert made.unsent == {Unsent.CREDENTIAL: 1} and "connection refused" in made.sentence()
+    assert made.unsent == {Unsent.CREDENTIAL: 1} and "connection refused" in account_words.sentence(made)
 
 
 async def test_one_notice_of_many_that_was_not_sent_makes_the_run_red(office: PostOffice) -> None:
@@ -154,7 +154,7 @@ async def test_what_is_given_up_makes_red_the_run_that_gives_it_up_and_no_other(
     office: PostOffice, late: bool
 ) -> None:
     if late:
-        office.queue(entry(1, message={**entry(1).message, "ttl": 60}))
+        office.queue(entry(1, message=replace(entry(1).message, ttl=60)))
         office.later(minutes=2)
     else:
         office.fcm.faults.add("invalid")
@@ -171,7 +171,7 @@ async def test_what_quiet_hours_or_a_digest_keep_is_yet_to_come_and_named(office
     )
     made = await watch(office)
     assert made.unsent == {}
-    assert made.sentence() == (
+    assert account_words.sentence(made) == (
         "1 notice waits for the end of quiet hours, the first until 2 March 2026 09:00 (UTC); 2 notices wait for the next digest"
     )
     office.later(hours=1)
@@ -273,7 +273,7 @@ def test_each_kind_that_the_page_names_makes_a_run_undelivered_and_none_else_doe
     assert made.unsent == {kind: 2}
     state = ended(made).state()
     assert (state.name, state.type.value) == ("Undelivered", "FAILED")
-    assert f"- 2 notices: {kind.value}" in made.markdown()
+    assert f"- 2 notices: {kind.value}" in account_words.page(made)
     assert not account(waits=KINDS[kind], later=later, rows=rows, delivers=False).unsent, (
         "a run that sends nothing judges nobody's sending"
     )

@@ -1,4 +1,4 @@
-"""Each row of the contract's table of errors, over real HTTP. shared/contracts/fcm.md, "Errors"."""
+"""Each row of the contract's table of errors, over real HTTP. docs/contracts/fcm.md#errors"""
 
 from __future__ import annotations
 

@@ -18,10 +18,9 @@ from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_smtp import Smtp
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 from vigil.ledger import Ledger, devices, mailboxes
 from vigil.ledger.devices import NewDevice, Registered
 from vigil.sandbox.fcm_local import LocalFcm

@@ -12,6 +12,7 @@ import pytest
 from tests.support.post_office import PostOffice, opened
 from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry, words
+from vigil.compliance.quiet import Span
 from vigil.ledger import outbox, people, trips
 from vigil.ledger.outbox import Entry
 from vigil.ledger.people import Preferences
@@ -146,7 +147,7 @@ async def test_the_hours_are_those_of_the_persons_own_day(office: PostOffice) ->
 
 
 async def test_the_rules_own_quiet_hours_count_and_keep_nobody_else_waiting(office: PostOffice) -> None:
-    quiet = words("a", zone="UTC", quiet=["20:00:00", "08:00:00"])
+    quiet = words("a", zone="UTC", quiet=Span(time(20), time(8)))
     urgent = Entry("alarm", 1, "now", "", "ada", T0, "queued", "", words("b", zone="UTC"))
     office.queue(entry(1, message=quiet), urgent)
     office.now = NIGHT

@@ -19,9 +19,8 @@ from tests.support.samples import T0, entry
 from vigil.delivery import fcm_admin, fcm_http, worker
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Delivered, Worker
 from vigil.sandbox.fcm_local import LocalFcm
 

@@ -1,4 +1,4 @@
-"""When a message is tried again: shared/contracts/fcm.md, "Errors"."""
+"""When a message is tried again: docs/contracts/fcm.md#retry."""
 
 from __future__ import annotations
 

@@ -15,9 +15,8 @@ from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry, words
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Worker
 from vigil.ledger import leases
 from vigil.sandbox.fcm_local import LocalFcm

@@ -10,13 +10,14 @@ import pytest
 
 from tests.support import rounds
 from tests.support.post_office import PostOffice, opened
-from tests.support.samples import MINUTE, T0, entry
+from tests.support.samples import MINUTE, T0, entry, workspace
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.settings import FcmSettings
-from vigil.ledger import behind, outbox, runs, trips
+from vigil.ledger import behind, observations, outbox, runs, trips
 from vigil.ledger.trips import Trip
 from vigil.sandbox.fcm_local import LocalFcm
+from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.service.unsent import Unsent
 
@@ -35,6 +36,7 @@ def found(office: PostOffice, n: int = 1, **row: object) -> int:
     """A run that finds one notice which is not due now, and ends."""
     with office.ledger.write() as connection:
         run = runs.begin(connection, "watch", office.now, office.now)
+        observations.record(connection, [workspace(n)], office.now, run)
         outbox.enqueue(connection, [entry(n, **row)], office.now, run)
         runs.end(connection, run, "done", {}, office.now)
     return run
@@ -93,7 +95,11 @@ async def test_every_run_names_it_for_as_long_as_it_waits_and_is_green(office: P
     for _ in range(3):
         office.later(minutes=15)
         made = await tick(office)
-        assert (made.sentence(), made.unsent, made.result()) == (said, {}, "nothing new")
+        assert (account_words.sentence(made), made.unsent, account_words.result(made)) == (
+            said,
+            {},
+            "nothing new",
+        )
         assert made.quiet
 
 
@@ -102,7 +108,7 @@ async def test_all_that_waits_is_in_one_sentence(office: PostOffice) -> None:
         begin(office)
     found(office, 2, state="suppressed", reason=Why.LATE_DIGEST.value)
     found(office, 3, state="suppressed", reason=Why.GROUPED.value, person="bert")
-    sentence = (await tick(office)).sentence()
+    sentence = account_words.sentence(await tick(office))
     assert all(part in sentence for part in ("quiet hours", "3 notices wait for the next", "guard's answer"))
 
 
@@ -110,7 +116,7 @@ async def test_what_quiet_hours_kept_is_sent_when_they_end_and_named_no_more(off
     found(office, due_at=T0 + HOUR)
     office.later(hours=1)
     made = await tick(office)
-    assert (made.sentence(), made.later.quiet) == ("1 delivered from earlier runs", 0)
+    assert (account_words.sentence(made), made.later.quiet) == ("1 delivered from earlier runs", 0)
 
 
 async def test_quiet_hours_that_were_over_long_ago_make_red_the_run_that_does_not_send_it(
@@ -133,10 +139,10 @@ async def test_where_no_digest_ever_runs_the_run_is_red_after_three_days(
     office.later(minutes=1)
     made = await tick(office)
     assert made.unsent == {Unsent.NO_DIGEST: 1}
-    assert made.sentence() == (
+    assert account_words.sentence(made) == (
         "1 notice waits for the next digest, 1 of them for too long: the digest does not run"
     )
-    assert not made.quiet and "1 without a digest" in made.result()
+    assert not made.quiet and "1 without a digest" in account_words.result(made)
 
 
 async def test_a_weekend_is_not_red(office: PostOffice) -> None:
@@ -181,7 +187,7 @@ async def test_a_guards_question_that_nobody_was_asked_is_red_after_two_hours(
     office.later(minutes=1)
     made = await tick(office)
     assert made.unsent == ({Unsent.NOT_ASKED: 1} if red else {})
-    assert ("nobody was asked about 1: `vigil guard list`" in made.sentence()) is red
+    assert ("nobody was asked about 1: `vigil guard list`" in account_words.sentence(made)) is red
 
 
 async def test_a_digest_that_leaves_a_notice_where_it_is_does_not_say_that_no_digest_runs(
@@ -196,4 +202,4 @@ async def test_a_digest_that_leaves_a_notice_where_it_is_does_not_say_that_no_di
 async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too(office: PostOffice) -> None:
     with office.ledger.write() as connection:
         behind.not_read(connection, {7: "503"}, {7: "Contract"}, office.now)
-    assert (await tick(office)).sentence() == "1 workspace is taken up by the next watch"
+    assert account_words.sentence(await tick(office)) == "1 workspace waits for the next watch"

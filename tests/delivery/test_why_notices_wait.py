@@ -153,7 +153,7 @@ async def test_push_and_mail_each_have_a_cause_of_their_own(office: PostOffice) 
         mailboxes.keep(connection, {"bert": "bert@example.org"}, T0)
     office.fcm.faults.add("unavailable")
     office.queue(
-        *(entry(n) for n in range(3)), entry(3, person="bert", message=words("k", channels=["email"]))
+        *(entry(n) for n in range(3)), entry(3, person="bert", message=words("k", channels=("email",)))
     )
     office.mail = smtp(closed_port())
     await office.deliver()

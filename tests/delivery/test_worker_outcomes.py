@@ -19,12 +19,12 @@ from vigil.compliance.verdicts import Why
 from vigil.delivery.codes import EXPIRED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Worker
 from vigil.ledger import devices, mailboxes, outbox
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.sandbox.fcm_local import LocalFcm
 
 
@@ -47,7 +47,7 @@ async def test_a_notice_is_shown_on_every_device_of_its_person(office: PostOffic
     for platform in PLATFORMS:
         [seen] = office.shows("ada", platform)
         assert seen.title == "Contract ends on 31 March"
-        assert seen.data["event_id"] == office.row["message"]["key"]
+        assert seen.data["event_id"] == office.row["message"].key
     assert office.received("bert", "android") == ()
 
 
@@ -124,7 +124,7 @@ async def test_a_message_that_fcm_refuses_is_not_tried_again(office: PostOffice)
 async def test_a_poison_message_costs_its_batch_nothing(office: PostOffice) -> None:
     office.person("ada", "android")
     office.queue(
-        entry(1), entry(2, message=words("k") | {"link": "no link"}), entry(3, message={"why": []}), entry(4)
+        entry(1), entry(2, message=words("k", link="no link")), entry(3, message=NoticeMessage()), entry(4)
     )
     office.fcm.faults.add("invalid", match={"event_id": "k"})
     await office.deliver()
@@ -272,9 +272,7 @@ async def test_a_later_notice_never_overtakes_an_earlier_one_about_the_same_work
     office: PostOffice,
 ) -> None:
     office.person("ada", "android")
-    finding, resolved = (
-        entry(1, occurrence=o, message=words(o) | {"title": o}) for o in ("finding", "resolved")
-    )
+    finding, resolved = (entry(1, occurrence=o, message=words(o, title=o)) for o in ("finding", "resolved"))
     office.queue(finding, resolved)
     office.fcm.faults.add("internal", match={"event_id": "finding"}, times=2)
     for _ in range(4):
@@ -396,7 +394,7 @@ async def test_a_mailbox_is_used_in_the_same_run_when_every_device_is_gone(offic
     with office.ledger.write() as connection:
         mailboxes.keep(connection, {"ada": "ada@example.org"}, T0)
     office.fcm.devices.unregister("tok-ada-android")
-    office.queue(entry(1, message=words("k", channels=["push", "email"])))
+    office.queue(entry(1, message=words("k", channels=("push", "email"))))
     inbox = Inbox()
     async with serving(inbox) as port:
         office.mail = smtp(port)
@@ -411,7 +409,7 @@ async def test_a_person_with_a_device_gets_no_mail_beside_it(office: PostOffice)
     office.person("ada", "android")
     with office.ledger.write() as connection:
         mailboxes.keep(connection, {"ada": "ada@example.org"}, T0)
-    office.queue(entry(1, message=words("k", channels=["push", "email"])))
+    office.queue(entry(1, message=words("k", channels=("push", "email"))))
     inbox = Inbox()
     async with serving(inbox) as port:
         office.mail = smtp(port)

@@ -21,7 +21,7 @@ def otds(token_url: str, client: str, secret: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "one login is needed, here is none"),
+        ({}, "exactly one login is needed, and none is given"),
         ({**LOGIN, "zone": "Europe/Berlim"}, "is no IANA time zone"),
         ({**LOGIN, "retries": -1}, "retries"),
         ({**LOGIN, "requests_per_second": 0}, "requests_per_second"),
@@ -35,7 +35,7 @@ def test_what_cannot_work_is_refused_by_the_form(given: dict[str, Any], said: st
 async def test_two_logins_at_once_are_refused_and_an_otds_client_alone_opens_it(server: Server) -> None:
     base = server.sandbox.ecm_url.removesuffix("/cs/cs")
     client = otds(f"{base}/otdsws/oauth2/token", "vigil", "vigil")
-    with pytest.raises(ValidationError, match="here are two"):
+    with pytest.raises(ValidationError, match="two are given"):
         ExtendedEcm(url=server.sandbox.ecm_url, **client, **LOGIN)
     block = ExtendedEcm(url=server.sandbox.ecm_url, **client, zone=office.ZONE)
     async with block.client() as opened:

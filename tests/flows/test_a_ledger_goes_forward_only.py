@@ -60,7 +60,8 @@ def test_a_dry_run_may_look_back_and_reads_and_files_nothing(week: Watched) -> N
     state = sweep(week, week.made.start + DAY, dry_run=True)
     assert (
         state.is_completed()
-        and "nothing was read, the ledger knows 8 March 2026 00:00 (Europe/Berlin) already" in state.message
+        and "nothing was read: the ledger already has data of 8 March 2026 00:00 (Europe/Berlin)"
+        in state.message
     )
     assert not [e for e in asked() - before if "members" not in e and "roles" not in e and "auth" not in e]
     assert filed() == seq
@@ -87,5 +88,5 @@ def test_a_ledger_that_went_back_lists_all_that_was_told_and_offers_nothing_it_c
     assert told and told <= listed
     assert not shown["sends"].any()
     unsure = set(shown[shown["standing"] == "cannot be known"]["workspace"])
-    said = f"What {counted(len(unsure), 'workspace')} should have said cannot be known"
+    said = f"For {counted(len(unsure), 'workspace')} this cannot be known"
     assert unsure and said in shown.attrs["said"]

@@ -134,7 +134,7 @@ def test_a_fault_of_our_own_says_so_and_keeps_its_traceback(
     monkeypatch.setattr(steps, "extract", broken)
     state = watched.watch(watched.made.start)
     lines = logged(state)
-    assert lines[0].startswith("KeyError: 'no such thing'. This is a fault of Vigil's own")
+    assert lines[0].startswith("KeyError: 'no such thing'. This is a fault in Vigil")
     assert "Traceback" in lines[1] and "in broken" in lines[1], "where it happened is lost"
     assert called(state).endswith(" · failed: KeyError, a fault of Vigil's")
     with watched.ledger.read() as connection:

@@ -418,9 +418,9 @@ def test_blocks_that_are_not_as_they_must_be_are_named_with_what_to_do(vigil: Vi
     first("broken")
     edit("broken", guard_hours=0)
     said = vigil("sweep", "--site", "broken")
-    assert said.code == 2 and "the block vigil-site/broken is not as it must be" in said.err
+    assert said.code == 2 and "the block vigil-site/broken is invalid" in said.err
     assert "--guard-hours" in said.err and "vigil connect --site broken" in said.err
     assert vigil("connect", "--site", "broken", "--guard-hours", "24").code == 0
     edit("broken", fcm="lost")
     said = vigil("sweep", "--site", "broken")
-    assert said.code == 2 and "names the block firebase-project/lost, which is not there" in said.err
+    assert said.code == 2 and "names the block firebase-project/lost, which does not exist" in said.err

@@ -82,7 +82,7 @@ def test_grouped_notices_wait_and_each_person_gets_one_that_lists_them(watched: 
     made = {r["person"]: r for r in digests(watched)}
     assert made.keys() == held.keys()
     for person, row in made.items():
-        assert sorted(row["message"]["why"]) == sorted(r["message"]["title"] for r in held[person])
+        assert sorted(row["message"].why) == sorted(r["message"].title for r in held[person])
         about = {r["workspace"] for r in held[person]}
         assert row["workspace"] == (about.pop() if len(about) == 1 else 0)
     shown = {
@@ -183,9 +183,9 @@ def test_who_asked_for_a_digest_gets_the_urgent_at_once_and_the_rest_in_it(watch
         for person in everyone:
             people.keep(connection, person, Preferences(digest=True), watched.made.start)
     week(watched)
-    severity = {r["message"].get("severity") for r in watched.rows() if r["state"] == "sent"}
+    severity = {r["message"].severity for r in watched.rows() if r["state"] == "sent"}
     assert severity == {"high", "critical"}
-    assert {r["message"]["severity"] for some in waiting(watched).values() for r in some} == {"normal"}
+    assert {r["message"].severity for some in waiting(watched).values() for r in some} == {"normal"}
     run_digest(watched)
     assert {r["state"] for r in digests(watched)} == {"sent"}
     assert not waiting(watched)

@@ -323,7 +323,7 @@ def test_the_exit_code_and_the_json_say_whether_anything_failed(state: State, co
     ]
 
 
-def test_the_shipped_prefect_yaml_names_a_deployment_for_each_flow_of_the_design() -> None:
+def test_prefect_yaml_names_a_deployment_for_each_flow() -> None:
     from ruamel.yaml import YAML
 
     named = {d["name"] for d in YAML(typ="safe").load(PROJECT / "prefect.yaml")["deployments"]}

@@ -80,8 +80,8 @@ def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: 
     assert [t for t in watched.told() if t[0] != RULE] == others
     received = pushes_of_rule(watched)
     assert received
-    assert "was sent before: nothing was done" in answer(watched, trip.id, "send").message
-    assert "was sent before: nothing was done" in answer(watched, trip.id, "drop").message
+    assert "was sent before: this run changed nothing" in answer(watched, trip.id, "send").message
+    assert "was sent before: this run changed nothing" in answer(watched, trip.id, "drop").message
     watched.watch(watched.made.start + timedelta(days=4))
     assert pushes_of_rule(watched) == received
     assert all_trips(watched)[0].answered_by == "mara"

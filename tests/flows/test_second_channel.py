@@ -117,8 +117,8 @@ def test_a_mail_leads_to_its_item_and_to_an_acknowledgement_that_the_ledger_tell
     _, first = inbox.received[0]
     row = next(r for r in watched.rows() if f"<{r['message'].get('key')}@example.org>" == first["Message-ID"])
     plain, html = (p.get_content() for p in first.iter_parts())
-    assert row["message"]["link"] in plain and row["message"]["title"] in plain
-    assert row["message"]["mail"]["body"].split("\n")[0] in html
+    assert row["message"].link in plain and row["message"].title in plain
+    assert row["message"].mail["body"].split("\n")[0] in html
     token = next(line for line in plain.splitlines() if line.startswith(f"{GATEWAY}/a/")).rpartition("/")[2]
     # The flow's clock stands in the estate's time, and so does the link's.
     links = Links(GATEWAY, [SECRET], clock=lambda: watched.made.end)
@@ -181,7 +181,7 @@ def test_without_a_mail_server_no_device_stays_as_it_is(watched: Watched) -> Non
     assert "email" not in kinds
     assert {r["person"] for r in watched.rows() if r["state"] == "no_device"} <= without_device(watched)
     assert [r for r in watched.rows() if r["state"] == "no_device"]
-    assert all("channels" not in r["message"] and "mail" not in r["message"] for r in watched.rows())
+    assert not any(r["message"].channels or r["message"].mail for r in watched.rows())
 
 
 def set_for_all(watched: Watched, wanted: Preferences) -> None:
@@ -217,6 +217,6 @@ def waiting(watched: Watched) -> list[dict[str, Any]]:
 def test_the_language_that_a_person_asked_for_is_spoken(watched: Watched) -> None:
     set_for_all(watched, Preferences(language="de"))
     week(watched)
-    bodies = [r["message"]["body"] for r in watched.rows() if "body" in r["message"]]
+    bodies = [r["message"].body for r in watched.rows() if r["message"].has_words]
     assert len([b for b in bodies if "Öffnen" in b]) > 20
     assert not [b for b in bodies if "Open it" in b]

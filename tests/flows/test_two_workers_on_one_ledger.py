@@ -79,4 +79,4 @@ def test_a_watch_and_a_sweep_at_once_tell_everyone_once(watched: Watched, two_wo
     assert len(sent) > 20
     received = Counter((d["token"], n["key"]) for d in watched.sandbox.devices() for n in d["received"])
     assert set(received.values()) == {1}, "a device was told the same twice"
-    assert {key for _, key in received} == {r["message"]["key"] for r in sent}
+    assert {key for _, key in received} == {r["message"].key for r in sent}

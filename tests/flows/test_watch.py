@@ -48,10 +48,10 @@ def test_every_push_names_its_rule_and_leads_to_its_item(watched: Watched) -> No
     watched.watch(watched.made.end)
     pushes = [n for d in watched.sandbox.devices() for n in d["received"]]
     assert pushes
-    sent = {r["message"]["key"]: r for r in watched.rows() if r["state"] == "sent"}
+    sent = {r["message"].key: r for r in watched.rows() if r["state"] == "sent"}
     for push in pushes:
         row = sent[push["key"]]
-        assert push["link"] == row["message"]["link"]
+        assert push["link"] == row["message"].link
         assert push["link"].startswith("https://ecm.example.org/cs/cs/app/")
         assert push["data"]["rule"] == row["rule"]
 

@@ -23,9 +23,11 @@ from vigil.delivery.links import Links
 from vigil.gateway.command import server_config
 from vigil.gateway.limits import Limit
 from vigil.gateway.settings import Gateway
-from vigil.ledger import Ledger, accounts, evaluations, observations, outbox
+from vigil.ledger import Ledger, evaluations, observations, outbox
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
+from vigil.ledger.watermarks import WatermarkName
 
 PROJECT = "vigil-test"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -56,13 +58,13 @@ def bearer(login: str) -> dict[str, str]:
 
 
 def entry(person: str, number: int, state: str = "sent", **changes: Any) -> Entry:
-    message = {
-        "key": f"key-{person}-{number}",
-        "title": f"Contract {number} ends",
-        "body": "On 31 March",
-        "link": f"https://ecm.example.org/cs/cs/app/nodes/{number}",
-        "severity": "normal",
-    }
+    message = NoticeMessage(
+        key=f"key-{person}-{number}",
+        title=f"Contract {number} ends",
+        body="On 31 March",
+        link=f"https://ecm.example.org/cs/cs/app/nodes/{number}",
+        severity="normal",
+    )
     fields: dict[str, Any] = {"occurrence": f"o{number}", "step": "", "fire_at": AT, "message": message}
     return Entry("contract-renewal", number, person=person, state=state, **fields | changes)
 
@@ -123,7 +125,7 @@ class Api:
         """Let the ledger know accounts of Extended ECM, all that there are."""
         with self.ledger.write() as connection:
             observations.record(connection, users, AT)
-            evaluations.set_position(connection, accounts.POSITION, Mark(at=AT))
+            evaluations.set_position(connection, WatermarkName.ACCOUNTS, Mark(at=AT))
 
     def register(self, login: str, address: str = "token-of-a-phone", **more: Any) -> dict[str, Any]:
         body = {"address": address, "platform": "android"} | more

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tests.gateway.conftest import Api, entry
 from vigil.ledger import acknowledgements
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.service.why import about_person
 
 
@@ -48,7 +49,7 @@ def test_what_was_never_meant_to_be_said_is_in_no_inbox(api: Api) -> None:
     quiet, mute, lost = api.tell(
         entry("ada", 1, "suppressed"),
         entry("ada", 2, "no_device"),
-        entry("ada", 3, "failed", message={"why": []}),
+        entry("ada", 3, "failed", message=NoticeMessage()),
     )
     ada = api.of("ada")
     assert [n["id"] for n in ada.get("/v1/notices").json()["notices"]] == [lost, mute]

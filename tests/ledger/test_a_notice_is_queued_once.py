@@ -13,6 +13,7 @@ from tests.support.workers import CONTEXT
 from vigil.ledger import Ledger, leases, outbox
 from vigil.ledger.engine import open_engine
 from vigil.ledger.leases import Settled
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 
 
@@ -130,7 +131,7 @@ def test_processes_that_queue_the_same_at_once_queue_it_once(ledger: Ledger, url
 
 
 def test_failed_rows_alone_are_queued_once_more(ledger: Ledger) -> None:
-    failed, sent, wordless = entry(1), entry(2, state="sent"), entry(3, message={"why": ["x"]})
+    failed, sent, wordless = entry(1), entry(2, state="sent"), entry(3, message=NoticeMessage(why=("x",)))
     enqueue(ledger, failed, sent, wordless)
     with ledger.write() as connection:
         claimed = leases.claim(connection, "me", T0, MINUTE, 10)
@@ -151,7 +152,7 @@ def test_failed_rows_alone_are_queued_once_more(ledger: Ledger) -> None:
     )
     assert (one["first_tried_at"], one["message"]) == (None, failed.message)
     assert (two["state"], two["run"]) == ("sent", 1)
-    assert (three["message"]["title"], three["expires_at"]) == (words("w")["title"], later + MINUTE)
+    assert (three["message"].title, three["expires_at"]) == (words("w").title, later + MINUTE)
 
 
 def test_many_rows_are_requeued_at_once(ledger: Ledger) -> None:

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
-from tests.support.open_rows import DAY, HOUR, NOW, NUMBERS, ROWS, deliver, expected, fill, received
+from tests.support.open_rows import (
+    DAY,
+    HOUR,
+    MESSAGES,
+    NOW,
+    NUMBERS,
+    OCCURRENCES,
+    POSITIONS,
+    ROWS,
+    deliver,
+    expected,
+    fill,
+    notice,
+    received,
+)
 from tests.support.postgres import DATABASES, server
 from tests.support.schemas import Earlier, contents, revisions
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
+from vigil.compliance.occurrence import Occurrence
+from vigil.compliance.quiet import Span
 from vigil.compliance.verdicts import DIGESTED
-from vigil.ledger import Ledger, digests, evaluations, outbox, trips
+from vigil.ledger import Ledger, digests, evaluations, outbox, rounds, trips
+from vigil.ledger.earlier import occurrences
+from vigil.ledger.evaluations import position
+from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
+from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of
 from vigil.sandbox.fcm_local import LocalFcm
 
 
@@ -48,6 +70,36 @@ def test_an_upgrade_leaves_every_row_as_it_was_and_finds_what_waits(earlier: Ear
     with ledger.write() as connection:
         waiting = digests.of_people(connection, ["ben"], {w.value for w in DIGESTED}, NOW)
     assert [p.id for p in waiting["ben"]] == [NUMBERS["late, for the digest"], NUMBERS["grouped"]]
+    ledger.close()
+
+
+def test_what_an_earlier_program_stored_is_read_as_it_was_meant(earlier: Earlier) -> None:
+    ledger = Ledger.open(url_of(earlier))
+    with ledger.read() as connection:
+        rows = {r["workspace"]: r for r in outbox.rows(connection)}
+        sent = occurrences(connection, "r", NUMBERS.values())
+        evaluated, scan = evaluations.evaluated(connection), position(connection, WatermarkName.SCAN)
+        listed, looked = position(connection, list_of("Contract")), rounds.looked_through(connection)
+    assert {NoticeState(r.state) for r in ROWS.values()} == set(NoticeState)
+    for name, row in ROWS.items():
+        kept, stored = rows[NUMBERS[name]], notice(name, row)
+        assert kept["state"] is NoticeState(row.state)
+        assert kept["message"] == NoticeMessage.from_json(stored["message"])
+        if name in MESSAGES:
+            assert kept["message"].to_json() == stored["message"]
+        assert str(Occurrence.parse(kept["occurrence"])) == stored["occurrence"]
+    said = rows[NUMBERS["told"]]["message"]
+    assert (said.ttl, said.zone, said.channels) == (86400, "Europe/Berlin", ("email", "push"))
+    assert (said.quiet, said.mail["title"]) == (Span(time(20), time(8)), "<b>T</b>")
+    assert rows[NUMBERS["unroutable"]]["message"].lacks == ("role owner is empty",)
+    assert rows[NUMBERS["refused"]]["message"] == EMPTY_MESSAGE
+    assert {o for some in sent.values() for o in some} == {
+        "2026-03-31",
+        *(OCCURRENCES[name] for name in OCCURRENCES if ROWS[name].state in ("sent", "queued")),
+    }
+    assert orjson.dumps(evaluated.plain()).decode() == POSITIONS["evaluated"]
+    assert (Scan.of(scan.data).parts, Listed.of(listed.data).workspaces) == ({"steps"}, 7)
+    assert looked == {"document": datetime(2026, 3, 1, 8, tzinfo=UTC)}
     ledger.close()
 
 

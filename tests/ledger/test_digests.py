@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from vigil.ledger import Ledger, digests, leases, outbox
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
-from vigil.ledger.values import DIGEST
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,7 +17,7 @@ REASONS = frozenset({WAITS, LATE})
 def put(
     ledger: Ledger, person: str, occurrence: str, state: str, reason: str, at: datetime = NOON, mark: str = ""
 ) -> None:
-    message = {"title": f'say "digest": {occurrence}', "ttl": 3600} | ({DIGEST: mark} if mark else {})
+    message = NoticeMessage(title=f'say "digest": {occurrence}', ttl=3600, digest=mark)
     with ledger.write() as connection:
         outbox.enqueue(connection, [Entry("r", 7, occurrence, "", person, at, state, reason, message)], at, 1)
 

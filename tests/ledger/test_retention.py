@@ -30,6 +30,7 @@ from vigil.ledger import (
 )
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.leases import Settled, Tried
+from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.outbox import Entry
 from vigil.ledger.retention import Forgets
 from vigil.ledger.values import Preferences
@@ -113,7 +114,15 @@ def queue(
     ledger: Ledger, at: datetime, state: str = "queued", reason: str = "", occurrence: str = "o"
 ) -> int:
     entry = Entry(
-        "rule", 1, f"{occurrence}{at:%m%d}", "", "ada", at, state, reason, {"title": "words", "key": "k"}
+        "rule",
+        1,
+        f"{occurrence}{at:%m%d}",
+        "",
+        "ada",
+        at,
+        state,
+        reason,
+        NoticeMessage(title="words", key="k"),
     )
     with ledger.write() as connection:
         assert outbox.enqueue(connection, [entry], at, 1) == 1
@@ -138,8 +147,8 @@ def test_words_and_attempts_of_what_is_done_go_and_the_key_stays(ledger: Ledger)
     with ledger.read() as connection:
         rows = {r["id"]: r for r in outbox.rows(connection)}
         assert set(outbox.attempts(connection, list(rows))) == {new}
-    assert {i for i, r in rows.items() if not r["message"]} == {old, told}
-    assert rows[waits]["message"] and rows[held]["message"]
+    assert {i for i, r in rows.items() if r["message"] == EMPTY_MESSAGE} == {old, told}
+    assert EMPTY_MESSAGE not in (rows[waits]["message"], rows[held]["message"])
     again = Entry("rule", 1, f"o{T0:%m%d}", "", "ada", T0, "queued")
     with ledger.write() as connection:
         assert outbox.enqueue(connection, [again], T0 + 400 * DAY, 9) == 0, (

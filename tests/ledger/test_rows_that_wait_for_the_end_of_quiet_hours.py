@@ -16,7 +16,7 @@ MORNING = AT + timedelta(hours=9)
 
 def entry(person: str, state: str = "queued", due_at: datetime | None = MORNING) -> Entry:
     return Entry(
-        "renewal", 1, "o", "", person, AT, state, "held" if state == "suppressed" else "", {}, due_at
+        "renewal", 1, "o", "", person, AT, state, "held" if state == "suppressed" else "", due_at=due_at
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import orjson
+
 from tests.support.samples import MINUTE, T0
 from vigil.compliance.verdicts import Standing
 from vigil.ledger import Ledger, evaluations
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import Evaluated, Listed, Scan, WatermarkName, list_of
 
 DAY = timedelta(days=1)
 
@@ -37,6 +40,56 @@ def test_a_position_is_kept_and_replaced(ledger: Ledger) -> None:
             got = evaluations.position(connection, "evaluated")
             assert (got.seq, got.at, got.data) == (mark.seq, mark.at, mark.data or {})
             assert evaluations.position(connection, "other").seq == 1
+
+
+NAMES = {
+    "evaluated",
+    "scan",
+    "schema",
+    "processes",
+    "verify",
+    "roles",
+    "related",
+    "active",
+    "gone",
+    "bare",
+    "accounts",
+    "/v2/businessworkspaces/{id}/missingdocuments",
+    "forgotten",
+    "forgotten attempts",
+    "ledger check",
+    "reconcile: follow-ups",
+    "reconcile: missing documents",
+    "reconcile: readable",
+}
+"""The names under which ledgers keep positions: another name would begin anew."""
+
+
+def test_positions_have_the_names_that_they_always_had() -> None:
+    assert set(WatermarkName) == NAMES
+    assert list_of("Contract") == "changed:Contract"
+
+
+EVALUATED = (
+    '{"complete":"2026-03-02T08:00:00+00:00","fresh":["a","b"],"parts":["steps","workspaces"],"types":["Contract"],'
+    '"unread":[3,17],"unread processes":[5],"skew":[-1.5,2.0]}'
+)
+
+
+def test_what_the_version_before_kept_of_an_evaluation_is_read_and_written_again() -> None:
+    found = Evaluated.of(orjson.loads(EVALUATED))
+    assert (found.complete, found.skew) == (T0, (-1.5, 2.0))
+    assert (found.fresh, found.parts, found.types) == ({"a", "b"}, {"steps", "workspaces"}, {"Contract"})
+    assert (found.unread, found.unread_processes) == ({3, 17}, {5})
+    assert orjson.dumps(found.plain()).decode() == EVALUATED
+    assert Evaluated.of({}) == Evaluated(), "a ledger of an earlier version does not tell"
+
+
+def test_what_lists_and_scans_keep_is_read_and_written_again() -> None:
+    assert Scan.of({"parts": ["steps"]}) == Scan(frozenset({"steps"}))
+    assert Scan(frozenset({"steps", "roles"})).plain() == {"parts": ["roles", "steps"]}
+    assert (Listed.of({"listed": 7}).workspaces, Listed.of({}).workspaces) == (7, None)
+    assert Listed(7).plain() == {"listed": 7}
 
 
 def test_a_standing_comes_back_as_it_was_kept(ledger: Ledger) -> None:

@@ -36,6 +36,7 @@ def test_it_has_every_file_of_the_project_as_it_is_here_and_no_other(distributio
     assert {wanted.pop(tool) for tool in tools} == {
         "deploy/build_hook.py",
         "deploy/build_requirements.py",
+        "deploy/new_migration.py",
         "deploy/templates.py",
     }
 
@@ -55,12 +56,28 @@ def test_no_kind_of_file_is_left_out(distributions: Built, kind: str) -> None:
     assert any(Path(name).match(kind) for name in content(distributions.wheel))
 
 
+def test_it_says_its_license_and_holds_the_text(distributions: Built) -> None:
+    inside = content(distributions.wheel)
+    [metadata] = [data.decode() for name, data in inside.items() if name.endswith(".dist-info/METADATA")]
+    assert "\nLicense-Expression: Apache-2.0\nLicense-File: LICENSE\n" in metadata
+    [text] = [data for name, data in inside.items() if name.endswith(".dist-info/licenses/LICENSE")]
+    assert text == (ROOT / "LICENSE").read_bytes()
+
+
 def test_the_source_distribution_has_what_builds_it_and_no_tests(
     distributions: Built, tmp_path: Path
 ) -> None:
     with tarfile.open(distributions.sdist) as archive:
         inside = {name.split("/")[1] for name in archive.getnames()}
-    assert {"pyproject.toml", "README.md", "CHANGELOG.md", "constraints.txt", "docs"} <= inside
+    assert {
+        "pyproject.toml",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "SECURITY.md",
+        "constraints.txt",
+        "docs",
+    } <= inside
     assert not {"tests", "benchmarks", ".ci"} & inside
     # `distributions` built the wheel from it: the repository itself gives the same.
     assert built(ROOT, tmp_path, "--wheel").read_bytes() == distributions.wheel.read_bytes()

@@ -13,11 +13,12 @@ from datetime import datetime
 
 from tests.property.histories import History, World
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, active, evaluate
+from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.events import Change, Looked, derive
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation, Standing
+from vigil.compliance.window import Input, Window
 
 Key = tuple[str, object]
 

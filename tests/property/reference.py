@@ -1,6 +1,6 @@
 """What rules mean, a second time: one workspace, one leaf, one value at a time, in plain Python.
 
-Written from docs/architecture.md and shared/estates/README.md, without a look at how the columns do it. It shares with them
+Written from docs/architecture.md and docs/semantics.md, without a look at how the columns do it. It shares with them
 only the parsing of a rule's values (`operators.operand`), the calendar and the words (`sentences`), which have tests of their own.
 """
 

@@ -19,7 +19,7 @@ from tests.support.tables import LINK, finding, findings
 from vigil import safe_text
 from vigil.ledger.trips import Trip
 from vigil.safe_text import Markdown, markdown
-from vigil.service import frames, sheets
+from vigil.service import account_words, frames, sheets
 from vigil.service.frames import MANIFEST, About
 
 OURS = frozenset({"p", "ul", "li", "h2", "h3", "strong", "code", "pre", "br"}) | frozenset(
@@ -64,7 +64,7 @@ def account_page(text: str) -> Markdown:
     made = account(
         *notices, numbers={text: 1}, gaps=[text], refused=[text], refused_rules=[text], unseen={4711: 2}
     )
-    return replace(made, places={4711: text}, site=text).markdown()
+    return account_words.page(replace(made, places={4711: text}, site=text))
 
 
 def guard_question(text: str) -> Markdown:

@@ -14,12 +14,13 @@ from rich.console import Console
 from tests.support.hostile import HONEST, HOSTILE, STEERING
 from tests.support.samples import T0, entry, workspace
 from tests.support.tables import LINK, finding, findings
-from vigil import cli_shared, doctoring, explaining, printing
-from vigil.cli_shared import Terminal
+from vigil import doctoring, explaining, printing, terminal
 from vigil.errors import Problem
 from vigil.ledger import Ledger, observations, outbox
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.safe_text import is_web_address
 from vigil.service.doctor.health import Check, State
+from vigil.terminal import Terminal
 from vigil.timeline import report
 from vigil.timeline.compare import Failure
 from vigil.timeline.model import Moment, Spot, Timeline
@@ -65,7 +66,7 @@ def refusal(console: Console) -> None:
 
 def why(console: Console) -> None:
     names = dict(enumerate(STORED, start=1))
-    words = {n: {"title": t, "body": t, "why": [t], "link": t} for n, t in names.items()}
+    words = {n: NoticeMessage(title=t, body=t, why=(t,), link=t) for n, t in names.items()}
     rows = [entry(n, state="suppressed", reason=t, message=words[n]) for n, t in names.items()]
     with TemporaryDirectory() as folder:
         ledger = Ledger.open(f"sqlite:///{folder}/ledger.sqlite")
@@ -99,7 +100,7 @@ def test_an_honest_name_is_printed_as_it_was_written(name: str) -> None:
 
 
 def test_commands_print_through_that_console() -> None:
-    assert isinstance(cli_shared.console, Terminal) and isinstance(cli_shared.errors, Terminal)
+    assert isinstance(terminal.console, Terminal) and isinstance(terminal.errors, Terminal)
 
 
 def test_a_line_of_a_pipe_stays_one_line(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import uvicorn
 
 from vigil.sandbox.control import Control
-from vigil.sandbox.ecm import CGI
+from vigil.sandbox.ecm_app import CGI
 from vigil.sandbox.estate import load
 from vigil.sandbox.process import SandboxClient
 from vigil.sandbox.world import World
@@ -145,7 +145,7 @@ class Threaded(SandboxClient):
         listener = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.connect({"ecm": url + CGI, "fcm": "", "service_account": "", "control": url})
-        app = Control(world).site.app
+        app = Control(world).ecm
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", date_header=False)
         )

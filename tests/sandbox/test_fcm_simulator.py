@@ -1,4 +1,4 @@
-"""The FCM simulator over real HTTP, by a client that knows nothing of Vigil. shared/contracts/fcm.md."""
+"""The FCM simulator over real HTTP, by a client that knows nothing of Vigil. docs/contracts/fcm.md"""
 
 from __future__ import annotations
 

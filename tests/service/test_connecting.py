@@ -209,7 +209,7 @@ def test_a_first_time_names_all_that_is_missing() -> None:
     said = str(refused.value)
     assert "--ecm-url is missing" in said
     assert "--firebase-account is missing: The service account's JSON file" in said, "what the option takes"
-    with pytest.raises(NotConnected, match="one login is needed, here is none"):
+    with pytest.raises(NotConnected, match="exactly one login is needed, and none is given"):
         connect({}, {k: v for k, v in FIRST.items() if k[1] not in ("username", "password")})
 
 
@@ -219,30 +219,30 @@ def test_a_first_time_names_all_that_is_missing() -> None:
         ({("site", "guard_hours"): "9000"}, '--guard-hours: .*720, and not "9000"'),
         ({("site", "guard_hours"): "many"}, "--guard-hours: .*integer"),
         ({("ecm", "url"): ""}, "--ecm-url is missing"),
-        ({("ecm", "url"): "ftp://ecm"}, "--ecm-url: an address here begins with https.*, and not \"ftp://ecm\""),
-        ({("ecm", "url"): "https:///cs"}, "--ecm-url: an address here begins with https:// or http:// and a host"),
-        ({("ecm", "url"): "https://[::1/cs"}, "--ecm-url: an address here begins with"),
-        ({("ecm", "otds_url"): "otds.example.org"}, "--otds-url: an address here begins with"),
-        ({("site", "public_url"): "ecm.example.org"}, "--public-url: an address here begins with"),
+        ({("ecm", "url"): "ftp://ecm"}, "--ecm-url: an address must begin with https.*, and not \"ftp://ecm\""),
+        ({("ecm", "url"): "https:///cs"}, "--ecm-url: an address must begin with https:// or http:// and a host"),
+        ({("ecm", "url"): "https://[::1/cs"}, "--ecm-url: an address must begin with"),
+        ({("ecm", "otds_url"): "otds.example.org"}, "--otds-url: an address must begin with"),
+        ({("site", "public_url"): "ecm.example.org"}, "--public-url: an address must begin with"),
         ({("site", "public_url"): "https://p.example.org/?a=b"}, r"--public-url: .*\?a=b/.*/nodes/ID: leave out the \? or #"),
         ({("site", "public_url"): "https://p.example.org/#"}, "--public-url: .*leave out"),
         ({("site", "public_url"): "https://p.example.org/cs/cs/app/nodes/7"}, "--public-url: .*/7/cs/cs/app/nodes/ID: give"),
-        ({("site", "dask"): "foo"}, '--dask: "foo" is no Dask: write the address of its scheduler'),
-        ({("site", "dask"): "local:many"}, '--dask: "local:many" is no Dask'),
-        ({("site", "dask"): "local:0"}, '--dask: "local:0" is no Dask'),
-        ({("site", "dask"): "tcp://"}, '--dask: "tcp://" is no Dask'),
-        ({("site", "public_url"): "javascript:alert(1)"}, "--public-url: an address here begins with"),
-        ({("smtp", "gateway"): "javascript:alert(1)//"}, "--smtp-gateway: an address here begins with"),
-        ({("site", "sensitive"): ["A.b", "nodot"]}, '--sensitive: "nodot" is no Category.attribute, and not "A.b, nodot"'),
-        ({("site", "sensitive"): ["A."]}, "--sensitive: .*no Category.attribute"),
-        ({("site", "expiry"): "until"}, '--expiry: "until" is no Category.attribute'),
+        ({("site", "dask"): "foo"}, '--dask: "foo" is not a Dask address: write that of a scheduler'),
+        ({("site", "dask"): "local:many"}, '--dask: "local:many" is not a Dask address'),
+        ({("site", "dask"): "local:0"}, '--dask: "local:0" is not a Dask address'),
+        ({("site", "dask"): "tcp://"}, '--dask: "tcp://" is not a Dask address'),
+        ({("site", "public_url"): "javascript:alert(1)"}, "--public-url: an address must begin with"),
+        ({("smtp", "gateway"): "javascript:alert(1)//"}, "--smtp-gateway: an address must begin with"),
+        ({("site", "sensitive"): ["A.b", "nodot"]}, '--sensitive: "nodot" must have the form Category.attribute, and not "A.b'),
+        ({("site", "sensitive"): ["A."]}, "--sensitive: .*must have the form Category.attribute"),
+        ({("site", "expiry"): "until"}, '--expiry: "until" must have the form Category.attribute'),
         ({("ecm", "zone"): "Berlin"}, "Extended ECM: zone 'Berlin' is no IANA time zone"),
-        ({("ecm", "otds_client"): "c", ("ecm", "otds_secret"): "s"}, "here are two"),
-        ({("ecm", "username"): "", ("ecm", "otds_client"): "c", ("ecm", "otds_secret"): "s"}, "address of tokens"),
+        ({("ecm", "otds_client"): "c", ("ecm", "otds_secret"): "s"}, "two are given"),
+        ({("ecm", "username"): "", ("ecm", "otds_client"): "c", ("ecm", "otds_secret"): "s"}, "token endpoint"),
         ({("fcm", "service_account"): "{}"}, "Firebase: not the JSON of a Firebase service account"),
         ({("fcm", "endpoint"): "http://fcm.example.org"}, "Firebase: .*https only"),
-        ({("smtp", "host"): "", ("smtp", "port"): "25"}, "takes the mail server away"),
-        ({("smtp", "password"): "of nobody"}, "--smtp-password belongs to a user, and none is set: give --smtp-user"),
+        ({("smtp", "host"): "", ("smtp", "port"): "25"}, "removes the mail server"),
+        ({("smtp", "password"): "of nobody"}, "--smtp-password belongs to a user, and none is set: also give --smtp-user"),
         ({("smtp", "security"): "ssl"}, "--smtp-security: .*'tls'"),
         ({("smtp", "gateway"): "https://g", ("smtp", "link_secrets"): "short"}, "the mail server: .*32 bytes"),
     ],
@@ -261,7 +261,7 @@ def test_an_account_that_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> 
     file = tmp_path / "account.json"
     file.write_bytes('{"project_id": "für"}'.encode("latin-1"))
     said = CliRunner().invoke(app, ["connect", "--firebase-account", str(file)], env={"COLUMNS": "300"})
-    assert said.exit_code == 2 and f"{file} cannot be read: it is no text in UTF-8" in said.output
+    assert said.exit_code == 2 and f"{file} cannot be read: it is not UTF-8 text" in said.output
     assert "--firebase-account" in said.output
 
 
@@ -273,7 +273,7 @@ def test_a_wrong_secret_is_refused_without_being_shown(site: dict[str, dict[str,
 
 @pytest.mark.parametrize("name", ["Main", "a_b", "../etc", "", "a--b", "-a"])
 def test_a_name_that_prefect_or_a_file_system_would_not_take_is_refused(name: str) -> None:
-    with pytest.raises(NotConnected, match="small letters, digits and dashes"):
+    with pytest.raises(NotConnected, match="lower-case letters and digits"):
         connected(name, {}, FIRST, Around({}, DEFAULTS), never)
 
 

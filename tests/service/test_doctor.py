@@ -89,7 +89,7 @@ def test_a_healthy_system_has_nothing_to_do(sandbox: SandboxProcess, shipped: Ru
     assert {name: c.saw for name, c in found.items() if c.state is not State.OK} == {}
     assert not any(c.do for c in found.values())
     assert found[ecm.LOGIN].saw == "logged in as vigil"
-    assert found[ecm.CAPS].saw == "rows to a page: workspaces 500, children of a node 100, workflows 100"
+    assert found[ecm.CAPS].saw == "rows in a page: workspaces 500, children of a node 100, workflows 100"
     assert "Europe/Berlin" in found[clocks.ZONE].saw
 
 
@@ -143,7 +143,7 @@ def test_a_type_without_a_readable_workspace_is_a_warning(
     quirk(sandbox, unreadable=[w["id"] for w in hidden if w["type"] == "Permit"])
     found = examine(sandbox, shipped)
     assert found["type Permit"].state is State.WARN
-    assert "without a word" in found["type Permit"].do
+    assert "without a message" in found["type Permit"].do
     assert found["type Contract"].state is State.OK
 
 
@@ -205,7 +205,7 @@ def test_without_two_ways_of_writing_a_date_the_server_is_asked_for_its_zone(
 ) -> None:
     quirk(sandbox, mixed_dates=False)
     assert examine(sandbox, shipped)[clocks.ZONE] == Check(
-        clocks.ZONE, State.OK, "the server says Europe/Berlin"
+        clocks.ZONE, State.OK, "the server reports Europe/Berlin"
     )
     assert examine(sandbox, shipped, zone="America/New_York")[clocks.ZONE].state is State.FAIL
 

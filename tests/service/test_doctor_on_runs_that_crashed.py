@@ -28,7 +28,7 @@ def test_a_deployment_whose_last_run_crashed_is_a_warning_with_the_first_sentenc
 def test_a_run_that_looks_dead_now_comes_before_one_that_crashed() -> None:
     silent = Underway("watch/b", "Running", True, NOW - timedelta(hours=1), NOW - timedelta(hours=1))
     check = underway([silent], NOW, [CRASHED])
-    assert check.state is State.FAIL and "watch/b says Running" in check.saw
+    assert check.state is State.FAIL and "watch/b is Running" in check.saw
 
 
 def test_a_watch_that_was_killed_is_not_said_to_have_ended(tmp_path: Path) -> None:

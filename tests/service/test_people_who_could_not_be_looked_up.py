@@ -34,7 +34,7 @@ def test_a_role_that_cannot_be_read_is_not_an_empty_one(office: Office) -> None:
     )  # neither the owner nor, in the owner's place, the office
     assert _people(failed, "comment", 1002) == {"dan"}  # the others are told
     assert not failed.green
-    assert '1 workspace is taken up by the next run: Case 1001 "Case 1001"' in failed.said
+    assert '1 workspace waits for the next run: Case 1001 "Case 1001"' in failed.said
     after = office.look(ledger, 2)
     assert _people(after, "new-offer", 1001) == {"bob"}
     assert after.green

@@ -8,7 +8,8 @@ import pytest
 
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
-from vigil.service.reasons import LACKS, WORDS, in_words, of_row
+from vigil.ledger.notice_message import NoticeMessage
+from vigil.service.reasons import WORDS, in_words, of_row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reasons.md"
 
@@ -25,9 +26,9 @@ def test_every_reason_has_its_row_and_every_row_its_reason() -> None:
     ("reason", "said"),
     [
         ("", ""),
-        ("in digest 12", "told in digest 12"),
-        ("expired: UNAVAILABLE", "no try went through in time; the last one: UNAVAILABLE"),
-        ("expired: CONNECT", "no try went through in time; the last one: no connection to the server"),
+        ("in digest 12", "sent in digest 12"),
+        ("expired: UNAVAILABLE", "no try succeeded in time; the last one: UNAVAILABLE"),
+        ("expired: CONNECT", "no try succeeded in time; the last one: no connection to the server"),
         (
             "SENDER_ID_MISMATCH; SMTP_550_5.1.1",
             "every device of the person refused it: SENDER_ID_MISMATCH; SMTP_550_5.1.1",
@@ -41,7 +42,7 @@ def test_what_delivery_left_is_said_as_far_as_it_can_be(reason: str, said: str) 
 
 
 def test_whom_nobody_stands_for_is_named() -> None:
-    lacks = ["role owner of Contract 4711 is empty", "group records is empty"]
-    row = {"reason": Why.NOBODY.value, "message": {LACKS: lacks}}
-    assert of_row(row) == f"nobody could be told: {lacks[0]} and {lacks[1]}"
-    assert of_row({"reason": Why.NOBODY.value, "message": {}}) == "nobody could be told"
+    lacks = ("role owner of Contract 4711 is empty", "group records is empty")
+    row = {"reason": Why.NOBODY.value, "message": NoticeMessage(lacks=lacks)}
+    assert of_row(row) == f"the finding has no recipient: {lacks[0]} and {lacks[1]}"
+    assert of_row({"reason": Why.NOBODY.value, "message": NoticeMessage()}) == "the finding has no recipient"

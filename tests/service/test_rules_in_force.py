@@ -21,7 +21,7 @@ from vigil.ledger.devices import NewDevice
 from vigil.ledger.tables import RuleRevision, table
 from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
-from vigil.service import accounting, digest, extraction, judgement
+from vigil.service import account_words, accounting, digest, extraction, judgement
 from vigil.service.accounting import Account
 from vigil.service.opening import renderer_of, rules_of, unworded
 from vigil.service.run import Run
@@ -177,7 +177,7 @@ def test_the_rule_goes_on_by_its_last_text_and_the_account_says_where_it_is_wron
     assert "ends-soon goes on by its text of 2 March 2026 09:00 (UTC)" in said
     # 6 March less a business day is the 4th by the plant's calendar, on which the 5th is a day off.
     assert sorted(office.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
-    assert markdown(said) in made.markdown()
+    assert markdown(said) in account_words.page(made)
 
 
 def test_a_folder_in_place_of_a_file_is_no_trouble_any_more_once_it_is_taken_away(office: Office) -> None:
@@ -355,7 +355,7 @@ def test_a_family_that_is_broken_is_worded_by_the_one_of_its_kind_and_the_accoun
     assert said.startswith("Templates refused: 2: templates/stern/body.j2:1:1  not a template")
     assert 'rules/moved.yaml:6:11  rule status-moved: there is no template family "storn"' in said
     with office.ledger.read() as connection:
-        titles = {r["rule"]: r["message"]["title"] for r in outbox.rows(connection)}
+        titles = {r["rule"]: r["message"].title for r in outbox.rows(connection)}
     assert titles["status-set"] == "To be put right: Frame"
     assert "Frame" in titles["status-moved"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,8 @@ def templates(tmp_path: Path) -> Path:
     return folder
 
 
-def said(templates: Path, sensitive: frozenset[str]) -> dict[str, dict[str, Any]]:
-    """The message of each rule, and its state."""
+def said(templates: Path, sensitive: frozenset[str]) -> dict[str, Entry]:
+    """What is queued for each rule."""
     run = Speaker(
         AT,
         load_text({"rules.yaml": RULES}),
@@ -115,21 +115,21 @@ def said(templates: Path, sensitive: frozenset[str]) -> dict[str, dict[str, Any]
     ]
     reach = Reach({"ada": [Registered(1, "ada", "token", "token", "android")]})
     made = entries(run, [Routed(x, "ada") for x in findings], facts, Directory(), reach)
-    return {e.rule: dict(e.message) | {"state": e.state, "reason": e.reason} for e in made}
+    return {e.rule: e for e in made}
 
 
-def words(message: dict[str, Any]) -> str:
+def words(entry: Entry) -> str:
     """What leaves: the worker sends title, body and link."""
-    return f"{message['title']} {message['body']} {message['link']}"
+    return f"{entry.message.title} {entry.message.body} {entry.message.link}"
 
 
 def test_no_value_of_a_sensitive_attribute_can_be_said(templates: Path) -> None:
-    for rule, message in said(templates, SENSITIVE).items():
-        assert (message["state"], message["reason"]) == ("queued", ""), rule
+    for rule, entry in said(templates, SENSITIVE).items():
+        assert (entry.state, entry.reason) == ("queued", ""), rule
         for secret in (SECRET, "active", "2026-03-31", "31 March", "31"):
-            assert secret not in words(message), (rule, secret)
-        assert message["why"], "the ledger keeps the reason"
-    assert "green" in said(templates, SENSITIVE)["bad"]["body"], "other attributes are said"
+            assert secret not in words(entry), (rule, secret)
+        assert entry.message.why, "the ledger keeps the reason"
+    assert "green" in said(templates, SENSITIVE)["bad"].message.body, "other attributes are said"
 
 
 def test_without_the_mark_the_same_templates_say_it(templates: Path) -> None:
@@ -159,7 +159,7 @@ def test_fields_as_rules_write_them(field: str, expected: bool) -> None:
 
 def test_no_table_tells_the_date_of_a_milestone_by_its_key_or_its_moment(templates: Path) -> None:
     for sensitive, shown in ((SENSITIVE, False), (frozenset[str](), True)):
-        message = said(templates, sensitive)["due"] | {"why": []}
+        message = replace(said(templates, sensitive)["due"].message, why=())
         row = {"rule": "due", "workspace": 1, "occurrence": DAY.isoformat(), "step": "early", "person": "ada"}
         row |= {"id": 1, "run": 1, "fire_at": AT, "as_of": AT, "state": "queued", "reason": ""}
         made = frames.notices([row | {"message": message}], {1: "Frame agreement"}, About("s", "UTC"))

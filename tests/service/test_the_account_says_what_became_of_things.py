@@ -10,8 +10,9 @@ import pytest
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
 from vigil.ledger.counts import ToCome, Waiting
+from vigil.ledger.notice_message import NoticeMessage
+from vigil.service import account_words
 from vigil.service.accounting import Account
-from vigil.service.reasons import LACKS
 
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 DEAD = "FCM answered 503 UNAVAILABLE: The service is currently unavailable"
@@ -20,7 +21,7 @@ REFUSED = "service account x was refused: HTTP 403; mend it"
 
 def row(state: str, person: str | None = "ada", reason: str = "", **more: Any) -> dict[str, Any]:
     usual = {"workspace": 4711, "rule": "renewal", "lease_until": None, "lease_owner": None, "due_at": None}
-    message = {LACKS: more.pop("lacks")} if "lacks" in more else {}
+    message = NoticeMessage(lacks=tuple(more.pop("lacks", ())))
     return {**usual, "state": state, "person": person, "reason": reason, "message": message, **more}
 
 
@@ -96,15 +97,15 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
         ),
         (
             account(row("suppressed", reason=GuardWhy.UNDECIDED.value), later=ToCome(undecided=1)),
-            "1 notice waits for what its guard says of the run that found it",
+            "1 notice waits for its guard's decision",
             "nothing new",
         ),
-        (account(later=ToCome(behind=1)), "1 workspace is taken up by the next watch", "nothing new"),
+        (account(later=ToCome(behind=1)), "1 workspace waits for the next watch", "nothing new"),
         (
             account(
                 row("unroutable", None, Why.NOBODY.value, lacks=["role owner of Contract 4711 is empty"])
             ),
-            "1 finding that nobody could be told of: role owner of Contract 4711 is empty",
+            "1 finding without a recipient: role owner of Contract 4711 is empty",
             "1 reached nobody",
         ),
         (
@@ -114,11 +115,11 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
         ),
         (
             account(row("failed", reason="expired: CONNECT")),
-            "1 given up: no try went through in time; the last one: no connection to the server",
+            "1 given up: no try succeeded in time; the last one: no connection to the server",
             "1 given up",
         ),
-        (account(row("suppressed", reason=Why.ACTOR.value)), "1 not told: the person did it", "nothing new"),
-        (account(numbers={"already told": 1200}), "1,200 told before", "nothing new"),
+        (account(row("suppressed", reason=Why.ACTOR.value)), "1 not sent: the person did it", "nothing new"),
+        (account(already_told=1200), "1,200 queued by earlier runs", "nothing new"),
         (account(gaps=("Contract 1 (x)",)), "1 gap: could not read Contract 1 (x)", "1 gap"),
         (
             account(row("sent"), refused_rules=("Rules refused: 2: a.yaml:1:1 unknown key",)),
@@ -129,16 +130,21 @@ def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **g
     ],
 )
 def test_each_outcome_is_a_sentence_with_its_plural(made: Account, said: str, result: str) -> None:
-    assert made.sentence() == said
-    assert made.result() == result
+    assert account_words.sentence(made) == said
+    assert account_words.result(made) == result
 
 
 def test_of_much_that_nobody_could_be_told_the_line_names_two_and_the_page_all() -> None:
     lacks = [f"role owner of Contract {n} is empty" for n in range(5)]
     made = account(*(row("unroutable", None, Why.NOBODY.value, lacks=[said]) for said in [*lacks, lacks[0]]))
-    assert made.sentence() == f"6 findings that nobody could be told of: {lacks[0]}, {lacks[1]} and 3 more"
-    assert "### Nobody could be told\n\n- role owner of Contract 0 is empty (2 findings)\n" in made.markdown()
-    assert all(said in made.markdown() for said in lacks)
+    assert (
+        account_words.sentence(made) == f"6 findings without a recipient: {lacks[0]}, {lacks[1]} and 3 more"
+    )
+    assert (
+        "### Findings without a recipient\n\n- role owner of Contract 0 is empty (2 findings)\n"
+        in account_words.page(made)
+    )
+    assert all(said in account_words.page(made) for said in lacks)
 
 
 def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named() -> None:
@@ -150,21 +156,21 @@ def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named
         places={9: 'Contract 9 "Supply of steel"'},
         refused=(REFUSED,),
     )
-    page = made.markdown()
+    page = account_words.page(made)
     assert page.startswith("## watch of default, 2 March 2026 09:15 (Europe/Berlin)\n\n- 1 person was told\n")
     order = [
         "1 person was told",
-        "Credentials that",
+        "Credentials to correct",
         "Changes that came",
         "Numbers of the run",
         "| requests | 1,234 |",
     ]
     assert sorted(order, key=page.index) == order
     assert '- Contract 9 "Supply of steel": 1 change by its audit trail' in page
-    assert "| **suppressed: another rule reports on the workspace already** | 1 |" in page
+    assert "| **suppressed: another rule already reports on the workspace** | 1 |" in page
 
 
 def test_a_refused_credential_is_told_once() -> None:
     made = account(waits=Waiting({REFUSED: 3}), refused=(REFUSED,))
-    assert made.sentence() == f"3 notices wait for another try: {REFUSED}"
-    assert account(refused=(REFUSED,)).sentence() == REFUSED
+    assert account_words.sentence(made) == f"3 notices wait for another try: {REFUSED}"
+    assert account_words.sentence(account(refused=(REFUSED,))) == REFUSED

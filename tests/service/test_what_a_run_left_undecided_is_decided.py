@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +20,7 @@ from vigil.delivery.owners import owner_name, place
 from vigil.delivery.render import Renderer
 from vigil.errors import Problem
 from vigil.ledger import Ledger, observations, outbox, runs, trips
-from vigil.ledger.values import DIGEST
-from vigil.service import accounting, guards
+from vigil.service import account_words, accounting, guards
 from vigil.service.accounting import Account
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -124,7 +124,7 @@ def test_each_run_that_delivers_decides_by_the_rule_as_it_is_now_and_accounts_fo
     made = decided(opened(ledger, flow, rules))
     assert became(ledger) == {expected} and undecided(ledger) == []
     assert made.difference == 0 and sum(made.rows.values()) == 3
-    assert made.sentence() != "nothing new", "what became of them is not named"
+    assert account_words.sentence(made) != "nothing new", "what became of them is not named"
     assert decided(opened(ledger, flow, rules, 2 * HOUR)).rows == {}, "decided once"
 
 
@@ -153,7 +153,7 @@ def test_what_a_sweep_has_in_hand_that_may_still_run_is_left_to_it_and_named_unt
     left(ledger, "sweep", owner)
     made = decided(opened(ledger, flow))
     assert became(ledger) == {("suppressed", UNDECIDED)}
-    assert "3 notices wait for what its guard says of the run that found it" in made.sentence()
+    assert "3 notices wait for their guard's decision" in account_words.sentence(made)
     decided(opened(ledger, flow, GUARDED, timedelta(days=1, minutes=1)))
     assert became(ledger) == {("suppressed", HELD)}
 
@@ -182,7 +182,7 @@ def test_a_sweep_of_other_rules_takes_nothing_as_taken_out(ledger: Ledger) -> No
 
 
 def test_what_is_meant_for_the_digest_goes_there_when_its_guard_lets_it_go(ledger: Ledger) -> None:
-    message = entry(1).message | {DIGEST: Why.GROUPED.value}
+    message = replace(entry(1).message, digest=Why.GROUPED.value)
     left(ledger, owner=dead(), message=message)
     made = decided(opened(ledger, rules=RULE))
     assert became(ledger) == {("suppressed", Why.GROUPED.value)}

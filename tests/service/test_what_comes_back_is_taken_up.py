@@ -102,5 +102,5 @@ def test_a_workspace_that_does_not_show_all_it_holds_stands_in_the_account(offic
     ledger = office.scratch.restore(office.empty)
     office.look(ledger, 0)
     hidden = office.look(ledger, 1, unreadable=(52,))
-    assert "1 workspace does not show everything that it holds" in hidden.said
+    assert "1 workspace shows fewer items than it counts" in hidden.said
     assert "does not show" not in office.look(ledger, 2).said

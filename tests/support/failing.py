@@ -9,15 +9,16 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,15 +35,18 @@ from vigil.errors import VigilError
 from vigil.ledger import Ledger, devices, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.scratch import Scratch
-from vigil.sandbox.ecm import Site as Server
+from vigil.sandbox import ecm_site
+from vigil.sandbox.ecm_app import ecm_app
 from vigil.sandbox.ecm_faulty import faulty
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.quirks import Faults
 from vigil.sandbox.world import World
-from vigil.service import accounting
+from vigil.service import account_words, accounting
 from vigil.service.run import Run
 from vigil.service.site import Site
+
+T = TypeVar("T")
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -338,14 +342,14 @@ _fails: ContextVar[bool] = ContextVar("fails", default=False)
 class FailingClient(Client):
     """The client, of whose calls one fails in each of its attempts."""
 
-    def __init__(self, server: Server, failure: Failure, settings: Settings) -> None:
+    def __init__(self, app: Starlette, failure: Failure, settings: Settings) -> None:
         super().__init__(settings)
         self._policy = Policy(RETRIES, settings.total_timeout, first=0.0)
         self._circuit = Circuit(pause=0.001, longest=0.01)
-        self.server, self.failure = server, failure
+        self.app, self.failure = app, failure
 
     async def __aenter__(self) -> Client:
-        self._lanes = _Lanes(self.server, self.failure)  # type: ignore[assignment]
+        self._lanes = _Lanes(self.app, self.failure)  # type: ignore[assignment]
         return self
 
     async def _call(self, method: str, path: str, url: str, form: Mapping[str, str] | None) -> Json:
@@ -357,8 +361,8 @@ class FailingClient(Client):
 
 
 class _Lanes:
-    def __init__(self, server: Server, failure: Failure) -> None:
-        self._client = httpx.AsyncClient(transport=_Transport(server, failure))
+    def __init__(self, app: Starlette, failure: Failure) -> None:
+        self._client = httpx.AsyncClient(transport=_Transport(app, failure))
 
     @contextmanager
     def lane(self) -> Iterator[httpx.AsyncClient]:
@@ -369,8 +373,8 @@ class _Lanes:
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, server: Server, failure: Failure) -> None:
-        self._inner = httpx.ASGITransport(server.app)
+    def __init__(self, app: Starlette, failure: Failure) -> None:
+        self._inner = httpx.ASGITransport(app)
         self._failure = failure
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -442,26 +446,50 @@ class Office:
         unreadable: tuple[int, ...] = (),
         counted: bool = False,
     ) -> Looked:
-        """One run at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
-        at = NOON + hours * HOUR
-        world = World(self.estate)
+        """One `watch` at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
         faults = Faults()
-        faults.quirks.folders, faults.quirks.newest_version_only = 1, True
         faults.quirks.unreadable, faults.quirks.unreadable_counted = unreadable, counted
-        server = Server(world, faults)
-        world.move(at)
-        client = FailingClient(server, failure or Failure(), self.settings)
-        site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
-        run = Run("watch", at, ledger, site, self.rules, self.renderer, clock=lambda: at)
+        run, client = self.run("watch", ledger, hours, failure, faults)
         try:
             self._loop.run(watched(run, client))
             made = accounting.account(run)
-            green, said = made.state == "done", made.sentence()
+            green, said = made.state == "done", account_words.sentence(made)
         except VigilError as error:
             accounting.close(run, "failed")
             green, said = False, f"{type(error).__name__}: {error}"
         with ledger.read() as connection:
             rows = frozenset(
-                tuple(r[k] if k in r else r["message"].get(k) for k in TOLD) for r in outbox.rows(connection)
+                tuple(r[k] if k in r else getattr(r["message"], k) for k in TOLD)
+                for r in outbox.rows(connection)
             )
         return Looked(rows, green, said)
+
+    def run(
+        self,
+        flow: str,
+        ledger: Ledger,
+        hours: float,
+        failure: Failure | None = None,
+        faults: Faults | None = None,
+    ) -> tuple[Run, Client]:
+        """A run at so many hours after NOON, with the client that it reads by."""
+        at = NOON + hours * HOUR
+        world, faults = World(self.estate), faults or Faults()
+        faults.quirks.folders, faults.quirks.newest_version_only = 1, True
+        app = ecm_app(ecm_site.Site(world, faults))
+        world.move(at)
+        client = FailingClient(app, failure or Failure(), self.settings)
+        site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
+        run = Run(flow, at, ledger, site, self.rules, self.renderer, clock=lambda: at)
+        return run, client
+
+    def do(self, run: Run, client: Client, what: Callable[[], Awaitable[T]]) -> T:
+        """What a flow does while it may read, from its beginning to its account."""
+
+        async def doing() -> T:
+            async with run.reading(client):
+                return await what()
+
+        done = self._loop.run(doing())
+        accounting.account(run)
+        return done

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from tests.support.samples import words
 from tests.support.schemas import Earlier
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
@@ -62,6 +61,39 @@ ROWS = {
 
 NUMBERS = {name: n for n, name in enumerate(ROWS, start=1)}
 
+OCCURRENCES = {
+    "of two devices": "2026-03-31#2",
+    "half delivered": "2026-03-31:resolved",
+    "waits for another try": "2026-03-31#escalated1",
+    "told": "step:5:6:assigned:2026-03-02T08:00:00Z:ada,ben",
+    "refused": "Contract.Item #3@2026-03-02T08:00:00Z#escalated12",
+}
+"""What rows are about whose occurrence is not "2026-03-31"."""
+
+WORDS = (
+    '"title":"Contract ends on 31 March","body":"Supply of paper","link":"https://ecm.example.org/cs/cs/app/nodes/1",'
+    '"severity":"normal"'
+)
+MESSAGES = {
+    "unroutable": '{"why":["it ends"],"lacks":["role owner is empty"]}',
+    "no device": '{"why":["it ends"],"date_withheld":true}',
+    "grouped": '{"why":["it ends"],' + WORDS + ',"key":"KEY","zone":"UTC","digest":"it goes into the digest"}',
+    "told": '{"why":["it ends"],' + WORDS + ',"ttl":86400,"key":"KEY","zone":"Europe/Berlin","quiet":["20:00:00","08:00:00"],'
+    '"channels":["email","push"],"mail":{"title":"<b>T</b>","body":"B"}}',
+    "refused": "{}",  # its texts are forgotten
+}  # fmt: skip
+"""The messages of rows that have more or less than the words alone, as they were stored."""
+
+POSITIONS = {
+    "evaluated": '{"complete":"2026-03-02T08:00:00+00:00","fresh":[],"parts":["steps","workspaces"],"types":["Contract"],'
+    '"unread":[17],"unread processes":[5],"skew":[-1.5,2.0]}',
+    "scan": '{"parts":["steps"]}',
+    "changed:Contract": '{"listed":7}',
+    "processes": '{"hashes":{"5":"00"}}',
+    "verify": '{"workspace":"17","before":"2026-03-01T08:00:00+00:00","began":"2026-03-02T08:00:00+00:00"}',
+    "accounts": "{}",
+}  # fmt: skip
+
 
 def fill(ledger: Earlier) -> None:
     """Rows of every kind, in every table that the schema has."""
@@ -78,9 +110,9 @@ def fill(ledger: Earlier) -> None:
         [{"seq": 1, "kind": "workspace", "subject": "1", "workspace": 1, "seen_at": NOW, "body": "{}"}],
     )
     ledger.put("newest", [{"kind": "workspace", "subject": "1", "workspace": 1, "seq": 1, "checked_at": NOW}])
-    marks = {"evaluated": "{}", "scan": "{}", "round:nodes": '{"after": 17}'}
     ledger.put(
-        "position", [{"name": name, "seq": 1, "at": NOW - HOUR, "data": data} for name, data in marks.items()]
+        "position",
+        [{"name": name, "seq": 1, "at": NOW - HOUR, "data": data} for name, data in POSITIONS.items()],
     )
     standing = {
         "rule": "r",
@@ -118,7 +150,7 @@ def notice(name: str, row: Open) -> dict[str, Any]:
     of = {
         "rule": "r",
         "workspace": NUMBERS[name],
-        "occurrence": "2026-03-31",
+        "occurrence": OCCURRENCES.get(name, "2026-03-31"),
         "step": "last",
         "person": row.person,
     }
@@ -128,7 +160,7 @@ def notice(name: str, row: Open) -> dict[str, Any]:
         "as_of": NOW - HOUR,
         "state": row.state,
         "reason": row.reason,
-        "message": orjson.dumps(words(key)).decode(),
+        "message": MESSAGES.get(name, "{" + WORDS + ',"key":"KEY"}').replace("KEY", key),
         "due_at": None if row.due is None or row.state != "queued" else NOW + row.due,
         "lease_until": None if row.lease is None else NOW + row.lease,
         "lease_owner": row.owner,

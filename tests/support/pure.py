@@ -1,7 +1,7 @@
 """An estate run through the pure core alone: no HTTP, no ledger, no Prefect. What the core says of an estate, in seconds.
 
 It mirrors what extraction and the ledger do (facts as they stand at a tick, changes between two ticks, standings kept), so
-that the semantics of shared/estates/README.md can be tested where they live.
+that docs/semantics.md can be tested where they live.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.events import Change, Looked, derive
 from vigil.compliance.routing import Directory, Routed, route
 from vigil.compliance.rules import RuleSet, fields_used
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Standing
+from vigil.compliance.window import Input, Window
 from vigil.sandbox.estate_model import Estate, Event
 from vigil.sandbox.world import with_creations
 

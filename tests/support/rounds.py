@@ -56,5 +56,5 @@ async def delivered(
 def closed(run: Run) -> Account:
     """The account of a run that routed what the outbox has of it."""
     with run.ledger.read() as connection:
-        run.tally.numbers["routed"] = len(outbox.rows(connection, run=run.id))
+        run.tally.route(len(outbox.rows(connection, run=run.id)) - run.tally.routed)
     return accounting.account(run)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vigil.compliance import facts as f
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 
 T0 = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -52,12 +53,13 @@ def entry(n: int = 1, **changes: Any) -> Entry:
     return Entry(**fields)
 
 
-def words(key: str, **more: Any) -> dict[str, Any]:
+def words(key: str, **more: Any) -> NoticeMessage:
     """A message as `vigil.service.saying` puts it into the outbox."""
-    return {
+    fields: dict[str, Any] = {
         "key": key,
         "title": "Contract ends on 31 March",
         "body": "Supply of paper",
         "link": "https://ecm.example.org/cs/cs/app/nodes/1",
         "severity": "normal",
-    } | more
+    }
+    return NoticeMessage(**fields | more)

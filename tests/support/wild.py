@@ -1,4 +1,4 @@
-"""Random estates that use all that the format allows (design section 5), and rules that ask for all of it.
+"""Random estates that use all that the format allows (docs/estates.md), and rules that ask for all of it.
 
 Roles and groups with spaces, groups as assignees, deleted people, process numbers that two workspaces share, steps side by
 side, changes in one second, offsets of all kinds, workspaces whose creation is not announced, a change to summer time.

@@ -18,9 +18,8 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
 
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine

@@ -8,7 +8,8 @@ from itertools import count
 import pytest
 
 from tests.timeline.theatre import APPROVAL, failures
-from vigil.delivery.messages import Outgoing, encode
+from vigil.delivery.messages import encode
+from vigil.delivery.transport import Outgoing
 from vigil.timeline import phones
 from vigil.timeline.model import CRASHES
 

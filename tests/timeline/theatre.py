@@ -109,4 +109,4 @@ def came(player: Player) -> list[Came]:
 
 
 def words(row: Row) -> str:
-    return str(dict(sorted(row["message"].items())))
+    return row["message"].to_json()

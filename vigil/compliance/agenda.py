@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from vigil.compliance.calendar import NEVER, Calendar
+from vigil.compliance.calendar import NEVER, Calendar, calendar_for
 from vigil.compliance.columns import instants
 from vigil.compliance.rules import Repeat, Rule, RuleStep
 from vigil.compliance.zoned import moved
@@ -37,6 +37,14 @@ def moments(rule: Rule, due: date | datetime, calendar: Calendar) -> list[Moment
             found = calendar.moments(due, step.at, every, times)
             out += [Moment(number, k, at) for k, at in enumerate(found)]
     return out
+
+
+def repeats_of(rule: Rule, first: datetime, zone: str) -> list[tuple[int, datetime]]:
+    """The numbered repeats of a finding that was said at `first`. `zone` is the site's."""
+    if rule.repeat is None:
+        return []
+    calendar = calendar_for(rule.calendar, zone)
+    return list(enumerate(calendar.repeats(first, rule.repeat.every, rule.repeat.max), start=1))
 
 
 def _repeat(rule: Rule, step: RuleStep) -> Repeat | None:

@@ -1,6 +1,6 @@
 """Where on the calendar an offset falls. Pure: dates and offsets in, UTC instants out.
 
-design.md section 3 and estates/README.md fix the meaning:
+docs/semantics.md#milestones fixes the meaning:
 
 - A date fires at the calendar's time of day (08:00 unless said) in its zone. An instant keeps its own time of
   day there.

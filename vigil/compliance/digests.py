@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from vigil.compliance.events import stamp
-from vigil.compliance.facts import Value, Workspace
-from vigil.compliance.milestones import occurrence as name_of_date
 from vigil.compliance.notices import Severity
-from vigil.compliance.rules import Kind, Rule
-from vigil.compliance.standings import Standing
-from vigil.compliance.verdicts import OPEN, Why
+from vigil.compliance.rules import Rule
+from vigil.compliance.still_true import CurrentState, NoLonger, Statement
+from vigil.compliance.verdicts import Why
 
-RESOLVED = ":resolved"
 _ORDER = tuple(Severity)
 
 
@@ -32,58 +29,21 @@ class Kept:
     severity: Severity
     expires_at: datetime | None = None  # not worth telling from then on
 
+    @property
+    def statement(self) -> Statement:
+        return self.rule, self.workspace, self.occurrence
+
 
 def left_out(
-    kept: Kept,
-    rule: Rule | None,
-    workspace: Workspace | None,
-    standing: Standing | None,
-    beside: Collection[tuple[str, int, str]],
-    as_of: datetime,
+    kept: Kept, rule: Rule | None, now: CurrentState, beside: Collection[Statement], as_of: datetime
 ) -> Why | None:
-    """Why a notice does not go into the digest; None when it does.
-
-    `workspace` and `standing` are as they are known now; `beside` has (rule, workspace, occurrence) of all that waits for the
-    same person. What a rule that is gone has found is said: nothing tells that it is no longer so.
-    """
-    if workspace is None:
+    """Why a notice does not go into the digest; None when it does. `beside`: the statements of all that waits for the same person."""
+    untrue = now.no_longer(rule, kept.statement, beside)
+    if untrue is NoLonger.GONE:
         return Why.GONE
     if kept.expires_at is not None and kept.expires_at <= as_of:
         return Why.LAPSED
-    if rule is None:
-        return None
-    if rule.kind is Kind.CONDITION:
-        return None if _still(kept, standing, beside) else Why.CLEARED
-    if rule.kind is Kind.MILESTONE and not _dated(kept.occurrence, workspace):
-        return Why.CLEARED
-    return None
-
-
-def _still(kept: Kept, standing: Standing | None, beside: Collection[tuple[str, int, str]]) -> bool:
-    """Whether a condition's notice is news: its finding is open, or it ended and the person had heard that it began."""
-    began = kept.occurrence.partition("#")[0].removesuffix(RESOLVED)
-    if kept.occurrence.endswith(RESOLVED):
-        return (kept.rule, kept.workspace, began) not in beside
-    if standing is None or standing.since is None or standing.outcome not in OPEN:
-        return False
-    return stamp(standing.since) == began
-
-
-def _dated(occurrence: str, workspace: Workspace) -> bool:
-    """Whether the workspace still has the date that a milestone's occurrence is named by."""
-    name = occurrence.partition("#")[0]
-    return any(name_of_date(d) == name for d in _dates(workspace))
-
-
-def _dates(workspace: Workspace) -> Iterable[date | datetime]:
-    yield from (workspace.created, workspace.modified)
-    values: list[Value] = list(workspace.attrs.values())
-    while values:
-        value = values.pop()
-        if isinstance(value, tuple):
-            values += value
-        elif isinstance(value, date):
-            yield value
+    return None if untrue is None else Why.CLEARED
 
 
 def window_end(some: Collection[Kept]) -> tuple[datetime, str]:

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 
 from vigil.compliance.conditions import because, compile_clause, scope
-from vigil.compliance.evaluate import Input, active
-from vigil.compliance.milestones import due_in_words, due_of, occurrence
+from vigil.compliance.evaluate import active
+from vigil.compliance.milestones import due_in_words, due_of, occurrence_of
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, fields_used
 from vigil.compliance.superseded import Told
 from vigil.compliance.verdicts import Finding
-
-END = ":resolved"
+from vigil.compliance.window import Input
 
 
 def asking(
@@ -50,7 +50,7 @@ def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[
                 yield Finding(
                     rule.name,
                     workspace,
-                    name + END,
+                    str(Occurrence(name, resolved=True)),
                     step or None,
                     as_of,
                     reasons,
@@ -61,8 +61,8 @@ def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[
 
 def open_dates(occurrences: Iterable[str]) -> set[str]:
     """The dates among the occurrences of one step whose end was not told."""
-    names = {o for o in occurrences if "#" not in o}
-    return {o for o in names if not o.endswith(END) and o + END not in names}
+    found = [Occurrence.parse(o) for o in occurrences]
+    return {o.base for o in found if o.is_first} - {o.base for o in found if o.resolved}
 
 
 def _settled(
@@ -73,7 +73,7 @@ def _settled(
         return ()
     if not held:
         return why
-    moved = due is None or (occurrence(due) != name and rule.superseded != "ignore")
+    moved = due is None or (occurrence_of(due) != name and rule.superseded != "ignore")
     return (due_in_words(rule, due, given.zone, given.sensitive),) if moved else ()
 
 

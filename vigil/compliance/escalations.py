@@ -3,36 +3,32 @@
 The time runs from when its people were told: where runs lie days apart, or a backfill sends what is old, they have their time all the
 same.
 
-A condition is still so while its finding is open, a milestone while the date and `where` stand, a step while it is not completed.
-Other events have no end: of them the time decides, and the acknowledgement where the rule asks for one.
+Whether it still is so, `still_true` says. Events other than those of steps have no end: of them the time decides, and the
+acknowledgement where the rule asks for one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from vigil.compliance import facts as f
 from vigil.compliance.calendar import calendar_for
-from vigil.compliance.conditions import compile_clause, scope
 from vigil.compliance.durations import Offset
-from vigil.compliance.events import Change, Event, Looked, derive, overdue, role_of, stamp
-from vigil.compliance.milestones import due_of, occurrence
-from vigil.compliance.patterns import WAITING
+from vigil.compliance.events import Change, Event, Looked, derive, overdue, role_of
+from vigil.compliance.milestones import due_of
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
 from vigil.compliance.sentences import length
 from vigil.compliance.standings import Standing
+from vigil.compliance.still_true import CurrentState
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import OPEN, Finding
+from vigil.compliance.verdicts import Finding
+from vigil.compliance.window import Input, Window
 from vigil.wording import instant
 
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Input, Window
-
-MARK = "#escalated"
 GRACE = timedelta(days=1)
 """So long after its instant an escalation is still made: a notice that could not be delivered may have been tried for long. What is
 older, as after an edit, is not."""
@@ -102,11 +98,11 @@ def said(rows: Iterable[Row]) -> list[Said]:
     groups: dict[tuple[str, int, str, str], list[Row]] = defaultdict(list)
     escalated: dict[tuple[str, int, str, str], set[int]] = defaultdict(set)
     for r in rows:
-        base, mark, number = r.occurrence.partition(MARK)
-        if mark:
-            escalated[r.rule, r.workspace, base, r.step].add(int(number) - 1)
+        o = Occurrence.parse(r.occurrence)
+        if o.escalation:
+            escalated[r.rule, r.workspace, o.base, r.step].add(o.escalation - 1)
         elif r.heard:
-            groups[r.rule, r.workspace, base, r.step].append(r)
+            groups[r.rule, r.workspace, r.occurrence, r.step].append(r)
     return [
         Said(
             rule=key[0],
@@ -127,7 +123,7 @@ def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tupl
     out = []
     for s in said:
         rule = rules.by_name[s.rule]
-        if "#" in s.occurrence or s.occurrence.endswith(":resolved"):
+        if not Occurrence.parse(s.occurrence).is_first:
             continue
         for number, escalation in enumerate(rule.escalate):
             (at,) = calendar_for(rule.calendar, zone).repeats(s.told_at, escalation.after, 1)
@@ -145,42 +141,31 @@ def findings(
 
     `standings` are as this evaluation left them.
     """
-    open_ = {(s.rule, s.workspace): s for s in standings if s.outcome in OPEN}
-    out = []
-    for one in some:
-        rule, workspace = rules.by_name[one.said.rule], one.said.workspace
-        if workspace not in given.facts.workspaces:
-            continue
-        base = _base(rule, one, given, open_.get((rule.name, workspace)), as_of)
-        if base is not None:
-            out.append(base)
-    return out
+    now = CurrentState(replace(given, standings=standings), as_of)
+    return [
+        _finding(rules.by_name[one.said.rule], one, given) for one in some if _is_so(rules, one, given, now)
+    ]
 
 
-def _base(rule: Rule, one: Due, given: Input, standing: Standing | None, as_of: datetime) -> Finding | None:
-    """The finding of an escalation; None when what its notice was about is over."""
+def _is_so(rules: RuleSet, one: Due, given: Input, now: CurrentState) -> bool:
+    said = one.said
+    here = said.workspace in given.facts.workspaces
+    return (
+        here and now.no_longer(rules.by_name[said.rule], (said.rule, said.workspace, said.occurrence)) is None
+    )
+
+
+def _finding(rule: Rule, one: Due, given: Input) -> Finding:
     said, event, date = one.said, None, None
-    match rule.kind:
-        case Kind.CONDITION:
-            if standing is None or standing.since is None or stamp(standing.since) != said.occurrence:
-                return None
-        case Kind.MILESTONE:
-            table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
-            date = due_of(rule, table, said.workspace)
-            if (
-                date is None
-                or occurrence(date) != said.occurrence
-                or not _holds(rule, given, said.workspace, as_of)
-            ):
-                return None
-        case Kind.TRANSITION:
-            event = event_of(said, given.facts)
-            if _is_done(event, given.facts):
-                return None
+    if rule.kind is Kind.MILESTONE:
+        table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
+        date = due_of(rule, table, said.workspace)
+    elif rule.kind is Kind.TRANSITION:
+        event = event_of(said, given.facts)
     return Finding(
         rule.name,
         said.workspace,
-        f"{said.occurrence}{MARK}{one.number + 1}",
+        str(Occurrence(said.occurrence, escalation=one.number + 1)),
         said.step,
         one.at,
         why(rule, one, given.zone),
@@ -197,15 +182,6 @@ def why(rule: Rule, one: Due, zone: str) -> tuple[str, ...]:
     if escalation.unless == "acknowledged":
         return (f"nobody acknowledged {told} within {waited}", "it is still so")
     return (f"{told} went out {waited} ago", "it is still so")
-
-
-def _holds(rule: Rule, given: Input, workspace: int, as_of: datetime) -> bool:
-    if rule.where is None:
-        return True
-    table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
-    ready = scope(table, [rule.where], as_of, given.zone)
-    met = ready.frame.select("id", compile_clause(rule.where, ready).alias("met"))
-    return bool(dict(met.iter_rows()).get(workspace))
 
 
 def event_of(said: Said, facts: Facts) -> Event:
@@ -234,11 +210,3 @@ def _events(workspace: int, facts: Facts) -> Iterator[Event]:
     ]
     yield from derive(changes, Looked(always), never)
     yield from overdue(steps, always, never)
-
-
-def _is_done(event: Event, facts: Facts) -> bool:
-    if event.kind not in WAITING:
-        return False
-    name = event.fields["process"], event.fields["step"]
-    mine = [s for s in facts.steps.get(event.workspace, ()) if (s.process, s.step) == name]
-    return any(s.completed_at is not None for s in mine)

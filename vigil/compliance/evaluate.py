@@ -1,4 +1,4 @@
-"""Facts, rules and an instant in; findings, and what to remember, out. Semantics: shared/estates/README.md and design section 3.
+"""Facts, rules and an instant in; findings, and what to remember, out. Semantics: docs/semantics.md.
 
 The result of evaluating what changed and what is due equals that of evaluating everything: a condition's standing
 carries since when it holds, and every verdict says when it must be looked at again.
@@ -7,57 +7,21 @@ carries since when it holds, and every verdict says when it must be looked at ag
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import polars as pl
 
-from vigil.compliance import facts as f
 from vigil.compliance import lasting, milestones, transitions
 from vigil.compliance.conditions import Flips, Scope, compile_clause, next_flip, scope
-from vigil.compliance.events import Change, Event, overdue
+from vigil.compliance.events import Event, overdue
 from vigil.compliance.inhibition import Before, inhibited
-from vigil.compliance.lasting import full_clause, violation
+from vigil.compliance.lasting import full_clause
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
 from vigil.compliance.standings import Pairs, Quiet, Standing, Standings, forgotten
 from vigil.compliance.tables import INSTANT, Facts
 from vigil.compliance.verdicts import Evaluation, Finding, Outcome
-
-__all__ = ["Input", "Window", "active", "evaluate", "full_clause", "violation"]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """(after, as_of]: what lies between the last evaluation and this one. At the first one `after` equals `as_of`.
-
-    `starts` holds the first evaluation of rules that came later: for them nothing before that counts.
-    """
-
-    after: datetime
-    as_of: datetime
-    starts: Mapping[str, datetime] = field(default_factory=dict)
-
-    def of(self, rule: str) -> datetime:
-        """Where the window begins for a rule."""
-        return max(self.after, self.starts.get(rule, self.after))
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What one evaluation looks at: some workspaces, what happened to them, and what is remembered of them.
-
-    `sensitive` are attributes, as Category.attribute, whose values no sentence tells.
-    """
-
-    facts: Facts
-    events: Sequence[Event] = ()
-    changes: Sequence[Change] = ()
-    standings: Collection[Standing] = ()
-    required: Sequence[f.RequiredDocument] = ()
-    zone: str = "UTC"
-    sensitive: Collection[str] = ()
-    made: Collection[int] = ()  # workspaces that were made since the last look, whatever their dates say
+from vigil.compliance.window import Input, Window
 
 
 def active(rules: Iterable[Rule]) -> list[Rule]:

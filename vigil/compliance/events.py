@@ -1,4 +1,4 @@
-"""Transitions: what happened, told from two observations of the same subject. Semantics: shared/estates/README.md, "How time is read".
+"""Transitions: what happened, told from two observations of the same subject. Semantics: docs/semantics.md#transitions.
 
 An event is new because it was not known before, never because of its date: dates are written by the clocks of several machines.
 They only bound how old something may be that is seen for the first time (`Looked`). Decision 0019.
@@ -25,6 +25,8 @@ PARTS_OF: Mapping[str, str] = {"document": "documents", "step": "steps", "audit"
 OLD = timedelta(days=1)
 """What is dated longer than this before the last complete look, and is seen for the first time all the same, is no news: a folder of
 old documents that was moved in or became readable. It is counted."""
+
+_ASSIGNED, _LATE = ":assigned:", ":late:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,7 @@ def _document(before: f.Document | None, after: f.Document, seen_at: datetime) -
 
 
 def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[Event]:
-    name = f"step:{after.process}:{after.step}"
+    name = _step_name(after)
     common: dict[str, Value] = {
         "process": after.process,
         "step": after.step,
@@ -298,7 +300,7 @@ def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[E
         "due": after.due,
     }
     if before is None or before.assigned_at != after.assigned_at or before.assignees != after.assignees:
-        at, occurrence = after.assigned_at, f"{name}:assigned:{stamp(after.assigned_at)}"
+        at, occurrence = after.assigned_at, f"{name}{_ASSIGNED}{stamp(after.assigned_at)}"
         if before is not None and before.assigned_at == after.assigned_at:
             # Handed to someone else without a new start: only the observation has an instant for it.
             at, occurrence = seen_at, f"{occurrence}:{','.join(after.assignees)}"
@@ -367,5 +369,13 @@ def _late(step: f.Step) -> Event | None:
         "due": step.due,
         "assignees": step.assignees,
     }
-    name = f"step:{step.process}:{step.step}:late:{stamp(step.due)}"
-    return Event("escalated", step.workspace, at, name, fields)
+    return Event("escalated", step.workspace, at, f"{_step_name(step)}{_LATE}{stamp(step.due)}", fields)
+
+
+def open_steps(step: f.Step) -> tuple[str, ...]:
+    """How the occurrences of a step's events begin that are over when it is completed."""
+    return tuple(f"{_step_name(step)}{what}" for what in (_ASSIGNED, _LATE))
+
+
+def _step_name(step: f.Step) -> str:
+    return f"step:{step.process}:{step.step}"

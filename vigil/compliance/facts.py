@@ -1,4 +1,4 @@
-"""What was read from Extended ECM, as values. Contract: shared/contracts/ecm.md.
+"""What was read from Extended ECM, as values. Contract: docs/contracts/ecm.md.
 
 Instants are timezone-aware UTC datetimes; dates are `datetime.date`. Persons are login names, never numeric
 ids: extraction translates. A principal (role member, step assignee) is ``user:LOGIN`` or ``group:NAME``.

@@ -1,4 +1,6 @@
-"""When a run would say too much, and when too little was read to be believed. Pure: numbers in, sentences out. Design section 3.
+"""When a run would say too much, and when too little was read to be believed. Pure: numbers in, sentences out.
+
+Semantics: docs/semantics.md#holding-back.
 
 A rule's `guard` is compared with what one run would say for it, all batches together. `max_share` is a share of the workspaces
 of the rule's type that are known, not of those that a run happened to look at: a quiet run looks at one and finds one.

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, evaluate
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.events import PARTS_OF, Change, Looked, derive, made_since, overdue_unseen
 from vigil.compliance.facts import Fact
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding, Standing
+from vigil.compliance.window import Input, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def replay(
 
     `history` is in the order of observation, and so is `beside`: what was seen of the workspaces that those of `history` are related
     to. At the first tick the world is seen for the first time: what was there then is no
-    transition, as in shared/estates/README.md. No sentence tells a value of a `sensitive` attribute.
+    transition (docs/semantics.md#time). No sentence tells a value of a `sensitive` attribute.
     """
     known: dict[tuple[str, str], Seen] = {}
     last: dict[tuple[str, str], Fact] = {}

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import polars as pl
 
+from vigil.compliance.agenda import repeats_of
 from vigil.compliance.clauses import All, Clause, Not
 from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import stamp
-from vigil.compliance.milestones import repeats_of
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Rule
 from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.verdicts import OPEN, Finding, Outcome
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Window
+from vigil.compliance.window import Window
 
 
 def violation(rule: Rule) -> Clause:
@@ -120,8 +118,8 @@ def _step(
 def _resolved(
     rule: Rule, row: _Row, since: datetime | None, why: tuple[str, ...], window: Window
 ) -> list[Finding]:
-    name = f"{stamp(since or window.as_of)}:resolved"
-    return [Finding(rule.name, row.workspace, name, None, window.as_of, why, resolved=True)]
+    name = Occurrence(stamp(since or window.as_of), resolved=True)
+    return [Finding(rule.name, row.workspace, str(name), None, window.as_of, why, resolved=True)]
 
 
 def _repeats(
@@ -132,7 +130,10 @@ def _repeats(
         return [], None
     moments = repeats_of(rule, ripe, zone)
     due = [(k, at) for k, at in moments if window.of(rule.name) < at <= window.as_of]
-    found = [Finding(rule.name, row.workspace, f"{stamp(since)}#{k}", None, at, why) for k, at in due[-1:]]
+    found = [
+        Finding(rule.name, row.workspace, str(Occurrence(stamp(since), repeat=k)), None, at, why)
+        for k, at in due[-1:]
+    ]
     return found, min((at for _, at in moments if at > window.as_of), default=None)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -18,28 +17,19 @@ from vigil.compliance.clauses import FieldRef
 from vigil.compliance.columns import Column
 from vigil.compliance.conditions import Scope, because
 from vigil.compliance.events import Change, stamp
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Rule, fields_used
 from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.standings import Quiet, Standing
 from vigil.compliance.tables import Table, names
 from vigil.compliance.verdicts import Finding, Outcome, Why
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Window
+from vigil.compliance.window import Window
 
 
-def repeats_of(rule: Rule, first: datetime, zone: str) -> list[tuple[int, datetime]]:
-    """The numbered repeats of a finding that was said at `first`. `zone` is the site's."""
-    if rule.repeat is None:
-        return []
-    calendar = calendar_for(rule.calendar, zone)
-    return list(enumerate(calendar.repeats(first, rule.repeat.every, rule.repeat.max), start=1))
-
-
-def occurrence(due: date | datetime, k: int = 0) -> str:
+def occurrence_of(due: date | datetime, k: int = 0) -> str:
     """The name of a date as an occurrence; repeats are numbered."""
     name = stamp(due) if isinstance(due, datetime) else due.isoformat()
-    return f"{name}#{k}" if k else name
+    return str(Occurrence(name, repeat=k))
 
 
 @dataclass(frozen=True)
@@ -216,7 +206,7 @@ def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -
     return Finding(
         rule.name,
         row.workspace,
-        occurrence(row.due, moment.k),
+        occurrence_of(row.due, moment.k),
         rule.steps[moment.step].id,
         moment.at,
         (due_in_words(rule, row.due, sight.scope.now.zone, sight.scope.sensitive), *reasons),

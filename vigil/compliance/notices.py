@@ -19,6 +19,17 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class NoticeState(StrEnum):
+    """What has become of a notice. Every state but `QUEUED` is final; docs/reasons.md has the reasons that go with them."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    NO_DEVICE = "no_device"
+    UNROUTABLE = "unroutable"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who is told: a recipient whose account exists. `zone` and `language` are the recipient's own."""

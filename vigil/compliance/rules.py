@@ -1,4 +1,4 @@
-"""A rule as a value: what is watched, when it is due, who is told. Design section 3.
+"""A rule as a value: what is watched, when it is due, who is told. How it is written: docs/rules.md.
 
 The models say what a file may hold; what its names must mean is `vigil.compliance.loader`'s to check.
 """

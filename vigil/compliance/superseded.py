@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Finding, Why
 
@@ -28,11 +29,7 @@ def without_superseded(findings: Sequence[Finding], told: Mapping[str, Told]) ->
 
 
 def _mark(finding: Finding, told: Told) -> Finding:
-    date = _date(finding.occurrence)
-    others = {_date(o) for o in told.get((finding.workspace, finding.step or ""), ())} - {date}
+    date = Occurrence.parse(finding.occurrence).base
+    said = told.get((finding.workspace, finding.step or ""), ())
+    others = {Occurrence.parse(o).base for o in said} - {date}
     return replace(finding, suppressed=Why.SUPERSEDED) if others else finding
-
-
-def _date(occurrence: str) -> str:
-    """The date of an occurrence, whatever repeat of it it is, or its end."""
-    return occurrence.partition("#")[0].removesuffix(":resolved")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -21,9 +21,7 @@ from vigil.compliance.rules import Rule, events_used, fields_used
 from vigil.compliance.sentences import EMPTY, WITHHELD, title, value
 from vigil.compliance.tables import names
 from vigil.compliance.verdicts import Finding, Why
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Input, Window
+from vigil.compliance.window import Input, Window
 
 
 def findings(

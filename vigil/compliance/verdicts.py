@@ -40,6 +40,8 @@ class Why(StrEnum):
     LAPSED = "its time to live was over when the digest was made"
     CLEARED = "it was no longer so when the digest was made"
     GONE = "its workspace was gone, or no longer readable, when the digest was made"
+    NO_LONGER = "it was no longer so when its quiet hours were over"
+    GONE_SINCE = "its workspace was gone, or no longer readable, when its quiet hours were over"
     SUPERSEDED = "a notice of this step went out for an earlier date, and the rule ignores moved dates"
     ACTOR = "the person did it"
     INHIBITED = "another rule has an open finding for the workspace"

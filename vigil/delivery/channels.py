@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import MAIL, Registered
 
 PUSH = "push"
@@ -37,9 +37,9 @@ def channel_of(address_kind: str) -> str:
     return MAIL if address_kind == MAIL else PUSH
 
 
-def order_in(message: Mapping[str, Any]) -> tuple[str, ...]:
+def order_in(message: NoticeMessage) -> tuple[str, ...]:
     """The order that a queued message was given."""
-    return tuple(message.get("channels", ONLY_PUSH))
+    return message.channels or ONLY_PUSH
 
 
 __all__ = ["MAIL", "ONLY_PUSH", "PUSH", "USUAL", "channel_of", "chosen", "order_in", "order_of"]

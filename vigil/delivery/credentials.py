@@ -1,6 +1,6 @@
 """Access tokens for FCM from a service account: fetched in a thread, ahead of expiry, one at a time.
 
-Contract: shared/contracts/fcm.md, "OAuth". Nothing here logs a token or a key.
+Contract: docs/contracts/fcm.md#oauth. Nothing here logs a token or a key.
 """
 
 from __future__ import annotations

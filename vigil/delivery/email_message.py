@@ -16,7 +16,8 @@ from email.utils import format_datetime, getaddresses
 
 from vigil.delivery.email_words import OPEN, SEEN
 from vigil.delivery.errors import InvalidMessage
-from vigil.delivery.messages import Outgoing, refuse_link
+from vigil.delivery.messages import refuse_link
+from vigil.delivery.transport import Outgoing
 from vigil.safe_text import html, mail_header
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")

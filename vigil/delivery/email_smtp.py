@@ -37,8 +37,7 @@ from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_message import compose, message_id, recipient
 from vigil.delivery.email_settings import SmtpSettings
 from vigil.delivery.errors import CredentialRefused, InvalidMessage
-from vigil.delivery.messages import Outgoing
-from vigil.delivery.transport import Outcome, Sent
+from vigil.delivery.transport import Outcome, Outgoing, Sent
 
 log = logging.getLogger("vigil.delivery.email")
 

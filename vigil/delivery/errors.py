@@ -12,14 +12,10 @@ until then
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from vigil.delivery.transport import Sent
 from vigil.errors import VigilError
 from vigil.redaction import redacted
-
-if TYPE_CHECKING:
-    from vigil.delivery.transport import Sent
-
 
 NO_TOKEN, WAS_REFUSED = "no access token for", "was refused"
 """What the errors about credentials say, by which the cause of a notice that waits is known for one of them."""

@@ -1,7 +1,7 @@
 """The second push transport: firebase-admin's own `send_each` behind the same interface.
 
 Slower than `FcmHttp`, and there for those who want Google's client on the wire. firebase-admin's traps are
-fenced off (contract: shared/contracts/fcm.md, "firebase-admin: traps"): each instance has an App of its own
+fenced off (docs/contracts/fcm.md#firebase-admin): each instance has an App of its own
 and runs it in threads, so no App crosses event loops; its retries are off, because the outbox retries by the
 contract's table; a message that it would refuse is sorted out before the batch. Its answers are read here and not by
 firebase-admin, which takes any `name` for a message's, and at an answer it cannot read loses the results of the whole batch.
@@ -30,10 +30,10 @@ from vigil.connections import of_connection
 from vigil.delivery.codes import HELD_CREDENTIAL, UNFORESEEN
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
-from vigil.delivery.messages import Outgoing, as_json, build
+from vigil.delivery.messages import as_json, build
 from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 
 log = logging.getLogger("vigil.delivery.fcm_admin")
 

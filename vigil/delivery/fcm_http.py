@@ -1,6 +1,6 @@
 """The default push transport: FCM HTTP v1 over aiohttp, many requests in flight, every outcome accounted for.
 
-Contract: shared/contracts/fcm.md, all of it. firebase-admin builds messages and credentials; the HTTP path is
+Contract: docs/contracts/fcm.md. firebase-admin builds messages and credentials; the HTTP path is
 own, because firebase-admin's retries go against the contract's table and one exception in it loses a batch.
 """
 
@@ -22,11 +22,11 @@ from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
 from vigil.delivery.http_session import FirebaseClient
 from vigil.delivery.limits import DeviceRates, ProjectRate
-from vigil.delivery.messages import Outgoing, as_json, encode
+from vigil.delivery.messages import as_json, encode
 from vigil.delivery.outcomes import DETAIL, Reading, message_name, read_answer, sent_of
 from vigil.delivery.platforms import data_only
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Sent
+from vigil.delivery.transport import Outgoing, Sent
 
 log = logging.getLogger("vigil.delivery.fcm")
 
@@ -93,7 +93,7 @@ class FcmHttp(FirebaseClient):
         return ordered
 
     async def validate(self, out: Outgoing) -> Reading:
-        """Let FCM check a message that it must not deliver, and give what it says. Contract: fcm.md, `validate_only`.
+        """Let FCM check a message that it must not deliver, and give what it says. Contract: docs/contracts/fcm.md#send.
 
         Raises InvalidMessage, CredentialRefused and CredentialUnavailable.
         """

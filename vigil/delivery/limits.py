@@ -1,6 +1,6 @@
 """The sender's own brakes: a rate for the project that yields to 429, and one for each device.
 
-Contract: shared/contracts/fcm.md, "Errors" (quota): 600,000 a minute a project, 240 a minute and 5,000 an
+Contract: docs/contracts/fcm.md#quota: 600,000 a minute a project, 240 a minute and 5,000 an
 hour for one device. Both take the time as an argument.
 """
 

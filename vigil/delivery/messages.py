@@ -5,14 +5,14 @@ gives the same message as bytes, an order of magnitude faster: firebase-admin en
 severity, kind of address) once, with marks where the texts go, and the texts of each message are put in their
 places. That the two are equal is a property test.
 
-Contract: shared/contracts/fcm.md, "Send" and "Replace keys".
+Contract: docs/contracts/fcm.md#send and docs/contracts/fcm.md#replace-keys.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,7 @@ from vigil.compliance.notices import Severity
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.platforms import ADDRESS_KINDS, PLATFORMS, Parts, compose
 from vigil.delivery.replace_keys import android_tag, collapse_id, web_topic
+from vigil.delivery.transport import Outgoing
 from vigil.safe_text import is_web_address, json_size, to_bytes
 
 PAYLOAD = 4_096  # bytes; the whole message is kept within it, which is stricter than FCM's own count
@@ -31,27 +32,6 @@ TOPIC_PAYLOAD = 2_048
 LONGEST_TTL = timedelta(days=28)
 _TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]+")
 RESERVED = ("google.", "gcm.")
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message to one address. `key` is the replace key: one per outbox row, the same on every attempt.
-
-    `address_kind` is token, fid, topic or condition, or email for a mail; `platform` is android, ios or web, or ``any`` for
-    topics; `severity` a value of `Severity`; `ttl` what is left of the time to live when it is sent.
-    """
-
-    key: str
-    token: str = field(repr=False)  # the address; never in a log
-    address_kind: str
-    platform: str
-    title: str
-    body: str
-    link: str
-    severity: str
-    ttl: timedelta
-    data: Mapping[str, str] = field(default_factory=dict)
-    mail: Mapping[str, str] = field(default_factory=dict)  # `email_words.words`; no push has it
 
 
 def build(out: Outgoing, now: datetime) -> messaging.Message:

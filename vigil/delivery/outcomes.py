@@ -1,4 +1,4 @@
-"""What an answer of FCM means. The table of shared/contracts/fcm.md, "Errors", as data and one function.
+"""What an answer of FCM means. The table of docs/contracts/fcm.md#errors as data and one function.
 
 Only an answer in FCM's own form says anything of a device, a message or a credential: a JSON object `error` whose
 `status` is one of Google's codes, or whose details hold an `FcmError`. Whatever else comes back was written by something

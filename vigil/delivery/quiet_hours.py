@@ -6,28 +6,17 @@ become due at night in many ways (a guard lets it go, a backfill is approved, no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, time
-from typing import Any
+from datetime import datetime
 
 from vigil.compliance.calendar import zones
 from vigil.compliance.quiet import Span, opens
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import Preferences
 
-ZONE, QUIET = "zone", "quiet"
 
-
-def words(zone: str, rule: Span | None) -> dict[str, Any]:
-    """What a queued message must remember for `in_message`: its person's zone, and the rule's quiet hours where it has any."""
-    quiet = {} if rule is None else {QUIET: [rule.start.isoformat(), rule.end.isoformat()]}
-    return {ZONE: zone, **quiet}
-
-
-def in_message(message: Mapping[str, Any], asked: Preferences, at: datetime, site_zone: str) -> datetime:
+def in_message(message: NoticeMessage, asked: Preferences, at: datetime, site_zone: str) -> datetime:
     """The first instant from `at` on at which a queued message may be said, by what its person asks for now."""
-    given = message.get(QUIET)
-    rule = None if given is None else Span(*(time.fromisoformat(text) for text in given))
-    return said_from(at, asked, rule, asked.zone or message.get(ZONE, site_zone), site_zone)
+    return said_from(at, asked, message.quiet, asked.zone or message.zone or site_zone, site_zone)
 
 
 def said_from(at: datetime, asked: Preferences, rule: Span | None, zone: str, site_zone: str) -> datetime:
@@ -43,4 +32,4 @@ def said_from(at: datetime, asked: Preferences, rule: Span | None, zone: str, si
     return opens(at, spans, zone if zone in zones() else site_zone)
 
 
-__all__ = ["in_message", "said_from", "words"]
+__all__ = ["in_message", "said_from"]

@@ -1,6 +1,6 @@
 """One key per outbox row, in the forms that each platform takes.
 
-What makes a duplicate invisible (contract: shared/contracts/fcm.md, "Replace keys"): a message that is sent
+What makes a duplicate invisible (docs/contracts/fcm.md#replace-keys): a message that is sent
 again with the same key replaces the first one on the device. A key that does not fit a platform's form is
 hashed, so that it stays the same for the same row for ever.
 """

@@ -1,6 +1,6 @@
 """When a message is tried again, and when it is given up. Pure: time and chance are arguments.
 
-Contract: shared/contracts/fcm.md, "Errors". The first wait is at least 10 s, each next one twice as long,
+Contract: docs/contracts/fcm.md#retry. The first wait is at least 10 s, each next one twice as long,
 with jitter that only lengthens; a 429 without `Retry-After` waits 60 s. Given up 60 minutes after the first try, or when the time
 to live is over if that is sooner.
 

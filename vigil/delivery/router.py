@@ -13,8 +13,7 @@ from typing import Self
 from vigil.delivery.channels import MAIL, channel_of
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.messages import Outgoing
-from vigil.delivery.transport import Sent, Transport
+from vigil.delivery.transport import Outgoing, Sent, Transport
 
 log = logging.getLogger("vigil.delivery.router")
 

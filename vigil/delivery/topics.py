@@ -1,4 +1,4 @@
-"""Subscriptions to topics at Google's Instance ID service, a thousand devices a request. Contract: fcm.md, Send."""
+"""Subscriptions to topics at Google's Instance ID service, a thousand devices a request. Contract: docs/contracts/fcm.md#topics."""
 
 from __future__ import annotations
 

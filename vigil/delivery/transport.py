@@ -1,19 +1,39 @@
-"""The one interface of a push transport, and what became of one message. docs/architecture.md, "Delivery"."""
+"""The one interface of a transport, the message it is given, and what became of one. docs/architecture.md, "Delivery"."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from vigil.delivery.codes import GONE, HELD, UNFORESEEN
-from vigil.delivery.messages import Outgoing
 from vigil.redaction import redacted
 from vigil.safe_text import table_cell
 
 Outcome = Literal["accepted", "rejected", "retry", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to one address. `key` is the replace key: one per outbox row, the same on every attempt.
+
+    `address_kind` is token, fid, topic or condition, or email for a mail; `platform` is android, ios or web, or ``any`` for
+    topics; `severity` a value of `Severity`; `ttl` what is left of the time to live when it is sent.
+    """
+
+    key: str
+    token: str = field(repr=False)  # the address; never in a log
+    address_kind: str
+    platform: str
+    title: str
+    body: str
+    link: str
+    severity: str
+    ttl: timedelta
+    data: Mapping[str, str] = field(default_factory=dict)
+    mail: Mapping[str, str] = field(default_factory=dict)  # `email_words.words`; no push has it
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.delivery import quiet_hours
 from vigil.delivery.causes import cause
 from vigil.delivery.channels import PUSH, channel_of, chosen, order_in
 from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.messages import LONGEST_TTL, Outgoing
+from vigil.delivery.messages import LONGEST_TTL
 from vigil.delivery.owners import owner_name
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import Outcome, Sent, Transport
+from vigil.delivery.transport import Outcome, Outgoing, Sent, Transport
 from vigil.ledger import Ledger, LedgerError, devices, leases
 from vigil.ledger import people as preferences
 from vigil.ledger.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time
@@ -34,7 +35,6 @@ log = logging.getLogger("vigil.delivery.worker")
 
 BATCH = 5_000  # rows of one call of `deliver`, and of one task of a run
 SLICE = 1_000  # rows that are claimed, sent and settled together
-WORDS = frozenset({"key", "title", "body", "link", "severity"})
 
 Post = tuple[Claimed, Registered]
 
@@ -48,9 +48,9 @@ class Delivered:
     another batch may do anything: False when nothing was due, or only what they hold back, seen before.
     """
 
-    rows: Counter[str] = field(default_factory=Counter)
+    rows: Counter[NoticeState] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
-    ended: Counter[tuple[int | None, str]] = field(default_factory=Counter)  # (run, state) -> rows
+    ended: Counter[tuple[int | None, NoticeState]] = field(default_factory=Counter)  # (run, state) -> rows
     lost: int = 0
     refused: dict[str, CredentialRefused] = field(default_factory=dict)
     more: bool = True
@@ -256,11 +256,13 @@ class Worker:
         judged, held = self._write(self._judge(batch, sent, now), now)
         self._holding -= {j.claimed.id for j in judged}
         rows = Counter(j.settled.state for j in judged)
-        rows.update({"queued": batch.put_off} if batch.put_off else {})
+        rows.update({NoticeState.QUEUED: batch.put_off} if batch.put_off else {})
         done = Delivered(
             rows,
             Counter(s.outcome for j in judged for _, s in j.results),
-            Counter((j.claimed.run, j.settled.state) for j in judged if j.settled.state != "queued"),
+            Counter(
+                (j.claimed.run, j.settled.state) for j in judged if j.settled.state != NoticeState.QUEUED
+            ),
             len(judged) - held,
         )
         if refused is not None:
@@ -352,25 +354,29 @@ class Worker:
         again = next_try(c.first_tried_at or tried_at or now, c.tries, unknown, now, self._rng, c.expires_at)
         if not isinstance(again, GiveUp):
             channel = channel_of(kept[0][0].address_kind) if kept else PUSH
-            return Judged(c, kept, Settled(c.id, "queued", cause(unknown, channel), again, tried_at))
+            return Judged(
+                c, kept, Settled(c.id, NoticeState.QUEUED, cause(unknown, channel), again, tried_at)
+            )
         if _taken(c, sent):
-            return Judged(c, kept, Settled(c.id, "sent", tried_at=tried_at))
-        return Judged(c, kept, Settled(c.id, "failed", f"{again.reason}: {again.last}", tried_at=tried_at))
+            return Judged(c, kept, Settled(c.id, NoticeState.SENT, tried_at=tried_at))
+        return Judged(
+            c, kept, Settled(c.id, NoticeState.FAILED, f"{again.reason}: {again.last}", tried_at=tried_at)
+        )
 
     def _outgoing(self, c: Claimed, d: Registered, now: datetime) -> Outgoing:
         m = c.message
         return Outgoing(
-            key=m["key"],
+            key=m.key,
             token=d.address,
             address_kind=d.address_kind,
             platform=d.platform,
-            title=m["title"],
-            body=m["body"],
-            link=m["link"],
-            severity=m["severity"],
+            title=m.title,
+            body=m.body,
+            link=m.link,
+            severity=m.severity,
             ttl=LONGEST_TTL if c.expires_at is None else min(LONGEST_TTL, c.expires_at - now),
             data={"rule": c.rule, "workspace": str(c.workspace), "notice": str(c.id)},
-            mail=m.get("mail", {}),
+            mail=m.mail,
         )
 
     def _row(
@@ -392,22 +398,22 @@ class Worker:
         due = [t for t in tries if isinstance(t, datetime)]
         if due:
             # The latest of them: no device is asked again before FCM said so.
-            return Settled(c.id, "queued", _cause(results), max(due), tried_at)
+            return Settled(c.id, NoticeState.QUEUED, _cause(results), max(due), tried_at)
         if _taken(c, sent):
-            return Settled(c.id, "sent", tried_at=tried_at)
+            return Settled(c.id, NoticeState.SENT, tried_at=tried_at)
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)
         if given_up is not None:
-            return Settled(c.id, "failed", f"{given_up.reason}: {given_up.last}", tried_at=tried_at)
+            return Settled(c.id, NoticeState.FAILED, f"{given_up.reason}: {given_up.last}", tried_at=tried_at)
         hindrance = _hindrance(c, now)
         if not sent and hindrance is not None:
-            return Settled(c.id, "failed", hindrance)
+            return Settled(c.id, NoticeState.FAILED, hindrance)
         if hindrance is None and _to_do(c, left, {d.id for d, _ in results}):
             # Every device is gone, and there is a mailbox behind them: at once, not with the next run.
-            return Settled(c.id, "queued", "", now, tried_at)
+            return Settled(c.id, NoticeState.QUEUED, "", now, tried_at)
         if not sent and not c.done:
-            return Settled(c.id, "no_device", Why.NO_DEVICE.value)
+            return Settled(c.id, NoticeState.NO_DEVICE, Why.NO_DEVICE.value)
         codes = "; ".join(sorted({s.code for s in sent}))
-        return Settled(c.id, "failed", codes or REFUSED, tried_at=tried_at)
+        return Settled(c.id, NoticeState.FAILED, codes or REFUSED, tried_at=tried_at)
 
 
 def _to_do(c: Claimed, registered: Sequence[Registered], tried: Collection[int] = ()) -> list[Registered]:
@@ -420,7 +426,7 @@ def _hindrance(c: Claimed, now: datetime) -> str | None:
     """Why a row is not sent at all: its time is over, however it came to lie so long, or it has nothing to say."""
     if c.expires_at is not None and c.expires_at <= now:
         return EXPIRED
-    return None if c.message.keys() >= WORDS else WORDLESS
+    return None if c.message.has_words else WORDLESS
 
 
 def _taken(c: Claimed, sent: Sequence[Sent]) -> bool:

@@ -1,4 +1,4 @@
-"""What one HTTP answer means. Contract: ecm.md, Errors."""
+"""What one HTTP answer means. Contract: docs/contracts/ecm.md#errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may be told: the roles of workspaces, their members, and the people inside groups. Contract: ecm.md, Members."""
+"""Who may be told: the roles of workspaces, their members, and the people inside groups. Contract: docs/contracts/ecm.md#members."""
 
 from __future__ import annotations
 

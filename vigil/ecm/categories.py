@@ -1,5 +1,5 @@
-"""Categories: their definitions, and their values from any of the three containers. Contract: ecm.md, Nodes
-and categories.
+"""Categories: their definitions, and their values from any of the three containers. Contract:
+docs/contracts/ecm.md#categories.
 
 A category is a flat object with keys `{cat}_{attr}`, and for sets `{cat}_{set}_{row}_{attr}`. Names and
 kinds come only with `metadata`, where a set's members are written `{cat}_{set}_x_{attr}`.

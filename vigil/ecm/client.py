@@ -30,7 +30,7 @@ from vigil.ecm.settings import Settings
 from vigil.ecm.tickets import HEADER, Ticket, Tickets
 
 MOST_IDS = 250
-"""How many ids `POST /v2/nodes/list` takes at once (contract ecm.md, Paging)."""
+"""How many ids `POST /v2/nodes/list` takes at once (docs/contracts/ecm.md#paging)."""
 
 _MOST_TICKETS = 3
 """With how many tickets one call is tried: one that another call got may have died again before this one uses it."""

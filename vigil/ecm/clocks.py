@@ -1,4 +1,7 @@
-"""How far Extended ECM's clocks are from ours, by the `Date` header of its answers. Its nodes' clocks may differ: contract ecm.md."""
+"""How far Extended ECM's clocks are from ours, by the `Date` header of its answers. Its nodes' clocks may differ.
+
+Contract: docs/contracts/ecm.md#login.
+"""
 
 from __future__ import annotations
 

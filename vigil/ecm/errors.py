@@ -10,7 +10,7 @@ VigilError
         └── Malformed     an answer came, and it is not what the contract says: HTML with 200, broken JSON
             └── Incomplete  a list ended before the count that it gives
 
-Each carries the URL's path (never its query, never a ticket) and ECM's own message, redacted. Contract: ecm.md, Errors.
+Each carries the URL's path (never its query, never a ticket) and ECM's own message, redacted. Contract: docs/contracts/ecm.md#errors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Extended ECM's own reminders on items: `GET /v2/nodes/{id}/followups`. Contract: ecm.md, Workflow."""
+"""Extended ECM's own reminders on items: `GET /v2/nodes/{id}/followups`. Contract: docs/contracts/ecm.md#followups."""
 
 from __future__ import annotations
 

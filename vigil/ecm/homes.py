@@ -1,4 +1,4 @@
-"""In which workspace a node lies: parent by parent. Contract: ecm.md, `parent_id`."""
+"""In which workspace a node lies: parent by parent. Contract: docs/contracts/ecm.md#workspaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of a type's workspaces, newest change first, from a watermark or all of it. Contract: ecm.md, Paging."""
+"""The list of a type's workspaces, newest change first, from a watermark or all of it. Contract: docs/contracts/ecm.md#paging."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Nodes asked for by id, many at once: `POST /v2/nodes/list`. What one of them holds never costs the others. Contract: ecm.md."""
+"""Nodes asked for by id, many at once: `POST /v2/nodes/list`. What one of them holds never costs the others.
+
+Contract: docs/contracts/ecm.md#nodes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a list that is served in pages, and that may shift while it is read. Contract: ecm.md, Paging.
+"""Reading a list that is served in pages, and that may shift while it is read. Contract: docs/contracts/ecm.md#paging.
 
 What the server does, and what follows from it:
 

@@ -1,4 +1,4 @@
-"""From the server's JSON to plain values: pure functions, no calls. Contract: ecm.md."""
+"""From the server's JSON to plain values: pure functions, no calls. Contract: docs/contracts/ecm.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 2**63 - 1
 """Larger numbers neither of the ledger's databases keeps."""
 
 FOLDER, DOCUMENT, SHORTCUT, WORKSPACE = 0, 144, 1, 848
-"""Node types (contract, Nodes and categories)."""
+"""Node types (docs/contracts/ecm.md#nodes)."""
 
 
 @contextmanager

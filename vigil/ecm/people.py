@@ -1,4 +1,4 @@
-"""The directory: users and groups by id, asked for when they are met, once each. Contract: ecm.md, Members."""
+"""The directory: users and groups by id, asked for when they are met, once each. Contract: docs/contracts/ecm.md#members."""
 
 from __future__ import annotations
 

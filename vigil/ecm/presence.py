@@ -1,4 +1,4 @@
-"""Whether something is gone: one rule for nodes, workflows and members. Contract: ecm.md, principle 3 and Errors.
+"""Whether something is gone: one rule for nodes, workflows and members. Contract: docs/contracts/ecm.md#gone.
 
 An error in JSON may come from a gateway, or from a call that went wrong inside. So a thing is gone only when
 
@@ -38,7 +38,7 @@ Others = Callable[[], Awaitable[Iterable[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Things with a call of their own, and how Extended ECM refuses one that is gone: contract ecm.md, Errors.
+    """Things with a call of their own, and how Extended ECM refuses one that is gone: docs/contracts/ecm.md#errors.
 
     `words` is a pattern in which ``{id}`` stands for the thing's number. `listed` says whether a list agrees already before the own
     call is asked: then, where nothing else of the kind is there, no control is needed.

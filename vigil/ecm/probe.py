@@ -69,7 +69,7 @@ async def newest(client: Client, type_id: int) -> tuple[int, str] | None:
 async def twins(client: Client, workspace: int, written: str) -> Twins | None:
     """The modify date `written` in a list beside that of the node itself; None when the two are written alike.
 
-    Contract: ecm.md, Dates: some calls give naive dates in the server's zone, others end in Z.
+    Contract: docs/contracts/ecm.md#dates. Some calls give naive dates in the server's zone, others end in Z.
     """
     path = f"/v2/nodes/{workspace}"
     found = parse.properties(parse.single(await client.get(path), path))
@@ -103,7 +103,7 @@ async def managed(client: Client, statuses: Sequence[str] = ("ontime", "workflow
 
 
 async def roles_with_members(client: Client, workspace: int) -> bool:
-    """Whether this version gives the members of roles in the same call. Contract: ecm.md, Business workspaces."""
+    """Whether this version gives the members of roles in the same call. Contract: docs/contracts/ecm.md#roles."""
     path = f"{WORKSPACES}/{workspace}/roles"
     answer = await client.get(path, {"fields": "members"})
     with parse.shaped(path):

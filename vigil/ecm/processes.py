@@ -1,6 +1,6 @@
 """Workflows: which changed, by comparing the list with what was known of it, and the steps of those that did.
 
-The list has no modify date, and there is none to ask for: rows are compared by their hash. Contract: ecm.md, Workflow.
+The list has no modify date, and there is none to ask for: rows are compared by their hash. Contract: docs/contracts/ecm.md#workflow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The workspaces that one is related to: two calls a workspace, children and parents. Contract: ecm.md, Business workspaces."""
+"""The workspaces that one is related to: two calls a workspace, children and parents. Contract: docs/contracts/ecm.md#related."""
 
 from __future__ import annotations
 

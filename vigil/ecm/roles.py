@@ -13,7 +13,7 @@ from vigil.ecm.people import PAGE, Directory
 
 
 async def read_roles(client: Client, directory: Directory, workspace: int) -> tuple[Roles, list[Member]]:
-    """The members of every role, and who they are. Raises the errors of `vigil.ecm.errors`. Contract: ecm.md."""
+    """The members of every role, and who they are. Raises the errors of `vigil.ecm.errors`. Contract: docs/contracts/ecm.md#roles."""
     path = f"/v2/businessworkspaces/{workspace}/roles"
     answer = await client.get(path, {"fields": "members"})
     with parse.shaped(path):

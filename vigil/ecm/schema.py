@@ -1,4 +1,7 @@
-"""Workspace types: attributes, roles and document types, read from each type's template. Contract: ecm.md."""
+"""Workspace types: attributes, roles and document types, read from each type's template.
+
+Contract: docs/contracts/ecm.md#workspaces.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from vigil.redaction import learn, learn_url
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """An OAuth client of OTDS (contract ecm.md, Login): `token_url` ends in ``/otdsws/oauth2/token``."""
+    """An OAuth client of OTDS (docs/contracts/ecm.md#login): `token_url` ends in ``/otdsws/oauth2/token``."""
 
     token_url: str
     client_id: str

@@ -1,4 +1,4 @@
-"""Workflow answers as values: pure functions. Contract: ecm.md, Workflow."""
+"""Workflow answers as values: pure functions. Contract: docs/contracts/ecm.md#workflow."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The ticket: got once, adopted when the server rotates it, renewed once however many calls find it expired.
 
-Contract: ecm.md, Login.
+Contract: docs/contracts/ecm.md#login.
 """
 
 from __future__ import annotations

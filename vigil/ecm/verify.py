@@ -1,4 +1,4 @@
-"""Known nodes asked for by id: the net under the lists, which do not show every change. Contract: ecm.md, quirk 24."""
+"""Known nodes asked for by id: the net under the lists, which do not show every change. Contract: docs/contracts/ecm.md#changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reading workspaces: attributes in batches, then for each workspace the parts that the rules need. Contract: ecm.md.
+"""Reading workspaces: attributes in batches, then for each workspace the parts that the rules need.
+
+Contract: docs/contracts/ecm.md#workspaces.
 
 Requests for n workspaces: n/250 for properties and attributes, one for each that has children (and one for each folder
 in it that has), one for each of comments, roles and missing documents where they are needed, and two for related workspaces.

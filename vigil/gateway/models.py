@@ -8,11 +8,13 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vigil.compliance.calendar import zones
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.inbox import Item
 from vigil.ledger.people import Preferences
 from vigil.ledger.registrations import Registration
 
-Shown = Literal["queued", "sent", "no_device", "failed"]  # vigil.ledger.inbox.SHOWN
+# Those of vigil.ledger.inbox.SHOWN.
+Shown = Literal[NoticeState.QUEUED, NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED]
 
 Address = Annotated[
     str,

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from vigil.compliance import facts as f
 from vigil.ledger import evaluations, observations
+from vigil.ledger.watermarks import WatermarkName
 
-POSITION = "accounts"
 """When every account was last read. Before that an address may be two people's, of whom the ledger knows one."""
 
 
@@ -32,7 +32,7 @@ def known(connection: Connection) -> Accounts:
             deleted.add(user.login)
         elif isinstance(user, f.User) and user.email:
             by_address[folded(user.email)].add(user.login)
-    if evaluations.position(connection, POSITION).at is None:
+    if evaluations.position(connection, WatermarkName.ACCOUNTS).at is None:
         by_address.clear()
     return Accounts(frozenset(deleted), {a: frozenset(logins) for a, logins in by_address.items()})
 

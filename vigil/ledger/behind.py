@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, select, update
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.evaluations import position
 from vigil.ledger.tables import BehindRow, table
+from vigil.ledger.watermarks import Evaluated, WatermarkName
 
 _behind = table(BehindRow)
 
@@ -51,9 +52,8 @@ class Behind:
 
 def marks(connection: Connection) -> Marks:
     """Up to where everything that is not behind is judged."""
-    mark = position(connection, "evaluated")
-    complete = (mark.data or {}).get("complete")
-    return Marks(mark.seq, mark.at, datetime.fromisoformat(complete) if complete else mark.at)
+    mark = position(connection, WatermarkName.EVALUATED)
+    return Marks(mark.seq, mark.at, Evaluated.of(mark.data).complete or mark.at)
 
 
 def every(connection: Connection) -> dict[int, Behind]:

@@ -1,4 +1,7 @@
-"""The registry counted: which addresses are in use, and which of them nobody has refreshed for how long. Contract: fcm.md, Devices."""
+"""The registry counted: which addresses are in use, and which of them nobody has refreshed for how long.
+
+Contract: docs/contracts/fcm.md#devices.
+"""
 
 from __future__ import annotations
 

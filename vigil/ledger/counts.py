@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import DIGESTED
 from vigil.ledger import leases
 from vigil.ledger.engine import chunks
@@ -72,7 +73,7 @@ def waiting(connection: Connection, now: datetime, real: datetime | None = None)
     due = or_(_notice.c.due_at <= now, _notice.c.lease_until.is_not(None))
     query = (
         select(kind, _notice.c.reason, func.count(), func.min(_notice.c.due_at), func.sum(ready))
-        .where(in_state(_notice, "queued"), due)
+        .where(in_state(_notice, NoticeState.QUEUED), due)
         .group_by(kind, _notice.c.reason)
     )
     found = connection.execute(query).all()
@@ -128,7 +129,9 @@ ASKED_WITHIN = timedelta(hours=2)
 
 def to_come(connection: Connection, now: datetime, run: int | None = None) -> ToCome:
     """What is yet to come by the clock of a `run`, `now`. What is due already stands in `waiting`."""
-    later = and_(in_state(_notice, "queued"), _notice.c.due_at > now, _notice.c.lease_until.is_(None))
+    later = and_(
+        in_state(_notice, NoticeState.QUEUED), _notice.c.due_at > now, _notice.c.lease_until.is_(None)
+    )
     quiet, until = connection.execute(
         select(func.count(_notice.c.id), func.min(_notice.c.due_at)).where(later)
     ).one()
@@ -150,7 +153,9 @@ def to_come(connection: Connection, now: datetime, run: int | None = None) -> To
 
 
 def _suppressed(*reasons: StrEnum) -> ColumnElement[bool]:
-    return and_(in_state(_notice, "suppressed"), _notice.c.reason.in_([why.value for why in reasons]))
+    return and_(
+        in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason.in_([why.value for why in reasons])
+    )
 
 
 def _for_a_digest(connection: Connection, now: datetime, run: int | None) -> tuple[int, int]:
@@ -192,7 +197,7 @@ def _for_an_answer(connection: Connection, now: datetime) -> tuple[int, datetime
 def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[tuple[date, str]]:
     """(day in `zone`, rule) -> notices sent that were found since `since`."""
     query = select(_notice.c.as_of, _notice.c.rule, func.count())
-    query = query.where(_notice.c.state == "sent", _notice.c.as_of >= since).group_by(
+    query = query.where(_notice.c.state == NoticeState.SENT, _notice.c.as_of >= since).group_by(
         _notice.c.as_of, _notice.c.rule
     )
     where, out = ZoneInfo(zone), Counter[tuple[date, str]]()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import WAITS_FOR_DIGEST, NoticeMessage
 from vigil.ledger.tables import Notice, in_state, table
-from vigil.ledger.values import DIGEST, Key
+from vigil.ledger.values import Key
 
 _notice = table(Notice)
 
@@ -28,7 +28,7 @@ class Parked:
     person: str
     as_of: datetime
     expires_at: datetime | None
-    message: Mapping[str, Any]
+    message: NoticeMessage
 
 
 def people(connection: Connection, reasons: Collection[str], upto: datetime) -> list[str]:
@@ -46,7 +46,7 @@ def of_people(
     query = select(*columns).where(_waits(reasons), _notice.c.as_of <= upto).order_by(_notice.c.id)
     for some in chunks(sorted(people)):
         for r in connection.execute(query.where(_notice.c.person.in_(some)).with_for_update()):
-            row = Parked(**{**r._mapping, "message": orjson.loads(r.message)})
+            row = Parked(**{**r._mapping, "message": NoticeMessage.from_json(r.message)})
             out.setdefault(row.person, []).append(row)
     return out
 
@@ -55,7 +55,7 @@ def explain(connection: Connection, ids: Collection[int], reason: str) -> int:
     """Give waiting rows their lasting reason. Returns how many there were."""
     count = 0
     for some in chunks(sorted(ids)):
-        where = and_(_notice.c.id.in_(some), _notice.c.state == "suppressed")
+        where = and_(_notice.c.id.in_(some), _notice.c.state == NoticeState.SUPPRESSED)
         count += connection.execute(update(_notice).where(where).values(reason=reason)).rowcount
     return count
 
@@ -65,15 +65,16 @@ def park(connection: Connection, run: int) -> int:
 
     A guard that lets its notices go queues all of them: call this in the same transaction.
     """
-    query = select(_notice.c.id, _notice.c.message).where(_notice.c.run == run, _notice.c.state == "queued")
+    query = select(_notice.c.id, _notice.c.message).where(
+        _notice.c.run == run, _notice.c.state == NoticeState.QUEUED
+    )
     meant: dict[str, list[int]] = {}
-    for id, message in connection.execute(query.where(_notice.c.message.contains(f'"{DIGEST}":'))):
-        reason = orjson.loads(message).get(DIGEST)
-        if reason is not None:
+    for id, message in connection.execute(query.where(_notice.c.message.contains(WAITS_FOR_DIGEST))):
+        if reason := NoticeMessage.from_json(message).digest:
             meant.setdefault(reason, []).append(id)
     for reason, ids in meant.items():
         for some in chunks(ids):
-            values = {"state": "suppressed", "reason": reason, "due_at": None}
+            values = {"state": NoticeState.SUPPRESSED, "reason": reason, "due_at": None}
             connection.execute(update(_notice).where(_notice.c.id.in_(some)).values(**values))
     return sum(map(len, meant.values()))
 
@@ -92,4 +93,6 @@ def number_of(connection: Connection, key: Key) -> int | None:
 
 
 def _waits(reasons: Collection[str]) -> ColumnElement[bool]:
-    return and_(in_state(_notice, "suppressed"), _notice.c.reason.in_(reasons), _notice.c.person != "")
+    return and_(
+        in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason.in_(reasons), _notice.c.person != ""
+    )

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Notice, table
 
@@ -20,7 +21,9 @@ def occurrences(
     out: dict[tuple[int, str], set[str]] = defaultdict(set)
     for some in chunks(sorted(workspaces)):
         where = (
-            (_notice.c.rule == rule) & _notice.c.workspace.in_(some) & _notice.c.state.in_(("sent", "queued"))
+            (_notice.c.rule == rule)
+            & _notice.c.workspace.in_(some)
+            & _notice.c.state.in_((NoticeState.SENT, NoticeState.QUEUED))
         )
         query = select(_notice.c.workspace, _notice.c.step, _notice.c.occurrence).where(where).distinct()
         for r in connection.execute(query):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,13 +13,14 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from vigil.compliance.verdicts import Standing
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import Observation, Position, RuleState, Verdict, table
+from vigil.ledger.watermarks import Evaluated, ListMark, WatermarkName
 
 _verdict = table(Verdict)
 _position = table(Position)
 _rule = table(RuleState)
 _observation = table(Observation)
 
-RUNS = ("evaluated", "scan", "schema", "processes")
+RUNS = (WatermarkName.EVALUATED, WatermarkName.SCAN, WatermarkName.SCHEMA, WatermarkName.PROCESSES)
 """The positions whose instant is a run's own; those of lists hold instants of Extended ECM."""
 
 
@@ -29,10 +30,10 @@ class Mark:
 
     seq: int = 0
     at: datetime | None = None
-    data: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def position(connection: Connection, name: str) -> Mark:
+def position(connection: Connection, name: WatermarkName | ListMark) -> Mark:
     """The named position; an empty one when it was never set."""
     row = connection.execute(select(_position).where(_position.c.name == name)).first()
     return Mark() if row is None else Mark(row.seq or 0, row.at, orjson.loads(row.data))
@@ -46,8 +47,13 @@ def known_until(connection: Connection) -> datetime | None:
     return max((x for x in found if x is not None), default=None)
 
 
-def set_position(connection: Connection, name: str, mark: Mark) -> None:
-    row = {"name": name, "seq": mark.seq, "at": mark.at, "data": orjson.dumps(mark.data or {}).decode()}
+def evaluated(connection: Connection) -> Evaluated:
+    """What the last run that evaluated everything left to know; empty where there was none."""
+    return Evaluated.of(position(connection, WatermarkName.EVALUATED).data)
+
+
+def set_position(connection: Connection, name: WatermarkName | ListMark, mark: Mark) -> None:
+    row = {"name": name, "seq": mark.seq, "at": mark.at, "data": orjson.dumps(mark.data).decode()}
     upsert(connection, _position, [row], ("seq", "at", "data"))
 
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, and_, select
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import acknowledgements
 from vigil.ledger.acknowledgements import Acknowledged
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.tables import Notice, table
 
 _notice = table(Notice)
 
-SHOWN = ("queued", "sent", "no_device", "failed")
+SHOWN = (NoticeState.QUEUED, NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED)
 """The states of a notice that is meant for its person. A queued one may be on one of two devices already."""
 
 
@@ -29,7 +30,7 @@ class Item:
     workspace: int
     step: str
     fire_at: datetime
-    state: str
+    state: NoticeState
     title: str
     body: str
     link: str
@@ -59,8 +60,7 @@ def _items(connection: Connection, rows: Sequence[Any]) -> list[Item]:
     seen = acknowledgements.of_notices(connection, [r.id for r in rows])
     out = []
     for r in rows:
-        said = orjson.loads(r.message)
-        words = {name: said.get(name, "") for name in ("title", "body", "link", "severity")}
+        said = NoticeMessage.from_json(r.message)
         out.append(
             Item(
                 r.id,
@@ -69,7 +69,10 @@ def _items(connection: Connection, rows: Sequence[Any]) -> list[Item]:
                 r.step,
                 r.fire_at,
                 r.state,
-                **words,
+                said.title,
+                said.body,
+                said.link,
+                said.severity,
                 acknowledged=seen.get(r.id),
             )
         )

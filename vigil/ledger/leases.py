@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -32,7 +31,9 @@ from sqlalchemy import (
     update,
 )
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.tables import Attempt, Instant, Notice, in_state, table
 
 _notice = table(Notice)
@@ -63,7 +64,7 @@ class Claimed:
     rule: str
     workspace: int
     person: str
-    message: Mapping[str, Any]
+    message: NoticeMessage
     expires_at: datetime | None
     tries: int
     first_tried_at: datetime | None
@@ -93,7 +94,7 @@ class Settled:
     """
 
     notice: int
-    state: str
+    state: NoticeState
     reason: str = ""
     due_at: datetime | None = None
     tried_at: datetime | None = None
@@ -128,7 +129,7 @@ def behind(now: datetime) -> ColumnElement[bool]:
     return (
         select(earlier.c.id)
         .where(
-            in_state(earlier, "queued"),
+            in_state(earlier, NoticeState.QUEUED),
             earlier.c.person == _notice.c.person,
             earlier.c.workspace == _notice.c.workspace,
             earlier.c.id < _notice.c.id,
@@ -140,7 +141,9 @@ def behind(now: datetime) -> ColumnElement[bool]:
 
 def claimable(now: datetime, real: datetime) -> ColumnElement[bool]:
     """Whether a worker may take an outbox row now."""
-    return and_(in_state(_notice, "queued"), _notice.c.due_at <= now, ~held(_notice, real), ~behind(now))
+    return and_(
+        in_state(_notice, NoticeState.QUEUED), _notice.c.due_at <= now, ~held(_notice, real), ~behind(now)
+    )
 
 
 def claim(
@@ -176,7 +179,7 @@ def claim(
     ).all()
     done = _done(connection, {r.id: r.first_tried_at for r in taken})
     return [
-        Claimed(**{**r._mapping, "message": orjson.loads(r.message)}, done=done.get(r.id, {}))
+        Claimed(**{**r._mapping, "message": NoticeMessage.from_json(r.message)}, done=done.get(r.id, {}))
         for r in sorted(taken, key=lambda r: r.id)
     ]
 
@@ -229,18 +232,18 @@ def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetim
 
 def owners(connection: Connection, real: datetime) -> set[str]:
     """Whose leases have not run out, whether or not they live."""
-    query = select(_notice.c.lease_owner).where(in_state(_notice, "queued"), held(_notice, real))
+    query = select(_notice.c.lease_owner).where(in_state(_notice, NoticeState.QUEUED), held(_notice, real))
     return set(connection.execute(query.distinct()).scalars())
 
 
 def end(connection: Connection, dead: Collection[str], real: datetime) -> int:
     """End the leases of workers that are known to be dead. Returns how many rows are free for it."""
-    where = and_(in_state(_notice, "queued"), _notice.c.lease_owner.in_(dead), held(_notice, real))
+    where = and_(in_state(_notice, NoticeState.QUEUED), _notice.c.lease_owner.in_(dead), held(_notice, real))
     return connection.execute(update(_notice).where(where).values(lease_until=real)).rowcount
 
 
 def _held_by(owner: str) -> ColumnElement[bool]:
-    return and_(_notice.c.lease_owner == owner, in_state(_notice, "queued"))
+    return and_(_notice.c.lease_owner == owner, in_state(_notice, NoticeState.QUEUED))
 
 
 def settle(connection: Connection, owner: str, tried: Iterable[Tried], settled: Iterable[Settled]) -> int:
@@ -263,7 +266,7 @@ def settle(connection: Connection, owner: str, tried: Iterable[Tried], settled: 
     ]
     if attempts:
         connection.execute(insert(_attempt), attempts)
-    alike: dict[tuple[str, str, bool], list[Settled]] = defaultdict(list)
+    alike: dict[tuple[NoticeState, str, bool], list[Settled]] = defaultdict(list)
     waiting = []
     for s in settled:
         if s.due_at is None:
@@ -323,6 +326,6 @@ def _wait(owner: str) -> Update:
 def next_due(connection: Connection) -> datetime | None:
     """When the earliest queued row is due; None when nothing is queued."""
     value: datetime | None = connection.execute(
-        select(func.min(_notice.c.due_at)).where(in_state(_notice, "queued"))
+        select(func.min(_notice.c.due_at)).where(in_state(_notice, NoticeState.QUEUED))
     ).scalar()
     return value

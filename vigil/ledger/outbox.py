@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     Connection,
+    Row,
     Text,
     Update,
     bindparam,
@@ -23,8 +23,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import NOTICES, chunks, in_turn
 from vigil.ledger.keys import is_wanted, key_columns, keys_wanted
+from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.tables import Attempt, Instant, Notice, table
 from vigil.ledger.values import Entry as Entry
 from vigil.ledger.values import Key as Key
@@ -32,7 +34,7 @@ from vigil.ledger.values import Key as Key
 _notice = table(Notice)
 _attempt = table(Attempt)
 
-FINAL = frozenset({"sent", "no_device", "unroutable", "failed", "suppressed"})
+FINAL = frozenset(NoticeState) - {NoticeState.QUEUED}
 """The states a notice never leaves. The only other one is `queued`."""
 
 
@@ -59,8 +61,8 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
                 "as_of": as_of,
                 "state": e.state,
                 "reason": e.reason,
-                "message": orjson.dumps(e.message).decode(),
-                "due_at": e.due_at or (as_of if e.state == "queued" else None),
+                "message": e.message.to_json(),
+                "due_at": e.due_at or (as_of if e.state == NoticeState.QUEUED else None),
                 "expires_at": _expiry(e.message, max(e.fire_at, e.due_at or as_of)),
                 "tries": 0,
                 "run": run,
@@ -71,12 +73,11 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
     return count
 
 
-def _expiry(message: Mapping[str, Any], begins: datetime) -> datetime | None:
-    ttl = message.get("ttl")
-    return None if ttl is None else begins + timedelta(seconds=ttl)
+def _expiry(message: NoticeMessage, begins: datetime) -> datetime | None:
+    return None if message.ttl is None else begins + timedelta(seconds=message.ttl)
 
 
-def counts(connection: Connection, run: int) -> dict[tuple[str, str], int]:
+def counts(connection: Connection, run: int) -> dict[tuple[NoticeState, str], int]:
     """(state, reason) -> rows that a run queued."""
     query = select(_notice.c.state, _notice.c.reason, func.count()).where(_notice.c.run == run)
     return {(r[0], r[1]): r[2] for r in connection.execute(query.group_by(_notice.c.state, _notice.c.reason))}
@@ -91,7 +92,7 @@ def rows(
     rule: str | None = None,
     upto: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """The outbox as it is, narrowed by what is given, in the order it was queued. `message` comes decoded."""
+    """The outbox as it is, narrowed by what is given, in the order it was queued. `message` is a NoticeMessage."""
     query = select(_notice).order_by(_notice.c.id)
     for only, value in (
         (_notice.c.run, run),
@@ -103,16 +104,20 @@ def rows(
             query = query.where(only == value)
     if upto is not None:
         query = query.where(_notice.c.as_of <= upto)
-    return [dict(r._mapping) | {"message": orjson.loads(r.message)} for r in connection.execute(query)]
+    return [_decoded(r) for r in connection.execute(query)]
 
 
 def sent_between(connection: Connection, after: datetime, upto: datetime) -> list[dict[str, Any]]:
     """The rows that were sent about an instant in (after, upto], as `rows` gives them."""
     query = select(_notice).where(
-        _notice.c.state == "sent", _notice.c.fire_at > after, _notice.c.fire_at <= upto
+        _notice.c.state == NoticeState.SENT, _notice.c.fire_at > after, _notice.c.fire_at <= upto
     )
     found = connection.execute(query.order_by(_notice.c.id))
-    return [dict(r._mapping) | {"message": orjson.loads(r.message)} for r in found]
+    return [_decoded(r) for r in found]
+
+
+def _decoded(row: Row[Any]) -> dict[str, Any]:
+    return dict(row._mapping) | {"message": NoticeMessage.from_json(row.message)}
 
 
 def attempts(connection: Connection, notices: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
@@ -133,13 +138,13 @@ def sent_without_proof(connection: Connection, run: int) -> int:
         .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
         .exists()
     )
-    query = select(func.count()).where(_notice.c.run == run, _notice.c.state == "sent", ~accepted)
+    query = select(func.count()).where(_notice.c.run == run, _notice.c.state == NoticeState.SENT, ~accepted)
     return int(connection.execute(query.select_from(_notice)).scalar_one())
 
 
-def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tuple[str, str]]:
+def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tuple[NoticeState, str]]:
     """(state, reason) of those entries whose key is taken."""
-    out: dict[Key, tuple[str, str]] = {}
+    out: dict[Key, tuple[NoticeState, str]] = {}
     for some in chunks({e.key for e in entries}):
         wanted = keys_wanted(connection, some)
         query = select(*key_columns(), _notice.c.state, _notice.c.reason).join(wanted, is_wanted(wanted))
@@ -153,7 +158,7 @@ def requeue(
     keys: Collection[Key],
     as_of: datetime,
     run: int | None,
-    messages: Mapping[Key, Mapping[str, Any]] | None = None,
+    messages: Mapping[Key, NoticeMessage] | None = None,
 ) -> int:
     """Queue failed rows once more, as an approved backfill asks. Rows in any other state stay as they are.
 
@@ -164,9 +169,12 @@ def requeue(
         wanted = keys_wanted(connection, some)
         query = select(_notice.c.id, _notice.c.message, *key_columns()).join(wanted, is_wanted(wanted))
         rows = []
-        for r in connection.execute(query.where(_notice.c.state == "failed").order_by(_notice.c.id)):
-            said = (messages or {}).get(tuple(r)[2:]) or orjson.loads(r.message)
-            rows.append({"of": r.id, "said": orjson.dumps(said).decode(), "expires": _expiry(said, as_of)})
+        for r in connection.execute(
+            query.where(_notice.c.state == NoticeState.FAILED).order_by(_notice.c.id)
+        ):
+            given = (messages or {}).get(tuple(r)[2:], EMPTY_MESSAGE)
+            said = given if given != EMPTY_MESSAGE else NoticeMessage.from_json(r.message)
+            rows.append({"of": r.id, "said": said.to_json(), "expires": _expiry(said, as_of)})
         if rows:
             count += connection.execute(_requeue(as_of, run), rows).rowcount
     return count
@@ -175,9 +183,9 @@ def requeue(
 def _requeue(as_of: datetime, run: int | None) -> Update:
     return (
         update(_notice)
-        .where(_notice.c.id == bindparam("of"), _notice.c.state == "failed")
+        .where(_notice.c.id == bindparam("of"), _notice.c.state == NoticeState.FAILED)
         .values(
-            state="queued",
+            state=NoticeState.QUEUED,
             reason="",
             due_at=as_of,
             expires_at=bindparam("expires", type_=Instant),

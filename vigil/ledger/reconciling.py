@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import leases
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Attempt, Device, Notice, in_state, table
@@ -57,7 +58,7 @@ def give_up(connection: Connection, reasons: Mapping[int, str], real: datetime) 
     count = 0
     for id, reason in sorted(reasons.items()):
         fields = {
-            "state": "failed",
+            "state": NoticeState.FAILED,
             "reason": reason,
             "due_at": None,
             "lease_until": None,
@@ -69,7 +70,7 @@ def give_up(connection: Connection, reasons: Mapping[int, str], real: datetime) 
 
 
 def _free(real: datetime) -> ColumnElement[bool]:
-    return and_(in_state(_notice, "queued"), ~leases.held(_notice, real))
+    return and_(in_state(_notice, NoticeState.QUEUED), ~leases.held(_notice, real))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def unproven(connection: Connection, since: datetime | None) -> tuple[list[Unpro
         .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
         .exists()
     )
-    sent = and_(_notice.c.state == "sent", *([] if since is None else [_notice.c.as_of > since]))
+    sent = and_(_notice.c.state == NoticeState.SENT, *([] if since is None else [_notice.c.as_of > since]))
     columns = (_notice.c[name] for name in Unproven.__slots__)
     rows = connection.execute(select(*columns).where(sent, ~accepted).order_by(_notice.c.id))
     found = [Unproven(*r) for r in rows]
@@ -122,7 +123,9 @@ def unreachable(connection: Connection, before: datetime) -> list[Unreachable]:
     last = select(func.max(_device.c.retired_at)).where(mine).scalar_subquery()
     query = (
         select(_notice.c.person, func.count(), func.min(_notice.c.as_of).label("since"))
-        .where(_notice.c.state == "no_device", ~in_use, or_(last.is_(None), _notice.c.as_of >= last))
+        .where(
+            _notice.c.state == NoticeState.NO_DEVICE, ~in_use, or_(last.is_(None), _notice.c.as_of >= last)
+        )
         .group_by(_notice.c.person)
         .having(func.min(_notice.c.as_of) <= before)
         .order_by(_notice.c.person)
@@ -136,7 +139,7 @@ class Said:
 
     person: str
     workspace: int
-    state: str
+    state: NoticeState
     as_of: datetime
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import leavers
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import FINAL
@@ -114,7 +115,9 @@ def _attempts(horizon: datetime, _: Collection[str], __: int) -> _Look:
 
 def _texts(horizon: datetime, waiting: Collection[str], _: int) -> _Look:
     n = _notice.c
-    done = and_(n.state.in_(sorted(FINAL)), or_(n.state != "suppressed", n.reason.not_in(sorted(waiting))))
+    done = and_(
+        n.state.in_(sorted(FINAL)), or_(n.state != NoticeState.SUPPRESSED, n.reason.not_in(sorted(waiting)))
+    )
     return _Look(n.id, and_(n.as_of <= horizon, n.message != EMPTY), select(n.id).where(done))
 
 

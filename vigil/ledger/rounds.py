@@ -7,25 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from vigil.ledger.evaluations import Mark, position, set_position
+from vigil.ledger.watermarks import WatermarkName
 
-NODES, ROLES, RELATIONS, WORKFLOWS, GONE = "verify", "roles", "related", "active", "gone"
-"""Nodes by their stamps, the roles and the relations of workspaces, active workflows, and what is gone and may be there again."""
-
-_SHOWS = {"document": NODES, "step": WORKFLOWS}
+_SHOWS = {"document": WatermarkName.NODES, "step": WatermarkName.WORKFLOWS}
 """The round by which a kind of fact is found that no list shows."""
 
 
-def come_to(connection: Connection, name: str, key: str, as_of: datetime) -> dict[str, Any]:
+def come_to(connection: Connection, name: WatermarkName, key: str, as_of: datetime) -> dict[str, str]:
     """Where a round has come to: `key` holds the last one looked at, and "" when a new round begins with this run.
 
     `began` is when this round began, `before` when the last one did: whatever is looked at now was looked at since then.
     """
-    data = dict(position(connection, name).data or {})
+    data = dict(position(connection, name).data)
     if not data.get(key):
         now = as_of.isoformat()
         # Before the first round everything was read.
@@ -33,7 +30,7 @@ def come_to(connection: Connection, name: str, key: str, as_of: datetime) -> dic
     return data
 
 
-def keep(connection: Connection, rounds: Mapping[str, Mapping[str, Any]], as_of: datetime) -> None:
+def keep(connection: Connection, rounds: Mapping[WatermarkName, Mapping[str, str]], as_of: datetime) -> None:
     """The next run goes on from here."""
     for name, data in rounds.items():
         set_position(connection, name, Mark(at=as_of, data=data))
@@ -44,5 +41,5 @@ def looked_through(connection: Connection) -> dict[str, datetime]:
 
     See `vigil.compliance.events.derive`.
     """
-    befores = {kind: (position(connection, name).data or {}).get("before") for kind, name in _SHOWS.items()}
+    befores = {kind: position(connection, name).data.get("before") for kind, name in _SHOWS.items()}
     return {kind: datetime.fromisoformat(before) for kind, before in befores.items() if before}

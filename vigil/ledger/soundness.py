@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, func, inspect, select, text, tuple_
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import runs
 from vigil.ledger.codec import decode, encode
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Attempt, Newest, Notice, Observation, Position, Run, table
+from vigil.ledger.watermarks import WatermarkName
 from vigil.wording import counted
 
 _observation = table(Observation)
@@ -108,7 +110,7 @@ def whole(connection: Connection, now: datetime) -> list[Fault]:
 def _positions(connection: Connection, now: datetime) -> Iterator[Fault]:
     last = connection.execute(select(func.max(_observation.c.seq))).scalar() or 0
     for p in connection.execute(select(_position)):
-        if p.name == "evaluated" and (p.seq or 0) > last:
+        if p.name == WatermarkName.EVALUATED and (p.seq or 0) > last:
             do = "restore the ledger whole: what was observed after its backup is missing, and would never be evaluated"
             yield Fault("position evaluated", f"has taken in observation {p.seq}, the newest is {last}", do)
         if p.at is not None and p.at > now + AHEAD:
@@ -133,7 +135,7 @@ def _orphans(connection: Connection) -> Iterator[Fault]:
 
 
 def _stuck(connection: Connection) -> Iterator[Fault]:
-    never = select(func.count()).where(_notice.c.state == "queued", _notice.c.due_at.is_(None))
+    never = select(func.count()).where(_notice.c.state == NoticeState.QUEUED, _notice.c.due_at.is_(None))
     if count := connection.execute(never).scalar_one():
         yield Fault(
             "outbox",

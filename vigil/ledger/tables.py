@@ -31,6 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from vigil.compliance.notices import NoticeState
+
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 Bytewise = String().with_variant(String(collation="C"), "postgresql")
 """Text that is compared byte by byte on both: ranges of subjects must not depend on the language of the database."""
@@ -53,6 +55,19 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _StateText(TypeDecorator[NoticeState]):
+    """The state of a notice, kept as its text. What is no state is refused, on its way in and out."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else NoticeState(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> NoticeState | None:
+        return None if value is None else NoticeState(value)
 
 
 def _instant(nullable: bool = False, index: bool = False) -> Any:
@@ -148,7 +163,7 @@ class RuleState(SQLModel, table=True):
     hash: str
 
 
-def _only(state: str) -> Any:
+def _only(state: NoticeState) -> Any:
     """Of an index that has the rows in one state only; it fits statements that are written with `in_state`."""
     where = text(f"state = '{state}'")
     return {"sqlite_where": where, "postgresql_where": where}
@@ -161,10 +176,10 @@ class Notice(SQLModel, table=True):
         # The proof. It begins with the workspace, so that it also finds what was said of one.
         UniqueConstraint("workspace", "rule", "occurrence", "step", "person", name="uq_notice_once"),
         # Of the few rows that wait only, however many were ever sent: what is due, and what must not be overtaken.
-        Index("ix_notice_due", "due_at", "id", **_only("queued")),
-        Index("ix_notice_order", "person", "workspace", "id", **_only("queued")),
+        Index("ix_notice_due", "due_at", "id", **_only(NoticeState.QUEUED)),
+        Index("ix_notice_order", "person", "workspace", "id", **_only(NoticeState.QUEUED)),
         # What waits for a digest or for a guard's answer: few reasons among many.
-        Index("ix_notice_suppressed", "reason", "person", **_only("suppressed")),
+        Index("ix_notice_suppressed", "reason", "person", **_only(NoticeState.SUPPRESSED)),
     )
 
     id: int = _id()
@@ -175,7 +190,7 @@ class Notice(SQLModel, table=True):
     person: str = Field(default="", index=True)
     fire_at: datetime = _instant()
     as_of: datetime = _instant()
-    state: str  # queued | sent | no_device | unroutable | failed | suppressed
+    state: NoticeState = Field(sa_column=Column(_StateText, nullable=False))
     reason: str = ""
     message: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     due_at: datetime | None = _instant(nullable=True)
@@ -202,7 +217,7 @@ class Attempt(SQLModel, table=True):
 
 
 class Device(SQLModel, table=True):
-    """The registry. Contract: fcm.md, Devices. `address` is a secret: it is never logged."""
+    """The registry. Contract: docs/contracts/fcm.md#devices. `address` is a secret: it is never logged."""
 
     __table_args__ = (UniqueConstraint("address_kind", "address", name="uq_device_address"),)
 
@@ -361,7 +376,9 @@ class ShortList(SQLModel, table=True):
     looked_at: datetime = _instant()
 
 
-def in_state(notice: FromClause, state: Literal["queued", "suppressed"]) -> ColumnElement[bool]:
+def in_state(
+    notice: FromClause, state: Literal[NoticeState.QUEUED, NoticeState.SUPPRESSED]
+) -> ColumnElement[bool]:
     """Whether rows of `notice` are in a state, which is written into the statement: so that an index of those rows only fits."""
     condition: ColumnElement[bool] = notice.c.state == literal_column(f"'{state}'", String)
     return condition

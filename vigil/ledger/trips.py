@@ -13,6 +13,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, insert, or_, select, update
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger.tables import GuardTrip, Notice, Run, in_state, table
 
 WAITING, SENT, DROPPED, EXPIRED = "waiting", "sent", "dropped", "expired"
@@ -90,7 +91,7 @@ def left(connection: Connection, reason: str) -> list[Left]:
     query = (
         select(_notice.c.rule, _notice.c.run, *of_run)
         .select_from(_notice.outerjoin(_run, _run.c.id == _notice.c.run))
-        .where(in_state(_notice, "suppressed"), _notice.c.reason == reason)
+        .where(in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason)
         .distinct()
         .order_by(_notice.c.rule, _notice.c.run)
     )
@@ -126,7 +127,7 @@ def release(connection: Connection, rule: str, of_run: int, reason: str, due_at:
     They are due at `due_at`, or when their persons' quiet hours end if that is later.
     """
     due = case((_notice.c.due_at > due_at, _notice.c.due_at), else_=due_at)
-    values = {"state": "queued", "reason": "", "due_at": due, "run": run}
+    values = {"state": NoticeState.QUEUED, "reason": "", "due_at": due, "run": run}
     return connection.execute(update(_notice).where(_held(rule, reason, [of_run])).values(**values)).rowcount
 
 
@@ -141,7 +142,7 @@ def relabel(connection: Connection, rule: str, of_run: int, reasons: Sequence[st
 
 
 def _held(rule: str, reason: str, runs: Sequence[int] | None) -> ColumnElement[bool]:
-    where = [_notice.c.rule == rule, in_state(_notice, "suppressed"), _notice.c.reason == reason]
+    where = [_notice.c.rule == rule, in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason]
     return and_(*where, *([] if runs is None else [_notice.c.run.in_(runs)]))
 
 

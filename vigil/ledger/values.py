@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from typing import Any
+
+from vigil.compliance.notices import NoticeState
+from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 
 Key = tuple[str, int, str, str, str]
 """(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
@@ -21,20 +22,13 @@ LARGEST_ID = 2**63 - 1  # that a column of numbers holds
 LEASE = timedelta(seconds=60)
 """How long a worker holds a row that it claimed, in real time. It renews it each third of that while it lives."""
 
-DIGEST = "digest"
-"""The key of a message that holds the reason with which its row waits for the digest; absent where it does not."""
-
-HEARD = frozenset({"sent", "no_device", "failed"})
+HEARD = frozenset({NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED})
 """States after which one may wait for a reaction. To a notice that could not be delivered there will be none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row to queue: `state` is `queued`, or final with its reason when there is nothing to send.
-
-    `message` may hold a `ttl`, seconds from the instant it is about or from when it may be said first, whichever
-    is later.
-    """
+    """A row to queue: `state` is `queued`, or final with its reason when there is nothing to send."""
 
     rule: str
     workspace: int
@@ -42,9 +36,9 @@ class Entry:
     step: str
     person: str
     fire_at: datetime
-    state: str
+    state: NoticeState
     reason: str = ""
-    message: Mapping[str, Any] = field(default_factory=dict)
+    message: NoticeMessage = EMPTY_MESSAGE
     due_at: datetime | None = None  # when it may be said, where that is later than at once: quiet hours
 
     @property

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from vigil import places, printing, stopping
 from vigil.cli_output import Output
-from vigil.cli_shared import errors, tell
 from vigil.ecm import Extractor, Needs
 from vigil.printing import Layout
 from vigil.replay.ledgers import of_site
@@ -23,6 +22,7 @@ from vigil.replay.outcomes import ended, outcome
 from vigil.replay.prefect_server import prefect_api
 from vigil.service import sheets, snapshot
 from vigil.service.frames import About, Frame
+from vigil.terminal import errors, tell
 
 SENDING = "what was sent is not sent again, the next run reads and delivers what is left, and running this again is safe"
 

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vigil import stopping
-from vigil.cli_shared import errors
 from vigil.compliance.loader import check_text
 from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger
@@ -28,6 +27,7 @@ from vigil.rulefiles import read_rules, read_sources
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.process import SandboxProcess
+from vigil.terminal import errors
 from vigil.validation import schema_of
 from vigil.wording import counted
 

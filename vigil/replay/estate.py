@@ -1,4 +1,4 @@
-"""Runs the `watch` flow over an estate, tick by tick. Semantics: shared/estates/README.md, "How time is read"."""
+"""Runs the `watch` flow over an estate, tick by tick. Semantics: docs/semantics.md#time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, devices, evaluations, leases, outbox
 from vigil.ledger.devices import NewDevice
+from vigil.ledger.watermarks import WatermarkName
 from vigil.replay.outcomes import Ended, ended
 from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
@@ -48,7 +50,7 @@ class Replay:
     def left(self, ledger: Ledger) -> list[datetime]:
         """The ticks after the last one that a ledger knows: all of them where it is new."""
         with ledger.read() as connection:
-            known = evaluations.position(connection, "evaluated").at
+            known = evaluations.position(connection, WatermarkName.EVALUATED).at
         return [tick for tick in self.ticks() if known is None or tick > known]
 
 
@@ -140,7 +142,7 @@ async def save_site(
 
 
 def results(ledger: Ledger) -> list[dict[str, Any]]:
-    """What `run-estate` writes: one row a person. Design section 5."""
+    """What `run-estate` writes: one row a person. docs/estates.md#results"""
     with ledger.read() as connection:
         return [_row(r) for r in outbox.rows(connection)]
 
@@ -153,9 +155,9 @@ def _row(r: Mapping[str, Any]) -> dict[str, Any]:
         "step": r["step"] or None,
         "person": r["person"] or None,
         "fire_at": r["fire_at"].astimezone(UTC).isoformat(),
-        "outcome": "failed" if r["state"] == "queued" else r["state"],
+        "outcome": NoticeState.FAILED if r["state"] == NoticeState.QUEUED else r["state"],
     }
-    reason = r["reason"] or ("not delivered when the run ended" if r["state"] == "queued" else "")
+    reason = r["reason"] or ("not delivered when the run ended" if r["state"] == NoticeState.QUEUED else "")
     return row | ({"reason": reason} if reason else {})
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigil import places
-from vigil.cli_shared import tell
 from vigil.errors import BadRequest
 from vigil.ledger import Ledger, ownership
 from vigil.ledger.checking import schema
 from vigil.replay.prefect_address import address
 from vigil.replay.prefect_server import QUIET, ServerError, prefect_api, private
+from vigil.terminal import tell
 
 if TYPE_CHECKING:
     from blocks.site import Connected

@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from vigil.compliance.facts import Workspace
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import RuleSet
 from vigil.ledger import Ledger, observations, outbox
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.rulefiles import read_rules
 from vigil.safe_text import terminal_markup as written
 from vigil.service.reasons import in_words, of_row
@@ -21,11 +23,11 @@ from vigil.service.reasons import in_words, of_row
 SHOWN = 2  # notices of one rule; the rest is counted
 
 NOT_TOLD = {
-    "unroutable": "red",
-    "no_device": "yellow",
-    "suppressed": "dim",
-    "failed": "red",
-    "queued": "yellow",
+    NoticeState.UNROUTABLE: "red",
+    NoticeState.NO_DEVICE: "yellow",
+    NoticeState.SUPPRESSED: "dim",
+    NoticeState.FAILED: "red",
+    NoticeState.QUEUED: "yellow",
 }
 
 
@@ -42,7 +44,7 @@ def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console)
         for rule in some:
             _rule(console, rule, some[rule], loaded, names, shows)
     _not_told(console, rows, names)
-    return all(r["state"] not in ("failed", "queued") for r in rows)
+    return all(r["state"] not in (NoticeState.FAILED, NoticeState.QUEUED) for r in rows)
 
 
 def _by_use(
@@ -82,21 +84,21 @@ def _rule(
     shows: Mapping[str, Sequence[str]],
 ) -> None:
     rule = rules.by_name[name]
-    sent = [r for r in rows if r["state"] == "sent"]
+    sent = [r for r in rows if r["state"] == NoticeState.SENT]
     console.print(f"[bold cyan]{name}[/] [dim]{written(rule.description)}[/]")
     for r in sent[:SHOWN]:
-        m = r["message"]
-        devices = ", ".join(dict.fromkeys(shows.get(m["key"], ()))) or "?"
+        m: NoticeMessage = r["message"]
+        devices = ", ".join(dict.fromkeys(shows.get(m.key, ()))) or "?"
         console.print(
-            f"  {_time(r['fire_at'])}  [green]{written(r['person'])}[/] on {written(devices)}: [bold]{written(m['title'])}[/]",
+            f"  {_time(r['fire_at'])}  [green]{written(r['person'])}[/] on {written(devices)}: [bold]{written(m.title)}[/]",
             highlight=False,
         )
-        console.print(f"      {written(m['body'].replace(chr(10), ' '))}", style="dim", highlight=False)
-        console.print(f"      why: {written('; '.join(m['why']))}", highlight=False)
-        console.print(f"      {m['link']}", style="blue", highlight=False, soft_wrap=True)
+        console.print(f"      {written(m.body.replace(chr(10), ' '))}", style="dim", highlight=False)
+        console.print(f"      why: {written('; '.join(m.why))}", highlight=False)
+        console.print(f"      {m.link}", style="blue", highlight=False, soft_wrap=True)
     if len(sent) > SHOWN:
         console.print(f"  ... and {len(sent) - SHOWN} more were told", style="dim")
-    others = [r for r in rows if r["state"] != "sent"]
+    others = [r for r in rows if r["state"] != NoticeState.SENT]
     for r in others[:SHOWN]:
         console.print(
             f"  {_time(r['fire_at'])}  [{NOT_TOLD[r['state']]}]{written(r['person'] or 'nobody')}: {r['state']}[/] "

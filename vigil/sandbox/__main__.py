@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m vigil.sandbox", description="Loopback Extended ECM and FCM."
     )
-    parser.add_argument("--estate", required=True, type=Path, help="folder of the estate (design section 5)")
+    parser.add_argument("--estate", required=True, type=Path, help="folder of the estate (docs/estates.md)")
     parser.add_argument(
         "--ecm-port", type=int, default=0, help="port of the simulated ECM; 0: any that is free"
     )

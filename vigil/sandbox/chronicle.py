@@ -1,4 +1,4 @@
-"""Writes down what happens in an invented system, and saves it as an estate (design section 5).
+"""Writes down what happens in an invented system, and saves it as an estate (docs/estates.md).
 
 Ids are counted, instants are written with their offset, events are saved in the order of their instants: the same calls
 give the same bytes.

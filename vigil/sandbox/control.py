@@ -21,7 +21,8 @@ from starlette.routing import Route
 
 from vigil.errors import BadInput
 from vigil.sandbox.devices import Devices
-from vigil.sandbox.ecm import Site
+from vigil.sandbox.ecm_app import ecm_app
+from vigil.sandbox.ecm_site import Site
 from vigil.sandbox.estate import Estate
 from vigil.sandbox.fcm import FcmApp
 from vigil.sandbox.quirks import Faults
@@ -52,7 +53,8 @@ class Control:
         for user in world.estate.users.values():
             for device in user.devices:
                 self.devices.add(device.token, device.platform, user.login)
-        self.site = Site(world, faults, self._routes())
+        self.site = Site(world, faults)
+        self.ecm = ecm_app(self.site, self._routes())
         self.fcm: FcmApp | None = None
 
     def _routes(self) -> list[Route]:

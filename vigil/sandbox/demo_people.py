@@ -1,4 +1,4 @@
-"""Who works in the demo estate, and what its workspaces are made of: data only, in the format of design section 5."""
+"""Who works in the demo estate, and what its workspaces are made of: data only, in the format of docs/estates.md."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 A device shows notices by the replace rules of its platform (`vigil.sandbox.devices_rules`). Offline, messages
 wait by the rules of the push service: until their time to live has passed on the sandbox's clock, only the
 last of one replace key, at most four Android collapse keys, and at most a hundred messages without one (all
-of them are lost above that, as on Android). Contract: shared/contracts/fcm.md, "Replace keys" and "The
-simulator".
+of them are lost above that, as on Android). Contract: docs/contracts/fcm.md#replace-keys and
+docs/contracts/fcm.md#simulator.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What each platform makes of a message: what is shown, what replaces what, how long it may wait.
 
-Contract: shared/contracts/fcm.md, "Replace keys". The three platforms do not agree, and that is the point of
+Contract: docs/contracts/fcm.md#replace-keys. The three platforms do not agree, and that is the point of
 having them here: a sender that sets the key of one platform only must be seen to show a duplicate on the
 others.
 

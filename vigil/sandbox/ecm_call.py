@@ -6,35 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
-if TYPE_CHECKING:
-    from vigil.sandbox.ecm import Site
-
-Json = dict[str, Any]
+from vigil.sandbox.ecm_protocol import Caller, Json, Page, Refused
+from vigil.sandbox.ecm_site import Site
+from vigil.sandbox.world_state import Node
 
 CAPS = {"children": 100, "members": 20, "workspaces": 500, "ids": 250, "workflows": 100, "audit": 100}
-"""The most rows of a page by kind of list (contract, Paging)."""
+"""The most rows of a page by kind of list (docs/contracts/ecm.md#paging)."""
 
 _FIELD = re.compile(r"(\w+)(?:\{([^}]*)\})?((?:\.\w+\(\w*\))*)")
-
-
-class Refused(Exception):
-    """An answer other than 200, in ECM's own form ``{"error": text}``."""
-
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        self.message = message
-        super().__init__(message)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. `login` None is the service user, who may read all."""
-
-    login: str | None
-    id: int
 
 
 @dataclass(slots=True)
@@ -47,6 +29,10 @@ class Call:
     query: Mapping[str, list[str]]
     form: Mapping[str, list[str]]
     ids: tuple[int, ...]
+
+    def readable(self, *, parent: bool = False) -> Node:
+        """The node of the path. Raises Refused where the caller can read none: see `Site.readable`."""
+        return self.site.readable(self.caller, self.ids[0], parent=parent)
 
     def one(self, name: str, default: str = "") -> str:
         """The first value of a parameter, from the query or else the form."""
@@ -116,26 +102,6 @@ class Call:
                 query = urlencode([*pairs, ("page", number), ("limit", page.limit)])
                 actions[name] = link(f"/api{self.path}?{query}")
         return {"actions": actions, **page.to_json()} if actions else page.to_json()
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    limit: int
-    number: int
-    pages: int
-    total: int
-    start: int
-    end: int
-
-    def to_json(self) -> Json:
-        return {
-            "limit": self.limit,
-            "page": self.number,
-            "page_total": self.pages,
-            "range_max": self.end,
-            "range_min": min(self.start + 1, self.end),
-            "total_count": self.total,
-        }
 
 
 def link(href: str, method: str = "GET") -> Json:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from vigil.sandbox import world_ids
-from vigil.sandbox.ecm_call import Json
+from vigil.sandbox.ecm_protocol import Json
 from vigil.sandbox.estate_model import AttributeDef
 from vigil.sandbox.quirks import Quirks
 from vigil.sandbox.world import World

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import orjson
 from starlette.requests import Request
@@ -14,11 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vigil.sandbox import ecm_members
-from vigil.sandbox.ecm_call import Call, Json, Refused
+from vigil.sandbox.ecm_call import Call
 from vigil.sandbox.ecm_faulty import faulty
-
-if TYPE_CHECKING:
-    from vigil.sandbox.ecm import Site
+from vigil.sandbox.ecm_protocol import Json, Refused
+from vigil.sandbox.ecm_site import Site
 
 
 def routes(site: Site, cgi: str) -> list[Route]:

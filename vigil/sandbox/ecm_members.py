@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vigil.sandbox import ecm_shapes as shapes
-from vigil.sandbox.ecm_call import Call, Json, Refused, only
+from vigil.sandbox.ecm_call import Call, only
+from vigil.sandbox.ecm_protocol import Json, Refused
 from vigil.sandbox.world_ids import Family
 from vigil.sandbox.world_state import Step
 

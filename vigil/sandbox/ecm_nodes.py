@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from vigil.sandbox import ecm_shapes as shapes
-from vigil.sandbox.ecm_call import CAPS, Call, Json, Refused, only
+from vigil.sandbox.ecm_call import CAPS, Call, only
+from vigil.sandbox.ecm_protocol import Json, Refused
 from vigil.sandbox.world_ids import Family
 from vigil.sandbox.world_state import AUDIT_EVENTS, Audit, Document, Folder, Node, Plain, Workspace
 
@@ -19,14 +20,14 @@ _CONTAINERS = (0, 128, 141, 848)
 
 
 def node(call: Call) -> Json:
-    found = call.site.readable(call)
+    found = call.readable()
     call.site.opened(call.caller, found)
     fields = call.fields() or {"properties": None, "categories": None, "versions": None}
     return {"links": call.self_link(), "results": _node_row(call, found, fields)}
 
 
 def children(call: Call) -> Json:
-    parent = call.site.readable(call, parent=True)
+    parent = call.readable(parent=True)
     held = [n for n in call.site.world.children(parent) if _is_of_type(n, call)]
     name = call.one("where_name")
     held = [n for n in held if call.site.matches(n.name, name)] if name else held
@@ -56,7 +57,7 @@ def listed(call: Call) -> Json:
 
 
 def categories(call: Call) -> Json:
-    found = call.site.readable(call, parent=True)
+    found = call.readable(parent=True)
     results = []
     for category, values in zip(
         call.site.categories.of(found), call.site.categories.listed(found), strict=True
@@ -100,7 +101,7 @@ def classifications(call: Call) -> Json:
 
 def audit(call: Call) -> Json:
     """Newest first, day filters in the server's zone. Rows have no id of their own (quirk 23)."""
-    found = call.site.readable(call)
+    found = call.readable()
     rows = found.audit if not isinstance(found, Plain | Folder) else []
     kept = sorted(_audit_filtered(call, rows), key=lambda row: row.at)
     if call.one("sort", "desc_audit_date") != "asc_audit_date":
@@ -156,7 +157,7 @@ def _day(call: Call, name: str) -> Date | None:
 def followups(call: Call) -> Json:
     """A document that expires has a reminder on that day, open until a version with a later date replaces it."""
     call.site.needs_module("followups")
-    found = call.site.readable(call)
+    found = call.readable()
     entries = []
     if isinstance(found, Document) and found.expires:
         entries.append(
@@ -180,7 +181,7 @@ def followups(call: Call) -> Json:
 
 
 def _document(call: Call) -> Document:
-    found = call.site.readable(call)
+    found = call.readable()
     if not isinstance(found, Document):
         raise Refused(400, "The item has no versions.")
     return found

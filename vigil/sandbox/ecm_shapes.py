@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vigil.sandbox import world_ids
-from vigil.sandbox.ecm_call import Json
+from vigil.sandbox.ecm_protocol import Json
+from vigil.sandbox.ecm_site import Site
 from vigil.sandbox.world_state import TYPE_NAMES, Document, Folder, Node, Version, Workspace
-
-if TYPE_CHECKING:
-    from vigil.sandbox.ecm import Site
 
 
 def date(site: Site, at: int, *, utc: bool = True) -> str:

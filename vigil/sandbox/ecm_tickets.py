@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from vigil.sandbox.ecm_call import Caller, Refused
+from vigil.sandbox.ecm_protocol import Caller, Refused
 from vigil.sandbox.quirks import Quirks
 from vigil.sandbox.world import World
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vigil.sandbox import ecm_shapes as shapes
-from vigil.sandbox.ecm_call import Call, Json, Refused
+from vigil.sandbox.ecm_call import Call
+from vigil.sandbox.ecm_protocol import Json, Refused
 from vigil.sandbox.world_state import Indexed, Process, Step
 
 STATUSES = ("ontime", "workflowlate", "completed", "stopped")

@@ -9,7 +9,8 @@ from typing import Any
 
 from vigil.sandbox import ecm_shapes as shapes
 from vigil.sandbox import world_ids
-from vigil.sandbox.ecm_call import Call, Json, Refused, only
+from vigil.sandbox.ecm_call import Call, only
+from vigil.sandbox.ecm_protocol import Json, Refused
 from vigil.sandbox.world_state import Document, Indexed, Workspace
 
 RECENT = timedelta(days=30)
@@ -217,7 +218,7 @@ def team_todo(call: Call) -> Json:
 
 
 def _workspace(call: Call) -> Workspace:
-    found = call.site.readable(call)
+    found = call.readable()
     if not isinstance(found, Workspace):
         raise Refused(400, "The item is not a business workspace.")
     return found

@@ -1,4 +1,4 @@
-"""Loading an estate: a system over time, as a folder of JSON lines (design section 5). A malformed one is refused whole.
+"""Loading an estate: a system over time, as a folder of JSON lines (docs/estates.md). A malformed one is refused whole.
 
 What strangers may leave out: `values`, `due`, `expires`, `zone`, `language`, `valid_months`, `deleted`, `devices`, `groups`,
 `email`, `by` (an action of the system itself). Beyond the fixed format, and all optional: an attribute of kind ``set`` with its

@@ -1,4 +1,4 @@
-"""An estate as values: what the files of design section 5 say, checked and typed."""
+"""An estate as values: what the files of docs/estates.md say, checked and typed."""
 
 from __future__ import annotations
 

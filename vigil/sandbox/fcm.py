@@ -1,6 +1,6 @@
 """The FCM simulator: HTTP v1 send, OAuth tokens and topics, as a plain ASGI application.
 
-It was written from shared/contracts/fcm.md and imports none of the clients that are tested on it. The send
+It was written from docs/contracts/fcm.md and imports none of the clients that are tested on it. The send
 path has no routing, no framework and one JSON parse, so that it is never what bounds a measurement (over
 6,000 sends/s on one core under uvicorn with httptools and uvloop).
 

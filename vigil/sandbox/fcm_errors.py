@@ -1,6 +1,4 @@
-"""Error answers of the FCM simulator, in the form of the HTTP v1 API (contract: shared/contracts/fcm.md,
-"Errors").
-"""
+"""Error answers of the FCM simulator, in the form of the HTTP v1 API (docs/contracts/fcm.md#errors)."""
 
 from __future__ import annotations
 

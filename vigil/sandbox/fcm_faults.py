@@ -1,6 +1,6 @@
 """Scripted and random faults of the FCM simulator, the same for the same seed and the same order of requests.
 
-Contract: shared/contracts/fcm.md, "The simulator". JSON form, as POST /sandbox/faults takes it under ``fcm``:
+Contract: docs/contracts/fcm.md#simulator. JSON form, as POST /sandbox/faults takes it under ``fcm``:
 
     {"clear": true, "seed": 7, "latency": 0.03,
      "quotas": {"device_per_minute": 240, "device_per_hour": 5000, "project_per_minute": 600000},

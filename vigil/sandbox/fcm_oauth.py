@@ -1,6 +1,6 @@
 """The OAuth side of the simulator: a test service account, and the token endpoint that believes in it.
 
-Contract: shared/contracts/fcm.md, "OAuth". Tokens live on the real clock, not on the sandbox's: google-auth
+Contract: docs/contracts/fcm.md#oauth. Tokens live on the real clock, not on the sandbox's: google-auth
 signs with the machine's time whatever year the sandbox is in.
 """
 

@@ -1,6 +1,6 @@
 """The simulator's quotas: sends a minute for the project, a minute and an hour for one device.
 
-Windows are fixed and start with their first send. Contract: shared/contracts/fcm.md, "Errors" (quota).
+Windows are fixed and start with their first send. Contract: docs/contracts/fcm.md#quota.
 """
 
 from __future__ import annotations

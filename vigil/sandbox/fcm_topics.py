@@ -1,8 +1,8 @@
 """Topics: who is subscribed, and which devices a topic or a condition means.
 
 Two interfaces change them: the Instance ID service (`/iid/v1:batchAdd`, `:batchRemove`) and, in newer
-clients, one request a token below `/v1/projects/{project}/registrations/`. Contract: shared/contracts/fcm.md,
-"Send".
+clients, one request a token below `/v1/projects/{project}/registrations/`. Contract:
+docs/contracts/fcm.md#topics.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What FCM refuses in a message before it looks for the device. Contract: shared/contracts/fcm.md, "Send"."""
+"""What FCM refuses in a message before it looks for the device. Contract: docs/contracts/fcm.md#send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the simulated ECM misbehaves: one switch for each numbered quirk of shared/contracts/ecm.md, and scripted faults.
+"""How the simulated ECM misbehaves: one switch for each numbered quirk of docs/contracts/ecm.md#quirks, and scripted faults.
 
 The defaults are what a healthy but ordinary system does. What is random is decided by the seed, the endpoint and the how-manieth
 request of that endpoint it is, so that the same run gives the same faults.

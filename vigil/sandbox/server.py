@@ -21,7 +21,7 @@ import orjson
 import uvicorn
 
 from vigil.sandbox.control import Control
-from vigil.sandbox.ecm import CGI
+from vigil.sandbox.ecm_app import CGI
 from vigil.sandbox.estate import Estate, load
 from vigil.sandbox.fcm import fcm_app, write_service_account
 from vigil.sandbox.generate import START, behind, generate
@@ -89,7 +89,7 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
                 "control": _url(ecm),
                 "devices": str(devices),
             }
-            servers = [_server(control.site.app, dated=False), _server(control.fcm)]
+            servers = [_server(control.ecm, dated=False), _server(control.fcm)]
             work = _run(servers, [ecm, fcm], ready, options, out, control.follow)
             with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
                 return runner.run(work)

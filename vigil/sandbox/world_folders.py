@@ -1,6 +1,6 @@
 """Folders in workspaces: with a depth of n, documents lie n folders deep, one branch for each type of document.
 
-Estates know no folders (design section 5) and real workspaces nearly always hold some, made by their template. They are
+Estates know no folders (docs/estates.md) and real workspaces nearly always hold some, made by their template. They are
 derived: a folder's number tells workspace, branch and level, so that no table has to be kept. A branch that holds nothing
 yet is there all the same, as a template's empty folders are.
 """

@@ -6,33 +6,35 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import DIGESTED
 from vigil.delivery import causes
 from vigil.ledger.counts import Waiting
 from vigil.safe_text import Markdown, markdown, table_row
-from vigil.service.reasons import LACKS, in_words, of_row
+from vigil.service.accounting import SHOWN, Account
+from vigil.service.reasons import in_words, of_row
 from vigil.service.unsent import Unsent
 from vigil.wording import counted, instant
 
-if TYPE_CHECKING:
-    from vigil.service.accounting import Account
-
 NOTHING = "nothing new"
 NAMED = 2  # of what is missing, in one line
-SHOWN = 20  # findings without anybody to tell, or gaps, that a page lists
 _LATER = frozenset(why.value for why in (*DIGESTED, GuardWhy.HELD, GuardWhy.UNDECIDED))
+
+
+def sentence(made: Account) -> str:
+    """The account in one line, for a log and for the message of a state."""
+    return "; ".join(outcomes(made)) or NOTHING
 
 
 def result(made: Account, said: str = "") -> str:
     """The result in a few words, for the run's name: "8 told, 2 wait", behind what the run itself has `said`."""
-    told = made.rows.get("sent", 0) + made.earlier.get("sent", 0)
+    told = made.rows.get(NoticeState.SENT, 0) + made.earlier.get(NoticeState.SENT, 0)
     parts = {
         "told": told,
         "wait" if made.waiting > 1 else "waits": made.waiting,
-        "reached nobody": made.rows.get("unroutable", 0),
+        "reached nobody": made.rows.get(NoticeState.UNROUTABLE, 0),
         "without a digest": made.unsent.get(Unsent.NO_DIGEST, 0),
         "without an answer": made.unsent.get(Unsent.NOT_ASKED, 0),
         "given up": made.given_up,
@@ -55,12 +57,16 @@ def outcomes(made: Account) -> list[str]:
 
 
 def _told(made: Account) -> Iterator[str]:
-    sent = [n for n in made.notices if n["state"] == "sent"]
+    sent = [n for n in made.notices if n["state"] == NoticeState.SENT]
     people = len({n["person"] for n in sent})
     if sent:
         notices = f" ({counted(len(sent), 'notice')})" if len(sent) != people else ""
         yield f"{counted(people, 'person was', 'people were')} told{notices}"
-    for state, done in (("sent", "delivered"), ("no_device", "without a device"), ("failed", "given up")):
+    for state, done in (
+        (NoticeState.SENT, "delivered"),
+        (NoticeState.NO_DEVICE, "without a device"),
+        (NoticeState.FAILED, "given up"),
+    ):
         if n := made.earlier.get(state, 0):
             yield f"{n:,} {done} from earlier runs"
 
@@ -87,14 +93,15 @@ def _to_come(made: Account) -> Iterator[str]:
         )
         yield f"{_wait(later.guard)} for a guard's answer{_first(later.answer_by, made.zone)}{alone}"
     if later.undecided:
-        yield f"{_wait(later.undecided)} for what its guard says of the run that found it"
+        whose = "its" if later.undecided == 1 else "their"
+        yield f"{_wait(later.undecided)} for {whose} guard's decision"
     if later.short:
         many = counted(
             later.short,
-            "workspace does not show everything that it holds",
-            "workspaces do not show everything that they hold",
+            "workspace shows fewer items than it counts",
+            "workspaces show fewer items than they count",
         )
-        yield f"{many}: what comes into view is told then"
+        yield f"{many}: notices follow when the other items become visible"
 
 
 def _wait(notices: int) -> str:
@@ -128,25 +135,23 @@ def _not_told(made: Account) -> Iterator[str]:
     if nobody:
         more = f" and {len(nobody) - NAMED:,} more" if len(nobody) > NAMED else ""
         said = f"{', '.join(list(nobody)[:NAMED])}{more}"
-        yield f"{counted(sum(nobody.values()), 'finding')} that nobody could be told of: {said}"
-    without = [n for n in made.notices if n["state"] == "no_device"]
+        yield f"{counted(sum(nobody.values()), 'finding')} without a recipient: {said}"
+    without = [n for n in made.notices if n["state"] == NoticeState.NO_DEVICE]
     if without:
         people = counted(len({n["person"] for n in without}), "person has", "people have")
         yield f"{people} neither a device nor a mailbox ({counted(len(without), 'notice')})"
-    for state, what in (("failed", "given up"), ("suppressed", "not told")):
+    for state, what in ((NoticeState.FAILED, "given up"), (NoticeState.SUPPRESSED, "not sent")):
         some = Counter(of_row(n) for n in made.notices if n["state"] == state and n["reason"] not in _LATER)
         for reason, n in some.most_common():
             yield f"{n:,} {what}: {reason}"
-    if again := made.numbers.get("already told", 0):
-        yield f"{again:,} told before"
+    if again := made.already_told:
+        yield f"{again:,} queued by earlier runs"
 
 
 def unroutable(made: Account) -> dict[str, int]:
     """What is missing, as a sentence -> findings that nobody could be told of for that."""
-    some = [n for n in made.notices if n["state"] == "unroutable"]
-    said = (
-        ", ".join(n["message"].get(LACKS, ())) or f"{made.place(n['workspace'])} ({n['rule']})" for n in some
-    )
+    some = [n for n in made.notices if n["state"] == NoticeState.UNROUTABLE]
+    said = (", ".join(n["message"].lacks) or f"{made.place(n['workspace'])} ({n['rule']})" for n in some)
     return dict(Counter(said))
 
 
@@ -154,12 +159,12 @@ def _missing(made: Account) -> Iterator[str]:
     heads = {causes.head_of(cause) for cause in made.waits.causes}
     yield from (why for why in made.refused if causes.head_of(why) not in heads)
     if made.later.behind and not made.behind:
-        yield f"{counted(made.later.behind, 'workspace is', 'workspaces are')} taken up by the next watch"
+        yield f"{counted(made.later.behind, 'workspace waits', 'workspaces wait')} for the next watch"
     if made.behind:
         some = [made.place(w) for w in sorted(made.behind)[:NAMED]]
         more = f" and {len(made.behind) - NAMED:,} more" if len(made.behind) > NAMED else ""
-        many = counted(len(made.behind), "workspace is", "workspaces are")
-        yield f"{many} taken up by the next run: {', '.join(some)}{more}"
+        many = counted(len(made.behind), "workspace waits", "workspaces wait")
+        yield f"{many} for the next run: {', '.join(some)}{more}"
     if made.gaps:
         yield f"{counted(len(made.gaps), 'gap')}: could not read {made.gaps[0]}" + (
             " and more" if len(made.gaps) > 1 else ""
@@ -171,23 +176,25 @@ def page(made: Account) -> Markdown:
     title = Markdown("## {} of {}, {}").format(made.flow, made.site, instant(made.as_of, made.zone))
     lines = [title, "", *map(_item, outcomes(made) or [NOTHING])]
     lines += _section(
-        "Nobody could be told", [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()]
+        "Findings without a recipient",
+        [f"{said} ({counted(n, 'finding')})" for said, n in unroutable(made).items()],
     )
     lines += _section(
         "Due and not sent", [f"{counted(n, 'notice')}: {kind}" for kind, n in made.unsent.items()]
     )
-    lines += _section("Credentials that somebody has to mend", made.refused)
-    lines += _section("Rules and templates that somebody has to mend", made.refused_rules)
+    lines += _section("Credentials to correct", made.refused)
+    lines += _section("Rules and templates to correct", made.refused_rules)
     lines += _section("What could not be read", made.gaps)
     lines += _section(
-        "Taken up by the next run", [f"{made.place(w)}: {why}" for w, why in sorted(made.behind.items())]
+        "Workspaces that wait for the next run",
+        [f"{made.place(w)}: {why}" for w, why in sorted(made.behind.items())],
     )
     lines += _section(
         "Changes that came and went between two runs",
         [f"{made.place(w)}: {counted(n, 'change')} by its audit trail" for w, n in made.unseen.items()],
     )
     lines += _section(
-        "Seen for the first time, and too old to be news",
+        "Found for the first time, and too old to count as new",
         [f"{made.place(w)}: {counted(n, 'event')}" for w, n in made.old.items()],
     )
     return Markdown("\n").join([*lines, "", *_numbers(made)])

@@ -9,16 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from vigil.compliance.facts import Workspace
+from vigil.compliance.notices import NoticeState
 from vigil.ecm.model import Gap
 from vigil.errors import VigilError
 from vigil.ledger import counts, observations, outbox, runs
 from vigil.ledger.counts import ToCome, Waiting
-from vigil.safe_text import Markdown
-from vigil.service import account_words, refusals
+from vigil.service import refusals
 from vigil.service.run import Run
 from vigil.service.unsent import Unsent, unsent
 
 NAMED = 3  # workspaces of one gap that are named
+SHOWN = 20  # findings without anybody to tell, or gaps, that the page of an account lists
 
 
 class Unexplained(VigilError):
@@ -31,10 +32,10 @@ class Unexplained(VigilError):
 class Account:
     """What one run did.
 
-    `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an end, by state.
-    `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that are yet to come.
-    `places` names workspaces that the
-    account speaks of. Instants are told in `zone`, the site's.
+    `numbers` are all that the run counted, by their words, with `routed` and `already_told`: rows for the outbox, and those that
+    it had before. `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an
+    end, by state. `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that
+    are yet to come. `places` names workspaces that the account speaks of. Instants are told in `zone`, the site's.
     """
 
     run: int
@@ -46,10 +47,12 @@ class Account:
     site: str = "default"
     zone: str = "UTC"
     gaps: tuple[str, ...] = ()
+    routed: int = 0
+    already_told: int = 0
     difference: int = 0
     waits: Waiting = field(default_factory=Waiting)
     later: ToCome = field(default_factory=ToCome)
-    earlier: Mapping[str, int] = field(default_factory=dict)
+    earlier: Mapping[NoticeState, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
     old: Mapping[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
@@ -71,7 +74,7 @@ class Account:
     @property
     def given_up(self) -> int:
         """Rows that this run ended without their having been sent, whichever run queued them."""
-        return self.rows.get("failed", 0) + self.earlier.get("failed", 0)
+        return self.rows.get(NoticeState.FAILED, 0) + self.earlier.get(NoticeState.FAILED, 0)
 
     @property
     def unsent(self) -> Mapping[Unsent, int]:
@@ -90,20 +93,8 @@ class Account:
     @property
     def quiet(self) -> bool:
         """Whether nothing came of the run, and nothing that it must tell is true beside it: what waits as before is neither."""
-        told = self.rows or self.earlier or self.numbers.get("already told")
+        told = self.rows or self.earlier or self.already_told
         return not (told or self.waiting or self.gaps or self.behind or self.refused or self.unsent)
-
-    def sentence(self) -> str:
-        """The account in one line, for a log and for the message of a state."""
-        return "; ".join(account_words.outcomes(self)) or account_words.NOTHING
-
-    def result(self, said: str = "") -> str:
-        """The result in a few words, for the name of the run, behind what the run itself has `said`."""
-        return account_words.result(self, said)
-
-    def markdown(self) -> Markdown:
-        """The account as a page, for the Prefect UI."""
-        return account_words.page(self)
 
 
 def account(run: Run) -> Account:
@@ -114,7 +105,7 @@ def account(run: Run) -> Account:
     now = run.clock()
     with run.ledger.read() as connection:
         notices = [
-            n | {"link": n["message"].get("link") or run.site.link(n["workspace"])}
+            n | {"link": n["message"].link or run.site.link(n["workspace"])}
             for n in outbox.rows(connection, run=run.id)
         ]
         unproven = outbox.sent_without_proof(connection, run.id)
@@ -144,7 +135,9 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         site=run.site.name,
         zone=run.site.zone,
         gaps=tuple(_gap(g, places) for g in run.tally.gaps),
-        difference=numbers.get("routed", 0) - numbers.get("already told", 0) - sum(rows.values()),
+        routed=run.tally.routed,
+        already_told=run.tally.already_told,
+        difference=run.tally.routed - run.tally.already_told - sum(rows.values()),
         waits=waits,
         earlier=dict(run.tally.earlier),
         notices=tuple(notices),
@@ -160,9 +153,9 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
 
 def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """The workspaces that the account may have to name, as people call them."""
-    untold = {n["workspace"] for n in notices if n["state"] == "unroutable"}
+    untold = {n["workspace"] for n in notices if n["state"] == NoticeState.UNROUTABLE}
     unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
-    behind = sorted(run.tally.behind)[: account_words.SHOWN]
+    behind = sorted(run.tally.behind)[:SHOWN]
     wanted = sorted(untold | unread | run.tally.unseen.keys() | run.tally.old.keys() | set(behind))
     with run.ledger.read() as connection:
         known = list(observations.current(connection, wanted, ("workspace",)))
@@ -181,7 +174,9 @@ def _gap(gap: Gap, places: Mapping[int, str]) -> str:
 
 def _outcome(notice: Mapping[str, Any]) -> str:
     return (
-        f"{notice['state']}: {notice['reason']}" if notice["state"] == "suppressed" else str(notice["state"])
+        f"{notice['state']}: {notice['reason']}"
+        if notice["state"] == NoticeState.SUPPRESSED
+        else str(notice["state"])
     )
 
 
@@ -194,8 +189,9 @@ def close(run: Run, state: str, made: Account | None = None) -> None:
         body |= {
             k: v
             for k, v in asdict(made).items()
-            if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules", "earlier")
+            if k in ("numbers", "rows", "gaps", "difference", "refused", "refused_rules")
         }
+        body["earlier"] = {state.value: n for state, n in made.earlier.items()}
         body["unseen"] = {str(w): n for w, n in made.unseen.items()}
         body["old"] = {str(w): n for w, n in made.old.items()}
     with run.ledger.write() as connection:

@@ -20,18 +20,21 @@ from typing import Any
 from vigil.compliance import facts as f
 from vigil.compliance.events import stamp
 from vigil.compliance.history import replay
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
-from vigil.compliance.rules import DIGEST, Kind, Rule
+from vigil.compliance.rules import DIGEST, Rule
+from vigil.compliance.still_true import CurrentState
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, OPEN, Finding
+from vigil.compliance.verdicts import DIGESTED, Finding
 from vigil.ecm.model import Gap
-from vigil.ledger import devices, evaluations, manifests, observations, outbox, runs
+from vigil.ledger import devices, inputs, manifests, observations, outbox, runs
 from vigil.ledger import people as preferences
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.reaching import Reach
-from vigil.service.reasons import DATE_WITHHELD, LACKS, in_words, moved
+from vigil.service.reasons import in_words, why_untrue
 from vigil.service.run import Run
 from vigil.service.saying import entries
 from vigil.wording import instant
@@ -78,7 +81,7 @@ class Line:
             "step": e.step,
             "person": e.person,
             "fire_at": e.fire_at.isoformat(),
-            "message": dict(e.message),
+            "message": e.message.plain(),
             "state": e.state,
             "standing": self.standing.value,
             "reason": self.reason,
@@ -91,8 +94,7 @@ class Line:
 class Today:
     """What some workspaces are now, beside which the notices of the past are laid."""
 
-    facts: Facts
-    open: Mapping[tuple[str, int], datetime]  # (rule, workspace) of an open finding -> since when it is open
+    state: CurrentState
     unsure: Mapping[int, datetime]  # workspaces whose past cannot be replayed, from which instant on
     as_of: datetime
     zone: str  # the site's, in which instants are told
@@ -133,15 +135,11 @@ async def _of_batch(
 ) -> list[Line]:
     with run.ledger.read() as connection:
         history = observations.history(connection, workspaces, upto)
-        required = [
-            r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
-        ]
         others = {i for s in history if isinstance(s.fact, f.Related) for i in s.fact.others}
         beside = observations.history(connection, sorted(others - set(workspaces)), upto)
-        standings = evaluations.standings(connection, workspaces)
+        given = inputs.current(connection, workspaces, run.site.zone)
         today = Today(
-            observations.facts(connection, workspaces),
-            {(s.rule, s.workspace): s.since for s in standings if s.outcome in OPEN and s.since},
+            CurrentState(given, run.as_of),
             unsure,
             run.as_of,
             run.site.zone,
@@ -149,7 +147,7 @@ async def _of_batch(
     found: list[tuple[Finding, Facts]] = [
         (x, facts)
         for _, findings, facts in replay(
-            history, run.rules, ticks, required, run.site.zone, beside, run.site.sensitive
+            history, run.rules, ticks, given.required, run.site.zone, beside, run.site.sensitive
         )
         for x in findings
         if after < x.fire_at <= upto
@@ -194,13 +192,14 @@ def _lines(
     with run.ledger.read() as connection:
         reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
         rows = entries(run, routed, facts, directory, reach)
-        same = {e.key: _as_open(e, today) for e in rows}
+        same = {e.key: as_open(e, today.state) for e in rows}
         then = outbox.states(connection, [*rows, *same.values()])
     out = []
     for r, entry in zip(routed, rows, strict=True):
         rule = run.rules.by_name[entry.rule]
         standing, reason = _standing(rule, r, entry, then.get(entry.key), today)
-        if standing in SENDS and then.get(same[entry.key].key, ("",))[0] == "sent":
+        open_row = then.get(same[entry.key].key)
+        if standing in SENDS and open_row is not None and open_row[0] == NoticeState.SENT:
             standing, reason = (
                 Standing.TOLD,
                 f"as the finding that is open since {same[entry.key].occurrence}",
@@ -210,48 +209,32 @@ def _lines(
     return out
 
 
-def _as_open(entry: Entry, today: Today) -> Entry:
+def as_open(entry: Entry, now: CurrentState) -> Entry:
     """The notice under the instant since which its finding is open in truth: a sweep may have seen it before the next tick did."""
-    since = today.open.get((entry.rule, entry.workspace))
+    since = now.open_since.get((entry.rule, entry.workspace))
     return entry if since is None else replace(entry, occurrence=stamp(since))
 
 
 def _standing(
-    rule: Rule, routed: Routed, entry: Entry, then: tuple[str, str] | None, today: Today
+    rule: Rule, routed: Routed, entry: Entry, then: tuple[NoticeState, str] | None, today: Today
 ) -> tuple[Standing, str]:
-    if then is not None and then[0] == "sent":
+    if then is not None and then[0] == NoticeState.SENT:
         return Standing.TOLD, ""
-    if then is not None and then[0] != "failed":
+    if then is not None and then[0] != NoticeState.FAILED:
         return Standing.NOT, in_words(then[1]) or then[0]
-    if entry.state != "queued" and entry.reason not in DIGESTED:
-        return Standing.NOT, in_words(entry.reason, tuple(entry.message.get(LACKS, ()))) or entry.state
+    if entry.state != NoticeState.QUEUED and entry.reason not in DIGESTED:
+        return Standing.NOT, in_words(entry.reason, entry.message.lacks) or entry.state
     if (since := today.unsure.get(entry.workspace)) is not None and entry.fire_at >= since:
         return (
             Standing.UNSURE,
             f"a run spoke of {instant(since, today.zone)} when later was already known of it",
         )
-    cleared = _no_longer(rule, routed.finding, today, bool(entry.message.get(DATE_WITHHELD)))
-    if cleared:
-        return Standing.CLEARED, cleared
+    untrue = today.state.no_longer(rule, as_open(entry, today.state).key[:3])
+    if untrue is not None:
+        return Standing.CLEARED, why_untrue(untrue, str(routed.finding.due), entry.message)
     if rule.late is not None and today.as_of - entry.fire_at > rule.late.within.timedelta:
         return Standing.LATE, f"{rule.late.policy}, beyond {rule.late.within}"
     return (Standing.AGAIN, in_words(then[1])) if then is not None else (Standing.NOW, "")
-
-
-def _no_longer(rule: Rule, finding: Finding, today: Today, withheld: bool) -> str:
-    """What has changed since, if it makes the notice wrong today; the date is `withheld` where it is sensitive."""
-    workspace = today.facts.workspaces.get(finding.workspace)
-    if workspace is None:
-        return "the workspace is gone, or no longer readable"
-    if rule.kind is Kind.CONDITION and (rule.name, workspace.id) not in today.open:
-        return "the condition is no longer met"
-    if (
-        rule.kind is Kind.MILESTONE
-        and finding.due is not None
-        and finding.due not in workspace.attrs.values()
-    ):
-        return moved(None if withheld else str(finding.due))
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,14 +266,13 @@ def approve(run: Run, id: str) -> Approval:
         again = {(e := entry_of(row)).key: e.message for row in lines if row["standing"] == Standing.AGAIN}
         queued = outbox.enqueue(connection, fresh, run.as_of, run.id)
         queued += outbox.requeue(connection, again, run.as_of, run.id, messages=again)
-    run.tally.numbers["routed"] += len(lines)
-    run.tally.numbers["already told"] += len(lines) - queued
+    run.tally.route(len(lines), already_told=len(lines) - queued)
     return Approval(queued, len(lines) - queued)
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
     """The notice of a line of a kept manifest, or of a row of the outbox, as one to queue."""
-    at = row["fire_at"]
+    at, message = row["fire_at"], row["message"]
     return Entry(
         rule=row["rule"],
         workspace=row["workspace"],
@@ -298,8 +280,8 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
         step=row["step"],
         person=row["person"],
         fire_at=at if isinstance(at, datetime) else datetime.fromisoformat(at),
-        state="queued",
-        message=row["message"],
+        state=NoticeState.QUEUED,
+        message=message if isinstance(message, NoticeMessage) else NoticeMessage.of(message),
     )
 
 

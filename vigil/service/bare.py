@@ -13,6 +13,7 @@ from vigil.compliance import facts as f
 from vigil.ecm.model import Batch, Gap
 from vigil.ledger import evaluations, observations
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.run import Run
 
 Told = dict[int, tuple[int, str]]
@@ -20,9 +21,6 @@ Told = dict[int, tuple[int, str]]
 
 RUNS = 3
 """So many runs in a row have to be told it."""
-
-POSITION = "bare"
-"""The name of the position that holds a `Told`."""
 
 
 def doubted(run: Run, batch: Batch) -> Batch:
@@ -32,19 +30,19 @@ def doubted(run: Run, batch: Batch) -> Batch:
     with run.ledger.read() as connection:
         known = observations.current(connection, empty, ("roles",)) if empty else ()
         had = {x.workspace: len(x.members) for x in known if isinstance(x, f.Roles) and x.members}
-        told = _told(evaluations.position(connection, POSITION))
+        told = _told(evaluations.position(connection, WatermarkName.BARE))
     if not had and not told.keys() & roles.keys():
         return batch
     if run.records:
         with run.ledger.write() as connection:
             told = _counted(
-                _told(evaluations.position(connection, POSITION)),
+                _told(evaluations.position(connection, WatermarkName.BARE)),
                 roles.keys(),
                 had.keys(),
                 run.as_of.isoformat(),
             )
             evaluations.set_position(
-                connection, POSITION, Mark(at=run.as_of, data={"told": list(told.items())})
+                connection, WatermarkName.BARE, Mark(at=run.as_of, data={"told": list(told.items())})
             )
     unsure = {w for w in had if told.get(w, (0, ""))[0] < RUNS}
     gaps = [
@@ -56,7 +54,7 @@ def doubted(run: Run, batch: Batch) -> Batch:
 
 
 def _told(mark: Mark) -> Told:
-    return {workspace: (times, at) for workspace, (times, at) in (mark.data or {}).get("told", ())}
+    return {workspace: (times, at) for workspace, (times, at) in mark.data.get("told", ())}
 
 
 def _counted(told: Told, read: Collection[int], bare: Collection[int], at: str) -> Told:

@@ -6,15 +6,14 @@ Clocks only bound what is asked for. Whether something is new is decided by what
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vigil.compliance.events import OLD
 from vigil.ecm.clocks import Skew, joined
 
 if TYPE_CHECKING:
-    from vigil.ledger.evaluations import Mark
+    from vigil.ledger.watermarks import Evaluated
     from vigil.service.run import Run
 
 APART = timedelta(hours=2)
@@ -26,26 +25,26 @@ NOTICED = timedelta(minutes=1)
 log = logging.getLogger("vigil.run")
 
 
-def kept(mark: Mark) -> Skew | None:
+def kept(evaluated: Evaluated) -> Skew | None:
     """The skew that the last run measured."""
-    seconds = (mark.data or {}).get("skew")
+    seconds = evaluated.skew
     return None if seconds is None else Skew(*(timedelta(seconds=s) for s in seconds))
 
 
-def to_keep(skew: Skew | None) -> Mapping[str, Any]:
+def to_keep(skew: Skew | None) -> tuple[float, float] | None:
     """A skew as a position keeps it, in seconds."""
-    return {} if skew is None else {"skew": [skew.least.total_seconds(), skew.most.total_seconds()]}
+    return None if skew is None else (skew.least.total_seconds(), skew.most.total_seconds())
 
 
-def lag(mark: Mark, run: Run) -> timedelta:
+def lag(evaluated: Evaluated, run: Run) -> timedelta:
     """By how much dates that Extended ECM writes lie behind our clock, at most: as the last run or this one measured it."""
-    skew = joined(kept(mark), run.skew)
+    skew = joined(kept(evaluated), run.skew)
     return timedelta() if skew is None else -skew.least
 
 
-def below(mark: Mark, run: Run) -> timedelta:
+def below(evaluated: Evaluated, run: Run) -> timedelta:
     """How far below a date that Extended ECM wrote, or an instant of ours, a later change may be dated."""
-    skew = joined(kept(mark), run.skew)
+    skew = joined(kept(evaluated), run.skew)
     return APART if skew is None else max(APART, skew.spread, -skew.least)
 
 

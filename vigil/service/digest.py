@@ -7,26 +7,26 @@ them its lasting reason ("in digest 123", or why it was left out) in one transac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from vigil.compliance import digests as deciding
 from vigil.compliance import facts as f
 from vigil.compliance.digests import Kept
-from vigil.compliance.notices import Notice, Person, Severity
+from vigil.compliance.notices import Notice, NoticeState, Person, Severity
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import DIGEST as DIGEST_NAME
 from vigil.compliance.rules import Kind, Recipient, Rule, Subject
-from vigil.compliance.standings import Standing
+from vigil.compliance.still_true import CurrentState
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.render import RenderError
-from vigil.ledger import devices, digests, evaluations, observations, outbox
+from vigil.ledger import devices, digests, inputs, observations, outbox
 from vigil.ledger import people as preferences
 from vigil.ledger.digests import Parked
 from vigil.ledger.engine import chunks
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry, Key
 from vigil.service.reaching import Reach
-from vigil.service.run import Run
-from vigil.service.saying import message_of, said_at
+from vigil.service.run import Number, Run
+from vigil.service.saying import said_at, with_words
 
 BATCH = 500
 """People whose digests are made in one transaction."""
@@ -57,48 +57,40 @@ def say(run: Run, people: Sequence[str]) -> None:
     with run.ledger.write() as connection:
         waiting = digests.of_people(connection, people, _WAITING, run.as_of)
         about = sorted({p.workspace for some in waiting.values() for p in some})
-        known = observations.current(connection, about, ("workspace",))
-        workspaces = {w.id: w for w in known if isinstance(w, f.Workspace)}
-        standings = {(s.rule, s.workspace): s for s in evaluations.standings(connection, about)}
+        given = inputs.current(connection, about, run.site.zone)
+        now = CurrentState(given, run.as_of)
         directory = Directory.of(observations.directory(connection))
         reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
         for person, some in waiting.items():
-            kept, left = sorted_out(run, person, some, workspaces, standings, directory)
+            kept, left = sorted_out(run, person, some, now, directory)
             for why, ids in left.items():
                 run.tally.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
             if not kept:
                 continue
-            entry = entry_of(run, kept, reach.person(person, directory, run.site.zone), workspaces, reach)
+            someone = reach.person(person, directory, run.site.zone)
+            entry = entry_of(run, kept, someone, given.facts.workspaces, reach)
             inserted = outbox.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
             digests.explain(connection, [k.number for k in kept], f"in digest {number}")
-            run.tally.numbers["routed"] += 1
-            run.tally.numbers["already told"] += 1 - inserted
-            run.tally.numbers["put into digests"] += len(kept)
+            run.tally.route(1, already_told=1 - inserted)
+            run.tally.numbers[Number.IN_DIGESTS] += len(kept)
 
 
 def sorted_out(
-    run: Run,
-    person: str,
-    some: Sequence[Parked],
-    workspaces: Mapping[int, f.Workspace],
-    standings: Mapping[tuple[str, int], Standing],
-    directory: Directory,
+    run: Run, person: str, some: Sequence[Parked], now: CurrentState, directory: Directory
 ) -> tuple[list[Kept], dict[Why, list[int]]]:
     """What goes into a person's digest, and the numbers of what does not, by reason."""
     user = directory.users.get(person)
     if user is not None and user.deleted:
         return [], {Why.DELETED: [p.id for p in some]}
     every = [_kept(p) for p in some]
-    beside = {(k.rule, k.workspace, k.occurrence) for k in every}
+    beside = {k.statement for k in every}
     kept: list[Kept] = []
     left: dict[Why, list[int]] = {}
     for k in every:
         if k.rule in run.left_out:
             continue  # whether it is still so is known again when the rule is: it waits until then
-        where = (k.rule, k.workspace)
-        rule = run.rules.by_name.get(k.rule)
-        why = deciding.left_out(k, rule, workspaces.get(k.workspace), standings.get(where), beside, run.as_of)
+        why = deciding.left_out(k, run.rules.by_name.get(k.rule), now, beside, run.as_of)
         if why is None:
             kept.append(k)
         else:
@@ -107,16 +99,15 @@ def sorted_out(
 
 
 def _kept(p: Parked) -> Kept:
-    m = p.message
     return Kept(
         number=p.id,
         rule=p.rule,
         workspace=p.workspace,
         occurrence=p.occurrence,
         as_of=p.as_of,
-        title=m.get("title", p.rule),
-        link=m.get("link", ""),
-        severity=Severity(m.get("severity", Severity.NORMAL)),
+        title=p.message.title or p.rule,
+        link=p.message.link,
+        severity=Severity(p.message.severity or Severity.NORMAL),
         expires_at=p.expires_at,
     )
 
@@ -128,14 +119,14 @@ def entry_of(
     n = notice_of(run, kept, person, workspaces)
     key: Key = (DIGEST.name, n.workspace, n.occurrence, "", person.login)
     words = run.renderer.render_many([n])[0]
-    message: dict[str, Any] = {"why": list(n.why)}
-    state, reason, due_at = "queued", "", None
+    message = NoticeMessage(why=n.why)
+    state, reason, due_at = NoticeState.QUEUED, "", None
     if isinstance(words, RenderError):
-        state, reason = "failed", str(words)
+        state, reason = NoticeState.FAILED, str(words)
     else:
-        message |= message_of(run, key, DIGEST, n, words, reach)
+        message = with_words(message, run, key, DIGEST, n, words, reach)
         if not reach.addresses(person.login, reach.channels(person.login, DIGEST, run.mail is not None)):
-            state, reason = "no_device", Why.NO_DEVICE.value
+            state, reason = NoticeState.NO_DEVICE, Why.NO_DEVICE.value
         else:
             due_at = said_at(run, n, DIGEST, reach)
     return Entry(*key, fire_at=n.fire_at, state=state, reason=reason, message=message, due_at=due_at)

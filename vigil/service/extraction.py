@@ -18,9 +18,10 @@ from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
 from vigil.ledger import behind, evaluations, observations, rounds, runs, short_lists
 from vigil.ledger.engine import chunks
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of
 from vigil.service import bare, clocks, guards, snapshot
 from vigil.service.needs import parts_of, types_of, types_with_roles
-from vigil.service.run import Run
+from vigil.service.run import Number, Run
 from vigil.wording import counted
 
 GRACE = timedelta(seconds=5)
@@ -31,7 +32,6 @@ NODES_A_REQUEST = 250
 AHEAD = timedelta(days=1)
 """A date further ahead than any clock is one that somebody made up: lists do not go on from there."""
 
-ABSENCE = "/v2/businessworkspaces/{id}/missingdocuments"
 """The name of the position that says since when this server has no lists of missing documents."""
 
 AGAIN = 3
@@ -52,7 +52,7 @@ async def read_schema(run: Run) -> None:
     run did.
     """
     with run.ledger.read() as connection:
-        before = snapshot.read(evaluations.position(connection, "schema").data or {})
+        before = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
     try:
         found = await run.extractor.types()
     except CallFailed as error:
@@ -64,7 +64,9 @@ async def read_schema(run: Run) -> None:
     run.schema = _completed(run, found, {t.name: t for t in before})
     with run.ledger.write() as connection:
         observations.record(connection, (d for t in run.schema for d in t.documents), run.as_of, run.id)
-        evaluations.set_position(connection, "schema", Mark(at=run.as_of, data=snapshot.written(run.schema)))
+        evaluations.set_position(
+            connection, WatermarkName.SCHEMA, Mark(at=run.as_of, data=snapshot.written(run.schema))
+        )
 
 
 def _completed(
@@ -86,14 +88,14 @@ def _completed(
 def known_schema(run: Run) -> None:
     """Take the types as an earlier run read them."""
     with run.ledger.read() as connection:
-        run.schema = snapshot.read(evaluations.position(connection, "schema").data or {})
+        run.schema = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
 
 
 def full_scan_due(run: Run) -> bool:
     """Whether this run lists everything: the first one, then one each `rescan_every`, and when rules look at more than before."""
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, "scan")
-    run.reread = mark.at is not None and bool(parts_of(run.needs) - set((mark.data or {}).get("parts", ())))
+        mark = evaluations.position(connection, WatermarkName.SCAN)
+    run.reread = mark.at is not None and bool(parts_of(run.needs) - Scan.of(mark.data).parts)
     return mark.at is None or run.reread or run.as_of - mark.at >= run.site.rescan_every
 
 
@@ -118,8 +120,8 @@ async def _changed_of(
 ) -> AsyncIterator[tuple[Row, ...]]:
     """The pages of one type, whose ids `listed` takes up. When its list is read to its end, its position moves."""
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, f"changed:{type.name}")
-        evaluated = evaluations.position(connection, "evaluated")
+        mark = evaluations.position(connection, list_of(type.name))
+        evaluated = evaluations.evaluated(connection)
     newest = mark.at
     # A node whose clock is behind dates a later change below what another one wrote before.
     since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
@@ -146,30 +148,32 @@ async def _changed_of(
         said = f"the list of {type.name}: rows without an id: {odd}"
         run.gap([Gap("/v2/businessworkspaces", said)])
     at = None if newest is None else clocks.not_ahead(newest, run)
-    count = len(listed) if full else (mark.data or {}).get("listed")
+    count = len(listed) if full else Listed.of(mark.data).workspaces
     with run.ledger.write() as connection:
-        evaluations.set_position(connection, f"changed:{type.name}", Mark(at=at, data={"listed": count}))
+        evaluations.set_position(connection, list_of(type.name), Mark(at=at, data=Listed(count).plain()))
 
 
 def parts_narrowed(run: Run) -> None:
     """A part that no rule looks at any more is not read any more: when one does again, what was missed of it is read."""
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, "scan")
-    before = set((mark.data or {}).get("parts", ()))
+        mark = evaluations.position(connection, WatermarkName.SCAN)
+    before = Scan.of(mark.data).parts
     if mark.at is not None and before - parts_of(run.needs):
         _keep_parts(run, mark.at, before & parts_of(run.needs))
 
 
 def _keep_parts(run: Run, at: datetime, parts: Collection[str]) -> None:
     with run.ledger.write() as connection:
-        evaluations.set_position(connection, "scan", Mark(at=at, data={"parts": sorted(parts)}))
+        evaluations.set_position(
+            connection, WatermarkName.SCAN, Mark(at=at, data=Scan(frozenset(parts)).plain())
+        )
 
 
 def expected(run: Run) -> int:
     """How many workspaces the last complete lists had, in all; 0 when there never was one."""
     with run.ledger.read() as connection:
-        marks = [evaluations.position(connection, f"changed:{type}") for type in types_of(run.rules)]
-    return sum((m.data or {}).get("listed") or 0 for m in marks)
+        marks = [evaluations.position(connection, list_of(type)) for type in types_of(run.rules)]
+    return sum(Listed.of(m.data).workspaces or 0 for m in marks)
 
 
 def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
@@ -178,7 +182,7 @@ def _unknown(run: Run, rows: Sequence[Row]) -> tuple[Row, ...]:
         return tuple(rows)
     with run.ledger.read() as connection:
         known = observations.seen(connection, "workspace", [str(r.id) for r in rows])
-        grace = GRACE + clocks.lag(evaluations.position(connection, "evaluated"), run)
+        grace = GRACE + clocks.lag(evaluations.evaluated(connection), run)
     out = []
     for r in rows:
         found = known.get(str(r.id))
@@ -209,7 +213,7 @@ async def _bury_unlisted(run: Run, listed: Mapping[str, Collection[int]]) -> Non
         observations.record(connection, (), run.as_of, run.id, [("workspace", str(w)) for w in gone])
         behind.was_read(connection, gone)
         short_lists.keep(connection, gone, {}, run.as_of)
-    run.tally.numbers["gone"] += len(gone)
+    run.tally.numbers[Number.GONE] += len(gone)
 
 
 async def read_page(run: Run, rows: Sequence[Row]) -> None:
@@ -219,10 +223,9 @@ async def read_page(run: Run, rows: Sequence[Row]) -> None:
         _note(run, [Gap("/v2/nodes/list", NOT_ASKED, tuple(types), asked=False)], types)
         return
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, "evaluated")
+        complete = evaluations.evaluated(connection).complete
         earlier = behind.since(connection, types)
-    complete = (mark.data or {}).get("complete")
-    since = datetime.fromisoformat(complete) if complete else run.as_of
+    since = complete or run.as_of
     since = since if earlier is None else min(since, earlier)
     batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since))
     record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
@@ -291,11 +294,11 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
         short_lists.keep(connection, {*whole, *buried}, batch.lacking, run.as_of)
         behind.was_read(connection, {w for w in workspaces if w not in unread} | buried)
     if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
-        run.tally.numbers["lists of missing documents"] += missing
+        run.tally.numbers[Number.MISSING_LISTS] += missing
     _note(run, batch.gaps, workspaces)
-    run.tally.numbers["workspaces read"] += len(read)
+    run.tally.numbers[Number.WORKSPACES_READ] += len(read)
     run.tally.reached += len(read)
-    run.tally.numbers["observations"] += stored.new
+    run.tally.numbers[Number.OBSERVATIONS] += stored.new
 
 
 def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
@@ -323,11 +326,11 @@ def buried_slices(run: Run) -> list[Sequence[observations.Buried]]:
         latest = observations.buried(connection, NODES_A_REQUEST)
         if len(latest) < NODES_A_REQUEST:
             return [latest] if latest else []
-        cursor = rounds.come_to(connection, rounds.GONE, "below", run.as_of)
+        cursor = rounds.come_to(connection, WatermarkName.GONE, "below", run.as_of)
         below = min(int(cursor["below"] or latest[-1].seq), latest[-1].seq)
         others = observations.buried(connection, NODES_A_REQUEST, below)
     cursor["below"] = str(others[-1].seq) if len(others) == NODES_A_REQUEST else ""
-    run.rounds[rounds.GONE] = cursor
+    run.rounds[WatermarkName.GONE] = cursor
     return [latest, others] if others else [latest]
 
 
@@ -339,7 +342,7 @@ async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Row]:
     _note(run, [_placed(gap, places) for gap in found.gaps])
     back = [by_node[node] for node in found.there]
     whole = [Row(b.workspace, "", NEVER, b.type) for b in back if b.kind == "workspace"]
-    run.tally.numbers["there again"] += len(back)
+    run.tally.numbers[Number.THERE_AGAIN] += len(back)
     return whole + rows_of(run, {b.workspace for b in back if b.kind == "document"})
 
 
@@ -366,14 +369,14 @@ def verify_slices(run: Run, just_read: Collection[int] = ()) -> list[Slice]:
         return []
     with run.ledger.read() as connection:
         owed = {w for w, b in behind.every(connection).items() if b.unread}
-        cursor = rounds.come_to(connection, rounds.NODES, "workspace", run.as_of)
+        cursor = rounds.come_to(connection, WatermarkName.NODES, "workspace", run.as_of)
         found: list[f.Workspace | f.Document] = []
         for kind in ("workspace", "document"):
             # Half of the budget each: documents must not starve workspaces, nor the other way round.
             some = observations.bodies(connection, kind, cursor.get(kind, ""), budget // 2)
             cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
-    run.rounds[rounds.NODES] = cursor
+    run.rounds[WatermarkName.NODES] = cursor
     # What could not be read has no stamps to compare: it is read again anyway.
     skipped = owed.union(just_read)
     todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in skipped]
@@ -401,7 +404,7 @@ async def verify(run: Run, part: Slice) -> set[int]:
     verified = await run.extractor.verify(part.stamps)
     run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
     if verified.gaps:
-        run.rounds.pop(rounds.NODES, None)  # what was not looked at is looked at by the next run
+        run.rounds.pop(WatermarkName.NODES, None)  # what was not looked at is looked at by the next run
     run.tally.verified += sum(part.workspace_of[i] == i for i in part.stamps)
     run.tally.missing += sum(part.workspace_of[i] == i for i in verified.gone)
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}
@@ -414,13 +417,18 @@ def walked(run: Run) -> None:
     """
     with run.ledger.write() as connection:
         rounds.keep(connection, run.rounds, run.as_of)
-        before, scan = evaluations.position(connection, ABSENCE), evaluations.position(connection, "scan")
+        before, scan = (
+            evaluations.position(connection, WatermarkName.ABSENCE),
+            evaluations.position(connection, WatermarkName.SCAN),
+        )
         if any(g.path == ABSENT for g in run.tally.gaps):
-            evaluations.set_position(connection, ABSENCE, Mark(at=run.as_of))
-        elif before.at is not None and run.tally.numbers["lists of missing documents"]:
-            evaluations.set_position(connection, ABSENCE, Mark())
-            parts = set((scan.data or {}).get("parts", ())) - {"missing"}
-            evaluations.set_position(connection, "scan", Mark(at=scan.at, data={"parts": sorted(parts)}))
+            evaluations.set_position(connection, WatermarkName.ABSENCE, Mark(at=run.as_of))
+        elif before.at is not None and run.tally.numbers[Number.MISSING_LISTS]:
+            evaluations.set_position(connection, WatermarkName.ABSENCE, Mark())
+            parts = Scan.of(scan.data).parts - {"missing"}
+            evaluations.set_position(
+                connection, WatermarkName.SCAN, Mark(at=scan.at, data=Scan(parts).plain())
+            )
 
 
 def believe_verified(run: Run) -> None:
@@ -441,7 +449,7 @@ def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Co
 def _probe(run: Run) -> set[int]:
     """A workspace to ask whether Extended ECM has lists of missing documents by now, where it had none the last time."""
     with run.ledger.read() as connection:
-        if not run.needs.missing or evaluations.position(connection, ABSENCE).at is None:
+        if not run.needs.missing or evaluations.position(connection, WatermarkName.ABSENCE).at is None:
             return set()
         some = observations.bodies(connection, "workspace", "", 1)
     return {w.id for _, w in some if isinstance(w, f.Workspace)}
@@ -471,15 +479,15 @@ async def changed_processes(run: Run) -> list[int]:
     was assigned and completed while another one stayed open shows in no list.
     """
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, "processes")
-        evaluated = evaluations.position(connection, "evaluated")
-    known = {int(k): v for k, v in (mark.data or {}).get("hashes", {}).items()}
+        mark = evaluations.position(connection, WatermarkName.PROCESSES)
+        evaluated = evaluations.evaluated(connection)
+    known = {int(k): v for k, v in mark.data.get("hashes", {}).items()}
     # What ended before the first look is read by it: the next one must know it as no news.
     since = mark.at - clocks.below(evaluated, run) if mark.at else clocks.audit_from(run.as_of)
     found = await run.extractor.processes(since, known)
     run.gap(found.gaps)
     run.unfound = bool(found.gaps)
-    run.tally.numbers["workflows changed"] += len(found.read) + len(found.vanished)
+    run.tally.numbers[Number.WORKFLOWS_CHANGED] += len(found.read) + len(found.vanished)
     run.hashes = dict(found.hashes)
     changed = {*found.read, *found.vanished}
     return sorted(changed | set(_next_active(run, [p for p in found.active if p not in changed])))
@@ -487,11 +495,11 @@ async def changed_processes(run: Run) -> list[int]:
 
 def _next_active(run: Run, active: Iterable[int]) -> list[int]:
     with run.ledger.read() as connection:
-        cursor = rounds.come_to(connection, rounds.WORKFLOWS, "process", run.as_of)
+        cursor = rounds.come_to(connection, WatermarkName.WORKFLOWS, "process", run.as_of)
     ahead = sorted(p for p in active if p > int(cursor.get("process") or 0))
     some = ahead[: run.site.verify_requests]
     cursor["process"] = str(some[-1]) if len(ahead) > len(some) else ""
-    run.rounds[rounds.WORKFLOWS] = cursor
+    run.rounds[WatermarkName.WORKFLOWS] = cursor
     return some
 
 
@@ -517,8 +525,10 @@ def processes_done(run: Run) -> None:
     hashes = {str(k): v for k, v in run.hashes.items()} | {str(k): "unread" for k in run.unread}
     with run.ledger.write() as connection:
         # Where the list could not be had, what ended since the last one that could is still to be listed.
-        at = (evaluations.position(connection, "processes").at if run.unfound else None) or run.as_of
-        evaluations.set_position(connection, "processes", Mark(at=at, data={"hashes": hashes}))
+        at = (
+            evaluations.position(connection, WatermarkName.PROCESSES).at if run.unfound else None
+        ) or run.as_of
+        evaluations.set_position(connection, WatermarkName.PROCESSES, Mark(at=at, data={"hashes": hashes}))
 
 
 def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
@@ -526,16 +536,20 @@ def role_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
 
     One request a workspace, within the same budget a run as the look-ups of known items.
     """
-    return _next_slices(run, rounds.ROLES, types_with_roles(run.rules), just_read, run.site.verify_requests)
+    return _next_slices(
+        run, WatermarkName.ROLES, types_with_roles(run.rules), just_read, run.site.verify_requests
+    )
 
 
 def related_slices(run: Run, just_read: Collection[int]) -> list[list[int]]:
     """The workspaces whose relations to ask for again, where rules look at related ones: as roles, two requests each."""
-    return _next_slices(run, rounds.RELATIONS, run.needs.related, just_read, run.site.verify_requests // 2)
+    return _next_slices(
+        run, WatermarkName.RELATIONS, run.needs.related, just_read, run.site.verify_requests // 2
+    )
 
 
 def _next_slices(
-    run: Run, name: str, types: Collection[str], just_read: Collection[int], budget: int
+    run: Run, name: WatermarkName, types: Collection[str], just_read: Collection[int], budget: int
 ) -> list[list[int]]:
     """The next `budget` workspaces of a round over all that are known, of some types, but for those just read."""
     if not types or run.extractor.given_up:

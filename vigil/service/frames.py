@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from vigil import safe_text
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.ledger import observations
 from vigil.ledger.devices import label
+from vigil.ledger.notice_message import NoticeMessage
+from vigil.service import account_words
 from vigil.service.accounting import Account
 from vigil.service.backfill import Line, Standing
 from vigil.service.digest import SEVERAL
-from vigil.service.reasons import DATE_WITHHELD, in_words, of_row
+from vigil.service.reasons import in_words, of_row
 from vigil.service.run import Run
 from vigil.service.sweep import Shown
 
@@ -29,9 +32,6 @@ if TYPE_CHECKING:
 
 Frame: TypeAlias = "pd.DataFrame"
 Row = Mapping[str, Any]
-
-STATES = ("queued", "sent", "no_device", "unroutable", "failed", "suppressed")
-"""States of a notice in the ledger."""
 
 SEVERAL_NAMED = "several workspaces"
 """What a digest is about, where others have the name of a workspace."""
@@ -83,15 +83,17 @@ class Table:
 
 _NAME = Column("name", Dtype.TEXT, "Name of the workspace, as last read")
 _RULE = Column("rule", Dtype.TEXT, "Name of the rule")
-_WHY = Column("why", Dtype.TEXT, "What decided, in words")
-_PERSON = Column("person", Dtype.TEXT, "Login of whom it is for; missing where nobody could be found")
-_STEP = Column("step", Dtype.TEXT, "Step of the rule, where it has steps")
+_WHY = Column("why", Dtype.TEXT, "What decided, as sentences")
+_PERSON = Column("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none")
+_STEP = Column("step", Dtype.TEXT, "Step of the rule, if it has steps")
 _TITLE = Column("title", Dtype.TEXT, "First line of the notice")
-_FIRE_AT = Column("fire_at", Dtype.INSTANT, "The instant that it is about")
+_FIRE_AT = Column("fire_at", Dtype.INSTANT, "The instant that the notice is about")
 _OCCURRENCE = Column(
-    "occurrence", Dtype.TEXT, "Which time: the key of a notice, with rule, workspace, step and person"
+    "occurrence", Dtype.TEXT, "The occurrence: the key of a notice, with rule, workspace, step and person"
 )
-_WORKSPACE = Column("workspace", Dtype.ID, "Id of the workspace in Extended ECM; 0 of a digest about several")
+_WORKSPACE = Column(
+    "workspace", Dtype.ID, "Id of the workspace in Extended ECM; 0 for a digest about several"
+)
 _LINK = Column("link", Dtype.TEXT, "Address of the item in Smart View")
 
 FINDINGS = Table(
@@ -100,9 +102,9 @@ FINDINGS = Table(
         _NAME,
         _RULE,
         _WHY,
-        Column("person", Dtype.TEXT, "Login of whom it is for; missing where nobody could be found, and of what is open already"),
+        Column("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none or is already open"),
         Column("outcome", Dtype.STATE, f"{' · '.join(Shown)} · or a reason of docs/reasons.md", (*Shown, *map(in_words, Why))),
-        Column("since", Dtype.INSTANT, "Since when it is open; missing of what is new"),
+        Column("since", Dtype.INSTANT, "Since when the finding is open; missing if it is new"),
         Column("type", Dtype.TEXT, "Type of the workspace"),
         _STEP,
         _WORKSPACE,
@@ -117,13 +119,13 @@ NOTICES = Table(
         _NAME,
         _WHY,
         _PERSON,
-        Column("outcome", Dtype.STATE, " · ".join(STATES), STATES),
+        Column("outcome", Dtype.STATE, " · ".join(NoticeState), tuple(NoticeState)),
         Column("reason", Dtype.TEXT, "Why it was not sent, in the words of docs/reasons.md and docs/delivery.md"),
         _TITLE,
         _RULE,
         _STEP,
         _FIRE_AT,
-        Column("as_of", Dtype.INSTANT, "The instant of which the run spoke that queued it"),
+        Column("as_of", Dtype.INSTANT, "The `as_of` of the run that queued it"),
         _OCCURRENCE,
         Column("notice", Dtype.ID, "Number of the notice in the ledger"),
         Column("run", Dtype.ID, "Number of the run in the ledger"),
@@ -131,7 +133,7 @@ NOTICES = Table(
         _LINK,
     ),
 )  # fmt: skip
-"""Who was told what: a row for each notice."""
+"""The notices of a run: a row for each."""
 
 MANIFEST = Table(
     "manifest",
@@ -141,7 +143,7 @@ MANIFEST = Table(
         _PERSON,
         Column("standing", Dtype.STATE, " · ".join(Standing), tuple(Standing)),
         Column("sends", Dtype.YES, "Whether an approval sends it"),
-        Column("reason", Dtype.TEXT, "Why it stands so, where that needs a reason"),
+        Column("reason", Dtype.TEXT, "The reason for the standing, if it needs one"),
         _TITLE,
         _RULE,
         _STEP,
@@ -152,13 +154,13 @@ MANIFEST = Table(
         _LINK,
     ),
 )
-"""What a window of the past should have said: a row for each notice."""
+"""What a past window should have sent: a row for each notice."""
 
 CHANGED = Table(
     "changed",
     (
         _NAME,
-        Column("changed", Dtype.TEXT, "What is no longer as it was shown"),
+        Column("changed", Dtype.TEXT, "What has changed since the manifest was shown"),
         _PERSON,
         _TITLE,
         _RULE,
@@ -166,12 +168,12 @@ CHANGED = Table(
         _LINK,
     ),
 )
-"""What of an approved manifest is about something that changed since it was shown."""
+"""The notices of an approved manifest that are about something that changed since the manifest was shown."""
 
 ACCOUNT = Table(
     "account",
     (
-        Column("kind", Dtype.STATE, "outcome: of its notices; number: counted on the way; check: 0 or wrong", tuple(Kind)),
+        Column("kind", Dtype.STATE, "outcome: of notices; number: a counter of the run; check: must be 0", tuple(Kind)),
         Column("what", Dtype.TEXT, "What was counted"),
         Column("number", Dtype.ID, "How many"),
     ),
@@ -181,14 +183,14 @@ ACCOUNT = Table(
 DEVICES = Table(
     "devices",
     (
-        Column("person", Dtype.TEXT, "Login of whose it is"),
+        Column("person", Dtype.TEXT, "Login of its person"),
         Column("platform", Dtype.TEXT, "android, ios, web or email"),
-        Column("label", Dtype.TEXT, "What `vigil why` calls it; its address is shown nowhere"),
-        Column("since", Dtype.INSTANT, "When it was registered first"),
-        Column("refreshed", Dtype.INSTANT, "When its app last said that it is there"),
+        Column("label", Dtype.TEXT, "Its name in `vigil why`; its address is shown nowhere"),
+        Column("since", Dtype.INSTANT, "When it was first registered"),
+        Column("refreshed", Dtype.INSTANT, "When its app last refreshed it"),
         Column("accepted", Dtype.INSTANT, "When a message for it was last accepted"),
-        Column("retired", Dtype.INSTANT, "Since when it is not used any more"),
-        Column("reason", Dtype.TEXT, "Why it is not used any more"),
+        Column("retired", Dtype.INSTANT, "When it was retired"),
+        Column("reason", Dtype.TEXT, "Why it was retired"),
         Column("device", Dtype.ID, "Number of the device in the ledger"),
     ),
 )
@@ -279,14 +281,14 @@ def notices(rows: Sequence[Row], names: Mapping[int, str], about: About) -> Fram
 
 
 def _notice(row: Row, names: Mapping[int, str]) -> Row:
-    message = row["message"]
+    message: NoticeMessage = row["message"]
     return {
         "name": name_of(row["workspace"], names),
-        "why": "; ".join(message.get("why", ())),
+        "why": "; ".join(message.why),
         "person": row["person"],
         "outcome": row["state"],
         "reason": of_row(row),
-        "title": message.get("title"),
+        "title": message.title or None,
         "rule": row["rule"],
         "step": row["step"],
         "as_of": row["as_of"],
@@ -294,13 +296,13 @@ def _notice(row: Row, names: Mapping[int, str]) -> Row:
         "notice": row["id"],
         "run": row["run"],
         "workspace": row["workspace"],
-        "link": row.get("link") or message.get("link"),
+        "link": row.get("link") or message.link or None,
     }
 
 
-def _when(fire_at: datetime, occurrence: str, message: Mapping[str, Any]) -> Row:
+def _when(fire_at: datetime, occurrence: str, message: NoticeMessage) -> Row:
     """The columns that say which time a notice is about; missing where they would tell a sensitive date."""
-    withheld = message.get(DATE_WITHHELD, False)
+    withheld = message.date_withheld
     return {"fire_at": None if withheld else fire_at, "occurrence": None if withheld else occurrence}
 
 
@@ -314,7 +316,7 @@ def told(run: Run, made: Account, first: int | None = None, said: str = "") -> F
     rows = made.notices[:first]
     with run.ledger.read() as connection:
         names = observations.names(connection, {n["workspace"] for n in rows})
-    return ended(notices(rows, names, About.run_of(run, said=said or made.sentence())), made)
+    return ended(notices(rows, names, About.run_of(run, said=said or account_words.sentence(made))), made)
 
 
 def manifest(run: Run, lines: Sequence[Line], **more: Any) -> Frame:
@@ -328,18 +330,18 @@ def _line(line: Line, names: Mapping[int, str]) -> Row:
     entry = line.entry
     return {
         "name": name_of(entry.workspace, names),
-        "why": "; ".join(entry.message.get("why", ())),
+        "why": "; ".join(entry.message.why),
         "person": entry.person,
         "standing": line.standing.value,
         "sends": line.sends,
         "reason": line.reason,
-        "title": entry.message.get("title"),
+        "title": entry.message.title or None,
         "rule": entry.rule,
         "step": entry.step,
-        "due": "" if entry.message.get(DATE_WITHHELD) else line.due,
+        "due": "" if entry.message.date_withheld else line.due,
         **_when(entry.fire_at, entry.occurrence, entry.message),
         "workspace": entry.workspace,
-        "link": entry.message.get("link"),
+        "link": entry.message.link or None,
     }
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from vigil.compliance.evaluate import active
 from vigil.compliance.facts import Workspace
 from vigil.compliance.guards import GuardWhy, Seen, could_trip, tripped, vanished
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import Rule, Status
 from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.owners import is_dead
@@ -20,6 +21,7 @@ from vigil.errors import BadRequest, VigilError
 from vigil.ledger import Ledger, digests, evaluations, observations, runs, trips
 from vigil.ledger.outbox import Entry
 from vigil.ledger.trips import Left, Trip
+from vigil.ledger.watermarks import Listed, list_of
 from vigil.service.run import Run
 
 WATCH = "watch"
@@ -67,14 +69,14 @@ def hold(run: Run, rows: Sequence[Entry], fresh: Collection[str]) -> list[Entry]
     guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in fresh)}
     run.tally.fresh |= {e.rule for e in rows if e.rule in fresh and _is_said(e)}
     return [
-        replace(e, state="suppressed", reason=UNDECIDED) if e.rule in guarded and _is_said(e) else e
+        replace(e, state=NoticeState.SUPPRESSED, reason=UNDECIDED) if e.rule in guarded and _is_said(e) else e
         for e in rows
     ]
 
 
 def _is_said(e: Entry) -> bool:
     """Whether the row is on its way to its person, now or by the next digest."""
-    return e.state == "queued" or (e.state == "suppressed" and e.reason in DIGESTED)
+    return e.state == NoticeState.QUEUED or (e.state == NoticeState.SUPPRESSED and e.reason in DIGESTED)
 
 
 def decide(run: Run, fresh: Collection[str] = ()) -> None:
@@ -106,7 +108,7 @@ def decide(run: Run, fresh: Collection[str] = ()) -> None:
 def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:
     """Let the undecided rows of a rule that tells nobody by now say why they are not sent."""
     with run.ledger.write() as connection:
-        run.tally.numbers["routed"] += trips.adopt(connection, rule, run.id, UNDECIDED, others)
+        run.tally.route(trips.adopt(connection, rule, run.id, UNDECIDED, others))
         trips.relabel(connection, rule, run.id, [UNDECIDED], why)
 
 
@@ -114,7 +116,7 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
     """Queue the undecided rows of a rule, the run's own and those of others that are over, or hold them when its guard trips."""
     with run.ledger.write() as connection:
         taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, others)
-        run.tally.numbers["routed"] += taken  # now rows of this run, which must account for them
+        run.tally.route(taken)  # now rows of this run, which must account for them
         counted = trips.count(connection, rule.name, [run.id], UNDECIDED)
         seen = Seen(
             counted.notices,
@@ -171,12 +173,12 @@ def _known(run: Run, rules: Sequence[Rule]) -> dict[str, int]:
     out: dict[str, int] = {}
     with run.ledger.read() as connection:
         for type in {r.subject.workspace_type for r in rules}:
-            listed = (evaluations.position(connection, f"changed:{type}").data or {}).get("listed")
+            listed = Listed.of(evaluations.position(connection, list_of(type)).data).workspaces
             if listed is None:
                 every = observations.known_workspaces(connection)
                 found = observations.current(connection, every, ("workspace",))
                 listed = sum(isinstance(w, Workspace) and w.type == type for w in found)
-            out[type] = int(listed)
+            out[type] = listed
     return out
 
 
@@ -235,7 +237,7 @@ def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
                 for reason in (HELD, EXPIRED)
             )
             digests.park(connection, run.id)
-            run.tally.numbers["routed"] += count
+            run.tally.route(count)
         else:
             count = trips.relabel(
                 connection,

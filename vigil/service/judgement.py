@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from vigil.compliance import endings, escalations, superseded
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, active, evaluate
+from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.events import Looked, made_since, news, overdue_unseen, unseen
 from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
@@ -24,6 +23,7 @@ from vigil.compliance.rules import Rule
 from vigil.compliance.tables import Facts
 from vigil.compliance.texts import hash_of, written
 from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding, Outcome, Why
+from vigil.compliance.window import Input, Window
 from vigil.ecm.model import Batch, Gap
 from vigil.errors import VigilError
 from vigil.ledger import (
@@ -31,6 +31,7 @@ from vigil.ledger import (
     devices,
     earlier,
     evaluations,
+    inputs,
     observations,
     outbox,
     relations,
@@ -42,11 +43,13 @@ from vigil.ledger import escalations as notices
 from vigil.ledger import people as preferences
 from vigil.ledger.behind import Behind, Marks
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import Evaluated, WatermarkName
 from vigil.service import bare, clocks, guards
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
+from vigil.service.plan import Plan, window_from
 from vigil.service.reaching import Reach
-from vigil.service.run import Run
+from vigil.service.run import Number, Run
 from vigil.service.saying import entries
 
 BATCH = 2000
@@ -56,58 +59,6 @@ MOST_ODD = 50
 """When so many workspaces in a row cannot be evaluated, and none could be, the fault is not in what they hold."""
 
 log = logging.getLogger("vigil.judgement")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run evaluates: the workspaces, in batches, the window, and the observations it takes in.
-
-    `behind` says from where on those are evaluated that earlier runs could not read or judge whole; a batch has only workspaces that
-    are evaluated from the same marks on. `of` gives the plan of one batch, by its own marks.
-    """
-
-    batches: tuple[tuple[int, ...], ...]
-    window: Window
-    looked: Looked  # how far the looks before this one went
-    types: frozenset[str]  # the workspace types of which they had read all
-    after_seq: int
-    upto_seq: int
-    first: bool = False  # whether there is nothing to compare with: what is there then is no event
-    fresh: frozenset[str] = frozenset()  # rules that were never evaluated of these workspaces before
-    returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text
-    escalations: tuple[escalations.Due, ...] = ()
-    behind: Mapping[int, Behind] = field(default_factory=dict)
-    starts: Mapping[str, datetime] = field(default_factory=dict)  # when each rule was evaluated first
-    taken_up: Mapping[int, datetime] = field(
-        default_factory=dict
-    )  # of those behind in a batch, their `tried_at`
-
-    @property
-    def marks(self) -> Marks:
-        """From where on this plan evaluates."""
-        return Marks(self.after_seq, self.window.after, self.looked.complete, self.fresh)
-
-    def of(self, workspaces: Sequence[int]) -> Plan:
-        """The plan of one batch."""
-        if not workspaces or workspaces[0] not in self.behind:
-            return self
-        marks = self.behind[workspaces[0]].marks
-        window = _window(marks.after, self.window.as_of, self.starts)
-        return replace(
-            self,
-            window=window,
-            looked=replace(self.looked, complete=min(marks.complete or window.after, self.window.as_of)),
-            after_seq=marks.seq,
-            first=self.first or marks.after is None,
-            fresh=self.fresh | marks.fresh,
-            taken_up={w: self.behind[w].tried_at for w in workspaces},
-        )
-
-
-def _window(after: datetime | None, as_of: datetime, starts: Mapping[str, datetime]) -> Window:
-    """The window that begins at `after`, or, before the first evaluation, with this one."""
-    after = min(after or as_of, as_of)
-    return Window(after, as_of, {name: at for name, at in starts.items() if at > after})
 
 
 def text_of(rule: Rule) -> str:
@@ -120,7 +71,7 @@ def plan(run: Run) -> Plan:
     """Which workspaces to evaluate: those that changed, those that are due, and all of them for a rule that is new or edited."""
     rules = active(run.rules)
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, "evaluated")
+        mark = evaluations.position(connection, WatermarkName.EVALUATED)
         states = evaluations.rule_states(connection)
         upto = observations.last_seq(connection)
         returned = _returned(revisions.in_force(connection), rules, mark)
@@ -137,19 +88,18 @@ def plan(run: Run) -> Plan:
     # A clock that was set back: the window is empty, and the next ones begin where it stands. What they hold again was said.
     after = min(mark.at or run.as_of, run.as_of)
     starts = {r.name: min(states[r.name][0], after) if r.name in states else run.as_of for r in rules}
-    window = _window(after, run.as_of, starts)
+    window = window_from(after, run.as_of, starts)
     due = _escalations(run, window, owed)
+    before = Evaluated.of(mark.data)
     return Plan(
         batches=tuple(_batches(todo | {d.said.workspace for d in due}, owed)),
         window=window,
-        looked=_looked(run, mark, since),
-        types=frozenset((mark.data or {}).get("types", ())),
+        looked=_looked(run, mark.at or run.as_of, before, since),
+        types=before.types,
         after_seq=mark.seq,
         upto_seq=upto,
         first=mark.at is None,
-        fresh=frozenset(r.name for r in rules if r.name not in states).union(
-            (mark.data or {}).get("fresh", ())
-        ),
+        fresh=frozenset(r.name for r in rules if r.name not in states) | before.fresh,
         returned=returned,
         escalations=due,
         behind=owed,
@@ -167,17 +117,15 @@ def _batches(todo: Collection[int], owed: Mapping[int, Behind]) -> Iterator[tupl
         yield from (tuple(some[i : i + BATCH]) for i in range(0, len(some), BATCH))
 
 
-def _looked(run: Run, mark: Mark, since: Mapping[str, datetime]) -> Looked:
+def _looked(run: Run, at: datetime, before: Evaluated, since: Mapping[str, datetime]) -> Looked:
     """How far the looks before this run went. A ledger that does not tell what they read leaves it to dates for one run."""
-    data = mark.data or {}
-    complete = datetime.fromisoformat(data["complete"]) if "complete" in data else mark.at or run.as_of
     return Looked(
-        complete=min(complete, run.as_of),
+        complete=min(before.complete or at, run.as_of),
         since=since,
-        lag=clocks.lag(mark, run),
-        parts=frozenset(data.get("parts", ())),
-        unread=frozenset(data.get("unread", ())),
-        unread_processes=frozenset(data.get("unread processes", ())),
+        lag=clocks.lag(before, run),
+        parts=before.parts,
+        unread=before.unread,
+        unread_processes=before.unread_processes,
     )
 
 
@@ -252,29 +200,17 @@ def _hold(run: Run, plan: Plan, why: Mapping[int, str]) -> None:
 def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
     """The facts, changes and standings of one batch."""
     with run.ledger.read() as connection:
-        facts = observations.facts(connection, workspaces)
+        given = inputs.current(connection, workspaces, run.site.zone, run.site.sensitive)
         changes = (
             [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
         )
-        standings = evaluations.standings(connection, workspaces)
-        required = [
-            r for r in observations.directory(connection, ("required",)) if isinstance(r, f.RequiredDocument)
-        ]
-    unlisted = {w.id for w in facts.workspaces.values() if w.type not in plan.types}
+    unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
     found = news(changes, looked, run.as_of)
     run.tally.unseen |= unseen(changes, looked)
     run.tally.old |= found.old
-    return Input(
-        facts=facts,
-        events=[*found.events, *overdue_unseen(changes, looked, plan.window.after)],
-        changes=changes,
-        made=made_since(changes, looked),
-        standings=standings,
-        required=required,
-        zone=run.site.zone,
-        sensitive=run.site.sensitive,
-    )
+    events = [*found.events, *overdue_unseen(changes, looked, plan.window.after)]
+    return replace(given, events=events, changes=changes, made=made_since(changes, looked))
 
 
 def judge(run: Run, plan: Plan, given: Input) -> Evaluation:
@@ -289,9 +225,9 @@ def judge(run: Run, plan: Plan, given: Input) -> Evaluation:
             told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
         over = endings.findings(told, run.rules, given, run.as_of)
         result = replace(result, findings=(*result.findings, *over))
-    run.tally.numbers["evaluated"] += len(result.evaluated)
-    run.tally.numbers["findings"] += len(result.findings)
-    run.tally.numbers["not evaluated"] += result.counts.get("not_evaluated", 0)
+    run.tally.numbers[Number.EVALUATED] += len(result.evaluated)
+    run.tally.numbers[Number.FINDINGS] += len(result.findings)
+    run.tally.numbers[Number.NOT_EVALUATED] += result.counts.get("not_evaluated", 0)
     return result
 
 
@@ -347,8 +283,7 @@ def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, pla
         evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)
         done = facts.workspaces.keys() - waiting.keys() - hanging.keys()
         behind.judged(connection, {w: at for w, at in plan.taken_up.items() if w in done})
-    run.tally.numbers["routed"] += len(rows)
-    run.tally.numbers["already told"] += len(rows) - len(unsaid)
+    run.tally.route(len(rows), already_told=len(rows) - len(unsaid))
     return routed
 
 
@@ -421,11 +356,11 @@ def finish(run: Run, plan: Plan) -> None:
     guards.decide(run, plan.fresh)
     _name_behind(run)
     run.window = plan.window
-    mark = Mark(plan.upto_seq, run.as_of, _position(run, plan))
+    mark = Mark(plan.upto_seq, run.as_of, _position(run, plan).plain())
     with run.ledger.write() as connection:
         behind.begin(connection, plan.window.after, plan.looked.complete, plan.fresh)
         runs.cover(connection, run.id, plan.window.after, plan.window.as_of)
-        evaluations.set_position(connection, "evaluated", mark)
+        evaluations.set_position(connection, WatermarkName.EVALUATED, mark)
         evaluations.keep_rule_states(connection, {r.name: text_of(r) for r in rules}, run.as_of)
         going = {r.rule: r.hash for refusal in run.refused for r in refusal.goes_on}
         hashes = {r.name: going.get(r.name) or hash_of(r) for r in rules}
@@ -469,7 +404,7 @@ def _name_behind(run: Run) -> None:
         run.gap([Gap(path, error, tuple(some))])
 
 
-def _position(run: Run, plan: Plan) -> dict[str, Any]:
+def _position(run: Run, plan: Plan) -> Evaluated:
     """What the next run asks of this one: up to when, and of what, everything has been read, and how far clocks are apart.
 
     What could not be read and never had been is named: when it is read, it may have been there all along.
@@ -482,18 +417,19 @@ def _position(run: Run, plan: Plan) -> dict[str, Any]:
     types = set(types_of(run.rules)) - (run.unlisted - plan.types)
     whole = parts <= set(before.parts) and types <= plan.types
     # Of a type whose list could not be read its rules have not seen everything: for their guards the next run is the first one, too.
-    fresh = [
-        r.name for r in active(run.rules) if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
-    ]
-    return {
-        "complete": complete.isoformat(),
-        "fresh": fresh,
-        "parts": sorted(parts),
-        "types": sorted(types),
-        "unread": sorted(gaps & set(before.unread) if whole else gaps),
-        "unread processes": sorted(run.unread & set(before.unread_processes) if whole else run.unread),
-        **clocks.to_keep(run.skew),
-    }
+    return Evaluated(
+        complete=complete,
+        fresh=frozenset(
+            r.name
+            for r in active(run.rules)
+            if r.name in plan.fresh and r.subject.workspace_type in run.unlisted
+        ),
+        parts=frozenset(parts),
+        types=frozenset(types),
+        unread=frozenset(gaps & before.unread if whole else gaps),
+        unread_processes=frozenset(run.unread & before.unread_processes if whole else run.unread),
+        skew=clocks.to_keep(run.skew),
+    )
 
 
 def _revision(rule: Rule, at: datetime) -> Revision:

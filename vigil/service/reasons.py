@@ -10,43 +10,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.still_true import NoLonger
 from vigil.compliance.verdicts import Why
 from vigil.delivery import causes
 from vigil.delivery.codes import EXPIRED, REFUSED, WORDLESS
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.wording import listed
 
-DATE_WITHHELD = "date_withheld"
-"""The key of an outbox row's message that says: its occurrence and its instant tell a sensitive date, which no table shows."""
-
-LACKS = "lacks"
-"""The key of an outbox row's message under which stands why its recipients name nobody."""
-
 WORDS: Mapping[str, str] = {
-    Why.NOBODY: "nobody could be told",
-    Why.NO_NEXT: "the process has no next step that is open",
+    Why.NOBODY: "the finding has no recipient",
+    Why.NO_NEXT: "the process has no open next step",
     Why.NO_DEVICE: "the person has neither a device nor a mailbox",
-    Why.ALREADY_DONE: "the step was completed before anyone could be told",
-    Why.TOO_LATE: "its day had passed before it was known",
-    Why.LATE_DROP: "it came later than the rule lets it be told",
-    Why.LATE_DIGEST: "it came late and waits for the next digest",
+    Why.ALREADY_DONE: "the step was completed before a notice could be sent",
+    Why.TOO_LATE: "its date had passed before Vigil knew it",
+    Why.LATE_DROP: "it was later than the rule allows",
+    Why.LATE_DIGEST: "it was late and waits for the next digest",
     Why.GROUPED: "it waits for the next digest",
-    Why.LAPSED: "it was no longer worth telling when the digest was made",
-    Why.CLEARED: "it was settled before the digest was made",
-    Why.GONE: "its workspace was gone, or could not be read, when the digest was made",
-    Why.SUPERSEDED: "the person was told of an earlier date, and the rule does not tell again when a date moves",
+    Why.LAPSED: "its time to live was over when the digest was built",
+    Why.CLEARED: "it was resolved before the digest was built",
+    Why.GONE: "its workspace was deleted, or could not be read, when the digest was built",
+    Why.NO_LONGER: "it was resolved before quiet hours ended",
+    Why.GONE_SINCE: "its workspace was deleted, or could not be read, when quiet hours ended",
+    Why.SUPERSEDED: "the person got a notice for an earlier date, and the rule ignores moved dates",
     Why.ACTOR: "the person did it",
-    Why.INHIBITED: "another rule reports on the workspace already",
-    Why.UNREAD: "what decides could not be read",
-    Why.SHADOW: "the rule is being tried out: it tells nobody yet",
+    Why.INHIBITED: "another rule already reports on the workspace",
+    Why.UNREAD: "a field that decides could not be read",
+    Why.SHADOW: "the rule is in shadow: it sends nothing yet",
     Why.DELETED: "the person's account is deleted",
-    GuardWhy.UNDECIDED: "its rule's guard was not asked yet",
+    GuardWhy.UNDECIDED: "its rule's guard has not decided yet",
     GuardWhy.HELD: "its rule's guard holds it until a person answers",
-    GuardWhy.DROPPED: "a person decided that it is not sent",
-    GuardWhy.EXPIRED: "its rule's guard held it, and nobody answered in time",
-    GuardWhy.TAKEN_OUT: "its rule was taken out before its guard was asked",
-    EXPIRED: "it was not worth showing any more when it could have been sent",
+    GuardWhy.DROPPED: "a person decided not to send it",
+    GuardWhy.EXPIRED: "its rule's guard held it, and no person answered in time",
+    GuardWhy.TAKEN_OUT: "its rule was removed before its guard decided",
+    EXPIRED: "its time to live was over before it could be sent",
     REFUSED: "every device of the person refused it",
-    WORDLESS: "it was queued without its words",
+    WORDLESS: "it was queued without a text",
 }
 """The reasons of the ledger. What is not here is in words already: a template's error, an answer of FCM."""
 
@@ -54,23 +52,25 @@ _GAVE_UP = f"{EXPIRED}: "
 _CODES = re.compile(r"[A-Z0-9_.]+(; [A-Z0-9_.]+)*")
 
 
-def moved(due: str | None) -> str:
-    """That a milestone's date is another one than a notice was made for; None where it is not told."""
-    return "its date is another one" if due is None else f"its date is no longer {due}"
+def why_untrue(why: NoLonger, due: str, message: NoticeMessage) -> str:
+    """Why a notice is not true any more, in words. `due` is the date that it was made for, told unless its `message` withholds it."""
+    if why is NoLonger.MOVED:
+        return "its date is another one" if message.date_withheld else f"its date is no longer {due}"
+    return why.value
 
 
 def in_words(reason: str, lacks: tuple[str, ...] = ()) -> str:
     """A reason of the ledger in words; `lacks` says why its recipients name nobody."""
     if reason.startswith(_GAVE_UP):
-        return f"no try went through in time; the last one: {causes.of_code(reason.removeprefix(_GAVE_UP))}"
+        return f"no try succeeded in time; the last one: {causes.of_code(reason.removeprefix(_GAVE_UP))}"
     if _CODES.fullmatch(reason):
         return f"every device of the person refused it: {reason}"
     if reason.startswith("in digest "):
-        return f"told {reason}"
+        return f"sent {reason}"
     said = WORDS.get(reason, reason)
     return f"{said}: {listed(lacks)}" if lacks else said
 
 
 def of_row(row: Mapping[str, Any]) -> str:
     """The reason of an outbox row in words; empty where it has none."""
-    return in_words(str(row["reason"]), tuple(row["message"].get(LACKS, ())))
+    return in_words(str(row["reason"]), row["message"].lacks)

@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from enum import StrEnum
+from typing import Protocol
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.in_force import Refusal, Revision
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.window import Window
 from vigil.delivery.owners import owner_name
 from vigil.delivery.render import Renderer
 from vigil.delivery.topics import TopicClient
@@ -25,12 +28,10 @@ from vigil.ledger import Ledger, runs
 from vigil.ledger.counts import Waiting
 from vigil.ledger.leases import RealTime, real_time
 from vigil.ledger.trips import Trip
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.needs import needs_of
+from vigil.service.plan import Plan
 from vigil.service.site import Site
-
-if TYPE_CHECKING:
-    from vigil.compliance.evaluate import Window
-    from vigil.service.judgement import Plan
 
 log = logging.getLogger("vigil.run")
 
@@ -39,11 +40,39 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Number(StrEnum):
+    """What a run counts for its account, by the words of the account. Attempts, devices and what a digest leaves out have others."""
+
+    WORKSPACES_READ = "workspaces read"
+    OBSERVATIONS = "observations"
+    MISSING_LISTS = "lists of missing documents"
+    GONE = "gone"
+    THERE_AGAIN = "there again"
+    WORKFLOWS_CHANGED = "workflows changed"
+    EVALUATED = "evaluated"
+    FINDINGS = "findings"
+    NOT_EVALUATED = "not evaluated"
+    ROUTED = "routed"
+    ALREADY_TOLD = "already told"
+    IN_DIGESTS = "put into digests"
+    REQUESTS = "requests"
+    UNSEEN_CHANGES = "unseen changes"
+    TOO_OLD = "too old"
+
+
 @dataclass
 class Tally:
-    """What a run counted on its way. The account is made of it and of the ledger."""
+    """What a run counted on its way. The account is made of it and of the ledger.
 
-    numbers: Counter[str] = field(default_factory=Counter)
+    `routed` minus `already_told` is what the outbox must have of the run: that everything found was sent or explained hangs on it.
+    """
+
+    routed: int = 0  # rows that the run had for the outbox, and those of other runs that it took over
+    already_told: int = 0  # those of them that the outbox had before
+    routes: bool = False  # whether it came to where rows are counted
+    numbers: Counter[str] = field(
+        default_factory=Counter
+    )  # by the words of the account: `Number`, and others
     gaps: list[Gap] = field(default_factory=list)
     unseen: dict[int, int] = field(default_factory=dict)  # workspace -> changes that no two observations show
     verified: int = 0  # known workspaces that were looked up again
@@ -51,7 +80,9 @@ class Tally:
     delivers: bool = False  # whether it sends what is due
     refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
     waits: Waiting | None = None  # what was due and not handed over when its delivery ended
-    earlier: Counter[str] = field(default_factory=Counter)  # rows of other runs that it brought to an end
+    earlier: Counter[NoticeState] = field(
+        default_factory=Counter
+    )  # rows of other runs that it brought to an end
     old: dict[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
     requests: int = 0  # that other processes made for the run
     unasked: set[int] = field(default_factory=set)  # workspaces of which something was not asked any more
@@ -70,8 +101,17 @@ class Tally:
         """Whether everything could be read."""
         return not self.gaps and not self.stopped
 
+    def route(self, rows: int, already_told: int = 0) -> None:
+        """Count rows for the outbox, and how many of them it had before."""
+        self.routed += rows
+        self.already_told += already_told
+        self.routes = True
+
     def add(self, part: Tally) -> None:
         """Count what another process did for the run."""
+        self.routed += part.routed
+        self.already_told += part.already_told
+        self.routes = self.routes or part.routes
         self.numbers.update(part.numbers)
         self.gaps += part.gaps
         self.unseen |= part.unseen
@@ -144,7 +184,7 @@ class Run:
         self.unlisted: set[str] = set()  # types whose list could not be read to its end
         self.partial = False  # whether types or a list are incomplete: then the next run reads all of them
         # How far the rounds over what is known have come, until it is kept.
-        self.rounds: dict[str, Mapping[str, Any]] = {}
+        self.rounds: dict[WatermarkName, Mapping[str, str]] = {}
         self.hashes: dict[int, str] = {}  # of the workflows as listed by this run, kept once they are read
         self.schema: Sequence[WorkspaceType] = ()
         self.window: Window | None = None  # that it evaluated to its end
@@ -201,10 +241,16 @@ class Run:
 
     def numbers(self) -> dict[str, int]:
         """What was counted so far."""
-        asked = {} if self._client is None else {"requests": self._client.requests + self.tally.requests}
-        missed = {"unseen changes": n} if (n := sum(self.tally.unseen.values())) else {}
-        old = {"too old": n} if (n := sum(self.tally.old.values())) else {}
-        return {**self.tally.numbers, **asked, **missed, **old}
+        tally, out = self.tally, dict(self.tally.numbers)
+        if tally.routes:
+            out |= {Number.ROUTED: tally.routed, Number.ALREADY_TOLD: tally.already_told}
+        if self._client is not None:
+            out[Number.REQUESTS] = self._client.requests + tally.requests
+        if missed := sum(tally.unseen.values()):
+            out[Number.UNSEEN_CHANGES] = missed
+        if old := sum(tally.old.values()):
+            out[Number.TOO_OLD] = old
+        return {str(name): n for name, n in out.items()}
 
     @asynccontextmanager
     async def sending(self, transport: Transport) -> AsyncIterator[None]:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from vigil.compliance.facts import Value
-from vigil.compliance.notices import Notice, Severity
+from vigil.compliance.notices import Notice, NoticeState, Severity
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Why
-from vigil.delivery import quiet_hours
 from vigil.delivery.channels import MAIL
 from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
-from vigil.ledger.values import DIGEST, Entry, Key, Registered
+from vigil.ledger.notice_message import NoticeMessage
+from vigil.ledger.values import Entry, Key, Registered
 from vigil.safe_text import BODY, bounded
 from vigil.service.reaching import Reach, quiet_of
-from vigil.service.reasons import DATE_WITHHELD, LACKS
 from vigil.service.site import Site
 
 UNROUTABLE = frozenset({Why.NOBODY})
@@ -66,39 +66,44 @@ def _entry(
 ) -> Entry:
     x, person = r.finding, r.person or ""
     key = (x.rule, x.workspace, x.occurrence, x.step or "", person)
-    message: dict[str, Any] = {"why": list(map(bounded, x.why))}
-    message |= {LACKS: list(map(bounded, r.lacks))} if r.lacks else {}
     rule, due_at = run.rules.by_name[x.rule], None
-    if rule.due and is_sensitive(rule.due, run.site.sensitive):
-        message[DATE_WITHHELD] = True
+    message = NoticeMessage(
+        why=tuple(map(bounded, x.why)),
+        lacks=tuple(map(bounded, r.lacks)),
+        date_withheld=rule.due is not None and is_sensitive(rule.due, run.site.sensitive),
+    )
     state, reason = _state(r, rule, reach, run.mail is not None)
     if isinstance(words, RenderError):
-        state, reason = "failed", str(words)
+        state, reason = NoticeState.FAILED, str(words)
     elif words is not None and n is not None:
-        message |= message_of(run, key, rule, n, words, reach)
+        message = with_words(message, run, key, rule, n, words, reach)
         if reason in DIGESTED:
-            message[DIGEST] = reason
-        if state == "queued":
+            message = replace(message, digest=reason)
+        if state == NoticeState.QUEUED:
             due_at = said_at(run, n, rule, reach)
     return Entry(*key, fire_at=x.fire_at, state=state, reason=reason, message=message, due_at=due_at)
 
 
-def message_of(run: Speaker, key: Key, rule: Rule, n: Notice, words: Said, reach: Reach) -> dict[str, Any]:
-    """What the worker needs to send a notice that was put into words: for every channel that its person may be reached on."""
-    message: dict[str, Any] = {
-        "title": words.title,
-        "body": words.body,
-        "link": n.link,
-        "severity": n.severity.value,
-    }
-    if rule.ttl is not None:
-        message["ttl"] = int(rule.ttl.timedelta.total_seconds())
-    message["key"] = replace_key(key)
-    message |= quiet_hours.words(n.person.zone, quiet_of(rule))
-    if run.mail is not None:
-        order = reach.channels(n.person.login, rule, mail=True)
-        message |= {"channels": order} | _mail(run.mail, n, reach.addresses(n.person.login, order))
-    return message
+def with_words(
+    message: NoticeMessage, run: Speaker, key: Key, rule: Rule, n: Notice, words: Said, reach: Reach
+) -> NoticeMessage:
+    """The message with what the worker needs to send it: for every channel that its person may be reached on."""
+    said = replace(
+        message,
+        title=words.title,
+        body=words.body,
+        link=n.link,
+        severity=n.severity,
+        ttl=None if rule.ttl is None else int(rule.ttl.timedelta.total_seconds()),
+        key=replace_key(key),
+        zone=n.person.zone,
+        quiet=quiet_of(rule),
+    )
+    if run.mail is None:
+        return said
+    order = reach.channels(n.person.login, rule, mail=True)
+    mail = _mail(run.mail, n, reach.addresses(n.person.login, order))
+    return replace(said, channels=tuple(order), mail=mail)
 
 
 def said_at(run: Speaker, n: Notice, rule: Rule, reach: Reach) -> datetime | None:
@@ -107,14 +112,14 @@ def said_at(run: Speaker, n: Notice, rule: Rule, reach: Reach) -> datetime | Non
     return at if at > run.as_of else None
 
 
-def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, Any]:
+def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, str]:
     """The notice as HTML where it goes to a mailbox. One that cannot be said so, or would be long, goes as plain text."""
     if not any(d.address_kind == MAIL for d in addresses):
         return {}
     html = renderer.render_many([n])[0]
     if isinstance(html, RenderError) or len(html.body) > LONGEST_HTML:
         return {}
-    return {"mail": words_of_mail(html, renderer.language(n.person.language))}
+    return words_of_mail(html, renderer.language(n.person.language))
 
 
 def replace_key(key: Key) -> str:
@@ -122,14 +127,14 @@ def replace_key(key: Key) -> str:
     return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=15).hexdigest()
 
 
-def _state(r: Routed, rule: Rule, reach: Reach, mail: bool) -> tuple[str, str]:
+def _state(r: Routed, rule: Rule, reach: Reach, mail: bool) -> tuple[NoticeState, str]:
     if r.reason is not None:
-        return ("unroutable" if r.reason in UNROUTABLE else "suppressed"), r.reason.value
+        return (NoticeState.UNROUTABLE if r.reason in UNROUTABLE else NoticeState.SUPPRESSED), r.reason.value
     if r.person is not None and not reach.addresses(r.person, reach.channels(r.person, rule, mail)):
-        return "no_device", Why.NO_DEVICE.value
+        return NoticeState.NO_DEVICE, Why.NO_DEVICE.value
     if r.person is not None and reach.asked(r.person).digest and rule.severity not in URGENT:
-        return "suppressed", Why.GROUPED.value
-    return "queued", ""
+        return NoticeState.SUPPRESSED, Why.GROUPED.value
+    return NoticeState.QUEUED, ""
 
 
 def notice(

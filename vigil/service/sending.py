@@ -11,7 +11,7 @@ from vigil.delivery.owners import is_dead
 from vigil.delivery.worker import BATCH, Delivered, Worker
 from vigil.ledger import counts, leases
 from vigil.ledger.counts import Waiting
-from vigil.service import guards
+from vigil.service import guards, overtaken
 from vigil.service.run import Run
 
 LOOK = 0.5  # seconds between two looks at what another worker holds: it settles, or its lease runs out
@@ -48,6 +48,7 @@ async def deliver(
     `batch` sends one, the `n`-th, and says whether another may do anything; `say` and `pause` as for `Rounds`.
     """
     guards.decide(run)  # what others left undecided, where the run has not come by it yet
+    overtaken.explain(run)
     rounds, hand, n = Rounds(run, say, pause), worker(run), 0
     try:
         while await rounds.another():

@@ -47,7 +47,7 @@ class Site:
     def link(self, workspace: int, event: Event | None = None) -> str:
         """The Smart View link to the item that a notice is about: the open step, the document, or the workspace.
 
-        Contract: ecm.md, Links.
+        Contract: docs/contracts/ecm.md#links.
         """
         base = self.home
         match EventKind(event.kind).spec.link if event is not None else "workspace", event:

@@ -12,14 +12,16 @@ from datetime import datetime, timedelta
 from dateutil.relativedelta import relativedelta
 
 from vigil.compliance import escalations
-from vigil.compliance.evaluate import Window, active
+from vigil.compliance.evaluate import active
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import DIGESTED
+from vigil.compliance.window import Window
 from vigil.ledger import census, devices, evaluations, leavers, retention, soundness
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.retention import Forgets
 from vigil.ledger.soundness import Fault
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.run import Run
 
 WAITING = frozenset(
@@ -32,9 +34,11 @@ LEFT = "the account is deleted in Extended ECM"
 LATE = timedelta(days=31)
 """So long a site may not have been watched, and its next run still looks at what could have escalated meanwhile."""
 
-POSITION, ATTEMPTS, CHECKED = "forgotten", "forgotten attempts", "ledger check"
-
-_NOTED = {Forgets.OBSERVATIONS: POSITION, Forgets.AUDIT: POSITION, Forgets.ATTEMPTS: ATTEMPTS}
+_NOTED = {
+    Forgets.OBSERVATIONS: WatermarkName.FORGOTTEN,
+    Forgets.AUDIT: WatermarkName.FORGOTTEN,
+    Forgets.ATTEMPTS: WatermarkName.FORGOTTEN_ATTEMPTS,
+}
 """What later runs must know to be forgotten, and the position that says up to when."""
 
 
@@ -102,11 +106,11 @@ def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) 
     """One slice of what may be forgotten: how many rows, and where the next slice begins (None at the end)."""
     if not apply:
         with run.ledger.read() as connection:
-            evaluated = evaluations.position(connection, "evaluated").seq
+            evaluated = evaluations.position(connection, WatermarkName.EVALUATED).seq
             found = retention.find(connection, what, horizon, after, WAITING, evaluated)
         return len(found.rows), found.following
     with run.ledger.write() as connection:
-        evaluated = evaluations.position(connection, "evaluated").seq
+        evaluated = evaluations.position(connection, WatermarkName.EVALUATED).seq
         found = retention.find(connection, what, horizon, after, WAITING, evaluated)
         count = retention.forget(connection, what, found.rows)
         if count and what in _NOTED:
@@ -115,7 +119,7 @@ def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) 
 
 
 def retire(run: Run, apply: bool) -> int:
-    """Take devices out of use that FCM refuses by now (contract: fcm.md, Devices), and those of people who have left."""
+    """Take devices out of use that FCM refuses by now (docs/contracts/fcm.md#devices), and those of people who have left."""
     with run.ledger.write() if apply else run.ledger.read() as connection:
         left = leavers.devices_in_use(connection)
         old = set(census.take(connection, run.as_of).refused) - set(left)
@@ -128,11 +132,11 @@ def retire(run: Run, apply: bool) -> int:
 def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:
     """Compare the next slice of the index with the observations. The walk goes on where the last one stopped, over all runs."""
     with run.ledger.write() as connection:
-        cursor = evaluations.position(connection, CHECKED).data or {}
+        cursor = evaluations.position(connection, WatermarkName.LEDGER_CHECK).data
         after = (str(cursor.get("kind", "")), str(cursor.get("subject", "")))
         faults, end, count = soundness.newest(connection, after, limit)
         data = {"kind": end[0], "subject": end[1]}
-        evaluations.set_position(connection, CHECKED, Mark(at=run.as_of, data=data))
+        evaluations.set_position(connection, WatermarkName.LEDGER_CHECK, Mark(at=run.as_of, data=data))
     return faults, count
 
 
@@ -149,7 +153,7 @@ def earliest(run: Run) -> datetime | None:
     gone by: before, a finding could get another occurrence than it had, and be told twice.
     """
     with run.ledger.read() as connection:
-        at = evaluations.position(connection, POSITION).at
+        at = evaluations.position(connection, WatermarkName.FORGOTTEN).at
     return None if at is None else at + _longest(run.rules)
 
 

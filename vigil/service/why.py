@@ -10,13 +10,15 @@ from typing import Any
 from vigil.compliance import facts as f
 from vigil.compliance.clauses import Clause, FieldLeaf, leaves
 from vigil.compliance.conditions import compile_clause, explain, scope
-from vigil.compliance.evaluate import active, full_clause
+from vigil.compliance.evaluate import active
+from vigil.compliance.lasting import full_clause
 from vigil.compliance.milestones import due_in_words, due_of
 from vigil.compliance.rules import Kind, Rule, RuleSet
 from vigil.compliance.tables import Facts
 from vigil.ledger import Ledger, acknowledgements, evaluations, observations, outbox
 from vigil.ledger.acknowledgements import Acknowledged
 from vigil.ledger.devices import labels
+from vigil.ledger.watermarks import WatermarkName
 
 MET = {True: "met", False: "not met", None: "could not be evaluated"}
 APPLIES = {True: "applies", False: "does not apply", None: "it is not known whether it applies"}
@@ -94,7 +96,7 @@ def about_workspace(
     with ledger.read() as connection:
         rows = outbox.rows(connection, workspace=workspace, upto=at)
         names = observations.names(connection, [workspace])
-        when = at or evaluations.position(connection, "evaluated").at
+        when = at or evaluations.position(connection, WatermarkName.EVALUATED).at
         seen = list(observations.as_of(connection, when, [workspace])) if when else []
         gone_at = observations.gone_since(connection, [workspace]).get(workspace)
         required = [

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vigil.compliance.escalations import MARK
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
+from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.verdicts import DIGESTED
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.sandbox.devices import Shown
 from vigil.service.reasons import in_words, of_row
 from vigil.timeline.expectations import QUIET, REASONS
 from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
 from vigil.timeline.playing import Arrived, Played, Player, Row
 
-LOUD = frozenset({"no_device", "unroutable", "failed", "queued"})
+LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
 """States of notices that somebody should have had: when one comes up it must be expected. Suppressed ones may be."""
 
 WAITING = frozenset({*(why.value for why in DIGESTED), GuardWhy.HELD.value})
@@ -39,7 +41,7 @@ def differences(player: Player, played: Played) -> list[Failure]:
 
 
 def _sent(player: Player, played: Played, rows: Sequence[Row], arrived: Arrived) -> Iterator[Failure]:
-    by_key = {r["message"].get("key"): r for r in rows}
+    by_key = {r["message"].key: r for r in rows}
     left = [(person, key, shown) for person, some in arrived.items() for key, shown in some.items()]
     for e in played.moment.expected:
         same = [x for x in left if _fits(e, x[0], by_key.get(x[1]))]
@@ -55,7 +57,7 @@ def _sent(player: Player, played: Played, rows: Sequence[Row], arrived: Arrived)
     for person, key, shown in left:
         row = by_key.get(key)
         label = _label(row) if row else "a message that the ledger does not know"
-        why = tuple(row["message"].get("why", ())) if row else ()
+        why = row["message"].why if row else ()
         yield Failure(
             played.moment.spot,
             "a notice that nobody expected",
@@ -75,25 +77,25 @@ def _fits(e: Expected, person: str, row: Row | None) -> bool:
 def _as_meant(e: Expected, shown: Sequence[Shown], row: Row) -> bool:
     """Whether what came says what it should, as loudly and for as long."""
     says = all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
-    message = row["message"]
-    loud = e.severity in (None, message.get("severity"))
-    return says and loud and (e.ttl is None or message.get("ttl") == int(e.ttl.total_seconds()))
+    message: NoticeMessage = row["message"]
+    loud = e.severity in (None, message.severity)
+    return says and loud and (e.ttl is None or message.ttl == int(e.ttl.total_seconds()))
 
 
 def _other_words(e: Expected, shown: Sequence[Shown], row: Row) -> Failure:
     said = "".join(f', says "{text}"' for text in e.says)
     said += f", severity {e.severity}" if e.severity else ""
     said += f", worth showing for {e.ttl}" if e.ttl else ""
-    message = row["message"]
+    message: NoticeMessage = row["message"]
     shows = _words(shown)
-    shows += f", severity {message['severity']}" if e.severity else ""
-    shows += f", worth showing {_for(message.get('ttl'))}" if e.ttl else ""
+    shows += f", severity {message.severity}" if e.severity else ""
+    shows += f", worth showing {_for(message.ttl)}" if e.ttl else ""
     return Failure(
         e.spot,
         "a notice says something else",
         f"{e.person}: {e.label}{said}",
         f"{e.person}: {e.label}, {shows}",
-        tuple(message.get("why", ())),
+        message.why,
     )
 
 
@@ -115,7 +117,7 @@ def _on_screen(player: Player, e: Expected, shown: Sequence[Shown], row: Row) ->
             "a notice that is not shown once",
             f"{e.person}: {e.label}, once a device",
             came,
-            tuple(row["message"].get("why", ())),
+            row["message"].why,
         )
 
 
@@ -136,7 +138,7 @@ def _missing(
     came += [
         f"{r['person'] or 'nobody'}: {_label(r)} {r['state']}, {of_row(r)}"
         for r in rows
-        if r["rule"] == e.rule and r["state"] != "sent"
+        if r["rule"] == e.rule and r["state"] != NoticeState.SENT
     ]
     return Failure(
         e.spot,
@@ -149,14 +151,14 @@ def _missing(
 
 def _why_not(player: Player, played: Played, e: Expected, rows: Sequence[Row]) -> tuple[str, ...]:
     """How the rule stands for the workspaces that it could have been about, in sentences."""
-    told = [w for r in rows if r["rule"] == e.rule for w in r["message"].get("why", ())]
+    told = [w for r in rows if r["rule"] == e.rule for w in r["message"].why]
     if told:
         return tuple(dict.fromkeys(told))
     return player.why_not(e.rule, e.workspace, played.now)
 
 
 def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
-    left = [r for r in rows if r["state"] != "sent"]
+    left = [r for r in rows if r["state"] != NoticeState.SENT]
     for u in played.moment.unsent:
         found = next((r for r in left if _held(u, r)), None)
         if found is not None:
@@ -183,23 +185,23 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
                 "somebody could not be told at once, and nobody expected that",
                 "nothing more",
                 came,
-                tuple(r["message"].get("why", ())),
+                r["message"].why,
             )
 
 
 def _held(u: Unsent, r: Row) -> bool:
-    reason = REASONS[QUIET] if r["state"] == "queued" else r["reason"]
+    reason = REASONS[QUIET] if r["state"] == NoticeState.QUEUED else r["reason"]
     mine = (u.person or NOBODY, u.rule, u.step or "", REASONS[u.reason])
     return mine == (r["person"], r["rule"], r["step"], reason) and u.workspace in (None, r["workspace"])
 
 
 def _told(rows: Sequence[Row], rule: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(w for r in rows if r["rule"] == rule for w in r["message"].get("why", ())))
+    return tuple(dict.fromkeys(w for r in rows if r["rule"] == rule for w in r["message"].why))
 
 
 def _mark(row: Row) -> Mark:
-    name = str(row["occurrence"])
-    return "escalated" if MARK in name else "resolved" if name.endswith(":resolved") else ""
+    o = Occurrence.parse(row["occurrence"])
+    return "escalated" if o.escalation else "resolved" if o.resolved else ""
 
 
 def _label(row: Row) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vigil.compliance.events import Change
-from vigil.compliance.facts import Fact, Related, Workspace
+from vigil.compliance.facts import Fact, Related, User, Workspace
 from vigil.compliance.tables import Facts
 from vigil.ledger.codec import encode, subject_of
 
@@ -86,6 +86,10 @@ class Memory:
         alone = Facts.of(found)
         beside = alone.beside()
         return Facts.of(found, self.current(beside, "workspace")) if beside else alone
+
+    def users(self) -> Iterator[User]:
+        """The accounts that were looked up, as they were then."""
+        return (n.fact for n in self._newest.values() if isinstance(n.fact, User))
 
     def looking_at(self, changed: Collection[int]) -> set[int]:
         """The workspaces that are related to one of `changed`."""

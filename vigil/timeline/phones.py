@@ -10,8 +10,8 @@ from typing import Any, Self
 import orjson
 
 from vigil.delivery.errors import InvalidMessage
-from vigil.delivery.messages import Outgoing, encode
-from vigil.delivery.transport import Sent
+from vigil.delivery.messages import encode
+from vigil.delivery.transport import Outgoing, Sent
 from vigil.sandbox.devices import Devices, Shown
 from vigil.timeline.model import Player
 

@@ -11,14 +11,15 @@ from datetime import datetime
 from pathlib import Path
 
 from vigil.compliance import facts as f
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger, acknowledgements, devices, observations, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.values import LEASE
-from vigil.service import accounting, extraction, judgement, sending
-from vigil.service.judgement import Plan
+from vigil.service import accounting, extraction, judgement, overtaken, sending
+from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
 from vigil.service.why import about_workspace
@@ -77,8 +78,8 @@ class Stage:
         came = {key for some in arrived.values() for key in some}
         with self.ledger.read() as connection:
             rows = [r for run in runs for r in outbox.rows(connection, run=run)]
-            late = came - {r["message"].get("key") for r in rows}
-            rows += [r for r in outbox.rows(connection) if r["message"].get("key") in late] if late else []
+            late = came - {r["message"].key for r in rows}
+            rows += [r for r in outbox.rows(connection) if r["message"].key in late] if late else []
         return Played(moment, now, rows, arrived)
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
@@ -99,7 +100,9 @@ class Stage:
         person, rule = str(change.data["by"]), str(change.data["rule"])
         with self.ledger.write() as connection:
             seen = [
-                r["id"] for r in outbox.rows(connection, person=person, rule=rule) if r["state"] == "sent"
+                r["id"]
+                for r in outbox.rows(connection, person=person, rule=rule)
+                if r["state"] == NoticeState.SENT
             ]
             if not seen:
                 raise WorldError(change, f"{person} has no notice of {rule}")
@@ -128,6 +131,7 @@ class Stage:
         if crash == "after queue":
             raise _Dead(run.id)
         judgement.finish(run, plan)
+        overtaken.explain(run)
         if sending.anything_due(run):
             self._loop.run(self._deliver(run))
         accounting.account(run)

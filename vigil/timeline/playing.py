@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from vigil.compliance.evaluate import Input
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
+from vigil.compliance.window import Input
 from vigil.sandbox.devices import Shown
 from vigil.timeline.model import Moment, Timeline
 
 PUBLIC = "https://ecm.example"
 
 Row = Mapping[str, Any]
-"""A row of the outbox: the columns of its table, `message` decoded."""
+"""A row of the outbox: the columns of its table, `message` a NoticeMessage."""
 
 Arrived = Mapping[str, Mapping[str, Sequence[Shown]]]
 """What came to each person since the moment before: login -> replace key -> the notices on screen with that key, one a device."""

@@ -17,18 +17,21 @@ import orjson
 
 from vigil.compliance import endings, escalations, guards, superseded
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import Input, Window, active, evaluate
+from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.events import Looked, derive, made_since, overdue_unseen
 from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, principals_of, route
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.standings import Standing
+from vigil.compliance.still_true import CurrentState, Postponed, untrue
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Evaluation
+from vigil.compliance.window import Input, Window
 from vigil.delivery import quiet_hours
 from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
-from vigil.ledger.values import DIGEST, HEARD, LEASE, NONE, Entry, Key, Registered
+from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Key, Registered
 from vigil.sandbox.devices import Shown
 from vigil.service.needs import needs_of, parts_of
 from vigil.service.reaching import Reach
@@ -58,7 +61,7 @@ class _Notice:
     entry: Entry
     run: int
     queued_at: datetime
-    state: str
+    state: NoticeState
     reason: str
     due_at: datetime | None
     expires_at: datetime | None
@@ -67,10 +70,10 @@ class _Notice:
 
     def queue(self, run: int, at: datetime) -> None:
         """A guard lets it go: now, when quiet hours end, or with the digest that it was meant for."""
-        self.run, self.state, self.reason = run, "queued", ""
+        self.run, self.state, self.reason = run, NoticeState.QUEUED, ""
         self.due_at = max(at, self.due_at or at)
-        if DIGEST in self.entry.message:
-            self.state, self.reason, self.due_at = "suppressed", self.entry.message[DIGEST], None
+        if waits := self.entry.message.digest:
+            self.state, self.reason, self.due_at = NoticeState.SUPPRESSED, waits, None
 
     def row(self) -> Row:
         e = self.entry
@@ -146,9 +149,7 @@ class Rehearsal:
             self._watch(now, None)
         arrived, self._arrived = self._arrived, {}
         came = {key for some in arrived.values() for key in some}
-        rows = [
-            n.row() for n in self._notices.values() if n.run > before or n.entry.message.get("key") in came
-        ]
+        rows = [n.row() for n in self._notices.values() if n.run > before or n.entry.message.key in came]
         return Played(moment, now, rows, arrived)
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
@@ -156,7 +157,11 @@ class Rehearsal:
 
     def _acknowledge(self, change: Change) -> None:
         person, rule = str(change.data["by"]), str(change.data["rule"])
-        seen = [n for k, n in self._notices.items() if (k[0], k[4]) == (rule, person) and n.state == "sent"]
+        seen = [
+            n
+            for k, n in self._notices.items()
+            if (k[0], k[4]) == (rule, person) and n.state == NoticeState.SENT
+        ]
         if not seen:
             raise WorldError(change, f"{person} has no notice of {rule}")
         for notice in seen:
@@ -288,7 +293,11 @@ class Rehearsal:
         for rule, workspaces in asked.items():
             told = out.setdefault(rule, {})
             for (name, workspace, occurrence, step, _), n in self._notices.items():
-                if name == rule and workspace in workspaces and n.state in ("sent", "queued"):
+                if (
+                    name == rule
+                    and workspace in workspaces
+                    and n.state in (NoticeState.SENT, NoticeState.QUEUED)
+                ):
                     told.setdefault((workspace, step), set()).add(occurrence)
         return dict(out)
 
@@ -310,15 +319,17 @@ class Rehearsal:
         """Rows whose key is free; of one key the last one counts. Those of guarded rules wait for `_decide`."""
         guarded = {r.name for r in active(self.rules) if guards.could_trip(r, r.name in run.fresh)}
         for e in {e.key: e for e in rows if e.key not in self._notices}.values():
-            words = orjson.dumps([e.message.get(part, "") for part in ("title", "body", "link")])
+            words = orjson.dumps([e.message.title, e.message.body, e.message.link])
             if len(words) > _LONG:
                 raise NotRehearsed
-            said = e.state == "queued" or (e.state == "suppressed" and e.reason in DIGESTED)
+            said = e.state == NoticeState.QUEUED or (
+                e.state == NoticeState.SUPPRESSED and e.reason in DIGESTED
+            )
             state, reason = e.state, e.reason
             if said and e.rule in guarded:
-                state, reason = "suppressed", GuardWhy.UNDECIDED.value
-            due = e.due_at or (run.as_of if state == "queued" else None)
-            ttl, begins = e.message.get("ttl"), max(e.fire_at, e.due_at or run.as_of)
+                state, reason = NoticeState.SUPPRESSED, GuardWhy.UNDECIDED.value
+            due = e.due_at or (run.as_of if state == NoticeState.QUEUED else None)
+            ttl, begins = e.message.ttl, max(e.fire_at, e.due_at or run.as_of)
             expires = None if ttl is None else begins + timedelta(seconds=ttl)
             self._notices[e.key] = _Notice(e, run.id, run.as_of, state, reason, due, expires)
 
@@ -354,6 +365,7 @@ class Rehearsal:
 
     def _deliver(self, now: datetime, crash: Crash | None) -> None:
         """Everything that is due, as the worker would: a killed one leaves its rows to the next, which sends them again."""
+        self._explain_untrue(now)
         due = [n for n in self._due(now) if not self._put_off(n, now)]
         alive = [n for n in due if n.expires_at is None or n.expires_at > now]
         if crash == "before accept" and alive:
@@ -363,11 +375,33 @@ class Rehearsal:
         if crash == "after accept" and alive:
             raise _Dead
         for n in due:
-            n.state, n.reason = ("sent", "") if n in alive else ("failed", "expired")
+            n.state, n.reason = (NoticeState.SENT, "") if n in alive else (NoticeState.FAILED, "expired")
             n.told_at = now if n in alive else None
 
+    def _explain_untrue(self, now: datetime) -> None:
+        """As `service.overtaken.explain`."""
+        due = self._due(now)
+        held = [Postponed(n, *d.entry.key[:3], d.entry.person, _held(d)) for n, d in enumerate(due)]
+        if not any(p.held for p in held):
+            return
+        mine = {p.workspace for p in held}
+        given = Input(
+            facts=self._memory.facts(mine),
+            standings=[s for s in self._standings.values() if s.workspace in mine],
+            required=self._required,
+            zone=self.timeline.zone,
+        )
+        users = self._memory.users()
+        deleted = {u.login for u in users if u.deleted}
+        for number, why in untrue(held, self.rules, CurrentState(given, now), deleted):
+            due[number].state, due[number].reason = NoticeState.SUPPRESSED, why.value
+
     def _due(self, now: datetime) -> list[_Notice]:
-        return [n for n in self._notices.values() if n.state == "queued" and n.due_at and n.due_at <= now]
+        return [
+            n
+            for n in self._notices.values()
+            if n.state == NoticeState.QUEUED and n.due_at and n.due_at <= now
+        ]
 
     def _put_off(self, notice: _Notice, now: datetime) -> bool:
         """Whether its person wants to hear nothing now. What is held back so does not use up its time to live."""
@@ -382,9 +416,10 @@ class Rehearsal:
     def _show(self, notice: _Notice, now: datetime) -> None:
         """A message that comes twice replaces itself: its key is the same."""
         message, person = notice.entry.message, notice.entry.person
-        key = message["key"]
-        shown = Shown(message["title"], message["body"], message["link"], key, {"event_id": key}, now, "")
-        self._arrived.setdefault(person, {})[key] = [shown] * len(self._reach.registered[person])
+        shown = Shown(
+            message.title, message.body, message.link, message.key, {"event_id": message.key}, now, ""
+        )
+        self._arrived.setdefault(person, {})[message.key] = [shown] * len(self._reach.registered[person])
 
 
 def _registered(timeline: Timeline) -> dict[str, list[Registered]]:
@@ -400,3 +435,7 @@ def _registered(timeline: Timeline) -> dict[str, list[Registered]]:
 def _by_workspace(item: tuple[tuple[str, int], Standing]) -> tuple[int, str]:
     (rule, workspace), _ = item
     return workspace, rule
+
+
+def _held(notice: _Notice) -> bool:
+    return notice.due_at is not None and notice.due_at > notice.queued_at

@@ -161,7 +161,7 @@ def _leave(random: Random, person: Person, places: list[Place], staff: list[str]
 
 
 def save(world: World, folder: Path) -> None:
-    """Write the estate: shared/design.md, section 5."""
+    """Write the estate: docs/estates.md#files."""
     folder.mkdir(parents=True)
     meta = {"name": "year", "zone": ZONE, "start": START.isoformat(), "public_url": "https://ecm.example.org"}
     (folder / "meta.json").write_text(json.dumps(meta))

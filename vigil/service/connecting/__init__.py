@@ -1,4 +1,4 @@
-"""Connecting a site: what can be set (`forms`), and what a second `vigil connect` leaves and changes (`changing`).
+"""Connecting a site: its settings (`forms`), and the changes of a repeated `vigil connect` (`changing`).
 
-Nothing here knows Prefect. The blocks in `blocks/` are these forms, saved; the options of `vigil connect` are made from them.
+This package does not use Prefect. The blocks in `blocks/` save these forms; the options of `vigil connect` are made from them.
 """

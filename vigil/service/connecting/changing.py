@@ -1,7 +1,7 @@
-"""What `vigil connect` makes of a site: what is not given stays, and what changes can be shown to a person.
+"""Merges the saved values of a site with the given ones for `vigil connect`, and describes the changes for a person.
 
-A site is handled here as what its blocks hold, part by part and field by field (`Values`), so that one whose blocks are not as they
-must be can be mended, too. Secrets are in it as plain text: it is never printed, `Change` is.
+This module handles a site as the plain values of its blocks, by part and field (`Values`), so that it can also correct invalid
+blocks. The values contain secrets as plain text: never print them; print `Change`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from vigil.service.site import Site, origin, smart_view
 Key = tuple[str, str]
 """The part of a site, and a field of it: ("ecm", "url")."""
 Values = Mapping[str, Mapping[str, Any]]
-"""What is saved of a site: by part, by field. A part that is not there is not in it."""
+"""The saved values of a site, by part and field. A missing part has no key."""
 Wanted = Mapping[Key, str | list[str]]
-"""What a person gave, as it was typed. An empty text sets a field back to its default."""
+"""The values that a person gave, as typed. An empty text resets a field to its default."""
 
 REQUIRED = ("ecm", "fcm", "ledger")
 MAIL = "smtp"
@@ -34,21 +34,21 @@ NOTHING = "(nothing)"
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a site is connected in: environment variables, and what a new site has where a person says nothing of it."""
+    """The environment of a connection: environment variables, and the defaults of a new site."""
 
     variables: Mapping[str, str]
     defaults: Wanted
 
 
 class NotConnected(BadRequest):
-    """What was given does not make a site. Nothing was saved."""
+    """The given values do not make a valid site. Nothing was saved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that changes, in words that may be shown. `confirmed`: only with a person's yes.
+    """One field that changes, in words without secrets. A `confirmed` change needs a person's yes.
 
-    `also` names other sites that it changes for, since they have the same connection.
+    `also` names the other sites that share the connection and are therefore affected.
     """
 
     option: str
@@ -63,7 +63,7 @@ class Change:
 
 
 def fields() -> Iterator[tuple[Key, FieldInfo, Option]]:
-    """Every field that can be set of a site, with its option."""
+    """Every field of a site's forms, with its option."""
     for part, form in FORMS.items():
         for name, info in form.model_fields.items():
             yield (part, name), info, option_of(info)
@@ -72,47 +72,47 @@ def fields() -> Iterator[tuple[Key, FieldInfo, Option]]:
 def connected(
     site: str, saved: Values, wanted: Wanted, around: Around, ask: Callable[[str], str]
 ) -> dict[str, dict[str, Any]]:
-    """The site's new values: those that are saved, under what is wanted, in what is `around`.
+    """The site's new values: the saved ones, overridden by the wanted ones, with the environment `around`.
 
-    `ask` gets a secret that is missing, by its name in words. Raises NotConnected, which names every option that is wrong.
+    `ask` returns a missing secret, given its description. Raises NotConnected, which names every invalid option.
     """
     if not NAME.fullmatch(site):
         raise NotConnected(
-            f'a site\'s name is of small letters, digits and dashes between them, unlike "{site}"'
+            f'a site\'s name must consist of lower-case letters and digits, with single dashes between them, unlike "{site}"'
         )
     new = {part: dict(saved.get(part, {})) for part in FORMS}
     for (part, name), value in wanted.items():
         _set(new[part], name, value)
     _name_the_parts(site, new, wanted)
     for (part, name), value in around.defaults.items():
-        # What an older site leaves out has the field's own default, and keeps it.
+        # A field that an older site does not have keeps its own default.
         if new[part].get(name) in (None, "") and (SITE not in saved or (part, name) in wanted):
             new[part][name] = value
     if not new[SITE].get(MAIL):
         del new[MAIL]
     _secrets(new, wanted, around.variables, ask)
     if ("fcm", "service_account") in wanted and ("fcm", "project") not in wanted:
-        new["fcm"].pop("project", None)  # the new account says its own
+        new["fcm"].pop("project", None)  # the new account names its own project
     valid = _validated(new)
-    if wanted.get((SITE, "public_url")):  # one that is saved already stays: its site must load
+    if wanted.get((SITE, "public_url")):  # a saved one stays valid, so that its site still loads
         _refuse_no_base(valid)
     return valid
 
 
 def link(values: Values) -> str:
-    """How a site's links begin, from its values."""
+    """The beginning of a site's links, from its values."""
     url = str(values["ecm"]["url"])
     return smart_view(values[SITE].get("public_url") or origin(url), Site.cgi_of(url))
 
 
 def _refuse_no_base(values: Values) -> None:
-    """An address to which nothing can be added makes no link."""
+    """Raise NotConnected for an address to which no path can be appended."""
     given, cgi = str(values[SITE]["public_url"]), Site.cgi_of(str(values["ecm"]["url"]))
     would = f'--public-url: "{given}" would make links such as {link(values)}/nodes/ID'
     if "?" in given or "#" in given:
-        raise NotConnected(f"{would}: leave out the ? or # and what follows it")
+        raise NotConnected(f"{would}: leave out the ? or # and the text after it")
     if cgi and f"{cgi}/app/".casefold() in given.rstrip("/").casefold():
-        raise NotConnected(f"{would}: give what stands before {cgi}/app/")
+        raise NotConnected(f"{would}: give only the part before {cgi}/app/")
 
 
 def _set(values: dict[str, Any], name: str, value: str | list[str]) -> None:
@@ -123,7 +123,7 @@ def _set(values: dict[str, Any], name: str, value: str | list[str]) -> None:
 
 
 def _name_the_parts(site: str, new: dict[str, dict[str, Any]], wanted: Wanted) -> None:
-    """Connections have the site's name unless they have another; a mail server is there when something is said of it."""
+    """Name each connection after the site unless it has a name; add the mail server if one of its options is given."""
     own = new[SITE]
     for part in REQUIRED:
         if not own.get(part):
@@ -132,7 +132,7 @@ def _name_the_parts(site: str, new: dict[str, dict[str, Any]], wanted: Wanted) -
     said = [name for part, name in wanted if part == MAIL]
     if host == "":
         if len(said) > 1:
-            raise NotConnected('--smtp-host "" takes the mail server away: nothing else can be set of it')
+            raise NotConnected('--smtp-host "" removes the mail server: its other options cannot be set')
         own[MAIL] = None
     elif (SITE, MAIL) not in wanted and said and not own.get(MAIL):
         own[MAIL] = site
@@ -141,7 +141,7 @@ def _name_the_parts(site: str, new: dict[str, dict[str, Any]], wanted: Wanted) -
 def _secrets(
     new: dict[str, dict[str, Any]], wanted: Wanted, variables: Mapping[str, str], ask: Callable[[str], str]
 ) -> None:
-    """Secrets come from environment variables where there is a place for them, and go with the user whom they belong to."""
+    """Take secrets from environment variables for the parts that need them, and drop a secret whose user is removed."""
     for (part, name), info, option in fields():
         if part not in new or not is_secret(info):
             continue
@@ -150,7 +150,7 @@ def _secrets(
         if option.login and not needed:
             if wanted.get((part, name)):
                 user = option_of(FORMS[part].model_fields[option.login]).name
-                raise NotConnected(f"{option.name} belongs to a user, and none is set: give {user}, too")
+                raise NotConnected(f"{option.name} belongs to a user, and none is set: also give {user}")
             held.pop(name, None)
         elif (part, name) not in wanted and variables.get(option.variable):
             held[name] = variables[option.variable]
@@ -176,7 +176,7 @@ def _validated(new: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def words(part: str, values: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    """One thing that is wrong with a part, under the option that mends it."""
+    """One problem of a part, with the option that corrects it."""
     message = str(error["msg"]).removeprefix("Value error, ")
     if not error["loc"]:
         return f"{SUBJECT[part]}: {message}"
@@ -198,7 +198,7 @@ SUBJECT = {
 
 
 def plain(form: Form) -> dict[str, Any]:
-    """What a form holds, its secrets as text."""
+    """The values of a form, with secrets as plain text."""
     return {name: _open(getattr(form, name)) for name in type(form).model_fields}
 
 
@@ -207,9 +207,9 @@ def _open(value: Any) -> Any:
 
 
 def changes(saved: Values, new: Values, sharing: Mapping[str, Sequence[str]] | None = None) -> list[Change]:
-    """What differs between what was saved and what is new, in the order of the forms.
+    """The differences between the saved and the new values, in the order of the forms.
 
-    `sharing` names other sites with the same connection, by its part: what changes of it needs a yes.
+    `sharing` names the other sites with the same connection, by its part: a change of a shared connection needs a yes.
     """
     found = []
     for (part, name), info, option in fields():
@@ -217,16 +217,16 @@ def changes(saved: Values, new: Values, sharing: Mapping[str, Sequence[str]] | N
         after = _held(new, part, name, info)
         if before != after:
             said = _said(info, option, before, after)
-            # Another password for the same database is no other ledger.
+            # A new password for the same database does not change the ledger.
             sure = option.confirmed and said[0] != said[1]
-            # A connection that the site gives up stays as it is for others.
+            # A connection that the site stops using stays the same for others.
             also = (sharing or {}).get(part, ()) if part in new else ()
             found.append(Change(option.name, *said, confirmed=sure or bool(also), also=also))
     return found
 
 
 def _held(values: Values, part: str, name: str, info: FieldInfo) -> Any:
-    """What a field holds; None for nothing, however that is written."""
+    """The value of a field; None for every form of an empty value."""
     if part not in values:
         return None
     held = values[part].get(name)
@@ -260,4 +260,4 @@ def _ledger(url: Any) -> str:
     try:
         return named(parse_url(url))
     except LedgerError:
-        return "(no address of a ledger)"
+        return "(not the address of a ledger)"

@@ -1,8 +1,8 @@
-"""What can be set of a site: five forms. Each is a Prefect block (`blocks/`), a form in the Prefect UI, and a group of options of
-`vigil connect`. A new field here is a new field in all three.
+"""The settings of a site, in five forms. Each form is a Prefect block (`blocks/`), a form in the Prefect UI, and a group of options of
+`vigil connect`. A new field here appears in all three.
 
-Optional fields say one type in their JSON schema, although they may be None: of two types the Prefect UI makes a switch, where one
-empty input says the same.
+Optional fields declare a single type in their JSON schema, although they may be None: for two types the Prefect UI shows a switch,
+where one empty input is enough.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 
 
 class Given(StrEnum):
-    """What the option of a field takes."""
+    """The kind of value that the option of a field takes."""
 
     VALUE = "value"
-    FILE = "file"  # that exists; its absolute path is kept
-    FOLDER = "folder"  # that exists, likewise
-    CONTENT = "content"  # of a file; its text is kept
-    LEDGER = "ledger"  # the address of one; a file's path is kept absolute
+    FILE = "file"  # an existing file; its absolute path is stored
+    FOLDER = "folder"  # an existing folder; its absolute path is stored
+    CONTENT = "content"  # an existing file; its text is stored
+    LEDGER = "ledger"  # the address of a ledger; a file's path is stored as absolute
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """The option of `vigil connect` that sets a field.
 
-    `variable` is an environment variable that may hold the value in its place. `login` names the field of the user whom a secret
-    belongs to: with a user it is asked for, and without one it is dropped. `confirmed`: a change of it needs a person's yes.
-    `says` is what it takes, where the field's description does not fit.
+    `variable` is an environment variable that can hold the value instead. `login` names the field of the user to whom a secret
+    belongs: with a user the command asks for the secret, and without one it drops it. A change of a `confirmed` field needs a
+    person's yes. `says` is the help text, if the field's description does not fit.
     """
 
     name: str
@@ -65,40 +65,42 @@ class Option:
 
 
 def _nothing(value: Any) -> Any:
-    """An input that a person emptied, as None."""
+    """Turn an emptied input into None."""
     return None if value == "" else value
 
 
 def _address(value: str | None) -> str | None:
-    """An address of the web as it is, or nothing. Raises ValueError for another."""
+    """Return a web address unchanged, or nothing. Raises ValueError for another text."""
     if not value:
         return value
     if "@" in urlsplit(web_address(value)).netloc:
-        raise ValueError("an address here has no login in it: it is shown to everybody who sees this Prefect")
+        raise ValueError(
+            "this address must not contain a login: everybody with access to this Prefect can read it"
+        )
     return value
 
 
 def _proxy(value: SecretStr | None) -> SecretStr | None:
-    """A proxy as it is, or none. Raises ValueError for what is no address of one, without quoting it: it may hold a password."""
+    """Return a proxy's address unchanged, or None. Raises ValueError for an invalid one without quoting it: it may hold a password."""
     try:
         parts = urlsplit(value.get_secret_value()) if value else None
         fits = parts is None or (
             parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         )
-    except ValueError:  # a port that is none, a bracket that does not close
+    except ValueError:  # an invalid port, an unclosed bracket
         fits = False
     if not fits:
         raise ValueError(
-            "a proxy's address begins with http:// or https:// and a host, such as http://user:password@proxy:3128"
+            "a proxy's address must begin with http:// or https:// and a host, such as http://user:password@proxy:3128"
         )
     return value
 
 
 def _dask(value: str) -> str:
-    """Where a Dask is: the address of its scheduler, local:N, or nothing. Raises ValueError for another."""
+    """Return the address of a Dask scheduler, local:N, or nothing, unchanged. Raises ValueError for another text."""
     if value and not _DASK.fullmatch(value):
         raise ValueError(
-            f'"{value}" is no Dask: write the address of its scheduler, such as tcp://dask:8786, or local:2 for two processes'
+            f'"{value}" is not a Dask address: write that of a scheduler, such as tcp://dask:8786, or local:2 for two processes'
         )
     return value
 
@@ -109,16 +111,16 @@ _DASK = re.compile(
 
 
 def _attributes(value: list[str]) -> list[str]:
-    """Names of attributes as they are. Raises ValueError for one without its category."""
+    """Return names of attributes unchanged. Raises ValueError for a name without a category."""
     for name in value:
         category, _, attribute = name.partition(".")
         if not (category.strip() and attribute.strip()):
-            raise ValueError(f'"{name}" is no Category.attribute')
+            raise ValueError(f'"{name}" must have the form Category.attribute')
     return value
 
 
 def _attribute(value: str) -> str:
-    """One of `_attributes`."""
+    """As `_attributes`, for a single name."""
     return _attributes([value])[0]
 
 
@@ -132,11 +134,11 @@ Secret = Annotated[
 
 
 class Form(BaseModel):
-    """One of the forms: what the functions of this package take. Its fields are shown in the order in which they stand."""
+    """Base of the forms. The UI shows the fields in their order here."""
 
 
 class EcmForm(Form):
-    """How to reach an Extended ECM, and as whom: a user with a password, or an OAuth client of OTDS."""
+    """The address of Extended ECM, and the login: a user with a password, or an OAuth client of OTDS."""
 
     url: Annotated[str, AfterValidator(_address), Option("--ecm-url")] = Field(
         title="Address",
@@ -145,15 +147,15 @@ class EcmForm(Form):
     username: Annotated[str, Option("--ecm-user")] = Field(
         default="",
         title="Service user",
-        description="A manager of the workflow maps who may read what rules speak about; empty with OTDS",
+        description="A manager of the workflow maps with read access to the watched workspaces; empty with OTDS",
     )
     password: Annotated[Secret, Option("--ecm-password", "VIGIL_ECM_PASSWORD", login="username")] = Field(
         default=None, title="Password", description="The service user's password"
     )
     otds_url: Annotated[str, AfterValidator(_address), Option("--otds-url")] = Field(
         default="",
-        title="OTDS: address of tokens",
-        description="In the user's place: where OTDS gives tokens, such as https://otds.example.org/otdsws/oauth2/token",
+        title="OTDS: token endpoint",
+        description="Instead of a user: OTDS's token endpoint, such as https://otds.example.org/otdsws/oauth2/token",
     )
     otds_client: Annotated[str, Option("--otds-client")] = Field(
         default="", title="OTDS: client", description="The OAuth client's id"
@@ -164,26 +166,30 @@ class EcmForm(Form):
     zone: Annotated[str, Option("--zone")] = Field(
         default="UTC",
         title="Time zone",
-        description="The server's, in which its dates without a zone are read, such as Europe/Berlin",
+        description="The server's time zone, which applies to its dates without a zone, such as Europe/Berlin",
     )
     ca: Annotated[Text, Option("--ca", takes=Given.FILE)] = Field(
         default=None,
         title="Certificate authority",
-        description="PEM file of an authority of your own, where flows run",
+        description="PEM file of your own certificate authority, on the machine where flows run",
     )
     proxy: Annotated[Secret, AfterValidator(_proxy), Option("--proxy", "VIGIL_ECM_PROXY")] = Field(
         default=None,
         title="Proxy",
-        description="Proxy to go through, such as http://user:password@proxy:3128",
+        description="Proxy to use, such as http://user:password@proxy:3128",
     )
     concurrency: Annotated[int, Option("--ecm-concurrency")] = Field(
-        default=32, ge=1, le=256, title="Requests at once", description="Requests under way at once"
+        default=32,
+        ge=1,
+        le=256,
+        title="Concurrent requests",
+        description="Number of requests at the same time",
     )
     requests_per_second: Annotated[Number, Option("--ecm-rate")] = Field(
         default=None,
         gt=0,
         title="Requests per second",
-        description="Requests a second, as a limit of politeness; none when empty",
+        description="Limit of requests a second; empty for no limit",
     )
     timeout: Annotated[float, Option("--ecm-timeout")] = Field(
         default=30.0, gt=0, title="Time-out of an attempt", description="Seconds for one attempt of a request"
@@ -192,32 +198,32 @@ class EcmForm(Form):
         default=180.0,
         gt=0,
         title="Time-out of a request",
-        description="Seconds for a request with its retries",
+        description="Seconds for a request including its retries",
     )
     retries: Annotated[int, Option("--ecm-retries")] = Field(
-        default=5, ge=0, le=20, title="Retries", description="Further attempts after one that failed"
+        default=5, ge=0, le=20, title="Retries", description="Number of further attempts after a failed one"
     )
     overlap: Annotated[float, Option("--ecm-overlap")] = Field(
         default=60.0,
         ge=0,
         title="Overlap",
-        description="Seconds before the newest change seen that are read again",
+        description="Seconds before the newest known change that each run reads again",
     )
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:
         if bool(self.username) == bool(self.otds_client):
-            how_many = "two" if self.username else "none"
+            given = "two are" if self.username else "none is"
             raise ValueError(
-                f"one login is needed, here {'are' if self.username else 'is'} {how_many}: a service user, or an OAuth client of OTDS"
+                f"exactly one login is needed, and {given} given: a service user, or an OAuth client of OTDS"
             )
         if self.otds_client and not (self.otds_url and self.otds_secret):
-            raise ValueError("an OAuth client of OTDS needs its address of tokens and its secret, too")
+            raise ValueError("an OAuth client of OTDS also needs its token endpoint and its secret")
         self.settings()
         return self
 
     def settings(self) -> Settings:
-        """What the client takes. Raises ValueError for a time zone that is none."""
+        """The settings of the client. Raises ValueError for an unknown time zone."""
         return Settings(
             url=self.url,
             username=self.username,
@@ -241,29 +247,35 @@ class EcmForm(Form):
 
 
 class FirebaseForm(Form):
-    """Which Firebase project sends, and with which service account."""
+    """The Firebase project that sends push notices, and its service account."""
 
     project: Annotated[str, Option("--fcm-project")] = Field(
-        default="", title="Project", description="The project's id; the service account's own when empty"
+        default="",
+        title="Project",
+        description="The project's id; empty for the service account's own project",
     )
     service_account: Annotated[
         SecretStr, Option("--firebase-account", takes=Given.CONTENT, says="The service account's JSON file")
-    ] = Field(title="Service account", description="Its JSON, whole, on one line")
+    ] = Field(title="Service account", description="The complete JSON of its key file, on one line")
     endpoint: Annotated[str, AfterValidator(_address), Option("--fcm-url")] = Field(
-        default=ENDPOINT, title="Address", description="Address of FCM; another one only for a simulator"
+        default=ENDPOINT, title="Address", description="Address of FCM; change it only for a simulator"
     )
     concurrency: Annotated[int, Option("--fcm-concurrency")] = Field(
-        default=200, ge=1, le=1000, title="Messages at once", description="Messages under way at once"
+        default=200,
+        ge=1,
+        le=1000,
+        title="Concurrent messages",
+        description="Number of messages sent at the same time",
     )
     ca: Annotated[Text, Option("--fcm-ca", takes=Given.FILE)] = Field(
         default=None,
         title="Certificate authority",
-        description="PEM file of an authority of your own, where flows run",
+        description="PEM file of your own certificate authority, on the machine where flows run",
     )
     proxy: Annotated[Secret, AfterValidator(_proxy), Option("--fcm-proxy", "VIGIL_FCM_PROXY")] = Field(
         default=None,
         title="Proxy",
-        description="Proxy to go through, such as http://user:password@proxy:3128",
+        description="Proxy to use, such as http://user:password@proxy:3128",
     )
 
     @model_validator(mode="before")
@@ -279,7 +291,7 @@ class FirebaseForm(Form):
         return self
 
     def settings(self) -> FcmSettings:
-        """What a transport takes. Raises ValueError for an address that is none."""
+        """The settings of the transport. Raises ValueError for an invalid address."""
         return FcmSettings(
             project=self.project,
             service_account_info=self.service_account,
@@ -291,7 +303,7 @@ class FirebaseForm(Form):
 
 
 class LedgerForm(Form):
-    """Where the ledger is kept."""
+    """The database of the ledger."""
 
     url: Annotated[SecretStr, Option("--ledger", takes=Given.LEDGER, confirmed=True)] = Field(
         title="Address",
@@ -300,28 +312,28 @@ class LedgerForm(Form):
 
 
 class MailForm(Form):
-    """Where mail goes out for people without a device, and as whom."""
+    """The mail server for people without a device, and its login."""
 
     host: Annotated[str, Option("--smtp-host")] = Field(
         title="Server", description="Name of the mail server, such as smtp.example.org"
     )
     sender: Annotated[str, Option("--smtp-sender")] = Field(
         title="Sender",
-        description="From whom mails come, such as Vigil <vigil@example.org>; what cannot be delivered comes back there",
+        description="Sender of mails, such as Vigil <vigil@example.org>; undeliverable mails return to this address",
     )
     security: Annotated[Security, Option("--smtp-security")] = Field(
         default="starttls",
         title="Security",
-        description="starttls (port 587), tls (465), or none for a relay inside (25)",
+        description="starttls (port 587), tls (465), or none for an internal relay (25)",
     )
     port: Annotated[
         int | None,
         WithJsonSchema({"type": "integer"}),
         BeforeValidator(_nothing),
         Option("--smtp-port"),
-    ] = Field(default=None, ge=1, le=65535, title="Port", description="Another port than the usual one")
+    ] = Field(default=None, ge=1, le=65535, title="Port", description="Port, if it is not the usual one")
     username: Annotated[Text, Option("--smtp-user")] = Field(
-        default=None, title="User", description="Login, where the server wants one"
+        default=None, title="User", description="Login, if the server requires one"
     )
     password: Annotated[Secret, Option("--smtp-password", "VIGIL_SMTP_PASSWORD", login="username")] = Field(
         default=None, title="Password", description="The mail user's password"
@@ -329,7 +341,7 @@ class MailForm(Form):
     gateway: Annotated[Text, AfterValidator(_address), Option("--smtp-gateway")] = Field(
         default=None,
         title="Gateway",
-        description="Address of `vigil gateway` in people's browsers, for links to acknowledge by; no links when empty",
+        description="Address of `vigil gateway` in people's browsers, for acknowledgement links; empty for no links",
     )
     link_secrets: Annotated[Secret, Option("--smtp-link-secrets", "VIGIL_LINK_SECRETS")] = Field(
         default=None, title="Secrets of links", description="The same as the gateway's VIGIL_LINK_SECRETS"
@@ -337,7 +349,7 @@ class MailForm(Form):
     ca: Annotated[Text, Option("--smtp-ca", takes=Given.FILE)] = Field(
         default=None,
         title="Certificate authority",
-        description="PEM file of an authority of your own, where flows run",
+        description="PEM file of your own certificate authority, on the machine where flows run",
     )
 
     @model_validator(mode="after")
@@ -346,8 +358,8 @@ class MailForm(Form):
         return self
 
     def settings(self, now: Callable[[], datetime]) -> SmtpSettings:
-        """What a transport takes, whose links are made at `now`. Raises ValueError for what cannot go together."""
-        from vigil.delivery.email_settings import SmtpSettings  # what mails are made with is slow to import
+        """The settings of the transport, which signs links at `now`. Raises ValueError for settings that contradict each other."""
+        from vigil.delivery.email_settings import SmtpSettings  # slow to import
         from vigil.delivery.links import Links
 
         try:
@@ -369,81 +381,84 @@ class MailForm(Form):
 
 
 class SiteForm(Form):
-    """A site that Vigil watches. Flows take its name."""
+    """A site that Vigil watches. Flows take its name as a parameter."""
 
     ecm: Annotated[str, Option("--ecm-block")] = Field(
         title="Extended ECM",
-        description='Name of the block, of the type "Extended ECM", that holds this connection',
+        description='Name of the "Extended ECM" block with this connection',
     )
     fcm: Annotated[str, Option("--fcm-block")] = Field(
         title="Firebase project",
-        description='Name of the block, of the type "Firebase project", that holds this connection',
+        description='Name of the "Firebase project" block with this connection',
     )
     ledger: Annotated[str, Option("--ledger-block", confirmed=True)] = Field(
         title="Ledger",
-        description='Name of the block, of the type "Vigil ledger", that holds this connection',
+        description='Name of the "Vigil ledger" block with this connection',
     )
     smtp: Annotated[Text, Option("--smtp-block")] = Field(
         default=None,
         title="Mail server",
-        description='Name of the block, of the type "SMTP server", that holds this connection; no mails when empty',
+        description='Name of the "SMTP server" block with this connection; empty for no mails',
     )
     public_url: Annotated[Text, AfterValidator(_address), Option("--public-url")] = Field(
         default=None,
         title="Address in browsers",
-        description="Address of Extended ECM in people's browsers, such as https://ecm.example.org, with or without the path "
-        "that the service has (/cs/cs); that of the service when empty",
+        description="Address of Extended ECM in people's browsers, such as https://ecm.example.org, with or without the service's "
+        "path (/cs/cs); empty for the service's own address",
     )
     rules: Annotated[str, Option("--rules", takes=Given.FOLDER)] = Field(
         default="rules",
         title="Rules",
-        description="Folder of the rules, absolute or below the project's folder (`vigil project`); rules: the shipped ones",
+        description="Folder of the rules, absolute or below the project's (`vigil project`); `rules` for the shipped ones",
     )
     templates: Annotated[str, Option("--templates", takes=Given.FOLDER)] = Field(
         default="templates",
         title="Templates",
-        description="Folder of the templates, absolute or below the project's folder (`vigil project`); templates: the shipped ones",
+        description="Folder of the templates, absolute or below the project's (`vigil project`); `templates` for the shipped ones",
     )
     sensitive: Annotated[list[str], AfterValidator(_attributes), Option("--sensitive", confirmed=True)] = (
         Field(
             default_factory=list,
             title="Sensitive attributes",
-            description="Attributes, as Category.attribute, that never leave in a message",
+            description="Attributes, as Category.attribute, whose values no notice or report shows",
         )
     )
     expiry: Annotated[str, AfterValidator(_attribute), Option("--expiry")] = Field(
         default=EXPIRY,
         title="Validity of documents",
-        description="Attribute of documents that says until when they are valid, as Category.attribute",
+        description="Attribute with the expiry date of documents, as Category.attribute",
     )
     guard_hours: Annotated[int, Option("--guard-hours")] = Field(
         default=24,
         ge=1,
         le=720,
         title="Hours for a guard",
-        description="Hours in which a guard that stopped notices may be answered",
+        description="Hours for which a guard waits for an answer",
     )
     retry_seconds: Annotated[int, Option("--retry-seconds")] = Field(
         default=60,
         ge=0,
         le=900,
-        title="Seconds for another try",
-        description="Seconds for which a run tries again what could not be sent, before it ends as Undelivered",
+        title="Retry seconds",
+        description="Seconds for which a run retries failed sends before it ends as Undelivered",
     )
     verify_requests: Annotated[int, Option("--verify-requests")] = Field(
-        default=64, ge=1, title="Look-ups a run", description="Look-ups of known items a run, 250 items each"
+        default=64,
+        ge=1,
+        title="Lookups per run",
+        description="Lookups of known items in each run, 250 items each",
     )
     rescan_days: Annotated[int, Option("--rescan-days")] = Field(
         default=7,
         ge=1,
         title="Days between rescans",
-        description="Days between two complete readings of the lists",
+        description="Days between two complete scans of the lists",
     )
     dask: Annotated[str, AfterValidator(_dask), Option("--dask")] = Field(
         default="",
         title="Dask",
-        description="Dask that reads and evaluates: the address of a scheduler, such as tcp://dask:8786, or local:2 for two processes "
-        "beside each run; none when empty",
+        description="Dask cluster that reads and evaluates: the address of a scheduler, such as tcp://dask:8786, or local:2 for two "
+        "processes beside each run; empty for none",
     )
 
 
@@ -455,11 +470,11 @@ FORMS: dict[str, type[Form]] = {
     "smtp": MailForm,
     SITE: SiteForm,
 }
-"""The parts of a site. What the site's own form calls `ecm` is the name of the block that holds the part `ecm`."""
+"""The parts of a site. The field `ecm` of the site's own form is the name of the block with the part `ecm`."""
 
 
 def option_of(field: FieldInfo) -> Option:
-    """The option that sets a field of a form."""
+    """The option of `vigil connect` that sets a field of a form."""
     return next(m for m in field.metadata if isinstance(m, Option))
 
 
@@ -469,7 +484,7 @@ def is_secret(field: FieldInfo) -> bool:
 
 
 def project_of(account: str) -> str:
-    """The Firebase project of a service account's JSON. Raises ValueError."""
+    """The Firebase project of a service account's JSON. Raises ValueError for JSON without `project_id`."""
     try:
         return str(json.loads(account)["project_id"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""`vigil doctor`: looks at everything that a run depends on, and says what to do. Changes nothing, tells nobody.
+"""`vigil doctor`: checks everything that a run depends on, and suggests what to do. It changes nothing and notifies nobody.
 
-One module a thing that may be ill: `ecm`, `clocks`, `firebase`, `ledger`, `rules`. Prefect itself is looked at in flows/checkup.py.
+Each module checks one system: `ecm`, `clocks`, `firebase`, `ledger`, `rules`. flows/checkup.py checks Prefect itself.
 """

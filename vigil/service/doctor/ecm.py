@@ -1,4 +1,4 @@
-"""Extended ECM: is it there, does it let us in, and may this user read what the rules speak about."""
+"""Checks of Extended ECM: the connection, the login, and whether the user can read what the rules use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONNECTION, LOGIN, TYPES, CAPS = "connection", "login", "workspace types", "page
 AUDIT, WORKFLOWS, ROLES, MISSING = "audit trail", "workflows", "roles", "missing documents"
 
 CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100, "workflows": 100}
-"""What a page holds by the contract (ecm.md, Paging), and what the extraction asks for."""
+"""The rows in a page by the contract (docs/contracts/ecm.md#paging), which the extraction requests."""
 
 _RIGHTS = "give the service user the right to see it"
 _NO_TYPES = f"{_RIGHTS}, and check that workspaces are set up"
@@ -26,7 +26,7 @@ _NO_TYPES = f"{_RIGHTS}, and check that workspaces are set up"
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found out on the way: the schema, and the newest workspace of each type with its date as the list writes it."""
+    """The checks, the schema, and the newest workspace of each type with its date as the list writes it."""
 
     checks: tuple[Check, ...]
     schema: tuple[WorkspaceType, ...] = ()
@@ -34,7 +34,7 @@ class Seen:
 
 
 async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datetime]) -> Seen:
-    """Look at everything of Extended ECM. `client` is open; `rules` None (they could not be loaded) leaves out what they ask."""
+    """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out."""
     first = await _let_in(client)
     if any(c.state is State.FAIL for c in first):
         return Seen(tuple(first))
@@ -54,7 +54,7 @@ async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datet
 
 
 async def people(client: Client, rules: RuleSet) -> People | None:
-    """The groups that there are, and those of the users whom rules name; None where they cannot be read."""
+    """All groups, and the existing users among those whom rules name; None if they cannot be read."""
     named = {
         (to.kind, to.value) for rule in rules for to in rule.recipients() if to.kind in ("group", "user")
     }
@@ -71,31 +71,31 @@ async def _let_in(client: Client) -> list[Check]:
     try:
         await client.get("/v1/ping")
     except Refused as error:
-        do = "correct user and password in the Extended ECM block; try them in a browser, the account may be locked"
+        do = "correct user and password in the Extended ECM block; try them in a browser: the account may be locked"
         return [ok(CONNECTION, f"{url} answers"), fail(LOGIN, str(error), do)]
     except Unavailable as error:
-        do = "check the address, DNS, proxy and firewall from this machine; a server that is starting answers in a minute"
+        do = "check the address, DNS, proxy and firewall from this machine; a starting server answers after a minute"
         return [fail(CONNECTION, str(error), do)]
     except EcmError as error:
-        do = "the address must be the one with the CGI path, such as https://ecm.example.org/cs/cs, and no login page before it"
+        do = "the address must include the CGI path, such as https://ecm.example.org/cs/cs, without a login page in front of it"
         return [fail(CONNECTION, str(error), do)]
     who = client.settings.username or "the OTDS client"
     return [ok(CONNECTION, f"{url} answers"), ok(LOGIN, f"logged in as {who}")]
 
 
 async def _schema(client: Client, needs: Needs) -> tuple[tuple[WorkspaceType, ...], list[Check]]:
-    """The workspace types, or why there are none: a server that has none says so with an error."""
+    """The workspace types, or a failed check: a server without types answers with an error."""
     try:
         schema = await Extractor(client, needs).types()
     except EcmError as error:
         return (), [fail(TYPES, f"no workspace type can be read: {error}", _NO_TYPES)]
-    return schema, [] if schema else [fail(TYPES, "this user sees no workspace type at all", _NO_TYPES)]
+    return schema, [] if schema else [fail(TYPES, "this user sees no workspace type", _NO_TYPES)]
 
 
 async def _types(
     client: Client, schema: Sequence[WorkspaceType], wanted: Sequence[str]
 ) -> tuple[dict[str, tuple[int, str]], list[Check]]:
-    """The newest workspace of each type that rules are about, and whether each type and some workspace of it can be seen."""
+    """The newest workspace of each type that rules use, and a check of whether the user sees the type and a workspace of it."""
     known = {t.name: t for t in schema}
     newest: dict[str, tuple[int, str]] = {}
     checks: list[Check] = []
@@ -106,14 +106,14 @@ async def _types(
             checks.append(
                 fail(
                     f"type {name}",
-                    f"rules are about it, and this user sees: {seen}",
+                    f"rules use it, and this user sees only: {seen}",
                     f"{_RIGHTS}, or correct the rules",
                 )
             )
             continue
         found = await probe.newest(client, type_id)
         if found is None:
-            do = f"if there are some, {_RIGHTS}: what may not be read is left out of lists without a word"
+            do = f"if there are some, {_RIGHTS}: lists leave out unreadable workspaces without a message"
             checks.append(warn(f"type {name}", "this user sees no workspace of it", do))
         else:
             newest[name] = found
@@ -132,16 +132,16 @@ async def _caps(client: Client, newest: Mapping[str, tuple[int, str]], needs: Ne
 
 
 def judge_caps(caps: Mapping[str, int]) -> Check:
-    """Whether the server gives pages as long as the extraction asks for. Shorter ones are right, and cost more requests."""
+    """Whether the server returns pages as long as the extraction requests. Shorter pages work, but need more requests."""
     said = ", ".join(f"{name} {n}" for name, n in caps.items())
     low = [name for name, n in caps.items() if n < CAPS_EXPECTED[name]]
     if not low:
-        return ok(CAPS, f"rows to a page: {said}")
+        return ok(CAPS, f"rows in a page: {said}")
     asked = ", ".join(f"{CAPS_EXPECTED[name]} for {name}" for name in low)
     return warn(
         CAPS,
-        f"rows to a page: {said}",
-        f"nothing is lost, but a run makes more requests than planned: {asked} are usual",
+        f"rows in a page: {said}",
+        f"nothing is lost, but a run needs more requests than planned: {asked} are usual",
     )
 
 
@@ -163,25 +163,25 @@ async def _of_time(
 
 async def _roles(client: Client, newest: Mapping[str, tuple[int, str]]) -> Check:
     if not newest:
-        return skip(ROLES, "no workspace to look at")
+        return skip(ROLES, "there is no workspace to check it with")
     workspace = next(iter(newest.values()))[0]
     if await probe.roles_with_members(client, workspace):
-        return ok(ROLES, f"workspace {workspace}: roles come with their members")
-    do = "nothing is lost, but each role costs a request of its own: expect more of them"
-    return warn(ROLES, f"workspace {workspace}: this version gives roles without their members", do)
+        return ok(ROLES, f"workspace {workspace}: roles include their members")
+    do = "nothing is lost, but each role needs a request of its own: expect more requests"
+    return warn(ROLES, f"workspace {workspace}: this version returns roles without their members", do)
 
 
 async def _audit(client: Client, newest: Mapping[str, tuple[int, str]], needs: Needs) -> Check:
     if not newest:
-        return skip(AUDIT, "no workspace to look at")
+        return skip(AUDIT, "there is no workspace to check it with")
     workspace = next(iter(newest.values()))[0]
     refused = await probe.refusal(client, f"/v2/nodes/{workspace}/audit", {"limit": 1, "page": 1})
     return _needed(
         AUDIT,
         needs.comments,
         refused,
-        "comments are read from it",
-        "let the service user see the audit trail",
+        "rules need comments, which come from it",
+        "give the service user the right to see the audit trail",
     )
 
 
@@ -195,36 +195,36 @@ async def _workflows(client: Client, needs: Needs) -> Check:
         )
     count = await probe.managed(client)
     if count:
-        return ok(WORKFLOWS, f"{count} workflows are managed by this user")
-    do = "make the service user a manager of the workflow maps: only a manager sees others' steps. Without any workflow it is right"
+        return ok(WORKFLOWS, f"this user manages {count} workflows")
+    do = "make the service user a manager of the workflow maps: only a manager sees others' steps. Ignore this without workflows"
     return warn(WORKFLOWS, "this user manages no workflow, and rules wait for steps", do)
 
 
 async def _missing(client: Client, newest: Mapping[str, tuple[int, str]], needs: Needs) -> Check:
     if not newest:
-        return skip(MISSING, "no workspace to look at")
+        return skip(MISSING, "there is no workspace to check it with")
     workspace = next(iter(newest.values()))[0]
     refused = await probe.refusal(client, f"/v2/businessworkspaces/{workspace}/missingdocuments")
     do = "install the document-type module, or write `{document: TYPE, state: present}` in place of `missing_documents`"
-    return _needed(MISSING, needs.missing, refused, "rules ask for ECM's own list", do)
+    return _needed(MISSING, needs.missing, refused, "rules use ECM's own list", do)
 
 
 def _needed(name: str, needed: bool, refused: str, why: str, do: str) -> Check:
-    """A part of ECM that may be absent: bad only where the rules look at it."""
+    """Check an optional part of ECM, which fails only if rules need it."""
     if not refused:
         return ok(name, "can be read")
     if needed:
         return fail(name, f"{refused}; {why}", do)
-    return skip(name, f"{refused}; no rule looks at it")
+    return skip(name, f"{refused}; no rule uses it")
 
 
 async def _guarded(name: str, look: Callable[[], Awaitable[Check]]) -> Check:
-    """One look. What ECM cannot answer is that look's failure and no other's."""
+    """Run one check. If ECM cannot answer, only this check fails."""
     try:
         return await look()
     except EcmError as error:
         return fail(
             name,
             str(error),
-            "run the doctor again; if it stays, ask the administrator with this path and message",
+            "run the doctor again; if it still fails, give the administrator this path and message",
         )

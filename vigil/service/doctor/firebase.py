@@ -1,4 +1,4 @@
-"""Firebase: may this service account send. Nobody is told anything: the message is only checked, and for no device."""
+"""Checks whether the Firebase service account may send. FCM only validates the message, which is for no device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.messages import Outgoing
+from vigil.delivery.transport import Outgoing
 from vigil.service.doctor.health import Check, fail, ok, warn
 
 NAME = "firebase"
@@ -24,9 +24,9 @@ NOBODY = Outgoing(
 
 
 async def examine(transport: FcmHttp, project: str) -> Check:
-    """Ask FCM to check a message for a device that does not exist: its refusal of the device says that we may send.
+    """Let FCM validate a message for a device that does not exist: if it refuses the device, the account may send.
 
-    Contract: fcm.md, Send (`validate_only`) and Errors.
+    Contract: docs/contracts/fcm.md#send and docs/contracts/fcm.md#errors.
     """
     try:
         async with transport:
@@ -35,7 +35,7 @@ async def examine(transport: FcmHttp, project: str) -> Check:
         return fail(
             NAME,
             str(error),
-            "make a new key of the service account in the Firebase console and run `vigil connect` again",
+            "create a new key of the service account in the Firebase console and run `vigil connect` again",
         )
     except CredentialUnavailable as error:
         return fail(
@@ -50,7 +50,7 @@ async def examine(transport: FcmHttp, project: str) -> Check:
             f"the account may send for {project} (a message for no device: {reading.code or 'accepted'})",
         )
     if reading.action != "none":
-        do = f"let the account send for {project} (role Firebase Cloud Messaging API Admin), and enable the FCM API there"
+        do = f"give the account the role Firebase Cloud Messaging API Admin in {project}, and enable the FCM API there"
         return fail(NAME, said, do)
     if reading.code == "CONNECT":
         return fail(
@@ -61,12 +61,12 @@ async def examine(transport: FcmHttp, project: str) -> Check:
     return warn(
         NAME,
         said,
-        "FCM is unwell or slow; nothing is wrong with the credentials as far as can be seen. Run the doctor again",
+        "FCM has a problem or is slow; no problem with the credentials was found. Run the doctor again",
     )
 
 
 def unusable(error: BadServiceAccount) -> Check:
-    """The account's JSON cannot even be read."""
+    """The failed check for an account whose JSON cannot be read."""
     return fail(
-        NAME, str(error), "paste the JSON of the service account, whole, into the Firebase project block"
+        NAME, str(error), "paste the complete JSON of the service account into the Firebase project block"
     )

@@ -1,4 +1,4 @@
-"""What `vigil doctor` finds: one line a thing that was looked at."""
+"""The results of `vigil doctor`: one for each check."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 
 class State(StrEnum):
-    """How a thing is."""
+    """The result of a check."""
 
     OK = "ok"
-    WARN = "warn"  # works, and somebody should know
-    FAIL = "fail"  # a run would fail, or be wrong
-    SKIP = "skip"  # not looked at, for the reason that was seen
+    WARN = "warn"  # works, but needs attention
+    FAIL = "fail"  # a run would fail, or give wrong results
+    SKIP = "skip"  # not checked, for the reason in `saw`
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing: what was seen there, and what to do about it (empty when nothing is to be done)."""
+    """One check: its name, state, observation, and what to do about it (empty if nothing)."""
 
     name: str
     state: State
@@ -27,7 +27,7 @@ class Check:
     do: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """As JSON."""
+        """The check as values for JSON."""
         return {**asdict(self), "state": self.state.value}
 
 
@@ -48,7 +48,7 @@ def skip(name: str, saw: str) -> Check:
 
 
 def well(checks: Iterable[Check]) -> bool:
-    """Whether nothing failed."""
+    """Whether no check failed."""
     return all(c.state is not State.FAIL for c in checks)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: can it be reached, is its schema this program's, is anybody registered, and did the last runs end."""
+"""Checks of the ledger: the connection, its schema, the registered devices, and the last run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from vigil.wording import counted
 
 SCHEMA, DEVICES, RUNS = "ledger", "devices", "last watch"
 SILENT = timedelta(hours=24)
-"""So long after the last `watch` somebody should ask why."""
+"""The age of the last `watch` after which the doctor warns."""
 
 
 def examine(url: str, now: datetime, site: str) -> list[Check]:
-    """Look at a site's ledger at `url` without changing it: what needs its tables is left out while they are not there."""
+    """Check a site's ledger at `url` without changing it. Without its tables, the checks that need them are left out."""
     try:
         found = schema(url)
     except LedgerError as error:
-        return [fail(SCHEMA, str(error), "correct the address in the ledger block, or mend what it says")]
+        return [
+            fail(
+                SCHEMA,
+                str(error),
+                "correct the address in the ledger block, or solve the problem that the message names",
+            )
+        ]
     checks = [judge(found)]
     if not found.is_newest:
         return checks
@@ -31,14 +37,14 @@ def examine(url: str, now: datetime, site: str) -> list[Check]:
             ownership.refuse_another(connection, site)
             taken, last = census.take(connection, now), runs.latest(connection, "watch", 1)
     except LedgerOfAnother as error:
-        return [fail(SCHEMA, str(error), "every run of this site is refused until then")]
+        return [fail(SCHEMA, str(error), "until then every run of this site is refused")]
     finally:
         ledger.close()
     return [*checks, devices(taken), _last(last[0] if last else None, now)]
 
 
 def texts(url: str) -> list[Revision]:
-    """The texts by which rules were evaluated last; none where the ledger cannot be asked: `examine` says why."""
+    """The texts with which rules were last evaluated; none if the ledger cannot be read (`examine` gives the reason)."""
     try:
         if not schema(url).is_newest:
             return []
@@ -53,24 +59,26 @@ def texts(url: str) -> list[Revision]:
 
 
 def judge(found: Schema) -> Check:
-    """Whether the schema is the one that this program wants."""
+    """Whether the schema is the one that this program needs."""
     if not found.exists or found.found is None:
-        return warn(SCHEMA, f"{found.name} has no tables yet", "nothing: the first run makes them")
+        return warn(SCHEMA, f"{found.name} has no tables yet", "nothing: the first run creates them")
     if found.is_newest:
         return ok(SCHEMA, f"{found.name}, schema {found.found}, which is the newest")
     saw = f"{found.name} has schema {found.found}, this program's newest is {found.wanted}"
     if not found.known:
         return fail(
-            SCHEMA, saw, "install the Vigil that made it, or a newer one: this one refuses to touch it"
+            SCHEMA,
+            saw,
+            "install the version of Vigil that made it, or a newer one: this version refuses to open it",
         )
-    return warn(SCHEMA, saw, "back it up: the next run brings it up to date")
+    return warn(SCHEMA, saw, "back it up: the next run migrates it")
 
 
 def devices(taken: Census) -> Check:
-    """Whether anybody can be reached."""
+    """Whether any person has a device in use."""
     if not taken.in_use:
-        do = "let the app register them through `vigil gateway`, or `vigil devices import devices.csv`"
-        return warn(DEVICES, "no device is registered: nobody can be told anything", do)
+        do = "let the app register them through `vigil gateway`, or run `vigil devices import devices.csv`"
+        return warn(DEVICES, "no device is registered: nobody can receive notices", do)
     said = ", ".join(f"{n} {platform}" for platform, n in taken.in_use.items())
     saw = f"{said}, of {counted(taken.people, 'person', 'people')}"
     if taken.refused or taken.stale:
@@ -88,7 +96,7 @@ def _last(run: dict[str, object] | None, now: datetime) -> Check:
     how = "has not ended" if state == "running" else f"ended as {state}"
     saw = f"run {run['id']}, begun {at:%Y-%m-%d %H:%M} UTC, {how}"
     if state == "failed":
-        return warn(RUNS, saw, "look at its logs in Prefect; the next run goes on where it stopped")
+        return warn(RUNS, saw, "check its logs in Prefect; the next run continues where it stopped")
     if isinstance(at, datetime) and now - at > SILENT:
-        return warn(RUNS, saw, "a day ago and more: check the deployment's schedule and that a worker runs")
+        return warn(RUNS, saw, "more than a day ago: check the deployment's schedule and that a worker runs")
     return ok(RUNS, saw)

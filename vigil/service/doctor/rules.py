@@ -1,4 +1,4 @@
-"""Rules and templates as they lie on this machine, against the schema that Extended ECM has now."""
+"""Checks of the rules and templates on this machine, and of the rules against the current schema of Extended ECM."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHOWN = 3
 
 
 def templates(folder: Path) -> tuple[Check, Mapping[str, set[str]] | None]:
-    """Whether the template set compiles; and its families with the fields they use."""
+    """A check that the templates compile, and their families with the fields they use."""
     if not folder.is_dir():
         return fail(TEMPLATES, f"there is no folder {folder}", _SAY_WHERE), None
     renderer = Renderer(folder, tolerant=True)
@@ -37,9 +37,9 @@ def templates(folder: Path) -> tuple[Check, Mapping[str, set[str]] | None]:
 def rules(
     folder: Path, families: Mapping[str, set[str]] | None, known: Sequence[Revision] = ()
 ) -> tuple[Check, RuleSet | None]:
-    """Whether the rules can be loaded, with the templates that they name; and those that a run would evaluate.
+    """A check that the rules load with the templates that they name, and the rules that a run would evaluate.
 
-    `known` are the texts that were in force last, by the ledger: a refused rule goes on by its own.
+    `known` are the last texts in force, from the ledger: a refused rule stays in force with its own.
     """
     found = examined(folder)
     standing, do = in_force(found, known), f"`vigil validate {folder}` shows every one with its line"
@@ -59,9 +59,9 @@ def against(
     families: Mapping[str, set[str]] | None,
     people: People | None = None,
 ) -> Check:
-    """Whether every name in the rules is one that Extended ECM has, of rules with which nothing else is wrong.
+    """A check that every name in the otherwise valid rules exists in Extended ECM.
 
-    `people` None: groups and users could not be read.
+    `people` is None if groups and users could not be read.
     """
     if not schema:
         return skip(SCHEMA, "the schema could not be read")
@@ -70,7 +70,7 @@ def against(
     pairs = zip(found.drafts, named.drafts, strict=True)
     problems = [problem for alone, draft in pairs if not alone.problems for problem in draft.problems]
     if problems:
-        do = "correct the rule, or let the service user see what it names: what may not be read looks absent"
+        do = "correct the rule, or give the service user the right to see what it names: unreadable items seem to be missing"
         return fail(SCHEMA, _first(problems), do)
     unread = "; groups and users could not be read" if people is None else ""
     return ok(
@@ -79,7 +79,7 @@ def against(
     )
 
 
-_SAY_WHERE = "say where it lies in the Vigil site block, absolute or below the project's folder"
+_SAY_WHERE = "correct the folder in the Vigil site block: absolute, or below the project's folder"
 
 
 def _first(problems: Sequence[Problem]) -> str:

@@ -1,4 +1,4 @@
-"""Whether what Prefect planned begins, and what has begun lives. Pure."""
+"""Checks that planned runs begin, and that runs under way are alive. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from vigil.service.doctor.health import Check, fail, ok, warn
 from vigil.wording import counted
 
 RUNS = "runs"
-LATE = timedelta(minutes=2)  # a worker asks every few seconds
-SILENT = timedelta(minutes=4)  # as automations/run-gives-no-sign-of-life.yaml waits
-UNBEGUN = timedelta(minutes=15)  # a container may have to be fetched first
+LATE = timedelta(minutes=2)  # a worker polls every few seconds
+SILENT = timedelta(minutes=4)  # the same as in automations/run-gives-no-sign-of-life.yaml
+UNBEGUN = timedelta(minutes=15)  # an image may have to be pulled first
 _PLANNER = (
-    "look for errors of the scheduler in the Prefect server's log; the versions beside Prefect must be those that pyproject.toml "
-    "allows. Just deployed, or the server just started: ask again in a minute. A schedule that has come to its end plans nothing"
+    "check the Prefect server's log for errors of the scheduler; the versions of its libraries must be those that pyproject.toml "
+    "allows. After a deployment or a start of the server, repeat the check in a minute. A schedule that has ended plans no runs"
 )
 _STARTER = (
-    "look whether a worker runs for its pool and queue (`prefect worker start --pool NAME`), and whether a limit of theirs is "
-    "reached"
+    "check that a worker runs for its pool and queue (`prefect worker start --pool NAME`), and that their concurrency limits are "
+    "not reached"
 )
-_CRASHED = (
-    "look whether its worker and machine are well, and whether a worker runs for its pool; the next run reads and delivers what this "
-    "one did not"
-)
+_CRASHED = "check its worker and machine, and that a worker runs for its pool; the next run reads and delivers what this one did not"
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run that has not begun. `at`: the instant it is planned for; `by_schedule` is False when a person started it."""
+    """A run that has not begun. `at` is its planned start; `by_schedule` is False if a person started it."""
 
     at: datetime
     by_schedule: bool
@@ -39,8 +36,8 @@ class Planned:
 class Underway:
     """A run that a worker has taken.
 
-    `run` is its deployment and name; `since` when it got its `state`; `begun` is False while its process is only on its way;
-    `heard` is the last instant at which anything was known of it; `worker` who took it, empty when nobody says.
+    `run` is its deployment and name; `since` the time of its `state`; `begun` is False until its process has started; `heard` is the
+    time of its latest event or state change; `worker` is the name of its worker, empty if unknown.
     """
 
     run: str
@@ -54,10 +51,10 @@ class Underway:
 def plan(
     name: str, say: Callable[[str, str, str], Check], planned: Sequence[Planned], now: datetime
 ) -> Check:
-    """Whether a deployment whose schedule is on has a run to come, and none that should have begun. `planned`: earliest first."""
+    """Check that a deployment with an active schedule has a planned run, and no overdue one. `planned`: earliest first."""
     late = [p.at for p in planned if now - p.at > LATE]
     if late:
-        saw = f"the run that was planned for {_utc(late[-1])} has not begun {_length(now - late[-1])} later"
+        saw = f"the run planned for {_utc(late[-1])} has not begun {_length(now - late[-1])} later"
         more = f", nor have {len(late) - 1} before it" if len(late) > 1 else ""
         return say(name, saw + more, _STARTER)
     coming = [p.at for p in planned if p.by_schedule]
@@ -69,7 +66,7 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """The last run of a deployment that has ended, where it crashed. `run`: its deployment and name; `why`: its state's message."""
+    """A deployment's last ended run, which crashed. `run`: its deployment and name; `why`: its state's message."""
 
     run: str
     at: datetime
@@ -81,31 +78,33 @@ class Crashed:
 
 
 def underway(runs: Sequence[Underway], now: datetime, crashed: Sequence[Crashed] = ()) -> Check:
-    """Whether each run that is under way gives signs of life, and none crashed without a later one that ended better.
+    """Check that each run under way sends heartbeats, and that no deployment's last ended run crashed.
 
-    One that is dead keeps those after it waiting.
+    A dead run blocks the runs after it.
     """
     lost = [said for run in runs if (said := _lost(run, now))]
     if lost:
         do = (
-            "in Prefect set its state to Crashed, so that the next one may begin; nothing is lost by that. "
-            "`vigil automations install` has that done by itself"
+            "set its state to Crashed in Prefect, so that the next one can begin; nothing is lost by that. "
+            "An automation of `vigil automations install` does this automatically"
         )
         return fail(RUNS, "; ".join(lost), do)
     if crashed:
         return warn(RUNS, "; ".join(str(one) for one in crashed), _CRASHED)
-    return ok(RUNS, f"{len(runs)} under way, each gives signs of life" if runs else "none is under way")
+    return ok(RUNS, f"{len(runs)} under way, all of them alive" if runs else "none is under way")
 
 
 def _lost(run: Underway, now: datetime) -> str:
-    """What is wrong with a run; empty when nothing is."""
+    """The problem of a run; empty if there is none."""
     silent = now - run.heard
-    by = f'; the worker "{run.worker}" had taken it' if run.worker else ""
+    by = f'; its worker was "{run.worker}"' if run.worker else ""
     if not run.begun:
         return f"{run.run} was taken {_length(silent)} ago and has not begun{by}" if silent > UNBEGUN else ""
     if silent <= SILENT:
         return ""
-    return f"{run.run} says {run.state} since {_utc(run.since)}, and gave no sign of life for {_length(silent)}{by}"
+    return (
+        f"{run.run} is {run.state} since {_utc(run.since)}, and sent no heartbeat for {_length(silent)}{by}"
+    )
 
 
 def _utc(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Devices that can no longer be told anything, or will soon be refused. Contract: fcm.md, Devices."""
+"""Devices that can no longer be told anything, or will soon be refused. Contract: docs/contracts/fcm.md#devices."""
 
 from __future__ import annotations
 

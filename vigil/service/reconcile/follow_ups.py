@@ -7,15 +7,16 @@ from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from vigil.compliance.facts import Document
+from vigil.compliance.notices import NoticeState
 from vigil.ecm import followups
 from vigil.ecm.followups import FollowUp
 from vigil.ledger import reconciling
 from vigil.ledger.reconciling import Said
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
-WALK = "reconcile: follow-ups"
 BEFORE = timedelta(days=90)
 """A notice to the reminder's own people counts as telling of it from so long before its date."""
 
@@ -30,7 +31,7 @@ async def look(run: Run, mend: bool) -> Checked:
     """Asks for the reminders of the next slice of documents, one request each."""
     if not run.needs.documents:
         return Checked(skipped="no rule looks at documents, so that the ledger knows none to ask for")
-    with next_slice(run, WALK, "document", run.site.verify_requests) as some:
+    with next_slice(run, WatermarkName.FOLLOW_UPS, "document", run.site.verify_requests) as some:
         documents = {d.id: d for d in some if isinstance(d, Document)}
         read = await followups.read(run.client, list(documents))
     if read.absent:
@@ -51,10 +52,10 @@ def unsaid(
     for x in overdue:
         workspace = documents[x.node].workspace
         here = [s for s in said if s.workspace == workspace]
-        told = [s for s in here if s.state == "sent" and s.as_of >= x.due - _early(s, x)]
+        told = [s for s in here if s.state == NoticeState.SENT and s.as_of >= x.due - _early(s, x)]
         if told or not x.assignees:
             continue
-        states = sorted({s.state for s in here if s.person in x.assignees and s.state != "sent"})
+        states = sorted({s.state for s in here if s.person in x.assignees and s.state != NoticeState.SENT})
         why = f"its people's notices are {', '.join(states)}" if states else "nobody was told"
         what = f"{x.description or 'a follow-up'}, due {x.due.astimezone(zone):%Y-%m-%d}: {why}"
         do = (_UNSENT if states else _UNTOLD).format(workspace=workspace)

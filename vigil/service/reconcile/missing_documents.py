@@ -9,11 +9,11 @@ from vigil.compliance import facts as f
 from vigil.ecm import Extractor, Needs
 from vigil.ecm.model import ABSENT, Row
 from vigil.ledger import observations
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
-WALK = "reconcile: missing documents"
 ONLY_MISSING = Needs(documents=False, steps=False, missing=True, expiry=False)
 
 _BEHIND = (
@@ -28,7 +28,7 @@ async def look(run: Run, mend: bool) -> Checked:
     """Asks for the lists of the next slice of workspaces, one request each."""
     if not run.needs.documents:
         return Checked(skipped="no rule looks at documents, so that the ledger has none to compare")
-    with next_slice(run, WALK, "workspace", run.site.verify_requests) as some:
+    with next_slice(run, WatermarkName.MISSING_DOCUMENTS, "workspace", run.site.verify_requests) as some:
         known = [w for w in some if isinstance(w, f.Workspace) and "documents" not in w.unread]
         rows = [Row(w.id, w.name, w.modified, w.type) for w in known]
         batch = await Extractor(run.client, ONLY_MISSING).read_workspaces(rows)

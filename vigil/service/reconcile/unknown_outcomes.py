@@ -13,7 +13,7 @@ _DO = "look why no run delivers; with `mend` it becomes failed, and a backfill c
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """A message is given up an hour after its first try (contracts/fcm.md, Errors); a worker may hold it a lease longer."""
+    """A message is given up an hour after its first try (docs/contracts/fcm.md#retry); a worker may hold it a lease longer."""
     now = run.clock()
     with run.ledger.write() if mend else run.ledger.read() as connection:
         real = leases.real_time(connection)

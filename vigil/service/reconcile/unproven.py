@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vigil.ledger import evaluations, reconciling
-from vigil.service import upkeep
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
 
@@ -13,7 +13,7 @@ _DO = "do not trust that the person knows: tell them by hand, keep a copy of the
 async def look(run: Run, mend: bool) -> Checked:
     """Looks at all notices whose attempts upkeep has not forgotten. Mends nothing: nobody can know what happened."""
     with run.ledger.read() as connection:
-        since = evaluations.position(connection, upkeep.ATTEMPTS).at
+        since = evaluations.position(connection, WatermarkName.FORGOTTEN_ATTEMPTS).at
         found, looked_at = reconciling.unproven(connection, since)
     return Checked(
         looked_at,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from vigil.compliance.facts import Workspace
 from vigil.ecm.model import Stamp
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.extraction import NODES_A_REQUEST
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
-WALK = "reconcile: readable"
 _DO = "if it was deleted, nothing: `watch` takes it as gone. If not, give the service user its right back before it does"
 
 
 async def look(run: Run, mend: bool) -> Checked:
     """Asks for the next slice of known workspaces by id, 250 a request."""
     limit = run.site.verify_requests * NODES_A_REQUEST
-    with next_slice(run, WALK, "workspace", limit) as some:
+    with next_slice(run, WatermarkName.READABLE, "workspace", limit) as some:
         known = {w.id: w for w in some if isinstance(w, Workspace)}
         verified = await run.extractor.verify({w.id: Stamp(w.modified, w.size) for w in known.values()})
     run.gap(verified.gaps)

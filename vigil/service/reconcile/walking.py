@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from vigil.compliance.facts import Fact
 from vigil.ledger import evaluations, observations
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import WatermarkName
 from vigil.service.run import Run
 
 
 @contextmanager
-def next_slice(run: Run, name: str, kind: str, limit: int) -> Iterator[list[Fact]]:
+def next_slice(run: Run, name: WatermarkName, kind: str, limit: int) -> Iterator[list[Fact]]:
     """The next known facts of a kind on the walk `name`. The walk goes on behind them only when the block ends well."""
     with run.ledger.read() as connection:
-        cursor = (evaluations.position(connection, name).data or {}).get("after", "")
+        cursor = evaluations.position(connection, name).data.get("after", "")
         some = observations.bodies(connection, kind, cursor, limit)
     yield [fact for _, fact in some]
     following = some[-1][0] if len(some) == limit else ""

@@ -1,79 +1,31 @@
-"""The Extended ECM simulator: the REST API of shared/contracts/ecm.md over a World, as a Starlette application.
-
-`Site(world).app` is the application, served below `/cs/cs`. Every request goes through
-`Site.answer`: count, latency, fault, ticket, endpoint. Endpoints are functions of a Call that return JSON.
-"""
+"""The state of the simulated ECM: its world, its misbehaviour, its tickets, what it was asked, and who may read what."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TypeVar
-from urllib.parse import parse_qs
 
-import orjson
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from vigil.sandbox import ecm_login, ecm_members, ecm_nodes, ecm_workflow, ecm_workspaces
-from vigil.sandbox.ecm_call import Call, Caller, Json, Refused
 from vigil.sandbox.ecm_categories import Categories
-from vigil.sandbox.ecm_faulty import faulty
+from vigil.sandbox.ecm_protocol import Caller, Refused
 from vigil.sandbox.ecm_tickets import Tickets
 from vigil.sandbox.quirks import Faults, Quirks
 from vigil.sandbox.world import World
 from vigil.sandbox.world_state import Document, Folder, Node, Process, Workspace
 
-CGI = "/cs/cs"
 RECENTLY = 10
 
-Endpoint = Callable[[Call], Json]
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/v2/nodes/{a:int}/nodes", ecm_nodes.children),
-    ("GET", "/v2/businessworkspaces", ecm_workspaces.workspaces),
-    ("POST", "/v2/nodes/list", ecm_nodes.listed),
-    ("GET", "/v2/nodes/{a:int}", ecm_nodes.node),
-    ("GET", "/v2/nodes/{a:int}/categories", ecm_nodes.categories),
-    ("GET", "/v2/nodes/{a:int}/audit", ecm_nodes.audit),
-    ("GET", "/v2/nodes/{a:int}/versions", ecm_nodes.versions),
-    ("GET", "/v2/businessworkspaces/{a:int}", ecm_workspaces.workspace),
-    ("GET", "/v2/businessworkspaces/{a:int}/roles", ecm_workspaces.roles),
-    ("GET", "/v2/businessworkspaces/{a:int}/roles/{b:int}/members", ecm_workspaces.role_members),
-    ("GET", "/v2/workflows/status/processes/{a:int}", ecm_workflow.process),
-    ("GET", "/v2/workflows/status/processes/{a:int}/activities", ecm_workflow.activities),
-    ("GET", "/v2/workflows/status", ecm_workflow.status),
-    ("GET", "/v2/workflows/status/active", ecm_workflow.active),
-    ("GET", "/v2/members/{a:int}", ecm_members.member),
-    ("GET", "/v2/members/{a:int}/members", ecm_members.group_members),
-    ("GET", "/v2/members", ecm_members.members),
-    ("GET", "/v2/businessworkspaces/{a:int}/missingdocuments", ecm_workspaces.missing_documents),
-    ("GET", "/v2/businessworkspaces/{a:int}/inprocessdocuments", ecm_workspaces.in_process_documents),
-    ("GET", "/v2/businessworkspaces/{a:int}/doctypes", ecm_workspaces.doctypes),
-    ("GET", "/v2/businessworkspaces/{a:int}/relateditems", ecm_workspaces.related),
-    ("GET", "/v2/businessworkspace/{a:int}/reports", ecm_workspaces.reports),
-    ("GET", "/v2/businessworkspace/myteamtodo", ecm_workspaces.team_todo),
-    ("GET", "/v2/businessworkspacetypes", ecm_workspaces.types),
-    ("GET", "/v2/nodes/{a:int}/categories/{b:int}", ecm_nodes.categories),
-    ("GET", "/v2/nodes/{a:int}/versions/{b:int}", ecm_nodes.versions),
-    ("GET", "/v2/nodes/{a:int}/followups", ecm_nodes.followups),
-    ("GET", "/v1/nodes/{a:int}/classifications", ecm_nodes.classifications),
-    ("GET", "/v2/members/assignments", ecm_members.assignments),
-    ("GET", "/v2/members/moduleassignments/ExpandAssignments/workflow", ecm_members.expanded_assignments),
-    ("GET", "/v1/serverinfo", ecm_login.server_info),
-)
 T = TypeVar("T", Workspace, Node)
 
 
 class Site:
-    """One simulated server: its world, its misbehaviour, its tickets, what it was asked."""
+    """One simulated server. What endpoints ask it stands below."""
 
-    def __init__(self, world: World, faults: Faults | None = None, extra: Iterable[Route] = ()) -> None:
+    def __init__(self, world: World, faults: Faults | None = None) -> None:
         self.world = world
         self.faults = faults or Faults()
         self.quirks: Quirks = self.faults.quirks
@@ -87,40 +39,12 @@ class Site:
         self._visible: dict[str, tuple[int, frozenset[int]]] = {}
         self.quirks_changed()
         world.ahead = lambda event: self.faults.ahead(event.ts, f"event {event.kind}")
-        self.app = Starlette(routes=[*_routes(self), *ecm_login.routes(self, CGI), *extra])
-        self.app.router.default = _unknown  # an unknown URL is 400
 
     def quirks_changed(self) -> None:
         """To be called after switches were set: some of them are part of the world's order."""
         self._shifted.clear()
         self.world.folders.depth = self.quirks.folders
         self.world.state.touch_by_children(not self.quirks.child_change_silent)
-
-    # -- one request -----------------------------------------------------------------------------------
-
-    async def answer(self, name: str, endpoint: Endpoint, request: Request) -> Response:
-        scope = request.scope
-        path = scope["path"][len(CGI) + 4 :]
-        query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
-        self.requests[name] += 1
-        url = f"{scope['method']} {path}"
-        fault = self.faults.pick(name, url, f"{url}?{scope['query_string'].decode()}")
-        if self.faults.latency:
-            await asyncio.sleep(self.faults.latency)
-        form = await read_form(request) if scope["method"] == "POST" else {}
-        headers: dict[str, str] = {}
-        try:
-            ticket = request.headers.get("otcsticket") or request.cookies.get("OTCSTicket")
-            caller, rotated = self.tickets.use(ticket)
-            if rotated:
-                headers["OTCSTicket"] = rotated
-            call = Call(self, caller, path, query, form, tuple(scope["path_params"].values()))
-            response = Response(orjson.dumps(endpoint(call)), 200, headers, "application/json")
-        except Refused as refused:
-            response = error(refused.status, refused.message, headers)
-        if fault is not None:
-            response = await faulty(request, response, *fault)
-        return self.answered(response, name, url)
 
     def answered(self, response: Response, *names: str) -> Response:
         """An answer of the endpoint with these names, counted, and dated by the clock of the node that gives it."""
@@ -144,13 +68,13 @@ class Site:
         found = self.world.node(number)
         return found if found is not None and self.may_read(caller, found) else None
 
-    def readable(self, call: Call, *, parent: bool = False) -> Node:
-        """The node of the path. Raises Refused: 400 when there is none to read, 500 below it (quirks 6 and 7)."""
-        found = self.find(call.caller, call.ids[0])
+    def readable(self, caller: Caller, number: int, *, parent: bool = False) -> Node:
+        """A node that the caller may read. Raises Refused: 400 when there is none, 500 for a `parent` (quirks 6 and 7)."""
+        found = self.find(caller, number)
         if found is None:
             if parent and self.quirks.missing_children_500:
                 raise Refused(500, "Sorry, the item you requested could not be accessed.")
-            raise self.missing(call.ids[0])
+            raise self.missing(number)
         return found
 
     def missing(self, number: int) -> Refused:
@@ -249,31 +173,3 @@ class Site:
         if now:
             self._shifted.add(key)
         return key in self._shifted
-
-
-def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps({"error": message}), status, headers, "application/json")
-
-
-async def read_form(request: Request) -> dict[str, list[str]]:
-    """A form's values by name, urlencoded or multipart."""
-    if request.headers.get("content-type", "").startswith("multipart/"):
-        async with request.form() as form:
-            return {key: [str(v) for v in form.getlist(key)] for key in form}
-    return parse_qs((await request.body()).decode(), keep_blank_values=True)
-
-
-def _routes(site: Site) -> list[Route]:
-    def route(method: str, path: str, endpoint: Endpoint) -> Route:
-        name = f"{method} {path.replace('{a:int}', '{id}').replace('{b:int}', '{id}')}"
-
-        async def handle(request: Request) -> Response:
-            return await site.answer(name, endpoint, request)
-
-        return Route(f"{CGI}/api{path}", handle, methods=[method])
-
-    return [route(*entry) for entry in ROUTES]
-
-
-async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
-    await error(400, "The requested URL is not known.")(scope, receive, send)

@@ -1,0 +1,63 @@
+"""Which time a rule has something to say of a workspace: a part of the key under which it is said once, for ever.
+
+The text of an occurrence, as the ledger keeps it, is cut and written here and nowhere else::
+
+    2026-03-31               the finding itself, by what it is about: a date, an instant, the name of an event
+    2026-03-31#2             its second repeat
+    2026-03-31:resolved      its end
+    2026-03-31#escalated1    the first escalation of its rule
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+_RESOLVED, _REPEAT, _ESCALATED = ":resolved", "#", "#escalated"
+_NUMBER = "([1-9][0-9]{0,8})"
+_MARKED = re.compile(f"(.*)(?:{_REPEAT}{_NUMBER}|({_RESOLVED})|{_ESCALATED}{_NUMBER})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """What a finding is about, and which of its notices it is: the first one, or one repeat, its end or one escalation.
+
+    Raises ValueError where it is more than one of these, or could not be told from another by its text.
+    """
+
+    base: str
+    repeat: int = 0  # 1 for the first repeat; 0: none
+    resolved: bool = False
+    escalation: int = 0  # 1 for the first escalation of the rule; 0: none
+
+    def __post_init__(self) -> None:
+        numbers = self.repeat, self.escalation
+        if sum(map(bool, (*numbers, self.resolved))) > 1 or min(numbers) < 0 or max(numbers) >= 10**9:
+            raise ValueError(f"no such occurrence: {numbers}, resolved: {self.resolved}")
+        if self.is_first and _MARKED.fullmatch(self.base):
+            raise ValueError(f"{self.base!r} is the text of a repeat, an end or an escalation: use `parse`")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The occurrence that a text of the ledger stands for. Every text stands for one."""
+        found = _MARKED.fullmatch(text)
+        if found is None:
+            return cls(text)
+        base, repeat, resolved, escalation = found.groups()
+        return cls(base, int(repeat or 0), resolved is not None, int(escalation or 0))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is neither a repeat nor an end nor an escalation."""
+        return not (self.repeat or self.resolved or self.escalation)
+
+    def __str__(self) -> str:
+        if self.repeat:
+            return f"{self.base}{_REPEAT}{self.repeat}"
+        if self.escalation:
+            return f"{self.base}{_ESCALATED}{self.escalation}"
+        return f"{self.base}{_RESOLVED}" if self.resolved else self.base
+
+
+__all__ = ["Occurrence"]

@@ -1,0 +1,158 @@
+"""Whether what a notice says is still true: the one place that knows. Pure.
+
+A digest, a backfill, its approval, an escalation and the end of quiet hours all ask it. A condition is true while its finding is open,
+a milestone while its workspace has the date and `where` does not say otherwise, a step that was assigned or late while it is not
+completed; other events have happened and stay true. What cannot be known counts as true: nothing says that it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cached_property
+
+from vigil.compliance.conditions import compile_clause, scope
+from vigil.compliance.events import open_steps, stamp
+from vigil.compliance.milestones import due_columns, occurrence_of
+from vigil.compliance.occurrence import Occurrence
+from vigil.compliance.rules import Kind, Rule, RuleSet
+from vigil.compliance.tables import Table
+from vigil.compliance.verdicts import OPEN, Why
+from vigil.compliance.window import Input
+
+Statement = tuple[str, int, str]
+"""(rule, workspace, occurrence): what a notice is about, whoever gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A notice that is due and was not tried yet. `held`: quiet hours held it back; else it is beside one that they did."""
+
+    id: int
+    rule: str
+    workspace: int
+    occurrence: str
+    person: str
+    held: bool
+
+    @property
+    def statement(self) -> Statement:
+        return self.rule, self.workspace, self.occurrence
+
+
+class NoLonger(StrEnum):
+    """Why what a notice says is not true any more."""
+
+    GONE = "the workspace is gone, or no longer readable"
+    CLEARED = "the condition is no longer met"
+    MOVED = "the date is another one"
+    EXCLUDED = "the rule is no longer about the workspace"
+    COMPLETED = "the step was completed"
+    REOPENED = "it is so again"
+    UNHEARD = "nobody was told that it began"
+
+
+class CurrentState:
+    """What some workspaces are at an instant, `as_of`. `given` has their facts and what is remembered of them by then."""
+
+    def __init__(self, given: Input, as_of: datetime) -> None:
+        self._given = given
+        self._as_of = as_of
+        self._dates: dict[str, Mapping[int, date | datetime]] = {}
+        self._holds: dict[str, Mapping[int, bool | None]] = {}
+
+    @cached_property
+    def open_since(self) -> Mapping[tuple[str, int], datetime]:
+        """(rule, workspace) of each open finding of a condition -> since when it is open."""
+        some = self._given.standings
+        return {(s.rule, s.workspace): s.since for s in some if s.outcome in OPEN and s.since is not None}
+
+    def no_longer(
+        self, rule: Rule | None, statement: Statement, waiting: Collection[Statement] = ()
+    ) -> NoLonger | None:
+        """What makes a notice about `statement` untrue now; None while it is true.
+
+        `rule` is None when it is not in force any more: nothing tells that what it found has ended. `waiting` is what its person was
+        not told of yet: the end of that is no news.
+        """
+        name, workspace, named = statement
+        if workspace not in self._given.facts.workspaces:
+            return NoLonger.GONE
+        if rule is None:
+            return None
+        occurrence = Occurrence.parse(named)
+        if not occurrence.resolved:
+            return self._untrue(rule, workspace, occurrence.base)
+        if (name, workspace, occurrence.base) in waiting:
+            return NoLonger.UNHEARD
+        return NoLonger.REOPENED if self._untrue(rule, workspace, occurrence.base) is None else None
+
+    def _untrue(self, rule: Rule, workspace: int, base: str) -> NoLonger | None:
+        match rule.kind:
+            case Kind.CONDITION:
+                since = self.open_since.get((rule.name, workspace))
+                return None if since is not None and stamp(since) == base else NoLonger.CLEARED
+            case Kind.MILESTONE:
+                due = self._due(rule).get(workspace)
+                if due is None or occurrence_of(due) != base:
+                    return NoLonger.MOVED
+                return NoLonger.EXCLUDED if self._where(rule).get(workspace) is False else None
+            case Kind.TRANSITION:
+                return NoLonger.COMPLETED if self._completed(workspace, base) else None
+
+    def _due(self, rule: Rule) -> Mapping[int, date | datetime]:
+        """The date of a milestone, by workspace that has one."""
+        if rule.name not in self._dates:
+            table = self._table(rule)
+            found: dict[int, date | datetime] = {}
+            for column in due_columns(rule, table):
+                for workspace, due in table.workspaces.select("id", column.name).drop_nulls().iter_rows():
+                    found.setdefault(workspace, due)
+            self._dates[rule.name] = found
+        return self._dates[rule.name]
+
+    def _where(self, rule: Rule) -> Mapping[int, bool | None]:
+        """Whether a rule's `where` holds, by workspace: None where that is not known."""
+        if rule.where is None:
+            return {}
+        if rule.name not in self._holds:
+            ready = scope(self._table(rule), [rule.where], self._as_of, self._given.zone)
+            # With the id beside it: a clause that looks at no column at all is one value, and not one for each workspace.
+            met = ready.frame.select("id", compile_clause(rule.where, ready).alias("met"))
+            self._holds[rule.name] = dict(met.iter_rows())
+        return self._holds[rule.name]
+
+    def _table(self, rule: Rule) -> Table:
+        given = self._given
+        return given.facts.table(rule.subject.workspace_type, given.required, given.zone)
+
+    def _completed(self, workspace: int, base: str) -> bool:
+        """Whether an occurrence is that of a step, assigned or late, which is completed now."""
+        return any(
+            s.completed_at is not None and base.startswith(open_steps(s))
+            for s in self._given.facts.steps.get(workspace, ())
+        )
+
+
+def untrue(
+    some: Sequence[Postponed], rules: RuleSet, now: CurrentState, deleted: Collection[str]
+) -> Iterator[tuple[int, Why]]:
+    """Which notices are not sent now that quiet hours are over, by id. `deleted` are people whose accounts are gone.
+
+    Of what was not held back only ends are asked: that of a beginning which its person never heard of is no news.
+    """
+    unheard: dict[str, set[Statement]] = {}
+    for p in some:
+        unheard.setdefault(p.person, set()).add(p.statement)
+    for p in some:
+        if p.person in deleted:
+            yield p.id, Why.DELETED
+        elif p.held or Occurrence.parse(p.occurrence).resolved:
+            why = now.no_longer(rules.by_name.get(p.rule), p.statement, unheard[p.person])
+            if why is not None:
+                yield p.id, _REASONS.get(why, Why.NO_LONGER)
+
+
+_REASONS = {NoLonger.GONE: Why.GONE_SINCE, NoLonger.COMPLETED: Why.ALREADY_DONE}

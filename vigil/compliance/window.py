@@ -1,0 +1,45 @@
+"""What an evaluation is given: the window of time, and the facts, events and memory of some workspaces."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vigil.compliance.events import Change, Event
+from vigil.compliance.facts import RequiredDocument
+from vigil.compliance.standings import Standing
+from vigil.compliance.tables import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """(after, as_of]: what lies between the last evaluation and this one. At the first one `after` equals `as_of`.
+
+    `starts` holds the first evaluation of rules that came later: for them nothing before that counts.
+    """
+
+    after: datetime
+    as_of: datetime
+    starts: Mapping[str, datetime] = field(default_factory=dict)
+
+    def of(self, rule: str) -> datetime:
+        """Where the window begins for a rule."""
+        return max(self.after, self.starts.get(rule, self.after))
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What one evaluation looks at: some workspaces, what happened to them, and what is remembered of them.
+
+    `sensitive` are attributes, as Category.attribute, whose values no sentence tells.
+    """
+
+    facts: Facts
+    events: Sequence[Event] = ()
+    changes: Sequence[Change] = ()
+    standings: Collection[Standing] = ()
+    required: Sequence[RequiredDocument] = ()
+    zone: str = "UTC"
+    sensitive: Collection[str] = ()
+    made: Collection[int] = ()  # workspaces that were made since the last look, whatever their dates say

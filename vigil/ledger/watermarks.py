@@ -1,0 +1,122 @@
+"""How far runs have come: the names of the positions that the ledger keeps, and what is kept beside them as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType, Self
+
+
+class WatermarkName(StrEnum):
+    """The name of a position. Lists of workspaces have one for each type beside these: `list_of`."""
+
+    EVALUATED = "evaluated"  # up to where everything is evaluated: `Evaluated`
+    SCAN = "scan"  # when everything was listed last
+    SCHEMA = "schema"  # when the workspace types were read
+    PROCESSES = "processes"  # when workflows were listed
+    NODES = "verify"  # the scan of known nodes by their stamps
+    ROLES = "roles"  # the scan of the roles of workspaces
+    RELATIONS = "related"  # the scan of the relations of workspaces
+    WORKFLOWS = "active"  # the scan of active workflows
+    GONE = "gone"  # the scan of what is gone and may be there again
+    BARE = "bare"  # workspaces that runs were told to have no roles
+    ACCOUNTS = "accounts"  # when all accounts were read
+    ABSENCE = (
+        "/v2/businessworkspaces/{id}/missingdocuments"  # since when there are no lists of missing documents
+    )
+    FORGOTTEN = "forgotten"  # up to when observations are forgotten
+    FORGOTTEN_ATTEMPTS = "forgotten attempts"
+    LEDGER_CHECK = "ledger check"  # where the comparison of the ledger with itself goes on
+    FOLLOW_UPS = "reconcile: follow-ups"
+    MISSING_DOCUMENTS = "reconcile: missing documents"
+    READABLE = "reconcile: readable"
+
+
+ListMark = NewType("ListMark", str)
+"""The name of the position of a list."""
+
+
+def list_of(type: str) -> ListMark:
+    """The position of the list of a workspace type: its instant is that of the newest change in it."""
+    return ListMark(f"changed:{type}")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What is kept with `WatermarkName.EVALUATED`. Ledgers of earlier versions may lack each of it.
+
+    `complete` is up to when everything has been read, `parts` and `types` are what runs read, `unread` the workspaces and
+    `unread_processes` the workflows that could never be read, `fresh` the rules that have not seen all of their workspaces. `skew`
+    is by how many seconds the clocks of Extended ECM are apart from ours, the least and the most; None where nobody measured it.
+    """
+
+    complete: datetime | None = None
+    fresh: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    unread: frozenset[int] = frozenset()
+    unread_processes: frozenset[int] = frozenset()
+    skew: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """What `plain` gave."""
+        complete, skew = data.get("complete"), data.get("skew")
+        return cls(
+            complete=datetime.fromisoformat(complete) if complete else None,
+            fresh=frozenset(data.get("fresh", ())),
+            parts=frozenset(data.get("parts", ())),
+            types=frozenset(data.get("types", ())),
+            unread=frozenset(data.get("unread", ())),
+            unread_processes=frozenset(data.get("unread processes", ())),
+            skew=None if skew is None else (skew[0], skew[1]),
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """As it is kept, for JSON."""
+        return {
+            "complete": self.complete and self.complete.isoformat(),
+            "fresh": sorted(self.fresh),
+            "parts": sorted(self.parts),
+            "types": sorted(self.types),
+            "unread": sorted(self.unread),
+            "unread processes": sorted(self.unread_processes),
+            **({} if self.skew is None else {"skew": list(self.skew)}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What is kept with `WatermarkName.SCAN`: the parts of workspaces that were read of all of them."""
+
+    parts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """What `plain` gave."""
+        return cls(frozenset(data.get("parts", ())))
+
+    def plain(self) -> dict[str, Any]:
+        """As it is kept, for JSON."""
+        return {"parts": sorted(self.parts)}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is kept with the position of a list: how many workspaces the last complete one had; None where there was none."""
+
+    workspaces: int | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """What `plain` gave."""
+        return cls(data.get("listed"))
+
+    def plain(self) -> dict[str, Any]:
+        """As it is kept, for JSON."""
+        return {"listed": self.workspaces}
+
+
+__all__ = ["Evaluated", "ListMark", "Listed", "Scan", "WatermarkName", "list_of"]
