@@ -140,7 +140,7 @@ def test_where_may_ask_who_it_was() -> None:
     found = office.look(NINE + HOUR, [case(1), roles(owner=(), clerk=(ADA,))])
     assert [x.event.fields["role"] for x in found if x.event] == ["owner"]
     found = office.look(NINE + 2 * HOUR, [case(1), roles(owner=(), clerk=(ADA, BOB))])
-    assert [x.why for x in found] == [("bob was added to role clerk", "who came into the role is bob")]
+    assert [x.why for x in found] == [("bob was added to role clerk", "added member is bob")]
 
 
 def test_a_rule_may_tell_who_came_and_who_went() -> None:

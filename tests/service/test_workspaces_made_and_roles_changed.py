@@ -96,12 +96,12 @@ def test_a_workspace_is_told_to_its_role_when_it_was_made_and_not_before_or_afte
     ]
     with ledger.read() as connection:
         row = outbox.rows(connection)[0]
-    assert (row["occurrence"], row["message"]["why"]) == (
+    assert (row["occurrence"], list(row["message"].why)) == (
         "created:2024-01-10T09:30:00Z",
         ["the workspace was created"],
     )
-    assert row["message"]["link"].endswith("/app/nodes/200")
-    assert "Case 200" in row["message"]["title"]
+    assert row["message"].link.endswith("/app/nodes/200")
+    assert "Case 200" in row["message"].title
 
 
 def test_a_rule_that_is_new_tells_of_nothing_that_was_made_before_it(
@@ -138,7 +138,7 @@ def test_who_came_into_a_role_and_who_is_in_it_no_more_are_told(
     ]
     with ledger.read() as connection:
         said = {
-            r["workspace"]: (r["occurrence"].rpartition(":")[0], r["message"]["why"])
+            r["workspace"]: (r["occurrence"].rpartition(":")[0], list(r["message"].why))
             for r in outbox.rows(connection)
         }
     assert said[100] == (

@@ -217,15 +217,15 @@ def _attributes(before: f.Workspace, after: f.Workspace, seen_at: datetime) -> I
 
 
 def _created(workspace: f.Workspace) -> Event:
-    """A workspace that was never seen before. Whether it was made since, or only came into view, is for `news` to say."""
+    """A workspace that was never seen before. `news` decides whether it was created since or only became visible."""
     at = workspace.created
     return Event("workspace_created", workspace.id, at, f"created:{stamp(at)}", {"at": at})
 
 
 def _members(before: f.Roles, after: f.Roles, seen_at: datetime) -> Iterator[Event]:
-    """Changes of who is in a role, as two readings show them: nothing else says when. A group counts as itself, whoever is in it.
+    """The members that two readings of a workspace's roles show as added or removed. A group counts as one member, whoever is in it.
 
-    The account of a person may be deleted: what stands in its place (``user:id:7``) has neither come nor gone.
+    Extended ECM records no date for such a change. A deleted account appears as ``user:id:7``, which is neither added nor removed.
     """
     for role in sorted(before.members.keys() | after.members.keys()):
         was, now = (_there(roles.members.get(role, ())) for roles in (before, after))
@@ -239,7 +239,7 @@ def _members(before: f.Roles, after: f.Roles, seen_at: datetime) -> Iterator[Eve
                 "added_members": added,
                 "removed_members": removed,
             }
-            # Two readings may carry one instant, as two runs of `--as-of` do: what changed tells them apart.
+            # Two readings may have the same instant, as two runs with one `--as-of` do.
             what = hashlib.blake2b("\n".join((*added, "", *removed)).encode(), digest_size=4).hexdigest()
             occurrence = f"role:{role}:changed:{stamp(seen_at)}:{what}"
             yield Event("role_changed", after.workspace, seen_at, occurrence, fields)

@@ -18,7 +18,7 @@ Fields = Mapping[str, Value]
 
 
 class Words(Protocol):
-    """What the sentence of an event asks of whoever tells it: its zone, its other fields, and which attributes are sensitive."""
+    """The parts of an event's sentence that depend on the rule and the site: zone, other fields of the rule, sensitive attributes."""
 
     def by(self, fields: Fields) -> str:
         """`` by ada``; empty where nobody knows who it was."""
@@ -27,7 +27,7 @@ class Words(Protocol):
         """What an attribute was and what it is."""
 
     def members(self, fields: Fields) -> str:
-        """Who came into a role and who is in it no more."""
+        """Who was added to a role and who was removed from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,15 @@ EVENT_KEYS: Mapping[str, EventKey] = {
     "to": EventKey(None, "new value"),
     "text": EventKey("string", "comment"),
     "role": EventKey("string"),
-    "added": EventKey("list", "who came into the role"),
-    "removed": EventKey("list", "who is in the role no more"),
+    "added": EventKey("list", "added member"),
+    "removed": EventKey("list", "removed member"),
 }
 """What `event.KEY` may name in a transition's `where`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSpec:
-    """One row: what there is to know of a kind of event beside its reader (`events`) and its texts (`templates/transition`).
+    """One row: everything about a kind of event but its reader (`events`) and its texts (`templates/transition`).
 
     - `filters`: the filters that a rule may write, each with the key of the event that it is compared with.
     - `keys`: the keys of `EVENT_KEYS` that such an event has, beside `at`.

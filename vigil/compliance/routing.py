@@ -147,7 +147,7 @@ def _principal(name: str) -> str:
 
 
 def _of_event(key: str, finding: Finding) -> tuple[str, ...]:
-    """Who did it, or who came into a role and who is in it no more."""
+    """The person who caused an event, or the members whom it added to a role or removed from it."""
     fields = {} if finding.event is None else finding.event.fields
     if key == "by":
         return (f.user(str(fields["by"])),) if fields.get("by") else ()
@@ -256,10 +256,10 @@ def _lacks(to: Recipient, finding: Finding, rule: Rule, facts: Facts, directory:
 
 PEOPLE: Mapping[str, str] = {
     "by": "who did it",
-    "added": "who came into the role",
-    "removed": "who is in the role no more",
+    "added": "who was added to the role",
+    "removed": "who was removed from the role",
 }
-"""The people of an event whom a rule may tell and whose names its notices say."""
+"""The people of an event that a rule may name as recipients, and whose names its notices use."""
 
 _STEPS = {
     "assignee": "the step's assignee",

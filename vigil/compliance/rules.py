@@ -152,8 +152,7 @@ class Recipient(RuleModel):
     )
     event: Literal["by", "added", "removed"] | None = Field(
         default=None,
-        description="by: who did what the event tells; added, removed: who came into the role of a "
-        "role_changed, and who is in it no more",
+        description="by: who caused the event; added, removed: the members whom a role_changed added or removed",
     )
 
     @model_validator(mode="after")
