@@ -22,7 +22,7 @@ STORED = {
     "all": '{"why":["it ends"],"lacks":["x"],"date_withheld":true,' + WORDS + ',"ttl":3600,"key":"k1","zone":"UTC",'
     '"quiet":["20:00:00","08:00:00"],"channels":["email","push"],"mail":{"title":"T","body":"B"},"digest":"it waits"}',
 }  # fmt: skip
-"""Messages as `vigil.service.saying` of the version before wrote them."""
+"""Messages as `vigil.service.compose` of the version before wrote them."""
 
 
 @pytest.mark.parametrize("text", STORED.values(), ids=STORED)

@@ -31,8 +31,8 @@ from vigil.delivery.messages import PAYLOAD, encode
 from vigil.delivery.render import Channel, Renderer
 from vigil.ledger.values import Registered
 from vigil.safe_text import LABEL, STATE, is_web_address, label, payload
-from vigil.service.reaching import Reach
-from vigil.service.saying import entries
+from vigil.service.compose import entries
+from vigil.service.contacts import Contacts
 from vigil.service.site import Site
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -119,7 +119,7 @@ def row_of(text: str):
         Registered(2, "ada", "ada@example.org", MAIL, "any"),
     ]
     lacks = replace(Routed(found, "ada"), lacks=(text,))
-    [made] = entries(speaker, [lacks], facts, Directory(), Reach({"ada": registered}))
+    [made] = entries(speaker, [lacks], facts, Directory(), Contacts({"ada": registered}))
     return made
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.plain_runs import judged
 from vigil.compliance import facts as f
 from vigil.compliance.loader import load_text
 from vigil.compliance.routing import Directory
@@ -67,9 +68,7 @@ class Office:
         plan = judgement.plan(run)
         for some in plan.batches:
             mine = plan.of(some)
-            given = judgement.load(run, mine, some)
-            result = judgement.judge(run, mine, given)
-            judgement.commit(run, result, given.facts, Directory.of([f.User("ada", 7, "Ada")]), mine)
+            judged(run, mine, some, Directory.of([f.User("ada", 7, "Ada")]))
         if not killed:
             judgement.finish(run, plan)
         with self.ledger.read() as connection:

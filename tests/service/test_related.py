@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.plain_runs import judged
 from vigil.compliance.loader import load_text
 from vigil.compliance.routing import Directory
 from vigil.compliance.verdicts import Finding
@@ -128,10 +129,7 @@ def look(
     plan = judgement.plan(run)
     found: list[Finding] = []
     for some in plan.batches:
-        given = judgement.load(run, plan, some)
-        result = judgement.judge(run, plan, given)
-        found += result.findings
-        judgement.commit(run, result, given.facts, Directory(), plan)
+        found += judged(run, plan, some, Directory()).findings
     judgement.finish(run, plan)
     return found, asked
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from tests.support.plain_runs import judged
 from vigil.compliance import facts as f
 from vigil.compliance.loader import check, examine
 from vigil.compliance.routing import Directory
@@ -97,10 +98,7 @@ class Office:
         run = self.opened(at)
         plan = judgement.plan(run)
         for some in plan.batches:
-            given = judgement.load(run, plan, some)
-            result = judgement.judge(run, plan, given)
-            people = Directory.of([f.User("ada", 7, "Ada")])
-            judgement.commit(run, result, given.facts, people, plan)
+            judged(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
         judgement.finish(run, plan)
         return accounting.account(run)
 

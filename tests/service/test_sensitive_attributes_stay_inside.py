@@ -22,9 +22,9 @@ from vigil.delivery.render import Renderer
 from vigil.ledger.values import Entry, Registered
 from vigil.service import frames, sheets
 from vigil.service.backfill import Line, Standing
+from vigil.service.compose import entries
+from vigil.service.contacts import Contacts
 from vigil.service.frames import About
-from vigil.service.reaching import Reach
-from vigil.service.saying import entries
 from vigil.service.site import Site
 from vigil.service.sweep import OutOfScope, Scope, refuse_sensitive
 
@@ -113,8 +113,8 @@ def said(templates: Path, sensitive: frozenset[str]) -> dict[str, Entry]:
         Finding("due", 1, "o", "early", AT, (f"30 days before {DAY}",), due=DAY),
         Finding("dated", 1, DAY.isoformat(), "early", AT, (f"30 days before {DAY}",), due=DAY),
     ]
-    reach = Reach({"ada": [Registered(1, "ada", "token", "token", "android")]})
-    made = entries(run, [Routed(x, "ada") for x in findings], facts, Directory(), reach)
+    contacts = Contacts({"ada": [Registered(1, "ada", "token", "token", "android")]})
+    made = entries(run, [Routed(x, "ada") for x in findings], facts, Directory(), contacts)
     return {e.rule: e for e in made}
 
 

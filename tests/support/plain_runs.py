@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from vigil.compliance.routing import Directory
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
 from vigil.ecm import Client, Settings
@@ -13,6 +16,8 @@ from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
 from vigil.sandbox.process import SandboxClient
 from vigil.service import extraction, judgement
+from vigil.service.pipeline import Work
+from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -38,6 +43,14 @@ async def watched(run: Run, client: Client) -> None:
         for n in range(1, len(plan.batches) + 1):
             await judgement.whole(run, plan, n)
         judgement.finish(run, plan)
+
+
+def judged(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:
+    """One batch of a plan, evaluated and queued, with the people that somebody looked up."""
+    work = judgement.evaluated(run, judgement.load(run, plan, workspaces))
+    work = judgement.addressed(run, replace(work, directory=people))
+    judgement.commit(run, plan, work)
+    return work
 
 
 async def extract(run: Run) -> None:

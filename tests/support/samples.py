@@ -54,7 +54,7 @@ def entry(n: int = 1, **changes: Any) -> Entry:
 
 
 def words(key: str, **more: Any) -> NoticeMessage:
-    """A message as `vigil.service.saying` puts it into the outbox."""
+    """A message as `vigil.service.compose` puts it into the outbox."""
     fields: dict[str, Any] = {
         "key": key,
         "title": "Contract ends on 31 March",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import evaluate
-from vigil.compliance.events import PARTS_OF, Change, Looked, derive, made_since, overdue_unseen
+from vigil.compliance.events import PARTS_OF, Change, Looked
 from vigil.compliance.facts import Fact
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding, Standing
-from vigil.compliance.window import Input, Window
+from vigil.compliance.window import Input, Window, with_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +75,15 @@ def replay(
             sensitive=sensitive,
         )
         if tick != ticks[0]:
-            given = _with_news(given, changes, after, tick)
+            # At the tick before everything had been seen.
+            looked = Looked(after, parts={"workspaces", *PARTS_OF.values()})
+            given = with_changes(given, changes, looked, Window(after, tick))
         result = evaluate(given, rules, Window(after, tick))
         for pair in result.evaluated:
             standings.pop(pair, None)
         standings |= {(s.rule, s.workspace): s for s in result.standings}
         yield tick, result.findings, facts
         after = tick
-
-
-def _with_news(given: Input, changes: Sequence[Change], after: datetime, tick: datetime) -> Input:
-    """What an evaluation is given, with what happened since the tick before it, `after`, at which everything had been seen."""
-    looked = Looked(after, parts={"workspaces", *PARTS_OF.values()})
-    return replace(
-        given,
-        events=[*derive(changes, looked, tick), *overdue_unseen(changes, looked, after)],
-        changes=changes,
-        made=made_since(changes, looked),
-    )
 
 
 def _take_in(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from vigil.compliance.events import Change, Event
+from vigil.compliance.events import Change, Event, Looked, made_since, news, overdue_unseen
 from vigil.compliance.facts import RequiredDocument
 from vigil.compliance.standings import Standing
 from vigil.compliance.tables import Facts
@@ -43,3 +43,9 @@ class Input:
     zone: str = "UTC"
     sensitive: Collection[str] = ()
     made: Collection[int] = ()  # workspaces that were made since the last look, whatever their dates say
+
+
+def with_changes(given: Input, changes: Sequence[Change], looked: Looked, window: Window) -> Input:
+    """What an evaluation of `window` is given, with what happened between two looks: `changes`, after as far as `looked` says."""
+    events = [*news(changes, looked, window.as_of).events, *overdue_unseen(changes, looked, window.after)]
+    return replace(given, events=events, changes=changes, made=made_since(changes, looked))

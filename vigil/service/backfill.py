@@ -11,7 +11,7 @@ read: their notices are listed as what cannot be known, and are not offered.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -21,22 +21,24 @@ from vigil.compliance import facts as f
 from vigil.compliance.events import stamp
 from vigil.compliance.history import replay
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
+from vigil.compliance.occurrence import Occurrence
+from vigil.compliance.routing import Routed
 from vigil.compliance.rules import DIGEST, Rule
 from vigil.compliance.still_true import CurrentState
+from vigil.compliance.superseded import Told
 from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, Finding
+from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding
+from vigil.compliance.window import Input, Window
 from vigil.ecm.model import Gap
-from vigil.ledger import devices, inputs, manifests, observations, outbox, runs
-from vigil.ledger import people as preferences
+from vigil.ledger import Ledger, inputs, manifests, observations, outbox, runs
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
-from vigil.service.mailboxes import note_mailboxes
-from vigil.service.reaching import Reach
+from vigil.service import judgement, pipeline
+from vigil.service.judgement import LedgerRecords
+from vigil.service.pipeline import Work
 from vigil.service.reasons import in_words, why_untrue
 from vigil.service.run import Run
-from vigil.service.saying import entries
 from vigil.wording import instant
 
 BATCH = 2000
@@ -153,15 +155,48 @@ async def _of_batch(
         if after < x.fire_at <= upto
     ]
     out: list[Line] = []
+    records = ReplayRecords(run.ledger)
     for facts, some in _by_facts(found):
-        here = replace(facts, roles={})
-        here, directory = await _audience(run, some, here)
-        # Whom it concerns cannot be said of all: what could not be looked up is a gap, and nobody else is told in its place.
-        unsaid = undecided(some, run.rules, here, directory)
-        some = [x for x in some if x.workspace not in unsaid]
-        run.gap([Gap("people", why, (workspace,)) for workspace, why in unsaid.items()])
-        out += _lines(run, route(some, run.rules, here, directory), here, directory, today)
+        # Whom it concerns today: who has left since is not written to, and who may no longer read it neither.
+        work = Work(
+            given=Input(replace(facts, roles={})), window=Window(after, upto), result=Evaluation(tuple(some))
+        )
+        work = await judgement.looked_up(run, work)
+        work = pipeline.through(pipeline.ADDRESS, run, records, work)
+        # Of what could not be looked up nobody knows whom it concerns: nobody else is told in its place.
+        run.gap([Gap("people", why, (workspace,)) for workspace, why in work.left.items()])
+        lines = _lines(run, work, today)
+        records.add(lines)
+        out += lines
     return out
+
+
+class ReplayRecords(LedgerRecords):
+    """What went out before, as the ledger has it, and what a manifest offers for the earlier ticks of its window.
+
+    What could not be read then is read or not by now: nothing is left to a later run.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._offered: dict[str, dict[tuple[int, str], set[str]]] = {}
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Count what is offered as told."""
+        for e in (line.entry for line in lines if line.sends or line.standing is Standing.TOLD):
+            self._offered.setdefault(e.rule, {}).setdefault((e.workspace, e.step), set()).add(e.occurrence)
+
+    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
+        told = super().occurrences(asked)
+        for rule in asked.keys() & self._offered.keys():
+            mine = self._offered[rule]
+            told[rule] = {
+                k: {*told[rule].get(k, ()), *mine.get(k, ())} for k in told[rule].keys() | mine.keys()
+            }
+        return told
+
+    def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:
+        return {}
 
 
 def _by_facts(found: Iterable[tuple[Finding, Facts]]) -> Iterator[tuple[Facts, list[Finding]]]:
@@ -172,30 +207,12 @@ def _by_facts(found: Iterable[tuple[Finding, Facts]]) -> Iterator[tuple[Facts, l
     yield from groups.values()
 
 
-async def _audience(run: Run, findings: Sequence[Finding], facts: Facts) -> tuple[Facts, Directory]:
-    """Whom it concerns today: who has left since is not written to, and who may no longer read it neither."""
-    workspaces, principals = principals_of(findings, run.rules, facts)
-    if not workspaces and not principals:
-        return facts, Directory()
-    batch = await run.extractor.audience(sorted(workspaces), sorted(principals))
-    run.gap(batch.gaps)
-    note_mailboxes(run, batch.facts)
-    roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
-    unread = {w: g.why for g in batch.gaps for w in g.workspaces}
-    return replace(facts, roles=roles), Directory.of(batch.facts, batch.unknown, unread)
-
-
-def _lines(
-    run: Run, routed: Sequence[Routed], facts: Facts, directory: Directory, today: Today
-) -> list[Line]:
-    people = {r.person for r in routed if r.person is not None}
+def _lines(run: Run, work: Work, today: Today) -> list[Line]:
+    same = {e.key: as_open(e, today.state) for e in work.rows}
     with run.ledger.read() as connection:
-        reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
-        rows = entries(run, routed, facts, directory, reach)
-        same = {e.key: as_open(e, today.state) for e in rows}
-        then = outbox.states(connection, [*rows, *same.values()])
+        then = outbox.states(connection, [*work.rows, *same.values()])
     out = []
-    for r, entry in zip(routed, rows, strict=True):
+    for r, entry in zip(work.routed, work.rows, strict=True):
         rule = run.rules.by_name[entry.rule]
         standing, reason = _standing(rule, r, entry, then.get(entry.key), today)
         open_row = then.get(same[entry.key].key)
@@ -212,7 +229,10 @@ def _lines(
 def as_open(entry: Entry, now: CurrentState) -> Entry:
     """The notice under the instant since which its finding is open in truth: a sweep may have seen it before the next tick did."""
     since = now.open_since.get((entry.rule, entry.workspace))
-    return entry if since is None else replace(entry, occurrence=stamp(since))
+    named = Occurrence.parse(entry.occurrence)
+    if since is None or named.resolved:
+        return entry
+    return replace(entry, occurrence=str(replace(named, base=stamp(since))))
 
 
 def _standing(

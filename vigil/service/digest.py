@@ -11,22 +11,21 @@ from collections.abc import Mapping, Sequence
 from vigil.compliance import digests as deciding
 from vigil.compliance import facts as f
 from vigil.compliance.digests import Kept
-from vigil.compliance.notices import Notice, NoticeState, Person, Severity
+from vigil.compliance.notices import Notice, Person, Severity
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import DIGEST as DIGEST_NAME
 from vigil.compliance.rules import Kind, Recipient, Rule, Subject
 from vigil.compliance.still_true import CurrentState
 from vigil.compliance.verdicts import DIGESTED, Why
-from vigil.delivery.render import RenderError
 from vigil.ledger import devices, digests, inputs, observations, outbox
 from vigil.ledger import people as preferences
 from vigil.ledger.digests import Parked
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry, Key
-from vigil.service.reaching import Reach
+from vigil.service.compose import entry as composed
+from vigil.service.contacts import Contacts, Destination
 from vigil.service.run import Number, Run
-from vigil.service.saying import said_at, with_words
 
 BATCH = 500
 """People whose digests are made in one transaction."""
@@ -60,15 +59,16 @@ def say(run: Run, people: Sequence[str]) -> None:
         given = inputs.current(connection, about, run.site.zone)
         now = CurrentState(given, run.as_of)
         directory = Directory.of(observations.directory(connection))
-        reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
+        contacts = Contacts(devices.of_people(connection, people), preferences.of_people(connection, people))
+        mail = run.mail is not None
         for person, some in waiting.items():
             kept, left = sorted_out(run, person, some, now, directory)
             for why, ids in left.items():
                 run.tally.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
             if not kept:
                 continue
-            someone = reach.person(person, directory, run.site.zone)
-            entry = entry_of(run, kept, someone, given.facts.workspaces, reach)
+            to = contacts.destination(person, DIGEST, directory, run.site.zone, mail, run.as_of)
+            entry = entry_of(run, kept, to, given.facts.workspaces)
             inserted = outbox.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
             digests.explain(connection, [k.number for k in kept], f"in digest {number}")
@@ -112,24 +112,12 @@ def _kept(p: Parked) -> Kept:
     )
 
 
-def entry_of(
-    run: Run, kept: Sequence[Kept], person: Person, workspaces: Mapping[int, f.Workspace], reach: Reach
-) -> Entry:
+def entry_of(run: Run, kept: Sequence[Kept], to: Destination, workspaces: Mapping[int, f.Workspace]) -> Entry:
     """The digest as an outbox row."""
-    n = notice_of(run, kept, person, workspaces)
-    key: Key = (DIGEST.name, n.workspace, n.occurrence, "", person.login)
+    n = notice_of(run, kept, to.person, workspaces)
+    key: Key = (DIGEST.name, n.workspace, n.occurrence, "", to.person.login)
     words = run.renderer.render_many([n])[0]
-    message = NoticeMessage(why=n.why)
-    state, reason, due_at = NoticeState.QUEUED, "", None
-    if isinstance(words, RenderError):
-        state, reason = NoticeState.FAILED, str(words)
-    else:
-        message = with_words(message, run, key, DIGEST, n, words, reach)
-        if not reach.addresses(person.login, reach.channels(person.login, DIGEST, run.mail is not None)):
-            state, reason = NoticeState.NO_DEVICE, Why.NO_DEVICE.value
-        else:
-            due_at = said_at(run, n, DIGEST, reach)
-    return Entry(*key, fire_at=n.fire_at, state=state, reason=reason, message=message, due_at=due_at)
+    return composed(run, key, DIGEST, n, words, to, NoticeMessage(why=n.why))
 
 
 def notice_of(

@@ -6,16 +6,14 @@ that delivers counts them with its own, and decides by the rules as they are the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from vigil.compliance.evaluate import active
 from vigil.compliance.facts import Workspace
-from vigil.compliance.guards import GuardWhy, Seen, could_trip, tripped, vanished
-from vigil.compliance.notices import NoticeState
+from vigil.compliance.guards import GuardWhy, Seen, tripped, vanished
 from vigil.compliance.rules import Rule, Status
-from vigil.compliance.verdicts import DIGESTED, Why
+from vigil.compliance.verdicts import Why
 from vigil.delivery.owners import is_dead
 from vigil.errors import BadRequest, VigilError
 from vigil.ledger import Ledger, digests, evaluations, observations, runs, trips
@@ -61,24 +59,6 @@ def believe(run: Run, what: str, lost: int, known: int) -> None:
         raise Vanished(what, lost, known)
 
 
-def hold(run: Run, rows: Sequence[Entry], fresh: Collection[str]) -> list[Entry]:
-    """The rows, with those of rules whose guard could trip waiting for `decide`.
-
-    `fresh` names rules that were never evaluated of these workspaces before.
-    """
-    guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in fresh)}
-    run.tally.fresh |= {e.rule for e in rows if e.rule in fresh and _is_said(e)}
-    return [
-        replace(e, state=NoticeState.SUPPRESSED, reason=UNDECIDED) if e.rule in guarded and _is_said(e) else e
-        for e in rows
-    ]
-
-
-def _is_said(e: Entry) -> bool:
-    """Whether the row is on its way to its person, now or by the next digest."""
-    return e.state == NoticeState.QUEUED or (e.state == NoticeState.SUPPRESSED and e.reason in DIGESTED)
-
-
 def decide(run: Run, fresh: Collection[str] = ()) -> None:
     """Count what the run would say for each guarded rule: queue it, or hold it and note the trip on the run.
 
@@ -103,6 +83,34 @@ def decide(run: Run, fresh: Collection[str] = ()) -> None:
             _explain(run, name, others, TAKEN_OUT if rule is None else Why.SHADOW.value)
         else:
             _ask(run, rule, others, known[rule.subject.workspace_type], name in fresh)
+
+
+def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[str]:
+    """The rules whose guards would stop them, if these rows were queued and `decide` was asked. Nothing is changed."""
+    waiting: dict[str, list[Entry]] = {}
+    for e in rows:
+        if e.reason == UNDECIDED:
+            waiting.setdefault(e.rule, []).append(e)
+    live = {r.name: r for r in active(run.site_rules) if r.name in waiting}
+    known = _known(run, list(live.values()))
+    out = set()
+    with run.ledger.read() as connection:
+        left = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w)]
+        for name, rule in live.items():
+            others = [w.run for w in left if w.rule == name and w.run is not None]
+            more = trips.count(connection, name, others, UNDECIDED) if others else trips.Counted(0, 0, 0)
+            mine = waiting[name]
+            workspaces = len({e.workspace for e in mine}) + more.workspaces
+            seen = Seen(
+                notices=len(mine) + more.notices,
+                findings=len({e.key[:4] for e in mine}) + more.findings,
+                workspaces=workspaces,
+                known=max(known[rule.subject.workspace_type], workspaces),
+                first=name in fresh or more.notices > 0,
+            )
+            if rule.guard is not None and tripped(rule.guard, seen):
+                out.add(name)
+    return out
 
 
 def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:

@@ -13,20 +13,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from vigil.compliance import endings, escalations, superseded
+from vigil.compliance import escalations
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import active, evaluate
-from vigil.compliance.events import Looked, made_since, news, overdue_unseen, unseen
+from vigil.compliance.evaluate import active
+from vigil.compliance.events import Looked, news, unseen
 from vigil.compliance.in_force import Revision
-from vigil.compliance.routing import Directory, Routed, principals_of, route, undecided
+from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import Rule
-from vigil.compliance.tables import Facts
+from vigil.compliance.superseded import Told
 from vigil.compliance.texts import hash_of, written
-from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding, Outcome, Why
-from vigil.compliance.window import Input, Window
+from vigil.compliance.window import Window, with_changes
 from vigil.ecm.model import Batch, Gap
 from vigil.errors import VigilError
 from vigil.ledger import (
+    Ledger,
     behind,
     devices,
     earlier,
@@ -44,13 +44,33 @@ from vigil.ledger import people as preferences
 from vigil.ledger.behind import Behind, Marks
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.watermarks import Evaluated, WatermarkName
-from vigil.service import bare, clocks, guards
+from vigil.service import bare, clocks, guards, pipeline
+from vigil.service.contacts import Contacts
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
+from vigil.service.pipeline import Work
 from vigil.service.plan import Plan, window_from
-from vigil.service.reaching import Reach
 from vigil.service.run import Number, Run
-from vigil.service.saying import entries
+
+
+class LedgerRecords:
+    """What the stages of `pipeline` ask of the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
+        with self._ledger.read() as connection:
+            return {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
+
+    def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:
+        with self._ledger.read() as connection:
+            return behind.why_unread(connection, workspaces)
+
+    def contacts(self, people: Collection[str]) -> Contacts:
+        with self._ledger.read() as connection:
+            return Contacts(devices.of_people(connection, people), preferences.of_people(connection, people))
+
 
 BATCH = 2000
 """Workspaces an evaluation: bounds memory, and is enough for the columns to pay."""
@@ -161,10 +181,9 @@ async def whole(run: Run, plan: Plan, n: int) -> None:
 async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
     """Judge some workspaces. What nobody can make sense of costs the workspace that holds it its turn, and no other one."""
     try:
-        given = load(run, plan, workspaces)
-        result = judge(run, plan, given)
-        facts, directory = await look_up(run, given, result)
-        commit(run, result, facts, directory, plan)
+        work = evaluated(run, load(run, plan, workspaces))
+        work = addressed(run, await looked_up(run, work))
+        commit(run, plan, work)
         run.tally.judged += 1
     except VigilError:
         raise
@@ -197,8 +216,8 @@ def _hold(run: Run, plan: Plan, why: Mapping[int, str]) -> None:
         behind.hold(connection, why, types, plan.marks, run.as_of)
 
 
-def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
-    """The facts, changes and standings of one batch."""
+def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
+    """One batch: facts, changes, and what is remembered of its workspaces."""
     with run.ledger.read() as connection:
         given = inputs.current(connection, workspaces, run.site.zone, run.site.sensitive)
         changes = (
@@ -206,41 +225,36 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Input:
         )
     unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
-    found = news(changes, looked, run.as_of)
     run.tally.unseen |= unseen(changes, looked)
-    run.tally.old |= found.old
-    events = [*found.events, *overdue_unseen(changes, looked, plan.window.after)]
-    return replace(given, events=events, changes=changes, made=made_since(changes, looked))
+    run.tally.old |= news(changes, looked, run.as_of).old
+    return Work(
+        given=with_changes(given, changes, looked, plan.window),
+        window=plan.window,
+        escalations=plan.escalations,
+        fresh=plan.fresh,
+        taken_up=bool(plan.taken_up),
+    )
 
 
-def judge(run: Run, plan: Plan, given: Input) -> Evaluation:
-    """Evaluate one batch, with what follows from what was told before: escalations, and ends of milestones."""
-    result = evaluate(given, run.rules, plan.window)
-    if plan.escalations:
-        more = escalations.findings(plan.escalations, run.rules, given, result.standings, run.as_of)
-        result = replace(result, findings=(*result.findings, *more))
-    asked = endings.asking(result.evaluated, run.rules, given.facts.workspaces)
-    if asked:
-        with run.ledger.read() as connection:
-            told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
-        over = endings.findings(told, run.rules, given, run.as_of)
-        result = replace(result, findings=(*result.findings, *over))
-    run.tally.numbers[Number.EVALUATED] += len(result.evaluated)
-    run.tally.numbers[Number.FINDINGS] += len(result.findings)
-    run.tally.numbers[Number.NOT_EVALUATED] += result.counts.get("not_evaluated", 0)
-    return result
+def evaluated(run: Run, work: Work) -> Work:
+    """A batch with its findings, counted."""
+    work = pipeline.through(pipeline.EVALUATE, run, LedgerRecords(run.ledger), work)
+    run.tally.numbers[Number.EVALUATED] += len(work.result.evaluated)
+    run.tally.numbers[Number.FINDINGS] += len(work.findings)
+    run.tally.numbers[Number.NOT_EVALUATED] += work.result.counts.get("not_evaluated", 0)
+    return work
 
 
-async def look_up(run: Run, given: Input, result: Evaluation) -> tuple[Facts, Directory]:
-    """The people behind the findings, as they stand now: roles, groups and accounts are read only where one is needed."""
-    workspaces, principals = principals_of(result.findings, run.rules, given.facts)
+async def looked_up(run: Run, work: Work) -> Work:
+    """A batch with the people behind its findings, as they stand now: only what is needed is read."""
+    workspaces, principals = principals_of(work.findings, run.rules, work.facts)
     if not workspaces and not principals:
-        return given.facts, Directory()
-    return attach(run, given, await run.extractor.audience(sorted(workspaces), sorted(principals)))
+        return work
+    return with_people(run, work, await run.extractor.audience(sorted(workspaces), sorted(principals)))
 
 
-def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
-    """Record the people that were looked up, and put them beside the facts that the findings were made of."""
+def with_people(run: Run, work: Work, batch: Batch) -> Work:
+    """A batch with people that were looked up: they are recorded, and stand beside the facts that the findings were made of."""
     batch = bare.doubted(run, batch)
     run.gap(batch.gaps, people=True)
     if run.records:
@@ -249,100 +263,31 @@ def attach(run: Run, given: Input, batch: Batch) -> tuple[Facts, Directory]:
             observations.record(connection, batch.facts, run.as_of, run.id, gone)
     note_mailboxes(run, batch.facts)
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
-    facts = replace(given.facts, roles={**given.facts.roles, **roles})
+    facts = replace(work.facts, roles={**work.facts.roles, **roles})
     unread = {w: g.why for g in batch.gaps for w in g.workspaces}
     unread |= {int(g.key): "the workspace is gone" for g in batch.gone}
-    return facts, Directory.of(batch.facts, batch.unknown, unread)
+    directory = Directory.of(batch.facts, batch.unknown, unread)
+    return replace(work, given=replace(work.given, facts=facts), directory=directory)
 
 
-def commit(run: Run, result: Evaluation, facts: Facts, directory: Directory, plan: Plan) -> list[Routed]:
-    """Route the findings, put them into words, and store standings and outbox rows in one transaction.
+def addressed(run: Run, work: Work) -> Work:
+    """A batch with its rows for the outbox. Those of guarded rules wait for `guards.decide`."""
+    return pipeline.through(pipeline.ADDRESS + pipeline.GUARD, run, LedgerRecords(run.ledger), work)
 
-    A workspace whose people could not all be looked up is left to the next run, with all that was found of it. Rows of guarded
-    rules wait for `guards.decide`.
-    """
-    waiting = undecided(result.findings, run.rules, facts, directory)
-    hanging = _unread(run, result.findings, facts)
-    if waiting or hanging:
-        _hold(run, plan, hanging | waiting)
-        result = _without(result, waiting, hanging, run.as_of)
-    if plan.taken_up:
-        result = _without_said(run, result)
-    with run.ledger.read() as connection:
-        asked = superseded.asking(result.findings, run.rules)
-        told = {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
-    findings = superseded.without_superseded(result.findings, told)
-    routed = route(findings, run.rules, facts, directory)
-    people = {r.person for r in routed if r.person is not None}
+
+def commit(run: Run, plan: Plan, work: Work) -> None:
+    """Store what is remembered and queue the rows, in one transaction. What the batch left stays behind, for the next run."""
+    if work.left:
+        _hold(run, plan, work.left)
     with run.ledger.write() as connection:
-        reach = Reach(devices.of_people(connection, people), preferences.of_people(connection, people))
-        rows = guards.hold(run, entries(run, routed, facts, directory, reach), plan.fresh)
-        taken = outbox.states(connection, rows)
-        unsaid = {e.key: e for e in rows if e.key not in taken}
-        outbox.enqueue(connection, list(unsaid.values()), run.as_of, run.id)
-        evaluations.keep_standings(connection, result.standings, result.evaluated, run.as_of)
-        done = facts.workspaces.keys() - waiting.keys() - hanging.keys()
+        taken = outbox.states(connection, work.rows)
+        untold = {e.key: e for e in work.rows if e.key not in taken}
+        outbox.enqueue(connection, list(untold.values()), run.as_of, run.id)
+        evaluations.keep_standings(connection, work.result.standings, work.result.evaluated, run.as_of)
+        done = work.facts.workspaces.keys() - work.left.keys()
         behind.judged(connection, {w: at for w, at in plan.taken_up.items() if w in done})
-    run.tally.route(len(rows), already_told=len(rows) - len(unsaid))
-    return routed
-
-
-def _without_said(run: Run, result: Evaluation) -> Evaluation:
-    """Without what has become void since somebody was told of it: who is behind is evaluated from the same marks on again."""
-    void: dict[str, set[int]] = {}
-    for x in result.findings:
-        if x.suppressed is not None and x.suppressed not in DIGESTED:
-            void.setdefault(x.rule, set()).add(x.workspace)
-    if not void:
-        return result
-    with run.ledger.read() as connection:
-        said = {rule: earlier.occurrences(connection, rule, some) for rule, some in void.items()}
-
-    def is_void(x: Finding) -> bool:
-        known = said.get(x.rule, {}).get((x.workspace, x.step or ""), set())
-        return x.suppressed is not None and x.suppressed not in DIGESTED and x.occurrence in known
-
-    return replace(result, findings=tuple(x for x in result.findings if not is_void(x)))
-
-
-def _unread(run: Run, findings: Sequence[Finding], facts: Facts) -> dict[int, str]:
-    """The workspaces with a finding that hangs on what could not be read and will be: of their own, or of a related one."""
-    hanging = {x.workspace for x in findings if x.suppressed is Why.UNREAD}
-    if not hanging:
-        return {}
-    looked_at = {w: (w, *(facts.related[w].others if w in facts.related else ())) for w in hanging}
-    with run.ledger.read() as connection:
-        owed = behind.why_unread(connection, set().union(*looked_at.values()))
-    return {
-        workspace: next(owed[w] for w in some if w in owed)
-        for workspace, some in looked_at.items()
-        if not owed.keys().isdisjoint(some)
-    }
-
-
-def _without(
-    result: Evaluation, waiting: Collection[int], hanging: Collection[int], as_of: datetime
-) -> Evaluation:
-    """The evaluation without what waits: all of some workspaces, and of others what hangs on something unread.
-
-    Of conditions that were found to be so is kept since when, and nothing is said of them.
-    """
-    begun = [
-        replace(s, outcome=Outcome.HOLDING.value, next_check_at=as_of)
-        for s in result.standings
-        if s.workspace in waiting and s.outcome == Outcome.FINDING and s.since == as_of
-    ]
-    mine = {(s.rule, s.workspace) for s in begun}
-    return replace(
-        result,
-        findings=tuple(
-            x
-            for x in result.findings
-            if x.workspace not in waiting and not (x.workspace in hanging and x.suppressed is Why.UNREAD)
-        ),
-        standings=[*(s for s in result.standings if s.workspace not in waiting), *begun],
-        evaluated=[p for p in result.evaluated if p[1] not in waiting or p in mine],
-    )
+    run.tally.fresh |= {e.rule for e in work.rows if e.rule in work.fresh and pipeline.on_its_way(e)}
+    run.tally.route(len(work.rows), already_told=len(work.rows) - len(untold))
 
 
 def finish(run: Run, plan: Plan) -> None:

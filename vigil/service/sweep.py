@@ -9,15 +9,19 @@ from enum import StrEnum
 from typing import Any
 
 from vigil.compliance.facts import Workspace
-from vigil.compliance.routing import Routed, route
+from vigil.compliance.guards import GuardWhy
+from vigil.compliance.notices import NoticeState
+from vigil.compliance.routing import Routed
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.standings import Standing
 from vigil.compliance.verdicts import Outcome
 from vigil.errors import BadRequest, Problem
-from vigil.ledger import observations
+from vigil.ledger import observations, outbox
 from vigil.ledger.engine import chunks
+from vigil.ledger.values import Entry, Key
 from vigil.service import guards, judgement
 from vigil.service.judgement import BATCH
+from vigil.service.pipeline import Work
 from vigil.service.reasons import in_words
 from vigil.service.run import Run
 
@@ -53,6 +57,8 @@ class Shown(StrEnum):
     TOLD = "is told"
     HELD = "held by its rule's guard"
     OPEN = "open already"
+    BEFORE = "was told before"
+    WAITS = "waits to be sent"
 
 
 class OutOfScope(BadRequest):
@@ -125,31 +131,52 @@ def _text(value: object) -> str:
 async def sweep(run: Run, scope: Scope, dry_run: bool) -> list[dict[str, Any]]:
     """Evaluate the scope; queue what is new unless it is a dry run.
 
-    One row for each finding and person, open ones included, with the columns of `frames.FINDINGS`.
+    One row for each finding and person, open ones included, with the columns of `frames.FINDINGS`. A dry run goes the same way up to
+    the outbox, so that who would be told is who is told: what went out before, and what a guard would stop, are known to it.
     """
     run.rules = narrow(run.rules, scope, run.left_out)
     base = judgement.plan(run)
-    rows: list[dict[str, Any]] = []
+    every: list[tuple[Work, Mapping[Key, str]]] = []
     for some in chunks(workspaces_of(run, scope), BATCH):
-        given = judgement.load(run, replace(base, batches=(tuple(some),)), some)
-        result = judgement.judge(run, base, given)
-        facts, directory = await judgement.look_up(run, given, result)
-        routed = route(result.findings, run.rules, facts, directory)
-        known = given.facts.workspaces
-        if scope.new:
-            rows += [_new(run, r, known, dry_run) for r in routed]
-        if scope.open:
-            rows += [_open(run, s, known) for s in given.standings if _is_open(run, s)]
+        plan = replace(base, batches=(tuple(some),))
+        work = judgement.evaluated(run, judgement.load(run, plan, some))
+        work = judgement.addressed(run, await judgement.looked_up(run, work))
+        with run.ledger.read() as connection:
+            found = outbox.states(connection, work.rows)
+        every.append((work, {key: _as_it_is(*row) for key, row in found.items()}))
         if not dry_run:
-            judgement.commit(run, result, facts, directory, base)
-    if not dry_run:
+            judgement.commit(run, base, work)
+    if dry_run:
+        new = [e for work, taken in every for e in work.rows if e.key not in taken]
+        held = guards.would_hold(run, new, base.fresh)
+    else:
         guards.decide(run, base.fresh)
         held = {t.rule for t in run.trips}
-        rows = [
-            r | {"outcome": Shown.HELD} if r["outcome"] == Shown.TOLD and r["rule"] in held else r
-            for r in rows
-        ]
+    told = Shown.WOULD if dry_run else Shown.TOLD
+    rows = []
+    for work, taken in every:
+        known = work.facts.workspaces
+        if scope.new:
+            rows += [
+                _new(run, r, known, taken.get(e.key) or _outcome(e, held, told))
+                for r, e in zip(work.routed, work.rows, strict=True)
+            ]
+        if scope.open:
+            rows += [_open(run, s, known) for s in work.given.standings if _is_open(run, s)]
     return rows
+
+
+def _outcome(e: Entry, held: Collection[str], told: Shown) -> str:
+    """What becomes of a new row of the outbox."""
+    if e.reason == GuardWhy.UNDECIDED.value:
+        waits = in_words(e.message.digest) if e.message.digest else told
+        return Shown.HELD if e.rule in held else waits
+    return told if e.state == NoticeState.QUEUED else in_words(e.reason, e.message.lacks)
+
+
+def _as_it_is(state: str, reason: str) -> str:
+    """What became of a row that the outbox had before."""
+    return in_words(reason) or (Shown.BEFORE if state == NoticeState.SENT else Shown.WAITS)
 
 
 def _is_open(run: Run, standing: Standing) -> bool:
@@ -157,13 +184,13 @@ def _is_open(run: Run, standing: Standing) -> bool:
     return known and standing.outcome == Outcome.FINDING
 
 
-def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], dry_run: bool) -> dict[str, Any]:
+def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], outcome: str) -> dict[str, Any]:
     finding = routed.finding
     return _of(run, finding.workspace, known) | {
         "rule": finding.rule,
         "why": "; ".join(finding.why),
         "person": routed.person,
-        "outcome": in_words(routed.reason) if routed.reason else (Shown.WOULD if dry_run else Shown.TOLD),
+        "outcome": outcome,
         "since": None,
         "step": finding.step,
     }

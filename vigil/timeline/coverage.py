@@ -73,7 +73,7 @@ class Watched:
         self.parts: set[Part] = set()
 
     def __call__(self, judged: Judged) -> None:
-        given, as_of = judged.given, judged.as_of
+        given, as_of = judged.work.given, judged.as_of
         for rule in judged.rules:
             table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
             ready = scope(table, [getattr(rule, key) for key in CLAUSES], as_of, given.zone)
@@ -86,7 +86,7 @@ class Watched:
                     continue  # a transition asks of its `where` only when something happens
                 ready = of_events(ready, found)
             self._see(rule, ready)
-        for routed in judged.routed:
+        for routed in judged.work.routed:
             self._told(judged.rules.by_name[routed.finding.rule], routed, judged)
 
     def _see(self, rule: Rule, ready: Scope) -> None:
@@ -108,7 +108,7 @@ class Watched:
             self._happened(rule, finding)
         for path, to in recipients_placed(rule):
             asked = path[:-1] in mine or path[0] == "fallback"
-            if asked and routed.person in judged.directory.people(named(to, finding, judged.facts)):
+            if asked and routed.person in judged.work.directory.people(named(to, finding, judged.work.facts)):
                 self.parts.add((rule.name, path, "named"))
 
     def _happened(self, rule: Rule, finding: Finding) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vigil.compliance import facts as f
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.routing import Directory, principals_of
+from vigil.compliance.routing import principals_of
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
 from vigil.ledger import Ledger, acknowledgements, devices, observations, outbox
@@ -138,17 +138,16 @@ class Stage:
         return run
 
     def _judge(self, run: Run, plan: Plan, some: tuple[int, ...], crash: Crash | None) -> None:
-        given = judgement.load(run, plan, some)
-        result = judgement.judge(run, plan, given)
+        work = judgement.evaluated(run, judgement.load(run, plan, some))
         if crash == "before queue":
             raise _Dead(run.id)
-        facts, directory = given.facts, Directory()
-        workspaces, principals = principals_of(result.findings, run.rules, given.facts)
+        workspaces, principals = principals_of(work.findings, run.rules, work.facts)
         if workspaces or principals:
-            facts, directory = judgement.attach(run, given, self.world.audience(workspaces, principals))
-        routed = judgement.commit(run, result, facts, directory, plan)
+            work = judgement.with_people(run, work, self.world.audience(workspaces, principals))
+        work = judgement.addressed(run, work)
+        judgement.commit(run, plan, work)
         if self._watcher is not None:
-            self._watcher(Judged(run.rules, run.as_of, given, facts, directory, routed))
+            self._watcher(Judged(run.rules, run.as_of, work))
 
     async def _deliver(self, run: Run) -> None:
         async with run.sending(self.phones):

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import RuleSet
-from vigil.compliance.tables import Facts
-from vigil.compliance.window import Input
 from vigil.sandbox.devices import Shown
+from vigil.service.pipeline import Work
 from vigil.timeline.model import Moment, Timeline
 
 PUBLIC = "https://ecm.example"
@@ -29,10 +27,7 @@ class Judged:
 
     rules: RuleSet
     as_of: datetime
-    given: Input
-    facts: Facts  # with the roles that were looked up
-    directory: Directory
-    routed: Sequence[Routed]
+    work: Work
 
 
 @dataclass(frozen=True, slots=True)

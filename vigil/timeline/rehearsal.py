@@ -15,27 +15,27 @@ from pathlib import Path
 
 import orjson
 
-from vigil.compliance import endings, escalations, guards, superseded
+from vigil.compliance import escalations, guards
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import active, evaluate
-from vigil.compliance.events import Looked, derive, made_since, overdue_unseen
+from vigil.compliance.evaluate import active
+from vigil.compliance.events import Looked
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.routing import Directory, principals_of, route
+from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.standings import Standing
 from vigil.compliance.still_true import CurrentState, Postponed, untrue
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, Evaluation
-from vigil.compliance.window import Input, Window
+from vigil.compliance.superseded import Told
+from vigil.compliance.window import Input, Window, with_changes
 from vigil.delivery import quiet_hours
 from vigil.delivery.render import Renderer
 from vigil.ecm.model import Batch
 from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Key, Registered
 from vigil.sandbox.devices import Shown
+from vigil.service import pipeline
+from vigil.service.contacts import Contacts
 from vigil.service.needs import needs_of, parts_of
-from vigil.service.reaching import Reach
-from vigil.service.saying import entries
+from vigil.service.pipeline import Work
 from vigil.service.site import Site
 from vigil.timeline.memory import Memory
 from vigil.timeline.model import Change, Crash, Moment, Timeline
@@ -100,7 +100,7 @@ class _Position:
 
 @dataclass
 class _Run:
-    """What the wording of notices asks of a run (`saying.Speaker`), and its number."""
+    """What the wording of notices asks of a run (`compose.ComposeContext`), and its number."""
 
     id: int
     as_of: datetime
@@ -133,7 +133,7 @@ class Rehearsal:
         self._evaluated: _Position | None = None
         self._arrived: dict[str, dict[str, list[Shown]]] = {}
         self._runs = 0
-        self._reach = Reach(_registered(timeline))
+        self._contacts = Contacts(_registered(timeline))
 
     def play(self, moment: Moment) -> Played:
         """As `play.Stage.play`. Raises WorldError, and NotRehearsed."""
@@ -236,70 +236,60 @@ class Rehearsal:
         due: tuple[escalations.Due, ...],
         crash: Crash | None,
     ) -> None:
-        given = self._given(workspaces, between, looked, window)
-        result = evaluate(given, self.rules, window)
-        if due:
-            more = escalations.findings(due, self.rules, given, result.standings, run.as_of)
-            result = replace(result, findings=(*result.findings, *more))
-        told = self._told(endings.asking(result.evaluated, self.rules, given.facts.workspaces))
-        over = endings.findings(told, self.rules, given, run.as_of)
-        result = replace(result, findings=(*result.findings, *over))
+        work = Work(self._given(workspaces, between, looked, window), window, due, run.fresh)
+        work = pipeline.through(pipeline.EVALUATE, run, self, work)
         if crash == "before queue":
             raise _Dead
-        facts, directory = self._look_up(given, result, run.as_of)
-        told = self._told(superseded.asking(result.findings, self.rules))
-        findings = superseded.without_superseded(result.findings, told)
-        routed = route(findings, self.rules, facts, directory)
-        self._queue(run, entries(run, routed, facts, directory, self._reach))
-        for pair in result.evaluated:
+        work = self._look_up(work, run.as_of)
+        work = pipeline.through(pipeline.ADDRESS + pipeline.GUARD, run, self, work)
+        self._queue(run, work.rows)
+        for pair in work.result.evaluated:
             self._standings.pop(pair, None)
-        self._standings |= {(s.rule, s.workspace): s for s in result.standings}
+        self._standings |= {(s.rule, s.workspace): s for s in work.result.standings}
         if self._watcher is not None:
-            self._watcher(Judged(self.rules, run.as_of, given, facts, directory, routed))
+            self._watcher(Judged(self.rules, run.as_of, work))
 
     def _given(
         self, workspaces: Sequence[int], between: tuple[int, int], looked: Looked, window: Window
     ) -> Input:
         mine = set(workspaces)
-        # The first evaluation has nothing to compare with: what is there then is no transition.
-        changes = () if self._evaluated is None else self._memory.changes(mine, *between)
-        return Input(
+        given = Input(
             facts=self._memory.facts(mine),
-            events=[
-                *derive(changes, looked, window.as_of),
-                *overdue_unseen(changes, looked, window.after),
-            ],
-            changes=changes,
-            made=made_since(changes, looked),
             standings=[
                 s for _, s in sorted(self._standings.items(), key=_by_workspace) if s.workspace in mine
             ],
             required=self._required,
             zone=self.timeline.zone,
         )
+        # The first evaluation has nothing to compare with: what is there then is no transition.
+        changes = () if self._evaluated is None else self._memory.changes(mine, *between)
+        return with_changes(given, changes, looked, window)
 
-    def _look_up(self, given: Input, result: Evaluation, at: datetime) -> tuple[Facts, Directory]:
-        workspaces, principals = principals_of(result.findings, self.rules, given.facts)
+    def _look_up(self, work: Work, at: datetime) -> Work:
+        workspaces, principals = principals_of(work.findings, self.rules, work.facts)
         if not workspaces and not principals:
-            return given.facts, Directory()
+            return work
         found = self._world.audience(workspaces, principals)
         self._memory.record(found.facts, at)
         roles = {x.workspace: x for x in found.facts if isinstance(x, f.Roles)}
-        return replace(given.facts, roles={**given.facts.roles, **roles}), Directory.of(found.facts)
+        facts = replace(work.facts, roles={**work.facts.roles, **roles})
+        return replace(work, given=replace(work.given, facts=facts), directory=Directory.of(found.facts))
 
-    def _told(self, asked: Mapping[str, Collection[int]]) -> dict[str, superseded.Told]:
-        """As `ledger.earlier.occurrences`, for some rules and of each some workspaces."""
-        out: dict[str, dict[tuple[int, str], set[str]]] = {}
-        for rule, workspaces in asked.items():
-            told = out.setdefault(rule, {})
-            for (name, workspace, occurrence, step, _), n in self._notices.items():
-                if (
-                    name == rule
-                    and workspace in workspaces
-                    and n.state in (NoticeState.SENT, NoticeState.QUEUED)
-                ):
-                    told.setdefault((workspace, step), set()).add(occurrence)
+    # -- what the stages ask: `pipeline.Records` ---------------------------------------------------------
+
+    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
+        """As `ledger.earlier.occurrences`."""
+        out: dict[str, dict[tuple[int, str], set[str]]] = {rule: {} for rule in asked}
+        for (rule, workspace, occurrence, step, _), n in self._notices.items():
+            if workspace in asked.get(rule, ()) and n.state in (NoticeState.SENT, NoticeState.QUEUED):
+                out[rule].setdefault((workspace, step), set()).add(occurrence)
         return dict(out)
+
+    def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:
+        return {}  # a timeline reads all of a workspace, or leaves what it cannot read unknown for good
+
+    def contacts(self, people: Collection[str]) -> Contacts:
+        return self._contacts
 
     def _escalations(self, window: Window) -> tuple[escalations.Due, ...]:
         mine = escalations.escalating(self.rules)
@@ -316,22 +306,15 @@ class Rehearsal:
     # -- the outbox ------------------------------------------------------------------------------------
 
     def _queue(self, run: _Run, rows: Iterable[Entry]) -> None:
-        """Rows whose key is free; of one key the last one counts. Those of guarded rules wait for `_decide`."""
-        guarded = {r.name for r in active(self.rules) if guards.could_trip(r, r.name in run.fresh)}
+        """Rows whose key is free; of one key the last one counts."""
         for e in {e.key: e for e in rows if e.key not in self._notices}.values():
             words = orjson.dumps([e.message.title, e.message.body, e.message.link])
             if len(words) > _LONG:
                 raise NotRehearsed
-            said = e.state == NoticeState.QUEUED or (
-                e.state == NoticeState.SUPPRESSED and e.reason in DIGESTED
-            )
-            state, reason = e.state, e.reason
-            if said and e.rule in guarded:
-                state, reason = NoticeState.SUPPRESSED, GuardWhy.UNDECIDED.value
-            due = e.due_at or (run.as_of if state == NoticeState.QUEUED else None)
+            due = e.due_at or (run.as_of if e.state == NoticeState.QUEUED else None)
             ttl, begins = e.message.ttl, max(e.fire_at, e.due_at or run.as_of)
             expires = None if ttl is None else begins + timedelta(seconds=ttl)
-            self._notices[e.key] = _Notice(e, run.id, run.as_of, state, reason, due, expires)
+            self._notices[e.key] = _Notice(e, run.id, run.as_of, e.state, e.reason, due, expires)
 
     def _decide(self, run: _Run) -> None:
         """As `service.guards.decide`, with what killed runs left undecided."""
@@ -419,7 +402,7 @@ class Rehearsal:
         shown = Shown(
             message.title, message.body, message.link, message.key, {"event_id": message.key}, now, ""
         )
-        self._arrived.setdefault(person, {})[message.key] = [shown] * len(self._reach.registered[person])
+        self._arrived.setdefault(person, {})[message.key] = [shown] * len(self._contacts.registered[person])
 
 
 def _registered(timeline: Timeline) -> dict[str, list[Registered]]:

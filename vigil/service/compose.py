@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from vigil.compliance.facts import Value
-from vigil.compliance.notices import Notice, NoticeState, Severity
+from vigil.compliance.notices import Notice, NoticeState, Person, Severity
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.rules import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
@@ -21,7 +21,7 @@ from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import Entry, Key, Registered
 from vigil.safe_text import BODY, bounded
-from vigil.service.reaching import Reach, quiet_of
+from vigil.service.contacts import Contacts, Destination, quiet_of
 from vigil.service.site import Site
 
 UNROUTABLE = frozenset({Why.NOBODY})
@@ -31,12 +31,14 @@ URGENT = frozenset({Severity.HIGH, Severity.CRITICAL})
 """What does not wait for the digest of a person who asked for one. A rule that says `group` has said so itself."""
 
 
+Rendered = Said | RenderError
+
 LONGEST_HTML = 4 * BODY
 """Characters of the body of a mail in HTML, markup included."""
 
 
-class Speaker(Protocol):
-    """What of a run the wording of its notices depends on."""
+class ComposeContext(Protocol):
+    """What of a run the text of its notices depends on."""
 
     as_of: datetime
     rules: RuleSet
@@ -46,49 +48,57 @@ class Speaker(Protocol):
 
 
 def entries(
-    run: Speaker,
-    routed: Sequence[Routed],
-    facts: Facts,
-    directory: Directory,
-    reach: Reach,
+    run: ComposeContext, routed: Sequence[Routed], facts: Facts, directory: Directory, contacts: Contacts
 ) -> list[Entry]:
-    """One outbox row for each routed finding, in order. What cannot be put into words is `failed`, with the template's line."""
-    notices = [notice(run, r, facts, directory, reach) if r.person is not None else None for r in routed]
-    said = iter(run.renderer.render_many([n for n in notices if n is not None]))
+    """One outbox row for each routed finding, in order. What cannot be rendered is `failed`, with the template's line."""
+    to = {n: d for n, r in enumerate(routed) if (d := _destination(run, r, directory, contacts)) is not None}
+    notices = {n: notice(run, routed[n], facts, directory, d.person) for n, d in to.items()}
+    rendered = dict(zip(notices, run.renderer.render_many(list(notices.values())), strict=True))
     return [
-        _entry(run, r, n, next(said) if n is not None else None, reach)
-        for r, n in zip(routed, notices, strict=True)
+        _entry(run, r, notices[n], rendered[n], to[n]) if n in to else _unaddressed(run, r)
+        for n, r in enumerate(routed)
     ]
 
 
-def _entry(
-    run: Speaker, r: Routed, n: Notice | None, words: Said | RenderError | None, reach: Reach
-) -> Entry:
-    x, person = r.finding, r.person or ""
-    key = (x.rule, x.workspace, x.occurrence, x.step or "", person)
-    rule, due_at = run.rules.by_name[x.rule], None
-    message = NoticeMessage(
-        why=tuple(map(bounded, x.why)),
-        lacks=tuple(map(bounded, r.lacks)),
-        date_withheld=rule.due is not None and is_sensitive(rule.due, run.site.sensitive),
+def _destination(
+    run: ComposeContext, r: Routed, directory: Directory, contacts: Contacts
+) -> Destination | None:
+    if r.person is None:
+        return None
+    rule = run.rules.by_name[r.finding.rule]
+    return contacts.destination(r.person, rule, directory, run.site.zone, run.mail is not None, run.as_of)
+
+
+def _unaddressed(run: ComposeContext, r: Routed) -> Entry:
+    """The row of a finding that goes to nobody."""
+    state, reason = _state(run, r, None)
+    return Entry(*_key(r), fire_at=r.finding.fire_at, state=state, reason=reason, message=_why(run, r))
+
+
+def _entry(run: ComposeContext, r: Routed, n: Notice, words: Rendered, to: Destination) -> Entry:
+    state, reason = _state(run, r, to)
+    made = entry(run, _key(r), run.rules.by_name[n.rule], n, words, to, _why(run, r))
+    if made.state == NoticeState.FAILED or state == NoticeState.QUEUED:
+        return made
+    digest = reason if reason in DIGESTED else ""
+    return replace(
+        made, state=state, reason=reason, due_at=None, message=replace(made.message, digest=digest)
     )
-    state, reason = _state(r, rule, reach, run.mail is not None)
+
+
+def entry(
+    run: ComposeContext,
+    key: Key,
+    rule: Rule,
+    n: Notice,
+    words: Rendered,
+    to: Destination,
+    message: NoticeMessage,
+) -> Entry:
+    """The row of a notice that was rendered, with all that the worker needs to send it; `message` says why it is sent."""
     if isinstance(words, RenderError):
-        state, reason = NoticeState.FAILED, str(words)
-    elif words is not None and n is not None:
-        message = with_words(message, run, key, rule, n, words, reach)
-        if reason in DIGESTED:
-            message = replace(message, digest=reason)
-        if state == NoticeState.QUEUED:
-            due_at = said_at(run, n, rule, reach)
-    return Entry(*key, fire_at=x.fire_at, state=state, reason=reason, message=message, due_at=due_at)
-
-
-def with_words(
-    message: NoticeMessage, run: Speaker, key: Key, rule: Rule, n: Notice, words: Said, reach: Reach
-) -> NoticeMessage:
-    """The message with what the worker needs to send it: for every channel that its person may be reached on."""
-    said = replace(
+        return Entry(*key, fire_at=n.fire_at, state=NoticeState.FAILED, reason=str(words), message=message)
+    message = replace(
         message,
         title=words.title,
         body=words.body,
@@ -99,21 +109,17 @@ def with_words(
         zone=n.person.zone,
         quiet=quiet_of(rule),
     )
-    if run.mail is None:
-        return said
-    order = reach.channels(n.person.login, rule, mail=True)
-    mail = _mail(run.mail, n, reach.addresses(n.person.login, order))
-    return replace(said, channels=tuple(order), mail=mail)
-
-
-def said_at(run: Speaker, n: Notice, rule: Rule, reach: Reach) -> datetime | None:
-    """When a notice may be said, where that is later than at once: after quiet hours."""
-    at = reach.opens(run.as_of, n.person, rule, run.site.zone)
-    return at if at > run.as_of else None
+    if run.mail is not None:
+        message = replace(message, channels=to.channels, mail=_mail(run.mail, n, to.addresses))
+    if not to.addresses:
+        reason = Why.NO_DEVICE.value
+        return Entry(*key, fire_at=n.fire_at, state=NoticeState.NO_DEVICE, reason=reason, message=message)
+    due_at = to.opens_at if to.opens_at > run.as_of else None
+    return Entry(*key, fire_at=n.fire_at, state=NoticeState.QUEUED, message=message, due_at=due_at)
 
 
 def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, str]:
-    """The notice as HTML where it goes to a mailbox. One that cannot be said so, or would be long, goes as plain text."""
+    """The notice as HTML where it goes to a mailbox. What cannot be rendered as HTML, or would be long, goes as plain text."""
     if not any(d.address_kind == MAIL for d in addresses):
         return {}
     html = renderer.render_many([n])[0]
@@ -127,23 +133,33 @@ def replace_key(key: Key) -> str:
     return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=15).hexdigest()
 
 
-def _state(r: Routed, rule: Rule, reach: Reach, mail: bool) -> tuple[NoticeState, str]:
+def _key(r: Routed) -> Key:
+    x = r.finding
+    return x.rule, x.workspace, x.occurrence, x.step or "", r.person or ""
+
+
+def _why(run: ComposeContext, r: Routed) -> NoticeMessage:
+    """The part of a message that says why, without its text."""
+    rule = run.rules.by_name[r.finding.rule]
+    return NoticeMessage(
+        why=tuple(map(bounded, r.finding.why)),
+        lacks=tuple(map(bounded, r.lacks)),
+        date_withheld=rule.due is not None and is_sensitive(rule.due, run.site.sensitive),
+    )
+
+
+def _state(run: ComposeContext, r: Routed, to: Destination | None) -> tuple[NoticeState, str]:
+    """The state of a routed finding's row, and the reason for it, from the route and what its person asked for."""
     if r.reason is not None:
         return (NoticeState.UNROUTABLE if r.reason in UNROUTABLE else NoticeState.SUPPRESSED), r.reason.value
-    if r.person is not None and not reach.addresses(r.person, reach.channels(r.person, rule, mail)):
+    if to is not None and not to.addresses:
         return NoticeState.NO_DEVICE, Why.NO_DEVICE.value
-    if r.person is not None and reach.asked(r.person).digest and rule.severity not in URGENT:
+    if to is not None and to.digest and run.rules.by_name[r.finding.rule].severity not in URGENT:
         return NoticeState.SUPPRESSED, Why.GROUPED.value
     return NoticeState.QUEUED, ""
 
 
-def notice(
-    run: Speaker,
-    r: Routed,
-    facts: Facts,
-    directory: Directory,
-    reach: Reach,
-) -> Notice:
+def notice(run: ComposeContext, r: Routed, facts: Facts, directory: Directory, person: Person) -> Notice:
     """The notice as a value, with what its rule's templates may show."""
     x, rule = r.finding, run.rules.by_name[r.finding.rule]
     undated = rule.due is not None and is_sensitive(rule.due, run.site.sensitive)
@@ -160,7 +176,7 @@ def notice(
         occurrence="" if undated else x.occurrence,
         fire_at=x.fire_at,
         link=run.site.link(x.workspace, x.event),
-        person=reach.person(r.person or "", directory, run.site.zone),
+        person=person,
         description=rule.description,
         attrs={k: v for k, v in workspace.attrs.items() if k not in run.site.sensitive},
         event={} if x.event is None else _event(run, x.event.kind, x.event.fields, directory),
@@ -177,7 +193,9 @@ def _family(rule: Rule, step: str | None) -> str:
     return own or rule.family
 
 
-def _event(run: Speaker, kind: str, fields: Mapping[str, Value], directory: Directory) -> dict[str, Value]:
+def _event(
+    run: ComposeContext, kind: str, fields: Mapping[str, Value], directory: Directory
+) -> dict[str, Value]:
     """An event's fields for the templates. Values of a sensitive attribute stay here: a lock screen is a public place."""
     by = fields.get("by")
     found = directory.users.get(str(by)) if by else None

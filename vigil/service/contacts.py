@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,28 +16,47 @@ from vigil.delivery.quiet_hours import said_from
 from vigil.ledger.values import NONE, Preferences, Registered
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where and when one person gets a notice of one rule.
+
+    `channels` are in order, `addresses` those of the first channel that has any; none: the person has neither device nor mailbox.
+    `opens_at` is the first instant outside of quiet hours, the person's and the rule's. `digest`: the person asked for one.
+    """
+
+    person: Person
+    channels: tuple[str, ...]
+    addresses: tuple[Registered, ...]
+    opens_at: datetime
+    digest: bool
+
+
 @dataclass(frozen=True)
-class Reach:
+class Contacts:
     """Of some people: every address in use, and what those who asked for something asked for."""
 
     registered: Mapping[str, list[Registered]] = field(default_factory=dict)
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
 
-    def asked(self, login: str) -> Preferences:
-        return self.preferences.get(login, NONE)
+    def destination(
+        self, login: str, rule: Rule, directory: Directory, site_zone: str, mail: bool, at: datetime
+    ) -> Destination:
+        """For a notice of `rule` that is due at `at`. `mail`: whether the site can send e-mail."""
+        asked = self.preferences.get(login, NONE)
+        person = self._person(login, asked, directory, site_zone)
+        channels = order_of(rule.channels, asked.channels, mail)
+        return Destination(
+            person=person,
+            channels=channels,
+            addresses=tuple(chosen(channels, self.registered.get(login, ()))),
+            opens_at=said_from(at, asked, quiet_of(rule), person.zone, site_zone),
+            digest=asked.digest,
+        )
 
-    def channels(self, login: str, rule: Rule, mail: bool) -> tuple[str, ...]:
-        """The channels of a notice of `rule`, in order."""
-        return order_of(rule.channels, self.asked(login).channels, mail)
-
-    def addresses(self, login: str, order: Collection[str]) -> list[Registered]:
-        """Where a notice with this order of channels goes."""
-        return chosen(tuple(order), self.registered.get(login, ()))
-
-    def person(self, login: str, directory: Directory, site_zone: str) -> Person:
+    def _person(self, login: str, asked: Preferences, directory: Directory, site_zone: str) -> Person:
         """Language and zone: what the person asked for, else what an app told, else the account's, else the site's."""
         user: f.User | None = directory.users.get(login)
-        asked, known = self.asked(login), self.registered.get(login, ())
+        known = self.registered.get(login, ())
         zone = asked.zone or next((d.zone for d in known if d.zone), None) or (user and user.zone)
         language = asked.language or next((d.language for d in known if d.language), None)
         return Person(
@@ -48,11 +67,7 @@ class Reach:
             language=language or (user and user.language) or "en",
         )
 
-    def opens(self, at: datetime, person: Person, rule: Rule, site_zone: str) -> datetime:
-        """When a notice that is due at `at` may be said: after the person's quiet hours and the rule's, by the person's clock."""
-        return said_from(at, self.asked(person.login), quiet_of(rule), person.zone, site_zone)
-
 
 def quiet_of(rule: Rule) -> Span | None:
-    """The hours in which a rule says nothing."""
+    """The quiet hours of a rule; None where it has none."""
     return None if rule.quiet is None else Span(rule.quiet.from_, rule.quiet.to)
