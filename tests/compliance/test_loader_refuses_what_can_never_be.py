@@ -12,6 +12,10 @@ NEVER = [
     "all: [{field: attr.status, op: eq, value: active}, {field: attr.status, op: ne, value: active}]",
     "all: [{field: attr.status, op: eq, value: active}, {not: {field: attr.status, op: eq, value: active}}]",
     "all: [{field: attr.status, op: eq, value: active}, {field: attr.status, op: starts_with, value: ren}]",
+    "all: [{field: attr.status, op: eq, value: active}, {field: attr.status, op: ends_with, value: ing}]",
+    "all: [{field: attr.status, op: in, value: [draft, ended]}, {field: attr.status, op: matches, value: 'a.*'}]",
+    "field: attr.status, op: matches, value: 'active!'",
+    "all: [{field: attr.status, op: ends_with, value: ed}, {field: attr.status, op: absent}]",
     "all: [{field: attr.status, op: present}, {field: attr.status, op: absent}]",
     "all: [{field: attr.expires, op: within, value: 30d}, {field: attr.expires, op: absent}]",
     "all: [{field: attr.value, op: gt, value: 5}, {field: attr.value, op: lt, value: 5}]",
@@ -44,6 +48,8 @@ PERHAPS = [
     "all: [{not: {document: [Annex, Signed agreement]}}, {document: Annex}]",
     "all: [{field: attr.status, op: not_in, value: [draft, active, renewing, ended]}]",
     "all: [{field: name, op: eq, value: a}, {any: [{field: name, op: eq, value: b}, {field: name, op: present}]}]",
+    "all: [{field: attr.status, op: in, value: [draft, ended]}, {field: attr.status, op: matches, value: '.*d'}]",
+    "all: [{field: attr.status, op: matches, value: 'a.*'}, {not: {field: attr.status, op: matches, value: '.*e'}}]",
     "all: [{field: name, op: starts_with, value: ab}, {field: name, op: contains, value: z}]",
 ]
 

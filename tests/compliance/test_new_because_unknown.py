@@ -97,7 +97,7 @@ def test_a_workflow_that_could_not_be_read_at_first_begins_when_it_is() -> None:
 
 def test_all_in_a_workspace_that_was_made_since_is_new() -> None:
     made = first(case(NINE - HOUR))
-    assert kinds([made, first(paper(NINE - HOUR))]) == ["document_added"]
+    assert kinds([made, first(paper(NINE - HOUR))]) == ["workspace_created", "document_added"]
     assert made_since([made], WHOLE) == {1}
 
 

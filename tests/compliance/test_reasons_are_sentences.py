@@ -16,7 +16,7 @@ from vigil.compliance.clauses import Clause, FieldLeaf, Not
 from vigil.compliance.conditions import compile_clause, explain, scope
 from vigil.compliance.escalations import Due, Said, why
 from vigil.compliance.events import Event
-from vigil.compliance.operators import OPERATORS, Op, Takes
+from vigil.compliance.operators import Op, Takes
 from vigil.compliance.sentences import title, value
 from vigil.compliance.tables import Facts
 from vigil.compliance.transitions import say
@@ -69,7 +69,7 @@ def leaf(field: str, op: str, wanted: Any = None) -> FieldLeaf:
 @settings(max_examples=5, deadline=None)
 def test_each_reason_is_a_sentence_with_its_field_and_what_was_found(op: Op, data: st.DataObject) -> None:
     """For a value of every kind, asked for plainly and by `not`. No sentence is said for yes and for no."""
-    asked = leaf("attr.cost center", op, data.draw(TAKEN[OPERATORS[op].takes]))
+    asked = leaf("attr.cost center", op, data.draw(TAKEN[op.row.takes]))
     found = list(data.draw(st.fixed_dictionaries(FOUND)).values()) + list(
         data.draw(st.fixed_dictionaries(FOUND)).values()
     )
@@ -99,7 +99,7 @@ def _all(clause: Clause, there: Facts) -> dict[int, tuple[bool, tuple[str, ...]]
 
 @pytest.mark.parametrize("op", list(Op))
 def test_what_could_not_be_read_is_said_of_the_field(op: Op) -> None:
-    wanted = {Takes.LENGTH: "30d", Takes.MANY: ("a",), Takes.ONE: "a"}.get(OPERATORS[op].takes)
+    wanted = {Takes.LENGTH: "30d", Takes.MANY: ("a",), Takes.ONE: "a"}.get(op.row.takes)
     asked = leaf("attr.cost center", op, wanted)
     for clause in (asked, Not(not_=asked)):
         assert comes_out(clause, _unread(case(1), "attrs")) == (None, ("cost center could not be read",))
@@ -139,6 +139,10 @@ def _unread(workspace: f.Workspace, part: str) -> f.Workspace:
         ("not_contains", "cy", ("ada", "bob", "eve"), "x is ada, bob and eve, without cy"),
         ("lt", 5, (4, 9), "x is 4 and 9, one of them less than 5"),
         ("starts_with", "K", ("A1", "B2"), "x is A1 and B2, none of them starts with K"),
+        ("ends_with", ".pdf", "offer.doc", "x is offer.doc, which does not end with .pdf"),
+        ("matches", "[A-Z]{2}", "DE", "x is DE, which matches [A-Z]{2}"),
+        ("matches", "[A-Z]{2}", ("a", "b"), "x is a and b, none of them matches [A-Z]{2}"),
+        ("matches", "[A-Z]{2}", 5, "x is 5, which cannot be compared with [A-Z]{2}"),
         ("eq", "no", "empty", 'x is "empty", not "no"'),
         ("present", None, tuple("abcdefgh"), "x is a, b, c, d, e and 3 more"),
         ("present", None, "long " * 40, f"x is {('long ' * 40)[:79]}…"),

@@ -11,7 +11,8 @@ from tests.compliance.rule_files import SCHEMA
 from vigil.compliance.clauses import FieldRef
 from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.loader import load_text
-from vigil.compliance.operators import AsOf, Op, operands
+from vigil.compliance.operands import AsOf, operands
+from vigil.compliance.operators import Op
 from vigil.compliance.rules import (
     EventKind,
     EventPattern,

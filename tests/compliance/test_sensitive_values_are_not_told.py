@@ -12,7 +12,7 @@ from vigil.compliance.clauses import FieldLeaf
 from vigil.compliance.conditions import compile_clause, explain, scope
 from vigil.compliance.evaluate import evaluate
 from vigil.compliance.events import Event
-from vigil.compliance.operators import OPERATORS, Op, Takes
+from vigil.compliance.operators import Op, Takes
 from vigil.compliance.tables import Facts
 from vigil.compliance.window import Input, Window
 
@@ -23,7 +23,7 @@ FOUND: dict[str, Any] = {"text": SECRET, "number": 47110815, "list": (SECRET, "x
 
 
 def wanted(op: Op, kind: str) -> Any:
-    match OPERATORS[op].takes:
+    match op.row.takes:
         case Takes.NOTHING:
             return None
         case Takes.MANY:

@@ -12,7 +12,7 @@ from vigil.compliance.calendar import CalendarSpec
 from vigil.compliance.clauses import DocumentState
 from vigil.compliance.loader import load_text
 from vigil.compliance.operators import Op
-from vigil.compliance.patterns import EVENT_FILTERS, EVENT_KEYS
+from vigil.compliance.patterns import EVENT_KEYS, EventKind
 from vigil.compliance.rules import Escalation, Guard, Late, Quiet, Recipient, Repeat, Rule, RuleStep, Status
 from vigil.compliance.schema import rule_schema
 
@@ -40,22 +40,23 @@ def test_every_key_is_named() -> None:
 
 
 def test_every_operator_event_state_and_status_is_named() -> None:
-    words = {*Op, *EVENT_FILTERS, *EVENT_KEYS, *DocumentState, *Status}
-    filters = {name for names in EVENT_FILTERS.values() for name in names}
+    words = {*Op, *EventKind, *EVENT_KEYS, *DocumentState, *Status}
+    filters = {name for kind in EventKind for name in kind.spec.filters}
     assert {word for word in words | filters if not re.search(rf"\b{word}\b", PAGE)} == set()
 
 
-def test_the_table_of_events_has_the_filters_that_there_are() -> None:
+def test_the_table_of_events_has_the_filters_and_keys_that_there_are() -> None:
     rows = {
         kind: row
         for row in PAGE.splitlines()
         if row.startswith("| `")
-        for kind in EVENT_FILTERS
-        if f"`{kind}`" in row
+        for kind in EventKind
+        if f"`{kind}`" in row.split("|")[1]
     }
-    assert rows.keys() == EVENT_FILTERS.keys()
-    for kind, names in EVENT_FILTERS.items():
-        assert set(re.findall(r"`(\w+)`", rows[kind].split("|")[2])) == set(names)
+    assert rows.keys() == set(EventKind)
+    for kind in EventKind:
+        filters, keys = (set(re.findall(r"`(\w+)`", cell)) for cell in rows[kind].split("|")[2:4])
+        assert (filters, keys) == (set(kind.spec.filters), {"at", *kind.spec.keys})
 
 
 def test_the_schema_beside_the_shipped_rules_is_the_one_that_is_generated() -> None:

@@ -22,6 +22,16 @@ TITLES = {
         "Frame agreement, Ponte…: Status in Prüfung",
         "Frame agreement, Ponte…: stato in revisione",
     ),
+    "workspace_created": (
+        "Created: Frame agreement, Ponte Ingegneria",
+        "Neu angelegt: Frame agreement, Ponte Ingegneria",
+        "Creato: Frame agreement, Ponte Ingegneria",
+    ),
+    "role_changed": (
+        "You are owner: Frame agreement, Ponte…",
+        "Sie sind owner: Frame agreement, Ponte…",
+        "Sei owner: Frame agreement, Ponte…",
+    ),
     "comment_added": (
         "Comment on Frame agreement, Ponte…",
         "Kommentar zu Frame agreement, Ponte…",

@@ -6,6 +6,7 @@ only the parsing of a rule's values (`operators.operand`), the calendar and the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -29,7 +30,8 @@ from vigil.compliance.clauses import (
 )
 from vigil.compliance.durations import Duration
 from vigil.compliance.events import Event
-from vigil.compliance.operators import AsOf, Op, Operand, operand, show
+from vigil.compliance.operands import AsOf, Operand, operand, show
+from vigil.compliance.operators import Op
 
 Known = bool | None
 """True, false, or None for what cannot be known."""
@@ -280,6 +282,8 @@ def _one(value: f.Value, op: Op, written: Op, wanted: f.Value, view: View) -> bo
                 Op.IN: value == text,
                 Op.CONTAINS: text in value,
                 Op.STARTS_WITH: value.startswith(text),
+                Op.ENDS_WITH: value.endswith(text),
+                Op.MATCHES: op is Op.MATCHES and _matches(value, text),
             }.get(op, False)
         case bool():
             return isinstance(wanted, bool) and op in (Op.EQ, Op.IN) and value is wanted
@@ -294,6 +298,14 @@ def _one(value: f.Value, op: Op, written: Op, wanted: f.Value, view: View) -> bo
             given = _read(written, "date", wanted)
             return given is not None and op is not Op.CONTAINS and _day(value, op, given, view)
     return False
+
+
+def _matches(value: str, pattern: str) -> bool:
+    """By Python's own engine, which reads the patterns that are drawn here as Polars' does. What is no pattern matches nothing."""
+    try:
+        return re.fullmatch(pattern, value) is not None
+    except re.error:
+        return False
 
 
 def _read(op: Op, kind: str, wanted: f.Value) -> Operand | None:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.property.histories import PEOPLE, STARTS, STATUSES, TYPE
-from vigil.compliance.operators import OPERATORS, Op, Takes
+from vigil.compliance.operators import Op, Takes
 from vigil.compliance.rules import Rule, RuleSet
 
 FIELDS = (
@@ -48,7 +48,11 @@ EVENT_FIELDS = (
     "event.title",
     "event.at",
     "event.version",
+    "event.role",
+    "event.added",
+    "event.removed",
 )
+PATTERNS = (".*", "[a-z]+", "(?i)CASE \\d", "case \\d{1,2}", "ok|open|red", "w.*g", "(a|b", "[^o].*")
 LENGTHS = ("1d", "3d", "36h", "90m", "2w", "1mo", "2mo", "1y")
 CLOCKS = ("as_of", "as_of+1d", "as_of-3d", "as_of+36h", "as_of-1mo", "as_of+2w", "as_of+1y")
 OFFSETS = ("-1d", "+1d", "-2bd", "+1bd", "-1w", "-1mo", "+1mo", "-36h", "+5h", "0d", "-1y")
@@ -100,6 +104,8 @@ _OF_TEXT = (
     Op.CONTAINS,
     Op.NOT_CONTAINS,
     Op.STARTS_WITH,
+    Op.ENDS_WITH,
+    Op.MATCHES,
     Op.PRESENT,
     Op.ABSENT,
 )
@@ -115,7 +121,9 @@ def _op(field: str) -> st.SearchStrategy[Op]:
 def _value(field: str, op: Op) -> st.SearchStrategy[Any]:
     likely = _moments if field in TIMELY else _plain
     one = st.one_of(likely, likely, likely, _scalars)
-    match OPERATORS[op].takes:
+    if op is Op.MATCHES:
+        return st.one_of(one, st.sampled_from(PATTERNS))
+    match op.row.takes:
         case Takes.NOTHING:
             return st.none()
         case Takes.LENGTH:
@@ -219,6 +227,8 @@ _EVENTS = st.one_of(
             "step_completed",
             "comment_added",
             "escalated",
+            "workspace_created",
+            "role_changed",
         ]
     ),
     st.sampled_from(
@@ -228,6 +238,7 @@ _EVENTS = st.one_of(
             {"attribute_changed": {"field": "attr.C.n", "from": 5}},
             {"step_assigned": {"title": "Sign"}},
             {"step_completed": {"disposition": "ok"}},
+            {"role_changed": {"role": "steward"}},
         ]
     ),
 )

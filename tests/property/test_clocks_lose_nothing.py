@@ -37,11 +37,14 @@ KINDS = (
     "attribute_changed",
     "step_assigned",
     "step_completed",
+    "role_changed",
 )
+MEMBERS = (["bob"], ["ada"], ["clerks"], ["ada", "bob"], ["ada", "clerks"], ["bob", "clerks"])
+"""Who is in a role from each interval on: no two changes of it are the same."""
 RULES = load_text(
     {
         f"{name}.yaml": f"rule: {name}\nkind: transition\nsubject: {{workspace_type: Case}}\nevents: [{name}]\nto: [user: ada]\n"
-        for name in (*KINDS, "escalated")
+        for name in (*KINDS, "escalated", "workspace_created")
     }
 )
 ENDPOINTS = (
@@ -76,6 +79,7 @@ class Story:
         for process, due in ((1, START - timedelta(hours=3)), (2, START + timedelta(minutes=150))):
             self._step(KNOWN[0], START - timedelta(hours=30), process, due)
         self.expected["escalated", KNOWN[0]] += 1
+        self.expected["workspace_created", LATER] += 1
 
     def _step(self, workspace: int, at: datetime, process: int, due: datetime) -> None:
         more = {"process": process, "step": 1, "title": "look", "to": "ada", "due": due.isoformat()}
@@ -92,7 +96,8 @@ class Story:
                 # of its last change nobody can see.
                 moment = at.replace(second=self.numbers[workspace])
                 self.draft.events.append({"ts": moment.isoformat(), "workspace": workspace, **row})
-                if n > 0:
+                # The first reading of a workspace's roles is no change of them.
+                if n > (3 if workspace == LATER and row["kind"] == "role_changed" else 0):
                     self.expected[row["kind"], workspace] += 1
 
     def _of(self, workspace: int, n: int) -> list[dict[str, Any]]:
@@ -111,6 +116,7 @@ class Story:
             },
             {"kind": "step_assigned", "process": ended, "step": 1, "title": "look", "to": "ada", "due": due},
             {"kind": "step_completed", "process": ended, "step": 1, "disposition": "ok", "by": "ada"},
+            {"kind": "role_changed", "role": "case manager", "members": MEMBERS[n]},
         ]
         first = 3 if workspace == LATER else 0
         if n > first:

@@ -24,8 +24,9 @@ OWN_INSTANT = (
     "step_completed",
     "comment_added",
     "escalated",
+    "workspace_created",
 )
-"""Events whose instant is their own. Of an attribute only what two observations show is known."""
+"""Events whose instant is their own. Of attributes and roles only what two observations show is known."""
 
 
 def _cuts(history: History) -> st.SearchStrategy[tuple[datetime, ...]]:

@@ -85,13 +85,15 @@ def fail(story: Story, run: int, failing_calls: Ask | str, way: str) -> list[str
 
 
 def _never_seen(story: Story, run: int, failing: Looked) -> frozenset[tuple[object, ...]]:
-    """What no run can tell after the first one failed: an attribute's change from a value that nobody had read; and where that run
-    saw nothing at all, so that the next one is the first, what came before that one."""
+    """What no run can tell after the first one failed: how an attribute or a role changed that nobody had read before; and where that
+    run saw nothing at all, so that the next one is the first, what came before that one."""
     if run > 0:
         return frozenset()
     first = story.told[2].rows - story.told[0].rows
     saw_nothing = failing.said.startswith(("NotReadable", "Unavailable", "Malformed", "Refused"))
-    return first if saw_nothing else frozenset(row for row in first if row[0] == "status")
+    return (
+        first if saw_nothing else frozenset(row for row in first if row[0] in ("status", "steward-changed"))
+    )
 
 
 def test_a_call_that_fails_once_loses_nothing_and_tells_nobody_else(story: Story) -> None:

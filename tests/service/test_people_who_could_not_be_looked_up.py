@@ -107,4 +107,4 @@ def test_a_module_that_comes_back_is_read_of_everything(office: Office) -> None:
     assert office.look(ledger, 3.4).green
     with ledger.read() as connection:
         read = connection.execute(text("select count(*) from newest where kind = 'missing'")).scalar()
-    assert read == 3
+    assert read == 4

@@ -115,6 +115,18 @@ subject: {workspace_type: Case}
 events: [escalated]
 to: [user: cem]
 ---
+rule: steward-changed
+kind: transition
+subject: {workspace_type: Case}
+events: [{role_changed: {role: steward}}]
+to: [event: removed, user: dan]
+---
+rule: new-supplier
+kind: transition
+subject: {workspace_type: Supplier}
+events: [workspace_created]
+to: [role: owner]
+---
 rule: permit
 kind: condition
 subject: {workspace_type: Case}
@@ -202,6 +214,14 @@ WORKSPACES = [
         "attrs": {"Supplier.status": "active"},
         "roles": {"owner": ["ada"]},
     },
+    {
+        "id": 2002,
+        "type": "Supplier",
+        "name": "Made late",
+        "created": (NOON + HOUR / 2).isoformat(),
+        "attrs": {"Supplier.status": "active"},
+        "roles": {"owner": ["dan"]},
+    },
 ]
 
 
@@ -212,13 +232,14 @@ def _events() -> list[dict[str, Any]]:
     permit = {"id": 51, "name": "permit.pdf", "type": "Permit", "by": "ada", "expires": "2026-12-31"}
     step = {"process": 71, "title": "Check"}
     return [
-        *(at(-48, "workspace_created", w["id"]) for w in WORKSPACES),
+        *(at(-48, "workspace_created", w["id"]) for w in WORKSPACES[:-1]),
         at(-40, "document_added", 1001, **permit),
         at(-30, "step_assigned", 1002, process=70, step=1, title="Sign", to="ada"),
         # between the first run and the second
         at(0.2, "document_added", 1001, id=52, name="offer.pdf", type="Offer", by="dan"),
         at(0.3, "version_added", 1001, id=51, by="ada"),
         at(0.4, "comment_added", 1002, by="ada", text="please look"),
+        at(0.5, "workspace_created", 2002),
         at(0.5, "attribute_changed", 1002, attr="Case.status", value="closed", by="ada"),
         at(0.5, "step_assigned", 1001, **step, step=1, to="Inner", due=(NOON + 0.8 * HOUR).isoformat()),
         at(0.6, "step_completed", 1002, process=70, step=1, by="ada", disposition="signed"),

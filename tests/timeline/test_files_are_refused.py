@@ -123,3 +123,18 @@ def test_a_folder_that_is_named_as_a_timeline_is_refused_and_not_passed_over(tmp
     (tmp_path / "pack.yaml").write_text(APPROVAL)
     with pytest.raises(BadInput, match=r"pack\.timeline\.yaml:1:1  is a folder, not a file"):
         read_suite(tmp_path)
+
+
+def test_a_workspace_is_created_once(tmp_path):
+    text = """\
+people: {ada: {}}
+---
+timeline: made twice
+workspace: {created: 2026-03-02T08:00}
+steps:
+  - at: 2026-03-02T08:30
+  - at: 09:00
+    do: [workspace_created: {}]
+"""
+    with pytest.raises(BadInput, match=r'pack\.timeline\.yaml:4:13  "it" is created twice'):
+        suite(tmp_path, APPROVAL, text)

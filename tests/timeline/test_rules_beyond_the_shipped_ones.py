@@ -377,7 +377,9 @@ rule: news
 kind: transition
 description: Tells the owner what happens.
 subject: {workspace_type: Contract}
-events: [document_added, version_added, comment_added, step_completed, escalated, {status_changed: {field: attr.status}}]
+events:
+  [document_added, version_added, comment_added, step_completed, escalated, {status_changed: {field: attr.status}}, role_changed,
+   workspace_created]
 to: [role: owner]
 escalate: [{after: 1h, unless: acknowledged, to: [group: board]}]
 """
@@ -385,21 +387,24 @@ escalate: [{after: 1h, unless: acknowledged, to: [group: board]}]
 people: {olga: {}, bea: {groups: [board]}}
 ---
 timeline: one of each
-workspace:
-  attrs: {status: draft}
-  roles: {owner: olga}
-  documents: [{name: Plan, type: Plan}]
-  steps: [{step: 1, title: Check, to: olga}, {step: 2, title: Pay, to: olga, due: 2026-03-02T09:00:00Z}]
+workspaces:
+  old:
+    attrs: {status: draft}
+    roles: {owner: olga}
+    documents: [{name: Plan, type: Plan}]
+    steps: [{step: 1, title: Check, to: olga}, {step: 2, title: Pay, to: olga, due: 2026-03-02T09:00:00Z}]
+  new: {name: Made late, created: 2026-03-02T08:30, roles: {owner: olga}}
 steps:
   - at: 2026-03-02T08:00
   - at: 09:00
     do:
-      - document_added: {name: Photo, type: Evidence}
-      - version_added: {document: Plan}
-      - comment_added: {text: Hm., by: olga}
-      - step_completed: {step: 1, by: olga, disposition: done}
-      - attribute_changed: {attr: status, value: active}
-    expect: {olga: [news, news, news, news, news, news]}
+      - document_added: {workspace: old, name: Photo, type: Evidence}
+      - version_added: {workspace: old, document: Plan}
+      - comment_added: {workspace: old, text: Hm., by: olga}
+      - step_completed: {workspace: old, step: 1, by: olga, disposition: done}
+      - attribute_changed: {workspace: old, attr: status, value: active}
+      - role_changed: {workspace: old, role: counsel, members: [bea]}
+    expect: {olga: [news, news, news, news, news, news, news, news]}
   - at: 09:59
   - at: 10:00
     expect:
@@ -409,6 +414,65 @@ steps:
         - {rule: news, escalated: true, says: active}
         - {rule: news, escalated: true, says: Check}
         - {rule: news, escalated: true, says: Pay}
+        - {rule: news, escalated: true, says: The role counsel}
+        - {rule: news, escalated: true, says: "Created: Made late"}
         - {rule: news, escalated: true}
 """
     assert failures(tmp_path, rules, text) == []
+
+
+ROLES = """\
+rule: welcome
+kind: transition
+description: Tells who has a part in a contract, and who has none any more.
+subject: {workspace_type: Contract}
+events: [{role_changed: {role: [owner, counsel]}}]
+to: [event: added, event: removed]
+---
+rule: new-contract
+kind: transition
+description: Tells the owner of a new contract.
+subject: {workspace_type: Contract}
+where: {field: role.owner, op: present}
+events: [workspace_created]
+to: [role: owner]
+"""
+
+MEMBERS = """\
+people: {olga: {}, carl: {groups: [board]}, mia: {language: de}}
+---
+timeline: who comes and goes, and what is made
+workspaces:
+  old: {name: Old, roles: {owner: olga, clerk: carl}}
+  new: {name: New, created: 2026-03-02T08:30, roles: {owner: mia}}
+  newer: {name: Newer, roles: {owner: olga}, documents: [Plan]}
+steps:
+  - at: 2026-03-02T08:00
+  - at: 08:15
+    do: [role_changed: {workspace: old, role: owner, members: [olga, mia]}]
+    expect: {mia: {rule: welcome, says: ["Sie sind owner: Old", "Neu dabei: Mia"]}}
+  - at: 09:00
+    do: [role_changed: {workspace: old, role: clerk, members: []}]
+    expect: {mia: {rule: new-contract, says: "Neu angelegt: New"}}
+  - at: 10:00
+    do:
+      - unreadable: {workspace: old, parts: [roles]}
+      - role_changed: {workspace: old, role: owner, members: [board]}
+  - at: 11:00
+    do: [readable: {workspace: old}]
+    expect:
+      olga: {rule: welcome, says: "Removed: Mia and Olga"}
+      mia: welcome
+      carl: {rule: welcome, says: "Added: board"}
+  - at: 11:30
+    do: [workspace_created: {workspace: newer}]
+    expect: {olga: {rule: new-contract, workspace: newer, says: "Created: Newer"}}
+  - at: 12:00
+    do:
+      - role_changed: {workspace: old, at: 2026-03-02T11:35, role: counsel, members: [carl]}
+      - role_changed: {workspace: old, at: 2026-03-02T11:40, role: counsel, members: []}
+"""
+
+
+def test_who_comes_into_a_role_and_who_goes_and_what_is_made(tmp_path):
+    assert failures(tmp_path, ROLES, MEMBERS) == []

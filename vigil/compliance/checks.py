@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from vigil.compliance import meant
 from vigil.compliance.clauses import DocumentLeaf, FieldLeaf, FieldRef, Scalar, leaves_placed
 from vigil.compliance.facts import Attribute
-from vigil.compliance.operators import OPERATORS, Op, Takes, operand, operands, show
+from vigil.compliance.operands import operand, operands, show
+from vigil.compliance.operators import Op, Takes
 from vigil.compliance.patterns import EVENT_KEYS
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Kind, Rule, recipients_placed
@@ -25,7 +26,6 @@ from vigil.errors import Problem
 
 Path = tuple[str | int, ...]
 
-_BY_VALUE = frozenset({Op.EQ, Op.NE, Op.IN, Op.NOT_IN})
 _PERSONS = ("user", "string")
 
 
@@ -71,9 +71,8 @@ class Checker:
         if wrong:
             return
         kind = field_kind(ref, self.own, self.whole)
-        operator = OPERATORS[leaf.op]
-        if kind is not None and not operator.fits(kind.kind, kind.multiple):
-            fitting = [op for op, row in OPERATORS.items() if row.fits(kind.kind, kind.multiple)]
+        if kind is not None and not leaf.op.row.fits(kind.kind, kind.multiple):
+            fitting = [op for op in Op if op.row.fits(kind.kind, kind.multiple)]
             message = (
                 f"`{leaf.op}` does not fit {leaf.field}, which is {_a(kind.kind)}; "
                 f"operators that fit: {listing(fitting, 20)}."
@@ -123,8 +122,8 @@ class Checker:
         """Whether the value has the shape the operator takes, the field's kind, and is one the attribute knows."""
         at = node.at("value") if "value" in node.keys else node.at("op")
         items = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
-        if OPERATORS[leaf.op].takes is Takes.MANY and leaf.value == ():
-            never = "never met" if leaf.op is Op.IN else "always met"
+        if leaf.op.row.takes is Takes.MANY and leaf.value == ():
+            never = "always met" if leaf.op.row.negates else "never met"
             yield at.problem(self.file, f"`{leaf.op}` with an empty list is {never}", "value")
             return
         if "" in items:
@@ -138,12 +137,12 @@ class Checker:
             at = self._first_wrong(leaf, name, at)
             yield at.problem(self.file, str(wrong), "value", meant.a_value(leaf, kind))
             return
-        if kind and kind.values is not None and (leaf.op in _BY_VALUE or kind.multiple):
+        if kind and kind.values is not None and (leaf.op.row.is_equal or kind.multiple):
             yield from self._among(items, leaf.field, kind.values, at, "value")
 
     def _first_wrong(self, leaf: FieldLeaf, kind: str | None, at: Node) -> Node:
         """The item of a list that cannot be read; the value itself when it is the shape that is wrong."""
-        if OPERATORS[leaf.op].takes is not Takes.MANY or not isinstance(leaf.value, tuple):
+        if leaf.op.row.takes is not Takes.MANY or not isinstance(leaf.value, tuple):
             return at
         for index, item in enumerate(leaf.value):
             try:
@@ -173,6 +172,8 @@ class Checker:
             filters = pattern.filters
             if "type" in filters:
                 yield from self._documents(filters["type"], at.at("type"), "type")
+            for number, role in enumerate(filters.get("role", ())):
+                yield from self._role(show(role), at.at("role", number), "role")
             attributes: list[Attribute] = []
             for number, name in enumerate(filters.get("field", ())):
                 yield from self._event_field(name, at.at("field", number), attributes)

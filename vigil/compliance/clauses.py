@@ -20,7 +20,8 @@ from pydantic import (
     Tag,
 )
 
-from vigil.compliance.operators import OPERATORS, Op, found, show
+from vigil.compliance.operands import found, show
+from vigil.compliance.operators import Op
 
 Scalar = str | int | float | bool | date | datetime | None
 
@@ -128,7 +129,7 @@ class FieldLeaf(RuleModel):
     @property
     def text(self) -> str:
         """The leaf as a line for people."""
-        return OPERATORS[self.op].say(self.field, self.value)
+        return self.op.row.sentence.format(field=self.field, value=show(self.value))
 
 
 class DocumentLeaf(RuleModel):

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from vigil.compliance.facts import Value
-from vigil.compliance.operators import show
+from vigil.compliance.operands import show
 from vigil.compliance.zoned import INSTANT
 
 DTYPES: Mapping[str, Any] = {

@@ -6,10 +6,12 @@ each other. What cannot be decided counts as possible: a refusal is never a gues
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from vigil.compliance.clauses import (
     All,
@@ -23,21 +25,11 @@ from vigil.compliance.clauses import (
     Not,
 )
 from vigil.compliance.durations import Duration
-from vigil.compliance.operators import AsOf, Op, Operand, operands
+from vigil.compliance.operands import AsOf, Operand, operands, show
+from vigil.compliance.operators import Op, Takes
 from vigil.compliance.vocabulary import FieldKind
 
 _MOST_ALTERNATIVES = 512
-
-_SETS = frozenset({Op.ABSENT, Op.NE, Op.NOT_IN, Op.NOT_CONTAINS})
-"""Operators that an unset value meets."""
-
-_NEGATED = {
-    Op.EQ: Op.NE,
-    Op.IN: Op.NOT_IN,
-    Op.PRESENT: Op.ABSENT,
-    Op.CONTAINS: Op.NOT_CONTAINS,
-}
-_NEGATED |= {negated: op for op, negated in _NEGATED.items()}
 
 KindOf = Callable[[FieldLeaf], FieldKind | None]
 NameOf = Callable[[FieldLeaf], str]
@@ -163,7 +155,7 @@ def _excludes(one: Literal, other: Literal, kind_of: KindOf) -> bool:
     if a is None or b is None:
         return False
     if Op.ABSENT in (a, b):
-        return not {a, b} <= _SETS
+        return not (a.row.negates and b.row.negates)
     kind = kind_of(leaf)
     if kind is not None and kind.multiple:
         return False  # two items of a list may meet one leaf each
@@ -173,7 +165,7 @@ def _excludes(one: Literal, other: Literal, kind_of: KindOf) -> bool:
 def _op(literal: Literal) -> Op | None:
     """The operator that a literal amounts to; None when no single one says it."""
     assert isinstance(literal.leaf, FieldLeaf)
-    return literal.leaf.op if literal.holds else _NEGATED.get(literal.leaf.op)
+    return literal.leaf.op if literal.holds else literal.leaf.op.opposite
 
 
 def _none_left(group: Sequence[Literal], kind_of: KindOf) -> bool:
@@ -190,8 +182,8 @@ def _none_left(group: Sequence[Literal], kind_of: KindOf) -> bool:
         values = _values(literal, kind)
         if op is None or values is None:
             continue
-        set_ = set_ or op not in _SETS
-        if op in (Op.EQ, Op.IN):
+        set_ = set_ or not op.row.negates
+        if op.row.is_equal and not op.row.negates:
             allowed = set(values) if allowed is None else allowed & set(values)
         elif test := _test(op, values):
             tests.append(test)
@@ -210,16 +202,14 @@ def _values(literal: Literal, kind: FieldKind | None) -> tuple[Operand, ...] | N
 
 
 def _test(op: Op, values: tuple[Operand, ...]) -> Callable[[Operand], bool] | None:
-    match op:
-        case Op.NE | Op.NOT_IN:
-            return lambda value: value not in values
-        case Op.STARTS_WITH:
-            return lambda value: not isinstance(value, str) or value.startswith(str(values[0]))
-        case Op.CONTAINS:
-            return lambda value: not isinstance(value, str) or str(values[0]) in value
-        case Op.NOT_CONTAINS:
-            return lambda value: not isinstance(value, str) or str(values[0]) not in value
-    return None
+    """Whether a value could be the field's, as far as the leaf's operator says it of one value."""
+    if op.row.is_equal:
+        return lambda value: value not in values
+    test = op.row.text
+    if test is None or isinstance(given := values[0], AsOf | Duration):
+        return None
+    holds, wanted = not op.row.negates, show(given)
+    return lambda value: not isinstance(value, str) or test.one(value, wanted) is holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +221,9 @@ class _Bound:
     open: bool
 
 
-_LOWER = {Op.GT: True, Op.AFTER: True, Op.GE: False, Op.EQ: False}
-_UPPER = {Op.LT: True, Op.BEFORE: True, Op.LE: False, Op.EQ: False, Op.WITHIN: False, Op.OLDER_THAN: False}
+_LOWER = {operator.gt: True, operator.ge: False, operator.eq: False}
+_UPPER = {operator.lt: True, operator.le: False, operator.eq: False}
+"""Comparisons that bound a value below or above, with whether the bound itself is left out."""
 
 
 def _bounds_clash(one: Literal, other: Literal, kind: FieldKind | None) -> bool:
@@ -245,10 +236,14 @@ def _bounds_clash(one: Literal, other: Literal, kind: FieldKind | None) -> bool:
     )
 
 
-def _bounds(literal: Literal, kind: FieldKind | None, ends: dict[Op, bool]) -> Iterator[_Bound]:
+def _bounds(
+    literal: Literal, kind: FieldKind | None, ends: Mapping[Callable[[Any, Any], Any], bool]
+) -> Iterator[_Bound]:
     leaf = literal.leaf
     assert isinstance(leaf, FieldLeaf)
-    if not literal.holds or leaf.op not in ends:
+    row = leaf.op.row
+    one_value = literal.holds and not row.negates and not row.of_items and row.takes is not Takes.MANY
+    if not one_value or row.compare is None or row.compare not in ends:
         return
     try:
         (value,) = operands(leaf.op, kind.kind if kind else None, leaf.value)
@@ -256,14 +251,14 @@ def _bounds(literal: Literal, kind: FieldKind | None, ends: dict[Op, bool]) -> I
         return  # refused elsewhere
     place = _place(leaf.op, value)
     if place is not None:
-        yield _Bound(*place, open=ends[leaf.op])
+        yield _Bound(*place, open=ends[row.compare])
 
 
 def _place(op: Op, value: Operand) -> tuple[str, float] | None:
     """The scale of a value and its place there; None where months make the place depend on the day."""
     match value:
         case Duration() if value.fixed:
-            return "as_of", value.timedelta / timedelta(days=1) * (-1 if op is Op.OLDER_THAN else 1)
+            return "as_of", value.timedelta / timedelta(days=1) * (-1 if op.row.ago else 1)
         case AsOf(offset=offset) if offset.unit in ("d", "w", "h"):
             days = {"d": 1.0, "w": 7.0, "h": 1 / 24}[offset.unit]
             return "as_of", offset.n * days

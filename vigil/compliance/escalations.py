@@ -14,9 +14,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from vigil.compliance import facts as f
 from vigil.compliance.calendar import calendar_for
 from vigil.compliance.durations import Offset
-from vigil.compliance.events import Change, Event, Looked, derive, overdue
+from vigil.compliance.events import Change, Event, Looked, derive, overdue, role_of
 from vigil.compliance.milestones import due_of
 from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules import Kind, Rule, RuleSet, Status
@@ -190,7 +191,10 @@ def event_of(said: Said, facts: Facts) -> Event:
             return event
     kind, fields = "comment_added", dict[str, object]({"at": said.fire_at, "by": None, "text": ""})
     attr, at, _ = said.occurrence.rpartition("@")
-    if at:
+    if role := role_of(said.occurrence):
+        kind, fields = "role_changed", {"at": said.fire_at, "role": role}
+        fields |= dict.fromkeys(("added", "removed", "added_members", "removed_members"), ())
+    elif at:
         now = facts.workspaces[said.workspace].attrs.get(attr)
         kind, fields = "attribute_changed", {"at": said.fire_at, "attr": attr, "from": None, "to": now}
     return Event(kind, said.workspace, said.fire_at, said.occurrence, fields)  # type: ignore[arg-type]
@@ -199,7 +203,10 @@ def event_of(said: Said, facts: Facts) -> Event:
 def _events(workspace: int, facts: Facts) -> Iterator[Event]:
     always, never = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     steps = facts.steps.get(workspace, ())
-    there: Sequence[object] = [*facts.documents.get(workspace, ()), *steps]
-    changes = [Change("", "", workspace, never, None, fact) for fact in there]  # type: ignore[arg-type]
+    mine = facts.workspaces.get(workspace)
+    there: Sequence[f.Fact] = [*((mine,) if mine else ()), *facts.documents.get(workspace, ()), *steps]
+    changes = [
+        Change("", "", workspace, never, None, fact, first=isinstance(fact, f.Workspace)) for fact in there
+    ]
     yield from derive(changes, Looked(always), never)
     yield from overdue(steps, always, never)

@@ -9,6 +9,8 @@ polls. Of an attribute only what two observations show is known.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -126,7 +128,7 @@ def news(changes: Iterable[Change], looked: Looked, upto: datetime) -> News:
         for e in _of(c):
             if begins is None or e.at > begins:
                 found.append(e)
-            elif looked.knew(c) and c.first:
+            elif looked.knew(c) and c.first and c.kind in PARTS_OF:
                 old[e.workspace] += 1
     in_time = [e if e.at <= upto else replace(e, at=upto) for e in found]
     return News(tuple(sorted(in_time, key=lambda e: (e.at, e.occurrence))), dict(sorted(old.items())))
@@ -186,6 +188,10 @@ def _of(change: Change) -> Iterator[Event]:
     match change.after:
         case f.Workspace() if isinstance(before, f.Workspace):
             yield from _attributes(before, change.after, change.seen_at)
+        case f.Workspace() if change.first:
+            yield _created(change.after)
+        case f.Roles() if isinstance(before, f.Roles):
+            yield from _members(before, change.after, change.seen_at)
         case f.Document():
             yield from _document(
                 before if isinstance(before, f.Document) else None, change.after, change.seen_at
@@ -208,6 +214,53 @@ def _attributes(before: f.Workspace, after: f.Workspace, seen_at: datetime) -> I
         if old != new:
             fields: dict[str, Value] = {"at": at, "attr": key, "from": old, "to": new}
             yield Event("attribute_changed", after.id, at, f"{key}@{stamp(at)}", fields)
+
+
+def _created(workspace: f.Workspace) -> Event:
+    """A workspace that was never seen before. `news` decides whether it was created since or only became visible."""
+    at = workspace.created
+    return Event("workspace_created", workspace.id, at, f"created:{stamp(at)}", {"at": at})
+
+
+def _members(before: f.Roles, after: f.Roles, seen_at: datetime) -> Iterator[Event]:
+    """The members that two readings of a workspace's roles show as added or removed. A group counts as one member, whoever is in it.
+
+    Extended ECM records no date for such a change. A deleted account appears as ``user:id:7``, which is neither added nor removed.
+    """
+    for role in sorted(before.members.keys() | after.members.keys()):
+        was, now = (_there(roles.members.get(role, ())) for roles in (before, after))
+        added, removed = tuple(m for m in now if m not in was), tuple(m for m in was if m not in now)
+        if added or removed:
+            fields: dict[str, Value] = {
+                "at": seen_at,
+                "role": role,
+                "added": tuple(map(_name, added)),
+                "removed": tuple(map(_name, removed)),
+                "added_members": added,
+                "removed_members": removed,
+            }
+            # Two readings may have the same instant, as two runs with one `--as-of` do.
+            what = hashlib.blake2b("\n".join((*added, "", *removed)).encode(), digest_size=4).hexdigest()
+            occurrence = f"role:{role}:changed:{stamp(seen_at)}:{what}"
+            yield Event("role_changed", after.workspace, seen_at, occurrence, fields)
+
+
+_OF_ROLE = re.compile(r"role:(.*):changed:[^:]*T.*", re.DOTALL)
+
+
+def role_of(occurrence: str) -> str:
+    """The role whose change an occurrence names; empty when it names something else."""
+    found = _OF_ROLE.fullmatch(occurrence)
+    return found[1] if found else ""
+
+
+def _there(members: Iterable[str]) -> list[str]:
+    """The members of a role, each once, in order of their names, without accounts that are deleted."""
+    return sorted({m for m in members if not m.startswith(f.user("id:"))})
+
+
+def _name(principal: str) -> str:
+    return principal.partition(":")[2]
 
 
 def _set(value: Value) -> Value:

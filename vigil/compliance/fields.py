@@ -7,7 +7,7 @@ A date is compared with the local day, an instant with the instant.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, reduce
@@ -18,30 +18,10 @@ import polars as pl
 from vigil.compliance.clauses import FieldLeaf, Scalar
 from vigil.compliance.columns import Column
 from vigil.compliance.durations import Duration, Offset
-from vigil.compliance.operators import AsOf, Op, Operand, operand, show
+from vigil.compliance.operands import AsOf, Operand, operand, show
+from vigil.compliance.operators import Op
 from vigil.compliance.zoned import INSTANT, begin, local_day
 
-NEGATED: Mapping[Op, Op] = {
-    Op.NE: Op.EQ,
-    Op.NOT_IN: Op.IN,
-    Op.NOT_CONTAINS: Op.CONTAINS,
-    Op.ABSENT: Op.PRESENT,
-}
-"""Operators that hold exactly where another does not, unset values included."""
-
-_COMPARE: Mapping[Op, Callable[[Any, Any], Any]] = {
-    Op.EQ: operator.eq,
-    Op.IN: operator.eq,
-    Op.CONTAINS: operator.eq,
-    Op.LT: operator.lt,
-    Op.BEFORE: operator.lt,
-    Op.LE: operator.le,
-    Op.WITHIN: operator.le,
-    Op.OLDER_THAN: operator.le,
-    Op.GT: operator.gt,
-    Op.AFTER: operator.gt,
-    Op.GE: operator.ge,
-}
 _BECOMES = frozenset({operator.le, operator.gt, operator.eq})
 """Comparisons with the clock that change when the clock reaches the value."""
 _PASSES = frozenset({operator.lt, operator.ge, operator.eq})
@@ -87,7 +67,7 @@ class Shift:
 def shift_of(given: Operand, op: Op) -> Shift | None:
     """The shift of a relative operand; None for a value that stands still."""
     if isinstance(given, Duration):
-        return Shift(given.n if op is Op.OLDER_THAN else -given.n, given.unit)
+        return Shift(given.n if op.row.ago else -given.n, given.unit)
     if isinstance(given, AsOf):
         offset: Offset = given.offset
         return Shift(-offset.n, offset.unit)
@@ -96,7 +76,7 @@ def shift_of(given: Operand, op: Op) -> Shift | None:
 
 def holds(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> pl.Expr:
     """True or false for each row, never null: a value that is not set meets only what `operators` says it meets."""
-    op = NEGATED.get(leaf.op, leaf.op)
+    op = leaf.op.positive
     found = [_in_column(leaf, op, column, now) for column in columns]
     met = reduce(operator.or_, found) if found else _NEVER_MET
     return met if leaf.op is op else ~met
@@ -104,7 +84,7 @@ def holds(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> pl.Expr:
 
 def deciding(leaf: FieldLeaf, met: bool, columns: Sequence[Column], now: Now) -> list[pl.Expr]:
     """For each column where its value is the one by which the leaf comes out as `met`; none where any value is."""
-    op = NEGATED.get(leaf.op, leaf.op)
+    op = leaf.op.positive
     by_one = len(columns) > 1 and met is (leaf.op is op)
     return [_in_column(leaf, op, column, now) for column in columns] if by_one else []
 
@@ -128,11 +108,11 @@ def _compared(value: pl.Expr, leaf: FieldLeaf, op: Op, column: Column, now: Now)
     given = _fitting(leaf, op, column)
     if not given:
         return None
+    row = op.row
+    if row.asks_text(column.kind, column.many):
+        assert row.text is not None
+        return row.text.column(value, given[0])
     match column.kind:
-        case "text" if op is Op.STARTS_WITH:
-            return value.str.starts_with(str(given[0]))
-        case "text" if op is Op.CONTAINS and not column.many:
-            return value.str.contains(str(given[0]), literal=True)
         case "text" | "truth":
             return value.is_in(given) if len(given) > 1 else value.eq(given[0])
         case "date":
@@ -140,34 +120,38 @@ def _compared(value: pl.Expr, leaf: FieldLeaf, op: Op, column: Column, now: Now)
         case "instant":
             tests = [_instant(value, o, op, now) for o in given]
         case _:
-            tests = [_COMPARE[op](value, o) for o in given]
+            tests = [_compare(op)(value, o) for o in given]
     return reduce(operator.or_, tests)
+
+
+def _compare(op: Op) -> Callable[[Any, Any], Any]:
+    """The comparison of an operator that compares values."""
+    assert op.row.compare is not None
+    return op.row.compare
 
 
 def _fitting(leaf: FieldLeaf, op: Op, column: Column) -> list[Any]:
     """The operands that can be compared with values of the column's kind. What cannot is not met, and never an error."""
     given: Sequence[Scalar] = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
+    if not op.row.compares(column.kind, column.many):
+        return []
     match column.kind:
         case "text":
             # What a file writes without quotes is read as a number or a date; for a field that holds text it is its text.
-            fits = op in (Op.EQ, Op.IN, Op.CONTAINS, Op.STARTS_WITH)
-            return [show(v) for v in given if v is not None] if fits else []
-        case "truth":
-            fits = op in (Op.EQ, Op.IN) or (op is Op.CONTAINS and column.many)
-            return [v for v in given if isinstance(v, bool)] if fits else []
-        case "whole" | "real":
-            fits = op in _COMPARE and op not in (Op.WITHIN, Op.OLDER_THAN, Op.BEFORE, Op.AFTER)
-            fits = fits and (op is not Op.CONTAINS or column.many)
+            texts = [show(v) for v in given if v is not None]
             return (
-                [v for v in given if isinstance(v, int | float) and not isinstance(v, bool)] if fits else []
+                texts if op.row.check is None else [t for t in texts if _operand(op, "string", t) is not None]
             )
+        case "truth":
+            return [v for v in given if isinstance(v, bool)]
+        case "whole" | "real":
+            return [v for v in given if isinstance(v, int | float) and not isinstance(v, bool)]
         case _:
             kind = "date" if column.kind == "date" else "datetime"
-            fits = op in _COMPARE and (op is not Op.CONTAINS or column.many)
-            return [o for v in given if (o := _moment(leaf.op, kind, v)) is not None] if fits else []
+            return [o for v in given if (o := _operand(leaf.op, kind, v)) is not None]
 
 
-def _moment(op: Op, kind: str, value: Scalar) -> Operand | None:
+def _operand(op: Op, kind: str, value: Scalar) -> Operand | None:
     try:
         return None if value is None else operand(op, kind, value)
     except ValueError:
@@ -175,7 +159,7 @@ def _moment(op: Op, kind: str, value: Scalar) -> Operand | None:
 
 
 def _date(value: pl.Expr, given: Operand, op: Op, now: Now) -> pl.Expr:
-    compare = _COMPARE[op]
+    compare = _compare(op)
     shift = shift_of(given, op)
     if shift is None:
         day = local_day(given, now.zone) if isinstance(given, datetime) else given
@@ -194,7 +178,7 @@ def _day_ahead(shift: Shift, now: Now) -> date:
 
 
 def _instant(value: pl.Expr, given: Operand, op: Op, now: Now) -> pl.Expr:
-    compare = _COMPARE[op]
+    compare = _compare(op)
     shift = shift_of(given, op)
     if shift is None:
         if isinstance(given, datetime):
@@ -233,7 +217,7 @@ class Flip:
 
 def flips(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[Flip]:
     """The next changes of a leaf by the clock alone, exactly: null in the rows where there is none."""
-    op = NEGATED.get(leaf.op, leaf.op)
+    op = leaf.op.positive
     for column in columns:
         if column.kind not in ("date", "instant") or op is Op.PRESENT:
             continue
@@ -257,7 +241,7 @@ def _flip(column: Column, shift: Shift, op: Op, now: Now) -> Flip:
 
 def _next(value: pl.Expr, op: Op, clock: pl.Expr, past: str) -> pl.Expr:
     """The next position of the clock at which comparing `value` with it changes: `value` itself, or the one just past it."""
-    compare = _COMPARE[op]
+    compare = _compare(op)
     at, after = compare in _BECOMES, compare in _PASSES
     out = pl.when((value > clock) if at else pl.lit(False)).then(value)
     return (

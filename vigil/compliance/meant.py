@@ -17,7 +17,8 @@ from babel.core import get_global
 
 from vigil.compliance.calendar import holiday_codes, zones
 from vigil.compliance.clauses import FieldLeaf
-from vigil.compliance.operators import Op, show
+from vigil.compliance.operands import show
+from vigil.compliance.operators import Op
 from vigil.compliance.vocabulary import FieldKind, nearest
 
 _LANGUAGES = ("en", "de", "it", "fr", "es")
@@ -30,20 +31,7 @@ _NO_PLACE = re.compile(r"[a-z]{1,5}|(utc|gmt)?\s*[+-]?\d{1,2}(:?\d{2})?")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 WORDS: Mapping[str, str] = {
-    **dict.fromkeys(("=", "==", "is", "equals", "equal"), "eq"),
-    **dict.fromkeys(("!=", "<>", "is_not", "not", "unequal"), "ne"),
-    **dict.fromkeys(("one_of", "any_of", "among"), "in"),
-    **dict.fromkeys(("nin", "none_of"), "not_in"),
-    "<": "lt",
-    "<=": "le",
-    "lte": "le",
-    ">": "gt",
-    ">=": "ge",
-    "gte": "ge",
-    **dict.fromkeys(("exists", "set", "not_empty", "not_null"), "present"),
-    **dict.fromkeys(("missing", "empty", "null", "unset", "none"), "absent"),
-    **dict.fromkeys(("like", "includes", "has"), "contains"),
-    **dict.fromkeys(("begins_with", "startswith", "prefix"), "starts_with"),
+    **{word: op.value for op in Op for word in op.row.also},
     **dict.fromkeys(("invalid", "outdated", "lapsed"), "expired"),
     **dict.fromkeys(("disabled", "off", "inactive"), "retired"),
     **dict.fromkeys(("enabled", "on", "active"), "live"),

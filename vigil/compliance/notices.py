@@ -46,8 +46,8 @@ class Notice:
     """One thing to say to one person about one workspace. Templates see these fields and nothing else.
 
     `event` holds a transition's fields (at, by, by_name, document, document_type, version, title, disposition, process,
-    step, attr, from, to, text) and is empty for the other kinds; `due` is a milestone's date. `why` says in sentences
-    which leaves decided, with the values they saw.
+    step, attr, from, to, text, role, added, added_names, removed, removed_names) and is empty for the other kinds; `due` is a
+    milestone's date. `why` says in sentences which leaves decided, with the values they saw.
     """
 
     rule: str

@@ -1,4 +1,7 @@
-"""The operators of a field leaf: one table with the kinds each fits, its sentence and the value it takes.
+"""The operators of a field leaf, each one row: the kinds it fits, the value it takes, how it compares, and what is said of it.
+
+Everything else asks the row: the compiler of leaves (`fields`), contradictions, sentences, hints to misspelt words, the schema for
+editors and `vigil test --mutate`. A new operator is a new member of `Op` and a row of the table in docs/rules.md.
 
 Meaning over lists (multi-value attributes, rows of a set, members of a role): a comparison holds when any
 item meets it; its negation (`ne`, `not_in`, `not_contains`) when none does; `present` when there is one.
@@ -7,34 +10,31 @@ An unset value meets `absent`, `ne`, `not_in` and `not_contains`, and nothing el
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
-from vigil.compliance.durations import Duration, Offset
-from vigil.compliance.facts import Value
+from vigil.compliance import regular_expressions
 
+if TYPE_CHECKING:
+    import polars as pl
 
-class Op(StrEnum):
-    EQ = "eq"
-    NE = "ne"
-    IN = "in"
-    NOT_IN = "not_in"
-    LT = "lt"
-    LE = "le"
-    GT = "gt"
-    GE = "ge"
-    BEFORE = "before"
-    AFTER = "after"
-    WITHIN = "within"
-    OLDER_THAN = "older_than"
-    PRESENT = "present"
-    ABSENT = "absent"
-    CONTAINS = "contains"
-    NOT_CONTAINS = "not_contains"
-    STARTS_WITH = "starts_with"
+KINDS = ("string", "user", "integer", "date", "datetime", "boolean", "list")
+"""Kinds of fields: those of `facts.Attribute`, and `list` for the members of a role."""
+
+_ALL = frozenset(KINDS)
+_PLAIN = _ALL - {"list"}
+_ORDERED = frozenset({"integer", "date", "datetime"})
+DATE_FIELDS = frozenset({"date", "datetime"})
+_TEXT = frozenset({"string", "user"})
+
+DATE_COLUMNS = frozenset({"date", "instant"})
+_NUMBER_COLUMNS = frozenset({"whole", "real"})
+_COLUMNS = frozenset({"text", "truth"}) | _NUMBER_COLUMNS | DATE_COLUMNS
+"""Kinds of columns: `columns.Column.kind`."""
 
 
 class Takes(StrEnum):
@@ -46,202 +46,330 @@ class Takes(StrEnum):
     LENGTH = "a length of time such as 30d"
 
 
-KINDS = ("string", "user", "integer", "date", "datetime", "boolean", "list")
-"""Kinds of fields: those of `facts.Attribute`, and `list` for the members of a role."""
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """What an operator says of a value that was found, where it is met and where it is not. `{w}` is the rule's own value."""
 
-_ALL = frozenset(KINDS)
-_PLAIN = _ALL - {"list"}
-_ORDERED = frozenset({"integer", "date", "datetime"})
-_DATES = frozenset({"date", "datetime"})
-_TEXT = frozenset({"string", "user"})
+    met: str
+    unmet: str
+
+    @property
+    def reversed(self) -> Tails:
+        return Tails(self.unmet, self.met)
+
+
+_ALONE = Tails("", "")
+_IS = Tails("", ", not {w}")
+_AMONG = Tails(", with {w} among them", ", without {w}")
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
-    """One row of the table. `sentence` has places for the field and the value."""
+class TextTest:
+    """What an operator asks of a text, beside the text that its rule gives: of a whole column, and of one text in Python."""
 
-    op: Op
+    column: Callable[[pl.Expr, str], pl.Expr]
+    one: Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """One row. Which fields and values it takes:
+
+    - `kinds`: the kinds of fields that can stand left of it; `takes`: the shape of its value; `check`: raises ValueError for one value
+      that is none, and says why.
+
+    How it compares:
+
+    - `compare` is a value's function with the operand, over the kinds of `columns`; with `of_items` of the items of lists alone.
+      `text` takes its place for texts. Contradictions are concluded from both.
+    - `negates` is the operator that holds exactly where this one does not, unset values included.
+    - `ago`: its length of time counts back from as_of, and not ahead.
+
+    What is said:
+
+    - `sentence` has places for the field and the value. `one`, `dated` and `many` are what a reason ends with: of a text, a number, or
+      yes and no; of a date or an instant; of a list (without it, that one of its items is so, or none).
+    - `also`: what other systems call it. `mistaken_for`: the operators that `vigil test --mutate` puts in its place.
+    """
+
     kinds: frozenset[str]
     takes: Takes
     sentence: str
+    check: Callable[[str], object] | None = None
+    compare: Callable[[Any, Any], Any] | None = None
+    columns: frozenset[str] = frozenset()
+    of_items: bool = False
+    text: TextTest | None = None
+    negates: str = ""
+    ago: bool = False
+    one: Tails = _ALONE
+    dated: Tails | None = None
+    many: Tails | None = None
+    also: tuple[str, ...] = ()
+    mistaken_for: tuple[str, ...] = ()
 
     def fits(self, kind: str, multiple: bool = False) -> bool:
         """Whether a field of this kind can stand left of the operator."""
         return kind in self.kinds or (multiple and "list" in self.kinds)
 
-    def say(self, field: str, value: Value) -> str:
-        """The leaf as a line for people: ``attr.status in active, renewing``."""
-        return self.sentence.format(field=field, value=show(value))
+    def compares(self, kind: str, many: bool = False) -> bool:
+        """Whether it compares values of a column of this kind, `many` where they are lists."""
+        return self.asks_text(kind, many) or (kind in self.columns and (many or not self.of_items))
+
+    def asks_text(self, kind: str, many: bool) -> bool:
+        """Whether it asks a column's texts by `text`."""
+        return kind == "text" and self.text is not None and not (many and self.of_items)
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether it compares whole values for being the same."""
+        return self.compare is operator.eq and not self.of_items
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether it compares what comes before or after, and nothing else."""
+        return bool(self.columns) and self.columns <= _NUMBER_COLUMNS | DATE_COLUMNS
 
 
-def show(value: Value) -> str:
-    """A value as people read it; a list with commas."""
-    if isinstance(value, tuple):
-        return ", ".join(show(item) for item in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, date):  # a datetime is one, too
-        return value.isoformat()
-    return "nothing" if value is None else str(value)
-
-
-def _row(op: Op, kinds: frozenset[str], takes: Takes, sentence: str) -> tuple[Op, Operator]:
-    return op, Operator(op, kinds, takes, sentence)
-
-
-OPERATORS: Mapping[Op, Operator] = dict(
-    (
-        _row(Op.EQ, _PLAIN, Takes.ONE, "{field} is {value}"),
-        _row(Op.NE, _PLAIN, Takes.ONE, "{field} is not {value}"),
-        _row(Op.IN, _ALL, Takes.MANY, "{field} in {value}"),
-        _row(Op.NOT_IN, _ALL, Takes.MANY, "{field} not in {value}"),
-        _row(Op.LT, _ORDERED, Takes.ONE, "{field} < {value}"),
-        _row(Op.LE, _ORDERED, Takes.ONE, "{field} <= {value}"),
-        _row(Op.GT, _ORDERED, Takes.ONE, "{field} > {value}"),
-        _row(Op.GE, _ORDERED, Takes.ONE, "{field} >= {value}"),
-        _row(Op.BEFORE, _DATES, Takes.ONE, "{field} before {value}"),
-        _row(Op.AFTER, _DATES, Takes.ONE, "{field} after {value}"),
-        _row(Op.WITHIN, _DATES, Takes.LENGTH, "{field} within {value} or past"),
-        _row(Op.OLDER_THAN, _DATES, Takes.LENGTH, "{field} older than {value}"),
-        _row(Op.PRESENT, _ALL, Takes.NOTHING, "{field} is present"),
-        _row(Op.ABSENT, _ALL, Takes.NOTHING, "{field} is absent"),
-        _row(Op.CONTAINS, _TEXT | {"list"}, Takes.ONE, "{field} contains {value}"),
-        _row(Op.NOT_CONTAINS, _TEXT | {"list"}, Takes.ONE, "{field} does not contain {value}"),
-        _row(Op.STARTS_WITH, _TEXT, Takes.ONE, "{field} starts with {value}"),
+def _negation(of: tuple[str, Operator], sentence: str, *, also: tuple[str, ...] = ()) -> Operator:
+    """The row of the operator that holds exactly where another one does not."""
+    word, row = of
+    return replace(
+        row,
+        sentence=sentence,
+        negates=word,
+        one=row.one.reversed,
+        dated=row.dated.reversed if row.dated else None,
+        many=row.many.reversed if row.many else None,
+        also=also,
+        mistaken_for=(word,),
     )
-)
 
 
-@dataclass(frozen=True, slots=True)
-class AsOf:
-    """``as_of``, ``as_of+30d``: an instant that moves with the clock. Units: d, w, mo, y, h."""
+class Op(StrEnum):
+    """The operators: the word that a rule writes, and the row."""
 
-    offset: Offset
+    row: Operator
 
-    def __str__(self) -> str:
-        return f"as_of{self.offset}" if self.offset.n else "as_of"
+    def __new__(cls, word: str, row: Operator | None = None) -> Self:
+        assert row is not None  # optional only to type checkers, for which Op("eq") is this call
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.row = row
+        return made
 
+    @cached_property
+    def positive(self) -> Op:
+        """The operator that this one negates; itself when it negates none."""
+        return Op(self.row.negates) if self.row.negates else self
 
-Operand = str | int | float | bool | date | datetime | AsOf | Duration
+    @cached_property
+    def opposite(self) -> Op | None:
+        """The operator that holds exactly where this one does not; None when there is none."""
+        return next((o for o in Op if o.row.negates == self or o == self.row.negates), None)
 
-_AS_OF = re.compile(r"as_of\s*(?:([+-])\s*(\S+))?")
-_LIKE_AS_OF = re.compile(r"\s*as_of(?=$|[\s+\-\d])")
-_UNSIGNED = re.compile(r"as_of\s*(\d\S*)")
-_OF_TEXTS = frozenset({Op.CONTAINS, Op.NOT_CONTAINS, Op.STARTS_WITH})
-_NAMES = {
-    "string": "text",
-    "user": "a login",
-    "integer": "a number",
-    "boolean": "true or false",
-    "date": "a date such as 2026-03-31, or as_of+30d",
-    "datetime": "a date or an instant such as 2026-03-31T09:00:00Z, or as_of+30d",
-    "list": "a name",
-}
-
-
-def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
-    """The value of a leaf, read for the kind of its field: none, one or many.
-
-    `kind` is None when no schema says it: the value of `before` and `after` is a date, others stay.
-    Raises ValueError saying what was found and what is allowed.
-    """
-    takes = OPERATORS[op].takes
-    if takes is Takes.NOTHING:
-        if value is not None:
-            raise ValueError(f"`{op}` takes no value")
-        return ()
-    if takes is Takes.MANY:
-        if not isinstance(value, tuple):
-            raise ValueError(f"`{op}` takes a list of values, found {found(value)}")
-        return tuple(operand(op, kind, item) for item in value)
-    if value is None:
-        raise ValueError(f"`{op}` needs a value; it takes {takes}")
-    if isinstance(value, tuple):
-        raise ValueError(f"`{op}` takes {takes}, found a list")
-    return (operand(op, kind, value),)
-
-
-def operand(op: Op, kind: str | None, value: Value) -> Operand:
-    """One value, read for the kind of the field. Raises ValueError saying what is allowed."""
-    if OPERATORS[op].takes is Takes.LENGTH:
-        if not isinstance(value, str):
-            raise ValueError(f"`{op}` takes a length of time such as 30d, found {found(value)}")
-        length = Duration.parse(value)
-        if kind == "date" and length.unit == "m":
-            raise ValueError(f'"{value}" is minutes, and a date has none; months are {length.n}mo')
-        return length
-    if kind in _DATES or (kind is None and op in (Op.BEFORE, Op.AFTER)):
-        return _moment(kind or "datetime", value)
-    if kind is None and isinstance(value, str) and op not in _OF_TEXTS and _LIKE_AS_OF.match(value):
-        _moment(
-            "datetime", value
-        )  # nobody knows that the field is a date, and what is written can be nothing else
-    fits: tuple[type, ...]
-    match kind:
-        case "string" | "user" | "list":
-            fits = (str,)
-        case "integer":
-            fits = (int, float)
-        case "boolean":
-            fits = (bool,)
-        case _:
-            fits = (str, int, float, bool, date)
-    if not isinstance(value, fits) or (isinstance(value, bool) and kind == "integer"):
-        raise ValueError(f"a field of kind {kind} takes {_NAMES[kind or 'string']}, found {found(value)}")
-    assert value is not None and not isinstance(value, tuple)
-    return value
-
-
-def _moment(kind: str, value: Value) -> date | datetime | AsOf:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError(f"the instant {value.isoformat()} has no offset; write one, such as Z or +01:00")
-        return value
-    if isinstance(value, date):
-        return value
-    if isinstance(value, str):
-        relative = _AS_OF.fullmatch(value.strip())
-        if relative is not None:
-            return _as_of(value, relative[1], relative[2])
-        if (unsigned := _UNSIGNED.fullmatch(value.strip())) is not None:
-            raise ValueError(f'"{value}" has no sign: as_of+{unsigned[1]} or as_of-{unsigned[1]}?')
-        try:
-            return date.fromisoformat(value) if len(value) <= 10 else _moment(kind, _instant(value))
-        except ValueError as wrong:
-            if "no offset" in str(wrong):
-                raise
-    raise ValueError(f"a field of kind {kind} takes {_NAMES[kind]}, found {found(value)}")
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _as_of(text: str, sign: str | None, length: str | None) -> AsOf:
-    if sign is None or length is None:
-        return AsOf(Offset(0, "d"))
-    try:
-        offset = Offset.parse(sign + length)
-    except ValueError:
-        offset = Offset(0, "bd")
-    if offset.unit == "bd":
-        raise ValueError(f'"{text}" is not an instant; after as_of stands a number and one of d, w, mo, y, h')
-    return AsOf(offset)
-
-
-def found(value: object) -> str:
-    """What was found in a file, as the errors name it."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return f"the number {value}"
-        case tuple() | list():
-            return "a list"
-        case Mapping():
-            return "a mapping"
-        case date():
-            return f"the date {value.isoformat()}"
-    return f'the text "{value}"'
+    EQ = (
+        "eq",
+        Operator(
+            kinds=_PLAIN,
+            takes=Takes.ONE,
+            sentence="{field} is {value}",
+            compare=operator.eq,
+            columns=_COLUMNS,
+            one=_IS,
+            many=_AMONG,
+            also=("=", "==", "is", "equals", "equal"),
+            mistaken_for=("ne",),
+        ),
+    )
+    NE = "ne", _negation(EQ, "{field} is not {value}", also=("!=", "<>", "is_not", "not", "unequal"))
+    IN = (
+        "in",
+        Operator(
+            kinds=_ALL,
+            takes=Takes.MANY,
+            sentence="{field} in {value}",
+            compare=operator.eq,
+            columns=_COLUMNS,
+            one=_IS,
+            many=_AMONG,
+            also=("one_of", "any_of", "among"),
+            mistaken_for=("not_in",),
+        ),
+    )
+    NOT_IN = "not_in", _negation(IN, "{field} not in {value}", also=("nin", "none_of"))
+    LT = (
+        "lt",
+        Operator(
+            kinds=_ORDERED,
+            takes=Takes.ONE,
+            sentence="{field} < {value}",
+            compare=operator.lt,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
+            one=Tails(", less than {w}", ", not less than {w}"),
+            dated=Tails(", before {w}", ", not before {w}"),
+            also=("<",),
+            mistaken_for=("le", "ge"),
+        ),
+    )
+    LE = (
+        "le",
+        Operator(
+            kinds=_ORDERED,
+            takes=Takes.ONE,
+            sentence="{field} <= {value}",
+            compare=operator.le,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
+            one=Tails(", at most {w}", ", more than {w}"),
+            dated=Tails(", not after {w}", ", after {w}"),
+            also=("<=", "lte"),
+            mistaken_for=("lt", "gt"),
+        ),
+    )
+    GT = (
+        "gt",
+        Operator(
+            kinds=_ORDERED,
+            takes=Takes.ONE,
+            sentence="{field} > {value}",
+            compare=operator.gt,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
+            one=Tails(", more than {w}", ", not more than {w}"),
+            dated=Tails(", after {w}", ", not after {w}"),
+            also=(">",),
+            mistaken_for=("ge", "le"),
+        ),
+    )
+    GE = (
+        "ge",
+        Operator(
+            kinds=_ORDERED,
+            takes=Takes.ONE,
+            sentence="{field} >= {value}",
+            compare=operator.ge,
+            columns=_NUMBER_COLUMNS | DATE_COLUMNS,
+            one=Tails(", at least {w}", ", less than {w}"),
+            dated=Tails(", not before {w}", ", before {w}"),
+            also=(">=", "gte"),
+            mistaken_for=("gt", "lt"),
+        ),
+    )
+    BEFORE = (
+        "before",
+        Operator(
+            kinds=DATE_FIELDS,
+            takes=Takes.ONE,
+            sentence="{field} before {value}",
+            compare=operator.lt,
+            columns=DATE_COLUMNS,
+            dated=Tails(", before {w}", ", not before {w}"),
+            mistaken_for=("after",),
+        ),
+    )
+    AFTER = (
+        "after",
+        Operator(
+            kinds=DATE_FIELDS,
+            takes=Takes.ONE,
+            sentence="{field} after {value}",
+            compare=operator.gt,
+            columns=DATE_COLUMNS,
+            dated=Tails(", after {w}", ", not after {w}"),
+            mistaken_for=("before",),
+        ),
+    )
+    WITHIN = (
+        "within",
+        Operator(
+            kinds=DATE_FIELDS,
+            takes=Takes.LENGTH,
+            sentence="{field} within {value} or past",
+            compare=operator.le,
+            columns=DATE_COLUMNS,
+            dated=Tails(", at most {w} ahead", ", more than {w} ahead"),
+            mistaken_for=("older_than",),
+        ),
+    )
+    OLDER_THAN = (
+        "older_than",
+        Operator(
+            kinds=DATE_FIELDS,
+            takes=Takes.LENGTH,
+            sentence="{field} older than {value}",
+            compare=operator.le,
+            columns=DATE_COLUMNS,
+            ago=True,
+            dated=Tails(", at least {w} ago", ", less than {w} ago"),
+            mistaken_for=("within",),
+        ),
+    )
+    PRESENT = (
+        "present",
+        Operator(
+            kinds=_ALL,
+            takes=Takes.NOTHING,
+            sentence="{field} is present",
+            columns=_COLUMNS,
+            many=_ALONE,
+            also=("exists", "set", "not_empty", "not_null"),
+            mistaken_for=("absent",),
+        ),
+    )
+    ABSENT = (
+        "absent",
+        _negation(PRESENT, "{field} is absent", also=("missing", "empty", "null", "unset", "none")),
+    )
+    CONTAINS = (
+        "contains",
+        Operator(
+            kinds=_TEXT | {"list"},
+            takes=Takes.ONE,
+            sentence="{field} contains {value}",
+            compare=operator.eq,
+            columns=_COLUMNS,
+            of_items=True,
+            text=TextTest(lambda texts, part: texts.str.contains(part, literal=True), operator.contains),
+            one=Tails(", which contains {w}", ", which does not contain {w}"),
+            many=_AMONG,
+            also=("like", "includes", "has"),
+            mistaken_for=("not_contains",),
+        ),
+    )
+    NOT_CONTAINS = "not_contains", _negation(CONTAINS, "{field} does not contain {value}")
+    STARTS_WITH = (
+        "starts_with",
+        Operator(
+            kinds=_TEXT,
+            takes=Takes.ONE,
+            sentence="{field} starts with {value}",
+            text=TextTest(lambda texts, begin: texts.str.starts_with(begin), str.startswith),
+            one=Tails(", which starts with {w}", ", which does not start with {w}"),
+            also=("begins_with", "startswith", "prefix"),
+            mistaken_for=("contains", "ends_with"),
+        ),
+    )
+    ENDS_WITH = (
+        "ends_with",
+        Operator(
+            kinds=_TEXT,
+            takes=Takes.ONE,
+            sentence="{field} ends with {value}",
+            text=TextTest(lambda texts, end: texts.str.ends_with(end), str.endswith),
+            one=Tails(", which ends with {w}", ", which does not end with {w}"),
+            also=("endswith", "suffix"),
+            mistaken_for=("contains", "starts_with"),
+        ),
+    )
+    MATCHES = (
+        "matches",
+        Operator(
+            kinds=_TEXT,
+            takes=Takes.ONE,
+            sentence="{field} matches {value}",
+            check=regular_expressions.check,
+            text=TextTest(regular_expressions.column_matches, regular_expressions.matches),
+            one=Tails(", which matches {w}", ", which does not match {w}"),
+            also=("regex", "regexp", "match", "=~", "rlike", "pattern"),
+            mistaken_for=("eq", "present"),
+        ),
+    )

@@ -2,63 +2,192 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, GetJsonSchemaHandler, PlainValidator, model_serializer, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from vigil.compliance.clauses import RuleModel, Scalar, frozen
+from vigil.compliance.facts import Value
+
+Fields = Mapping[str, Value]
+
+
+class Words(Protocol):
+    """The parts of an event's sentence that depend on the rule and the site: zone, other fields of the rule, sensitive attributes."""
+
+    def by(self, fields: Fields) -> str:
+        """`` by ada``; empty where nobody knows who it was."""
+
+    def change(self, fields: Fields) -> str:
+        """What an attribute was and what it is."""
+
+    def members(self, fields: Fields) -> str:
+        """Who was added to a role and who was removed from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventKey:
+    """What `event.KEY` holds in a transition's `where`: its kind (`operators.KINDS`; None: that of the attribute), and its title in
+    sentences where that is not its name."""
+
+    kind: str | None
+    title: str = ""
+
+
+EVENT_KEYS: Mapping[str, EventKey] = {
+    "at": EventKey("datetime", "time of the event"),
+    "by": EventKey("user", "person who did it"),
+    "document": EventKey("string"),
+    "document_type": EventKey("string"),
+    "version": EventKey("integer"),
+    "title": EventKey("string", "step title"),
+    "disposition": EventKey("string"),
+    "process": EventKey("integer"),
+    "step": EventKey("integer"),
+    "attr": EventKey("string", "attribute"),
+    "from": EventKey(None, "old value"),
+    "to": EventKey(None, "new value"),
+    "text": EventKey("string", "comment"),
+    "role": EventKey("string"),
+    "added": EventKey("list", "added member"),
+    "removed": EventKey("list", "removed member"),
+}
+"""What `event.KEY` may name in a transition's `where`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSpec:
+    """One row: everything about a kind of event but its reader (`events`) and its texts (`templates/transition`).
+
+    - `filters`: the filters that a rule may write, each with the key of the event that it is compared with.
+    - `keys`: the keys of `EVENT_KEYS` that such an event has, beside `at`.
+    - `needs`: the parts of a workspace that must be read for it, by the names of `ecm.model.Needs`; the workspace itself always is.
+    - `sentence`: what `why` says of it. `link`: where a notice leads.
+    - `same_as`: another kind, of which this is another word.
+    """
+
+    sentence: Callable[[Fields, Words], str]
+    filters: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    link: Literal["workspace", "document", "step"] = "workspace"
+    same_as: str = ""
+
+
+_DOCUMENT = EventSpec(
+    filters={"type": "document_type", "name": "document"},
+    keys=("document", "document_type", "by"),
+    needs=("documents",),
+    link="document",
+    sentence=lambda e, words: f'{e["document_type"] or "document"} "{e["document"]}" was added{words.by(e)}',
+)
+_ATTRIBUTE = EventSpec(
+    filters={"field": "attr", "from": "from", "to": "to"},
+    keys=("attr", "from", "to"),
+    # The audit trail tells how many changes of attributes no two observations show.
+    needs=("comments",),
+    sentence=lambda e, words: words.change(e),
+)
 
 
 class EventKind(StrEnum):
-    """What a transition may wait for."""
+    """What a transition may wait for: the word that a rule writes, and the row."""
 
-    DOCUMENT_ADDED = "document_added"
-    EVIDENCE_ADDED = "evidence_added"  # reads better; the same as document_added
-    VERSION_ADDED = "version_added"
-    STATUS_CHANGED = "status_changed"
-    ATTRIBUTE_CHANGED = "attribute_changed"
-    STEP_ASSIGNED = "step_assigned"
-    STEP_COMPLETED = "step_completed"
-    COMMENT_ADDED = "comment_added"
-    ESCALATED = "escalated"  # an open step passed its due date
+    spec: EventSpec
+
+    def __new__(cls, word: str, spec: EventSpec | None = None) -> Self:
+        assert (
+            spec is not None
+        )  # optional only to type checkers, for which EventKind("escalated") is this call
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.spec = spec
+        return made
+
+    @property
+    def of_events(self) -> str:
+        """The kind of the events themselves (`events.Event.kind`)."""
+        return self.spec.same_as or self.value
+
+    DOCUMENT_ADDED = "document_added", _DOCUMENT
+    EVIDENCE_ADDED = "evidence_added", replace(_DOCUMENT, same_as="document_added")
+    VERSION_ADDED = (
+        "version_added",
+        EventSpec(
+            filters={"type": "document_type"},
+            keys=("document", "document_type", "version", "by"),
+            needs=("documents", "versions"),
+            link="document",
+            sentence=lambda e, words: f'version {e["version"]} of "{e["document"]}" was added{words.by(e)}',
+        ),
+    )
+    STATUS_CHANGED = "status_changed", replace(_ATTRIBUTE, same_as="attribute_changed")
+    ATTRIBUTE_CHANGED = "attribute_changed", _ATTRIBUTE
+    STEP_ASSIGNED = (
+        "step_assigned",
+        EventSpec(
+            filters={"title": "title"},
+            keys=("process", "step", "title"),
+            needs=("steps",),
+            link="step",
+            sentence=lambda e, words: f'the step "{e["title"]}" was assigned',
+        ),
+    )
+    STEP_COMPLETED = (
+        "step_completed",
+        EventSpec(
+            filters={"title": "title", "disposition": "disposition"},
+            keys=("process", "step", "title", "disposition", "by"),
+            needs=("steps",),
+            sentence=lambda e, words: (
+                f'the step "{e["title"]}" was completed{words.by(e)}'
+                + (f" with {e['disposition']}" if e["disposition"] else "")
+            ),
+        ),
+    )
+    COMMENT_ADDED = (
+        "comment_added",
+        EventSpec(
+            keys=("text", "by"),
+            needs=("comments",),
+            sentence=lambda e, words: f"a comment was added{words.by(e)}",
+        ),
+    )
+    ESCALATED = (  # an open step passed its due date
+        "escalated",
+        EventSpec(
+            filters={"title": "title"},
+            keys=("process", "step", "title"),
+            needs=("steps",),
+            link="step",
+            sentence=lambda e, words: f'the step "{e["title"]}" passed its due date',
+        ),
+    )
+    WORKSPACE_CREATED = (
+        "workspace_created",
+        EventSpec(sentence=lambda e, words: "the workspace was created"),
+    )
+    ROLE_CHANGED = (
+        "role_changed",
+        EventSpec(
+            filters={"role": "role"},
+            keys=("role", "added", "removed"),
+            needs=("roles",),
+            sentence=lambda e, words: words.members(e),
+        ),
+    )
 
 
-EVENT_FILTERS: Mapping[EventKind, tuple[str, ...]] = {
-    EventKind.DOCUMENT_ADDED: ("type", "name"),
-    EventKind.EVIDENCE_ADDED: ("type", "name"),
-    EventKind.VERSION_ADDED: ("type",),
-    EventKind.STATUS_CHANGED: ("field", "from", "to"),
-    EventKind.ATTRIBUTE_CHANGED: ("field", "from", "to"),
-    EventKind.STEP_ASSIGNED: ("title",),
-    EventKind.STEP_COMPLETED: ("title", "disposition"),
-    EventKind.COMMENT_ADDED: (),
-    EventKind.ESCALATED: ("title",),
-}
-"""The filters that each event knows."""
-
-STEP_EVENTS = frozenset({EventKind.STEP_ASSIGNED, EventKind.STEP_COMPLETED, EventKind.ESCALATED})
+STEP_EVENTS = frozenset(kind for kind in EventKind if "steps" in kind.spec.needs)
 """The events that are about a workflow step, so that `step:` recipients mean something."""
 
-EVENT_KEYS = (
-    "at",
-    "by",
-    "document",
-    "document_type",
-    "version",
-    "title",
-    "disposition",
-    "process",
-    "step",
-    "attr",
-    "from",
-    "to",
-    "text",
-)
-"""What `event.KEY` may name in a transition's `where`."""
+WAITING = frozenset(kind for kind in STEP_EVENTS if kind.spec.link == "step")
+"""The events that say that a step waits for somebody. They are no news once it was completed."""
 
 
 def _values(given: object) -> tuple[Scalar, ...]:
@@ -95,7 +224,7 @@ class EventPattern(RuleModel):
     @model_validator(mode="after")
     def _known_filters(self) -> Self:
         for name, values in self.filters.items():
-            if name not in EVENT_FILTERS[self.event]:
+            if name not in self.event.spec.filters:
                 raise PydanticCustomError(
                     "event_filter", "unknown filter", {"event": self.event.value, "found": name}
                 )
@@ -128,11 +257,11 @@ class EventPattern(RuleModel):
                             kind.value: {
                                 "type": "object",
                                 "additionalProperties": False,
-                                "properties": dict.fromkeys(names, value),
+                                "properties": dict.fromkeys(kind.spec.filters, value),
                             }
                         },
                     }
-                    for kind, names in EVENT_FILTERS.items()
+                    for kind in EventKind
                 ),
             ],
         }

@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 
 from vigil.compliance import meant
 from vigil.compliance.clauses import CLAUSE_KEYS
-from vigil.compliance.operators import found
-from vigil.compliance.patterns import EVENT_FILTERS, EventKind
+from vigil.compliance.operands import found
+from vigil.compliance.patterns import EventKind
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Rule
 from vigil.compliance.vocabulary import listing, nearest
@@ -134,7 +134,7 @@ def _event(file: str, node: Node, ctx: Mapping[str, Any]) -> Problem:
         return at.problem(
             file, f'unknown event "{name}"; events: {listing(allowed)}.', "events", nearest(name, allowed)
         )
-    names = EVENT_FILTERS[EventKind(ctx["event"])]
+    names = EventKind(ctx["event"]).spec.filters
     message = f"unknown filter `{name}` of {ctx['event']}; filters: {listing(names)}."
     return node.at(str(ctx["event"])).key(name).problem(file, message, name, nearest(name, names))
 

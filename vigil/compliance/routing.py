@@ -101,8 +101,8 @@ def principals_of(findings: Sequence[Finding], rules: RuleSet, facts: Facts) -> 
                 workspaces.add(x.workspace)
             else:
                 principals |= set(named(to, x, facts))
-        if x.event is not None and x.event.fields.get("by"):
-            principals.add(f.user(str(x.event.fields["by"])))
+        for key in PEOPLE:
+            principals |= set(_of_event(key, x))
     return workspaces, principals
 
 
@@ -127,8 +127,7 @@ def named(to: Recipient, finding: Finding, facts: Facts) -> tuple[str, ...]:
         case "attr":
             return _named_by_attribute(to.value, workspace)
         case "event":
-            by = finding.event.fields.get("by") if finding.event else None
-            return (f.user(str(by)),) if by else ()
+            return _of_event(to.value, finding)
         case "step":
             return _of_step(to.value, finding, facts)
 
@@ -145,6 +144,15 @@ def _named_by_attribute(name: str, workspace: f.Workspace | None) -> tuple[str, 
 
 def _principal(name: str) -> str:
     return name if name.startswith(("user:", "group:")) else f.user(name)
+
+
+def _of_event(key: str, finding: Finding) -> tuple[str, ...]:
+    """The person who caused an event, or the members whom it added to a role or removed from it."""
+    fields = {} if finding.event is None else finding.event.fields
+    if key == "by":
+        return (f.user(str(fields["by"])),) if fields.get("by") else ()
+    members = fields.get(f"{key}_members")
+    return tuple(map(str, members)) if isinstance(members, tuple) else ()
 
 
 def _of_step(which: str, finding: Finding, facts: Facts) -> tuple[str, ...]:
@@ -241,10 +249,17 @@ def _lacks(to: Recipient, finding: Finding, rule: Rule, facts: Facts, directory:
         "role": f"role {to.value} {of}",
         "attr": f"{title('attr.' + to.value.removeprefix('attr.'))} {of}",
         "step": f"{_STEPS.get(to.value, to.value)} {of}",
-        "event": f"who did it in {rule.subject.workspace_type} {finding.workspace}",
+        "event": f"{PEOPLE.get(to.value, to.value)} in {rule.subject.workspace_type} {finding.workspace}",
     }[to.kind]
     return f"{what} {'names nobody with an account' if named(to, finding, facts) else 'is empty'}"
 
+
+PEOPLE: Mapping[str, str] = {
+    "by": "who did it",
+    "added": "who was added to the role",
+    "removed": "who was removed from the role",
+}
+"""The people of an event that a rule may name as recipients, and whose names its notices use."""
 
 _STEPS = {
     "assignee": "the step's assignee",

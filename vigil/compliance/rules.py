@@ -38,13 +38,11 @@ from vigil.compliance.clauses import (
 )
 from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.notices import Severity
-from vigil.compliance.operators import Op, show
-from vigil.compliance.patterns import EVENT_FILTERS, EVENT_KEYS, STEP_EVENTS, EventKind, EventPattern
+from vigil.compliance.operands import show
+from vigil.compliance.operators import Op
+from vigil.compliance.patterns import EventKind, EventPattern
 
 __all__ = [
-    "EVENT_FILTERS",
-    "EVENT_KEYS",
-    "STEP_EVENTS",
     "All",
     "Any_",
     "CalendarSpec",
@@ -152,7 +150,10 @@ class Recipient(RuleModel):
     step: Literal["assignee", "completed_by", "next"] | None = Field(
         default=None, description="A person of the step that the event is about"
     )
-    event: Literal["by"] | None = Field(default=None, description="by: who did what the event tells")
+    event: Literal["by", "added", "removed"] | None = Field(
+        default=None,
+        description="by: who caused the event; added, removed: the members whom a role_changed added or removed",
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -10,7 +10,7 @@ A field's sentence is its title, a verb, the value that was found, and a tail th
 | it could not be read | TITLE could not be read | role steward could not be read |
 | a sensitive attribute | TITLE is a sensitive value, as the rule asks | status is a sensitive value, as the rule asks |
 
-The tails are the tables `ONE`, `DATED` and `MANY`: what the operator says of the value where it is met, and where it is not. A tail
+The tails stand in the operator's row (`operators.Operator`): what it says of the value where it is met, and where it is not. A tail
 is empty where the value says it all. No sentence depends on the clock beyond whether its leaf is met: one that was remembered
 reads like one that is made again.
 """
@@ -18,8 +18,7 @@ reads like one that is made again.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 import polars as pl
@@ -28,7 +27,9 @@ from vigil.compliance.clauses import DocumentLeaf, DocumentState, FieldLeaf, Fie
 from vigil.compliance.columns import Column
 from vigil.compliance.durations import UNITS, Duration, Offset
 from vigil.compliance.facts import Value
-from vigil.compliance.operators import OPERATORS, AsOf, Op, Takes, operand
+from vigil.compliance.operands import AsOf, operand
+from vigil.compliance.operators import DATE_COLUMNS, Op, Tails, Takes
+from vigil.compliance.patterns import EVENT_KEYS
 from vigil.wording import counted, day, instant, listed
 
 EMPTY = "empty"
@@ -40,100 +41,28 @@ ODD = r"^(empty|yes|no)$|[,;:\"]|^ | $"
 """Texts that would be misread in a sentence: they stand in quotation marks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tails:
-    """What an operator says of a value that was found, where it is met and where it is not. `{w}` is the rule's own value."""
-
-    met: str
-    unmet: str
-
-    @property
-    def reversed(self) -> Tails:
-        return Tails(self.unmet, self.met)
-
-
-_IS = Tails("", ", not {w}")
-_HOLDS = Tails(", which contains {w}", ", which does not contain {w}")
-_AMONG = Tails(", with {w} among them", ", without {w}")
-_ALONE = Tails("", "")
-
-ONE: Mapping[Op, Tails] = {
-    Op.EQ: _IS,
-    Op.NE: _IS.reversed,
-    Op.IN: _IS,
-    Op.NOT_IN: _IS.reversed,
-    Op.LT: Tails(", less than {w}", ", not less than {w}"),
-    Op.LE: Tails(", at most {w}", ", more than {w}"),
-    Op.GT: Tails(", more than {w}", ", not more than {w}"),
-    Op.GE: Tails(", at least {w}", ", less than {w}"),
-    Op.PRESENT: _ALONE,
-    Op.ABSENT: _ALONE,
-    Op.CONTAINS: _HOLDS,
-    Op.NOT_CONTAINS: _HOLDS.reversed,
-    Op.STARTS_WITH: Tails(", which starts with {w}", ", which does not start with {w}"),
-}
-"""Of a text, a number, or yes and no."""
-
-DATED: Mapping[Op, Tails] = {
-    **{op: ONE[op] for op in (Op.EQ, Op.NE, Op.IN, Op.NOT_IN, Op.PRESENT, Op.ABSENT)},
-    **dict.fromkeys((Op.LT, Op.BEFORE), Tails(", before {w}", ", not before {w}")),
-    Op.LE: Tails(", not after {w}", ", after {w}"),
-    **dict.fromkeys((Op.GT, Op.AFTER), Tails(", after {w}", ", not after {w}")),
-    Op.GE: Tails(", not before {w}", ", before {w}"),
-    Op.WITHIN: Tails(", at most {w} ahead", ", more than {w} ahead"),
-    Op.OLDER_THAN: Tails(", at least {w} ago", ", less than {w} ago"),
-}
-"""Of a date or an instant."""
-
-MANY: Mapping[Op, Tails] = {
-    **dict.fromkeys((Op.EQ, Op.IN, Op.CONTAINS), _AMONG),
-    **dict.fromkeys((Op.NE, Op.NOT_IN, Op.NOT_CONTAINS), _AMONG.reversed),
-    **dict.fromkeys((Op.PRESENT, Op.ABSENT), _ALONE),
-}
-"""Of a list: some of its items are, or none is. What compares single values says so of one of them, or of none."""
-
 MISFIT = Tails(*[", which cannot be compared with {w}"] * 2)
 """Of a value of a kind that the operator does not fit: it is never met, and its negation always is."""
-
-_DATES = frozenset({"date", "instant"})
-_NUMBERS = frozenset({"whole", "real"})
-_ORDERED = frozenset({Op.LT, Op.LE, Op.GT, Op.GE})
-_TIMELY = _ORDERED | (DATED.keys() - ONE.keys())
-_TEXTUAL = frozenset({Op.CONTAINS, Op.NOT_CONTAINS, Op.STARTS_WITH})
 
 
 def tails(op: Op, kind: str, many: bool) -> Tails:
     """The tails of an operator for values of a column's kind."""
-    if many and op in MANY:
-        return MANY[op]
-    one = _of_one(op, kind)
-    if not many or one == MISFIT:
+    row = op.row
+    if many and row.many is not None:
+        return row.many
+    if not row.compares(kind):
+        return MISFIT
+    one = row.dated if kind in DATE_COLUMNS and row.dated is not None else row.one
+    if not many:
         return one
     met = one.met.removeprefix(", ").removeprefix("which ")
     return Tails(f", one of them {met}", f", none of them {met}")
-
-
-def _of_one(op: Op, kind: str) -> Tails:
-    if kind in _DATES:
-        return DATED.get(op, MISFIT)
-    fits = op in ONE and (op not in _ORDERED or kind in _NUMBERS) and (op not in _TEXTUAL or kind == "text")
-    return ONE[op] if fits else MISFIT
 
 
 # Titles of fields
 
 
 _TITLES = {"name": "name", "created": "creation date", "modified": "last change"}
-_EVENT = {
-    "at": "time of the event",
-    "by": "person who did it",
-    "document_type": "document type",
-    "title": "step title",
-    "attr": "attribute",
-    "from": "old value",
-    "to": "new value",
-    "text": "comment",
-}
 
 
 def title(field: str, among: Collection[str] = ()) -> str:
@@ -149,7 +78,8 @@ def title(field: str, among: Collection[str] = ()) -> str:
         case "related":
             return f"{_own(ref.name)} of related {ref.type}"
         case "event":
-            return _EVENT.get(ref.name, ref.name.replace("_", " "))
+            key = EVENT_KEYS.get(ref.name)
+            return (key and key.title) or ref.name.replace("_", " ")
     return _TITLES[ref.root]
 
 
@@ -212,9 +142,9 @@ def wanted(leaf: FieldLeaf, zone: str) -> str:
 
 
 def _wanted(op: Op, given: Scalar, zone: str) -> str:
-    if isinstance(given, str) and (op in _TIMELY or "as_of" in given):
+    if isinstance(given, str) and (op.row.is_ordered or "as_of" in given):
         try:
-            read = operand(op, None if OPERATORS[op].takes is Takes.LENGTH else "datetime", given)
+            read = operand(op, None if op.row.takes is Takes.LENGTH else "datetime", given)
         except ValueError:
             return _text(given)
         if isinstance(read, AsOf):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vigil.compliance.patterns import STEP_EVENTS, EventKind
 from vigil.compliance.positions import Node
-from vigil.compliance.rules import Kind, Rule, RuleStep, events_used, recipients_placed
+from vigil.compliance.rules import Kind, Recipient, Rule, RuleStep, events_used, recipients_placed
 from vigil.errors import Problem
 
 _ONLY = {
@@ -98,12 +98,21 @@ def _event_recipients(file: str, rule: Rule, node: Node) -> Iterator[Problem]:
         if to.kind == "event" and not events:
             message = f"`event: {to.value}` in `{key}`, and a {rule.kind} has no event"
             yield at.key("event").problem(file, message, "event")
-        if to.kind != "step":
             continue
-        allowed = {EventKind.STEP_COMPLETED} if to.value == "completed_by" else STEP_EVENTS
-        if not events & allowed:
+        allowed = _events_with(to)
+        if allowed is not None and not events & allowed:
             names = ", ".join(sorted(allowed))
-            message = (
-                f"`step: {to.value}` in `{key}`, and no event of the rule has one; events with it: {names}."
-            )
-            yield at.key("step").problem(file, message, "step")
+            message = f"`{to.kind}: {to.value}` in `{key}`, and no event of the rule has one; events with it: {names}."
+            yield at.key(to.kind).problem(file, message, to.kind)
+
+
+def _events_with(to: Recipient) -> frozenset[EventKind] | None:
+    """The events that have such a recipient; None for one that does not depend on them."""
+    match to.kind, to.value:
+        case "step", "completed_by":
+            return frozenset({EventKind.STEP_COMPLETED})
+        case "step", _:
+            return STEP_EVENTS
+        case "event", ("added" | "removed") as who:
+            return frozenset(kind for kind in EventKind if who in kind.spec.keys)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,21 +15,13 @@ from vigil.compliance.columns import columns
 from vigil.compliance.conditions import Scope, because, compile_clause
 from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
-from vigil.compliance.operators import show
-from vigil.compliance.rules import EVENT_KEYS, EventKind, EventPattern, Rule, events_used, fields_used
+from vigil.compliance.operands import show
+from vigil.compliance.patterns import EVENT_KEYS, WAITING, EventKind, EventPattern
+from vigil.compliance.rules import Rule, events_used, fields_used
 from vigil.compliance.sentences import EMPTY, WITHHELD, title, value
 from vigil.compliance.tables import names
 from vigil.compliance.verdicts import Finding, Why
 from vigil.compliance.window import Input, Window
-
-KINDS: Mapping[EventKind, str] = {
-    EventKind.EVIDENCE_ADDED: "document_added",
-    EventKind.STATUS_CHANGED: "attribute_changed",
-}
-"""Event kinds of the rule model that are another kind of event to the machine."""
-
-FILTERS: Mapping[str, str] = {"type": "document_type", "name": "document"}
-"""Filters whose event field has another name."""
 
 
 def findings(
@@ -75,7 +68,7 @@ def next_due(steps: Mapping[int, Sequence[f.Step]], as_of: datetime) -> dict[int
 
 def fits(pattern: EventPattern, event: Event) -> bool:
     """Whether an event is of the pattern's kind and meets every filter."""
-    if KINDS.get(pattern.event, pattern.event.value) != event.kind:
+    if pattern.event.of_events != event.kind:
         return False
     for name, allowed in pattern.filters.items():
         if name == "field":
@@ -83,7 +76,7 @@ def fits(pattern: EventPattern, event: Event) -> bool:
                 names(FieldRef.parse(show(field)).name, str(event.fields["attr"])) for field in allowed
             ):
                 return False
-        elif not _among(event.fields.get(FILTERS.get(name, name)), allowed):
+        elif not _among(event.fields.get(pattern.event.spec.filters[name]), allowed):
             return False
     return True
 
@@ -132,7 +125,7 @@ def _field(event: Event, key: str) -> Value:
 
 def _stale(event: Event, given: Input) -> bool:
     """A step that was completed before anyone could be told that it waits, or that it is late."""
-    if event.kind not in ("step_assigned", "escalated"):
+    if event.kind not in WAITING:
         return False
     name = event.fields["process"], event.fields["step"]
     return any(
@@ -146,27 +139,33 @@ def say(event: Event, among: Collection[str], zone: str, sensitive: Collection[s
 
     Of `sensitive` attributes, as Category.attribute, only that they changed is said.
     """
-    fields = event.fields
-    by = f" by {fields['by']}" if fields.get("by") else ""
-    match event.kind:
-        case "document_added":
-            return f'{fields["document_type"] or "document"} "{fields["document"]}" was added{by}'
-        case "version_added":
-            return f'version {fields["version"]} of "{fields["document"]}" was added{by}'
-        case "attribute_changed":
-            what = title(f"attr.{fields['attr']}", among)
-            if fields["attr"] in sensitive:
-                return f"{what} changed, and is {WITHHELD}"
-            return _changed(what, fields["from"], fields["to"], zone)
-        case "step_assigned":
-            return f'the step "{fields["title"]}" was assigned'
-        case "step_completed":
-            how = f" with {fields['disposition']}" if fields["disposition"] else ""
-            return f'the step "{fields["title"]}" was completed{by}{how}'
-        case "escalated":
-            return f'the step "{fields["title"]}" passed its due date'
-        case _:
-            return f"a comment was added{by}"
+    return EventKind(event.kind).spec.sentence(event.fields, _Words(among, zone, sensitive))
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """See `patterns.Words`."""
+
+    among: Collection[str]
+    zone: str
+    sensitive: Collection[str]
+
+    def by(self, fields: Mapping[str, Value]) -> str:
+        return f" by {fields['by']}" if fields.get("by") else ""
+
+    def change(self, fields: Mapping[str, Value]) -> str:
+        what = title(f"attr.{fields['attr']}", self.among)
+        if fields["attr"] in self.sensitive:
+            return f"{what} changed, and is {WITHHELD}"
+        return _changed(what, fields["from"], fields["to"], self.zone)
+
+    def members(self, fields: Mapping[str, Value]) -> str:
+        role, some = title(f"role.{fields['role']}"), []
+        for key, did in (("added", "added to"), ("removed", "removed from")):
+            names = fields[key]
+            if isinstance(names, tuple) and names:
+                some.append(f"{value(names, self.zone)} {'was' if len(names) == 1 else 'were'} {did}")
+        return f"{' and '.join(some)} {role}"
 
 
 def _changed(what: str, old: Value, new: Value, zone: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from vigil.compliance.clauses import FieldRef
 from vigil.compliance.facts import Attribute, WorkspaceType
+from vigil.compliance.patterns import EVENT_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,6 @@ class FieldKind:
 
 
 _KNOWN = {"name": FieldKind("string"), "created": FieldKind("datetime"), "modified": FieldKind("datetime")}
-_EVENT = {
-    "at": FieldKind("datetime"),
-    "by": FieldKind("user"),
-    "version": FieldKind("integer"),
-    "process": FieldKind("integer"),
-    "step": FieldKind("integer"),
-    "document": FieldKind("string"),
-    "document_type": FieldKind("string"),
-    "title": FieldKind("string"),
-    "disposition": FieldKind("string"),
-    "attr": FieldKind("string"),
-    "text": FieldKind("string"),
-}  # `from` and `to` have the kind of the attribute that changed
 
 
 class TypeVocabulary:
@@ -87,7 +75,9 @@ def field_kind(ref: FieldRef, own: TypeVocabulary | None, whole: Vocabulary | No
         case "role":
             return FieldKind("list", multiple=True)
         case "event":
-            return _EVENT.get(ref.name)
+            key = EVENT_KEYS.get(ref.name)
+            kind = key.kind if key else None  # `from` and `to` have the kind of the attribute that changed
+            return FieldKind(kind, multiple=kind == "list") if kind else None
         case "related":
             own = whole.types.get(ref.type) if whole else None
     found = own.attributes(ref.name) if own else ()

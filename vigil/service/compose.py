@@ -200,4 +200,11 @@ def _event(
     by = fields.get("by")
     found = directory.users.get(str(by)) if by else None
     hidden = {"from": None, "to": None} if fields.get("attr") in run.site.sensitive else {}
-    return {**fields, **hidden, "kind": kind, "by_name": found.name if found else by}
+    named = {f"{key}_names": _names(fields[key], directory) for key in ("added", "removed") if key in fields}
+    return {**fields, **hidden, **named, "kind": kind, "by_name": found.name if found else by}
+
+
+def _names(members: Value, directory: Directory) -> tuple[str, ...]:
+    """The names of people, and of groups, by their logins."""
+    some = map(str, members) if isinstance(members, tuple) else ()
+    return tuple(directory.users[m].name if m in directory.users else m for m in some)

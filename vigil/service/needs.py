@@ -7,12 +7,8 @@ from dataclasses import asdict
 
 from vigil.compliance.clauses import DocumentLeaf, DocumentState, FieldLeaf, MissingLeaf, leaves
 from vigil.compliance.evaluate import active
-from vigil.compliance.rules import EventKind, Rule, RuleSet, events_used
+from vigil.compliance.rules import Rule, RuleSet, events_used
 from vigil.ecm.model import Needs
-
-_DOCUMENT_EVENTS = {EventKind.DOCUMENT_ADDED, EventKind.EVIDENCE_ADDED, EventKind.VERSION_ADDED}
-_STEP_EVENTS = {EventKind.STEP_ASSIGNED, EventKind.STEP_COMPLETED, EventKind.ESCALATED}
-_AUDITED_EVENTS = {EventKind.COMMENT_ADDED, EventKind.STATUS_CHANGED, EventKind.ATTRIBUTE_CHANGED}
 
 
 def needs_of(rules: RuleSet) -> Needs:
@@ -25,16 +21,15 @@ def needs_of(rules: RuleSet) -> Needs:
         if clause is not None
         for leaf in leaves(clause)
     ]
-    events = {e for r in mine for e in events_used(r)}
+    of_events = {part for r in mine for e in events_used(r) for part in e.spec.needs}
     documents = [leaf for leaf in found if isinstance(leaf, DocumentLeaf)]
     in_clauses = {leaf.field for leaf in found if not isinstance(leaf, DocumentLeaf | MissingLeaf)}
     return Needs(
-        documents=bool(documents or events & _DOCUMENT_EVENTS),
-        versions=EventKind.VERSION_ADDED in events,
-        steps=bool(events & _STEP_EVENTS),
-        # The audit trail has the comments, and tells how many changes of attributes no two observations show.
-        comments=bool(events & _AUDITED_EVENTS),
-        roles=any(field.startswith("role.") for field in in_clauses),
+        documents=bool(documents) or "documents" in of_events,
+        versions="versions" in of_events,
+        steps="steps" in of_events,
+        comments="comments" in of_events,
+        roles="roles" in of_events or any(field.startswith("role.") for field in in_clauses),
         missing=any(isinstance(leaf, MissingLeaf) for leaf in found),
         expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),
         related=frozenset(_types_with(rules, "related")),
@@ -56,8 +51,11 @@ def types_of(rules: RuleSet) -> list[str]:
 
 
 def types_with_roles(rules: RuleSet) -> set[str]:
-    """The workspace types of which some active rule looks at who is in a role."""
-    return _types_with(rules, "role")
+    """The workspace types of which some active rule looks at who is in a role, or waits for a change of it."""
+    waiting = {
+        r.subject.workspace_type for r in active(rules) for e in events_used(r) if "roles" in e.spec.needs
+    }
+    return waiting | _types_with(rules, "role")
 
 
 def _types_with(rules: RuleSet, root: str) -> set[str]:

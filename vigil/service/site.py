@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vigil.compliance.events import Event
+from vigil.compliance.patterns import EventKind
 from vigil.ecm.model import EXPIRY
 
 
@@ -49,11 +50,11 @@ class Site:
         Contract: docs/contracts/ecm.md#links.
         """
         base = self.home
-        if event is not None and event.kind in ("step_assigned", "escalated"):
-            process = event.fields["process"]
-            return f"{base}/processes/{process}/{process}/{event.fields['step']}"
-        if event is not None and event.kind in ("document_added", "version_added"):
-            return f"{base}/nodes/{event.fields['document_id']}"
+        match EventKind(event.kind).spec.link if event is not None else "workspace", event:
+            case "step", Event(fields=fields):
+                return f"{base}/processes/{fields['process']}/{fields['process']}/{fields['step']}"
+            case "document", Event(fields=fields):
+                return f"{base}/nodes/{fields['document_id']}"
         return f"{base}/nodes/{workspace}"
 
 

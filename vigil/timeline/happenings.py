@@ -37,7 +37,10 @@ class Kind:
     of_workspace: bool = True
 
 
+CREATED = "workspace_created"
+
 KINDS: Mapping[str, Kind] = {
+    CREATED: Kind(()),  # it was not there before
     "attribute_changed": Kind(("attr", "value"), ("by",)),
     "document_added": Kind(("name",), ("type", "by", "expires")),
     "version_added": Kind(("document",), ("by",)),

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from vigil.compliance.durations import Duration, Offset
-from vigil.compliance.operators import show
+from vigil.compliance.operands import show
+from vigil.compliance.operators import Op
 from vigil.compliance.positions import Node, parse
 from vigil.compliance.rules import Rule, RuleSet
 from vigil.timeline.model import Spot
@@ -27,25 +28,6 @@ OTHER = "(another value)"
 GONE = object()
 """Stands for a key or item that is left out."""
 
-OPERATORS: Mapping[str, tuple[str, ...]] = {
-    "eq": ("ne",),
-    "ne": ("eq",),
-    "in": ("not_in",),
-    "not_in": ("in",),
-    "lt": ("le", "ge"),
-    "le": ("lt", "gt"),
-    "gt": ("ge", "le"),
-    "ge": ("gt", "lt"),
-    "before": ("after",),
-    "after": ("before",),
-    "within": ("older_than",),
-    "older_than": ("within",),
-    "present": ("absent",),
-    "absent": ("present",),
-    "contains": ("not_contains",),
-    "not_contains": ("contains",),
-    "starts_with": ("contains",),
-}
 STATES: Mapping[str, tuple[str, ...]] = {
     "present": ("absent", "valid"),
     "absent": ("present",),
@@ -193,7 +175,7 @@ def _said(node: Node) -> str:
 
 def _field(node: Node, path: Path) -> Iterator[_Change]:
     op = node.value.get("op", "")
-    for other in OPERATORS.get(op, ()):
+    for other in Op(op).row.mistaken_for if op in set(Op) else ():
         yield _Change((*path, "op"), other, f"{_said(node)}: {op} becomes {other}")
     if "value" not in node.keys:
         return

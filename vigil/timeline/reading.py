@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from vigil.compliance.calendar import zones
 from vigil.compliance.durations import Duration
 from vigil.compliance.facts import Value
-from vigil.compliance.operators import found
+from vigil.compliance.operands import found
 from vigil.compliance.positions import Node
 from vigil.compliance.vocabulary import listing, nearest
 from vigil.errors import Problem

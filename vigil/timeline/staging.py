@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Rule
 from vigil.compliance.vocabulary import listing
 from vigil.timeline.expectations import Expectations
-from vigil.timeline.happenings import Names, change, qualified
+from vigil.timeline.happenings import CREATED, Names, change, qualified
 from vigil.timeline.model import CRASHES, Change, Crash, Device, Moment, Place, Player, Timeline
 from vigil.timeline.reading import Reader, one
 
@@ -54,6 +55,7 @@ def timeline(reader: Reader, node: Node, parts: Parts, rules: Mapping[str, Rule]
     names = Names(players, groups, {key: s.type for key, s in places.items()})
     expectations = Expectations(reader, names, rules, {key: s.id for key, s in places.items()})
     moments = tuple(_moments(reader, steps, names, expectations))
+    _create_then(reader, parts, places, moments)
     return Timeline(
         name, reader.spot(node), zone, tuple(rules), players, places, moments, _required(reader, parts, types)
     )
@@ -123,6 +125,19 @@ def _places(
         for n, (key, body) in enumerate(found)
     )
     return {s.key: s for s in made if s is not None}
+
+
+def _create_then(reader: Reader, parts: Parts, places: dict[str, Place], moments: Collection[Moment]) -> None:
+    """Let the workspaces of which a step says that they are created begin there, with all that they hold from their beginning."""
+    seen: set[str] = set()
+    for made in (c for m in moments for c in m.changes if c.kind == CREATED):
+        node = parts["workspaces"].at(made.workspace) if "workspaces" in parts else parts["workspace"]
+        if made.workspace in seen or "created" in node.keys:
+            reader.wrong(node.key("created"), f'"{made.workspace}" is created twice', "created")
+        seen.add(made.workspace)
+        place = places[made.workspace]
+        held = tuple(replace(c, at=max(c.at, made.at)) for c in place.changes)
+        places[made.workspace] = replace(place, created=made.at, changes=held)
 
 
 def _place(

@@ -75,6 +75,9 @@ class World:
 
     # -- what changes do -------------------------------------------------------------------------------
 
+    def _created(self, w: int, change: Change, d: dict[str, Any]) -> None:
+        """The workspace is there by now: `move` creates each at its instant."""
+
     def _attribute(self, w: int, change: Change, d: dict[str, Any]) -> None:
         before = self._workspaces[w]
         attrs = {**before.attrs, d["attr"]: d["value"]}
@@ -217,6 +220,7 @@ class World:
 
 
 HAPPENS: Mapping[str, Callable[[World, int, Change, dict[str, Any]], None]] = {
+    "workspace_created": World._created,
     "attribute_changed": World._attribute,
     "document_added": World._add,
     "version_added": World._version,
