@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tests.support.postgres import fresh
-from tests.support.samples import T0, entry
+from tests.support.samples import T0, entry, workspace
 from vigil.delivery.email_settings import SmtpSettings
 from vigil.delivery.email_smtp import Smtp
 from vigil.delivery.fcm_http import FcmHttp
@@ -20,7 +20,7 @@ from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Transport
 from vigil.delivery.worker import Delivered, Worker
-from vigil.ledger import Ledger, devices, leases, outbox
+from vigil.ledger import Ledger, devices, leases, observations, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
 from vigil.ledger.outbox import Entry
@@ -72,8 +72,11 @@ class PostOffice:
             devices.register(connection, new, self.now)
 
     def queue(self, *entries: Entry) -> None:
+        """Rows of run 1, about workspaces that are there."""
+        some = entries or (entry(1),)
         with self.ledger.write() as connection:
-            outbox.enqueue(connection, entries or [entry(1)], self.now, 1)
+            observations.record(connection, [workspace(e.workspace) for e in some], self.now, 1)
+            outbox.enqueue(connection, some, self.now, 1)
 
     async def deliver(self, seed: int = 0, limit: int = 500, **settings: Any) -> Delivered:
         """Everything that is due, by a new worker with a new transport."""
