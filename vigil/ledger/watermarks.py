@@ -23,9 +23,8 @@ class WatermarkName(StrEnum):
     GONE = "gone"  # the scan of what is gone and may be there again
     BARE = "bare"  # workspaces that runs were told to have no roles
     ACCOUNTS = "accounts"  # when all accounts were read
-    ABSENCE = (
-        "/v2/businessworkspaces/{id}/missingdocuments"  # since when there are no lists of missing documents
-    )
+    # Since when there are no lists of missing documents.
+    ABSENCE = "/v2/businessworkspaces/{id}/missingdocuments"
     FORGOTTEN = "forgotten"  # up to when observations are forgotten
     FORGOTTEN_ATTEMPTS = "forgotten attempts"
     LEDGER_CHECK = "ledger check"  # where the comparison of the ledger with itself goes on
