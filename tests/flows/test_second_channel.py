@@ -103,7 +103,7 @@ def test_who_has_no_device_gets_a_mail_and_who_has_one_gets_a_push(mailed: tuple
     assert by_mail, "nobody without a device was to be told: the estate proves nothing"
     assert not [r for r in rows if r["state"] == "no_device"]
     assert sorted(m["Message-ID"] for _, m in inbox.received) == sorted(
-        f"<{r['message']['key']}@example.org>" for r in by_mail
+        f"<{r['message'].key}@example.org>" for r in by_mail
     )
     emails = {u.email for u in watched.estate.users.values() if u.login in lonely}
     assert {to for to, _ in inbox.received} <= emails
@@ -115,7 +115,7 @@ def test_a_mail_leads_to_its_item_and_to_an_acknowledgement_that_the_ledger_tell
 ) -> None:
     watched, inbox = mailed
     _, first = inbox.received[0]
-    row = next(r for r in watched.rows() if f"<{r['message'].get('key')}@example.org>" == first["Message-ID"])
+    row = next(r for r in watched.rows() if f"<{r['message'].key}@example.org>" == first["Message-ID"])
     plain, html = (p.get_content() for p in first.iter_parts())
     assert row["message"].link in plain and row["message"].title in plain
     assert row["message"].mail["body"].split("\n")[0] in html
