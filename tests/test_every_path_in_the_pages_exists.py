@@ -12,7 +12,13 @@ import pytest
 from tests.support.pages import FENCE, ROOT, anchors, exists, tree
 
 PAGES = sorted(
-    {ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")}
+    {
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "SECURITY.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").rglob("*.md"),
+    }
 )
 
 NO_PATHS_HERE = {
