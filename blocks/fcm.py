@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 
 from prefect.blocks.core import Block
 
+from blocks.sender import Sender
+from vigil.compliance.channels import PUSH
+from vigil.delivery.errors import BadServiceAccount
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.topics import TopicClient
 from vigil.service.connecting.forms import FirebaseForm
+from vigil.service.doctor import firebase
+from vigil.service.doctor.health import Check
 
 
-class FirebaseProject(FirebaseForm, Block):
+class FirebaseProject(FirebaseForm, Sender, Block):
     """The Firebase project that sends push notices, and its service account."""
 
     _block_type_name = "Firebase project"
     _block_type_slug = "firebase-project"
+    channel: ClassVar[str] = PUSH
+    check: ClassVar[str] = firebase.NAME
 
     def transport(self, now: Callable[[], datetime]) -> FcmHttp:
         """A closed transport: enter it with `async with`, in the event loop that sends."""
@@ -25,3 +33,11 @@ class FirebaseProject(FirebaseForm, Block):
     def topics(self) -> TopicClient:
         """A closed client for topic subscriptions."""
         return TopicClient(self.settings())
+
+    async def examine(self, now: Callable[[], datetime]) -> Check:
+        """See `Sender.examine`."""
+        try:
+            transport = self.transport(now)
+        except BadServiceAccount as error:
+            return firebase.unusable(error)
+        return await firebase.examine(transport, self.project)

@@ -11,8 +11,8 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
 from blocks.site import BLOCKS
-from vigil.service.connecting.changing import REQUIRED, Values
-from vigil.service.connecting.forms import SITE
+from vigil.service.connecting.changing import Values
+from vigil.service.connecting.forms import REQUIRED, SITE
 
 CONNECTIONS = tuple(part for part in BLOCKS if part != SITE)
 

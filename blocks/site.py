@@ -15,8 +15,10 @@ from prefect.blocks.core import Block
 from blocks.ecm import ExtendedEcm
 from blocks.fcm import FirebaseProject
 from blocks.ledger import LedgerDatabase
+from blocks.sender import Sender
 from blocks.smtp import SmtpServer
 from vigil import places
+from vigil.compliance.channels import PUSH
 from vigil.delivery.router import ByAddress
 from vigil.delivery.transport import Transport
 from vigil.service.connecting.forms import SITE, SiteForm
@@ -49,7 +51,7 @@ class Connected:
     ecm: ExtendedEcm
     fcm: FirebaseProject
     ledger: LedgerDatabase
-    smtp: SmtpServer | None
+    smtp: SmtpServer | None = None
 
     def site(self) -> Site:
         """The settings that runs need."""
@@ -69,7 +71,17 @@ class Connected:
             retry_patience=timedelta(seconds=said.retry_seconds),
         )
 
+    def senders(self) -> list[tuple[type[Sender], Sender | None]]:
+        """The kinds of blocks that send, each with the site's own; None for one that the site does not have."""
+        parts = ((part, kind) for part, kind in BLOCKS.items() if issubclass(kind, Sender))
+        return [(kind, getattr(self, part)) for part, kind in parts]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that the site can send on."""
+        return tuple(sender.channel for _, sender in self.senders() if sender is not None)
+
     def transport(self, now: Callable[[], datetime]) -> Transport:
-        """The closed transport for notices: Firebase, and the mail server if the site has one."""
-        push = self.fcm.transport(now)
-        return push if self.smtp is None else ByAddress(push, self.smtp.transport(now))
+        """The closed transport for notices, over those of the site's channels."""
+        transports = {s.channel: s.transport(now) for _, s in self.senders() if s is not None}
+        return transports[PUSH] if len(transports) == 1 else ByAddress(transports)

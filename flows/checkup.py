@@ -10,13 +10,12 @@ from pathlib import Path
 from blocks.site import Connected
 from flows import prefect_checks
 from flows.sites import BrokenSite, NoSite, block_of
-from vigil.delivery.errors import BadServiceAccount, CredentialRefused
 from vigil.ecm import Client
-from vigil.service.doctor import ecm, firebase, ledger, rules
+from vigil.service.doctor import ecm, ledger, rules
 from vigil.service.doctor.health import Check, State, fail, ok, skip
 from vigil.service.run import utc_now
 
-SITE, MAIL = "site", "mail"
+SITE = "site"
 TRIES, ANSWER, PATIENCE = 1, 10.0, 30.0  # retries; seconds for a response, and for a call including retries
 
 
@@ -63,29 +62,8 @@ async def _of_site(block: Connected, now: Callable[[], datetime]) -> list[Check]
         if found is not None:
             people = await ecm.people(client, found) if seen.schema else None
             checks.append(rules.against(block.site().rules, seen.schema, families, people))
-    checks.append(await _firebase(block, now))
-    checks.append(await _mail(block, now))
+    checks += [
+        skip(kind.check, kind.absent) if sender is None else await sender.examine(now)
+        for kind, sender in block.senders()
+    ]
     return checks + ledger.examine(block.ledger.url.get_secret_value(), now(), block.name)
-
-
-async def _firebase(block: Connected, now: Callable[[], datetime]) -> Check:
-    try:
-        transport = block.fcm.transport(now)
-    except BadServiceAccount as error:
-        return firebase.unusable(error)
-    return await firebase.examine(transport, block.fcm.project)
-
-
-async def _mail(block: Connected, now: Callable[[], datetime]) -> Check:
-    if block.smtp is None:
-        return skip(MAIL, "no mail server is set: people without a device get no notices")
-    where = f"{block.smtp.host} as {block.smtp.username or 'nobody'}"
-    try:
-        wrong = await block.smtp.transport(now).probe()
-    except CredentialRefused as error:
-        return fail(MAIL, str(error), "correct user, password and security in the SMTP server block")
-    if wrong is not None:
-        return fail(
-            MAIL, f"{where}: {wrong.code} {wrong.detail}", "check host, port and firewall from this machine"
-        )
-    return ok(MAIL, f"{where} accepts the login")

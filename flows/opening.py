@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows import naming, signals, spreading
 from flows.sites import block_of, ledger_of
-from vigil.delivery.render import Channel
+from vigil.compliance.channels import TextFormat
 from vigil.ledger import Ledger, LedgerError
 from vigil.service import accounting, instants
-from vigil.service.opening import renderer_of, rules_of, unworded
+from vigil.service.opening import renderers_of, rules_of, unworded
 from vigil.service.run import Run, utc_now
 from vigil.service.site import Site
 
@@ -52,7 +52,7 @@ async def opened(
         topics=block.fcm.topics,
         # No retry becomes due while the clock stands still.
         patience=where.retry_patience if as_of is None else timedelta(0),
-        **_rules_and_words(where, ledger, mail=block.smtp is not None),
+        **_rules_and_words(where, ledger, channels=block.channels),
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(_noted(run))
@@ -75,15 +75,17 @@ def _noted(run: Run) -> Iterator[None]:
         raise
 
 
-def _rules_and_words(where: Site, ledger: Ledger, mail: bool) -> dict[str, Any]:
+def _rules_and_words(where: Site, ledger: Ledger, channels: Collection[str]) -> dict[str, Any]:
     """The rules and templates of a run, and the problems of files that could not be used (decision 0015)."""
     standing, templates = rules_of(where.rules, ledger), where.templates
-    renderer = renderer_of(templates)
+    formats = renderers_of(templates, channels)
+    renderer = formats[TextFormat.PLAIN]
     return {
         "rules": standing.rules,
         "refused": standing.refused,
         "renderer": renderer,
-        "mail": renderer_of(templates, Channel.HTML) if mail else None,
+        "channels": channels,
+        "formats": formats,
         "unworded": unworded(templates, standing, renderer),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 from prefect.client.orchestration import PrefectClient, get_client
 from pydantic import ValidationError
@@ -13,8 +13,8 @@ from blocks import kept
 from blocks.site import BLOCKS, Connected
 from vigil.errors import BadRequest
 from vigil.ledger import Ledger
-from vigil.service.connecting.changing import REQUIRED, Values, words
-from vigil.service.connecting.forms import SITE
+from vigil.service.connecting.changing import Values, words
+from vigil.service.connecting.forms import REQUIRED, SITE
 from vigil.service.opening import ledger_of_site
 
 
@@ -65,9 +65,7 @@ async def found(client: PrefectClient, site: str) -> Connected:
     if lost:
         raise BrokenSite("\n".join(_lost(site, part, values) for part in lost))
     parts = {part: _valid(site, part, values) for part in BLOCKS if part in values}
-    return Connected(
-        site, parts[SITE], parts["ecm"], parts["fcm"], parts["ledger"], cast(Any, parts.get("smtp"))
-    )
+    return Connected(name=site, settings=parts.pop(SITE), **parts)
 
 
 def _lost(site: str, part: str, values: Values) -> str:

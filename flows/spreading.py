@@ -16,12 +16,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.sites import block_of, ledger_of
+from vigil.compliance.channels import TextFormat
 from vigil.compliance.rules import RuleSet
-from vigil.delivery.render import Channel
 from vigil.ecm.model import Row
 from vigil.errors import BadRequest
 from vigil.service import extraction, judgement
-from vigil.service.opening import renderer_of
+from vigil.service.opening import renderers_of
 from vigil.service.plan import Plan
 from vigil.service.run import Run, Tally, utc_now
 
@@ -56,15 +56,17 @@ async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
     """A part of a run, in another process than the run's own. Its `tally` has the counters at the end."""
     block = await block_of(ticket.site)
     site, at = block.site(), ticket.at
+    formats = renderers_of(site.templates, block.channels)
     run = Run(
         flow=ticket.flow,
         as_of=ticket.as_of,
         ledger=ledger_of(block),
         site=site,
         rules=ticket.rules,
-        renderer=renderer_of(site.templates),
+        renderer=formats[TextFormat.PLAIN],
         clock=utc_now if at is None else (lambda: at.astimezone(UTC)),
-        mail=renderer_of(site.templates, Channel.HTML) if block.smtp else None,
+        channels=block.channels,
+        formats=formats,
         part_of=ticket.run,
     )
     async with run.reading(block.ecm.client()):

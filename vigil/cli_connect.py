@@ -15,19 +15,12 @@ from pydantic.fields import FieldInfo
 from vigil import places
 from vigil.cli_shared import Site
 from vigil.errors import BadRequest
-from vigil.service.connecting.forms import FORMS, SITE, Given, Option, option_of
+from vigil.service.connecting.forms import FORMS, Given, Option, option_of
 from vigil.terminal import console
 
 if TYPE_CHECKING:
     from vigil.service.connecting.changing import Change
 
-PANELS = {
-    "ecm": "Extended ECM",
-    "fcm": "Firebase",
-    "ledger": "Ledger",
-    "smtp": "Mail server",
-    SITE: "Site",
-}
 METAVARS = {Given.FILE: "FILE", Given.CONTENT: "FILE", Given.FOLDER: "FOLDER", Given.LEDGER: "URL"}
 Yes = Annotated[
     bool, typer.Option("--yes", help="Confirm changes that the command would otherwise ask about")
@@ -135,7 +128,7 @@ def _option(part: str, field: str, info: FieldInfo) -> Parameter:
         + ("; repeatable" if several else "")
         + (f"; or set {option.variable}" if option.variable else ""),
         show_default=_default(info),
-        rich_help_panel=PANELS[part],
+        rich_help_panel=FORMS[part].panel,
     )
     kind = list[str] | None if several else str | None
     return Parameter(

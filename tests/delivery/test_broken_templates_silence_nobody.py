@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.render_notices import TEMPLATES, notice
-from vigil.delivery.render import Channel, Renderer, RenderError, Said
+from vigil.compliance.channels import TextFormat
+from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.errors import BadInput
 
 KINDS = ("transition", "condition", "milestone", "digest")
@@ -78,7 +79,7 @@ def test_where_the_family_of_the_kind_is_broken_a_notice_says_at_least_what_it_i
 
 
 def test_without_a_folder_of_templates_notices_are_said_and_escaped_as_ever(tmp_path: Path) -> None:
-    nowhere = Renderer(tmp_path / "none", Channel.HTML, tolerant=True)
+    nowhere = Renderer(tmp_path / "none", TextFormat.HTML, tolerant=True)
     assert "there is no such folder" in nowhere.problems[0].message
     (one,) = nowhere.render_many([notice("condition", workspace_name="<b>x</b>\u202e", description="")])
     assert isinstance(one, Said)

@@ -13,6 +13,7 @@ import pytest
 from tests.delivery.conftest import message
 from tests.delivery.mail_server import Inbox, mail_to, serving
 from tests.delivery.mail_server import settings as smtp
+from vigil.compliance.channels import MAIL, PUSH
 from vigil.delivery.channels import chosen, order_of
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_smtp import Smtp
@@ -20,10 +21,15 @@ from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Outgoing, Sent
+from vigil.delivery.transport import Outgoing, Sent, Transport
 from vigil.ledger import Ledger, devices, mailboxes
 from vigil.ledger.devices import NewDevice, Registered
 from vigil.sandbox.fcm_local import LocalFcm
+
+
+def by(push: Transport, mail: Transport) -> ByAddress:
+    return ByAddress({PUSH: push, MAIL: mail})
+
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 PHONE = Registered(1, "ada", "tok", "token", "android")
@@ -47,20 +53,20 @@ BOX = Registered(3, "ada", "ada <ada@example.org>", "email", "email")
 def test_the_rule_decides_then_the_person_then_a_mail_only_where_there_is_no_device(
     rule: Sequence[str], person: Sequence[str], registered: list[Registered], expected: list[Registered]
 ) -> None:
-    assert chosen(order_of(rule, person, mail=True), registered) == expected
+    assert chosen(order_of(rule, person, (PUSH, MAIL)), registered) == expected
 
 
 @pytest.mark.parametrize("asked", [(), ("email",), ("email", "push")])
 def test_without_a_mail_server_there_is_push_alone(asked: Sequence[str]) -> None:
-    assert chosen(order_of(asked, asked, mail=False), [BOX, PHONE]) == [PHONE]
-    assert chosen(order_of(asked, asked, mail=False), [BOX]) == []
+    assert chosen(order_of(asked, asked, (PUSH,)), [BOX, PHONE]) == [PHONE]
+    assert chosen(order_of(asked, asked, (PUSH,)), [BOX]) == []
 
 
 async def test_a_mixed_batch_goes_where_each_belongs_and_comes_back_in_its_order(
     fcm: LocalFcm, settings: Callable[..., FcmSettings]
 ) -> None:
     inbox = Inbox()
-    async with serving(inbox) as port, ByAddress(FcmHttp(settings()), Smtp(smtp(port))) as transport:
+    async with serving(inbox) as port, by(FcmHttp(settings()), Smtp(smtp(port))) as transport:
         sent = await transport.send([mail_to("bob"), message("tok-ios"), mail_to("cleo"), message("tok-web")])
     assert [s.outcome for s in sent] == ["accepted"] * 4
     assert [s.name.startswith("<") for s in sent] == [True, False, True, False]
@@ -90,10 +96,10 @@ async def test_a_push_credential_that_is_refused_costs_no_mail() -> None:
     inbox = Inbox()
     async with (
         serving(inbox) as port,
-        ByAddress(Fails(CredentialRefused("the key", "bad")), Smtp(smtp(port))) as by,
+        by(Fails(CredentialRefused("the key", "bad")), Smtp(smtp(port))) as transport,
     ):
         with pytest.raises(CredentialRefused, match="the key") as refused:
-            await by.send([message(), mail_to("bob"), message()])
+            await transport.send([message(), mail_to("bob"), message()])
     assert [(s.outcome, s.code) for s in refused.value.sent] == [
         ("retry", HELD_CREDENTIAL),
         ("accepted", ""),
@@ -104,8 +110,8 @@ async def test_a_push_credential_that_is_refused_costs_no_mail() -> None:
 
 async def test_a_transport_that_breaks_makes_its_own_messages_unknown_and_no_others() -> None:
     inbox = Inbox()
-    async with serving(inbox) as port, ByAddress(Fails(ValueError("a bug")), Smtp(smtp(port))) as by:
-        sent = await by.send([mail_to("bob"), message()])
+    async with serving(inbox) as port, by(Fails(ValueError("a bug")), Smtp(smtp(port))) as transport:
+        sent = await transport.send([mail_to("bob"), message()])
     assert [s.outcome for s in sent] == ["accepted", "unknown"]
 
 

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
-from vigil.delivery.render import Channel, Renderer
+from vigil.compliance.channels import TextFormat
+from vigil.delivery.render import Renderer
 from vigil.safe_text import one_line, short
 
 PUSH = Renderer(TEMPLATES)
-HTML = Renderer(TEMPLATES, Channel.HTML)
+HTML = Renderer(TEMPLATES, TextFormat.HTML)
 NASTY = '<script>alert("1")</script> & Söhne'
 
 

@@ -19,16 +19,16 @@ from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
 from tests.service.test_sensitive_attributes_stay_inside import RULES, Speaker
 from tests.support.hostile import HOSTILE, MEGABYTES, STEERING
 from vigil.compliance import facts as f
+from vigil.compliance.channels import MAIL, TextFormat
 from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
-from vigil.delivery.channels import MAIL
 from vigil.delivery.email_message import SeveralAddresses, compose, mailbox, recipient
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.messages import PAYLOAD, encode
-from vigil.delivery.render import Channel, Renderer
+from vigil.delivery.render import Renderer
 from vigil.ledger.values import Registered
 from vigil.safe_text import LABEL, STATE, is_web_address, label, payload
 from vigil.service.compose import entries
@@ -36,7 +36,7 @@ from vigil.service.contacts import Contacts
 from vigil.service.site import Site
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
-PUSH, HTML = Renderer(TEMPLATES), Renderer(TEMPLATES, Channel.HTML)
+PUSH, HTML = Renderer(TEMPLATES), Renderer(TEMPLATES, TextFormat.HTML)
 SENDER = mailbox("Vigil <vigil@example.org>")
 LINK = "https://ecm.example.org/cs/cs/app/nodes/4711"
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from tests.support.postgres import fresh
 from tests.support.samples import T0, entry, workspace
+from vigil.compliance.channels import MAIL, PUSH
 from vigil.delivery.email_settings import SmtpSettings
 from vigil.delivery.email_smtp import Smtp
 from vigil.delivery.fcm_http import FcmHttp
@@ -86,7 +87,9 @@ class PostOffice:
 
     def transport(self, **settings: Any) -> Transport:
         push = FcmHttp(self.settings(**settings), now=self.clock)
-        return push if self.mail is None else ByAddress(push, Smtp(self.mail, now=self.clock))
+        if self.mail is None:
+            return push
+        return ByAddress({PUSH: push, MAIL: Smtp(self.mail, now=self.clock)})
 
     def take_over(self) -> None:
         """Another worker, whose clock says that every lease has run out, claims what there is."""

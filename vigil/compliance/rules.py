@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from vigil.compliance.calendar import CalendarSpec, ClockTime
+from vigil.compliance.channels import CHANNELS, ChannelName
 from vigil.compliance.clauses import (
     All,
     Any_,
@@ -269,9 +270,9 @@ class Rule(RuleModel):
     template: str | None = Field(default=None, description="Template family; default the kind")
     group: StrictBool | None = Field(default=None, description="One notice for many findings of a person")
     quiet: Quiet | None = None
-    channels: tuple[Literal["push", "email"], ...] = Field(
+    channels: tuple[ChannelName, ...] = Field(
         default=(),
-        max_length=2,
+        max_length=len(CHANNELS),
         description="The first of these on which a person can be reached; default the person's own order",
     )
     exclude_actor: StrictBool = False

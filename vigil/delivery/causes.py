@@ -10,16 +10,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vigil.delivery.channels import PUSH
+from vigil.compliance.channels import CHANNELS, channel_of
 from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, NOT_FCM, UNFORESEEN
 from vigil.delivery.errors import NO_TOKEN, WAS_REFUSED
-from vigil.ledger.values import MAIL
 
 if TYPE_CHECKING:
     from vigil.delivery.transport import Sent
-
-WHO: Mapping[str, str] = {PUSH: "FCM", MAIL: "the mail server"}
-"""Whom a channel's messages are handed to."""
 
 NO_ANSWER: Mapping[str, str] = {
     "CONNECT": "no connection to {who}",
@@ -37,13 +33,16 @@ NO_ANSWER: Mapping[str, str] = {
 """Codes of attempts without an answer that tells, or without a request."""
 
 
+_TAKERS = tuple(c.taker for c in CHANNELS)
+
+
 def _heads(*codes: str) -> tuple[str, ...]:
-    return tuple(NO_ANSWER[code].format(who=who) for code in codes for who in WHO.values())
+    return tuple(NO_ANSWER[code].format(who=who) for code in codes for who in _TAKERS)
 
 
-_SLOWED = (*_heads(HELD_DEVICE, HELD_PROJECT), f"{WHO[PUSH]} answered 429")
+_SLOWED = (*_heads(HELD_DEVICE, HELD_PROJECT), *(f"{who} answered 429" for who in _TAKERS))
 _NO_CREDENTIAL = _heads(HELD_CREDENTIAL)
-_NOT_LET_IN = (f"{WHO[PUSH]} answered 401", f"{WHO[PUSH]} answered 403")
+_NOT_LET_IN = tuple(f"{who} answered {status}" for who in _TAKERS for status in (401, 403))
 
 BETWEEN = "a proxy or firewall in between"
 """Who answered in FCM's place, where the answer is not in FCM's form."""
@@ -51,17 +50,18 @@ BETWEEN = "a proxy or firewall in between"
 UNKNOWN = "their last try was made before causes were kept"
 
 
-def cause(sent: Sent, channel: str) -> str:
-    """Why an attempt that ended as retry or unknown did not go through."""
-    who = WHO.get(channel, channel)
+def cause(sent: Sent, address_kind: str) -> str:
+    """Why an attempt to an address of this kind, which ended as retry or unknown, did not go through."""
+    channel = channel_of(address_kind)
+    who = channel.taker
     if sent.code == HELD_CREDENTIAL and sent.detail:
         return sent.detail  # it names the credential
     if sent.code in NO_ANSWER:
         head = NO_ANSWER[sent.code].format(who=who)
-    elif channel == PUSH and sent.code.startswith(NOT_FCM):
-        head = f"{BETWEEN} answered {_code(sent)}"
+    elif sent.code.startswith(NOT_FCM):
+        head = f"{BETWEEN} answered {_code(sent, NOT_FCM)}"
     else:
-        head = f"{who} answered {_code(sent)}"
+        head = f"{who} answered {_code(sent, channel.code_prefix)}"
     return f"{head}: {sent.detail.rstrip('.')}" if sent.detail else head
 
 
@@ -72,13 +72,11 @@ def of_code(code: str) -> str:
     return NO_ANSWER[code].format(who="the server") if code in NO_ANSWER else code
 
 
-def _code(sent: Sent) -> str:
-    """The status, with what the code adds to it: "503 UNAVAILABLE", "502", "451 4.7.1"."""
-    own = (
-        sent.code.removeprefix(NOT_FCM)
-        .removeprefix("SMTP_")
-        .replace("_", " " if sent.code.startswith("SMTP_") else "_")
-    )
+def _code(sent: Sent, prefix: str) -> str:
+    """The status, with what the code adds to it: "503 UNAVAILABLE", "502", "451 4.7.1". `prefix`: what the code begins with."""
+    own = sent.code
+    if prefix and own.startswith(prefix):
+        own = own.removeprefix(prefix).replace("_", " ")
     status = "" if sent.status is None or own.startswith(str(sent.status)) else f"{sent.status} "
     return f"{status}{own}".strip()
 

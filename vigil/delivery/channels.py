@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from vigil.compliance.channels import CHANNEL_NAMES, PUSH, channel_of
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.values import MAIL, Registered
-
-PUSH = "push"
-USUAL = (PUSH, MAIL)
-"""The order where neither rule nor person says another: a mail only where there is no device."""
+from vigil.ledger.values import Registered
 
 ONLY_PUSH = (PUSH,)
-"""The order of a notice that was queued where no mail can be sent."""
+"""The order of a queued message that names no channel."""
 
 
-def order_of(rule: Sequence[str], person: Sequence[str], mail: bool) -> tuple[str, ...]:
-    """The channels of a notice, in order. The rule's own come first, then the person's, then the usual ones.
+def order_of(rule: Sequence[str], person: Sequence[str], there: Collection[str]) -> tuple[str, ...]:
+    """The channels of a notice, in order: the rule's own, else the person's, else all, in the order of their rows.
 
-    Without `mail` (the site has no SMTP server) there is push alone, whatever was asked for: better on a device than nowhere.
+    `there` are the channels that the site has. Where it has none of those that were asked for, all that it has are tried: it is
+    better to tell a person in another way than not at all.
     """
-    return tuple(rule or person or USUAL) if mail else ONLY_PUSH
+    asked = tuple(name for name in rule or person if name in there)
+    return asked or tuple(name for name in CHANNEL_NAMES if name in there)
 
 
 def chosen(order: Sequence[str], registered: Sequence[Registered]) -> list[Registered]:
     """The addresses of the first channel in `order` that has any; none when no channel has."""
-    for channel in order:
-        found = [d for d in registered if channel_of(d.address_kind) == channel]
+    for name in order:
+        found = [d for d in registered if channel_of(d.address_kind).name == name]
         if found:
             return found
     return []
 
 
-def channel_of(address_kind: str) -> str:
-    """The channel that an address of this kind is reached on."""
-    return MAIL if address_kind == MAIL else PUSH
+def stored(order: tuple[str, ...]) -> tuple[str, ...]:
+    """An order as a message keeps it: push alone is not written."""
+    return () if order == ONLY_PUSH else order
 
 
 def order_in(message: NoticeMessage) -> tuple[str, ...]:
@@ -42,4 +41,4 @@ def order_in(message: NoticeMessage) -> tuple[str, ...]:
     return message.channels or ONLY_PUSH
 
 
-__all__ = ["MAIL", "ONLY_PUSH", "PUSH", "USUAL", "channel_of", "chosen", "order_in", "order_of"]
+__all__ = ["ONLY_PUSH", "chosen", "order_in", "order_of", "stored"]

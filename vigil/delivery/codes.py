@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-GONE = frozenset({"UNREGISTERED", "APNS_410"})
-"""Codes that say the device is gone: prune it."""
+from vigil.compliance.channels import CHANNELS
+
+GONE = frozenset(code for c in CHANNELS for code in c.gone)
+"""Codes that say the address is gone: prune it."""
 
 HELD_DEVICE = "HELD_DEVICE"  # the device's own rate is used up
 HELD_PROJECT = "HELD_PROJECT"  # the project's rate is, or FCM asked the sender to slow down

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vigil.compliance.calendar import zones
+from vigil.compliance.channels import CHANNELS
 from vigil.errors import BadInput, Problem
 from vigil.ledger.devices import NewDevice
 from vigil.safe_text import table_cell
@@ -18,8 +19,8 @@ from vigil.wording import listed
 
 NEEDED = ("person", "address", "platform")
 WANTED = ("address_kind", "app", "language", "zone")
-PLATFORMS = ("android", "ios", "web")
-KINDS = ("token", "fid")
+IMPORTED = tuple(c for c in CHANNELS if c.by_import)
+PLATFORMS = {platform: c for c in IMPORTED for platform in c.platforms}
 
 
 def read_devices(path: Path) -> list[NewDevice]:
@@ -34,7 +35,8 @@ def read_devices(path: Path) -> list[NewDevice]:
             problems.append(Problem(str(path), line, 1, wrong))
             continue
         seen[row["address"]] = line
-        given = {k: row[k] for k in WANTED if row.get(k)}
+        given = {"address_kind": PLATFORMS[row["platform"]].address_kinds[0]}
+        given |= {k: row[k] for k in WANTED if row.get(k)}
         devices.append(NewDevice(row["person"], row["address"], row["platform"], **given))
     if problems:
         raise BadInput(problems)
@@ -76,8 +78,11 @@ def _wrong(row: dict[str, str], seen: dict[str, int]) -> str:
         )
     if row["platform"] not in PLATFORMS:
         return f'platform "{row["platform"]}": one of {", ".join(PLATFORMS)}'
-    if row.get("address_kind") and row["address_kind"] not in KINDS:
-        return f'address_kind "{row["address_kind"]}": one of {", ".join(KINDS)}'
+    channel = PLATFORMS[row["platform"]]
+    if row.get("address_kind") and row["address_kind"] not in channel.address_kinds:
+        return f'address_kind "{row["address_kind"]}": one of {", ".join(channel.address_kinds)}'
+    if fault := channel.fault(row["address"]):
+        return f"address: {fault}"
     if row.get("zone") and row["zone"] not in zones():
         return f'zone "{row["zone"]}" is not known: one such as Europe/Berlin'
     if row["address"] in seen:

@@ -2,7 +2,7 @@
 
 `templates/<family>/{title,body}.j2` see the fields of `vigil.compliance.notices.Notice` as variables and
 nothing else; a name that is not such a field refuses the whole set when it is loaded. Two ways of writing,
-`Channel.PUSH` and `Channel.HTML`: see docs/decisions/0002-plain-text-and-html.md.
+`TextFormat.PLAIN` and `TextFormat.HTML`: see docs/decisions/0002-plain-text-and-html.md.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 
 from jinja2 import Environment, Template, TemplateError
 
+from vigil.compliance.channels import TextFormat
 from vigil.compliance.notices import Notice
 from vigil.delivery.language import Language, Languages
-from vigil.delivery.templates import FIELDS, PARTS, Channel, environment, examine, where
+from vigil.delivery.templates import FIELDS, PARTS, environment, examine, where
 from vigil.errors import BadInput, VigilError
 from vigil.safe_text import BODY, bounded, one_line
 
@@ -73,10 +74,13 @@ class Renderer:
     """
 
     def __init__(
-        self, templates_dir: Path | str, channel: Channel = Channel.PUSH, tolerant: bool = False
+        self,
+        templates_dir: Path | str,
+        text_format: TextFormat = TextFormat.PLAIN,
+        tolerant: bool = False,
     ) -> None:
         self._folder = Path(templates_dir)
-        self._channel = channel
+        self._format = text_format
         self._tolerant = tolerant
         self._languages = Languages(self._folder / "locale")
         found = examine(self._folder)
@@ -107,7 +111,7 @@ class Renderer:
             seen = dict(zip(FIELDS, _values_of(notice), strict=True))
             head, text = one_line(title.render(seen).strip()), body.render(seen).strip()
             # Markup is not cut: that of a mail is as long as its values, which are, and where that is too long it is not used.
-            return Said(head, text if self._channel is Channel.HTML else bounded(text, BODY))
+            return Said(head, text if self._format is TextFormat.HTML else bounded(text, BODY))
         except _FAILURES as error:
             raise self._explain(notice, error) from error
 
@@ -139,7 +143,7 @@ class Renderer:
             return found
         speaking = self._environments.get(language.name)
         if speaking is None:
-            speaking = self._environments[language.name] = environment(self._folder, self._channel, language)
+            speaking = self._environments[language.name] = environment(self._folder, self._format, language)
         if family == PLAIN:
             title, body = map(speaking.from_string, (_PLAIN_TITLE, _PLAIN_BODY))
         else:
@@ -152,4 +156,4 @@ class Renderer:
         return RenderError(notice, file, line, str(error) or type(error).__name__)
 
 
-__all__ = ["Channel", "RenderError", "Renderer", "Said"]
+__all__ = ["RenderError", "Renderer", "Said"]

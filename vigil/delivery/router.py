@@ -1,16 +1,16 @@
-"""One transport of two: mailboxes go to the mail transport, every other address to the push transport."""
+"""One transport of several: each message goes to the transport of its address's channel."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from vigil.delivery.channels import MAIL, channel_of
+from vigil.compliance.channels import channel_of
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.transport import Outgoing, Sent, Transport
@@ -19,16 +19,16 @@ log = logging.getLogger("vigil.delivery.router")
 
 
 class ByAddress:
-    """A `Transport` over two. What goes wrong with one of them costs the other's messages nothing."""
+    """A `Transport` over one for each channel, by its name. What goes wrong with one of them costs the others' messages nothing."""
 
-    def __init__(self, push: Transport, mail: Transport) -> None:
-        self._push, self._mail = push, mail
+    def __init__(self, transports: Mapping[str, Transport]) -> None:
+        self._transports = transports
         self._opened: AsyncExitStack | None = None
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._push)
-            await stack.enter_async_context(self._mail)
+            for transport in self._transports.values():
+                await stack.enter_async_context(transport)
             self._opened = stack.pop_all()
         return self
 
@@ -40,13 +40,15 @@ class ByAddress:
             await opened.__aexit__(kind, error, trace)
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
-        """See `Transport.send`. A refused credential of one is raised when both are done."""
-        mails = [n for n, out in enumerate(batch) if channel_of(out.address_kind) == MAIL]
-        pushes = [n for n, out in enumerate(batch) if channel_of(out.address_kind) != MAIL]
-        parts = ((self._push, pushes), (self._mail, mails))
-        done = await asyncio.gather(*(_part(t, [batch[n] for n in part]) for t, part in parts))
+        """See `Transport.send`. A refused credential of one is raised when all are done."""
+        parts: dict[str, list[int]] = {}
+        for n, out in enumerate(batch):
+            parts.setdefault(channel_of(out.address_kind).name, []).append(n)
+        done = await asyncio.gather(
+            *(self._part(name, [batch[n] for n in part]) for name, part in parts.items())
+        )
         results: dict[int, Sent] = {}
-        for (_, part), (sent, _) in zip(parts, done, strict=True):
+        for part, (sent, _) in zip(parts.values(), done, strict=True):
             results |= zip(part, sent, strict=True)
         ordered = [results[n] for n in range(len(batch))]
         for _, refused in done:
@@ -54,20 +56,23 @@ class ByAddress:
                 raise CredentialRefused(refused.credential, refused.why, ordered)
         return ordered
 
-
-async def _part(
-    transport: Transport, batch: list[Outgoing]
-) -> tuple[Sequence[Sent], CredentialRefused | None]:
-    """One transport's part of a batch, with one outcome a message whatever happens."""
-    if not batch:
-        return (), None
-    started = datetime.now(UTC)
-    try:
-        return await transport.send(batch), None
-    except CredentialRefused as refused:
-        held = Sent("retry", None, HELD_CREDENTIAL, "", None, started, started, str(refused))
-        return refused.sent or [held] * len(batch), refused
-    except Exception as wrong:
-        log.exception("a transport failed as a whole; its messages count as unknown")
-        lost = Sent.unforeseen(wrong, started, datetime.now(UTC))
-        return [lost] * len(batch), None
+    async def _part(
+        self, name: str, batch: list[Outgoing]
+    ) -> tuple[Sequence[Sent], CredentialRefused | None]:
+        """One channel's part of a batch, with one outcome a message whatever happens."""
+        started = datetime.now(UTC)
+        transport = self._transports.get(name)
+        if transport is None:
+            why = f"the site has no block for the channel {name}"
+            return [Sent("rejected", None, "INVALID_ADDRESS", "", None, started, started, why)] * len(
+                batch
+            ), None
+        try:
+            return await transport.send(batch), None
+        except CredentialRefused as refused:
+            held = Sent("retry", None, HELD_CREDENTIAL, "", None, started, started, str(refused))
+            return refused.sent or [held] * len(batch), refused
+        except Exception as wrong:
+            log.exception("the transport of %s failed as a whole; its messages count as unknown", name)
+            lost = Sent.unforeseen(wrong, started, datetime.now(UTC))
+            return [lost] * len(batch), None

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError, nodes
 from markupsafe import Markup
 
+from vigil.compliance.channels import TextFormat
 from vigil.compliance.notices import Notice
 from vigil.delivery.language import Language
 from vigil.errors import Problem
@@ -28,20 +28,13 @@ _NO_FAMILY = frozenset({"shared", "locale"})
 _TAKES_IN = nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport
 
 
-class Channel(StrEnum):
-    """Where the words will be shown."""
-
-    PUSH = "push"  # plain text: nothing escaped, control and reordering characters removed
-    HTML = "html"  # the same, then escaped
-
-
-def environment(folder: Path, channel: Channel, language: Language) -> Environment:
+def environment(folder: Path, text_format: TextFormat, language: Language) -> Environment:
     """The environment of one language. Every value that a template writes passes `_written` first."""
     # Of a push nothing is escaped: it is plain text, and would show the sign as it was escaped.
     made = Environment(  # nosec B701
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
-        autoescape=channel is Channel.HTML,
+        autoescape=text_format is TextFormat.HTML,
         extensions=["jinja2.ext.i18n"],
         finalize=_written(language),
         trim_blocks=True,
@@ -51,7 +44,7 @@ def environment(folder: Path, channel: Channel, language: Language) -> Environme
     )
     made.policies["ext.i18n.trimmed"] = True
     made.newstyle_gettext = True  # type: ignore[attr-defined]  # set by the extension
-    made.globals |= _phrases(language, channel)
+    made.globals |= _phrases(language, text_format)
     made.filters |= {
         "day": language.day,
         "moment": language.moment,
@@ -86,10 +79,10 @@ def _short(text: str, limit: int) -> str:
     return html(short(text.unescape(), limit)) if isinstance(text, Markup) else short(text, limit)
 
 
-def _phrases(language: Language, channel: Channel) -> dict[str, Callable[..., str]]:
+def _phrases(language: Language, text_format: TextFormat) -> dict[str, Callable[..., str]]:
     """`gettext` and `ngettext` as Jinja's newstyle calls them: the phrase, then the values by name."""
     written = _written(language)
-    mark = Markup if channel is Channel.HTML else str
+    mark = Markup if text_format is TextFormat.HTML else str
 
     def gettext(message: str, /, **values: Any) -> str:
         text = mark(language.phrases.gettext(message))
@@ -145,7 +138,7 @@ class _Parts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._reader = environment(folder, Channel.PUSH, Language.english())
+        self._reader = environment(folder, TextFormat.PLAIN, Language.english())
         self._known: dict[str, _Part] = {}
 
     def of(self, name: str) -> _Part:
@@ -224,4 +217,4 @@ def where(error: BaseException, folder: Path) -> tuple[str, int] | None:
     return found
 
 
-__all__ = ["FIELDS", "PARTS", "Channel", "Families", "environment", "examine", "where"]
+__all__ = ["FIELDS", "PARTS", "Families", "environment", "examine", "where"]

@@ -19,7 +19,7 @@ from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.delivery import quiet_hours
 from vigil.delivery.causes import cause
-from vigil.delivery.channels import PUSH, channel_of, chosen, order_in
+from vigil.delivery.channels import chosen, order_in
 from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.messages import LONGEST_TTL
@@ -353,10 +353,8 @@ class Worker:
         tried_at = min((s.started_at for s in sent if s.attempted), default=None)
         again = next_try(c.first_tried_at or tried_at or now, c.tries, unknown, now, self._rng, c.expires_at)
         if not isinstance(again, GiveUp):
-            channel = channel_of(kept[0][0].address_kind) if kept else PUSH
-            return Judged(
-                c, kept, Settled(c.id, NoticeState.QUEUED, cause(unknown, channel), again, tried_at)
-            )
+            said = cause(unknown, kept[0][0].address_kind if kept else "")
+            return Judged(c, kept, Settled(c.id, NoticeState.QUEUED, said, again, tried_at))
         if _taken(c, sent):
             return Judged(c, kept, Settled(c.id, NoticeState.SENT, tried_at=tried_at))
         return Judged(
@@ -446,4 +444,4 @@ def _held_back(now: datetime, refused: CredentialRefused) -> Sent:
 def _cause(results: Sequence[tuple[Registered, Sent]]) -> str:
     """Why a row waits for another try: of several devices the commonest cause."""
     open_ = [(d, s) for d, s in results if s.outcome in ("retry", "unknown")]
-    return Counter(cause(s, channel_of(d.address_kind)) for d, s in open_).most_common(1)[0][0]
+    return Counter(cause(s, d.address_kind) for d, s in open_).most_common(1)[0][0]

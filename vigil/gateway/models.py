@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vigil.compliance.calendar import zones
+from vigil.compliance.channels import CHANNELS, ChannelName
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.inbox import Item
 from vigil.ledger.people import Preferences
@@ -154,9 +155,6 @@ class QuietHours(BaseModel):
         return self
 
 
-Channel = Literal["push", "email"]
-
-
 class PreferencesBody(Sent):
     """What a person asks for, whole. null: as the account, or the device, has it."""
 
@@ -164,9 +162,9 @@ class PreferencesBody(Sent):
     digest: bool = Field(default=False, description="Collect what is not urgent into one notice a day")
     language: Language | None = None
     zone: Zone | None = None
-    channels: list[Channel] = Field(
+    channels: list[ChannelName] = Field(
         default=[],
-        max_length=2,
+        max_length=len(CHANNELS),
         json_schema_extra={"uniqueItems": True},
         description="The first of these that the person can be reached on is used; empty for the site's own order",
     )
@@ -198,7 +196,7 @@ class PreferencesBody(Sent):
             digest=p.digest,
             language=p.language,
             zone=p.zone if p.zone in zones() else None,  # zone data may have lost one since
-            channels=cast(list[Channel], list(p.channels)),
+            channels=list(p.channels),
         )
 
 

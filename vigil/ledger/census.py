@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from vigil.ledger.tables import Device, table
-from vigil.ledger.values import MAIL
+from vigil.ledger.values import APP_KINDS
 
 _device = table(Device)
 
@@ -25,7 +25,7 @@ REFUSED = timedelta(days=270)
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Addresses in use by platform, how many people have one, and the numbers of devices that are old. Mailboxes do not age."""
+    """Addresses in use by platform, how many people have one, and the numbers of devices that are old. Only an app's addresses age."""
 
     in_use: Mapping[str, int] = field(default_factory=dict)
     people: int = 0
@@ -40,7 +40,7 @@ def take(connection: Connection, now: datetime) -> Census:
     counted = {r[0]: r[1] for r in connection.execute(by_platform)}
     people = connection.execute(select(func.count(_device.c.person.distinct())).where(alive)).scalar_one()
     old = select(_device.c.id, _device.c.refreshed_at).where(
-        alive, _device.c.address_kind != MAIL, _device.c.refreshed_at <= now - STALE
+        alive, _device.c.address_kind.in_(APP_KINDS), _device.c.refreshed_at <= now - STALE
     )
     stale: list[int] = []
     refused: list[int] = []

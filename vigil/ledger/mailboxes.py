@@ -11,11 +11,11 @@ from email.utils import formataddr
 
 from sqlalchemy import Connection, select
 
+from vigil.compliance.channels import MAIL
 from vigil.ledger import devices
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import Device, table
-from vigil.ledger.values import MAIL
 
 _device = table(Device)
 

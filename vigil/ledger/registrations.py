@@ -12,7 +12,7 @@ from vigil.ledger import devices
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import REGISTRATIONS, in_turn
 from vigil.ledger.tables import Device, table
-from vigil.ledger.values import ADDRESS_KINDS, MAIL
+from vigil.ledger.values import ADDRESS_KINDS, APP_KINDS
 
 _device = table(Device)
 
@@ -123,7 +123,8 @@ def retire(connection: Connection, person: str, id: int, now: datetime) -> bool:
 
 
 def _belongs(person: str) -> ColumnElement[bool]:
-    return and_(_device.c.person == person, _device.c.retired_at.is_(None), _device.c.address_kind != MAIL)
+    own = _device.c.address_kind.in_(APP_KINDS)
+    return and_(_device.c.person == person, _device.c.retired_at.is_(None), own)
 
 
 def _registration(r: object) -> Registration:

@@ -15,14 +15,14 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import Device, TopicMember, TopicSubscription, table
-from vigil.ledger.values import MAIL
+from vigil.ledger.values import APP_KINDS
 
 _device = table(Device)
 _member = table(TopicMember)
 _subscription = table(TopicSubscription)
 
 _MEANT = and_(_member.c.topic == _subscription.c.topic, _member.c.person == _device.c.person)
-_USABLE = and_(_device.c.retired_at.is_(None), _device.c.address_kind != MAIL)
+_USABLE = and_(_device.c.retired_at.is_(None), _device.c.address_kind.in_(APP_KINDS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
+from vigil.compliance.channels import CHANNELS
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 
 Key = tuple[str, int, str, str, str]
 """(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
 
-MAIL = "email"
-"""The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
-
-ADDRESS_KINDS = ("token", "fid", MAIL)
+ADDRESS_KINDS = tuple(kind for c in CHANNELS for kind in c.address_kinds)
 """The kinds of addresses that a device of the registry may have."""
+
+APP_KINDS = tuple(kind for c in CHANNELS if c.by_app for kind in c.address_kinds)
+"""Those of them that apps register and refresh."""
 
 LARGEST_ID = 2**63 - 1  # that a column of numbers holds
 

@@ -12,7 +12,6 @@ from vigil.ledger.engine import parse_url
 from vigil.ledger.errors import named
 from vigil.replay.by_hand import prefect_for_commands
 from vigil.service.connecting.changing import (
-    MAIL,
     Around,
     Change,
     NotConnected,
@@ -21,7 +20,7 @@ from vigil.service.connecting.changing import (
     connected,
     link,
 )
-from vigil.service.connecting.forms import SITE
+from vigil.service.connecting.forms import OPTIONAL, SITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,13 @@ async def _connect(
             raise NotConnected(f"nothing was saved, since this needs a yes (--yes):\n{listed}")
         _own(new["ledger"]["url"], site, owner)
         await kept.save(client, site, new)
-        given_up = MAIL not in new and not is_new and saved[SITE].get(MAIL) == site
-        if given_up and MAIL not in await kept.sharing(client, site, saved):  # another site may have the same
-            await kept.forget(client, MAIL, site)
+        own = [part for part in OPTIONAL if not is_new and saved[SITE].get(part) == site]
+        given_up = [part for part in own if part not in new]
+        # Another site may have the same.
+        shared = await kept.sharing(client, site, saved) if given_up else {}
+        for part in given_up:
+            if part not in shared:
+                await kept.forget(client, part, site)
     return Saved(is_new, found, where, link(new))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from vigil.compliance.channels import TextFormat, channel_of
 from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, NoticeState, Person, Severity
 from vigil.compliance.routing import Directory, Routed
@@ -15,7 +16,7 @@ from vigil.compliance.rules import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import DIGESTED, Why
-from vigil.delivery.channels import MAIL
+from vigil.delivery.channels import stored
 from vigil.delivery.email_words import words as words_of_mail
 from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.ledger.notice_message import NoticeMessage
@@ -44,7 +45,8 @@ class ComposeContext(Protocol):
     rules: RuleSet
     site: Site
     renderer: Renderer
-    mail: Renderer | None
+    channels: Collection[str]
+    formats: Mapping[TextFormat, Renderer]
 
 
 def entries(
@@ -66,7 +68,7 @@ def _destination(
     if r.person is None:
         return None
     rule = run.rules.by_name[r.finding.rule]
-    return contacts.destination(r.person, rule, directory, run.site.zone, run.mail is not None, run.as_of)
+    return contacts.destination(r.person, rule, directory, run.site.zone, run.channels, run.as_of)
 
 
 def _unaddressed(run: ComposeContext, r: Routed) -> Entry:
@@ -108,9 +110,9 @@ def entry(
         key=replace_key(key),
         zone=n.person.zone,
         quiet=quiet_of(rule),
+        channels=stored(to.channels),
+        mail=_html(run, n, to.addresses),
     )
-    if run.mail is not None:
-        message = replace(message, channels=to.channels, mail=_mail(run.mail, n, to.addresses))
     if not to.addresses:
         reason = Why.NO_DEVICE.value
         return Entry(*key, fire_at=n.fire_at, state=NoticeState.NO_DEVICE, reason=reason, message=message)
@@ -118,9 +120,12 @@ def entry(
     return Entry(*key, fire_at=n.fire_at, state=NoticeState.QUEUED, message=message, due_at=due_at)
 
 
-def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, str]:
-    """The notice as HTML where it goes to a mailbox. What cannot be rendered as HTML, or would be long, goes as plain text."""
-    if not any(d.address_kind == MAIL for d in addresses):
+def _html(run: ComposeContext, n: Notice, addresses: Sequence[Registered]) -> dict[str, str]:
+    """The notice as HTML where a channel takes that. What cannot be rendered as HTML, or would be long, goes as plain text."""
+    renderer = run.formats.get(TextFormat.HTML)
+    if renderer is None or not any(
+        channel_of(d.address_kind).text_format is TextFormat.HTML for d in addresses
+    ):
         return {}
     html = renderer.render_many([n])[0]
     if isinstance(html, RenderError) or len(html.body) > LONGEST_HTML:

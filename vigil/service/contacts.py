@@ -1,8 +1,8 @@
-"""How people can be reached and what they asked for: the devices, mailboxes and preferences that a notice is queued by."""
+"""How people can be reached and what they asked for: the addresses and preferences that a notice is queued by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from vigil.ledger.values import NONE, Preferences, Registered
 class Destination:
     """Where and when one person gets a notice of one rule.
 
-    `channels` are in order, `addresses` those of the first channel that has any; none: the person has neither device nor mailbox.
+    `channels` are in order, `addresses` those of the first channel that has any; none: the person has no address on any of them.
     `opens_at` is the first instant outside of quiet hours, the person's and the rule's. `digest`: the person asked for one.
     """
 
@@ -39,12 +39,18 @@ class Contacts:
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
 
     def destination(
-        self, login: str, rule: Rule, directory: Directory, site_zone: str, mail: bool, at: datetime
+        self,
+        login: str,
+        rule: Rule,
+        directory: Directory,
+        site_zone: str,
+        there: Collection[str],
+        at: datetime,
     ) -> Destination:
-        """For a notice of `rule` that is due at `at`. `mail`: whether the site can send e-mail."""
+        """For a notice of `rule` that is due at `at`. `there`: the channels that the site has."""
         asked = self.preferences.get(login, NONE)
         person = self._person(login, asked, directory, site_zone)
-        channels = order_of(rule.channels, asked.channels, mail)
+        channels = order_of(rule.channels, asked.channels, there)
         return Destination(
             person=person,
             channels=channels,

@@ -60,14 +60,13 @@ def say(run: Run, people: Sequence[str]) -> None:
         now = CurrentState(given, run.as_of)
         directory = Directory.of(observations.directory(connection))
         contacts = Contacts(devices.of_people(connection, people), preferences.of_people(connection, people))
-        mail = run.mail is not None
         for person, some in waiting.items():
             kept, left = sorted_out(run, person, some, now, directory)
             for why, ids in left.items():
                 run.tally.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
             if not kept:
                 continue
-            to = contacts.destination(person, DIGEST, directory, run.site.zone, mail, run.as_of)
+            to = contacts.destination(person, DIGEST, directory, run.site.zone, run.channels, run.as_of)
             entry = entry_of(run, kept, to, given.facts.workspaces)
             inserted = outbox.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)

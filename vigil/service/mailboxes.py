@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vigil.compliance import facts as f
+from vigil.compliance.channels import MAIL
 from vigil.compliance.facts import Fact
 from vigil.ledger import mailboxes
 from vigil.service.run import Run
@@ -12,7 +13,7 @@ from vigil.service.run import Run
 
 def note_mailboxes(run: Run, facts: Iterable[Fact]) -> None:
     """Let the registry have the mailboxes of the accounts among `facts`, where the site can send mail."""
-    if run.mail is None:
+    if MAIL not in run.channels:
         return
     wanted = {x.login: None if x.deleted else x.email for x in facts if isinstance(x, f.User)}
     with run.ledger.write() as connection:

@@ -6,19 +6,20 @@ A rule file or a template that is wrong does not stop the others: docs/decisions
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from vigil.compliance.channels import TextFormat, channel
 from vigil.compliance.evaluate import active
 from vigil.compliance.in_force import InForce, in_force
 from vigil.compliance.loader import Draft, Examined, Files, check, examine, families_of
 from vigil.compliance.positions import Node
 from vigil.compliance.rules import Rule
 from vigil.compliance.vocabulary import nearest
-from vigil.delivery.render import Channel, Renderer
+from vigil.delivery.render import Renderer
 from vigil.errors import BadInput, Problem
 from vigil.ledger import Ledger, evaluations, ownership, revisions
 from vigil.rulefiles import read_files
@@ -71,9 +72,15 @@ def examined(folder: Path) -> Examined:
     return _rules(folder, _signature(folder))
 
 
-def renderer_of(folder: Path, channel: Channel = Channel.PUSH) -> Renderer:
-    """The templates in `folder` for a channel, with what is wrong beside them; compiled again only when a file in it changed."""
-    return _renderer(folder, channel, _signature(folder))
+def renderer_of(folder: Path, text_format: TextFormat = TextFormat.PLAIN) -> Renderer:
+    """The templates in `folder` in a format, with what is wrong beside them; compiled again only when a file in it changed."""
+    return _renderer(folder, text_format, _signature(folder))
+
+
+def renderers_of(folder: Path, channels: Iterable[str]) -> dict[TextFormat, Renderer]:
+    """A renderer of `folder` for each format that a site with these channels needs. Plain text is always among them."""
+    formats = {TextFormat.PLAIN, *(channel(name).text_format for name in channels)}
+    return {text_format: renderer_of(folder, text_format) for text_format in sorted(formats)}
 
 
 def unworded(folder: Path, standing: InForce, renderer: Renderer) -> tuple[Problem, ...]:
@@ -149,5 +156,5 @@ def _short(file: str, folder: Path) -> str:
 
 
 @lru_cache(maxsize=8)
-def _renderer(folder: Path, channel: Channel, signature: Signature) -> Renderer:
-    return Renderer(folder, channel, tolerant=True)
+def _renderer(folder: Path, text_format: TextFormat, signature: Signature) -> Renderer:
+    return Renderer(folder, text_format, tolerant=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from vigil.compliance.channels import PUSH, TextFormat
 from vigil.compliance.in_force import Refusal, Revision
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import RuleSet
@@ -146,7 +147,8 @@ class Run:
         rules: RuleSet,
         renderer: Renderer,
         clock: Callable[[], datetime] = utc_now,
-        mail: Renderer | None = None,
+        channels: Collection[str] = (PUSH,),
+        formats: Mapping[TextFormat, Renderer] | None = None,
         topics: Callable[[], TopicClient] | None = None,
         part_of: int | None = None,
         refused: Sequence[Refusal] = (),
@@ -154,7 +156,9 @@ class Run:
         patience: timedelta = timedelta(0),
         real: RealTime = real_time,
     ) -> None:
-        """`part_of` is the number of a run that another process began, and will end: a part of it is done here.
+        """`channels` are those that the site can send on, and `formats` writes notices in each format that they need.
+
+        `part_of` is the number of a run that another process began, and will end: a part of it is done here.
 
         `patience` is how long it tries again what could not be sent: none where the clock stands. `real` tells the time of leases.
         `refused` is what of the rules is not as it is written, `unworded` what is wrong with the templates.
@@ -166,7 +170,8 @@ class Run:
         self.rules = self.site_rules = rules  # see `narrowed`
         self.refused, self.unworded = refused, unworded
         self.renderer = renderer
-        self.mail = mail  # writes notices as HTML; None where the site has no SMTP server
+        self.channels = channels
+        self.formats = formats or {TextFormat.PLAIN: renderer}
         self.topics = topics  # opens what subscribes devices to topics; None where nothing does
         self.clock = clock
         self.patience, self.real = patience, real

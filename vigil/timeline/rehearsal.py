@@ -17,6 +17,7 @@ import orjson
 
 from vigil.compliance import escalations, guards
 from vigil.compliance import facts as f
+from vigil.compliance.channels import PUSH, TextFormat
 from vigil.compliance.evaluate import active
 from vigil.compliance.events import Looked
 from vigil.compliance.guards import GuardWhy
@@ -107,7 +108,8 @@ class _Run:
     rules: RuleSet
     site: Site
     renderer: Renderer
-    mail: Renderer | None = None
+    channels: Collection[str] = (PUSH,)
+    formats: Mapping[TextFormat, Renderer] = field(default_factory=dict)  # a phone shows plain text
     gaps: frozenset[int] | None = None  # the workspaces of which something could not be read; None: all was
     unread_processes: frozenset[int] = frozenset()
     fresh: frozenset[str] = field(default=frozenset())

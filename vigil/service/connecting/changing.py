@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from vigil.errors import BadRequest
 from vigil.ledger import LedgerError
-from vigil.service.connecting.forms import FORMS, SITE, Form, Option, is_secret, option_of
+from vigil.service.connecting.forms import FORMS, OPTIONAL, REQUIRED, SITE, Form, Option, is_secret, option_of
 from vigil.service.site import Site, origin, smart_view
 
 Key = tuple[str, str]
@@ -26,8 +26,6 @@ Values = Mapping[str, Mapping[str, Any]]
 Wanted = Mapping[Key, str | list[str]]
 """The values that a person gave, as typed. An empty text resets a field to its default."""
 
-REQUIRED = ("ecm", "fcm", "ledger")
-MAIL = "smtp"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NOTHING = "(nothing)"
 
@@ -88,8 +86,9 @@ def connected(
         # A field that an older site does not have keeps its own default.
         if new[part].get(name) in (None, "") and (SITE not in saved or (part, name) in wanted):
             new[part][name] = value
-    if not new[SITE].get(MAIL):
-        del new[MAIL]
+    for part in OPTIONAL:
+        if not new[SITE].get(part):
+            del new[part]
     _secrets(new, wanted, around.variables, ask)
     if ("fcm", "service_account") in wanted and ("fcm", "project") not in wanted:
         new["fcm"].pop("project", None)  # the new account names its own project
@@ -123,19 +122,20 @@ def _set(values: dict[str, Any], name: str, value: str | list[str]) -> None:
 
 
 def _name_the_parts(site: str, new: dict[str, dict[str, Any]], wanted: Wanted) -> None:
-    """Name each connection after the site unless it has a name; add the mail server if one of its options is given."""
+    """Name each connection after the site unless it has a name; add an optional one if one of its options is given."""
     own = new[SITE]
     for part in REQUIRED:
         if not own.get(part):
             own[part] = site
-    host = wanted.get((MAIL, "host"))
-    said = [name for part, name in wanted if part == MAIL]
-    if host == "":
-        if len(said) > 1:
-            raise NotConnected('--smtp-host "" removes the mail server: its other options cannot be set')
-        own[MAIL] = None
-    elif (SITE, MAIL) not in wanted and said and not own.get(MAIL):
-        own[MAIL] = site
+    for part in OPTIONAL:
+        form, said = FORMS[part], [name for of, name in wanted if of == part]
+        if wanted.get((part, form.switch)) == "":
+            if len(said) > 1:
+                option = option_of(form.model_fields[form.switch]).name
+                raise NotConnected(f'{option} "" removes {form.subject}: its other options cannot be set')
+            own[part] = None
+        elif (SITE, part) not in wanted and said and not own.get(part):
+            own[part] = site
 
 
 def _secrets(
@@ -179,22 +179,13 @@ def words(part: str, values: Mapping[str, Any], error: Mapping[str, Any]) -> str
     """One problem of a part, with the option that corrects it."""
     message = str(error["msg"]).removeprefix("Value error, ")
     if not error["loc"]:
-        return f"{SUBJECT[part]}: {message}"
+        return f"{FORMS[part].subject}: {message}"
     info = FORMS[part].model_fields[str(error["loc"][0])]
     option = option_of(info)
     if error["type"] == "missing":
         return f"{option.name} is missing: {option.says or info.description}"
     shown = "" if is_secret(info) else f', and not "{_text(values.get(str(error["loc"][0])))}"'
     return f"{option.name}: {message}{shown}"
-
-
-SUBJECT = {
-    "ecm": "Extended ECM",
-    "fcm": "Firebase",
-    "ledger": "the ledger",
-    MAIL: "the mail server",
-    SITE: "the site",
-}
 
 
 def plain(form: Form) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""The settings of a site, in five forms. Each form is a Prefect block (`blocks/`), a form in the Prefect UI, and a group of options of
-`vigil connect`. A new field here appears in all three.
+"""The settings of a site, one form for each of its parts. Each form is a Prefect block (`blocks/`), a form in the Prefect UI, and a
+group of options of `vigil connect`. A new field here appears in all three.
 
 Optional fields declare a single type in their JSON schema, although they may be None: for two types the Prefect UI shows a switch,
 where one empty input is enough.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -134,11 +134,22 @@ Secret = Annotated[
 
 
 class Form(BaseModel):
-    """Base of the forms. The UI shows the fields in their order here."""
+    """Base of the forms. The UI shows the fields in their order here.
+
+    `panel` is the heading of its options in `vigil connect`, `subject` what its problems are about. A site may be without a part whose
+    form has a `switch`: the field that, given empty, removes the part.
+    """
+
+    panel: ClassVar[str]
+    subject: ClassVar[str]
+    switch: ClassVar[str] = ""
 
 
 class EcmForm(Form):
     """The address of Extended ECM, and the login: a user with a password, or an OAuth client of OTDS."""
+
+    panel: ClassVar[str] = "Extended ECM"
+    subject: ClassVar[str] = "Extended ECM"
 
     url: Annotated[str, AfterValidator(_address), Option("--ecm-url")] = Field(
         title="Address",
@@ -249,6 +260,9 @@ class EcmForm(Form):
 class FirebaseForm(Form):
     """The Firebase project that sends push notices, and its service account."""
 
+    panel: ClassVar[str] = "Firebase"
+    subject: ClassVar[str] = "Firebase"
+
     project: Annotated[str, Option("--fcm-project")] = Field(
         default="",
         title="Project",
@@ -305,6 +319,9 @@ class FirebaseForm(Form):
 class LedgerForm(Form):
     """The database of the ledger."""
 
+    panel: ClassVar[str] = "Ledger"
+    subject: ClassVar[str] = "the ledger"
+
     url: Annotated[SecretStr, Option("--ledger", takes=Given.LEDGER, confirmed=True)] = Field(
         title="Address",
         description="sqlite:////path/ledger.sqlite, or postgresql+psycopg://user:password@host/name",
@@ -313,6 +330,10 @@ class LedgerForm(Form):
 
 class MailForm(Form):
     """The mail server for people without a device, and its login."""
+
+    panel: ClassVar[str] = "Mail server"
+    subject: ClassVar[str] = "the mail server"
+    switch: ClassVar[str] = "host"
 
     host: Annotated[str, Option("--smtp-host")] = Field(
         title="Server", description="Name of the mail server, such as smtp.example.org"
@@ -382,6 +403,9 @@ class MailForm(Form):
 
 class SiteForm(Form):
     """A site that Vigil watches. Flows take its name as a parameter."""
+
+    panel: ClassVar[str] = "Site"
+    subject: ClassVar[str] = "the site"
 
     ecm: Annotated[str, Option("--ecm-block")] = Field(
         title="Extended ECM",
@@ -471,6 +495,8 @@ FORMS: dict[str, type[Form]] = {
     SITE: SiteForm,
 }
 """The parts of a site. The field `ecm` of the site's own form is the name of the block with the part `ecm`."""
+OPTIONAL = tuple(part for part, form in FORMS.items() if form.switch)
+REQUIRED = tuple(part for part in FORMS if part not in (*OPTIONAL, SITE))
 
 
 def option_of(field: FieldInfo) -> Option:

@@ -1,0 +1,100 @@
+"""The channels by which people are told, one row each: what has to know a channel asks its row, from the rules to the router.
+
+A new channel is a row here, a transport in `vigil/delivery`, a block and its form: docs/delivery.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+PUSH, MAIL = "push", "email"
+
+
+class TextFormat(StrEnum):
+    """How the words of a notice are written."""
+
+    PLAIN = "plain"  # plain text: nothing escaped, control and reordering characters removed
+    HTML = "html"  # the same, then escaped
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way to reach people.
+
+    `name` is what rules, preferences and queued messages say. `address_kinds` and `platforms` are those of its addresses in the
+    registry, no other channel's; the first kind is the usual one. `taker` takes its messages: causes name it. Its transport's codes
+    of answers begin with `code_prefix`, and the codes in `gone` say that an address no longer exists.
+    """
+
+    name: str
+    address_kinds: tuple[str, ...]
+    platforms: tuple[str, ...]
+    taker: str
+    text_format: TextFormat = TextFormat.PLAIN
+    # Apps register its addresses and refresh them: one that no app refreshes ages, and topics are for these alone.
+    by_app: bool = False
+    # A CSV file may hold its addresses. The others come from the accounts in Extended ECM.
+    by_import: bool = True
+    code_prefix: str = ""
+    gone: frozenset[str] = frozenset()
+    # Says what is wrong with an address, "" for nothing; never quotes it, since an address is a secret.
+    fault: Callable[[str], str] = lambda address: ""
+
+
+CHANNELS: tuple[Channel, ...] = (
+    Channel(
+        name=PUSH,
+        address_kinds=("token", "fid"),
+        platforms=("android", "ios", "web"),
+        taker="FCM",
+        by_app=True,
+        gone=frozenset({"UNREGISTERED", "APNS_410"}),
+    ),
+    Channel(
+        name=MAIL,
+        address_kinds=("email",),
+        platforms=("email",),
+        taker="the mail server",
+        text_format=TextFormat.HTML,
+        by_import=False,
+        code_prefix="SMTP_",
+    ),
+)
+"""In the order in which they are tried where neither rule nor person says another."""
+
+CHANNEL_NAMES = tuple(c.name for c in CHANNELS)
+
+if TYPE_CHECKING:
+    ChannelName = str
+else:
+    ChannelName = Literal[CHANNEL_NAMES]
+"""The type of a field of a model that names a channel."""
+
+_BY_NAME = {c.name: c for c in CHANNELS}
+_BY_KIND = {kind: c for c in CHANNELS for kind in c.address_kinds}
+
+
+def channel(name: str) -> Channel:
+    """The row of a channel. Raises KeyError."""
+    return _BY_NAME[name]
+
+
+def channel_of(address_kind: str) -> Channel:
+    """The channel that an address of this kind is reached on. What no row has is FCM's: its topics and conditions."""
+    return _BY_KIND.get(address_kind, CHANNELS[0])
+
+
+__all__ = [
+    "CHANNELS",
+    "CHANNEL_NAMES",
+    "MAIL",
+    "PUSH",
+    "Channel",
+    "ChannelName",
+    "TextFormat",
+    "channel",
+    "channel_of",
+]
