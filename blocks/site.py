@@ -17,6 +17,7 @@ from blocks.fcm import FirebaseProject
 from blocks.ledger import LedgerDatabase
 from blocks.sender import Sender
 from blocks.smtp import SmtpServer
+from blocks.webhook import WebhookSender
 from vigil import places
 from vigil.compliance.channels import PUSH
 from vigil.delivery.router import ByAddress
@@ -37,6 +38,7 @@ BLOCKS: Mapping[str, type[Block]] = {
     "fcm": FirebaseProject,
     "ledger": LedgerDatabase,
     "smtp": SmtpServer,
+    "webhook": WebhookSender,
     SITE: VigilSite,
 }
 """The block of each part of a site."""
@@ -52,6 +54,7 @@ class Connected:
     fcm: FirebaseProject
     ledger: LedgerDatabase
     smtp: SmtpServer | None = None
+    webhook: WebhookSender | None = None
 
     def site(self) -> Site:
         """The settings that runs need."""

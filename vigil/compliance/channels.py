@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
-PUSH, MAIL = "push", "email"
+PUSH, MAIL, WEBHOOK = "push", "email", "webhook"
 
 
 class TextFormat(StrEnum):
@@ -44,6 +45,25 @@ class Channel:
     fault: Callable[[str], str] = lambda address: ""
 
 
+LONGEST_URL = 2_000  # characters
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _webhook_fault(address: str) -> str:
+    if len(address) > LONGEST_URL or not address.isascii() or not address.isprintable() or " " in address:
+        return f"a URL of at most {LONGEST_URL:,} characters, all of them ASCII and none of them a space"
+    try:
+        parts = urlsplit(address)
+        host = None if parts.port == 0 else parts.hostname
+    except ValueError:  # an invalid port, an unclosed bracket
+        host = None
+    if not host or parts.scheme not in ("https", "http"):
+        return "a URL that begins with https:// and a host"
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        return "a URL that begins with https://; http:// is for a receiver on the same machine"
+    return "a URL without a login; the signature proves who posts" if "@" in parts.netloc else ""
+
+
 CHANNELS: tuple[Channel, ...] = (
     Channel(
         name=PUSH,
@@ -61,6 +81,15 @@ CHANNELS: tuple[Channel, ...] = (
         text_format=TextFormat.HTML,
         by_import=False,
         code_prefix="SMTP_",
+    ),
+    Channel(
+        name=WEBHOOK,
+        address_kinds=("webhook",),
+        platforms=("webhook",),
+        taker="the webhook receiver",
+        code_prefix="WEBHOOK_",
+        gone=frozenset({"WEBHOOK_410"}),
+        fault=_webhook_fault,
     ),
 )
 """In the order in which they are tried where neither rule nor person says another."""
@@ -92,6 +121,7 @@ __all__ = [
     "CHANNEL_NAMES",
     "MAIL",
     "PUSH",
+    "WEBHOOK",
     "Channel",
     "ChannelName",
     "TextFormat",

@@ -17,13 +17,12 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from vigil.connections import of_connection
 from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT
 from vigil.delivery.errors import CredentialRefused, CredentialUnavailable, InvalidMessage
-from vigil.delivery.http_session import FirebaseClient
+from vigil.delivery.http_session import NO_ANSWER, FirebaseClient, read_failure
 from vigil.delivery.limits import DeviceRates, ProjectRate
 from vigil.delivery.messages import as_json, encode
-from vigil.delivery.outcomes import DETAIL, Reading, message_name, read_answer, sent_of
+from vigil.delivery.outcomes import Reading, message_name, read_answer, sent_of
 from vigil.delivery.platforms import data_only
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Outgoing, Sent
@@ -39,8 +38,6 @@ THIRD_PARTY = {
     "web": "the web push certificate of Firebase project {project}",
     "android": "the sender credential of Firebase project {project}",
 }
-
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 def _encode(out: Outgoing, now: datetime) -> bytes | Exception:
@@ -199,19 +196,8 @@ class FcmHttp(FirebaseClient):
             )
             # Reading to the end gives the connection back; when it fails, aiohttp closes it.
             answer = await response.read()
-        except aiohttp.ClientConnectorCertificateError as error:
-            return Reading("retry", "CERTIFICATE", detail=str(error.certificate_error)[:DETAIL])
-        except aiohttp.ClientHttpProxyError as error:
-            return Reading("retry", "PROXY", detail=f"it answered {error.status}")
-        except aiohttp.ClientProxyConnectionError as error:
-            return Reading("retry", "PROXY", detail=of_connection(error))
-        except _NOT_SENT as error:
-            return Reading("retry", "CONNECT", detail=of_connection(error))
-        except TimeoutError:
-            return Reading("unknown", "TIMEOUT", detail=f"no answer in {self._settings.timeout:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            log.debug("a connection was cut: %s", type(error).__name__)
-            return Reading("unknown", "RESET")
+        except NO_ANSWER as error:
+            return read_failure(error, self._settings.timeout)
         name = message_name(answer) if response.status == 200 else ""
         return name or read_answer(response.status, answer, response.headers.get("Retry-After"), address)
 

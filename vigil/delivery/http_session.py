@@ -1,15 +1,20 @@
-"""The HTTP session of everything that goes to Firebase by aiohttp: its certificate authority, its proxy, its time-outs."""
+"""The HTTP session of all that is sent by aiohttp: its certificate authority, proxy and time-outs, and what its failures mean."""
 
 from __future__ import annotations
 
+import logging
 import ssl
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import aiohttp
 
+from vigil.connections import of_connection
 from vigil.delivery.credentials import Credential
+from vigil.delivery.outcomes import DETAIL, Reading
 from vigil.delivery.settings import FcmSettings
+
+log = logging.getLogger("vigil.delivery.http")
 
 # Idle connections are dropped before servers drop them (uvicorn after 5 s): a POST on a connection that has
 # just been closed cannot be told from one that was accepted.
@@ -17,7 +22,41 @@ KEEPALIVE = 4.0
 CONNECT_TIMEOUT = 10.0
 
 
-def open_session(settings: FcmSettings) -> aiohttp.ClientSession:
+NO_ANSWER = (aiohttp.ClientError, OSError)
+"""What aiohttp raises where there is no answer."""
+
+
+class HttpSettings(Protocol):
+    """What a session is opened with. `timeout` in seconds, `ca_file` a PEM file, `proxy` a URL that may hold a password."""
+
+    @property
+    def timeout(self) -> float: ...
+
+    @property
+    def ca_file(self) -> str | None: ...
+
+    @property
+    def proxy(self) -> str | None: ...
+
+
+def read_failure(error: Exception, timeout: float) -> Reading:
+    """What one of `NO_ANSWER` means: what fails before a connection stands was not sent, and whatever fails after it is unknown."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return Reading("retry", "CERTIFICATE", detail=str(error.certificate_error)[:DETAIL])
+        case aiohttp.ClientHttpProxyError():
+            return Reading("retry", "PROXY", detail=f"it answered {error.status}")
+        case aiohttp.ClientProxyConnectionError():
+            return Reading("retry", "PROXY", detail=of_connection(error))
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+            return Reading("retry", "CONNECT", detail=of_connection(error))
+        case TimeoutError():
+            return Reading("unknown", "TIMEOUT", detail=f"no answer in {timeout:g} s")
+    log.debug("a connection was cut: %s", type(error).__name__)
+    return Reading("unknown", "RESET")
+
+
+def open_session(settings: HttpSettings) -> aiohttp.ClientSession:
     """A session for the event loop that runs. The environment's proxies are not read: what is set is what counts."""
     tls: ssl.SSLContext | bool = True
     if settings.ca_file:

@@ -19,8 +19,8 @@ Outcome = Literal["accepted", "rejected", "retry", "unknown"]
 class Outgoing:
     """One message to one address. `key` is the replace key: one per outbox row, the same on every attempt.
 
-    `address_kind` is token, fid, topic or condition, or email for a mail; `platform` is android, ios or web, or ``any`` for
-    topics; `severity` a value of `Severity`; `ttl` what is left of the time to live when it is sent.
+    `address_kind` is token, fid, topic or condition, email or webhook; `platform` is android, ios or web, ``any`` for
+    topics, or the kind again; `severity` a value of `Severity`; `ttl` what is left of the time to live when it is sent.
     """
 
     key: str
@@ -34,6 +34,7 @@ class Outgoing:
     ttl: timedelta
     data: Mapping[str, str] = field(default_factory=dict)
     mail: Mapping[str, str] = field(default_factory=dict)  # `email_words.words`; no push has it
+    person: str = ""  # whose address it is: a login, or group:NAME
 
 
 @dataclass(frozen=True, slots=True)

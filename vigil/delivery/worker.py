@@ -375,6 +375,7 @@ class Worker:
             ttl=LONGEST_TTL if c.expires_at is None else min(LONGEST_TTL, c.expires_at - now),
             data={"rule": c.rule, "workspace": str(c.workspace), "notice": str(c.id)},
             mail=m.mail,
+            person=d.person,
         )
 
     def _row(

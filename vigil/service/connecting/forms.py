@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 
 from vigil.delivery.errors import DeliveryError
 from vigil.delivery.settings import ENDPOINT, FcmSettings, Security
+from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.ecm.model import EXPIRY
 from vigil.ecm.settings import ClientCredentials, Settings
 from vigil.safe_text import web_address
@@ -401,6 +402,45 @@ class MailForm(Form):
             raise ValueError(str(wrong)) from None
 
 
+class WebhookForm(Form):
+    """The secrets with which notices to webhooks are signed, and the way out to them."""
+
+    panel: ClassVar[str] = "Webhooks"
+    subject: ClassVar[str] = "the webhook sender"
+    switch: ClassVar[str] = "secrets"
+
+    secrets: Annotated[SecretStr, Option("--webhook-secrets", "VIGIL_WEBHOOK_SECRETS")] = Field(
+        title="Secrets",
+        description="whsec_ and at least 24 random bytes in base64; while receivers change to a new one, both with a space between",
+    )
+    ca: Annotated[Text, Option("--webhook-ca", takes=Given.FILE)] = Field(
+        default=None,
+        title="Certificate authority",
+        description="PEM file of your own certificate authority, on the machine where flows run",
+    )
+    proxy: Annotated[Secret, AfterValidator(_proxy), Option("--webhook-proxy", "VIGIL_WEBHOOK_PROXY")] = (
+        Field(
+            default=None,
+            title="Proxy",
+            description="Proxy to use, such as http://user:password@proxy:3128",
+        )
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        self.settings()
+        return self
+
+    def settings(self) -> WebhookSettings:
+        """The settings of the transport. Raises ValueError for secrets that cannot be used."""
+        try:
+            return WebhookSettings(
+                secrets=self.secrets.get_secret_value().split(), ca_file=self.ca, proxy=_open(self.proxy)
+            )
+        except DeliveryError as wrong:
+            raise ValueError(str(wrong)) from None
+
+
 class SiteForm(Form):
     """A site that Vigil watches. Flows take its name as a parameter."""
 
@@ -423,6 +463,11 @@ class SiteForm(Form):
         default=None,
         title="Mail server",
         description='Name of the "SMTP server" block with this connection; empty for no mails',
+    )
+    webhook: Annotated[Text, Option("--webhook-block")] = Field(
+        default=None,
+        title="Webhook sender",
+        description='Name of the "Webhook sender" block with this connection; empty for no webhooks',
     )
     public_url: Annotated[Text, AfterValidator(_address), Option("--public-url")] = Field(
         default=None,
@@ -492,6 +537,7 @@ FORMS: dict[str, type[Form]] = {
     "fcm": FirebaseForm,
     "ledger": LedgerForm,
     "smtp": MailForm,
+    "webhook": WebhookForm,
     SITE: SiteForm,
 }
 """The parts of a site. The field `ecm` of the site's own form is the name of the block with the part `ecm`."""

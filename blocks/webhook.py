@@ -1,0 +1,34 @@
+"""The sender of webhooks as a Prefect block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from prefect.blocks.core import Block
+
+from blocks.sender import Sender
+from vigil.compliance.channels import WEBHOOK
+from vigil.delivery.webhook.transport import Webhooks
+from vigil.service.connecting.forms import WebhookForm
+from vigil.service.doctor import webhook
+from vigil.service.doctor.health import Check
+
+
+class WebhookSender(WebhookForm, Sender, Block):
+    """The secrets with which notices to webhooks are signed, and the way out to them."""
+
+    _block_type_name = "Webhook sender"
+    _block_type_slug = "webhook-sender"
+    channel: ClassVar[str] = WEBHOOK
+    check: ClassVar[str] = webhook.NAME
+    absent: ClassVar[str] = "no webhook sender is set: addresses of webhooks get no notices"
+
+    def transport(self, now: Callable[[], datetime]) -> Webhooks:
+        """A closed transport: enter it with `async with`, in the event loop that sends."""
+        return Webhooks(self.settings(), now)
+
+    async def examine(self, now: Callable[[], datetime]) -> Check:
+        """See `Sender.examine`."""
+        return await webhook.examine(self.transport(now), len(self.settings().secrets))
