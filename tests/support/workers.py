@@ -16,10 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Self
 
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Outgoing, Sent
+from vigil.delivery.transport import Outgoing, Sent, Transport
+from vigil.delivery.webhook.settings import WebhookSettings
+from vigil.delivery.webhook.transport import Webhooks
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
@@ -31,27 +35,41 @@ CONTEXT.set_forkserver_preload(["tests.support.workers"])
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker process does: where its ledger and its FCM are, how much it takes at once, and how it ends."""
+    """What a worker process does: where its ledger is, how it sends, how much it takes at once, and how it ends."""
 
     ledger: str
-    settings: FcmSettings
+    settings: FcmSettings | WebhookSettings
     limit: int = 50
     lease: timedelta = LEASE
     die_after: int | None = None  # SIGKILL once this many batches were sent and before the last is settled
     offset: timedelta = timedelta(0)  # what its clock is ahead by
 
 
-class Dying(FcmHttp):
-    """The real transport, whose process is killed after FCM has answered."""
+class Dying:
+    """A real transport, whose process is killed after some batches were answered."""
 
-    batches: int
+    def __init__(self, transport: Transport, batches: int) -> None:
+        self.transport, self.batches = transport, batches
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
-        sent = await super().send(batch)
+        sent = await self.transport.send(batch)
         self.batches -= 1
         if self.batches == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return sent
+
+    async def __aenter__(self) -> Self:
+        await self.transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.transport.__aexit__(kind, error, trace)
+
+
+def _transport(settings: FcmSettings | WebhookSettings) -> Transport:
+    return FcmHttp(settings) if isinstance(settings, FcmSettings) else Webhooks(settings)
 
 
 def work(order: Order) -> None:
@@ -64,9 +82,7 @@ async def _work(order: Order) -> None:
         return datetime.now(UTC) + order.offset
 
     ledger = Ledger(open_engine(order.ledger))
-    transport = Dying(order.settings)
-    transport.batches = order.die_after or -1
-    async with transport:
+    async with Dying(_transport(order.settings), order.die_after or -1) as transport:
         await Worker(
             ledger,
             transport,

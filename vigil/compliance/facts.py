@@ -16,6 +16,10 @@ PARTS = ("attrs", "documents", "steps", "roles", "missing", "comments", "related
 """The parts of a workspace that are read by separate calls and may be unreadable one by one."""
 
 
+GROUP = "group:"
+"""What the principal of a group begins with. Its name follows."""
+
+
 def user(login: str) -> str:
     """The principal of a user."""
     return f"user:{login}"
@@ -23,7 +27,7 @@ def user(login: str) -> str:
 
 def group(name: str) -> str:
     """The principal of a group."""
-    return f"group:{name}"
+    return f"{GROUP}{name}"
 
 
 @dataclass(frozen=True, slots=True)

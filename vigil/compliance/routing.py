@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vigil.compliance import facts as f
+from vigil.compliance.channels import CHANNEL_NAMES
 from vigil.compliance.facts import Fact
 from vigil.compliance.rules import Recipient, Rule, RuleSet, Status
 from vigil.compliance.sentences import title
@@ -15,7 +16,9 @@ from vigil.compliance.verdicts import DIGESTED, Finding, Why
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """One finding for one person; `person` is None, with the reason, when it goes to nobody.
+    """One finding for one person, or for one group that has an address of its own (``group:NAME``).
+
+    `person` is None, with the reason, when it goes to nobody.
 
     `lacks` says of each recipient why it names nobody: "role owner of Contract 4711 is empty".
     """
@@ -31,12 +34,14 @@ class Directory:
     """The people and groups that are known, by login and by name.
 
     `unknown` has the principals that could not be looked up, `unread` the workspaces whose roles could not be, each with why.
+    `reached` has the channels on which groups have an address of their own.
     """
 
     users: Mapping[str, f.User] = field(default_factory=dict)
     groups: Mapping[str, f.Group] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[int, str] = field(default_factory=dict)
+    reached: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -68,8 +73,12 @@ class Directory:
                 todo += self.groups[name].members if name in self.groups else ()
         return None
 
-    def people(self, principals: Iterable[str]) -> list[str]:
-        """The logins behind principals, groups opened however deep they nest, in order, each once. Deleted ones are left out."""
+    def people(self, principals: Iterable[str], channels: Collection[str] = CHANNEL_NAMES) -> list[str]:
+        """The logins behind principals, groups opened however deep they nest, in order, each once. Deleted ones are left out.
+
+        A group that has an address of its own on one of `channels` is told there, in place of its members: it is not opened, and
+        stands in the list as ``group:NAME``.
+        """
         out: dict[str, None] = {}
         opened: set[str] = set()
         todo = list(principals)[::-1]
@@ -78,6 +87,8 @@ class Directory:
             if kind == "user":
                 if name in self.users and not self.users[name].deleted:
                     out[name] = None
+            elif not self.reached.get(name, frozenset()).isdisjoint(channels):
+                out[principal] = None
             elif principal not in opened:
                 opened.add(principal)
                 todo += reversed(self.groups[name].members if name in self.groups else ())
@@ -220,9 +231,10 @@ def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> 
     to = recipients(rule, finding)
     if to and all(_no_next(t, finding, facts) for t in to):
         return [Routed(finding, None, Why.NO_NEXT)]
-    people = directory.people(p for t in to for p in named(t, finding, facts))
+    channels = rule.channels or CHANNEL_NAMES
+    people = directory.people((p for t in to for p in named(t, finding, facts)), channels)
     if not people:
-        people = directory.people(p for t in rule.fallback for p in named(t, finding, facts))
+        people = directory.people((p for t in rule.fallback for p in named(t, finding, facts)), channels)
     actor = finding.event.fields.get("by") if finding.event is not None and rule.exclude_actor else None
     if not people:
         lacks = dict.fromkeys(_lacks(t, finding, rule, facts, directory) for t in (*to, *rule.fallback))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vigil.compliance import facts as f
+from vigil.compliance.channels import channel_of
 from vigil.compliance.notices import Person
 from vigil.compliance.quiet import Span
 from vigil.compliance.routing import Directory
@@ -18,7 +19,7 @@ from vigil.ledger.values import NONE, Preferences, Registered
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where and when one person gets a notice of one rule.
+    """Where and when one person, or one group with an address of its own, gets a notice of one rule.
 
     `channels` are in order, `addresses` those of the first channel that has any; none: the person has no address on any of them.
     `opens_at` is the first instant outside of quiet hours, the person's and the rule's. `digest`: the person asked for one.
@@ -37,6 +38,11 @@ class Contacts:
 
     registered: Mapping[str, list[Registered]] = field(default_factory=dict)
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
+
+    def channels(self, person: str, there: Collection[str]) -> frozenset[str]:
+        """Those of the channels in `there` on which a person, or a group, has an address."""
+        known = {channel_of(d.address_kind).name for d in self.registered.get(person, ())}
+        return frozenset(known.intersection(there))
 
     def destination(
         self,
@@ -67,7 +73,7 @@ class Contacts:
         language = asked.language or next((d.language for d in known if d.language), None)
         return Person(
             login=login,
-            name=user.name if user else login,
+            name=user.name if user else login.removeprefix(f.GROUP),
             email=user.email if user else None,
             zone=zone or site_zone,
             language=language or (user and user.language) or "en",

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Protocol
 
-from vigil.compliance import endings, escalations, superseded
+from vigil.compliance import endings, escalations, facts, superseded
 from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.guards import GuardWhy, could_trip
 from vigil.compliance.notices import NoticeState
@@ -177,8 +177,13 @@ def _supersede(run: ComposeContext, records: Records, work: Work) -> Work:
 
 
 def _address(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Decide who is told of each finding, or why nobody is."""
-    return replace(work, routed=route(work.findings, run.rules, work.facts, work.directory))
+    """Decide who is told of each finding, or why nobody is. A group with an address of its own is told there, once."""
+    groups = {name: facts.group(name) for name in work.directory.groups}
+    contacts = records.contacts(set(groups.values())) if groups else Contacts()
+    reached = {name: contacts.channels(principal, run.channels) for name, principal in groups.items()}
+    directory = replace(work.directory, reached=reached)
+    routed = route(work.findings, run.rules, work.facts, directory)
+    return replace(work, directory=directory, routed=routed)
 
 
 def _compose(run: ComposeContext, records: Records, work: Work) -> Work:
