@@ -13,13 +13,15 @@ from sqlalchemy import Connection
 
 from tests.support.postgres import fresh
 from tests.support.samples import T0, entry, workspace
-from vigil.compliance.channels import MAIL, PUSH
+from vigil.compliance.channels import MAIL, PUSH, WEBHOOK
 from vigil.delivery.email_settings import SmtpSettings
 from vigil.delivery.email_smtp import Smtp
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.router import ByAddress
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Transport
+from vigil.delivery.webhook.settings import WebhookSettings
+from vigil.delivery.webhook.transport import Webhooks
 from vigil.delivery.worker import Delivered, Worker
 from vigil.ledger import Ledger, devices, leases, observations, outbox
 from vigil.ledger.devices import NewDevice
@@ -52,6 +54,7 @@ class PostOffice:
         self.ledger, self.fcm, self.settings = ledger, fcm, settings
         self.now = fcm.now = T0
         self.mail: SmtpSettings | None = None
+        self.webhooks: WebhookSettings | None = None
 
     def clock(self) -> datetime:
         return self.now
@@ -87,9 +90,12 @@ class PostOffice:
 
     def transport(self, **settings: Any) -> Transport:
         push = FcmHttp(self.settings(**settings), now=self.clock)
-        if self.mail is None:
-            return push
-        return ByAddress({PUSH: push, MAIL: Smtp(self.mail, now=self.clock)})
+        channels: dict[str, Transport] = {PUSH: push}
+        if self.mail is not None:
+            channels[MAIL] = Smtp(self.mail, now=self.clock)
+        if self.webhooks is not None:
+            channels[WEBHOOK] = Webhooks(self.webhooks, now=self.clock)
+        return push if len(channels) == 1 else ByAddress(channels)
 
     def take_over(self) -> None:
         """Another worker, whose clock says that every lease has run out, claims what there is."""
