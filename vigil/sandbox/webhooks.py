@@ -14,6 +14,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +60,7 @@ class Receiver:
         self._seconds = seconds
         self.answers: defaultdict[str, list[Answer]] = defaultdict(list)
         self.posts: list[Post] = []
+        self.arrived = threading.Event()  # once there is a post
         self.shown: defaultdict[str, dict[str, Any]] = defaultdict(dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,6 +72,7 @@ class Receiver:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         post = Post(path, headers, body, self._verified(headers, body))
         self.posts.append(post)
+        self.arrived.set()
         answer = self.answers[path].pop(0) if self.answers[path] else Answer(200)
         if not post.verified:
             answer = Answer(401)
@@ -105,7 +108,8 @@ class LocalReceiver(LocalServer):
     def __init__(self, secrets: Sequence[str], tls: Tls | None = None) -> None:
         super().__init__("webhook receiver", tls)
         self.app = Receiver(secrets)
-        self.answers, self.posts, self.shown = self.app.answers, self.app.posts, self.app.shown
+        self.answers, self.shown = self.app.answers, self.app.shown
+        self.posts, self.arrived = self.app.posts, self.app.arrived
         self.serve(self.app)
 
 

@@ -1,0 +1,192 @@
+"""The worker with webhooks: rows and attempts as a push has them, beside devices and mailboxes of others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import time, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.mail_server import Inbox, serving
+from tests.delivery.mail_server import settings as smtp
+from tests.support.post_office import PostOffice, opened
+from tests.support.samples import T0, entry, words
+from tests.support.webhooks import OLD, hook, post_to
+from tests.support.webhooks import settings as hooks
+from vigil.compliance.notices import NoticeState
+from vigil.delivery.settings import FcmSettings
+from vigil.delivery.webhook.post import idempotency_key
+from vigil.ledger import devices, mailboxes, people
+from vigil.ledger.outbox import Entry
+from vigil.ledger.people import Preferences
+from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.webhooks import Answer, LocalReceiver
+from vigil.service.why import about_person
+
+EVERY = ("push", "email", "webhook")
+LEGAL = "group:legal"
+
+
+@pytest.fixture
+def receiver() -> Iterator[LocalReceiver]:
+    with LocalReceiver([OLD]) as running:
+        yield running
+
+
+@pytest.fixture
+def office(
+    tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], receiver: LocalReceiver
+) -> Iterator[PostOffice]:
+    """A post office that can post to webhooks; the group legal has one at /legal."""
+    with opened("sqlite", tmp_path, fcm, settings) as made:
+        made.webhooks = hooks()
+        register(made, LEGAL, f"{receiver.url}/legal")
+        yield made
+
+
+def register(office: PostOffice, person: str, url: str) -> None:
+    with office.ledger.write() as connection:
+        devices.register(connection, [hook(person, url)], office.now)
+
+
+def notice(n: int = 1, person: str = LEGAL, **changes: object) -> Entry:
+    row = entry(n, person=person)
+    message = words(row.message.key, channels=EVERY, **changes)
+    return entry(n, person=person, message=message)
+
+
+async def test_a_group_gets_one_post_and_its_row_is_sent(office: PostOffice, receiver: LocalReceiver) -> None:
+    office.queue(notice())
+    done = await office.deliver()
+    assert done.rows == {NoticeState.SENT: 1}
+    assert office.attempts() == [("accepted", "")]
+    [shown] = receiver.shown["/legal"].values()
+    assert (shown["recipient"], shown["workspace"], shown["notice"]) == (LEGAL, 1, office.row["id"])
+    [told] = about_person(office.ledger, LEGAL).told
+    assert [(a.outcome, a.device) for a in told.attempts] == [("accepted", "group:legal's webhook")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempts", "cause"),
+    [
+        (Answer(503, {"Retry-After": "30"}), ("retry", "WEBHOOK_503"), "the webhook receiver answered 503"),
+        (Answer(429, {"Retry-After": "30"}), ("retry", "WEBHOOK_429"), "the webhook receiver answered 429"),
+        (Answer(502, takes=True), ("unknown", "WEBHOOK_502"), "the webhook receiver answered 502"),
+        (Answer(0, takes=True), ("unknown", "RESET"), "the connection to the webhook receiver was cut"),
+    ],
+)
+async def test_what_may_have_been_taken_comes_again_with_its_key_and_is_shown_once(
+    office: PostOffice, receiver: LocalReceiver, answer: Answer, attempts: tuple[str, str], cause: str
+) -> None:
+    receiver.answers["/legal"] = [answer]
+    office.queue(notice())
+    assert (await office.deliver()).rows == {NoticeState.QUEUED: 1}
+    assert office.row["reason"] == cause
+    if answer.headers:
+        office.later(seconds=29)
+        assert not (await office.deliver()).any, "Retry-After is obeyed"
+    office.later(minutes=1)
+    assert (await office.deliver()).rows == {NoticeState.SENT: 1}
+    assert office.attempts() == [attempts, ("accepted", "")]
+    assert len({p.headers["webhook-id"] for p in receiver.posts}) == 1
+    assert [len(receiver.posts), len(receiver.shown["/legal"])] == [2, 1]
+
+
+async def test_a_receiver_that_is_down_for_an_hour_gets_no_more_of_it(
+    office: PostOffice, receiver: LocalReceiver
+) -> None:
+    receiver.answers["/legal"] = [Answer(500)] * 20
+    office.queue(notice())
+    for _ in range(8):
+        await office.deliver()
+        office.later(minutes=16)
+    assert office.states() == [("failed", "expired: WEBHOOK_500")]
+    office.queue(notice(2))
+    receiver.answers["/legal"].clear()
+    await office.deliver()
+    assert office.states()[1] == ("sent", "")
+
+
+async def test_a_refusal_ends_a_notice_and_leaves_the_address_in_use(
+    office: PostOffice, receiver: LocalReceiver
+) -> None:
+    receiver.answers["/legal"] = [Answer(403)]
+    office.queue(notice())
+    await office.deliver()
+    assert (office.states(), office.in_use(LEGAL)) == ([("failed", "WEBHOOK_403")], ["webhook"])
+
+
+async def test_gone_retires_the_address_and_a_person_is_told_on_the_next_channel(
+    office: PostOffice, receiver: LocalReceiver
+) -> None:
+    office.person("ada", "android")
+    register(office, "ada", f"{receiver.url}/ada")
+    receiver.answers["/ada"], receiver.answers["/legal"] = [Answer(410)], [Answer(410)]
+    first = words("of-ada", channels=("webhook", "push"))
+    office.queue(entry(1, message=first), notice(2))
+    await office.deliver()
+    assert (office.in_use("ada"), office.in_use(LEGAL)) == (["android"], [])
+    assert office.states() == [("sent", ""), ("failed", "WEBHOOK_410")]
+    assert len(office.shows("ada", "android")) == 1
+
+
+async def test_in_one_batch_some_get_a_push_some_a_mail_and_some_a_post(
+    office: PostOffice, receiver: LocalReceiver
+) -> None:
+    office.person("ada", "android", "ios")
+    register(office, "ada", f"{receiver.url}/ada")
+    register(office, "cleo", f"{receiver.url}/cleo")
+    with office.ledger.write() as connection:
+        mailboxes.keep(connection, {"bob": "bob@example.org"}, office.now)
+    inbox = Inbox()
+    async with serving(inbox) as port:
+        office.mail = smtp(port)
+        office.queue(*(notice(n, who) for n, who in enumerate(("ada", "bob", "cleo", LEGAL), start=1)))
+        done = await office.deliver()
+    assert (done.rows, done.attempts["accepted"]) == ({NoticeState.SENT: 4}, 5)
+    assert [len(office.shows("ada", p)) for p in ("android", "ios")] == [1, 1]
+    assert [to for to, _ in inbox.received] == ["bob@example.org"]
+    assert sorted(path for path, some in receiver.shown.items() if some) == ["/cleo", "/legal"]
+
+
+async def test_an_address_whose_channel_the_site_has_no_more_is_rejected(office: PostOffice) -> None:
+    inbox = Inbox()
+    async with serving(inbox) as port:
+        office.webhooks, office.mail = None, smtp(port)
+        office.queue(notice())
+        await office.deliver()
+    assert office.states() == [("failed", "INVALID_ADDRESS")]
+
+
+async def test_quiet_hours_of_a_person_hold_a_post_back(office: PostOffice, receiver: LocalReceiver) -> None:
+    register(office, "cleo", f"{receiver.url}/cleo")
+    with office.ledger.write() as connection:
+        people.keep(connection, "cleo", Preferences(time(7), time(9), zone="UTC"), office.now)
+    office.queue(notice(1, "cleo"), notice(2))
+    await office.deliver()
+    assert [p.path for p in receiver.posts] == ["/legal"]
+    assert office.now == T0, "it is 8:00"
+    office.later(hours=1)
+    await office.deliver()
+    assert [p.path for p in receiver.posts] == ["/legal", "/cleo"]
+
+
+async def test_two_workers_that_send_one_row_show_it_once(
+    office: PostOffice, receiver: LocalReceiver
+) -> None:
+    receiver.answers["/legal"] = [Answer(200, delay=0.3)]
+    office.queue(notice())
+    first = asyncio.create_task(office.deliver())
+    assert await asyncio.to_thread(receiver.arrived.wait, 20)
+    office.now += timedelta(minutes=5)  # its lease is over
+    await asyncio.gather(first, office.deliver(seed=1))
+    assert len(receiver.shown["/legal"]) == 1
+    assert office.states() == [("sent", "")]
+    assert {p.headers["webhook-id"] for p in receiver.posts} == set(receiver.shown["/legal"])
+
+
+def test_the_idempotency_key_is_the_replace_key_where_that_fits() -> None:
+    key = "0123456789abcdef0123456789abcd"
+    assert idempotency_key(post_to("https://x.example/", key=key)) == key
