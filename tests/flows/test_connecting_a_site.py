@@ -13,6 +13,7 @@ import pytest
 
 from blocks import kept
 from tests.flows.conftest import Said
+from tests.support.webhooks import NEW, OLD
 from vigil import places
 from vigil.ledger import Ledger, LedgerOfAnother, ownership
 from vigil.service.connecting.changing import fields, plain
@@ -72,6 +73,7 @@ def of(site: str) -> dict[tuple[str, str], Any]:
         "fcm": found.fcm,
         "ledger": found.ledger,
         "smtp": found.smtp,
+        "webhook": found.webhook,
         "site": found.settings,
     }
     return {(part, n): v for part, held in parts.items() if held is not None for n, v in plain(held).items()}
@@ -101,7 +103,7 @@ def owner(url: str) -> str | None:
 def test_everything_that_a_site_can_hold_is_set_by_connect_and_read_back(
     vigil: Vigil, first: Vigil, project: Path, account: str
 ) -> None:
-    for file in ("ca.pem", "fcm.pem", "smtp.pem"):
+    for file in ("ca.pem", "fcm.pem", "smtp.pem", "webhook.pem"):
         (project / file).write_text("")
     (project / "others").mkdir()
     ledger = f"sqlite:///{project}/mine.sqlite"
@@ -112,7 +114,8 @@ def test_everything_that_a_site_can_hold_is_set_by_connect_and_read_back(
           "--smtp-host", "smtp.example.org", "--smtp-sender", "v@example.org", "--smtp-security", "tls",
           "--smtp-port", "2525", "--smtp-user", "mailer", "--smtp-password", "of the mailer",
           "--smtp-gateway", "https://vigil.example.org", "--smtp-link-secrets", SECRETS, "--smtp-ca", f"{project}/smtp.pem",
-          "--ecm-block", "one", "--fcm-block", "two", "--ledger-block", "three", "--smtp-block", "four",
+          "--webhook-secrets", f"{OLD} {NEW}", "--webhook-ca", f"{project}/webhook.pem", "--webhook-proxy", "http://w:3128",
+          "--ecm-block", "one", "--fcm-block", "two", "--ledger-block", "three", "--smtp-block", "four", "--webhook-block", "five",
           "--public-url", "https://people.example.org", "--rules", f"{project}/others", "--templates", f"{project}/others",
           "--sensitive", "A.b", "--sensitive", "C.d", "--expiry", "V.until", "--guard-hours", "48",
           "--verify-requests", "9", "--rescan-days", "3", "--retry-seconds", "7", "--dask", "local:2")  # fmt: skip
@@ -129,7 +132,8 @@ def test_everything_that_a_site_can_hold_is_set_by_connect_and_read_back(
         ("smtp", "port"): 2525, ("smtp", "username"): "mailer", ("smtp", "password"): "of the mailer",
         ("smtp", "gateway"): "https://vigil.example.org", ("smtp", "link_secrets"): SECRETS,
         ("smtp", "ca"): f"{project}/smtp.pem", ("site", "ecm"): "one", ("site", "fcm"): "two", ("site", "ledger"): "three",
-        ("site", "smtp"): "four", ("site", "public_url"): "https://people.example.org",
+        ("site", "smtp"): "four", ("site", "webhook"): "five", ("webhook", "secrets"): f"{OLD} {NEW}",
+        ("webhook", "ca"): f"{project}/webhook.pem", ("webhook", "proxy"): "http://w:3128", ("site", "public_url"): "https://people.example.org",
         ("site", "rules"): f"{project}/others", ("site", "templates"): f"{project}/others",
         ("site", "sensitive"): ["A.b", "C.d"], ("site", "expiry"): "V.until", ("site", "guard_hours"): 48,
         ("site", "verify_requests"): 9, ("site", "rescan_days"): 3, ("site", "retry_seconds"): 7,

@@ -52,6 +52,7 @@ def saved(site: str) -> dict[str, dict[str, Any]]:
         "fcm": found.fcm,
         "ledger": found.ledger,
         "smtp": found.smtp,
+        "webhook": found.webhook,
         "site": found.settings,
     }
     return {part: plain(held) for part, held in parts.items() if held is not None}

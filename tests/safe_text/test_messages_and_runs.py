@@ -113,7 +113,7 @@ def row_of(text: str):
     found = Finding("changed", 1, "o", None, AT, (text, text), Event("attribute_changed", 1, AT, "o", change))
     site = Site("https://ecm.example.org", "UTC", Path("rules"), TEMPLATES)
     rules = load_text({"rules.yaml": RULES.replace("template: everything\n", "")})
-    speaker = Speaker(AT, rules, site, PUSH, HTML)
+    speaker = Speaker(AT, rules, site, PUSH, ("push", "email"), {TextFormat.HTML: HTML})
     registered = [
         Registered(1, "ada", "token", "token", "android"),
         Registered(2, "ada", "ada@example.org", MAIL, "any"),

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests.support.webhooks import NEW, OLD
 from vigil.cli import app
 from vigil.service.connecting import changing
 from vigil.service.connecting.changing import Around, NotConnected, Wanted, changes, connected, fields
@@ -30,6 +31,7 @@ FIRST: Wanted = {
     ("fcm", "service_account"): ACCOUNT,
     ("smtp", "host"): "smtp.example.org",
     ("smtp", "sender"): "v@example.org",
+    ("webhook", "secrets"): OLD,
 }
 
 # What is typed for each field of each form, beside what must be typed with it, and what is kept.
@@ -73,10 +75,14 @@ SAMPLES: dict[tuple[str, str], tuple[str | list[str], Wanted, Any]] = {
     ("smtp", "gateway"): ("https://vigil.example.org", {}, "https://vigil.example.org"),
     ("smtp", "link_secrets"): (SECRET, {}, SECRET),
     ("smtp", "ca"): ("/etc/ca.pem", {}, "/etc/ca.pem"),
+    ("webhook", "secrets"): (f"{OLD} {NEW}", {}, f"{OLD} {NEW}"),
+    ("webhook", "ca"): ("/etc/ca.pem", {}, "/etc/ca.pem"),
+    ("webhook", "proxy"): ("http://me:hidden@proxy:3128", {}, "http://me:hidden@proxy:3128"),
     ("site", "ecm"): ("shared", {}, "shared"),
     ("site", "fcm"): ("shared", {}, "shared"),
     ("site", "ledger"): ("shared", {}, "shared"),
     ("site", "smtp"): ("shared", {}, "shared"),
+    ("site", "webhook"): ("shared", {}, "shared"),
     ("site", "public_url"): ("https://people.example.org", {}, "https://people.example.org"),
     ("site", "rules"): ("/other/rules", {}, "/other/rules"),
     ("site", "templates"): ("/other/templates", {}, "/other/templates"),
@@ -317,6 +323,27 @@ def test_no_host_takes_the_mail_server_away(site: dict[str, dict[str, Any]]) -> 
     assert "--smtp-host: smtp.example.org → (nothing)" in map(str, changes(site, new))
     again = connect(new, {("smtp", "host"): "b", ("smtp", "sender"): "b@example.org"})
     assert again["smtp"]["username"] is None and again["site"]["smtp"] == "a"
+
+
+def test_no_secrets_take_the_webhook_sender_away(site: dict[str, dict[str, Any]]) -> None:
+    new = connect(site, {("webhook", "secrets"): ""})
+    assert "webhook" not in new and new["site"]["webhook"] is None
+    assert "--webhook-secrets: (set) → (nothing)" in map(str, changes(site, new))
+    with pytest.raises(NotConnected, match=r'--webhook-secrets "" removes the webhook sender'):
+        connect(site, {("webhook", "secrets"): "", ("webhook", "ca"): "/etc/ca.pem"})
+    with pytest.raises(NotConnected, match="--webhook-secrets is missing"):
+        connect(new, {("site", "webhook"): "shared"})
+    again = connect(new, {("site", "webhook"): "a"}, {"VIGIL_WEBHOOK_SECRETS": NEW})
+    assert again["webhook"]["secrets"] == NEW
+
+
+@pytest.mark.parametrize("secrets", ["hunter2-hunter2-hunter2-hunter2", f"{OLD} {NEW} {OLD}"])
+def test_secrets_of_webhooks_that_cannot_sign_are_refused(
+    site: dict[str, dict[str, Any]], secrets: str
+) -> None:
+    with pytest.raises(NotConnected, match="the webhook sender: secrets: ") as refused:
+        connect(site, {("webhook", "secrets"): secrets})
+    assert "hunter2" not in str(refused.value) and OLD not in str(refused.value)
 
 
 def test_a_site_whose_blocks_are_wrong_can_be_mended(site: dict[str, dict[str, Any]]) -> None:

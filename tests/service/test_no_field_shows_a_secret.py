@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from blocks.site import BLOCKS
+from tests.support.webhooks import OLD
 from vigil.service.connecting.forms import FORMS, is_secret
 
 LOGIN = "vigil:s3cret-in-an-address"
@@ -17,6 +18,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "fcm": {"service_account": ACCOUNT},
     "ledger": {"url": "sqlite:///x"},
     "smtp": {"host": "smtp.example.org", "sender": "vigil@example.org"},
+    "webhook": {"secrets": OLD},
     "site": {"ecm": "a", "fcm": "a", "ledger": "a"},
 }
 ADDRESSES = [
@@ -46,7 +48,7 @@ def test_an_address_is_a_secret_or_holds_no_login(part: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("proxy", [f"{LOGIN}@proxy", f"ftp://{LOGIN}@proxy", f"http://{LOGIN}@proxy:port"])
-@pytest.mark.parametrize("part", ["ecm", "fcm"])
+@pytest.mark.parametrize("part", ["ecm", "fcm", "webhook"])
 def test_what_is_no_proxy_is_refused_without_quoting_it(part: str, proxy: str) -> None:
     with pytest.raises(ValidationError, match="a proxy's address must begin with") as refused:
         BLOCKS[part].model_validate({**LEAST[part], "proxy": proxy})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from vigil.compliance import facts as f
+from vigil.compliance.channels import PUSH, TextFormat
 from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
 from vigil.compliance.routing import Directory, Routed
@@ -78,7 +80,8 @@ class Speaker:
     rules: RuleSet
     site: Site
     renderer: Renderer
-    mail: Renderer | None = None
+    channels: Collection[str] = (PUSH,)
+    formats: Mapping[TextFormat, Renderer] = field(default_factory=dict)
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from typing import Any
 
-from tests.delivery.conftest import message
 from vigil.delivery.transport import Outgoing
 from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.ledger.devices import NewDevice
@@ -24,9 +24,20 @@ def settings(*secrets: str, **changes: Any) -> WebhookSettings:
 
 def post_to(url: str, **changes: Any) -> Outgoing:
     """A message to a webhook."""
-    fields = {"address_kind": "webhook", "platform": "webhook", "person": "group:legal"}
-    data = {"rule": "contract-renewal", "workspace": "4711", "notice": "12"}
-    return message(url, **fields | {"data": data} | changes)
+    fields: dict[str, Any] = {
+        "key": "contract-renewal:4711:2026-03-31:last:group:legal",
+        "token": url,
+        "address_kind": "webhook",
+        "platform": "webhook",
+        "title": "Contract ends on 31 March",
+        "body": "Supply of paper, owner Ada",
+        "link": "https://ecm.example.org/cs/cs/app/nodes/4711",
+        "severity": "high",
+        "ttl": timedelta(hours=8),
+        "data": {"rule": "contract-renewal", "workspace": "4711", "notice": "12"},
+        "person": "group:legal",
+    }
+    return Outgoing(**fields | changes)
 
 
 def hook(person: str, url: str) -> NewDevice:
