@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.compliance.office import NINE, case, rules
@@ -96,3 +98,53 @@ def test_where_nobody_is_left_each_recipient_says_what_it_lacks(
     result = evaluate(Input(facts), given, Window(NINE, NINE))
     (one,) = route(result.findings, given, facts, Directory.of(directory))
     assert (one.person, one.reason, one.lacks) == (None, Why.NOBODY, (lacks,))
+
+
+OFFICE = [
+    f.Group("legal", 1, (f.user("ada"), f.group("desk"))),
+    f.Group("desk", 2, (f.user("bob"), f.user("ada"))),
+    person("ada"),
+    person("bob"),
+    person("cy"),
+]
+
+
+@pytest.mark.parametrize(
+    ("reached", "more", "expected"),
+    [
+        ({}, "", ["ada", "bob"]),
+        ({"legal": frozenset()}, "", ["ada", "bob"]),
+        ({"legal": frozenset({"webhook"})}, "", ["group:legal"]),
+        ({"desk": frozenset({"webhook"})}, "", ["ada", "group:desk"]),
+        ({"legal": frozenset({"webhook"}), "desk": frozenset({"webhook"})}, "", ["group:legal"]),
+        ({"legal": frozenset({"webhook"})}, "\nchannels: [webhook]", ["group:legal"]),
+        ({"legal": frozenset({"webhook"})}, "\nchannels: [push, email]", ["ada", "bob"]),
+        ({"legal": frozenset({"push", "webhook"})}, "\nchannels: [push]", ["group:legal"]),
+    ],
+)
+def test_a_group_with_an_address_on_a_channel_of_the_rule_is_told_in_place_of_its_members(
+    reached: dict[str, frozenset[str]], more: str, expected: list[str]
+) -> None:
+    given = rules(RULE + more)
+    facts = Facts.of([case(), f.Roles(1, {"owner": (f.group("legal"),)})])
+    result = evaluate(Input(facts), given, Window(NINE, NINE))
+    directory = replace(Directory.of(OFFICE), reached=reached)
+    assert sorted(str(r.person) for r in route(result.findings, given, facts, directory)) == expected
+
+
+def test_a_member_whom_the_rule_names_beside_the_group_is_told_as_well() -> None:
+    owners = (f.group("legal"), f.user("ada"), f.user("cy"))
+    facts = Facts.of([case(), f.Roles(1, {"owner": owners})])
+    given = rules(RULE)
+    result = evaluate(Input(facts), given, Window(NINE, NINE))
+    directory = replace(Directory.of(OFFICE), reached={"legal": frozenset({"webhook"})})
+    found = [r.person for r in route(result.findings, given, facts, directory)]
+    assert found == ["group:legal", "ada", "cy"]
+
+
+def test_a_group_that_extended_ecm_does_not_know_is_told_nothing() -> None:
+    facts = Facts.of([case(), f.Roles(1, {"owner": (f.group("gone"),)})])
+    given = rules(RULE)
+    result = evaluate(Input(facts), given, Window(NINE, NINE))
+    directory = replace(Directory.of(OFFICE), reached={})
+    assert [r.reason for r in route(result.findings, given, facts, directory)] == [Why.NOBODY]
