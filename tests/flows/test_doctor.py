@@ -300,6 +300,7 @@ def test_a_whole_site_is_looked_at_and_well(watched: Watched, project: Path) -> 
         "rules against ECM",
         "firebase",
         "mail",
+        "webhooks",
         "ledger",
         "devices",
         "last watch",

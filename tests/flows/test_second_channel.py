@@ -15,12 +15,14 @@ import pytest
 
 from tests.delivery.mail_server import Inbox, serving
 from tests.flows.conftest import Watched
+from tests.support.webhooks import OLD, hook
 from vigil.delivery.links import Links
 from vigil.ledger import acknowledgements, devices, people
 from vigil.ledger.people import Preferences
 from vigil.rulefiles import read_rules
 from vigil.sandbox.generate import generate
 from vigil.sandbox.process import SandboxProcess
+from vigil.sandbox.webhooks import LocalReceiver
 from vigil.service.why import about_person
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -220,3 +222,22 @@ def test_the_language_that_a_person_asked_for_is_spoken(watched: Watched) -> Non
     bodies = [r["message"].body for r in watched.rows() if r["message"].has_words]
     assert len([b for b in bodies if "Öffnen" in b]) > 20
     assert not [b for b in bodies if "Open it" in b]
+
+
+def test_groups_with_a_webhook_get_one_signed_post_for_a_notice_and_their_members_none(
+    watched: Watched,
+) -> None:
+    names = sorted({g for u in watched.estate.users.values() for g in u.groups})
+    with LocalReceiver([OLD]) as receiver:
+        watched.settings["webhook"] = {"secrets": OLD}
+        with watched.ledger.write() as connection:
+            hooks = [hook(f"group:{name}", f"{receiver.url}/{n}") for n, name in enumerate(names)]
+            devices.register(connection, hooks, watched.made.start)
+        week(watched)
+        posted = [r for r in watched.rows() if r["person"].startswith("group:") and r["state"] == "sent"]
+        assert posted, "no group was to be told: the estate proves nothing"
+        shown = {id for some in receiver.shown.values() for id in some}
+        assert shown == {r["message"].key for r in posted}
+        assert all(post.verified for post in receiver.posts)
+        assert len(receiver.posts) == len(shown)
+    assert OLD not in str(watched.rows())

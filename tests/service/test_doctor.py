@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from blocks.webhook import WebhookSender
+from tests.support.webhooks import NEW, OLD
 from vigil.compliance.in_force import Revision
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.texts import hash_of, written
@@ -28,6 +30,7 @@ from vigil.sandbox.generate import Generated, generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.doctor import clocks, ecm, firebase, ledger, rules
 from vigil.service.doctor.health import Check, State
+from vigil.service.run import utc_now
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -338,6 +341,26 @@ def test_fcm_that_is_unwell_is_a_warning(sandbox: SandboxProcess) -> None:
 
 
 # -- rules and templates
+
+
+def hooks(**changes: Any) -> Check:
+    return asyncio.run(WebhookSender(**{"secrets": OLD} | changes).examine(utc_now))
+
+
+def test_secrets_that_sign_are_well_and_nothing_is_posted() -> None:
+    found = hooks(secrets=f"{OLD} {NEW}")
+    assert (found.name, found.state, found.saw) == (
+        "webhooks",
+        State.OK,
+        "posts are signed with 2 secrets; no receiver was asked",
+    )
+
+
+def test_a_certificate_authority_that_cannot_be_read_fails(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for file in ("nowhere.pem", "ca.pem"):
+        found = hooks(ca=str(tmp_path / file))
+        assert found.state is State.FAIL and "certificate authority" in found.saw and OLD not in str(found)
 
 
 def test_shipped_templates_and_rules_are_well() -> None:

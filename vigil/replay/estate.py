@@ -19,6 +19,7 @@ from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.connecting.changing import Values
+from vigil.service.connecting.forms import OPTIONAL
 from vigil.service.opening import ledger_of_site
 
 SITE = "sandbox"
@@ -129,7 +130,7 @@ async def save_site(
             "ecm": SITE,
             "fcm": SITE,
             "ledger": SITE,
-            "smtp": SITE if "smtp" in changed else None,
+            **{part: SITE if part in changed else None for part in OPTIONAL},
             "public_url": estate.public_url,
             "rules": str(what.rules),
             "templates": str(what.templates),
