@@ -66,6 +66,7 @@ def _told(made: Account) -> Iterator[str]:
         (NoticeState.SENT, "delivered"),
         (NoticeState.NO_DEVICE, "without a device"),
         (NoticeState.FAILED, "given up"),
+        (NoticeState.SUPPRESSED, "no longer true"),
     ):
         if n := made.earlier.get(state, 0):
             yield f"{n:,} {done} from earlier runs"

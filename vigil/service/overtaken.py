@@ -14,7 +14,7 @@ def explain(run: Run) -> int:
 
     What a rule has found that is left out until its file is corrected is sent: nothing says that it ended.
     """
-    with run.ledger.write() as connection:
+    with run.ledger.read() as connection:
         held = postponed.due(connection, run.clock())
         if not held:
             return 0
@@ -22,7 +22,11 @@ def explain(run: Run) -> int:
         now = CurrentState(inputs.current(connection, about, run.site.zone), run.as_of)
         users = Directory.of(observations.directory(connection)).users
         deleted = {login for login, user in users.items() if user.deleted}
-        why = dict(untrue(held, run.rules, now, deleted))
-        count = postponed.explain(connection, why)
-    run.tally.earlier[NoticeState.SUPPRESSED] += count
+    why = dict(untrue(held, run.rules, now, deleted))
+    if not why:
+        return 0
+    with run.ledger.write() as connection:
+        count = postponed.explain(connection, why, run.clock())
+    if count:
+        run.tally.earlier[NoticeState.SUPPRESSED] += count
     return count
