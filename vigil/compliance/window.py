@@ -42,10 +42,15 @@ class Input:
     required: Sequence[RequiredDocument] = ()
     zone: str = "UTC"
     sensitive: Collection[str] = ()
+    too_old: Mapping[int, int] = field(
+        default_factory=dict
+    )  # workspace -> events that are too old to be news
     made: Collection[int] = ()  # workspaces that were made since the last look, whatever their dates say
 
 
 def with_changes(given: Input, changes: Sequence[Change], looked: Looked, window: Window) -> Input:
     """What an evaluation of `window` is given, with what happened between two looks: `changes`, after as far as `looked` says."""
-    events = [*news(changes, looked, window.as_of).events, *overdue_unseen(changes, looked, window.after)]
-    return replace(given, events=events, changes=changes, made=made_since(changes, looked))
+    found = news(changes, looked, window.as_of)
+    events = [*found.events, *overdue_unseen(changes, looked, window.after)]
+    made = made_since(changes, looked)
+    return replace(given, events=events, changes=changes, made=made, too_old=found.old)

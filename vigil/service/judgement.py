@@ -16,7 +16,7 @@ from datetime import datetime
 from vigil.compliance import escalations
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import active
-from vigil.compliance.events import Looked, news, unseen
+from vigil.compliance.events import Looked, unseen
 from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import Rule
@@ -226,10 +226,11 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
         )
     unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
+    given = with_changes(given, changes, looked, plan.window)
     run.tally.unseen |= unseen(changes, looked)
-    run.tally.old |= news(changes, looked, run.as_of).old
+    run.tally.old |= given.too_old
     return Work(
-        given=with_changes(given, changes, looked, plan.window),
+        given=given,
         window=plan.window,
         escalations=plan.escalations,
         fresh=plan.fresh,
