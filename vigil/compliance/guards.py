@@ -8,11 +8,15 @@ of the rule's type that are known, not of those that a run happened to look at: 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from vigil.compliance.rules import Guard, Rule, Status
 from vigil.wording import counted
+
+Key = tuple[str, int, str, str, str]
+"""(rule, workspace, occurrence, step, person) of a notice."""
 
 FEW = 5
 """So many workspaces may vanish between two readings without a question."""
@@ -40,6 +44,16 @@ class Seen:
     workspaces: int
     known: int
     first: bool  # the rule was never evaluated before
+
+    @classmethod
+    def of(cls, keys: Collection[Key], known: int, first: bool, more: Seen | None = None) -> Seen:
+        """Of notices by their keys, one rule's, and what others left beside them; `known` workspaces, as listed."""
+        notices, findings = len(keys), len({key[:4] for key in keys})
+        workspaces = len({key[1] for key in keys})
+        if more is not None:
+            notices, findings = notices + more.notices, findings + more.findings
+            workspaces += more.workspaces
+        return cls(notices, findings, workspaces, max(known, workspaces), first)
 
     def sentence(self) -> str:
         places = f"{self.workspaces:,} of {counted(self.known, 'workspace')}"

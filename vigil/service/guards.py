@@ -100,16 +100,10 @@ def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[s
         left = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w)]
         for name, rule in live.items():
             others = [w.run for w in left if w.rule == name and w.run is not None]
-            more = trips.count(connection, name, others, UNDECIDED) if others else trips.Counted(0, 0, 0)
-            mine = waiting[name]
-            workspaces = len({e.workspace for e in mine}) + more.workspaces
-            seen = Seen(
-                notices=len(mine) + more.notices,
-                findings=len({e.key[:4] for e in mine}) + more.findings,
-                workspaces=workspaces,
-                known=max(known[rule.subject.workspace_type], workspaces),
-                first=name in fresh or more.notices > 0,
-            )
+            left_by = trips.count(connection, name, others, UNDECIDED) if others else trips.Counted(0, 0, 0)
+            more = Seen(left_by.notices, left_by.findings, left_by.workspaces, 0, False)
+            first = name in fresh or more.notices > 0
+            seen = Seen.of([e.key for e in waiting[name]], known[rule.subject.workspace_type], first, more)
             if rule.guard is not None and tripped(rule.guard, seen):
                 out.add(name)
     return out

@@ -330,14 +330,7 @@ class Rehearsal:
             known = [
                 w for w in of_type if isinstance(w, f.Workspace) and w.type == rule.subject.workspace_type
             ]
-            about = {n.entry.workspace for n in waiting}
-            seen = guards.Seen(
-                notices=len(waiting),
-                findings=len({n.entry.key[:4] for n in waiting}),
-                workspaces=len(about),
-                known=max(len(known), len(about)),
-                first=rule.name in run.fresh,
-            )
+            seen = guards.Seen.of([n.entry.key for n in waiting], len(known), rule.name in run.fresh)
             stopped = guards.tripped(rule.guard, seen)
             for n in waiting:
                 n.run = run.id
