@@ -130,7 +130,10 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     with ledger.write() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
-    with pytest.raises(LedgerUnavailable, match="disk is full: free some space"), ledger.write() as connection:
+    with (
+        pytest.raises(LedgerUnavailable, match="disk is full: free some space"),
+        ledger.write() as connection,
+    ):
         outbox.enqueue(connection, [entry(n) for n in range(2000)], T0)
     ledger.close()
 
