@@ -1,4 +1,4 @@
-"""What is done by hand to a site that runs: automations, and answers to guards."""
+"""Manual operations of a running site: automations, and answers to guards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vigil.wording import counted
 
 
 def install_automations(folder: Path, site: str, notify: str | None, console: Console) -> None:
-    """Install the shipped automations in the Prefect that is configured."""
+    """Install the shipped automations in the configured Prefect."""
     with prefect_for_commands():
         from flows.installing import install
 
@@ -33,7 +33,7 @@ def install_automations(folder: Path, site: str, notify: str | None, console: Co
 
 
 def list_guards(ledger: Ledger, console: Console) -> int:
-    """Print the newest trips. Returns how many wait for an answer."""
+    """Print the newest guard holds. Returns how many wait for an answer."""
     with ledger.read() as connection:
         found = trips.latest(connection)
     table = Table(title="Guards that stopped notices", title_justify="left")
@@ -47,7 +47,7 @@ def list_guards(ledger: Ledger, console: Console) -> int:
 
 
 def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> int:
-    """Answer a trip, and deliver what is sent. 1 when something could not be delivered, 0 otherwise."""
+    """Answer a guard hold, and deliver the sent notices. 1 if something could not be delivered, 0 otherwise."""
     with stopping.going_on(SENDING), prefect_for_commands():
         from flows.guard import guard
 
@@ -63,7 +63,7 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
 
 
 def sync_topics(site: str, console: Console) -> None:
-    """Tell FCM which devices belong to which topic now, and print what became of them."""
+    """Update FCM's topic subscriptions now, and print the outcomes."""
     with prefect_for_commands():
         from flows.sites import block_of, ledger_of
 
