@@ -36,13 +36,13 @@ def list_guards(ledger: Ledger, console: Console) -> int:
     """Print the newest guard holds. Returns how many wait for an answer."""
     with ledger.read() as connection:
         found = trips.latest(connection)
-    table = Table(title="Guards that stopped notices", title_justify="left")
-    for column in ("id", "rule", "tripped at (UTC)", "notices", "why", "state", "by"):
+    table = Table(title="Guard holds", title_justify="left")
+    for column in ("id", "rule", "since (UTC)", "notices", "why", "state", "by"):
         table.add_column(column)
     for t in found:
         at = f"{t.tripped_at:%Y-%m-%d %H:%M}"
         table.add_row(str(t.id), t.rule, at, str(t.notices), "\n".join(t.reasons), t.state, t.answered_by)
-    console.print(table if found else "No guard ever stopped anything.")
+    console.print(table if found else "There are no guard holds.")
     return sum(t.state == trips.WAITING for t in found)
 
 
@@ -75,4 +75,4 @@ def sync_topics(site: str, console: Console) -> None:
         name_ledger(site, console)
         done = asyncio.run(go())
     said = ", ".join(f"{counted(n, 'device')} {what}" for what, n in sorted(done.items()))
-    console.print(said or "There was nothing to tell.", highlight=False)
+    console.print(said or "There was nothing to change.", highlight=False)

@@ -42,7 +42,7 @@ class Vanished(VigilError):
         self.known = known
         super().__init__(
             f"{what}: {lost} of {known} known workspaces are missing. Nothing was recorded as deleted and nothing was sent. Check the "
-            f"service user's rights and at the search index; if they are really deleted, run `watch` once with accept_fewer."
+            f"service user's rights and the search index; if they are really deleted, run `watch` once with accept_fewer."
         )
 
     def __reduce__(self) -> tuple[type[Vanished], tuple[str, int, int]]:

@@ -119,11 +119,11 @@ def summary(frame: Frame) -> Markdown:
     """A sweep's findings as a page that can be forwarded: the scope, the numbers, and the places."""
     about = About.of(frame)
     at = f", {about.as_of:%d %B %Y, %H:%M} {about.zone}" if about.as_of else ""
-    told = "Nobody was told: this was a dry run." if about.dry_run else "People were told."
+    told = "Nothing was sent: this was a dry run." if about.dry_run else "New notices were sent."
     lines = [
         Markdown("## Sweep of {}{}").format(about.site, at),
         "",
-        Markdown("Looked at: {}. {}").format(about.scope, told),
+        Markdown("Scope: {}. {}").format(about.scope, told),
         "",
     ]
     if frame.empty:

@@ -177,7 +177,7 @@ def _said(frame: Frame) -> Iterable[tuple[str, Any]]:
     yield f"As of ({about.zone})", about.as_of
     yield "Time zone of all times", about.zone
     if about.dry_run is not None:
-        yield "Dry run", "yes: nobody was told" if about.dry_run else "no: people were told"
+        yield "Dry run", "yes: nothing was sent" if about.dry_run else "no: new notices were sent"
     if about.manifest:
         yield "Manifest", about.manifest
     if about.run is not None:

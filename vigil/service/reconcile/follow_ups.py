@@ -56,7 +56,7 @@ def unsaid(
         if told or not x.assignees:
             continue
         states = sorted({s.state for s in here if s.person in x.assignees and s.state != NoticeState.SENT})
-        why = f"its people's notices are {', '.join(states)}" if states else "nobody was told"
+        why = f"its people's notices are {', '.join(states)}" if states else "no notice was sent"
         what = f"{x.description or 'a follow-up'}, due {x.due.astimezone(zone):%Y-%m-%d}: {why}"
         do = (_UNSENT if states else _UNTOLD).format(workspace=workspace)
         found.append(Found(what, do, workspace, ", ".join(x.assignees)))
