@@ -208,12 +208,12 @@ DAY = timedelta(days=1)
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ([], "nobody was told"),
+        ([], "no notice was sent"),
         ([Said("bob", 100, "sent", NOON - 80 * DAY)], ""),
-        ([Said("bob", 100, "sent", NOON - 100 * DAY)], "nobody was told"),
+        ([Said("bob", 100, "sent", NOON - 100 * DAY)], "no notice was sent"),
         ([Said("eve", 100, "sent", NOON)], ""),
-        ([Said("eve", 100, "sent", NOON - 2 * DAY)], "nobody was told"),
-        ([Said("ada", 999, "sent", NOON)], "nobody was told"),
+        ([Said("eve", 100, "sent", NOON - 2 * DAY)], "no notice was sent"),
+        ([Said("ada", 999, "sent", NOON)], "no notice was sent"),
         (
             [Said("ada", 100, "no_device", NOON), Said("bob", 100, "failed", NOON)],
             "its people's notices are failed, no_device",

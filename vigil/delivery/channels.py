@@ -1,4 +1,4 @@
-"""Which of a person's addresses a notice goes to: the first channel, in order, on which the person can be reached."""
+"""Chooses the addresses of a notice: the first channel, in order, on which the person can be reached."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ONLY_PUSH = (PUSH,)
 
 
 def order_of(rule: Sequence[str], person: Sequence[str], there: Collection[str]) -> tuple[str, ...]:
-    """The channels of a notice, in order: the rule's own, else the person's, else all, in the order of their rows.
+    """The channels of a notice, in order: the rule's own if given, otherwise the person's, otherwise all in the order of their rows.
 
-    `there` are the channels that the site has. Where it has none of those that were asked for, all that it has are tried: it is
-    better to tell a person in another way than not at all.
+    `there` are the site's channels. If it has none of the configured ones, all of its channels remain: a notice on another channel is
+    better than none.
     """
     asked = tuple(name for name in rule or person if name in there)
     return asked or tuple(name for name in CHANNEL_NAMES if name in there)
 
 
 def chosen(order: Sequence[str], registered: Sequence[Registered]) -> list[Registered]:
-    """The addresses of the first channel in `order` that has any; none when no channel has."""
+    """The addresses of the first channel in `order` that has any; none if no channel has any."""
     for name in order:
         found = [d for d in registered if channel_of(d.address_kind).name == name]
         if found:
@@ -32,12 +32,12 @@ def chosen(order: Sequence[str], registered: Sequence[Registered]) -> list[Regis
 
 
 def stored(order: tuple[str, ...]) -> tuple[str, ...]:
-    """An order as a message keeps it: push alone is not written."""
+    """The order as a message stores it: push alone is not stored."""
     return () if order == ONLY_PUSH else order
 
 
 def order_in(message: NoticeMessage) -> tuple[str, ...]:
-    """The order that a queued message was given."""
+    """The order stored in a queued message."""
     return message.channels or ONLY_PUSH
 
 

@@ -1,4 +1,4 @@
-"""The HTTP session of all that is sent by aiohttp: its certificate authority, proxy and time-outs, and what its failures mean."""
+"""The aiohttp session of all requests that send: its certificate authority, proxy and time-outs, and the meaning of its failures."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CONNECT_TIMEOUT = 10.0
 
 
 NO_ANSWER = (aiohttp.ClientError, OSError)
-"""What aiohttp raises where there is no answer."""
+"""The errors of aiohttp for a request without a response."""
 
 
 class HttpSettings(Protocol):
-    """What a session is opened with. `timeout` in seconds, `ca_file` a PEM file, `proxy` a URL that may hold a password."""
+    """The settings of a session. `timeout` in seconds, `ca_file` a PEM file, `proxy` a URL that may hold a password."""
 
     @property
     def timeout(self) -> float: ...
@@ -40,7 +40,7 @@ class HttpSettings(Protocol):
 
 
 def read_failure(error: Exception, timeout: float) -> Reading:
-    """What one of `NO_ANSWER` means: what fails before a connection stands was not sent, and whatever fails after it is unknown."""
+    """The meaning of one of `NO_ANSWER`: without a connection nothing was sent; after that the outcome is unknown."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return Reading("retry", "CERTIFICATE", detail=str(error.certificate_error)[:DETAIL])
@@ -57,7 +57,7 @@ def read_failure(error: Exception, timeout: float) -> Reading:
 
 
 def open_session(settings: HttpSettings) -> aiohttp.ClientSession:
-    """A session for the event loop that runs. The environment's proxies are not read: what is set is what counts."""
+    """A session for the running event loop. It ignores the environment's proxies: only the settings count."""
     tls: ssl.SSLContext | bool = True
     if settings.ca_file:
         tls = ssl.create_default_context(cafile=settings.ca_file)
@@ -75,7 +75,9 @@ def open_session(settings: HttpSettings) -> aiohttp.ClientSession:
 
 
 class FirebaseClient:
-    """What speaks to Firebase in the service account's name. Open it with ``async with`` in the event loop that uses it."""
+    """Base of the clients of Firebase, with the service account's credential. Open it with ``async with`` in the event loop that
+    uses it.
+    """
 
     def __init__(self, settings: FcmSettings) -> None:
         self._settings = settings

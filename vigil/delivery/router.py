@@ -1,4 +1,4 @@
-"""One transport of several: each message goes to the transport of its address's channel."""
+"""Combines transports: each message goes to the transport of its address's channel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("vigil.delivery.router")
 
 
 class ByAddress:
-    """A `Transport` over one for each channel, by its name. What goes wrong with one of them costs the others' messages nothing."""
+    """A `Transport` over others, by the name of their channel. A failure of one does not affect the others' messages."""
 
     def __init__(self, transports: Mapping[str, Transport]) -> None:
         self._transports = transports
@@ -59,7 +59,7 @@ class ByAddress:
     async def _part(
         self, name: str, batch: list[Outgoing]
     ) -> tuple[Sequence[Sent], CredentialRefused | None]:
-        """One channel's part of a batch, with one outcome a message whatever happens."""
+        """One channel's part of a batch, with one outcome for each message whatever happens."""
         started = datetime.now(UTC)
         transport = self._transports.get(name)
         if transport is None:
