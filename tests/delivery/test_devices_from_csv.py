@@ -43,6 +43,30 @@ def test_an_installation_id_is_an_address_of_its_own_kind(tmp_path: Path) -> Non
     assert device == NewDevice("ada", "fid-1", "web", "fid", "intranet", "de")
 
 
+def test_a_webhook_of_a_person_or_a_group_says_its_kind_by_its_platform(tmp_path: Path) -> None:
+    text = "person,address,platform\nada,https://hooks.example.org/a,webhook\ngroup:legal,http://127.0.0.1:9/b?c=d,webhook\n"
+    assert read_devices(written(tmp_path, text)) == [
+        NewDevice("ada", "https://hooks.example.org/a", "webhook", "webhook"),
+        NewDevice("group:legal", "http://127.0.0.1:9/b?c=d", "webhook", "webhook"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (f"ada,http://hooks.example.org/{SECRET},webhook,,,,", "begins with https://"),
+        (f"ada,https://ada:{SECRET}@hooks.example.org/,webhook,,,,", "without a login"),
+        (f"ada,{SECRET},webhook,,,,", "begins with https://"),
+        (f"ada,https://hooks.example.org/{SECRET},webhook,token,,,", 'address_kind "token": one of webhook'),
+        (f"ada,{SECRET},android,webhook,,,", 'address_kind "webhook": one of token, fid'),
+        (f"ada,{SECRET}@example.org,email,,,,", 'platform "email": one of android, ios, web, webhook'),
+    ],
+)
+def test_what_is_no_webhook_is_refused(tmp_path: Path, row: str, expected: str) -> None:
+    [(line, said)] = problems(tmp_path, f"{HEADER}{row}\n")
+    assert line == 2 and expected in said
+
+
 def test_every_wrong_line_is_named_at_once(tmp_path: Path) -> None:
     text = HEADER + (
         f"ada,{SECRET}-1,android,,,,\n"

@@ -18,7 +18,7 @@ from tests.support.webhooks import settings as hooks
 from vigil.compliance.notices import NoticeState
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.webhook.post import idempotency_key
-from vigil.ledger import devices, mailboxes, people
+from vigil.ledger import census, devices, mailboxes, people, topics
 from vigil.ledger.outbox import Entry
 from vigil.ledger.people import Preferences
 from vigil.sandbox.fcm_local import LocalFcm
@@ -185,6 +185,17 @@ async def test_two_workers_that_send_one_row_show_it_once(
     assert len(receiver.shown["/legal"]) == 1
     assert office.states() == [("sent", "")]
     assert {p.headers["webhook-id"] for p in receiver.posts} == set(receiver.shown["/legal"])
+
+
+def test_no_webhook_ages_and_none_has_a_topic(office: PostOffice, receiver: LocalReceiver) -> None:
+    office.person("ada", "android")
+    register(office, "ada", f"{receiver.url}/ada")
+    with office.ledger.write() as connection:
+        topics.join(connection, "news", ["ada", LEGAL], office.now)
+        [change] = topics.outstanding(connection)
+        found = census.take(connection, office.now + census.REFUSED)
+    assert list(change.addresses.values()) == ["tok-ada-android"]
+    assert (found.in_use, len(found.refused), found.stale) == ({"android": 1, "webhook": 2}, 1, ())
 
 
 def test_the_idempotency_key_is_the_replace_key_where_that_fits() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.gateway.conftest import Api
+from tests.support.webhooks import hook
 from vigil.gateway.settings import MOST_DEVICES
 from vigil.ledger import devices, mailboxes
 
@@ -82,6 +83,20 @@ def test_a_mailbox_is_no_device_that_an_app_may_see_or_remove(api: Api) -> None:
     assert ada.get("/v1/devices").json() == {"devices": []}
     assert ada.delete(f"/v1/devices/{box.id}").status_code == 404
     assert ada.post("/v1/devices", json=PHONE | {"address_kind": "email"}).status_code == 422
+
+
+def test_a_webhook_is_no_device_that_an_app_may_register_see_or_remove(api: Api) -> None:
+    url = "https://hooks.example.org/ada"
+    with api.ledger.write() as connection:
+        devices.register(connection, [hook("ada", url)], api.clock())
+        (mine,) = devices.of_people(connection, ["ada"])["ada"]
+    ada = api.of("ada")
+    assert ada.get("/v1/devices").json() == {"devices": []}
+    assert ada.delete(f"/v1/devices/{mine.id}").status_code == 404
+    for kind in ({"address_kind": "webhook"}, {"platform": "webhook"}):
+        assert ada.post("/v1/devices", json=PHONE | {"address": f"{url}/2"} | kind).status_code == 422
+    assert api.of("eve").post("/v1/devices", json=PHONE | {"address": url}).status_code == 409
+    assert in_use(api, "ada") == [(url, "webhook")]
 
 
 def test_a_person_has_so_many_devices_and_not_one_more(api: Api) -> None:

@@ -14,7 +14,7 @@ ALL = {
     "digest": True,
     "language": "de",
     "zone": "Europe/Berlin",
-    "channels": ["email", "push"],
+    "channels": ["email", "webhook", "push"],
 }
 
 

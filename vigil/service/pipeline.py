@@ -177,7 +177,7 @@ def _supersede(run: ComposeContext, records: Records, work: Work) -> Work:
 
 
 def _address(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Find the recipients of each finding, or the reason why there are none. A group with an address of its own is a recipient itself."""
+    """Find the recipients of each finding, or the reason why there are none. A group with an address of its own is one itself."""
     groups = {name: facts.group(name) for name in work.directory.groups}
     contacts = records.contacts(set(groups.values())) if groups else Contacts()
     reached = {name: contacts.channels(principal, run.channels) for name, principal in groups.items()}
