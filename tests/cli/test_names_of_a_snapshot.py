@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Vigil
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.vocabulary import People
 from vigil.service.snapshot import written
 
-Vigil = Callable[..., int]
 RULE = """\
 rule: x
 kind: condition

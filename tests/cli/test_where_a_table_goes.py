@@ -7,13 +7,13 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
+from tests.cli.conftest import Vigil
 from tests.support.samples import T0, entry, workspace
 from tests.support.tables import finding, findings
 from vigil import __file__ as package
@@ -23,7 +23,6 @@ from vigil.ledger import Ledger, devices, observations, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.version import package as version
 
-Vigil = Callable[..., int]
 ADDRESS = "tok-secret-address"
 
 

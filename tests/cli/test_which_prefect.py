@@ -5,16 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Vigil
 from vigil.errors import BadRequest
 from vigil.replay import prefect_address, prefect_server
 from vigil.replay.prefect_address import address
-
-Vigil = Callable[..., int]
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +31,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "home" / ".prefect").mkdir(parents=True)
     return tmp_path
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """The API of a Prefect where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}/api"
 
 
 URL = "http://127.0.0.1:9/api"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.shared import PROJECT
 from tests.support.pure import run
 from vigil.compliance.in_force import InForce, Refusal, Revision, in_force
 from vigil.compliance.loader import Files, check, examine, load_text
@@ -19,7 +19,7 @@ from vigil.errors import Problem
 from vigil.sandbox.estate import load
 from vigil.sandbox.generate import generate
 
-RULES = Path(__file__).parents[2] / "rules"
+RULES = PROJECT / "rules"
 SHIPPED = {
     f"rules/{file.name}": file.read_text("utf-8")
     for file in sorted(RULES.glob("*.yaml"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.compliance.office import NINE, case, rules
+from tests.compliance.cases import NINE, case, rules
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import evaluate
 from vigil.compliance.routing import Directory, route

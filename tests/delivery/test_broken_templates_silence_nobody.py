@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.render_notices import TEMPLATES, notice
+from tests.support.render_notices import TEMPLATES, notice
 from vigil.delivery.render import Channel, Renderer, RenderError, Said
 from vigil.errors import BadInput
 

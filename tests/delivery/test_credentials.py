@@ -10,14 +10,12 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
 from vigil.sandbox.fcm_local import LocalFcm
-
-Settings = Callable[..., FcmSettings]
 
 
 async def test_many_that_ask_at_once_fetch_one_token(fcm: LocalFcm, settings: Settings) -> None:

@@ -10,9 +10,9 @@ from typing import Self
 
 import pytest
 
-from tests.delivery.conftest import message
-from tests.delivery.mail_server import Inbox, mail_to, serving
-from tests.delivery.mail_server import settings as smtp
+from tests.support.mail_server import Inbox, serving
+from tests.support.mail_server import settings as smtp
+from tests.support.outgoing import mail_to, message
 from vigil.delivery.channels import chosen, order_of
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_smtp import Smtp

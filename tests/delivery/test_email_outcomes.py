@@ -12,7 +12,8 @@ import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from pydantic import SecretStr
 
-from tests.delivery.mail_server import Breaking, Inbox, breaking, mail_to, serving, settings
+from tests.support.mail_server import Breaking, Inbox, breaking, serving, settings
+from tests.support.outgoing import mail_to
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_settings import BadSmtpSettings, SmtpSettings
 from vigil.delivery.email_smtp import LATER, Smtp

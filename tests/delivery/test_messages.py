@@ -14,7 +14,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.delivery.conftest import message
+from tests.support.outgoing import message
 from vigil.compliance.notices import Severity
 from vigil.delivery.messages import PAYLOAD, TOPIC_PAYLOAD, as_json, build, encode
 from vigil.delivery.platforms import ADDRESS_KINDS, PLATFORMS

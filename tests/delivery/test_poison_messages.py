@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
 from vigil.sandbox.fcm_local import LocalFcm
-
-Settings = Callable[..., FcmSettings]
 
 POISON: list[tuple[dict[str, Any], str]] = [
     ({"token": ""}, "INVALID_ADDRESS"),

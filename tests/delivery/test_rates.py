@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.limits import DeviceRates, ProjectRate
-from vigil.delivery.settings import FcmSettings
 from vigil.sandbox.fcm_faults import Quotas
 from vigil.sandbox.fcm_local import LocalFcm
-
-Settings = Callable[..., FcmSettings]
 
 
 def sends_in(rate: ProjectRate, start: float, seconds: float) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
+from tests.support.render_notices import EVENTS, TEMPLATES, event, notice
 from vigil.delivery.render import Channel, Renderer
 from vigil.safe_text import one_line, short
 

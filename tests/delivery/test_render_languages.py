@@ -9,7 +9,7 @@ from babel.messages.checkers import checkers
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
-from tests.delivery.render_notices import AT, TEMPLATES, event, notice
+from tests.support.render_notices import AT, TEMPLATES, event, notice
 from vigil.delivery.language import Language, Languages
 from vigil.delivery.render import Renderer
 

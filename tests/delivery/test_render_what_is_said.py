@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tests.delivery.render_notices import AT, EVENTS, TEMPLATES, event, notice
+from tests.support.render_notices import AT, EVENTS, TEMPLATES, event, notice
 from vigil.compliance.notices import Severity
 from vigil.delivery.render import Renderer
 

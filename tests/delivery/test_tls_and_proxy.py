@@ -11,8 +11,8 @@ import orjson
 import pytest
 import trustme
 
-from tests.delivery.conftest import message
 from tests.support.connect_proxy import connect_proxy
+from tests.support.outgoing import message
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialUnavailable, TopicsUnavailable
 from vigil.delivery.fcm_admin import FcmAdmin

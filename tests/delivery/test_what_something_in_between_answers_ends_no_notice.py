@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.support.outgoing import message
 from vigil.delivery import causes
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Group, Roles, User
 from vigil.ecm import Batch, Extractor, Gone
@@ -48,7 +48,7 @@ async def test_groups_that_hold_each_other_end(server: Server) -> None:
 
 
 async def test_a_deleted_user_is_still_there_and_marked(moving: Server) -> None:
-    moving.sandbox.move(office.at(6))
+    moving.sandbox.move(contracts.at(6))
     async with moving.client() as client:
         batch = await Extractor(client).audience([1004], [])
     found = people(batch)
@@ -110,7 +110,7 @@ async def test_the_names_of_all_groups_and_users_are_listed_without_the_deleted(
         before = await Extractor(client).people()
     assert before.groups is not None and {"Records", "Clerks", "Circle"} <= before.groups
     assert before.users is not None and {"eve", "ada", "clerk-07"} <= before.users
-    moving.sandbox.move(office.at(6))
+    moving.sandbox.move(contracts.at(6))
     async with moving.client() as client:
         after = await Extractor(client).people()
     assert after.users == before.users - {"eve"}

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Workspace
 from vigil.ecm import Client, Extractor, Malformed, Needs, Row, Settings
@@ -61,7 +61,9 @@ async def test_categories_that_were_asked_for_and_did_not_come_are_unread_and_no
 ) -> None:
     monkeypatch.setattr("vigil.ecm.workspaces.CATEGORIES", "permissions")
     async with server.client() as client:
-        batch = await Extractor(client).read_workspaces([Row(office.VERSIONED, "", office.NOON, "Contract")])
+        batch = await Extractor(client).read_workspaces(
+            [Row(contracts.VERSIONED, "", contracts.NOON, "Contract")]
+        )
     (found,) = batch.facts
     assert isinstance(found, Workspace)
     assert found.unread == {"attrs", "documents"}
@@ -82,7 +84,7 @@ async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
 
     monkeypatch.setattr(Client, "nodes", spoiled)
     async with server.client() as client:
-        wanted = [Row(number, "", office.NOON, "Contract") for number in (1004, 1005, 1006)]
+        wanted = [Row(number, "", contracts.NOON, "Contract") for number in (1004, 1005, 1006)]
         batch = await Extractor(client, Needs(documents=False)).read_workspaces(wanted)
     assert [fact.id for fact in batch.facts if isinstance(fact, Workspace)] == [1004, 1006]
     (gap,) = batch.gaps

@@ -28,7 +28,7 @@ from flows.sweep import SweepScope, sweep
 from flows.telling import told
 from flows.upkeep import upkeep
 from flows.watch import watch
-from tests.flows.deployed import PROJECT
+from tests.shared import PROJECT
 from vigil.ledger import Ledger
 from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.sandbox.estate import load

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.flows.deployed import PROJECT, working
+from tests.flows.deployed import working
+from tests.shared import PROJECT
 from vigil.ledger import Ledger, outbox
 from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.replay.prefect_server import prefect_api

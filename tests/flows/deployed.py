@@ -22,7 +22,9 @@ from uuid import UUID
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.shared import PROJECT
+from tests.support.processes import end
+
 PATIENCE = 150.0  # seconds until a run is where it should be; a process starts for it on a busy machine
 
 
@@ -82,18 +84,6 @@ def worker(
         yield process
     finally:
         end(process)
-
-
-def end(worker: subprocess.Popen[bytes]) -> None:
-    """End a worker. The first signal lets it finish its runs, and it may wait for one that is suspended; the second ends it."""
-    for stop in (worker.terminate, worker.terminate, worker.kill):
-        stop()
-        try:
-            worker.wait(timeout=15)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-    pytest.fail("the worker cannot be ended")
 
 
 def start(deployment: str, **parameters: Any) -> UUID:

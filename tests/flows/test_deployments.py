@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from ruamel.yaml import YAML
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
 from tests.flows.deployed import start, until
+from tests.shared import PROJECT
 
 DEPLOYMENTS: list[dict[str, Any]] = YAML(typ="safe").load(PROJECT / "prefect.yaml")["deployments"]
 NAMES = [d["name"] for d in DEPLOYMENTS]

@@ -18,7 +18,8 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 from vigil.doctoring import show
 from vigil.service.doctor.health import Check, State
 from vigil.service.run import utc_now

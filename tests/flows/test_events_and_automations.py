@@ -14,7 +14,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 
 AUTOMATIONS = PROJECT / "automations"
 

@@ -24,7 +24,7 @@ def of_rule(watched: Watched) -> Counter[tuple[str, str]]:
 
 
 def pushed(watched: Watched) -> int:
-    """Pushes of the rule that any device ever received."""
+    """Pushes of the rule that any device ever received. Others may be sent meanwhile: an approval that waits escalates."""
     return sum(n["data"]["rule"] == RULE for d in watched.sandbox.devices() for n in d["received"])
 
 
@@ -43,11 +43,6 @@ def answer(watched: Watched, trip: int, what: str) -> Any:
         )
 
     return asyncio.run(go())
-
-
-def pushes_of_rule(watched: Watched) -> int:
-    """How often the guarded rule reached a device. Others may speak again meanwhile: an approval that waits escalates."""
-    return sum(n["data"]["rule"] == RULE for d in watched.sandbox.devices() for n in d["received"])
 
 
 def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watched: Watched) -> None:
@@ -78,12 +73,12 @@ def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: 
     assert f"{trip.notices} notices queued" in state.message
     assert of_rule(watched) == Counter({("sent", ""): trip.notices})
     assert [t for t in watched.told() if t[0] != RULE] == others
-    received = pushes_of_rule(watched)
+    received = pushed(watched)
     assert received
     assert "was sent before: this run changed nothing" in answer(watched, trip.id, "send").message
     assert "was sent before: this run changed nothing" in answer(watched, trip.id, "drop").message
     watched.watch(watched.made.start + timedelta(days=4))
-    assert pushes_of_rule(watched) == received
+    assert pushed(watched) == received
     assert all_trips(watched)[0].answered_by == "mara"
 
 

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 from ruamel.yaml import YAML
 
-from tests.flows.deployed import PROJECT, prefect
+from tests.flows.deployed import prefect
+from tests.shared import PROJECT
 
 sys.path.insert(0, str(PROJECT / "deploy"))
 import templates

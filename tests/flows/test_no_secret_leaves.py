@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.flows import canaries
-from tests.flows.deployed import PROJECT
+from tests.shared import PROJECT
 
 TICKET = re.compile(r"ya29\.sandbox-[\w-]{6}|eyJhbGciOiJSUzI1NiIs|\*OTCSTicket|otds-[0-9a-f]{8}")
 """What the sandbox gives and takes, by its looks: access tokens and assertions."""

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from tests.delivery.mail_server import Inbox, serving
 from tests.flows.conftest import Watched
+from tests.shared import PROJECT
+from tests.support.mail_server import Inbox, serving
 from vigil.delivery.links import Links
 from vigil.ledger import acknowledgements, devices, people
 from vigil.ledger.people import Preferences
@@ -23,7 +23,6 @@ from vigil.sandbox.generate import generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.why import about_person
 
-PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"
 GATEWAY = "https://vigil.example.org"
 

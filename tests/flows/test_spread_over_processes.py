@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from flows import steps
-from tests.flows.conftest import PROJECT, Watched
+from tests.flows.conftest import Watched
+from tests.shared import PROJECT
 from tests.support.postgres import fresh
 from vigil.ledger import runs
 from vigil.sandbox.generate import generate

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 
 
 def run_sweep(watched: Watched, **scope: Any) -> Any:

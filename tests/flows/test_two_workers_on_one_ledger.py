@@ -14,7 +14,8 @@ from uuid import UUID
 import pytest
 
 from tests.flows import deployed
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 from tests.support.postgres import fresh
 from vigil.sandbox.generate import generate
 from vigil.sandbox.process import SandboxProcess

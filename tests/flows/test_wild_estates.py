@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.conftest import PROJECT
+from tests.shared import PROJECT
 from tests.support.pure import told
 from tests.support.wild import START, Wild
 from vigil.compliance.routing import Routed

@@ -13,7 +13,8 @@ from schemathesis import CheckFunction, GenerationMode
 from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from tests.gateway.conftest import Api, bearer, entry, token
+from tests.gateway.conftest import Api, bearer, entry
+from tests.support.id_tokens import token
 
 BOUNDED = settings(
     max_examples=40,

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.conftest import Api, bearer, entry, part, token
+from tests.gateway.conftest import Api, bearer, entry
+from tests.support.id_tokens import part, token
 from vigil.compliance.facts import User
 from vigil.gateway.routes import router
 

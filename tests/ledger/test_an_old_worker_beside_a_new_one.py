@@ -6,17 +6,16 @@ stands here as its statements: those that the worker of schema 6 made, word for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
 from sqlalchemy import Connection, Engine, bindparam, inspect, text
 
-from tests.ledger.test_an_earlier_ledger_goes_on import (
+from tests.support.open_rows import (
     DAY,
     HOUR,
     NOW,
@@ -25,7 +24,6 @@ from tests.ledger.test_an_earlier_ledger_goes_on import (
     fill,
     received,
 )
-from tests.support.postgres import DATABASES, server
 from tests.support.samples import entry
 from tests.support.schemas import Earlier, revisions
 from vigil.ledger import Ledger, leases, outbox
@@ -35,16 +33,6 @@ from vigil.ledger.tables import Instant
 from vigil.sandbox.fcm_local import LocalFcm
 
 LEASE = timedelta(minutes=5)
-
-
-@pytest.fixture(params=DATABASES)
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database without any table."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-        return
-    with server().database("template1") as url:
-        yield url
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.deployed import end
 from tests.packaging.conftest import Installed
+from tests.support.processes import end
 from vigil.ledger import Ledger, outbox
 from vigil.replay.prefect_server import serving
 from vigil.sandbox.generate import generate

@@ -14,10 +14,10 @@ import orjson
 import pytest
 
 from flows.endings import Ending, Named
-from tests.delivery.conftest import message
-from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
-from tests.service.test_sensitive_attributes_stay_inside import RULES, Speaker
 from tests.support.hostile import HOSTILE, MEGABYTES, STEERING
+from tests.support.outgoing import message
+from tests.support.render_notices import EVENTS, TEMPLATES, event, notice
+from tests.support.speaker import Speaker
 from vigil.compliance import facts as f
 from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
@@ -38,6 +38,13 @@ from vigil.service.site import Site
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 PUSH, HTML = Renderer(TEMPLATES), Renderer(TEMPLATES, Channel.HTML)
 SENDER = mailbox("Vigil <vigil@example.org>")
+RULE = """\
+rule: changed
+kind: transition
+subject: {workspace_type: Contract}
+events: [status_changed: {field: attr.status}]
+to: [user: ada]
+"""
 LINK = "https://ecm.example.org/cs/cs/app/nodes/4711"
 
 
@@ -112,7 +119,7 @@ def row_of(text: str):
     change = {"attr": "Contract.note", "from": text, "to": text, "at": AT, "by": None}
     found = Finding("changed", 1, "o", None, AT, (text, text), Event("attribute_changed", 1, AT, "o", change))
     site = Site("https://ecm.example.org", "UTC", Path("rules"), TEMPLATES)
-    rules = load_text({"rules.yaml": RULES.replace("template: everything\n", "")})
+    rules = load_text({"rules.yaml": RULE})
     speaker = Speaker(AT, rules, site, PUSH, HTML)
     registered = [
         Registered(1, "ada", "token", "token", "android"),

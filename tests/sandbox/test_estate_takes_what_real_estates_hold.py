@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.small import Draft
 from tests.shared import ESTATES
+from tests.support.small_estate import Draft
 from tests.support.tickets import Tickets
 from vigil.sandbox.estate import load
 from vigil.sandbox.world import World

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import PROJECT
 from tests.support.pure import told
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
 from vigil.compliance.rules import Kind, RuleSet
@@ -18,8 +19,7 @@ from vigil.sandbox.estate import load
 from vigil.sandbox.estate_model import Estate
 from vigil.sandbox.generate import generate
 
-ROOT = Path(__file__).resolve().parents[2]
-RULES, TEMPLATES = ROOT / "rules", ROOT / "templates"
+RULES, TEMPLATES = PROJECT / "rules", PROJECT / "templates"
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.shared import PROJECT
 from vigil.compliance.in_force import Revision
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.texts import hash_of, written
@@ -29,7 +30,6 @@ from vigil.sandbox.process import SandboxProcess
 from vigil.service.doctor import clocks, ecm, firebase, ledger, rules
 from vigil.service.doctor.health import Check, State
 
-PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 

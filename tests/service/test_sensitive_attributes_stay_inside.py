@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.shared import PROJECT
+from tests.support.speaker import Speaker
 from vigil.compliance import facts as f
 from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
 from vigil.compliance.routing import Directory, Routed
-from vigil.compliance.rules import RuleSet
 from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
@@ -31,7 +32,7 @@ from vigil.service.sweep import OutOfScope, Scope, refuse_sensitive
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SECRET, DAY = "terminated for cause", date(2026, 3, 31)
 SENSITIVE = frozenset({"Contract.status", "Contract.expires"})
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+TEMPLATES = PROJECT / "templates"
 RULES = """
 rule: changed
 version: 1
@@ -68,17 +69,6 @@ due: attr.expires
 steps: [{id: early, at: -30d, to: [user: ada]}]
 template: everything
 """
-
-
-@dataclass
-class Speaker:
-    """What the wording of notices asks of a run."""
-
-    as_of: datetime
-    rules: RuleSet
-    site: Site
-    renderer: Renderer
-    mail: Renderer | None = None
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import PROJECT
 from tests.support.samples import T0, entry, workspace
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.in_force import Refusal
@@ -26,7 +27,6 @@ from vigil.service.run import Run
 from vigil.service.site import Site
 from vigil.service.sweep import Scope, narrow
 
-PROJECT = Path(__file__).resolve().parents[2]
 HOUR = timedelta(hours=1)
 DELIVERING = ["watch", "sweep", "digest", "guard", "backfill"]
 RULE = """\

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
+from tests.shared import PROJECT
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
@@ -22,7 +22,6 @@ from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
 
-PROJECT = Path(__file__).resolve().parents[2]
 PAGE = 100  # as flows.steps.PAGE
 
 

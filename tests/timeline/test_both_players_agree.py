@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.timeline.theatre import APPROVAL, COST, ROOT, both, suite, theatre
+from tests.timeline.theatre import APPROVAL, COST, both, suite, theatre
 from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
-from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutants import Mutant, mutants
 from vigil.timeline.rehearsal import NotRehearsed, Rehearsal
 from vigil.timeline.suite import perform, play
 
 EVERY = 9
 """Of the mutants each ninth is played by both: different ones of every rule."""
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Suite:
-    return read_suite(ROOT / "rules")
 
 
 def test_of_every_shipped_timeline(shipped):

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.timeline.theatre import APPROVAL, suite
+from tests.timeline.theatre import APPROVAL, GOOD, suite
 from vigil.errors import BadInput
 from vigil.timeline.load import read_suite
-
-GOOD = """\
-people: {ada: {}}
----
-timeline: one
-workspace: {}
-steps:
-  - at: 2026-03-02T08:00
-  - at: 09:00
-    do: [step_assigned: {step: 1, title: Approve, to: ada}]
-    expect: {ada: approval}
-"""
 
 
 def refused(tmp_path, text: str) -> list[tuple[int, str]]:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.timeline.theatre import ROOT, gate_of, outcomes
-from vigil.timeline.load import read_suite
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return read_suite(ROOT / "rules")
+from tests.timeline.theatre import gate_of, outcomes
 
 
 def test_every_shipped_timeline_is_as_it_says(shipped):

@@ -11,20 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.timeline.theatre import APPROVAL, ROOT
+from tests.shared import PROJECT
+from tests.timeline.theatre import APPROVAL, GOOD
 from vigil.timeline.command import test as run
-
-GOOD = """\
-people: {ada: {}}
----
-timeline: one
-workspace: {}
-steps:
-  - at: 2026-03-02T08:00
-  - at: 09:00
-    do: [step_assigned: {step: 1, title: Approve, to: ada}]
-    expect: {ada: approval}
-"""
 
 
 def here(folder: Path, timelines: str) -> tuple[int, str]:
@@ -32,7 +21,7 @@ def here(folder: Path, timelines: str) -> tuple[int, str]:
     suite_files(folder, timelines)
     console = Console(width=200, file=io.StringIO(), record=True)
     with contextlib.chdir(folder):
-        code = run(Path(), ROOT / "templates", console)
+        code = run(Path(), PROJECT / "templates", console)
     return code, console.export_text()
 
 
@@ -88,5 +77,7 @@ def test_what_rules_are_tested_and_checked_with_is_quick_to_load(command):
     """The database, the clients and Prefect take longer to load than two hundred rules take to test (docs/decisions/0011)."""
     slow = "{'sqlalchemy', 'httpx', 'aiohttp', 'firebase_admin', 'google', 'icalendar', 'prefect', 'fastapi', 'uvicorn'}"
     code = f"import sys, vigil.cli, {command}; print(sorted({slow} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
     assert done.stdout.strip() == "[]"

@@ -1,14 +1,15 @@
-"""An estate for the extraction's tests: an office with 240 contracts, one of which holds 120 documents.
+"""An estate for the extraction's tests: 240 contracts, one of which holds 120 documents.
 
 Every contract has its own modify date, a minute apart. The clock of the tests begins at NOON; what happens later is moved to.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from tests.support.jsonl import write_lines
 
 ZONE = "Europe/Berlin"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -96,7 +97,7 @@ def at(minutes: float) -> datetime:
 
 
 def _events() -> list[dict[str, Any]]:
-    """What happens: before NOON the office is filled, after it each thing that a test looks for happens once."""
+    """What happens: before NOON the estate is filled, after it each thing that a test looks for happens once."""
     past: list[dict[str, Any]] = [
         {"ts": _created(number), "kind": "workspace_created", "workspace": number}
         for number in (*CONTRACTS, *AMENDMENTS)
@@ -200,19 +201,15 @@ def save(folder: Path) -> Path:
     """Write the estate's files."""
     folder.mkdir(parents=True, exist_ok=True)
     meta = {
-        "name": "office",
+        "name": "contracts",
         "zone": ZONE,
         "start": BEGINNING,
         "public_url": "https://ecm.example.org",
         "groups": GROUPS,
     }
-    _lines(folder / "meta.json", [meta])
-    _lines(folder / "types.jsonl", TYPES)
-    _lines(folder / "users.jsonl", [{"groups": [], "devices": [], **user} for user in USERS])
-    _lines(folder / "workspaces.jsonl", _workspaces())
-    _lines(folder / "events.jsonl", _events())
+    write_lines(folder / "meta.json", [meta])
+    write_lines(folder / "types.jsonl", TYPES)
+    write_lines(folder / "users.jsonl", [{"groups": [], "devices": [], **user} for user in USERS])
+    write_lines(folder / "workspaces.jsonl", _workspaces())
+    write_lines(folder / "events.jsonl", _events())
     return folder
-
-
-def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row, default=datetime.isoformat) + "\n" for row in rows), "utf-8")
