@@ -15,6 +15,7 @@ from rich.console import Console
 
 from vigil.ledger import Ledger, evaluations
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import WatermarkName
 from vigil.replay.command import EVERY, Lines
 from vigil.replay.estate import Replay
 
@@ -191,6 +192,6 @@ def test_the_same_ledger_goes_on_after_the_last_tick_that_it_knows(
     ledger, day = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite"), timedelta(days=1)
     if known is not None:
         with ledger.write() as connection:
-            evaluations.set_position(connection, "evaluated", Mark(1, AT + known * day))
+            evaluations.set_position(connection, WatermarkName.EVALUATED, Mark(1, AT + known * day))
     what = Replay(tmp_path, tmp_path, tmp_path, AT, AT + 3 * day, day, "")
     assert what.left(ledger) == [AT + n * day for n in left]

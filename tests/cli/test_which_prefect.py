@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Vigil
 from vigil.errors import BadRequest
-from vigil.replay import prefect_address, prefect_server
+from vigil.replay import prefect_server
 from vigil.replay.prefect_address import address
 
 
@@ -69,7 +69,9 @@ def test_where_no_file_can_say_it_prefect_is_not_imported(
 ) -> None:
     for name, text in files.items():
         (folder / name).write_text(text)
-    monkeypatch.setattr(prefect_address.subprocess, "run", lambda *_, **__: pytest.fail("Prefect was asked"))
+    monkeypatch.setattr(
+        "vigil.replay.prefect_address.subprocess.run", lambda *_, **__: pytest.fail("Prefect was asked")
+    )
     assert address() is None
 
 
@@ -82,7 +84,7 @@ def test_it_is_asked_once_as_long_as_the_files_stay_the_same(
         asked.append(arguments)
         return subprocess.CompletedProcess([], 0, f"{URL}\n", "")
 
-    monkeypatch.setattr(prefect_address.subprocess, "run", run)
+    monkeypatch.setattr("vigil.replay.prefect_address.subprocess.run", run)
     (folder / "prefect.toml").write_text(SAID["prefect.toml"])
     assert (address(), address(), len(asked)) == (URL, URL, 1)
 

@@ -110,25 +110,27 @@ def test_whatever_is_done_to_a_file_its_rules_go_on_as_long_as_something_is_wron
 
 @pytest.mark.parametrize("how", ["it is not YAML", "a key is unknown", "it is empty"])
 def test_findings_are_those_of_the_whole_set_but_for_rules_that_nobody_knows(
-    how: str, findings: Callable[[InForce], list[object]]
+    how: str, findings: Callable[[InForce], list[tuple[str, int, str, str, str]]]
 ) -> None:
     broken = {**SHIPPED, MANY: BREAKS[how](SHIPPED[MANY])}
     lost = names_in(SHIPPED[MANY])
     whole = findings(InForce(load_text(SHIPPED)))
     assert findings(in_force(examine(Files(broken)), KNOWN)) == whole
     alone = in_force(examine(Files(broken)), [])
-    assert findings(alone) == [x for x in whole if x[0] not in lost]  # type: ignore[index]
+    assert findings(alone) == [x for x in whole if x[0] not in lost]
     assert alone.left_out in (lost, set()), "rules are named where their names can be read"
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[InForce], list[object]]:
+def findings(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[InForce], list[tuple[str, int, str, str, str]]]:
     """What some rules find in the demo's week."""
     made = generate(tmp_path_factory.mktemp("week") / "estate")
     estate = load(made.folder)
     ticks = [made.start, made.start + (made.end - made.start) / 2]
 
-    def found(standing: InForce) -> list[object]:
+    def found(standing: InForce) -> list[tuple[str, int, str, str, str]]:
         return sorted(
             (r.finding.rule, r.finding.workspace, r.finding.occurrence, r.finding.step or "", r.person or "")
             for _, routed in run(estate, standing.rules, ticks)

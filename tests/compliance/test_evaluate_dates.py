@@ -143,5 +143,5 @@ def test_a_document_is_valid_up_to_and_including_its_day() -> None:
     assert cases.scan(datetime(2026, 3, 5, 22, 59, tzinfo=UTC)) == []
     said = cases.scan(datetime(2026, 3, 5, 23, tzinfo=UTC))
     assert names(said) == ["r 2026-03-05T23:00:00Z"]
-    renewed = [case(), paper(1, at=days(-3), expires=date(2026, 3, 5)), paper(2, at=days(5))]
+    renewed: list[f.Fact] = [case(), paper(1, at=days(-3), expires=date(2026, 3, 5)), paper(2, at=days(5))]
     assert names(cases.scan(days(5), renewed)) == ["r 2026-03-05T23:00:00Z:resolved"]

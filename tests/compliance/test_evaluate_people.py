@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.compliance.cases import NINE, case, rules
@@ -20,7 +22,7 @@ def person(login: str, deleted: bool = False) -> f.User:
 
 
 def told(
-    roles: dict[str, tuple[str, ...]], *directory: f.Fact, more: str = ""
+    roles: Mapping[str, tuple[str, ...]], *directory: f.Fact, more: str = ""
 ) -> list[tuple[str | None, Why | None]]:
     given = rules(RULE + more)
     facts = Facts.of([case(), f.Roles(1, roles)])

@@ -53,8 +53,8 @@ def test_an_attribute_that_no_workspace_has_is_not_set() -> None:
 
 def test_a_role_without_members_reads_the_same_alone_and_beside_one_with_members() -> None:
     given = rules("rule: r\nkind: condition\nrequire: {field: role.steward, op: contains, value: bob}")
-    mine = [case(1), f.Roles(1, {"owner": ("user:ada",), "steward": ()})]
-    other = [case(2), f.Roles(2, {"steward": ("user:cy",)})]
+    mine: list[f.Fact] = [case(1), f.Roles(1, {"owner": ("user:ada",), "steward": ()})]
+    other: list[f.Fact] = [case(2), f.Roles(2, {"steward": ("user:cy",)})]
     assert found(given, *mine)[1].why == found(given, *mine, *other)[1].why
     assert found(given, *mine)[1].why == ("role steward is empty",)
 

@@ -197,7 +197,7 @@ def test_extended_ecms_own_list_is_counted(types: tuple[str, ...], said: str) ->
 
 
 def test_a_role_has_its_people() -> None:
-    some = [case(1), f.Roles(1, {"steward": ("user:ada", "group:Records cases")})]
+    some: list[f.Fact] = [case(1), f.Roles(1, {"steward": ("user:ada", "group:Records cases")})]
     asked = leaf("role.steward", "contains", "cy")
     assert comes_out(asked, *some)[1] == ("role steward has ada and Records cases, without cy",)
     assert comes_out(asked, case(1), f.Roles(1, {"steward": ()}))[1] == ("role steward is empty",)

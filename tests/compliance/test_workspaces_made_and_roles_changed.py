@@ -111,7 +111,9 @@ def test_roles_that_could_not_be_read_are_no_change_and_what_changed_meanwhile_i
 
 def test_who_came_and_went_between_two_looks_is_not_seen_and_who_comes_again_is_told_again() -> None:
     cases = Cases(rules(ROLES))
-    there = [[case(1), roles(owner=some)] for some in ((ADA,), (ADA, BOB), (ADA,), (ADA, BOB))]
+    there: list[list[f.Fact]] = [
+        [case(1), roles(owner=some)] for some in ((ADA,), (ADA, BOB), (ADA,), (ADA, BOB))
+    ]
     told = [names(cases.scan(NINE + n * HOUR, facts)) for n, facts in enumerate(there)]
     assert [len(some) for some in told] == [0, 1, 1, 1] and len({*told[1], *told[2], *told[3]}) == 3
     cases = Cases(rules(ROLES))

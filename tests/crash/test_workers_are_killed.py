@@ -6,9 +6,10 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -25,6 +26,7 @@ from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
 from vigil.ledger.values import LEASE
+from vigil.sandbox.devices import Device
 from vigil.sandbox.fcm_local import LocalFcm
 from vigil.service import sending
 from vigil.service.accounting import Account
@@ -187,9 +189,9 @@ def kill_at_random(site: Site, rng: random.Random, messages: int, workers: int) 
         assert not device.received
     receive = site.fcm.devices.receive
 
-    def counting(*arguments: object) -> None:
+    def counting(device: Device, message: Mapping[str, Any], name: str) -> None:
         nonlocal count
-        receive(*arguments)  # type: ignore[arg-type]
+        receive(device, message, name)
         count += 1
         if marks and count >= marks[0]:
             arrived.set()

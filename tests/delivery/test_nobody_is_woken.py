@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.delivery_bench import DeliveryBench
 from tests.support.samples import T0, entry, words
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.quiet import Span
 from vigil.ledger import outbox, people, trips
 from vigil.ledger.outbox import Entry
@@ -136,7 +137,7 @@ async def test_the_hours_are_those_of_the_persons_own_day(bench: DeliveryBench) 
 
 async def test_the_rules_own_quiet_hours_count_and_keep_nobody_else_waiting(bench: DeliveryBench) -> None:
     quiet = words("a", zone="UTC", quiet=Span(time(20), time(8)))
-    urgent = Entry("alarm", 1, "now", "", "ada", T0, "queued", "", words("b", zone="UTC"))
+    urgent = Entry("alarm", 1, "now", "", "ada", T0, NoticeState.QUEUED, "", words("b", zone="UTC"))
     bench.queue(entry(1, message=quiet), urgent)
     bench.now = NIGHT
     assert (await bench.deliver()).rows == {"queued": 1, "sent": 1}

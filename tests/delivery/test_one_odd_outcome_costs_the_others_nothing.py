@@ -17,9 +17,10 @@ from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.outgoing import message
 from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry
-from vigil.delivery import fcm_admin, fcm_http, worker
+from vigil.delivery import fcm_admin, fcm_http
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.retry import next_try
 from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Delivered, Worker
 from vigil.sandbox.fcm_local import LocalFcm
@@ -82,14 +83,13 @@ async def sent_again_and_seen_once(bench: DeliveryBench, received: dict[str, int
 async def test_an_outcome_that_cannot_be_handled(
     bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    handled = worker.next_try
 
     def fails(first: Any, attempt: int, sent: Sent, *rest: Any) -> Any:
         if sent.code == "QUOTA_EXCEEDED":
             raise OverflowError("date value out of range")
-        return handled(first, attempt, sent, *rest)
+        return next_try(first, attempt, sent, *rest)
 
-    monkeypatch.setattr(worker, "next_try", fails)
+    monkeypatch.setattr("vigil.delivery.worker.next_try", fails)
     bench.fcm.faults.add("quota", match={"owner": "bert"}, times=1)
     done = await bench.deliver()
     assert (done.rows, done.lost) == ({"sent": 2, "queued": 1}, 0)

@@ -19,7 +19,7 @@ AMENDMENTS = (2001, 2002, 2003)
 FULL, VERSIONED, BARE = 1001, 1002, 1003
 """A contract with 120 documents; one whose document has versions; one without a single value."""
 
-TYPES = [
+TYPES: list[dict[str, Any]] = [
     {
         "type": "Contract",
         "categories": [
@@ -99,7 +99,7 @@ def at(minutes: float) -> datetime:
 def _events() -> list[dict[str, Any]]:
     """What happens: before NOON the estate is filled, after it each thing that a test looks for happens once."""
     past: list[dict[str, Any]] = [
-        {"ts": _created(number), "kind": "workspace_created", "workspace": number}
+        {"ts": created(number), "kind": "workspace_created", "workspace": number}
         for number in (*CONTRACTS, *AMENDMENTS)
     ]
     late = BEGINNING + timedelta(hours=12)
@@ -172,12 +172,13 @@ def _completed(when: datetime, workspace: int, process: int, step: int, by: str,
     return {"ts": when, "kind": "step_completed", **what}
 
 
-def _created(number: int) -> datetime:
+def created(number: int) -> datetime:
+    """When a workspace was created."""
     return BEGINNING + timedelta(minutes=number - 1001 if number < 2000 else number - 1500)
 
 
 def _workspaces() -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     for number in CONTRACTS:
         attrs: dict[str, Any] = {} if number == BARE else {"Terms.status": "draft"}
         roles = {"owner": ["eve", "ada"], "steward": ["Records"]} if number == 1004 else {"owner": ["ada"]}
@@ -194,7 +195,7 @@ def _workspaces() -> list[dict[str, Any]]:
             "roles": {},
         }
         found.append(row)
-    return [{**row, "created": _created(row["id"])} for row in found]
+    return [{**row, "created": created(row["id"])} for row in found]
 
 
 def save(folder: Path) -> Path:

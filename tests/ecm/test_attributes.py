@@ -133,7 +133,7 @@ async def test_naive_dates_are_the_servers_and_others_utc(server: Server) -> Non
         aware = properties(single(await client.get("/v2/nodes/1004"), "/v2/nodes/1004"))["modify_date"]
     assert not naive.endswith("Z")
     assert aware.endswith("Z")
-    assert instant(naive, BERLIN) == instant(aware, BERLIN) == contracts._created(1004)
+    assert instant(naive, BERLIN) == instant(aware, BERLIN) == contracts.created(1004)
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from vigil.compliance.facts import WorkspaceType
 from vigil.ecm import Client, Extractor, NotReadable, Row, Span
 from vigil.ecm.listing import Listing
 from vigil.ecm.paging import read_all, walk
 from vigil.ecm.parse import node_id, properties
 
 LIST = "/v2/businessworkspaces"
-PARAMS = {"where_workspace_type_id": 1, "expanded_view": "true", "sort": "desc_modify_date"}
+PARAMS: dict[str, str | int | Sequence[str]] = {
+    "where_workspace_type_id": 1,
+    "expanded_view": "true",
+    "sort": "desc_modify_date",
+}
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ async def test_a_list_that_cannot_be_read_at_all_is_an_error_and_not_an_empty_li
 
 
 async def test_only_what_changed_since_the_watermark_comes_newest_first(server: Server) -> None:
-    since = contracts._created(1200)
+    since = contracts.created(1200)
     async with server.client(overlap=timedelta(0)) as client:
         rows = [
             row async for rows in Listing(client).changed(await contract(client), since, None) for row in rows
@@ -134,7 +139,7 @@ async def test_only_what_changed_since_the_watermark_comes_newest_first(server: 
 
 
 async def test_a_watermark_is_read_again_by_the_overlap(server: Server) -> None:
-    since = contracts._created(1230)
+    since = contracts.created(1230)
     async with server.client(overlap=timedelta(minutes=2)) as client:
         found = await ids(Listing(client).changed(await contract(client), since, None))
     assert {1228, 1229, 1230} <= set(found)
@@ -188,9 +193,9 @@ async def test_a_walk_goes_on_although_the_server_compares_no_dates(
 async def test_a_type_whose_name_begins_another_is_not_mixed_up_with_it(server: Server) -> None:
     async with server.client() as client:
         extractor = Extractor(client)
-        contracts = await ids(extractor.changed("Contract", None))
+        found = await ids(extractor.changed("Contract", None))
         amendments = await ids(extractor.changed("Contract Amendment", None))
-    assert set(contracts) == set(contracts.CONTRACTS)
+    assert set(found) == set(contracts.CONTRACTS)
     assert set(amendments) == set(contracts.AMENDMENTS)
 
 
@@ -213,9 +218,7 @@ def test_near_the_hour_that_the_clock_repeats_an_hour_more_is_read_again() -> No
     assert listing._floor(spring) == spring
 
 
-async def contract(client: Client) -> object:
-    from vigil.compliance.facts import WorkspaceType
-
+async def contract(client: Client) -> WorkspaceType:
     answer = await client.get("/v2/businessworkspacetypes")
     found = {properties(row)["wksp_type_name"]: properties(row)["wksp_type_id"] for row in answer["results"]}
     return WorkspaceType("Contract", (), (), (), found["Contract"])

@@ -149,7 +149,7 @@ class Stage:
 
     async def _run(self, name: str) -> None:
         common: dict[str, Any] = {"site": SITE, "as_of": self.at, "return_state": True}
-        window = {"after": self.what.start, "upto": self.at, "ask": False}
+        window: dict[str, Any] = {"after": self.what.start, "upto": self.at, "ask": False}
         match name:
             case "watch":
                 state = await watch(**common)

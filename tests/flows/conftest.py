@@ -126,7 +126,8 @@ class Watched:
 
         async def go() -> Any:
             await self.save()
-            return await watch(**{"site": SITE, "as_of": at, "return_state": True} | parameters)
+            given: dict[str, Any] = {"site": SITE, "as_of": at, "return_state": True}
+            return await watch(**given | parameters)
 
         self.sandbox.move(at)
         return asyncio.run(go())

@@ -130,7 +130,8 @@ def form(run: UUID) -> tuple[dict[str, Any], str]:
     async def go() -> tuple[dict[str, Any], str]:
         async with get_client() as client:
             state = (await client.read_flow_run(run)).state
-            keys = state.state_details.run_input_keyset
+            keys = state.state_details.run_input_keyset if state else None
+            assert keys is not None
             schema = await aread_flow_run_input(keys["schema"], flow_run_id=run)
             return schema, await aread_flow_run_input(keys["description"], flow_run_id=run)
 
@@ -202,7 +203,7 @@ async def artifacts_of(since: datetime) -> list[Any]:
 
     async with get_client() as client:
         found = await client.read_artifacts(sort=ArtifactSort.CREATED_DESC, limit=200)
-    return [a for a in found if a.created >= since]
+    return [a for a in found if a.created and a.created >= since]
 
 
 def table(key: str) -> list[dict[str, str]]:

@@ -22,8 +22,11 @@ def sweep(watched: Watched, at: datetime, **scope: Any) -> Any:
     from flows.sweep import SweepScope
     from flows.sweep import sweep as flow
 
-    asyncio.run(watched.save())
-    return asyncio.run(flow(site=SITE, scope=SweepScope(**scope), as_of=at, return_state=True))
+    async def go() -> Any:
+        await watched.save()
+        return await flow(site=SITE, scope=SweepScope(**scope), as_of=at, return_state=True)
+
+    return asyncio.run(go())
 
 
 def backfill(watched: Watched, **given: Any) -> Any:

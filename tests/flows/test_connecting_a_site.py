@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -371,9 +371,12 @@ def test_a_site_that_a_person_points_at_anothers_ledger_is_refused_by_flows_and_
 def no_site(prefect_url: str) -> Iterator[None]:
     """There is no site, and none that is called "default" afterwards."""
 
+    def forget_one(name: str) -> Callable[[Any], Awaitable[Any]]:
+        return lambda client: kept.forget(client, "site", name)
+
     def forget() -> None:
         for name in asked(kept.names):
-            asked(lambda client, name=name: kept.forget(client, "site", name))
+            asked(forget_one(name))
 
     forget()
     yield

@@ -24,7 +24,7 @@ def test_every_entrypoint_loads_and_takes_the_parameters_it_is_given(
 ) -> None:
     from prefect.flows import load_flow_from_entrypoint
 
-    flow = load_flow_from_entrypoint(str(PROJECT / deployment["entrypoint"]))
+    flow: Any = load_flow_from_entrypoint(str(PROJECT / deployment["entrypoint"]))
     assert flow.name == deployment["name"]
     flow.validate_parameters({**needed(deployment["name"]), **deployment.get("parameters", {})})
 

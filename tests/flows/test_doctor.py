@@ -85,7 +85,7 @@ async def deploy(
         if worker:
             await client.send_worker_heartbeat(POOL, "a worker", heartbeat_interval_seconds=30)
         for name in names:
-            made = await client.create_flow(flow(lambda: None, name=name))
+            made = await client.create_flow(flow(name=name)(lambda: None))
             times = [DeploymentScheduleCreate(schedule=when, active=schedule)] if name == "watch" else []
             await client.create_deployment(
                 made,
@@ -251,7 +251,7 @@ async def begin(name: str, state: str, minutes_ago: int = 0) -> UUID:
 
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(f"{name}/{name}")
-        planned_for = Scheduled(scheduled_time=utc_now() - timedelta(minutes=minutes_ago))
+        planned_for: Any = Scheduled(scheduled_time=utc_now() - timedelta(minutes=minutes_ago))
         run = await client.create_flow_run_from_deployment(deployment.id, state=planned_for)
         for name in {"Scheduled": (), "Cancelling": ("Running", "Cancelling")}.get(state, (state,)):
             await client.set_flow_run_state(run.id, RunState(type=StateType[name.upper()]), force=True)

@@ -133,7 +133,7 @@ def test_automations_notify_through_the_block_that_is_named_and_refuse_one_that_
 
     site = f"site-{uuid4().hex[:6]}"
     asyncio.run(install(AUTOMATIONS, site, None))
-    SlackWebhook(url="http://127.0.0.1:9/hook").save("ops", overwrite=True)  # type: ignore[arg-type]
+    SlackWebhook(url="http://127.0.0.1:9/hook").save("ops", overwrite=True)
     done = dict(asyncio.run(install(AUTOMATIONS, site, "slack-webhook/ops")))
     silent = f"Vigil {site}: a run gives no sign of life"  # it acts; that somebody hears of it is the business of another
     assert done.pop(silent) == "as it was"

@@ -176,7 +176,11 @@ def test_a_sweep_that_tells_is_held_by_the_guard_as_well(watched: Watched) -> No
     watched.watch(watched.made.start)
     watched.sandbox.move(watched.made.start + timedelta(days=4))
     scope = SweepScope(rules=[RULE], dry_run=False)
-    state = asyncio.run(sweep(site=SITE, scope=scope, as_of=watched.sandbox.now(), return_state=True))
+
+    async def go() -> Any:
+        return await sweep(site=SITE, scope=scope, as_of=watched.sandbox.now(), return_state=True)
+
+    state = asyncio.run(go())
     assert state.name == "Held"
     assert pushed(watched) == 0
     assert len(all_trips(watched)) == 1

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import sys
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from tests.flows.deployed import prefect
 from tests.shared import PROJECT
 
 sys.path.insert(0, str(PROJECT / "deploy"))
-import templates
+templates = import_module("templates")
 
 TYPES = sorted(templates.TEMPLATES)
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.flows.conftest import SITE, Watched
 from vigil.compliance import facts as f
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.ecm.followups import FollowUp
 from vigil.ledger import accounts, observations
@@ -209,13 +210,13 @@ DAY = timedelta(days=1)
     ("said", "says"),
     [
         ([], "nobody was told"),
-        ([Said("bob", 100, "sent", NOON - 80 * DAY)], ""),
-        ([Said("bob", 100, "sent", NOON - 100 * DAY)], "nobody was told"),
-        ([Said("eve", 100, "sent", NOON)], ""),
-        ([Said("eve", 100, "sent", NOON - 2 * DAY)], "nobody was told"),
-        ([Said("ada", 999, "sent", NOON)], "nobody was told"),
+        ([Said("bob", 100, NoticeState.SENT, NOON - 80 * DAY)], ""),
+        ([Said("bob", 100, NoticeState.SENT, NOON - 100 * DAY)], "nobody was told"),
+        ([Said("eve", 100, NoticeState.SENT, NOON)], ""),
+        ([Said("eve", 100, NoticeState.SENT, NOON - 2 * DAY)], "nobody was told"),
+        ([Said("ada", 999, NoticeState.SENT, NOON)], "nobody was told"),
         (
-            [Said("ada", 100, "no_device", NOON), Said("bob", 100, "failed", NOON)],
+            [Said("ada", 100, NoticeState.NO_DEVICE, NOON), Said("bob", 100, NoticeState.FAILED, NOON)],
             "its people's notices are failed, no_device",
         ),
     ],

@@ -76,7 +76,7 @@ def test_a_scope_narrows_by_rule_and_workspace_and_refuses_what_does_not_exist(w
     from flows.sweep import SweepScope
 
     with pytest.raises(ValidationError):
-        SweepScope(workspaces=["x"])  # type: ignore[list-item]
+        SweepScope(workspaces=["x"])
 
 
 @pytest.mark.quick

@@ -56,6 +56,7 @@ async def span_of(run: UUID) -> Span:
 
     async with get_client() as client:
         found = await client.read_flow_run(run)
+        assert found.start_time is not None and found.end_time is not None
         return Span(str(found.labels["prefect.worker.name"]), found.start_time, found.end_time)
 
 

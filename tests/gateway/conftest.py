@@ -17,6 +17,7 @@ import uvicorn
 from tests.support.id_tokens import FIREBASE_PROJECT, token
 from tests.support.postgres import fresh
 from vigil.compliance.facts import User
+from vigil.compliance.notices import NoticeState
 from vigil.delivery.identity import EMULATOR, FirebaseVerifier
 from vigil.delivery.links import Links
 from vigil.gateway.command import server_config
@@ -37,7 +38,7 @@ def bearer(login: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(sub=login, ecm_login=login)}"}
 
 
-def entry(person: str, number: int, state: str = "sent", **changes: Any) -> Entry:
+def entry(person: str, number: int, state: NoticeState = NoticeState.SENT, **changes: Any) -> Entry:
     message = NoticeMessage(
         key=f"key-{person}-{number}",
         title=f"Contract {number} ends",

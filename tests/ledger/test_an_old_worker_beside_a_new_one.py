@@ -26,6 +26,7 @@ from tests.support.open_rows import (
 )
 from tests.support.samples import entry
 from tests.support.schemas import Earlier, revisions
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, leases, outbox
 from vigil.ledger.engine import alembic_config, open_engine
 from vigil.ledger.leases import Settled, Tried
@@ -218,7 +219,7 @@ def test_an_old_and_a_new_worker_never_hold_the_same_row(ledger: Ledger) -> None
         mine |= old.claim(connection, 9)
     assert (len(mine), len(theirs), mine & theirs) == (3, 3, set())
     tried = [Tried(id, 1, now, now, "accepted", 200) for id in theirs]
-    done = [Settled(id, "sent", tried_at=now) for id in theirs]
+    done = [Settled(id, NoticeState.SENT, tried_at=now) for id in theirs]
     with ledger.write() as connection:
         assert old.settle(connection, mine) == 3
         assert leases.settle(connection, "new", tried, done) == 3
@@ -247,7 +248,9 @@ def test_what_a_new_worker_drops_an_old_one_takes_up(ledger: Ledger) -> None:
     with ledger.write() as connection:
         outbox.enqueue(connection, [entry(1), entry(2)], now, 1)
         theirs = {c.id for c in leases.claim(connection, "new", now, LEASE, 9)}
-        leases.settle(connection, "new", [], [Settled(min(theirs), "queued", "later", now + LEASE, now)])
+        leases.settle(
+            connection, "new", [], [Settled(min(theirs), NoticeState.QUEUED, "later", now + LEASE, now)]
+        )
         assert OldWorker(now).claim(connection, 9) == set()
         old = OldWorker(now + LEASE)
         assert old.claim(connection, 9) == theirs

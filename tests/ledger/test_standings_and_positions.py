@@ -28,23 +28,23 @@ def found(ledger: Ledger, *workspaces: int) -> set[Standing]:
 
 def test_a_position_that_was_never_set_is_the_beginning(ledger: Ledger) -> None:
     with ledger.read() as connection:
-        assert evaluations.position(connection, "evaluated") == Mark()
+        assert evaluations.position(connection, WatermarkName.EVALUATED) == Mark()
 
 
 def test_a_position_is_kept_and_replaced(ledger: Ledger) -> None:
     for mark in (Mark(7, T0, {"complete": "x"}), Mark(9, T0 + MINUTE, {"hashes": {"1": "ü"}}), Mark(0)):
         with ledger.write() as connection:
-            evaluations.set_position(connection, "evaluated", mark)
-            evaluations.set_position(connection, "other", Mark(1))
+            evaluations.set_position(connection, WatermarkName.EVALUATED, mark)
+            evaluations.set_position(connection, list_of("Contract"), Mark(1))
         with ledger.read() as connection:
-            got = evaluations.position(connection, "evaluated")
+            got = evaluations.position(connection, WatermarkName.EVALUATED)
             assert (got.seq, got.at, got.data) == (mark.seq, mark.at, mark.data or {})
-            assert evaluations.position(connection, "other").seq == 1
+            assert evaluations.position(connection, list_of("Contract")).seq == 1
 
 
 NAMES = {
-    "evaluated",
-    "scan",
+    WatermarkName.EVALUATED,
+    WatermarkName.SCAN,
     "schema",
     "processes",
     "verify",

@@ -74,7 +74,11 @@ def cases(draw: st.DrawFn) -> Case:
         extra = draw(st.sampled_from(["", FALLBACK])) + draw(st.sampled_from(GUARDS))
         extra += draw(st.sampled_from(["", "group: true\n", "quiet: {from: '11:00', to: '15:00'}\n"]))
         rules[name] = f"rule: {name}\nsubject: {{workspace_type: Case}}\n{text}{extra}"
-    values = {"status": ["closed", "closed", "open"], "until": [*DAYS, None], "lead": [None, "dan", None]}
+    values: dict[str, list[str | None]] = {
+        "status": ["closed", "closed", "open"],
+        "until": [*DAYS, None],
+        "lead": [None, "dan", None],
+    }
     changes = st.sampled_from(sorted(values)).flatmap(
         lambda a: st.tuples(
             st.sampled_from([0.25, 0.75, 1.25, 1.75]),

@@ -70,7 +70,7 @@ class Condition:
 def _full(rule: Rule) -> Any:
     from vigil.compliance.clauses import All, Not
 
-    mine = rule.when if rule.when is not None else Not(not_=rule.require)  # type: ignore[arg-type]
+    mine = rule.when if rule.when is not None else Not(not_=rule.require)
     return mine if rule.where is None else All(all=(rule.where, mine))
 
 
@@ -130,7 +130,7 @@ class Milestone:
         """The first attribute, by its whole name, that holds a date; dates before instants."""
         name = (self.rule.due or "").removeprefix("attr.")
         if name in ("created", "modified"):
-            return getattr(workspace, name)  # type: ignore[no-any-return]
+            return getattr(workspace, name)
         keys = sorted(k for k in workspace.attrs if k == name or k.endswith("." + name))
         values = [workspace.attrs[k] for k in keys]
         dates = [v for v in values if isinstance(v, date)]

@@ -85,7 +85,7 @@ def test_the_moments_of_dates_that_stay_are_said_once_in_any_slicing(
     rules = RuleSet(tuple(of(written, f"r{n}") for n, written in enumerate(some)))
 
     def told(given: History) -> list[tuple[str, int, str, str | None, datetime]]:
-        return sorted((x.rule, x.workspace, x.occurrence, x.step, x.fire_at) for x in _findings(given, rules))  # type: ignore[type-var]
+        return sorted((x.rule, x.workspace, x.occurrence, x.step, x.fire_at) for x in _findings(given, rules))
 
     whole = told(still)
     assert whole == told(replace(still, ticks=data.draw(_cuts(history))))

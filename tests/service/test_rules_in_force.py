@@ -21,6 +21,7 @@ from vigil.errors import BadInput
 from vigil.ledger import Ledger, devices, evaluations, observations, outbox, revisions
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.tables import RuleRevision, table
+from vigil.ledger.watermarks import WatermarkName
 from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
 from vigil.service import account_words, accounting, digest, extraction, judgement
@@ -75,7 +76,10 @@ class Bench:
             devices.register(connection, [NewDevice("ada", "token-ada", "token", "android")], T0)
 
     def sees(self, at: datetime, status: str, ends: str = "2026-03-06") -> None:
-        attrs = {"Contract.status": status, "Contract.ends": datetime.fromisoformat(ends).date()}
+        attrs: dict[str, f.Value] = {
+            "Contract.status": status,
+            "Contract.ends": datetime.fromisoformat(ends).date(),
+        }
         with self.ledger.write() as connection:
             observations.record(connection, [f.Workspace(1, "Contract", "Frame", T0, at, attrs)], at)
 
@@ -116,7 +120,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def overwrite(name: str, content: bytes) -> Callable[[Bench], None]:
-    return lambda bench: (bench.rules / name).write_bytes(content) and None
+    def written(bench: Bench) -> None:
+        (bench.rules / name).write_bytes(content)
+
+    return written
 
 
 def dangle(bench: Bench) -> None:
@@ -389,7 +396,7 @@ def test_a_family_that_only_a_last_good_text_names_is_told_with_the_rule_and_no_
 def test_a_part_that_no_rule_looks_at_for_a_while_is_read_anew_when_one_does_again(bench: Bench) -> None:
     with bench.ledger.write() as connection:
         evaluations.set_position(
-            connection, "scan", evaluations.Mark(at=T0, data={"parts": ["comments", "steps"]})
+            connection, WatermarkName.SCAN, evaluations.Mark(at=T0, data={"parts": ["comments", "steps"]})
         )
     run = bench.opened(T0 + DAY)
     extraction.parts_narrowed(run)

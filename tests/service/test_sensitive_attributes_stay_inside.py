@@ -15,6 +15,7 @@ from tests.support.speaker import Speaker
 from vigil.compliance import facts as f
 from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
@@ -93,9 +94,19 @@ def said(templates: Path, sensitive: frozenset[str]) -> dict[str, Entry]:
         Site("https://ecm.example.org", "UTC", Path("rules"), templates, sensitive=sensitive),
         Renderer(templates),
     )
-    attrs = {"Contract.status": SECRET, "Contract.expires": DAY, "Contract.color": "green"}
+    attrs: dict[str, f.Value] = {
+        "Contract.status": SECRET,
+        "Contract.expires": DAY,
+        "Contract.color": "green",
+    }
     facts = Facts.of([f.Workspace(1, "Contract", "Frame agreement", AT, AT, attrs)])
-    change = {"attr": "Contract.status", "from": "active", "to": SECRET, "at": AT, "by": None}
+    change: dict[str, f.Value] = {
+        "attr": "Contract.status",
+        "from": "active",
+        "to": SECRET,
+        "at": AT,
+        "by": None,
+    }
     why = (f"Contract.status is {SECRET!r}",)
     findings = [
         Finding("changed", 1, "o", None, AT, why, Event("status_changed", 1, AT, "o", change)),
@@ -155,7 +166,7 @@ def test_no_table_tells_the_date_of_a_milestone_by_its_key_or_its_moment(templat
         made = frames.notices([row | {"message": message}], {1: "Frame agreement"}, About("s", "UTC"))
         assert made["fire_at"].notna().all() == made["occurrence"].notna().all() == shown
         line = Line(
-            Entry(*row_key(row), fire_at=AT, state="queued", message=message),
+            Entry("due", 1, DAY.isoformat(), "early", "ada", AT, NoticeState.QUEUED, message=message),
             Standing.NOW,
             due=DAY.isoformat(),
         )

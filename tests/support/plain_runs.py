@@ -69,10 +69,10 @@ async def extract(run: Run) -> Extracted:
     again = extraction.again(run, set().union(*found), back, read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
-    for some in extraction.role_slices(reading, read | {r.id for r in again}):
-        await extraction.read_roles(run, some)
-    for some in extraction.related_slices(reading, read | {r.id for r in again}):
-        await extraction.read_related(run, some)
+    for ids in extraction.role_slices(reading, read | {r.id for r in again}):
+        await extraction.read_roles(run, ids)
+    for ids in extraction.related_slices(reading, read | {r.id for r in again}):
+        await extraction.read_related(run, ids)
     if run.needs.steps:
         changed = await extraction.changed_processes(reading)
         if changed:

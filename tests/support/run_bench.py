@@ -183,7 +183,7 @@ TYPES = [
         "required_documents": [],
     },
 ]
-USERS = [
+USERS: list[dict[str, Any]] = [
     {"login": u, "name": u.title(), "email": f"{u}@example.org", "groups": [], "devices": []}
     for u in ("ada", "bob", "cem", "dan")
 ]
