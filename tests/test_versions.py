@@ -37,7 +37,7 @@ SHARED = sorted({"prefect", "redis"} | (PREFECTS & set(ours())))
 NEWEST, OLDEST = pins("constraints.txt"), pins("constraints-oldest.txt")
 
 
-def test_what_prefect_keeps_its_database_its_api_and_its_services_with_is_bounded() -> None:
+def test_what_prefect_stands_on_has_bounded_versions() -> None:
     needed = {
         "sqlalchemy",
         "aiosqlite",

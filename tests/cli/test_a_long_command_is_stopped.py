@@ -167,7 +167,7 @@ def test_a_command_that_is_done_keeps_its_code() -> None:
     assert ended(body, signal.SIGTERM) == (0, "", "")
 
 
-def test_a_pipe_gets_a_line_after_the_first_tick_now_and_then_and_after_the_last() -> None:
+def test_a_pipe_gets_a_line_for_the_first_tick_now_and_then_and_for_the_last() -> None:
     out, now = io.StringIO(), [0.0]
     lines = Lines(Console(file=out, width=200), 100, clock=lambda: now[0])
     for done in range(1, 101):

@@ -61,7 +61,7 @@ def test_the_version_is_the_packages(vigil: Vigil, capsys: pytest.CaptureFixture
         (("--json", "--csv", "-"), "--json and --csv - both use standard output"),
     ],
 )
-def test_what_cannot_be_written_is_refused_in_a_sentence_before_anything_is_done(
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_done(
     vigil: Vigil,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -90,7 +90,7 @@ def test_every_rule_says_what_it_said_when(how: str, file: str) -> None:
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_whatever_is_done_to_a_file_its_rules_go_on_as_long_as_something_is_wrong_with_it(
+def test_a_rule_stays_in_force_while_its_file_is_broken_in_any_way(
     data: st.DataObject,
 ) -> None:
     few = {name: SHIPPED[name] for name in (INHIBITED, INHIBITOR)}
@@ -153,7 +153,7 @@ def test_two_rules_of_one_name_are_both_refused_and_the_last_text_goes_on() -> N
     assert in_force(examine(Files(twice)), []).left_out == {"a"}
 
 
-def test_a_rule_that_was_deleted_stops_and_one_whose_file_cannot_be_read_does_not() -> None:
+def test_a_deleted_rule_stops_and_one_whose_file_cannot_be_read_does_not() -> None:
     known = revisions({"x.yaml": A, "y.yaml": A.replace("rule: a", "rule: c")})
     assert texts_of(in_force(examine(Files({"x.yaml": A})), known)).keys() == {"a"}
     unread = Files({"x.yaml": A}, problems=[Problem("y.yaml", 1, 1, "cannot be read")])
@@ -183,14 +183,14 @@ def test_a_rule_goes_on_that_is_inhibited_by_a_refused_one() -> None:
         assert texts_of(first).keys() == {"b"}, "nobody knows that there is no such rule"
 
 
-def test_a_rule_that_is_inhibited_by_a_deleted_one_goes_on_and_is_silenced_by_nothing() -> None:
+def test_a_rule_inhibited_by_a_deleted_rule_stays_in_force_uninhibited() -> None:
     standing = in_force(examine(Files({"y.yaml": B})), revisions({"x.yaml": A, "y.yaml": B}))
     (rule,) = standing.rules
     assert (rule.name, rule.inhibit_by) == ("b", ())
     assert 'unknown rule "a" in `inhibit_by`' in standing.refused[0].sentence("UTC")
 
 
-def test_a_rule_whose_calendar_file_is_broken_goes_on_with_the_dates_that_it_had() -> None:
+def test_a_rule_whose_calendar_file_is_broken_keeps_the_dates_that_it_had() -> None:
     dated = A + "calendar: {extra: [plant.ics, 2026-12-24]}\n"
     known = revisions({"x.yaml": dated}, {"plant.ics": [date(2026, 5, 4)]})
     wrong = Problem("plant.ics", 1, 1, "not an iCalendar file")
@@ -204,9 +204,7 @@ def test_a_rule_whose_calendar_file_is_broken_goes_on_with_the_dates_that_it_had
         assert refusal.problems[0].file == ("plant.ics" if files.calendars else "x.yaml")
 
 
-def test_what_cannot_be_read_any_more_is_left_out_by_its_name_with_the_instant_up_to_which_it_was_evaluated() -> (
-    None
-):
+def test_an_unreadable_rule_is_left_out_by_name_with_its_last_evaluation() -> None:
     old = Revision("a", "0", "rule: a\nkind: of an older Vigil\n", "x.yaml", T0, T1)
     for text in (A + "severty: high\n", "rule: a\n  kind: ["):
         standing = in_force(examine(Files({"x.yaml": text, "y.yaml": B})), [old])
@@ -217,7 +215,7 @@ def test_what_cannot_be_read_any_more_is_left_out_by_its_name_with_the_instant_u
         ].sentence("Europe/Berlin")
 
 
-def test_a_rule_that_was_in_force_goes_on_also_where_a_newer_vigil_would_refuse_its_meaning() -> None:
+def test_a_rule_in_force_stays_though_a_newer_vigil_would_refuse_it() -> None:
     old = Revision("a", "0", A + "exclude_actor: true\n", "x.yaml", T0, T1)
     standing = in_force(examine(Files({"x.yaml": ""})), [old])
     assert going_on(standing.refused) == {"a"}

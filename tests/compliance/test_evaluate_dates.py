@@ -12,7 +12,7 @@ from vigil.compliance import facts as f
 DUE = "rule: due\nkind: milestone\ndue: attr.due\nsteps: [{id: week, at: -1w, to: [user: ada]}]"
 
 
-def test_a_date_at_the_end_of_the_calendar_is_never_due_and_never_looked_at_again() -> None:
+def test_a_date_at_the_end_of_the_calendar_is_never_due_and_never_checked() -> None:
     later = "rule: later\nkind: milestone\ndue: attr.due\nsteps: [{id: after, at: +1y, to: [user: ada]}]"
     cases = Cases(rules(DUE, later))
     assert cases.scan(NINE, [case(due=date(9999, 12, 31))]) == []
@@ -56,7 +56,7 @@ def test_a_date_that_moves_forth_and_back_is_named_by_itself_each_time() -> None
     assert names(again) == ["due 2026-03-10 week (its instant had passed when it became known)"]
 
 
-def test_a_moment_between_two_looks_is_said_even_when_its_date_became_known_only_then() -> None:
+def test_a_milestone_between_two_scans_is_sent_though_its_date_came_only_then() -> None:
     cases = Cases(rules(DUE))
     cases.scan(NINE, [case()])
     found = cases.scan(days(3), [case(at=days(2), due=date(2026, 3, 11))])
@@ -86,7 +86,7 @@ def test_nothing_happened_for_a_month_is_a_milestone_of_the_last_change() -> Non
     assert names(cases.scan(days(50))) == ["idle 2026-03-21T09:00:00Z nudge"]
 
 
-def test_a_day_that_begins_at_one_oclock_is_looked_at_when_it_begins() -> None:
+def test_a_day_that_begins_at_one_oclock_is_evaluated_when_it_begins() -> None:
     # Beirut's clocks skip from midnight to one on 31 March 2024: that day begins at 22:00 UTC, as if it were midnight.
     text = "rule: r\nkind: condition\nwhen: {field: attr.due, op: before, value: as_of}"
     cases = Cases(rules(text), zone="Asia/Beirut")
@@ -98,7 +98,7 @@ def test_a_day_that_begins_at_one_oclock_is_looked_at_when_it_begins() -> None:
     assert len(cases.scan(begins)) == 1
 
 
-def test_a_window_of_days_reaches_its_date_on_the_day_also_across_a_change_of_clocks() -> None:
+def test_a_window_of_days_reaches_its_date_across_a_change_of_clocks() -> None:
     # Counted in hours the thirtieth day would begin at one in the morning: a look at midnight came too early, the next too late.
     text = "rule: r\nkind: condition\nwhen: {field: attr.due, op: within, value: 30d}"
     cases = Cases(rules(text))

@@ -81,7 +81,7 @@ def test_values_that_were_never_read_are_not_values_that_changed() -> None:
     assert len(cases.scan(at(2), [case(at=at(2), status="closed")])) == 1
 
 
-def test_a_change_that_happened_while_the_attributes_could_not_be_read_is_seen_after() -> None:
+def test_a_change_while_the_attributes_were_unreadable_is_found_afterwards() -> None:
     cases = Cases(rules(STATUS))
     cases.scan(NINE, [case(status="open")])
     assert cases.scan(at(1), [case(at=at(0.5), status="closed")], unread=["attrs"]) == []
@@ -108,12 +108,12 @@ def test_what_is_seen_for_the_first_time_is_news_only_if_it_is_new() -> None:
     assert [e.occurrence for e in derive(changes, Looked(NINE), at(1))] == ["document:2"]
 
 
-def test_what_happened_at_the_very_instant_of_a_look_was_seen_by_it() -> None:
+def test_what_happened_at_the_very_instant_of_a_scan_was_seen_by_it() -> None:
     changes = [change(None, paper(1, at=NINE), at(1)), change(None, paper(2, at=at(1)), at(1))]
     assert [e.occurrence for e in derive(changes, Looked(NINE), at(1))] == ["document:2"]
 
 
-def test_what_is_looked_for_in_rounds_is_news_since_the_last_round() -> None:
+def test_what_an_incremental_scan_finds_is_dated_from_the_scan_before() -> None:
     changes = [change(None, paper(1, at=at(-1)), at(1)), change(None, paper(2, at=at(-3)), at(1))]
     assert derive(changes, Looked(NINE), at(1)) == []
     assert [e.occurrence for e in derive(changes, Looked(NINE, {"document": at(-2)}), at(1))] == [
@@ -125,7 +125,7 @@ def test_what_is_looked_for_in_rounds_is_news_since_the_last_round() -> None:
     )
 
 
-def test_of_a_workspace_that_is_seen_for_the_first_time_no_round_makes_old_things_news() -> None:
+def test_no_scan_makes_old_things_of_a_newly_seen_workspace_new() -> None:
     changes = [change(None, case(at=at(-3)), at(1)), change(None, paper(1, at=at(-1)), at(1))]
     assert derive(changes, Looked(NINE, {"document": at(-2)}), at(1)) == []
 
@@ -137,7 +137,7 @@ def test_what_is_made_while_the_run_goes_on_is_told_by_it() -> None:
     assert event.at == at(1) and event.fields["at"] == at(1.01)
 
 
-def test_a_step_is_late_when_it_passed_its_date_open_whenever_somebody_looks() -> None:
+def test_a_step_is_late_when_it_passed_its_date_open_whenever_it_is_scanned() -> None:
     open_, late = step(1, at(-9), at(1)), step(2, at(-9), at(1))
     done = replace(late, completed_at=at(2), completed_by="bob", disposition="ok")
     in_time = replace(step(3, at(-9), at(1)), completed_at=at(0.5), completed_by="bob", disposition="ok")
@@ -160,7 +160,7 @@ def test_nobody_is_told_of_a_lateness_that_is_over() -> None:
     ]
 
 
-def test_a_due_date_ahead_is_looked_at_when_it_comes() -> None:
+def test_a_due_date_ahead_is_evaluated_when_it_comes() -> None:
     cases = Cases(rules("rule: late\nkind: transition\nevents: [escalated]"))
     cases.scan(NINE, [case(), step(1, at(-9), at(5))])
     standing = cases.standing("late")
@@ -182,7 +182,7 @@ def test_changes_that_the_audit_trail_knows_and_nobody_saw_are_counted() -> None
     assert unseen([seen, *trail], Looked(NINE)) == {1: 2}
 
 
-def test_the_audit_trail_is_counted_from_the_last_look_on() -> None:
+def test_the_audit_trail_is_counted_from_the_last_scan_on() -> None:
     trail = [audit(1), audit(1, position=1), audit(0), audit(2, type="Comment Added")]
     assert unseen(trail, Looked(NINE)) == {1: 2}
 

@@ -34,7 +34,7 @@ def test_it_is_said_when_the_other_one_clears() -> None:
     assert names(cases.scan(days(2), [case(paper=1)])) == ["paper 2026-03-02T09:00:00Z"]
 
 
-def test_one_that_cleared_at_this_very_look_silences_nothing() -> None:
+def test_a_condition_that_cleared_at_this_very_scan_inhibits_nothing() -> None:
     cases = Cases(rules(DISPUTE, PAPER))
     cases.scan(NINE, [case(dispute=1)])
     assert names(cases.scan(days(1), [case(paper=1)])) == ["paper 2026-03-03T09:00:00Z"]
@@ -77,7 +77,7 @@ def test_a_rule_in_shadow_silences_no_live_one() -> None:
     assert f"paper 2026-03-02T09:00:00Z {SILENT}" not in names(cases.scan(NINE, [case(dispute=1, paper=1)]))
 
 
-def test_a_moment_and_an_event_are_silenced_by_an_open_finding_and_not_said_later() -> None:
+def test_an_open_finding_inhibits_a_milestone_and_an_event_for_good() -> None:
     due = "rule: due\nkind: milestone\ndue: attr.due\ninhibit_by: [dispute]\nsteps: [{id: d, at: 0d, to: [user: ada]}]"
     new = "rule: new\nkind: transition\nevents: [document_added]\ninhibit_by: [dispute]"
     cases = Cases(rules(DISPUTE, due, new))

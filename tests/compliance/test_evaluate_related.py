@@ -38,7 +38,7 @@ def test_one_of_several_is_enough_and_the_reason_says_what_they_hold() -> None:
     ]
 
 
-def test_a_change_at_the_other_end_alone_is_looked_at() -> None:
+def test_a_change_of_the_related_workspace_alone_is_evaluated() -> None:
     cases = Cases(rules(OPEN))
     assert cases.scan(NINE, [case(1), related(1, 2), case(2, status="done"), related(2, 1)]) == []
     assert [x.workspace for x in cases.scan(NINE + HOUR, [case(2, status="open"), related(2, 1)])] == [1]

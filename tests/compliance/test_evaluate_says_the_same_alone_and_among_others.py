@@ -38,7 +38,7 @@ def test_a_list_contains_items_and_a_text_contains_parts_side_by_side() -> None:
     ]
 
 
-def test_a_short_name_means_the_same_when_another_workspace_has_it_in_another_category() -> None:
+def test_a_short_name_keeps_its_meaning_beside_one_of_another_category() -> None:
     given = when("attr.status", "eq", "open")
     mine = case(1, status="open")
     other = f.Workspace(2, "Case", "two", NINE, NINE, {"D.status": "open"})
@@ -51,7 +51,7 @@ def test_an_attribute_that_no_workspace_has_is_not_set() -> None:
     assert list(found(given, case(1))) == list(found(given, case(1), case(2, owner="ada"))) == [1]
 
 
-def test_a_role_without_members_reads_the_same_alone_and_beside_one_with_members() -> None:
+def test_an_empty_role_reads_the_same_alone_and_beside_one_with_members() -> None:
     given = rules("rule: r\nkind: condition\nrequire: {field: role.steward, op: contains, value: bob}")
     mine: list[f.Fact] = [case(1), f.Roles(1, {"owner": ("user:ada",), "steward": ()})]
     other: list[f.Fact] = [case(2), f.Roles(2, {"steward": ("user:cy",)})]

@@ -75,7 +75,7 @@ def test_a_moment_that_passes_while_nobody_can_tell_is_said_when_somebody_can() 
     assert cases.scan(days(5), [case(due=due)]) == []
 
 
-def test_a_moment_that_passed_meanwhile_is_not_said_where_the_rule_turns_out_not_to_be_about_it() -> None:
+def test_a_missed_milestone_is_not_sent_where_the_rule_does_not_apply_after_all() -> None:
     cases = Cases(rules(DUE))
     due = date(2026, 3, 11)
     cases.scan(NINE, [case(due=due)])
@@ -132,9 +132,7 @@ def test_of_a_workspace_that_is_gone_nothing_clears_and_nothing_waits() -> None:
     assert cases.scan(days(31), [case(due=date(2026, 3, 20))]) == []
 
 
-def test_a_moment_at_the_very_instant_of_a_look_is_not_said_again_by_a_window_that_stays_open_from_there() -> (
-    None
-):
+def test_a_milestone_at_the_instant_of_a_scan_is_not_sent_by_the_next_window() -> None:
     cases = Cases(rules(DUE))
     due, moment = date(2026, 3, 11), datetime(2026, 3, 4, 7, tzinfo=UTC)
     cases.scan(NINE, [case(due=due)])

@@ -42,7 +42,7 @@ def _without_hashes(findings: list[Finding]) -> list[str]:
     return [name.rpartition(":")[0] for name in names(findings)]
 
 
-def test_a_workspace_that_was_made_between_two_looks_is_told_once_by_its_own_date() -> None:
+def test_a_workspace_created_between_two_scans_is_reported_once_by_its_date() -> None:
     cases = Cases(rules(MADE))
     assert cases.scan(NINE, [case(1), case(2)]) == []
     (found,) = cases.scan(NINE + HOUR, [made(3, NINE + HOUR / 2), case(1)])
@@ -98,7 +98,7 @@ def test_the_first_reading_of_roles_is_no_change_and_a_role_that_is_new_is() -> 
     assert len(cases.scan(NINE + 2 * HOUR, [case(1), roles(owner=(ADA,), clerk=(BOB,))])) == 1
 
 
-def test_roles_that_could_not_be_read_are_no_change_and_what_changed_meanwhile_is_one() -> None:
+def test_unreadable_roles_are_no_change_and_what_changed_meanwhile_is_one() -> None:
     cases = Cases(rules(ROLES))
     cases.scan(NINE, [case(1), roles(owner=(ADA,))])
     assert cases.scan(NINE + HOUR, [case(1), roles(owner=())], unread=["roles"]) == []
@@ -109,7 +109,7 @@ def test_roles_that_could_not_be_read_are_no_change_and_what_changed_meanwhile_i
     ]
 
 
-def test_who_came_and_went_between_two_looks_is_not_seen_and_who_comes_again_is_told_again() -> None:
+def test_a_member_between_two_scans_is_missed_and_one_that_returns_is_an_event() -> None:
     cases = Cases(rules(ROLES))
     there: list[list[f.Fact]] = [
         [case(1), roles(owner=some)] for some in ((ADA,), (ADA, BOB), (ADA,), (ADA, BOB))

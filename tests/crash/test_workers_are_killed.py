@@ -15,7 +15,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from tests.support import rounds
+from tests.support import delivery_runs
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry
 from tests.support.workers import Order, finish, start
@@ -68,10 +68,10 @@ class Site:
 
     async def run(self, transport: Transport | None = None) -> Account:
         """A run without Prefect, after whatever happened to workers."""
-        run = rounds.run(self.ledger, datetime.now(UTC), utc_now)
+        run = delivery_runs.run(self.ledger, datetime.now(UTC), utc_now)
         async with run.sending(transport or FcmHttp(self.settings)):
-            await sending.deliver(run, rounds.batch, lambda waits: None)
-        return rounds.closed(run)
+            await sending.deliver(run, delivery_runs.batch, lambda waits: None)
+        return delivery_runs.closed(run)
 
     def states(self) -> Counter[str]:
         with self.ledger.read() as connection:
@@ -106,7 +106,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm) -> Itera
         made.ledger.close()
 
 
-def test_killed_after_fcm_accepted_and_before_the_ledger_knew_it_is_sent_again_and_seen_once(
+def test_killed_between_acceptance_and_ledger_it_is_sent_again_and_shown_once(
     site: Site,
 ) -> None:
     site.people(1, *PLATFORMS)
@@ -153,9 +153,7 @@ ROWS = {"sqlite": 300, "postgresql": 500}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_workers_that_are_killed_at_random_instants_lose_nothing_and_nobody_sees_it_twice(
-    site: Site, seed: int
-) -> None:
+def test_workers_killed_at_random_lose_nothing_and_show_nothing_twice(site: Site, seed: int) -> None:
     kind = site.ledger.engine.dialect.name
     rows, workers = ROWS[kind], 3 if kind == "sqlite" else 8
     site.people(25, *PLATFORMS)
@@ -216,7 +214,7 @@ async def test_a_run_after_a_killed_worker_sends_what_that_held_at_once_and_is_g
     assert set(site.shown().values()) == {1}
 
 
-async def test_what_a_worker_of_another_machine_held_is_waited_for_until_its_lease_is_over(
+async def test_a_lease_of_another_machine_is_waited_for_until_it_expires(
     site: Site,
 ) -> None:
     site.people(3, "android")

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from flows.endings import Named, ended
-from tests.support import rounds
+from tests.support import delivery_runs
 from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.ports import closed_port
 from tests.support.samples import T0, entry
@@ -29,7 +29,7 @@ from vigil.service.accounting import Account
 from vigil.service.unsent import Unsent
 
 MINUTE = timedelta(minutes=1)
-PAGE = rounds.PROJECT / "docs" / "states.md"
+PAGE = delivery_runs.PROJECT / "docs" / "states.md"
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def watch(bench: DeliveryBench, patience: timedelta = timedelta(0), **sett
     async def pause(seconds: float) -> None:
         bench.later(seconds=seconds)
 
-    return await rounds.delivered(bench, rounds.opened(bench, patience), pause, **settings)
+    return await delivery_runs.delivered(bench, delivery_runs.opened(bench, patience), pause, **settings)
 
 
 def claim(bench: DeliveryBench, owner: str, count: int) -> list[int]:
@@ -58,7 +58,7 @@ TOKEN = ["unavailable", "internal", "html", "malformed", "reset_before", "quota"
 
 
 @pytest.mark.parametrize("fault", TOKEN)
-async def test_where_no_token_can_be_had_nobody_is_told_and_the_run_is_red_until_it_can(
+async def test_without_an_access_token_nobody_is_notified_and_the_run_is_red(
     bench: DeliveryBench, fault: str
 ) -> None:
     bench.fcm.faults.add(fault, at="token")
@@ -78,7 +78,7 @@ async def test_where_no_token_can_be_had_nobody_is_told_and_the_run_is_red_until
     assert {s for s, _ in bench.states()} == {"sent"}
 
 
-async def test_why_says_what_keeps_a_notice_that_no_request_was_made_for_and_when_it_is_tried_next(
+async def test_why_says_what_defers_an_unsent_notice_and_when_it_is_retried(
     bench: DeliveryBench,
 ) -> None:
     bench.fcm.faults.add("unavailable", at="token")
@@ -86,7 +86,10 @@ async def test_why_says_what_keeps_a_notice_that_no_request_was_made_for_and_whe
     await watch(bench)
     due = bench.row["due_at"]
     out = io.StringIO()
-    assert why("ada", bench.ledger, rounds.PROJECT / "rules", "UTC", None, Console(file=out, width=300)) == 0
+    assert (
+        why("ada", bench.ledger, delivery_runs.PROJECT / "rules", "UTC", None, Console(file=out, width=300))
+        == 0
+    )
     assert "no access token for service account vigil@demo" in out.getvalue()
     assert f"next try {due:%Y-%m-%d %H:%M:%S}" in out.getvalue()
 
@@ -131,16 +134,16 @@ async def test_what_another_worker_holds_for_longer_than_a_run_waits_is_counted(
         with bench.ledger.write() as connection:
             leases.renew(connection, "elsewhere:1:a", held, bench.now + MINUTE)
 
-    made = await rounds.delivered(bench, rounds.opened(bench), pause)
+    made = await delivery_runs.delivered(bench, delivery_runs.opened(bench), pause)
     assert made.unsent == {Unsent.HELD: 1}
     assert bench.now - began == timedelta(minutes=10)
 
 
 async def test_what_nobody_had_in_hand_when_the_run_ended_is_counted(bench: DeliveryBench) -> None:
-    run = rounds.opened(bench)
+    run = delivery_runs.opened(bench)
     bench.queue(entry(1))
     run.tally.delivers = True
-    assert rounds.closed(run).unsent == {Unsent.UNTAKEN: 1}
+    assert delivery_runs.closed(run).unsent == {Unsent.UNTAKEN: 1}
 
 
 @pytest.mark.parametrize("late", [True, False])
@@ -182,7 +185,7 @@ async def test_a_blip_makes_no_red_run(bench: DeliveryBench) -> None:
     async def pause(seconds: float) -> None:
         bench.later(seconds=seconds)
 
-    made = await rounds.delivered(bench, rounds.opened(bench, MINUTE), pause, said.append)
+    made = await delivery_runs.delivered(bench, delivery_runs.opened(bench, MINUTE), pause, said.append)
     assert (made.unsent, made.rows) == ({}, {"sent": 2})
     assert timedelta(seconds=10) <= bench.now - began <= MINUTE
     assert said and all(s.causes for s in said), "the log does not say for what it waits"
@@ -220,9 +223,9 @@ async def test_the_rows_of_a_dead_worker_are_sent_by_the_run_that_finds_them(ben
         nonlocal real
         real += timedelta(seconds=seconds)
 
-    run = rounds.opened(bench)
+    run = delivery_runs.opened(bench)
     run.real = lambda _: real
-    made = await rounds.delivered(bench, run, pause)
+    made = await delivery_runs.delivered(bench, run, pause)
     assert (made.unsent, made.rows, bench.now) == ({}, {}, began)
     assert made.earlier == {"sent": 39}
     assert MINUTE <= real - began < MINUTE + timedelta(seconds=2)
@@ -259,7 +262,7 @@ def account(**given: Any) -> Account:
 
 
 @pytest.mark.parametrize("kind", list(Unsent))
-def test_each_kind_that_the_page_names_makes_a_run_undelivered_and_none_else_does(kind: Unsent) -> None:
+def test_the_kinds_that_make_a_run_undelivered_are_those_of_the_page(kind: Unsent) -> None:
     assert [row[0] for row in rows_of("What keeps a notice that was due")] == [k.value for k in Unsent]
     rows = {"failed": 2} if kind is Unsent.GIVEN_UP else {}
     later = LATER.get(kind, ToCome())

@@ -44,7 +44,7 @@ BOX = Registered(3, "ada", "ada <ada@example.org>", "email", "email")
         (("email",), ("push",), [PHONE, BOX], [BOX]),
     ],
 )
-def test_the_rule_decides_then_the_person_then_a_mail_only_where_there_is_no_device(
+def test_the_rule_decides_then_the_person_then_mail_where_there_is_no_device(
     rule: Sequence[str], person: Sequence[str], registered: list[Registered], expected: list[Registered]
 ) -> None:
     assert chosen(order_of(rule, person, mail=True), registered) == expected

@@ -162,7 +162,7 @@ def with_its_own_key() -> str:
 
 
 @pytest.mark.parametrize("token", BAD.values(), ids=BAD)
-def test_a_token_that_is_not_one_of_googles_for_this_project_is_refused_without_a_word_of_it(
+def test_a_token_not_of_google_for_this_project_is_refused_without_quoting_it(
     verifier: FirebaseVerifier, token: Callable[[], str]
 ) -> None:
     with pytest.raises(InvalidToken) as refused:
@@ -242,7 +242,7 @@ def test_a_server_that_is_not_googles_is_asked_for_nothing(
     assert keys.asked == []
 
 
-def test_keys_are_fetched_once_for_as_long_as_they_hold_whatever_key_a_token_names(
+def test_keys_are_fetched_once_while_they_hold_whatever_key_a_token_names(
     keys: KeyServer, verifier: FirebaseVerifier
 ) -> None:
     for n in range(3):
@@ -252,7 +252,7 @@ def test_keys_are_fetched_once_for_as_long_as_they_hold_whatever_key_a_token_nam
     assert keys.asked == ["GET /robot/v1/metadata/x509/securetoken@system.gserviceaccount.com HTTP/1.1"]
 
 
-def test_a_new_key_is_known_when_the_old_ones_have_had_their_time_and_the_old_one_no_more(
+def test_a_new_key_replaces_the_old_one_once_the_keys_expired(
     keys: KeyServer, verifier: FirebaseVerifier
 ) -> None:
     keys.max_age = 0

@@ -90,7 +90,7 @@ def test_a_catalogue_that_cannot_be_read_is_refused_with_its_line(folder: Path) 
         Renderer(folder)
 
 
-def test_a_phrase_with_an_unknown_place_is_refused_before_anyone_misses_a_notice(folder: Path) -> None:
+def test_a_phrase_with_an_unknown_place_is_refused_before_a_notice_needs_it(folder: Path) -> None:
     catalogue = folder / "locale" / "de.po"
     catalogue.write_text(catalogue.read_text().replace("Zu klären: %(name)s", "Zu klären: %(nome)s"))
     with pytest.raises(

@@ -88,7 +88,7 @@ async def test_a_refused_credential_ends_it_and_every_slice_in_hand_is_given_bac
     assert held(bench) == 0
 
 
-async def test_a_transport_that_breaks_leaves_its_leases_to_run_out_and_the_rest_settled(
+async def test_a_broken_transport_leaves_its_leases_to_expire_and_the_rest_settled(
     bench: DeliveryBench,
 ) -> None:
     class Breaking(Watching):

@@ -100,7 +100,7 @@ async def test_an_app_with_a_new_address_is_subscribed_and_the_old_address_is_no
     assert bench.members("legal") == {"tok-new", "tok-ada-ios"}
 
 
-async def test_a_device_that_its_person_unregisters_or_fcm_no_longer_knows_is_unsubscribed(
+async def test_a_device_unregistered_or_unknown_to_fcm_is_unsubscribed(
     bench: Topics,
 ) -> None:
     bench.join("legal", "ada")

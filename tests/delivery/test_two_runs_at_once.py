@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import rounds
+from tests.support import delivery_runs
 from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.postgres import DATABASES
 from tests.support.samples import entry
@@ -54,7 +54,7 @@ class Meeting:
     async def deliver(self, bench: DeliveryBench, run: Run) -> Account:
         async with run.sending(bench.transport()):
             await sending.deliver(run, self.batch, lambda waits: None, soon)
-        return rounds.closed(run)
+        return delivery_runs.closed(run)
 
 
 async def test_neither_is_red_however_they_meet(
@@ -72,7 +72,7 @@ async def test_neither_is_red_however_they_meet(
         bench.queue(*some)
         queued += len(some)
         meeting = Meeting(rng)
-        made = await asyncio.gather(*(meeting.deliver(bench, rounds.opened(bench)) for _ in range(2)))
+        made = await asyncio.gather(*(meeting.deliver(bench, delivery_runs.opened(bench)) for _ in range(2)))
         assert [m.unsent for m in made] == [{}, {}], f"meeting {time}: a run is red for what the other sent"
     assert Counter(s for s, _ in bench.states()) == {"sent": queued}
     received = Counter(s.data["event_id"] for p in PEOPLE for s in bench.received(p, "android"))
@@ -84,6 +84,6 @@ async def test_what_the_other_could_not_send_makes_both_red(bench: DeliveryBench
     bench.fcm.faults.latency = 0.05
     bench.queue(*(entry(n) for n in range(6)))
     meeting = Meeting(random.Random(1))
-    made = await asyncio.gather(*(meeting.deliver(bench, rounds.opened(bench)) for _ in range(2)))
+    made = await asyncio.gather(*(meeting.deliver(bench, delivery_runs.opened(bench)) for _ in range(2)))
     assert [m.waiting for m in made] == [6, 6]
     assert all(m.undelivered for m in made)

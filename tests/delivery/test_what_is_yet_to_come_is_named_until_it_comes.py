@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import rounds
+from tests.support import delivery_runs
 from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.samples import MINUTE, T0, entry, workspace
 from vigil.compliance.guards import GuardWhy
@@ -69,7 +69,7 @@ def held(bench: DeliveryBench, flow_run: str, patience: timedelta = 10 * DAY) ->
 
 
 async def tick(bench: DeliveryBench) -> Account:
-    return await rounds.delivered(bench, rounds.opened(bench))
+    return await delivery_runs.delivered(bench, delivery_runs.opened(bench))
 
 
 WAITS: dict[str, tuple[Callable[[DeliveryBench], object], str]] = {
@@ -121,14 +121,14 @@ async def test_what_quiet_hours_kept_is_sent_when_they_end_and_named_no_more(ben
     assert (account_words.sentence(made), made.later.quiet) == ("1 delivered from earlier runs", 0)
 
 
-async def test_quiet_hours_that_were_over_long_ago_make_red_the_run_that_does_not_send_it(
+async def test_a_run_that_does_not_send_after_quiet_hours_ended_is_red(
     bench: DeliveryBench,
 ) -> None:
     found(bench, due_at=T0 + HOUR)
     bench.later(hours=30)
-    run = rounds.opened(bench)
+    run = delivery_runs.opened(bench)
     run.tally.delivers = True
-    assert rounds.closed(run).unsent == {Unsent.UNTAKEN: 1}
+    assert delivery_runs.closed(run).unsent == {Unsent.UNTAKEN: 1}
 
 
 @pytest.mark.parametrize("reason", sorted(DIGESTED))
@@ -192,13 +192,13 @@ async def test_a_guards_question_that_nobody_was_asked_is_red_after_two_hours(
     assert ("nobody was asked about 1: `vigil guard list`" in account_words.sentence(made)) is red
 
 
-async def test_a_digest_that_leaves_a_notice_where_it_is_does_not_say_that_no_digest_runs(
+async def test_a_digest_that_defers_a_notice_does_not_say_that_no_digest_runs(
     bench: DeliveryBench,
 ) -> None:
     found(bench, state="suppressed", reason=GROUPED)
     bench.later(days=4)
-    run = rounds.run(bench.ledger, bench.now, bench.clock, flow="digest", real=bench.real)
-    assert (await rounds.delivered(bench, run)).unsent == {}
+    run = delivery_runs.run(bench.ledger, bench.now, bench.clock, flow="digest", real=bench.real)
+    assert (await delivery_runs.delivered(bench, run)).unsent == {}
 
 
 async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too(

@@ -131,7 +131,7 @@ async def test_a_proxy_that_is_down_is_named_without_its_login(bench: DeliveryBe
     assert "hush" not in str(bench.rows())
 
 
-async def test_a_refused_account_is_a_credential_that_somebody_has_to_mend(bench: DeliveryBench) -> None:
+async def test_a_refused_account_is_a_credential_that_somebody_has_to_replace(bench: DeliveryBench) -> None:
     other = account(bench, bench.settings().service_account_info["token_uri"]) | {"client_email": "who@else"}  # type: ignore[index]
     bench.queue()
     with pytest.raises(CredentialRefused) as refused:

@@ -121,7 +121,7 @@ async def test_a_message_that_fcm_refuses_is_not_tried_again(bench: DeliveryBenc
     assert bench.in_use("ada") == ["android"], "the message is at fault, not the device"
 
 
-async def test_a_poison_message_costs_its_batch_nothing(bench: DeliveryBench) -> None:
+async def test_an_invalid_message_costs_its_batch_nothing(bench: DeliveryBench) -> None:
     bench.person("ada", "android")
     bench.queue(
         entry(1), entry(2, message=words("k", link="no link")), entry(3, message=NoticeMessage()), entry(4)

@@ -19,7 +19,7 @@ def groups(batch: Batch) -> dict[str, tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("ignored", [False, True])
-async def test_roles_with_their_members_come_with_one_call_or_more_where_the_version_is_old(
+async def test_roles_with_members_take_one_call_and_more_on_an_old_version(
     server: Server, ignored: bool
 ) -> None:
     server.quirks(roles_ignore_members=ignored)

@@ -31,7 +31,7 @@ async def test_a_member_refused_in_other_words_is_not_gone(
     assert batch.facts == ()
 
 
-async def test_a_group_whose_members_and_own_call_are_refused_in_other_words_is_not_empty(
+async def test_a_group_that_is_refused_in_other_words_is_not_empty(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
@@ -46,7 +46,7 @@ async def test_a_group_whose_members_and_own_call_are_refused_in_other_words_is_
     assert [fact for fact in batch.facts if isinstance(fact, Group)] == []
 
 
-async def test_extended_ecms_own_words_are_not_believed_while_others_are_not_answered_for(
+async def test_a_missing_item_is_not_believed_while_other_calls_fail(
     server: Server, quick: Callable[[], None]
 ) -> None:
     """The member's own call is asked twice, each time once more after its 500; what is asked then are the others."""

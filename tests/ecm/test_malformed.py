@@ -56,7 +56,7 @@ def test_an_audit_trail_that_is_not_there_is_malformed_and_not_empty(answer: Jso
         audit_rows(answer)
 
 
-async def test_categories_that_were_asked_for_and_did_not_come_are_unread_and_not_empty(
+async def test_categories_that_were_requested_and_missing_are_unread_and_not_empty(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vigil.ecm.workspaces.CATEGORIES", "permissions")
@@ -129,7 +129,7 @@ def test_missing_documents_are_read_however_the_modules_version_wraps_them(answe
 @pytest.mark.parametrize(
     "answer", [{}, {"results": {"data": {}}}, {"results": [{"data": {"title": "Annex"}}]}]
 )
-def test_a_list_of_missing_documents_that_is_not_understood_never_says_that_nothing_is_missing(
+def test_a_malformed_list_of_missing_documents_is_not_an_empty_one(
     answer: Json,
 ) -> None:
     with pytest.raises(ValueError, match=r"missingdocuments|document_type_name"):

@@ -59,7 +59,7 @@ async def test_whatever_happened_between_two_polls_is_to_be_read(moving: Server)
     assert steps[7001, 2].assigned_at == contracts.at(4)
 
 
-async def test_where_lists_do_not_say_when_a_workflow_ended_it_is_found_by_when_it_began(
+async def test_a_workflow_without_an_end_in_the_list_is_found_by_its_beginning(
     moving: Server,
 ) -> None:
     """All but 7003, which was at its end, went on and ended again: an estate can do that, a workflow of ECM cannot."""

@@ -110,7 +110,7 @@ async def test_a_server_that_is_gone_is_unavailable_and_says_where(
             await client.get("/v2/nodes/1001")
 
 
-async def test_a_dead_server_is_given_up_and_most_calls_are_refused_without_being_sent(
+async def test_a_dead_server_opens_the_circuit_breaker_and_most_calls_are_not_sent(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
@@ -144,7 +144,7 @@ async def test_a_server_that_comes_back_before_it_is_given_up_is_asked_again(
         assert not client._circuit.open
 
 
-async def test_an_open_circuit_lets_one_call_through_at_a_time() -> None:
+async def test_an_open_circuit_breaker_lets_one_call_through_at_a_time() -> None:
     circuit = Circuit(threshold=1, pause=0.02, hopeless=9)
     inside, together = 0, list[int]()  # how many were inside when each came in
 
@@ -169,7 +169,7 @@ async def test_an_open_circuit_lets_one_call_through_at_a_time() -> None:
     assert not circuit.open
 
 
-async def test_a_probe_that_is_cancelled_leaves_the_circuit_to_the_next() -> None:
+async def test_a_probe_that_is_cancelled_leaves_the_circuit_breaker_to_the_next() -> None:
     circuit = Circuit(threshold=1, pause=0.01)
     with pytest.raises(Again):
         async with circuit.admitted("/x", monotonic() + 5):

@@ -32,7 +32,7 @@ async def read(server: Server, needs: Needs, *numbers: int, since: datetime | No
         return await Extractor(client, needs).read_workspaces(rows(*numbers), since)
 
 
-async def test_250_workspaces_without_documents_are_read_with_one_request_for_their_attributes(
+async def test_250_workspaces_without_documents_take_one_request_for_attributes(
     server: Server,
 ) -> None:
     numbers = [
@@ -56,7 +56,7 @@ async def test_more_than_250_workspaces_are_asked_for_in_batches(server: Server)
     )  # two batches, and one that asks again for those that were missing
 
 
-async def test_a_workspace_says_when_it_was_made_and_changed_how_much_it_holds_and_where_that_comes_from(
+async def test_a_workspace_has_its_dates_its_size_and_its_source(
     server: Server,
 ) -> None:
     (found,) = of(await read(server, Needs(), contracts.FULL), Workspace)
@@ -117,7 +117,7 @@ async def test_what_no_rule_needs_is_not_asked_for(server: Server) -> None:
     assert server.asked(CHILDREN) == server.asked("/audit") == server.asked("/roles") == 0
 
 
-async def test_a_workspace_that_vanished_or_may_no_longer_be_read_is_gone_and_not_a_gap(
+async def test_a_workspace_deleted_or_no_longer_readable_is_missing_and_not_a_gap(
     server: Server,
 ) -> None:
     server.quirks(unreadable=[1005])
@@ -160,7 +160,7 @@ async def test_definitions_that_cannot_be_read_leave_the_attributes_unread(serve
     assert batch.gaps[0].workspaces == (1004,)
 
 
-async def test_a_list_of_nodes_that_gets_no_answer_is_a_gap_that_names_them_and_nothing_is_gone(
+async def test_an_unanswered_list_of_nodes_is_a_gap_and_none_of_them_is_missing(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
@@ -196,7 +196,7 @@ async def test_a_module_that_is_absent_is_one_gap_and_is_asked_for_once(server: 
     assert {"missing"} == {part for found in of(second, Workspace) for part in found.unread}
 
 
-async def test_roles_come_with_the_workspace_where_clauses_look_at_them(server: Server) -> None:
+async def test_roles_come_with_the_workspace_where_clauses_read_them(server: Server) -> None:
     (found,) = of(await read(server, Needs(documents=False, roles=True), 1004), Roles)
     assert found.members == {"owner": ("user:eve", "user:ada"), "steward": ("group:Records",)}
 
@@ -211,7 +211,7 @@ async def test_comments_are_audit_rows_and_two_of_one_second_are_told_apart(serv
     assert found[0].at == found[1].at == contracts.BEGINNING + timedelta(hours=12)
 
 
-async def test_only_audit_rows_since_the_last_run_come_although_the_filter_knows_days_only(
+async def test_only_audit_rows_since_the_last_run_come_though_the_filter_has_days(
     moving: Server,
 ) -> None:
     moving.sandbox.move(contracts.at(10))

@@ -258,7 +258,7 @@ async def begin(name: str, state: str, minutes_ago: int = 0) -> UUID:
         return run.id
 
 
-def test_runs_that_no_automation_knows_and_automations_that_are_missing_are_warned_of(project: Path) -> None:
+def test_unwatched_runs_and_missing_automations_are_warnings(project: Path) -> None:
     asyncio.run(deploy("watch"))
     asyncio.run(untag("watch"))
     shutil.copytree(PROJECT / "automations", project / "automations")
@@ -277,7 +277,7 @@ async def untag(name: str) -> None:
         await client.update_deployment(deployment.id, DeploymentUpdate(tags=["vigil"]))
 
 
-def test_a_whole_site_is_looked_at_and_well(watched: Watched, project: Path) -> None:
+def test_a_whole_site_is_checked_and_healthy(watched: Watched, project: Path) -> None:
     asyncio.run(deploy("watch", "tidy", site=SITE))
     watched.watch(watched.made.start)
     planned(SITE, project)

@@ -124,7 +124,7 @@ async def _named(site: str) -> list[str]:
         return sorted(a.name for a in await client.read_automations() if site in a.name)
 
 
-def test_automations_notify_through_the_block_that_is_named_and_refuse_one_that_is_not_there(
+def test_automations_notify_through_the_named_block_and_refuse_a_missing_one(
     prefect_url: str,
 ) -> None:
     from prefect.blocks.notifications import SlackWebhook
@@ -180,7 +180,7 @@ def test_a_tripped_guard_fires_its_automation_for_its_own_site_only(prefect_url:
     assert names == {f"Vigil {one}: a guard waits for an answer"}
 
 
-def test_unroutable_findings_fire_once_a_day_for_each_rule_however_often_they_are_found(
+def test_unroutable_findings_fire_once_a_day_for_each_rule(
     prefect_url: str,
 ) -> None:
     from flows.installing import install

@@ -115,7 +115,7 @@ def test_what_is_dropped_is_never_sent_and_says_who_decided(watched: Watched) ->
     assert pushed(watched) == 0
 
 
-def test_nobody_answers_in_time_is_an_outcome_with_a_name_and_can_still_be_answered(watched: Watched) -> None:
+def test_a_guard_hold_that_expired_has_a_name_and_can_still_be_answered(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
     watched.watch(watched.made.start)
     watched.watch(watched.made.start + timedelta(days=4))
@@ -129,7 +129,7 @@ def test_nobody_answers_in_time_is_an_outcome_with_a_name_and_can_still_be_answe
     assert of_rule(watched)["sent", ""] >= held
 
 
-def test_within_its_limits_a_guarded_rule_tells_what_it_would_tell_without_a_guard(watched: Watched) -> None:
+def test_within_its_limits_a_guarded_rule_sends_what_it_would_unguarded(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 100, max_share: 1.0, first_run: manifest_only}")
     watched.watch(watched.made.start)
     assert watched.watch(watched.made.start + timedelta(days=4)).name == "Completed"
@@ -186,7 +186,7 @@ def test_a_sweep_that_tells_is_held_by_the_guard_as_well(watched: Watched) -> No
     assert len(all_trips(watched)) == 1
 
 
-def test_a_reading_that_lacks_most_workspaces_is_refused_until_a_person_accepts_it(watched: Watched) -> None:
+def test_a_scan_that_lacks_most_workspaces_is_refused_until_accepted(watched: Watched) -> None:
     """The service user loses its rights: ECM then lists only what an ordinary user may see, without any error."""
     watched.watch(watched.made.start)
     day = watched.made.start + timedelta(days=8)  # the next complete reading

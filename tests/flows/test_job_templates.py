@@ -36,7 +36,7 @@ def test_every_placeholder_is_a_variable(type: str) -> None:
     assert placed == set(made["variables"]["properties"])
 
 
-def test_a_pool_without_these_templates_gets_the_same_environment_from_prefect_yaml() -> None:
+def test_prefect_yaml_gives_a_pool_without_templates_the_same_environment() -> None:
     deployments = YAML(typ="safe").load(PROJECT / "prefect.yaml")["deployments"]
     for deployment in deployments:
         assert deployment["work_pool"]["job_variables"]["env"] == templates.ENVIRONMENT

@@ -70,7 +70,7 @@ def test_after_a_good_week_nothing_is_wrong_and_every_check_was_made(week: Watch
     assert week.told() == told
 
 
-def test_a_notice_that_nobody_tries_any_more_is_found_and_given_up_only_when_asked(watched: Watched) -> None:
+def test_a_notice_that_is_no_longer_retried_is_given_up_only_when_asked(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.faults(fcm={"add": [{"kind": "reset_after"}]})
     watched.watch(watched.made.end)
@@ -114,7 +114,7 @@ def test_attempts_that_upkeep_forgot_are_no_missing_proof(week: Watched) -> None
     assert not run_reconcile(week, at).found[UNPROVEN]
 
 
-def test_devices_that_are_gone_or_old_are_named_by_their_owner_and_never_by_address(watched: Watched) -> None:
+def test_missing_and_old_devices_are_named_by_their_owner_and_not_by_address(watched: Watched) -> None:
     token = watched.sandbox.devices()[0]["token"]
     watched.watch(watched.made.start)
     watched.sandbox.device(token, "unregister")

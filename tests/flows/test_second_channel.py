@@ -109,7 +109,7 @@ def test_who_has_no_device_gets_a_mail_and_who_has_one_gets_a_push(mailed: tuple
     assert watched.received() >= len([r for r in rows if r["state"] == "sent"]) - len(by_mail)
 
 
-def test_a_mail_leads_to_its_item_and_to_an_acknowledgement_that_the_ledger_tells(
+def test_a_mail_links_to_its_item_and_to_an_acknowledgement_in_the_ledger(
     mailed: tuple[Watched, Inbox],
 ) -> None:
     watched, inbox = mailed

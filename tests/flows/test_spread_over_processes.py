@@ -77,7 +77,7 @@ def test_it_tells_what_one_process_tells_and_counts_the_same(
     assert received and set(received.values()) == {1}
 
 
-def test_what_cannot_be_read_elsewhere_is_a_gap_of_the_run(
+def test_what_a_remote_worker_cannot_read_is_a_gap_of_the_run(
     spread: Spread, dask: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "PAGE", 2)

@@ -126,7 +126,7 @@ def test_a_head_that_does_not_come_through_tls_is_ended_by_nginx(proxied: Callab
             assert one.recv(1000) == b""  # and no TimeoutError
 
 
-def test_the_gateway_counts_by_the_address_that_nginx_saw_and_not_by_what_the_client_says(
+def test_the_gateway_counts_by_the_address_of_nginx_and_not_of_the_client(
     proxied: Callable[..., Any],
 ) -> None:
     site = proxied(per_address=Limit(per_minute=1, burst=3))
@@ -139,7 +139,7 @@ def test_the_gateway_counts_by_the_address_that_nginx_saw_and_not_by_what_the_cl
         assert client.get("/health").status_code == 200
 
 
-def test_a_device_is_registered_through_nginx_a_large_body_is_not_and_no_link_is_in_its_log(
+def test_nginx_passes_a_device_stops_a_large_body_and_logs_no_link(
     proxied: Callable[..., Any],
 ) -> None:
     site = proxied()

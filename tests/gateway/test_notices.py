@@ -70,7 +70,7 @@ def test_the_first_acknowledgement_counts_and_a_second_one_changes_nothing(api: 
     assert first.json()["how"] == "app"
 
 
-def test_a_notice_that_one_of_two_devices_has_can_be_acknowledged_while_the_other_waits(api: Api) -> None:
+def test_a_notice_on_one_of_two_devices_can_be_acknowledged_already(api: Api) -> None:
     (id,) = api.tell(entry("ada", 1, NoticeState.QUEUED))
     assert api.of("ada").put(f"/v1/notices/{id}/acknowledgement").status_code == 200
 

@@ -154,7 +154,7 @@ def test_the_driver_need_not_be_named(scheme: str) -> None:
         Ledger.open(url.replace("postgresql+psycopg", scheme)).close()
 
 
-def test_other_errors_of_the_database_pass_as_they_are_and_show_nothing_that_was_bound(
+def test_other_database_errors_pass_unchanged_without_their_parameters(
     ledger: Ledger,
 ) -> None:
     """Addresses of devices and texts of notices are among the bound values."""

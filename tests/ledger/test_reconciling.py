@@ -72,7 +72,7 @@ def test_sent_without_an_accepted_attempt_is_found(ledger: Ledger) -> None:
         assert reconciling.unproven(connection, NOON) == ([], 0), "what was forgotten is not looked at"
 
 
-def test_people_are_unreachable_from_their_first_notice_after_their_last_device_went(ledger: Ledger) -> None:
+def test_people_are_unreachable_from_the_first_notice_after_their_last_device(ledger: Ledger) -> None:
     with ledger.write() as connection:
         devices.register(connection, [NewDevice(p, f"{p}-1", "ios") for p in ("bob", "eve")], NOON - 9 * DAY)
         (bob,) = devices.of_people(connection, ["bob"])["bob"]

@@ -97,7 +97,7 @@ def test_a_lease_can_be_renewed_by_who_holds_it(box: Outbox) -> None:
     assert names(box.claim("you", T0 + 2 * LEASE)) == [1]
 
 
-def test_a_settlement_after_a_lost_lease_changes_nothing_but_its_attempts_are_kept(box: Outbox) -> None:
+def test_a_settlement_after_a_lost_lease_keeps_its_attempts_alone(box: Outbox) -> None:
     box.queue(entry(1), entry(2))
     slow = box.claim("slow")
     [first, second] = box.claim("quick", T0 + LEASE)
@@ -157,7 +157,7 @@ def test_devices_that_are_done_are_named_at_the_next_claim(box: Outbox) -> None:
     assert again.done == {0: "accepted", 1: "rejected"}
 
 
-def test_after_being_queued_once_more_who_refused_is_asked_again_and_who_accepted_is_not(box: Outbox) -> None:
+def test_queued_once_more_it_goes_to_who_refused_and_not_to_who_accepted(box: Outbox) -> None:
     box.queue(entry(1))
     [c] = box.claim()
     attempts = (tried(c, 1, "rejected"), tried(c, 2, "accepted"))
@@ -179,7 +179,7 @@ def same(n: int, person: str = "ada", workspace: int = 1, **changes: Any) -> Ent
     return entry(workspace, person=person, occurrence=str(n), **changes)
 
 
-def test_a_later_row_never_overtakes_an_earlier_one_of_the_same_person_and_workspace(box: Outbox) -> None:
+def test_a_row_never_overtakes_an_earlier_one_of_its_person_and_workspace(box: Outbox) -> None:
     box.queue(same(1), same(2), same(3), same(1, "bert"), same(1, workspace=2))
     first = box.claim("me")
     assert [(c.person, c.workspace) for c in first] == [("ada", 1), ("bert", 1), ("ada", 2)]

@@ -49,7 +49,7 @@ def test_a_sound_ledger_has_no_fault(kept: Ledger) -> None:
     assert faults(kept) == []
 
 
-def test_the_walk_over_the_index_goes_slice_by_slice_and_round(kept: Ledger) -> None:
+def test_the_scan_of_the_index_goes_slice_by_slice_and_begins_anew(kept: Ledger) -> None:
     after, seen = ("", ""), 0
     for _ in range(3):
         with kept.read() as connection:
@@ -97,7 +97,7 @@ def test_each_disagreement_is_named(kept: Ledger, statement: str, where: str) ->
     assert len(found) == 1 and found[0].startswith(where), found
 
 
-def test_a_position_in_the_future_and_a_run_that_never_ended_are_named(kept: Ledger) -> None:
+def test_a_watermark_in_the_future_and_a_run_that_never_ended_are_named(kept: Ledger) -> None:
     with kept.write() as connection:
         evaluations.set_position(connection, WatermarkName.SCAN, Mark(at=NOON + 3 * DAY))
         runs.begin(connection, "watch", NOON, NOON - 2 * DAY)

@@ -13,7 +13,7 @@ RULE = "contract-renewal"
 DAY = timedelta(days=1)
 
 
-def test_it_is_the_first_accepted_attempt_of_any_of_them_and_else_when_it_was_queued(ledger: Ledger) -> None:
+def test_it_is_the_first_accepted_attempt_and_else_when_it_was_queued(ledger: Ledger) -> None:
     old = T0 - 100 * DAY  # when it happened: a backfill
     with ledger.write() as connection:
         outbox.enqueue(
@@ -45,7 +45,7 @@ def test_it_is_the_first_accepted_attempt_of_any_of_them_and_else_when_it_was_qu
     }, "what still waits to be delivered was not said"
 
 
-def test_what_was_queued_long_ago_and_told_now_is_looked_at(ledger: Ledger) -> None:
+def test_what_was_queued_long_ago_and_sent_now_is_found(ledger: Ledger) -> None:
     with ledger.write() as connection:
         outbox.enqueue(connection, [entry(1), entry(2, state="no_device")], T0)
         (held,) = leases.claim(connection, "me", T0 + 9 * DAY, 5 * MINUTE, 100)

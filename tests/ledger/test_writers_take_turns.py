@@ -117,7 +117,7 @@ def test_two_runs_that_see_the_same_change_store_it_once(ledger: Ledger, pool: T
         assert observations.last_seq(connection) == 2
 
 
-def test_runs_that_record_the_same_estate_in_any_order_do_not_lock_each_other_out(
+def test_runs_that_record_one_estate_in_any_order_do_not_deadlock(
     ledger: Ledger, pool: ThreadPoolExecutor
 ) -> None:
     facts = [workspace(n) for n in range(200)]

@@ -166,7 +166,7 @@ class Milestone:
 
 @share(0.7)
 @given(histories(), milestones("r"))
-def test_a_milestone_is_said_in_the_window_that_holds_its_moment_and_in_no_other(
+def test_a_milestone_is_sent_in_the_window_that_holds_it_and_in_no_other(
     history: History, written: dict[str, Any]
 ) -> None:
     rule = of(written)
@@ -202,7 +202,7 @@ def _fits(event: Event, rule: Rule) -> bool:
 
 @share(0.7)
 @given(histories(), transitions("r"))
-def test_a_transition_is_said_for_each_event_that_fits_where_the_rule_holds_at_the_look(
+def test_a_transition_is_sent_for_each_event_that_fits_at_the_scan(
     history: History, written: dict[str, Any]
 ) -> None:
     rule = of(written)

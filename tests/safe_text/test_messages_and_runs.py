@@ -141,7 +141,7 @@ def test_ten_megabytes_of_an_attribute_make_a_row_of_kilobytes(what: str) -> Non
     assert len(made.message.to_json()) < 100_000
 
 
-def test_the_name_the_state_and_the_events_of_a_run_are_short_and_hold_no_control_character() -> None:
+def test_name_state_and_events_of_a_run_are_short_without_control_characters() -> None:
     for what, text in HOSTILE.items():
         assert len(label(text)) <= LABEL and not set(label(text)) & STEERING, what
         state = Ending(text, text, Named.GAPS, whole=False).state()

@@ -106,7 +106,7 @@ def test_every_step_of_every_rule_tells_somebody_during_the_week(rules: RuleSet,
     assert {(r.name, s.id) for r in rules.rules for s in r.all_steps} - spoken == set()
 
 
-def test_nothing_but_the_incomplete_is_news_at_the_first_look(week: list[Routed], estate: Estate) -> None:
+def test_the_first_scan_finds_the_incomplete_alone(week: list[Routed], estate: Estate) -> None:
     first = {r.finding.rule for r in week if r.finding.fire_at <= min(x.finding.fire_at for x in week)}
     assert first == {"contract-cost-center"}
 

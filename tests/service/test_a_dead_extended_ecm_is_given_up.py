@@ -19,7 +19,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunBench]:
     found.close()
 
 
-def test_what_was_not_asked_is_said_once_with_its_number_and_nothing_more_is_asked(
+def test_what_was_not_requested_is_counted_once_and_nothing_more_is_requested(
     large: RunBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = large.scratch.restore(large.empty)

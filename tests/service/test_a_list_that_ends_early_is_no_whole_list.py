@@ -39,7 +39,7 @@ def second_page_empty(endpoint: str, times: int) -> Failure:
 
 
 @pytest.mark.parametrize("endpoint", ["/nodes/1001/nodes", "/nodes/1002/audit", "/businessworkspaces"])
-def test_what_is_on_a_page_that_came_empty_is_read_by_the_next_run_and_nobody_is_told_that_it_lacks(
+def test_a_page_that_came_empty_is_read_by_the_next_run_and_nothing_is_missing(
     bench: RunBench, endpoint: str
 ) -> None:
     ledger = bench.scratch.restore(bench.empty)

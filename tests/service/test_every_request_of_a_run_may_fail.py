@@ -115,7 +115,7 @@ def test_each_call_of_a_run_may_fail_in_each_way(story: Story, run: int) -> None
     assert not wrong, "\n".join(wrong)
 
 
-def test_an_endpoint_that_fails_for_a_whole_run_loses_nothing_and_tells_nobody_else(story: Story) -> None:
+def test_an_endpoint_that_fails_all_run_loses_nothing_and_notifies_nobody_else(story: Story) -> None:
     """Each endpoint of the second run, in two ways that change from one to the next; one of them is no error of Extended ECM's."""
     gateway = [*GATEWAY, NO_ROWS]
     wrong: list[str] = []

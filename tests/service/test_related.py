@@ -159,7 +159,7 @@ def test_what_changes_at_the_other_end_of_a_relation_is_found_and_its_end_too(
     assert asked <= 8
 
 
-def test_only_workspaces_whose_rules_look_at_related_ones_are_asked_for_them(
+def test_only_workspaces_whose_rules_read_related_ones_are_asked_for_them(
     sandbox: SandboxProcess, ledger: Ledger
 ) -> None:
     look(sandbox, ledger, NOON)

@@ -170,7 +170,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("how", BREAKS)
-def test_the_rule_goes_on_by_its_last_text_and_the_account_says_where_it_is_wrong(
+def test_a_refused_rule_keeps_its_last_text_and_the_account_says_where_it_fails(
     bench: Bench, how: str
 ) -> None:
     bench.sees(T0, "draft")
@@ -186,7 +186,7 @@ def test_the_rule_goes_on_by_its_last_text_and_the_account_says_where_it_is_wron
     assert markdown(said) in account_words.page(made)
 
 
-def test_a_folder_in_place_of_a_file_is_no_trouble_any_more_once_it_is_taken_away(bench: Bench) -> None:
+def test_a_folder_in_place_of_a_file_is_refused_until_it_is_removed(bench: Bench) -> None:
     bench.sees(T0, "draft")
     bench.watch(T0)
     (bench.rules / "more.yaml").mkdir()
@@ -201,7 +201,7 @@ def test_nothing_is_refused_and_nothing_is_said_where_all_is_well(bench: Bench) 
     assert bench.watch(T0).refused_rules == ()
 
 
-def test_a_rule_that_the_ledger_does_not_know_is_left_out_and_begins_when_it_is_good(bench: Bench) -> None:
+def test_a_refused_rule_new_to_the_ledger_is_left_out_until_it_is_valid(bench: Bench) -> None:
     (bench.rules / "moved.yaml").write_text(MOVED.replace("to:", "too:"))
     bench.sees(T0, "draft")
     (said,) = bench.watch(T0).refused_rules
@@ -260,7 +260,7 @@ def test_a_folder_without_rules_lets_all_go_on_and_a_first_run_of_it_is_refused(
     fresh.close()
 
 
-def test_a_ledger_from_before_texts_were_kept_refuses_the_whole_rather_than_lose_a_rule(
+def test_a_ledger_without_kept_texts_refuses_all_rather_than_lose_a_rule(
     bench: Bench,
 ) -> None:
     with bench.ledger.write() as connection:
@@ -272,7 +272,7 @@ def test_a_ledger_from_before_texts_were_kept_refuses_the_whole_rather_than_lose
     assert len(rules_of(bench.rules, bench.ledger).rules) == 3
 
 
-def test_a_ledger_from_before_texts_were_kept_loses_nothing_while_its_rules_are_refused(
+def test_a_ledger_without_kept_texts_loses_nothing_while_rules_are_refused(
     bench: Bench,
 ) -> None:
     bench.sees(T0, "open")
@@ -296,7 +296,7 @@ def forget_how_to_read(bench: Bench, rule: str) -> None:
         revisions.add(connection, [replace(old, text=f"rule: {rule}\nkind: older\n")])
 
 
-def test_a_rule_that_was_left_out_with_a_history_is_named_until_it_is_back_and_then_all_is_looked_at(
+def test_a_rule_left_out_is_named_until_it_is_back_and_then_fully_evaluated(
     bench: Bench,
 ) -> None:
     bench.sees(T0, "draft")
@@ -345,7 +345,7 @@ def test_the_ledger_keeps_each_text_with_its_file_and_the_days_of_its_calendar(b
 # -- templates
 
 
-def test_a_family_that_is_broken_is_worded_by_the_one_of_its_kind_and_the_account_says_so(
+def test_a_broken_family_is_replaced_by_that_of_its_kind_in_the_account(
     bench: Bench,
 ) -> None:
     family = bench.templates / "stern"
@@ -366,7 +366,7 @@ def test_a_family_that_is_broken_is_worded_by_the_one_of_its_kind_and_the_accoun
     assert "Frame" in titles["status-moved"]
 
 
-def test_a_family_that_nobody_has_stands_for_the_run_where_it_stands_for_validate(bench: Bench) -> None:
+def test_an_unknown_family_has_the_place_that_validate_gives(bench: Bench) -> None:
     (bench.rules / "due.yaml").write_text(DUE.replace("id: last,", "id: last, template: nosuch,"))
     (bench.rules / "moved.yaml").write_text(f"# First comes a remark.\n{MOVED}template: nosuch\n")
     renderer = renderer_of(bench.templates)
@@ -378,7 +378,7 @@ def test_a_family_that_nobody_has_stands_for_the_run_where_it_stands_for_validat
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_family_that_only_a_last_good_text_names_is_told_with_the_rule_and_no_place(
+def test_a_family_of_a_last_valid_text_is_named_with_its_rule_without_a_place(
     bench: Bench, gone: bool
 ) -> None:
     (bench.rules / "moved.yaml").write_text(MOVED + "template: nosuch\n")
@@ -393,7 +393,7 @@ def test_a_family_that_only_a_last_good_text_names_is_told_with_the_rule_and_no_
     assert "moved.yaml" not in said
 
 
-def test_a_part_that_no_rule_looks_at_for_a_while_is_read_anew_when_one_does_again(bench: Bench) -> None:
+def test_a_part_that_rules_need_again_is_read_anew(bench: Bench) -> None:
     with bench.ledger.write() as connection:
         evaluations.set_position(
             connection, WatermarkName.SCAN, evaluations.Mark(at=T0, data={"parts": ["comments", "steps"]})

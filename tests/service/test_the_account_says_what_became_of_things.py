@@ -123,7 +123,7 @@ def test_of_much_that_nobody_could_be_told_the_line_names_two_and_the_page_all()
     assert all(said in account_words.page(made) for said in lacks)
 
 
-def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named() -> None:
+def test_the_page_has_outcomes_first_and_numbers_below_in_a_named_zone() -> None:
     made = account(
         row("sent"),
         row("suppressed", reason=Why.INHIBITED.value),

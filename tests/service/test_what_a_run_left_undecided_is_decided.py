@@ -116,7 +116,7 @@ CASES = [*((name, "watch") for name in NOW), *(("without a guard", flow) for flo
 
 
 @pytest.mark.parametrize(("name", "flow"), CASES)
-def test_each_run_that_delivers_decides_by_the_rule_as_it_is_now_and_accounts_for_it(
+def test_each_run_that_delivers_decides_by_the_current_rule_and_accounts_for_it(
     ledger: Ledger, name: str, flow: str
 ) -> None:
     left(ledger, owner=dead())
@@ -147,7 +147,7 @@ def test_a_killed_sweep_of_this_machine_is_known_to_be_over_at_once(ledger: Ledg
 
 @pytest.mark.parametrize("flow", ["watch", "digest"])
 @pytest.mark.parametrize("owner", [owner_name(), "another-machine:1a2b:7:x"], ids=["here", "elsewhere"])
-def test_what_a_sweep_has_in_hand_that_may_still_run_is_left_to_it_and_named_until_it_is_surely_over(
+def test_what_a_live_sweep_holds_is_left_to_it_and_named_until_it_is_over(
     ledger: Ledger, owner: str, flow: str
 ) -> None:
     left(ledger, "sweep", owner)

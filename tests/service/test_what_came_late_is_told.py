@@ -47,7 +47,7 @@ def told(ledger: Ledger) -> list[str]:
 
 
 @pytest.mark.parametrize("endpoint", ["GET /v2/workflows/status", "GET /v2/workflows/status/processes/*"])
-def test_a_step_that_began_and_fell_due_while_workflows_could_not_be_read_is_escalated(
+def test_a_step_that_fell_due_while_workflows_were_unreadable_is_escalated(
     ledger: Ledger, start: Callable[[Draft], Threaded], endpoint: str
 ) -> None:
     rules = load_text({"late.yaml": LATE})

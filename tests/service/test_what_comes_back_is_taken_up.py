@@ -63,7 +63,7 @@ def test_a_list_that_lacks_what_is_there_by_its_id_is_a_gap(bench: RunBench, tol
     assert not told[-1].rows - result.rows
 
 
-def test_what_is_gone_is_looked_for_the_latest_first_and_the_rest_in_turns(bench: RunBench) -> None:
+def test_what_is_missing_is_looked_for_the_latest_first_and_the_rest_in_turns(bench: RunBench) -> None:
     ledger = bench.scratch.restore(bench.empty)
     bench.watch(ledger, 0)
     bench.watch(ledger, 1)

@@ -66,7 +66,7 @@ def run(ledger: Ledger, sandbox: Threaded, given: RuleSet, hours: float) -> list
     return sorted((r["rule"], r["workspace"], r["person"]) for r in rows)
 
 
-def test_a_workspace_is_told_to_its_role_when_it_was_made_and_not_before_or_after(
+def test_a_new_workspace_is_reported_to_its_role_exactly_when_it_was_created(
     ledger: Ledger, start: Callable[[Draft], Threaded]
 ) -> None:
     sandbox = start(

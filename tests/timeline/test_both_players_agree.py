@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeline.theatre import APPROVAL, COST, both, suite, theatre
+from tests.timeline.players import APPROVAL, COST, both, suite, theatre
 from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.load import Suite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.timeline.theatre import APPROVAL, COST, suite, theatre
+from tests.timeline.players import APPROVAL, COST, suite, theatre
 from vigil.rulefiles import read_sources
 from vigil.timeline.coverage import Covered, covered
 from vigil.timeline.suite import play_all

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeline.theatre import APPROVAL, failures
+from tests.timeline.players import APPROVAL, failures
 from vigil.delivery.messages import encode
 from vigil.delivery.transport import Outgoing
 from vigil.timeline import phones

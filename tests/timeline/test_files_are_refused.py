@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeline.theatre import APPROVAL, GOOD, suite
+from tests.timeline.players import APPROVAL, GOOD, suite
 from vigil.errors import BadInput
 from vigil.timeline.load import read_suite
 

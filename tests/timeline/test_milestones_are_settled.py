@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeline.theatre import failures
+from tests.timeline.players import failures
 
 RULE = """\
 rule: renewal
@@ -61,7 +61,7 @@ def test_a_date_that_passes_is_not_settled_by_that(tmp_path: Path) -> None:
     assert played(tmp_path, steps) == []
 
 
-def test_with_superseded_ignore_a_date_that_only_moves_is_no_news_and_one_that_vanishes_is(
+def test_with_superseded_ignore_a_moved_date_is_no_event_and_a_removed_one_is(
     tmp_path: Path,
 ) -> None:
     steps = """\

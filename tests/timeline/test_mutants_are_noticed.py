@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.timeline.theatre import APPROVAL, COST, gate_of, outcomes, suite
+from tests.timeline.players import APPROVAL, COST, gate_of, outcomes, suite
 from vigil.rulefiles import read_sources
 from vigil.timeline.mutants import mutants
 
@@ -161,7 +161,7 @@ def test_a_digest_that_becomes_a_push_is_noticed(tmp_path: Path) -> None:
     assert "`group` left out" in {m.what for m in mutants(played.rules, read_sources(tmp_path)[0])}
 
 
-def test_a_share_that_trips_a_guard_is_a_threshold(tmp_path: Path) -> None:
+def test_a_share_that_makes_a_guard_hold_is_a_threshold(tmp_path: Path) -> None:
     rules = COST.replace("for: 1d\n", "guard: {max_share: 0.5}\n")
     found = {m.what for m in mutants(suite(tmp_path, rules, WEAK).rules, read_sources(tmp_path)[0])}
     assert {"max_share 0.5 becomes 0.75", "max_share 0.5 becomes 0.3333"} <= found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.timeline.theatre import failures
+from tests.timeline.players import failures
 from vigil.timeline.compare import Failure
 
 
-def test_a_condition_with_steps_tells_each_of_its_audiences_again_and_of_the_end(tmp_path: Path) -> None:
+def test_a_condition_with_steps_notifies_each_audience_again_and_of_the_end(tmp_path: Path) -> None:
     rules = """\
 rule: cost-center
 kind: condition
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_no_violation(tmp_path: Path) -> None:
     assert unreadable(tmp_path, "hold", "  - at: 10:00\n    do: [readable: {}]") == []
 
 
-def test_what_cannot_be_read_is_a_finding_where_the_rule_says_so_and_clears_when_it_can(
+def test_unreadable_is_a_finding_where_the_rule_says_so_and_clears_when_read(
     tmp_path: Path,
 ) -> None:
     then = """\
@@ -151,7 +151,7 @@ def test_a_missed_moment_becomes_what_the_policy_says_as_long_as_within_lasts(tm
     assert late(tmp_path, "send", 49, "    not_sent: {late_drop: renewal}") == []
 
 
-def test_a_moment_that_the_first_run_after_an_outage_meets_is_on_time_until_within_is_over(
+def test_a_milestone_met_by_the_first_run_after_an_outage_is_late_after_within(
     tmp_path: Path,
 ) -> None:
     text = """\
@@ -171,7 +171,7 @@ THEN
     assert failures(tmp_path, rules, dropped) == []
 
 
-def test_without_late_a_moment_is_sent_after_any_outage_and_dropped_when_its_date_comes_too_late(
+def test_without_late_a_milestone_is_sent_after_an_outage_not_for_a_late_date(
     tmp_path: Path,
 ) -> None:
     rules = LATE.replace("late: {within: 2d, policy: POLICY}\n", "")
@@ -262,7 +262,7 @@ def test_an_acknowledgement_stops_the_escalation_that_asks_for_one_and_no_other(
     assert escalated(tmp_path, rest) == []
 
 
-def test_what_was_put_right_does_not_escalate_nor_does_it_when_it_comes_back_sooner(tmp_path: Path) -> None:
+def test_what_was_fixed_does_not_escalate_nor_when_it_is_back_sooner(tmp_path: Path) -> None:
     rest = """\
   - at: 09:00
     do: [attribute_changed: {attr: cost center, value: "1"}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.timeline.theatre import gate_of, outcomes
+from tests.timeline.players import gate_of, outcomes
 from vigil.timeline.load import Suite
 
 

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from tests.shared import PROJECT
-from tests.timeline.theatre import APPROVAL, GOOD
+from tests.timeline.players import APPROVAL, GOOD
 from vigil.timeline.command import test as run
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeline.theatre import APPROVAL, COST, failures
+from tests.timeline.players import APPROVAL, COST, failures
 from vigil.timeline.compare import Failure
 
 STORY = """\

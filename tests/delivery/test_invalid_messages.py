@@ -34,7 +34,7 @@ POISON: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("transport_class", [FcmHttp, FcmAdmin])
-async def test_each_kind_of_poison_is_rejected_by_name_and_the_rest_arrives(
+async def test_each_kind_of_invalid_message_is_rejected_by_name_and_the_rest_arrives(
     fcm: LocalFcm, settings: Settings, transport_class: type[FcmHttp]
 ) -> None:
     batch = []
