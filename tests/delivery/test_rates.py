@@ -78,11 +78,10 @@ def test_a_device_gets_5000_in_an_hour() -> None:
 
 
 def test_quiet_devices_are_forgotten_and_busy_ones_are_not() -> None:
-    rates = DeviceRates(240, 5_000)
-    rates.KEPT = rates._sweep_at = 100
+    rates = DeviceRates(240, 5_000, kept=100)
     for number in range(1_000):
         rates.take(f"device-{number}", float(number * 60))
-    assert len(rates._sends) <= 200
+    assert len(rates) <= 200
     assert rates.take("device-999", 999 * 60.0) == 0.0
 
 

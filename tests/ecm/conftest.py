@@ -11,6 +11,7 @@ import pytest
 
 from tests.ecm import contracts
 from vigil.ecm import Client, Settings
+from vigil.ecm.limits import Circuit
 from vigil.sandbox.process import SandboxProcess
 
 
@@ -21,12 +22,12 @@ class Server:
     sandbox: SandboxProcess
     marked: dict[str, int]
 
-    def client(self, **settings: Any) -> Client:
+    def client(self, circuit: Circuit | None = None, **settings: Any) -> Client:
         """A client for it; by default one that loses no time between attempts."""
         given = {"username": "vigil", "password": "vigil", "zone": contracts.ZONE, **settings}
         if "otds" in given:
             given["username"] = given["password"] = ""
-        return Client(Settings(self.sandbox.ecm_url, **given))
+        return Client(Settings(**{"url": self.sandbox.ecm_url, **given}), circuit=circuit)
 
     def mark(self) -> None:
         self.marked = dict(self.sandbox.requests()["ecm"]["by_endpoint"])

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,8 @@ from tests.flows.conftest import SITE, Watched
 from tests.shared import PROJECT
 
 AUTOMATIONS = PROJECT / "automations"
+WITHIN = 10
+"""Seconds after which the dead man's switch fires here: Prefect allows no less."""
 
 
 async def events(since: datetime, *names: str) -> list[Any]:
@@ -151,18 +154,22 @@ def test_the_dead_mans_switch_fires_when_watch_is_silent_and_not_while_it_runs(
     site, since = f"site-{uuid4().hex[:6]}", datetime.now(UTC)
     text = (AUTOMATIONS / "watch-is-silent.yaml").read_text()
     assert "within: 2700" in text
-    (tmp_path / "silent.yaml").write_text(
-        text.replace("within: 2700", "within: 10")
-    )  # Prefect allows no less
+    (tmp_path / "silent.yaml").write_text(text.replace("within: 2700", f"within: {WITHIN}"))
     asyncio.run(install(tmp_path, site, None))
 
     def fired() -> list[Any]:
         found = asyncio.run(events(since, "prefect.automation.triggered"))
         return [e for e in found if site in e["resource"]["prefect.resource.name"]]
 
-    for _ in range(8):
+    def taken_in(after: datetime) -> bool:
+        return any(site in str(e["resource"]) for e in asyncio.run(events(after, Signal.WATCHED.value)))
+
+    # A watch that runs again and again, each after the server took in the one before, for longer than the switch waits.
+    began = time.monotonic()
+    while time.monotonic() < began + 1.5 * WITHIN:
+        emitted = datetime.now(UTC)
         emit(Signal.WATCHED, site, {})
-        time.sleep(2)  # as a watch that runs every now and then: longer than the switch waits, in all
+        until(partial(taken_in, emitted))
     assert not fired(), "it fired though watch had completed"
     until(fired)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import UTC, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -151,15 +151,18 @@ def test_the_first_run_of_a_rule_that_wants_to_be_seen_first_is_held(watched: Wa
     assert len(all_trips(watched)) == 1
 
 
+def killed(*_: object) -> NoReturn:
+    """What a signal does to a run at that instant."""
+    raise KeyboardInterrupt
+
+
 def test_what_a_killed_run_left_undecided_counts_with_the_next_run(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
     watched.watch(watched.made.start)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            guards, "decide", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt())
-        )  # as a kill at that instant
+        patch.setattr(guards, "decide", killed)
         with pytest.raises(KeyboardInterrupt):
             watched.watch(watched.made.start + timedelta(days=4))
     undecided = of_rule(watched)["suppressed", GuardWhy.UNDECIDED]

@@ -344,9 +344,11 @@ class FailingClient(Client):
     """The client, of whose calls one fails in each of its attempts."""
 
     def __init__(self, app: Starlette, failure: Failure, settings: Settings) -> None:
-        super().__init__(settings)
-        self._policy = Policy(RETRIES, settings.total_timeout, first=0.0)
-        self._circuit = Circuit(pause=0.001, longest=0.01)
+        super().__init__(
+            settings,
+            policy=Policy(RETRIES, settings.total_timeout, first=0.0),
+            circuit=Circuit(pause=0.001, longest=0.01),
+        )
         self.app, self.failure = app, failure
 
     async def __aenter__(self) -> Client:
