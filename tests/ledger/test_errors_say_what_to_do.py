@@ -151,7 +151,10 @@ def test_an_address_that_is_none(address: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
 def test_the_driver_need_not_be_named(scheme: str) -> None:
     with server().empty() as url:
-        Ledger.open(url.replace("postgresql+psycopg", scheme)).close()
+        ledger = Ledger.open(url.replace("postgresql+psycopg", scheme))
+        with ledger.read() as connection:
+            assert (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
+        ledger.close()
 
 
 def test_other_database_errors_pass_unchanged_without_their_parameters(
