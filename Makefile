@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 OLDEST := tests/flows/test_a_schedule_starts_watch.py
 
-.PHONY: demo test test-slow test-oldest setup dev lint audit pip-audit lock migration wheel clean
+.PHONY: demo test test-slow test-oldest check setup dev lint audit pip-audit lock migration wheel clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -19,6 +19,11 @@ test: dev
 # The rest: each flow in depth, workers that are killed, an installed wheel, PostgreSQL, a browser. CI runs both.
 test-slow: dev
 	$(PYTEST) -m slow
+
+# What an engineer runs while working: the linters, and the tests that need no server, no ledger of their own and no process.
+CORE := tests/compliance tests/blocks tests/ecm tests/gateway tests/sandbox tests/test_*.py
+check: lint
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(CORE)
 
 lint: dev
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ PAGES = sorted(
         PROJECT / "README.md",
         PROJECT / "CHANGELOG.md",
         PROJECT / "SECURITY.md",
+        PROJECT / "CONTRIBUTING.md",
         *(PROJECT / "docs").rglob("*.md"),
     }
 )

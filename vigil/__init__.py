@@ -1,1 +1,1 @@
-"""Vigil: watches Extended ECM business workspaces and tells the right person, once."""
+"""Vigil watches Extended ECM business workspaces and notifies the right person, once."""

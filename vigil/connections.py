@@ -1,4 +1,4 @@
-"""Why there is no connection, in words of our own: a client's own text may quote an address with its password, or an answer."""
+"""Describes failed connections in Vigil's own words: a client's text may quote an address with its password, or a response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONNECTIONS: Mapping[type[BaseException], str] = {
 
 
 def of_connection(error: BaseException) -> str:
-    """Why a connection did not stand, or broke: what the first error of the chain that is known here says."""
+    """Why a connection failed or broke: the text for the first known error of the chain."""
     for one in chain(error):
         if isinstance(one, OSError) and one.errno in ERRNOS:
             return ERRNOS[one.errno]
@@ -30,7 +30,7 @@ def of_connection(error: BaseException) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it was made of: clients wrap the socket's own error, some of them as an argument or as `reason`."""
+    """An error and its causes: clients wrap the socket's own error, some of them as an argument or as `reason`."""
     todo, seen = [error], set[int]()
     while todo:
         one = todo.pop(0)
@@ -47,6 +47,6 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def address(url: str) -> str:
-    """Host and port of a URL, never the login that may stand in it."""
+    """Host and port of a URL, without its login."""
     parts = urlsplit(url)
     return f"{parts.hostname or url}{f':{parts.port}' if parts.port else ''}"

@@ -1,8 +1,8 @@
-"""The errors that people see. Each says what was wrong, where, and what to do.
+"""The errors for people. Each says what was wrong, where, and what to do.
 
 VigilError
-├── BadInput         a file that a person wrote is refused whole (file:line:column, the key, what is allowed)
-├── BadRequest       a person asked for what does not exist, or makes no sense: a rule, a window, a site
+├── BadInput         a file that a person wrote is refused completely (file:line:column, the key, the allowed values)
+├── BadRequest       a person asked for something that does not exist or makes no sense: a rule, a window, a site
 └── (vigil.ecm.errors, vigil.delivery.errors and vigil.ledger.errors add their own below it)
 """
 
@@ -18,25 +18,25 @@ _STOPS = (".", "?", "!", ";", ":")
 
 
 class VigilError(Exception):
-    """Base of every error meant for a person. Its text holds no secret, whatever it was made of."""
+    """Base of every error meant for a person. Its text contains no secret, whatever its source."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(redacted(text))
 
     @property
     def brief(self) -> str:
-        """What was wrong in a few words, for the name of a run: where a class has none of its own the sentence's beginning."""
+        """The error in a few words, for the name of a run: by default the beginning of the sentence."""
         line = str(self).partition("\n")[0]
         return line if len(line) <= BRIEF else f"{line[:BRIEF].rsplit(' ', 1)[0]}…"
 
 
 class BadRequest(VigilError):
-    """What a person asked for does not exist or makes no sense. Nothing was done."""
+    """A person asked for something that does not exist or makes no sense. Nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file. Lines and columns count from 1; 0 where `file` names what nobody can open at a line."""
+    """One problem in a file. Lines and columns count from 1; 0 if `file` is not a file with lines."""
 
     file: str
     line: int
@@ -53,7 +53,7 @@ class Problem:
 
 
 class BadInput(VigilError):
-    """A file or folder was refused whole. `problems` lists everything that was wrong with it."""
+    """A file or folder was refused completely. `problems` lists everything that was wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

@@ -1,4 +1,4 @@
-"""Which instants people may give: values that have a day in every zone, and clocks with room for the offsets of rules."""
+"""The instants that people can give: values must have a day in every zone, and clocks need a margin for the offsets of rules."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _EDGE = timedelta(days=1)
 
 
 def in_every_zone(at: datetime) -> bool:
-    """Whether an aware instant has a day in every zone: a value may be as early or as late as that."""
+    """Whether an aware instant has a day in every zone: the bounds of a value."""
     return datetime.min.replace(tzinfo=UTC) + _EDGE <= at <= datetime.max.replace(tzinfo=UTC) - _EDGE
 
 
 def is_clock(at: datetime) -> bool:
-    """Whether a clock may stand at an aware instant: rules look back and ahead from it."""
+    """Whether a clock can be set to an aware instant: rules use earlier and later ones."""
     return FIRST <= at < LAST
 
 

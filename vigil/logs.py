@@ -1,4 +1,4 @@
-"""The second net below `vigil.redaction`: no record of a log leaves this process with a secret in it, whoever wrote it."""
+"""The second safeguard after `vigil.redaction`: redacts every log record of this process, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from vigil.redaction import redacted
 
 
 def guard() -> None:
-    """From now on every record is redacted when it is made: ours, those of Prefect's runs, a third party's. Once is enough.
+    """From now on every log record is redacted when it is made: Vigil's, those of Prefect's runs, and of libraries. Further calls do
+    nothing.
 
-    A filter on a logger would not see what the loggers below it write, and one on handlers would end where Prefect sets its own.
+    A filter on a logger would miss the loggers below it, and one on handlers would be lost where Prefect installs its own.
     """
     make = logging.getLogRecordFactory()
     if getattr(make, "redacts", False):

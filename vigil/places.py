@@ -1,6 +1,6 @@
-"""Where things are: the project's folder, which holds what Vigil runs, and the folder that Vigil writes into.
+"""The paths of the project's folder, which contains what Vigil runs, and of the folder that Vigil writes into.
 
-In a checkout the project's folder is the repository's root. In an installed Vigil it lies inside the package, where nothing is ever
+In a checkout the project's folder is the repository's root. In an installed Vigil it is inside the package, where nothing is ever
 written.
 """
 
@@ -40,10 +40,10 @@ def automations() -> Path:
 
 
 def home() -> Path:
-    """The folder below which Vigil writes what nobody named a place for: ledgers, its own Prefect, the demo.
+    """The folder for files without an explicit place: ledgers, the private Prefect, the demo.
 
-    ``$VIGIL_HOME/var`` where that is set; else ``var`` of the checkout, or for an installed Vigil the user's data folder
-    (``~/.local/share/vigil`` on Linux). A VIGIL_HOME inside the installed package counts as not set.
+    ``$VIGIL_HOME/var`` if that is set; else ``var`` of the checkout, or for an installed Vigil the user's data folder
+    (``~/.local/share/vigil`` on Linux). A VIGIL_HOME inside the installed package counts as unset.
     """
     wanted = Path(os.environ.get(VARIABLE) or _PACKAGE).expanduser().resolve()
     if not wanted.is_relative_to(_PACKAGE):
@@ -54,7 +54,7 @@ def home() -> Path:
 
 
 def prefect() -> Path:
-    """The folder of the Prefect that commands start for themselves."""
+    """The folder of the private Prefect that commands start."""
     return home() / "prefect"
 
 
@@ -64,12 +64,12 @@ def demo() -> Path:
 
 
 def sandbox() -> Path:
-    """The folder of the sandbox's own estate, and of what an operator needs of it."""
+    """The folder of the sandbox's own estate, and of its files for an operator."""
     return home() / "sandbox"
 
 
 def made(folder: Path) -> Path:
-    """The folder, which is there from now on. Raises BadRequest where it cannot be made."""
+    """The folder, created if necessary. Raises BadRequest if it cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,12 +81,12 @@ def made(folder: Path) -> Path:
 
 
 def found(folder: str) -> Path:
-    """A folder as a site names it: absolute, or below the project's folder wherever that is today."""
+    """A folder as a site names it: absolute, or below the project's current folder."""
     return project() / folder
 
 
 def kept(folder: Path) -> str:
-    """How a site names a folder: shipped rules and templates by their name below the project's folder, any other by its whole path.
+    """The name of a folder for a site: shipped rules and templates relative to the project's folder, others as absolute paths.
 
     The project's folder of an installed Vigil moves with its Python.
     """
@@ -96,11 +96,11 @@ def kept(folder: Path) -> str:
 
 
 def add_to_path() -> None:
-    """Let `flows` and `blocks` be imported, as Prefect does for a run: they are no packages of site-packages."""
+    """Make `flows` and `blocks` importable, as Prefect does for a run: they are not in site-packages."""
     if (folder := str(project())) not in sys.path:
         sys.path.insert(0, folder)
 
 
 def working_directory() -> dict[str, str]:
-    """A pull step of prefect.yaml: each run happens in the project's folder of the Vigil that is installed where it runs."""
+    """A pull step of prefect.yaml: each run uses the project's folder of the Vigil that is installed on its machine."""
     return {"directory": str(project())}

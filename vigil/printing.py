@@ -1,4 +1,4 @@
-"""Tables on a terminal: a table where it is wide, blocks of lines where it is narrow, and the same blocks, not wrapped, in a pipe."""
+"""Prints tables on a terminal: as a table if it is wide, as blocks of lines if it is narrow, and as unwrapped blocks into a pipe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How rows look as blocks: those of one `group` stand together, each a line with a line for each column of `below` under it."""
+    """The block format of rows: rows of one `group` are together, each a line with a line below it for each column of `below`."""
 
     group: str
     line: Callable[[Row], Text]
@@ -52,7 +52,7 @@ class Layout:
 
 
 def notice(row: Row) -> Text:
-    """A finding or a notice in a line: rule and step, for whom, when, and what becomes of it."""
+    """A finding or a notice in one line: rule and step, recipient, time, and outcome."""
     what = row["rule"] if row["step"] is None else f"{row['rule']} {row['step']}"
     when = [] if row.get("fire_at") is None else [sheets.minute(row["fire_at"])]
     state = row["standing" if "standing" in row else "outcome"]
@@ -97,11 +97,11 @@ _BEFORE = {
 """What stands before a value in a block, where it would not be understood alone."""
 
 _SHARES = {"name": 3, "why": 4, "title": 3, "reason": 2, "outcome": 2, "standing": 2}
-"""What a wide table's columns get of the room that the others leave."""
+"""The shares of a wide table's columns in the remaining width."""
 
 
 def show(console: Console, frame: Frame, layout: Layout, title: str) -> None:
-    """Print a table below a line that says what it is of. Texts from outside are printed as they are, never as markup."""
+    """Print a table below a line with its description. Texts from outside are printed literally, never as markup."""
     line(console, Text(f"{title}: {sheets.head(frame)}", style="bold"))
     some = frame.head(ROWS) if console.is_terminal else frame
     if console.is_terminal and console.width >= WIDE:
@@ -115,7 +115,7 @@ def show(console: Console, frame: Frame, layout: Layout, title: str) -> None:
 
 
 def line(console: Console, text: Text, indent: int = 0) -> None:
-    """Print a line: wrapped below its own beginning on a terminal, whole in a pipe, where lines are searched."""
+    """Print a line: wrapped with its indentation on a terminal, unwrapped into a pipe, where lines are searched."""
     if not console.is_terminal:
         console.file.write(safe_text.terminal(f"{' ' * indent}{text.plain}") + "\n")
         return
@@ -143,7 +143,7 @@ def _blocks(frame: Frame, layout: Layout) -> Iterator[tuple[Text, int]]:
 
 
 def _together(rows: Sequence[Row]) -> Iterator[Row]:
-    """The rows, those that differ by their person only as one: what was found once is said once."""
+    """The rows, with those that differ only by their person combined into one."""
     same: dict[Any, list[Row]] = {}
     for row in rows:
         same.setdefault(tuple(v for k, v in row.items() if k != "person"), []).append(row)
@@ -153,7 +153,7 @@ def _together(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def value(name: str, row: Row) -> Text:
-    """A value of a row as a block says it."""
+    """The text of a row's value in a block."""
     found = row[name]
     if name == "person":
         return Text(found or NOBODY)
@@ -172,7 +172,7 @@ def _said(found: Any) -> str:
 
 
 def _table(frame: Frame, layout: Layout) -> Table:
-    """The columns of a layout, names as links."""
+    """The columns of a layout, with names as links."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     for name in layout.table:
         table.add_column(name, overflow="fold", ratio=_SHARES.get(name))

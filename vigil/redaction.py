@@ -1,12 +1,11 @@
-"""The one place that redacts: what this process knows as secret, and what looks like a secret, is taken out of texts.
+"""The only module that redacts: removes known secrets, and texts that look like secrets.
 
-A secret is told to `learn` where it enters: a password of a setting, a ticket or an access token of an answer. A text that comes
-from outside (a body, a header that somebody echoes, the text of a third party's error) passes through `redacted` before it becomes
-a message, a gap, a cause or a line of a log: errors for people do so by themselves (`vigil.errors`), and so does every record of a
-log (`vigil.logs`).
+The code that first reads a secret registers it with `learn`: a password of a setting, a ticket or an access token of a response. A
+text from outside (a body, an echoed header, the text of a third party's error) passes through `redacted` before it becomes a message,
+a gap, a cause or a log line: errors for people (`vigil.errors`) and log records (`vigil.logs`) do this automatically.
 
-A part of a secret is one, too, where it is long enough (`vigil.spellings.RUN`). A text is redacted before it is cut all the same: a
-part that is shorter is not found.
+A sufficiently long part of a secret is also recognised (`vigil.spellings.RUN`). Redact a text before cutting it all the same: a
+shorter part is not recognised.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from vigil.spellings import RUN, SHORTEST, Form, Span, forms, readings
 MARK = "(redacted)"
 
 PASSING = 128
-"""Tickets and access tokens that are remembered, the newest: a server gives a new one every few hundred requests."""
+"""The number of remembered tickets and access tokens, the newest: a server issues a new one every few hundred requests."""
 
 _FRAME = re.compile(r"-----(?:BEGIN|END) [A-Z ]*-----")
-"""What begins and ends a private key, which is no secret."""
+"""The first and last line of a private key, which are not secret."""
 
 _HEADERS = ("authorization", "otcsticket", "otdsticket", "cookie", "x-api-key")
 _SCHEMES = ("bearer", "basic", "digest", "negotiate")
@@ -47,7 +46,7 @@ _HEADER, _SCHEME, _KEY = ("|".join(some) for some in (_HEADERS, _SCHEMES, _KEYS)
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """How a kind of secret looks, and what takes its place. Texts that have none of the `hints`, in small letters, have none of it."""
+    """The form of a kind of secret, and its replacement. Lower-case texts without any of the `hints` cannot contain it."""
 
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -94,11 +93,11 @@ _GRAM, _STRIDE, _SPARSE = 5, 4, 3
 remembered. Of 12 places in a row one is a multiple of 3 in the form and of 4 in the text, and 16 characters have 12 such places."""
 
 Index = dict[str, tuple[Form, ...]]
-"""Some of the five characters in a row of forms -> the forms that have them."""
+"""Some five-character sequences of forms -> the forms that contain them."""
 
 
 class _Known:
-    """The secrets of this process: those that last, and the newest of those that pass. May be used by several threads."""
+    """The secrets of this process: permanent ones, and the newest of the temporary ones. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -140,14 +139,14 @@ _known = _Known()
 
 
 def learn(secret: str | None, *, passing: bool = False) -> None:
-    """Remember a secret by its value. `passing`: one of many that follow each other, as tickets do."""
+    """Remember a secret by its value. `passing`: one of a sequence of temporary secrets, such as tickets."""
     core = _core(secret or "")
     if len(core) >= SHORTEST:
         _known.add(core, passing)
 
 
 def learn_url(url: str | None) -> None:
-    """Remember the password of a URL, as it is written there and as it is sent."""
+    """Remember the password of a URL, as written and as sent."""
     try:
         password = urlsplit(url or "").password
     except ValueError:  # no URL: whoever opens it says so
@@ -158,7 +157,7 @@ def learn_url(url: str | None) -> None:
 
 
 def redacted(text: str, *also: str) -> str:
-    """The text without what is secret in it. `also` are secrets that only this text may hold, such as a device's address."""
+    """The text without secrets. `also` are secrets that only this text may contain, such as a device's address."""
     indexes = [_known.index]
     mine = {form for secret in also for form in forms(_core(secret))}
     if mine:
@@ -174,7 +173,7 @@ def redacted(text: str, *also: str) -> str:
 
 
 def _core(secret: str) -> str:
-    """A secret without what is none: the white space around it, and the lines that begin and end a key."""
+    """A secret without surrounding white space, and without the first and last line of a key."""
     whole = secret.strip()
     return _FRAME.sub("", whole).strip() if "-----" in whole else whole
 
@@ -185,7 +184,7 @@ def _grams(form: Form) -> set[str]:
 
 
 def _put(index: Index, form: Form) -> None:
-    """Add a form. A reader beside it sees the forms of five characters as they were or as they are."""
+    """Add a form. A concurrent reader sees the state before or after."""
     for gram in _grams(form):
         index[gram] = (*index.get(gram, ()), form)
 
@@ -200,7 +199,7 @@ def _take(index: Index, form: Form) -> None:
 
 
 def _without(text: str, indexes: Iterable[Index]) -> str:
-    """The text with the mark in place of every known secret in it, or of a part that makes one known."""
+    """The text with the mark in place of every known secret, or of a recognisable part of one."""
     if len(text) < SHORTEST:
         return text
     spans = [
@@ -219,7 +218,7 @@ def _without(text: str, indexes: Iterable[Index]) -> str:
 
 
 def _runs(text: str, index: Index) -> Iterator[Span]:
-    """Where in a reading there are enough characters of a form in a row. Linear in the text, however many forms there are."""
+    """Where a reading contains enough consecutive characters of a form. Linear in the text, for any number of forms."""
     ends: dict[
         tuple[str, int], int
     ] = {}  # form and where it would begin in the text -> up to where both are compared
@@ -238,7 +237,7 @@ def _runs(text: str, index: Index) -> Iterator[Span]:
 
 
 def _extended(text: str, at: int, form: str, within: int) -> Span:
-    """From where on and up to where the text is as the form, around a place where it is."""
+    """The range in which the text equals the form, around a place where it does."""
     start = end = 0
     while start < min(at, within) and text[at - start - 1] == form[within - start - 1]:
         start += 1

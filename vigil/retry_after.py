@@ -1,4 +1,4 @@
-"""The one place that reads a Retry-After header, of whatever server. Pure: the time is an argument."""
+"""Parses a Retry-After header of any server. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _DATES = tuple(
 
 
 def seconds_of(header: str | None, now: datetime, longest: float) -> float | None:
-    """Seconds to wait from `now` on, from 0 to `longest`, whichever of its two forms the header has: seconds, or an HTTP-date.
+    """Seconds to wait from `now` on, from 0 to `longest`, for both forms of the header: seconds, or an HTTP-date.
 
-    None where there is no header, or where it is in neither form: whoever asks waits as it would without one. Never raises.
+    None without a header, or for neither form: the caller then waits as without a header. Never raises.
     """
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Rule files on disk: which files of a folder are rules, and the calendar files that lie beside them."""
+"""Reads rule files from disk: finds the rules of a folder, and the calendar files beside them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_rules(
 ) -> RuleSet:
     """The rules of a file, or of every rule file below a folder. See `vigil.compliance.loader.load_text`.
 
-    Raises BadInput with everything that is wrong, also when there is no such file or no rule in the folder.
+    Raises BadInput with every problem, also for a missing file or a folder without rules.
     """
     rules, problems = check(examine(read_files(path), schema, templates))
     if problems:
@@ -42,7 +42,7 @@ def read_rules(
 def read_sources(path: str | Path) -> tuple[dict[str, str], dict[str, tuple[date, ...]]]:
     """The texts of the rule files at `path` by name, and the days off of the calendar files beside them by name.
 
-    Raises BadInput when one of them cannot be read.
+    Raises BadInput if one of them cannot be read.
     """
     found = read_files(path)
     if problems := found.all_problems():
@@ -51,7 +51,7 @@ def read_sources(path: str | Path) -> tuple[dict[str, str], dict[str, tuple[date
 
 
 def read_files(path: str | Path) -> Files:
-    """What lies at `path`, a file of rules or a folder of them, in the order of names. What cannot be read is among its problems."""
+    """The content of `path`, a file or a folder of rules, in the order of names. Its problems list unreadable files."""
     path = Path(path)
     if not path.exists():
         return Files(problems=[Problem(str(path), 1, 1, "no such file or folder")])
@@ -90,11 +90,11 @@ def read_files(path: str | Path) -> Files:
 
 
 class _NoFile(OSError):
-    """A folder, pipe, socket or device where a file of rules is looked for."""
+    """A folder, pipe, socket or device in place of a rule file."""
 
 
 def _refuse_what_is_no_file(file: Path) -> None:
-    """Raises OSError for what is in a folder by the name of a file and is none: to read a pipe would wait for ever."""
+    """Raise OSError for an item that is not a regular file: reading a pipe would wait for ever."""
     mode = file.stat().st_mode
     if not stat.S_ISREG(mode):
         raise _NoFile("a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device")
@@ -112,9 +112,9 @@ def _unreadable(file: str, wrong: UnicodeDecodeError | OSError | BadInput) -> li
 
 
 def files_below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
-    """What has the name of a rule or calendar file below a folder, folders too: Docker makes one where a file is missing.
+    """The items below a folder with names of rule or calendar files, including folders: Docker creates one for a missing file.
 
-    Folders that cannot be looked into are added to `problems`.
+    Unreadable folders are added to `problems`.
     """
 
     def refused(wrong: OSError) -> None:
@@ -128,7 +128,7 @@ def files_below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
 
 
 def _calendars_beside(rules: Path) -> Iterator[Path]:
-    """The files in the folder of a rule file that it names. Others may be anybody's: it may lie in a home or in /tmp."""
+    """The files in the folder of a rule file that it names. Others are ignored: the rule file may be in a home folder or in /tmp."""
     try:
         text = rules.read_text("utf-8-sig", "replace")
     except OSError:
@@ -150,9 +150,9 @@ def _may_hold_dates(file: Path) -> bool:
 
 
 def yaml_dates(text: str, file: str) -> tuple[date, ...] | None:
-    """The days off of a YAML file that holds ``dates: [2026-12-24, ...]`` and nothing else; None for a file of rules.
+    """The days off of a YAML file that contains only ``dates: [2026-12-24, ...]``; None for a file of rules.
 
-    Raises BadInput where there is more in it than dates.
+    Raises BadInput if it contains more than dates.
     """
     if not _LOOKS_LIKE_DATES.search(text) or _LOOKS_LIKE_A_RULE.search(text):
         return None
@@ -182,10 +182,9 @@ def _is_date(node: Node) -> bool:
 
 
 def ics_dates(text: str, file: str = "calendar.ics") -> tuple[date, ...]:
-    """Every day that an event of an iCalendar text covers, in order. Raises BadInput when it is no calendar.
+    """Every day of the events in an iCalendar text, in order. Raises BadInput if it is not a calendar.
 
-    An event of whole days ends before its DTEND, as RFC 5545 says. Repeating events are not unfolded: a site's list of
-    days off names its dates.
+    An all-day event ends before its DTEND, as in RFC 5545. Recurring events are refused: a site's list of days off names its dates.
     """
     from icalendar import (
         Calendar,

@@ -61,9 +61,9 @@ _ROOM = 16  # code points that a character as people count them may take, before
 
 
 def one_line(text: str) -> str:
-    """`text` on one line, without control characters, bidirectional overrides, and what nobody sees; `<`, `>` and `&` stay.
+    """`text` on one line, without control characters, bidirectional overrides and invisible characters; `<`, `>` and `&` stay.
 
-    Printable text without such is returned as it is. Nothing is shortened, but for floods of accents.
+    Printable text without these is returned unchanged. Nothing is shortened, except sequences of accents.
     """
     if text.isprintable() and (text.isascii() or not _ODD.search(text)):
         return text
@@ -85,16 +85,16 @@ def _neutral(character: str) -> str:
 
 
 def lines(text: str) -> str:
-    """`text` with its line breaks, each line as `one_line` gives it."""
+    """`text` with its line breaks, each line as from `one_line`."""
     if text.isprintable():
         return one_line(text)
     return "\n".join(map(one_line, re.split(r"\r\n|[\r\n]", text)))
 
 
 def short(text: str, limit: int) -> str:
-    """`text` in at most `limit` characters as a reader counts them; an ellipsis ends it when cut.
+    """`text` in at most `limit` characters as a reader counts them, with an ellipsis after a cut.
 
-    Cuts at a space when one is near the end, and never inside a grapheme (an accent, a flag, a family).
+    Cuts at a space near the end if there is one, and never inside a grapheme (an accent, a flag, a family).
     """
     if len(text) <= limit:
         return text
@@ -109,7 +109,7 @@ def short(text: str, limit: int) -> str:
 
 
 def bounded(text: str, limit: int = VALUE, said: str = "shortened") -> str:
-    """`text` in at most `limit` code points: of a longer one the beginning, and in brackets that it was shortened."""
+    """`text` in at most `limit` code points: of a longer one the beginning, and a note in brackets that it was shortened."""
     if len(text) <= limit:
         return text
     start = text[: limit - len(said) - len(ELLIPSIS) - 2]
@@ -118,14 +118,14 @@ def bounded(text: str, limit: int = VALUE, said: str = "shortened") -> str:
 
 
 def json_size(text: str) -> int:
-    """Bytes that `text` takes as a JSON string in UTF-8, without its quotes."""
+    """Bytes of `text` as a JSON string in UTF-8, without its quotes."""
     return len(orjson.dumps(text)) - 2
 
 
 def to_bytes(text: str, limit: int) -> str:
-    """The longest start of `text` that takes at most `limit` bytes in JSON, the ellipsis included.
+    """The longest start of `text` that takes at most `limit` bytes in JSON, including the ellipsis.
 
-    Never cuts inside a grapheme. Empty when not even the ellipsis fits.
+    Never cuts inside a grapheme. Empty if not even the ellipsis fits.
     """
     if json_size(text) <= limit:
         return text
@@ -144,14 +144,14 @@ def to_bytes(text: str, limit: int) -> str:
 
 
 def terminal(text: str) -> str:
-    """Text for a terminal or a log: no escape sequence, and nothing that moves the cursor but its line breaks and tabs."""
+    """Text for a terminal or a log: without escape sequences and cursor movements, except line breaks and tabs."""
     if text.isprintable():
         return one_line(text)
     return "\n".join("\t".join(map(one_line, line.split("\t"))) for line in re.split(r"\r\n|[\r\n]", text))
 
 
 def terminal_markup(text: str) -> str:
-    """The same, to stand in markup of Rich."""
+    """The same, escaped for Rich markup."""
     from rich.markup import escape as rich_escape  # a worker has no terminal
 
     return rich_escape(terminal(text))
@@ -178,9 +178,9 @@ _IN_ADDRESS = ":/?#@!$&'*+,;=%~-._"
 
 
 class Markdown(str):
-    """A page of Markdown, or a piece of one. `format` and `join` make inert what they take in, unless it is Markdown, or a number.
+    """A page of Markdown, or a piece of one. `format` and `join` escape their arguments unless they are Markdown or numbers.
 
-    A page for Prefect is of this type, so that no text from outside gets into one by way of an f-string: mypy refuses that.
+    Pages for Prefect have this type, so that mypy refuses a text from outside that enters one by an f-string.
     """
 
     __slots__ = ()
@@ -206,7 +206,7 @@ def _inert(value: object) -> object:
 
 
 def markdown(value: object) -> Markdown:
-    """A text for a page of Markdown that reads as it is: no sign of it is markup, and no part of it becomes a link by itself."""
+    """A text for a page of Markdown that appears literally: no character is markup, and no part becomes a link."""
     if isinstance(value, Markdown):
         return value
     text = one_line(bounded(str(value))).strip()
@@ -216,7 +216,7 @@ def markdown(value: object) -> Markdown:
 
 
 def link(name: str, address: str | None) -> Markdown:
-    """A name as the link to an address on the web; of another address the name alone."""
+    """A name as the link to a web address; for another address only the name."""
     text = markdown(name) or Markdown(NAMELESS)
     if not is_web_address(address):
         return text
@@ -231,7 +231,7 @@ def table_row(cells: Iterable[Markdown]) -> Markdown:
 
 
 def code_block(text: str) -> Markdown:
-    """A text as it is, in a block that nothing in it ends."""
+    """A literal text, in a block that its content cannot end."""
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return Markdown(f"{fence}\n{text}\n{fence}")
@@ -240,7 +240,7 @@ def code_block(text: str) -> Markdown:
 # Tables and spreadsheets
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
-"""Characters that are no text: they would steer a terminal, turn a line round, or break a file. Tabs and line breaks stay."""
+"""Characters that are not text: they would control a terminal, reverse a line, or break a file. Tabs and line breaks stay."""
 
 _SKIPPED = r"[\s\p{C}\ufffd'\"]"
 _FORMULA_SIGNS = "-=+@\u2212⁺⁻⁼₊₋₌⩵⩶﬩﹢﹣﹦﹫＋－＝＠"
@@ -257,14 +257,14 @@ breaks would never end.
 
 
 def table_cell(text: str) -> str:
-    """A text for a table that goes on as a DataFrame or as JSON: as it is, with the sign for "no text" where a character is none."""
+    """A text for a table in a DataFrame or JSON: unchanged, with the replacement character for characters that are not text."""
     return text if text.isprintable() else _NO_TEXT.sub("\ufffd", text)
 
 
 def csv_cell(text: str) -> str:
-    """A text for a cell of CSV. One that a spreadsheet would take for a formula gets an apostrophe before it.
+    """A text for a cell of CSV. One that a spreadsheet would read as a formula gets an apostrophe before it.
 
-    Line breaks and tabs stay. Whoever reads it back takes away one apostrophe that stands before = + - @ or a form of them.
+    Line breaks and tabs stay. A reader must remove one apostrophe before = + - @ or a form of them.
     """
     if text.isascii() and text.isprintable() and text[:1].isalnum() and ";" not in text:
         return text
@@ -272,7 +272,7 @@ def csv_cell(text: str) -> str:
 
 
 def excel_cell(text: str) -> str:
-    """A text for a cell of Excel, to be written as a string: what is longer than a cell holds is cut."""
+    """A text for a cell of Excel, to be written as a string: cut to the maximum length of a cell."""
     kept = bounded(table_cell(text), CELL)
     if len(kept) * 2 <= CELL or kept.isascii():
         return kept
@@ -291,7 +291,7 @@ def html(text: str) -> Markup:
 
 
 def mail_header(text: str) -> str:
-    """A text for a header of a mail: on one line, so that no header of its own begins in it."""
+    """A text for a header of a mail: on one line, so that it cannot begin another header."""
     return one_line(text)
 
 
@@ -299,7 +299,7 @@ def mail_header(text: str) -> str:
 
 
 def label(text: str, limit: int = LABEL) -> str:
-    """A text for the name of a run: on one line, and short. Prefect's database takes no NUL."""
+    """A text for the name of a run: on one line, and short. Prefect's database does not accept NUL."""
     return bounded(one_line(text[: limit * _ROOM]), limit)
 
 
@@ -309,7 +309,7 @@ def state_message(text: str) -> str:
 
 
 def payload(value: Any) -> Any:
-    """What an event says, with every text in it safe and bounded, whatever its depth."""
+    """The payload of an event, with every text in it safe and bounded, at any depth."""
     match value:
         case str():
             return label(value, PAYLOAD)
@@ -325,11 +325,11 @@ def payload(value: Any) -> Any:
 
 
 _PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,4})?(/[A-Za-z0-9/._~?=&%-]*)?")
-"""What nearly every address is, and an address at once."""
+"""The form of nearly all addresses, for a fast check."""
 
 
 def is_web_address(text: str | None) -> bool:
-    """Whether a link may lead there: http or https, a host, and no character that an address cannot hold."""
+    """Whether a link may lead there: http or https, a host, and only characters that an address can contain."""
     if text and len(text) <= VALUE and _PLAIN_ADDRESS.fullmatch(text):
         return True
     if not text or len(text) > VALUE * 2 or not text.isprintable() or set(text) & set(" <>\\"):
@@ -342,7 +342,7 @@ def is_web_address(text: str | None) -> bool:
 
 
 def web_address(text: str) -> str:
-    """An address of the web as it is. Raises ValueError for another: what a notice leads to is opened with one touch."""
+    """Return a web address unchanged. Raises ValueError for others, because one touch opens the link of a notice."""
     if not is_web_address(text):
         raise ValueError("an address must begin with https:// or http:// and a host")
     return text

@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from html.entities import html5
 
 SHORTEST = 8
-"""Characters of a secret that is looked for by its value. A shorter one would be found within ordinary words."""
+"""The minimum length of a secret that is recognised by its value. A shorter one would be found within ordinary words."""
 
 RUN = 16
-"""So many characters of a secret that follow each other are taken for it; of one that is shorter than 32, half of its characters."""
+"""The number of consecutive characters by which a secret is recognised; half of its characters if it has fewer than 32."""
 
 _TIMES = 3  # that a text may be encoded upon itself
 
 Span = tuple[int, int]
-"""From where on and up to where in a text."""
+"""A range of a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A spelling of a secret, as a reading of a text would have it, and how many characters of it make it known."""
+    """A form of a secret in a reading of a text, and how many of its characters are enough to recognise it."""
 
     text: str
     least: int
@@ -36,10 +36,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What turns a text into another reading of it: each match of the pattern gives place to what `instead` makes of it.
+    """Transforms a text into another reading of it: replaces each match of the pattern by the result of `instead`.
 
-    `hints`: a text with none of these characters stays as it is. A pattern must not need more than linear time: whoever writes the
-    text may want it to take long.
+    `hints`: a text with none of these characters stays unchanged. A pattern must need at most linear time, because an attacker may
+    have written the text.
     """
 
     pattern: re.Pattern[str]
@@ -50,7 +50,7 @@ class _Step:
         return self.pattern.sub(self.instead, text) if any(hint in text for hint in self.hints) else text
 
     def back(self, text: str, spans: list[Span]) -> list[Span]:
-        """Where in `text` what stands at `spans` of its other reading came from. Spans are not empty."""
+        """The ranges in `text` of ranges in its other reading. Ranges are not empty."""
         made, ends, at = (
             [0],
             [0],
@@ -77,7 +77,7 @@ class _Step:
 
 
 def _folded(text: str) -> str:
-    """The text in small letters. The two alphabets of base 64 become one."""
+    """The text in lower case, with the two alphabets of base 64 unified."""
     low = text.lower() if text.isascii() else text.upper().casefold()
     return low.replace("-", "+").replace("_", "/")
 
@@ -105,7 +105,7 @@ _DIGITS = re.compile(rf"[%=x]({_HEX}{{2}})")
 
 
 def _decoded(match: re.Match[str]) -> str:
-    """The character that is encoded there, folded; nothing for one that is white or cannot be seen."""
+    """The encoded character, folded; nothing for a white or invisible one."""
     text = match[0]
     if text[0] == "&":
         made = _entity(text[1:-1], text)
@@ -155,29 +155,29 @@ _LIKE_MAIL = re.compile(f"=3d|={_HEX}{{2}}={_HEX}{{2}}")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a text."""
+    """One reading of a text."""
 
     text: str
     came: tuple[tuple[_Step, str], ...]  # the steps to it, each with the text before it
 
     def back(self, spans: list[Span]) -> list[Span]:
-        """Where in the text as it was written the spans of this reading stand."""
+        """The ranges in the original text of ranges in this reading."""
         for step, before in reversed(self.came):
             spans = step.back(before, spans)
         return spans
 
     def then(self, step: _Step) -> Reading:
-        """The reading after one more step, or this one where the step changes nothing."""
+        """The reading after one more step, or this one if the step changes nothing."""
         after = step.of(self.text)
         return self if after == self.text else Reading(after, (*self.came, (step, self.text)))
 
     def plain(self) -> Reading:
-        """The reading without white space, in small letters."""
+        """The reading without white space, in lower case."""
         return Reading("".join(_folded(self.text).split()), (*self.came, (_PLAIN, self.text)))
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """The ways to read a text, each once: as it stands, then with more and more of it decoded."""
+    """The readings of a text, each once: unchanged, then with more and more of it decoded."""
     written = Reading(text, ())
     plain = written.plain()
     yield plain
@@ -200,13 +200,13 @@ def readings(text: str) -> Iterator[Reading]:
 
 
 def _least_of_decoded(secret: str, least: int) -> int:
-    """How few characters may be left of `least` characters of a secret with something in it that looks encoded."""
+    """The minimum number of decoded characters for `least` characters of a secret that looks partly encoded."""
     parts = (secret[at : at + least] for at in range(len(secret) - least + 1))
     return max(SHORTEST, min(len(reading.text) for part in parts for reading in readings(part)))
 
 
 def forms(secret: str) -> set[Form]:
-    """The forms to look for. None where the secret is too short for any."""
+    """The forms to search for. None if the secret is too short."""
     whole = "".join(_folded(secret).split())
     if len(whole) < SHORTEST:
         return set()

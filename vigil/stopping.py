@@ -1,8 +1,8 @@
-"""A command that is stopped by Ctrl-C or SIGTERM closes what is open, says how to go on, and ends with 130 or 143.
+"""Handles Ctrl-C and SIGTERM: a stopped command closes what is open, prints how to continue, and exits with 130 or 143.
 
-Where a command works by itself the signal is an exception, as Ctrl-C is in every Python program. A flow is run beside the main thread
-(`run`) and cancelled there: Prefect would put a handler of its own in place of ours, which raises in whatever the event loop does at
-that moment, and may be lost there.
+In a command's own code the signal is an exception, as Ctrl-C is in every Python program. A flow runs in a second thread (`run`) and is
+cancelled there: Prefect would install its own handler, which raises in whatever the event loop is doing at that moment, and may be
+lost there.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ SAFE = "running it again is safe"
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal came. No `except Exception` keeps it, and what knows Ctrl-C lets it pass."""
+    """A signal came. No `except Exception` catches it, and code that handles Ctrl-C lets it pass."""
 
 
 @dataclass
 class _Heard:
-    """What is known of signals in this process. `code` is the command's own once it is over."""
+    """The state of signals in this process. `code` is the command's own exit code after its end."""
 
     came: signal.Signals | None = None
     how_to_go_on: str = SAFE
@@ -47,7 +47,7 @@ _heard = _Heard()
 
 
 def hear() -> None:
-    """From now on the signals are heard. One that is ignored, as in the background of a shell, still is."""
+    """Install the signal handlers. An ignored signal, as in the background of a shell, stays ignored."""
     global _heard
     _heard = _Heard()
     for number in BY:
@@ -68,7 +68,7 @@ def _take(number: int, frame: FrameType | None) -> None:
 
 
 def _exit_now(code: int) -> None:
-    """All is done and said: only Python's own end is left, and somebody is waiting for it."""
+    """Exit at once: all work is done, and somebody waits for the exit of Python."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, RuntimeError):  # a pipe that closed, or this flush interrupts one
             stream.flush()
@@ -76,14 +76,14 @@ def _exit_now(code: int) -> None:
 
 
 def came(number: int) -> None:
-    """A signal was taken by somebody else, who ended what it did. Raises Stopped."""
+    """Handle a signal that other code received and reacted to. Raises Stopped."""
     _heard.came = signal.Signals(number)
     raise Stopped
 
 
 @contextmanager
 def going_on(how: str) -> Iterator[None]:
-    """What is said of going on, in a sentence's part, where a signal stops what is within."""
+    """The sentence part on how to continue, if a signal stops the code within."""
     before, _heard.how_to_go_on = _heard.how_to_go_on, how
     yield
     _heard.how_to_go_on = before  # not where an exception goes through: it is what was stopped that counts
@@ -91,7 +91,7 @@ def going_on(how: str) -> Iterator[None]:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """A signal within is heard at the end: so that a process that was started is known to whoever must end it."""
+    """Defer signals to the end of the block, so that a started process is known to the code that must end it."""
     _heard.starting = True
     try:
         yield
@@ -102,7 +102,7 @@ def starting() -> Iterator[None]:
 
 
 def over(code: int, command: str) -> tuple[int, str]:
-    """The exit code of a command that ended with `code`, and what to say of a signal. From now on one only hastens the end."""
+    """The exit code of a command that ended with `code`, and the message about a signal. Further signals only hasten the end."""
     said = ""
     if _heard.came is not None or code == 128 + signal.SIGINT:
         number = _heard.came or signal.SIGINT
@@ -115,8 +115,9 @@ def over(code: int, command: str) -> tuple[int, str]:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, beside the main thread, which hears signals: the first one cancels the work, and is raised as Stopped once
-    that has ended; another one does not wait for it."""
+    """As `asyncio.run`, in a second thread, while the main thread handles signals: the first one cancels the work, and Stopped is
+    raised when that has ended; a second one does not wait for it.
+    """
     if _heard.came is not None:  # and was lost, in an import or where Python frees what it no longer needs
         work.close()
         raise Stopped
@@ -132,7 +133,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @dataclass
 class _Beside(Generic[T]):
-    """Work in an event loop of its own, in a thread of its own."""
+    """Work in its own event loop, in its own thread."""
 
     work: Coroutine[Any, Any, T]
     _done: Future[T] = field(default_factory=Future)

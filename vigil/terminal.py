@@ -1,4 +1,4 @@
-"""Where commands print: standard output and standard error, each made safe."""
+"""The consoles of commands: standard output and standard error, each with safe text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vigil import safe_text
 
 
 class Terminal(Console):
-    """A console on which no text moves the cursor, changes a colour or turns a line round, whoever wrote it.
+    """A console on which no text of a name can move the cursor, change a colour or reverse a line.
 
-    All that Rich lays out passes `render`.
+    All output of Rich passes through `render`.
     """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As Rich's own, with the text of every piece made safe."""
+        """Render as Rich does, with the text of every segment made safe."""
         for segment in super().render(renderable, options):
             if segment.control or (segment.text.isascii() and segment.text.isprintable()):
                 yield segment
@@ -30,5 +30,5 @@ errors = Terminal(stderr=True)
 
 
 def tell(line: str, *, machine: bool = False) -> None:
-    """Print a line as it is: to stderr where the output is read by a `machine`."""
+    """Print a line unchanged: to stderr if a `machine` reads the output."""
     (errors if machine else console).print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Words that every page, message and log makes in the same way: numbers with their nouns, lists, days, instants."""
+"""Common wording of pages, messages and logs: numbers with their nouns, lists, days, instants."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MONTHS = (
 
 
 def counted(n: int, singular: str, plural: str | None = None) -> str:
-    """A number with its noun: "1 finding", "2 findings", "1,234 findings". `plural` where it is not the singular with an s."""
+    """A number with its noun: "1 finding", "2 findings", "1,234 findings". `plural` if it is not the singular with an s."""
     return f"{n:,} {singular if n == 1 else plural or f'{singular}s'}"
 
 
 def listed(items: Sequence[str], joint: str = "and") -> str:
-    """Some items as a sentence lists them: "a", "a and b", "a, b and c"."""
+    """Items as a list in a sentence: "a", "a and b", "a, b and c"."""
     return f" {joint} ".join(x for x in (", ".join(items[:-1]), *items[-1:]) if x)
 
 
@@ -39,9 +39,9 @@ def day(at: date) -> str:
 
 
 def instant(at: datetime, zone: str, named: bool = True) -> str:
-    """An aware instant in a zone's own time: "2 March 2026 09:15 (Europe/Berlin)", with seconds where there are any.
+    """An aware instant in a zone's own time: "2 March 2026 09:15 (Europe/Berlin)", with seconds unless they are 0.
 
-    `named` says whether the zone is named: a page that names its zone once leaves it out.
+    `named` says whether to name the zone: a page that names its zone once leaves it out.
     """
     local = at.astimezone(_zone(zone))
     clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"

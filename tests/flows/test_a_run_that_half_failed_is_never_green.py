@@ -128,7 +128,7 @@ def test_an_error_of_a_task_is_its_sentence_too_and_nowhere_a_traceback(
 def test_a_fault_of_our_own_says_so_and_keeps_its_traceback(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(run: Any) -> None:
+    async def broken(run: Any, accept_fewer: Any) -> None:
         raise KeyError("no such thing")
 
     monkeypatch.setattr(steps, "extract", broken)

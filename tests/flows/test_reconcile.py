@@ -209,12 +209,12 @@ DAY = timedelta(days=1)
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ([], "nobody was told"),
+        ([], "no notice was sent"),
         ([Said("bob", 100, NoticeState.SENT, NOON - 80 * DAY)], ""),
-        ([Said("bob", 100, NoticeState.SENT, NOON - 100 * DAY)], "nobody was told"),
+        ([Said("bob", 100, NoticeState.SENT, NOON - 100 * DAY)], "no notice was sent"),
         ([Said("eve", 100, NoticeState.SENT, NOON)], ""),
-        ([Said("eve", 100, NoticeState.SENT, NOON - 2 * DAY)], "nobody was told"),
-        ([Said("ada", 999, NoticeState.SENT, NOON)], "nobody was told"),
+        ([Said("eve", 100, NoticeState.SENT, NOON - 2 * DAY)], "no notice was sent"),
+        ([Said("ada", 999, NoticeState.SENT, NOON)], "no notice was sent"),
         (
             [Said("ada", 100, NoticeState.NO_DEVICE, NOON), Said("bob", 100, NoticeState.FAILED, NOON)],
             "its people's notices are failed, no_device",

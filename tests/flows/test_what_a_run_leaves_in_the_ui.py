@@ -61,7 +61,7 @@ def test_a_sweep_leaves_a_table_with_links_its_csv_and_a_page_to_forward(watched
     for column in ("rule", "name", "link"):
         assert read[column].tolist() == found[column].tolist()
     page = artifact("sweep-summary")
-    assert "Looked at: Contract; all rules." in page
+    assert "Scope: Contract; all rules." in page
     assert f"**{len(found)} findings in" in page
 
 

@@ -105,13 +105,13 @@ def test_a_connection_that_breaks_halfway(ledger: Ledger, url: str) -> None:
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_text("this is a letter, and no database, however long one makes it" * 20)
-    with pytest.raises(LedgerUnavailable, match="no SQLite database: check the path"):
+    with pytest.raises(LedgerUnavailable, match="not a SQLite database: check the path"):
         Ledger.open(f"sqlite:///{path}")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerUnavailable, match="its folder cannot be made"):
+    with pytest.raises(LedgerUnavailable, match="its folder cannot be created"):
         Ledger.open(f"sqlite:///{tmp_path / 'file' / 'ledger.sqlite'}")
 
 
@@ -125,7 +125,10 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     with ledger.write() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
-    with pytest.raises(LedgerUnavailable, match="disk is full: make room"), ledger.write() as connection:
+    with (
+        pytest.raises(LedgerUnavailable, match="disk is full: free some space"),
+        ledger.write() as connection,
+    ):
         outbox.enqueue(connection, [entry(n) for n in range(2000)], T0)
     ledger.close()
 

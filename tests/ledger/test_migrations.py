@@ -103,7 +103,7 @@ def test_a_ledger_of_a_newer_vigil_is_refused_with_what_to_do(migrated: str) -> 
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(LedgerTooNew, match=r"schema 9999.*install the Vigil that made it"):
+    with pytest.raises(LedgerTooNew, match=r"schema 9999.*install the version of Vigil that made it"):
         Ledger.open(migrated)
 
 

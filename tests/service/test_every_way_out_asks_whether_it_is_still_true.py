@@ -13,7 +13,7 @@ from vigil.compliance.loader import load_text
 from vigil.compliance.verdicts import DIGESTED, Outcome, Why
 from vigil.ledger import Ledger, evaluations, outbox
 from vigil.ledger.tables import Notice, table
-from vigil.service import digest, overtaken
+from vigil.service import account_words, accounting, digest, overtaken
 from vigil.service.backfill import Line, Standing, approve, manifest
 from vigil.service.changes import changes
 
@@ -143,6 +143,7 @@ def test_what_was_settled_in_the_night_is_not_sent_in_the_morning_nor_its_end(
         ]
     assert found == [(False, "suppressed", Why.NO_LONGER), (True, "suppressed", Why.NO_LONGER)]
     assert overtaken.explain(run) == 0
+    assert "2 no longer true from earlier runs" in account_words.sentence(accounting.account(run))
 
 
 def test_the_end_is_told_to_who_was_told_of_the_beginning(bench: RunBench, ledger: Ledger) -> None:

@@ -152,7 +152,7 @@ def test_a_summary_says_what_was_scanned_and_found_and_that_nothing_was_sent() -
     ]
     text = summary(findings(*rows))
     assert text.startswith("## Sweep of default, 02 March 2026, 09:00 Europe/Berlin")
-    assert "Nobody was told: this was a dry run." in text
+    assert "Nothing was sent: this was a dry run." in text
     assert "**3 findings in 2 workspaces.**" in text
     assert "| contract-renewal | would be told | 2 |" in text
     assert "| contract-renewal | open already | 1 |" in text
@@ -168,7 +168,7 @@ def test_a_long_summary_lists_some_and_says_how_many_more() -> None:
     text = summary(findings(*[finding()] * (LISTED + 3), dry_run=False))
     assert text.count("\n- [") == LISTED
     assert "and 3 more in the table" in text
-    assert "People were told." in text
+    assert "New notices were sent." in text
 
 
 def test_a_sweep_that_finds_nothing_says_so() -> None:

@@ -110,7 +110,7 @@ def test_the_second_sheet_says_what_it_is() -> None:
     assert said["Site"] == "default" and said["Looked at"] == "Contract; all rules"
     assert said["As of (Europe/Berlin)"] == datetime(2026, 3, 2, 9, 0)  # noqa: DTZ001 - Excel has no zones
     assert said["Time zone of all times"] == "Europe/Berlin"
-    assert said["Dry run"] == "yes: nobody was told" and said["Run"] == "sweep 12"
+    assert said["Dry run"] == "yes: nothing was sent" and said["Run"] == "sweep 12"
     assert said["contract-renewal"] == "would be told" and said["number"] == "requests"
 
 

@@ -14,7 +14,7 @@ CHANGES = (
     "ALTER TABLE notice RENAME COLUMN due_at TO due",
 )
 REFUSED = "has schema 9999, which this Vigil does not know"
-DO = "install the Vigil that made it, or a newer one"
+DO = "install the version of Vigil that made it, or a newer one"
 
 BY_ADDRESS = {
     "why": ("ada",),

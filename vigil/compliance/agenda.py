@@ -1,4 +1,4 @@
-"""The moments of a milestone's dates: which lie in a window, and which comes next. Worked out once for each distinct date."""
+"""The moments of a milestone's dates: those in a window, and the next one. Computed once for each distinct date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vigil.compliance.rules import Repeat, Rule, RuleStep
 from vigil.compliance.zoned import moved
 
 _FEW = 2000
-"""Up to so many distinct instants the calendar is asked for each: it remembers its answers."""
+"""Up to this number of distinct instants, the calendar computes each one, because it caches its results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def moments(rule: Rule, due: date | datetime, calendar: Calendar) -> list[Moment
 
 
 def repeats_of(rule: Rule, first: datetime, zone: str) -> list[tuple[int, datetime]]:
-    """The numbered repeats of a finding that was said at `first`. `zone` is the site's."""
+    """The numbered repeats of a finding that was first sent at `first`. `zone` is the site's."""
     if rule.repeat is None:
         return []
     calendar = calendar_for(rule.calendar, zone)
@@ -53,7 +53,7 @@ def _repeat(rule: Rule, step: RuleStep) -> Repeat | None:
 
 @dataclass(frozen=True)
 class Agenda:
-    """For some dates: `inside` the moments in (after, as_of], `following` (due, next_check_at) the first one after as_of."""
+    """For some dates: `inside` has the moments in (after, as_of], `following` (due, next_check_at) the first one after as_of."""
 
     inside: Mapping[date | datetime, list[Moment]]
     following: pl.DataFrame
@@ -85,7 +85,7 @@ def _asked(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as
 
 
 def _counted(rule: Rule, due: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Agenda:
-    """The same over columns, for as many distinct instants as there are workspaces."""
+    """The same with columns, for as many distinct instants as there are workspaces."""
     some = [
         frame
         for number, step in enumerate(rule.steps)
@@ -110,7 +110,7 @@ def _of_step(
     first = moved(due, step.at, calendar)
     out = [_frame(due, number, 0, first)]
     repeat = _repeat(rule, step)
-    # Of those whose first moment lies ahead no repeat comes sooner, unless the calendar rolls it back over days off.
+    # If the first moment is in the future, no repeat is earlier, unless the calendar rolls it back over days off.
     begun = pl.repeat(True, len(first), eager=True) if calendar.spec.roll == "back" else first <= as_of
     if repeat is not None and begun.any():
         base = first.filter(begun)

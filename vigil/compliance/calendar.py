@@ -1,14 +1,12 @@
-"""Where on the calendar an offset falls. Pure: dates and offsets in, UTC instants out.
+"""Computes dates and instants from offsets. Pure: dates and offsets in, UTC instants out.
 
-docs/semantics.md#milestones fixes the meaning:
+docs/semantics.md#milestones defines the meaning:
 
-- A date fires at the calendar's time of day (08:00 unless said) in its zone. An instant keeps its own time of
-  day there.
+- A date fires at the calendar's time of day (default 08:00) in its zone. An instant keeps its own time of day there.
 - ``-2bd`` is the second business day before the date. Business days: Monday to Friday without the holidays.
-- Other offsets stay on their day, weekend or not, unless the calendar says `roll`. Months clip to the
-  month's end.
-- A local time that a clock change skips becomes the first instant after it; one that comes twice, the first.
-- ``h`` counts hours that pass, across clock changes too.
+- Other offsets count weekends and holidays, unless the calendar has `roll`. Months are limited to the month's end.
+- A local time that a clock change skips becomes the first instant after it; one that occurs twice, the first.
+- ``h`` counts elapsed hours, across clock changes too.
 """
 
 from __future__ import annotations
@@ -27,10 +25,10 @@ from pydantic_core import PydanticCustomError
 from vigil.compliance.durations import Offset
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-"""Where an offset lands that leaves the calendar at its end, as 9999-12-31 + 1d does."""
+"""The result of an offset beyond the end of the calendar, as 9999-12-31 + 1d."""
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
-"""Where an offset lands that leaves the calendar at its beginning, as 0001-01-01 - 90d does."""
+"""The result of an offset before the beginning of the calendar, as 0001-01-01 - 90d."""
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _NO_HOLIDAYS = (
@@ -42,13 +40,13 @@ _DAY = timedelta(days=1)
 
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
-    """Every zone name that this machine's time zone data has."""
+    """Every zone name in this machine's time zone data."""
     return frozenset(available_timezones())
 
 
 @lru_cache(maxsize=1)
 def holiday_codes() -> frozenset[str]:
-    """Every country (``DE``), subdivision (``DE-BY``) and market (``ECB``) whose holidays are known."""
+    """Every country (``DE``), subdivision (``DE-BY``) and market (``ECB``) with known holidays."""
     tables = holiday_tables.list_supported_countries(include_aliases=True)
     subdivisions = {f"{country}-{part}" for country, parts in tables.items() for part in parts}
     return frozenset(tables) | subdivisions | frozenset(holiday_tables.list_supported_financial())
@@ -68,7 +66,7 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def clock(given: object) -> time:
-    """A time of day as rules write it, ``08:00``. Raises ValueError with the form that is allowed."""
+    """Parse a time of day in rules, ``08:00``. Raises ValueError with the allowed form."""
     if isinstance(given, time):
         return given
     found = _CLOCK.fullmatch(given) if isinstance(given, str) else None
@@ -95,7 +93,7 @@ HolidayCodes = Annotated[
 
 
 def _day_off(given: object) -> date:
-    """A date as rules write it. Numbers are none: 20260101 would be read as seconds since 1970."""
+    """Parse a date in rules. Numbers are refused: 20260101 would be read as seconds since 1970."""
     if isinstance(given, date) and not isinstance(given, datetime):
         return given
     if not isinstance(given, str):
@@ -117,7 +115,7 @@ DaysOff = Annotated[
 
 
 class CalendarSpec(BaseModel):
-    """What a rule says about its calendar."""
+    """The calendar of a rule."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -143,10 +141,10 @@ def _holidays(code: str, year: int) -> frozenset[date]:
 
 
 class Calendar:
-    """Business days, shifts and instants of one specification. Remembers its answers; may be pickled."""
+    """Business days, shifts and instants of one specification. Caches its results; picklable."""
 
     def __init__(self, spec: CalendarSpec | None, default_zone: str) -> None:
-        """`default_zone` is the site's, for a specification that names none. Raises ValueError if unknown."""
+        """`default_zone` is the site's, for a specification without a zone. Raises ValueError if it is unknown."""
         self.spec = spec or CalendarSpec()
         self.zone = ZoneInfo(_zone(self.spec.zone or default_zone))
         self._default_zone = default_zone
@@ -159,42 +157,42 @@ class Calendar:
         return Calendar, (self.spec, self._default_zone)
 
     def is_business_day(self, day: date) -> bool:
-        """Monday to Friday, no holiday and no day off of the site's own."""
+        """Monday to Friday, except holidays and the site's own days off."""
         return day.weekday() < _SATURDAY and day not in self._days_off(day.year)
 
     def shift(self, day: date, offset: Offset) -> date:
-        """The day that lies `offset` from `day`.
+        """The day at `offset` from `day`.
 
-        Raises ValueError for hours, which move no date, and OverflowError off the calendar.
+        Raises ValueError for hours, which move no date, and OverflowError outside the calendar.
         """
         return self._shifted(day, offset)
 
     def place(self, due: date | datetime, offset: Offset) -> date | datetime:
-        """Where `offset` from `due` falls: a date for a date, an instant (UTC) for an instant or for hours.
+        """The result of `offset` from `due`: a date for a date, an instant (UTC) for an instant or for hours.
 
-        OverflowError off the calendar.
+        OverflowError outside the calendar.
         """
         if isinstance(due, datetime):
             if offset.unit == "h":
                 return due.astimezone(UTC) + timedelta(hours=offset.n)
             local = due.astimezone(self.zone)
             day = self.shift(local.date(), offset)
-            # Rebuilding an instant from its own wall time would lose which of two equal times it was.
+            # Rebuilding an instant from its local time would lose which of two equal times it was.
             return due.astimezone(UTC) if day == local.date() else self.at(day, local.time())
         if offset.unit == "h":
             return self.at(due, self.spec.at) + timedelta(hours=offset.n)
         return self.shift(due, offset)
 
     def instant(self, due: date | datetime, offset: Offset) -> datetime:
-        """The UTC instant at which `offset` from `due` fires. Off the calendar: `NEVER` or `ALWAYS`."""
+        """The UTC instant at which `offset` from `due` fires. Outside the calendar: `NEVER` or `ALWAYS`."""
         return self._instants(due, offset)
 
     def moments(
         self, due: date | datetime, offset: Offset, every: Offset | None = None, times: int = 0
     ) -> tuple[datetime, ...]:
-        """The instant of `offset` from `due`, then its repeats: the k-th lies k x `every` from the first.
+        """The instant of `offset` from `due`, then its repeats: the k-th is k x `every` after the first.
 
-        Where the calendar rolls, two repeats may fall on one instant: they keep their numbers.
+        If the calendar rolls, two repeats may have one instant: they keep their numbers.
         """
         first = self.instant(due, offset)
         if every is None or times == 0:
@@ -209,7 +207,7 @@ class Calendar:
         return tuple(self.instant(base, every.times(k)) for k in range(1, times + 1))
 
     def at(self, day: date, wall: time) -> datetime:
-        """When the zone's clocks show `wall` on `day`, in UTC: the first of two, or the next that exists."""
+        """The UTC instant of the local time `wall` on `day`: the first of two, or the next that exists."""
         local = datetime.combine(day, wall.replace(tzinfo=None, fold=0))
         before = _offset(self.zone, local)
         after = _offset(self.zone, local.replace(fold=1))
@@ -218,7 +216,7 @@ class Calendar:
         return _change(self.zone, (local - after).replace(tzinfo=UTC), (local - before).replace(tzinfo=UTC))
 
     def day(self, instant: datetime) -> date:
-        """The date that a calendar on the wall shows in the zone."""
+        """The local date of an instant in the zone."""
         return instant.astimezone(self.zone).date()
 
     def _compute_days_off(self, year: int) -> frozenset[date]:
@@ -257,7 +255,7 @@ class Calendar:
             place = self.place(due, offset)
             return place if isinstance(place, datetime) else self.at(place, self.spec.at)
         except OverflowError:
-            # 9999-12-31 stands for "no end" in many systems, and 0001-01-01 for "since ever".
+            # Many systems use 9999-12-31 for "no end", and 0001-01-01 for "no beginning".
             return NEVER if due.year > 5000 else ALWAYS
 
 
@@ -290,5 +288,5 @@ def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
 
 @lru_cache(maxsize=256)
 def calendar_for(spec: CalendarSpec | None, default_zone: str) -> Calendar:
-    """The shared calendar of a specification, so that rules with one calendar share what it remembers."""
+    """The shared calendar of a specification, so that rules with the same calendar share its cache."""
     return Calendar(spec, default_zone)

@@ -1,4 +1,4 @@
-"""Whether the names and values of a rule mean something: fields, operators, values, roles, document types, events."""
+"""Semantic checks of a rule: fields, operators, values, roles, document types, events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _a(kind: str) -> str:
 
 @dataclass(frozen=True)
 class Checker:
-    """Checks one rule against a vocabulary; without one, what needs no schema. `node` tells where things stand."""
+    """Checks one rule against a vocabulary; without one, only what needs no schema. `node` gives the places in the file."""
 
     file: str
     rule: Rule
@@ -82,7 +82,7 @@ class Checker:
         yield from self._value(leaf, kind, node)
 
     def _names(self, clause: str, ref: FieldRef, node: Node) -> Iterator[Problem]:
-        """Whether the field exists, and may stand in this clause."""
+        """Check that the field exists, and is allowed in this clause."""
         match ref.root:
             case "event" if self.rule.kind is not Kind.TRANSITION or clause != "where":
                 message = f"`event.{ref.name}` in the `{clause}` of a {self.rule.kind}; only a transition has an event."
@@ -119,7 +119,7 @@ class Checker:
             yield self._unknown(node, "attribute", name, key, names, kind, near=[*names, *keys])
 
     def _value(self, leaf: FieldLeaf, kind: FieldKind | None, node: Node) -> Iterator[Problem]:
-        """Whether the value has the shape the operator takes, the field's kind, and is one the attribute knows."""
+        """Check that the value fits the operator and the field's kind, and is one of the attribute's values."""
         at = node.at("value") if "value" in node.keys else node.at("op")
         items = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
         if leaf.op.row.takes is Takes.MANY and leaf.value == ():
@@ -141,7 +141,7 @@ class Checker:
             yield from self._among(items, leaf.field, kind.values, at, "value")
 
     def _first_wrong(self, leaf: FieldLeaf, kind: str | None, at: Node) -> Node:
-        """The item of a list that cannot be read; the value itself when it is the shape that is wrong."""
+        """The first unreadable item of a list; the value itself if it has the wrong shape."""
         if leaf.op.row.takes is not Takes.MANY or not isinstance(leaf.value, tuple):
             return at
         for index, item in enumerate(leaf.value):

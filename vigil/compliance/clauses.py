@@ -1,4 +1,4 @@
-"""The clauses of a rule: leaves about a field, documents or missing documents, joined by all, any and not."""
+"""The clauses of a rule: leaves about a field, documents or missing documents, combined by all, any and not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _document_types(given: object) -> str | tuple[str, ...]:
 
 _JsonScalar = str | int | float | bool | None
 _AsItIs = PlainSerializer(lambda given: given, return_type=Any)
-"""A value is written as it was read. Left to itself pydantic tries every member of the union, and warns of each that it is not."""
+"""Serialises a value unchanged. By default pydantic tries every member of the union, and warns for each mismatch."""
 
 FilterValue = Annotated[
     Scalar | tuple[Scalar, ...],
@@ -63,7 +63,7 @@ DocumentTypes = Annotated[
 
 
 class RuleModel(BaseModel):
-    """Base of every part of a rule: frozen, no unknown keys, keys that Python reserves by their YAML name."""
+    """Base of every part of a rule: frozen, no unknown keys, keys reserved by Python under their YAML names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -77,10 +77,10 @@ class DocumentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldRef:
-    """A field's name taken apart. `root` says which of the others are set.
+    """A parsed field name. `root` determines which other fields are set.
 
-    attr -> name (``status``, ``Contract.status``); role -> name; related -> type and name (of an attribute
-    there); event -> name (the key); name, created and modified -> nothing more.
+    attr -> name (``status``, ``Contract.status``); role -> name; related -> type and name (of an attribute there); event -> name (the
+    key); name, created and modified -> nothing more.
     """
 
     root: Literal["attr", "role", "related", "event", "name", "created", "modified"]
@@ -90,7 +90,7 @@ class FieldRef:
     @staticmethod
     @lru_cache(maxsize=4096)
     def parse(text: str) -> FieldRef:
-        """Takes ``attr.Contract.status`` apart. Raises ValueError with the forms that are allowed."""
+        """Parse ``attr.Contract.status``. Raises ValueError with the allowed forms."""
         root, _, rest = text.partition(".")
         match root:
             case "name" | "created" | "modified" if not rest and "." not in text:
@@ -128,12 +128,12 @@ class FieldLeaf(RuleModel):
 
     @property
     def text(self) -> str:
-        """The leaf as a line for people."""
+        """The leaf as a line of text."""
         return self.op.row.sentence.format(field=self.field, value=show(self.value))
 
 
 class DocumentLeaf(RuleModel):
-    """Asks for documents of one or more types; of several, every one must be in the state."""
+    """Checks the state of documents of one or more types; each type must be in the state."""
 
     document: DocumentTypes = Field(
         description="A document type, or a list of them: each must be in the state"
@@ -150,7 +150,7 @@ class DocumentLeaf(RuleModel):
 
 
 class MissingLeaf(RuleModel):
-    """Asks Extended ECM's own list of missing documents."""
+    """Checks Extended ECM's own list of missing documents."""
 
     missing_documents: Literal["any", "none"]
 
@@ -160,19 +160,19 @@ class MissingLeaf(RuleModel):
 
 
 class All(RuleModel):
-    """Met when each clause is."""
+    """Met if every clause is met."""
 
     all: tuple[Clause, ...] = Field(min_length=1)
 
 
 class Any_(RuleModel):
-    """Met when at least one clause is."""
+    """Met if at least one clause is met."""
 
     any: tuple[Clause, ...] = Field(min_length=1)
 
 
 class Not(RuleModel):
-    """Met when its clause is not."""
+    """Met if its clause is not met."""
 
     not_: Clause = Field(alias="not")
 
@@ -192,7 +192,7 @@ CLAUSE_KEYS: Mapping[str, type[RuleModel]] = {
 
 
 def _which(given: Any) -> str | None:
-    """The clause that a mapping writes, by its keys; None when they tell none."""
+    """The kind of clause of a mapping, by its keys; None if they match none."""
     if isinstance(given, RuleModel):
         return type(given).__name__
     if isinstance(given, dict):
@@ -222,7 +222,7 @@ for _model in (All, Any_, Not):
 
 
 def leaves(clause: Clause | None) -> Iterator[Leaf]:
-    """Every leaf below a clause, in the order they are written."""
+    """Every leaf below a clause, in the order of the file."""
     for _, leaf in leaves_placed(clause):
         yield leaf
 
@@ -230,7 +230,7 @@ def leaves(clause: Clause | None) -> Iterator[Leaf]:
 def leaves_placed(
     clause: Clause | None, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Leaf]]:
-    """Every leaf below a clause, each with the path of keys and indices that leads to it from `path`."""
+    """Every leaf below a clause, each with the path of keys and indices to it, starting with `path`."""
     match clause:
         case None:
             return

@@ -1,8 +1,8 @@
-"""Values of one field as typed columns.
+"""The values of one field as typed columns.
 
-A value's meaning may not depend on what else is in the table: evaluating ten workspaces must say the same of each as
-evaluating a million. So a field has one column for each kind of value found in it, each value stands in exactly one of them,
-and an operator looks at every column by its own kind.
+The meaning of a value must not depend on the other rows: evaluating ten workspaces must give the same results as evaluating a million.
+So a field has one column for each kind of its values, each value is in exactly one of them, and an operator handles every column by
+its kind.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class Column:
 
 
 def columns(field: str, values: Sequence[Value]) -> Iterator[tuple[Column, pl.Series]]:
-    """The columns of a field, null where a value is not set or stands in another. None for a field that is never set."""
+    """The columns of a field, null for values that are unset or in another column. No column for a field that is never set."""
     kinds = set(map(type, values)) - {type(None)}
     one = _KINDS.get(next(iter(kinds))) if len(kinds) == 1 else None
-    # Floats may be NaN, and whole numbers wider than their column: then each value is looked at.
+    # Floats may be NaN, and integers too large for their column: then each value is checked.
     if one is not None and one != "real" and not (one == "whole" and _wide(values)):
         yield from _filled(field, one, False, values)
         return
@@ -92,14 +92,14 @@ def _filled(field: str, kind: str, many: bool, values: Sequence[Any]) -> Iterato
 
 
 def instants(values: Sequence[datetime | None]) -> pl.Series:
-    """Aware instants as a column. Counting microseconds here is several times as fast as the library's own conversion."""
+    """Aware instants as a column. Computing microseconds here is several times as fast as the library's own conversion."""
     return pl.Series(
         [None if v is None else (v - _EPOCH) // _MICROSECOND for v in values], dtype=pl.Int64
     ).cast(INSTANT)
 
 
 def _placed(value: Value) -> tuple[str, bool, Any] | None:
-    """The kind of a value, whether it is a list, and the value as its column holds it; None when it is not set."""
+    """The kind of a value, whether it is a list, and the value for its column; None if it is unset."""
     if not isinstance(value, tuple):
         kind = _kind(value)
         return None if kind is None else (kind, False, value)
@@ -113,7 +113,7 @@ def _placed(value: Value) -> tuple[str, bool, Any] | None:
 
 
 def _flat(values: tuple[Value, ...]) -> Iterator[tuple[str, Value]]:
-    """The items that are set, rows of rows opened."""
+    """The set items, with nested rows flattened."""
     for item in values:
         if isinstance(item, tuple):
             yield from _flat(item)
@@ -122,7 +122,7 @@ def _flat(values: tuple[Value, ...]) -> Iterator[tuple[str, Value]]:
 
 
 def _kind(value: Value) -> str | None:
-    """The kind of a single value; None when it is not set: null, an empty text, not a number."""
+    """The kind of a single value; None if it is unset: null, an empty text, not a number."""
     if value is None or value == "" or value != value:
         return None
     kind = _KINDS[type(value)]

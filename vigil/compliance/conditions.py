@@ -1,7 +1,7 @@
-"""Clauses over tables: true, false or unknown for every workspace at once, and the leaves that decided.
+"""Compiles clauses to table expressions: true, false or unknown for every workspace at once, and the leaves that decided.
 
-Unknown is Polars' null, and its `&`, `|` and `~` follow Kleene: all of (false, unknown) is false, all of (true, unknown) is
-unknown. A value that is not set is known: it is unset. Only what could not be read is unknown.
+Unknown is Polars' null, and its `&`, `|` and `~` follow Kleene: all of (false, unknown) is false, all of (true, unknown) is unknown.
+An unset value is known. Only values that could not be read are unknown.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _UNKNOWN = pl.lit(None, pl.Boolean)
 
 @dataclass(frozen=True)
 class Scope:
-    """A table made ready for some clauses at an instant: document states joined, names resolved.
+    """A table prepared for some clauses at an instant: document states joined, names resolved.
 
-    `event` holds the columns of an event's fields, where the rows of `frame` are events. `sensitive` are attributes, as
-    Category.attribute, whose values no sentence tells.
+    `event` has the columns of an event's fields, if the rows of `frame` are events. `sensitive` are attributes, as Category.attribute,
+    whose values no sentence shows.
     """
 
     frame: pl.DataFrame
@@ -53,12 +53,12 @@ class Scope:
     sensitive: Collection[str] = ()
 
     def columns(self, leaf: FieldLeaf) -> tuple[Column, ...]:
-        """The columns that a leaf reads; none when no workspace has the field."""
+        """The columns that a leaf reads; none if no workspace has the field."""
         ref = leaf.ref
         return self.event.get(ref.name, ()) if ref.root == "event" else self.table.columns(ref)
 
     def unread(self, leaf: Leaf) -> pl.Expr | None:
-        """Where the leaf's part of the workspace could not be read; None where that cannot be."""
+        """The rows for which the leaf's part of the workspace could not be read; None if that is impossible."""
         match leaf:
             case DocumentLeaf():
                 return self.table.unread("documents")
@@ -78,11 +78,11 @@ class Scope:
         return None
 
     def at(self, rows: Sequence[int]) -> Scope:
-        """The same over some of the rows, by number."""
+        """The same for some of the rows, by number."""
         return replace(self, frame=self.frame[list(rows)])
 
     def only(self, rows: pl.DataFrame, event: Mapping[str, tuple[Column, ...]] | None = None) -> Scope:
-        """The same over other rows, which have this frame's columns."""
+        """The same for other rows, with this frame's columns."""
         return replace(self, frame=rows, event=self.event if event is None else event)
 
 
@@ -93,7 +93,7 @@ def scope(
     zone: str,
     sensitive: Collection[str] = (),
 ) -> Scope:
-    """Join what the clauses' leaves ask of documents and missing documents to the table's workspaces."""
+    """Join the document states and missing documents that the clauses' leaves need to the table's workspaces."""
     frame = table.workspaces
     now = Now(as_of, zone)
     wanted = [leaf for clause in clauses for leaf in leaves(clause)]
@@ -109,7 +109,7 @@ def scope(
 
 
 def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFrame:
-    """For the workspaces with documents: of each type how many, how many valid today, and the day on which the next one is not."""
+    """For the workspaces with documents, by type: how many, how many valid today, and the day on which the next one expires."""
     expires = pl.col("expires")
     valid = expires.is_null() | (expires >= now.today)
     states = []
@@ -190,13 +190,13 @@ class Flips:
         return out + [some.alias(f"{name}:{n}") for n, some in enumerate(self.days.values())]
 
     def first(self, selected: pl.DataFrame, name: str, zone: str) -> pl.Series | None:
-        """The first change of each row, from the selected columns; None when there can be none."""
+        """The first change of each row, from the selected columns; None if there can be none."""
         found = [] if self.instant is None else [selected[f"{name}:at"]]
         found += [begins(selected[f"{name}:{n}"], zone) - ahead for n, ahead in enumerate(self.days)]
         if not found:
             return None
         frame = pl.DataFrame([s.alias(str(n)) for n, s in enumerate(found)])
-        # What would change after the calendar's last year never does.
+        # A change after the calendar's last year never happens.
         in_time = [pl.when(pl.col(c) <= NEVER).then(pl.col(c)) for c in frame.columns]
         return frame.select(pl.min_horizontal(in_time))[:, 0]
 
@@ -212,7 +212,7 @@ def _flips(leaf: Leaf, scope: Scope) -> Iterable[Flip]:
 
 
 def next_flip(clause: Clause, scope: Scope) -> pl.Series:
-    """The first instant after `as_of` at which the clause could change by the clock alone; null where it cannot."""
+    """The first instant after `as_of` at which the clause may change by the clock alone; null if there is none."""
     some = Flips.of([clause], scope)
     selected = scope.frame.select("id", *some.columns("flip"))
     found = some.first(selected, "flip", scope.now.zone)
@@ -220,7 +220,7 @@ def next_flip(clause: Clause, scope: Scope) -> pl.Series:
 
 
 def explain(clause: Clause, scope: Scope, ids: Sequence[int], met: bool | None) -> dict[int, tuple[str, ...]]:
-    """For each workspace the leaves, as sentences with what they saw, that made `clause` come out as `met`."""
+    """For each workspace the leaves that decided that `clause` is `met`, as sentences with their values."""
     rows = scope.frame.filter(pl.col("id").is_in(list(ids)))
     return dict(zip(rows["id"].to_list(), because(clause, scope.only(rows), met), strict=True))
 
@@ -228,9 +228,9 @@ def explain(clause: Clause, scope: Scope, ids: Sequence[int], met: bool | None) 
 def because(
     clause: Clause, scope: Scope, met: bool | None, among: Collection[str] = ()
 ) -> list[tuple[str, ...]]:
-    """For each row, for which `clause` is `met`, a list of the leaves that decided, as sentences with what they saw.
+    """For each row, for which `clause` is `met`, the leaves that decided, as sentences with their values.
 
-    `among` are other fields of the rule: attributes of one name are told apart by their categories.
+    `among` are other fields of the rule: attributes of the same name are distinguished by their categories.
     """
     among = {*among, *(leaf.field for leaf in leaves(clause) if isinstance(leaf, FieldLeaf))}
     numbers: dict[int, int] = {}
@@ -270,10 +270,10 @@ def _deciding(
     when: pl.Expr | None,
     among: Collection[str],
 ) -> Iterator[tuple[pl.Expr, pl.Expr | None]]:
-    """Each leaf's sentence, with where it is one of those that made `clause` come out as `met`; None for everywhere."""
+    """Each leaf's sentence, with the rows in which it decided that `clause` is `met`; None for all rows."""
     match clause:
         case All(all=parts) | Any_(any=parts):
-            # All parts of an `all` that is met are met, and of an `any` that is not none is: no need to ask.
+            # All parts of a met `all` are met, and no part of an unmet `any` is: no need to check.
             sure = met is isinstance(clause, All) and met is not None
             for p in parts:
                 mine = None if sure or len(parts) == 1 else _comes_out(_truth(p, numbers), met)
@@ -310,7 +310,7 @@ def _sentence(leaf: Leaf, value: bool | None, scope: Scope, among: Collection[st
 
 
 def _withheld(leaf: FieldLeaf, scope: Scope) -> pl.Expr | None:
-    """For which rows the leaf looks at a sensitive attribute; None where that cannot be."""
+    """The rows in which the leaf uses a sensitive attribute; None if that is impossible."""
     if is_sensitive(leaf.field, scope.sensitive):
         return pl.lit(True)
     if leaf.ref.root != "event" or leaf.ref.name not in ("from", "to") or not scope.sensitive:

@@ -1,7 +1,7 @@
-"""Clauses that can never be met, whatever a workspace holds.
+"""Finds clauses that can never be met, whatever a workspace contains.
 
-A clause is spread into its alternatives (`any` gives several); it is impossible when each holds two leaves that exclude
-each other. What cannot be decided counts as possible: a refusal is never a guess.
+A clause is expanded into its alternatives (`any` gives several); it is impossible if each contains two leaves that exclude each other.
+Undecidable cases count as possible: a refusal is never a guess.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _MOST_ALTERNATIVES = 512
 
 KindOf = Callable[[FieldLeaf], FieldKind | None]
 NameOf = Callable[[FieldLeaf], str]
-"""The one name of a leaf's field, however the rule writes it: ``attr.status`` and ``attr.Contract.status`` may be the same."""
+"""The unique name of a leaf's field, however the rule writes it: ``attr.status`` and ``attr.Contract.status`` may be the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A leaf, or its opposite."""
+    """A leaf, or its negation."""
 
     leaf: Leaf
     holds: bool
@@ -51,7 +51,7 @@ class Literal:
 def impossible(
     clauses: Iterable[Clause | None], kind_of: KindOf, name_of: NameOf = lambda leaf: leaf.field
 ) -> tuple[Literal, ...]:
-    """Literals that exclude each other when the clauses together can never be met; none when they can."""
+    """Literals that exclude each other if the clauses together can never be met; none if they can."""
     first: tuple[Literal, ...] = ()
     alternatives = _spread(All(all=given) if (given := tuple(c for c in clauses if c)) else None, True)
     if alternatives is None:
@@ -65,7 +65,7 @@ def impossible(
 
 
 def _spread(clause: Clause | None, holds: bool) -> list[tuple[Literal, ...]] | None:
-    """The alternatives under which a clause holds (or does not); None when they are too many to look at."""
+    """The alternatives in which a clause holds (or does not); None if they are too many."""
     match clause:
         case None:
             return [()]
@@ -138,7 +138,7 @@ def _document_clash(group: Sequence[tuple[Literal, DocumentState]]) -> tuple[Lit
 
 
 def _field_clash(group: Sequence[Literal], kind_of: KindOf) -> tuple[Literal, ...]:
-    """Pairs suffice: values, bounds and presence exclude each other two by two, but for a short list of values."""
+    """Checks pairs, which suffice: values, bounds and presence exclude each other two by two, except for a short list of values."""
     for n, one in enumerate(group):
         for other in group[n + 1 :]:
             if _excludes(one, other, kind_of):
@@ -163,7 +163,7 @@ def _excludes(one: Literal, other: Literal, kind_of: KindOf) -> bool:
 
 
 def _op(literal: Literal) -> Op | None:
-    """The operator that a literal amounts to; None when no single one says it."""
+    """The operator that is equivalent to a literal; None if there is none."""
     assert isinstance(literal.leaf, FieldLeaf)
     return literal.leaf.op if literal.holds else literal.leaf.op.opposite
 
@@ -255,7 +255,7 @@ def _bounds(
 
 
 def _place(op: Op, value: Operand) -> tuple[str, float] | None:
-    """The scale of a value and its place there; None where months make the place depend on the day."""
+    """The scale of a value and its position there; None if months make the position depend on the day."""
     match value:
         case Duration() if value.fixed:
             return "as_of", value.timedelta / timedelta(days=1) * (-1 if op.row.ago else 1)

@@ -1,4 +1,4 @@
-"""What goes into a digest, and what is no longer news when it is made. Pure."""
+"""The content of a digest, and the notices that are left out because they are no longer relevant. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ORDER = tuple(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One notice as the ledger kept it for the digest. `title` is in its person's language; `number` is the ledger's."""
+    """One notice stored for the digest. `title` is in its person's language; `number` is the ledger's."""
 
     number: int
     rule: str
@@ -27,7 +27,7 @@ class Kept:
     title: str
     link: str
     severity: Severity
-    expires_at: datetime | None = None  # not worth telling from then on
+    expires_at: datetime | None = None  # the end of its time to live
 
     @property
     def statement(self) -> Statement:
@@ -47,9 +47,9 @@ def left_out(
 
 
 def window_end(some: Collection[Kept]) -> tuple[datetime, str]:
-    """The instant up to which a digest speaks, and its name as an occurrence: the newest notice in it, by the ledger's order.
+    """The end of a digest's period, and its name as an occurrence: the newest notice in it, by the ledger's order.
 
-    A notice goes into one digest, so that no two digests of a person end with the same one.
+    A notice goes into one digest only, so no two digests of a person end with the same one.
     """
     last = max(some, key=lambda k: k.number)
     at = max(k.as_of for k in some)
@@ -57,11 +57,11 @@ def window_end(some: Collection[Kept]) -> tuple[datetime, str]:
 
 
 def severity_of(some: Iterable[Kept]) -> Severity:
-    """The most that one of them may disturb."""
+    """The highest severity among them."""
     return max((k.severity for k in some), key=_ORDER.index)
 
 
 def lines(some: Iterable[Kept]) -> tuple[str, ...]:
-    """One line for each, the weightiest first, else in the order in which they were found."""
+    """One line for each, the most severe first, otherwise in the order in which they were found."""
     ordered = sorted(some, key=lambda k: (-_ORDER.index(k.severity), k.number))
     return tuple(k.title for k in ordered)

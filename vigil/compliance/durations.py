@@ -1,7 +1,7 @@
-"""Lengths of time as rules write them: offsets from a date (``-7bd``) and durations (``36h``).
+"""Lengths of time in rules: offsets from a date (``-7bd``) and durations (``36h``).
 
-An offset is a place on the calendar and needs one (`vigil.compliance.calendar`) to become an instant. A
-duration is a length: in seconds when its unit is fixed, by the calendar's months and years otherwise.
+An offset needs a calendar (`vigil.compliance.calendar`) to become an instant. A duration is a length: in seconds if its unit is fixed,
+in the calendar's months and years otherwise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DURATION = re.compile(r"\+?(\d{1,8})(d|w|mo|y|h|m)")
 
 
 class _FromText:
-    """Makes a frozen dataclass with `parse` a type that pydantic reads from a string and writes as one."""
+    """Lets pydantic read a frozen dataclass with `parse` from a string, and write it as one."""
 
     _pattern: ClassVar[str]
     _examples: ClassVar[tuple[str, ...]]
@@ -84,7 +84,7 @@ class Offset(_FromText):
 
     @classmethod
     def parse(cls, text: str) -> Offset:
-        """The offset that `text` writes. Raises ValueError with the forms that are allowed."""
+        """Parse an offset. Raises ValueError with the allowed forms."""
         found = _OFFSET.fullmatch(text.strip())
         if found is None and (minutes := _MINUTES.fullmatch(text.strip())) is not None:
             raise ValueError(f'"{text}" is not an offset: minutes move no date; months are {minutes[1]}mo')
@@ -99,7 +99,7 @@ class Offset(_FromText):
         return cls(-n if found[1] == "-" else n, found[3])
 
     def times(self, count: int) -> Offset:
-        """This offset `count` times over: the place of a repeat."""
+        """This offset multiplied by `count`: the position of a repeat."""
         return Offset(self.n * count, self.unit)
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ class Duration(_FromText):
 
     @classmethod
     def parse(cls, text: str) -> Duration:
-        """The duration that `text` writes. Raises ValueError with the forms that are allowed."""
+        """Parse a duration. Raises ValueError with the allowed forms."""
         found = _DURATION.fullmatch(text.strip())
         if found is None:
             raise ValueError(
@@ -132,7 +132,7 @@ class Duration(_FromText):
 
     @property
     def fixed(self) -> bool:
-        """Whether it has one length in seconds: months and years have not."""
+        """Whether it has a fixed length in seconds: months and years do not."""
         return self.unit not in ("mo", "y")
 
     @property
@@ -150,11 +150,11 @@ class Duration(_FromText):
         raise ValueError(f"{self} has no fixed length; a {UNITS[self.unit]} depends on the date")
 
     def after(self, instant: datetime) -> datetime:
-        """The instant that lies this long after `instant`; months clip to the month's end."""
+        """The instant this long after `instant`; months are limited to the month's end."""
         return self._from(instant, 1)
 
     def before(self, instant: datetime) -> datetime:
-        """The instant that lies this long before `instant`; months clip to the month's end."""
+        """The instant this long before `instant`; months are limited to the month's end."""
         return self._from(instant, -1)
 
     def _from(self, instant: datetime, sign: int) -> datetime:

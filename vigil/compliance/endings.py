@@ -1,7 +1,8 @@
-"""`resolved` of a milestone: who was told of a date hears when it no longer matters, because it moved or `where` is not so any more.
+"""Resolved notices of milestones: tells the people who received a date that it no longer matters, because it moved or `where` no
+longer holds.
 
-A condition remembers its finding; of a milestone the notices themselves say what was told. A date that passes is not settled by that.
-With `superseded: ignore` a date that only moves is no news either: who was told once knows.
+A condition remembers its finding; for a milestone the notices themselves show what was sent. A date that has passed is not thereby
+resolved. With `superseded: ignore` a moved date is not news either: its people got one notice.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from vigil.compliance.window import Input
 def asking(
     evaluated: Collection[tuple[str, int]], rules: RuleSet, workspaces: Collection[int]
 ) -> dict[str, set[int]]:
-    """Of which of the evaluated workspaces it must be known what went out, by rule."""
+    """The evaluated workspaces for which the sent notices are needed, by rule."""
     mine = [r.name for r in active(rules) if r.kind is Kind.MILESTONE and r.resolved]
     return {name: some for name in mine if (some := {w for w in workspaces if (name, w) in evaluated})}
 
 
 def findings(told: Mapping[str, Told], rules: RuleSet, given: Input, as_of: datetime) -> list[Finding]:
-    """The ends of what was told and is settled. `told` has the rules of `asking`."""
+    """The resolved ones among the sent notices. `told` has the rules of `asking`."""
     return [x for name, some in told.items() for x in _of_rule(rules.by_name[name], some, given, as_of)]
 
 
@@ -60,7 +61,7 @@ def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[
 
 
 def open_dates(occurrences: Iterable[str]) -> set[str]:
-    """The dates among the occurrences of one step whose end was not told."""
+    """The dates among the occurrences of one step without a resolved notice."""
     found = [Occurrence.parse(o) for o in occurrences]
     return {o.base for o in found if o.is_first} - {o.base for o in found if o.resolved}
 
@@ -68,7 +69,7 @@ def open_dates(occurrences: Iterable[str]) -> set[str]:
 def _settled(
     rule: Rule, name: str, due: date | datetime | None, held: bool | None, why: tuple[str, ...], given: Input
 ) -> tuple[str, ...]:
-    """The sentences that say why a date no longer matters; none while it does, or while that is not known."""
+    """The sentences that say why a date no longer matters; none while it does, or if that is unknown."""
     if held is None:
         return ()
     if not held:
@@ -80,7 +81,7 @@ def _settled(
 def _holds(
     rule: Rule, workspaces: Collection[int], given: Input, as_of: datetime
 ) -> dict[int, tuple[bool | None, tuple[str, ...]]]:
-    """Whether `where` holds for those of the workspaces that are there, and why not. None: it, or the date, could not be read."""
+    """Whether `where` holds for the existing workspaces, and why not. None: it, or the date, could not be read."""
     table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
     ready = scope(table, [rule.where], as_of, given.zone, given.sensitive)
     rows = {w: n for n, w in enumerate(ready.frame["id"].to_list()) if w in workspaces}
@@ -98,5 +99,5 @@ def _holds(
 
 
 def _date(name: str) -> date | datetime | None:
-    """The date that an occurrence names."""
+    """The date in an occurrence."""
     return datetime.fromisoformat(name) if "T" in name else date.fromisoformat(name)

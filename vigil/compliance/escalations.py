@@ -1,10 +1,9 @@
-"""`escalate`: nobody reacted to a notice for so long, and what it was about still is so, and others are told.
+"""`escalate`: notifies other people if nobody acknowledged a notice in time, and its finding is still true.
 
-The time runs from when its people were told: where runs lie days apart, or a backfill sends what is old, they have their time all the
-same.
+The time counts from when its people were notified: if runs are days apart, or a backfill sends an old notice, they have the full time.
 
-Whether it still is so, `still_true` says. Events other than those of steps have no end: of them the time decides, and the
-acknowledgement where the rule asks for one.
+`still_true` decides whether the finding is still true. Events other than those of steps have no end: for them only the time decides,
+and the acknowledgement if the rule asks for one.
 """
 
 from __future__ import annotations
@@ -30,8 +29,9 @@ from vigil.compliance.window import Input, Window
 from vigil.wording import instant
 
 GRACE = timedelta(days=1)
-"""So long after its instant an escalation is still made: a notice that could not be delivered may have been tried for long. What is
-older, as after an edit, is not."""
+"""How long after its instant an escalation is still made, because an undeliverable notice may have been retried for long. Older
+ones, as after an edit of the rule, are not made.
+"""
 
 _DAYS: Mapping[str, float] = {"d": 1, "bd": 2, "w": 7, "mo": 31, "y": 366, "h": 1 / 24}
 _HOLIDAYS = timedelta(days=21)
@@ -39,7 +39,7 @@ _HOLIDAYS = timedelta(days=21)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A notice that went out, or that its person could not get: all of one (rule, workspace, occurrence, step) together."""
+    """A notice that was sent, or that its people could not receive: all rows of one (rule, workspace, occurrence, step) together."""
 
     rule: str
     workspace: int
@@ -79,12 +79,12 @@ class Due:
 
 
 def escalating(rules: Iterable[Rule]) -> list[Rule]:
-    """The rules that escalate. What is in shadow tells nobody, so that there is nothing to react to."""
+    """The rules that escalate. A rule in shadow sends nothing, so there is nothing to acknowledge."""
     return [r for r in rules if r.escalate and r.status is Status.LIVE]
 
 
 def horizon(rules: Iterable[Rule], window: Window) -> datetime:
-    """No notice that was queued and told before this can escalate in the window."""
+    """No notice queued and sent before this can escalate in the window."""
     longest = max((_at_most(e.after) for r in rules for e in r.escalate), default=timedelta(0))
     return window.after - GRACE - longest
 
@@ -94,7 +94,7 @@ def _at_most(length: Offset) -> timedelta:
 
 
 def said(rows: Iterable[Row]) -> list[Said]:
-    """The notices behind some rows, with what escalated of each. It counts as acknowledged when one of its people acknowledged it."""
+    """The notices of some rows, with their escalations. One counts as acknowledged if one of its people acknowledged it."""
     groups: dict[tuple[str, int, str, str], list[Row]] = defaultdict(list)
     escalated: dict[tuple[str, int, str, str], set[int]] = defaultdict(set)
     for r in rows:
@@ -119,7 +119,7 @@ def said(rows: Iterable[Row]) -> list[Said]:
 
 
 def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tuple[Due, ...]:
-    """The escalations whose instant has come. Repeats and ends of findings do not escalate: the first notice does."""
+    """The escalations whose instant has come. Only first notices escalate, not repeats and resolved notices."""
     out = []
     for s in said:
         rule = rules.by_name[s.rule]
@@ -137,9 +137,9 @@ def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tupl
 def findings(
     some: Iterable[Due], rules: RuleSet, given: Input, standings: Collection[Standing], as_of: datetime
 ) -> list[Finding]:
-    """What to tell: those of `some` about the workspaces of `given` that are still so.
+    """The findings to send: those of `some` about the workspaces of `given` that are still true.
 
-    `standings` are as this evaluation left them.
+    `standings` are the rule states after this evaluation.
     """
     now = CurrentState(replace(given, standings=standings), as_of)
     return [
@@ -176,7 +176,7 @@ def _finding(rule: Rule, one: Due, given: Input) -> Finding:
 
 
 def why(rule: Rule, one: Due, zone: str) -> tuple[str, ...]:
-    """The sentences of an escalation: who did not react to what, and that it is still so."""
+    """The sentences of an escalation: who did not acknowledge what, and that it is still true."""
     escalation = rule.escalate[one.number]
     told, waited = f"the notice of {instant(one.said.told_at, zone)}", length(escalation.after)
     if escalation.unless == "acknowledged":
@@ -185,7 +185,7 @@ def why(rule: Rule, one: Due, zone: str) -> tuple[str, ...]:
 
 
 def event_of(said: Said, facts: Facts) -> Event:
-    """The event of a notice again, from the facts as they are now: what was changed back since is not known any more."""
+    """The event of a notice, rebuilt from the present facts: what was changed back since is no longer known."""
     for event in _events(said.workspace, facts):
         if said.occurrence == event.occurrence or said.occurrence.startswith(f"{event.occurrence}:"):
             return event

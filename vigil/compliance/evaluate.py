@@ -1,7 +1,7 @@
-"""Facts, rules and an instant in; findings, and what to remember, out. Semantics: docs/semantics.md.
+"""Evaluates rules: facts, rules and an instant in; findings and rule states out. Semantics: docs/semantics.md.
 
-The result of evaluating what changed and what is due equals that of evaluating everything: a condition's standing
-carries since when it holds, and every verdict says when it must be looked at again.
+Evaluating what changed and what is due gives the same result as evaluating everything: a condition's state contains since when it
+holds, and every state says when it must be evaluated again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
 
 
 def _of_the_gone(remembered: Standings, facts: Facts) -> list[Standing]:
-    """What is remembered of workspaces that are gone. A tombstone clears nothing, and the clock changes nothing of them."""
+    """The remembered states of deleted workspaces. A tombstone clears nothing, and the clock changes nothing in them."""
     return [
         replace(s, next_check_at=None)
         for s in remembered.loud
@@ -65,7 +65,7 @@ def _of_the_gone(remembered: Standings, facts: Facts) -> list[Standing]:
 
 @dataclass(frozen=True)
 class _Part:
-    """What the rules of one workspace type gave."""
+    """The results of the rules of one workspace type."""
 
     rules: tuple[str, ...]
     ids: list[int]
@@ -111,7 +111,7 @@ def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, win
 
 
 def _until_settled(rule: Rule, ready: Scope, dated: milestones.Milestones) -> list[Quiet]:
-    """When to look again at a milestone whose end is told: at its next moment, and when the clock may change its `where`."""
+    """When to evaluate a milestone with resolved notices again: at its next moment, and when the clock may change its `where`."""
     if rule.where is None:
         return dated.quiet
     loud = [s.workspace for s in dated.standings]
@@ -125,7 +125,7 @@ def _until_settled(rule: Rule, ready: Scope, dated: milestones.Milestones) -> li
 
 @dataclass(frozen=True)
 class _Columns:
-    """What the clauses of several rules come to, worked out together: whether they are met, and when the clock may change that."""
+    """The values of the clauses of several rules, computed together: whether they are met, and when the clock may change that."""
 
     met: Mapping[str, pl.Series]
     flips: Mapping[str, pl.Series | None]
@@ -150,7 +150,7 @@ def _of_workspaces(events: Sequence[Event], ids: Sequence[int]) -> list[Event]:
 
 
 def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> Quiet:
-    """When to look again at workspaces whose open steps have a due date ahead, for a rule that waits for escalations."""
+    """When to evaluate workspaces again whose open steps have a future due date, for a rule with escalated events."""
     mine = set(ids)
     due = {w: at for w, at in transitions.next_due(given.facts.steps, window.as_of).items() if w in mine}
     columns = {

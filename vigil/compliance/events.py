@@ -1,10 +1,10 @@
-"""Transitions: what happened, told from two observations of the same subject. Semantics: docs/semantics.md#transitions.
+"""Transitions: derives events from two observations of the same subject. Semantics: docs/semantics.md#transitions.
 
-An event is new because it was not known before, never because of its date: dates are written by the clocks of several machines.
-They only bound how old something may be that is seen for the first time (`Looked`). Decision 0019.
+An event is new because it was not known before, never because of its date: dates are written by the clocks of several machines. They
+only bound the age of an item that appears for the first time (`Looked`). Decision 0019.
 
-Documents, versions, steps and comments carry their own instants, so that none is missed however many fall between two
-polls. Of an attribute only what two observations show is known.
+Documents, versions, steps and comments have their own instants, so that none is missed however many fall between two runs. For an
+attribute only the difference of two observations is known.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact, Value
 
 PARTS_OF: Mapping[str, str] = {"document": "documents", "step": "steps", "audit": "comments"}
-"""The part of a workspace that holds a kind of fact."""
+"""The part of a workspace that contains a kind of fact."""
 
 OLD = timedelta(days=1)
-"""What is dated longer than this before the last complete look, and is seen for the first time all the same, is no news: a folder of
-old documents that was moved in or became readable. It is counted."""
+"""An item that first appears with a date more than this before the last complete scan is not new: a folder of old documents that
+was moved in or became readable. It is counted.
+"""
 
 _ASSIGNED, _LATE = ":assigned:", ":late:"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Two observations of one subject that follow each other. `before` is None when it was not there, `first` when never seen.
+    """Two consecutive observations of one subject. `before` is None if it did not exist, `first` if it was never seen.
 
-    `once` is the last that was known of a subject that was not there, and now is again.
+    `once` is the last known state of a subject that was missing and exists again.
     """
 
     kind: str
@@ -48,14 +49,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How far the looks before this one went.
+    """How far earlier runs had read.
 
-    `complete` is the instant, by our clock, up to which everything had been read; `lag` is by how much Extended ECM's dates lay
-    behind our clock. `since` gives, for kinds of facts (``document``, ``step``) that are not looked for everywhere in each run,
-    an instant since which every known workspace was looked through for them.
+    `complete` is the instant, by our clock, up to which everything had been read; `lag` is how far Extended ECM's dates were behind
+    our clock. `since` has, for kinds of facts (``document``, ``step``) that not every run reads everywhere, an instant since which
+    every known workspace was scanned for them.
 
-    `parts` names the parts of workspaces that had been read of all of them, but for those in `unread` and the workflows in
-    `unread_processes`: what is first seen there need not be new. None of them by default: then dates decide.
+    `parts` names the parts of workspaces that had been read of all of them, except those in `unread` and the workflows in
+    `unread_processes`: what first appears there may be old. By default there are none: then dates decide.
     """
 
     complete: datetime
@@ -66,19 +67,19 @@ class Looked:
     unread_processes: frozenset[int] = frozenset()
 
     def knew(self, change: Change) -> bool:
-        """Whether an earlier look would have shown the subject of a change, had it been there."""
+        """Whether an earlier run would have read the subject of a change, if it had existed."""
         process = change.after.process if isinstance(change.after, f.Step) else None
         known = change.kind == "workspace" or PARTS_OF.get(change.kind) in self.parts
         return known and change.workspace not in self.unread and process not in self.unread_processes
 
     def begins(self, kind: str) -> datetime:
-        """What happened after this instant, by ECM's dates, no earlier look need have shown."""
+        """The instant, by ECM's dates, after which an earlier run may not have seen an event."""
         return min(self.complete, self.since.get(kind, self.complete)) - self.lag
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened in a workspace. `occurrence` names it for ever and comes from the data alone."""
+    """An event in a workspace. `occurrence` is its permanent name and depends on the data alone."""
 
     kind: str  # an EventKind of the rule model
     workspace: int
@@ -92,32 +93,32 @@ ATTRIBUTE_CHANGED = "Attribute Value Changed"
 
 
 def stamp(at: datetime) -> str:
-    """An instant as part of an occurrence: UTC, to the second, or finer where it is finer."""
+    """An instant as part of an occurrence: UTC, to the second, or finer if it is finer."""
     return at.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The events of some changes, in the order of their instants; and how many were too old to be news, by workspace."""
+    """The events of some changes, in the order of their instants, and how many were too old to be new, by workspace."""
 
     events: tuple[Event, ...]
     old: Mapping[int, int]
 
 
 def derive(changes: Iterable[Change], looked: Looked, upto: datetime) -> list[Event]:
-    """The events in `changes` that are news at `upto`, in the order of their instants. See `news`."""
+    """The events in `changes` that are new at `upto`, in the order of their instants. See `news`."""
     return list(news(changes, looked, upto).events)
 
 
 def news(changes: Iterable[Change], looked: Looked, upto: datetime) -> News:
-    """The events in `changes` that are news at `upto`.
+    """The events in `changes` that are new at `upto`.
 
-    What two observations of one subject show has happened between them: it is news, whatever instant it carries. So is what is
-    seen for the first time where everything had been looked through, if it is not older than OLD. Where nothing had been, because
-    a rule asks for it only now or it could not be read, only what is dated after the last complete look is news.
+    A difference between two observations of one subject happened between them: it is new, whatever its instant. So is an item that
+    first appears where everything had been read, unless it is older than OLD. Where not everything had been read, because a rule needs
+    it only now or it could not be read, only items dated after the last complete scan are new.
 
-    What is dated after `upto`, because pages are read while the run goes on or because ECM's clock runs ahead, counts as of
-    `upto`: its change is taken in now and not looked at again.
+    An event dated after `upto`, because pages are read during the run or ECM's clock is ahead, counts as of `upto`: its change is
+    evaluated now and not again.
     """
     changes = list(changes)
     first = _first_seen(changes)
@@ -135,7 +136,7 @@ def news(changes: Iterable[Change], looked: Looked, upto: datetime) -> News:
 
 
 def made_since(changes: Iterable[Change], looked: Looked) -> frozenset[int]:
-    """The workspaces that are seen for the first time and were made since the last complete look, not only come into view."""
+    """The workspaces that appear for the first time and were created since the last complete scan, rather than becoming visible."""
     first = _first_seen(changes)
     return frozenset(w for w, x in first.items() if x.created > _made_after(w, looked))
 
@@ -151,7 +152,7 @@ def _made_after(workspace: int, looked: Looked) -> datetime:
 
 
 def _begins(change: Change, looked: Looked, first: Mapping[int, f.Workspace]) -> datetime | None:
-    """The instant after which an event of a change must lie to be news; None when it is news whatever its instant."""
+    """The instant after which an event of a change must be to count as new; None if it is new at any instant."""
     if change.before is not None or change.once is not None:
         return None
     workspace = first.get(change.workspace) if change.workspace is not None else None
@@ -159,15 +160,15 @@ def _begins(change: Change, looked: Looked, first: Mapping[int, f.Workspace]) ->
     if not change.first or not looked.knew(change):
         return begins
     if workspace is not None and workspace.created <= _made_after(workspace.id, looked):
-        return begins  # it came into view: what it held before is no news
+        return begins  # it became visible: its earlier content is not new
     return begins - OLD
 
 
 def unseen(changes: Iterable[Change], looked: Looked) -> dict[int, int]:
-    """How many changes of attributes no two observations show, by workspace; those without any are left out.
+    """How many attribute changes no two observations show, by workspace; workspaces without any are left out.
 
-    The audit trail says that an attribute changed, not which nor to what: the number is all that is known, and no value is
-    made up. What it tells of the instant at which a workspace was made is its making.
+    The audit trail says that an attribute changed, but neither which nor to what value: only the number is known, and no value is
+    invented. Rows at the instant of a workspace's creation belong to the creation.
     """
     changes = list(changes)
     first = _first_seen(changes)
@@ -205,9 +206,9 @@ def _of(change: Change) -> Iterator[Event]:
 
 
 def _attributes(before: f.Workspace, after: f.Workspace, seen_at: datetime) -> Iterator[Event]:
-    """Changes of attributes. Their instant is the workspace's modify date where that has moved, else when it was seen."""
+    """Changes of attributes. Their instant is the workspace's modify date if that has changed, else the time of the reading."""
     if "attrs" in after.unread or ("attrs" in before.unread and not before.attrs):
-        return  # values that were never read are not values that changed
+        return  # values that were never read have not changed
     at = after.modified if before.modified != after.modified else seen_at
     for key in sorted(before.attrs.keys() | after.attrs.keys()):
         old, new = _set(before.attrs.get(key)), _set(after.attrs.get(key))
@@ -264,12 +265,12 @@ def _name(principal: str) -> str:
 
 
 def _set(value: Value) -> Value:
-    """An empty text and an empty list say the same as null: not set."""
+    """Treat an empty text and an empty list like null: unset."""
     return None if value in ("", ()) else value
 
 
 def _document(before: f.Document | None, after: f.Document, seen_at: datetime) -> Iterator[Event]:
-    """A document that moved here from another workspace is added here when it is seen here; who moved it is not known."""
+    """A document that moved here from another workspace is added here when it is seen here; the person who moved it is unknown."""
     common: dict[str, Value] = {"document": after.name, "document_type": after.type, "document_id": after.id}
     if before is None:
         fields = common | {"at": after.created, "by": after.by, "version": 1}
@@ -302,7 +303,7 @@ def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[E
     if before is None or before.assigned_at != after.assigned_at or before.assignees != after.assignees:
         at, occurrence = after.assigned_at, f"{name}{_ASSIGNED}{stamp(after.assigned_at)}"
         if before is not None and before.assigned_at == after.assigned_at:
-            # Handed to someone else without a new start: only the observation has an instant for it.
+            # Reassigned without a new start: only the observation has an instant for it.
             at, occurrence = seen_at, f"{occurrence}:{','.join(after.assignees)}"
         fields = common | {"at": at, "assignees": after.assignees}
         yield Event("step_assigned", after.workspace, at, occurrence, fields)
@@ -331,17 +332,17 @@ def _audit(after: f.AuditEvent) -> Iterator[Event]:
 def overdue(steps: Iterable[f.Step], after: datetime, upto: datetime) -> list[Event]:
     """`escalated`: steps that passed their due date while they were open, in (after, upto].
 
-    The instant is the due date, or that of the assignment when the step was late from its beginning. A step that was completed
-    since was late all the same: who looks seldom must find the same as who looks often.
+    The instant is the due date, or that of the assignment if the step was late from its beginning. A step that was completed since was
+    late all the same: infrequent runs must find the same as frequent ones.
     """
     events = (_late(s) for s in steps)
     return [e for e in events if e is not None and after < e.at <= upto]
 
 
 def overdue_unseen(changes: Iterable[Change], looked: Looked, after: datetime) -> list[Event]:
-    """`escalated` of steps that fell due at or before `after`, where runs went by and no observation had shown it to them.
+    """`escalated` of steps that became due at or before `after`, if runs happened and no observation had shown it to them.
 
-    As when workflows could not be read, or a due date was moved back. What was late at the first look is no news.
+    This happens if workflows could not be read, or a due date was moved back. Steps late at the very first run are not new.
     """
     changes = list(changes)
     first = _first_seen(changes)
@@ -373,7 +374,7 @@ def _late(step: f.Step) -> Event | None:
 
 
 def open_steps(step: f.Step) -> tuple[str, ...]:
-    """How the occurrences of a step's events begin that are over when it is completed."""
+    """The beginnings of the occurrences of a step's events that end when it is completed."""
     return tuple(f"{_step_name(step)}{what}" for what in (_ASSIGNED, _LATE))
 
 

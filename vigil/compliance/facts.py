@@ -1,7 +1,7 @@
-"""What was read from Extended ECM, as values. Contract: docs/contracts/ecm.md.
+"""The data from Extended ECM, as values. Contract: docs/contracts/ecm.md.
 
-Instants are timezone-aware UTC datetimes; dates are `datetime.date`. Persons are login names, never numeric
-ids: extraction translates. A principal (role member, step assignee) is ``user:LOGIN`` or ``group:NAME``.
+Instants are timezone-aware UTC datetimes; dates are `datetime.date`. Persons are login names, never numeric ids, which extraction
+converts. A principal (role member, step assignee) is ``user:LOGIN`` or ``group:NAME``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date, datetime
 Value = str | int | float | bool | date | datetime | None | tuple["Value", ...]
 
 PARTS = ("attrs", "documents", "steps", "roles", "missing", "comments", "related")
-"""The parts of a workspace that are read by separate calls and may be unreadable one by one."""
+"""The parts of a workspace that separate calls read, and that may be unreadable one by one."""
 
 
 def user(login: str) -> str:
@@ -96,7 +96,7 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """The workspaces that one is related to, children and parents, by id in order. What they hold are facts of their own."""
+    """The related workspaces of a workspace, children and parents, by id in order. Their content is separate facts."""
 
     workspace: int
     others: tuple[int, ...]
@@ -140,7 +140,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class RequiredDocument:
-    """A document type of a workspace type, as ECM's own document-type rules declare it."""
+    """A document type of a workspace type, as declared by ECM's own document-type rules."""
 
     workspace_type: str
     type: str
@@ -151,7 +151,7 @@ class RequiredDocument:
 
 @dataclass(frozen=True, slots=True)
 class MissingDocuments:
-    """ECM's own list of the document types that a workspace lacks."""
+    """ECM's own list of the missing document types of a workspace."""
 
     workspace: int
     types: tuple[str, ...]
@@ -189,7 +189,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceType:
-    """What a rule may name of a workspace type: the schema snapshot that rules are checked against."""
+    """The names that a rule may use for a workspace type: the schema snapshot against which rules are checked."""
 
     name: str
     attributes: tuple[Attribute, ...]

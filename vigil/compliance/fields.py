@@ -1,7 +1,7 @@
-"""A field leaf over the columns of its field: where it holds, and when the clock alone will change that.
+"""Compiles a field leaf to expressions over the columns of its field: where it holds, and when the clock alone will change that.
 
-Relative dates are thresholds of the value, as a milestone's offsets are: ``within: 1mo`` of 31 March holds from 28 February on.
-A date is compared with the local day, an instant with the instant.
+Relative dates shift the value, as a milestone's offsets do: ``within: 1mo`` of 31 March holds from 28 February on. A date is compared
+with the local day, an instant with the instant.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far a relative operand moves a value before it is compared with the clock: ``within: 30d`` moves it 30 days back."""
+    """How far a relative operand shifts a value before the comparison with the clock: ``within: 30d`` shifts it 30 days back."""
 
     n: int
     unit: str
@@ -57,7 +57,7 @@ class Shift:
 
     @property
     def by_days(self) -> bool:
-        """Whether it moves a date to a date."""
+        """Whether it shifts a date to a date."""
         return self.unit not in ("h", "m")
 
     def of(self, value: pl.Expr) -> pl.Expr:
@@ -65,7 +65,7 @@ class Shift:
 
 
 def shift_of(given: Operand, op: Op) -> Shift | None:
-    """The shift of a relative operand; None for a value that stands still."""
+    """The shift of a relative operand; None for a fixed value."""
     if isinstance(given, Duration):
         return Shift(given.n if op.row.ago else -given.n, given.unit)
     if isinstance(given, AsOf):
@@ -75,7 +75,7 @@ def shift_of(given: Operand, op: Op) -> Shift | None:
 
 
 def holds(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> pl.Expr:
-    """True or false for each row, never null: a value that is not set meets only what `operators` says it meets."""
+    """True or false for each row, never null: an unset value meets only what `operators` defines."""
     op = leaf.op.positive
     found = [_in_column(leaf, op, column, now) for column in columns]
     met = reduce(operator.or_, found) if found else _NEVER_MET
@@ -83,7 +83,7 @@ def holds(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> pl.Expr:
 
 
 def deciding(leaf: FieldLeaf, met: bool, columns: Sequence[Column], now: Now) -> list[pl.Expr]:
-    """For each column where its value is the one by which the leaf comes out as `met`; none where any value is."""
+    """For each column the rows in which its value decides that the leaf is `met`; none if any value does."""
     op = leaf.op.positive
     by_one = len(columns) > 1 and met is (leaf.op is op)
     return [_in_column(leaf, op, column, now) for column in columns] if by_one else []
@@ -104,7 +104,7 @@ def _in_column(leaf: FieldLeaf, op: Op, column: Column, now: Now) -> pl.Expr:
 
 
 def _compared(value: pl.Expr, leaf: FieldLeaf, op: Op, column: Column, now: Now) -> pl.Expr | None:
-    """The comparison of one value with the leaf's operands; None when none of them fits the column's kind."""
+    """The comparison of one value with the leaf's operands; None if no operand fits the column's kind."""
     given = _fitting(leaf, op, column)
     if not given:
         return None
@@ -131,7 +131,7 @@ def _compare(op: Op) -> Callable[[Any, Any], Any]:
 
 
 def _fitting(leaf: FieldLeaf, op: Op, column: Column) -> list[Any]:
-    """The operands that can be compared with values of the column's kind. What cannot is not met, and never an error."""
+    """The operands that can be compared with values of the column's kind. Others are not met, and never an error."""
     given: Sequence[Scalar] = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
     if not op.row.compares(column.kind, column.many):
         return []
@@ -172,7 +172,7 @@ def _date(value: pl.Expr, given: Operand, op: Op, now: Now) -> pl.Expr:
 
 
 def _day_ahead(shift: Shift, now: Now) -> date:
-    """The local day that hours or minutes from now lead to."""
+    """The local day after some hours or minutes from now."""
     assert shift.fixed is not None
     return local_day(now.as_of - shift.fixed, now.zone)
 
@@ -191,7 +191,7 @@ def _instant(value: pl.Expr, given: Operand, op: Op, now: Now) -> pl.Expr:
 
 
 def _on_day(value: pl.Expr, day: date, compare: Callable[[Any, Any], Any], zone: str) -> pl.Expr:
-    """An instant compared with a date: its local day is."""
+    """Compare an instant with a date, by its local day."""
     first = pl.lit(begin(day, zone), INSTANT)
     past = pl.lit(begin(day + timedelta(days=1), zone) if day < date.max else None, INSTANT)
     whole = {
@@ -208,7 +208,7 @@ def _on_day(value: pl.Expr, day: date, compare: Callable[[Any, Any], Any], zone:
 class Flip:
     """When a leaf may change by the clock alone.
 
-    With `ahead` None `at` is an instant; else it is a local day, and the change comes `ahead` before that day begins.
+    If `ahead` is None, `at` is an instant; else it is a local day, and the change comes `ahead` before that day begins.
     """
 
     at: pl.Expr
@@ -216,7 +216,7 @@ class Flip:
 
 
 def flips(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[Flip]:
-    """The next changes of a leaf by the clock alone, exactly: null in the rows where there is none."""
+    """The next changes of a leaf by the clock alone, exactly: null in rows without one."""
     op = leaf.op.positive
     for column in columns:
         if column.kind not in ("date", "instant") or op is Op.PRESENT:
@@ -240,7 +240,7 @@ def _flip(column: Column, shift: Shift, op: Op, now: Now) -> Flip:
 
 
 def _next(value: pl.Expr, op: Op, clock: pl.Expr, past: str) -> pl.Expr:
-    """The next position of the clock at which comparing `value` with it changes: `value` itself, or the one just past it."""
+    """The next position of the clock at which its comparison with `value` changes: `value` itself, or the position just after it."""
     compare = _compare(op)
     at, after = compare in _BECOMES, compare in _PASSES
     out = pl.when((value > clock) if at else pl.lit(False)).then(value)

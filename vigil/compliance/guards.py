@@ -1,28 +1,32 @@
-"""When a run would say too much, and when too little was read to be believed. Pure: numbers in, sentences out.
+"""Decides when a run has too many notices, and when too many items are missing to be believed. Pure: numbers in, sentences out.
 
 Semantics: docs/semantics.md#holding-back.
 
-A rule's `guard` is compared with what one run would say for it, all batches together. `max_share` is a share of the workspaces
-of the rule's type that are known, not of those that a run happened to look at: a quiet run looks at one and finds one.
+A rule's `guard` is compared with its notices in one run, in all batches together. `max_share` is a share of the known workspaces of
+the rule's type, not of those that a run evaluated: a quiet run evaluates one and finds one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from vigil.compliance.rules import Guard, Rule, Status
 from vigil.wording import counted
 
+Key = tuple[str, int, str, str, str]
+"""(rule, workspace, occurrence, step, person) of a notice."""
+
 FEW = 5
-"""So many workspaces may vanish between two readings without a question."""
+"""This number of workspaces may vanish between two runs without a question."""
 
 MOST = 0.5
-"""A larger share of what was known, missing from one reading, is a broken reading until a person says otherwise."""
+"""A larger share of known items missing from one list means a broken list, until a person says otherwise."""
 
 
 class GuardWhy(StrEnum):
-    """Why a notice of a guarded rule was not sent. Stored in the outbox as its reason; one row each in docs/reasons.md."""
+    """Why a notice of a guarded rule was not sent. Stored in the outbox as its reason; docs/reasons.md has a row for each."""
 
     UNDECIDED = "the run that found it ended before its rule's guard could be asked"
     HELD = "its rule's guard stopped it, and it waits for a person's answer"
@@ -33,13 +37,23 @@ class GuardWhy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one run would say for one rule: `notices` to people about `findings` on `workspaces` of `known` of its type."""
+    """The notices of one rule in one run: `notices` to people about `findings` on `workspaces` of `known` of its type."""
 
     notices: int
     findings: int
     workspaces: int
     known: int
     first: bool  # the rule was never evaluated before
+
+    @classmethod
+    def of(cls, keys: Collection[Key], known: int, first: bool, more: Seen | None = None) -> Seen:
+        """Of notices by their keys, one rule's, and what others left beside them; `known` workspaces, as listed."""
+        notices, findings = len(keys), len({key[:4] for key in keys})
+        workspaces = len({key[1] for key in keys})
+        if more is not None:
+            notices, findings = notices + more.notices, findings + more.findings
+            workspaces += more.workspaces
+        return cls(notices, findings, workspaces, max(known, workspaces), first)
 
     def sentence(self) -> str:
         places = f"{self.workspaces:,} of {counted(self.known, 'workspace')}"
@@ -59,7 +73,7 @@ def could_trip(rule: Rule, first: bool) -> bool:
 
 
 def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:
-    """Each reason to stop, with its numbers. Empty: the notices may go."""
+    """The reasons to hold the notices, with their numbers. Empty: the notices may be sent."""
     reasons = []
     if seen.first and guard.first_run == "manifest_only":
         reasons.append(
@@ -77,5 +91,5 @@ def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:
 
 
 def vanished(lost: int, known: int) -> bool:
-    """Whether so many of the known workspaces are missing that the reading must be wrong."""
+    """Whether so many of the known workspaces are missing that the list must be wrong."""
     return lost >= FEW and lost > known * MOST

@@ -1,4 +1,4 @@
-"""The rules over the past: what a run at each of the past ticks would have found, from what had been observed by then."""
+"""Replays rules over the past: the findings of a run at each past tick, from what had been observed by then."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def replay(
     beside: Sequence[Seen] = (),
     sensitive: Collection[str] = (),
 ) -> Iterator[tuple[datetime, tuple[Finding, ...], Facts]]:
-    """The findings of each tick, and the facts as they were then of the workspaces it looked at.
+    """The findings of each tick, and the facts at that time of the evaluated workspaces.
 
-    `history` is in the order of observation, and so is `beside`: what was seen of the workspaces that those of `history` are related
-    to. At the first tick the world is seen for the first time: what was there then is no
-    transition (docs/semantics.md#time). No sentence tells a value of a `sensitive` attribute.
+    `history` is in the order of observation, and so is `beside`: the observations of the workspaces to which those of `history` are
+    related. At the first tick everything is seen for the first time: existing items are no transitions (docs/semantics.md#time). No
+    sentence shows a value of a `sensitive` attribute.
     """
     known: dict[tuple[str, str], Seen] = {}
     last: dict[tuple[str, str], Fact] = {}
@@ -111,7 +111,7 @@ def _take_in(
 
 
 class _Beside:
-    """The related workspaces as they stood at a tick."""
+    """The related workspaces at a tick."""
 
     def __init__(self, history: Sequence[Seen]) -> None:
         self._history = history
@@ -119,7 +119,7 @@ class _Beside:
         self._there: dict[int, Fact | None] = {}
 
     def move(self, tick: datetime) -> set[int]:
-        """Take in what was seen up to `tick`; the workspaces of which something was."""
+        """Take in the observations up to `tick`; returns their workspaces."""
         moved = set()
         while self._position < len(self._history) and self._history[self._position].seen_at <= tick:
             seen = self._history[self._position]

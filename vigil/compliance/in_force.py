@@ -1,10 +1,9 @@
-"""Which rules are in force when some of their files are wrong: the others as they are written, those as they were last.
+"""The rules in force if some files are invalid: valid rules as written, refused ones with their last valid text.
 
-A problem refuses the rule in which it stands. One that stands outside every rule refuses its file: each rule in it. In place of a
-refused rule its last good text goes on, where one is known; else the rule is left out. docs/decisions/0015.
+A problem refuses its rule. A problem outside every rule refuses its file: each rule in it. For a refused rule its last valid text
+stays in force, if one is known; else the rule is left out. docs/decisions/0015.
 
-That a rule is in no file means that it was deleted, unless something is wrong with the file in which it stood: then it may
-still be in there, and goes on.
+A rule in no file was deleted, unless its last file has a problem: then the rule may still be in it, and stays in force.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from vigil.wording import instant
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A text of a rule that was in force: the file that it stood in, the first and the last evaluation by it.
+    """A text of a rule that was in force: its file, and the first and last evaluation with it.
 
-    `hash` names it among the texts of its rule (`texts.hash_of`).
+    `hash` identifies it among the texts of its rule (`texts.hash_of`).
     """
 
     rule: str
@@ -40,7 +39,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A rule that is not evaluated, though nobody took it out; and when it was last, if it ever was."""
+    """A rule that is not evaluated, though nobody removed it; and its last evaluation, if any."""
 
     name: str
     last_at: datetime | None = None
@@ -48,9 +47,9 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What one problem refuses: the rules that go on by their last good text, and those that are left out.
+    """The effect of one problem: the rules that stay in force with their last valid text, and those that are left out.
 
-    Both are empty where nobody can tell which rules a file holds. `problems` begins with the one that decided.
+    Both are empty if nobody can tell which rules a file contains. `problems` begins with the one that decided.
     """
 
     problems: tuple[Problem, ...]
@@ -59,11 +58,11 @@ class Refusal:
 
     @property
     def count(self) -> int:
-        """How many rules are refused; a file that nobody can look into counts as one."""
+        """How many rules are refused; an unreadable file counts as one."""
         return max(1, len(self.goes_on) + len(self.left_out))
 
     def sentence(self, zone: str) -> str:
-        """What is wrong, where, and what becomes of the rules until somebody corrects them. Instants are told in `zone`."""
+        """The problem, its place, and the state of the rules until a person corrects them. Instants are in `zone`."""
         first, more = self.problems[0], len(self.problems) - 1
         said = f"{str(first).rstrip('.')}{f' (and {more} more)' if more else ''}"
         return f"{said}{'' if said.endswith('?') else ':'} {self._meanwhile(zone)}"
@@ -81,7 +80,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The rules to evaluate, what was refused, and the drafts of the rules that are in force as their files have them."""
+    """The rules to evaluate, the refusals, and the drafts of the rules that are in force as in their files."""
 
     rules: RuleSet
     refused: tuple[Refusal, ...] = ()
@@ -89,15 +88,15 @@ class InForce:
 
     @property
     def left_out(self) -> frozenset[str]:
-        """The names of the rules that are not evaluated, though nobody took them out."""
+        """The names of the rules that are not evaluated, though nobody removed them."""
         return frozenset(rule.name for refusal in self.refused for rule in refusal.left_out)
 
 
 def in_force(found: Examined, known: Sequence[Revision]) -> InForce:
-    """The rules of `found` without those that are refused, in place of which `known` texts go on.
+    """The rules of `found` without the refused ones, for which `known` texts stay in force.
 
-    `known` has, of each rule that was in force when rules were last evaluated, the text of it: what was retired or deleted
-    before does not come back. `found.files` and `known` name files in the same way.
+    `known` has the text of each rule that was in force at the last evaluation: rules retired or deleted before do not come back.
+    `found.files` and `known` name files in the same way.
     """
     latest = {revision.rule: revision for revision in known}
     why = _refused(found, known)
@@ -127,7 +126,7 @@ def _refused(found: Examined, known: Sequence[Revision]) -> dict[str, tuple[Prob
 
 
 def _hiding(found: Examined, revision: Revision, opaque: Sequence[Problem]) -> Sequence[Problem]:
-    """The problems of the file in which a rule may still stand that is in no file; empty when it was taken out."""
+    """The problems of the file that may still contain a rule that is in no file; empty if the rule was removed."""
     own = _of_file(found, revision.file)
     if own or revision.file in found.files.texts:
         return own
@@ -135,16 +134,16 @@ def _hiding(found: Examined, revision: Revision, opaque: Sequence[Problem]) -> S
 
 
 def _of_file(found: Examined, file: str) -> list[Problem]:
-    """What is wrong with a file, first what hides rules: what stands outside all of them, and in those without a name."""
+    """The problems of a file, first those that hide rules: outside all rules, and in rules without a name."""
     drafts = sorted((d for d in found.drafts if d.file == file), key=lambda d: d.name is not None)
     inside = [problem for draft in drafts for problem in draft.problems]
     return [*(p for p in found.files.problems if p.file == file), *found.outside.get(file, ()), *inside]
 
 
 def _opaque(found: Examined, known: Sequence[Revision]) -> list[Problem]:
-    """What keeps anyone from telling which rules there are: files that cannot be looked into, and of which nothing is known.
+    """The problems that hide which rules exist: unreadable files about which nothing is known.
 
-    A folder that cannot be read is one of them.
+    An unreadable folder is one of them.
     """
     remembered = {revision.file for revision in known}
     nameless = (problem for draft in found.drafts if draft.name is None for problem in draft.problems)
@@ -154,9 +153,9 @@ def _opaque(found: Examined, known: Sequence[Revision]) -> list[Problem]:
 
 @lru_cache(maxsize=1024)
 def _rule_of(revision: Revision | None) -> Rule | None:
-    """The rule of a text that was in force; None where this Vigil cannot read it any more.
+    """The rule of a text that was in force; None if this version of Vigil cannot read it any more.
 
-    What this Vigil would say about its meaning does not take it out: it was in force.
+    Semantic problems do not remove it, because it was in force.
     """
     if revision is None:
         return None
@@ -165,14 +164,14 @@ def _rule_of(revision: Revision | None) -> Rule | None:
 
 
 def _in_order(found: Examined, latest: Mapping[str, Revision], why: Mapping[str, object]) -> list[str]:
-    """The names of all rules in the order of their files, those that a file hides behind the others in it."""
+    """The names of all rules in the order of their files; hidden ones come after the others of their file."""
     named = {draft.name: draft.file for draft in reversed(found.drafts) if draft.name is not None}
     hidden = {name: latest[name].file for name in why if name not in named}
     return sorted([*reversed(named), *hidden], key=lambda name: named.get(name) or hidden[name])
 
 
 def _known_inhibitors(rule: Rule, names: Collection[str]) -> Rule:
-    """A rule without those in its `inhibit_by` that were deleted since: what one of them found last would silence it for ever."""
+    """A rule without deleted ones in its `inhibit_by`: the last finding of a deleted rule would silence it for ever."""
     kept = tuple(name for name in rule.inhibit_by if name in names)
     return rule if kept == rule.inhibit_by else rule.model_copy(update={"inhibit_by": kept})
 
@@ -183,7 +182,7 @@ def _refusals(
     latest: Mapping[str, Revision],
     revived: Collection[str],
 ) -> Iterator[Refusal]:
-    """What was refused, by the problem that decided, in the order of the files."""
+    """The refusals, by the problem that decided, in the order of the files."""
     together: dict[Problem, list[str]] = defaultdict(list)
     for name, problems in why.items():
         together[problems[0]].append(name)
@@ -206,7 +205,7 @@ At = TypeVar("At")
 
 
 def _together(some: Iterable[tuple[At, str]]) -> Iterator[tuple[At, list[str]]]:
-    """Names by the instant that they share, in the order in which they come."""
+    """Names grouped by their instant, in their order."""
     out: dict[At, list[str]] = defaultdict(list)
     for at, name in some:
         out[at].append(name)

@@ -1,8 +1,8 @@
-"""`inhibit_by`: a finding is needless while another rule's finding on the same workspace is open and somebody was told of it.
+"""`inhibit_by`: suppresses a finding while another rule has an open finding on the same workspace for which a notice was sent.
 
-Only what is told silences others, so that behind every silence stands a notice; and a condition's finding that was silenced is
-said when that ends. So what lasts is silenced by what lasts: an event or a moment of another rule silences only the events and
-moments of the same look. Of rules that inhibit each other the one that is written first speaks.
+Only findings with a notice suppress others, so that there is a notice behind every suppression; and a suppressed condition's finding
+is sent when the other ends. So lasting findings are suppressed by lasting ones: an event or a moment of another rule suppresses only
+events and moments of the same evaluation. Of rules that inhibit each other, the first in the file is sent.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from vigil.compliance.standings import Standing
 from vigil.compliance.verdicts import OPEN, Finding, Outcome, Why
 
 Before = Mapping[str, Mapping[int, Standing]]
-"""What was remembered, by rule and workspace, without what was clear."""
+"""The remembered states, by rule and workspace, without clear ones."""
 
 
 def inhibited(
     findings: Sequence[Finding], standings: Sequence[Standing], before: Before, rules: RuleSet
 ) -> tuple[list[Finding], list[Standing]]:
-    """Findings and standings with those marked that another rule's open finding makes needless."""
+    """Findings and rule states, with those marked that another rule's open finding suppresses."""
     if not any(r.inhibit_by for r in rules):
         return list(findings), list(standings)
     said = _by_rule(findings)
@@ -51,7 +51,7 @@ def _by_rule(some: Iterable[_T]) -> dict[str, list[_T]]:
 
 
 def _inhibitors_first(rules: RuleSet) -> Iterator[Rule]:
-    """Every rule after those that inhibit it; where they go round in a circle, in the order in which they are written."""
+    """Every rule after those that inhibit it; in a cycle, in the order of the files."""
     done: set[str] = set()
 
     def visit(rule: Rule) -> Iterator[Rule]:
@@ -74,13 +74,13 @@ def _open(
     standings: Mapping[str, Sequence[Standing]],
     before: Before,
 ) -> set[int]:
-    """The workspaces on which the rule `name` has said something that is open, or says something now."""
+    """The workspaces on which the rule `name` has an open finding with a notice, or a notice now."""
     other = rules.by_name.get(name)
     if other is None:
-        # A rule that is not evaluated this time, as in a sweep of some rules, stands as it stood.
+        # A rule that is not evaluated this time, as in a sweep of some rules, keeps its state.
         return {w for w, s in before.get(name, {}).items() if s.outcome in OPEN}
     if other.status is not Status.LIVE and inhibits.status is Status.LIVE:
-        return set()  # what is in shadow is said to nobody
+        return set()  # a rule in shadow sends nothing
     lasting = {s.workspace for s in standings.get(name, ()) if s.outcome in OPEN}
     if inhibits.kind is Kind.CONDITION:
         return lasting
@@ -95,13 +95,13 @@ def _marked(
             yield x
         elif not _was_inhibited(before.get(x.workspace)):
             yield replace(x, suppressed=Why.INHIBITED)
-        # Found and silenced before: nothing new to account for.
+        # Found and suppressed before: nothing new to account for.
 
 
 def _kept_quiet(
     standings: Sequence[Standing], fresh: set[int], before: Mapping[int, Standing]
 ) -> Iterator[Standing]:
-    """Findings that are new and silenced are remembered as such; one that was said before stays said."""
+    """New suppressed findings are remembered as such; one that was sent before stays sent."""
     for s in standings:
         was = before.get(s.workspace)
         new = (

@@ -1,7 +1,7 @@
-"""Condition rules: since when a condition is met, whether that is long enough, what is said and what is remembered.
+"""Condition rules: since when a condition is met, whether that is long enough, the findings, and the states to remember.
 
-One condition of one workspace goes clear -> holding (met, not yet for as long as `for` asks) -> finding -> clear. A field that
-cannot be read holds it where it is. Workspaces of which nothing is to be said stay columns; each of the others is one step.
+One condition of one workspace goes clear -> holding (met, but not yet for as long as `for`) -> finding -> clear. A field that cannot
+be read keeps its state. Workspaces without findings stay columns; the others are handled one by one.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from vigil.compliance.window import Window
 
 
 def violation(rule: Rule) -> Clause:
-    """The clause that is met where a condition has a finding, without its `where`."""
+    """The clause that is met if a condition has a finding, without its `where`."""
     return Not(not_=rule.require) if rule.require is not None else rule.when  # type: ignore[return-value]
 
 
 def full_clause(rule: Rule) -> Clause:
-    """The clause that is met where a condition has a finding."""
+    """The clause that is met if a condition has a finding."""
     return violation(rule) if rule.where is None else All(all=(rule.where, violation(rule)))
 
 
 @dataclass(frozen=True)
 class Lasting:
-    """One condition after an evaluation. `quiet` has the clear ones that the clock may change."""
+    """The result for one condition. `quiet` has the clear states that the clock may change."""
 
     findings: list[Finding]
     standings: list[Standing]
@@ -44,7 +44,7 @@ class Lasting:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What there is to know of one workspace: `met` is None where that cannot be known, `flip` is when the clock may change it."""
+    """The data about one workspace: `met` is None if unknown, `flip` is when the clock may change it."""
 
     number: int
     workspace: int
@@ -65,9 +65,9 @@ def evaluate(
     before: Mapping[int, Standing],
     window: Window,
 ) -> Lasting:
-    """What a condition was and what it is now give what is said and what is remembered.
+    """Compute findings and new states from the previous and the present states of a condition.
 
-    `met` and `flip` have the rows of the scope; `before` is what was remembered of workspaces for which it was not clear.
+    `met` and `flip` have the rows of the scope; `before` has the remembered states that were not clear.
     """
     frame = pl.DataFrame({"workspace": scope.frame["id"], "met": met, "flip": flip}).with_row_index("row")
     loud = pl.col("met").is_null() | pl.col("met")
@@ -91,7 +91,7 @@ def evaluate(
 def _step(
     rule: Rule, row: _Row, why: tuple[str, ...], window: Window, zone: str
 ) -> tuple[list[Finding], list[Standing]]:
-    """One condition of one workspace: what is said, and what is remembered, if anything."""
+    """One condition of one workspace: its findings, and the state to remember, if any."""
     since = None if row.before is None else row.before.since
     if row.met is None and rule.unknown == "hold":
         outcome = Outcome.HELD if row.was_open else Outcome.NOT_EVALUATED
@@ -100,11 +100,11 @@ def _step(
         clear = (
             [] if row.flip is None else [Standing(rule.name, row.workspace, Outcome.CLEAR, None, row.flip)]
         )
-        # The end of what nobody was told of is no news.
+        # The end of a finding without a notice is not news.
         return (_resolved(rule, row, since, why, window) if row.was_open and rule.resolved else []), clear
     since = since or window.as_of
     ripe = since if rule.for_ is None else since + rule.for_.timedelta
-    # A finding that was said stays one, also where its rule has been edited to ask for a longer time.
+    # A finding with a notice stays one, even if its rule was edited to require a longer time.
     if ripe > window.as_of and not row.was_open:
         return [], [Standing(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.flip, ripe), why)]
     again, following = _repeats(rule, row, since, ripe, why, window, zone)
@@ -125,7 +125,7 @@ def _resolved(
 def _repeats(
     rule: Rule, row: _Row, since: datetime, ripe: datetime, why: tuple[str, ...], window: Window, zone: str
 ) -> tuple[list[Finding], datetime | None]:
-    """The repeat that has come due, at most one (what was missed is not said many times over), and when the next one does."""
+    """The due repeat, at most one (missed repeats are not all sent), and when the next one is due."""
     if rule.repeat is None:
         return [], None
     moments = repeats_of(rule, ripe, zone)
@@ -142,7 +142,7 @@ def _first(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def _reasons(rule: Rule, scope: Scope, rows: Sequence[_Row]) -> dict[int, tuple[str, ...]]:
-    """The leaves that decided, by number of the row; for those that are clear only where somebody may be told of it."""
+    """The leaves that decided, by number of the row; for clear ones only if a notice may follow."""
     clause = full_clause(rule)
     out: dict[int, tuple[str, ...]] = {}
     for met in (True, False, None):

@@ -1,7 +1,7 @@
-"""Rules from YAML text. A set of files is taken whole or refused whole, with everything that is wrong with it.
+"""Loads rules from YAML text. A set of files is accepted or refused as a whole, with all its problems.
 
-A file holds one rule, a list of rules, ``rules: [...]``, or several such documents. Reading files is
-`vigil.rulefiles`'s; this module is pure.
+A file contains one rule, a list of rules, ``rules: [...]``, or several such documents. `vigil.rulefiles` reads the files; this module
+is pure.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _FILES = (".ics", ".yaml", ".yml")
 
 @dataclass(frozen=True)
 class Files:
-    """What lies in a folder of rules, as it was read.
+    """The content of a folder of rules.
 
-    `texts` are the rule files by name, `days_off` the dates of each calendar file that a rule's `extra` may name, `calendars`
-    what is wrong with the others of them. `problems` are those of files and folders that could not be read at all.
+    `texts` are the rule files by name, `days_off` the dates of each calendar file that a rule's `extra` may name, `calendars` the
+    problems of the other calendar files. `problems` are those of files and folders that could not be read at all.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -55,15 +55,15 @@ class Files:
     problems: Sequence[Problem] = ()
 
     def all_problems(self) -> list[Problem]:
-        """What is wrong before a single rule is looked at."""
+        """The problems found before any rule is examined."""
         return [*self.problems, *(problem for some in self.calendars.values() for problem in some)]
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A rule of a file: where it stands, the rule itself where it could be read, and what is wrong with it.
+    """A rule of a file: its place, the rule itself if it could be read, and its problems.
 
-    `whole` is False when wrong parts had to be left out to read it.
+    `whole` is False if wrong parts had to be left out to read it.
     """
 
     file: str
@@ -80,14 +80,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class Examined:
-    """The rules of some files, each for itself, with its problems; and the problems that stand outside every rule, by file."""
+    """The rules of some files, each with its problems; and the problems outside every rule, by file."""
 
     files: Files
     drafts: Sequence[Draft]
     outside: Mapping[str, Sequence[Problem]]
 
     def problems(self) -> Iterator[Problem]:
-        """Everything that is wrong, but for what is wrong between rules."""
+        """All problems except those between rules."""
         yield from self.files.all_problems()
         for some in self.outside.values():
             yield from some
@@ -103,9 +103,9 @@ def load_text(
 ) -> RuleSet:
     """The rules of some files, by file name -> text.
 
-    `schema` is the snapshot that names are checked against, `templates` gives the variables that each template
-    family uses, `days_off` the dates of each file that a calendar's `extra` may name. What is None is not checked.
-    Raises BadInput with every problem, in the order of the files.
+    `schema` is the snapshot against which names are checked, `templates` has the variables of each template family, `days_off` the
+    dates of each file that a calendar's `extra` may name. Arguments that are None are not checked. Raises BadInput with every problem,
+    in the order of the files.
     """
     rules, problems = check_text(sources, schema, templates, days_off)
     if problems:
@@ -119,12 +119,12 @@ def check_text(
     templates: Mapping[str, AbstractSet[str]] | None = None,
     days_off: Mapping[str, Sequence[date]] | None = None,
 ) -> tuple[RuleSet, list[Problem]]:
-    """As `load_text`, but the rules that could be read and the problems side by side: for editors and reports."""
+    """As `load_text`, but returns the readable rules and the problems: for editors and reports."""
     return check(examine(Files(sources, days_off or {}), schema, templates))
 
 
 def check(found: Examined) -> tuple[RuleSet, list[Problem]]:
-    """The rules that could be read, and everything that is wrong with the files, in their order."""
+    """The readable rules, and all problems of the files, in their order."""
     problems = [*found.problems(), *(problem for _, problem in across(found.drafts))]
     return RuleSet(tuple(d.rule for d in found.drafts if d.rule is not None)), list(in_order(problems))
 
@@ -135,9 +135,9 @@ def examine(
     templates: Mapping[str, AbstractSet[str]] | None = None,
     people: People | None = None,
 ) -> Examined:
-    """Every rule of the files by itself; what must hold between rules is `across`'s.
+    """Every rule of the files by itself; `across` checks conditions between rules.
 
-    `schema` and `templates` are as for `load_text`; `people` is looked at beside a schema.
+    `schema` and `templates` are as for `load_text`; `people` is used with a schema.
     """
     vocabulary = Vocabulary(schema, people) if schema is not None else None
     drafts: list[Draft] = []
@@ -159,7 +159,7 @@ def examine(
 
 
 def _by_rule(nodes: Sequence[Node], problems: Sequence[Problem]) -> tuple[list[list[Problem]], list[Problem]]:
-    """What the YAML reader found, by the rule in which it stands; and what stands before every rule."""
+    """The problems of the YAML reader, by rule; and those before every rule."""
     own: list[list[Problem]] = [[] for _ in nodes]
     rest: list[Problem] = []
     for problem in problems:
@@ -171,7 +171,7 @@ def _by_rule(nodes: Sequence[Node], problems: Sequence[Problem]) -> tuple[list[l
 
 
 def _rule_nodes(file: str, documents: Sequence[Node], problems: list[Problem]) -> Iterator[Node]:
-    """The mappings that are rules, whichever way a file holds them."""
+    """The mappings that are rules, in any of the file formats."""
     for document in documents:
         if isinstance(document.value, dict) and "rules" in document.keys:
             for key in document.keys.keys() - {"rules"}:
@@ -190,7 +190,7 @@ def _rule_nodes(file: str, documents: Sequence[Node], problems: list[Problem]) -
 
 
 def _with_days_off(file: str, node: Node, files: Files, problems: list[Problem]) -> Node:
-    """The rule with the names of calendar files in `calendar.extra` replaced by the dates that they hold."""
+    """The rule with the names of calendar files in `calendar.extra` replaced by their dates."""
     extra = node.at("calendar", "extra")
     if not ("calendar" in node.keys and "extra" in node.at("calendar").keys):
         return node
@@ -228,7 +228,7 @@ def _base(file: str) -> str:
 
 
 def _read(file: str, node: Node, problems: list[Problem]) -> Draft:
-    """The rule that a mapping writes. Wrong parts are reported and left out, so that the rest is still checked."""
+    """The rule of a mapping. Wrong parts are reported and left out, so that the rest is still checked."""
     pruned = node
     for attempt in range(_ROUNDS):
         try:
@@ -255,14 +255,14 @@ def _read(file: str, node: Node, problems: list[Problem]) -> Draft:
 
 
 def _last_first(path: tuple[str | int, ...]) -> tuple[tuple[bool, str | int], ...]:
-    """Sorts paths so that, in reverse, taking one out moves none of those still to come."""
+    """Sorts paths so that, in reverse order, removing one does not move the others."""
     return tuple((isinstance(step, str), step) for step in path)
 
 
 def _meaning(
     draft: Draft, vocabulary: Vocabulary | None, templates: Mapping[str, AbstractSet[str]] | None
 ) -> Iterator[Problem]:
-    """What is wrong with a rule that can be read."""
+    """The semantic problems of a readable rule."""
     rule = draft.rule
     if rule is None:
         return
@@ -303,7 +303,7 @@ def _reachable(draft: Draft, rule: Rule, vocabulary: Vocabulary | None) -> Itera
 
 
 def _templates(draft: Draft, rule: Rule, templates: Mapping[str, AbstractSet[str]]) -> Iterator[Problem]:
-    """Families that are missing, and those that use what the rule's kind does not give."""
+    """Missing families, and families that use fields that the rule's kind does not have."""
     for at, family in families_of(draft.node, rule):
         used = templates.get(family)
         if used is None:
@@ -318,7 +318,7 @@ def _templates(draft: Draft, rule: Rule, templates: Mapping[str, AbstractSet[str
 
 
 def families_of(node: Node, rule: Rule) -> Iterator[tuple[Node, str]]:
-    """The template families that a rule names, each with its place; that of its `kind` where that gives the family."""
+    """The template families that a rule names, each with its place; that of its `kind` if the kind gives the family."""
     own = node.at("template")
     yield (own if own is not node else node.at("kind")), rule.family
     for n, step in enumerate(rule.steps):
@@ -329,10 +329,10 @@ def families_of(node: Node, rule: Rule) -> Iterator[tuple[Node, str]]:
 def across(
     drafts: Sequence[Draft], also: Collection[str] = (), certain: bool = True
 ) -> Iterator[tuple[Draft, Problem]]:
-    """What is wrong between rules, each with the rule in which it stands.
+    """The problems between rules, each with its rule.
 
-    `also` are rules that stand in none of the files and are there all the same. Unless it is `certain` that there are no others,
-    a rule may be inhibited by one that nobody knows.
+    `also` are existing rules that are in none of the files. Unless it is `certain` that there are no others, a rule may be inhibited
+    by an unknown one.
     """
     names = {draft.name for draft in drafts if draft.name is not None} | set(also)
     yield from _names_taken(drafts)
@@ -346,7 +346,7 @@ def across(
 
 
 def _names_taken(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, Problem]]:
-    """Two rules of one name, and the name that no rule may have."""
+    """Two rules with one name, and the reserved name."""
     first: dict[str, Draft] = {}
     for draft in drafts:
         at = draft.node.at("rule")
@@ -364,7 +364,7 @@ def _names_taken(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, Problem]]:
 
 
 def _inhibitors(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, int, str]]:
-    """Each name in an `inhibit_by`, with its rule and its number there."""
+    """Each name in an `inhibit_by`, with its rule and its position there."""
     for draft in drafts:
         for index, name in enumerate(draft.rule.inhibit_by if draft.rule else ()):
             yield draft, index, name

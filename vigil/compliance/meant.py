@@ -1,6 +1,6 @@
-"""What somebody may have meant by a value that is refused: the places and words that people write, and what they are here.
+"""Hints for refused values: common words and places, and their equivalents in rules.
 
-Asked only when something is wrong. Countries and their zones are babel's, parts of countries the table of holidays's own.
+Used only after an error. Countries and their zones come from babel, subdivisions from the holidays library.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vigil.compliance.operators import Op
 from vigil.compliance.vocabulary import FieldKind, nearest
 
 _LANGUAGES = ("en", "de", "it", "fr", "es")
-"""The languages in which countries are known by their names."""
+"""The languages whose country names are recognised."""
 
 _NEAR = 0.75
 _FEW = 3
@@ -47,7 +47,7 @@ _TRUTH: Mapping[str, str] = {
 
 
 def a_word(found: str, allowed: Sequence[str]) -> str:
-    """A hint to the allowed word that means the same or is written nearly so; empty when there is none."""
+    """A hint to the allowed word with the same meaning or a similar spelling; empty if there is none."""
     known = WORDS.get(found.casefold().strip().replace(" ", "_").replace("-", "_"), "")
     return say([known]) if known in allowed else nearest(found, allowed)
 
@@ -59,7 +59,7 @@ def say(names: Sequence[str]) -> str:
 
 
 def a_zone(found: str) -> str:
-    """A hint to a time zone: by its city, by a country with few of them, by its name on Windows, or written nearly so."""
+    """A hint to a time zone: by its city, by a country with few zones, by its Windows name, or by a similar spelling."""
     name = found.casefold().strip()
     exact = [zone for zone in sorted(zones()) if name in (zone.casefold(), _city(zone))]
     exact = [zone for zone in exact if not zone.startswith("Etc/")]  # Etc/GMT+1 lies an hour behind GMT
@@ -78,7 +78,7 @@ def _city(zone: str) -> str:
 
 
 def holidays_of(found: str) -> str:
-    """A hint to the code of a country or a part of one by its name: ``Germany``, ``Österreich``, ``Bayern``, also misspelt."""
+    """A hint to the code of a country or subdivision by its name: ``Germany``, ``Österreich``, ``Bayern``, also misspelt."""
     code, name = found.strip().upper(), found.casefold().strip()
     country, dash, part = code.partition("-")
     if code in holiday_codes():
@@ -93,7 +93,7 @@ def holidays_of(found: str) -> str:
 
 
 def _country(name: str) -> str:
-    """The ISO code of a country by a name of it, perhaps misspelt; empty for none."""
+    """The ISO code of a country by one of its names, perhaps misspelt; empty for none."""
     return _called(name, _countries())
 
 
@@ -110,7 +110,7 @@ def _called(name: str, known: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=1)
 def _countries() -> Mapping[str, str]:
-    """Names of countries, in small letters, with their codes; of two countries of one name the first language's."""
+    """Names of countries, in lower case, with their codes; if two countries share a name, that of the first language."""
     names: dict[str, str] = {"england": "GB", "great britain": "GB", "america": "US", "holland": "NL"}
     for language in _LANGUAGES:
         for code, name in Locale(language).territories.items():
@@ -121,7 +121,7 @@ def _countries() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def _parts_of_countries() -> Mapping[str, str]:
-    """Names of parts of countries, in small letters, with the codes of all that are called so, a space between."""
+    """Names of subdivisions, in lower case, with the codes of all with that name, separated by spaces."""
     found = {"bavaria": "DE-BY"}
     for country in holiday_tables.list_supported_countries(include_aliases=False):
         aliases: Mapping[str, str] = getattr(getattr(holiday_tables, country), "subdivisions_aliases", {})
@@ -131,7 +131,7 @@ def _parts_of_countries() -> Mapping[str, str]:
 
 
 def a_value(leaf: FieldLeaf, kind: FieldKind | None) -> str:
-    """A hint to the operator or the value that was meant, where the value of a leaf is refused."""
+    """A hint to the intended operator or value, for a refused value of a leaf."""
     value, many = leaf.value, kind is not None and kind.multiple
     match leaf.op, value:
         case ((Op.EQ | Op.NE), tuple()):
@@ -151,13 +151,13 @@ def a_value(leaf: FieldLeaf, kind: FieldKind | None) -> str:
 
 
 def a_truth(value: object) -> str:
-    """A hint to true or false for words that say so elsewhere."""
+    """A hint to true or false, for words with that meaning in other systems."""
     word = _TRUTH.get(value.casefold(), "") if isinstance(value, str) else ""
     return say([word]) if word else ""
 
 
 def a_date(value: object) -> str:
-    """A hint to a date as rules write it, for one that is written as in Germany."""
+    """A hint to a date in the format of rules, for one in German format."""
     found = _GERMAN_DATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""Milestones: instants at an offset from a date. A moment is due in the window (after, as_of] that holds it, and in no other."""
+"""Milestones: instants at an offset from a date. A moment is due in the window (after, as_of] that contains it, and in no other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def occurrence_of(due: date | datetime, k: int = 0) -> str:
 
 @dataclass(frozen=True)
 class Milestones:
-    """One milestone after an evaluation. `quiet` holds when to look again."""
+    """The result for one milestone. `quiet` has when to evaluate again."""
 
     findings: list[Finding]
     standings: list[Standing]
@@ -43,7 +43,7 @@ class Milestones:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A workspace with a date, of which something may have to be said. `after` is where its own window begins."""
+    """A workspace with a date that may have findings. `after` is the start of its own window."""
 
     number: int
     workspace: int
@@ -55,7 +55,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Sight:
-    """What one evaluation of one rule looks at."""
+    """The input of one evaluation of one rule."""
 
     rule: Rule
     scope: Scope
@@ -77,7 +77,7 @@ class _Sight:
         return due_title(self.rule)
 
     def since(self, workspace: int) -> datetime:
-        """Where the workspace's window begins: earlier than the rule's while a field could not be read."""
+        """The start of the workspace's window: earlier than the rule's while a field could not be read."""
         before = self.before.get(workspace)
         return self.after if before is None or before.since is None else min(before.since, self.after)
 
@@ -91,16 +91,16 @@ def evaluate(
     window: Window,
     made: Collection[int] = (),
 ) -> Milestones:
-    """The moments of `rule` that are due, those that came too late, and when to look again.
+    """The due moments of `rule`, those that are late, and when to evaluate again.
 
-    `holds` tells for each row of the scope whether the rule's `where` holds, null where that is not known; `before` is what
-    was remembered. Where a field could not be read nothing is said, and the window stays open until it can be.
+    `holds` has for each row of the scope whether the rule's `where` holds, null if unknown; `before` has the remembered states. If a
+    field could not be read there is no finding, and the window stays open until it can be.
     """
     calendar = calendar_for(rule.calendar, scope.now.zone)
     after = window.of(rule.name)
-    # At a rule's first look nothing that lies before it counts, however late its date became known.
+    # At a rule's first evaluation no earlier moment counts, however late its date became known.
     first_look = window.starts.get(rule.name) == window.as_of
-    # For a rule that begins now it is no news that a workspace was made.
+    # For a new rule, the creation of a workspace is not news.
     new = () if rule.name in window.starts else made
     fresh = frozenset() if first_look else frozenset(_fresh(rule, changes, after, new))
     sight = _Sight(rule, scope, calendar, window, before, fresh)
@@ -118,18 +118,18 @@ def evaluate(
 
 
 def due_title(rule: Rule) -> str:
-    """The field of a milestone's date, as people call it."""
+    """The name of a milestone's date field, for people."""
     return sentences.title(rule.due or "created", fields_used(rule))
 
 
 def due_in_words(rule: Rule, due: date | datetime | None, zone: str, sensitive: Collection[str] = ()) -> str:
-    """A milestone's date as a sentence: "expires is 1 June 2026"; without it where it is `sensitive`."""
+    """A milestone's date as a sentence: "expires is 1 June 2026"; without the date if it is `sensitive`."""
     hidden = rule.due is not None and is_sensitive(rule.due, sensitive)
     return f"{due_title(rule)} is {sentences.WITHHELD if hidden else sentences.value(due, zone)}"
 
 
 def due_columns(rule: Rule, table: Table) -> list[Column]:
-    """The columns that hold a milestone's date."""
+    """The columns of a milestone's date."""
     if not rule.due:
         return []
     some = table.columns(FieldRef.parse(rule.due))
@@ -137,16 +137,16 @@ def due_columns(rule: Rule, table: Table) -> list[Column]:
 
 
 def due_of(rule: Rule, table: Table, workspace: int) -> date | datetime | None:
-    """The date of a milestone for one workspace; None when the rule has none or the date is not set."""
+    """The date of a milestone for one workspace; None if the rule has none or the date is unset."""
     row = table.workspaces.filter(pl.col("id") == workspace)
     dates: list[date | datetime | None] = [row[c.name][0] for c in due_columns(rule, table) if len(row)]
     return next((d for d in dates if d is not None), None)
 
 
 def _dated(rule: Rule, scope: Scope, holds: pl.Series | None) -> Iterator[pl.DataFrame]:
-    """The workspaces with a date, a frame for each column it may stand in: row, workspace, due, holds (null: not known), blind.
+    """The workspaces with a date, a frame for each of its columns: row, workspace, due, holds (null: unknown), blind.
 
-    `blind` marks those that the rule takes for met because it cannot be known: `unknown: finding`.
+    `blind` marks those that the rule treats as met because it is unknown: `unknown: finding`.
     """
     met = pl.lit(True) if holds is None else pl.lit(holds)
     unread = scope.table.unread("attrs")
@@ -196,7 +196,7 @@ def _said(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> list[Finding]:
 
 
 def _of_special(sight: _Sight, row: _Row) -> list[Moment]:
-    """The moments of a date that moved, or whose window was held open."""
+    """The moments of a date that moved, or whose window was kept open."""
     past = [m for m in moments(sight.rule, row.due, sight.calendar) if m.at <= sight.window.as_of]
     return [m for m in past if m.at > row.after or (row.fresh and m.k == 0)]
 
@@ -216,7 +216,7 @@ def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -
 
 
 def _blind(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> Iterator[Standing]:
-    """Standings of rows for which it is not known whether the rule is about them."""
+    """The states of rows for which it is unknown whether the rule applies."""
     following = dict(ahead.following.iter_rows())
     name = sight.rule.name
     why = _unread(sight, rows["row"].to_list())
@@ -226,7 +226,7 @@ def _blind(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> Iterator[Standin
 
 
 def _unread(sight: _Sight, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """What could not be read, by number of the row, for rows of which that decides: the date, or something `where` asks for."""
+    """The unread data, by number of the row, for rows that depend on it: the date, or a field of `where`."""
     if not numbers:
         return {}
     due = sight.rule.due or ""
@@ -261,10 +261,10 @@ def _dates(ref: FieldRef, of: f.Workspace) -> object:
 
 
 def _late(rule: Rule, moment: datetime, after: datetime, as_of: datetime) -> Why | None:
-    """What the rule says of a moment that is not on time: None when it is sent.
+    """How the rule treats a moment that is not on time: None if it is sent.
 
-    A moment inside the window is sent by the first run at or after it. One before the window, whose date became known only
-    now, was missed: `late` says what becomes of it within its length; beyond it, or without `late`, it is dropped.
+    A moment inside the window is sent by the first run at or after it. One before the window, whose date became known only now, was
+    missed: within its length `late` decides; beyond it, or without `late`, it is dropped.
     """
     missed = moment <= after
     if rule.late is None:

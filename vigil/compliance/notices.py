@@ -1,4 +1,4 @@
-"""What is said: the notice as a value, before any template or transport has seen it."""
+"""The notice as a value, before it is rendered or sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vigil.compliance.facts import Value
 
 
 class Severity(StrEnum):
-    """How much a notice may disturb. Mapped to each platform's own levels by `vigil.delivery.messages`."""
+    """How much a notice may disturb. `vigil.delivery.messages` maps it to each platform's own levels."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -20,7 +20,7 @@ class Severity(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """What has become of a notice. Every state but `QUEUED` is final; docs/reasons.md has the reasons that go with them."""
+    """The state of a notice. Every state except `QUEUED` is final; docs/reasons.md has the reasons."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -32,7 +32,7 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is told: a recipient whose account exists. `zone` and `language` are the recipient's own."""
+    """A recipient with an existing account. `zone` and `language` are the recipient's own."""
 
     login: str
     name: str
@@ -43,11 +43,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to say to one person about one workspace. Templates see these fields and nothing else.
+    """One notice to one person about one workspace. Templates have these fields and nothing else.
 
-    `event` holds a transition's fields (at, by, by_name, document, document_type, version, title, disposition, process,
-    step, attr, from, to, text, role, added, added_names, removed, removed_names) and is empty for the other kinds; `due` is a
-    milestone's date. `why` says in sentences which leaves decided, with the values they saw.
+    `event` has a transition's fields (at, by, by_name, document, document_type, version, title, disposition, process, step, attr,
+    from, to, text, role, added, added_names, removed, removed_names) and is empty for the other kinds; `due` is a milestone's date.
+    `why` has as sentences the leaves that decided, with their values.
     """
 
     rule: str

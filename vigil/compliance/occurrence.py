@@ -1,6 +1,6 @@
-"""Which time a rule has something to say of a workspace: a part of the key under which it is said once, for ever.
+"""The occurrence of a finding: the part of a notice's key that distinguishes findings of one rule about one workspace.
 
-The text of an occurrence, as the ledger keeps it, is cut and written here and nowhere else::
+Only this module parses and writes the text of an occurrence, as the ledger stores it::
 
     2026-03-31               the finding itself, by what it is about: a date, an instant, the name of an event
     2026-03-31#2             its second repeat
@@ -21,9 +21,9 @@ _MARKED = re.compile(f"(.*)(?:{_REPEAT}{_NUMBER}|({_RESOLVED})|{_ESCALATED}{_NUM
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """What a finding is about, and which of its notices it is: the first one, or one repeat, its end or one escalation.
+    """The subject of a finding, and which of its notices it is: the first one, a repeat, the resolved notice or an escalation.
 
-    Raises ValueError where it is more than one of these, or could not be told from another by its text.
+    Raises ValueError if it is more than one of these, or if its text would be ambiguous.
     """
 
     base: str
@@ -40,7 +40,7 @@ class Occurrence:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The occurrence that a text of the ledger stands for. Every text stands for one."""
+        """The occurrence of a text in the ledger. Every text is valid."""
         found = _MARKED.fullmatch(text)
         if found is None:
             return cls(text)
@@ -49,7 +49,7 @@ class Occurrence:
 
     @property
     def is_first(self) -> bool:
-        """Whether it is neither a repeat nor an end nor an escalation."""
+        """Whether it is neither a repeat nor a resolved notice nor an escalation."""
         return not (self.repeat or self.resolved or self.escalation)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The values that operators take: read from a rule for the kind of field they stand beside, and told to people."""
+"""The values of operators: parsed from a rule for the kind of their field, and formatted for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vigil.compliance.operators import DATE_FIELDS, Op, Takes
 
 
 def show(value: Value) -> str:
-    """A value as people read it; a list with commas."""
+    """A value for people; a list with commas."""
     if isinstance(value, tuple):
         return ", ".join(show(item) for item in value)
     if isinstance(value, bool):
@@ -25,7 +25,7 @@ def show(value: Value) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """``as_of``, ``as_of+30d``: an instant that moves with the clock. Units: d, w, mo, y, h."""
+    """``as_of``, ``as_of+30d``: an instant relative to the clock. Units: d, w, mo, y, h."""
 
     offset: Offset
 
@@ -50,10 +50,10 @@ _NAMES = {
 
 
 def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
-    """The value of a leaf, read for the kind of its field: none, one or many.
+    """Parse the value of a leaf for the kind of its field: none, one or many operands.
 
-    `kind` is None when no schema says it: the value of `before` and `after` is a date, others stay.
-    Raises ValueError saying what was found and what is allowed.
+    `kind` is None without a schema: the value of `before` and `after` is a date, others stay unchanged. Raises ValueError with the
+    given and the allowed values.
     """
     takes = op.row.takes
     if takes is Takes.NOTHING:
@@ -72,7 +72,7 @@ def operands(op: Op, kind: str | None, value: Value) -> tuple[Operand, ...]:
 
 
 def operand(op: Op, kind: str | None, value: Value) -> Operand:
-    """One value, read for the kind of the field. Raises ValueError saying what is allowed."""
+    """Parse one value for the kind of the field. Raises ValueError with the allowed values."""
     if op.row.takes is Takes.LENGTH:
         if not isinstance(value, str):
             raise ValueError(f"`{op}` takes a length of time such as 30d, found {found(value)}")
@@ -83,7 +83,7 @@ def operand(op: Op, kind: str | None, value: Value) -> Operand:
     if kind in DATE_FIELDS or (kind is None and op.row.kinds == DATE_FIELDS):
         return _moment(kind or "datetime", value)
     if kind is None and isinstance(value, str) and op.row.text is None and _LIKE_AS_OF.match(value):
-        # Nobody knows that the field is a date, and what is written can be nothing else.
+        # The field's kind is unknown, and the text can only be a date.
         _moment("datetime", value)
     fits: tuple[type, ...]
     match kind:
@@ -141,7 +141,7 @@ def _as_of(text: str, sign: str | None, length: str | None) -> AsOf:
 
 
 def found(value: object) -> str:
-    """What was found in a file, as the errors name it."""
+    """A value of a file, for error messages."""
     match value:
         case None:
             return "nothing"

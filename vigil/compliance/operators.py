@@ -109,7 +109,7 @@ class Operator:
     mistaken_for: tuple[str, ...] = ()
 
     def fits(self, kind: str, multiple: bool = False) -> bool:
-        """Whether a field of this kind can stand left of the operator."""
+        """Whether the operator can be used with a field of this kind."""
         return kind in self.kinds or (multiple and "list" in self.kinds)
 
     def compares(self, kind: str, many: bool = False) -> bool:

@@ -1,4 +1,4 @@
-"""The events that a transition waits for, and the patterns that pick among them."""
+"""The events of transitions, and the patterns that select them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ _ATTRIBUTE = EventSpec(
 
 
 class EventKind(StrEnum):
-    """What a transition may wait for: the word that a rule writes, and the row."""
+    """The kinds of events: the word in a rule, and its row."""
 
     spec: EventSpec
 
@@ -184,7 +184,7 @@ class EventKind(StrEnum):
 
 
 STEP_EVENTS = frozenset(kind for kind in EventKind if "steps" in kind.spec.needs)
-"""The events that are about a workflow step, so that `step:` recipients mean something."""
+"""The events of workflow steps, for which `step:` recipients are allowed."""
 
 WAITING = frozenset(kind for kind in STEP_EVENTS if kind.spec.link == "step")
 """The events that say that a step waits for somebody. They are no news once it was completed."""

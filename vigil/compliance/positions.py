@@ -1,7 +1,6 @@
-"""YAML with the place of everything in it: values for the models, lines and columns for the people.
+"""Reads YAML with source positions: values for the models, lines and columns for error messages.
 
-ruamel.yaml reads the text; scalars are read by YAML 1.2's core rules and dates, so that ``no``, ``on`` and ``08:00``
-stay what they look like.
+ruamel.yaml parses the text; scalars follow YAML 1.2's core rules, with dates, so that ``no``, ``on`` and ``08:00`` stay texts.
 """
 
 from __future__ import annotations
@@ -46,9 +45,9 @@ _TOKEN = re.compile(
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A value and where it stands. Lines and columns count from 1.
+    """A value and its position. Lines and columns count from 1.
 
-    `parts` are the nodes of a mapping by key, or of a list by index; `keys` are the places of a mapping's keys.
+    `parts` are the nodes of a mapping by key, or of a list by index; `keys` are the positions of a mapping's keys.
     """
 
     value: Any
@@ -59,7 +58,7 @@ class Node:
     size: int = 1
 
     def at(self, *path: str | int) -> Node:
-        """The node below, as far down as the path exists. Index 0 of what is no list is the value itself."""
+        """The node at a path, as far as the path exists. Index 0 of a value that is not a list is the value itself."""
         node = self
         for step in path:
             if step in node.parts:
@@ -69,7 +68,7 @@ class Node:
         return node
 
     def without(self, path: tuple[str | int, ...]) -> Node:
-        """A copy that lacks the value at `path`; what stood behind it in a list moves up."""
+        """A copy without the value at `path`; later items of a list move up."""
         return self.replaced(path, None)
 
     def replaced(self, path: tuple[str | int, ...], by: Node | None) -> Node:
@@ -86,16 +85,16 @@ class Node:
         return replace(self, parts=parts, keys=keys, value={k: part.value for k, part in parts.items()})
 
     def key(self, name: str) -> Node:
-        """The place of a key; the mapping's own when it has no such key."""
+        """The position of a key; the mapping's own if it has no such key."""
         return self.keys.get(name, self)
 
     def problem(self, file: str, message: str, key: str = "", hint: str = "") -> Problem:
-        """A problem that stands here."""
+        """A problem at this position."""
         return Problem(file, self.line, self.column, message, key, hint)
 
 
 def parse(file: str, text: str) -> tuple[list[Node], list[Problem]]:
-    """The documents of a YAML text and what is wrong with it: syntax, tags, double keys. Empty ones are left out."""
+    """The documents of a YAML text and its problems: syntax, tags, duplicate keys. Empty documents are left out."""
     if _bottomless(text):
         return [], [Problem(file, 1, 1, _TOO_DEEP)]
     try:
@@ -110,7 +109,7 @@ def parse(file: str, text: str) -> tuple[list[Node], list[Problem]]:
 
 
 def _bottomless(text: str) -> bool:
-    """Whether the text nests so deeply that libyaml, which recurses without a limit, would end the process."""
+    """Whether the text nests so deeply that libyaml, which recurses without a limit, would crash the process."""
     if _DEEP_INDENT.search(text):
         return True
     depth = deepest = 0
@@ -121,11 +120,11 @@ def _bottomless(text: str) -> bool:
 
 
 def _compose(text: str) -> list[Any]:
-    """The node trees, by libyaml where it is installed (six times faster), by the 1.2 parser where it stumbles.
+    """The node trees, by libyaml if it is installed (six times faster), by the 1.2 parser if libyaml fails.
 
-    libyaml knows YAML 1.1 and refuses marks inside the words of a flow collection, such as ``[08:00]``, ``{ada: cost:resolved}`` and
-    ``{says: trains?, by: ada}``. In 1.2 a colon between two letters or digits, and a question mark after one, are text and nothing
-    else: for libyaml they are written as other characters of the same width, so that everything stays where it stands.
+    libyaml implements YAML 1.1 and refuses punctuation inside the words of a flow collection, such as ``[08:00]``, ``{ada:
+    cost:resolved}`` and ``{says: trains?, by: ada}``. In 1.2 a colon between two letters or digits, and a question mark after one, are
+    text: for libyaml they are replaced by other characters of the same width, so that all positions stay.
     """
     hidden = text if _HIDDEN.search(text) else _MARKS.sub(lambda mark: _HIDE[mark[0]], text)
     for given, pure in ((text, False), (hidden, False), (text, True)):
@@ -145,7 +144,7 @@ def _compose(text: str) -> list[Any]:
 
 
 class _Unresolved(VersionedResolver):
-    """Looks for no numbers and dates among plain scalars: `scalar` does, by other rules. A third of the time of composing."""
+    """Does not resolve numbers and dates among plain scalars: `scalar` does, by other rules. This saves a third of the time."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         return _DEFAULT_TAGS[kind]
@@ -159,7 +158,7 @@ _DEFAULT_TAGS = {
 
 
 def _show_marks(nodes: Iterable[Any]) -> None:
-    """Put the hidden marks back into the scalars and tags of node trees."""
+    """Restore the replaced characters in the scalars and tags of node trees."""
     todo = [node for node in nodes if node is not None]
     done: set[int] = set()
     while todo:
@@ -179,7 +178,7 @@ def _show_marks(nodes: Iterable[Any]) -> None:
 
 
 def _is_core(raw: Any) -> bool:
-    """Whether a node has one of YAML's own tags. Its whole text is put together letter by letter, and asked for last."""
+    """Whether a node has one of YAML's own tags. The tag's full text is assembled slowly, and is checked last."""
     tag = raw.ctag
     short = tag.handle is None and tag.suffix is not None and tag.suffix.startswith(_CORE_TAG)
     return short or str(raw.tag).startswith(_CORE_TAG)
@@ -195,7 +194,7 @@ def _syntax(file: str, wrong: YAMLError) -> Problem:
 
 
 class _Reader:
-    """Turns composed nodes into ours and gathers what is wrong on the way."""
+    """Converts composed nodes to `Node`s and collects problems."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -258,7 +257,7 @@ class _Reader:
 
 
 def scalar(text: str) -> str | int | float | bool | date | datetime | None:
-    """A plain scalar by YAML 1.2's core rules, and ISO dates and instants as such."""
+    """A plain scalar by YAML 1.2's core rules, with ISO dates and instants."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":
@@ -273,14 +272,14 @@ def scalar(text: str) -> str | int | float | bool | date | datetime | None:
         if _INSTANT.fullmatch(text):
             return datetime.fromisoformat(text.upper())
     except ValueError:
-        return text  # 2026-02-30 looks like a date and is none; whoever needs one will say so
+        return text  # 2026-02-30 looks like a date and is not one; a field that needs a date refuses it
     return text
 
 
 def frame(problem: Problem, text: str) -> str:
-    """The problem with the line it stands on and a caret under what is wrong, as compilers show it.
+    """The problem with its source line and a caret under the wrong text, as compilers show it.
 
-    What follows "; " in the message, and the hint, stand beside the caret.
+    The part of the message after "; ", and the hint, are beside the caret.
     """
     head, _, allowed = problem.message.partition("; ")
     beside = " ".join(part for part in (allowed, problem.hint) if part)
@@ -301,5 +300,5 @@ def _width(line: str, start: int) -> int:
 
 
 def in_order(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """Problems as a reader meets them: by file, line and column, each once."""
+    """Problems by file, line and column, each once."""
     yield from dict.fromkeys(sorted(problems, key=lambda p: (p.file, p.line, p.column)))

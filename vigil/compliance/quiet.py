@@ -1,4 +1,4 @@
-"""Quiet hours: when a notice may be said that became due while its person wants to hear nothing. Pure."""
+"""Quiet hours: when a notice may be sent that became due in them. Pure."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Hours of a day in which nothing is said: from `start` on, until `end`; past midnight when `start` is the later one.
+    """Quiet hours of a day: from `start` until `end`; over midnight if `start` is the later one.
 
-    Equal times are no span at all.
+    Equal times mean no quiet hours.
     """
 
     start: time
     end: time
 
     def holds(self, wall: time) -> bool:
-        """Whether a clock that shows `wall` is in the span."""
+        """Whether the local time `wall` is in the span."""
         if self.start <= self.end:
             return self.start <= wall < self.end
         return wall >= self.start or wall < self.end
 
 
 def opens(at: datetime, spans: Sequence[Span], zone: str) -> datetime:
-    """The first instant from `at` on that lies in none of `spans`, by the clocks of `zone`; `at` itself where it lies in none.
+    """The first instant from `at` on that is in none of `spans`, by the clocks of `zone`; `at` itself if it is in none.
 
-    Where clock changes skip the end of a span, it ends at the first instant after the gap; where they show its hours twice, it
-    is quiet twice. Spans that together leave no time of the day are not obeyed together: then the first one alone decides.
-    Raises ValueError for an unknown zone.
+    If a clock change skips the end of a span, it ends at the first instant after the gap; if its hours occur twice, both are quiet. If
+    the spans together leave no time of the day, only the first one applies. Raises ValueError for an unknown zone.
     """
     spans = [s for s in spans if s.start != s.end]
     calendar, moved = calendar_for(None, zone), at
-    # Each round ends at least one span. Still not out after all of them, twice over: they cover the day.
+    # Each iteration ends at least one span. If two iterations for each are not enough, the spans cover the day.
     for _ in range(2 * len(spans) + 1):
         inside = next((s for s in spans if s.holds(_wall(moved, calendar))), None)
         if inside is None:
@@ -51,7 +50,7 @@ def _wall(at: datetime, calendar: Calendar) -> time:
 
 
 def _end(at: datetime, span: Span, calendar: Calendar) -> datetime:
-    """The next instant after `at` at which the zone's clocks show the span's end, or have jumped over it."""
+    """The next instant after `at` at which the zone's clocks show the span's end, or have skipped it."""
     today = calendar.day(at)
     ends = []
     for day in (today, today + _DAY, today + 2 * _DAY):

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a rule, said to the person who wrote it: where, what was found, what is allowed."""
+"""Converts pydantic's errors about a rule to messages for its author: where, what was found, what is allowed."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ _ONE_OR_MORE = {
 """What keys take that stand for a list of one also without its brackets."""
 
 _OWN = ("event", "recipient")
-"""The kinds of errors that our own validators raise with a message that is complete."""
+"""The kinds of errors for which our own validators raise a complete message."""
 
 Path = tuple[str | int, ...]
 
 
 def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
-    """The problem that an error of `Rule.model_validate` means, and the path of the value to leave out."""
+    """The problem for an error of `Rule.model_validate`, and the path of the value to leave out."""
     problem, path = _refuse(file, rule, error)
-    # A comparison of which a part cannot be read says nothing any more: the whole leaf is left out.
+    # A comparison with an unreadable part is meaningless: the whole leaf is left out.
     whole = (path[:n] for n in range(1, len(path)) if rule.at(*path[:n]).keys.keys() & _LEAVES)
     return problem, next(whole, path)
 
@@ -65,7 +65,7 @@ def _refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
             parent = rule.at(*path[:-1])
             allowed = keys_of(_model(path[:-1], rule))
             hint = nearest(key, allowed)
-            # A rule has thirty keys: all of them are worth reading only when none is near.
+            # A rule has thirty keys: list them only if no similar one exists.
             names = "" if hint and len(allowed) > 12 else f"; keys here: {listing(allowed, 40)}."
             return parent.key(key).problem(file, f"unknown key `{key}`{names}", key, hint), path
         case "missing":
@@ -88,7 +88,7 @@ def _refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
 
 
 def _say(error: ErrorDetails, key: str) -> str:
-    """The plain kinds of errors."""
+    """The messages of simple errors."""
     kind, ctx = error["type"], error.get("ctx") or {}
     if kind in _TAKES:
         takes = _ONE_OR_MORE.get(key, _TAKES[kind]) if kind == "tuple_type" else _TAKES[kind]
@@ -144,31 +144,31 @@ def _stop(text: str) -> str:
 
 
 def _place(rule: Node, loc: Sequence[str | int]) -> tuple[Path, Path]:
-    """The part of pydantic's location that exists in the file, and what is left of it."""
+    """The part of pydantic's location that exists in the file, and the rest."""
     node = rule
     path: list[str | int] = []
     for index, step in enumerate(loc):
         if step in node.parts:
             node = node.parts[step]
             path.append(step)
-        elif step not in _CLAUSE_TAGS and step != 0:  # 0: one value stands for a list of one
+        elif step not in _CLAUSE_TAGS and step != 0:  # 0: a single value is allowed for a list of one
             return tuple(path), tuple(loc[index:])
     return tuple(path), ()
 
 
 def _key(path: Path) -> str:
-    """The nearest key above a place."""
+    """The nearest key above a position."""
     return next((step for step in reversed(path) if isinstance(step, str)), "rule")
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """The keys that a mapping of this model may have in a file, in their order."""
+    """The keys that a mapping of this model can have in a file, in their order."""
     names = ((field.alias or name) for name, field in model.model_fields.items())
     return [name for name in names if not name.startswith("(")]
 
 
 def _model(path: Path, rule: Node) -> type[BaseModel]:
-    """The model of the mapping at a path below a rule."""
+    """The model of the mapping at a path in a rule."""
     model: type[BaseModel] = Rule
     node = rule
     for step in path:
@@ -181,7 +181,7 @@ def _model(path: Path, rule: Node) -> type[BaseModel]:
 
 
 def _clause_model(node: Node, model: type[BaseModel]) -> type[BaseModel]:
-    """Which clause a mapping is; only where a clause can stand."""
+    """The kind of clause of a mapping, if a clause is allowed there."""
     if model is not Rule and model not in CLAUSE_KEYS.values():
         return model
     clause: type[BaseModel] | None = next((CLAUSE_KEYS[key] for key in node.keys if key in CLAUSE_KEYS), None)

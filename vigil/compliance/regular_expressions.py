@@ -35,19 +35,19 @@ _TOO_LARGE = "size limit"
 
 
 def check(pattern: str) -> None:
-    """Raises ValueError, saying what is wrong and where, when a text is no regular expression or a too costly one."""
+    """Raise ValueError, with the fault and its place, if a text is not a regular expression or a too costly one."""
     if wrong := _wrong(pattern):
         raise ValueError(wrong)
 
 
 def column_matches(texts: pl.Expr, pattern: str) -> pl.Expr:
-    """Which texts of a column match the whole pattern, which `check` takes."""
+    """Which texts of a column match the whole pattern, which must have passed `check`."""
     return texts.str.contains(_whole(pattern), literal=False)
 
 
 def matches(text: str, pattern: str) -> bool:
-    """Whether one text matches the whole pattern, which `check` takes."""
-    import polars  # here, because whatever reads rules would wait for it, and few of them have patterns
+    """Whether one text matches the whole pattern, which must have passed `check`."""
+    import polars  # here, because every reader of rules would wait for the import, and few rules have patterns
 
     return bool(polars.Series([text]).str.contains(_whole(pattern), literal=False)[0])
 
@@ -58,7 +58,7 @@ def _whole(pattern: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _wrong(pattern: str) -> str:
-    """What is wrong with a pattern; empty when nothing is."""
+    """The fault of a pattern; empty if there is none."""
     if len(pattern) > MOST_CHARACTERS:
         return f"a regular expression of {len(pattern)} characters; {MOST_CHARACTERS} are allowed"
     if _VERBOSE.search(pattern):
@@ -71,7 +71,7 @@ def _wrong(pattern: str) -> str:
 
 
 def _refused(pattern: str) -> str:
-    """What the engine has against a pattern, with the character where it stands; empty when it takes it."""
+    """The engine's error about a pattern, with the position; empty if it accepts the pattern."""
     import polars  # as in `matches`
 
     try:
@@ -89,9 +89,9 @@ def _refused(pattern: str) -> str:
 
 
 def _parts(pattern: str) -> int:
-    """How many characters and classes a pattern has when each counted repetition is written out as often as it may be.
+    """How many characters and classes a pattern has with each counted repetition written out.
 
-    A sound pattern: brackets and repetitions are in their places.
+    The pattern must be valid: brackets and repetitions are in their places.
     """
     groups: list[list[int]] = [[]]
     for token, repeats in _tokens(pattern):

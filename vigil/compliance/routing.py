@@ -1,4 +1,4 @@
-"""Who is told: recipients to principals to people. Nobody left, a deleted account, no next step are outcomes with a name."""
+"""Routing: recipients to principals to people. A missing recipient, a deleted account and a missing next step are named outcomes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vigil.compliance.verdicts import DIGESTED, Finding, Why
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """One finding for one person; `person` is None, with the reason, when it goes to nobody.
+    """One finding for one person; `person` is None, with the reason, if it has no recipient.
 
-    `lacks` says of each recipient why it names nobody: "role owner of Contract 4711 is empty".
+    `lacks` has the reason for each recipient without people: "role owner of Contract 4711 is empty".
     """
 
     finding: Finding
@@ -28,9 +28,10 @@ class Routed:
 
 @dataclass(frozen=True)
 class Directory:
-    """The people and groups that are known, by login and by name.
+    """The known people and groups, by login and by name.
 
-    `unknown` has the principals that could not be looked up, `unread` the workspaces whose roles could not be, each with why.
+    `unknown` has the principals that could not be looked up, `unread` the workspaces whose roles could not be read, each with the
+    reason.
     """
 
     users: Mapping[str, f.User] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class Directory:
         return cls(users, groups, unknown or {}, unread or {})
 
     def doubt(self, principals: Iterable[str]) -> str | None:
-        """Why it cannot be said who is behind some principals, groups opened; None when it can."""
+        """Why the people behind some principals, including members of groups, are unknown; None if they are known."""
         opened: set[str] = set()
         todo = list(principals) if self.unknown else []
         while todo:
@@ -69,7 +70,7 @@ class Directory:
         return None
 
     def people(self, principals: Iterable[str]) -> list[str]:
-        """The logins behind principals, groups opened however deep they nest, in order, each once. Deleted ones are left out."""
+        """The logins of principals, including the members of nested groups, in order, each once. Deleted accounts are left out."""
         out: dict[str, None] = {}
         opened: set[str] = set()
         todo = list(principals)[::-1]
@@ -114,7 +115,7 @@ def recipients(rule: Rule, finding: Finding) -> tuple[Recipient, ...]:
 
 
 def named(to: Recipient, finding: Finding, facts: Facts) -> tuple[str, ...]:
-    """The principals that a recipient names for a finding."""
+    """The principals of a recipient for a finding."""
     workspace = facts.workspaces.get(finding.workspace)
     match to.kind:
         case "role":
@@ -177,16 +178,16 @@ def _next_open(steps: Sequence[f.Step], number: object) -> f.Step | None:
 
 
 def route(findings: Sequence[Finding], rules: RuleSet, facts: Facts, directory: Directory) -> list[Routed]:
-    """Each finding for each person it goes to, each person once; one row with person None where it goes to nobody."""
+    """Each finding for each of its people, each person once; one row with person None if it has no recipient."""
     return [r for x in findings for r in _route(x, rules.by_name[x.rule], facts, directory)]
 
 
 def undecided(
     findings: Sequence[Finding], rules: RuleSet, facts: Facts, directory: Directory
 ) -> dict[int, str]:
-    """The workspaces of which it cannot be said who is to be told of all their findings, each with what could not be looked up.
+    """The workspaces with findings whose recipients are not all known, each with what could not be looked up.
 
-    A role that could not be read is not an empty one: nobody else is told in its place.
+    An unread role is not an empty one: nobody else is notified instead.
     """
     out: dict[int, str] = {}
     for x in findings if directory.unknown or directory.unread else ():
@@ -233,7 +234,7 @@ def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> 
 
 
 def _lacks(to: Recipient, finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> str:
-    """Why a recipient names nobody, as a sentence."""
+    """Why a recipient has no people, as a sentence."""
     of = f"of {rule.subject.workspace_type} {finding.workspace}"
     if to.kind == "role" and facts.roles.get(finding.workspace) is None:
         return f"role {to.value} {of} could not be read"
@@ -269,7 +270,7 @@ _STEPS = {
 
 
 def _tells_nobody(finding: Finding) -> bool:
-    """Whether a finding is suppressed for everybody. One that goes into the digest is still somebody's."""
+    """Whether a finding is suppressed for everybody. One for the digest still has a recipient."""
     return finding.suppressed is not None and finding.suppressed not in DIGESTED
 
 

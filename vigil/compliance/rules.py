@@ -1,6 +1,6 @@
-"""A rule as a value: what is watched, when it is due, who is told. How it is written: docs/rules.md.
+"""A rule as a value: the watched workspaces, the moments, the recipients. The rule language: docs/rules.md.
 
-The models say what a file may hold; what its names must mean is `vigil.compliance.loader`'s to check.
+The models define the structure of a file; `vigil.compliance.loader` checks the meaning of its names.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a rule was written. Lines count from 1."""
+    """The place of a rule in a file. Lines count from 1."""
 
     file: str
     line: int
@@ -114,7 +114,7 @@ def _forward(offset: Offset) -> Offset:
 
 
 def _signed(given: object) -> object:
-    """An offset from a date, of which nobody has to guess whether it lies before or after."""
+    """Require a sign for an offset from a date, so that before and after cannot be confused."""
     if isinstance(given, str) and not given.strip().startswith(("+", "-")) and Offset.parse(given).n:
         raise ValueError(f'"{given}" has no sign: +{given.strip()} or -{given.strip()}?')
     return given
@@ -124,10 +124,10 @@ _SignedText = Annotated[
     str, Field(pattern=r"^([+-]\d{1,8}|0+)(d|bd|w|mo|y|h)$", examples=["-90d", "-7bd", "+1mo", "0d"])
 ]
 SignedOffset = Annotated[Offset, BeforeValidator(_signed, json_schema_input_type=_SignedText)]
-"""An offset into the past or the future: the sign says which."""
+"""An offset with a sign, into the past or the future."""
 
 Forward = Annotated[Offset, AfterValidator(_forward)]
-"""An offset into the future: what follows a notice."""
+"""An offset into the future, after a notice."""
 
 FixedDuration = Annotated[Duration, AfterValidator(_fixed)]
 """A duration whose `timedelta` always exists."""
@@ -141,14 +141,14 @@ RecipientKind = Literal["role", "attr", "group", "user", "step", "event"]
 
 
 class Recipient(RuleModel):
-    """Who is told: exactly one of these keys, ``role: owner``."""
+    """A recipient: exactly one of these keys, ``role: owner``."""
 
     role: str | None = Field(default=None, description="The members of a role of the workspace")
     attr: str | None = Field(default=None, description="The person that an attribute names")
     group: str | None = Field(default=None, description="The members of a group")
     user: str | None = Field(default=None, description="One person, by login")
     step: Literal["assignee", "completed_by", "next"] | None = Field(
-        default=None, description="A person of the step that the event is about"
+        default=None, description="A person of the event's workflow step"
     )
     event: Literal["by", "added", "removed"] | None = Field(
         default=None,
@@ -187,14 +187,14 @@ Recipients = Annotated[
 
 
 class Repeat(RuleModel):
-    """The same notice again: at most `max` times after the first, `every` apart."""
+    """Repeats of a notice: at most `max` times after the first, `every` apart."""
 
     every: Forward
     max: StrictInt = Field(ge=1, le=1000)
 
 
 class RuleStep(RuleModel):
-    """One moment of a milestone, or one audience of another kind of rule."""
+    """One moment of a milestone, or one group of recipients in another kind of rule."""
 
     id: str | None = Field(default=None, min_length=1)
     at: SignedOffset | None = Field(default=None, description="Offset from `due`, milestones only")
@@ -211,7 +211,7 @@ class Late(RuleModel):
 
 
 class Escalation(RuleModel):
-    """Tells others when nobody reacted `after` the notice."""
+    """Notifies others if nobody acknowledged the notice within `after`."""
 
     after: Forward
     unless: Literal["acknowledged"] | None = None
@@ -219,7 +219,7 @@ class Escalation(RuleModel):
 
 
 class Guard(RuleModel):
-    """Stops a run that would say too much."""
+    """Holds the notices of a run that has too many."""
 
     max_findings: StrictInt | None = Field(default=None, ge=1)
     max_share: float | None = Field(
@@ -229,18 +229,18 @@ class Guard(RuleModel):
 
 
 class Quiet(RuleModel):
-    """No push between these times of the recipient's own day; past midnight when `from` is the later one."""
+    """No notice between these times of the recipient's own day; over midnight if `from` is the later one."""
 
     from_: ClockTime = Field(alias="from")
     to: ClockTime
 
 
 DIGEST = "digest"
-"""The name that digests themselves are sent under. No rule has it."""
+"""The rule name of digests. No rule can have it."""
 
 
 class Rule(RuleModel):
-    """One rule. YAML keys are the field names, but for `rule` (name) and `for`."""
+    """One rule. YAML keys are the field names, except `rule` (name) and `for`."""
 
     name: str = Field(alias="rule", min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     version: StrictInt = Field(default=1, ge=1)
@@ -249,11 +249,13 @@ class Rule(RuleModel):
     description: str = ""
     severity: Severity = Severity.NORMAL
     subject: Subject
-    where: Clause | None = Field(default=None, description="Which workspaces the rule is about")
+    where: Clause | None = Field(default=None, description="The workspaces that the rule is about")
     events: tuple[EventPattern, ...] = ()
-    require: Clause | None = Field(default=None, description="A finding while this is not met")
-    when: Clause | None = Field(default=None, description="A finding while this is met")
-    for_: FixedDuration | None = Field(default=None, alias="for", description="How long it must hold first")
+    require: Clause | None = Field(default=None, description="There is a finding while this is not met")
+    when: Clause | None = Field(default=None, description="There is a finding while this is met")
+    for_: FixedDuration | None = Field(
+        default=None, alias="for", description="How long it must last before a notice"
+    )
     due: str | None = Field(default=None, description="A milestone's date: attr.NAME, created or modified")
     calendar: CalendarSpec | None = None
     steps: tuple[RuleStep, ...] = ()
@@ -272,19 +274,19 @@ class Rule(RuleModel):
     channels: tuple[Literal["push", "email"], ...] = Field(
         default=(),
         max_length=2,
-        description="The first of these on which a person can be reached; default the person's own order",
+        description="Channels in order; the first on which the person can be reached is used. Default: the person's own order",
     )
     exclude_actor: StrictBool = False
     acknowledge: StrictBool = False
     resolved: StrictBool = Field(
-        default=False, description="Say so when a finding clears, or a date no longer matters"
+        default=False, description="Send a notice when a finding is fixed, or a date no longer matters"
     )
-    ttl: FixedDuration | None = Field(default=None, description="How long a notice is worth showing")
+    ttl: FixedDuration | None = Field(default=None, description="Time to live of a notice")
     origin: Origin | None = Field(default=None, alias="(origin)", exclude=True, repr=False)
 
     @cached_property
     def all_steps(self) -> tuple[RuleStep, ...]:
-        """The steps; for a rule that writes `to` directly, one without an id."""
+        """The steps; for a rule with its own `to`, one without an id."""
         return self.steps or (RuleStep(to=self.to),)
 
     @property
@@ -293,7 +295,7 @@ class Rule(RuleModel):
         return self.template or self.kind.value
 
     def recipients(self) -> Iterator[Recipient]:
-        """Everyone the rule may tell, in the order they are written."""
+        """All recipients of the rule, in the order of the file."""
         for _, recipient in recipients_placed(self):
             yield recipient
 
@@ -302,7 +304,7 @@ class Rule(RuleModel):
 
 
 def recipients_placed(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], Recipient]]:
-    """Everyone the rule may tell, each with the path of keys and indices at which a file names them."""
+    """All recipients of the rule, each with its path of keys and indices in the file."""
     lists: list[tuple[tuple[str | int, ...], tuple[Recipient, ...]]] = [
         (("to",), rule.to),
         *((("steps", n, "to"), step.to) for n, step in enumerate(rule.steps)),
@@ -315,7 +317,7 @@ def recipients_placed(rule: Rule) -> Iterator[tuple[tuple[str | int, ...], Recip
 
 
 def fields_used(rule: Rule) -> set[str]:
-    """Every field that decides about the rule or names who is told, as written; `event.*` among them."""
+    """Every field that the rule's decision or its recipients depend on, as written; including `event.*`."""
     used = {
         leaf.field
         for clause in (rule.where, rule.require, rule.when)
@@ -330,7 +332,7 @@ def fields_used(rule: Rule) -> set[str]:
 
 
 def events_used(rule: Rule) -> set[EventKind]:
-    """The kinds of events that the rule waits for."""
+    """The kinds of events of the rule."""
     return {pattern.event for pattern in rule.events}
 
 

@@ -1,7 +1,6 @@
-"""The JSON Schema of a rule file, generated from the models, so that editors complete and check what is written.
+"""The JSON Schema of a rule file, generated from the models, for completion and checks in editors.
 
-An editor with a YAML language server finds it by a first line such as
-``# yaml-language-server: $schema=rule.schema.json``.
+An editor with a YAML language server finds it by a first line such as ``# yaml-language-server: $schema=rule.schema.json``.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def rule_schema() -> dict[str, Any]:
     definitions: dict[str, Any] = generated.pop("$defs")
     generated["properties"].pop("(origin)")
     definitions.pop("Origin", None)
-    generated["description"] = "A rule: what is watched, when it is due, who is told"
+    generated["description"] = "A rule: the watched workspaces, the moments, the recipients"
     definitions["Rule"] = generated
     _one_recipient(definitions)
     rule = {"$ref": "#/$defs/Rule"}
@@ -41,14 +40,14 @@ def rule_schema() -> dict[str, Any]:
 
 
 class _NoTitles(GenerateJsonSchema):
-    """Titles made from field names only repeat the names in an editor's hover."""
+    """Omits titles, which would only repeat the field names in an editor's hover."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 def _one_recipient(definitions: dict[str, Any]) -> None:
-    """Say what the model says in code: a recipient has exactly one key, and it has a value."""
+    """Add the condition that the model checks in code: a recipient has exactly one key, with a value."""
     recipient = definitions[Recipient.__name__]
     recipient |= {"minProperties": 1, "maxProperties": 1}
     for name in recipient["properties"]:

@@ -1,4 +1,4 @@
-"""What is remembered between evaluations. Most of it is "clear, look again then": those stay rows of a table."""
+"""The states of rules that are stored between evaluations. Most are "clear, evaluate again then": those stay rows of a table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datetime import datetime
 import polars as pl
 
 CLEAR = "clear"
-_FEW = 100  # so many are sooner looked at one by one than as a column
+_FEW = 100  # up to this number, a loop is faster than a column
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is remembered of (rule, workspace).
+    """The state of (rule, workspace).
 
-    `since` is when a condition was first seen met; of a milestone that is not evaluated, where its window still begins.
+    `since` is when a condition was first seen met; for a milestone that is not evaluated, the start of its window.
     """
 
     rule: str
@@ -30,19 +30,19 @@ class Standing:
 
 @dataclass(frozen=True)
 class Quiet:
-    """Standings of one rule that are clear, and of which only is remembered when to look again: workspace, next_check_at."""
+    """Clear states of one rule, of which only the next evaluation is stored: workspace, next_check_at."""
 
     rule: str
     rows: pl.DataFrame
 
     @classmethod
     def of(cls, rule: str, rows: pl.DataFrame, at: str = "next_check_at") -> Quiet:
-        """From rows with a workspace and, in the column `at`, when to look again."""
+        """From rows with a workspace and, in the column `at`, when to evaluate again."""
         return cls(rule, rows.select("workspace", pl.col(at).alias("next_check_at")))
 
 
 class Standings(Collection[Standing]):
-    """Standings, most of them as tables. Reads as a collection of `Standing`."""
+    """States, most of them as tables. Behaves as a collection of `Standing`."""
 
     def __init__(self, loud: Sequence[Standing] = (), quiet: Sequence[Quiet] = ()) -> None:
         self.loud = loud
@@ -61,7 +61,7 @@ class Standings(Collection[Standing]):
         return out
 
     def workspaces(self) -> dict[str, pl.Series]:
-        """The workspaces of each rule of which anything is remembered."""
+        """The workspaces of each rule with a stored state."""
         out: dict[str, list[pl.Series]] = defaultdict(list)
         loud: dict[str, list[int]] = defaultdict(list)
         for s in self.loud:
@@ -86,7 +86,7 @@ class Standings(Collection[Standing]):
 
 
 class Pairs(Collection[tuple[str, int]]):
-    """(rule, workspace) pairs: every rule with every workspace of its type, without writing them out."""
+    """(rule, workspace) pairs: every rule with every workspace of its type, without listing them."""
 
     def __init__(self, of: Mapping[str, Sequence[int]]) -> None:
         self.of = of
@@ -108,7 +108,7 @@ class Pairs(Collection[tuple[str, int]]):
 
 
 def forgotten(before: Standings, kept: Standings, evaluated: Pairs) -> tuple[tuple[str, int], ...]:
-    """The pairs among `evaluated` of which something was remembered, and nothing is any more."""
+    """The pairs among `evaluated` with a stored state before and none now."""
     now = kept.workspaces() if len(before) else {}
     out: list[tuple[str, int]] = []
     for rule, was in before.workspaces().items():

@@ -1,8 +1,8 @@
-"""Whether what a notice says is still true: the one place that knows. Pure.
+"""Decides whether a notice is still true, for all callers. Pure.
 
-A digest, a backfill, its approval, an escalation and the end of quiet hours all ask it. A condition is true while its finding is open,
-a milestone while its workspace has the date and `where` does not say otherwise, a step that was assigned or late while it is not
-completed; other events have happened and stay true. What cannot be known counts as true: nothing says that it ended.
+A digest, a backfill, its approval, an escalation and the end of quiet hours use it. A condition is true while its finding is open, a
+milestone while its workspace has the date and `where` does not exclude it, an assigned or late step while it is not completed; other
+events have happened and stay true. Unknown cases count as true, because nothing shows that they ended.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from vigil.compliance.verdicts import OPEN, Why
 from vigil.compliance.window import Input
 
 Statement = tuple[str, int, str]
-"""(rule, workspace, occurrence): what a notice is about, whoever gets it."""
+"""(rule, workspace, occurrence): the subject of a notice, whoever its recipient is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """A notice that is due and was not tried yet. `held`: quiet hours held it back; else it is beside one that they did."""
+    """A due notice without a try. `held`: quiet hours deferred it; else it waits beside one that they deferred."""
 
     id: int
     rule: str
@@ -43,7 +43,7 @@ class Postponed:
 
 
 class NoLonger(StrEnum):
-    """Why what a notice says is not true any more."""
+    """Why a notice is no longer true."""
 
     GONE = "the workspace is gone, or no longer readable"
     CLEARED = "the condition is no longer met"
@@ -55,7 +55,7 @@ class NoLonger(StrEnum):
 
 
 class CurrentState:
-    """What some workspaces are at an instant, `as_of`. `given` has their facts and what is remembered of them by then."""
+    """The state of some workspaces at an instant, `as_of`. `given` has their facts and stored states at that time."""
 
     def __init__(self, given: Input, as_of: datetime) -> None:
         self._given = given
@@ -72,10 +72,10 @@ class CurrentState:
     def no_longer(
         self, rule: Rule | None, statement: Statement, waiting: Collection[Statement] = ()
     ) -> NoLonger | None:
-        """What makes a notice about `statement` untrue now; None while it is true.
+        """Why a notice about `statement` is no longer true; None while it is true.
 
-        `rule` is None when it is not in force any more: nothing tells that what it found has ended. `waiting` is what its person was
-        not told of yet: the end of that is no news.
+        `rule` is None if it is not in force any more: nothing shows that its findings have ended. `waiting` are the statements whose
+        notices the person has not received yet: the end of such a finding is not news.
         """
         name, workspace, named = statement
         if workspace not in self._given.facts.workspaces:
@@ -103,7 +103,7 @@ class CurrentState:
                 return NoLonger.COMPLETED if self._completed(workspace, base) else None
 
     def _due(self, rule: Rule) -> Mapping[int, date | datetime]:
-        """The date of a milestone, by workspace that has one."""
+        """The date of a milestone, by workspace with one."""
         if rule.name not in self._dates:
             table = self._table(rule)
             found: dict[int, date | datetime] = {}
@@ -114,7 +114,7 @@ class CurrentState:
         return self._dates[rule.name]
 
     def _where(self, rule: Rule) -> Mapping[int, bool | None]:
-        """Whether a rule's `where` holds, by workspace: None where that is not known."""
+        """Whether a rule's `where` holds, by workspace: None if unknown."""
         if rule.where is None:
             return {}
         if rule.name not in self._holds:
@@ -129,7 +129,7 @@ class CurrentState:
         return given.facts.table(rule.subject.workspace_type, given.required, given.zone)
 
     def _completed(self, workspace: int, base: str) -> bool:
-        """Whether an occurrence is that of a step, assigned or late, which is completed now."""
+        """Whether an occurrence belongs to an assigned or late step that is completed now."""
         return any(
             s.completed_at is not None and base.startswith(open_steps(s))
             for s in self._given.facts.steps.get(workspace, ())
@@ -139,9 +139,10 @@ class CurrentState:
 def untrue(
     some: Sequence[Postponed], rules: RuleSet, now: CurrentState, deleted: Collection[str]
 ) -> Iterator[tuple[int, Why]]:
-    """Which notices are not sent now that quiet hours are over, by id. `deleted` are people whose accounts are gone.
+    """The notices that are not sent at the end of quiet hours, by id. `deleted` are people whose accounts are deleted.
 
-    Of what was not held back only ends are asked: that of a beginning which its person never heard of is no news.
+    For notices that were not deferred only resolved notices are checked: the end of a finding whose begin the person never received is
+    not news.
     """
     unheard: dict[str, set[Statement]] = {}
     for p in some:

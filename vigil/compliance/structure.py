@@ -1,4 +1,4 @@
-"""What each kind of rule must have and may not have."""
+"""The structure that each kind of rule requires and allows."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _ONLY = {
 
 
 def structure(file: str, rule: Rule, node: Node, whole: bool = True) -> Iterator[Problem]:
-    """What is wrong with the shape of one rule.
+    """The structural problems of one rule.
 
-    Of a rule that had wrong parts left out (not `whole`) nothing is asked that such a part may have been.
+    For a rule with wrong parts left out (not `whole`), parts that may have been left out are not required.
     """
     for key, kinds in _ONLY.items():
         if key in node.keys and rule.kind not in kinds:
@@ -90,7 +90,7 @@ def _step_ids(file: str, rule: Rule, node: Node, whole: bool) -> Iterator[Proble
 
 
 def _event_recipients(file: str, rule: Rule, node: Node) -> Iterator[Problem]:
-    """`step:` and `event:` name people of the event that a transition is about."""
+    """`step:` and `event:` recipients need a transition's event."""
     events = events_used(rule)
     for path, to in recipients_placed(rule):
         at = node.at(*path)

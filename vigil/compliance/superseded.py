@@ -1,4 +1,6 @@
-"""A milestone's date that moved after a step of it was said: `superseded: ignore` leaves it at that, `resend` says it again."""
+"""Handles milestones whose date moved after a notice: `superseded: ignore` sends no further notice, `resend` sends one for the new
+date.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Finding, Why
 
 Told = Mapping[tuple[int, str], AbstractSet[str]]
-"""(workspace, step) -> the occurrences for which a notice of a rule went out."""
+"""(workspace, step) -> the occurrences for which a notice of a rule was sent."""
 
 
 def asking(findings: Sequence[Finding], rules: RuleSet) -> dict[str, set[int]]:
-    """Of which workspaces it must be known what went out, by rule: those of rules that ignore moved dates."""
+    """The workspaces for which the sent notices are needed, by rule: those of rules that ignore moved dates."""
     out: dict[str, set[int]] = {}
     for x in findings:
         if x.suppressed is None and rules.by_name[x.rule].superseded == "ignore":
@@ -24,7 +26,7 @@ def asking(findings: Sequence[Finding], rules: RuleSet) -> dict[str, set[int]]:
 
 
 def without_superseded(findings: Sequence[Finding], told: Mapping[str, Told]) -> list[Finding]:
-    """The findings, with those marked whose step went out for another date. `told` has the rules of `asking`."""
+    """The findings, with those marked whose step had a notice for another date. `told` has the rules of `asking`."""
     return [_mark(x, told[x.rule]) if x.suppressed is None and x.rule in told else x for x in findings]
 
 

@@ -1,4 +1,4 @@
-"""Facts as columns. Rules are evaluated over these tables, a workspace type at a time."""
+"""Facts as columns. Rules are evaluated over these tables, one workspace type at a time."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _OWN = {
 
 @dataclass(frozen=True)
 class Table:
-    """The workspaces of one type and what belongs to them.
+    """The workspaces of one type and their parts.
 
-    `workspaces` has id, name, created, modified, a boolean ``unread:PART`` for each part that could not be read of some
-    workspace (``unread:related.TYPE`` where it is the attributes of a related one), and the columns that `fields` names for
-    ``attr.CATEGORY.NAME``, ``role.NAME`` and ``related.TYPE.attr.CATEGORY.NAME``. `documents` has workspace, type, created, expires
-    (the earlier of its own date and its type's validity). `missing` has workspace and n, for those whose list was read.
+    `workspaces` has id, name, created, modified, a boolean ``unread:PART`` for each part that could not be read of some workspace
+    (``unread:related.TYPE`` for the attributes of a related one), and the columns that `fields` names for ``attr.CATEGORY.NAME``,
+    ``role.NAME`` and ``related.TYPE.attr.CATEGORY.NAME``. `documents` has workspace, type, created, expires (the earlier of its own
+    date and its type's validity). `missing` has workspace and n, for those whose list was read.
     """
 
     type: str
@@ -49,14 +49,14 @@ class Table:
     relations: bool = False  # whether any was read
 
     def unread(self, part: str) -> pl.Expr | None:
-        """Where a part could not be read; None when it was everywhere."""
+        """The rows in which a part could not be read; None if there are none."""
         if part == "related" and not self.relations:
             return pl.lit(True)
         name = f"unread:{part}"
         return pl.col(name) if name in self.workspaces.columns else None
 
     def columns(self, ref: FieldRef) -> tuple[Column, ...]:
-        """The columns of a field: of every attribute that ``NAME`` may mean. None when no workspace has it."""
+        """The columns of a field: of every attribute that ``NAME`` may mean. None if no workspace has it."""
         match ref.root:
             case "name" | "created" | "modified":
                 return _OWN[ref.root]
@@ -74,13 +74,13 @@ class Table:
 
 
 def names(name: str, key: str) -> bool:
-    """Whether a rule's name means the attribute ``CATEGORY.NAME``: written whole, or its end."""
+    """Whether a rule's name means the attribute ``CATEGORY.NAME``: its full name, or its end."""
     return key == name or key.endswith(f".{name}")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of some workspaces, sorted by what they are. Built once an evaluation; the tables come from it."""
+    """The facts of some workspaces, sorted by kind. Built once for each evaluation; the tables come from it."""
 
     workspaces: Mapping[int, f.Workspace] = field(default_factory=dict)
     documents: Mapping[int, Sequence[f.Document]] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Facts:
 
     @classmethod
     def of(cls, facts: Iterable[Fact], others: Iterable[Fact] = ()) -> Facts:
-        """Sort facts into place. Of two facts of one subject the later one counts. `others` are the related workspaces."""
+        """Sort facts. Of two facts of one subject the later one counts. `others` are the related workspaces."""
         workspaces: dict[int, f.Workspace] = {}
         documents: dict[int, dict[int, f.Document]] = defaultdict(dict)
         steps: dict[int, dict[tuple[int, int], f.Step]] = defaultdict(dict)
@@ -129,7 +129,7 @@ class Facts:
         )
 
     def beside(self) -> set[int]:
-        """The related workspaces that are not among those evaluated: to be given as `others`."""
+        """The related workspaces that are not evaluated themselves: pass them as `others`."""
         return {other for r in self.related.values() for other in r.others} - self.workspaces.keys()
 
     def types(self) -> list[str]:
@@ -138,7 +138,7 @@ class Facts:
     def table(self, type: str, required: Iterable[f.RequiredDocument] = (), zone: str = "UTC") -> Table:
         """The table of one workspace type, built once.
 
-        `required` gives the months for which documents of a type are valid, counted from the day in `zone` on which each was added.
+        `required` has the months for which documents of a type are valid, counted from the day in `zone` on which each was added.
         """
         months = {r.type: r.valid_months for r in required if r.workspace_type == type and r.valid_months}
         key = type, tuple(sorted(months.items())), zone
@@ -192,7 +192,7 @@ class Facts:
     def _beside(
         self, of_type: Sequence[f.Workspace], fields: dict[str, tuple[Column, ...]], found: dict[str, Any]
     ) -> None:
-        """The columns of related workspaces: of each attribute a list with the values of all of one type."""
+        """The columns of related workspaces: for each attribute a list with the values of all of one type."""
         known = [self.related.get(w.id) for w in of_type]
         without = [r is None or "related" in w.unread for w, r in zip(of_type, known, strict=True)]
         if any(without):

@@ -1,7 +1,7 @@
-"""A rule as a text that a person can read and the loader can load again, whatever file it came from.
+"""A rule as a normalised text that people can read and the loader can load, whatever its original file.
 
-Only what was written is in it, in one order and one way of writing, so that two texts differ where the rules do. The dates
-of calendar files stand in the text itself: it needs nothing beside it.
+It contains only what was written, in one order and format, so that two texts differ only where the rules do. The dates of calendar
+files are in the text itself, which needs no other file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vigil.compliance.positions import scalar
 from vigil.compliance.rules import Rule
 
 _ONE_LINE = 10_000
-"""A text is folded nowhere: what changed is one line of a comparison."""
+"""A text is never folded: a change affects one line of a comparison."""
 
 
 def written(rule: Rule) -> str:
@@ -31,13 +31,13 @@ def written(rule: Rule) -> str:
 
 
 def hash_of(rule: Rule) -> str:
-    """The name of a rule's text among all that the rule ever had. It takes a hundredth of the time that the text does."""
+    """The hash of a rule's text. It takes a hundredth of the time of the text."""
     said = rule.model_dump_json(by_alias=True, exclude_unset=True)
     return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
 
 def _plain(value: Any) -> Any:
-    """Values as YAML knows them."""
+    """Values for YAML."""
     match value:
         case dict():
             return {str(key): _plain(part) for key, part in value.items()}
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Representer(SafeRepresenter):
-    """Writes scalars so that `positions.scalar` reads them back as what they are."""
+    """Writes scalars so that `positions.scalar` reads the same values."""
 
     def text(self, value: str) -> ScalarNode:
         quoted = scalar(value) != value or not value.isprintable()

@@ -1,4 +1,4 @@
-"""Transitions: the events that a rule waits for, where its `where` holds at the tick."""
+"""Transitions: the events that match a rule, if its `where` holds at the tick."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vigil.compliance.window import Input, Window
 def findings(
     rule: Rule, scope: Scope, events: Sequence[Event], given: Input, window: Window
 ) -> list[Finding]:
-    """One finding a step for each event of `events`, all of the scope's workspaces, that a pattern of the rule fits."""
+    """One finding for each step and each event of `events`, all of the scope's workspaces, that matches a pattern of the rule."""
     after = window.of(rule.name) if rule.name in window.starts else None
     mine = [e for e in events if (after is None or e.at > after) and any(fits(p, e) for p in rule.events)]
     out, among = [], fields_used(rule)
@@ -52,12 +52,12 @@ def findings(
 
 
 def waits_for_escalation(rule: Rule) -> bool:
-    """Whether the clock alone brings events that the rule waits for: due dates of open steps."""
+    """Whether the clock alone produces events of the rule: due dates of open steps."""
     return EventKind.ESCALATED in events_used(rule)
 
 
 def next_due(steps: Mapping[int, Sequence[f.Step]], as_of: datetime) -> dict[int, datetime]:
-    """The next due date ahead among each workspace's open steps."""
+    """The next future due date among each workspace's open steps."""
     out: dict[int, datetime] = {}
     for workspace, some in steps.items():
         ahead = [s.due for s in some if s.completed_at is None and s.due is not None and s.due > as_of]
@@ -67,7 +67,7 @@ def next_due(steps: Mapping[int, Sequence[f.Step]], as_of: datetime) -> dict[int
 
 
 def fits(pattern: EventPattern, event: Event) -> bool:
-    """Whether an event is of the pattern's kind and meets every filter."""
+    """Whether an event has the pattern's kind and meets every filter."""
     if pattern.event.of_events != event.kind:
         return False
     for name, allowed in pattern.filters.items():
@@ -82,7 +82,7 @@ def fits(pattern: EventPattern, event: Event) -> bool:
 
 
 def _among(value: Value, allowed: Collection[Value]) -> bool:
-    """Whether a value is one of those allowed. What is written without quotes in a file is compared by its text, too."""
+    """Whether a value is allowed. An unquoted value of a file is also compared as text."""
     values = value if isinstance(value, tuple) else (value,)
     return any(
         v == a or (v is not None and a is not None and show(v) == show(a)) for v in values for a in allowed
@@ -90,7 +90,7 @@ def _among(value: Value, allowed: Collection[Value]) -> bool:
 
 
 def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool | None, tuple[str, ...]]]:
-    """For each event whether the rule's `where` holds now (None: cannot be known), with the leaves that decided."""
+    """For each event whether the rule's `where` holds now (None: unknown), with the leaves that decided."""
     if rule.where is None or not events:
         return [(True, ())] * len(events)
     mine = of_events(scope, events)
@@ -107,7 +107,7 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
 
 
 def of_events(scope: Scope, events: Sequence[Event]) -> Scope:
-    """The scope with a row for each event in place of one for each workspace, and the events' fields as columns."""
+    """The scope with a row for each event instead of one for each workspace, and the events' fields as columns."""
     fields = {}
     found: dict[str, Any] = {"id": [e.workspace for e in events], "number": range(len(events))}
     for key in EVENT_KEYS:
@@ -124,7 +124,7 @@ def _field(event: Event, key: str) -> Value:
 
 
 def _stale(event: Event, given: Input) -> bool:
-    """A step that was completed before anyone could be told that it waits, or that it is late."""
+    """Whether a step was completed before a notice could be sent that it waits, or that it is late."""
     if event.kind not in WAITING:
         return False
     name = event.fields["process"], event.fields["step"]
@@ -135,9 +135,9 @@ def _stale(event: Event, given: Input) -> bool:
 
 
 def say(event: Event, among: Collection[str], zone: str, sensitive: Collection[str] = ()) -> str:
-    """An event as a sentence for people. `among` are the rule's fields: attributes of one name are told apart.
+    """An event as a sentence. `among` are the rule's fields: attributes with the same name are distinguished.
 
-    Of `sensitive` attributes, as Category.attribute, only that they changed is said.
+    For `sensitive` attributes, as Category.attribute, the sentence only says that they changed.
     """
     return EventKind(event.kind).spec.sentence(event.fields, _Words(among, zone, sensitive))
 

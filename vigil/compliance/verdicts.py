@@ -1,4 +1,4 @@
-"""What an evaluation gives: findings, and what must be remembered until the next one."""
+"""The result of an evaluation: findings, and the states to store until the next one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vigil.compliance.standings import Pairs, Standing, Standings
 
 
 class Outcome(StrEnum):
-    """How a rule stands for a workspace."""
+    """The state of a rule for a workspace."""
 
     CLEAR = "clear"
     HOLDING = "holding"  # met, and not yet for as long as the rule's `for` asks
@@ -23,11 +23,11 @@ class Outcome(StrEnum):
 
 
 OPEN = frozenset({Outcome.FINDING, Outcome.HELD})
-"""The outcomes of a finding that was said and has not cleared."""
+"""The outcomes of a finding with a notice that has not cleared."""
 
 
 class Why(StrEnum):
-    """Why a finding was not said to a person. Stored in the ledger, shown by `vigil why`, one row each in docs/reasons.md."""
+    """Why a finding was not sent to a person. Stored in the ledger, shown by `vigil why`; docs/reasons.md has a row for each."""
 
     NOBODY = "no recipient is left after roles, groups and deleted users were looked up"
     NO_NEXT = "the process has no next step that is open"
@@ -51,14 +51,14 @@ class Why(StrEnum):
 
 
 DIGESTED = frozenset({Why.LATE_DIGEST, Why.GROUPED})
-"""Reasons of notices that wait for the next digest. It gives each of them another: the digest that it went into, or why not."""
+"""Reasons of notices that wait for the next digest, which gives each of them another: the digest that contains it, or why not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule has something to say about a workspace: one step of one occurrence.
+    """A finding of a rule about a workspace: one step of one occurrence.
 
-    `fire_at` is the instant it is about; `suppressed` names why nobody is to be told, and is None otherwise.
+    `fire_at` is its instant; `suppressed` has the reason why nobody gets a notice, and is None otherwise.
     """
 
     rule: str
@@ -78,8 +78,8 @@ class Finding:
 class Evaluation:
     """The result of one evaluation of some workspaces.
 
-    What was remembered of the pairs in `evaluated` is replaced by `standings`; `forgotten` are those among them of which
-    something was remembered and nothing is any more. `counts` has outcome -> (rule, workspace) pairs of conditions.
+    `standings` replace the stored states of the pairs in `evaluated`; `forgotten` are those among them with a stored state before and
+    none now. `counts` has outcome -> (rule, workspace) pairs of conditions.
     """
 
     findings: tuple[Finding, ...] = ()

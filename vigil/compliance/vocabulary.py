@@ -1,4 +1,4 @@
-"""The names that rules may use, from a schema snapshot: types, attributes, roles, document types."""
+"""The names that rules can use, from a schema snapshot: types, attributes, roles, document types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vigil.compliance.patterns import EVENT_KEYS
 
 @dataclass(frozen=True, slots=True)
 class FieldKind:
-    """What a field holds: its kind (`operators.KINDS`), whether many, and which values alone, where that is known."""
+    """The content of a field: its kind (`operators.KINDS`), whether it has many values, and the only allowed values, if known."""
 
     kind: str
     multiple: bool = False
@@ -25,7 +25,7 @@ _KNOWN = {"name": FieldKind("string"), "created": FieldKind("datetime"), "modifi
 
 
 class TypeVocabulary:
-    """What a rule may name of one workspace type."""
+    """The names that a rule can use for one workspace type."""
 
     def __init__(self, type_: WorkspaceType) -> None:
         self.type = type_
@@ -38,18 +38,18 @@ class TypeVocabulary:
         self.by_name: Mapping[str, Sequence[Attribute]] = by_name
 
     def attributes(self, name: str) -> Sequence[Attribute]:
-        """The attributes that ``CATEGORY.NAME`` or ``NAME`` may mean: none, one, or several of one short name."""
+        """The attributes that ``CATEGORY.NAME`` or ``NAME`` may mean: none, one, or several with the same short name."""
         exact = self.by_key.get(name)
         return [exact] if exact is not None else self.by_name.get(name, [])
 
     def attribute_names(self) -> list[str]:
-        """Every name that can be written after ``attr.``: the short one, or the whole where that is ambiguous."""
+        """Every name allowed after ``attr.``: the short one, or the full one if that is ambiguous."""
         return sorted(a.name if len(self.by_name[a.name]) == 1 else a.key for a in self.type.attributes)
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The groups and users whom rules may name. None: nobody knows which there are."""
+    """The groups and users that rules can name. None: unknown."""
 
     groups: frozenset[str] | None = None
     users: frozenset[str] | None = None
@@ -60,7 +60,7 @@ class People:
 
 
 class Vocabulary:
-    """The names of a whole schema snapshot, and those of groups and users where they are known."""
+    """The names of a whole schema snapshot, and those of groups and users if known."""
 
     def __init__(self, schema: Iterable[WorkspaceType], people: People | None = None) -> None:
         self.types: Mapping[str, TypeVocabulary] = {type_.name: TypeVocabulary(type_) for type_ in schema}
@@ -68,7 +68,7 @@ class Vocabulary:
 
 
 def field_kind(ref: FieldRef, own: TypeVocabulary | None, whole: Vocabulary | None) -> FieldKind | None:
-    """What a field holds; None when nothing says it, as without a schema or for a name that it does not have."""
+    """The kind of a field; None if unknown, as without a schema or for an unknown name."""
     match ref.root:
         case "name" | "created" | "modified":
             return _KNOWN[ref.root]
@@ -89,14 +89,14 @@ def field_kind(ref: FieldRef, own: TypeVocabulary | None, whole: Vocabulary | No
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """``Did you mean "owner"?`` when an allowed name is near, else nothing."""
+    """``Did you mean "owner"?`` if an allowed name is similar, else nothing."""
     folded = {candidate.casefold(): candidate for candidate in sorted(allowed, reverse=True)}
     found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     return f'Did you mean "{folded[found[0]]}"?' if found else ""
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
-    """Names for an error, in order, the first dozen; ``none`` when there are none."""
+    """Names for an error, in order, the first dozen; ``none`` if there are none."""
     ordered = list(names)
     more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
     return (", ".join(ordered[:most]) or "none") + more

@@ -1,4 +1,4 @@
-"""What an evaluation is given: the window of time, and the facts, events and memory of some workspaces."""
+"""The input of an evaluation: the window of time, and the facts, events and states of some workspaces."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vigil.compliance.tables import Facts
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """(after, as_of]: what lies between the last evaluation and this one. At the first one `after` equals `as_of`.
+    """(after, as_of]: the time between the last evaluation and this one. At the first one `after` equals `as_of`.
 
-    `starts` holds the first evaluation of rules that came later: for them nothing before that counts.
+    `starts` has the first evaluation of rules that came later: for them nothing before that counts.
     """
 
     after: datetime
@@ -24,15 +24,15 @@ class Window:
     starts: Mapping[str, datetime] = field(default_factory=dict)
 
     def of(self, rule: str) -> datetime:
-        """Where the window begins for a rule."""
+        """The start of the window for a rule."""
         return max(self.after, self.starts.get(rule, self.after))
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What one evaluation looks at: some workspaces, what happened to them, and what is remembered of them.
+    """The input of one evaluation: some workspaces, their events, and their stored states.
 
-    `sensitive` are attributes, as Category.attribute, whose values no sentence tells.
+    `sensitive` are attributes, as Category.attribute, whose values no sentence shows.
     """
 
     facts: Facts
@@ -42,10 +42,15 @@ class Input:
     required: Sequence[RequiredDocument] = ()
     zone: str = "UTC"
     sensitive: Collection[str] = ()
+    too_old: Mapping[int, int] = field(
+        default_factory=dict
+    )  # workspace -> events that are too old to be news
     made: Collection[int] = ()  # workspaces that were made since the last look, whatever their dates say
 
 
 def with_changes(given: Input, changes: Sequence[Change], looked: Looked, window: Window) -> Input:
     """What an evaluation of `window` is given, with what happened between two looks: `changes`, after as far as `looked` says."""
-    events = [*news(changes, looked, window.as_of).events, *overdue_unseen(changes, looked, window.after)]
-    return replace(given, events=events, changes=changes, made=made_since(changes, looked))
+    found = news(changes, looked, window.as_of)
+    events = [*found.events, *overdue_unseen(changes, looked, window.after)]
+    made = made_since(changes, looked)
+    return replace(given, events=events, changes=changes, made=made, too_old=found.old)

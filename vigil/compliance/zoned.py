@@ -1,7 +1,7 @@
-"""Columns of days and instants in a zone's own time: the answers of `vigil.compliance.calendar`, a column at once.
+"""Converts columns of days and instants to a zone's local time, with the results of `vigil.compliance.calendar`, a column at once.
 
-Python's zoneinfo decides, never the column library's own zone tables: two tables that differ by one rule would send twice or
-never. It is asked once for each distinct day, and once for each row only on days on which the zone's clocks change.
+Python's zoneinfo decides, never the column library's own zone tables: two tables that differ by one rule would send twice or never. It
+is called once for each distinct day, and for each row only on days with a clock change.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _LENGTH = pl.Duration("us")
 _DAY = timedelta(days=1)
 _LAST = date.max
 _FEW = 64
-"""Up to so many values asking for each is cheaper than finding the distinct ones."""
+"""Up to this number of values, calling the function for each is cheaper than finding the distinct ones."""
 
 
 def mapped(values: pl.Series, function: Callable[[Any], Any], dtype: Any) -> pl.Series:
-    """`function` of each value, asked once for each distinct one. Null stays null."""
+    """`function` of each value, called once for each distinct one. Null stays null."""
     if len(values) <= _FEW:
         asked = [None if v is None else function(v) for v in values.to_list()]
         return pl.Series(values.name, asked, dtype=dtype)
@@ -42,7 +42,7 @@ def mapped(values: pl.Series, function: Callable[[Any], Any], dtype: Any) -> pl.
 
 @lru_cache(maxsize=65_536)
 def begin(day: date, zone: str) -> datetime | None:
-    """The first instant of a local day, also where the clocks skip midnight. None where it lies off the calendar."""
+    """The first instant of a local day, also if the clocks skip midnight. None if it is outside the calendar."""
     try:
         return calendar_for(None, zone).at(day, time(0))
     except OverflowError:
@@ -56,12 +56,12 @@ def begins(days: pl.Series, zone: str) -> pl.Series:
 
 
 def local_day(at: datetime, zone: str) -> date:
-    """The date that a calendar on the wall shows at `at`."""
+    """The local date at `at`."""
     return at.astimezone(ZoneInfo(zone)).date()
 
 
 def walls(instants: pl.Series, zone: ZoneInfo) -> pl.Series:
-    """What the zone's clocks show at each instant, without zone."""
+    """The local time of each instant, without zone."""
     plain = instants.dt.replace_time_zone(None)
     if zone.key == "UTC":
         return plain
@@ -71,12 +71,12 @@ def walls(instants: pl.Series, zone: ZoneInfo) -> pl.Series:
 
 
 def local_days(instants: pl.Series, zone: str) -> pl.Series:
-    """The date that a calendar on the wall shows at each instant."""
+    """The local date of each instant."""
     return walls(instants, ZoneInfo(zone)).dt.date()
 
 
 def instants_of(shown: pl.Series, calendar: Calendar) -> pl.Series:
-    """When the calendar's clocks show each of `shown`: the first of two instants, or the next that exists."""
+    """The instants of local times: the first of two, or the next that exists."""
     if calendar.zone.key == "UTC":
         return shown.dt.replace_time_zone("UTC")
     shift = mapped(shown.dt.date(), lambda d: _offset_of_local_day(d, calendar.zone), _LENGTH)
@@ -85,7 +85,7 @@ def instants_of(shown: pl.Series, calendar: Calendar) -> pl.Series:
 
 
 def moved(due: pl.Series, offset: Offset, calendar: Calendar) -> pl.Series:
-    """`Calendar.instant` of each date or instant in `due`: NEVER or ALWAYS where that leaves the calendar."""
+    """`Calendar.instant` of each date or instant in `due`: NEVER or ALWAYS if that is outside the calendar."""
     if due.dtype == pl.Date:
         return mapped(due, lambda d: calendar.instant(d, offset), INSTANT)
     if offset.unit == "h":
@@ -101,7 +101,7 @@ def moved(due: pl.Series, offset: Offset, calendar: Calendar) -> pl.Series:
 
 
 def _kept_in(found: pl.Series, due: pl.Series) -> pl.Series:
-    """Instants that Python has; NEVER or ALWAYS for the others, by the end of the calendar that they lie at."""
+    """Instants that Python has; NEVER or ALWAYS for the others, by their end of the calendar."""
     beyond = (
         pl.when(pl.col("due").dt.year() > 5000)
         .then(pl.lit(NEVER, INSTANT))
@@ -117,7 +117,7 @@ def _kept_in(found: pl.Series, due: pl.Series) -> pl.Series:
 def _one_by_one(
     found: pl.Series, given: pl.Series, shift: pl.Series, function: Callable[[Any], Any], dtype: Any
 ) -> pl.Series:
-    """`found`, with the rows for which the zone has no one offset a day worked out each for itself."""
+    """`found`, with the rows computed individually for which the zone has no single offset on that day."""
     odd = given.is_not_null() & shift.is_null()
     if not odd.any():
         return found
@@ -148,7 +148,7 @@ def _shifted(calendar: Calendar, day: date, offset: Offset) -> date | None:
 
 @lru_cache(maxsize=65_536)
 def _offset_of_day(day: date, zone: ZoneInfo) -> timedelta | None:
-    """The zone's offset on a day of UTC; None where it changes."""
+    """The zone's offset on a day of UTC; None if it changes."""
     if day in (_LAST, date.min):
         return None
     first = datetime.combine(day, time(0), UTC)
@@ -158,7 +158,7 @@ def _offset_of_day(day: date, zone: ZoneInfo) -> timedelta | None:
 
 @lru_cache(maxsize=65_536)
 def _offset_of_local_day(day: date, zone: ZoneInfo) -> timedelta | None:
-    """The zone's offset on a local day; None where it changes, or where the day begins or ends in doubt."""
+    """The zone's offset on a local day; None if it changes, or if the day's begin or end is ambiguous."""
     if day in (_LAST, date.min):
         return None
     ends = [datetime.combine(d, time(0), zone) for d in (day, day + _DAY)]

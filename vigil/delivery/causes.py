@@ -1,7 +1,7 @@
-"""Why an attempt did not go through, in words: what a state, a log and the ledger say of notices that wait.
+"""Why an attempt failed, in words: the text about waiting notices in states, logs and the ledger.
 
-A cause is ``HEAD`` or ``HEAD: DETAIL``. The head says who answered what and is the same for all attempts that failed alike; the
-detail is the answer's own sentence.
+A cause is ``HEAD`` or ``HEAD: DETAIL``. The head names the system and its answer and is the same for all attempts that failed alike;
+the detail is the answer's own sentence.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vigil.delivery.transport import Sent
 
 WHO: Mapping[str, str] = {PUSH: "FCM", MAIL: "the mail server"}
-"""Whom a channel's messages are handed to."""
+"""The system that receives a channel's messages."""
 
 NO_ANSWER: Mapping[str, str] = {
     "CONNECT": "no connection to {who}",
@@ -46,13 +46,13 @@ _NO_CREDENTIAL = _heads(HELD_CREDENTIAL)
 _NOT_LET_IN = (f"{WHO[PUSH]} answered 401", f"{WHO[PUSH]} answered 403")
 
 BETWEEN = "a proxy or firewall in between"
-"""Who answered in FCM's place, where the answer is not in FCM's form."""
+"""The name of the sender of an answer that is not in FCM's format."""
 
 UNKNOWN = "their last try was made before causes were kept"
 
 
 def cause(sent: Sent, channel: str) -> str:
-    """Why an attempt that ended as retry or unknown did not go through."""
+    """Why an attempt failed that ended as retry or unknown."""
     who = WHO.get(channel, channel)
     if sent.code == HELD_CREDENTIAL and sent.detail:
         return sent.detail  # it names the credential
@@ -66,14 +66,14 @@ def cause(sent: Sent, channel: str) -> str:
 
 
 def of_code(code: str) -> str:
-    """A code as it was kept, where nothing else is known of the attempt."""
+    """The words of a stored code, if nothing else is known about the attempt."""
     if code.startswith(NOT_FCM):
         return f"{BETWEEN} answered {code.removeprefix(NOT_FCM)}"
     return NO_ANSWER[code].format(who="the server") if code in NO_ANSWER else code
 
 
 def _code(sent: Sent) -> str:
-    """The status, with what the code adds to it: "503 UNAVAILABLE", "502", "451 4.7.1"."""
+    """The status, with the code if that adds something: "503 UNAVAILABLE", "502", "451 4.7.1"."""
     own = (
         sent.code.removeprefix(NOT_FCM)
         .removeprefix("SMTP_")
@@ -84,29 +84,29 @@ def _code(sent: Sent) -> str:
 
 
 def slowed(cause: str) -> bool:
-    """Whether a notice waits because so much was sent already, by Vigil's own count or by FCM's word (429)."""
+    """Whether a notice waits because a quota is used up, by Vigil's own count or by FCM's answer (429)."""
     return head_of(cause).startswith(_SLOWED)
 
 
 def without_credential(cause: str) -> bool:
-    """Whether a notice waits because there is nothing to be let in with: no token could be had, or a credential was refused."""
+    """Whether a notice waits because no token could be obtained, or a credential was refused."""
     return head_of(cause).startswith((NO_TOKEN, *_NO_CREDENTIAL)) or for_a_person(cause)
 
 
 def for_a_person(cause: str) -> bool:
-    """Whether a notice waits until somebody mends a credential: no other try within a minute is worth while."""
+    """Whether a notice waits until a person corrects a credential: a retry within a minute is useless."""
     return head_of(cause).endswith(WAS_REFUSED) or cause.startswith(_NOT_LET_IN)
 
 
 def head_of(cause: str) -> str:
-    """What a cause has in common with those of attempts that failed alike."""
+    """The part of a cause that attempts have in common if they failed alike."""
     return cause.partition(": ")[0]
 
 
 def told(causes: Mapping[str, int]) -> list[str]:
     """Causes with their numbers, the commonest first: "FCM answered 503 UNAVAILABLE (32 of 40)", "connection refused (8)".
 
-    Those with one head are one; of several details the commonest is told.
+    Causes with the same head are combined; of several details the commonest is shown.
     """
     total = sum(causes.values())
     heads: dict[str, Counter[str]] = {}

@@ -1,4 +1,4 @@
-"""Which of a person's addresses a notice goes to: the first channel, in order, on which the person can be reached."""
+"""Chooses the addresses of a notice: the first channel, in order, on which the person can be reached."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from vigil.ledger.values import MAIL, Registered
 
 PUSH = "push"
 USUAL = (PUSH, MAIL)
-"""The order where neither rule nor person says another: a mail only where there is no device."""
+"""The default order of channels: mail only for people without a device."""
 
 ONLY_PUSH = (PUSH,)
-"""The order of a notice that was queued where no mail can be sent."""
+"""The order of a notice that was queued at a site without a mail server."""
 
 
 def order_of(rule: Sequence[str], person: Sequence[str], mail: bool) -> tuple[str, ...]:
-    """The channels of a notice, in order. The rule's own come first, then the person's, then the usual ones.
+    """The channels of a notice, in order: the rule's own if given, otherwise the person's, otherwise the default.
 
-    Without `mail` (the site has no SMTP server) there is push alone, whatever was asked for: better on a device than nowhere.
+    Without `mail` (the site has no SMTP server) only push remains, whatever was configured: a notice on a device is better than none.
     """
     return tuple(rule or person or USUAL) if mail else ONLY_PUSH
 
 
 def chosen(order: Sequence[str], registered: Sequence[Registered]) -> list[Registered]:
-    """The addresses of the first channel in `order` that has any; none when no channel has."""
+    """The addresses of the first channel in `order` that has any; none if no channel has."""
     for channel in order:
         found = [d for d in registered if channel_of(d.address_kind) == channel]
         if found:
@@ -33,12 +33,12 @@ def chosen(order: Sequence[str], registered: Sequence[Registered]) -> list[Regis
 
 
 def channel_of(address_kind: str) -> str:
-    """The channel that an address of this kind is reached on."""
+    """The channel of an address kind."""
     return MAIL if address_kind == MAIL else PUSH
 
 
 def order_in(message: NoticeMessage) -> tuple[str, ...]:
-    """The order that a queued message was given."""
+    """The order stored in a queued message."""
     return message.channels or ONLY_PUSH
 
 

@@ -34,7 +34,7 @@ NEEDED = ("type", "project_id", "private_key", "client_email", "token_uri")
 
 
 def account_info(settings: FcmSettings) -> dict[str, Any]:
-    """The service account's JSON, whatever it was wrapped in. Raises BadServiceAccount."""
+    """The service account's JSON, from any wrapper. Raises BadServiceAccount."""
     value: Any = settings.service_account_info
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
@@ -63,7 +63,9 @@ def _certificate(settings: FcmSettings) -> firebase.Certificate:
 
 @lru_cache(maxsize=8)
 def _parsed(account: bytes) -> firebase.Certificate:
-    """Reading a private key takes 70 ms: once a process. It holds no connection and no token, so that loops may share it."""
+    """Parse the credential, once in each process: reading a private key takes 70 ms. It holds no connection or token, so event
+    loops may share it.
+    """
     info = orjson.loads(account)
     try:
         return firebase.Certificate(info)
@@ -75,9 +77,9 @@ def _parsed(account: bytes) -> firebase.Certificate:
 
 
 class Credential:
-    """The bearer of one service account. Use it in one event loop.
+    """The bearer token of one service account. Use it in one event loop.
 
-    `google` is the google-auth credential behind it, `name` what people know it by, `refreshes` a count.
+    `google` is the google-auth credential behind it, `name` its name for people, `refreshes` a counter.
     """
 
     def __init__(self, settings: FcmSettings) -> None:
@@ -85,7 +87,7 @@ class Credential:
         self.google = _certificate(settings).get_credential().with_scopes([SCOPE])
         self.name = f"service account {self.google.service_account_email}"
         self._request = Request()
-        # The environment's proxies and authorities would count before what is set, and for tokens alone.
+        # The environment's proxies and authorities would override the settings, and only for tokens.
         self._request.session.trust_env = False
         if settings.ca_file:
             self._request.session.verify = settings.ca_file
@@ -99,9 +101,9 @@ class Credential:
         self.refreshes = 0
 
     def at_hand(self) -> str:
-        """The value of the Authorization header without waiting, empty when `bearer` has to be awaited for it.
+        """The value of the Authorization header without waiting; empty if the caller must await `bearer`.
 
-        A token that soon ends is replaced in the background while it still serves.
+        A token that expires soon is renewed in the background while it is still used.
         """
         left = self._until - datetime.now(UTC)
         if left <= ENDED:
@@ -111,14 +113,14 @@ class Credential:
         return self._bearer
 
     async def bearer(self) -> str:
-        """The value of the Authorization header. Waits only when there is no token that still lives.
+        """The value of the Authorization header. Waits only if there is no valid token.
 
         Raises CredentialRefused or CredentialUnavailable.
         """
         return self.at_hand() or await self.renew(self._bearer)
 
     async def renew(self, refused: str) -> str:
-        """A bearer other than `refused`. However many ask at once, one token is fetched."""
+        """A bearer other than `refused`. Simultaneous calls fetch one token."""
         async with self._lock:
             if self._bearer == refused:
                 self._fail_again()
@@ -126,7 +128,7 @@ class Credential:
             return self._bearer
 
     def _fail_again(self) -> None:
-        """A batch of hundreds must not ask a dead endpoint once a message: a failure holds for a while."""
+        """Raise the last failure again for a while: a batch of hundreds of messages must not call a dead endpoint for each."""
         if self._failed is not None and datetime.now(UTC) - self._failed[0] < FAILURE_HOLDS:
             raise self._failed[1]
 
@@ -134,7 +136,7 @@ class Credential:
         try:
             await self.renew(self._bearer)
         except (CredentialRefused, CredentialUnavailable) as error:
-            # The old token still serves; when it ends the same error reaches the sender.
+            # The old token is still valid; when it expires, the same error reaches the sender.
             log.warning("no new access token yet: %s", error)
 
     def _fetch(self) -> None:
@@ -154,7 +156,7 @@ class Credential:
         self._until = expiry.replace(tzinfo=UTC) if expiry else datetime.now(UTC) + timedelta(minutes=30)
 
     def _failure(self, error: Exception, status: int | None) -> CredentialRefused | CredentialUnavailable:
-        """What a failed fetch says of the credential: refused only where the endpoint says so in the words of OAuth."""
+        """The error for a failed fetch: refused only if the endpoint answers with an OAuth error."""
         refusal = _refusal(error)
         if refusal and status is not None and 400 <= status < 500:
             return CredentialRefused(self.name, refusal)
@@ -181,7 +183,7 @@ class Credential:
 
 
 class _Asked:
-    """google-auth's own request with a time limit. `status` is that of the last answer, None while there was none."""
+    """google-auth's own request with a time-out. `status` is that of the last response, None if there was none."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -196,17 +198,17 @@ class _Asked:
 
 
 def _token(value: object) -> str:
-    """An access token, which google-auth takes as it comes. Raises ValueError for what no header can hold."""
+    """An access token, which google-auth accepts unchecked. Raises ValueError for a text that no header can hold."""
     if isinstance(value, str) and value and value.isascii() and value.isprintable():
         return value
     raise ValueError("no access token")
 
 
 def _refusal(error: Exception) -> str:
-    """The endpoint's own words where it refused the account; empty where this is no refusal, or one that may pass."""
+    """The endpoint's own words if it refused the account; empty if it did not, or if the refusal is temporary."""
     answer = error.args[1] if isinstance(error, RefreshError) and len(error.args) > 1 else None
     if not isinstance(answer, Mapping) or getattr(error, "retryable", False):
         return ""
     if not answer.get("error") or not isinstance(answer["error"], str):
-        return ""  # some other server's JSON: OAuth's error is a word
+        return ""  # another server's JSON: an OAuth error is a word
     return redacted(f"{answer['error']}: {answer.get('error_description', '')}")[:200]

@@ -1,6 +1,6 @@
-"""From what is said to a mail: plain text and HTML, with the replace key as Message-ID.
+"""Builds a mail from a notice: plain text and HTML, with the replace key as Message-ID.
 
-A mail cannot be replaced as a push can. The same key gives the same Message-ID, by which mail programs and servers know a
+A mail cannot be replaced as a push can. The same key gives the same Message-ID, by which mail programs and servers recognise a
 duplicate.
 """
 
@@ -21,8 +21,8 @@ from vigil.delivery.transport import Outgoing
 from vigil.safe_text import html, mail_header
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # none may begin a header of its own
-_LOCAL = re.compile(r"[!-~]{1,64}")  # what every server takes; others need SMTPUTF8
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # none of them may begin another header
+_LOCAL = re.compile(r"[!-~]{1,64}")  # accepted by every server; others need SMTPUTF8
 _DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 LONGEST_ADDRESS = 600  # characters, with the name before it; RFC 5321 allows 254 for the address
 _PRIORITY = {"high": "high", "critical": "high", "low": "low"}
@@ -38,16 +38,16 @@ PAGE = """<!doctype html>
 
 
 class SeveralAddresses(ValueError):
-    """There is more than one address where one belongs: to take the first would leave out the others, and nobody would know."""
+    """A field contains more than one address: using the first would silently leave out the others."""
 
     def __init__(self) -> None:
         super().__init__("there are several addresses in it: leave one, or a list of distribution")
 
 
 def mailbox(text: str) -> Address:
-    """An address with its name, the domain in the form that servers speak.
+    """An address with its name, with the domain in the form that servers use.
 
-    Raises ValueError for what is none, and SeveralAddresses.
+    Raises ValueError for text that is not an address, and SeveralAddresses.
     """
     if len(text) > LONGEST_ADDRESS or _CONTROL.search(text):
         raise ValueError("it is too long, or there are control characters in it")
@@ -66,13 +66,13 @@ def mailbox(text: str) -> Address:
 
 
 def message_id(key: str, domain: str) -> str:
-    """The Message-ID of a replace key: the key where it may stand there, else 64 hexadecimal digits of it."""
+    """The Message-ID of a replace key: the key if its characters are allowed, else 64 hexadecimal digits of its hash."""
     left = key if _KEY.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
     return f"<{left}@{domain}>"
 
 
 def recipient(out: Outgoing) -> Address:
-    """Who the mail is for. Raises InvalidMessage with code INVALID_ADDRESS or SEVERAL_ADDRESSES; the address is not in it."""
+    """The recipient of the mail. Raises InvalidMessage with code INVALID_ADDRESS or SEVERAL_ADDRESSES, without the address."""
     try:
         return mailbox(out.token)
     except SeveralAddresses as wrong:
@@ -88,10 +88,10 @@ def recipient(out: Outgoing) -> Address:
 def compose(
     out: Outgoing, to: Address, sender: Address, acknowledge: str | None, now: datetime
 ) -> EmailMessage:
-    """The mail. `acknowledge` is the link by which it is acknowledged, None for none.
+    """The mail. `acknowledge` is the link that acknowledges it, None for none.
 
-    Raises InvalidMessage with code INVALID_TEXT where its text is none that UTF-8 can hold, INVALID_LINK where its link leads
-    elsewhere than to the web.
+    Raises InvalidMessage with code INVALID_TEXT if its text cannot be encoded as UTF-8, and INVALID_LINK if its link is not a web
+    address.
     """
     refuse_link(out.link)
     mail = EmailMessage(policy=SMTP)
@@ -100,7 +100,7 @@ def compose(
         mail["Subject"] = mail_header(out.title)
         mail["Date"] = format_datetime(now)
         mail["Message-ID"] = message_id(out.key, sender.domain)
-        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic replies
         mail["X-Auto-Response-Suppress"] = "All"
         if out.severity in _PRIORITY:
             mail["Importance"] = _PRIORITY[out.severity]
@@ -123,7 +123,7 @@ def _plain(out: Outgoing, acknowledge: str | None) -> str:
 
 
 def _html(out: Outgoing, acknowledge: str | None) -> str:
-    # Titles and bodies that were not rendered for HTML are plain text: what was queued as a push and fell to mail.
+    # Titles and bodies that were not rendered for HTML are plain text: the notice was queued as a push and now goes by mail.
     rendered = {"title", "body"} <= out.mail.keys()
     words = out.mail if rendered else {"title": html(out.title), "body": html(out.body)}
     seen = html(out.mail.get("seen", SEEN))

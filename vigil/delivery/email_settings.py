@@ -1,4 +1,4 @@
-"""Where and how mail is sent."""
+"""The settings of the mail transport."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ PORTS: dict[Security, int] = {"tls": 465, "starttls": 587, "none": 25}
 
 
 class BadSmtpSettings(DeliveryError):
-    """A setting of the SMTP server cannot be used. The text says which, never a password."""
+    """An invalid setting of the SMTP server. The text names it, without a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpSettings:
     """Settings of `Smtp`. Times are in seconds.
 
-    `sender` is the From and the envelope's sender, to which bounces go: ``Vigil <vigil@example.org>``. `security` none is for a
-    relay inside that takes no login. `links` signs the links by which a mail is acknowledged; without it a mail has none.
-    `connections` are open at once, and each carries at most `per_connection` mails.
+    `sender` is the From and the envelope's sender, to which bounces go: ``Vigil <vigil@example.org>``. `security` none is for an
+    internal relay without a login. `links` signs the links by which a mail is acknowledged; without it mails have no links.
+    `connections` are open at the same time, and each carries at most `per_connection` mails.
     """
 
     host: str
     sender: str
-    port: int | None = None  # the usual one of `security` when None
+    port: int | None = None  # None for the usual port of `security`
     security: Security = "starttls"
     username: str | None = None
     password: Secret | None = field(default=None, repr=False)

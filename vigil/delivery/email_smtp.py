@@ -41,7 +41,7 @@ from vigil.delivery.transport import Outcome, Outgoing, Sent
 
 log = logging.getLogger("vigil.delivery.email")
 
-LATER = 300.0  # seconds after a 4xx: greylisting wants some minutes, and a minute is too early for most of it
+LATER = 300.0  # seconds after a 4xx: greylisting needs some minutes, and one minute is usually too early
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
 Work = Iterator[tuple[int, Outgoing]]
 
@@ -79,7 +79,7 @@ class Smtp:
         return sent
 
     async def probe(self) -> Sent | None:
-        """Connect, log in and leave again without a mail. None when that works, else what would become of a mail.
+        """Connect, log in and disconnect without sending. None if that works, else the outcome that a mail would have.
 
         Raises CredentialRefused.
         """
@@ -92,10 +92,10 @@ class Smtp:
         return None
 
     async def _some(self, work: Work, results: dict[int, Sent]) -> None:
-        """Mails one after another over one connection, which is opened again when it ended."""
+        """Send mails one after another over one connection, which is opened again when it ends."""
         client: SMTP | None = None
         carried = 0
-        unreachable: Sent | None = None  # a server that is down is asked once a batch
+        unreachable: Sent | None = None  # one connection attempt for each batch if the server is down
         try:
             for index, out in work:
                 if client is None or not client.is_connected or carried >= self._settings.per_connection:
@@ -111,7 +111,7 @@ class Smtp:
             await _quit(client)
 
     async def _connect(self) -> SMTP | Sent:
-        """A connection with its login done, or what becomes of the mails that have none."""
+        """A logged-in connection, or the outcome of the mails without one."""
         started = self._now()
         if self._refused is not None:
             return self._held(started)
@@ -146,7 +146,7 @@ class Smtp:
         )
 
     async def _post(self, client: SMTP, out: Outgoing) -> Sent:
-        """One mail, whatever happens. A poison message ends here and never reaches its batch."""
+        """Send one mail, whatever happens. An invalid message ends here and never affects its batch."""
         started = self._now()
         try:
             return await self._mail(client, out, started)
@@ -174,7 +174,7 @@ class Smtp:
         return await self._data(client, out, mail, started)
 
     async def _data(self, client: SMTP, out: Outgoing, mail: EmailMessage, started: datetime) -> Sent:
-        """The message itself: from here on a lost connection says nothing about whether it was taken."""
+        """Send the message itself: from here on a lost connection leaves it unknown whether the server accepted it."""
         try:
             answer = await client.data(bytes(mail))
         except SMTPResponseException as error:
@@ -187,7 +187,7 @@ class Smtp:
         return Sent("accepted", answer.code, "", name, None, started, self._now())
 
     async def _refused_mail(self, client: SMTP, error: SMTPResponseException, started: datetime) -> Sent:
-        """A refusal is about one mail: the connection goes on to the next."""
+        """The outcome of a refused mail. The connection continues with the next one."""
         try:
             await client.rset()
         except (SMTPException, OSError):
@@ -201,7 +201,7 @@ class Smtp:
         outcome, retry_after = _meaning(error.code)
         found = _ENHANCED.match(error.message)
         code = f"SMTP_{error.code}" + (f"_{found[1]}" if found else "")
-        # The server's sentence may quote the address: it is not kept.
+        # The server's sentence may quote the address: it is not stored.
         return Sent(outcome, error.code, code, "", retry_after, started, self._now())
 
     def _refuse(self, error: SMTPException | OSError, started: datetime) -> Sent:
@@ -230,7 +230,7 @@ def _meaning(code: int) -> tuple[Outcome, float | None]:
         return "retry", LATER
     if 500 <= code < 600:
         return "rejected", None
-    return "unknown", None  # no reply of the protocol: whatever it means, it may have been taken
+    return "unknown", None  # not a reply of the protocol: the mail may have been accepted
 
 
 async def _quit(client: SMTP | None) -> None:

@@ -1,4 +1,4 @@
-"""What a mail says around the notice, in its person's language, and the notice itself as HTML. Kept with the queued row."""
+"""The text of a mail around the notice, in its person's language, and the notice as HTML. Both are stored with the queued row."""
 
 from __future__ import annotations
 

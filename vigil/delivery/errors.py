@@ -1,12 +1,11 @@
-"""Errors of delivery. What happens to one message is a `Sent`, not an error; these are about everything else.
+"""Errors of delivery. The outcome of one message is a `Sent`, not an error; these are about everything else.
 
 DeliveryError
-├── InvalidMessage         this message can never be sent as it is: `code` says why
+├── InvalidMessage         this message can never be sent as it is: `code` gives the reason
 ├── BadServiceAccount      the service account cannot be used: which field, what to do
-├── CredentialUnavailable  the token endpoint could not be reached: try again later
-├── TopicsUnavailable      the topic service could not do it now: try again later
-└── CredentialRefused      a credential was refused after one refresh: names it; `sent` holds what was done
-until then
+├── CredentialUnavailable  the token endpoint could not be reached: retry later
+├── TopicsUnavailable      the topic service could not make the change now: retry later
+└── CredentialRefused      a credential was refused after one refresh: names it; `sent` has the outcomes until then
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from vigil.errors import VigilError
 from vigil.redaction import redacted
 
 NO_TOKEN, WAS_REFUSED = "no access token for", "was refused"
-"""What the errors about credentials say, by which the cause of a notice that waits is known for one of them."""
+"""The words of errors about credentials, by which the cause of a waiting notice is recognised."""
 
 
 class DeliveryError(VigilError):
@@ -34,22 +33,24 @@ class InvalidMessage(DeliveryError):
 
 
 class BadServiceAccount(DeliveryError):
-    """The service account's JSON is not usable. The text names the field, never its value."""
+    """The service account's JSON cannot be used. The text names the field, never its value."""
 
 
 class CredentialUnavailable(DeliveryError):
-    """No access token could be had now, and nothing says that the credential is wrong."""
+    """No access token could be obtained now, and nothing indicates that the credential is wrong."""
 
 
 class TopicsUnavailable(DeliveryError):
-    """The topic service could not be reached, or would not do it now. Nothing is known of any device of the request."""
+    """The topic service could not be reached, or could not make the change now. The state of every device of the request is
+    unknown.
+    """
 
 
 class CredentialRefused(DeliveryError):
-    """A person has to mend a credential. `credential` says which one.
+    """A person must correct a credential, named by `credential`.
 
-    `sent` has one outcome for each message of the batch that was being sent, in its order: record them before
-    raising further, some were accepted.
+    `sent` has one outcome for each message of the batch, in its order: record them before raising the error further, because some
+    messages were accepted.
     """
 
     def __init__(self, credential: str, why: str, sent: Sequence[Sent] = ()) -> None:

@@ -1,10 +1,10 @@
 """The second push transport: firebase-admin's own `send_each` behind the same interface.
 
-Slower than `FcmHttp`, and there for those who want Google's client on the wire. firebase-admin's traps are
-fenced off (docs/contracts/fcm.md#firebase-admin): each instance has an App of its own
-and runs it in threads, so no App crosses event loops; its retries are off, because the outbox retries by the
-contract's table; a message that it would refuse is sorted out before the batch. Its answers are read here and not by
-firebase-admin, which takes any `name` for a message's, and at an answer it cannot read loses the results of the whole batch.
+It is slower than `FcmHttp`, and intended for sites that require Google's client. It works around firebase-admin's defects
+(docs/contracts/fcm.md#firebase-admin): each instance has its own App and runs it in threads, so that no App crosses event loops;
+retries are off, because the outbox retries by the contract's table; a message that firebase-admin would refuse is sorted out before
+the batch. Responses are read here and not by firebase-admin, which accepts any `name` as a message's, and loses the results of the
+whole batch on a response that it cannot read.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ BATCH = 500  # firebase-admin's own bound
 
 
 class FcmAdmin:
-    """A `Transport`. See `FcmHttp` for `now`. The rates of `FcmSettings` are not applied: it is slower than
-    they are.
-    """
+    """A `Transport`. See `FcmHttp` for `now`. It does not apply the rates of `FcmSettings`, because it is slower than they are."""
 
     def __init__(
         self, settings: FcmSettings, now: Callable[[], datetime] = partial(datetime.now, UTC)
@@ -69,7 +67,7 @@ class FcmAdmin:
         await self._credential.close()
         if self._app is not None:
             app, self._app = self._app, None
-            # In a thread: deleting an App runs an event loop of its own to close its asynchronous client.
+            # In a thread: deleting an App runs another event loop to close its asynchronous client.
             await asyncio.to_thread(firebase_admin.delete_app, app)
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
@@ -82,7 +80,7 @@ class FcmAdmin:
         return sent
 
     async def _some(self, batch: Sequence[Outgoing], before: Sequence[Sent]) -> list[Sent]:
-        """At most `BATCH` messages: what cannot be built is rejected, the rest goes in one call."""
+        """Send at most `BATCH` messages: invalid ones are rejected, the rest goes in one call."""
         started = self._now()
         results: dict[int, Sent] = {}
         good: list[tuple[int, messaging.Message]] = []
@@ -91,7 +89,7 @@ class FcmAdmin:
                 message = build(out, started)
                 as_json(
                     message
-                )  # firebase-admin encodes all before it sends any, so one bad one would stop all
+                )  # firebase-admin encodes all before it sends any, so one invalid message would stop all
             except InvalidMessage as wrong:
                 rejected = Reading("rejected", wrong.code, detail=str(wrong))
                 results[index] = sent_of(rejected, started, self._now())
@@ -139,8 +137,8 @@ class FcmAdmin:
 
 
 def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
-    """Point the App at `settings.endpoint`, switch its retries off and read its answers. firebase-admin has no public way for any
-    of it.
+    """Point the App at `settings.endpoint`, switch its retries off and read its responses here. firebase-admin has no public API
+    for that.
     """
     service: Any = messaging._get_messaging_service(app)
     service._fcm_url = settings.send_url
@@ -156,7 +154,7 @@ def _redirect(app: firebase_admin.App, settings: FcmSettings) -> None:
 
 
 class _NotTaken(RequestException):
-    """An answer that names no message. It is no `response` of the error: firebase-admin would read that, and not every one can be."""
+    """A response without a message name. It is not the error's `response`, which firebase-admin would read, and could fail to."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
@@ -164,13 +162,13 @@ class _NotTaken(RequestException):
 
 
 class _Unforeseen(RequestException):
-    """What else may go wrong with one message, its cause: firebase-admin keeps the batch's results only at errors of requests."""
+    """Any other failure of one message, as its cause: firebase-admin keeps the batch's results only for errors of requests."""
 
 
 def _taken(session: Any, timeout: float, method: str, url: str, **request: Any) -> dict[str, str]:
-    """One request in place of firebase-admin's own: the name of the message that was taken. Raises RequestException and no other."""
+    """Send one request in place of firebase-admin's own, and return the name of the accepted message. Raises only RequestException."""
     try:
-        # A redirection is an answer of something between, and not followed with a message.
+        # A redirection comes from an intermediary, and a message must not follow it.
         answer: Response = session.request(method, url, timeout=timeout, allow_redirects=False, **request)
         name = message_name(answer.content) if answer.status_code == 200 else ""
     except RequestException:
@@ -200,6 +198,6 @@ def _read(response: messaging.SendResponse, address: str) -> Reading:
 
 
 def _never_connected(cause: BaseException) -> bool:
-    """requests wraps urllib3's error twice; only the innermost one says that no connection was made."""
+    """Whether no connection was made. requests wraps urllib3's error twice; only the innermost one tells."""
     reason = getattr(cause.args[0], "reason", None) if cause.args else None
     return type(reason).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")

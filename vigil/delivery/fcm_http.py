@@ -1,7 +1,7 @@
-"""The default push transport: FCM HTTP v1 over aiohttp, many requests in flight, every outcome accounted for.
+"""The default push transport: FCM HTTP v1 over aiohttp, with many concurrent requests and an outcome for each message.
 
-Contract: docs/contracts/fcm.md. firebase-admin builds messages and credentials; the HTTP path is
-own, because firebase-admin's retries go against the contract's table and one exception in it loses a batch.
+Contract: docs/contracts/fcm.md. firebase-admin builds messages and credentials; the HTTP requests are Vigil's own, because
+firebase-admin's retries contradict the contract's table and one exception in it loses a batch.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 def _encode(out: Outgoing, now: datetime) -> bytes | Exception:
-    """The body, or why there is none, which is told where the message's turn comes: its neighbours are encoded with it."""
+    """The body, or the error of building it, which is raised when the message's turn comes: its neighbours are encoded with it."""
     try:
         return encode(out, now)
     except Exception as wrong:  # noqa: BLE001  `_one` says what becomes of it
@@ -52,9 +52,7 @@ def _encode(out: Outgoing, now: datetime) -> bytes | Exception:
 
 
 class FcmHttp(FirebaseClient):
-    """A `Transport`. `now` dates attempts, APNs expirations and the devices' rates; pass the sandbox's clock
-    there.
-    """
+    """A `Transport`. `now` dates attempts, APNs expirations and the devices' rates; pass the sandbox's clock there."""
 
     def __init__(
         self, settings: FcmSettings, now: Callable[[], datetime] = partial(datetime.now, UTC)
@@ -76,7 +74,7 @@ class FcmHttp(FirebaseClient):
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
         """See `Transport.send`."""
-        _ = self._http  # a transport that is not open fails here, not once a message
+        _ = self._http  # a closed transport fails here, not for each message
         results: dict[int, Sent] = {}
         work = self._encoded(batch)
 
@@ -93,7 +91,7 @@ class FcmHttp(FirebaseClient):
         return ordered
 
     async def validate(self, out: Outgoing) -> Reading:
-        """Let FCM check a message that it must not deliver, and give what it says. Contract: docs/contracts/fcm.md#send.
+        """Let FCM validate a message without delivering it, and return its answer. Contract: docs/contracts/fcm.md#send.
 
         Raises InvalidMessage, CredentialRefused and CredentialUnavailable.
         """
@@ -104,7 +102,7 @@ class FcmHttp(FirebaseClient):
         return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
 
     async def hand(self, address: str, address_kind: str, data: Mapping[str, str], ttl: timedelta) -> Reading:
-        """Hand data to the app on a device, which shows nothing of it, and give what FCM says.
+        """Send invisible data to the app on a device, and return FCM's answer.
 
         Raises InvalidMessage, CredentialRefused and CredentialUnavailable.
         """
@@ -118,8 +116,8 @@ class FcmHttp(FirebaseClient):
         return Reading("accepted", status=200, name=answer) if isinstance(answer, str) else answer
 
     def _encoded(self, batch: Sequence[Outgoing]) -> Iterator[tuple[int, Outgoing, bytes | Exception]]:
-        """The messages with their bodies, some hundred at a time: encoded singly between two waits, when the
-        processor's caches hold something else, a message takes three times as long.
+        """The messages with their bodies, some hundred at a time: encoded singly between two waits, with cold processor caches, a
+        message takes three times as long.
         """
         for start in range(0, len(batch), ENCODED_AT_ONCE):
             now, some = self._now(), batch[start : start + ENCODED_AT_ONCE]
@@ -133,7 +131,7 @@ class FcmHttp(FirebaseClient):
                 raise CredentialRefused(stop.credential, stop.why, sent)
 
     async def _one(self, out: Outgoing, body: bytes | Exception) -> Sent:
-        """One message, whatever happens. A poison message ends here and never reaches its batch."""
+        """Send one message, whatever happens. An invalid message ends here and never affects its batch."""
         started = self._now()
         try:
             if isinstance(body, Exception):
@@ -156,13 +154,13 @@ class FcmHttp(FirebaseClient):
             self._stopped[EVERYTHING] = wrong
             return self._done(Reading("retry", HELD_CREDENTIAL, detail=str(wrong)), started)
         except Exception as wrong:
-            if type(wrong) not in self._surprises:  # once a kind: a batch may hold thousands alike
+            if type(wrong) not in self._surprises:  # once for each kind: a batch may hold thousands of them
                 self._surprises.add(type(wrong))
                 log.exception("a message ended in an unforeseen way; it and its like count as unknown")
             return Sent.unforeseen(wrong, started, self._now())
 
     def _hold(self, out: Outgoing, started: datetime) -> Sent | float:
-        """The message held back without a request, or the seconds after which it may go, nearly always 0."""
+        """The outcome of a message that is deferred without a request, or the seconds to wait before it, nearly always 0."""
         stop = self._stopped and (self._stopped.get(EVERYTHING) or self._stopped.get(out.platform))
         if stop:
             return self._done(Reading("retry", HELD_CREDENTIAL, detail=str(stop)), started)
@@ -176,7 +174,7 @@ class FcmHttp(FirebaseClient):
         return wait
 
     async def _mind(self, out: Outgoing, body: bytes, bearer: str, reading: Reading) -> Reading:
-        """What a failed answer asks of the sender: one refresh and repeat, a stop, or to slow down."""
+        """React to a failed response: refresh the token and repeat once, stop, or slow down."""
         if reading.action == "refresh":
             again = await self._exchange(out.token, body, await self._credential.renew(bearer))
             if isinstance(again, str):
@@ -189,15 +187,15 @@ class FcmHttp(FirebaseClient):
         return reading
 
     async def _exchange(self, address: str, body: bytes, bearer: str) -> str | Reading:
-        """One request to a device's `address`: the name of the accepted message, or what went wrong.
+        """One request to a device's `address`: the name of the accepted message, or the failure.
 
-        What fails before a connection stands was not sent; whatever fails after it is unknown.
+        If it fails before the connection is made, nothing was sent; any later failure leaves the outcome unknown.
         """
         try:
             response = await self._http.post(
                 self._url, data=body, headers={"Authorization": bearer}, allow_redirects=False
             )
-            # Reading to the end gives the connection back; when it fails, aiohttp closes it.
+            # Reading to the end returns the connection to the pool; on failure, aiohttp closes it.
             answer = await response.read()
         except aiohttp.ClientConnectorCertificateError as error:
             return Reading("retry", "CERTIFICATE", detail=str(error.certificate_error)[:DETAIL])
@@ -216,7 +214,7 @@ class FcmHttp(FirebaseClient):
         return name or read_answer(response.status, answer, response.headers.get("Retry-After"), address)
 
     def _slow(self, out: Outgoing, reading: Reading) -> None:
-        """A 429 that names the device is about that device; any other slows the whole sender."""
+        """A 429 that names the device slows that device; any other slows the whole sender."""
         if reading.quota.startswith("device"):
             wait = DEVICE_HOLD if reading.retry_after is None else reading.retry_after
             self._device_rates.hold(out.token, self._now().timestamp(), wait)

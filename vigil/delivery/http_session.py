@@ -1,4 +1,4 @@
-"""The HTTP session of everything that goes to Firebase by aiohttp: its certificate authority, its proxy, its time-outs."""
+"""The aiohttp session of all requests to Firebase: its certificate authority, proxy and time-outs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONNECT_TIMEOUT = 10.0
 
 
 def open_session(settings: FcmSettings) -> aiohttp.ClientSession:
-    """A session for the event loop that runs. The environment's proxies are not read: what is set is what counts."""
+    """A session for the running event loop. It ignores the environment's proxies: only the settings count."""
     tls: ssl.SSLContext | bool = True
     if settings.ca_file:
         tls = ssl.create_default_context(cafile=settings.ca_file)
@@ -36,7 +36,9 @@ def open_session(settings: FcmSettings) -> aiohttp.ClientSession:
 
 
 class FirebaseClient:
-    """What speaks to Firebase in the service account's name. Open it with ``async with`` in the event loop that uses it."""
+    """Base of the clients of Firebase, with the service account's credential. Open it with ``async with`` in the event loop that
+    uses it.
+    """
 
     def __init__(self, settings: FcmSettings) -> None:
         self._settings = settings

@@ -1,7 +1,6 @@
-"""Who is calling: a Firebase ID token, verified by firebase-admin, as the few claims that say which person it is.
+"""Authentication: verifies a Firebase ID token with firebase-admin, and returns the few claims that identify the person.
 
-A token is a secret for as long as it lives: it is in no error and no log, and firebase-admin's own errors, which may quote
-it, end here.
+A token is a secret while it is valid: no error and no log contains it, and firebase-admin's own errors, which may quote it, end here.
 """
 
 from __future__ import annotations
@@ -24,27 +23,29 @@ from vigil.delivery.errors import DeliveryError
 EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
 LOGIN_CLAIM = "ecm_login"
 SKEW = 10  # seconds that the clocks of Google and of this machine may differ
-KEYS_WITHIN = 10  # seconds in which Google's keys must have come: a thread waits for them
-KEYS_AGAIN = 5.0  # seconds after a failure in which nobody asks for them again
+KEYS_WITHIN = 10  # seconds to wait for Google's keys, in a thread
+KEYS_AGAIN = 5.0  # seconds after a failure before the next request for them
 LATEST = 2**63  # seconds since 1970; no token ends later
 LONGEST_CLAIM = 320  # characters: an e-mail address may have so many
 
 
 class InvalidToken(DeliveryError):
-    """The token is not one of this project's that still lives. Which of the checks failed is not told: a caller learns nothing."""
+    """The token does not belong to this project or is not valid. The text does not say which check failed, so that a caller learns
+    nothing.
+    """
 
 
 class KeysUnavailable(DeliveryError):
-    """Google's public keys could not be fetched, so that nothing can be verified now."""
+    """Google's public keys could not be fetched, so that no token can be verified now."""
 
 
 class EmulatorRefused(DeliveryError):
-    """The emulator's variable is set: anybody could write a token."""
+    """The emulator's variable is set: anybody could forge a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says of its bearer. `email` is None unless Firebase has verified it; `login` is the site's own claim."""
+    """The verified claims about a token's bearer. `email` is None unless Firebase has verified it; `login` is the site's own claim."""
 
     uid: str
     email: str | None = None
@@ -55,7 +56,7 @@ class Verifier(Protocol):
     """Verifies tokens. Called from many threads."""
 
     def verify(self, token: str) -> Claims:
-        """The claims of a token. Raises InvalidToken, or KeysUnavailable when it cannot be told now."""
+        """The claims of a token. Raises InvalidToken, or KeysUnavailable if it cannot be verified now."""
         ...
 
 
@@ -67,10 +68,10 @@ class _NoCredential(Base):  # type: ignore[misc]
 
 
 class FirebaseVerifier:
-    """Tokens of one Firebase project.
+    """Verifies the tokens of one Firebase project.
 
-    `claim` is the custom claim that holds a person's login. With `emulator`, and only then, the emulator's unsigned tokens are
-    taken; without it EmulatorRefused is raised where the emulator's variable is set, for then firebase-admin takes any token.
+    `claim` is the custom claim with a person's login. Only with `emulator` it accepts the emulator's unsigned tokens; without it
+    EmulatorRefused is raised if the emulator's variable is set, because firebase-admin then accepts any token.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class FirebaseVerifier:
         self._no_keys_until = 0.0  # of the monotonic clock
 
     def verify(self, token: str) -> Claims:
-        """See `Verifier.verify`. A token that has been revoked lives until it expires, an hour at most."""
+        """See `Verifier.verify`. A revoked token is accepted until it expires, after an hour at most."""
         self._refuse_emulator()
         claims = self._verified(token)
         expires = claims.get("exp")  # the emulator's is not checked
@@ -111,7 +112,7 @@ class FirebaseVerifier:
         except auth.CertificateFetchError:
             unavailable = True
         except FirebaseError as error:
-            # Keys that are no JSON, such as a proxy's page, end as a token's fault there.
+            # Keys that are not JSON, such as a proxy's page, appear there as a fault of the token.
             unavailable = isinstance(error.cause, JSONDecodeError | UnicodeDecodeError)
         except Exception:  # noqa: BLE001  a stranger's JSON, which may have any shape and depth, meets code that expects one
             unavailable = False
@@ -121,7 +122,7 @@ class FirebaseVerifier:
         raise InvalidToken("the token was not accepted")
 
     def close(self) -> None:
-        """Forget the App."""
+        """Delete the App."""
         firebase_admin.delete_app(self._app)
 
     def _refuse_emulator(self) -> None:
@@ -132,16 +133,18 @@ class FirebaseVerifier:
 
 
 def _no_keys() -> KeysUnavailable:
-    return KeysUnavailable("Google's public keys cannot be fetched: check the way out to www.googleapis.com")
+    return KeysUnavailable(
+        "Google's public keys cannot be fetched: check the network access to www.googleapis.com"
+    )
 
 
 def _verified_email(claims: dict[str, Any]) -> str | None:
-    # Anybody can make an account with somebody else's address; only one that was verified says who it is.
+    # Anybody can create an account with another person's address; only a verified address identifies a person.
     return _text(claims.get("email")) if claims.get("email_verified") is True else None
 
 
 def _text(value: object) -> str | None:
-    """A claim that may be a login or an address: no database takes a NUL or half a surrogate pair, and nobody's has them."""
+    """A claim that may be a login or an address: no database accepts a NUL or half a surrogate pair, and no person has them."""
     if isinstance(value, str) and 0 < len(value) <= LONGEST_CLAIM and value.isprintable():
         return value
     return None

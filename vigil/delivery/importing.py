@@ -1,6 +1,6 @@
-"""Devices from a CSV file: ``person,address,platform`` and, where wanted, ``address_kind,app,language,zone``.
+"""Reads devices from a CSV file: ``person,address,platform`` and optionally ``address_kind,app,language,zone``.
 
-A file is taken whole or refused whole.
+A file is accepted or refused as a whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS = ("token", "fid")
 
 
 def read_devices(path: Path) -> list[NewDevice]:
-    """The devices of a file. Raises BadInput with every line that is wrong; an address is never quoted."""
+    """The devices of a file. Raises BadInput with every invalid line; it never quotes an address."""
     rows = _rows(path)
     problems: list[Problem] = []
     seen: dict[str, int] = {}
@@ -42,7 +42,7 @@ def read_devices(path: Path) -> list[NewDevice]:
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows with their lines, spaces around values taken away."""
+    """The rows with their line numbers, and values without surrounding spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)

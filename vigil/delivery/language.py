@@ -1,6 +1,6 @@
 """The recipient's language and time zone: phrases from templates/locale/*.po, dates and numbers by babel.
 
-English is the language of the templates themselves: it needs no catalogue, and every gap falls back to it.
+English is the language of the templates themselves: it needs no catalogue, and every missing phrase falls back to it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from vigil.errors import BadInput, Problem
 log = logging.getLogger("vigil.delivery.language")
 
 SOURCE_LANGUAGE = "en"
-# Plain "en" means no country's habits: day before month and a 24-hour clock, which nobody misreads.
+# Plain "en" is neutral between countries: day before month and a 24-hour clock, which nobody misreads.
 _ENGLISH = Locale("en", "GB")
 NOTHING = "—"
-"""Shown for a value that is not set."""
+"""Shown for an unset value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One way of speaking: `locale` writes dates and numbers, `phrases` translates the templates' English."""
+    """One language: `locale` formats dates and numbers, `phrases` translates the templates' English."""
 
     name: str
     locale: Locale
@@ -49,17 +49,17 @@ class Language:
         return Language(str(_ENGLISH), _ENGLISH, NullTranslations())
 
     def phrase(self, text: str) -> str:
-        """Words that come as data, such as a rule's description, translated where the catalogue has them."""
+        """Words that are data, such as a rule's description, translated if the catalogue has them."""
         return self.phrases.gettext(text) if text else ""
 
     def day(self, value: date | datetime, zone: str | None = None) -> str:
-        """A calendar day: ``2 Mar 2026``. An instant is first taken to the zone; a date stays as it is."""
+        """A calendar day: ``2 Mar 2026``. An instant is first converted to the zone; a date stays unchanged."""
         if isinstance(value, datetime):
             value = value.astimezone(_zone(zone)).date()
         return _day(value, self.locale)
 
     def moment(self, value: date | datetime, zone: str | None = None) -> str:
-        """An instant in the person's zone: ``2 Mar 2026, 14:05``. A date is written as a day."""
+        """An instant in the person's zone: ``2 Mar 2026, 14:05``. A date is formatted as a day."""
         if not isinstance(value, datetime):
             return self.day(value)
         return _moment(value.replace(second=0, microsecond=0), _zone(zone), self.locale)
@@ -72,13 +72,13 @@ class Language:
 
     @staticmethod
     def days_from(value: date | datetime, now: datetime, zone: str | None = None) -> int:
-        """Calendar days from `now` to `value`, as the person counts them; below zero when it has passed."""
+        """Calendar days from `now` to `value` in the person's zone; negative if it has passed."""
         here = _zone(zone)
         target = value.astimezone(here).date() if isinstance(value, datetime) else value
         return (target - now.astimezone(here).date()).days
 
     def value(self, value: Value, zone: str | None = None) -> str:
-        """Any attribute as people write it in this language."""
+        """Any attribute, formatted for this language."""
         match value:
             case None | "" | ():
                 return NOTHING
@@ -99,10 +99,10 @@ class Language:
 
 
 class Languages:
-    """The languages that a folder of catalogues (``de.po``, ``it.po``) gives, and English."""
+    """The languages of a folder of catalogues (``de.po``, ``it.po``), and English."""
 
     def __init__(self, folder: Path) -> None:
-        """`problems` is what is wrong with catalogues. Those are not used: their readers are spoken to in English."""
+        """`problems` lists invalid catalogues. They are not used: their readers get English."""
         self._catalogues: dict[str, NullTranslations] = {SOURCE_LANGUAGE: NullTranslations()}
         self._known: dict[str, Language] = {}
         self.problems: list[Problem] = []
@@ -118,10 +118,10 @@ class Languages:
         return tuple(self._catalogues)
 
     def of(self, tag: str) -> Language:
-        """The language of a tag such as ``de`` or ``de-AT``; English where there is no catalogue."""
+        """The language of a tag such as ``de`` or ``de-AT``; English if there is no catalogue."""
         found = self._known.get(tag)
         if found is None:
-            # A tag comes from a user record: what it may hold is unbounded, what is kept must not be.
+            # A tag comes from a user record: its values are unbounded, the cache must not be.
             if len(self._known) > 500:
                 self._known.clear()
             found = self._known[tag] = self._choose(tag)
@@ -135,7 +135,7 @@ class Languages:
             locale = _ENGLISH
         phrases = self._catalogues.get(locale.language)
         if phrases is None:
-            # Phrases and dates in one language: an English sentence with a Portuguese date helps nobody.
+            # Phrases and dates use one language: an English sentence with a Portuguese date helps nobody.
             return Language.english()
         if locale.language == SOURCE_LANGUAGE and locale.territory is None:
             locale = _ENGLISH
@@ -143,7 +143,7 @@ class Languages:
 
 
 def _catalogue(path: Path) -> Translations:
-    """A .po file read as it is, so that no compiled catalogue has to be kept in step with it."""
+    """A .po file, read directly, so that no compiled catalogue can be out of date."""
     try:
         with path.open("rb") as source:
             catalogue = read_po(source, locale=path.stem, abort_invalid=True)
@@ -152,7 +152,7 @@ def _catalogue(path: Path) -> Translations:
         raise BadInput([Problem(str(path), line, 1, f"not a catalogue of phrases: {error}")]) from error
     except OSError as error:
         raise BadInput([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from error
-    # A phrase with a place that the template does not fill would cost every reader of the language the notice.
+    # A phrase with a placeholder that the template does not fill would lose every notice in that language.
     problems = [
         Problem(
             str(path), message.lineno or 1, 1, f'the translation of "{message.id}" does not fit: {reason}'
@@ -175,7 +175,7 @@ def _zone(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        # A wrong zone in a user record must not cost the person the notice.
+        # An invalid zone in a user record must not lose the person's notice.
         log.warning("time zone %r is not known; times are written in UTC", name[:60])
         return UTC
 
@@ -189,7 +189,7 @@ def _day(value: date, locale: Locale) -> str:
 def _moment(value: datetime, zone: tzinfo, locale: Locale) -> str:
     local = value.astimezone(zone)
     text = f"{_day(local.date(), locale)}, {format_time(local, 'short', tzinfo=zone, locale=locale)}"
-    # A reader takes a time without a zone for his own. UTC stands where his is not known, so it is named.
+    # Readers assume their own zone for a time without one. If theirs is unknown, UTC is used, and named.
     return f"{text} UTC" if zone is UTC else text
 
 

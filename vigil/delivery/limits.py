@@ -1,7 +1,7 @@
-"""The sender's own brakes: a rate for the project that yields to 429, and one for each device.
+"""The sender's rate limiters: one for the project, which slows down after a 429, and one for each device.
 
-Contract: docs/contracts/fcm.md#quota: 600,000 a minute a project, 240 a minute and 5,000 an
-hour for one device. Both take the time as an argument.
+Contract: docs/contracts/fcm.md#quota: 600,000 a minute for a project, 240 a minute and 5,000 an hour for one device. Both take the
+time as an argument.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ MINUTE, HOUR = 60.0, 3_600.0  # seconds
 
 
 class ProjectRate:
-    """At most `full` sends a second. `slow` halves the rate, at most once a second; it grows back by 5 % of
-    full a
-    second. A thousandth of full is the floor: the sender that stops altogether never learns that it may go
-    on."""
+    """At most `full` sends a second. `slow` halves the rate, at most once a second; it grows back by 5 % of full a second. The
+    minimum is a thousandth of full: a sender that stops completely never learns that it may continue.
+    """
 
     BURST = 0.1  # seconds of the full rate that may go at once
     GROWTH = 0.05
@@ -27,7 +26,7 @@ class ProjectRate:
         self._slowed_at = float("-inf")
 
     def take(self, now: float, longest: float) -> float:
-        """Seconds to wait before this send, 0 nearly always. Above `longest` nothing was taken: hold the
+        """Seconds to wait before this send, 0 nearly always. If the result is above `longest`, nothing was taken: defer the
         message.
         """
         if self._tokens >= 1.0:
@@ -40,7 +39,7 @@ class ProjectRate:
         return wait
 
     def slow(self, now: float) -> None:
-        """FCM said 429. The answers to requests that were in flight together count once."""
+        """FCM answered 429. Responses to requests that were in flight together count once."""
         self._fill(now)
         if now - self._slowed_at >= 1.0:
             self._slowed_at = now
@@ -56,10 +55,9 @@ class ProjectRate:
 
 
 class DeviceRates:
-    """Sends that one device may still get: never more than the limit in any minute or hour, wherever it
-    begins.
+    """The sends that each device may still get: never more than the limit in any minute or hour, wherever it begins.
 
-    Devices that have been quiet for an hour are forgotten when more than `kept` are known.
+    Devices without sends for an hour are removed when more than `kept` are known.
     """
 
     def __init__(self, per_minute: int | None, per_hour: int | None, kept: int = 50_000) -> None:
@@ -76,7 +74,7 @@ class DeviceRates:
         return len(self._sends)
 
     def take(self, token: str, now: float) -> float:
-        """0 and the send is counted, or the seconds after which the device may be tried again."""
+        """0 and the send is counted, or the seconds until the device may be tried again."""
         wait = self._held.get(token, now) - now
         if wait <= 0 and not self._limits:
             return 0.0
@@ -94,13 +92,13 @@ class DeviceRates:
         return 0.0
 
     def hold(self, token: str, now: float, seconds: float) -> None:
-        """FCM said that this device's quota is used up."""
+        """FCM answered that this device's quota is used up."""
         self._held[token] = now + seconds
 
     def _new(self, token: str, now: float) -> list[float]:
         if len(self._sends) >= self._sweep_at:
             self._sends = {t: sends for t, sends in self._sends.items() if sends and sends[-1] > now - HOUR}
             self._held = {t: until for t, until in self._held.items() if until > now}
-            # Twice what is left, so that the sweeps of a growing estate cost a constant share of its sends.
+            # Twice the remaining number, so that the cost of cleaning up stays a constant share of the sends.
             self._sweep_at = max(self._kept_devices, 2 * len(self._sends))
         return self._sends.setdefault(token, [])

@@ -1,7 +1,7 @@
-"""Signed links by which a person says "I have seen it" from a mail, without logging in.
+"""Signed links by which a person acknowledges a notice from a mail, without logging in.
 
-A link holds the notice's number, when it was made and an HMAC over both; it expires, and it works once because a notice is
-acknowledged once (`vigil.ledger.acknowledgements`). Whoever has the link can acknowledge that one notice and nothing else.
+A link contains the notice's number, the time of its creation and an HMAC over both; it expires, and it works once because a notice is
+acknowledged once (`vigil.ledger.acknowledgements`). A person with the link can acknowledge that one notice and nothing else.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ SALT = "vigil.acknowledge"
 
 
 class BadLink(DeliveryError):
-    """The link is not one of ours, or not whole."""
+    """The link was not made by Vigil, or is incomplete."""
 
 
 class ExpiredLink(BadLink):
-    """The link is ours, and too old."""
+    """The link was made by Vigil, and has expired."""
 
 
 class BadBase(BadRequest):
-    """The address that links begin with is none of the web."""
+    """The base address of links is not a web address."""
 
 
 class Links:
     """Makes and reads acknowledgement links below `base`, such as ``https://vigil.example.org``.
 
-    `secrets` are tried from the last, which signs: add a new one at the end, and drop the old one when its links have expired.
+    `secrets` are tried from the last, which signs: add a new one at the end, and remove the old one when its links have expired.
     """
 
     def __init__(

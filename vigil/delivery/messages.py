@@ -1,9 +1,8 @@
-"""From what is said to what FCM takes: `Outgoing` -> firebase-admin's Message -> bytes.
+"""Converts a message for FCM: `Outgoing` -> firebase-admin's Message -> bytes.
 
-`build` makes the message with firebase-admin's own classes and is what the second transport sends. `encode`
-gives the same message as bytes, an order of magnitude faster: firebase-admin encodes each *shape* (platform,
-severity, kind of address) once, with marks where the texts go, and the texts of each message are put in their
-places. That the two are equal is a property test.
+`build` makes the message with firebase-admin's own classes; the second transport sends it. `encode` gives the same message as bytes,
+an order of magnitude faster: firebase-admin encodes each *shape* (platform, severity, kind of address) once, with marks in place of
+the texts, and `encode` inserts the texts of each message. A property test checks that both are equal.
 
 Contract: docs/contracts/fcm.md#send and docs/contracts/fcm.md#replace-keys.
 """
@@ -35,10 +34,9 @@ RESERVED = ("google.", "gcm.")
 
 
 def build(out: Outgoing, now: datetime) -> messaging.Message:
-    """The message as firebase-admin's own object, shortened where it has to be. `now` dates the APNs
-    expiration.
+    """The message as firebase-admin's own object, shortened if necessary. `now` dates the APNs expiration.
 
-    Raises InvalidMessage when it cannot be sent at all (see `encode`).
+    Raises InvalidMessage if it cannot be sent at all (see `encode`).
     """
     data, fitted, _ = _fitted(out, now)
     parts = Parts(**{name: text(fitted, data, now) for name, text in _TEXTS.items()})
@@ -48,9 +46,9 @@ def build(out: Outgoing, now: datetime) -> messaging.Message:
 def encode(out: Outgoing, now: datetime) -> bytes:
     """The body of the send request, ``{"message": {...}}`` in UTF-8.
 
-    A message above the payload limit loses the end of its body, then of its title: whole graphemes, an
-    ellipsis at the cut, the link never. Raises InvalidMessage with code INVALID_ADDRESS, INVALID_DATA,
-    INVALID_TEXT, INVALID_LINK, INVALID_SEVERITY, INVALID_PLATFORM or PAYLOAD_TOO_LARGE.
+    A message above the payload limit loses the end of its body, then of its title: whole graphemes, with an ellipsis at the cut; never
+    the link. Raises InvalidMessage with code INVALID_ADDRESS, INVALID_DATA, INVALID_TEXT, INVALID_LINK, INVALID_SEVERITY,
+    INVALID_PLATFORM or PAYLOAD_TOO_LARGE.
     """
     return _fitted(out, now)[2]
 
@@ -61,7 +59,7 @@ def _fitted(out: Outgoing, now: datetime) -> tuple[dict[str, str], Outgoing, byt
     except UnicodeEncodeError as wrong:
         raise InvalidMessage("INVALID_TEXT", "the key is not text that UTF-8 can hold") from wrong
     except (TypeError, ValueError, AttributeError, OverflowError) as wrong:
-        # A field of the wrong kind: poison too, and nothing that its batch should hear of.
+        # A field of the wrong type: also an invalid message that must not affect its batch.
         raise InvalidMessage("INVALID_MESSAGE", f"{type(wrong).__name__}: {wrong}") from wrong
 
 
@@ -91,7 +89,7 @@ def _shorter_title(out: Outgoing, excess: int) -> Outgoing:
 
 
 def refuse_link(link: str) -> None:
-    """Raise InvalidMessage for a link that leads elsewhere than to the web: a notice without one has ""."""
+    """Raise InvalidMessage for a link that is not a web address; a notice without a link has ""."""
     if link and not is_web_address(link):
         raise InvalidMessage(
             "INVALID_LINK", "the link is no address of the web: correct the public address of the site"
@@ -170,7 +168,7 @@ _MARKED = Parts(
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """An encoded message with its texts taken out: bytes to copy, each after the text in front of it."""
+    """An encoded message without its texts: bytes to copy, each after the text in front of it."""
 
     start: bytes
     rest: tuple[tuple[str, Text, bytes], ...]
@@ -210,7 +208,7 @@ def _named(mark: re.Match[bytes]) -> tuple[str, Text]:
 
 
 def as_json(message: messaging.Message) -> dict[str, Any]:
-    """What firebase-admin would send for `message`. Raises InvalidMessage where it refuses."""
+    """The JSON that firebase-admin would send for `message`. Raises InvalidMessage if it refuses."""
     try:
         value: dict[str, Any] = orjson.loads(str(message))
     except (ValueError, TypeError) as wrong:

@@ -1,10 +1,10 @@
-"""What an answer of FCM means. The table of docs/contracts/fcm.md#errors as data and one function.
+"""The meaning of FCM's responses: the table of docs/contracts/fcm.md#errors as data, and one function.
 
-Only an answer in FCM's own form says anything of a device, a message or a credential: a JSON object `error` whose
-`status` is one of Google's codes, or whose details hold an `FcmError`. Whatever else comes back was written by something
-between, as a proxy or a firewall: the message waits for another try, under the code `HTTP_` and the status. After a 4xx
-of that kind nothing was accepted (`retry`); after any other nobody knows (`unknown`). A 200 in FCM's form has a message's name
-(`projects/*/messages/*`); any other counts as unknown.
+Only a response in FCM's own format says anything about a device, a message or a credential: a JSON object `error` whose `status` is
+one of Google's codes, or whose details contain an `FcmError`. Any other response was written by an intermediary, such as a proxy or a
+firewall: the message waits for a retry, with the code `HTTP_` and the status. After a 4xx of that kind nothing was accepted (`retry`);
+after any other the outcome is `unknown`. A 200 in FCM's format has a message's name (`projects/*/messages/*`); any other counts as
+unknown.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ _BY_STATUS: dict[int, tuple[str, Rule]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An answer, read; `status` is None when there was none.
+    """A parsed response; `status` is None if there was none.
 
-    `quota` is whose quota a 429 is about (``device:...``, ``project:...``), empty when not said.
+    `quota` tells whose quota a 429 is about (``device:...``, ``project:...``), empty if unknown.
     """
 
     outcome: Outcome
@@ -120,9 +120,9 @@ def sent_of(reading: Reading, started: datetime, ended: datetime) -> Sent:
 
 
 def read_answer(status: int, body: bytes, retry_after: str | None = None, address: str = "") -> Reading:
-    """The meaning of an answer whose body was read whole. `retry_after` is the header of that name.
+    """The meaning of a response with a complete body. `retry_after` is the header of that name.
 
-    `address` is the device's, which the answer may quote: it is a secret of the person's.
+    `address` is the device's, which the response may quote: it is a secret of the person's.
     """
     if status == 200:
         name = message_name(body)
@@ -154,14 +154,14 @@ def _nameless(body: bytes) -> Reading:
 
 
 def _between(status: int, retry_after: str | None) -> Reading:
-    """An answer that FCM did not write. Its body may be anything, so that nothing of it is told."""
+    """A response that FCM did not write. Its body may be anything, so that no part of it is shown."""
     refused = 300 <= status < 500 and status != 408
     outcome: Outcome = "retry" if refused else "unknown"
     return Reading(outcome, f"{NOT_FCM}{status}", status, retry_after=wait_of(retry_after))
 
 
 def message_name(body: bytes) -> str:
-    """The name of a message in the body of a 200, empty when it has none: a `name` alone may be anybody's."""
+    """The name of a message in the body of a 200, empty if it has none: a `name` alone may come from another server."""
     try:
         name = orjson.loads(body)["name"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -170,7 +170,7 @@ def message_name(body: bytes) -> str:
 
 
 def _text(value: object) -> str:
-    """A value that ought to be text. What is not is left out: written out, it may be deeper than Python goes."""
+    """A value that should be text. Other values are left out: formatting one could exceed Python's recursion limit."""
     return value if isinstance(value, str) else ""
 
 
@@ -188,7 +188,7 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 def _code(error: dict[str, Any], details: list[dict[str, Any]]) -> str:
-    """FCM's own code of an error, else Google's; empty where the answer is in neither's form."""
+    """FCM's own code of an error, else Google's; empty if the response is in neither format."""
     if any(d.get("@type") == _APNS_ERROR and d.get("statusCode") == 410 for d in details):
         return "APNS_410"
     for detail in details:
@@ -208,13 +208,13 @@ def _quota(details: list[dict[str, Any]]) -> str:
 
 
 def _fallback(status: int, code: str) -> tuple[str, Rule]:
-    """What a pair of status and code asks for that the table does not have."""
+    """What to do for a pair of status and code that the table does not contain."""
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    # A 4xx of FCM's is its word on the message; of anything else nobody knows whether the message went through.
+    # A 4xx from FCM is a definite answer about the message; after anything else the outcome is unknown.
     return code, Rule("rejected" if 400 <= status < 500 and status != 408 else "unknown")
 
 
 def wait_of(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds of a Retry-After header, 0 to `LONGEST_ASKED`. None when absent or unreadable."""
+    """Seconds of a Retry-After header, 0 to `LONGEST_ASKED`. None if absent or unreadable."""
     return seconds_of(header, now or datetime.now(UTC), LONGEST_ASKED)

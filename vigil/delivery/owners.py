@@ -1,6 +1,7 @@
-"""Names of workers in the leases, and which of them are known to be dead.
+"""Names of workers in leases, and the check which of them are known to be dead.
 
-A worker that was killed would hold its rows until their lease runs out. One of this machine can be told at once: its process is gone.
+A killed worker would hold its rows until their lease expires. For a worker of this machine the check is immediate: its process no
+longer exists.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from uuid import uuid4
 
 
 def owner_name() -> str:
-    """A name for this worker that no other has: where it runs, its process, and a random part."""
+    """A unique name for this worker: where it runs, its process, and a random part."""
     return f"{place()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 def is_dead(owner: str) -> bool:
-    """Whether a worker was of this place and its process is gone. False where that cannot be known: its lease runs out by itself."""
+    """Whether a worker ran here and its process no longer exists. False if that cannot be known: its lease expires anyway."""
     where, _, rest = owner.rpartition(":")[0].rpartition(":")
     if where != place() or not rest.isdecimal():
         return False
@@ -34,7 +35,7 @@ def is_dead(owner: str) -> bool:
 
 @cache
 def place() -> str:
-    """The host, with a mark of this start of the machine and of this container: in it a process number means one process."""
+    """The host, with a mark of this boot of the machine and of this container: within it, a process number identifies one process."""
     mark = sha256("".join((_boot(), _container())).encode()).hexdigest()[:8]
     return f"{socket.gethostname()}:{mark}"
 
@@ -43,7 +44,7 @@ def _boot() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:
-        return ""  # not Linux: a machine has one start and no containers that share its name
+        return ""  # not Linux: there are no containers that share the machine's name
 
 
 def _container() -> str:

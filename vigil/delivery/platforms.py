@@ -44,9 +44,7 @@ LEVELS: Mapping[Severity, Level] = {
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The texts of one message, ready for their places. `ttl` in whole seconds, `expires` in seconds since
-    1970.
-    """
+    """The texts of one message, ready for insertion. `ttl` in whole seconds, `expires` in seconds since 1970."""
 
     address: str
     title: str
@@ -70,7 +68,7 @@ def compose(parts: Parts, platform: str, severity: Severity, address_kind: str) 
         apns=_apns(parts, severity) if platform in ("ios", "any") else None,
         webpush=_web(parts, severity) if platform in ("web", "any") else None,
     )
-    # Set, not passed: the constructor warns that `token` is deprecated, and the registry keeps both kinds.
+    # Set, not passed: the constructor warns that `token` is deprecated, and the registry has both kinds.
     setattr(message, address_kind, parts.address)
     return message
 
@@ -78,7 +76,9 @@ def compose(parts: Parts, platform: str, severity: Severity, address_kind: str) 
 def data_only(
     address: str, address_kind: str, data: Mapping[str, str], ttl: timedelta, now: datetime
 ) -> messaging.Message:
-    """A message for the app on a device, of which the device shows nothing. iOS takes such ones in the background, at priority 5."""
+    """A message for the app on a device, which the device does not show. iOS delivers such messages in the background, at priority
+    5.
+    """
     expires = str(int((now + ttl).timestamp()))
     message = messaging.Message(
         data=dict(data),

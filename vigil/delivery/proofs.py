@@ -1,7 +1,7 @@
-"""Proofs that somebody holds a device whose address is another person's: signed, sent to the address, and brought back by its app.
+"""Proofs that a caller has a device whose address belongs to another person: signed, sent to the address, and returned by its app.
 
-A proof is for one person and for the device as it was when that person asked: once it has changed hands, or its old person's app has
-refreshed it, the proof is worth nothing.
+A proof is for one person and for the state of the device when that person asked: it becomes invalid when the device changes hands, or
+its previous person's app refreshes it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Proofs:
         self._signer = serializer(secrets, SALT, clock)
 
     def proof(self, person: str, held: Held) -> str:
-        """What the device has to bring back to become the person's."""
+        """The proof that the device must return to become the person's."""
         return str(self._signer.dumps(_digest(person, held)))
 
     def proves(self, proof: str, person: str, held: Held) -> bool:
-        """Whether that was sent to this device for this person, not long ago."""
+        """Whether this proof was recently sent to this device for this person."""
         try:
             said = self._signer.loads(proof, max_age=int(LIFE.total_seconds()))
         except BadData:
@@ -43,6 +43,6 @@ class Proofs:
 
 
 def _digest(person: str, held: Held) -> str:
-    # Whoever reads the message learns nobody's name from it.
+    # The message reveals no name to its reader.
     what = repr((person, held.id, held.person, held.refreshed_at.astimezone(UTC).isoformat()))
     return hashlib.sha256(what.encode()).hexdigest()

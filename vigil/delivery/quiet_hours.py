@@ -1,7 +1,8 @@
-"""When a notice may be said to its person: after the quiet hours of both the person and the rule, by the person's clock.
+"""When a notice may be sent to its person: after the quiet hours of both the person and the rule, in the person's time zone.
 
-Asked twice: when a notice is queued, so that its row says when it is due; and by the worker for each row that it claims. A row may
-become due at night in many ways (a guard lets it go, a backfill is approved, nobody delivered for hours), and all of them end there.
+This is checked twice: when a notice is queued, to set when its row is due, and by the worker for each row that it claims. A row may
+become due in quiet hours in many ways (a guard releases it, a backfill is approved, no run delivered for hours), and the worker's
+check covers them all.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from vigil.ledger.values import Preferences
 
 
 def in_message(message: NoticeMessage, asked: Preferences, at: datetime, site_zone: str) -> datetime:
-    """The first instant from `at` on at which a queued message may be said, by what its person asks for now."""
+    """The first instant from `at` on at which a queued message may be sent, by its person's current preferences."""
     return said_from(at, asked, message.quiet, asked.zone or message.zone or site_zone, site_zone)
 
 
 def said_from(at: datetime, asked: Preferences, rule: Span | None, zone: str, site_zone: str) -> datetime:
-    """The first instant from `at` on outside of both quiet hours, by the clocks of `zone`, or of `site_zone` where nobody knows it."""
+    """The first instant from `at` on outside both quiet hours, by the clocks of `zone`, or of `site_zone` if `zone` is unknown."""
     spans = []
     if asked.quiet_from is not None and asked.quiet_to is not None:
         spans.append(Span(asked.quiet_from, asked.quiet_to))
@@ -28,7 +29,7 @@ def said_from(at: datetime, asked: Preferences, rule: Span | None, zone: str, si
         spans.append(rule)
     if not spans:
         return at
-    # A zone that an account gives and nobody knows must not cost its person the quiet, nor the notice.
+    # An unknown zone of an account must not lose its person's quiet hours or the notice.
     return opens(at, spans, zone if zone in zones() else site_zone)
 
 

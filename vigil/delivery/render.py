@@ -1,8 +1,8 @@
-"""Says a notice in the recipient's language: title and body from the rule family's templates.
+"""Renders a notice in the recipient's language: title and body from the templates of its family.
 
-`templates/<family>/{title,body}.j2` see the fields of `vigil.compliance.notices.Notice` as variables and
-nothing else; a name that is not such a field refuses the whole set when it is loaded. Two ways of writing,
-`Channel.PUSH` and `Channel.HTML`: see docs/decisions/0002-plain-text-and-html.md.
+`templates/<family>/{title,body}.j2` have the fields of `vigil.compliance.notices.Notice` as variables and nothing else; any other name
+refuses the whole set when it is loaded. The two formats are `Channel.PUSH` and `Channel.HTML`: see
+docs/decisions/0002-plain-text-and-html.md.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from vigil.safe_text import BODY, bounded, one_line
 log = logging.getLogger("vigil.delivery.render")
 
 _values_of = attrgetter(*FIELDS)
-# What a template can raise over one notice's data. Anything else (MemoryError, a kill) is not the notice's.
+# What a template can raise for one notice's data. Anything else (MemoryError, a kill) does not come from the notice.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 PLAIN = ""
-"""The family of the words below. They say what a notice is about where no template can: short, and in phrases of the catalogues."""
+"""The family of the texts below. They describe a notice that no template can render: short, and in phrases of the catalogues."""
 
 _PLAIN_TITLE = """\
 {% set name = workspace_name|short(42) or description|phrase or rule %}
@@ -46,14 +46,14 @@ _PLAIN_BODY = """\
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A notice in words. The title is one line; the body may have several. On HTML both are safe markup."""
+    """The text of a notice. The title is one line; the body may have several. In HTML both are safe markup."""
 
     title: str
     body: str
 
 
 class RenderError(VigilError):
-    """A notice could not be said. `file` and `line` are the template's; other notices are not affected."""
+    """A notice could not be rendered. `file` and `line` are the template's; other notices are not affected."""
 
     def __init__(self, notice: Notice, file: str, line: int, reason: str) -> None:
         self.rule, self.workspace, self.occurrence = notice.rule, notice.workspace, notice.occurrence
@@ -65,11 +65,11 @@ class RenderError(VigilError):
 
 
 class Renderer:
-    """The templates of one folder, compiled once for each language that is asked for.
+    """The templates of one folder, compiled once for each requested language.
 
-    Raises BadInput when a family lacks a part, a template does not parse, or names what no Notice has. A `tolerant` one raises
-    nothing: `problems` has what is wrong. Notices of a family that cannot be used are worded by the family of their kind, or
-    where that cannot be used either by words of this module; readers of a catalogue that cannot be used read English.
+    Raises BadInput if a family lacks a part, a template does not parse, or uses a name that Notice does not have. A `tolerant` one
+    raises nothing: `problems` lists the faults. Notices of an unusable family are rendered with the family of their kind or, if that
+    is unusable, with texts of this module; readers of an unusable catalogue get English.
     """
 
     def __init__(
@@ -89,15 +89,15 @@ class Renderer:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages there are phrases for; any other is answered in English."""
+        """The languages with phrases; any other language falls back to English."""
         return self._languages.names
 
     def language(self, tag: str) -> Language:
-        """The language that a person with this tag is spoken to in."""
+        """The language for a person with this tag."""
         return self._languages.of(tag)
 
     def families(self) -> Mapping[str, set[str]]:
-        """Each family with the fields of Notice that its templates use: what a rule's kind must give."""
+        """Each family with the fields of Notice that its templates use, which a rule's kind must provide."""
         return {family: set(used) for family, used in self._families.items()}
 
     def render(self, notice: Notice) -> Said:
@@ -106,13 +106,13 @@ class Renderer:
             title, body = self._templates(self._family(notice), notice.person.language)
             seen = dict(zip(FIELDS, _values_of(notice), strict=True))
             head, text = one_line(title.render(seen).strip()), body.render(seen).strip()
-            # Markup is not cut: that of a mail is as long as its values, which are, and where that is too long it is not used.
+            # Markup is not cut: that of a mail is as long as its values, which are cut; markup that is too long is not used.
             return Said(head, text if self._channel is Channel.HTML else bounded(text, BODY))
         except _FAILURES as error:
             raise self._explain(notice, error) from error
 
     def _family(self, notice: Notice) -> str:
-        """The family that words a notice; PLAIN for the words of this module."""
+        """The family that renders a notice; PLAIN for the texts of this module."""
         if notice.family in self._families:
             return notice.family
         if self._tolerant:
@@ -122,7 +122,7 @@ class Renderer:
         )
 
     def render_many(self, notices: Iterable[Notice]) -> list[Said | RenderError]:
-        """One answer a notice, in order. One that cannot be said gives its error and stops no other."""
+        """One result for each notice, in order. A notice that cannot be rendered gives its error and does not affect the others."""
         return [self._try(notice) for notice in notices]
 
     def _try(self, notice: Notice) -> Said | RenderError:

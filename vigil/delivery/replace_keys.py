@@ -1,8 +1,7 @@
-"""One key per outbox row, in the forms that each platform takes.
+"""One key per outbox row, in the form of each platform.
 
-What makes a duplicate invisible (docs/contracts/fcm.md#replace-keys): a message that is sent
-again with the same key replaces the first one on the device. A key that does not fit a platform's form is
-hashed, so that it stays the same for the same row for ever.
+The keys make duplicates invisible (docs/contracts/fcm.md#replace-keys): a message sent again with the same key replaces the first one
+on the device. A key that does not fit a platform's form is hashed, so that it stays the same for the same row for ever.
 """
 
 from __future__ import annotations
@@ -25,14 +24,12 @@ def android_tag(key: str) -> str:
 
 
 def collapse_id(key: str) -> str:
-    """The APNs collapse id: the key where it is printable ASCII of at most 64 bytes, else 64 hexadecimal
-    digits.
-    """
+    """The APNs collapse id: the key if it is printable ASCII of at most 64 bytes, else 64 hexadecimal digits."""
     return key if _HEADER_SAFE.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
 
 
 def web_topic(key: str) -> str:
-    """The web push topic: the key where it fits, else 32 characters of its hash (192 bits)."""
+    """The web push topic: the key if it fits, else 32 characters of its hash (192 bits)."""
     if _TOPIC_SAFE.fullmatch(key):
         return key
     return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()[:24]).decode()

@@ -1,12 +1,12 @@
-"""When a message is tried again, and when it is given up. Pure: time and chance are arguments.
+"""When a message is retried, and when it is given up. Pure: time and randomness are arguments.
 
-Contract: docs/contracts/fcm.md#retry. The first wait is at least 10 s, each next one twice as long,
-with jitter that only lengthens; a 429 without `Retry-After` waits 60 s. Given up 60 minutes after the first try, or when the time
-to live is over if that is sooner.
+Contract: docs/contracts/fcm.md#retry. The first wait is at least 10 s, each next one twice as long, with jitter that only lengthens; a
+429 without `Retry-After` waits 60 s. A message is given up 60 minutes after the first try, or at the end of its time to live if that
+is sooner.
 
-`Retry-After` is obeyed and not undercut, with two bounds. It counts as `LONGEST_ASKED` at most, since nobody waits for ever on a
-header's word. Where it leads past the message's end, the message has one last try before the end: it may be a proxy's word, or a
-wrong clock's, and to obey it would mean that the person never hears.
+`Retry-After` is obeyed, with two bounds. It counts as `LONGEST_ASKED` at most, so that no header can stop delivery for long. If it
+leads past the message's end, the message gets one last try before the end: the header may come from a proxy or a wrong clock, and
+obeying it would mean that the person never gets the notice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ GIVE_UP = timedelta(minutes=60)
 FIRST_WAIT = 10.0  # seconds
 LONGEST_WAIT = 900.0
 LONGEST_ASKED = 3_000.0  # with its jitter still within the hour
-LAST_CALL = 300.0  # seconds before a message's end: runs are minutes apart, and one of them has to come by
+LAST_CALL = (
+    300.0  # seconds before a message's end: runs are minutes apart, and one of them must happen in time
+)
 QUOTA_WAIT = 60.0
 JITTER = 0.5  # waits are lengthened by up to this share
 OBEYED_JITTER = 0.1
@@ -31,7 +33,8 @@ OBEYED_JITTER = 0.1
 @dataclass(frozen=True, slots=True)
 class GiveUp:
     """No further try. `reason` is the outbox row's; `last` the code of the last attempt, `unknown` whether that attempt may have
-    been accepted."""
+    been accepted.
+    """
 
     reason: str
     last: str
@@ -48,11 +51,11 @@ def next_try(
 ) -> datetime | GiveUp:
     """The instant of the next try after `attempt` (1 for the first) ended in `sent`, or GiveUp.
 
-    `sent` is a retry or an unknown, ValueError otherwise; `expires_at` the end of the message's time to live, None for no such end.
+    `sent` is a retry or an unknown, ValueError otherwise; `expires_at` is the end of the message's time to live, None for no such end.
     """
     if sent.outcome not in ("retry", "unknown"):
         raise ValueError(f"an attempt that was {sent.outcome} has no next try")
-    # Differences: an instant at the end of the calendar, as a row may hold one, has no hour after it.
+    # Differences: an instant at the end of the calendar, which a row may have, has no hour after it.
     left = GIVE_UP - (now - first_try)
     if expires_at is not None:
         left = min(left, expires_at - now)
@@ -65,9 +68,9 @@ def next_try(
 
 
 def _last_call(attempt: int, left: float, rng: random.Random) -> float:
-    """Seconds after which a message is tried once more that was told to wait beyond its end, in `left` seconds; inf for no more.
+    """Seconds until the last try of a message that was told to wait beyond its end, in `left` seconds; inf for no more tries.
 
-    One that was tried before has had its last call when the end is near. A short life has it halfway.
+    A message that was tried before has had its last try when the end is near. A short life has it halfway.
     """
     if attempt > 1 and left < 2 * LAST_CALL:
         return math.inf
@@ -76,10 +79,10 @@ def _last_call(attempt: int, left: float, rng: random.Random) -> float:
 
 
 def wait(attempt: int, sent: Sent, rng: random.Random) -> float:
-    """Seconds to wait after attempt number `attempt`: 0 to `LONGEST_ASKED` and a tenth, whatever `sent` and the row hold."""
+    """Seconds to wait after attempt number `attempt`: 0 to `LONGEST_ASKED` and a tenth, whatever `sent` and the row contain."""
     if sent.retry_after is not None:
         asked = min(LONGEST_ASKED, max(0.0, sent.retry_after))
-        # At least a second more, so that a whole batch told the same does not come back in one instant.
+        # At least a second more, so that a whole batch with the same header does not retry at one instant.
         return asked + rng.uniform(0, max(1.0, asked * OBEYED_JITTER))
     if sent.code == "QUOTA_EXCEEDED":
         return QUOTA_WAIT * (1 + rng.uniform(0, JITTER))

@@ -1,4 +1,4 @@
-"""One transport of two: mailboxes go to the mail transport, every other address to the push transport."""
+"""Combines two transports: mailboxes go to the mail transport, every other address to the push transport."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("vigil.delivery.router")
 
 
 class ByAddress:
-    """A `Transport` over two. What goes wrong with one of them costs the other's messages nothing."""
+    """A `Transport` over two others. A failure of one does not affect the other's messages."""
 
     def __init__(self, push: Transport, mail: Transport) -> None:
         self._push, self._mail = push, mail
@@ -58,7 +58,7 @@ class ByAddress:
 async def _part(
     transport: Transport, batch: list[Outgoing]
 ) -> tuple[Sequence[Sent], CredentialRefused | None]:
-    """One transport's part of a batch, with one outcome a message whatever happens."""
+    """One transport's part of a batch, with one outcome for each message whatever happens."""
     if not batch:
         return (), None
     started = datetime.now(UTC)

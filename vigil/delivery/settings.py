@@ -1,4 +1,4 @@
-"""Where and how to send: the settings of a push transport."""
+"""The settings of the push transports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDPOINT = "https://fcm.googleapis.com"
 TOPICS = "https://iid.googleapis.com"
 SHORTEST_TIMEOUT = 10.0  # contract: a request is given at least this long
 Security = Literal["tls", "starttls", "none"]
-"""How a connection to a mail server is kept private."""
+"""How a connection to a mail server is encrypted."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -25,12 +25,11 @@ class Secret(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FcmSettings:
-    """Settings of `FcmHttp` and `FcmAdmin`. Rates are what the contract allows; times are in seconds.
+    """Settings of `FcmHttp` and `FcmAdmin`. Rates are those of the contract; times are in seconds.
 
-    `service_account_info` is the account's JSON as a mapping or text, or a secret that holds either.
-    `endpoint` may point at the simulator. `concurrency` bounds the requests in flight; a message that would
-    have to wait longer than `max_wait` for the project's rate is held back instead. `device_per_minute` None:
-    no limit of our own.
+    `service_account_info` is the account's JSON as a mapping or text, or a secret that wraps either. `endpoint` may point at the
+    simulator. `concurrency` bounds the requests in flight; a message that would have to wait longer than `max_wait` for the project's
+    rate is deferred instead. `device_per_minute` None: no limit by Vigil.
     """
 
     project: str
@@ -64,7 +63,7 @@ class FcmSettings:
 
     @property
     def topics_url(self) -> str:
-        """The Instance ID service: Google's beside Google's FCM, else where the simulator is."""
+        """The Instance ID service: Google's for Google's FCM, else that of the simulator."""
         return TOPICS if self.endpoint == ENDPOINT else self.endpoint.rstrip("/")
 
     @property

@@ -1,4 +1,4 @@
-"""What Vigil signs for somebody to bring back: a small value, a time and an HMAC over both."""
+"""Signs small values with a time and an HMAC, for links and proofs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SHORTEST_SECRET = 32  # bytes: as many as the HMAC's digest has
 
 
 class WeakSecret(DeliveryError):
-    """The secret is so short that what is signed could be forged."""
+    """The secret is so short that signatures could be forged."""
 
 
 def serializer(secrets: Sequence[str], salt: str, clock: Callable[[], datetime]) -> URLSafeTimedSerializer:
-    """Signs and reads values of one purpose, which `salt` names. `secrets` are tried from the last, which signs. Raises WeakSecret."""
+    """Signs and reads values of one purpose, named by `salt`. `secrets` are tried from the last, which signs. Raises WeakSecret."""
     for secret in secrets:
         learn(secret)
     if not secrets or any(len(s.encode()) < SHORTEST_SECRET for s in secrets):

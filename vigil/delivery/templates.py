@@ -1,6 +1,6 @@
-"""A folder of template families: what it must hold, and the Jinja environment that reads it for one language.
+"""A folder of template families: its checks, and the Jinja environment for one language.
 
-A family is a folder with `title.j2` and `body.j2`. `shared/` holds the macros, `locale/` the phrases.
+A family is a folder with `title.j2` and `body.j2`. `shared/` contains the macros, `locale/` the phrases.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vigil.safe_text import VALUE, bounded, html, one_line, short
 
 PARTS = ("title", "body")
 FIELDS = tuple(one.name for one in fields(Notice))
-"""What a template may name."""
+"""The names that a template may use."""
 
 _HELPERS = frozenset({"gettext", "ngettext", "_", "loop", "range", "dict", "namespace"})
 _NO_FAMILY = frozenset({"shared", "locale"})
@@ -29,15 +29,15 @@ _TAKES_IN = nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport
 
 
 class Channel(StrEnum):
-    """Where the words will be shown."""
+    """The format of the text."""
 
     PUSH = "push"  # plain text: nothing escaped, control and reordering characters removed
     HTML = "html"  # the same, then escaped
 
 
 def environment(folder: Path, channel: Channel, language: Language) -> Environment:
-    """The environment of one language. Every value that a template writes passes `_written` first."""
-    # Of a push nothing is escaped: it is plain text, and would show the sign as it was escaped.
+    """The environment of one language. Every value that a template writes passes through `_written` first."""
+    # A push is plain text and is not escaped: it would show the escape sequences.
     made = Environment(  # nosec B701
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
@@ -65,7 +65,7 @@ def environment(folder: Path, channel: Channel, language: Language) -> Environme
 
 
 def _written(language: Language) -> Callable[[Any], Any]:
-    """How a value reaches the text: as people write it, on one line, with nothing that reorders the rest."""
+    """Returns the filter for values: it formats them for people, on one line, without characters that reorder the rest."""
 
     shortened = language.phrases.gettext("shortened")
 
@@ -82,7 +82,7 @@ def _written(language: Language) -> Callable[[Any], Any]:
 
 
 def _short(text: str, limit: int) -> str:
-    """`short`, which on markup must not count or cut an entity."""
+    """The filter `short`, which in markup must not count or cut an entity."""
     return html(short(text.unescape(), limit)) if isinstance(text, Markup) else short(text, limit)
 
 
@@ -104,14 +104,16 @@ def _phrases(language: Language, channel: Channel) -> dict[str, Callable[..., st
 
 @dataclass(frozen=True, slots=True)
 class Families:
-    """What a folder of templates holds: each family that can be used, with the fields of Notice it names; and what is wrong."""
+    """The templates of a folder: each usable family with the fields of Notice that it names, and the problems."""
 
     usable: Mapping[str, set[str]]
     problems: tuple[Problem, ...]
 
 
 def examine(folder: Path) -> Families:
-    """What can be used and what is wrong, side by side. A family is wrong as a whole, with what it takes in."""
+    """The usable families and the problems. A problem makes its whole family unusable, and so do problems of the templates that it
+    includes.
+    """
     if not folder.is_dir():
         return Families({}, (Problem(str(folder), 1, 1, "there is no such folder of templates"),))
     parts = _Parts(folder)
@@ -134,14 +136,14 @@ def examine(folder: Path) -> Families:
 
 @dataclass(slots=True)
 class _Part:
-    """One template with all that it takes in: the fields of Notice that it names, and what is wrong with it."""
+    """One template with everything that it includes: the fields of Notice that it names, and its problems."""
 
     used: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
 class _Parts:
-    """The templates of a folder, each looked at once."""
+    """The templates of a folder, each examined once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -151,7 +153,7 @@ class _Parts:
     def of(self, name: str) -> _Part:
         """The template of this name below the folder."""
         if name not in self._known:
-            part = self._known[name] = _Part()  # before it is filled: it may take in itself
+            part = self._known[name] = _Part()  # before it is filled: it may include itself
             self._fill(part, self._folder / name)
         return self._known[name]
 
@@ -175,7 +177,7 @@ class _Parts:
 
     @staticmethod
     def _names(part: _Part, path: Path, tree: nodes.Template) -> None:
-        """The fields that a template names. What is neither a field nor set in the template becomes a problem."""
+        """The fields that a template names. A name that is neither a field nor set in the template becomes a problem."""
         own = set(_own_names(tree))
         names = {(name.name, name.lineno) for name in tree.find_all(nodes.Name) if name.ctx == "load"}
         for name, line in sorted(names, key=lambda found: found[1]):
@@ -185,7 +187,7 @@ class _Parts:
         part.used |= {name for name, _ in names if name in FIELDS and name not in own}
 
     def _taken_in(self, part: _Part, path: Path, tree: nodes.Template) -> None:
-        """What a template includes, extends and imports. Of these only a macro does not see the fields."""
+        """The templates that a template includes, extends and imports. Of these only macros have no access to the fields."""
         for other in tree.find_all(nodes.Stmt):
             if not isinstance(other, _TAKES_IN) or not isinstance(other.template, nodes.Const):
                 continue
@@ -202,7 +204,7 @@ class _Parts:
 
 
 def _own_names(tree: nodes.Template) -> Iterator[str]:
-    """Names that a template gives itself: set, loop and macro arguments, macros, imports."""
+    """Names that a template defines itself: set, loop and macro arguments, macros, imports."""
     for name in tree.find_all(nodes.Name):
         if name.ctx in ("store", "param"):
             yield name.name
@@ -213,7 +215,7 @@ def _own_names(tree: nodes.Template) -> Iterator[str]:
 
 
 def where(error: BaseException, folder: Path) -> tuple[str, int] | None:
-    """The template's file and line that an error came from: Jinja writes them into the traceback."""
+    """The template's file and line of an error: Jinja writes them into the traceback."""
     found = None
     step = error.__traceback__
     while step is not None:

@@ -1,4 +1,4 @@
-"""Subscriptions to topics at Google's Instance ID service, a thousand devices a request. Contract: docs/contracts/fcm.md#topics."""
+"""Topic subscriptions at Google's Instance ID service, a thousand devices a request. Contract: docs/contracts/fcm.md#topics."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PREFIX = "/topics/"
 NAME = re.compile(r"[a-zA-Z0-9\-_.~%]{1,900}")
 
 AGAIN = frozenset({"INTERNAL", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "UNREADABLE"})
-"""Words for a device that say nothing of the device: it is told of again."""
+"""Answers for a device that say nothing about the device: its change is sent again."""
 
 
 def topic_name(text: str) -> str:
-    """A topic without ``/topics/`` before it. Raises ValueError when no topic may be called so."""
+    """A topic without ``/topics/`` before it. Raises ValueError for an invalid name."""
     name = text.removeprefix(PREFIX)
     if not NAME.fullmatch(name):
         raise ValueError(f"{text!r} is no name of a topic: letters, digits and -_.~%, at most 900 of them")
@@ -29,13 +29,13 @@ def topic_name(text: str) -> str:
 
 
 class TopicClient(FirebaseClient):
-    """Subscribes and unsubscribes. Open it with ``async with`` in the event loop that uses it."""
+    """Subscribes and unsubscribes devices. Open it with ``async with`` in the event loop that uses it."""
 
     async def change(self, topic: str, addresses: Sequence[str], add: bool) -> list[str]:
-        """Subscribe devices, or unsubscribe them: one word for each, in order, empty where it is done.
+        """Subscribe or unsubscribe devices: one answer for each, in order, empty for success.
 
-        At most `BATCH` of them. Raises TopicsUnavailable when the service could not do it now, and CredentialRefused and
-        CredentialUnavailable; then nothing is known of any of them, and to ask again does no harm.
+        At most `BATCH` devices. Raises TopicsUnavailable if the service could not make the change now, and CredentialRefused and
+        CredentialUnavailable; then the state of all of them is unknown, and repeating the call does no harm.
         """
         body = orjson.dumps({"to": PREFIX + topic, "registration_tokens": list(addresses)})
         bearer = await self._credential.bearer()

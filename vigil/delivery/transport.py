@@ -1,4 +1,4 @@
-"""The one interface of a transport, the message it is given, and what became of one. docs/architecture.md, "Delivery"."""
+"""The interface of transports, the message that they take, and its outcome. docs/architecture.md, "Delivery"."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Outcome = Literal["accepted", "rejected", "retry", "unknown"]
 class Outgoing:
     """One message to one address. `key` is the replace key: one per outbox row, the same on every attempt.
 
-    `address_kind` is token, fid, topic or condition, or email for a mail; `platform` is android, ios or web, or ``any`` for
-    topics; `severity` a value of `Severity`; `ttl` what is left of the time to live when it is sent.
+    `address_kind` is token, fid, topic or condition, or email for a mail; `platform` is android, ios or web, or ``any`` for topics;
+    `severity` is a value of `Severity`; `ttl` is the remaining time to live.
     """
 
     key: str
@@ -38,13 +38,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of one message in one attempt; one row of the ledger's attempts.
+    """The outcome of one message in one attempt; one row of the ledger's attempts.
 
-    `status` is the HTTP status, None when there was no answer. `code` is FCM's own error code, or one of:
-    APNS_410, CONNECT, CERTIFICATE or PROXY (nothing was sent), TIMEOUT, RESET, UNREADABLE, UNFORESEEN (accepted or not: unknown),
-    HELD_* (no request was made), or an InvalidMessage code. Empty when accepted. `name` is the message name of an
-    accepted one. `retry_after` in seconds, None when FCM did not say. `detail` is FCM's sentence, for people.
-    Code and detail are made such that every ledger takes them, whatever an answer held.
+    `status` is the HTTP status, None if there was no response. `code` is FCM's own error code, or one of: APNS_410, CONNECT,
+    CERTIFICATE or PROXY (nothing was sent), TIMEOUT, RESET, UNREADABLE, UNFORESEEN (accepted or not: unknown), HELD_* (no request was
+    made), or an InvalidMessage code. Empty if accepted. `name` is the message name of an accepted one. `retry_after` in seconds, None
+    if FCM gave none. `detail` is FCM's sentence, for people.
+
+    Code and detail are sanitised so that every ledger accepts them, whatever the response contained.
     """
 
     outcome: Outcome
@@ -64,17 +65,19 @@ class Sent:
 
     @classmethod
     def unforeseen(cls, wrong: Exception, started: datetime, ended: datetime) -> Self:
-        """The attempt that something in Vigil failed at: whether the message was taken is not known. `wrong` gives its kind alone."""
+        """The attempt on which Vigil itself failed: it is unknown whether the message was accepted. Only the type of `wrong` is
+        stored.
+        """
         return cls("unknown", None, UNFORESEEN, "", None, started, ended, type(wrong).__name__)
 
     @property
     def prune(self) -> bool:
-        """Whether the device has to be retired: the address no longer exists."""
+        """Whether the device must be retired: the address no longer exists."""
         return self.code in GONE
 
     @property
     def attempted(self) -> bool:
-        """Whether a request was made. A message that was only held back has not had its first try."""
+        """Whether a request was made. A message that was only deferred has not had its first try."""
         return self.code not in HELD
 
 
@@ -84,8 +87,7 @@ class Transport(Protocol):
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
         """One `Sent` for each message, in the same order. Never raises for one message.
 
-        Raises CredentialRefused when a person has to mend a credential; its `sent` has the whole batch's
-        outcomes.
+        Raises CredentialRefused if a person must correct a credential; its `sent` has the outcomes of the whole batch.
         """
         ...
 

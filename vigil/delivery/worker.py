@@ -1,7 +1,7 @@
-"""The outbox worker: claims rows by lease, sends them, writes every attempt, and says what becomes of each row.
+"""The outbox worker: claims rows by lease, sends them, stores every attempt, and settles each row.
 
-Many workers may run at once and any may be killed at any instant. A row whose worker died is claimed again when its lease runs
-out, and is sent with the same replace key, so that a device shows it once: docs/decisions/0004.
+Many workers may run at once and any may be killed at any instant. The row of a dead worker is claimed again when its lease expires,
+and is sent with the same replace key, so that a device shows it once: docs/decisions/0004.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ Post = tuple[Claimed, Registered]
 
 @dataclass
 class Delivered:
-    """What a worker did: rows by the state it left them in, attempts by outcome, ended rows by the run that queued them.
+    """The results of a worker: rows by their new state, attempts by outcome, ended rows by the run that queued them.
 
-    `lost` counts rows whose lease ran out before they were settled: their attempts are kept, and another worker says what becomes of
-    them. `refused` are the credentials that a person has to mend, each once: what needs them is queued again. `more` says whether
-    another batch may do anything: False when nothing was due, or only what they hold back, seen before.
+    `lost` counts rows whose lease expired before they were settled: their attempts are stored, and another worker settles them.
+    `refused` are the credentials that a person must correct, each once: the rows that need them are queued again. `more` says whether
+    another batch may find work: False if nothing was due, or only rows that a refused credential defers.
     """
 
     rows: Counter[NoticeState] = field(default_factory=Counter)
@@ -60,7 +60,7 @@ class Delivered:
         return bool(self.rows)
 
     def add(self, other: Delivered) -> None:
-        """Count another batch with it."""
+        """Add the results of another batch."""
         self.rows += other.rows
         self.attempts += other.attempts
         self.ended += other.ended
@@ -71,7 +71,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that this worker claimed at one time, and what is to be sent of them. `full`: there may be more that are due."""
+    """Rows that this worker claimed together, and their messages. `full`: more rows may be due."""
 
     claimed: Sequence[Claimed] = ()
     registered: Mapping[str, Sequence[Registered]] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A claimed row, what was answered for it by device, and what becomes of it."""
+    """A claimed row, the outcomes by device, and its settlement."""
 
     claimed: Claimed
     results: Sequence[tuple[Registered, Sent]]
@@ -98,9 +98,9 @@ Handled = tuple[Batch, Sequence[Sent], CredentialRefused | None]
 
 
 class Worker:
-    """Delivers what is due. `clock` gives the instant that tries and times to live are measured by, `real` the one of leases.
+    """Delivers due rows. `clock` gives the time for retries and times to live, `real` the time for leases.
 
-    `zone` is the site's: quiet hours go by it where nothing tells the person's own.
+    `zone` is the site's: quiet hours use it if the person's own zone is unknown.
     """
 
     def __init__(
@@ -124,17 +124,18 @@ class Worker:
         self._zone = zone
         self._slice = slice
         self._real = real
-        # Rows that were claimed and are not settled yet. Two threads read it: the set is replaced, never changed.
+        # Claimed rows that are not settled yet. Two threads read the set: it is replaced, never changed.
         self._holding = frozenset[int]()
         self._surprises: set[type[Exception]] = set()
-        self._held_back: set[int] = set()  # rows of batches in which a refused credential let nothing through
+        self._held_back: set[int] = set()  # rows of batches in which a refused credential stopped everything
 
     async def deliver(self, limit: int = BATCH) -> Delivered:
-        """Claim up to `limit` rows, send them and settle them. Nothing claimed: nothing is due that is not another worker's.
+        """Claim up to `limit` rows, send them and settle them. If nothing is claimed, nothing is due except rows of other workers.
 
-        While a slice of them is on its way to FCM, the one before is settled and the next one claimed, in a thread: neither FCM
-        nor the database waits for the other. A slice that is not full is the last: what waits behind it is claimed by the next batch.
-        A refused credential stops what needs it and nothing else: ask for batches while there are `more`, then tell of it.
+        While a slice is being sent to FCM, the previous one is settled and the next one claimed, in a thread: neither FCM nor the
+        database waits for the other. A slice that is not full is the last: rows blocked by it are claimed by the next batch.
+
+        A refused credential stops only the rows that need it: call again while there are `more`, then report it.
         """
         total = Delivered()
         before: Handled | None = None
@@ -149,7 +150,7 @@ class Worker:
             try:
                 sent, refused = await self._send(batch)
             finally:
-                # Waited for whatever happens: it holds rows, and it writes.
+                # Awaited whatever happens: it holds rows, and it writes.
                 done, following = (Delivered(), Batch()) if between is None else await between
             if before is not None:
                 total.add(done)
@@ -159,12 +160,12 @@ class Worker:
         return total
 
     def _between(self, before: Handled | None, wanted: int) -> tuple[Delivered, Batch]:
-        """What the ledger is asked for while a slice is being sent. One writer after the other, as SQLite has only one."""
+        """The ledger's work while a slice is being sent. One writer after the other, because SQLite has only one."""
         done = Delivered() if before is None else self._settle(*before)
         return done, self._claim(wanted) if wanted else Batch()
 
     def _claim(self, limit: int) -> Batch:
-        """The next slice, with its people's addresses. What is due in quiet hours is put off at once."""
+        """Claim the next slice, with its people's addresses. Rows in quiet hours are deferred at once."""
         now = self._clock()
         with self._ledger.write() as connection:
             found = leases.claim(connection, self._owner, now, self._lease, limit, self._real(connection))
@@ -179,7 +180,7 @@ class Worker:
         return Batch(claimed, registered, posts, len(put_off), full=len(found) == limit)
 
     def _seen(self, ids: set[int]) -> bool:
-        """Whether all of them were held back before: the due ones that were not come first, so that none of those is left."""
+        """Whether all of them were deferred before: due rows that were not come first, so that none of those is left."""
         before = ids <= self._held_back
         self._held_back |= ids
         return before
@@ -197,7 +198,7 @@ class Worker:
         return total
 
     def let_go(self) -> None:
-        """Hold nothing any more, after an error: what was in hand is another worker's at once, not when the lease runs out."""
+        """Release all rows after an error, so that other workers can claim them at once, not only when the lease expires."""
         try:
             with self._ledger.write() as connection:
                 leases.end(connection, {self._owner}, self._real(connection))
@@ -207,14 +208,16 @@ class Worker:
     def _put_off(
         self, claimed: Sequence[Claimed], asked: Mapping[str, Preferences], now: datetime
     ) -> dict[int, PutOff]:
-        """The rows whose person wants to hear nothing now. One that was tried goes on: it has an hour, and may have been heard."""
+        """The rows whose person has quiet hours now. A row that was tried continues: it has an hour, and the person may have seen
+        it.
+        """
         out = {}
         for c in claimed:
             if c.first_tried_at is not None or _hindrance(c, now) is not None:
                 continue
             at = quiet_hours.in_message(c.message, asked.get(c.person, NONE), now, self._zone)
             if at > now:
-                # What is held back by quiet hours does not use up its time to live.
+                # Rows deferred by quiet hours do not use up their time to live.
                 out[c.id] = PutOff(c.id, at, c.expires_at and c.expires_at + (at - now))
         return out
 
@@ -231,7 +234,7 @@ class Worker:
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
-        """Renew the leases of all that this worker holds for as long as FCM takes, so that no other sends the same meanwhile."""
+        """Renew the leases of all rows that this worker holds while FCM works, so that no other worker sends them meanwhile."""
 
         async def renew() -> None:
             while True:
@@ -241,7 +244,7 @@ class Worker:
                     with self._ledger.write() as connection:
                         leases.renew(connection, self._owner, ids, self._real(connection) + self._lease)
                 except LedgerError as error:
-                    # The batch goes on: at worst another worker sends some of it too, with the same keys.
+                    # The batch continues: at worst another worker also sends some of it, with the same keys.
                     log.warning("could not renew the lease of %d rows: %s", len(ids), error)
 
         task = asyncio.create_task(renew())
@@ -251,7 +254,7 @@ class Worker:
             task.cancel()
 
     def _settle(self, batch: Batch, sent: Sequence[Sent], refused: CredentialRefused | None) -> Delivered:
-        """Write what happened to a slice: attempts, rows, and what it says about the devices."""
+        """Store the results of a slice: attempts, rows, and what they say about the devices."""
         now = self._clock()
         judged, held = self._write(self._judge(batch, sent, now), now)
         self._holding -= {j.claimed.id for j in judged}
@@ -271,7 +274,7 @@ class Worker:
         return done
 
     def _judge(self, batch: Batch, sent: Sequence[Sent], now: datetime) -> list[Judged]:
-        """What becomes of each row of a slice. One whose outcome cannot be handled costs the others nothing."""
+        """The settlement of each row of a slice. A row whose outcome cannot be handled does not affect the others."""
         by_row: dict[int, list[tuple[Registered, Sent]]] = {c.id: [] for c in batch.claimed}
         gone = set()
         for (c, d), s in zip(batch.posts, sent, strict=True):
@@ -289,10 +292,10 @@ class Worker:
         return judged
 
     def _write(self, judged: list[Judged], now: datetime) -> tuple[list[Judged], int]:
-        """Write rows: together, or each by itself where the ledger refuses something of them. Gives them as they were written, and
-        how many of them were still held.
+        """Store rows: together, or one by one if the ledger refuses something about them. Returns the rows as stored, and how many of
+        them were still held.
 
-        Raises LedgerError where it is the ledger's fault, and the ledger's refusal of a row of which nothing odd is left.
+        Raises LedgerError for a fault of the ledger, and the ledger's refusal of a row without anything unusual in it.
         """
         try:
             return judged, self._written(judged, now)
@@ -315,7 +318,7 @@ class Worker:
         return out, held
 
     def _written(self, judged: Sequence[Judged], now: datetime) -> int:
-        """Write rows in one transaction. Returns how many of them were still held."""
+        """Store rows in one transaction. Returns how many of them were still held."""
         results = [(j.claimed, d, s) for j in judged for d, s in j.results]
         if not judged:
             return 0
@@ -336,11 +339,11 @@ class Worker:
         now: datetime,
         certain: Collection[Outcome] = (),
     ) -> Judged:
-        """A row whose outcome could not be handled: nobody knows whether it was taken, and it is tried again as such.
+        """A row whose outcome could not be handled: it is unknown whether the message was accepted, and it is retried as such.
 
-        What was tried counts as unforeseen, except for outcomes that are `certain` whatever becomes of the row.
+        Its tries count as unforeseen, except for outcomes that are `certain` in any case.
         """
-        if type(wrong) not in self._surprises:  # once a kind: a batch may hold thousands alike
+        if type(wrong) not in self._surprises:  # once for each kind: a batch may hold thousands of them
             self._surprises.add(type(wrong))
             log.error(
                 "the outcome of notice %d cannot be handled; it and its like count as unknown",
@@ -386,9 +389,9 @@ class Worker:
         left: Sequence[Registered],
         now: datetime,
     ) -> Settled:
-        """A row is done when no address of its person needs another try: `sent` when one of them accepted.
+        """A row is done when no address of its person needs another try: `sent` if one of them accepted.
 
-        `left` are the person's addresses without those that turned out to be gone.
+        `left` are the person's addresses without those that turned out not to exist.
         """
         sent = [s for _, s in results]
         tried_at = min((s.started_at for s in sent if s.attempted), default=None)
@@ -397,7 +400,7 @@ class Worker:
         tries = [next_try(first, c.tries, s, now, self._rng, c.expires_at) for s in open_]
         due = [t for t in tries if isinstance(t, datetime)]
         if due:
-            # The latest of them: no device is asked again before FCM said so.
+            # The latest of them: no device is retried before the time that FCM set.
             return Settled(c.id, NoticeState.QUEUED, _cause(results), max(due), tried_at)
         if _taken(c, sent):
             return Settled(c.id, NoticeState.SENT, tried_at=tried_at)
@@ -408,7 +411,7 @@ class Worker:
         if not sent and hindrance is not None:
             return Settled(c.id, NoticeState.FAILED, hindrance)
         if hindrance is None and _to_do(c, left, {d.id for d, _ in results}):
-            # Every device is gone, and there is a mailbox behind them: at once, not with the next run.
+            # No device exists any more, and the person has a mailbox: due at once, not in the next run.
             return Settled(c.id, NoticeState.QUEUED, "", now, tried_at)
         if not sent and not c.done:
             return Settled(c.id, NoticeState.NO_DEVICE, Why.NO_DEVICE.value)
@@ -417,20 +420,20 @@ class Worker:
 
 
 def _to_do(c: Claimed, registered: Sequence[Registered], tried: Collection[int] = ()) -> list[Registered]:
-    """The addresses that a row still has to go to: of its first channel that has any, without those that need no other try."""
+    """The addresses that a row still needs: of its first channel with any, without those that need no further try."""
     there = chosen(order_in(c.message), registered)
     return [d for d in there if d.id not in c.done and d.id not in tried]
 
 
 def _hindrance(c: Claimed, now: datetime) -> str | None:
-    """Why a row is not sent at all: its time is over, however it came to lie so long, or it has nothing to say."""
+    """Why a row is not sent at all: its time is over, for whatever reason, or it has no text."""
     if c.expires_at is not None and c.expires_at <= now:
         return EXPIRED
     return None if c.message.has_words else WORDLESS
 
 
 def _taken(c: Claimed, sent: Sequence[Sent]) -> bool:
-    """Whether some address of the row's person took it, now or at an earlier try."""
+    """Whether an address of the row's person accepted it, now or at an earlier try."""
     return "accepted" in c.done.values() or any(s.outcome == "accepted" for s in sent)
 
 
@@ -439,11 +442,11 @@ def _tried(c: Claimed, d: Registered, s: Sent) -> Tried:
 
 
 def _held_back(now: datetime, refused: CredentialRefused) -> Sent:
-    """The outcome of a message whose transport was refused before it said anything of it."""
+    """The outcome of a message whose transport was refused before it gave any answer about it."""
     return Sent("retry", None, HELD_CREDENTIAL, "", None, now, now, str(refused))
 
 
 def _cause(results: Sequence[tuple[Registered, Sent]]) -> str:
-    """Why a row waits for another try: of several devices the commonest cause."""
+    """Why a row waits for a retry: of several devices the commonest cause."""
     open_ = [(d, s) for d, s in results if s.outcome in ("retry", "unknown")]
     return Counter(cause(s, channel_of(d.address_kind)) for d, s in open_).most_common(1)[0][0]

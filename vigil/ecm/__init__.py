@@ -1,6 +1,6 @@
-"""Extended ECM over REST: the client, and the extraction of facts. The only place that knows httpx, which is loaded with the client.
+"""Extended ECM over REST: the client, and the extraction of facts. Only this package imports httpx, which is loaded with the client.
 
-Errors are in `vigil.ecm.errors`. How the parts meet: docs/architecture.md, Extraction.
+`vigil.ecm.errors` has the errors. docs/architecture.md, "Extraction", describes the interface.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one HTTP answer means. Contract: docs/contracts/ecm.md#errors."""
+"""The meaning of one HTTP response. Contract: docs/contracts/ecm.md#errors."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ Json = dict[str, Any]
 _LONGEST_MESSAGE = 300
 LONGEST_ASKED = 60.0  # seconds that count of a Retry-After
 _LOOKED_AT = 16_384
-"""Bytes of a body in which a message is looked for. What is secret goes out of it before it is cut."""
+"""Bytes of a body that are searched for a message. Secrets are redacted before the text is cut."""
 DEEPEST = 100
-"""How deep answers nest at most that Extended ECM gives: ten levels, with room."""
+"""The maximum nesting of a response: Extended ECM's have ten levels, with a margin."""
 
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 
 
 def read(path: str, status: int, headers: Mapping[str, str], body: bytes) -> Json:
-    """The JSON object of a good answer. Raises Again for what may get better, an EcmError for what will
-    not."""
+    """The JSON object of a successful response. Raises Again for a temporary failure, an EcmError for a permanent one."""
     parsed = _parsed(body)
     if 200 <= status < 300:
         if isinstance(parsed, dict):
@@ -51,7 +50,7 @@ def _failure(
     if 300 <= status < 400:
         return Malformed(path, "redirected; the REST API never redirects, a login page does", status)
     if status == 500 and own_words and "try again" not in own_words.lower():
-        # Children of a missing node, or no workspace types: 500 in ECM's own words. Once more, in case it
+        # Children of a missing node, or no workspace types: 500 in ECM's own words. Repeated once, in case it
         # was a hiccup.
         return Again(NotReadable(path, message, status), times=1)
     if status < 500 and status != 429 and own_words:
@@ -72,9 +71,9 @@ def _parsed(body: bytes) -> object:
 
 
 def _anyhow(body: bytes) -> object:
-    """JSON with something in it that orjson refuses, such as half a surrogate pair or 1e400: one odd value among thousands of rows.
+    """Parse JSON that orjson refuses, such as with half a surrogate pair or 1e400: one malformed value among thousands of rows.
 
-    It is refused where it is used, so that it costs the workspace that holds it and no other one.
+    The value is refused where it is used, so that it affects only its own workspace.
     """
     if body.lstrip()[:1] not in (b"{", b"["):
         return None
@@ -85,7 +84,7 @@ def _anyhow(body: bytes) -> object:
 
 
 def _shallow(body: bytes) -> bytes:
-    """JSON without what nests deeper than DEEPEST: null stands in its place."""
+    """The JSON with null in place of what nests deeper than DEEPEST."""
     kept: list[bytes] = []
     depth = begins = 0
     for found in _BRACKETS.finditer(body):
@@ -111,7 +110,7 @@ def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def _page(body: bytes) -> str:
-    """A web page in place of an answer, by its title: its markup helps nobody who reads a log."""
+    """A web page in place of a response, by its title: its markup is useless in a log."""
     found = _TITLE.search(_text(body)[:_LONGEST_MESSAGE])
     return f'a web page "{" ".join(unescape(found[1]).split())}"' if found else "a web page"
 

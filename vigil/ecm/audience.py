@@ -1,4 +1,6 @@
-"""Who may be told: the roles of workspaces, their members, and the people inside groups. Contract: docs/contracts/ecm.md#members."""
+"""Reads possible recipients: the roles of workspaces, their members, and the people inside groups. Contract:
+docs/contracts/ecm.md#members.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from vigil.ecm.roles import read_roles
 
 
 class AudienceReader:
-    """Reads roles and people for one extraction: one call a workspace, and one for each person or group not yet met."""
+    """Reads roles and people for one extraction: one call for each workspace, and one for each person or group not yet known."""
 
     def __init__(self, client: Client, directory: Directory) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""What things are called: categories' definitions and classifications' names, read once when first met."""
+"""Definitions of categories and names of classifications, each read once, when it first appears."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vigil.ecm.nodes import read_nodes
 
 
 class Catalogue:
-    """Cached for the life of one extraction: a definition that changes is read anew when a value no longer fits it."""
+    """A cache for the life of one extraction: a changed definition is read again when a value no longer fits it."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -26,12 +26,12 @@ class Catalogue:
         self._lock = asyncio.Lock()
 
     async def learn(self, values: Mapping[int, Mapping[str, Any]]) -> None:
-        """Make sure of the definitions of all categories that these nodes' values belong to (`categories.flat` by node)."""
+        """Load the definitions of all categories of these nodes' values (`categories.flat` by node)."""
         async with self._lock:
-            self.failures.clear()  # what could not be read for others may be readable for these
+            self.failures.clear()  # categories that failed for other nodes may be readable for these
             settled: set[int] = set()
             while missing := self._missing(values, settled):
-                # One node tells about all of its categories: few calls, however many nodes there are.
+                # One node gives all of its categories: few calls for any number of nodes.
                 category, node = next(iter(missing.items()))
                 settled.add(category)
                 try:
@@ -44,9 +44,9 @@ class Catalogue:
                     self.failures[category] = NotReadable(path, f"nothing is said of category {category}")
 
     async def learn_type(self, type_: str, node: int) -> None:
-        """Make sure of the categories of a workspace type, of which `node` is one: for those that show no value.
+        """Load the categories of a workspace type from one of its workspaces, `node`: for workspaces that show no value.
 
-        Raises EcmError: an attribute that nothing is known of is not an attribute without a value.
+        Raises EcmError: an attribute with an unknown definition is not an attribute without a value.
         """
         async with self._lock:
             if type_ not in self.of_type:
@@ -62,14 +62,14 @@ class Catalogue:
         return found
 
     async def names(self, ids: Collection[int]) -> tuple[dict[int, str], dict[int, Gap]]:
-        """Names of classifications (or any nodes), and what was in the way of those that could not be asked for.
+        """Names of classifications (or any nodes), and a gap for each that could not be read.
 
-        One that is gone, or not for this user, is in neither.
+        A node that is deleted or not readable is in neither.
         """
         failed: dict[int, Gap] = {}
         async with self._lock:
             unknown = [number for number in dict.fromkeys(ids) if number not in self._names]
-            for _ in range(2):  # what is left out once may be a hiccup
+            for _ in range(2):  # a node left out once may be a temporary failure
                 unknown = [number for number in unknown if number not in self._names]
                 found, gaps = await read_nodes(self._client, unknown, ["properties{id,name}"])
                 self._names.update(
@@ -80,7 +80,7 @@ class Catalogue:
         return named, {number: gap for number, gap in failed.items() if number not in named}
 
     def _missing(self, values: Mapping[int, Mapping[str, Any]], settled: set[int]) -> dict[int, int]:
-        """Category -> a node that has it, for those without a definition that fits."""
+        """Category -> a node that has it, for categories without a fitting definition."""
         missing: dict[int, int] = {}
         for node, held in values.items():
             for category in categories.unknown(held, self.categories):

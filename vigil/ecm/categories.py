@@ -19,7 +19,7 @@ from vigil.ecm.answers import Json
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One attribute. `set` is the name of the set that it is a member of."""
+    """One attribute. `set` is the name of its set, if it belongs to one."""
 
     key: str  # as in metadata: `{cat}_{attr}` or `{cat}_{set}_x_{attr}`
     name: str
@@ -31,7 +31,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A category's definition. `sets` maps a set's key to its name; it has no value of its own."""
+    """A category's definition. `sets` maps a set's key to its name; the set itself has no value."""
 
     id: int
     name: str
@@ -39,7 +39,7 @@ class Category:
     sets: Mapping[str, str]
 
     def schema(self) -> tuple[Attribute, ...]:
-        """For the schema snapshot that rules are checked against."""
+        """The attributes for the schema snapshot against which rules are checked."""
         return tuple(
             Attribute(
                 category=self.name,
@@ -53,7 +53,7 @@ class Category:
 
 
 def definitions(answer: Json) -> dict[int, Category]:
-    """From `GET /v2/nodes/{id}/categories?metadata`: one entry a category, each with its metadata."""
+    """Parse `GET /v2/nodes/{id}/categories?metadata`: one entry for each category, with its metadata."""
     found: dict[int, Category] = {}
     for entry in answer.get("results") or []:
         metadata = entry.get("metadata") or {}
@@ -109,8 +109,7 @@ def _kind(field: Json) -> str:
 
 
 def flat(data: Json) -> dict[str, Any]:
-    """The values of a node from any container: a list of categories, one flat object, or an object keyed by
-    category."""
+    """The values of a node from any container: a list of categories, one flat object, or an object keyed by category."""
     container = data.get("categories")
     values: dict[str, Any] = {}
     entries = container if isinstance(container, list) else [container or {}]
@@ -126,19 +125,19 @@ def flat(data: Json) -> dict[str, Any]:
 
 
 def has_empty(data: Json) -> bool:
-    """Whether a category is there of which no attribute is: it shows as an empty object, without its number."""
+    """Whether the node has a category without any attribute: it appears as an empty object, without its number."""
     container = data.get("categories")
     entries = container if isinstance(container, list) else (container or {}).values()
     return any(entry == {} for entry in entries)
 
 
 def category_ids(values: Mapping[str, Any]) -> set[int]:
-    """The categories that a node's values belong to."""
+    """The categories of a node's values."""
     return {int(key.split("_", 1)[0]) for key in values}
 
 
 def unknown(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[int]:
-    """The categories whose definition is not known, or no longer fits: an attribute was added to them."""
+    """The categories with an unknown definition, or one that no longer fits because an attribute was added."""
     return {
         int(key.split("_", 1)[0])
         for key in values
@@ -148,13 +147,13 @@ def unknown(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[int
 
 
 def _defined_key(key: str) -> str:
-    """The key in metadata of a value's key: a set's row number is an `x` there."""
+    """The metadata key of a value's key: it has an `x` in place of a set's row number."""
     parts = key.split("_")
     return f"{parts[0]}_{parts[1]}_x_{parts[3]}" if len(parts) == 4 else key
 
 
 def user_ids(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[int]:
-    """The numeric ids held by user attributes: to be turned into logins before `attributes` is called."""
+    """The numeric ids in user attributes, which must be converted to logins before `attributes` is called."""
     found: set[int] = set()
     for key, value in values.items():
         category = known.get(int(key.split("_", 1)[0]))
@@ -193,7 +192,7 @@ def attributes(
 
 
 def _set_rows(values: Mapping[str, Any], key: str) -> list[Any]:
-    """A set's member in every row, in the order of the rows; a row that lacks it holds None."""
+    """A set's member in every row, in the order of the rows; None for a row without it."""
     owner, member = key.split("_x_")
     prefix = f"{owner}_"
     lines = {

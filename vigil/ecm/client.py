@@ -1,5 +1,4 @@
-"""The client: JSON over HTTP, with everything that makes that dependable and nothing that knows what the
-JSON means."""
+"""The client: reliable JSON over HTTP. It does not know the meaning of the JSON."""
 
 from __future__ import annotations
 
@@ -30,17 +29,19 @@ from vigil.ecm.settings import Settings
 from vigil.ecm.tickets import HEADER, Ticket, Tickets
 
 MOST_IDS = 250
-"""How many ids `POST /v2/nodes/list` takes at once (docs/contracts/ecm.md#paging)."""
+"""The maximum number of ids in one `POST /v2/nodes/list` (docs/contracts/ecm.md#paging)."""
 
 _MOST_TICKETS = 3
-"""With how many tickets one call is tried: one that another call got may have died again before this one uses it."""
+"""The number of tickets with which one call is tried: a ticket from another call's login may have expired again before this call
+uses it.
+"""
 
 Params = Mapping[str, str | int | Sequence[str]]
 
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked of the server: HTTP requests (logins and repeats included), bytes received, repeats."""
+    """The requests to the server: HTTP requests (logins and repeats included), bytes received, repeats."""
 
     requests: int = 0
     bytes: int = 0
@@ -49,7 +50,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """One call, as it is sent and sent again."""
+    """One call, to be sent once or repeatedly."""
 
     method: str
     path: str
@@ -65,9 +66,9 @@ _counting: ContextVar[tuple[Counts, ...]] = ContextVar("vigil_ecm_counting", def
 class Client:
     """One connection to Extended ECM, used as ``async with Client(settings) as client``.
 
-    Any number of calls may run at once; `settings.concurrency` of them are open at a time. Belongs to one
-    event loop. `policy` says how calls are retried, `circuit` when the server is no longer asked; without them `settings` and the
-    defaults do. `skew` is how far the server's clocks are from `clock`, as its answers said; None before the first one.
+    Any number of calls may run at the same time; `settings.concurrency` of them are open. The client belongs to one event loop.
+    `policy` says how calls are retried and `circuit` when the server is no longer asked; the defaults follow from `settings`. `skew`
+    is the difference between the server's clocks and `clock`, measured from its responses; None before the first one.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Client:
 
     @property
     def given_up(self) -> bool:
-        """Whether the server had not answered for so long that nothing more is asked of it."""
+        """Whether the client has given up the server, which did not answer for too long, and makes no more calls."""
         return self._circuit.given_up
 
     @property
@@ -111,7 +112,7 @@ class Client:
 
     @contextmanager
     def counting(self) -> Iterator[Counts]:
-        """Counts of what this task, and the tasks that it starts, ask for inside the block."""
+        """Counts the calls of this task, and of tasks that it starts, inside the block."""
         mine = Counts()
         token = _counting.set((*_counting.get(), mine))
         try:
@@ -145,7 +146,7 @@ class Client:
                     ticket = await self._tickets.renew(ticket)
             raise Refused(path, "the ticket was refused, and those of new logins as well", 401)
 
-        # A slot is held while waiting to try again, too: an unwell server is asked by fewer calls, not by
+        # A slot is also held during the wait for a retry: a failing server gets fewer calls, not
         # more.
         async with self._slots:
             return await persist(once, self._policy, self._retried)
@@ -160,7 +161,7 @@ class Client:
             try:
                 answer = await self._send(ask, None)
             except NotReadable as error:
-                # OTDS says 400 where ECM says 401: either way these credentials are not to be tried again.
+                # OTDS answers 400 where ECM answers 401: in both cases these credentials must not be tried again.
                 raise Refused(path, error.message, error.status) from error
             if answer is None:
                 raise Refused(path, "these credentials are not accepted", 401)
@@ -169,7 +170,7 @@ class Client:
         return await persist(once, self._policy, self._retried)
 
     async def _send(self, ask: _Ask, ticket: Ticket | None) -> tuple[Json, Mapping[str, str]] | None:
-        """One HTTP request: the JSON and the headers of its answer, None for 401. Raises Again for what may get better."""
+        """Send one HTTP request: the JSON and headers of its response, None for 401. Raises Again for a temporary failure."""
         async with self._circuit.admitted(ask.path, ask.deadline):
             await self._pace.turn()
             response = await self._exchange(ask, {HEADER: ticket.value} if ticket else dict(ask.headers))
@@ -207,7 +208,7 @@ class Client:
 
 
 def _reason(error: Exception) -> str:
-    """Why there is no answer, in words of our own: those of a client may quote the proxy's, or an address with its password."""
+    """Why there was no response, in Vigil's own words: the client's text may quote the proxy's, or an address with a password."""
     if isinstance(error, httpx.ProxyError):
         status = re.match(r"\d{3}\b", str(error))
         return f"the proxy turned the request away{f' ({status[0]})' if status else ''}"

@@ -1,4 +1,4 @@
-"""From what was read of a workspace to facts: no calls, only names put in the place of numbers."""
+"""Converts the responses about a workspace to facts, without calls: replaces ids by names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIST = "/v2/nodes/list"
 
 @dataclass(slots=True)
 class Child:
-    """A document's row, where it was read, and its versions, oldest first."""
+    """A document's row, the place where it was read, and its versions, oldest first."""
 
     row: Json
     path: str
@@ -42,7 +42,7 @@ class Child:
 
 @dataclass(slots=True)
 class Reading:
-    """What has been read of one workspace. `unread` holds, by part, what was in the way."""
+    """The raw responses about one workspace. `unread` has, by part, the gap of a part that could not be read."""
 
     id: int
     type: str
@@ -68,7 +68,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What numbers are called, as far as one batch needs it. `empty` are the categories of a type, by its name."""
+    """The names for ids, as far as one batch needs them. `empty` are the categories of a type, by its name."""
 
     categories: Mapping[int, Category]
     failures: Mapping[int, EcmError]
@@ -80,7 +80,7 @@ class Names:
 
 
 def people(reading: Reading, known: Mapping[int, Category]) -> dict[str, set[int]]:
-    """The ids of all users that a workspace mentions, by the part that does."""
+    """The ids of all users that a workspace mentions, by part."""
     documents: set[int] = set()
     for child in reading.children:
         documents.update(parse.integers(child.properties.get("create_user_id")))
@@ -91,7 +91,7 @@ def people(reading: Reading, known: Mapping[int, Category]) -> dict[str, set[int
 
 
 def kinds(readings: Iterable[Reading]) -> set[int]:
-    """The ids of all classifications that documents of these workspaces have."""
+    """The ids of all classifications of these workspaces' documents."""
     every = (child for reading in readings for child in reading.children)
     return {
         number for child in every for number in parse.integers(child.properties.get("classification_ids"))
@@ -99,7 +99,7 @@ def kinds(readings: Iterable[Reading]) -> set[int]:
 
 
 def facts(reading: Reading, names: Names) -> list[Fact]:
-    """The workspace, and its documents, audit events, roles, related ones and missing documents as far as they were read."""
+    """The workspace, and its documents, audit events, roles, related workspaces and missing documents as far as they were read."""
     attrs = _attributes(reading, names)
     unread = "documents" in reading.unread
     workspace = Workspace(
@@ -110,7 +110,7 @@ def facts(reading: Reading, names: Names) -> list[Fact]:
         modified=_instant(reading.properties, "modify_date", LIST, names.zone),
         attrs=attrs,
         unread=frozenset(reading.unread),
-        # What was not read leaves no stamp behind: by it a later run would take it for read.
+        # A part that was not read gets no stamp: otherwise a later run would consider it read.
         size=None if unread else parse.integer(reading.properties.get("container_size")),
         folders=() if unread else tuple(sorted(reading.folders)),
         source=LIST,
@@ -132,7 +132,7 @@ def facts(reading: Reading, names: Names) -> list[Fact]:
 
 def _attributes(reading: Reading, names: Names) -> dict[str, Value]:
     if "categories" not in (reading.node.get("data") or {}):
-        # Read as "no category" it would say that every attribute is missing.
+        # As "no category" it would mean that every attribute is missing.
         reading.unread["attrs"] = Gap(
             LIST, "the node came without the categories that were asked for", (reading.id,)
         )
@@ -199,7 +199,9 @@ def _expires(child: Child, names: Names) -> date | None:
 
 
 def _audit(reading: Reading, names: Names) -> list[AuditEvent]:
-    """Oldest first. `position` counts rows of one type, second and user from the oldest: newer rows do not move it."""
+    """The audit events, oldest first. `position` counts rows of one type, second and user from the oldest: newer rows do not change
+    it.
+    """
     path = f"/v2/nodes/{reading.id}/audit"
     seen: dict[tuple[str, datetime, int | None], int] = {}
     events: list[AuditEvent] = []

@@ -1,4 +1,4 @@
-"""The extraction: the seven questions that a run asks of Extended ECM, answered as facts. See docs/architecture.md."""
+"""The extraction: the queries that a run makes to Extended ECM, with facts as results. See docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from vigil.ecm.workspaces import WorkspaceReader
 
 
 class Extractor:
-    """One extraction over one client. Names met on the way (people, categories, classifications) are kept for its life.
+    """One extraction over one client. It caches names (people, categories, classifications) for its life.
 
-    All methods raise `Refused` when the login fails and `Unavailable` when the call that the rest hangs on got no answer;
-    what fails for single workspaces is a `Gap` of the result.
+    All methods raise `Refused` if the login fails and `Unavailable` if the call that the others depend on got no response; failures of
+    single workspaces are `Gap`s of the result.
     """
 
     def __init__(self, client: Client, needs: Needs | None = None, *, expiry: str = EXPIRY) -> None:
@@ -45,31 +45,31 @@ class Extractor:
     async def types(self) -> tuple[WorkspaceType, ...]:
         """The workspace types with their attributes, roles and document types: the schema snapshot for the rules.
 
-        Raises NotReadable when there are none, or when they are refused: the two cannot be told apart. What could not be read of
-        single types is in `schema_gaps` then.
+        Raises NotReadable if there are none, or if they are refused: the two cases look the same. `schema_gaps` then has the gaps of
+        single types.
         """
         return await self._schema.types()
 
     @property
     def schema_gaps(self) -> Mapping[str, Sequence[Gap]]:
-        """What could not be read of the types when `types` was asked last, by the type's name."""
+        """The gaps of the types at the last call of `types`, by the type's name."""
         return self._schema.gaps
 
     async def gone(self, nodes: Sequence[int]) -> tuple[frozenset[int], list[Gap]]:
-        """Which of some nodes are gone, and gaps for those of which that cannot be said. See `vigil.ecm.presence`."""
+        """Which of some nodes are deleted, and gaps for those for which that is unknown. See `vigil.ecm.presence`."""
         return await gone(self._client, nodes)
 
     def odd_rows(self, type: str) -> int:
-        """How many rows of a type's list carry no id: nobody can say which workspaces they are."""
+        """How many rows of a type's list have no id, so that their workspaces are unknown."""
         return len(self._listing.odd.get(type, ()))
 
     def listed(self, type: str) -> int:
-        """How many workspaces of a type its list had, as ECM counts them; 0 where it was not read."""
+        """How many workspaces of a type its list has by ECM's own count; 0 if it was not read."""
         return self._listing.totals.get(type, 0)
 
     @property
     def given_up(self) -> bool:
-        """Whether the server had not answered for so long that nothing more is asked of it."""
+        """Whether the client has given up the server, which did not answer for too long, and makes no more calls."""
         return self._client.given_up
 
     async def changed(
@@ -77,50 +77,54 @@ class Extractor:
     ) -> AsyncIterator[tuple[Row, ...]]:
         """Pages of the workspaces of a type that changed at or after `since` (less the settings' overlap), newest first.
 
-        `since` None: all of them. Each workspace comes once; the next run's `since` is the newest `modified` of the first
-        page. With `resume` the walk leaves out what an interrupted one had read, from its newest row to its oldest.
-        Raises NotReadable for a type that ECM does not have.
+        `since` None: all of them. Each workspace appears once; the next run's `since` is the newest `modified` of the first page. With
+        `resume` the rows that an interrupted scan had read are skipped, from its newest row to its oldest. Raises NotReadable for a
+        type that ECM does not have.
         """
         known = await self._schema.named(type) if isinstance(type, str) else type
         async for rows in self._listing.changed(known, since, resume):
             yield rows
 
     async def read_workspaces(self, rows: Sequence[Row], since: datetime | None = None) -> Batch:
-        """The workspaces (any number; 250 to a call is best) with the parts that the needs name.
+        """The workspaces (any number; 250 in a call is best) with the parts that the needs name.
 
-        `since` bounds the audit events: those at or after it are read, all when it is None. Workspaces that are no longer
-        there are in `gone`. A part that could not be read is named in the workspace's `unread` and explained in `gaps`.
+        `since` bounds the audit events: those at or after it are read, all if it is None. Deleted workspaces are in `gone`. A part
+        that could not be read is in the workspace's `unread` and explained in `gaps`.
         """
         return await self._workspaces.read(rows, since)
 
     async def processes(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
-        """Which workflows changed, against the hashes that the last call gave (empty at first)."""
+        """The changed workflows, compared with the hashes from the last call (empty at first)."""
         return await self._processes.changed(since, known)
 
     async def read_processes(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
-        """The steps of these workflows. `workspace_of` is what is known of process -> workspace; what had to be found out
-        is in the batch's `workspaces`. A process that is attached to no workspace gives no facts."""
+        """The steps of these workflows. `workspace_of` is the known mapping process -> workspace; the batch's `workspaces` has
+        newly found ones. A process without a workspace gives no facts.
+        """
         return await self._processes.read(ids, workspace_of)
 
     async def verify(self, nodes: Mapping[int, Stamp]) -> Verified:
-        """Ask for known workspaces and documents by id: which changed, which are gone. One call for each 250."""
+        """Read known workspaces and documents by id: which changed, which are deleted. One call for each 250."""
         return await self._verifier.verify(nodes)
 
     async def housed(self, nodes: Mapping[int, int]) -> Housed:
-        """Which of these nodes are there and lie in the workspace that is named for each, or are it: one call for each 250, and a few
-        more where any is there. By it a run sees that something came back, and that a list lacks what it should have."""
+        """Which of these nodes exist in, or are, the workspace given for each: one call for each 250, and a few more if any exists.
+        A run thereby finds returned items, and lists that lack known items.
+        """
         return await housed(self._client, nodes)
 
     async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> Batch:
-        """Roles of these workspaces, and the users and groups of all their members and of `principals`, groups opened."""
+        """Roles of these workspaces, and the users and groups of all their members and of `principals`, including the members of
+        groups.
+        """
         return await self._audience.read(workspaces, principals)
 
     async def related(self, workspaces: Sequence[int]) -> Batch:
-        """The relations of these workspaces, two calls each. Those that are no longer there are in `gone`."""
+        """The relations of these workspaces, two calls each. Deleted workspaces are in `gone`."""
         return await self._related.read(workspaces)
 
     async def people(self, logins: Collection[str] | None = None) -> People:
-        """The names of all groups, and of all users or, one by one, of those of `logins` that there are."""
+        """The names of all groups, and of all users or, one by one, of the existing ones among `logins`."""
         groups = await self._directory.names(GROUP)
         if logins is None:
             return People(groups, await self._directory.names(USER))
@@ -132,5 +136,5 @@ class Extractor:
         return People(groups, frozenset(member.name for member in there if not member.deleted))
 
     async def accounts(self) -> list[User]:
-        """Every user account that the server lists. A call for each 20 of them: now and then, not in every run."""
+        """Every user account that the server lists. One call for each 20 of them: use it rarely, not in every run."""
         return await self._directory.everybody()

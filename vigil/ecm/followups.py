@@ -28,7 +28,7 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
-    """Open reminders of some nodes. `absent` is ECM's own message where it has none at all: the module is not there."""
+    """Open reminders of some nodes. `absent` is ECM's own message if it has none at all: the module is not installed."""
 
     found: tuple[FollowUp, ...] = ()
     absent: str = ""
@@ -37,8 +37,7 @@ class FollowUps:
 async def read(client: Client, nodes: Sequence[int]) -> FollowUps:
     """The open reminders of some nodes, one request each.
 
-    A node that is not readable has none; where no node at all is answered, the module is taken to be absent.
-    Raises Unavailable, Refused and Malformed.
+    An unreadable node has none; if no node gets an answer, the module counts as absent. Raises Unavailable, Refused and Malformed.
     """
     answers = await asyncio.gather(*(_one(client, node) for node in nodes))
     refused = [a for a in answers if isinstance(a, NotReadable)]
@@ -62,7 +61,7 @@ async def _one(client: Client, node: int) -> list[Json] | NotReadable:
 
 
 def _followup(client: Client, directory: Directory, node: int, row: Json) -> FollowUp | None:
-    """One reminder; None when it is done or has no date."""
+    """One reminder; None if it is done or has no date."""
     with parse.shaped(f"/v2/nodes/{node}/followups"):
         due = parse.instant(row.get("due_date"), client.settings.tz)
         if due is None or parse.integer(row.get("status")) != OPEN:

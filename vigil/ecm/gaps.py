@@ -1,4 +1,4 @@
-"""What became of asking for something of one workspace: the answer, or in its place why there is none."""
+"""The result of a query about one workspace, or a gap with the reason for its failure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ T = TypeVar("T")
 
 
 def gap_of(error: EcmError, *workspaces: int) -> Gap:
-    """What a failed call leaves unread."""
+    """The gap of a failed call."""
     return Gap(error.path, error.message, workspaces, not isinstance(error, NotAsked))
 
 
 async def of_workspace(workspace: int, asked: Awaitable[T]) -> T | Gap:
-    """The answer, or a gap for a call that failed or was refused: that a part is refused says nothing about the workspace.
+    """The result, or a gap for a call that failed or was refused: the refusal of a part says nothing about the workspace.
 
     Raises Refused.
     """

@@ -1,4 +1,4 @@
-"""In which workspace a node lies: parent by parent. Contract: docs/contracts/ecm.md#workspaces."""
+"""Finds the workspace that contains a node, parent by parent. Contract: docs/contracts/ecm.md#workspaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vigil.ecm.model import Gap, Housed
 from vigil.ecm.nodes import PATH, read_nodes
 
 HIGHEST = 20
-"""So many folders lie above a node at most."""
+"""The maximum number of folders above a node."""
 
 _FIELDS = ["properties{id,type,parent_id}"]
 
@@ -21,9 +21,9 @@ _FIELDS = ["properties{id,type,parent_id}"]
 async def homes(
     client: Client, nodes: Collection[int], *, through: Collection[int] | None = None
 ) -> tuple[dict[int, int], dict[int, Gap]]:
-    """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes at once, and only `through` these types.
+    """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes in parallel, and only `through` these types.
 
-    Beside it the nodes of which that could not be found out, with why.
+    The second result has the gaps of nodes for which that is unknown.
     """
     found: dict[int, int] = {}
     unclear: dict[int, Gap] = {}
@@ -58,7 +58,7 @@ async def housed(client: Client, nodes: Mapping[int, int]) -> Housed:
 async def _kinds(
     client: Client, nodes: Collection[int]
 ) -> tuple[dict[int, tuple[int | None, int | None]], dict[int, Gap]]:
-    """The type and the parent of some nodes, and what was in the way of others. What is left out is asked for twice."""
+    """The type and the parent of some nodes, and the gaps of others. A node that is left out is requested twice."""
     rows, gaps = await read_nodes(client, sorted(nodes), _FIELDS)
     again = [number for number in sorted(nodes) if number not in rows]
     if again:

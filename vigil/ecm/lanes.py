@@ -1,4 +1,4 @@
-"""Connections, one a lane: what carries the client's calls."""
+"""HTTP clients with one connection each, which carry the client's calls."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import httpx
 from vigil.ecm.settings import Settings
 
 IDLE = 4.0
-"""Seconds after which an idle connection is no longer used: servers drop theirs from five on."""
+"""Seconds after which an idle connection is no longer used: servers close theirs after five or more."""
 
 
 @lru_cache(maxsize=8)
 def _tls(ca: str | None) -> ssl.SSLContext:
-    """The trusted authorities. Reading the system's takes 40 ms: once a process, not once a run."""
+    """The trusted certificate authorities. Reading the system's takes 40 ms: it happens once in a process, not once in a run."""
     return ssl.create_default_context(cafile=ca)
 
 
 class Lanes:
-    """Hands out HTTP clients that hold one kept-alive connection each.
+    """Hands out HTTP clients with one kept-alive connection each.
 
-    One client with a pool of 32 would be the obvious thing; its pool looks at every connection for every request, several
-    times over, and spends more time on that than on all the rest of a call. The last lane used is taken first, so that
-    a quiet client keeps few connections warm.
+    A single client with a pool of 32 would be the usual solution, but its pool examines every connection for every request several
+    times, which takes more time than the rest of a call. The last client used is taken first, so that few connections stay open in
+    quiet times.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -38,7 +38,7 @@ class Lanes:
 
     @contextmanager
     def lane(self) -> Iterator[httpx.AsyncClient]:
-        """A client for one request. There are as many as requests were ever open at once."""
+        """A client for one request. There are as many as the maximum number of simultaneous requests."""
         taken = self._free.pop() if self._free else self._open()
         try:
             yield taken

@@ -1,4 +1,4 @@
-"""How hard the client leans on a server: a pace when it is well, a circuit when it is not."""
+"""Protects the server: a rate limiter in normal operation, a circuit breaker when the server fails."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vigil.ecm.retry import Again
 
 
 class Pace:
-    """At most `per_second` starts a second, evenly spaced and without bursts; None sets no limit."""
+    """A rate limiter: at most `per_second` starts a second, evenly spaced without bursts; None sets no limit."""
 
     def __init__(self, per_second: float | None) -> None:
         self._gap = 1.0 / per_second if per_second else 0.0
         self._next = 0.0
 
     async def turn(self) -> None:
-        """Return when the caller may start. Callers are served in the order in which they came."""
+        """Return when the caller may start. Callers are served in their order of arrival."""
         if not self._gap:
             return
         now = monotonic()
@@ -30,13 +30,12 @@ class Pace:
 
 
 class Circuit:
-    """Stops asking a server that is unwell, and lets one request through at a time to see whether it is
-    well again.
+    """A circuit breaker: stops calls to a failing server, and lets one request through at a time to probe whether it works again.
 
-    It opens after `threshold` failures in a row, for `pause` seconds, twice as long after each probe that fails, up to `longest`.
-    While it is open callers wait. After `hopeless` failed probes, or one that fails `patience` seconds after it opened, the server is
-    given up: nothing more is asked of it, and every call is refused at once by NotAsked, so that a run against a dead server ends in
-    a minute and not after every call's own patience.
+    It opens after `threshold` failures in a row, for `pause` seconds, twice as long after each failed probe, up to `longest`. While it
+    is open callers wait. After `hopeless` failed probes, or a probe that fails `patience` seconds after it opened, the server is given
+    up: every further call fails at once with NotAsked, so that a run against a dead server ends within a minute and not after every
+    call's own time-out.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Circuit:
         self._trips = 0
         self._until: float | None = None  # None: closed
         self._probing = False
-        self._moved = asyncio.Event()  # set when a probe has ended, one way or the other
+        self._moved = asyncio.Event()  # set when a probe has ended, with either result
 
     @property
     def open(self) -> bool:
@@ -69,20 +68,19 @@ class Circuit:
 
     @asynccontextmanager
     async def admitted(self, path: str, deadline: float) -> AsyncIterator[None]:
-        """Wait for admission, run one attempt, learn from how it ended. Raises Unavailable instead of
-        waiting in vain."""
+        """Wait for admission, run one attempt, and record its result. Raises Unavailable instead of waiting in vain."""
         probe = await self._admit(path, deadline)
         try:
             yield
         except Again as again:
-            # An answer in ECM's own words shows a server that works, whatever it says.
+            # A response in ECM's own words shows that the server works, whatever it contains.
             self._learn(ok=isinstance(again.error, NotReadable), probe=probe)
             raise
         except (NotReadable, Refused):
             self._learn(ok=True, probe=probe)
             raise
         except BaseException:
-            self._release(probe)  # cancelled, or a fault of our own: says nothing about the server
+            self._release(probe)  # cancelled, or a fault in Vigil: says nothing about the server
             raise
         else:
             self._learn(ok=True, probe=probe)
@@ -109,7 +107,7 @@ class Circuit:
             async with asyncio.timeout(max(0.0, deadline - monotonic())):
                 await self._moved.wait()
         except TimeoutError:
-            return  # the loop in _admit sees the deadline and says so
+            return  # the loop in _admit sees the deadline and raises
 
     def _learn(self, *, ok: bool, probe: bool) -> None:
         if ok:

@@ -1,4 +1,4 @@
-"""The list of a type's workspaces, newest change first, from a watermark or all of it. Contract: docs/contracts/ecm.md#paging."""
+"""The list of a type's workspaces, newest change first, from a watermark on or completely. Contract: docs/contracts/ecm.md#paging."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = 500
 
 
 class Listing:
-    """Walks the lists of workspaces for one extraction."""
+    """Reads the lists of workspaces for one extraction."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class Listing:
         if resume is None:
             parts.append((floor, None))
         else:
-            # What changed since the interrupted walk began, then what lay below the point that it had come to.
+            # The changes since the interrupted scan began, then the rows below the point that it had reached.
             parts += [(self._floor(resume.newest), None), (floor, resume.oldest)]
         for bottom, top in parts:
             async for rows in self._walk(type_, bottom, top):
@@ -48,7 +48,7 @@ class Listing:
     async def _walk(
         self, type_: WorkspaceType, bottom: datetime | None, top: datetime | None
     ) -> AsyncIterator[tuple[Row, ...]]:
-        """Rows with bottom <= modified <= top. Where the server refuses a deep offset the list is narrowed by date."""
+        """Rows with bottom <= modified <= top. If the server refuses a deep offset, the list is narrowed by date."""
         before = self._written(top) if top is not None else None
         while True:
             oldest: str | None = None
@@ -65,10 +65,10 @@ class Listing:
             except (NotReadable, Incomplete) as error:
                 if oldest is None and before is not None:
                     before = (
-                        None  # a server that cannot compare dates: what is too new is dropped here, above
+                        None  # a server that cannot compare dates: rows that are too new are dropped above
                     )
                     continue
-                # Refused before anything came is no depth; and a second filled with more rows than can be listed is a wall.
+                # A refusal before the first row does not concern depth; nor can dates narrow a second with too many rows.
                 if oldest is None or oldest == before:
                     raise
                 before = self._comparable(oldest, error.path)
@@ -76,7 +76,7 @@ class Listing:
     def _pages(self, type_: WorkspaceType, before: str | None) -> AsyncIterator[Page]:
         params: dict[str, str | int] = {
             "sort": "desc_modify_date",
-            "expanded_view": "true",  # without it only those that this user opened lately
+            "expanded_view": "true",  # without it the list has only those that this user opened recently
             "fields": "properties{id,name,modify_date}",
             "action": "properties-",
         }
@@ -90,7 +90,7 @@ class Listing:
         return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE, odd=odd)
 
     def _row(self, row: Json, type_: str) -> Row:
-        """A row. One whose date makes no sense is to be read whenever it changed, and says so then: the list goes on."""
+        """A row. A row with an invalid date is always read, which then reports the problem: the list continues."""
         found = parse.properties(row)
         try:
             with parse.shaped(PATH):
@@ -101,7 +101,7 @@ class Listing:
         return Row(parse.node_id(row), name, modified or NEVER, type_)
 
     def _floor(self, since: datetime) -> datetime:
-        """The watermark less the overlap; and less the hour that the server's clock repeats, near to when it does."""
+        """The watermark less the overlap; near a clock change also less the hour that the server's clock repeats."""
         overlap = self._client.settings.overlap
         around = timedelta(hours=3)
         before = (since - around).astimezone(self._zone).utcoffset() or timedelta()
@@ -109,7 +109,7 @@ class Listing:
         return since - overlap - max(timedelta(), before - after)
 
     def _written(self, moment: datetime) -> str:
-        """As the server writes it: naive, in its zone."""
+        """An instant as the server writes it: naive, in its zone."""
         return moment.astimezone(self._zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
     def _comparable(self, written: str, path: str) -> str:

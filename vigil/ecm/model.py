@@ -1,4 +1,4 @@
-"""What extraction takes and gives, beside the facts themselves. See docs/architecture.md, Extraction."""
+"""The parameters and results of extraction, beside the facts themselves. See docs/architecture.md, Extraction."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Literal
 from vigil.compliance.facts import Fact
 
 EXPIRY = "Document validity.Expiration date"
-"""The attribute of a document that holds the day until which it is valid (docs/architecture.md)."""
+"""The document attribute with the day until which it is valid (docs/architecture.md)."""
 
 
 ABSENT = "missingdocuments of any workspace"
-"""In place of a path: the gap that says that this server has no lists of missing documents at all."""
+"""In place of a path: the gap of a server without any lists of missing documents."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
-"""Before everything that changes."""
+"""An instant before every change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the loaded rules need of a workspace: nothing else is asked for.
+    """What the loaded rules need of a workspace: nothing else is read.
 
-    `documents` with their types, `versions` all of theirs, `expiry` the day until which each holds; `comments` the audit
-    trail; `roles` the members of roles, where a rule's clauses look at them (those of findings come by `audience`);
-    `missing` ECM's own list of missing documents; `steps` workflows, which are read beside the workspaces; `related` the types of
-    workspace whose related ones are asked for.
+    `documents` with their types, `versions` all of theirs, `expiry` the day until which each is valid; `comments` the audit trail;
+    `roles` the members of roles if clauses of rules use them (those of findings come from `audience`); `missing` ECM's own list of
+    missing documents; `steps` workflows, which are read beside the workspaces; `related` the types of workspaces whose related ones
+    are read.
     """
 
     documents: bool = True
@@ -42,7 +42,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the list of workspaces. `modified` is UTC, to the second; NEVER where ECM gives none that makes sense."""
+    """A row of the list of workspaces. `modified` is UTC, to the second; NEVER if ECM gives no valid one."""
 
     id: int
     name: str
@@ -51,14 +51,13 @@ class Row:
 
     @property
     def odd(self) -> bool:
-        """Whether ECM says nothing that makes sense of when it changed."""
+        """Whether ECM gives no valid modify date."""
         return self.modified == NEVER
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The part of a type's list that an interrupted walk had read: from its `newest` row down to its
-    `oldest`."""
+    """The part of a type's list that an interrupted scan had read: from its `newest` row down to its `oldest`."""
 
     newest: datetime
     oldest: datetime
@@ -66,8 +65,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Something known that is no longer there, or no longer readable: the two cannot be told apart from
-    outside."""
+    """A known item that is deleted, or no longer readable: from outside the two look the same."""
 
     kind: Literal["workspace", "document", "process"]
     key: str
@@ -75,8 +73,9 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What could not be read this time. `path` is the call, `error` ECM's own message, `workspaces` whom it
-    concerns. `asked` is False for what was not even asked, because the server had not answered for so long."""
+    """Something that could not be read this time. `path` is the call, `error` ECM's own message, `workspaces` the affected
+    workspaces. `asked` is False for a call that was not made, because the server had not answered for too long.
+    """
 
     path: str
     error: str
@@ -85,7 +84,7 @@ class Gap:
 
     @property
     def why(self) -> str:
-        """The call and what was in the way."""
+        """The call and its failure."""
         return f"{self.path}: {self.error}"
 
 
@@ -93,10 +92,9 @@ class Gap:
 class Batch:
     """Facts read by one call.
 
-    `workspaces` says which workspace a process belongs to, where that was found out. `unread` are processes that were
-    asked for and could not be read this time: they are to be asked for again. `unknown` are people and groups
-    (``user:LOGIN``, ``group:NAME``) that could not be looked up, each with what was in the way. `lacking` says of workspaces how many
-    items their containers count and their lists do not show.
+    `workspaces` maps processes to their workspaces, where newly found. `unread` are processes that could not be read this time and
+    must be read again. `unknown` are people and groups (``user:LOGIN``, ``group:NAME``) that could not be looked up, with the reason.
+    `lacking` has for workspaces how many items their containers count and their lists do not show.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -111,11 +109,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The list of workflows against what was known of it.
+    """The list of workflows, compared with what was known.
 
-    `read`: ids whose row is new or differs. `hashes`: the row hash of every active process and of the newest ended ones, to
-    be given as `known` next time. `vanished`: were active and are in neither list: to be read, too, for how they ended.
-    `active`: those with an open step. A row shows open steps alone: one that began and ended beside another changes no hash.
+    `read`: ids whose row is new or differs. `hashes`: the row hash of every active process and of the newest ended ones, for the
+    `known` of the next call. `vanished`: were active and are in neither list: they must be read, too, for their end. `active`: those
+    with an open step. A row shows only open steps: one that began and ended beside another changes no hash.
     """
 
     read: tuple[int, ...]
@@ -128,16 +126,16 @@ class Processes:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells that a node changed: its modify date, and the number of its children (containers) or of its version.
+    """Shows whether a node changed: its modify date, and the number of its children (containers) or of its version.
 
-    As what is known of a node, `modified` None says that its date is not to be compared (folders).
+    For a known node, `modified` None means that its date is not compared (folders).
     """
 
     modified: datetime | None
     size_or_version: int | None = None
 
     def differs(self, seen: Stamp) -> bool:
-        """Whether what is seen now is another state than this."""
+        """Whether the stamp just read differs from this one."""
         if self.size_or_version != seen.size_or_version:
             return True
         return self.modified is not None and self.modified != seen.modified
@@ -145,8 +143,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Housed:
-    """Which of some nodes are there, in the workspace that was named for each. In gaps, `workspaces` are those nodes of which that
-    could not be found out."""
+    """Which of some nodes exist, in the workspace given for each. In gaps, `workspaces` are the nodes for which that is unknown."""
 
     there: frozenset[int]
     gaps: tuple[Gap, ...] = ()
@@ -154,8 +151,7 @@ class Housed:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Known nodes asked for by id: those whose stamp differs, those that are gone, and the calls that
-    failed."""
+    """Known nodes read by id: those whose stamp differs, those that are deleted, and the calls that failed."""
 
     changed: tuple[int, ...]
     gone: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Nodes asked for by id, many at once: `POST /v2/nodes/list`. What one of them holds never costs the others.
+"""Reads many nodes by id at once: `POST /v2/nodes/list`. A malformed node does not affect the others.
 
 Contract: docs/contracts/ecm.md#nodes.
 """
@@ -17,13 +17,13 @@ from vigil.ecm.model import Gap
 
 PATH = "/v2/nodes/list"
 HALVED = 9
-"""How often a list that cannot be read is halved to find the node that spoils it: 250 ids come down to one."""
+"""How often an unreadable list is halved to find the malformed node: 250 ids come down to one."""
 
 
 async def read_nodes(
     client: Client, ids: Sequence[int], fields: Sequence[str]
 ) -> tuple[dict[int, Json], list[Gap]]:
-    """The nodes that are there, by id, and gaps, whose `workspaces` are node ids, for those whose call failed. Raises Refused."""
+    """The existing nodes, by id, and gaps, whose `workspaces` are node ids, for those whose call failed. Raises Refused."""
     parts = parse.chunks(ids, MOST_IDS)
     answers = await asyncio.gather(*(_some(client, some, fields, HALVED) for some in parts))
     found: dict[int, Json] = {}
@@ -49,7 +49,7 @@ async def _some(
         return first[0] | second[0], [*first[1], *second[1]]
     except CallFailed as error:
         return {}, [gap_of(error, *ids)]
-    if found.keys() - set(ids):  # the answer of another call: what it leaves out is not gone
+    if found.keys() - set(ids):  # the response to another call: nodes that it leaves out are not deleted
         return {}, [Gap(PATH, "nodes came that were not asked for", tuple(ids))]
     missing = tuple(number for number in ids if number not in found)
     if nameless and missing:

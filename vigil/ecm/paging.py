@@ -1,14 +1,13 @@
-"""Reading a list that is served in pages, and that may shift while it is read. Contract: docs/contracts/ecm.md#paging.
+"""Reads a list that is served in pages, and that may shift meanwhile. Contract: docs/contracts/ecm.md#paging.
 
-What the server does, and what follows from it:
+The server's behaviour, and the consequences:
 
-- It clamps `limit` without a word and echoes what it took: pages are counted in what it took.
-- A page past the end repeats the last one: a page that brings nothing new ends the walk.
-- Rows that move to the front push others down, onto the next page: rows are told apart by id.
-- Rows that vanish pull others up, onto a page already read: seen by a count that fell, and the page is read
-  again.
-- `total_count` may or may not count what the caller cannot read: a page may be short. A page without any row that begins before
-  the count is no end: it is asked for once more, and then the list is incomplete.
+- It reduces `limit` silently and echoes the value used: pages are counted in that value.
+- A page past the end repeats the last one: a page without new rows ends the list.
+- Rows that move to the front push others onto the next page: rows are identified by id.
+- Rows that vanish pull others onto a page already read: the count has fallen, and the page is read again.
+- `total_count` may or may not count unreadable rows: a page may be short. An empty page that begins before the count is not the end:
+  it is requested once more, and then the list is incomplete.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _MOST_RESTARTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `limit` is what the server took, `total` and `more` what it says of the whole list."""
+    """One page. `limit` is the value that the server used, `total` and `more` its information about the whole list."""
 
     number: int
     rows: tuple[Json, ...]
@@ -40,17 +39,17 @@ class Page:
 
     @property
     def reaches_end(self) -> bool:
-        """By the server's own count this is the last page."""
+        """Whether this is the last page by the server's own count."""
         return self.total is not None and self.number * self.limit >= self.total
 
     @property
     def is_owed(self) -> bool:
-        """It came without a row, although by the server's own count it has some."""
+        """Whether the page is empty although it has rows by the server's own count."""
         return not self.rows and self.total is not None and (self.number - 1) * self.limit < self.total
 
 
 def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Json] | None = None) -> Page:
-    """Both shapes: `paging` at the top with `actions.next`, or `collection.paging`."""
+    """Parse both formats: `paging` at the top with `actions.next`, or `collection.paging`."""
     if rows is None:
         found = answer.get("results")
         if not isinstance(found, list):
@@ -78,9 +77,9 @@ async def read_page(
     limit: int,
     rows: Callable[[Json], list[Json]] | None = None,
 ) -> Page:
-    """One page. `rows` finds the rows in an answer that has them elsewhere than in `results`.
+    """One page. `rows` finds the rows in a response that does not have them in `results`.
 
-    Raises Incomplete for a page that came empty twice although the server's count says that it has rows.
+    Raises Incomplete for a page that was empty twice although it has rows by the server's count.
     """
     for _ in range(2):
         answer = await client.get(path, {**params, "limit": limit, "page": number})
@@ -104,11 +103,10 @@ async def walk(
     rows: Callable[[Json], list[Json]] | None = None,
     odd: list[Json] | None = None,
 ) -> AsyncIterator[Page]:
-    """The pages of a list from page `start` on, each row once, in the server's order. `key` tells rows apart.
+    """The pages of a list from page `start` on, each row once, in the server's order. `key` identifies rows.
 
-    Pages are yielded without the rows that earlier ones had, and not at all when nothing is left. A row
-    that the list loses to a shift is looked for by reading the page before once more. Nothing is held but
-    the keys. Rows without a key go to `odd`; where none is given the list is Malformed.
+    Pages are yielded without the rows of earlier ones, and not at all if nothing is left. A row lost to a shift is searched by reading
+    the previous page once more. Only the keys are kept in memory. Rows without a key go to `odd`; without `odd` the list is Malformed.
     """
     seen: set[Hashable] = set()
     before: Page | None = None
@@ -151,7 +149,7 @@ def _keyed(page: Page, key: Key, odd: list[Json] | None) -> list[tuple[Hashable,
 
 
 def _lost(before: Page | None, page: Page) -> int:
-    """By how many rows the list shrank between two pages: as many may have slid past the reader."""
+    """By how many rows the list shrank between two pages: as many may have been skipped."""
     if before is None or before.total is None or page.total is None:
         return 0
     return max(0, before.total - page.total)
@@ -178,8 +176,7 @@ async def read_all(
     limit: int,
     rows: Callable[[Json], list[Json]] | None = None,
 ) -> tuple[list[Json], Json]:
-    """All rows of a list, and its first answer. With `key` None the rows have no identity (audit): see
-    `_read_unnamed`."""
+    """All rows of a list, and its first response. With `key` None the rows have no identity (audit): see `_read_unnamed`."""
     if key is None:
         return await _read_unnamed(client, path, params, limit, rows)
     found: list[Json] = []
@@ -193,10 +190,9 @@ async def read_all(
 async def _read_unnamed(
     client: Client, path: str, params: Params, limit: int, rows: Callable[[Json], list[Json]] | None
 ) -> tuple[list[Json], Json]:
-    """Rows that cannot be told apart: a shift cannot be mended, so a list whose count moved is read again
-    from the start.
+    """Read rows without identity: a shift cannot be corrected, so a list whose count changed is read again from the start.
 
-    A repeated last page is told by the count, and without one by being equal to the page before.
+    A repeated last page is recognised by the count or, without one, by being equal to the page before.
     """
     for _ in range(_MOST_RESTARTS):
         found: list[Json] = []

@@ -1,4 +1,4 @@
-"""From the server's JSON to plain values: pure functions, no calls. Contract: docs/contracts/ecm.md."""
+"""Converts the server's JSON to plain values: pure functions, no calls. Contract: docs/contracts/ecm.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vigil.ecm.answers import Json
 from vigil.ecm.errors import Malformed
 
 LARGEST = 2**63 - 1
-"""Larger numbers neither of the ledger's databases keeps."""
+"""The largest number that both of the ledger's databases can store."""
 
 FOLDER, DOCUMENT, SHORTCUT, WORKSPACE = 0, 144, 1, 848
 """Node types (docs/contracts/ecm.md#nodes)."""
@@ -20,7 +20,7 @@ FOLDER, DOCUMENT, SHORTCUT, WORKSPACE = 0, 144, 1, 848
 
 @contextmanager
 def shaped(path: str) -> Iterator[None]:
-    """What is taken from an answer inside the block is there and of its kind, or the answer is Malformed."""
+    """Inside the block, a missing key or a value of the wrong type in a response raises Malformed."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -29,7 +29,7 @@ def shaped(path: str) -> Iterator[None]:
 
 
 def _what(error: Exception) -> str:
-    """What is wrong with an answer's shape, without its values: a key that is not there is named."""
+    """The fault of a response's format, without its values: a missing key is named."""
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is not there"
     unreadable = isinstance(error, ValueError | ArithmeticError)
@@ -37,9 +37,9 @@ def _what(error: Exception) -> str:
 
 
 def instant(text: object, zone: tzinfo) -> datetime | None:
-    """An instant in UTC. Naive strings are in the server's `zone`; "" and null say that there is none.
+    """An instant in UTC. Naive strings are in the server's `zone`; "" and null mean that there is none.
 
-    In the hour that a clock reads twice the first is meant: ECM does not say which.
+    In the hour that occurs twice, the first is used: ECM does not say which.
     """
     if not text or not isinstance(text, str):
         return None
@@ -50,7 +50,7 @@ def instant(text: object, zone: tzinfo) -> datetime | None:
 
 
 def day(text: object) -> date | None:
-    """A date without a time: the day as it is written, in no zone."""
+    """A date without a time: the day as written, in no zone."""
     if not text or not isinstance(text, str):
         return None
     return date.fromisoformat(text[:10])
@@ -64,12 +64,12 @@ def properties(row: Json) -> Json:
 
 
 def node_id(row: Json) -> int:
-    """The id of a row: what tells rows of a list of nodes apart."""
+    """The id of a row, which identifies rows in a list of nodes."""
     return identity(properties(row)["id"])
 
 
 def identity(value: object) -> int:
-    """The id of a node or a member. Raises ValueError for what is none that a ledger can keep."""
+    """The id of a node or a member. Raises ValueError for an id that a ledger cannot store."""
     number = integer(value)
     if number is None or abs(number) > LARGEST:
         raise ValueError(f"{str(value)[:40]!r} is no id")
@@ -84,7 +84,7 @@ def rows(answer: Json, path: str) -> list[Json]:
 
 
 def single(answer: Json, path: str) -> Json:
-    """`results` of an answer about one thing; some calls wrap it in a list of one."""
+    """`results` of a response about one item; some calls wrap it in a list of one."""
     found = answer.get("results")
     if isinstance(found, list) and found:
         found = found[0]
@@ -94,7 +94,7 @@ def single(answer: Json, path: str) -> Json:
 
 
 def integer(value: object) -> int | None:
-    """A number, also where it comes as text; None for "" and null."""
+    """A number, also if given as text; None for "" and null."""
     if isinstance(value, bool) or value is None or value == "":
         return None
     if isinstance(value, int | float | str):
@@ -120,8 +120,7 @@ def versions(row: Json) -> list[Json]:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user (`kind` 0) or a group (`kind` 1) as the directory has it; `name` is the login or the group's
-    name."""
+    """A user (`kind` 0) or a group (`kind` 1) of the directory; `name` is the login or the group's name."""
 
     id: int
     kind: int
@@ -162,17 +161,17 @@ def member(found: Json) -> Member:
 
 
 def _text(value: object) -> str | None:
-    """A text that can be kept, or nothing."""
+    """A text that can be stored, or nothing."""
     return value if isinstance(value, str) and value and not odd_text(value) else None
 
 
 def clean(text: str) -> str:
-    """A text that is only shown, without what cannot be kept."""
+    """A text that is only shown, without characters that cannot be stored."""
     return "".join("\ufffd" if odd_text(c) else c for c in text) if odd_text(text) else text
 
 
 def odd_text(text: str) -> str:
-    """What is wrong with a text; nothing when it can be kept: PostgreSQL has no NUL, and half a surrogate pair is no character."""
+    """The fault of a text; empty if it can be stored: PostgreSQL has no NUL, and half a surrogate pair is not a character."""
     if "\0" in text:
         return "holds a NUL character"
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
@@ -201,7 +200,7 @@ def role(row: Json) -> Role:
 
 
 def audit_rows(answer: Json) -> list[Json]:
-    """Raises KeyError or TypeError when there is no list of them: an empty one would say that nothing happened."""
+    """The audit rows. Raises KeyError or TypeError without a list of them: an empty one would mean that nothing happened."""
     found = answer["results"]["data"]["audit"]
     if not isinstance(found, list):
         raise TypeError(f"`audit` is {type(found).__name__} and no list")
@@ -209,7 +208,7 @@ def audit_rows(answer: Json) -> list[Json]:
 
 
 def audit_names(answer: Json) -> dict[int, str]:
-    """The event types' names, as the answer itself gives them."""
+    """The names of event types, from the response itself."""
     kinds = ((answer.get("results") or {}).get("data") or {}).get("audit_event_types") or []
     return {int(kind["id"]): str(kind["name"]) for kind in kinds}
 
@@ -226,7 +225,7 @@ class DocType:
 
 
 def doc_types(answer: Json) -> list[DocType]:
-    """From `GET /v2/businessworkspaces/{id}/doctypes`. Raises ValueError for what cannot be understood."""
+    """Parse `GET /v2/businessworkspaces/{id}/doctypes`. Raises ValueError for an unknown format."""
     return [_doc_type(found) for found in _entries(answer, "doctypes", "document_types", "doc_types")]
 
 
@@ -244,14 +243,14 @@ def _doc_type(found: Json) -> DocType:
 def missing_types(answer: Json) -> list[str]:
     """The type names of `GET /v2/businessworkspaces/{id}/missingdocuments`.
 
-    Raises ValueError for what cannot be understood: read as an empty list it would say that nothing is missing.
+    Raises ValueError for an unknown format: an empty list would mean that nothing is missing.
     """
     found = _entries(answer, "missingdocuments", "missing_documents", "documents")
     return [_named(entry, "document_type_name", "document_type", "doctype_name", "name") for entry in found]
 
 
 def _entries(answer: Json, *names: str) -> Iterator[Json]:
-    """The things of a list, however deep this endpoint wraps them: the module's versions differ."""
+    """The items of a list, however deeply this endpoint wraps them: the module's versions differ."""
     found: Any = answer.get("results")
     # {"results": {"data": {"<name>": [...]}}}, {"results": {"<name>": [...]}} and {"results": [...]} all occur.
     while isinstance(found, dict):
@@ -281,6 +280,6 @@ def _truth(value: object) -> bool:
 
 
 def chunks(ids: Iterable[int], size: int) -> list[Sequence[int]]:
-    """The ids, each once, in their order, in runs of at most `size`."""
+    """The ids, each once, in their order, in sequences of at most `size`."""
     unique = list(dict.fromkeys(ids))
     return [unique[at : at + size] for at in range(0, len(unique), size)]

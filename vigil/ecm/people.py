@@ -1,4 +1,4 @@
-"""The directory: users and groups by id, asked for when they are met, once each. Contract: docs/contracts/ecm.md#members."""
+"""The directory: users and groups, each read by id once, when it first appears. Contract: docs/contracts/ecm.md#members."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from vigil.ecm.presence import MEMBER, own_calls
 T = TypeVar("T")
 
 PAGE = 20
-"""The cap on lists of members."""
+"""The server's page limit for lists of members."""
 
 USER, GROUP = 0, 1
 
 
 class Directory:
-    """What one extraction knows of people. Ids that the server no longer knows are deleted users with the login ``id:N``."""
+    """The people known to one extraction. Ids that the server no longer knows are deleted users with the login ``id:N``."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -35,23 +35,23 @@ class Directory:
         self._listed = False
 
     def note(self, member: Member) -> None:
-        """Keep a member seen in passing, unless more is known of it."""
+        """Store a member from another response, unless more is known about it."""
         known = self._members.get(member.id)
         if known is None or member.complete or not known.complete:
             self._members[member.id] = member
             self._by_name[member.kind, member.name] = member
 
     def login(self, number: int) -> str:
-        """The login of an id that was made sure of before."""
+        """The login of an id that `ensure` has loaded."""
         return self._members[number].name
 
     def principal(self, number: int) -> str:
         return self._members[number].principal
 
     async def ensure(self, ids: Collection[int], *, complete: bool = False) -> dict[int, EcmError]:
-        """Make the members of these ids known; with `complete` also their e-mail, zone and language.
+        """Load the members of these ids; with `complete` also their e-mail, zone and language.
 
-        Gives what was in the way of those that could not be looked up. Raises Refused.
+        Returns the errors of those that could not be looked up. Raises Refused.
         """
         async with self._lock:  # callers ask for the same people at the same time
             wanted = [number for number in dict.fromkeys(ids) if not self._known(number, complete)]
@@ -63,8 +63,9 @@ class Directory:
             return {number: error for number, error in taken.items() if error is not None}
 
     async def find(self, principals: Iterable[str]) -> tuple[list[Member], dict[str, EcmError]]:
-        """The members of ``user:LOGIN`` and ``group:NAME``, without those that the server does not know; and what was in the way of
-        those that could not be looked up. Raises Refused."""
+        """The members of ``user:LOGIN`` and ``group:NAME``, without those that the server does not know, and the errors of those
+        that could not be looked up. Raises Refused.
+        """
         wanted = list(dict.fromkeys(principals))
         answers = await asyncio.gather(*(_or_error(self._find(principal)) for principal in wanted))
         found = dict(zip(wanted, answers, strict=True))
@@ -74,9 +75,9 @@ class Directory:
         )
 
     async def facts(self, members: Iterable[Member]) -> tuple[list[User | Group], dict[str, EcmError]]:
-        """Users and groups of these members and, through groups, of everybody inside them. Groups may hold each other.
+        """The users and groups of these members and, through groups, of all their members. Groups may contain each other.
 
-        Beside them the principals that could not be looked up, with what was in the way. Raises Refused.
+        The second result has the errors of principals that could not be looked up. Raises Refused.
         """
         done: dict[int, User | Group] = {}
         failed: dict[str, EcmError] = {}
@@ -100,13 +101,13 @@ class Directory:
         return [done[number] for number in sorted(done)], failed
 
     async def _opened(self, members: Iterable[Member]) -> list[tuple[Member, tuple[Member, ...] | EcmError]]:
-        """The groups among some members, each with who is inside it, or why that cannot be said."""
+        """The groups among some members, each with its members, or the error of reading them."""
         groups = [member for member in members if member.kind == GROUP]
         held = await asyncio.gather(*(_or_error(self._members_of(group)) for group in groups))
         return list(zip(groups, held, strict=True))
 
     async def everybody(self) -> list[User]:
-        """Every user that the server lists, page by page; those whose list row says too little are asked for by id."""
+        """Every user that the server lists, page by page; those with incomplete rows are read by id."""
         rows, _ = await read_all(
             self._client, "/v2/members", {"where_type": USER}, key=_member_key, limit=PAGE
         )
@@ -116,7 +117,7 @@ class Directory:
         return [_user(self._members[number]) for number in numbers]
 
     async def names(self, kind: int) -> frozenset[str]:
-        """The names of every user or group that the server lists, page by page, without those that it calls deleted."""
+        """The names of every user or group that the server lists, page by page, without deleted ones."""
         rows, _ = await read_all(
             self._client, "/v2/members", {"where_type": kind}, key=_member_key, limit=PAGE
         )
@@ -128,7 +129,7 @@ class Directory:
         return member is not None and (member.complete or not complete)
 
     def _take(self, number: int, answer: Json | EcmError | None) -> EcmError | None:
-        """Keep what a member's own call gave. Gives what is in the way, if anything is."""
+        """Store the response of a member's own call. Returns its error, if any."""
         if isinstance(answer, EcmError):
             return answer
         if answer is None:
@@ -143,7 +144,7 @@ class Directory:
         return None
 
     async def _there(self) -> list[int]:
-        """Members that the server showed, those that it gave by their own id first; where none was met, some of its list."""
+        """Existing members: first those that were read by id; if none is known, some from the list."""
         if not any(not member.deleted for member in self._members.values()):
             page = await read_page(self._client, "/v2/members", {"where_type": USER}, 1, PAGE)
             for row in page.rows:
@@ -152,9 +153,9 @@ class Directory:
         return [member.id for member in sorted(met, key=lambda member: not member.complete)]
 
     async def _list_if_cheaper(self, wanted: int) -> None:
-        """Read the whole list of users when its pages are fewer than the people wanted.
+        """Read the whole list of users if it has fewer pages than people are wanted.
 
-        All pages at once: whom a shift hides is asked for by id afterwards.
+        All pages are read at once: people hidden by a shift are read by id afterwards.
         """
         path = "/v2/members"
         params: Params = {"where_type": USER}
@@ -191,7 +192,7 @@ class Directory:
         return self._by_name[kind, name]
 
     def _note_if_sound(self, row: Json, path: str) -> bool:
-        """Keep the member of a row, unless the row makes no sense: others must not suffer from it."""
+        """Store the member of a row unless the row is malformed, which must not affect others."""
         try:
             self._note_all([row], path)
         except Malformed:
@@ -220,7 +221,7 @@ class Directory:
 
 
 async def _or_error(asked: Awaitable[T]) -> T | EcmError:
-    """The answer, or the error in its place. Raises Refused."""
+    """The result, or the error in its place. Raises Refused."""
     try:
         return await asked
     except CallFailed as error:

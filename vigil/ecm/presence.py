@@ -1,12 +1,12 @@
-"""Whether something is gone: one rule for nodes, workflows and members. Contract: docs/contracts/ecm.md#gone.
+"""Decides whether an item is deleted: one rule for nodes, workflows and members. Contract: docs/contracts/ecm.md#gone.
 
-An error in JSON may come from a gateway, or from a call that went wrong inside. So a thing is gone only when
+An error in JSON may come from a gateway, or from a call that failed internally. So an item is deleted only if
 
-1. its own call is refused twice, with the status and in the words that Extended ECM has for exactly that,
-2. no list has it: `nodes/list` leaves a node out twice, and no list of workflows has a workflow, and
-3. the same call answers for something else that is there (the control), asked at the same time.
+1. its own call is refused twice, with exactly the status and words that Extended ECM has for that, 2. no list contains it:
+`nodes/list` leaves a node out twice, and no list of workflows has a workflow, and 3. the same call, made at the same time, works for
+another existing item (the control).
 
-All else is a gap: nobody can say yet.
+Everything else is a gap: the answer is unknown for now.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from vigil.ecm.nodes import PATH, read_nodes
 from vigil.ecm.paging import read_page
 
 SAMPLE = 20
-"""So many nodes at most are asked for one by one: where thousands are gone, these speak for all of them."""
+"""The maximum number of items that are read one by one: if thousands are missing, these stand for all of them."""
 
 CONTROLS = 3
-"""How many others are asked at most until one answers: one of them may have gone meanwhile, too."""
+"""The maximum number of controls that are tried until one works: one of them may have been deleted, too."""
 
 Others = Callable[[], Awaitable[Iterable[int]]]
-"""Gives the ids of things of a kind that are there. Asked only when something is refused. May raise EcmError."""
+"""Returns the ids of existing items of a kind. Called only after a refusal. May raise EcmError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Things with a call of their own, and how Extended ECM refuses one that is gone: docs/contracts/ecm.md#errors.
+    """A kind of item with a call of its own, and Extended ECM's refusal for a deleted one: docs/contracts/ecm.md#errors.
 
-    `words` is a pattern in which ``{id}`` stands for the thing's number. `listed` says whether a list agrees already before the own
-    call is asked: then, where nothing else of the kind is there, no control is needed.
+    `words` is a pattern in which ``{id}`` stands for the item's number. `listed` tells whether a list already agrees before the own
+    call: then no control is needed if no other item of the kind exists.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Kind:
     params: Params = field(default_factory=dict)
 
     def is_said_gone(self, number: int, error: EcmError) -> bool:
-        """Whether these are Extended ECM's own words for a thing that is gone, or not for this user."""
+        """Whether these are Extended ECM's own words for an item that is deleted, or not readable for this user."""
         pattern = self.words.replace("{id}", str(number))
         return error.status in self.statuses and bool(re.search(pattern, error.message, re.IGNORECASE))
 
@@ -67,7 +67,7 @@ WORKFLOW = Kind(
 async def own_calls(
     client: Client, kind: Kind, ids: Sequence[int], others: Others
 ) -> dict[int, Json | EcmError | None]:
-    """What each thing's own call answers; None for one that is gone, an error for one of which that cannot be said.
+    """The result of each item's own call; None for a deleted one, an error if that is unknown.
 
     Raises Refused.
     """
@@ -84,7 +84,7 @@ async def own_calls(
 
 
 async def _twice(client: Client, kind: Kind, number: int) -> Json | EcmError:
-    """What is refused once may be a hiccup."""
+    """Repeat a refused call: the first refusal may be a temporary failure."""
     answer = await _own(client, kind, number)
     return await _own(client, kind, number) if isinstance(answer, NotReadable) else answer
 
@@ -97,7 +97,7 @@ async def _own(client: Client, kind: Kind, number: int) -> Json | EcmError:
 
 
 async def _doubt(client: Client, kind: Kind, refused: Collection[int], others: Others) -> str:
-    """Why what is said of the refused ones is not believed; empty when it is."""
+    """Why the refusals are not believed; empty if they are."""
     try:
         known = list(islice((n for n in await others() if n not in refused), CONTROLS))
     except CallFailed as error:
@@ -113,9 +113,9 @@ async def _doubt(client: Client, kind: Kind, refused: Collection[int], others: O
 async def gone(
     client: Client, ids: Sequence[int], left_out: int = 0, there: Iterable[int] = ()
 ) -> tuple[frozenset[int], list[Gap]]:
-    """Those of some nodes that are gone, and gaps for those of which that cannot be said; those that are there are in neither.
+    """Those of some nodes that are deleted, and gaps for those for which that is unknown; existing nodes are in neither.
 
-    `left_out` says how many times `nodes/list` has left them out already, `there` are nodes that it gave. Raises Refused.
+    `left_out` tells how often `nodes/list` has already left them out, `there` are nodes that it returned. Raises Refused.
     """
     missing, gaps, given = list(ids), list[Gap](), set(there)
     for _ in range(2 - left_out):
@@ -141,7 +141,7 @@ async def gone(
 
 
 def _doubts(answers: Mapping[int, Json | EcmError | None]) -> list[Gap]:
-    """Gaps for nodes that `nodes/list` left out and that are not gone."""
+    """Gaps for nodes that `nodes/list` left out and that are not deleted."""
     return [
         gap_of(answer, number)
         if isinstance(answer, EcmError)
@@ -152,7 +152,7 @@ def _doubts(answers: Mapping[int, Json | EcmError | None]) -> list[Gap]:
 
 
 async def _some_workspaces(client: Client) -> list[int]:
-    """Some workspaces that the list of all of them has now."""
+    """Some workspaces from the current list of all."""
     path = "/v2/businessworkspaces"
     page = await read_page(client, path, {"expanded_view": "true"}, 1, CONTROLS + SAMPLE)
     with parse.shaped(path):

@@ -1,4 +1,4 @@
-"""Questions that nobody but `vigil doctor` asks of Extended ECM: what kind of server it is, and what this user may do there."""
+"""Queries that only `vigil doctor` makes to Extended ECM: the kind of server, and the rights of this user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MORE_THAN_ANY = 1000  # rows to a page: above every cap of the contract
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What the server says of itself; empty or None where it does not. `clock` is naive, in the server's own zone."""
+    """The server's information about itself; empty or None where missing. `clock` is naive, in the server's own zone."""
 
     version: str
     zone: str
@@ -29,7 +29,7 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """One modify date of one workspace as two calls give it: `naive` without a zone, `utc` with one."""
+    """One modify date of one workspace from two calls: `naive` without a zone, `utc` with one."""
 
     workspace: int
     naive: datetime
@@ -37,7 +37,7 @@ class Twins:
 
 
 async def server_info(client: Client) -> ServerInfo:
-    """`GET /v1/serverinfo`. What is missing there is left empty: versions differ."""
+    """`GET /v1/serverinfo`. Missing values are empty: versions differ."""
     found = (await client.get("/v1/serverinfo")).get("server")
     said: Json = found if isinstance(found, dict) else {}
     zone = said.get("time_zone")
@@ -67,9 +67,9 @@ async def newest(client: Client, type_id: int) -> tuple[int, str] | None:
 
 
 async def twins(client: Client, workspace: int, written: str) -> Twins | None:
-    """The modify date `written` in a list beside that of the node itself; None when the two are written alike.
+    """The modify date `written` in a list beside that of the node itself; None if both are written alike.
 
-    Contract: docs/contracts/ecm.md#dates. Some calls give naive dates in the server's zone, others end in Z.
+    Contract: docs/contracts/ecm.md#dates. Some calls return naive dates in the server's zone, others end in Z.
     """
     path = f"/v2/nodes/{workspace}"
     found = parse.properties(parse.single(await client.get(path), path))
@@ -80,12 +80,12 @@ async def twins(client: Client, workspace: int, written: str) -> Twins | None:
 
 
 async def cap(client: Client, path: str, params: Params) -> int:
-    """How many rows a page of this list has at most, as the server echoes it."""
+    """The maximum number of rows in a page of this list, as echoed by the server."""
     return (await read_page(client, path, params, 1, _MORE_THAN_ANY)).limit
 
 
 async def refusal(client: Client, path: str, params: Params | None = None) -> str:
-    """Why a call is refused, in ECM's own words; empty when it is answered."""
+    """Why a call is refused, in ECM's own words; empty if it works."""
     try:
         await client.get(path, params)
     except NotReadable as error:
@@ -94,7 +94,7 @@ async def refusal(client: Client, path: str, params: Params | None = None) -> st
 
 
 async def managed(client: Client, statuses: Sequence[str] = ("ontime", "workflowlate", "completed")) -> int:
-    """How many workflows this user manages, going by the first pages. Raises NotReadable where there is no workflow module."""
+    """How many workflows this user manages, by the first pages. Raises NotReadable without the workflow module."""
     count = 0
     for status in statuses:
         page = await read_page(client, WORKFLOWS, {"Kind": "Managed", "wstatus": status}, 1, 1)
@@ -103,7 +103,7 @@ async def managed(client: Client, statuses: Sequence[str] = ("ontime", "workflow
 
 
 async def roles_with_members(client: Client, workspace: int) -> bool:
-    """Whether this version gives the members of roles in the same call. Contract: docs/contracts/ecm.md#roles."""
+    """Whether this version returns the members of roles in the same call. Contract: docs/contracts/ecm.md#roles."""
     path = f"{WORKSPACES}/{workspace}/roles"
     answer = await client.get(path, {"fields": "members"})
     with parse.shaped(path):
@@ -111,7 +111,7 @@ async def roles_with_members(client: Client, workspace: int) -> bool:
 
 
 def _moment(text: Any) -> datetime | None:
-    """A date as it is written, with its zone or without."""
+    """A date as written, with or without a zone."""
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) and text else None
     except ValueError:

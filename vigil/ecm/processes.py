@@ -1,6 +1,6 @@
-"""Workflows: which changed, by comparing the list with what was known of it, and the steps of those that did.
+"""Workflows: finds the changed ones by comparing the list with the known one, and reads their steps.
 
-The list has no modify date, and there is none to ask for: rows are compared by their hash. Contract: docs/contracts/ecm.md#workflow.
+The list has no modify date, nor does any call: rows are compared by their hash. Contract: docs/contracts/ecm.md#workflow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ProcessReader:
                 ended = await self._ended(since - self._client.settings.overlap) if since is not None else {}
                 active = await self._active()
             except CallFailed as error:
-                # The workflow module is absent, or does not answer: nothing vanished, nothing can be known.
+                # The workflow module is absent, or does not answer: nothing is known, so nothing vanished.
                 return Processes((), dict(known), (), (gap_of(error),), counts.requests)
             hashes = {**ended, **active}
             self._listed = frozenset(hashes)
@@ -54,7 +54,9 @@ class ProcessReader:
             return Processes(read, hashes, vanished, (), counts.requests, tuple(active))
 
     async def _active(self) -> dict[int, str]:
-        """On time first, late after: a process that becomes late in between is in both lists, and not in neither."""
+        """The active processes: on-time ones first, late ones after. A process that becomes late in between is then in both lists,
+        not in neither.
+        """
         found: dict[int, str] = {}
         for status in ("ontime", "workflowlate"):
             params: Params = {"Kind": "Managed", "wstatus": status}
@@ -64,9 +66,9 @@ class ProcessReader:
         return found
 
     async def _ended(self, since: datetime) -> dict[int, str]:
-        """Those that ended at or after an instant, or, where rows do not say when they ended, that began since.
+        """The processes that ended at or after an instant or, if rows do not have that date, that began since.
 
-        A process may begin, and one may go on, and end again between two polls: then no list of active ones has it.
+        A process may begin, or continue, and end again between two runs: then no list of active ones has it.
         """
         found: dict[int, str] = {}
         for status in ("completed", "stopped"):
@@ -75,9 +77,9 @@ class ProcessReader:
         return found
 
     async def _newest(self, status: str, column: str, since: datetime, found: dict[int, str]) -> bool:
-        """Add the rows of a status whose `column` is not before `since`. False when rows have no such column.
+        """Add the rows of a status whose `column` is not before `since`. False if rows have no such column.
 
-        A server that does not sort as it was asked to is read to the end.
+        A server that does not sort as requested is read to the end.
         """
         params: Params = {"Kind": "Managed", "wstatus": status, "sort": f"{column} desc"}
         last: datetime | None = None
@@ -98,7 +100,7 @@ class ProcessReader:
         return True
 
     def _ended_at(self, row: Json, column: str) -> tuple[datetime | None, bool]:
-        """When a process of a list ended, and whether its date makes no sense: then it is read, whenever it ended."""
+        """When a process of a list ended, and whether its date is invalid: then it is read in any case."""
         try:
             with parse.shaped(STATUS):
                 return parse.instant(steps.wfstatus(row).get(column), self._zone), False
@@ -137,7 +139,7 @@ class ProcessReader:
     async def _process(
         self, number: int, answer: Json | EcmError | None
     ) -> tuple[Json, list[Json]] | Gap | Gone:
-        """A process with its activities, of what its own call answered."""
+        """A process with its activities, from the result of its own call."""
         if answer is None:
             return Gone("process", str(number))
         if isinstance(answer, EcmError):
@@ -155,7 +157,7 @@ class ProcessReader:
             return gap_of(error)
 
     async def _own(self, ids: Sequence[int]) -> dict[int, Json | EcmError | None]:
-        """What the own call of each process answers; None for one that is gone: no list has it then."""
+        """The result of each process's own call; None for a deleted one: no list has it then."""
 
         async def others() -> frozenset[int]:
             if self._listed is None:
@@ -170,7 +172,7 @@ class ProcessReader:
         return answers
 
     async def _workspaces(self, homeless: Mapping[int, Json]) -> tuple[dict[int, int], dict[int, Gap]]:
-        """Process -> workspace, through what lies in the attachment folder: the workspace, or something inside it."""
+        """Process -> workspace, through the attachment folder: it contains the workspace, or something inside it."""
         attached = await asyncio.gather(*(self._attached(results) for results in homeless.values()))
         answers = dict(zip(homeless, attached, strict=True))
         gaps = {number: one for number, one in answers.items() if isinstance(one, Gap)}
@@ -186,7 +188,7 @@ class ProcessReader:
         return found, gaps
 
     async def _attached(self, results: Json) -> list[int] | Gap:
-        """What a process's attachments point at; a process without any belongs to no workspace."""
+        """The targets of a process's attachments; a process without any belongs to no workspace."""
         try:
             with parse.shaped(STATUS):
                 folder = steps.attachment_folder(results)
@@ -199,7 +201,7 @@ class ProcessReader:
                 found = [parse.properties(row) for row in rows]
                 return [parse.integer(one.get("original_id")) or int(one["id"]) for one in found]
         except NotReadable as error:
-            # The folder went with its process, or may not be read: then the process belongs nowhere.
+            # The folder was deleted with its process, or is not readable: then the process belongs to no workspace.
             lost, _ = await gone(self._client, [folder] if folder else [])
             return [] if lost else gap_of(error)
         except CallFailed as error:

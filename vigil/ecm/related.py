@@ -1,4 +1,4 @@
-"""The workspaces that one is related to: two calls a workspace, children and parents. Contract: docs/contracts/ecm.md#related."""
+"""The related workspaces of a workspace: two calls each, children and parents. Contract: docs/contracts/ecm.md#related."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def read_related(client: Client, workspace: int) -> Related:
 
 
 class RelatedReader:
-    """Asks again for the relations of known workspaces: a relation that comes or goes touches no date that a list shows."""
+    """Reads the relations of known workspaces again: a new or removed relation changes no date that a list shows."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

@@ -1,7 +1,6 @@
-"""Trying again: the one layer that does, with exponential back-off and jitter.
+"""Retries: only this layer retries, with exponential back-off and jitter.
 
-Nothing above this layer retries, so that a call costs at most ``retries + 1`` attempts and never a product
-of them.
+Nothing above this layer retries, so that a call costs at most ``retries + 1`` attempts and never a product of them.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ T = TypeVar("T")
 
 
 class Again(Exception):
-    """Raised by an attempt that may be repeated. `after` is the server's Retry-After in seconds, `times` a
-    lower bound on patience than the policy's, where the answer hardly ever gets better."""
+    """A retryable failure of an attempt. `after` is the server's Retry-After in seconds, `times` a lower limit of retries than the
+    policy's, for failures that rarely go away.
+    """
 
     def __init__(self, error: EcmError, *, after: float | None = None, times: int | None = None) -> None:
         self.error = error
@@ -31,8 +31,7 @@ class Again(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Pauses are drawn from (0, min(longest, first * 2**n)) seconds: full jitter, so that many clients do
-    not march in step."""
+    """Pauses are drawn from (0, min(longest, first * 2**n)) seconds: full jitter, so that many clients do not retry in step."""
 
     retries: int
     total_timeout: float
@@ -47,8 +46,7 @@ class Policy:
 
 
 async def persist(once: Callable[[float], Awaitable[T]], policy: Policy, retried: Callable[[], None]) -> T:
-    """Call `once(deadline)` until it answers, within the policy. Only for calls that change nothing on the
-    server.
+    """Call `once(deadline)` until it succeeds, within the policy. Only for calls that change nothing on the server.
 
     The deadline is in `time.monotonic` seconds. Raises the last attempt's error.
     """

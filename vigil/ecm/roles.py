@@ -1,4 +1,4 @@
-"""The roles of a workspace with their members: one call, or one more a role on versions that know no better."""
+"""The roles of a workspace with their members: one call, or one more for each role on older versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vigil.ecm.people import PAGE, Directory
 
 
 async def read_roles(client: Client, directory: Directory, workspace: int) -> tuple[Roles, list[Member]]:
-    """The members of every role, and who they are. Raises the errors of `vigil.ecm.errors`. Contract: docs/contracts/ecm.md#roles."""
+    """The members of every role, and their data. Raises the errors of `vigil.ecm.errors`. Contract: docs/contracts/ecm.md#roles."""
     path = f"/v2/businessworkspaces/{workspace}/roles"
     answer = await client.get(path, {"fields": "members"})
     with parse.shaped(path):
@@ -29,7 +29,7 @@ async def read_roles(client: Client, directory: Directory, workspace: int) -> tu
 
 
 async def _members(client: Client, workspace: int, role: Role) -> list[Member]:
-    """The members that came along, or, where this version of ECM gives none, those of a call of their own."""
+    """The members in the response or, if this version of ECM does not include them, those of a separate call."""
     if role.members is not None:
         return list(role.members)
     path = f"/v2/businessworkspaces/{workspace}/roles/{role.id}/members"

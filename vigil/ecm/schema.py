@@ -32,7 +32,7 @@ class SchemaReader:
         self.gaps: dict[str, tuple[Gap, ...]] = {}
 
     async def named(self, name: str) -> WorkspaceType:
-        """The type of this name. Raises NotReadable when there is none: that is not the same as one without workspaces."""
+        """The type of this name. Raises NotReadable if it does not exist, which differs from a type without workspaces."""
         if name not in self._known:
             await self.types()
         if name not in self._known:
@@ -85,7 +85,7 @@ class SchemaReader:
 
 
 class _Model:
-    """A node that shows what a type's workspaces have: a template, or, where none can be read, any workspace of it."""
+    """A node that shows the parts of a type's workspaces: a template or, if none is readable, any workspace of the type."""
 
     def __init__(self, client: Client, type_id: int, templates: list[int]) -> None:
         self._client = client
@@ -97,9 +97,10 @@ class _Model:
         self.gaps: list[Gap] = []
 
     async def ask(self, question: Callable[[int], Awaitable[T]]) -> T | None:
-        """The first answer that a model gives; None when no model can (a module that is absent, a type without any).
+        """The first result from a model; None if no model has one (an absent module, a type without any).
 
-        What is refused once may be a hiccup: each is asked twice. What fails otherwise, and nobody else answers, is a gap.
+        Each model is asked twice, because the first refusal may be a temporary failure. Any other failure is a gap if no other model
+        answers.
         """
         failed: list[EcmError] = []
         for node in [node for node in self._nodes for _ in range(2)]:
@@ -136,7 +137,7 @@ class _Model:
 
 
 async def _or_none(asked: Awaitable[T | None], failed: list[EcmError]) -> T | None:
-    """The answer; None where it is refused, and where it fails, which is noted. Raises Refused."""
+    """The result; None if it is refused or fails, which is recorded in `failed`. Raises Refused."""
     try:
         return await asked
     except NotReadable:

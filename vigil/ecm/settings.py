@@ -1,4 +1,4 @@
-"""How to reach one Extended ECM system, and how hard to lean on it."""
+"""The settings of one Extended ECM system: how to reach it, and the limits of its use."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ class ClientCredentials:
 class Settings:
     """One connection. Either `username` and `password`, or `otds`.
 
-    `url` is the site's path with the CGI: ``https://ecm.example.com/cs/cs``. `zone` is the IANA name of the
-    server's own zone, in which it writes dates that name none. Times are seconds: `timeout` for one
-    attempt, `total_timeout` for a call with all of its retries. `concurrency` bounds open requests,
-    `requests_per_second` the rate (None: as it comes). `ca` is a PEM file, `proxy` a URL. `overlap` is how
-    far behind its watermark a run reads again: changes are committed a little after the instant that they
-    carry.
+    `url` is the site's path with the CGI: ``https://ecm.example.com/cs/cs``. `zone` is the IANA name of the server's own zone, which
+    applies to its dates without a zone. Times are seconds: `timeout` for one attempt, `total_timeout` for a call with all of its
+    retries. `concurrency` bounds open requests, `requests_per_second` the rate (None: no limit). `ca` is a PEM file, `proxy` a URL.
+    `overlap` is how far behind its watermark a run reads again: changes are committed a little after the instant that they carry.
     """
 
     url: str
@@ -57,7 +55,7 @@ class Settings:
             raise ValueError("concurrency must be 1 or more, retries 0 or more, timeouts more than 0 seconds")
         if self.requests_per_second is not None and self.requests_per_second <= 0:
             raise ValueError("requests_per_second must be more than 0, or None for no limit")
-        _ = self.tz  # refuses an unknown zone now and not in the middle of a run
+        _ = self.tz  # refuses an unknown zone now, not in the middle of a run
 
     @cached_property
     def tz(self) -> ZoneInfo:

@@ -1,4 +1,4 @@
-"""Whether a fact can be kept: texts that are text, numbers of 64 bits, dates of the calendar. Any other is refused by name."""
+"""Checks that a fact can be stored: valid text, numbers of 64 bits, dates of the calendar. Other values are refused by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T", bound=Fact)
 
 
 def sound(facts: Iterable[T], path: str) -> list[T]:
-    """The facts. Raises Malformed, with the field, for a value that no ledger keeps."""
+    """The facts. Raises Malformed, with the field, for a value that no ledger can store."""
     found = list(facts)
     for fact in found:
         for name, value in _fields(fact):

@@ -1,4 +1,4 @@
-"""Workflow answers as values: pure functions. Contract: docs/contracts/ecm.md#workflow."""
+"""Converts workflow responses to values: pure functions. Contract: docs/contracts/ecm.md#workflow."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from vigil.ecm.answers import Json
 from vigil.ecm.errors import Malformed
 
 DONE = "done:"
-"""How the hash of a completed process begins: it is not missed when it is no longer among the active ones."""
+"""The beginning of a completed process's hash: it is expected to leave the active ones."""
 
-# What goes from "ontime" to "workflowlate" by itself is no change: the due date says the same.
+# The transition from "ontime" to "workflowlate" is not a change: the due date already implies it.
 _PASSING = frozenset({"status_key", "task_status"})
 
 
@@ -33,7 +33,7 @@ def process_id(row: Json) -> int:
 
 
 def row_hash(row: Json) -> str:
-    """Equal for rows that say the same of steps, assignees and dates."""
+    """Equal for rows with the same steps, assignees and dates."""
     plain = _without_passing(wfstatus(row))
     try:
         kept = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
@@ -51,7 +51,7 @@ def _without_passing(value: Any) -> Any:
 
 
 def attachment_folder(results: Json) -> int | None:
-    """The folder that holds what a process is about."""
+    """The folder with the attachments of a process."""
     attached = results.get("attachments")
     if isinstance(attached, dict) and (number := parse.integer(attached.get("attachment_folder_id"))):
         return number
@@ -62,7 +62,7 @@ def attachment_folder(results: Json) -> int | None:
 
 
 def needs_activities(results: Json) -> bool:
-    """Whether a completed step does not say itself when and by whom: older versions tell that by `/activities` only."""
+    """Whether a completed step lacks its time and person: older versions have them only in `/activities`."""
     done = (results.get("step_list") or {}).get("completed") or []
     return any(not _first(step, "task_completed_date") or not step.get("task_completed_by") for step in done)
 
@@ -110,7 +110,7 @@ def _step(
 
 
 def _assignees(row: Json) -> Iterator[str]:
-    """A group that a step is assigned to is one principal, not the people who are in it now."""
+    """The assignees of a step. A group is one principal, not its present members."""
     held = row.get("task_assignees") or {}
     if held.get("groupName"):
         yield group(str(held["groupName"]))

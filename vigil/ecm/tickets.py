@@ -1,4 +1,4 @@
-"""The ticket: got once, adopted when the server rotates it, renewed once however many calls find it expired.
+"""The ticket: obtained once, replaced when the server rotates it, and renewed once for all calls that find it expired.
 
 Contract: docs/contracts/ecm.md#login.
 """
@@ -19,7 +19,7 @@ HEADER = "OTCSTicket"
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket and the login that it descends from: a rotated one keeps the number."""
+    """A ticket and the number of its login: a rotated ticket keeps the number."""
 
     value: str
     login: int
@@ -32,8 +32,7 @@ class Ticket:
 
 
 Post = Callable[[str, Mapping[str, str], Mapping[str, str]], Awaitable[tuple[Json, Mapping[str, str]]]]
-"""Send (url, form, headers) with the client's own retries; a form that is empty means GET. Gives (JSON,
-headers)."""
+"""Send (url, form, headers) with the client's own retries; an empty form means GET. Returns (JSON, headers)."""
 
 
 class Tickets:
@@ -48,14 +47,13 @@ class Tickets:
         self.logins = 0
 
     async def current(self) -> Ticket:
-        """The ticket to use now; logs in when there is none."""
+        """The ticket to use now; logs in if there is none."""
         return self._current or await self.renew(None)
 
     async def renew(self, stale: Ticket | None) -> Ticket:
-        """A ticket other than `stale`. Of many callers one logs in, the others wait and take what it got.
+        """A ticket other than `stale`. Of many callers one logs in, the others wait for its result.
 
-        Raises Refused, and from then on at once: a wrong password repeated by every call would lock the
-        account.
+        Raises Refused, and from then on at once: a wrong password repeated by every call would lock the account.
         """
         async with self._lock:
             if self._refused is not None:
@@ -72,8 +70,7 @@ class Tickets:
             return self._current
 
     def adopt(self, used: Ticket, offered: str | None) -> None:
-        """Take the ticket that an answer carried, unless a newer login has happened since that call was
-        sent."""
+        """Use the ticket that a response carried, unless a newer login has happened since that call was sent."""
         if not offered or self._current is None or self._current.login != used.login:
             return
         if offered != self._current.value:

@@ -1,4 +1,4 @@
-"""Known nodes asked for by id: the net under the lists, which do not show every change. Contract: docs/contracts/ecm.md#changes."""
+"""Reads known nodes by id, because the lists do not show every change. Contract: docs/contracts/ecm.md#changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Verifier:
         self._zone = client.settings.tz
 
     async def verify(self, nodes: Mapping[int, Stamp]) -> Verified:
-        """See `Extractor.verify`. Ids of a call that failed are neither changed nor gone: they are in a gap."""
+        """See `Extractor.verify`. The ids of a failed call are neither changed nor deleted: they are in a gap."""
         with self._client.counting() as counts:
             found, gaps = await read_nodes(self._client, list(nodes), FIELDS)
             unsure = {number for gap in gaps for number in gap.workspaces}

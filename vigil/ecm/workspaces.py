@@ -1,9 +1,9 @@
-"""Reading workspaces: attributes in batches, then for each workspace the parts that the rules need.
+"""Reads workspaces: attributes in batches, then for each workspace the parts that the rules need.
 
 Contract: docs/contracts/ecm.md#workspaces.
 
-Requests for n workspaces: n/250 for properties and attributes, one for each that has children (and one for each folder
-in it that has), one for each of comments, roles and missing documents where they are needed, and two for related workspaces.
+Requests for n workspaces: n/250 for properties and attributes, one for each with children (and one for each non-empty folder in it),
+one for each of comments, roles and missing documents if needed, and two for related workspaces.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DEEPEST = 20
 
 
 class WorkspaceReader:
-    """Reads batches of workspaces for one extraction. `expiry` names the attribute that says until when a document holds."""
+    """Reads batches of workspaces for one extraction. `expiry` names the attribute with the expiry date of documents."""
 
     def __init__(
         self, client: Client, needs: Needs, directory: Directory, catalogue: Catalogue, expiry: str = EXPIRY
@@ -71,7 +71,7 @@ class WorkspaceReader:
                     with parse.shaped(compose.LIST):
                         facts.extend(sound(compose.facts(reading, names), compose.LIST))
                 except Malformed as error:
-                    # One workspace that nobody can make sense of is no reason to lose the other 249.
+                    # One malformed workspace must not lose the other 249.
                     broken.append(gap_of(error, reading.id))
             tombs = tuple(Gone("workspace", str(number)) for number in away if number in lost)
             gaps = (*missed, *doubts, *_gaps(readings), *broken)
@@ -79,7 +79,7 @@ class WorkspaceReader:
             return Batch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking)
 
     async def _nodes(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
-        """The nodes that can be read. One that is missing is asked for once more."""
+        """The readable nodes. A missing one is requested once more."""
         fields = [NODE_FIELDS, CATEGORIES]
         found, gaps = await read_nodes(self._client, ids, fields)
         unsure = {number for gap in gaps for number in gap.workspaces}
@@ -110,7 +110,7 @@ class WorkspaceReader:
         await asyncio.gather(*parts)
 
     async def _folder(self, reading: Reading, node: int, size: object, depth: int) -> None:
-        """The documents in a container, which says that it holds so many items, and in the folders inside it."""
+        """The documents in a container, which counts that many items, and in the folders inside it."""
         path = f"/v2/nodes/{node}/nodes"
         if depth > DEEPEST:
             raise Malformed(path, f"folders nest deeper than {DEEPEST}")
@@ -128,7 +128,7 @@ class WorkspaceReader:
         await asyncio.gather(*tasks)
 
     def _children(self, reading: Reading, rows: Sequence[Json], path: str) -> list[tuple[int, int | None]]:
-        """Take the documents and folders among some rows. Gives the folders that hold anything, and how many items."""
+        """Store the documents and folders among some rows. Returns the non-empty folders, and how many items each has."""
         inside: list[tuple[int, int | None]] = []
         for row in rows:
             found = parse.properties(row)
@@ -144,7 +144,7 @@ class WorkspaceReader:
         return inside
 
     async def _versions(self, child: Child) -> None:
-        """All versions of a document, where the list of children gave the newest only."""
+        """All versions of a document, because the list of children has only the newest."""
         with parse.shaped(child.path):
             newest = parse.integer(child.versions[-1].get("version_number")) if child.versions else None
             path = f"/v2/nodes/{parse.node_id(child.row)}/versions"
@@ -159,7 +159,7 @@ class WorkspaceReader:
         path = f"/v2/nodes/{reading.id}/audit"
         params: dict[str, str | int] = {"sort": "desc_audit_date"}
         if since is not None:
-            # The filter knows whole days, and not whose: one day more is asked for, and what is too old dropped here.
+            # The filter uses whole days in an unknown zone: one more day is requested, and older rows are dropped here.
             params["where_audit_date_start"] = (
                 (since.astimezone(self._zone) - timedelta(days=1)).date().isoformat()
             )
@@ -178,7 +178,7 @@ class WorkspaceReader:
 
     def _is_new(self, row: Json, since: datetime) -> bool:
         at = parse.instant(row.get("audit_date"), self._zone)
-        return at is None or at >= since  # a row without a date is refused later, in words
+        return at is None or at >= since  # a row without a date is refused later, with a message
 
     async def _missing(self, reading: Reading) -> None:
         if self._absent is not None:
@@ -188,7 +188,7 @@ class WorkspaceReader:
         try:
             answer = await self._client.get(path)
         except NotReadable:
-            # 400 says that the module is missing as well as that the node is, or that something went wrong once.
+            # 400 may mean a missing module, a missing node, or a temporary failure.
             again = await self._missing_again(reading, path)
             if again is None:
                 return
@@ -197,7 +197,7 @@ class WorkspaceReader:
             reading.missing = tuple(sorted(parse.missing_types(answer)))
 
     async def _missing_again(self, reading: Reading, path: str) -> Json | None:
-        """The second answer; None where it is refused for a node that is there: then this server has no such lists."""
+        """The second response; None if it is refused for an existing node: then this server has no such lists."""
         try:
             return await self._client.get(path)
         except NotReadable as error:
@@ -209,7 +209,7 @@ class WorkspaceReader:
             return None
 
     async def _names(self, readings: Sequence[Reading]) -> Names:
-        """Find out the names of all that these workspaces mention by number: categories, people, classifications."""
+        """Look up the names of all ids that these workspaces mention: categories, people, classifications."""
         catalogue = self._catalogue
         await catalogue.learn(_held(readings))
         for reading in readings:
@@ -228,7 +228,7 @@ class WorkspaceReader:
         )
 
     def _undefined(self, readings: Sequence[Reading]) -> None:
-        """Documents with a category whose definition could not be read: until when they hold cannot be said."""
+        """Mark documents with a category of unknown definition: their expiry date is unknown."""
         for reading in readings if self._catalogue.failures else ():
             for child in reading.children:
                 values = (
@@ -238,7 +238,7 @@ class WorkspaceReader:
                     reading.unread["documents"] = gap_of(self._catalogue.failures[category], reading.id)
 
     async def _people(self, readings: Sequence[Reading]) -> None:
-        """Find out who is mentioned. A part that mentions somebody who cannot be looked up is unread; nobody is guessed."""
+        """Look up the people mentioned. A part with a person who cannot be looked up is unread; Vigil never guesses a person."""
         met: list[tuple[Reading, dict[str, set[int]]]] = []
         for reading in readings:
             try:
@@ -255,7 +255,7 @@ class WorkspaceReader:
                     reading.unread[part] = gap_of(failed[lacking[0]], reading.id)
 
     async def _kinds(self, readings: Sequence[Reading]) -> dict[int, str]:
-        """The names of classifications. Where one cannot be read its documents are unread: they are not without a type."""
+        """The names of classifications. If one cannot be read, its documents are unread: they are not without a type."""
         wanted: dict[int, set[int]] = {}
         for reading in readings:
             try:
@@ -272,7 +272,7 @@ class WorkspaceReader:
 
 
 def _held(readings: Sequence[Reading]) -> dict[int, Json]:
-    """The values of categories, by the node that holds them. What nobody can make sense of makes its workspace unread."""
+    """The values of categories, by node. Malformed values make their workspace unread."""
     held: dict[int, Json] = {}
     for reading in readings:
         try:
@@ -294,7 +294,7 @@ def _held(readings: Sequence[Reading]) -> dict[int, Json]:
 
 
 async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) -> None:
-    """Run one part. What cannot be read leaves the rest of the workspace standing; a refused login ends everything."""
+    """Read one part. If it fails, the rest of the workspace is kept; a refused login ends everything."""
     try:
         await work
     except CallFailed as error:
@@ -302,7 +302,7 @@ async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) ->
 
 
 def _gaps(readings: Sequence[Reading]) -> tuple[Gap, ...]:
-    """One for each part that could not be read, and one for an absent module, whomever it concerns."""
+    """One gap for each part that could not be read, and one for an absent module, for all affected workspaces."""
     gaps: list[Gap] = []
     concerned: dict[Gap, list[int]] = {}
     for reading in readings:

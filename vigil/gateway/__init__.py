@@ -1,1 +1,1 @@
-"""The HTTP gateway: where a person's app registers devices, reads notices, acknowledges them and says what it prefers."""
+"""The HTTP gateway: an app registers devices, reads and acknowledges notices, and sets preferences."""

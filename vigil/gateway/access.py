@@ -1,4 +1,4 @@
-"""Who is asking. Every route below /v1 depends on `Person`, and every query is bound to it."""
+"""Authenticates requests. Every route below /v1 depends on `Person`, and every query is bound to that person."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def person_of(
     gateway: Annotated[Gateway, Depends(gateway_of)],
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> str:
-    """The login of whoever asks. 401 without a good token, 403 when nobody here is its person, 429 when it asks too often."""
+    """The login of the caller. 401 without a valid token, 403 if the token matches no account, 429 after too many requests."""
     if given is None:
         raise Refused(401, "no_token", "Send a Firebase ID token: Authorization: Bearer ...")
     try:

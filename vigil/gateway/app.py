@@ -20,9 +20,9 @@ what is somebody else's answers exactly as what does not exist.
 
 
 def create_app(gateway: Gateway) -> FastAPI:
-    """The application. The ledger and the verifier are the caller's to close."""
-    # The pages of /docs load their scripts from elsewhere: the schema is at /openapi.json.
-    # A redirect would lead where the caller's Host header says, and to plain HTTP behind a proxy that ends TLS.
+    """The application. The caller closes the ledger and the verifier."""
+    # No /docs: its pages load scripts from other hosts. The schema is at /openapi.json.
+    # A redirect would use the caller's Host header, and plain HTTP behind a proxy that terminates TLS.
     app = FastAPI(
         title="Vigil gateway",
         version="1",
@@ -48,7 +48,7 @@ def create_app(gateway: Gateway) -> FastAPI:
 
 
 def health(gateway: Opened) -> Health:
-    """Whether the gateway and its ledger are up."""
+    """Whether the gateway and its ledger work."""
     with gateway.ledger.read() as connection:
         runs.latest(connection, limit=1)
     return Health(status="ok")

@@ -1,4 +1,4 @@
-"""`vigil gateway`: serve it, until it is told to stop."""
+"""`vigil gateway`: serves the gateway until it is stopped."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def serve(
     fcm: FcmSettings | None = None,
     templates: Path,
 ) -> None:
-    """Serve the gateway, and close the ledger in the end. Raises EmulatorRefused or WeakSecret before anything listens.
+    """Serve the gateway, and close the ledger at the end. Raises EmulatorRefused or WeakSecret before it listens.
 
-    `trusted_proxies` are the addresses, with commas between, from which X-Forwarded-For is believed; `at_once` the connections and
-    requests under way of one address. With `fcm`, which needs secrets, a device that is another person's may prove that it has changed
+    `trusted_proxies` are the addresses, separated by commas, whose X-Forwarded-For is trusted; `at_once` limits the connections and
+    requests in progress of one address. With `fcm`, which needs secrets, a device of another person can prove that it has changed
     hands.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -63,8 +63,8 @@ def serve(
 
 
 def server_config(gateway: Gateway, host: str, port: int, trusted_proxies: str = "") -> uvicorn.Config:
-    """How the gateway is served, wherever it is."""
-    # It logs paths, and a path may hold a link's token. `access_log` alone does not hold where somebody adds a handler to it.
+    """The configuration of uvicorn for the gateway."""
+    # The access log contains paths, and a path may contain a link's token. `access_log` alone does not prevent added handlers.
     logging.getLogger("uvicorn.access").disabled = True
     room = Room(gateway.patience, TrustedProxies(trusted_proxies))
     return uvicorn.Config(
@@ -76,7 +76,7 @@ def server_config(gateway: Gateway, host: str, port: int, trusted_proxies: str =
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(trusted_proxies),  # else anybody on this machine could write his own address
+        proxy_headers=bool(trusted_proxies),  # otherwise any process on this machine could forge its address
         forwarded_allow_ips=trusted_proxies or None,
         timeout_keep_alive=gateway.patience.idle,
         h11_max_incomplete_event_size=LARGEST_HEAD,

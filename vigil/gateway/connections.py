@@ -1,8 +1,8 @@
-"""Who may be connected, and for how long without saying anything: what stands before a request is there.
+"""Limits connections and their idle times, before there is a request.
 
-uvicorn bounds connections in all and the time between two requests; it waits for ever for a request that does not come. Here every
-connection has a time by which its next step must be done, every address has its share, and when all places are taken the one that has
-waited longest for its own client makes room.
+uvicorn limits the number of connections and the time between two requests, but waits for ever for a request that does not come. Here
+every step of a connection has a deadline, every address has its share, and when all places are taken, the connection that has waited
+longest for its own client is closed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vigil.gateway.limits import network_of
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many connections there may be, and the seconds that each of their steps may take."""
+    """The limits of connections, and the seconds for each of their steps."""
 
     connections: int = 500  # in all
     of_address: int = 100  # connections of one address, and requests under way: an office shares one
@@ -36,9 +36,9 @@ class Patience:
 
 
 class TrustedProxies:
-    """The addresses and networks, with commas between, whose X-Forwarded-For is believed; ``*`` is every address.
+    """The addresses and networks, separated by commas, whose X-Forwarded-For is trusted; ``*`` is every address.
 
-    Their connections are not counted by address: they are everybody's. Raises BadRequest for what is no address.
+    Their connections are not counted by address, because they carry the requests of many. Raises BadRequest for an invalid address.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -63,7 +63,7 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         ) from None
 
 
-# uvicorn warns of each request that is none: lines that any stranger could fill a disk with. Errors are still told.
+# uvicorn warns of each malformed request: any stranger could fill a disk with such lines. Errors are still logged.
 log = logging.getLogger("vigil.gateway.connections")
 log.setLevel(logging.ERROR)
 
@@ -79,7 +79,7 @@ class Room:
         self._waiting: dict[Connection, None] = {}  # for their client; who has waited longest is first
 
     def admit(self, connection: Connection) -> bool:
-        """Give the connection a place, waiting for its first request; False when there is none for it."""
+        """Give the connection a place, in which it waits for its first request; False if there is none."""
         network = self._network(connection)
         if network is not None and self._by_network[network] >= self.patience.of_address:
             return False
@@ -95,14 +95,14 @@ class Room:
         return True
 
     def waits(self, connection: Connection, now: bool) -> None:
-        """Note whether the connection waits for its client, or works for it and keeps its place."""
+        """Record whether the connection waits for its client, or is busy and keeps its place."""
         if not now:
             self._waiting.pop(connection, None)
         elif connection in self._networks:
             self._waiting.setdefault(connection, None)
 
     def leave(self, connection: Connection) -> None:
-        """Take the place back; once or more often."""
+        """Free the place; repeated calls do nothing."""
         self._waiting.pop(connection, None)
         network = self._networks.pop(connection, None)
         if network is not None:
@@ -116,7 +116,7 @@ class Room:
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection with a place in a `Room` and a time by which each of its steps must be done."""
+    """uvicorn's connection with a place in a `Room` and a deadline for each of its steps."""
 
     room: ClassVar[Room]
 
@@ -149,13 +149,13 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def give_up(self) -> None:
-        """End the connection at once, whatever it was doing."""
+        """Close the connection at once, whatever it is doing."""
         self._stop()
         self.room.leave(self)
         self.transport.abort()
 
     def _step(self, came: bool) -> None:
-        """Begin the time of the next step, where the last one is done. `came`: the client has sent something."""
+        """Start the deadline of the next step if the last one is done. `came`: the client has sent something."""
         cycle = self.cycle if self.cycle is not None and not self.cycle.response_complete else None
         self.room.waits(self, cycle is None or cycle.more_body)
         if cycle is not self._timed:
@@ -163,7 +163,7 @@ class Connection(H11Protocol):
             self._timed = cycle
             if cycle is not None:
                 self._within(self.room.patience.exchange)
-        # What comes behind an answer is the head of the next request, or the rest of a body that was refused.
+        # Data after a response is the head of the next request, or the rest of a refused body.
         if cycle is None and came and self._timer is None:
             self._within(self.room.patience.head)
 
@@ -177,5 +177,5 @@ class Connection(H11Protocol):
 
 
 def protocol(room: Room) -> type[Connection]:
-    """What uvicorn makes a connection from: it takes a class and hands it nothing of ours."""
+    """The connection class for uvicorn, which takes a class and passes no arguments of ours."""
     return type("ConnectionOfRoom", (Connection,), {"room": room})

@@ -1,4 +1,4 @@
-"""What goes wrong, as a caller sees it: a code for programs, a sentence for people, and nothing that was sent."""
+"""The errors that a caller sees: a code for programs, a sentence for people, and no part of the request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("vigil.gateway")
 
 
 class Fault(BaseModel):
-    """One place of a request that was refused."""
+    """One refused place of a request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class Refused(VigilError):
 
 
 def not_found() -> Refused:
-    """The one answer for what is not there and for what is somebody else's."""
+    """The one answer for a missing object and for one of another person."""
     return Refused(404, "not_found", "There is nothing of yours here.")
 
 
@@ -55,7 +55,7 @@ def too_many(wait: float) -> Refused:
 
 
 def answer(status: int, problem: Problem, retry_after: float | None = None) -> JSONResponse:
-    """A Problem as a response, with the headers that its status asks for."""
+    """A Problem as a response, with the headers of its status."""
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -65,7 +65,7 @@ def answer(status: int, problem: Problem, retry_after: float | None = None) -> J
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: that these statuses come with a Problem."""
+    """The `responses` of a route: these statuses come with a Problem."""
     said = {
         401: "No token, or one that is not accepted",
         403: "The token's person is not known here",
@@ -94,7 +94,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
-    """What the router refuses: an unknown path, a method that a path does not have, a body that is no text."""
+    """Errors of the router: an unknown path, a method that a path does not have, an undecodable body."""
     assert isinstance(error, HTTPException)
     if error.status_code == 400:
         return answer(422, Problem(error="invalid", message="The body is not JSON."))
@@ -106,7 +106,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """Where a request is not as the schema says. What was sent is not repeated: it may be an address."""
+    """The places where a request violates the schema. The request's values are not repeated: one may be an address."""
     assert isinstance(error, RequestValidationError)
     faults = [Fault(where=".".join(map(str, e["loc"])), message=_sentence(e)) for e in error.errors()[:20]]
     problem = Problem(error="invalid", message="The request is not as the schema says.", faults=faults)

@@ -1,6 +1,6 @@
-"""What stands before every route: the caller's rate, the size of the body, headers, one line of log, and no surprise outside.
+"""Middleware in front of every route: rate limits, the size of the body, headers, one log line, and no internal error outside.
 
-A line of log has the method, the route as it is written (never the path, which may hold a link's token), the status and the time.
+A log line has the method, the route's template (never the path, which may contain a link's token), the status and the time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vigil.gateway.settings import LARGEST_BODY, LARGEST_HEAD, SLOWEST_BODY
 log = logging.getLogger("vigil.gateway")
 
 LONGEST_LENGTH = 20  # digits of a body's stated length: Python converts no number of thousands of them
-_ENDING = (400, 408)  # answers behind which nothing of the connection can be made sense of
+_ENDING = (400, 408)  # answers after which the connection cannot be parsed further
 _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),  # a link's token is in its path
@@ -66,7 +66,7 @@ class Guard:
         except ClientDisconnect:
             log.debug("the caller left")
         except Exception as error:  # noqa: BLE001  the last line before the server, which would log its text
-            # Only where it happened: the error's own text may hold what was sent.
+            # Only the place: the error's own text may contain values of the request.
             log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
             if status == 0:
                 problem = Problem(error="failed", message="This is our fault: it was written down.")
@@ -77,9 +77,9 @@ class Guard:
 
     @contextmanager
     def _counted(self, scope: Scope) -> Iterator[None]:
-        """Count the request for its address, for as long as it is under way. Raises Refused when the address has had its share.
+        """Count the request for its address while it is in progress. Raises Refused if the address has used its share.
 
-        Behind a trusted proxy it is the address that the proxy names: the connection is the proxy's, and nobody's own.
+        Behind a trusted proxy the address is the one that the proxy names: the connection is the proxy's.
         """
         client = scope.get("client")
         network = network_of(client[0]) if client else ""
@@ -98,12 +98,14 @@ class Guard:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body of a request. Raises Refused for a head that is too large or has two meanings, a body too large or too slow."""
+    """The whole body of a request. Raises Refused for a head that is too large or ambiguous, and for a body that is too large or
+    too slow.
+    """
     if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEAD:
         raise Refused(431, "too_large", f"Headers have at most {LARGEST_HEAD} bytes.")
     headers = dict(scope["headers"])
     if b"transfer-encoding" in headers and b"content-length" in headers:
-        # A proxy that goes by the other one of them would take this body's end for somebody's next request.
+        # A proxy that uses the other length would treat the rest of this body as another client's request.
         raise Refused(400, "two_lengths", "Say how long the body is in one way.")
     stated = headers.get(b"content-length", b"0")
     if not stated.isdigit() or len(stated) > LONGEST_LENGTH or int(stated) > LARGEST_BODY:
@@ -116,7 +118,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def _read(receive: Receive) -> bytes:
-    """The body. Raises ClientDisconnect when the caller left before its end: half of what was asked for is not done."""
+    """The body. Raises ClientDisconnect if the caller left before its end: an incomplete request is not executed."""
     body = bytearray()
     while True:
         message = await receive()
@@ -130,7 +132,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """The body once, then whatever the server says: that the caller is gone."""
+    """Return the body once, then the server's own messages, such as the disconnect."""
     given = False
 
     async def replayed() -> Message:

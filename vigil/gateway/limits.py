@@ -1,6 +1,6 @@
-"""How often somebody may ask: a token bucket for each key, in this process's memory.
+"""Rate limits of callers: a token bucket for each key, in this process's memory.
 
-Each gateway process counts for itself: with N of them behind a balancer the limit is N times as high.
+Each gateway process counts for itself: with N processes behind a balancer the limit is N times as high.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
 
-KEPT = 100_000  # keys; the one that was quiet longest is forgotten first, and begins anew with a full bucket
+KEPT = 100_000  # keys; the least recently used one is removed first, and starts again with a full bucket
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`burst` requests at once, and `per_minute` in the long run."""
+    """Bursts of `burst` requests, and `per_minute` in the long run."""
 
     per_minute: float
     burst: int
 
 
 class Buckets:
-    """One bucket a key. May be used by many threads."""
+    """One bucket for each key. Thread-safe."""
 
     def __init__(self, limit: Limit, clock: Callable[[], float] = time.monotonic, kept: int = KEPT) -> None:
         self._rate = limit.per_minute / 60
@@ -39,7 +39,7 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, key: str) -> float:
-        """0 and the request is counted, or the seconds after which one may be made."""
+        """0 and the request is counted, or the seconds until the next one may be made."""
         now = self._clock()
         with self._lock:
             tokens, filled = self._buckets.pop(key, (self._burst, now))
@@ -52,7 +52,7 @@ class Buckets:
 
 
 def network_of(address: str) -> str:
-    """What an address is counted by: itself, or of IPv6 its /64, of which one household has 2^64."""
+    """The key of an address for counting: itself, or for IPv6 its /64, of which one household has 2^64."""
     try:
         parsed = ip_address(address)
     except ValueError:

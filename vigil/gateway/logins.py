@@ -1,4 +1,4 @@
-"""From a verified token to a login of Extended ECM."""
+"""Maps a verified token to a login of Extended ECM."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from vigil.delivery.identity import Claims
 from vigil.ledger import Ledger, accounts
 from vigil.ledger.accounts import Accounts
 
-FRESH = 60.0  # seconds for which what the ledger knows of accounts is kept
+FRESH = 60.0  # seconds for which the ledger's data about accounts is cached
 
 
 class Logins:
-    """Who a token speaks for. May be used by many threads.
+    """Finds the account of a token. Thread-safe.
 
-    The site's own claim decides where a token has it: it is set by whoever administers the Firebase project. Else the verified
-    e-mail address does, where exactly one account has it, once all of them have been read. A deleted account is nobody's.
+    The site's own claim decides if the token has it: the administrator of the Firebase project sets it. Otherwise the verified e-mail
+    address decides, if exactly one account has it, after all accounts were read once. A deleted account matches no token.
     """
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class Logins:
         self._read_at = 0.0
 
     def of(self, claims: Claims) -> str | None:
-        """The login; None when no account is, or when two share the address."""
+        """The login; None if no account matches, or if two share the address."""
         known = self._accounts()
         if claims.login is not None:
             return None if claims.login in known.deleted else claims.login

@@ -1,4 +1,4 @@
-"""What is sent and what is answered. Strict: no field more, no value converted. Nothing answered holds an address."""
+"""Requests and responses. Strict: no additional field, no converted value. No response contains an address."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ Zone = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": s
 
 
 class Sent(BaseModel):
-    """What a caller sends."""
+    """A request's body."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class DeviceIn(Sent):
-    """A device as its app knows it. Registering again refreshes it.
+    """A device, from its app. Registering again refreshes it.
 
-    An address that is another person's device becomes this person's with the `proof` that was sent to it.
+    An address of another person's device becomes this person's with the `proof` that was sent to it.
     """
 
     address: Address
@@ -81,7 +81,7 @@ class DeviceOut(BaseModel):
 
 
 class PendingOut(BaseModel):
-    """The address is another person's device. A message to it, which shows nothing, holds a proof: register again with it."""
+    """The address is another person's device. An invisible message to it contains a proof: register again with it."""
 
     pending: Literal["proof"] = "proof"
     until: datetime = Field(description="The proof is taken until then")
@@ -92,7 +92,7 @@ class DevicesOut(BaseModel):
 
 
 class AcknowledgementOut(BaseModel):
-    """When the notice was acknowledged first, in the app or by the link of a mail."""
+    """When the notice was first acknowledged, in the app or by the link of a mail."""
 
     notice: int
     at: datetime
@@ -100,7 +100,7 @@ class AcknowledgementOut(BaseModel):
 
 
 class NoticeOut(BaseModel):
-    """One notice. `link` opens the item in Extended ECM, which asks there for a login and for the right to read."""
+    """One notice. `link` opens the item in Extended ECM, which requires a login and the right to read."""
 
     id: int
     rule: str
@@ -133,14 +133,14 @@ class NoticeOut(BaseModel):
 
 
 class InboxOut(BaseModel):
-    """A page of notices, newest first. `next` is the `before` of the page after it, null on the last."""
+    """A page of notices, newest first. `next` is the `before` of the next page, null on the last."""
 
     notices: list[NoticeOut]
     next: int | None
 
 
 class QuietHours(BaseModel):
-    """No push between these times of the person's own day; past midnight when `from` is the later one."""
+    """No push between these times of the person's own day; over midnight if `from` is the later one."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
@@ -158,7 +158,7 @@ Channel = Literal["push", "email"]
 
 
 class PreferencesBody(Sent):
-    """What a person asks for, whole. null: as the account, or the device, has it."""
+    """All preferences of a person. null: the default of the account or the device."""
 
     quiet: QuietHours | None = None
     digest: bool = Field(default=False, description="Collect what is not urgent into one notice a day")

@@ -1,4 +1,4 @@
-"""The page behind the link of a mail: it asks, and a click acknowledges.
+"""The page behind the link of a mail: it shows a button that acknowledges.
 
 Opening the link changes nothing: mail scanners and previews open every link of a mail before its reader does.
 """
@@ -36,7 +36,7 @@ WRONG = "This link is not complete. Open it from the mail again."
 
 
 def _as_json(documented: Mapping[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
-    """These answers of a route that otherwise answers with a page: FastAPI would say that they are HTML, too."""
+    """JSON responses of a route that otherwise returns a page: FastAPI would document them as HTML, too."""
     problem = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": d["description"], "content": problem} for status, d in documented.items()}
 
@@ -53,7 +53,7 @@ _RESPONSES: dict[int | str, dict[str, object]] = {
 
 @router.get("/{token}", response_class=HTMLResponse, responses=_RESPONSES)
 def ask(gateway: Opened, token: str, accept_language: Wanted = "en") -> HTMLResponse:
-    """Ask whether the notice was seen. Changes nothing."""
+    """Show the button. Changes nothing."""
     speaking = _speaking(gateway, accept_language)
     notice = _read(gateway, token, speaking)
     if isinstance(notice, HTMLResponse):
@@ -70,7 +70,7 @@ def ask(gateway: Opened, token: str, accept_language: Wanted = "en") -> HTMLResp
 
 @router.post("/{token}", response_class=HTMLResponse, responses=_RESPONSES)
 def acknowledge(gateway: Opened, now: Now, token: str, accept_language: Wanted = "en") -> HTMLResponse:
-    """Acknowledge the notice, in the name of its person. Works once."""
+    """Acknowledge the notice for its person. Works once."""
     speaking = _speaking(gateway, accept_language)
     notice = _read(gateway, token, speaking)
     if isinstance(notice, HTMLResponse):
@@ -95,7 +95,7 @@ def _read(gateway: Gateway, token: str, speaking: Language) -> int | HTMLRespons
 
 
 def _speaking(gateway: Gateway, accepted: str) -> Language:
-    """The first language that the browser asks for."""
+    """The language of the browser's first preference."""
     return gateway.languages.of(accepted.split(",")[0].split(";")[0].strip()[:35])
 
 

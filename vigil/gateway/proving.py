@@ -1,4 +1,4 @@
-"""Registering an address that is another person's device: the device itself has to say so."""
+"""Registers an address of another person's device, if the device itself proves that it changed hands."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from vigil.ledger.registrations import Held, Proven
 
 log = logging.getLogger("vigil.gateway")
 
-AT_ONCE = 4  # messages under way: each keeps a thread waiting, and threads answer everybody
+AT_ONCE = 4  # concurrent messages: each blocks a thread, and threads serve all callers
 KIND = "device-proof"  # what a message says in data.vigil; its proof is in data.proof
 
 
 class Asked(StrEnum):
-    """What became of the message with a proof."""
+    """The outcome of the message with a proof."""
 
     SENT = "it is on its way"
     NO_DEVICE = "FCM knows no device of that address"
@@ -31,7 +31,7 @@ class Asked(StrEnum):
 
 
 class Prover:
-    """Sends proofs by FCM and knows them again. Used by many threads; each message has an event loop of its own."""
+    """Sends proofs by FCM and verifies them. Used by many threads; each message has its own event loop."""
 
     def __init__(self, fcm: FcmSettings, proofs: Proofs, clock: Callable[[], datetime]) -> None:
         self._fcm = fcm
@@ -40,11 +40,11 @@ class Prover:
         self._places = BoundedSemaphore(AT_ONCE)
 
     def proven(self, person: str, proof: str | None) -> Proven:
-        """Whether `proof` shows that the person holds a device."""
+        """Whether `proof` shows that the person has a device."""
         return lambda held: proof is not None and self._proofs.proves(proof, person, held)
 
     def ask(self, person: str, address: str, address_kind: str, held: Held) -> Asked:
-        """Send the device what it has to bring back to become the person's."""
+        """Send the device the proof that it must return to become the person's."""
         if not self._places.acquire(blocking=False):
             return Asked.UNAVAILABLE
         try:

@@ -1,4 +1,4 @@
-"""The routes below /v1: devices, notices, preferences. Each takes its person from the token and gives nobody else's anything."""
+"""The routes below /v1: devices, notices, preferences. Each takes its person from the token and returns only that person's data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 @router.post("/devices", status_code=201, response_model=DeviceOut, responses=_PENDING, tags=["devices"])
 def register_device(gateway: Opened, person: Person, now: Now, device: DeviceIn) -> DeviceOut | Response:
-    """Register a device, or refresh it: an app does so whenever it starts and whenever FCM gives it a new token."""
+    """Register a device, or refresh it: an app calls this whenever it starts and whenever FCM gives it a new token."""
     with gateway.ledger.write() as connection:
         made = registrations.register(connection, _new(person, device), now, _proven(gateway, person, device))
         if registrations.count(connection, person) > MOST_DEVICES:
@@ -61,7 +61,7 @@ def list_devices(gateway: Opened, person: Person) -> DevicesOut:
 def refresh_device(
     gateway: Opened, person: Person, now: Now, id: Id, device: DeviceIn
 ) -> DeviceOut | Response:
-    """Say that a device is still there, and what its address is now. With another address it gets another number."""
+    """Refresh a device, with its current address. With another address it gets another number."""
     with gateway.ledger.write() as connection:
         proven = _proven(gateway, person, device)
         made = registrations.replace(connection, person, id, _new(person, device), now, proven)
@@ -74,7 +74,7 @@ def refresh_device(
 
 @router.delete("/devices/{id}", status_code=204, responses=documented(404), tags=["devices"])
 def unregister_device(gateway: Opened, person: Person, now: Now, id: Id) -> Response:
-    """Take a device out of use, as an app does when its person logs out."""
+    """Retire a device, when its person logs out of the app."""
     with gateway.ledger.write() as connection:
         done = registrations.retire(connection, person, id, now)
     if not done:
@@ -110,7 +110,7 @@ def read_notice(gateway: Opened, person: Person, id: Id) -> NoticeOut:
 
 @router.put("/notices/{id}/acknowledgement", responses=documented(404), tags=["notices"])
 def acknowledge_notice(gateway: Opened, person: Person, now: Now, id: Id) -> AcknowledgementOut:
-    """Say that the notice was seen. The first time counts; saying it again changes nothing."""
+    """Acknowledge the notice. The first time counts; repeating it changes nothing."""
     with gateway.ledger.write() as connection:
         if inbox.one(connection, person, id) is None:
             raise not_found()
@@ -121,7 +121,7 @@ def acknowledge_notice(gateway: Opened, person: Person, now: Now, id: Id) -> Ack
 
 @router.get("/preferences", tags=["preferences"])
 def read_preferences(gateway: Opened, person: Person) -> PreferencesBody:
-    """What the person asked for."""
+    """The person's preferences."""
     with gateway.ledger.read() as connection:
         found = people.of_people(connection, [person]).get(person, people.NONE)
     return PreferencesBody.of(found)
@@ -129,7 +129,7 @@ def read_preferences(gateway: Opened, person: Person) -> PreferencesBody:
 
 @router.put("/preferences", tags=["preferences"])
 def set_preferences(gateway: Opened, person: Person, now: Now, wanted: PreferencesBody) -> PreferencesBody:
-    """Set what the person asks for, whole. What is already queued goes as it was queued."""
+    """Replace the person's preferences. They do not affect queued notices, except for quiet hours."""
     with gateway.ledger.write() as connection:
         people.keep(connection, person, wanted.preferences(), now)
     return wanted
@@ -140,7 +140,7 @@ def _proven(gateway: Gateway, person: str, device: DeviceIn) -> Proven:
 
 
 def _prove(gateway: Gateway, person: str, device: DeviceIn, held: Held, now: datetime) -> Response:
-    """Ask the device whose address it is to prove that it is in the person's hands: 202, or Refused."""
+    """Ask the device that has the address to prove that it belongs to the person now: 202, or Refused."""
     if device.proof is not None:
         raise Refused(409, "bad_proof", "The proof is not for this device, or too old: ask for a new one.")
     if gateway.prover is None:

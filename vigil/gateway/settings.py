@@ -1,4 +1,4 @@
-"""What a gateway is opened with."""
+"""The resources of a gateway, and its limits."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def utc_now() -> datetime:
 
 @dataclass(eq=False)
 class Gateway:
-    """What every request may use. `links` None: there are no links to acknowledge by, and no page for them.
+    """The resources of every request. `links` None: mails have no acknowledgement links, and their page does not exist.
 
-    `prover` None: an address that is another person's device stays so.
+    `prover` None: an address of another person's device stays that person's.
     """
 
     ledger: Ledger

@@ -1,7 +1,9 @@
-"""The ledger: what was seen, what the rules said of it, what was queued, what was sent. Append-only where it is proof.
+"""The ledger: what was read, the states of rules, the notices that were queued, and the attempts to send them. Its proofs are
+append-only.
 
-`Ledger` opens the database and gives transactions; the verbs are plain functions over a connection, one module a table family:
-`observations`, `evaluations`, `outbox`, `devices`, `runs`. `values` needs no database; the library for it is loaded when `Ledger` is.
+`Ledger` opens the database and its transactions. The operations are plain functions over a connection, one module for each family of
+tables: `observations`, `evaluations`, `outbox`, `devices`, `runs`. `values` needs no database; the database library is loaded with
+`Ledger`.
 """
 
 from __future__ import annotations

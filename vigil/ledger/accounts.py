@@ -1,4 +1,6 @@
-"""What the ledger knows of accounts as such: which address is whose, who is deleted. For whoever signs in by an address."""
+"""The ledger's data about accounts: which address belongs to which login, and which accounts are deleted. Used to authenticate by
+address.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from vigil.ledger.watermarks import WatermarkName
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """`by_address` has the logins of accounts that are not deleted, by `folded` address; nothing until all have been read once."""
+    """`by_address` maps each `folded` address to the logins of accounts that are not deleted; it is empty until all accounts were
+    read once.
+    """
 
     deleted: frozenset[str] = frozenset()
     by_address: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -38,8 +42,9 @@ def known(connection: Connection) -> Accounts:
 
 
 def folded(address: str) -> str:
-    """An address as it is compared: letters of ASCII alike, large or small, and every other letter as it is.
+    """An address for comparison: ASCII letters in lower case, all other characters unchanged.
 
-    Unicode folds letters of different people into one: a Kelvin sign into k. Such an address can be verified by whoever registers it.
+    Unicode case folding would make different letters equal, such as a Kelvin sign and k. An attacker could register and verify such an
+    address.
     """
     return address.lower() if address.isascii() else address

@@ -1,4 +1,4 @@
-"""Who has seen which notice. One row a notice: the first acknowledgement counts, every later one finds it there."""
+"""Acknowledgements of notices. One row for each notice: the first acknowledgement counts, later ones change nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ How = Literal["app", "link"]
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """`person` has seen `notice`: in the app, or by the link of a mail."""
+    """`person` has acknowledged `notice`: in the app, or by the link of a mail."""
 
     notice: int
     person: str
@@ -31,19 +31,19 @@ class Acknowledged:
 
 
 def acknowledge(connection: Connection, notice: int, person: str, now: datetime, how: How) -> bool:
-    """Note that `person` has seen `notice`. False when it was noted before: that row stays as it is.
+    """Record that `person` acknowledged `notice`. Returns False if it was acknowledged before: the existing row stays.
 
-    Of two at the same time the database lets one in. Ask first whether the notice is the person's.
+    Of two simultaneous calls the database accepts one. The caller checks first that the notice belongs to the person.
     """
     insert = sqlite_insert if connection.dialect.name == "sqlite" else pg_insert
     row = {"notice": notice, "person": person, "at": now, "how": how}
     statement = insert(_acknowledgement).values(**row).on_conflict_do_nothing(index_elements=("notice",))
-    # By what comes back: after an INSERT PostgreSQL's driver is not asked for the number of rows.
+    # Uses RETURNING: PostgreSQL's driver does not report the number of rows after an INSERT.
     return connection.execute(statement.returning(_acknowledgement.c.notice)).first() is not None
 
 
 def of_notices(connection: Connection, notices: Sequence[int]) -> dict[int, Acknowledged]:
-    """The acknowledgements of some notices; what has none is not in it."""
+    """The acknowledgements of some notices, by notice; a notice without one has no key."""
     out: dict[int, Acknowledged] = {}
     for some in chunks(notices):
         for r in connection.execute(select(_acknowledgement).where(_acknowledgement.c.notice.in_(some))):
@@ -52,7 +52,7 @@ def of_notices(connection: Connection, notices: Sequence[int]) -> dict[int, Ackn
 
 
 def person_of(connection: Connection, notice: int) -> str | None:
-    """Whose notice it is; None when there is no such notice, or it is nobody's."""
+    """The person of a notice; None if the notice does not exist or has no person."""
     found: str | None = connection.execute(select(_notice.c.person).where(_notice.c.id == notice)).scalar()
     return found or None
 

@@ -1,4 +1,6 @@
-"""Workspaces that are behind: not read, or not judged, up to where all the others are. The next run takes them up from here."""
+"""Workspaces that are behind: not read or evaluated up to the same point as all others. The next run continues with them from
+there.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ _behind = table(BehindRow)
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """From where a workspace has to be judged.
+    """The watermarks from which a workspace must be evaluated.
 
-    `seq` is the newest observation that was taken in, `after` where the window begins, `complete` up to when everything had been
-    read; both None before the first evaluation. `fresh` names rules that were never evaluated for it.
+    `seq` is the number of the newest observation that was evaluated, `after` the start of the window, `complete` the instant up to
+    which everything was read; `after` and `complete` are None before the first evaluation. `fresh` names the rules that were never
+    evaluated for the workspace.
     """
 
     seq: int = 0
@@ -35,10 +38,10 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """One workspace. `unread`: part of it has to be read again.
+    """One workspace. `unread`: a part of it must be read again.
 
-    `tries` counts the runs that could not read it since it was last judged whole; `tried_at` is the instant of the latest run that
-    could not read it, or not judge it.
+    `tries` counts the runs that could not read it since its last complete evaluation; `tried_at` is the instant of the latest run that
+    could not read or evaluate it.
     """
 
     workspace: int
@@ -51,22 +54,22 @@ class Behind:
 
 
 def marks(connection: Connection) -> Marks:
-    """Up to where everything that is not behind is judged."""
+    """The watermarks of all workspaces that are not behind."""
     mark = position(connection, WatermarkName.EVALUATED)
     return Marks(mark.seq, mark.at, Evaluated.of(mark.data).complete or mark.at)
 
 
 def every(connection: Connection) -> dict[int, Behind]:
-    """All that are behind, by number."""
+    """All workspaces that are behind, by id."""
     found = connection.execute(select(_behind).order_by(_behind.c.workspace))
     return {r.workspace: _of(r) for r in found}
 
 
 def unread(connection: Connection, again: int, budget: int) -> list[Behind]:
-    """Those to read again in one run.
+    """The workspaces to read again in one run.
 
-    All that at most `again` runs could not read, and of the rest the `budget` that were tried the longest ago: what is never
-    readable must not make every run as long as a complete one.
+    These are all that at most `again` runs could not read and, of the rest, the `budget` whose last try is oldest: permanently
+    unreadable workspaces must not make every run as long as a complete scan.
     """
     query = select(_behind).where(_behind.c.unread).order_by(_behind.c.tried_at, _behind.c.workspace)
     found = [_of(r) for r in connection.execute(query)]
@@ -75,7 +78,7 @@ def unread(connection: Connection, again: int, budget: int) -> list[Behind]:
 
 
 def why_unread(connection: Connection, workspaces: Collection[int]) -> dict[int, str]:
-    """Those of some workspaces that have to be read again, each with why it could not be read."""
+    """Those of some workspaces that must be read again, each with the reason why it could not be read."""
     out: dict[int, str] = {}
     for some in chunks(sorted(workspaces)):
         query = select(_behind.c.workspace, _behind.c.why).where(
@@ -86,7 +89,7 @@ def why_unread(connection: Connection, workspaces: Collection[int]) -> dict[int,
 
 
 def since(connection: Connection, workspaces: Collection[int]) -> datetime | None:
-    """The earliest instant up to which one of some workspaces was read whole, of those that are behind."""
+    """The earliest instant up to which any of some workspaces was completely read, among those that are behind."""
     found: list[datetime] = []
     for some in chunks(sorted(workspaces)):
         query = select(_behind.c.complete).where(
@@ -97,9 +100,9 @@ def since(connection: Connection, workspaces: Collection[int]) -> datetime | Non
 
 
 def not_read(connection: Connection, why: Mapping[int, str], types: Mapping[int, str], at: datetime) -> None:
-    """Note that of some workspaces not everything could be read, and why. What they owed before they still owe.
+    """Record that some workspaces could not be read completely, and why. Earlier debts of theirs stay.
 
-    A run that fails at several parts of one workspace counts as one try.
+    If a run fails at several parts of one workspace, that counts as one try.
     """
     tries: dict[int, int] = {}
     for some in chunks(sorted(why)):
@@ -115,9 +118,9 @@ def not_read(connection: Connection, why: Mapping[int, str], types: Mapping[int,
 
 
 def was_read(connection: Connection, workspaces: Collection[int]) -> None:
-    """Note that some workspaces were read, or are gone: what is left is to judge them.
+    """Record that some workspaces were read, or are deleted: they only remain to be evaluated.
 
-    Their tries stay until then, since their workflows are read after them, and may fail.
+    Their tries stay until then, because their workflows are read later and may still fail.
     """
     for some in chunks(sorted(workspaces)):
         where = _behind.c.workspace.in_(some) & _behind.c.unread
@@ -127,16 +130,16 @@ def was_read(connection: Connection, workspaces: Collection[int]) -> None:
 def hold(
     connection: Connection, why: Mapping[int, str], types: Mapping[int, str], given: Marks, at: datetime
 ) -> None:
-    """Note that some workspaces could not be judged whole by a run that judges them from `given` on, and why."""
+    """Record that a run could not evaluate some workspaces completely from the watermarks `given`, and why."""
     rows = [_row(w, types.get(w, ""), given, said, at, unread=False, tries=0) for w, said in why.items()]
     upsert(connection, _behind, rows, ("why", "tried_at"))
 
 
 def judged(connection: Connection, workspaces: Mapping[int, datetime]) -> None:
-    """Some workspaces are judged whole: those that are read whole, too, are not behind any more.
+    """Record that some workspaces were evaluated completely: those that were also read completely are no longer behind.
 
-    Each comes with its `tried_at` as it was when the run took it up. Where that is another one now, a run beside this one has found
-    more of it that waits.
+    Each has its `tried_at` from the start of the run. If the stored value differs, a simultaneous run has found further unread parts,
+    and the workspace stays behind.
     """
     by_try: dict[datetime, list[int]] = defaultdict(list)
     for workspace, at in workspaces.items():
@@ -148,9 +151,9 @@ def judged(connection: Connection, workspaces: Mapping[int, datetime]) -> None:
 
 
 def begin(connection: Connection, after: datetime, complete: datetime, fresh: Collection[str]) -> None:
-    """An evaluation is over: what could not be read for it has not seen the rules that are `fresh` in it.
+    """End an evaluation: the workspaces that could not be read for it have not seen the rules that are `fresh` in it.
 
-    After the first one of all, what could not be read begins where that began.
+    After the very first evaluation, unreadable workspaces begin where that evaluation began.
     """
     where = _behind.c.after.is_(None)
     connection.execute(update(_behind).where(where).values(after=after, complete=complete))

@@ -1,6 +1,5 @@
-"""The registry counted: which addresses are in use, and which of them nobody has refreshed for how long.
-
-Contract: docs/contracts/fcm.md#devices.
+"""Statistics of the registry: the addresses in use, and those that no app refreshed for a long time. Contract:
+docs/contracts/fcm.md#devices.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from vigil.ledger.values import MAIL
 _device = table(Device)
 
 STALE = timedelta(days=30)
-"""A token that was not refreshed for so long may be dead."""
+"""The age of a token without a refresh from which it may be dead."""
 
 REFUSED = timedelta(days=270)
-"""A token that was not refreshed for so long is refused by FCM."""
+"""The age of a token without a refresh from which FCM refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Addresses in use by platform, how many people have one, and the numbers of devices that are old. Mailboxes do not age."""
+    """Addresses in use by platform, the number of people with one, and the numbers of old devices. Mailboxes do not age."""
 
     in_use: Mapping[str, int] = field(default_factory=dict)
     people: int = 0
@@ -34,7 +33,7 @@ class Census:
 
 
 def take(connection: Connection, now: datetime) -> Census:
-    """The registry as it is at `now`."""
+    """The statistics of the registry at `now`."""
     alive = _device.c.retired_at.is_(None)
     by_platform = select(_device.c.platform, func.count()).where(alive).group_by(_device.c.platform)
     counted = {r[0]: r[1] for r in connection.execute(by_platform)}

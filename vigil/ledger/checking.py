@@ -1,4 +1,4 @@
-"""Whether the ledger is what it should be: its schema, without changing it."""
+"""Reads the schema version of a ledger without changing the ledger."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from vigil.ledger.errors import explained, named
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The schema that a ledger has (None: no schema yet) and the one that this program wants. `name` has no password."""
+    """The schema version of a ledger (None: no schema yet) and the one that this program needs. `name` contains no password."""
 
     name: str
     exists: bool
     found: str | None
     wanted: str | None
-    known: bool  # whether this program knows the schema that was found
+    known: bool  # whether this program knows the version that was found
 
     @property
     def is_newest(self) -> bool:
@@ -35,7 +35,7 @@ class Schema:
 
 
 def schema(url: str) -> Schema:
-    """Look at the schema of the ledger at `url` and leave it as it is. Raises LedgerUnavailable."""
+    """Read the schema version of the ledger at `url` without changing it. Raises LedgerUnavailable."""
     parsed, wanted = parse_url(url), newest_revision()
     if parsed.get_backend_name() == "sqlite" and not _is_there(parsed):
         return Schema(named(parsed), False, None, wanted, True)
@@ -50,7 +50,7 @@ def schema(url: str) -> Schema:
 
 
 def _is_there(url: URL) -> bool:
-    """Whether there is a file of SQLite, which would make it when it is opened. Raises LedgerEmptied."""
+    """Whether the SQLite file exists; opening a missing one would create it. Raises LedgerEmptied."""
     refuse_emptied(url)
     file = file_of(url)
     return file is not None and file.is_file()

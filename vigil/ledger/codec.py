@@ -1,4 +1,4 @@
-"""Facts to text and back. Dates and instants inside attributes are tagged, as JSON has neither."""
+"""Converts facts to text and back. Dates and instants inside attributes are tagged, because JSON has neither."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ KINDS: Mapping[type, str] = {
 
 
 def subject_of(fact: Fact) -> tuple[str, str, int | None]:
-    """(kind, subject, workspace) of a fact: its identity for ever."""
+    """(kind, subject, workspace) of a fact: its permanent identity."""
     kind, subject, workspace = _identity(fact)
-    return kind, subject.replace("\0", "\\0"), workspace  # PostgreSQL keeps no NUL in text
+    return kind, subject.replace("\0", "\\0"), workspace  # PostgreSQL cannot store NUL in text
 
 
 def _identity(fact: Fact) -> tuple[str, str, int | None]:
@@ -80,7 +80,7 @@ def _value(raw: Any) -> Value:
 
 
 def encode(fact: Fact) -> tuple[str, bytes]:
-    """The body to store and the hash of its content. Where a fact was read is stored and not hashed."""
+    """The body to store, and the hash of its content. The place where a fact was read is stored, but not hashed."""
     fields = {s.name: getattr(fact, s.name) for s in dataclasses.fields(fact)}
     source = fields.pop("source")
     if isinstance(fact, f.Workspace):
@@ -134,10 +134,10 @@ _DECODERS: Mapping[str, Callable[[dict[str, Any]], Fact]] = {
 
 
 def workspace_name(body: str) -> str:
-    """The name in a stored workspace. Nothing else of it is read: tables name a hundred thousand."""
+    """The name in a stored workspace. Decodes nothing else: tables need a hundred thousand names."""
     return str(orjson.loads(body)["name"])
 
 
 def decode(kind: str, body: str) -> Fact:
-    """The fact behind a stored body."""
+    """The fact of a stored body."""
     return _DECODERS[kind](orjson.loads(body))

@@ -1,4 +1,4 @@
-"""Numbers over the outbox: what is due and not handed over, what is yet to come, what was said by day, what was seen since."""
+"""Counts of the outbox: due notices that are not handed over, pending notices, and notices sent by day."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _short = table(ShortList)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Rows that were due and are not handed over, whichever run queued them, by what keeps them.
+    """Rows that were due and are not handed over, of all runs, by cause.
 
-    `causes` are those that a worker gave back, by why it did, and `again` says when the first of each is tried again. `behind` wait
-    for an earlier one of their person and workspace, `held` are in the hands of a worker that lives, `untaken` are in nobody's.
-    `ready` of all these can be claimed now, `fresh` of them were never tried in vain.
+    `causes` counts the rows that a worker gave back, by reason, and `again` has the time of the first retry for each reason. `behind`
+    rows wait for an earlier row of their person and workspace, `held` rows are leased by a live worker, `untaken` rows by none.
+    `ready` of all these can be claimed now, and `fresh` of those have no failed try.
     """
 
     causes: Mapping[str, int] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Waiting:
         return sum(self.causes.values()) + self.behind + self.held + self.untaken
 
     def next_try(self, without: Collection[str] = ()) -> datetime | None:
-        """When one that was given back is tried again, but for some causes."""
+        """The earliest retry of a row that was given back, ignoring some causes."""
         return min((at for cause, at in self.again.items() if cause not in without), default=None)
 
 
@@ -58,9 +58,9 @@ _HELD, _GIVEN_BACK, _BEHIND, _UNTAKEN = "held", "given back", "behind", "untaken
 
 
 def waiting(connection: Connection, now: datetime, real: datetime | None = None) -> Waiting:
-    """What is due by the run's clock, `now`, and not handed over. `real` is the time of leases, where that is another.
+    """The rows that are due at the run's clock, `now`, and not handed over. `real` is the time of leases, if it differs.
 
-    What a worker gave back was due before, so that it counts whenever it is tried again. What quiet hours put off is not yet due.
+    A row that a worker gave back was due before, so it counts whenever its retry is. A row deferred by quiet hours is not due yet.
     """
     real = real or now
     kind = case(
@@ -94,12 +94,12 @@ def waiting(connection: Connection, now: datetime, real: datetime | None = None)
 
 @dataclass(frozen=True, slots=True)
 class ToCome:
-    """Rows that are not due yet, whichever run queued them, by what they wait for.
+    """Rows that are not due yet, of all runs, by what they wait for.
 
-    `quiet` for the end of quiet hours, the first until `quiet_until`; `digest` for the next digest, `no_digest` of them for longer
-    than this site's digests let anything wait; `guard` for a guard's answer, the first until `answer_by`, and about `not_asked` of
-    them nobody was asked in time; `undecided` until their guard is counted. `behind` workspaces are the next `watch`'s to take up;
-    `short` ones do not show all that they hold.
+    `quiet` rows wait for the end of quiet hours, the first until `quiet_until`; `digest` rows for the next digest, `no_digest` of them
+    longer than the usual pause of this site's digests; `guard` rows for a guard's answer, the first until `answer_by`, and for
+    `not_asked` of them no person was asked in time; `undecided` rows until their guard counts them. `behind` workspaces wait for the
+    next `watch`; `short` ones show fewer items than they count.
     """
 
     quiet: int = 0
@@ -115,20 +115,20 @@ class ToCome:
 
 
 DIGEST_PAUSE = timedelta(hours=72)
-"""So long anything waits for a digest at least: the schedule in prefect.yaml leaves 63 hours between Friday and Monday."""
+"""The least time that a digest may take to come: the schedule in prefect.yaml leaves 63 hours between Friday and Monday."""
 
 LATE = timedelta(hours=2)
-"""So much later than usual a digest may end."""
+"""How much later than usual a digest may end."""
 
 DIGESTS = 10
-"""Pauses between digests from which a site's usual one is taken: of twice a day, a week's."""
+"""The number of pauses between digests from which a site's usual pause is taken: a week, at two digests a day."""
 
 ASKED_WITHIN = timedelta(hours=2)
-"""So long a guard's question may wait until a run of a deployment asks it, or a person answers at a terminal: eight `watch` runs."""
+"""How long a guard hold may wait until a deployment's run asks a person or a person answers at a terminal: eight `watch` runs."""
 
 
 def to_come(connection: Connection, now: datetime, run: int | None = None) -> ToCome:
-    """What is yet to come by the clock of a `run`, `now`. What is due already stands in `waiting`."""
+    """The rows pending at a run's clock, `now`. Rows that are already due are in `waiting`."""
     later = and_(
         in_state(_notice, NoticeState.QUEUED), _notice.c.due_at > now, _notice.c.lease_until.is_(None)
     )
@@ -159,7 +159,9 @@ def _suppressed(*reasons: StrEnum) -> ColumnElement[bool]:
 
 
 def _for_a_digest(connection: Connection, now: datetime, run: int | None) -> tuple[int, int]:
-    """How many rows wait for a digest; how many longer than digests pause, with no digest since, the `run` itself included."""
+    """How many rows wait for a digest, and how many of them longer than the usual pause, with no digest since. The `run` itself
+    counts as a digest.
+    """
     over = or_(_run.c.state.in_(("done", "gaps")), _run.c.id == run)
     ended = select(_run.c.started_at).where(_run.c.flow == "digest", over)
     began = sorted(connection.execute(ended.order_by(_run.c.id.desc()).limit(DIGESTS + 1)).scalars())
@@ -178,7 +180,7 @@ def _for_a_digest(connection: Connection, now: datetime, run: int | None) -> tup
 
 
 def _for_an_answer(connection: Connection, now: datetime) -> tuple[int, datetime | None, int]:
-    """How many rows a guard holds; when the first time to answer is over; how many nobody was asked about."""
+    """How many rows guards hold; when the first time to answer ends; about how many rows no person was asked."""
     on = (_trip.c.rule == _notice.c.rule) & (_trip.c.run == _notice.c.run) & (_trip.c.state == WAITING)
     alone = and_(_trip.c.flow_run == "", _trip.c.tripped_at < now - ASKED_WITHIN)
     query = (
@@ -195,7 +197,7 @@ def _for_an_answer(connection: Connection, now: datetime) -> tuple[int, datetime
 
 
 def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[tuple[date, str]]:
-    """(day in `zone`, rule) -> notices sent that were found since `since`."""
+    """(day in `zone`, rule) -> number of sent notices that were found since `since`."""
     query = select(_notice.c.as_of, _notice.c.rule, func.count())
     query = query.where(_notice.c.state == NoticeState.SENT, _notice.c.as_of >= since).group_by(
         _notice.c.as_of, _notice.c.rule
@@ -207,7 +209,7 @@ def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[t
 
 
 def seen_again(connection: Connection, workspaces: Collection[int], since: datetime) -> set[int]:
-    """Those of some workspaces of which something new was read after `since`."""
+    """Those of some workspaces with an observation after `since`."""
     out: set[int] = set()
     for some in chunks(sorted(workspaces)):
         where = _observation.c.workspace.in_(some) & (_observation.c.seen_at > since)

@@ -1,4 +1,4 @@
-"""The device registry. An address is a secret: it goes to the transport and nowhere else."""
+"""The registry of devices. An address is a secret: only the transport receives it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KEY = ("address_kind", "address")
 
 @dataclass(frozen=True, slots=True)
 class NewDevice:
-    """A registration as an app or an import gives it."""
+    """A registration from an app or an import."""
 
     person: str
     address: str = field(repr=False)
@@ -42,7 +42,7 @@ class NewDevice:
 
 
 def register(connection: Connection, devices: Iterable[NewDevice], now: datetime) -> int:
-    """Add devices, or refresh those whose address is known: an address that changes hands belongs to its new person."""
+    """Add devices, or refresh those with a known address. A registered address that belongs to another person moves to the new one."""
     rows = [_row(d, now) for d in devices]
     upsert(connection, _device, rows, _REFRESHED, _KEY)
     return len(rows)
@@ -76,7 +76,9 @@ def of_people(connection: Connection, people: Collection[str]) -> dict[str, list
 
 
 def every(connection: Connection, person: str | None = None) -> list[dict[str, Any]]:
-    """The registry, or one person's part of it, retired devices included: by person, then as they were registered. No address."""
+    """The registry, or one person's part of it, including retired devices: by person, then in order of registration. Without
+    addresses.
+    """
     columns = [c for c in _device.c if c.name not in ("address", "address_kind")]
     query = select(*columns).order_by(_device.c.person, _device.c.id)
     if person is not None:
@@ -85,7 +87,7 @@ def every(connection: Connection, person: str | None = None) -> list[dict[str, A
 
 
 def label(person: str, platform: str) -> str:
-    """What to call a device before people: never by its address."""
+    """The name of a device for people: never its address."""
     return f"{person}'s {platform}"
 
 
@@ -96,9 +98,9 @@ def retire(
     now: datetime,
     unless_refreshed_after: datetime | None = None,
 ) -> None:
-    """Take devices out of use. They stay in the table, for `vigil why`.
+    """Retire devices. They stay in the table, for `vigil why`.
 
-    One that its app registered again after `unless_refreshed_after` stays in use: the reason is older than the address.
+    A device that its app registered again after `unless_refreshed_after` stays in use: the reason is older than the registration.
     """
     where: ColumnElement[bool] = _device.c.retired_at.is_(None)
     if unless_refreshed_after is not None:
@@ -107,12 +109,12 @@ def retire(
 
 
 def accepted(connection: Connection, ids: Collection[int], now: datetime) -> None:
-    """Note that FCM took a message for these devices."""
+    """Record that FCM accepted a message for these devices."""
     _change(connection, ids, true(), last_accepted_at=now)
 
 
 def _change(connection: Connection, ids: Collection[int], where: ColumnElement[bool], **values: Any) -> None:
-    # Locked in the order of ids: two workers that note the same devices wait for each other and never both.
+    # Locked in the order of ids: two workers that update the same devices cannot deadlock.
     for some in chunks(sorted(ids)):
         mine = select(_device.c.id).where(_device.c.id.in_(some), where).order_by(_device.c.id)
         locked = mine.with_for_update()
@@ -120,7 +122,7 @@ def _change(connection: Connection, ids: Collection[int], where: ColumnElement[b
 
 
 def labels(connection: Connection, ids: Collection[int]) -> dict[int, str]:
-    """What to call devices before people."""
+    """The names of devices for people."""
     out: dict[int, str] = {}
     for some in chunks(sorted(ids)):
         for r in connection.execute(

@@ -1,4 +1,4 @@
-"""Notices that wait for a digest: suppressed rows with a reason that says so, until a digest gives each of them another."""
+"""Notices that wait for a digest: suppressed rows with a reason that says so, until a digest gives each of them its final reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Parked:
 
 
 def people(connection: Connection, reasons: Collection[str], upto: datetime) -> list[str]:
-    """Who has notices waiting that were found at or before `upto`, in order."""
+    """The people with waiting notices that were found at or before `upto`, in order."""
     query = select(_notice.c.person).where(_waits(reasons), _notice.c.as_of <= upto).distinct()
     return sorted(connection.execute(query).scalars())
 
@@ -40,7 +40,7 @@ def people(connection: Connection, reasons: Collection[str], upto: datetime) -> 
 def of_people(
     connection: Connection, people: Collection[str], reasons: Collection[str], upto: datetime
 ) -> dict[str, list[Parked]]:
-    """What waits for each of some people, oldest first. The rows stay locked for this transaction where the database can."""
+    """The waiting notices of some people, oldest first. The rows stay locked for this transaction where the database supports it."""
     out: dict[str, list[Parked]] = {}
     columns = (_notice.c[name] for name in Parked.__slots__)
     query = select(*columns).where(_waits(reasons), _notice.c.as_of <= upto).order_by(_notice.c.id)
@@ -52,7 +52,7 @@ def of_people(
 
 
 def explain(connection: Connection, ids: Collection[int], reason: str) -> int:
-    """Give waiting rows their lasting reason. Returns how many there were."""
+    """Give waiting rows their final reason. Returns how many there were."""
     count = 0
     for some in chunks(sorted(ids)):
         where = and_(_notice.c.id.in_(some), _notice.c.state == NoticeState.SUPPRESSED)
@@ -61,9 +61,9 @@ def explain(connection: Connection, ids: Collection[int], reason: str) -> int:
 
 
 def park(connection: Connection, run: int) -> int:
-    """Let those rows of a run wait for the digest that were queued although they are meant for it. Returns how many.
+    """Move those rows of a run to the digest that were queued although they are meant for it. Returns how many.
 
-    A guard that lets its notices go queues all of them: call this in the same transaction.
+    A guard that releases its notices queues all of them: call this in the same transaction.
     """
     query = select(_notice.c.id, _notice.c.message).where(
         _notice.c.run == run, _notice.c.state == NoticeState.QUEUED
@@ -80,7 +80,7 @@ def park(connection: Connection, run: int) -> int:
 
 
 def number_of(connection: Connection, key: Key) -> int | None:
-    """The number of the notice with this key; None when there is none."""
+    """The number of the notice with this key; None if there is none."""
     rule, workspace, occurrence, step, person = key
     where = and_(
         _notice.c.workspace == workspace,

@@ -1,4 +1,4 @@
-"""What went out before: the occurrences of a rule's steps for which somebody was told or is about to be."""
+"""The sent history: the occurrences of a rule's steps for which a notice was sent or is queued."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _notice = table(Notice)
 def occurrences(
     connection: Connection, rule: str, workspaces: Collection[int]
 ) -> dict[tuple[int, str], set[str]]:
-    """(workspace, step) -> occurrences with a notice that was sent or waits to be."""
+    """(workspace, step) -> occurrences with a notice that was sent or is queued."""
     out: dict[tuple[int, str], set[str]] = defaultdict(set)
     for some in chunks(sorted(workspaces)):
         where = (

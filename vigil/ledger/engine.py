@@ -1,4 +1,4 @@
-"""Opens the database: SQLite by default, PostgreSQL where several workers share it. One schema, by Alembic."""
+"""Opens the database: SQLite by default, PostgreSQL if several machines share it. Both have one schema, migrated by Alembic."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from vigil.ledger.errors import (
 from vigil.redaction import learn
 
 if TYPE_CHECKING:
-    # Alembic takes half a second to import, and whoever opens no ledger, as `vigil test`, needs none of it.
+    # Alembic takes half a second to import, and commands without a ledger, such as `vigil test`, do not need it.
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
@@ -43,7 +43,7 @@ MIGRATIONS, OBSERVATIONS, NOTICES, OWNERSHIP, REGISTRATIONS = 1, 2, 3, 4, 5
 _TURNS = 0x7616  # keeps Vigil's advisory locks apart from those of other programs in the same database
 _PRAGMAS = (
     "journal_mode=WAL",  # readers never wait for the writer
-    # What a power cut may lose is the newest commits, whole and from the end: the same as being killed a little earlier.
+    # A power cut may lose the newest commits, always whole ones: the same as a kill a little earlier.
     "synchronous=NORMAL",
     "foreign_keys=ON",
     "temp_store=MEMORY",
@@ -52,13 +52,13 @@ _PRAGMAS = (
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver. Raises NoLedgerAddress for what is none of a ledger."""
+    """The URL with its driver. Raises NoLedgerAddress if it is not the address of a ledger."""
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: brackets without an end, a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: an unclosed bracket, a port that is not a number
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
-        kind = "no URL" if parsed is None else f"a URL of {parsed.get_backend_name()}"
+        kind = "not a URL" if parsed is None else f"a URL of {parsed.get_backend_name()}"
         raise NoLedgerAddress(
             f"the ledger's address is {kind}: write sqlite:////path/ledger.sqlite or "
             f"postgresql+psycopg://user:***@host/name"
@@ -70,14 +70,14 @@ def parse_url(url: str) -> URL:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `url`, where a writer waits `LOCK_WAIT` seconds for another.
+    """An engine for `url`, in which a writer waits `LOCK_WAIT` seconds for another.
 
-    Its errors never show what was bound to a statement: addresses and texts of messages are among it.
+    Its errors never show the parameters of a statement, which include addresses and texts of messages.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
-    # Plans are made for the tables as they are: one kept from a first run, when they were empty, reads them whole for ever.
+    # Plans must fit the current tables: a plan cached in a first run, when the tables were empty, would scan them for ever.
     settings = {
         "lock_timeout": f"{LOCK_WAIT}s",
         "application_name": "vigil",
@@ -89,13 +89,13 @@ def open_engine(url: str) -> Engine:
 
 
 def file_of(url: URL) -> Path | None:
-    """The file of a ledger of SQLite, also where it is named as a URI (``file:...``); None for one in memory."""
+    """The file of a SQLite ledger, also if it is given as a URI (``file:...``); None for one in memory."""
     name = (url.database or "").removeprefix("file:")
     return Path(name) if name and name != ":memory:" else None
 
 
 def refuse_emptied(url: URL) -> None:
-    """Raise LedgerEmptied for a file of SQLite with nothing in it. Vigil never makes one: see `_make`."""
+    """Raise LedgerEmptied for an empty SQLite file. Vigil never creates one: see `_make`."""
     file = file_of(url)
     if file is not None and file.is_file() and not file.stat().st_size:
         raise LedgerEmptied(
@@ -105,7 +105,7 @@ def refuse_emptied(url: URL) -> None:
 
 
 def _make(file: Path) -> None:
-    """Make the file of a new ledger with its first page, at once: one that is there and empty has then lost what it held."""
+    """Create the file of a new ledger atomically with its first page: an existing empty file has therefore lost its content."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
     try:
@@ -113,9 +113,9 @@ def _make(file: Path) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
         os.link(part, file)
     except FileExistsError:
-        return  # another process was faster: the ledger is its
+        return  # another process created it first
     except (OSError, sqlite3.Error):
-        return  # a disk without links, or that cannot be written: SQLite opens the file itself, and says what is wrong
+        return  # a disk without links or without write access: SQLite opens the file itself and reports the problem
     finally:
         part.unlink(missing_ok=True)
 
@@ -127,14 +127,14 @@ def _open_sqlite(url: URL) -> Engine:
             _make(file)
         except OSError as error:
             raise LedgerUnavailable(
-                f"the ledger {named(url)} cannot be used: its folder cannot be made ({error.strerror})"
+                f"the ledger {named(url)} cannot be used: its folder cannot be created ({error.strerror})"
             ) from error
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_WAIT})
 
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _: object) -> None:
         connection.isolation_level = (
-            None  # the driver begins transactions late and by its own rules: we do it below
+            None  # the driver begins transactions late and by its own rules: this function begins them itself
         )
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
@@ -150,24 +150,24 @@ def _open_sqlite(url: URL) -> Engine:
 
 
 def writer(engine: Engine) -> Engine:
-    """The engine whose transactions are there to write."""
+    """The engine for transactions that write."""
     return engine.execution_options(vigil_writes=True)
 
 
 def reader(engine: Engine) -> Engine:
-    """The engine whose transactions see one instant of the database from begin to end, and cannot write."""
+    """The engine for transactions that see one snapshot of the database and cannot write."""
     if engine.dialect.name == "sqlite":
         return engine  # WAL: a transaction reads one snapshot
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def in_turn(connection: Connection, turn: int) -> bool:
-    """Wait for every other transaction that took this turn, and keep it to the end of this one.
+    """Wait for every other transaction that took this turn, and keep the turn to the end of this transaction.
 
-    A number of `observation` or `notice` is given at the insert and seen at the commit. Without turns a higher number could
-    be seen before a lower one, and whoever goes on "after number n" would never see the lower one.
+    A number of `observation` or `notice` is assigned at the insert and becomes visible at the commit. Without turns a higher number
+    could become visible before a lower one, and a reader that continues "after number n" would never see the lower one.
 
-    Returns whether others may have written since this transaction began: SQLite has one writer at a time anyway.
+    Returns whether others may have written since this transaction began. SQLite has only one writer at a time.
     """
     if connection.dialect.name == "sqlite":
         return False
@@ -176,7 +176,7 @@ def in_turn(connection: Connection, turn: int) -> bool:
 
 
 def alembic_config(url: str) -> Config:
-    """Alembic's settings for this project's migrations against `url`."""
+    """Alembic's settings for this project's migrations of `url`."""
     from alembic.config import Config
 
     config = Config()
@@ -193,14 +193,14 @@ def _scripts() -> ScriptDirectory:
 
 @cache
 def newest_revision() -> str | None:
-    """The revision that this program's migrations lead to."""
+    """The newest revision of this program's migrations."""
     return _scripts().get_current_head()
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest schema. Does nothing when it is there. Two at once take turns.
+    """Migrate the database to the newest schema. Does nothing if it is there already. Two simultaneous calls take turns.
 
-    Raises LedgerTooNew when a newer Vigil has been here.
+    Raises LedgerTooNew if a newer version of Vigil has migrated it.
     """
     from alembic import command
     from alembic.runtime.migration import MigrationContext
@@ -219,7 +219,7 @@ def migrate(url: str) -> None:
 
 
 def refuse_newer(connection: Connection) -> None:
-    """Raises LedgerTooNew when a newer Vigil made this ledger. Changes nothing."""
+    """Raise LedgerTooNew if a newer version of Vigil has migrated this ledger. Changes nothing."""
     from alembic.runtime.migration import MigrationContext
 
     _refuse_unknown(connection.engine.url, MigrationContext.configure(connection).get_current_revision())
@@ -230,7 +230,7 @@ def _refuse_unknown(url: URL, found: str | None) -> None:
     if found is not None and found not in known:
         raise LedgerTooNew(
             f"the ledger {named(url)} has schema {found}, which this Vigil does not know (its newest is {newest_revision()}): "
-            f"install the Vigil that made it, or a newer one"
+            f"install the version of Vigil that made it, or a newer one"
         )
 
 
@@ -253,11 +253,11 @@ def upsert(
     update: Sequence[str],
     keys: Sequence[str] = (),
 ) -> None:
-    """Insert rows; where the key is taken, set the columns in `update` (none: leave the row alone).
+    """Insert rows; for an existing key, set the columns in `update` (none: leave the row unchanged).
 
-    `keys` names the columns of the key, the primary key's when left out.
+    `keys` names the columns of the key; by default the primary key.
 
-    Rows go in in the order of their keys, so that two writers of the same rows wait for each other and never both.
+    Rows are inserted in the order of their keys, so that two writers of the same rows cannot deadlock.
     """
     if not rows:
         return

@@ -1,11 +1,11 @@
 """Errors of the ledger. Each names the database without its password, and says what to do.
 
 LedgerError
-├── LedgerLocked       another writer held the database for longer than a writer waits: run again
+├── LedgerLocked       another writer held the database longer than a writer waits: run again
 ├── LedgerUnavailable  the database cannot be reached, opened or written
-├── LedgerEmptied      its file is there and has nothing in it: what it knew is gone, or somewhere else
-├── NoLedgerAddress    what was given is no address of a ledger
-├── LedgerTooNew       its schema was made by a newer Vigil
+├── LedgerEmptied      its file exists and is empty: its content is lost, or in another place
+├── NoLedgerAddress    the given text is not the address of a ledger
+├── LedgerTooNew       a newer version of Vigil made its schema
 └── LedgerOfAnother    it belongs to another site than the one that opens it
 """
 
@@ -23,21 +23,21 @@ from vigil.redaction import redacted
 # Primary result codes, https://sqlite.org/rescode.html
 _SQLITE_LOCKED = {5, 6}  # BUSY, LOCKED
 _SQLITE_UNAVAILABLE = {
-    8: "it may not be written: check who owns the file and its folder",
+    8: "it is not writable: check who owns the file and its folder",
     10: "the disk fails: check it before anything else",
     11: "the file is damaged: restore it from a backup",
-    13: "the disk is full: make room and run again",
-    14: "the file cannot be opened: check that its folder exists and may be written",
-    26: "the file is no SQLite database: check the path",
+    13: "the disk is full: free some space and run again",
+    14: "the file cannot be opened: check that its folder exists and is writable",
+    26: "the file is not a SQLite database: check the path",
 }
 # SQLSTATE: lock_not_available, deadlock_detected, serialization_failure
 _POSTGRES_LOCKED = {"55P03", "40P01", "40001"}
 _POSTGRES_UNAVAILABLE = {
     "28": "the database refused the login: check user, password and pg_hba.conf",
-    "3D": "there is no such database: create it, Vigil fills it by itself",
-    "53": "the server has no room or no connection left: ask its administrator",
+    "3D": "there is no such database: create it; Vigil creates its tables",
+    "53": "the server has no space or no connection left: ask its administrator",
     "57": "the server is shutting down or starting: run again when it is up",
-    "42501": "the user may not do that: it must own the database's tables",
+    "42501": "the user has no right to do that: it must own the database's tables",
     "25006": "the server is read-only, perhaps a standby: use the primary's address",
 }
 
@@ -47,23 +47,23 @@ class LedgerError(VigilError):
 
 
 class LedgerLocked(LedgerError):
-    """Another writer held the ledger too long. Nothing of this transaction was written; running again is safe."""
+    """Another writer held the ledger too long. This transaction wrote nothing; running again is safe."""
 
     brief = "the ledger is locked by another writer"
 
 
 class LedgerUnavailable(LedgerError):
-    """The ledger cannot be reached, opened or written. Nothing of this transaction was written."""
+    """The ledger cannot be reached, opened or written. This transaction wrote nothing."""
 
     brief = "the ledger cannot be used"
 
 
 class LedgerEmptied(LedgerUnavailable, BadRequest):
-    """The file of a ledger is empty. To begin a new one in it would tell everybody everything again."""
+    """The file of a ledger is empty. A fresh start in it would send every notice again."""
 
 
 class NoLedgerAddress(LedgerError, BadRequest):
-    """What was given is no address of a ledger. Nothing was opened."""
+    """The given text is not the address of a ledger. Nothing was opened."""
 
 
 class LedgerTooNew(LedgerError):
@@ -77,15 +77,15 @@ class LedgerOfAnother(LedgerError, BadRequest):
 
 
 def named(url: URL) -> str:
-    """The database as a person may read it: never with its password."""
+    """The database's name for people: without its password."""
     return url.render_as_string(hide_password=True)
 
 
 @contextmanager
 def explained(url: URL) -> Iterator[None]:
-    """Turn the database's own errors about locks and connections into the ones above. Any other passes by its first line.
+    """Convert the database's own errors about locks and connections into the errors above. Other errors keep their first line only.
 
-    Its further lines quote values of the rows: addresses, and what was read of workspaces.
+    Their further lines quote values of rows: addresses, and data of workspaces.
     """
     try:
         yield
@@ -102,7 +102,7 @@ def _of_sqlite(url: URL, error: DBAPIError) -> LedgerError | None:
     primary = None if code is None else code & 0xFF
     if primary in _SQLITE_LOCKED:
         return LedgerLocked(
-            f"the ledger {named(url)} is locked by another writer. Nothing was written: run again. If it stays so, "
+            f"the ledger {named(url)} is locked by another writer. Nothing was written: run again. If this continues, "
             f"look for a process that holds the file, or move the ledger to PostgreSQL"
         )
     if primary in _SQLITE_UNAVAILABLE:
@@ -117,10 +117,10 @@ def _of_postgres(url: URL, error: DBAPIError) -> LedgerError | None:
     if state in _POSTGRES_LOCKED:
         return LedgerLocked(
             f"the ledger {named(url)} is locked by another writer ({error.orig.__class__.__name__}). Nothing was written: "
-            f"run again. If it stays so, look for an open transaction in pg_stat_activity"
+            f"run again. If this continues, look for an open transaction in pg_stat_activity"
         )
     hint = _POSTGRES_UNAVAILABLE.get(state) or _POSTGRES_UNAVAILABLE.get(state[:2])
-    # Without a state the server never answered: no route, no listener, no name, or the connection broke.
+    # Without a SQLSTATE the server never answered: no route, no listener, an unknown name, or a lost connection.
     if hint is None and not state and error.connection_invalidated | _never_connected(error):
         hint = "no connection: check that the server runs and that host and port are right"
     if hint is None:
@@ -129,7 +129,7 @@ def _of_postgres(url: URL, error: DBAPIError) -> LedgerError | None:
 
 
 def _cut(error: DBAPIError) -> None:
-    """Leave the first line of an error, and of the driver's own below it. The statement stays, without what was bound to it."""
+    """Keep the first line of an error and of the driver's own error below it. The statement stays, without its parameters."""
     for one in (error, error.orig):
         if one is not None and one.args:
             one.args = (redacted(str(one.args[0]).strip().partition("\n")[0]),)

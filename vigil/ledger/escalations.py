@@ -1,4 +1,4 @@
-"""The notices that may escalate: who could have reacted, and whether anybody did."""
+"""The notices that can escalate: when their people were notified, and whether somebody acknowledged."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _acknowledgement = table(Acknowledgement)
 
 
 def said(connection: Connection, rules: Collection[str], since: datetime) -> list[Said]:
-    """The notices of some rules that were queued or told from `since` on, one for each (rule, workspace, occurrence, step), with what
-    escalated of each.
+    """The notices of some rules that were queued or sent since `since`, one for each (rule, workspace, occurrence, step), with the
+    escalations of each.
     """
     accepted = select(func.min(_attempt.c.ended_at)).where(
         _attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted"
@@ -36,7 +36,7 @@ def said(connection: Connection, rules: Collection[str], since: datetime) -> lis
         _notice.c.state,
         _acknowledgement.c.at,
     ).outerjoin_from(_notice, _acknowledgement, _acknowledgement.c.notice == _notice.c.id)
-    # A device accepts it after it was tried first, and within an hour of that: less than `since` has to spare.
+    # A device accepts a notice within an hour of its first try, which is less than the margin of `since`.
     recent = or_(_notice.c.as_of >= since, _notice.c.first_tried_at >= since)
     return escalations.said(
         Row(

@@ -1,4 +1,4 @@
-"""What the rules said, as far as it must be remembered, and how far evaluation has come."""
+"""The remembered states of rules, and the watermarks of extraction and evaluation."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def set_position(connection: Connection, name: WatermarkName | ListMark, mark: M
 
 
 def standings(connection: Connection, workspaces: Sequence[int]) -> list[Standing]:
-    """What is remembered of every rule for some workspaces, by workspace and rule."""
+    """The remembered states of all rules for some workspaces, by workspace and rule."""
     out: list[Standing] = []
     for some in chunks(workspaces):
         query = select(_verdict).where(_verdict.c.workspace.in_(some))
@@ -70,11 +70,11 @@ def standings(connection: Connection, workspaces: Sequence[int]) -> list[Standin
 
 
 def due_workspaces(connection: Connection, as_of: datetime, rules: Collection[str]) -> set[int]:
-    """The workspaces of which a verdict of one of `rules` could have changed by `as_of` without any new fact.
+    """The workspaces for which the state of one of `rules` may have changed by `as_of` without any new fact.
 
-    What was remembered of a rule that was taken out stays as it was, and would be due for ever.
+    The states of removed rules stay stored, and would be due for ever.
     """
-    # Without DISTINCT: for that SQLite would rather read every verdict in the order of workspaces.
+    # Without DISTINCT, for which SQLite would read every row in the order of workspaces.
     query = select(_verdict.c.workspace, _verdict.c.rule).where(_verdict.c.next_check_at <= as_of)
     return {r.workspace for r in connection.execute(query) if r.rule in rules}
 
@@ -85,7 +85,7 @@ def keep_standings(
     evaluated: Collection[tuple[str, int]],
     as_of: datetime,
 ) -> None:
-    """Replace what was remembered of the (rule, workspace) pairs in `evaluated` by `standings`."""
+    """Replace the remembered states of the (rule, workspace) pairs in `evaluated` by `standings`."""
     rows = [
         {
             "rule": s.rule,
@@ -103,11 +103,11 @@ def keep_standings(
 
 
 def _forget(connection: Connection, pairs: Collection[tuple[str, int]]) -> None:
-    """Delete those of (rule, workspace) `pairs` that are remembered: of a clear rule nothing is, so mostly none."""
+    """Delete the stored ones of some (rule, workspace) `pairs`: a clear state is not stored, so most pairs have none."""
     there: list[dict[str, Any]] = []
     for some in chunks(sorted({workspace for _, workspace in pairs})):
         query = select(_verdict.c.workspace, _verdict.c.rule).where(_verdict.c.workspace.in_(some))
-        # Taken in one order by all, also the ones that are only updated after: two writers never wait for each other.
+        # All writers lock in one order, also rows that are only updated later: they cannot deadlock.
         query = query.order_by(_verdict.c.workspace, _verdict.c.rule).with_for_update()
         there += [
             {"of_workspace": r.workspace, "of_rule": r.rule}
@@ -120,11 +120,11 @@ def _forget(connection: Connection, pairs: Collection[tuple[str, int]]) -> None:
 
 
 def rule_states(connection: Connection) -> dict[str, tuple[datetime, str]]:
-    """(first evaluated at, hash of the text evaluated last) by rule."""
+    """(first evaluated at, hash of the last evaluated text) by rule."""
     return {r.rule: (r.first_at, r.hash) for r in connection.execute(select(_rule))}
 
 
 def keep_rule_states(connection: Connection, hashes: Mapping[str, str], as_of: datetime) -> None:
-    """Note the texts that were evaluated at `as_of`. A rule seen for the first time begins then."""
+    """Record the texts that were evaluated at `as_of`. A new rule begins at that instant."""
     rows = [{"rule": rule, "first_at": as_of, "hash": text} for rule, text in hashes.items()]
     upsert(connection, _rule, rows, ("hash",))

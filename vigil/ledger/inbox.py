@@ -1,4 +1,6 @@
-"""A person's notices, newest first, a page at a time. Every verb is bound to the person: others' do not exist."""
+"""A person's notices, newest first, page by page. Every function is bound to the person: notices of other people do not exist for
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,12 @@ from vigil.ledger.tables import Notice, table
 _notice = table(Notice)
 
 SHOWN = (NoticeState.QUEUED, NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED)
-"""The states of a notice that is meant for its person. A queued one may be on one of two devices already."""
+"""The states of a notice that is meant for its person. One of two devices may already show a queued notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One notice as its person reads it. Title, body and link are empty where it could not be put into words."""
+    """One notice for its person. Title, body and link are empty if its text could not be rendered."""
 
     id: int
     rule: str
@@ -39,7 +41,7 @@ class Item:
 
 
 def page(connection: Connection, person: str, before: int | None, limit: int) -> list[Item]:
-    """Up to `limit` of the person's notices, newest first; those before number `before` when it is given."""
+    """Up to `limit` of the person's notices, newest first; only those before number `before`, if given."""
     query = select(_notice).where(_mine(person)).order_by(_notice.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(_notice.c.id < before)
@@ -47,7 +49,7 @@ def page(connection: Connection, person: str, before: int | None, limit: int) ->
 
 
 def one(connection: Connection, person: str, id: int) -> Item | None:
-    """The person's notice of that number; None when there is none, or it is another's."""
+    """The person's notice with that number; None if there is none, or it belongs to another person."""
     rows = connection.execute(select(_notice).where(_mine(person), _notice.c.id == id)).all()
     return next(iter(_items(connection, rows)), None)
 

@@ -1,4 +1,4 @@
-"""The key of a notice, and how rows are found by many keys at once."""
+"""The key of a notice, and the lookup of rows by many keys at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def key_columns() -> tuple[ColumnElement[Any], ...]:
 
 
 def keys_wanted(connection: Connection, keys: Sequence[Key]) -> FromClause:
-    """Keys as a table to join with, in one parameter: each is a probe of the unique index, and no statement is made anew."""
+    """Keys as a table for a join, in one parameter: each probes the unique index, and the statement is always the same."""
     if connection.dialect.name == "sqlite":
         given = func.json_each(orjson.dumps(keys).decode()).table_valued("value")
         fields = [func.json_extract(given.c.value, f"$[{n}]").label(name) for n, name in enumerate(_NAMES)]

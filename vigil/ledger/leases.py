@@ -1,9 +1,9 @@
-"""Rows of the outbox in the hands of workers: claimed by lease, renewed, settled attempt by attempt.
+"""The rows of the outbox that workers hold: claimed by lease, renewed, and settled attempt by attempt.
 
-A lease is about processes: it goes by the real time, whatever instant a run speaks of. When a row is due, tried again or not worth
-showing any more is about the matter: that goes by the run's clock. Hence `now`, the run's, and `real` (docs/decisions/0020).
+A lease concerns processes and uses real time, whatever the `as_of` of a run. When a row is due, retried or past its time to live
+depends on the run's clock. Hence the parameters `now`, the run's clock, and `real` (docs/decisions/0020).
 
-Each verb makes a few statements however many rows there are: a worker's processor time goes into sending (docs/decisions/0004).
+Each function executes a few statements for any number of rows: a worker's processor time is for sending (docs/decisions/0004).
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _notice = table(Notice)
 _attempt = table(Attempt)
 
 LONGEST = timedelta(minutes=10)
-"""No lease is longer. One that seems to be was taken by a clock that ran ahead, and has run out."""
+"""The maximum length of a lease. A longer one was made by a clock that ran ahead, and counts as expired."""
 
 RealTime = Callable[[Connection], datetime]
 
 
 def real_time(connection: Connection) -> datetime:
-    """The time by which leases go: the database's own, so that workers whose clocks differ agree about it.
+    """The time for leases: the database's own, so that workers with different clocks agree.
 
     SQLite has no server: its time is this machine's.
     """
@@ -58,7 +58,7 @@ def real_time(connection: Connection) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that this worker holds until its lease runs out. `done` are the devices that need no further attempt."""
+    """A row that this worker holds until its lease expires. `done` are the devices that need no further attempt."""
 
     id: int
     rule: str
@@ -68,13 +68,13 @@ class Claimed:
     expires_at: datetime | None
     tries: int
     first_tried_at: datetime | None
-    run: int | None = None  # that queued it
+    run: int | None = None  # the run that queued it
     done: Mapping[int, str] = field(default_factory=dict)  # device id -> accepted | rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One attempt for one device, as the transport saw it."""
+    """One attempt for one device, from the transport's result."""
 
     notice: int
     device: int
@@ -88,9 +88,9 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What becomes of a claimed row: a final state, or `queued` and due again at `due_at`; `reason` says why, of either.
+    """The outcome of a claimed row: a final state, or `queued` and due again at `due_at`; `reason` explains either.
 
-    `tried_at` is when the first request of this claim was made. None: none was, and the claim does not count as a try.
+    `tried_at` is the time of the first request of this claim. None means that there was none, and the claim does not count as a try.
     """
 
     notice: int
@@ -102,7 +102,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class PutOff:
-    """A claimed row that may not be said before `due_at`, and is not worth showing from `expires_at` on."""
+    """A claimed row that must not be sent before `due_at`, and has its time to live until `expires_at`."""
 
     notice: int
     due_at: datetime
@@ -113,18 +113,18 @@ _CLAIMED = tuple(name for name in Claimed.__slots__ if name != "done")  # the co
 
 
 def held(rows: FromClause, real: datetime) -> ColumnElement[bool]:
-    """Whether a row is in the hands of a worker whose lease has not run out."""
+    """Whether a worker with a valid lease holds a row."""
     until = rows.c.lease_until
     return and_(rows.c.lease_owner.is_not(None), until > real, until <= real + LONGEST)
 
 
 def given_back(rows: FromClause) -> ColumnElement[bool]:
-    """Whether a worker had the row and gave it back for another try: a lease without an owner. See `settle`."""
+    """Whether a worker gave the row back for a retry: a lease without an owner. See `settle`."""
     return and_(rows.c.lease_until.is_not(None), rows.c.lease_owner.is_(None))
 
 
 def behind(now: datetime) -> ColumnElement[bool]:
-    """Whether an outbox row waits for an earlier one of its person and workspace: one that is due, or was claimed before."""
+    """Whether an outbox row waits for an earlier one of its person and workspace that is due or was claimed before."""
     earlier = _notice.alias("earlier")
     return (
         select(earlier.c.id)
@@ -140,7 +140,7 @@ def behind(now: datetime) -> ColumnElement[bool]:
 
 
 def claimable(now: datetime, real: datetime) -> ColumnElement[bool]:
-    """Whether a worker may take an outbox row now."""
+    """Whether a worker may claim an outbox row now."""
     return and_(
         in_state(_notice, NoticeState.QUEUED), _notice.c.due_at <= now, ~held(_notice, real), ~behind(now)
     )
@@ -154,12 +154,12 @@ def claim(
     limit: int,
     real: datetime | None = None,
 ) -> list[Claimed]:
-    """Take up to `limit` rows that are due at `now` and hold them until `real + lease`; without `real` the two are one.
+    """Claim up to `limit` rows that are due at `now`, and hold them until `real + lease`; without `real` the two times are the same.
 
-    Another worker may win a row: what is locked is skipped (PostgreSQL) or this transaction is alone (SQLite has one
-    writer), and a row whose lease ran out belongs to whoever takes it first. A row waits while an earlier one for the same
-    person and workspace is being said, so that what comes later is never overtaken: one that is due, or was claimed before.
-    One that is only held for later, by quiet hours, does not keep an urgent one waiting.
+    Another worker may win a row: locked rows are skipped (PostgreSQL), or this transaction is alone (SQLite has one writer); a row
+    with an expired lease goes to the first worker that claims it. A row waits while an earlier one for the same person and workspace
+    is due or was claimed before, so that notices keep their order. An earlier row that is only deferred, by quiet hours, does not
+    block an urgent one.
     """
     real = real or now
     # Worked out once, before anything is updated: as a plain subquery PostgreSQL may run it again and take more than `limit`.
@@ -185,9 +185,9 @@ def claim(
 
 
 def _done(connection: Connection, first_tries: Mapping[int, datetime | None]) -> dict[int, dict[int, str]]:
-    """Devices that took each row, whenever that was, and those that refused it since it was first tried.
+    """For each row the devices that accepted it at any time, and those that rejected it since its first try.
 
-    A row that was queued once more begins anew: what refused it then may take it now.
+    A requeued row starts anew: a device that rejected it before may accept it now.
     """
     done: dict[int, dict[int, str]] = defaultdict(dict)
     for some in chunks(first_tries):
@@ -203,7 +203,7 @@ def _done(connection: Connection, first_tries: Mapping[int, datetime | None]) ->
 def put_off(connection: Connection, owner: str, rows: Iterable[PutOff]) -> int:
     """Give claimed rows back until later, as if they had not been claimed. Returns how many `owner` still held.
 
-    Unlike a row that waits for its next try, one that is put off keeps no later row of its person waiting.
+    Unlike a row that waits for a retry, a deferred row does not block later rows of its person.
     """
     statement = (
         update(_notice)
@@ -221,7 +221,7 @@ def put_off(connection: Connection, owner: str, rows: Iterable[PutOff]) -> int:
 
 
 def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetime) -> int:
-    """Hold claimed rows longer. Returns how many `owner` still held."""
+    """Extend the leases of claimed rows. Returns how many `owner` still held."""
     held = 0
     for some in chunks(ids):
         held += connection.execute(
@@ -231,13 +231,13 @@ def renew(connection: Connection, owner: str, ids: Sequence[int], until: datetim
 
 
 def owners(connection: Connection, real: datetime) -> set[str]:
-    """Whose leases have not run out, whether or not they live."""
+    """The owners of leases that have not expired, whether their processes live or not."""
     query = select(_notice.c.lease_owner).where(in_state(_notice, NoticeState.QUEUED), held(_notice, real))
     return set(connection.execute(query.distinct()).scalars())
 
 
 def end(connection: Connection, dead: Collection[str], real: datetime) -> int:
-    """End the leases of workers that are known to be dead. Returns how many rows are free for it."""
+    """End the leases of workers that are known to be dead. Returns how many rows that frees."""
     where = and_(in_state(_notice, NoticeState.QUEUED), _notice.c.lease_owner.in_(dead), held(_notice, real))
     return connection.execute(update(_notice).where(where).values(lease_until=real)).rowcount
 
@@ -247,9 +247,9 @@ def _held_by(owner: str) -> ColumnElement[bool]:
 
 
 def settle(connection: Connection, owner: str, tried: Iterable[Tried], settled: Iterable[Settled]) -> int:
-    """Write the attempts, and what becomes of their rows. Returns how many rows were still held by `owner`.
+    """Write the attempts and the outcomes of their rows. Returns how many rows `owner` still held.
 
-    An attempt is written even when the lease was lost meanwhile: it happened.
+    An attempt is written even if the lease was lost meanwhile: it happened.
     """
     attempts = [
         {
@@ -278,7 +278,7 @@ def settle(connection: Connection, owner: str, tried: Iterable[Tried], settled: 
 
 
 def _end(connection: Connection, owner: str, alike: Sequence[Settled]) -> int:
-    """End rows that end alike, with one statement: nearly all of a batch. Their first try is that of the earliest among them."""
+    """Finish rows with the same outcome in one statement: nearly all of a batch. They get the earliest of their first tries."""
     first, held = alike[0], 0
     tried_at = min((s.tried_at for s in alike if s.tried_at is not None), default=None)
     values = {
@@ -301,14 +301,14 @@ def _waits(s: Settled) -> dict[str, Any]:
         "of": s.notice,
         "to_reason": s.reason,
         "to_due_at": s.due_at,
-        "to_lease": s.due_at,  # not None: what was claimed once keeps what comes after it waiting
+        "to_lease": s.due_at,  # not None: a row that was claimed once blocks later ones
         "tried_at": s.tried_at,
         "untried": 0 if s.tried_at else 1,
     }
 
 
 def _wait(owner: str) -> Update:
-    """A row is due again at its own instant."""
+    """Make a row due again at its own instant."""
     return (
         update(_notice)
         .where(_notice.c.id == bindparam("of"), _held_by(owner))
@@ -324,7 +324,7 @@ def _wait(owner: str) -> Update:
 
 
 def next_due(connection: Connection) -> datetime | None:
-    """When the earliest queued row is due; None when nothing is queued."""
+    """When the earliest queued row is due; None if nothing is queued."""
     value: datetime | None = connection.execute(
         select(func.min(_notice.c.due_at)).where(in_state(_notice, NoticeState.QUEUED))
     ).scalar()

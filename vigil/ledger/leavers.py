@@ -1,4 +1,4 @@
-"""People who have left: accounts that Extended ECM says are deleted, and what the ledger still has of them beside their notices."""
+"""Deleted accounts: the people whose accounts Extended ECM reports as deleted, and the data that the ledger still has about them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _observation = table(Observation)
 _preference = table(Preference)
 
 FORGOTTEN = "forgotten:"
-"""What the address of a forgotten device begins with; its number follows. The row stays, for `vigil why`."""
+"""The beginning of a forgotten device's address; its number follows. The row stays, for `vigil why`."""
 
 
 def deleted(connection: Connection, logins: Collection[str], before: datetime | None = None) -> set[str]:
-    """Those of some logins whose account is deleted, and was found so at or before an instant where one is given."""
+    """Those of some logins whose account is deleted; with `before`, only those that were found deleted at or before that instant."""
     out = set()
     for some in chunks(sorted(logins)):
         query = (
@@ -53,7 +53,7 @@ def deleted(connection: Connection, logins: Collection[str], before: datetime | 
 
 
 def devices_in_use(connection: Connection) -> list[int]:
-    """Numbers of devices and mailboxes in use whose person has left."""
+    """The numbers of devices and mailboxes in use whose person's account is deleted."""
     found = connection.execute(
         select(_device.c.id, _device.c.person).where(_device.c.retired_at.is_(None))
     ).all()
@@ -62,7 +62,7 @@ def devices_in_use(connection: Connection) -> list[int]:
 
 
 def remembered(connection: Connection, before: datetime) -> list[str]:
-    """People who had left by an instant, and of whom there are preferences, topics or addresses."""
+    """The people whose accounts were deleted before an instant, and who still have preferences, topics or addresses."""
     known = union(
         select(_preference.c.person),
         select(_member.c.person),
@@ -72,7 +72,7 @@ def remembered(connection: Connection, before: datetime) -> list[str]:
 
 
 def forget(connection: Connection, people: Collection[str]) -> int:
-    """Forget preferences, topics, and the addresses of retired devices. Returns of how many people there was any."""
+    """Delete the preferences, topics, and addresses of retired devices of people. Returns for how many people there were any."""
     touched: set[str] = set()
     blank = literal(FORGOTTEN) + cast(_device.c.id, String)
     for some in chunks(sorted(people)):

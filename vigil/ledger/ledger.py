@@ -1,4 +1,4 @@
-"""The open ledger: its transactions."""
+"""The open ledger with its transactions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vigil.ledger.errors import explained
 
 @dataclass(frozen=True)
 class Ledger:
-    """An open ledger. Give it a URL: ``sqlite:///path`` or ``postgresql+psycopg://...``.
+    """An open ledger, given by its URL: ``sqlite:///path`` or ``postgresql+psycopg://...``.
 
-    Its transactions raise LedgerLocked and LedgerUnavailable where the database's own errors say so.
+    Its transactions raise LedgerLocked and LedgerUnavailable for the corresponding errors of the database.
     """
 
     engine: Engine
@@ -29,19 +29,19 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str) -> Ledger:
-        """Bring the schema up to date and open it."""
+        """Migrate the schema if necessary, and open the ledger."""
         migrate(url)
         return cls(open_engine(url))
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: all of it or nothing. Writers wait for each other."""
+        """A transaction that commits as a whole or not at all. Writers wait for each other."""
         with explained(self.engine.url), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One instant of the ledger, whatever is written meanwhile."""
+        """A transaction that reads one snapshot of the ledger, whatever others write meanwhile."""
         with explained(self.engine.url), self._reader.connect() as connection:
             yield connection
 

@@ -1,6 +1,6 @@
 """People's mailboxes, as addresses in the registry beside their devices. They come from Extended ECM, never from an app.
 
-An address there is ``"login" <ada@example.org>``: two people may share a mailbox, and each has a row of his own.
+An address there is ``"login" <ada@example.org>``: two people can share a mailbox, and each has a row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _device = table(Device)
 
 
 def keep(connection: Connection, wanted: Mapping[str, str | None], now: datetime) -> None:
-    """Let each of these people have exactly the mailbox that is given; None for no mailbox. Writes only what changed."""
+    """Give each of these people exactly the given mailbox; None for no mailbox. Writes only changes."""
     addresses = {login: formataddr((login, email)) for login, email in wanted.items() if email}
     known: set[tuple[str, str]] = set()
     for some in chunks(sorted(wanted)):

@@ -1,4 +1,4 @@
-"""Manifests of backfills: kept as they were shown, so that an approval sends exactly that and nothing else."""
+"""Manifests of backfills, stored as they were shown, so that an approval sends exactly their notices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Kept:
 
 
 def keep(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> str:
-    """Store a manifest and give its id. The same rows have the same id, and keep their approval."""
+    """Store a manifest and return its id. The same rows have the same id, and keep their approval."""
     body = orjson.dumps(list(rows), option=orjson.OPT_SORT_KEYS)
     id = hashlib.blake2b(body, digest_size=6).hexdigest()
     upsert(
@@ -36,7 +36,7 @@ def keep(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetim
 
 
 def find(connection: Connection, id: str) -> Kept | None:
-    """A manifest as it was kept."""
+    """A stored manifest, by id."""
     row = connection.execute(select(_manifest).where(_manifest.c.id == id)).first()
     return (
         None if row is None else Kept(row.id, row.created_at, row.approved_at, tuple(orjson.loads(row.body)))
@@ -44,6 +44,6 @@ def find(connection: Connection, id: str) -> Kept | None:
 
 
 def approve(connection: Connection, id: str, now: datetime) -> bool:
-    """Mark it approved. False when somebody had done so before: then nothing is to be sent."""
+    """Mark a manifest as approved. Returns False if it was approved before: then nothing is to be sent."""
     where = (_manifest.c.id == id) & _manifest.c.approved_at.is_(None)
     return connection.execute(update(_manifest).where(where).values(approved_at=now)).rowcount == 1

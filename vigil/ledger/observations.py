@@ -1,4 +1,4 @@
-"""What was seen, and when. Append-only: any past instant can be read back."""
+"""The observations: what was read, and when. Append-only: the state at any past instant can be read back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _newest = table(Newest)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What `record` stored. `new` counts observations, `same` subjects that were seen unchanged."""
+    """The result of `record`. `new` counts observations, `same` the subjects that were read unchanged."""
 
     new: int
     same: int
@@ -36,7 +36,7 @@ class Recorded:
 
 class _Known(NamedTuple):
     seq: int
-    hash: bytes | None  # None: it was gone
+    hash: bytes | None  # None for a tombstone
     workspace: int | None
 
 
@@ -52,19 +52,19 @@ def record(
 ) -> Recorded:
     """Store the facts whose content differs from the newest observation of their subject.
 
-    `gone` names (kind, subject) pairs that are no longer there or no longer readable: they get a tombstone, and so do
-    the parts of a workspace that is gone. A part of a workspace that could not be read keeps what was known of it.
+    `gone` names (kind, subject) pairs that are deleted or no longer readable: they get a tombstone, and so do the parts of a deleted
+    workspace. A part of a workspace that could not be read keeps its last known state.
     """
     buried = set(gone)
     rows: Subjects = {}
     for fact in facts:
         kind, subject, workspace = subject_of(fact)
-        if ("workspace", str(workspace)) not in buried:  # nothing is left in a workspace that is gone
+        if ("workspace", str(workspace)) not in buried:  # a deleted workspace has no parts
             rows[kind, subject] = (workspace, fact)
     buried -= rows.keys()
     fresh = _fresh(connection, rows, buried, seen_at, run)
     if fresh and in_turn(connection, OBSERVATIONS):
-        # What another run stored before our turn came is known now, and not stored twice.
+        # Observations that another run stored before our turn are known now, and are not stored twice.
         fresh = _fresh(connection, rows, buried, seen_at, run)
     _append(connection, fresh, seen_at)
     stored = {(r["kind"], r["subject"]) for r in fresh}
@@ -83,7 +83,7 @@ def _fresh(
     seen_at: datetime,
     run: int | None,
 ) -> list[dict[str, Any]]:
-    """The observations to store. What was read now is there, also when the place where it was is gone."""
+    """The observations to store. A fact that was just read exists, even if the place where it was before is deleted."""
     dead = _tombstones(connection, gone, seen_at, run)
     return _changed(connection, rows, seen_at, run) + [
         r for r in dead if (r["kind"], r["subject"]) not in rows
@@ -107,7 +107,7 @@ def _changed(
         if before is not None and before.hash == digest:
             continue
         if before is not None and before.hash is not None and before.workspace != workspace:
-            # It moved: the workspace that it left has changed too.
+            # The item moved: the workspace that it left has changed, too.
             fresh.append(_row(kind, subject, before.workspace, seen_at, run, None, None, before.seq))
         fresh.append(
             _row(kind, subject, workspace, seen_at, run, digest, body, None if before is None else before.seq)
@@ -138,7 +138,7 @@ def _row(
 
 
 def _attributes(connection: Connection, seqs: Mapping[int, int]) -> dict[int, Mapping[str, Value]]:
-    """The attributes that some workspaces had in the observations `seqs`, by workspace."""
+    """The attributes of some workspaces in the observations `seqs`, by workspace."""
     out: dict[int, Mapping[str, Value]] = {}
     for some in chunks(seqs.values()):
         query = select(_observation.c.body).where(
@@ -197,7 +197,7 @@ def _append(connection: Connection, rows: list[dict[str, Any]], seen_at: datetim
 
 
 def _related(rows: Iterable[Mapping[str, Any]]) -> dict[int, Sequence[int]]:
-    """The relations among some new observations, by workspace; none of one that is gone."""
+    """The relations among some new observations, by workspace; a deleted workspace has none."""
     return {
         int(r["subject"]): () if r["body"] is None else orjson.loads(r["body"])["others"]
         for r in rows
@@ -206,7 +206,7 @@ def _related(rows: Iterable[Mapping[str, Any]]) -> dict[int, Sequence[int]]:
 
 
 def _touch(connection: Connection, subjects: Collection[tuple[str, str]], seen_at: datetime) -> None:
-    """Note that workspaces were read again and were the same: what was read long after a change need not be read again."""
+    """Record that workspaces were read again without changes: if this happens long after a change, they need no further reading."""
     where = and_(_newest.c.kind == "workspace", _newest.c.subject == bindparam("of"))
     rows = [{"of": subject} for kind, subject in sorted(subjects) if kind == "workspace"]
     if rows:
@@ -214,7 +214,7 @@ def _touch(connection: Connection, subjects: Collection[tuple[str, str]], seen_a
 
 
 def last_seq(connection: Connection) -> int:
-    """The number of the newest observation; 0 when there is none."""
+    """The number of the newest observation; 0 if there is none."""
     return connection.execute(select(func.max(_observation.c.seq))).scalar() or 0
 
 
@@ -229,7 +229,7 @@ def changed_workspaces(connection: Connection, after: int, upto: int) -> set[int
 
 
 def changes(connection: Connection, workspaces: Sequence[int], after: int, upto: int) -> list[Change]:
-    """Each observation of `workspaces` in (after, upto] beside the one before it of the same subject, in order."""
+    """Each observation of `workspaces` in (after, upto] with the previous one of the same subject, in order."""
     out: list[Change] = []
     before, once = _observation.alias("before"), _observation.alias("once")
     for some in chunks(workspaces):
@@ -272,7 +272,7 @@ def changes(connection: Connection, workspaces: Sequence[int], after: int, upto:
 def current(
     connection: Connection, workspaces: Sequence[int], kinds: Collection[str] | None = None
 ) -> Iterator[Fact]:
-    """The newest facts of some workspaces, without what is gone: by workspace, then in the order they were seen."""
+    """The newest facts of some workspaces, without deleted ones: by workspace, then in the order in which they were recorded."""
     for some in chunks(workspaces):
         query = (
             select(_newest.c.kind, _observation.c.body)
@@ -281,13 +281,13 @@ def current(
         )
         if kinds is not None:
             query = query.where(_newest.c.kind.in_(kinds))
-        # In one order on every database: what is found first is queued first.
+        # The same order on every database: findings are queued in this order.
         for r in connection.execute(query.order_by(_newest.c.workspace, _newest.c.seq)):
             yield decode(r.kind, r.body)
 
 
 def facts(connection: Connection, workspaces: Sequence[int]) -> Facts:
-    """The newest facts of some workspaces, and the attributes of those that they are related to."""
+    """The newest facts of some workspaces, and the attributes of their related workspaces."""
     found = list(current(connection, workspaces))
     sorted_ = Facts.of(found)
     beside = sorted(sorted_.beside())
@@ -295,7 +295,7 @@ def facts(connection: Connection, workspaces: Sequence[int]) -> Facts:
 
 
 def names(connection: Connection, workspaces: Collection[int]) -> dict[int, str]:
-    """What workspaces were called when they were last there. One that was never read has no name."""
+    """The names of workspaces as last read. A workspace that was never read has none."""
     before = _observation.alias("before")
     out: dict[int, str] = {}
     for some in chunks(sorted(map(str, workspaces))):
@@ -321,7 +321,7 @@ def directory(connection: Connection, kinds: Collection[str] = ("user", "group")
 
 
 def as_of(connection: Connection, at: datetime, workspaces: Sequence[int] | None = None) -> Iterator[Fact]:
-    """What was known at `at`: the newest observation of each subject seen then or before."""
+    """The state known at `at`: the newest observation of each subject made then or before."""
     for some in [None] if workspaces is None else chunks(workspaces):
         newest = select(func.max(_observation.c.seq)).where(_observation.c.seen_at <= at)
         if some is not None:
@@ -333,7 +333,7 @@ def as_of(connection: Connection, at: datetime, workspaces: Sequence[int] | None
 
 
 def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -> list[Seen]:
-    """Every observation of some workspaces up to an instant, in the order they were made."""
+    """Every observation of some workspaces up to an instant, in the order in which they were made."""
     out: list[Seen] = []
     for some in chunks(workspaces):
         query = (
@@ -348,8 +348,8 @@ def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -
 
 
 def out_of_order(connection: Connection) -> dict[int, datetime]:
-    """Workspaces that a run observed as of an instant before one that an earlier run had observed by then, with the first such
-    instant: from it on, what was known when cannot be told from the order of their observations.
+    """Workspaces that a run observed as of an instant before one that an earlier run had observed, with the first such instant:
+    from then on, the order of observations does not tell what was known when.
     """
     made = select(
         _observation.c.run,
@@ -374,7 +374,7 @@ def out_of_order(connection: Connection) -> dict[int, datetime]:
 
 
 def known_workspaces(connection: Connection) -> list[int]:
-    """The ids of the workspaces that are there, in order."""
+    """The ids of the existing workspaces, in order."""
     found = connection.execute(
         select(_newest.c.workspace)
         .where(_newest.c.kind == "workspace", _newest.c.hash.is_not(None))
@@ -384,7 +384,7 @@ def known_workspaces(connection: Connection) -> list[int]:
 
 
 def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tuple[str, Fact]]:
-    """A slice of the newest facts of a kind in order of subject: what a bounded walk over the estate looks at next."""
+    """A slice of the newest facts of a kind, in order of subject: the next items of a scan."""
     found = connection.execute(
         select(_newest.c.subject, _observation.c.body)
         .join(_observation, _observation.c.seq == _newest.c.seq)
@@ -396,7 +396,7 @@ def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tu
 
 
 class Buried(NamedTuple):
-    """Something that was there and is gone. `workspace` is where it last was, or it itself; `type` that of a workspace, else ""."""
+    """An item that was deleted. `workspace` is its last workspace, or the item itself; `type` is a workspace's type, else ""."""
 
     seq: int
     kind: str
@@ -407,9 +407,9 @@ class Buried(NamedTuple):
 
 
 def buried(connection: Connection, limit: int, below: int | None = None) -> list[Buried]:
-    """Workspaces that are gone, and documents that are gone from a workspace that is there: the latest first.
+    """Deleted workspaces, and documents deleted from an existing workspace: the latest first.
 
-    With `below` those before that number of an observation.
+    With `below`, only those before that observation number.
     """
     place, before = _newest.alias("place"), _observation.alias("before")
     query = (
@@ -432,7 +432,7 @@ def _type_of(kind: str, body: str | None) -> str:
 
 
 def gone_since(connection: Connection, workspaces: Collection[int]) -> dict[int, datetime]:
-    """Those of some workspaces that are gone, each with the instant of the run that found it so."""
+    """Those of some workspaces that are deleted, each with the instant of the run that found it missing."""
     out: dict[int, datetime] = {}
     for some in chunks(sorted(workspaces)):
         query = (
@@ -445,7 +445,7 @@ def gone_since(connection: Connection, workspaces: Collection[int]) -> dict[int,
 
 
 def seen(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str, tuple[Fact, datetime]]:
-    """The newest fact of some subjects, and when ECM was last asked for it."""
+    """The newest fact of some subjects, and when ECM was last asked about it."""
     out: dict[str, tuple[Fact, datetime]] = {}
     for some in chunks(subjects):
         query = (
@@ -457,7 +457,7 @@ def seen(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str
     return out
 
 
-# A step's subject begins with its process: a range of the key, where LIKE would look at every row.
+# A step's subject begins with its process: a range of the key, whereas LIKE would scan every row.
 _OF_PROCESS = and_(
     _newest.c.kind == "step", _newest.c.subject > bindparam("first"), _newest.c.subject < bindparam("end")
 )
@@ -475,6 +475,6 @@ def steps_of(connection: Connection, process: str) -> list[str]:
 
 
 def workspaces_of_processes(connection: Connection, processes: Sequence[int]) -> dict[int, int]:
-    """The workspace of each process of which a step is known."""
+    """The workspace of each process with a known step."""
     found = {process: connection.execute(_HOME, _range(process)).scalar() for process in processes}
     return {process: workspace for process, workspace in found.items() if workspace is not None}

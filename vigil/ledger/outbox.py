@@ -1,6 +1,6 @@
-"""The outbox: what must be said, and what became of it. `leases` hands its rows to workers.
+"""The outbox: the notices to send, and their outcomes. `leases` hands its rows to workers.
 
-The unique key of a row is the only proof against a duplicate; nothing else here is trusted for that.
+The unique key of a row is the only proof against a duplicate; no other part of the outbox is relied on for that.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ FINAL = frozenset(NoticeState) - {NoticeState.QUEUED}
 
 
 def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, run: int | None = None) -> int:
-    """Insert the entries whose key is free; the others are left as they are. Returns how many went in.
+    """Insert the entries whose key is free; existing rows stay unchanged. Returns how many were inserted.
 
-    The order of the entries is the order in which a person is told of a workspace.
+    A person receives the notices about a workspace in the order of the entries.
     """
     if not entries:
         return 0
@@ -92,7 +92,7 @@ def rows(
     rule: str | None = None,
     upto: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """The outbox as it is, narrowed by what is given, in the order it was queued. `message` is a NoticeMessage."""
+    """The rows of the outbox, filtered by the given arguments, in the order in which they were queued. `message` is decoded."""
     query = select(_notice).order_by(_notice.c.id)
     for only, value in (
         (_notice.c.run, run),
@@ -108,7 +108,7 @@ def rows(
 
 
 def sent_between(connection: Connection, after: datetime, upto: datetime) -> list[dict[str, Any]]:
-    """The rows that were sent about an instant in (after, upto], as `rows` gives them."""
+    """The sent rows about an instant in (after, upto], in the format of `rows`."""
     query = select(_notice).where(
         _notice.c.state == NoticeState.SENT, _notice.c.fire_at > after, _notice.c.fire_at <= upto
     )
@@ -132,7 +132,7 @@ def attempts(connection: Connection, notices: Sequence[int]) -> dict[int, list[d
 
 
 def sent_without_proof(connection: Connection, run: int) -> int:
-    """How many rows of a run are marked as sent although no attempt was accepted. Anything but 0 is a fault of ours."""
+    """How many rows of a run are marked as sent without an accepted attempt. Anything but 0 is a fault in Vigil."""
     accepted = (
         select(_attempt.c.id)
         .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
@@ -143,7 +143,7 @@ def sent_without_proof(connection: Connection, run: int) -> int:
 
 
 def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tuple[NoticeState, str]]:
-    """(state, reason) of those entries whose key is taken."""
+    """(state, reason) of those entries whose key exists."""
     out: dict[Key, tuple[NoticeState, str]] = {}
     for some in chunks({e.key for e in entries}):
         wanted = keys_wanted(connection, some)
@@ -160,9 +160,9 @@ def requeue(
     run: int | None,
     messages: Mapping[Key, NoticeMessage] | None = None,
 ) -> int:
-    """Queue failed rows once more, as an approved backfill asks. Rows in any other state stay as they are.
+    """Queue failed rows once more, after the approval of a backfill. Rows in any other state stay.
 
-    `messages` replaces what is said, where it is given: a row that failed because its template did has no words of its own.
+    `messages` replaces the text, where given: a row that failed because of its template has no text of its own.
     """
     count = 0
     for some in chunks(sorted(set(keys))):

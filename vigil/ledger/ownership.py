@@ -1,4 +1,4 @@
-"""Whose ledger this is. Two sites in one would take each other's workspaces for their own: ids are numbers, each site has a 4711."""
+"""The owner of a ledger. Two sites in one ledger would confuse their workspaces: ids are numbers, and each site has a 4711."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class Owner(NamedTuple):
 
 
 def owner(connection: Connection) -> Owner | None:
-    """The site that this ledger belongs to; None while no site has opened it."""
+    """The site that this ledger belongs to; None until a site opens it."""
     found = connection.execute(select(_site.c.name, _site.c.since)).one_or_none()
     return None if found is None else Owner(found.name, found.since)
 
 
 def seen(url: str) -> Owner | None:
-    """The owner of the ledger at `url`, which is neither made nor brought up to date for that. None where there is none.
+    """The owner of the ledger at `url`, without creating or migrating it. None if there is no ledger.
 
-    Raises LedgerError for what cannot be read.
+    Raises LedgerError if it cannot be read.
     """
     parsed = parse_url(url)
     file = file_of(parsed)
     if parsed.get_backend_name() == "sqlite" and (file is None or not file.is_file()):
         return None
-    # Vigil's own settings of SQLite would write to a file that is no ledger yet.
+    # Vigil's own SQLite settings would write to a file that is not a ledger yet.
     engine = create_engine(parsed) if parsed.get_backend_name() == "sqlite" else reader(open_engine(url))
     try:
         with explained(parsed), engine.connect() as connection:
@@ -47,18 +47,18 @@ def seen(url: str) -> Owner | None:
 
 
 def refuse_another(connection: Connection, site: str) -> None:
-    """Raises LedgerOfAnother when this ledger belongs to another site than `site`. One that belongs to nobody is well."""
+    """Raise LedgerOfAnother if this ledger belongs to another site than `site`. A ledger without an owner is accepted."""
     found = owner(connection)
     if found is not None and found.name != site:
         raise LedgerOfAnother(
             f'the ledger {named(connection.engine.url)} belongs to the site "{found.name}" (since {found.since:%Y-%m-%d}), not to '
             f'"{site}": give "{site}" a ledger of its own (`vigil connect --site {site} --ledger URL --yes`). If "{found.name}" is '
-            f'called "{site}" now, `vigil connect --site {site} --yes` with this ledger makes it its own'
+            f'now called "{site}", run `vigil connect --site {site} --yes` with this ledger'
         )
 
 
 def claim(connection: Connection, site: str, now: datetime) -> None:
-    """Make this ledger the site's when it is nobody's yet. Raises LedgerOfAnother."""
+    """Make `site` the owner of a ledger without one. Raises LedgerOfAnother."""
     in_turn(connection, OWNERSHIP)
     refuse_another(connection, site)
     if owner(connection) is None:
@@ -66,7 +66,7 @@ def claim(connection: Connection, site: str, now: datetime) -> None:
 
 
 def hand_over(connection: Connection, site: str, now: datetime) -> None:
-    """Make this ledger the site's, whosever it was."""
+    """Make `site` the owner of this ledger, whatever its owner was."""
     in_turn(connection, OWNERSHIP)
     connection.execute(delete(_site).where(_site.c.name != site))
     if owner(connection) is None:

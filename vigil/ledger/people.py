@@ -1,4 +1,4 @@
-"""What people asked for: quiet hours, digest, language, zone, and which channel first."""
+"""People's preferences: quiet hours, digest, language, zone, and the order of channels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def of_people(connection: Connection, people: Collection[str]) -> dict[str, Pref
 
 
 def keep(connection: Connection, person: str, wanted: Preferences, now: datetime) -> None:
-    """Set what a person asks for, whole."""
+    """Replace the preferences of a person."""
     row = {
         "person": person,
         "quiet_from": wanted.quiet_from,

@@ -18,10 +18,7 @@ _notice = table(Notice)
 
 
 def due(connection: Connection, now: datetime) -> list[Postponed]:
-    """What quiet hours held back and is due now, and what else its person is about to be told of the same workspace; in order.
-
-    The rows stay locked for this transaction where the database can.
-    """
+    """What quiet hours held back and is due now, and what else its person is about to be told; in order."""
     query = select(_notice.c.person).where(_untried(now), _notice.c.due_at > _notice.c.as_of).distinct()
     people = connection.execute(query).scalars().all()
     held = (_notice.c.due_at > _notice.c.as_of).label("held")
@@ -29,17 +26,16 @@ def due(connection: Connection, now: datetime) -> list[Postponed]:
     every = select(*columns).where(_untried(now)).order_by(_notice.c.id)
     out: list[Postponed] = []
     for some in chunks(sorted(people)):
-        found = connection.execute(every.where(_notice.c.person.in_(some)).with_for_update())
-        out += [Postponed(**r._mapping) for r in found]
+        out += [Postponed(**r._mapping) for r in connection.execute(every.where(_notice.c.person.in_(some)))]
     return sorted(out, key=lambda p: p.id)
 
 
-def explain(connection: Connection, why: Mapping[int, StrEnum]) -> int:
-    """End rows that are not sent, each with its reason. Returns how many of them were still to be sent."""
+def explain(connection: Connection, why: Mapping[int, StrEnum], now: datetime) -> int:
+    """End rows that are not sent, each with its reason, unless a worker took them meanwhile. Returns how many it ended."""
     count = 0
     for reason in set(why.values()):
         for some in chunks(sorted(id for id, given in why.items() if given is reason)):
-            mine = update(_notice).where(_notice.c.id.in_(some), in_state(_notice, NoticeState.QUEUED))
+            mine = update(_notice).where(_notice.c.id.in_(some), _untried(now))
             count += connection.execute(
                 mine.values(state=NoticeState.SUPPRESSED, reason=reason.value, due_at=None)
             ).rowcount

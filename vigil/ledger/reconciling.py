@@ -1,4 +1,4 @@
-"""What reconciliation looks for in the ledger: rows that should have become something else by now."""
+"""Queries of reconciliation: rows that should have another state by now."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _device = table(Device)
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A notice that is queued although its time for trying is over; `last` is the outcome and code of its last attempt."""
+    """A notice that is still queued although its time for retries is over; `last` is the outcome and code of its last attempt."""
 
     id: int
     rule: str
@@ -31,7 +31,7 @@ class Open:
 
 
 def given_up_by_now(connection: Connection, tried_before: datetime, real: datetime) -> list[Open]:
-    """Queued notices first tried at or before an instant, but for those that a worker holds at `real`, the time of leases."""
+    """Queued notices first tried at or before an instant, except those that a worker holds at `real`, the time of leases."""
     other = _attempt.alias("other")
     latest = select(func.max(other.c.id)).where(other.c.notice == _notice.c.id).scalar_subquery()
     query = (
@@ -54,7 +54,7 @@ def given_up_by_now(connection: Connection, tried_before: datetime, real: dateti
 
 
 def give_up(connection: Connection, reasons: Mapping[int, str], real: datetime) -> int:
-    """Let queued notices be `failed`, each for its reason. One that a worker took meanwhile is left to it. Returns how many."""
+    """Set queued notices to `failed`, each with its reason. A row that a worker claimed meanwhile is left to it. Returns how many."""
     count = 0
     for id, reason in sorted(reasons.items()):
         fields = {
@@ -75,7 +75,7 @@ def _free(real: datetime) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """A notice that is marked as sent, and no attempt says that it was accepted."""
+    """A notice that is marked as sent without an accepted attempt."""
 
     id: int
     rule: str
@@ -84,7 +84,7 @@ class Unproven:
 
 
 def unproven(connection: Connection, since: datetime | None) -> tuple[list[Unproven], int]:
-    """Sent notices without an accepted attempt, and how many were looked at: those after `since`, where attempts were forgotten."""
+    """Sent notices without an accepted attempt, and how many were checked: those after `since`, if older attempts were deleted."""
     accepted = (
         select(_attempt.c.id)
         .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
@@ -99,17 +99,17 @@ def unproven(connection: Connection, since: datetime | None) -> tuple[list[Unpro
 
 
 def retired_since(connection: Connection, since: datetime) -> dict[str, list[int]]:
-    """Numbers of the devices that were taken out of use after an instant, by reason."""
+    """The numbers of the devices that were retired after an instant, by reason."""
     query = select(_device.c.retired_reason, _device.c.id).where(_device.c.retired_at > since)
     out: dict[str, list[int]] = {}
     for reason, id in connection.execute(query.order_by(_device.c.id)):
-        out.setdefault(reason or "for no reason that was kept", []).append(id)
+        out.setdefault(reason or "without a stored reason", []).append(id)
     return out
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """A person who has notices and no address; `since` is the first of them that found none, after the last address went."""
+    """A person who has notices and no address; `since` is the first notice without an address after the last address was retired."""
 
     person: str
     notices: int
@@ -117,7 +117,7 @@ class Unreachable:
 
 
 def unreachable(connection: Connection, before: datetime) -> list[Unreachable]:
-    """People without any address in use whose notices have found none since `before` or longer."""
+    """People without any address in use whose notices have had no address since `before` or longer."""
     mine = _device.c.person == _notice.c.person
     in_use = select(_device.c.id).where(mine, _device.c.retired_at.is_(None)).exists()
     last = select(func.max(_device.c.retired_at)).where(mine).scalar_subquery()
@@ -144,7 +144,7 @@ class Said:
 
 
 def said_about(connection: Connection, workspaces: Collection[int], since: datetime) -> list[Said]:
-    """What was said about some workspaces since an instant: the newest notice by person, workspace and state."""
+    """The newest notices about some workspaces since an instant, by person, workspace and state."""
     out: list[Said] = []
     for some in chunks(sorted(workspaces)):
         where = _notice.c.workspace.in_(some) & (_notice.c.as_of >= since) & (_notice.c.person != "")

@@ -1,4 +1,4 @@
-"""A person's own devices, as the person may see and change them. Every verb is bound to the person: others' do not exist."""
+"""A person's own devices, for the person. Every function is bound to the person: devices of other people do not exist for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _device = table(Device)
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One device without its address."""
+    """One device, without its address."""
 
     id: int
     platform: str
@@ -33,7 +33,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who has an address in use, as a device that was last refreshed then."""
+    """The person who has an address in use, and when that device was last refreshed."""
 
     id: int
     person: str
@@ -55,7 +55,7 @@ def count(connection: Connection, person: str) -> int:
 
 
 def one(connection: Connection, person: str, id: int) -> Registration | None:
-    """The person's device of that number; None when there is none, or it is another's."""
+    """The person's device with that number; None if there is none, or it belongs to another person."""
     row = connection.execute(select(_device).where(_belongs(person), _device.c.id == id)).first()
     return None if row is None else _registration(row)
 
@@ -65,10 +65,12 @@ def register(
 ) -> Registration | Held:
     """Add a device or refresh it.
 
-    An address in use by another person stays that person's, and the answer is who holds it, unless `proven` says that the device is in
-    the hands of whoever asks: to know an address is not to have the device.
+    An address that another person uses stays with that person, and the function returns its holder, unless `proven` says that the
+    caller has the device: knowing an address does not prove that.
     """
-    in_turn(connection, REGISTRATIONS)  # of two who ask at once the second sees whose the first has made it
+    in_turn(
+        connection, REGISTRATIONS
+    )  # of two simultaneous registrations the second sees the result of the first
     others = _held_by_others(connection, device)
     for held in others:
         if not proven(held):
@@ -83,14 +85,14 @@ def register(
 
 
 def _held_by_others(connection: Connection, device: NewDevice) -> list[Held]:
-    """Who else has the address in use, whatever kind of address it is said to be: the same letters lead to the same device."""
+    """The other holders of the address, whatever its declared kind: the same text leads to the same device."""
     where = and_(
         _device.c.address == device.address,
         _device.c.address_kind.in_(ADDRESS_KINDS),
         _device.c.person != device.person,
         _device.c.retired_at.is_(None),
     )
-    # Locked: nobody refreshes it or takes it out of use meanwhile.
+    # Locked: no other transaction refreshes or retires it meanwhile.
     rows = connection.execute(select(_device).where(where).order_by(_device.c.id).with_for_update())
     return [Held(r.id, r.person, r.refreshed_at) for r in rows]
 
@@ -103,9 +105,9 @@ def replace(
     now: datetime,
     proven: Proven = lambda held: False,
 ) -> Registration | Held | None:
-    """Refresh the person's device `id`, whose address may have changed. None when it is not the person's; see `register`.
+    """Refresh the person's device `id`, whose address may have changed. None if it does not belong to the person; see `register`.
 
-    With another address the old row is retired and the new one takes its place: attempts stay with the address they went to.
+    With a new address the old row is retired and a new one takes its place: attempts stay with the address that they used.
     """
     if one(connection, person, id) is None:
         return None
@@ -116,7 +118,7 @@ def replace(
 
 
 def retire(connection: Connection, person: str, id: int, now: datetime) -> bool:
-    """Take the person's device out of use. False when it is not the person's, or out of use already."""
+    """Retire the person's device. False if it does not belong to the person, or is retired already."""
     values = {"retired_at": now, "retired_reason": "unregistered by the person"}
     where = and_(_belongs(person), _device.c.id == id)
     return connection.execute(update(_device).where(where).values(**values)).rowcount == 1

@@ -1,4 +1,4 @@
-"""Which workspaces are related to which: asked from the other end, when a related workspace has changed."""
+"""The relations between workspaces, queried in reverse when a related workspace has changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _relation = table(Relation)
 
 
 def keep(connection: Connection, found: Mapping[int, Collection[int]]) -> None:
-    """Replace what some workspaces are related to; nothing stands for a workspace that is gone."""
+    """Replace the relations of some workspaces; a deleted workspace gets none."""
     for some in chunks(found):
         connection.execute(delete(_relation).where(_relation.c.workspace.in_(some)))
     rows = [{"workspace": w, "other": other} for w, others in found.items() for other in others]
@@ -22,7 +22,7 @@ def keep(connection: Connection, found: Mapping[int, Collection[int]]) -> None:
 
 
 def looking_at(connection: Connection, changed: Collection[int]) -> set[int]:
-    """The workspaces that are related to one of `changed`: what rules say of them may have changed with it."""
+    """The workspaces that are related to one of `changed`: their rule states may have changed as well."""
     out: set[int] = set()
     for some in chunks(sorted(changed)):
         query = select(_relation.c.workspace).where(_relation.c.other.in_(some)).distinct()

@@ -1,6 +1,6 @@
-"""What the ledger may forget, found and forgotten slice by slice. What it must keep: docs/decisions/0009-retention.md.
+"""Finds and deletes data beyond its retention, slice by slice. docs/decisions/0009-retention.md lists what must stay.
 
-A slice looks at up to `SLICE` rows in the order of their numbers and is one short transaction: writers wait for no more.
+A slice reads up to `SLICE` rows in the order of their numbers in one short transaction, so that writers never wait long.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ EMPTY = "{}"
 
 
 class Forgets(StrEnum):
-    """What can be forgotten."""
+    """The kinds of data that can be deleted."""
 
-    OBSERVATIONS = "observations"  # that a newer one of the same subject replaced before the horizon
-    ATTEMPTS = "attempts"  # of notices that are done
-    TEXTS = "texts of notices"  # that are done; their keys stay for ever
+    OBSERVATIONS = "observations"  # which a newer one of the same subject replaced before the horizon
+    ATTEMPTS = "attempts"  # of notices in a final state
+    TEXTS = "texts of notices"  # of notices in a final state; their keys stay for ever
     RUNS = "runs"  # that ended
     MANIFESTS = "manifests"
     AUDIT = "rows of the audit trail"
     ACKNOWLEDGEMENTS = "acknowledgements"
-    PEOPLE = "people who left"  # what they asked for, and the addresses of their devices
+    PEOPLE = "people who left"  # their preferences, and the addresses of their devices
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one look found: rows to forget, and where the next look begins; None at the end."""
+    """The result of one search: rows to delete, and where the next search begins; None at the end."""
 
     rows: tuple[int | str, ...]
     following: int | None
@@ -70,13 +70,13 @@ def find(
     waiting: Collection[str],
     evaluated: int,
 ) -> Slice:
-    """Rows of a kind that are older than `horizon`, of those after number `after`.
+    """Rows of a kind older than `horizon`, starting after number `after`.
 
-    `waiting` are reasons of suppressed notices that are not done yet; `evaluated` is how far evaluation has come: what it has not
-    compared yet is kept.
+    `waiting` are the reasons of suppressed notices that are not final; `evaluated` is the watermark of evaluation: observations that
+    it has not compared yet are kept.
     """
     if what is Forgets.MANIFESTS:
-        # Few, and they have no number, as people: one look finds them all.
+        # There are few people, and they have no number: one search finds all.
         ids = connection.execute(select(_manifest.c.id).where(_manifest.c.created_at <= horizon)).scalars()
         return Slice(tuple(ids), None)
     if what is Forgets.PEOPLE:
@@ -92,7 +92,7 @@ def find(
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """How rows of a kind are walked: by `number`, through those that are `old`; `rows` are those among them to forget."""
+    """How rows of a kind are scanned: by `number`, through those that are `old`; `rows` are those among them to delete."""
 
     number: ColumnElement[int]
     old: ColumnElement[bool]
@@ -100,7 +100,9 @@ class _Look:
 
 
 def _observations(horizon: datetime, _: Collection[str], evaluated: int) -> _Look:
-    """Those before an observation that had been made, and taken in, by the horizon: any later instant can still be read back."""
+    """Those before an observation that had been made and evaluated by the horizon: the state at any later instant can still be read
+    back.
+    """
     o, before = _observation.c, _observation.alias("before")
     old = and_(o.seen_at <= horizon, o.seq <= evaluated, o.prev.is_not(None))
     return _Look(o.seq, old, select(before.c.seq).join(_observation, o.prev == before.c.seq))
@@ -129,7 +131,7 @@ def _runs(horizon: datetime, _: Collection[str], __: int) -> _Look:
 
 
 def _audit(horizon: datetime, _: Collection[str], evaluated: int) -> _Look:
-    """Events speak of one instant: whoever looks at windows after the horizon needs none from before it."""
+    """An audit event belongs to one instant: windows after the horizon need none from before it."""
     o = _observation.c
     old = and_(o.kind == "audit", o.seen_at <= horizon, o.seq <= evaluated)
     return _Look(o.seq, old, select(o.seq))
@@ -151,7 +153,7 @@ _LOOKS: Mapping[Forgets, Callable[[datetime, Collection[str], int], _Look]] = {
 
 
 def forget(connection: Connection, what: Forgets, rows: Collection[int | str]) -> int:
-    """Forget rows that `find` found. Returns how many there still were."""
+    """Delete rows that `find` found. Returns how many still existed."""
     if what is Forgets.PEOPLE:
         return leavers.forget(connection, [str(person) for person in rows])
     count = 0
@@ -168,7 +170,7 @@ def forget(connection: Connection, what: Forgets, rows: Collection[int | str]) -
 
 
 def _forget_newest(connection: Connection, seqs: Collection[int | str]) -> None:
-    """Take audit events out of the index, too. Each has one observation."""
+    """Delete audit events from the index of newest observations, too. Each event has one observation."""
     subjects = select(_observation.c.subject).where(_observation.c.seq.in_(seqs))
     where = and_(_newest.c.kind == "audit", _newest.c.subject.in_(subjects))
     connection.execute(delete(_newest).where(where))

@@ -1,4 +1,4 @@
-"""The texts of rules: each that was ever in force is kept, so that a rule goes on by its last one while its file is wrong."""
+"""The texts of rules. Every text that was ever in force is stored, so that the last one stays in force while its file is invalid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _revision = table(RuleRevision)
 
 
 def in_force(connection: Connection) -> list[Revision]:
-    """The text of each rule that nobody has edited, retired or deleted since it was evaluated, by the rule's name."""
+    """The text of each rule that was not edited, retired or deleted since its evaluation, by the rule's name."""
     found = connection.execute(select(_revision).where(_revision.c.in_force).order_by(_revision.c.rule))
     return [Revision(r.rule, r.hash, r.text, r.file, r.first_at, r.last_at) for r in found]
 
@@ -29,9 +29,9 @@ def kept(connection: Connection) -> bool:
 def use(
     connection: Connection, hashes: Mapping[str, str], left_out: Collection[str], as_of: datetime
 ) -> set[str]:
-    """Note by which texts, rule -> hash, rules were evaluated at `as_of`. Gives those rules whose text is to be added.
+    """Record the texts (rule -> hash) of an evaluation at `as_of`. Returns the rules whose text must be added.
 
-    The text of a rule that was `left_out` stays in force as it was; of all others only these are.
+    The text of a rule that was `left_out` stays in force; of all other rules only the given texts are in force.
     """
     before = {r.rule: r.hash for r in in_force(connection)}
     same = {rule for rule, hash in hashes.items() if before.get(rule) == hash}
@@ -44,6 +44,6 @@ def use(
 
 
 def add(connection: Connection, texts: Iterable[Revision]) -> None:
-    """Put texts in force, and keep them for ever. One that was in force before is again."""
+    """Put texts in force and store them for ever. A text that was in force before is so again."""
     rows = [asdict(r) | {"in_force": True} for r in texts]
     upsert(connection, _revision, rows, ("text", "file", "last_at", "in_force"))

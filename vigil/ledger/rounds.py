@@ -1,6 +1,6 @@
-"""Rounds over what is known: each run looks at the next few, so that a run costs the same however much is known.
+"""The cursors of incremental scans over known items: each run reads the next slice, so that its cost does not grow with the estate.
 
-A round's position is kept when what the run looked at is in, so that a killed run's part is looked at again.
+A cursor is saved after the items of the slice were recorded, so that a killed run's slice is read again.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _SHOWS = {"document": WatermarkName.NODES, "step": WatermarkName.WORKFLOWS}
 
 
 def come_to(connection: Connection, name: WatermarkName, key: str, as_of: datetime) -> dict[str, str]:
-    """Where a round has come to: `key` holds the last one looked at, and "" when a new round begins with this run.
+    """The state of a scan: `key` holds the last item read, or "" if a new scan begins with this run.
 
-    `began` is when this round began, `before` when the last one did: whatever is looked at now was looked at since then.
+    `began` is the start of this scan, `before` the start of the previous one: every item read now was last read since then.
     """
     data = dict(position(connection, name).data)
     if not data.get(key):
         now = as_of.isoformat()
-        # Before the first round everything was read.
+        # Everything was read before the first scan.
         data |= {key: "", "before": data.get("began", now), "began": now}
     return data
 
 
 def keep(connection: Connection, rounds: Mapping[WatermarkName, Mapping[str, str]], as_of: datetime) -> None:
-    """The next run goes on from here."""
+    """Save the cursors, from which the next run continues."""
     for name, data in rounds.items():
         set_position(connection, name, Mark(at=as_of, data=data))
 
 
 def looked_through(connection: Connection) -> dict[str, datetime]:
-    """By kind of fact an instant since which every known workspace was looked through for it, where there is one.
+    """By kind of fact, an instant since which a scan has read every known workspace, if there is one.
 
     See `vigil.compliance.events.derive`.
     """

@@ -1,4 +1,4 @@
-"""One row a run, with its account."""
+"""The runs, one row each, with their accounts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ WINDOW = "window"
 
 
 def begin(connection: Connection, flow: str, as_of: datetime, now: datetime, owner: str = "") -> int:
-    """Open a run and give its number. `owner` names its process, until it comes to an account (`delivery.owners`)."""
+    """Open a run and return its number. `owner` names its process until the run has an account (`delivery.owners`)."""
     account = orjson.dumps({"owner": owner} if owner else {}).decode()
     row = {"flow": flow, "as_of": as_of, "started_at": now, "state": "running", "account": account}
     return int(connection.execute(insert(_run).values(**row).returning(_run.c.id)).scalar_one())
 
 
 def end(connection: Connection, run: int, state: str, account: Mapping[str, Any], now: datetime) -> None:
-    """Close a run: `done`, `gaps` or `failed`, with its account. The window that it evaluated stays: see `cover`."""
+    """Close a run as `done`, `gaps` or `failed`, with its account. The window that it evaluated stays: see `cover`."""
     covered = {k: v for k, v in account_of(connection, run).items() if k == WINDOW}
     values = {"state": state, "account": orjson.dumps({**account, **covered}).decode(), "ended_at": now}
     connection.execute(update(_run).where(_run.c.id == run).values(**values))
@@ -38,16 +38,16 @@ def _window(after: datetime, as_of: datetime) -> dict[str, Any]:
 
 
 def cover(connection: Connection, run: int, after: datetime, as_of: datetime) -> None:
-    """Note the window that a run evaluated to its end, in the transaction that moves the position: it may not come to an account."""
+    """Record the window that a run evaluated, in the transaction that moves the watermark: the run may end before its account."""
     body = orjson.dumps(account_of(connection, run) | _window(after, as_of)).decode()
     connection.execute(update(_run).where(_run.c.id == run).values(account=body))
 
 
 def holes(connection: Connection, since: datetime) -> list[tuple[int, datetime, datetime]]:
-    """What no window holds between those of the runs that began after `since`.
+    """The periods that no window covers between the windows of the runs that began after `since`.
 
-    Gives each run whose window begins after all earlier ones have ended, with the latest of those ends and its own beginning. Windows
-    that overlap, as of two runs at once or after a clock was set back, leave no hole.
+    Returns each run whose window begins after the end of all earlier ones, with the latest of those ends and its own start.
+    Overlapping windows, of two simultaneous runs or after a clock was set back, leave no such period.
     """
     body = _run.c.account
     asked = cast(body, JSON) if connection.dialect.name == "postgresql" else type_coerce(body, JSON)
@@ -78,13 +78,13 @@ def latest(connection: Connection, flow: str | None = None, limit: int = 20) -> 
 
 
 def account_of(connection: Connection, run: int) -> dict[str, Any]:
-    """The account of a run; empty while there is none."""
+    """The account of a run; empty until there is one."""
     found = connection.execute(select(_run.c.account).where(_run.c.id == run)).scalar()
     return {} if found is None else dict(orjson.loads(found))
 
 
 def instants(connection: Connection, flow: str, upto: datetime) -> list[datetime]:
-    """The instants that the ended runs of a flow spoke of, in order, each once."""
+    """The `as_of` of the ended runs of a flow, in order, each once."""
     query = select(_run.c.as_of).where(
         _run.c.flow == flow, _run.c.as_of <= upto, _run.c.state.in_(("done", "gaps"))
     )

@@ -1,6 +1,6 @@
-"""Empty ledgers in memory, one after another: for whoever plays many short histories and keeps none of them.
+"""Empty in-memory ledgers, one after another: for playing many short histories without keeping them.
 
-The schema is made from the tables themselves; that the migrations give the same one is checked by Alembic.
+The schema is created from the tables themselves; Alembic checks that the migrations lead to the same schema.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vigil.ledger import Ledger, tables  # noqa: F401  (the tables register them
 
 
 class Scratch:
-    """One in-memory database on one engine, so that each statement is compiled once. Not safe for threads."""
+    """One in-memory database on one engine, so that each statement is compiled once. Not thread-safe."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:", check_same_thread=False)
@@ -25,18 +25,18 @@ class Scratch:
         self._ledger = Ledger(engine)
 
     def fresh(self) -> Ledger:
-        """A ledger in which nothing ever happened. The one given before is gone."""
+        """An empty ledger. It replaces the previous one."""
         self._connection.rollback()
         self._connection.deserialize(self._empty)
         return self._ledger
 
     def save(self) -> bytes:
-        """All that the ledger holds now, for `restore`."""
+        """The whole content of the ledger, for `restore`."""
         self._connection.rollback()
         return self._connection.serialize()
 
     def restore(self, saved: bytes) -> Ledger:
-        """The ledger as it was when it was saved. The one given before is gone."""
+        """The ledger with a saved content. It replaces the previous one."""
         self._connection.rollback()
         self._connection.deserialize(saved)
         return self._ledger

@@ -1,5 +1,5 @@
-"""Workspaces whose lists show fewer items than they hold: what a user may not see, or what a server left out. The two cannot be told
-apart, and when a right is given no date moves: they are read again in turns.
+"""Workspaces whose lists show fewer items than they count: the user may not see the others, or the server left them out. The two
+cases look the same, and a granted right changes no date: such workspaces are read again in turns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _short = table(ShortList)
 
 
 def keep(connection: Connection, read: Collection[int], lacking: Mapping[int, int], at: datetime) -> None:
-    """Workspaces were read at an instant; those in `lacking` did not show so many of their items."""
+    """Record that workspaces were read at an instant; those in `lacking` did not show that many of their items."""
     for some in chunks(sorted(w for w in read if w not in lacking)):
         connection.execute(delete(_short).where(_short.c.workspace.in_(some)))
     rows = [{"workspace": w, "lacking": n, "looked_at": at} for w, n in lacking.items() if w in read]
@@ -24,6 +24,6 @@ def keep(connection: Connection, read: Collection[int], lacking: Mapping[int, in
 
 
 def due(connection: Connection, budget: int) -> list[int]:
-    """So many of them, those that were read the longest ago."""
+    """At most `budget` of them, those with the oldest reading first."""
     query = select(_short.c.workspace).order_by(_short.c.looked_at, _short.c.workspace).limit(budget)
     return list(connection.execute(query).scalars())

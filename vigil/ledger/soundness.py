@@ -1,4 +1,4 @@
-"""Whether the ledger agrees with itself: what can be computed again from the observations equals what is kept. Changes nothing."""
+"""Integrity checks of the ledger: compares stored data with what can be recomputed from the observations. Changes nothing."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ _position = table(Position)
 _run = table(Run)
 
 AHEAD = timedelta(minutes=5)
-"""Clocks may differ by so much before a position in the future is a fault."""
+"""How far a watermark may be in the future before it is a fault, since clocks differ."""
 
 RECENT = timedelta(days=31)
-"""Runs of so long ago, and later ones, are looked at as a chain: nothing of theirs is forgotten yet."""
+"""The age of the runs whose windows are checked as a chain: nothing of theirs is deleted yet."""
 
 DEAD = timedelta(days=1)
-"""A run that began so long ago and did not end was killed."""
+"""The age from which a run without an end was killed."""
 
 UNIQUE = {"notice": "uq_notice_once", "device": "uq_device_address"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is not as it must be: where, what, and what to do."""
+    """One problem: where, what, and what to do."""
 
     where: str
     what: str
     do: str
 
 
-RECORD = "copy the ledger before anything else writes to it, and report this: it is a fault of Vigil or of the disk"
+RECORD = "copy the ledger before anything else writes to it, and report this: it is a fault in Vigil or of the disk"
 
 
 def newest(
@@ -52,7 +52,7 @@ def newest(
 ) -> tuple[list[Fault], tuple[str, str], int]:
     """Compare a slice of the index of newest observations with the observations themselves.
 
-    Gives the faults, the (kind, subject) that the slice ended with (two empty texts at the end), and how many were looked at.
+    Returns the faults, the (kind, subject) at the end of the slice (two empty texts at the end), and how many were checked.
     """
     key = tuple_(_newest.c.kind, _newest.c.subject)
     query = (
@@ -70,7 +70,7 @@ def newest(
 
 
 def _wrong(r: object, last: dict[tuple[str, str], int]) -> str:
-    """What is wrong with one row of the index; empty when nothing is."""
+    """The problem of one row of the index; empty if there is none."""
     kind, subject, seq = r.kind, r.subject, r.seq  # type: ignore[attr-defined]
     seen, body, kept = r.seen_hash, r.body, r.hash  # type: ignore[attr-defined]
     if last.get((kind, subject)) != seq:
@@ -96,7 +96,7 @@ def _last(connection: Connection, subjects: Sequence[tuple[str, str]]) -> dict[t
 
 
 def whole(connection: Connection, now: datetime) -> list[Fault]:
-    """What can be said of the ledger as a whole: positions, keys, rows that belong to nothing, runs that never ended."""
+    """Check the ledger as a whole: watermarks, keys, orphaned rows, runs that never ended."""
     return [
         *_positions(connection, now),
         *_keys(connection),
@@ -111,20 +111,18 @@ def _positions(connection: Connection, now: datetime) -> Iterator[Fault]:
     last = connection.execute(select(func.max(_observation.c.seq))).scalar() or 0
     for p in connection.execute(select(_position)):
         if p.name == WatermarkName.EVALUATED and (p.seq or 0) > last:
-            do = "restore the ledger whole: what was observed after its backup is missing, and would never be evaluated"
+            do = "restore the ledger completely: the observations after its backup are missing, and would never be evaluated"
             yield Fault("position evaluated", f"has taken in observation {p.seq}, the newest is {last}", do)
         if p.at is not None and p.at > now + AHEAD:
-            do = "check this machine's clock: until then nothing is due, and changes look old"
-            yield Fault(
-                f"position {p.name}", f"stands at {p.at:%Y-%m-%d %H:%M} UTC, which has not come yet", do
-            )
+            do = "check this machine's clock: until that instant nothing is due, and changes look old"
+            yield Fault(f"position {p.name}", f"is at {p.at:%Y-%m-%d %H:%M} UTC, which is in the future", do)
 
 
 def _keys(connection: Connection) -> Iterator[Fault]:
     found = inspect(connection)
     for name, key in UNIQUE.items():
         if key not in {c["name"] for c in found.get_unique_constraints(name)}:
-            do = "stop every run: without it a person may be told twice. Restore the schema from its migrations"
+            do = "stop every run: without the key a person may get a notice twice. Restore the schema from its migrations"
             yield Fault(f"table {name}", f"has no unique key {key}", do)
 
 
@@ -148,7 +146,7 @@ def _never_ended(connection: Connection, now: datetime) -> Iterator[Fault]:
     where = and_(_run.c.state == "running", _run.c.started_at <= now - DEAD)
     ids = list(connection.execute(select(_run.c.id).where(where).order_by(_run.c.id)).scalars())
     if ids:
-        do = "nothing: they were killed, and later runs did their work. Look for the reason if they become more"
+        do = "nothing: they were killed, and later runs did their work. Find the reason if the number grows"
         yield Fault("runs", f"{len(ids)} never ended, the last is {ids[-1]}", do)
 
 
@@ -157,16 +155,16 @@ def _holes(connection: Connection, now: datetime) -> Iterator[Fault]:
         said = (
             f"evaluated from {began:%Y-%m-%d %H:%M} UTC on, those before it up to {ended:%Y-%m-%d %H:%M} UTC"
         )
-        do = f"start backfill for what lies between: --from {ended:%Y-%m-%dT%H:%M}Z --to {began:%Y-%m-%dT%H:%M}Z"
+        do = f"start a backfill for the period between: --from {ended:%Y-%m-%dT%H:%M}Z --to {began:%Y-%m-%dT%H:%M}Z"
         yield Fault(f"run {run}", said, do)
 
 
 def upkeep_hints(connection: Connection) -> list[str]:
-    """What the database's own upkeep would gain: a command for its administrator, never run from here."""
+    """Maintenance commands for the database's administrator; Vigil never runs them."""
     return _of_sqlite(connection) if connection.dialect.name == "sqlite" else _of_postgres(connection)
 
 
-MUCH, SHARE = 16 * 2**20, 0.25  # free bytes, and their share, from which a file is worth making smaller
+MUCH, SHARE = 16 * 2**20, 0.25  # free bytes, and their share, from which VACUUM is worthwhile
 
 
 def _of_sqlite(connection: Connection) -> list[str]:

@@ -1,8 +1,8 @@
-"""The ledger's tables. Nothing here decides anything; migrations/ is made from these.
+"""The ledger's tables. They decide nothing; migrations/ is made from them.
 
-Three tables are append-only and are the truth: `observation` (what was read), `attempt` (what was sent) and `run` (what each
-run did). `newest`, `verdict` and `position` can be computed again from them. `notice` is the outbox: its unique key is the
-proof that nobody is told twice, so its rows are never deleted while their rule can fire.
+Three tables are append-only and are the source of truth: `observation` (what was read), `attempt` (what was sent) and `run` (the
+runs). `newest`, `verdict` and `position` can be recomputed from them. `notice` is the outbox: its unique key proves that no notice is
+sent twice, so its rows are never deleted while their rule can fire.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from sqlmodel import Field, SQLModel
 
 from vigil.compliance.notices import NoticeState
 
-BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite assigns numbers only to an INTEGER key
 Bytewise = String().with_variant(String(collation="C"), "postgresql")
-"""Text that is compared byte by byte on both: ranges of subjects must not depend on the language of the database."""
+"""Text that both databases compare byte by byte: ranges of subjects must not depend on the language of the database."""
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC. SQLite has no zones, so that it comes back naive there and is made aware here."""
+    """An aware datetime, stored in UTC. SQLite has no zones: its naive values are made aware here."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -48,7 +48,7 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"the ledger keeps instants with a zone, this has none: {value!r}")
+            raise ValueError(f"the ledger stores instants with a zone, and this one has none: {value!r}")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -87,14 +87,14 @@ def _big(nullable: bool = False, index: bool = False) -> Any:
 
 
 class Observation(SQLModel, table=True):
-    """What a subject looked like when it was seen. `body` is None for a tombstone; `prev` is the one before of the same subject."""
+    """A subject as it was read. `body` is None for a tombstone; `prev` is the previous observation of the same subject."""
 
     __table_args__ = (
         Index("ix_observation_workspace", "workspace", "seq"),
         Index("ix_observation_subject", "kind", "subject"),
     )
 
-    # Given by the writer whose turn it is, without gaps: see vigil.ledger.engine.in_turn.
+    # Assigned by the writer whose turn it is, without gaps: see vigil.ledger.engine.in_turn.
     seq: int = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=False))
     kind: str
     subject: str = _subject()
@@ -107,7 +107,7 @@ class Observation(SQLModel, table=True):
 
 
 class Newest(SQLModel, table=True):
-    """An index: the newest observation of each subject, with the stamp that ECM's node lists show for it."""
+    """An index: the newest observation of each subject, with its stamp from ECM's node lists."""
 
     __table_args__ = (
         Index("ix_newest_workspace", "workspace", "kind"),
@@ -134,7 +134,7 @@ class Relation(SQLModel, table=True):
 
 
 class Position(SQLModel, table=True):
-    """How far something has come: a watermark of extraction or of evaluation."""
+    """A watermark of extraction or evaluation."""
 
     name: str = Field(primary_key=True)
     seq: int | None = _big(nullable=True)
@@ -143,9 +143,9 @@ class Position(SQLModel, table=True):
 
 
 class Verdict(SQLModel, table=True):
-    """The standing of a rule for a workspace, where there is one to remember: an open condition, or the next instant to look."""
+    """The remembered state of a rule for a workspace: an open condition, or the next instant at which the state may change."""
 
-    # The workspace comes first: what is asked for is every rule of some workspaces.
+    # The workspace comes first: queries ask for every rule of some workspaces.
     workspace: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     rule: str = Field(primary_key=True)
     outcome: str  # holding | finding | not_evaluated | clear
@@ -156,7 +156,7 @@ class Verdict(SQLModel, table=True):
 
 
 class RuleState(SQLModel, table=True):
-    """When a rule was first evaluated, and the hash of the text that was evaluated last."""
+    """When a rule was first evaluated, and the hash of the last evaluated text."""
 
     rule: str = Field(primary_key=True)
     first_at: datetime = _instant()
@@ -164,21 +164,21 @@ class RuleState(SQLModel, table=True):
 
 
 def _only(state: NoticeState) -> Any:
-    """Of an index that has the rows in one state only; it fits statements that are written with `in_state`."""
+    """A partial index of the rows in one state; it fits statements that use `in_state`."""
     where = text(f"state = '{state}'")
     return {"sqlite_where": where, "postgresql_where": where}
 
 
 class Notice(SQLModel, table=True):
-    """The outbox: one row per (rule, workspace, occurrence, step, person), for ever. No step and no person are ''."""
+    """The outbox: one row per (rule, workspace, occurrence, step, person), for ever. '' stands for no step and no person."""
 
     __table_args__ = (
-        # The proof. It begins with the workspace, so that it also finds what was said of one.
+        # The proof. It begins with the workspace, so that it also serves queries by workspace.
         UniqueConstraint("workspace", "rule", "occurrence", "step", "person", name="uq_notice_once"),
-        # Of the few rows that wait only, however many were ever sent: what is due, and what must not be overtaken.
+        # Only the few waiting rows, however many were ever sent: for due rows, and for those that must not be overtaken.
         Index("ix_notice_due", "due_at", "id", **_only(NoticeState.QUEUED)),
         Index("ix_notice_order", "person", "workspace", "id", **_only(NoticeState.QUEUED)),
-        # What waits for a digest or for a guard's answer: few reasons among many.
+        # Rows that wait for a digest or for a guard's answer: few reasons among many.
         Index("ix_notice_suppressed", "reason", "person", **_only(NoticeState.SUPPRESSED)),
     )
 
@@ -194,16 +194,16 @@ class Notice(SQLModel, table=True):
     reason: str = ""
     message: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     due_at: datetime | None = _instant(nullable=True)
-    expires_at: datetime | None = _instant(nullable=True)  # not worth showing from then on
+    expires_at: datetime | None = _instant(nullable=True)  # the end of its time to live
     lease_until: datetime | None = _instant(nullable=True)
     lease_owner: str | None = None
-    first_tried_at: datetime | None = _instant(nullable=True)  # when the first request of it was made
-    tries: int = 0  # claims after which a request was made, and the one that is held now
+    first_tried_at: datetime | None = _instant(nullable=True)  # when its first request was made
+    tries: int = 0  # claims with a request, including the current one
     run: int | None = _big(nullable=True, index=True)
 
 
 class Attempt(SQLModel, table=True):
-    """One request for one device. Written for every attempt, whatever became of it."""
+    """One request for one device. Every attempt is stored, whatever its outcome."""
 
     id: int = _id()
     notice: int = _big(index=True)
@@ -213,7 +213,7 @@ class Attempt(SQLModel, table=True):
     outcome: str  # accepted | rejected | retry | unknown
     status: int | None = None
     code: str = ""
-    name: str = ""  # the message name that FCM gave
+    name: str = ""  # the message name from FCM
 
 
 class Device(SQLModel, table=True):
@@ -244,7 +244,7 @@ class Site(SQLModel, table=True):
 
 
 class TopicMember(SQLModel, table=True):
-    """That a person is meant to get what is sent to a topic, on every device that the person has."""
+    """That a person should receive what is sent to a topic, on all the person's devices."""
 
     __tablename__ = "topic_member"
 
@@ -254,7 +254,7 @@ class TopicMember(SQLModel, table=True):
 
 
 class TopicSubscription(SQLModel, table=True):
-    """What FCM said of a topic and a device: subscribed, or refused with its word for why. No row: it has neither."""
+    """FCM's last answer about a topic and a device: subscribed, or refused with its code. No row: neither."""
 
     __tablename__ = "topic_subscription"
 
@@ -267,7 +267,7 @@ class TopicSubscription(SQLModel, table=True):
 
 
 class Manifest(SQLModel, table=True):
-    """What a backfill would do, as it was shown to whoever approves it. `id` is the hash of its rows."""
+    """The manifest of a backfill, as it was shown for approval. `id` is the hash of its rows."""
 
     id: str = Field(primary_key=True)
     created_at: datetime = _instant()
@@ -276,9 +276,9 @@ class Manifest(SQLModel, table=True):
 
 
 class RuleRevision(SQLModel, table=True):
-    """A text of a rule that was in force: the file that it stood in, the first and the last evaluation by it.
+    """A text of a rule that was in force: its file, and the first and last evaluation with it.
 
-    `in_force`: nobody has edited, retired or deleted it since. At most one text of a rule is.
+    `in_force`: it was not edited, retired or deleted since. At most one text of a rule is in force.
     """
 
     __tablename__ = "rule_revision"
@@ -286,7 +286,7 @@ class RuleRevision(SQLModel, table=True):
     rule: str = Field(primary_key=True)
     hash: str = Field(primary_key=True)
     text: str = Field(sa_column=Column(Text, nullable=False))
-    file: str  # below the folder of rules
+    file: str  # relative to the folder of rules
     first_at: datetime = _instant()
     last_at: datetime = _instant()
     in_force: bool
@@ -305,22 +305,22 @@ class Run(SQLModel, table=True):
 
 
 class Preference(SQLModel, table=True):
-    """What a person asked for. No row: the account's own language and zone, no quiet hours, no digest, push before e-mail."""
+    """A person's preferences. No row: the account's own language and zone, no quiet hours, no digest, push before e-mail."""
 
     person: str = Field(primary_key=True)
     quiet_from: time | None = Field(
         default=None, sa_column=Column(Time, nullable=True)
-    )  # of the person's own day
+    )  # in the person's own day
     quiet_to: time | None = Field(default=None, sa_column=Column(Time, nullable=True))
     digest: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
     language: str | None = None
     zone: str | None = None
-    channels: str = ""  # in order, with spaces between: "email push"; empty for the site's own order
+    channels: str = ""  # in order, separated by spaces: "email push"; empty for the site's own order
     updated_at: datetime = _instant()
 
 
 class Acknowledgement(SQLModel, table=True):
-    """That the person of a notice has seen it: one row a notice, the first one that came."""
+    """The acknowledgement of a notice by its person: one row for each notice, the first acknowledgement."""
 
     notice: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     person: str
@@ -329,14 +329,14 @@ class Acknowledgement(SQLModel, table=True):
 
 
 class GuardTrip(SQLModel, table=True):
-    """A guard that stopped a run's notices of one rule. They are the run's rows of that rule that are suppressed for it."""
+    """A guard hold: the notices of one rule in one run that its guard stopped. They are the run's suppressed rows with that reason."""
 
     __tablename__ = "guard_trip"
 
     id: int = _id()
     rule: str
     run: int = _big()
-    flow_run: str = Field(default="", index=True)  # the Prefect run that asks; empty when nobody is asked
+    flow_run: str = Field(default="", index=True)  # the Prefect run that asks; empty if no run asks
     tripped_at: datetime = _instant()
     until: datetime = _instant()
     notices: int
@@ -350,7 +350,7 @@ class GuardTrip(SQLModel, table=True):
 
 
 class BehindRow(SQLModel, table=True):
-    """A workspace that is not read, or not judged, up to where the others are: see `vigil.ledger.behind`."""
+    """A workspace that is not read or evaluated as far as the others: see `vigil.ledger.behind`."""
 
     __tablename__ = "behind"
 
@@ -367,7 +367,7 @@ class BehindRow(SQLModel, table=True):
 
 
 class ShortList(SQLModel, table=True):
-    """A workspace whose lists showed fewer items than its containers say that they hold: see `vigil.ledger.short_lists`."""
+    """A workspace whose lists showed fewer items than its containers count: see `vigil.ledger.short_lists`."""
 
     __tablename__ = "short_list"
 
@@ -379,13 +379,13 @@ class ShortList(SQLModel, table=True):
 def in_state(
     notice: FromClause, state: Literal[NoticeState.QUEUED, NoticeState.SUPPRESSED]
 ) -> ColumnElement[bool]:
-    """Whether rows of `notice` are in a state, which is written into the statement: so that an index of those rows only fits."""
+    """Whether rows of `notice` are in a state. The state is a literal in the statement, so that a partial index of that state fits."""
     condition: ColumnElement[bool] = notice.c.state == literal_column(f"'{state}'", String)
     return condition
 
 
 def table(model: type[SQLModel]) -> Table:
-    """The SQLAlchemy table behind a model, for bulk statements."""
+    """The SQLAlchemy table of a model, for bulk statements."""
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 

@@ -1,7 +1,7 @@
-"""Topics: which people are meant to have one, and what FCM was told of their devices. The difference is what is left to do.
+"""Topics: the people who should have each topic, and the subscriptions that FCM has confirmed. The difference is the work to do.
 
-Nothing here is undone by hand: a device that is refreshed under another address, retired, or given to somebody else is another
-difference, found by `outstanding`.
+No code undoes subscriptions explicitly: a device that is refreshed with another address, retired, or given to another person is
+another difference, which `outstanding` finds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _USABLE = and_(_device.c.retired_at.is_(None), _device.c.address_kind != MAIL)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Devices that FCM has to be told of: `addresses` by device, to be subscribed to `topic` (`add`) or unsubscribed from it."""
+    """Devices to report to FCM: `addresses` by device, to be subscribed to `topic` (`add`) or unsubscribed from it."""
 
     topic: str
     add: bool
@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its people, and devices that FCM has subscribed, that it has yet to be told of, and that it refused, by its word."""
+    """One topic: its people, and its devices that are subscribed, pending, or refused by FCM, by its code."""
 
     name: str
     people: tuple[str, ...]
@@ -46,7 +46,7 @@ class Topic:
 
 
 def join(connection: Connection, topic: str, people: Collection[str], now: datetime) -> int:
-    """Let people have a topic. Returns how many did not have it before."""
+    """Give people a topic. Returns how many did not have it before."""
     before = _count(connection, topic)
     rows = [{"topic": topic, "person": p, "since": now} for p in set(people)]
     upsert(connection, _member, rows, ())
@@ -54,7 +54,7 @@ def join(connection: Connection, topic: str, people: Collection[str], now: datet
 
 
 def leave(connection: Connection, people: Collection[str], topic: str | None = None) -> int:
-    """Let people have a topic no more, or none at all. Returns how many memberships ended."""
+    """Take a topic, or all topics, away from people. Returns how many memberships ended."""
     count = 0
     for some in chunks(sorted(people)):
         where: ColumnElement[bool] = _member.c.person.in_(some)
@@ -65,14 +65,14 @@ def leave(connection: Connection, people: Collection[str], topic: str | None = N
 
 
 def people(connection: Connection) -> set[str]:
-    """Everybody who has a topic."""
+    """All people with a topic."""
     return set(connection.execute(select(_member.c.person).distinct()).scalars())
 
 
 def outstanding(connection: Connection) -> list[Change]:
-    """What FCM has to be told, by topic: first who is to be unsubscribed.
+    """The changes to report to FCM, by topic: first those to unsubscribe.
 
-    A device that FCM refused is tried again once its app has refreshed it.
+    A device that FCM refused is retried after its app has refreshed it.
     """
     known = and_(_subscription.c.topic == _member.c.topic, _subscription.c.device == _device.c.id)
     told = or_(
@@ -103,7 +103,7 @@ def outstanding(connection: Connection) -> list[Change]:
 
 
 def told(connection: Connection, change: Change, refused: Mapping[int, str], now: datetime) -> None:
-    """Note what FCM did of a change. `refused` has its word for each device of the change that it will not subscribe."""
+    """Record FCM's answer to a change. `refused` has its code for each device that it did not subscribe."""
     devices = sorted(change.addresses)
     if change.add:
         rows = [
@@ -117,7 +117,7 @@ def told(connection: Connection, change: Change, refused: Mapping[int, str], now
 
 
 def every(connection: Connection) -> list[Topic]:
-    """Every topic that somebody has, or that a device is still subscribed to."""
+    """Every topic with members, or with a device that is still subscribed."""
     members: dict[str, list[str]] = defaultdict(list)
     for topic, person in connection.execute(
         select(_member.c.topic, _member.c.person).order_by(_member.c.person)

@@ -1,7 +1,7 @@
-"""Trips of guards: how much a run would have said for a rule, who was asked, and what became of it.
+"""Guard holds: the notices of a rule that a run found, who was asked about them, and the answer.
 
-The notices that a trip holds are the outbox rows of its run and rule with the reason of being held. They are the only rows of
-the outbox that leave the state `suppressed`, once, by the answer: the conditional update of the trip decides who gave it.
+The held notices are the outbox rows of the hold's run and rule with the reason of being held. They are the only rows of the outbox
+that leave the state `suppressed`, once, by the answer: the conditional update of the hold decides which answer counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _run = table(Run)
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """One trip, as it is kept."""
+    """A guard hold, as stored."""
 
     id: int
     rule: str
@@ -45,7 +45,7 @@ class Trip:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Outbox rows of one rule that wait for a decision."""
+    """The outbox rows of one rule that wait for a decision."""
 
     notices: int
     findings: int
@@ -53,7 +53,7 @@ class Counted:
 
 
 def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason: str) -> Counted:
-    """How many rows of a rule are suppressed for `reason`; of some runs, or of all when `runs` is None."""
+    """How many rows of a rule are suppressed for `reason`, in some runs, or in all if `runs` is None."""
     found = select(_notice.c.workspace, _notice.c.occurrence, _notice.c.step, func.count().label("notices"))
     findings = (
         found.where(_held(rule, reason, runs))
@@ -72,9 +72,9 @@ def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """That rows of a rule wait for a decision, and the run that found them, as far as it is known.
+    """The rows of a rule that wait for a decision, and the run that found them, as far as known.
 
-    `owner` names the process of a run that has not ended; `flow` is empty where the ledger has forgotten the run.
+    `owner` names the process of a run that has not ended; `flow` is empty if the ledger has deleted the run.
     """
 
     rule: str
@@ -86,7 +86,7 @@ class Left:
 
 
 def left(connection: Connection, reason: str) -> list[Left]:
-    """Each rule and run of which rows are suppressed for `reason`, in order."""
+    """Each rule and run with rows suppressed for `reason`, in order."""
     of_run = (_run.c.flow, _run.c.started_at, _run.c.ended_at, _run.c.account)
     query = (
         select(_notice.c.rule, _notice.c.run, *of_run)
@@ -109,9 +109,9 @@ def left(connection: Connection, reason: str) -> list[Left]:
 
 
 def adopt(connection: Connection, rule: str, run: int, reason: str, of: Sequence[int | None]) -> int:
-    """Take over the rows of a rule that other runs left, suppressed for `reason`. Returns how many.
+    """Take over the rows of a rule that other runs left suppressed for `reason`. Returns how many.
 
-    Two runs that take over the same rows at once get each of them once.
+    Of two runs that take over the same rows at once, each row goes to one.
     """
     if not of:
         return 0
@@ -124,7 +124,7 @@ def adopt(connection: Connection, rule: str, run: int, reason: str, of: Sequence
 def release(connection: Connection, rule: str, of_run: int, reason: str, due_at: datetime, run: int) -> int:
     """Queue the rows of a rule that a run holds for `reason`, as rows of `run`. Returns how many.
 
-    They are due at `due_at`, or when their persons' quiet hours end if that is later.
+    They are due at `due_at`, or at the end of their people's quiet hours if that is later.
     """
     due = case((_notice.c.due_at > due_at, _notice.c.due_at), else_=due_at)
     values = {"state": NoticeState.QUEUED, "reason": "", "due_at": due, "run": run}
@@ -147,7 +147,7 @@ def _held(rule: str, reason: str, runs: Sequence[int] | None) -> ColumnElement[b
 
 
 def keep(connection: Connection, trip: Trip) -> Trip:
-    """Store a new trip and give it its number."""
+    """Store a new guard hold and return it with its number."""
     row = {name: getattr(trip, name) for name in Trip.__slots__ if name != "id"}
     row["reasons"] = orjson.dumps(trip.reasons).decode()
     id = int(connection.execute(insert(_trip).values(**row).returning(_trip.c.id)).scalar_one())
@@ -157,12 +157,12 @@ def keep(connection: Connection, trip: Trip) -> Trip:
 
 
 def find(connection: Connection, id: int) -> Trip | None:
-    """A trip by its number."""
+    """A guard hold, by its number."""
     return next(iter(_read(connection, _trip.c.id == id)), None)
 
 
 def asked_by(connection: Connection, flow_run: str) -> list[Trip]:
-    """The trips that a Prefect run asks about, in the order of their rules, answered or not."""
+    """The guard holds about which a Prefect run asks, in the order of their rules, answered or not."""
     return _read(connection, _trip.c.flow_run == flow_run)
 
 
@@ -172,26 +172,26 @@ def of_run(connection: Connection, run: int) -> list[Trip]:
 
 
 def take(connection: Connection, flow_run: str) -> int:
-    """Let a Prefect run ask about every waiting trip that no other asks about. Returns how many it took."""
+    """Assign to a Prefect run every waiting guard hold about which no other run asks. Returns how many."""
     where = (_trip.c.state == WAITING) & (_trip.c.flow_run == "")
     return connection.execute(update(_trip).where(where).values(flow_run=flow_run)).rowcount
 
 
 def waiting(connection: Connection, until: datetime | None = None) -> list[Trip]:
-    """Trips that nobody answered; those whose time is over by `until`, when it is given."""
+    """The guard holds without an answer; with `until`, only those whose time is over by then."""
     where = _trip.c.state == WAITING
     return _read(connection, where if until is None else where & (_trip.c.until <= until))
 
 
 def latest(connection: Connection, limit: int = 20) -> list[Trip]:
-    """The newest trips, newest first."""
+    """The newest guard holds, newest first."""
     return _read(connection, _trip.c.id > 0)[::-1][:limit]
 
 
 def answer(connection: Connection, id: int, state: str, by: str, now: datetime) -> bool:
-    """Note what became of a trip. False when it had been sent or dropped before: then nothing is to be done.
+    """Record the answer to a guard hold. False if it was sent or dropped before: then nothing is to be done.
 
-    One that expired may still be answered: the rows are still there.
+    An expired hold can still be answered: its rows still exist.
     """
     open_ = (WAITING,) if state == EXPIRED else (WAITING, EXPIRED)
     where = (_trip.c.id == id) & _trip.c.state.in_(open_)

@@ -1,4 +1,6 @@
-"""What goes into the ledger and comes out of it, as values. No database here: who only words a notice or checks a rule needs none."""
+"""The values that go into the ledger and come out of it. This module needs no database, so that rendering and checks of rules can
+use it.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +11,30 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 
 Key = tuple[str, int, str, str, str]
-"""(rule, workspace, occurrence, step, person): what is said once, for ever. No step and no person are ''."""
+"""(rule, workspace, occurrence, step, person): each combination gets one notice, for ever. '' stands for no step and no person."""
 
 MAIL = "email"
-"""The kind of an address that is a mailbox: the ledger's own, never registered by an app."""
+"""The kind of an address that is a mailbox: only the ledger registers one, never an app."""
 
 ADDRESS_KINDS = ("token", "fid", MAIL)
-"""The kinds of addresses that a device of the registry may have."""
+"""The kinds of addresses of devices in the registry."""
 
-LARGEST_ID = 2**63 - 1  # that a column of numbers holds
+LARGEST_ID = 2**63 - 1  # that a column of numbers can hold
 
 LEASE = timedelta(seconds=60)
-"""How long a worker holds a row that it claimed, in real time. It renews it each third of that while it lives."""
+"""How long a worker holds a row that it claimed, in real time. While it lives, it renews the lease after each third of that time."""
 
 HEARD = frozenset({NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED})
-"""States after which one may wait for a reaction. To a notice that could not be delivered there will be none."""
+"""The states after which an acknowledgement is awaited. A notice that could not be delivered will get none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row to queue: `state` is `queued`, or final with its reason when there is nothing to send."""
+    """A row to queue: `state` is `queued`, or a final state with its reason if there is nothing to send.
+
+    `message` may hold a `ttl`: seconds from the instant of the finding, or from the first moment at which the notice may be sent,
+    whichever is later.
+    """
 
     rule: str
     workspace: int
@@ -39,7 +45,7 @@ class Entry:
     state: NoticeState
     reason: str = ""
     message: NoticeMessage = EMPTY_MESSAGE
-    due_at: datetime | None = None  # when it may be said, where that is later than at once: quiet hours
+    due_at: datetime | None = None  # the end of quiet hours; None for at once
 
     @property
     def key(self) -> Key:
@@ -48,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A device that can be told something."""
+    """A device in use."""
 
     id: int
     person: str
@@ -61,7 +67,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """One person's. None and () say: as the account and the site have it.
+    """One person's preferences. None and () mean the defaults of the account and the site.
 
     `quiet_from` and `quiet_to` are times of the person's own day, both or neither; `channels` are in order.
     """
@@ -75,4 +81,4 @@ class Preferences:
 
 
 NONE = Preferences()
-"""Of somebody who never asked for anything."""
+"""The preferences of a person who never set any."""

@@ -1,4 +1,4 @@
-"""How far runs have come: the names of the positions that the ledger keeps, and what is kept beside them as JSON."""
+"""The names of the watermarks in the ledger, and their JSON data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NewType, Self
 
 
 class WatermarkName(StrEnum):
-    """The name of a position. Lists of workspaces have one for each type beside these: `list_of`."""
+    """The name of a watermark. Each list of workspaces has another one, by type: `list_of`."""
 
     EVALUATED = "evaluated"  # up to where everything is evaluated: `Evaluated`
     SCAN = "scan"  # when everything was listed last
@@ -34,21 +34,22 @@ class WatermarkName(StrEnum):
 
 
 ListMark = NewType("ListMark", str)
-"""The name of the position of a list."""
+"""The name of a list's watermark."""
 
 
 def list_of(type: str) -> ListMark:
-    """The position of the list of a workspace type: its instant is that of the newest change in it."""
+    """The watermark of the list of a workspace type: its instant is that of the newest change in it."""
     return ListMark(f"changed:{type}")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What is kept with `WatermarkName.EVALUATED`. Ledgers of earlier versions may lack each of it.
+    """The data of `WatermarkName.EVALUATED`. Ledgers of earlier versions may lack any of it.
 
-    `complete` is up to when everything has been read, `parts` and `types` are what runs read, `unread` the workspaces and
-    `unread_processes` the workflows that could never be read, `fresh` the rules that have not seen all of their workspaces. `skew`
-    is by how many seconds the clocks of Extended ECM are apart from ours, the least and the most; None where nobody measured it.
+    `complete` is the instant up to which everything has been read, `parts` and `types` are what runs read, `unread` the workspaces and
+    `unread_processes` the workflows that could never be read, `fresh` the rules that have not been evaluated for all of their
+    workspaces. `skew` is the difference between Extended ECM's clocks and ours in seconds, the least and the most; None if it was
+    never measured.
     """
 
     complete: datetime | None = None
@@ -61,7 +62,7 @@ class Evaluated:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """What `plain` gave."""
+        """From the result of `plain`."""
         complete, skew = data.get("complete"), data.get("skew")
         return cls(
             complete=datetime.fromisoformat(complete) if complete else None,
@@ -74,7 +75,7 @@ class Evaluated:
         )
 
     def plain(self) -> dict[str, Any]:
-        """As it is kept, for JSON."""
+        """The data for JSON."""
         return {
             "complete": self.complete and self.complete.isoformat(),
             "fresh": sorted(self.fresh),
@@ -88,33 +89,33 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What is kept with `WatermarkName.SCAN`: the parts of workspaces that were read of all of them."""
+    """The data of `WatermarkName.SCAN`: the parts that were read of all workspaces."""
 
     parts: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """What `plain` gave."""
+        """From the result of `plain`."""
         return cls(frozenset(data.get("parts", ())))
 
     def plain(self) -> dict[str, Any]:
-        """As it is kept, for JSON."""
+        """The data for JSON."""
         return {"parts": sorted(self.parts)}
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What is kept with the position of a list: how many workspaces the last complete one had; None where there was none."""
+    """The data of a list's watermark: how many workspaces the last complete list had; None if there was none."""
 
     workspaces: int | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """What `plain` gave."""
+        """From the result of `plain`."""
         return cls(data.get("listed"))
 
     def plain(self) -> dict[str, Any]:
-        """As it is kept, for JSON."""
+        """The data for JSON."""
         return {"listed": self.workspaces}
 
 

@@ -1,4 +1,4 @@
-"""Drives the real flows over a sandbox on a moving clock: `vigil run-estate` and `vigil demo`.
+"""Drives the real flows from the command line: over a sandbox on a moving clock (`vigil run-estate`, `vigil demo`), and by hand.
 
-Above everything else, and imported by the command line alone.
+It is the topmost layer, below only the command line.
 """

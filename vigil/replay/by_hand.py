@@ -1,4 +1,4 @@
-"""Flows started from the terminal, through the Prefect API that is configured, or one of their own when none is."""
+"""Starts flows from the terminal, with the configured Prefect API, or a private server if none is configured."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SENDING = "what was sent is not sent again, the next run reads and delivers what
 
 @contextmanager
 def prefect_for_commands() -> Iterator[str]:
-    """The API of the Prefect that is configured, or of a private one, which is said on stderr: commands keep it for each other."""
+    """The API of the configured Prefect, or of a private server, which is reported on stderr and shared between commands."""
     with prefect_api(places.prefect(), say=partial(tell, machine=True)) as url:
         yield url
 
 
 def name_ledger(site: str, console: Console) -> None:
-    """Say which ledger the site's is, before what comes from it. Call it where Prefect is."""
+    """Print the site's ledger before other output. Call it where Prefect is available."""
     from flows.sites import block_of
 
     source = of_site(asyncio.run(block_of(site)))
@@ -58,9 +58,9 @@ def types(site: str) -> str:
 
 
 def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Console) -> int:
-    """Run the watch flow and print the state that it ended in, with its account. 0 when that is Completed, 1 for any other.
+    """Run the watch flow and print its final state with its account. 0 for Completed, 1 for any other.
 
-    Raises what made the run fail before it got to its end.
+    Raises the error of a run that did not reach its end.
     """
     with stopping.going_on(SENDING), prefect_for_commands():
         from flows.endings import Named
@@ -74,7 +74,7 @@ def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Consol
 
 
 def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output) -> int:
-    """Run the sweep flow and print its findings, or write them. 1 when something could not be read or delivered, 0 otherwise."""
+    """Run the sweep flow and print or write its findings. 1 if something could not be read or delivered, 0 otherwise."""
     with stopping.going_on(SENDING), prefect_for_commands():
         from flows.sweep import SweepScope
         from flows.sweep import sweep as flow
@@ -88,7 +88,7 @@ def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output)
 def backfill(
     site: str, after: datetime | None, upto: datetime | None, approve: str, console: Console, output: Output
 ) -> int:
-    """Run the backfill flow and print its manifest, or what its approval sent. 1 when something could not be delivered."""
+    """Run the backfill flow and print its manifest, or what its approval sent. 1 if something could not be delivered."""
     with stopping.going_on(SENDING), prefect_for_commands():
         from flows.backfill import backfill as flow
 

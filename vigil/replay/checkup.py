@@ -1,4 +1,4 @@
-"""`vigil doctor`: starts it where Prefect is."""
+"""Starts `vigil doctor` with Prefect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vigil.service.doctor.health import warn
 
 
 def doctor(site: str, project: Path, console: Console, *, as_json: bool) -> int:
-    """Look at everything and print it. 0 when nothing failed, 1 otherwise."""
+    """Run and print all checks. 0 if none failed, 1 otherwise."""
     configured = address()
     with prefect_api(places.prefect(), must_answer=False):
         from flows.checkup import examine

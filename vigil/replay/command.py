@@ -1,4 +1,4 @@
-"""`vigil run-estate` from the outside in: the Prefect API, the ledger, progress, the file."""
+"""`vigil run-estate` as a whole: the Prefect API, the ledger, progress, the file."""
 
 from __future__ import annotations
 
@@ -47,12 +47,13 @@ def run_estate(
     ledger_url: str | None,
     console: Console | None,
 ) -> int:
-    """Run and write. 1 when a run could not read everything, 0 otherwise. What was not green is said on stderr, whatever the console.
+    """Run and write. 1 if a run could not read everything, 0 otherwise. Runs that were not green are reported on stderr, whatever the
+    console.
 
-    A run that was only `Undelivered` changes no code: what was not handed over stands in the file, each with its reason, and
-    nobody runs a digest or answers a guard here.
+    A run that was only `Undelivered` does not change the code: the file has its undelivered notices with their reasons, since no
+    digest runs and no guard is answered here.
 
-    Raises BadInput for a malformed estate or rule, before anything is started.
+    Raises BadInput for a malformed estate or rule, before anything starts.
     """
     _note_unknown_names(rules, load(estate), templates)
     with tempfile.TemporaryDirectory(prefix="vigil-estate-") as scratch:
@@ -75,7 +76,7 @@ def run_estate(
 
 
 def not_green(ends: Sequence[Ended]) -> str:
-    """How many runs were not green, in which states, and what the first of them said. Empty when all were."""
+    """How many runs were not green, in which states, and the message of the first. Empty if all were green."""
     red = [end for end in ends if not end.green]
     if not red:
         return ""
@@ -86,7 +87,7 @@ def not_green(ends: Sequence[Ended]) -> str:
 
 
 def _play(what: Replay, console: Console | None) -> list[Ended]:
-    """All ticks, with a bar on a terminal and a line now and then elsewhere. Gives how each run ended."""
+    """Run all ticks, with a bar on a terminal and occasional lines elsewhere. Returns how each run ended."""
     ticks = what.ticks()
     with progress(console) as bar:
         task = bar.add_task("ticks", total=len(ticks))
@@ -102,7 +103,7 @@ def _play(what: Replay, console: Console | None) -> list[Ended]:
 
 @dataclass
 class Lines:
-    """Progress where there is no terminal to draw a bar on: a line after the first tick, every `EVERY` seconds, and after the last."""
+    """Progress without a terminal: a line after the first tick, every `EVERY` seconds, and after the last."""
 
     console: Console | None
     of: int
@@ -130,7 +131,7 @@ def _how_to_go_on(ledger_url: str | None) -> str:
 
 
 def _note_unknown_names(rules: Path, estate: Estate, templates: Path) -> None:
-    """Refuse rules that are wrong. Names that the estate's types don't have are said and run all the same: they find nothing."""
+    """Refuse invalid rules. Names that the estate's types do not have are reported, and the run continues: they find nothing."""
     families = Renderer(templates).families()
     read_rules(rules, templates=families)
     texts, days_off = read_sources(rules)

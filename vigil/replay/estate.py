@@ -30,7 +30,7 @@ LAST_TRIES = (
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What to run: an estate, its rules, and the ticks `start`, `start + every`, ... up to `end`."""
+    """The parameters of a replay: an estate, its rules, and the ticks `start`, `start + every`, ... up to `end`."""
 
     estate: Path
     rules: Path
@@ -48,7 +48,7 @@ class Replay:
         return out
 
     def left(self, ledger: Ledger) -> list[datetime]:
-        """The ticks after the last one that a ledger knows: all of them where it is new."""
+        """The ticks after the last one in a ledger: all of them if it is new."""
         with ledger.read() as connection:
             known = evaluations.position(connection, WatermarkName.EVALUATED).at
         return [tick for tick in self.ticks() if known is None or tick > known]
@@ -59,10 +59,10 @@ async def replay(
     after_tick: Callable[[datetime, SandboxProcess, Ledger], None] = lambda *_: None,
     before_first: Callable[[SandboxProcess], None] = lambda _: None,
 ) -> list[Ended]:
-    """Run `watch` at each tick that the ledger does not know yet: a replay that was stopped goes on after its last one.
+    """Run `watch` at each tick that the ledger does not have yet: a stopped replay continues after its last one.
 
-    Gives how each run ended, also those that deliver after the last tick what waits for another try.
-    `after_tick` is called when its run has ended, for progress; `before_first` may set faults.
+    Returns how each run ended, including those after the last tick that deliver waiting notices. `after_tick` is called after each
+    run, for progress; `before_first` may set faults.
     """
     estate = load(what.estate)
     ledger, ends = ledger_of_site(SITE, what.ledger_url), []
@@ -81,14 +81,14 @@ async def replay(
 
 
 async def _watch(tick: datetime) -> Ended:
-    """One run. What it could not read or deliver is the next one's."""
+    """One run. What it could not read or deliver is left to the next."""
     from flows.watch import watch
 
     return await ended(watch(site=SITE, as_of=tick, return_state=True))
 
 
 def _until_delivered(ledger: Ledger, last: datetime) -> Iterator[datetime]:
-    """Minutes after the last tick, while something waits for another try."""
+    """Minutes after the last tick, while a notice waits for a retry."""
     for minute in range(1, LAST_TRIES + 1):
         with ledger.read() as connection:
             if leases.next_due(connection) is None:
@@ -97,7 +97,7 @@ def _until_delivered(ledger: Ledger, last: datetime) -> Iterator[datetime]:
 
 
 def register(ledger: Ledger, estate: Estate, now: datetime) -> None:
-    """Register the estate's devices, as each person's app would have done."""
+    """Register the estate's devices, as each person's app would."""
     some = [
         NewDevice(u.login, d.token, d.platform, language=u.language, zone=u.zone)
         for u in estate.users.values()
@@ -114,7 +114,7 @@ async def save_site(
     verify_requests: int = ALL,
     changed: Values = MappingProxyType({}),
 ) -> None:
-    """Save the blocks that `watch` loads, pointing at the sandbox. `changed` says what is otherwise than usual there."""
+    """Save the blocks that `watch` loads, pointing at the sandbox. `changed` overrides settings."""
     from blocks import kept
     from flows.sites import server
 
@@ -142,7 +142,7 @@ async def save_site(
 
 
 def results(ledger: Ledger) -> list[dict[str, Any]]:
-    """What `run-estate` writes: one row a person. docs/estates.md#results"""
+    """The output of `run-estate`: one row for each person. docs/estates.md#results"""
     with ledger.read() as connection:
         return [_row(r) for r in outbox.rows(connection)]
 
@@ -162,7 +162,7 @@ def _row(r: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
-    """Write the rows whole or not at all."""
+    """Write the rows completely or not at all."""
     part = out.with_name(out.name + ".part")
     part.write_text("".join(json.dumps(row) + "\n" for row in rows))
     part.replace(out)

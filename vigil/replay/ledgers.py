@@ -1,7 +1,7 @@
-"""Which ledger a command means: a site's, the one at an address, or the demo's. One rule for all of them.
+"""Selects the ledger of a command: a site's, the one at an address, or the demo's. One rule for all commands.
 
-`--site` names a site, whose block says the ledger; `--ledger` or VIGIL_LEDGER an address; `--demo` the demo's. With none of them it is
-the ledger of the site "default", and where there is no site at all the demo's, which the first line then says.
+`--site` names a site, whose block names the ledger; `--ledger` or VIGIL_LEDGER gives an address; `--demo` selects the demo's. Without
+them it is the ledger of the site "default" or, if there is no site at all, the demo's, which the first line then says.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ INSTEAD = "without Prefect, name the ledger with --ledger"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A ledger, whose it is, and what a command needs of the site to read it: nothing of that where only an address was given."""
+    """A ledger, its owner, and the settings of the site that a command needs; without them if only an address was given."""
 
     url: str = field(repr=False)
     whose: str = ""  # in words; empty: what the ledger says itself
@@ -50,10 +50,10 @@ class Source:
     fcm: FcmSettings | None = None
 
     def open(self, *, writes: bool) -> tuple[Ledger, str]:
-        """Open it, with what every output begins with: whose ledger this is, and where, without a password.
+        """Open it, and return the first line of every output: the owner and the place of the ledger, without a password.
 
-        Where there is none, one is made for a command that `writes`, and the line says so; for a command that only reads, it raises
-        BadRequest: an empty ledger would answer every question with nothing. Raises LedgerOfAnother when it is not the site's.
+        If there is none, it is created for a command that `writes`, and the line says so; a command that only reads raises BadRequest,
+        because an empty ledger would answer every question with nothing. Raises LedgerOfAnother if it does not belong to the site.
         """
         before = schema(self.url)
         if before.found is None and not writes:
@@ -70,9 +70,9 @@ class Source:
 
 
 def choose(site: str | None, url: str | None, demo: bool) -> Source:
-    """The ledger that is meant.
+    """The selected ledger.
 
-    Raises BadRequest for a choice that is none, NoSite, and ServerError when the Prefect that is configured does not answer.
+    Raises BadRequest for an invalid choice, NoSite, and ServerError if the configured Prefect does not answer.
     """
     if sum(map(bool, (site, url, demo))) > 1:
         raise BadRequest("--site, --ledger and --demo each name a ledger: give one of them")
@@ -89,7 +89,7 @@ def choose(site: str | None, url: str | None, demo: bool) -> Source:
 
 
 def of_site(connected: Connected) -> Source:
-    """The ledger of a site, as its blocks say."""
+    """The ledger of a site, from its blocks."""
     where, mail = connected.site(), connected.smtp
     secrets = mail.link_secrets if mail else None
     return Source(
@@ -117,7 +117,7 @@ def _demo(whose: str, absent: str) -> Source:
 
 
 def _connected(site: str | None) -> Connected | None:
-    """The site, or the one that is meant without a name; None when there is no site at all."""
+    """The named site, or the default one; None if there is no site at all."""
     home = places.prefect()
     if address():
         try:
@@ -138,7 +138,7 @@ def _connected(site: str | None) -> Connected | None:
 
 
 def _asked(site: str | None, here: bool = False) -> Connected | None:
-    """What Prefect says of it: the server that is configured, or the database of our own, in this process."""
+    """The site from Prefect: the configured server, or the database of a private one, in this process."""
     from flows import sites
 
     async def go() -> Connected | None:
@@ -159,9 +159,9 @@ def _asked(site: str | None, here: bool = False) -> Connected | None:
 
 
 def any_site(home: Path) -> bool:
-    """Whether a site may be kept by the server that commands start for themselves. Looks into its database: starting it takes long.
+    """Whether the private server may have a site. It reads the database directly, because starting the server takes long.
 
-    A database that looks different from what is expected may have one: Prefect will know.
+    For a database with an unexpected schema the answer is yes, and Prefect decides.
     """
     file = home / "prefect.db"
     if not file.is_file():

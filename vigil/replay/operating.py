@@ -1,4 +1,4 @@
-"""What is done by hand to a site that runs: automations, and answers to guards."""
+"""Manual operations of a running site: automations, and answers to guards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vigil.wording import counted
 
 
 def install_automations(folder: Path, site: str, notify: str | None, console: Console) -> None:
-    """Install the shipped automations in the Prefect that is configured."""
+    """Install the shipped automations in the configured Prefect."""
     with prefect_for_commands():
         from flows.installing import install
 
@@ -33,21 +33,21 @@ def install_automations(folder: Path, site: str, notify: str | None, console: Co
 
 
 def list_guards(ledger: Ledger, console: Console) -> int:
-    """Print the newest trips. Returns how many wait for an answer."""
+    """Print the newest guard holds. Returns how many wait for an answer."""
     with ledger.read() as connection:
         found = trips.latest(connection)
-    table = Table(title="Guards that stopped notices", title_justify="left")
-    for column in ("id", "rule", "tripped at (UTC)", "notices", "why", "state", "by"):
+    table = Table(title="Guard holds", title_justify="left")
+    for column in ("id", "rule", "since (UTC)", "notices", "why", "state", "by"):
         table.add_column(column)
     for t in found:
         at = f"{t.tripped_at:%Y-%m-%d %H:%M}"
         table.add_row(str(t.id), t.rule, at, str(t.notices), "\n".join(t.reasons), t.state, t.answered_by)
-    console.print(table if found else "No guard ever stopped anything.")
+    console.print(table if found else "There are no guard holds.")
     return sum(t.state == trips.WAITING for t in found)
 
 
 def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> int:
-    """Answer a trip, and deliver what is sent. 1 when something could not be delivered, 0 otherwise."""
+    """Answer a guard hold, and deliver the sent notices. 1 if something could not be delivered, 0 otherwise."""
     with stopping.going_on(SENDING), prefect_for_commands():
         from flows.guard import guard
 
@@ -63,7 +63,7 @@ def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str,
 
 
 def sync_topics(site: str, console: Console) -> None:
-    """Tell FCM which devices belong to which topic now, and print what became of them."""
+    """Update FCM's topic subscriptions now, and print the outcomes."""
     with prefect_for_commands():
         from flows.sites import block_of, ledger_of
 
@@ -75,4 +75,4 @@ def sync_topics(site: str, console: Console) -> None:
         name_ledger(site, console)
         done = asyncio.run(go())
     said = ", ".join(f"{counted(n, 'device')} {what}" for what, n in sorted(done.items()))
-    console.print(said or "There was nothing to tell.", highlight=False)
+    console.print(said or "There was nothing to change.", highlight=False)

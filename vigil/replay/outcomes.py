@@ -1,4 +1,4 @@
-"""How a flow that a command ran has ended."""
+"""The outcome of a flow that a command ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The name of the state of a run, its message, whether it is green (docs/states.md), and whether it read everything."""
+    """The name of a run's state, its message, whether it is green (docs/states.md), and whether it read everything."""
 
     name: str
     message: str
@@ -21,7 +21,7 @@ class Ended:
 
 
 async def ended(run: Awaitable[Any]) -> Ended:
-    """How a run ended that gives its state (`return_state=True`). Raises what made it fail before it got to its end."""
+    """The end of a run that returns its state (`return_state=True`). Raises the error of a run that did not reach its end."""
     from flows.endings import Incomplete, Named  # imports Prefect, which reads its settings then
 
     state = await run
@@ -33,7 +33,7 @@ async def ended(run: Awaitable[Any]) -> Ended:
 
 
 async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
-    """What a flow found, and what is missing from it: nothing when empty."""
+    """The result of a flow, and what is missing from it: empty if nothing is."""
     from flows.endings import Incomplete
 
     try:

@@ -19,10 +19,10 @@ _PATIENCE = 60.0  # seconds for Prefect's import on a busy machine
 
 
 def address() -> str | None:
-    """The address of the API that Prefect's settings give, from wherever Prefect takes them: the environment, `.env`, `prefect.toml`
-    or `pyproject.toml` in the current folder, or a profile. None where they give none.
+    """The address of the API in Prefect's settings, from any of their sources: the environment, `.env`, `prefect.toml` or
+    `pyproject.toml` in the current folder, or a profile. None if they give none.
 
-    Raises BadRequest where Prefect cannot read them.
+    Raises BadRequest if Prefect cannot read them.
     """
     if url := os.environ.get(VARIABLE):
         return url
@@ -39,7 +39,7 @@ def _files() -> list[Path]:
 
 
 def _may_say(file: Path) -> bool:
-    """Whether a file can hold settings of Prefect, or say where they are. Most folders have a pyproject.toml that does not."""
+    """Whether a file can contain settings of Prefect, or their place. Most folders have a pyproject.toml that does not."""
     if not file.is_file():
         return False
     if file.name not in (".env", "pyproject.toml"):
@@ -57,7 +57,7 @@ def _may_say(file: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def _asked(profile: str | None, files: tuple[tuple[str, int], ...]) -> str | None:
-    """What Prefect says, in a process of its own: in this one it would keep the settings that it read when it was imported."""
+    """Prefect's answer, from a separate process: in this one Prefect would keep the settings of its import."""
     command = [sys.executable, "-P", "-c", _QUESTION]  # -P: no module of the current folder
     done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""A Prefect API on loopback for as long as a command runs, where none is configured. Prefect itself is not imported here."""
+"""A Prefect API on loopback for the duration of a command, if none is configured. This module does not import Prefect."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ QUIET: Mapping[str, str] = {
 
 
 class ServerError(VigilError):
-    """The Prefect server did not start, or is not where it should be."""
+    """The Prefect server did not start, or cannot be reached."""
 
 
 @contextmanager
@@ -56,11 +56,11 @@ def prefect_api(
     say: Callable[[str], None] = lambda _: None,
     ui: bool = False,
 ) -> Iterator[str]:
-    """The URL of a Prefect API: the one that is configured, else a server of our own that ends with the block, which is said.
+    """The URL of a Prefect API: the configured one, else a private server that ends with the block, which is reported.
 
-    Sets the environment that Prefect reads when it is imported: call it before. `home` keeps the server's database;
-    without it, it is thrown away. It has no pages unless `ui`: Prefect would copy them into its own package. Raises ServerError, also
-    for a configured one that `must_answer` and is not there.
+    Sets the environment that Prefect reads at its import: call it before. `home` stores the server's database; without it, the
+    database is temporary. It has no pages unless `ui`: Prefect would copy them into its own package. Raises ServerError, also for a
+    configured API that `must_answer` and does not.
     """
     if configured := address():
         if must_answer:
@@ -90,7 +90,7 @@ def prefect_api(
 def serving(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     """The URL of the API of a `prefect server start` on a free port of loopback, which ends with the block.
 
-    `environment` is the whole of its environment; what it prints goes to `log`. Raises ServerError when it does not start.
+    `environment` is its whole environment; its output goes to `log`. Raises ServerError if it does not start.
     """
     port = _free_port()
     url = f"http://127.0.0.1:{port}/api"
@@ -118,13 +118,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def private(home: Path | None) -> str:
-    """What is said where commands use a Prefect of their own."""
+    """The message of commands that use a private Prefect server."""
     where = f"one in {home}" if home else "one, which ends with the command"
     return f"no Prefect is configured: this uses a private {where}"
 
 
 def _flush_logs() -> None:
-    """Prefect's handlers send their last lines while the server is there to take them."""
+    """Let Prefect's handlers send their last lines while the server still runs."""
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     for handler in {h for one in loggers if isinstance(one, logging.Logger) for h in one.handlers}:
         with suppress(ValueError):  # its stream is closed already: there is nothing left to send
@@ -132,7 +132,7 @@ def _flush_logs() -> None:
 
 
 def _look_for(url: str) -> None:
-    """Raises ServerError when nothing answers there within LOOK. How Prefect's client gets on with what does is its own affair."""
+    """Raise ServerError if nothing answers there within LOOK. Prefect's client handles all other problems."""
     import httpx  # a tenth of a second, which commands that need no server do not wait for
 
     try:
@@ -149,7 +149,7 @@ def _look_for(url: str) -> None:
 
 
 async def _look(health: str) -> None:
-    """One request, whatever the answer: certificates and permission are the business of Prefect's client, which knows its settings."""
+    """One request, whatever the response: Prefect's client, which knows its settings, checks certificates and permissions."""
     import httpx
 
     # Nothing secret is sent and nothing of the answer is used; the time is bounded beside it.
@@ -158,8 +158,9 @@ async def _look(health: str) -> None:
 
 
 def _no_authority(folder: Path) -> Path:
-    """A certificate that nobody uses. Prefect's client reads the whole list of authorities each time that it is made, twice a flow
-    run and 40 ms each; the server is on loopback over plain HTTP, and needs none of them."""
+    """An unused certificate. Prefect's client would read the whole list of authorities each time it is made, twice in a flow run
+    and 40 ms each; the server is on loopback over plain HTTP, and needs none of them.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
     now = datetime.now(UTC)

@@ -1,4 +1,6 @@
-"""The account of a demo in the terminal: what each use found, who was told on which device, and who was not and why."""
+"""The report of a demo in the terminal: the findings of each use case, the notices on each device, and the reasons for missing
+ones.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ NOT_TOLD = {
 
 
 def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console) -> bool:
-    """Print the account. False when a notice failed or is still queued."""
+    """Print the report. False if a notice failed or is still queued."""
     loaded = read_rules(rules)
     with ledger.read() as connection:
         rows = outbox.rows(connection)
@@ -50,7 +52,7 @@ def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console)
 def _by_use(
     rules: RuleSet, rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
-    """Use -> rule -> its outbox rows. A use is a file of the shipped rules; its title is the file's first comment line."""
+    """Use case -> rule -> its outbox rows. A use case is a file of the shipped rules; its title is the file's first comment line."""
     by_rule: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for r in rows:
         by_rule[r["rule"]].append(r)

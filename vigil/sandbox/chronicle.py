@@ -1,7 +1,7 @@
-"""Writes down what happens in an invented system, and saves it as an estate (docs/estates.md).
+"""Builds invented estates: collects workspaces and events, and saves them in the format of docs/estates.md.
 
-Ids are counted, instants are written with their offset, events are saved in the order of their instants: the same calls
-give the same bytes.
+Ids are sequential, instants have their offset, and events are saved in the order of their instants: the same calls give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 class Chronicle:
-    """Workspaces and events of an estate in the making. `day` 0 is the first day that the demo watches."""
+    """The workspaces and events of an estate under construction. `day` 0 is the first day that the demo watches."""
 
     def __init__(self, name: str, zone: str, first_day: date) -> None:
         self.name = name
@@ -29,7 +29,7 @@ class Chronicle:
         self._processes = 800_000
 
     def at(self, day: int, clock: str = "09:00") -> datetime:
-        """An instant by the estate's clock, `day` days after the first day (or before it, below zero)."""
+        """An instant in the estate's zone, `day` days after the first day (negative: before it)."""
         return datetime.combine(self.day(day), time.fromisoformat(clock), self.zone)
 
     def day(self, day: int) -> date:
@@ -44,7 +44,7 @@ class Chronicle:
         roles: Mapping[str, Sequence[str]],
         related: Sequence[int] = (),
     ) -> int:
-        """A workspace that begins at `created`; its id. `related` are its children."""
+        """Add a workspace created at `created`; returns its id. `related` are its children."""
         found = 100_001 + len(self.workspaces)
         self.workspaces.append(
             {
@@ -66,7 +66,7 @@ class Chronicle:
     def document(
         self, when: datetime, workspace: int, name: str, type_: str, by: str, expires: date | None = None
     ) -> int:
-        """A new document; its id."""
+        """Add a document; returns its id."""
         self._documents += 1
         more = {} if expires is None else {"expires": _written(expires)}
         self._note(
@@ -124,14 +124,14 @@ class Chronicle:
         self._note(when, "comment_added", workspace=workspace, by=by, text=text)
 
     def leave(self, when: datetime, login: str) -> None:
-        """The person's account is deleted."""
+        """Delete the person's account."""
         self._note(when, "user_deleted", login=login)
 
     def _note(self, when: datetime, kind: str, **more: Any) -> None:
         self.events.append((when, {"ts": _written(when), "kind": kind, **more}))
 
     def save(self, folder: Path, types: Iterable[Json], users: Iterable[Json], until: datetime) -> None:
-        """Write the estate's five files. What would happen after `until` is left out."""
+        """Write the estate's five files. Events after `until` are left out."""
         folder.mkdir(parents=True, exist_ok=True)
         # Sorting is stable: what was written down first stays first within one instant.
         self.events = sorted((e for e in self.events if e[0] <= until), key=lambda event: event[0])
@@ -149,7 +149,7 @@ class Chronicle:
 
 
 def _written(value: Any) -> Any:
-    """Instants and dates as the format has them; everything else as it is."""
+    """Instants and dates in the format; other values unchanged."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     return value.isoformat() if isinstance(value, date) else value
@@ -161,7 +161,7 @@ def _lines(path: Path, rows: Iterable[Json]) -> None:
 
 
 def business_days_after(day: date, count: int) -> date:
-    """The day from which `-{count}bd` leads back to `day`. Weekends only: no holiday may lie between."""
+    """The day from which `-{count}bd` leads back to `day`. Considers only weekends: no holiday may lie between."""
     while count:
         day += timedelta(days=1)
         count -= day.weekday() < 5

@@ -36,8 +36,8 @@ ACTIONS = ("offline", "online", "dismiss", "unregister", "add")
 class Control:
     """Both simulators over one world. `fcm` is set once its address is known.
 
-    `load` reads the world's estate again, with more lines of events: so these are checked as an estate's are. `clock` is one that
-    the world follows by itself; None: it stands until it is moved.
+    `load` reads the world's estate again, with additional events, so that these are checked like an estate's. `clock` is one that the
+    world follows; None: it stands still until it is moved.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Control:
         return {"now": self.world.now.isoformat(), "applied": applied}
 
     def follow(self) -> None:
-        """Bring the world to where its own clock is."""
+        """Move the world to the time of its own clock."""
         if self._clock is not None:
             self.world.move(max(self.world.now, self._clock()))
 

@@ -1,4 +1,4 @@
-"""Ordinary work, drawn from a seed: workspaces as firms have them, and one thing after another that happens in them."""
+"""Background activity from a seed: typical workspaces, and a sequence of events in them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _ATTRIBUTE = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A workspace to work in: who works there, and a document that is on file."""
+    """A workspace with its people, and a document in it."""
 
     type: str
     id: int
@@ -77,7 +77,7 @@ class Place:
 
 
 def open_place(c: Chronicle, random: Random, n: int) -> Place:
-    """The n-th workspace: the four types in turn, complete, with no date near."""
+    """Create the n-th workspace: the four types in turn, complete, with no date near."""
     thing, firm, place = random.choice(_THINGS), random.choice(_FIRMS), random.choice(_PLACES)
     age, far = random.randint(30, 400), c.day(random.randint(150, 700))
     people: tuple[str, ...]
@@ -103,7 +103,7 @@ def open_place(c: Chronicle, random: Random, n: int) -> Place:
 
 
 def work(c: Chronicle, random: Random, place: Place, day: int) -> None:
-    """One thing that happens in office hours of a day. It gives one event, but for a finished step, which gives two."""
+    """One activity in office hours of a day. It gives one event, or two for a completed step."""
     happens: Callable[[Chronicle, Random, Place, int], None] = random.choices(
         (_files, _edits, _changes, _remarks, _finishes), weights=(20, 30, 15, 25, 10)
     )[0]

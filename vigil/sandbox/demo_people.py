@@ -1,4 +1,4 @@
-"""Who works in the demo estate, and what its workspaces are made of: data only, in the format of docs/estates.md."""
+"""The users of the demo estate, and its workspace types: data only, in the format of docs/estates.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 class Someone(NamedTuple):
-    """A row of users.jsonl in short. `platforms` gives one device each; none means a person without a device."""
+    """A short form of a row of users.jsonl. `platforms` gives one device each; none means a person without a device."""
 
     login: str
     name: str
@@ -19,7 +19,7 @@ class Someone(NamedTuple):
     deleted: bool = False
 
     def row(self) -> Json:
-        """The user as users.jsonl has it."""
+        """The user in the format of users.jsonl."""
         row: Json = {
             "login": self.login,
             "name": self.name,

@@ -1,7 +1,7 @@
-"""What happens in the demo's week, told once for each use: the shipped rules (rules/*.yaml) all have something to say.
+"""The events of the demo's week, by use case: each shipped rule (rules/*.yaml) has findings.
 
-Each function tells one part over the workspaces it makes. Days count from the first watched one, a Monday; what must not
-be news (creation, documents on file) lies before it.
+Each function adds the events of one use case over the workspaces that it creates. Days count from the first watched one, a Monday;
+events that must not be news (creation, existing documents) are before it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ AGREEMENT = "Signed agreement"
 
 
 def tell(c: Chronicle) -> None:
-    """The whole story."""
+    """Add all events."""
     _renewals(c)
     _incomplete_contracts(c)
     _approval(c)

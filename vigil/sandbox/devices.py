@@ -1,10 +1,9 @@
-"""Virtual devices: what a person sees, and everything that ever arrived.
+"""Virtual devices: the notices that a person sees, and all received messages.
 
-A device shows notices by the replace rules of its platform (`vigil.sandbox.devices_rules`). Offline, messages
-wait by the rules of the push service: until their time to live has passed on the sandbox's clock, only the
-last of one replace key, at most four Android collapse keys, and at most a hundred messages without one (all
-of them are lost above that, as on Android). Contract: docs/contracts/fcm.md#replace-keys and
-docs/contracts/fcm.md#simulator.
+A device shows notices by the replace rules of its platform (`vigil.sandbox.devices_rules`). For an offline device, messages wait by
+the rules of the push service: until their time to live has passed on the sandbox's clock, only the last of one replace key, at most
+four Android collapse keys, and at most a hundred messages without one (above that all of them are lost, as on Android). Contract:
+docs/contracts/fcm.md#replace-keys and docs/contracts/fcm.md#simulator.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ WAITING = 100
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One notice. `key` is what a later message must carry to replace it, None when nothing can."""
+    """One notice. `key` is what a later message must carry to replace it, None if nothing can."""
 
     title: str
     body: str
@@ -135,7 +134,7 @@ class Devices:
         return known
 
     def get(self, token: str) -> Device | None:
-        """The device, None for a token that never was one."""
+        """The device; None for an unknown token."""
         return self._devices.get(token)
 
     def of(self, owner: str) -> tuple[Device, ...]:
@@ -143,9 +142,7 @@ class Devices:
         return tuple(d for d in self if d.owner == owner)
 
     def receive(self, device: Device, message: Mapping[str, Any], name: str) -> None:
-        """Hand a validated message to a device that exists: it is shown, waits, or is lost by its time to
-        live.
-        """
+        """Deliver a validated message to an existing device: it is shown, waits, or is lost at the end of its time to live."""
         now = self.clock()
         device.accept(read(device.platform, message, now), name, now)
 
@@ -154,31 +151,29 @@ class Devices:
         return tuple(self._devices[token].screen.values())
 
     def received(self, token: str) -> tuple[Shown, ...]:
-        """Everything the device was ever handed, in order, replaced or not."""
+        """All messages that the device ever received, in order, replaced or not."""
         return tuple(self._devices[token].received)
 
     def offline(self, token: str) -> None:
-        """Cut the device off: what is sent to it waits."""
+        """Disconnect the device: messages to it wait."""
         self._devices[token].online = False
 
     def online(self, token: str) -> None:
-        """Connect the device again: what waited and has not expired arrives."""
+        """Connect the device again: waiting messages that have not expired arrive."""
         self._devices[token].connect(self.clock())
 
     def dismiss(self, token: str) -> None:
-        """The person swipes everything away. What was received stays on record."""
+        """Clear the screen, as the person may. The record of received messages stays."""
         self._devices[token].screen.clear()
 
     def unregister(self, token: str) -> None:
-        """The app was removed: sends to the token are answered UNREGISTERED from now on."""
+        """Remove the app: sends to the token are answered UNREGISTERED from now on."""
         device = self._devices[token]
         device.registered = False
         device.waiting.clear()
 
     def refuse(self, token: str, code: str | None) -> None:
-        """Every send to the token is answered with `code` (SENDER_ID_MISMATCH, APNS_410); None makes it well
-        again.
-        """
+        """Answer every send to the token with `code` (SENDER_ID_MISMATCH, APNS_410); None resets this."""
         self._devices[token].refused = code
 
     def to_json(self) -> dict[str, Any]:

@@ -31,9 +31,7 @@ _NOTHING: Json = {}
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message as one platform reads it. `key` replaces what is shown, `pending_key` what still waits; None
-    never does.
-    """
+    """A message as one platform reads it. `key` replaces a shown notice, `pending_key` a waiting one; None never does."""
 
     title: str
     body: str

@@ -1,4 +1,4 @@
-"""One request to the simulated ECM: its query, its caller, its paging. What every endpoint shares."""
+"""One request to the simulated ECM: its query, its caller, its paging. Shared by all endpoints."""
 
 from __future__ import annotations
 

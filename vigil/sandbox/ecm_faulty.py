@@ -1,4 +1,4 @@
-"""Answers that went wrong on the way: HTML, proxies, cut connections, wrong lengths (quirks 8, 9, 10, 25)."""
+"""Faulty responses: HTML, proxies, cut connections, wrong lengths (quirks 8, 9, 10, 25)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROXY = {"502": b"502 Bad Gateway", "503": b"503 Service Unavailable", "504": b
 
 
 async def faulty(request: Request, response: Response, what: str, seconds: float) -> Response:
-    """The answer that comes instead of `response`; the request itself was carried out."""
+    """The response sent instead of `response`; the request itself was executed."""
     match what:
         case "echo":
             error = f"An internal error occurred: {await _quoted(request)}"
@@ -45,7 +45,7 @@ async def faulty(request: Request, response: Response, what: str, seconds: float
 
 
 async def _quoted(request: Request) -> str:
-    """What an application shows of a request where its debugging was left on: the headers that were sent, and the form."""
+    """The parts of a request that an application in debug mode shows: the headers and the form."""
     sent = [f"{name}: {value}" for name, value in request.headers.items()]
     return "\n".join([*reversed(sent), (await request.body()).decode("utf-8", "replace")])
 
@@ -55,7 +55,7 @@ def _html(status: int, text: bytes) -> Response:
 
 
 class Truncated(Response):
-    """A 200 that promises more bytes than it sends; the server closes the connection after them."""
+    """A 200 that promises more bytes than it sends; the server then closes the connection."""
 
     def __init__(self, body: bytes | memoryview, promised: int, sent: int) -> None:
         super().__init__(bytes(body[:sent]), 200, media_type="application/json")

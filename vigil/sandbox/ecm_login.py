@@ -1,4 +1,4 @@
-"""Logging in by password and by OTDS, and what the server says of itself."""
+"""Login by password and by OTDS, and the server's information about itself."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def _password(site: Site, request: Request) -> Response:
 
 
 async def _bearer(site: Site, request: Request) -> Response:
-    """With ``Authorization: Bearer`` a ticket, in a header; with a ticket who its holder is."""
+    """With ``Authorization: Bearer`` a ticket, in a header; with a ticket its holder."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token if scheme.lower() == "bearer" else request.headers.get("otdsticket", "")
     if token:

@@ -1,4 +1,4 @@
-"""The state of the simulated ECM: its world, its misbehaviour, its tickets, what it was asked, and who may read what."""
+"""The state of the simulated ECM: its world, its faults, its tickets, its request counters, and the read rights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T", Workspace, Node)
 
 
 class Site:
-    """One simulated server. What endpoints ask it stands below."""
+    """One simulated server, with the queries of the endpoints."""
 
     def __init__(self, world: World, faults: Faults | None = None) -> None:
         self.world = world
@@ -41,13 +41,13 @@ class Site:
         world.ahead = lambda event: self.faults.ahead(event.ts, f"event {event.kind}")
 
     def quirks_changed(self) -> None:
-        """To be called after switches were set: some of them are part of the world's order."""
+        """Call this after switches were set: some of them affect the world's order."""
         self._shifted.clear()
         self.world.folders.depth = self.quirks.folders
         self.world.state.touch_by_children(not self.quirks.child_change_silent)
 
     def answered(self, response: Response, *names: str) -> Response:
-        """An answer of the endpoint with these names, counted, and dated by the clock of the node that gives it."""
+        """A response of the endpoint with these names, counted, and dated by the clock of its node."""
         response.headers["date"] = format_datetime(self.clock(*names).replace(microsecond=0), usegmt=True)
         self.statuses[response.status_code] += 1
         self.sent += len(response.body)
@@ -56,7 +56,7 @@ class Site:
     # -- what endpoints ask ----------------------------------------------------------------------------
 
     def clock(self, *names: str) -> datetime:
-        """What the clock of the node shows that serves the endpoint with these names."""
+        """The clock of the node that serves the endpoint with these names."""
         now = self.world.now.astimezone(UTC)
         return now + self.faults.ahead(now, *names)
 
@@ -83,7 +83,7 @@ class Site:
                                "not have permission to access it.")  # fmt: skip
 
     def may_read(self, caller: Caller, found: Node | Process) -> bool:
-        """Rights: the service user reads all but `unreadable`; others what holds them in a role."""
+        """Rights: the service user reads everything except `unreadable`; others read workspaces with a role that includes them."""
         if self.quirks.unreadable and found.id in self.quirks.unreadable:
             return False
         workspace = found.workspace if isinstance(found, Document | Folder | Process) else found
@@ -105,21 +105,21 @@ class Site:
         return kept[1]
 
     def restricts(self, caller: Caller) -> bool:
-        """Whether there may be anything that the caller must not see."""
+        """Whether there may be anything that the caller cannot read."""
         return bool(self.quirks.unreadable) or caller.login is not None
 
     def countable(self, caller: Caller, found: list[T]) -> list[T]:
-        """What a list's total counts: with `unreadable_counted` also what the caller does not see."""
+        """The rows that a list's total counts: with `unreadable_counted` also unreadable ones."""
         if self.quirks.unreadable_counted or not self.restricts(caller):
             return found
         return [n for n in found if self.may_read(caller, n)]
 
     def visible(self, caller: Caller, found: Iterable[T]) -> Iterable[T]:
-        """What the caller sees of a page: what may not be read vanishes without a word (quirk 15)."""
+        """The readable rows of a page: unreadable ones are left out without a message (quirk 15)."""
         return (n for n in found if self.may_read(caller, n)) if self.restricts(caller) else found
 
     def principals(self, login: str) -> frozenset[str]:
-        """A login and every group that holds it, directly or through groups."""
+        """A login and every group that contains it, directly or through groups."""
         found, before = {login}, 0
         while len(found) > before:
             before = len(found)
@@ -127,7 +127,7 @@ class Site:
         return frozenset(found)
 
     def people_in(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The logins of groups and of the groups in them, each once."""
+        """The logins of groups and of nested groups, each once."""
         found: dict[str, None] = {}
         seen: set[str] = set()
         queue = deque(names)

@@ -1,4 +1,4 @@
-"""Logging in: tickets by password, by OTDS token, their rotation and their end (quirks 3, 4, 5).
+"""Login: tickets by password, by OTDS token, their rotation and their expiry (quirks 3, 4, 5).
 
 The service user is ``vigil`` with the password ``vigil``; each user of the estate has the login as password.
 """

@@ -1,4 +1,4 @@
-"""Checking events.jsonl: each event against what exists at its instant."""
+"""Checks events.jsonl: each event against the state at its instant."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Ids:
 
 @dataclass(slots=True)
 class _Past:
-    """What the events so far have made true."""
+    """The state after the events so far."""
 
     types: Mapping[str, TypeDef]
     workspaces: Mapping[int, WorkspaceDef]
@@ -61,7 +61,7 @@ def read_events(
     people: People,
     ids: Ids,
 ) -> tuple[Event, ...]:
-    """All events in order; what is wrong with them is added to the folder's problems."""
+    """All events in order; their problems are added to the folder's problems."""
     past = _Past(types, workspaces, people, ids)
     events: list[Event] = []
     last: tuple[datetime, int] | None = None

@@ -1,4 +1,4 @@
-"""An estate as values: what the files of docs/estates.md say, checked and typed."""
+"""An estate as values: the checked and typed content of the files of docs/estates.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a value fits its attribute, and whether a name is somebody."""
+"""Checks that a value fits its attribute, and that a name is a known user or group."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vigil.sandbox.rows import Row, day, instant, listed, nearest, show
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who may be named in roles, as assignees and in user attributes."""
+    """The names allowed in roles, as assignees and in user attributes."""
 
     logins: Collection[str]
     groups: Collection[str]
 
     def check(self, row: Row, name: Any, *path: str | int, groups: bool = True) -> bool:
-        """Refuse a name that is no login of users.jsonl and, where groups may stand, no group either."""
+        """Refuse a name that is not a login of users.jsonl nor, if groups are allowed, a group."""
         if isinstance(name, str) and (name in self.logins or (groups and name in self.groups)):
             return True
         known = [*self.logins, *(self.groups if groups else ())]
@@ -30,7 +30,7 @@ class People:
         return False
 
     def members(self, row: Row, *path: str | int) -> tuple[str, ...]:
-        """A list of logins and groups, each once; what is neither is refused."""
+        """A list of logins and groups, each once; other names are refused."""
         names = row.items(*path)
         for index, name in enumerate(names):
             self.check(row, name, *path, index)

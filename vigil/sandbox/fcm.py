@@ -1,15 +1,15 @@
 """The FCM simulator: HTTP v1 send, OAuth tokens and topics, as a plain ASGI application.
 
-It was written from docs/contracts/fcm.md and imports none of the clients that are tested on it. The send
-path has no routing, no framework and one JSON parse, so that it is never what bounds a measurement (over
-6,000 sends/s on one core under uvicorn with httptools and uvloop).
+It was written from docs/contracts/fcm.md and imports none of the clients that are tested with it. The send path has no routing, no
+framework and one JSON parse, so that the simulator never limits a measurement (over 6,000 sends/s on one core under uvicorn with
+httptools and uvloop).
 
     devices = Devices(clock)
     public = write_service_account(path, f"{url}/token", "demo")
     app = fcm_app(devices, project="demo", public_key=public)
     uvicorn.run(app, ...)
 
-`app.faults`, `app.topics`, `app.tokens` and `app.requests` are there for the control interface.
+`app.faults`, `app.topics`, `app.tokens` and `app.requests` are for the control interface.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ _JSON = ((b"content-type", b"application/json; charset=UTF-8"),)
 
 
 def _quoted(scope: Scope, body: bytes) -> str:
-    """What a server shows of a request where its debugging was left on: the device, the headers, the body."""
+    """The parts of a request that a server in debug mode shows: the device, the headers, the body."""
     device = re.search(rb'"token": ?"([^"]+)"', body)
     shown = [f"for {device[1].decode()}"] if device else []
     shown += [f"{n.decode()}: {v.decode('latin-1')}" for n, v in scope["headers"] if n == b"authorization"]
@@ -280,7 +280,7 @@ async def _faulty(fault: Fault | None, scope: Scope, body: bytes) -> Answer | No
 
 
 async def _after(fault: Fault, answer: Answer) -> Answer:
-    """What the sender gets of an answer although the message was accepted."""
+    """The response that the sender gets although the message was accepted."""
     if fault.kind == "slow":
         await asyncio.sleep(fault.seconds)
         return answer

@@ -1,7 +1,7 @@
 """The FCM simulator alone, served from a thread of this process: for tests and measurements.
 
-`vigil sandbox` serves it beside Extended ECM in a process of its own; here a test reads devices and scripts faults
-without a control interface in between.
+`vigil sandbox` serves it beside Extended ECM in a separate process; here a test reads devices and scripts faults directly, without a
+control interface.
 """
 
 from __future__ import annotations

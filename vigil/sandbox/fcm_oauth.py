@@ -1,7 +1,7 @@
-"""The OAuth side of the simulator: a test service account, and the token endpoint that believes in it.
+"""The OAuth part of the simulator: a test service account, and the token endpoint that accepts it.
 
-Contract: docs/contracts/fcm.md#oauth. Tokens live on the real clock, not on the sandbox's: google-auth
-signs with the machine's time whatever year the sandbox is in.
+Contract: docs/contracts/fcm.md#oauth. Tokens use the real clock, not the sandbox's: google-auth signs with the machine's time whatever
+year the sandbox is in.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def write_service_account(path: str | Path, token_uri: str, project: str) -> str
 
 
 class TokenService:
-    """Issues bearer tokens for assertions signed by the test account and says what a token is good for.
+    """Issues bearer tokens for assertions signed by the test account, and checks tokens.
 
     `lifetime` is in seconds. `now` is the machine's clock in seconds since the epoch.
     """

@@ -1,4 +1,4 @@
-"""What ASGI leaves to do by hand: read a body, find a header, and cut a connection on purpose."""
+"""Low-level ASGI operations: read a body, find a header, and cut a connection on purpose."""
 
 from __future__ import annotations
 

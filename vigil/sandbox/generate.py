@@ -1,7 +1,7 @@
-"""Estates from a seed: the demo's week, and any amount of work for load tests. The same arguments give the same bytes.
+"""Generates estates from a seed: the demo's week, and any amount of activity for load tests. The same arguments give the same bytes.
 
-The demo is a story (`demo_story`) on a background of ordinary work (`daily_work`). The story is fixed and makes every
-shipped rule speak; the seed decides the background, and `scale` how much of it there is.
+The demo is a fixed set of scenarios (`demo_story`), in which every shipped rule has findings, with background activity (`daily_work`).
+The seed determines the background, and `scale` its amount.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BACKGROUND = 15  # of them; the rest is the story's
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What was written. Watch it from `start` (the world is first seen then) to `end`."""
+    """The generated estate. Watch it from `start` (the first run) to `end`."""
 
     folder: Path
     start: datetime
@@ -56,9 +56,9 @@ def generate(
 
 
 def behind(now: datetime) -> date:
-    """The first day of a story that is over by now: the Monday two weeks before this week's.
+    """The first day of a demo that is over by now: the Monday two weeks before this week's.
 
-    Nothing in it falls due by itself while that week lasts: what happens then is what somebody lets happen.
+    Nothing becomes due by itself in it during the present week: only triggered events happen.
     """
     today = now.astimezone(ZoneInfo(ZONE)).date()
     return today - timedelta(days=today.weekday() + 14)

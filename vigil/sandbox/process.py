@@ -1,4 +1,4 @@
-"""The sandbox as a child process: started, spoken to and always ended. For `vigil run-estate`, `vigil demo` and tests."""
+"""The sandbox as a child process, which is always ended. For `vigil run-estate`, `vigil demo` and tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 
 class SandboxError(VigilError):
-    """The sandbox did not start, or refused what it was asked."""
+    """The sandbox did not start, or refused a request."""
 
 
 class SandboxClient:
@@ -53,7 +53,7 @@ class SandboxClient:
                 self._connection = None
 
     def _epitaph(self) -> str:
-        """What is known of the end of a sandbox that does not answer."""
+        """The known facts about the end of a sandbox that does not answer."""
         return ""
 
     def move(self, now: datetime) -> int:

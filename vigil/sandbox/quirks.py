@@ -1,7 +1,7 @@
-"""How the simulated ECM misbehaves: one switch for each numbered quirk of docs/contracts/ecm.md#quirks, and scripted faults.
+"""The faults of the simulated ECM: one switch for each numbered quirk of docs/contracts/ecm.md#quirks, and scripted faults.
 
-The defaults are what a healthy but ordinary system does. What is random is decided by the seed, the endpoint and the how-manieth
-request of that endpoint it is, so that the same run gives the same faults.
+The defaults are the behaviour of a healthy, ordinary system. Random faults depend on the seed, the endpoint and the number of the
+request to it, so that the same run gives the same faults.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class NodeClock:
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong with which request. `latency` is in seconds and comes before each answer."""
+    """The faults of requests. `latency` is in seconds and comes before each response."""
 
     quirks: Quirks = field(default_factory=Quirks)
     seed: int = 0

@@ -1,6 +1,6 @@
-"""Reading a person's JSON lines so that every complaint names file, line, column and field.
+"""Reads JSON lines so that every problem has file, line, column and field.
 
-Lines are parsed fast; only when something is wrong is the text read again, slowly, to find the column.
+Lines are parsed fast; only for a problem is the text read again, slowly, to find the column.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Both simulators over real HTTP in one process and one event loop, ready when one JSON line is printed."""
+"""Serves both simulators over HTTP in one process and one event loop; prints one JSON line when ready."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
-    """Serve until a signal comes, and give its number (or stdin closes: None).
-
-    Raises BadInput for a malformed estate, OSError for a taken port."""
+    """Serve until a signal comes, and return its number (None if stdin closes). Raises BadInput for a malformed estate, OSError for
+    a taken port.
+    """
     faults = Faults()
     faults.configure(options.faults or {})
     world = World(load(options.estate))

@@ -1,7 +1,7 @@
-"""The estate at an instant. `move(now)` goes forward only and keeps what REST answers need indexed.
+"""The estate at an instant. `move(now)` goes forward only and maintains the indexes for REST responses.
 
-Seen times are whole seconds, as ECM shows them. A fraction is rounded up, never down: an event must not look older
-than an instant at which it could not yet be seen.
+Times are whole seconds, as in ECM. A fraction is rounded up, never down: an event must not look older than an instant at which it was
+not yet visible.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from vigil.sandbox.world_state import Folder, Node, Plain, Process, State, Works
 
 
 class World:
-    """See the module. `version` grows with each event; answers kept aside are good for one version.
+    """The estate at an instant. `version` grows with each event; cached responses are valid for one version.
 
-    `child_touches` says whether a document's change is a change of its workspace (quirk 24 off) or not.
+    `child_touches` determines whether a document's change is a change of its workspace (quirk 24 off) or not.
     """
 
     def __init__(self, estate: Estate) -> None:
@@ -64,9 +64,9 @@ class World:
         return self._next - first
 
     def add(self, event: Event) -> None:
-        """Let one more event happen, after all others. It has been checked as those of an estate are.
+        """Apply one more event, after all others. It has been checked like those of an estate.
 
-        Raises ValueError for what the world has no place for: ids are planned, and document types are numbered, when it begins.
+        Raises ValueError for a new workspace or document type: their ids are assigned at the start.
         """
         if self._events and event.ts < self._events[-1].ts:
             raise ValueError(f"an event of the estate is later, at {self._events[-1].ts.isoformat()}")

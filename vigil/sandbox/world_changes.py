@@ -1,4 +1,4 @@
-"""What each event does to the state."""
+"""Applies events to the state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run does, step by step: load, decide, save. Flows call these and know when; the core below decides and knows nothing of I/O.
+"""The steps of a run: load, decide, save. Flows call them and define when; the core (vigil/compliance) decides and does no I/O.
 
-`run.Run` holds what one run has open. `extraction`, `judgement`, `sending` and `accounting` are its steps, in that order.
+`run.Run` holds the open resources of one run. `extraction`, `judgement`, `sending` and `accounting` are its steps, in that order.
 """

@@ -1,4 +1,4 @@
-"""What a run did, in words a steward knows: outcomes first, the numbers below. One sentence, one result, and one page of it."""
+"""The words of a run's account: one sentence, one short result, and one page with outcomes first and numbers below."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vigil.service.unsent import Unsent
 from vigil.wording import counted, instant
 
 NOTHING = "nothing new"
-NAMED = 2  # of what is missing, in one line
+NAMED = 2  # reasons for missing recipients in one line
 _LATER = frozenset(why.value for why in (*DIGESTED, GuardWhy.HELD, GuardWhy.UNDECIDED))
 
 
@@ -29,7 +29,7 @@ def sentence(made: Account) -> str:
 
 
 def result(made: Account, said: str = "") -> str:
-    """The result in a few words, for the run's name: "8 told, 2 wait", behind what the run itself has `said`."""
+    """The short result for the run's name: "8 told, 2 wait", after the run's own text `said`."""
     told = made.rows.get(NoticeState.SENT, 0) + made.earlier.get(NoticeState.SENT, 0)
     parts = {
         "told": told,
@@ -46,13 +46,13 @@ def result(made: Account, said: str = "") -> str:
 
 
 def _head(refused: str) -> str:
-    """What a sentence about refused rules begins with: "rules refused: 1"."""
+    """The beginning of a sentence about refused rules: "rules refused: 1"."""
     what, _, rest = refused.partition(": ")
     return f"{what[:1].lower()}{what[1:]}: {re.split('[:,]', rest)[0]}"
 
 
 def outcomes(made: Account) -> list[str]:
-    """What became of everything that the run found or sent, one line for each outcome there was, the good ones first."""
+    """The outcomes of everything that the run found or sent, one line each, the good ones first."""
     return [*_told(made), *_waiting(made), *_to_come(made), *_not_told(made), *_missing(made)]
 
 
@@ -66,19 +66,20 @@ def _told(made: Account) -> Iterator[str]:
         (NoticeState.SENT, "delivered"),
         (NoticeState.NO_DEVICE, "without a device"),
         (NoticeState.FAILED, "given up"),
+        (NoticeState.SUPPRESSED, "no longer true"),
     ):
         if n := made.earlier.get(state, 0):
             yield f"{n:,} {done} from earlier runs"
 
 
 def _waiting(made: Account) -> Iterator[str]:
-    """What was due and is not sent."""
+    """Due notices that are not sent."""
     if made.waiting:
         yield waiting(made.waits, made.zone)
 
 
 def _to_come(made: Account) -> Iterator[str]:
-    """What waits as it should, whichever run queued it; and where what it waits for does not come."""
+    """Pending notices of all runs, with a warning where the expected event does not happen."""
     later = made.later
     if later.quiet:
         yield f"{_wait(later.quiet)} for the end of quiet hours{_first(later.quiet_until, made.zone)}"
@@ -113,7 +114,7 @@ def _first(until: datetime | None, zone: str) -> str:
 
 
 def waiting(waits: Waiting, zone: str) -> str:
-    """What was due and is not sent, with what keeps it, and when it is tried again."""
+    """Due notices that are not sent, with the causes and the next retry."""
     what = "for another try" if waits.causes else "to be sent"
     again = waits.next_try()
     when = f", next try {instant(again, zone)}" if again else ""
@@ -121,7 +122,7 @@ def waiting(waits: Waiting, zone: str) -> str:
 
 
 def why_waiting(waits: Waiting) -> list[str]:
-    """Why notices wait: what FCM, the mail server or the token endpoint said to the last try, the commonest first."""
+    """Why notices wait: the answers of FCM, the mail server or the token endpoint to the last tries, the commonest first."""
     others = {
         Unsent.BEHIND: waits.behind,
         Unsent.HELD: waits.held,
@@ -149,7 +150,7 @@ def _not_told(made: Account) -> Iterator[str]:
 
 
 def unroutable(made: Account) -> dict[str, int]:
-    """What is missing, as a sentence -> findings that nobody could be told of for that."""
+    """Findings without a recipient: what is missing, as a sentence -> how many."""
     some = [n for n in made.notices if n["state"] == NoticeState.UNROUTABLE]
     said = (", ".join(n["message"].lacks) or f"{made.place(n['workspace'])} ({n['rule']})" for n in some)
     return dict(Counter(said))
@@ -212,7 +213,7 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _numbers(made: Account) -> list[Markdown]:
-    """Everything that was counted, for who wants to prove it: what was routed was told before, or is one of the rows."""
+    """All counters, as a proof: every routed finding was queued before, or is one of the rows."""
     counted_one, row = Markdown("{}"), Markdown("**{}**")
     lines = [(counted_one.format(name), n) for name, n in sorted(made.numbers.items())]
     lines += [(row.format(_named(name)), n) for name, n in sorted(made.rows.items())]

@@ -1,4 +1,4 @@
-"""The account of a run: everything that was found was sent or explained. A difference fails the run."""
+"""The account of a run: every finding was sent or explained. A difference fails the run."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ SHOWN = 20  # findings without anybody to tell, or gaps, that the page of an acc
 
 
 class Unexplained(VigilError):
-    """A finding was neither sent nor explained. The ledger's numbers do not add up: nothing may hide that."""
+    """A finding was neither sent nor explained. The ledger's numbers do not add up, and nothing may hide that."""
 
     brief = "the ledger's numbers do not add up"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one run did.
+    """The results of one run.
 
-    `numbers` are all that the run counted, by their words, with `routed` and `already_told`: rows for the outbox, and those that
-    it had before. `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it brought to an
-    end, by state. `waits` are rows of any run that were due and not handed over when the run's delivery ended, `later` those that
-    are yet to come. `places` names workspaces that the account speaks of. Instants are told in `zone`, the site's.
+    `numbers` are all counters of the run, by their names, with `routed` and `already_told`: rows for the outbox, and those that it
+    already had. `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it finished, by
+    state. `waits` are rows of any run that were due and not handed over at the end of the run's delivery, `later` the pending ones.
+    `places` has the names of workspaces in the account. Instants are in `zone`, the site's.
     """
 
     run: int
@@ -56,13 +56,15 @@ class Account:
     earlier: Mapping[NoticeState, int] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     unseen: Mapping[int, int] = field(default_factory=dict)
-    old: Mapping[int, int] = field(default_factory=dict)  # workspace -> events that were too old to be news
-    behind: Mapping[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
+    old: Mapping[int, int] = field(
+        default_factory=dict
+    )  # workspace -> events that were too old to count as new
+    behind: Mapping[int, str] = field(default_factory=dict)  # workspaces that the next run evaluates, and why
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
     trips: tuple[Trip, ...] = ()  # guards that stopped notices of this run
-    delivers: bool = False  # whether the run is one that sends what is due
-    refused: tuple[str, ...] = ()  # credentials that a person has to mend
-    refused_rules: tuple[str, ...] = ()  # of rules and templates what is not as it is written, in sentences
+    delivers: bool = False  # whether the run sends due notices
+    refused: tuple[str, ...] = ()  # credentials that a person must correct
+    refused_rules: tuple[str, ...] = ()  # refused rules and templates, as sentences
 
     @property
     def state(self) -> str:
@@ -70,39 +72,39 @@ class Account:
 
     @property
     def waiting(self) -> int:
-        """Rows of any run that were due and are not handed over."""
+        """The number of rows of any run that were due and are not handed over."""
         return self.waits.total
 
     @property
     def given_up(self) -> int:
-        """Rows that this run ended without their having been sent, whichever run queued them."""
+        """The number of rows of any run that this run ended without sending."""
         return self.rows.get(NoticeState.FAILED, 0) + self.earlier.get(NoticeState.FAILED, 0)
 
     @property
     def unsent(self) -> Mapping[Unsent, int]:
-        """What keeps notices that were due, where the run is one that sends them."""
+        """The causes of due notices that are not sent, for a run that sends."""
         return unsent(self.waits, self.later, self.given_up) if self.delivers else {}
 
     @property
     def undelivered(self) -> bool:
-        """Whether something that was due is not handed over, whatever the reason. docs/states.md"""
+        """Whether any due notice is not handed over, for any reason. docs/states.md"""
         return bool(self.unsent)
 
     def place(self, workspace: int) -> str:
-        """A workspace as people call it: its name, type and number, as far as they are known."""
+        """A workspace for people: its name, type and number, as far as they are known."""
         return self.places.get(workspace, f"workspace {workspace}")
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing came of the run, and nothing that it must tell is true beside it: what waits as before is neither."""
+        """Whether the run has no result and nothing else to report. Notices that still wait as before count as neither."""
         told = self.rows or self.earlier or self.already_told
         return not (told or self.waiting or self.gaps or self.behind or self.refused or self.unsent)
 
 
 def account(run: Run) -> Account:
-    """Close the run: count what the ledger holds of it and prove that nothing is missing.
+    """Close the run: count its rows in the ledger and prove that nothing is missing.
 
-    Raises Unexplained, after the run was written as failed.
+    Raises Unexplained, after the run was recorded as failed.
     """
     now = run.clock()
     with run.ledger.read() as connection:
@@ -111,7 +113,7 @@ def account(run: Run) -> Account:
             for n in outbox.rows(connection, run=run.id)
         ]
         unproven = outbox.sent_without_proof(connection, run.id)
-        # Of a run that delivers, what there was when it had done so: what others queue meanwhile is theirs to send.
+        # For a run that delivers, the state at the end of its delivery: rows that others queue later are theirs to send.
         waits = run.tally.waits or counts.waiting(connection, now, run.real(connection))
         later = counts.to_come(connection, now, run.id)
         stopped = tuple(trips.of_run(connection, run.id))
@@ -155,7 +157,7 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
 
 
 def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """The workspaces that the account may have to name, as people call them."""
+    """The names of the workspaces that the account may mention."""
     untold = {n["workspace"] for n in notices if n["state"] == NoticeState.UNROUTABLE}
     unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
     behind = sorted(run.tally.behind)[:SHOWN]
@@ -166,7 +168,7 @@ def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
 
 
 def _gap(gap: Gap, places: Mapping[int, str]) -> str:
-    """What could not be read: of which workspaces, by which call, and what Extended ECM said."""
+    """The text of a gap: its workspaces, the call, and Extended ECM's message."""
     said = f"{gap.path}: {gap.error}"
     if not gap.workspaces:
         return said
@@ -184,7 +186,7 @@ def _outcome(notice: Mapping[str, Any]) -> str:
 
 
 def close(run: Run, state: str, made: Account | None = None) -> None:
-    """Write how the run ended."""
+    """Record the end of the run."""
     body: dict[str, Any] = {"numbers": run.numbers()}
     if made is not None:
         body |= {

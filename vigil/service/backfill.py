@@ -1,11 +1,11 @@
-"""What should have been said in a window of the past, compared with what was; sent only when approved.
+"""Compares what a past window should have sent with what was sent; sends the difference after an approval.
 
-The window (A, B] is evaluated again from the ledger's history, tick by tick as `watch` ran then, with the rules of today. Each
-notice that comes out is laid beside the outbox: told then, would be told now, or not, and why. What was told in the window and does
-not come out again (a sweep found it between two ticks, the rule was edited since) is listed as told all the same.
+The window (A, B] is evaluated again from the ledger's history, at the ticks of `watch` in it, with today's rules. Each resulting
+notice is compared with the outbox: sent then, to be sent now, or not to be sent, with the reason. Notices that were sent in the window
+and do not result again (a sweep found them between two ticks, or the rule was edited since) are listed as sent.
 
-A ledger in which a run spoke of an instant before one that was already observed cannot be replayed for the workspaces that this run
-read: their notices are listed as what cannot be known, and are not offered.
+A ledger in which a run had an `as_of` before an instant that was already observed cannot be replayed for the workspaces that this run
+read: their notices are listed as "cannot be known", and are not offered.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ BATCH = 2000
 
 
 class Standing(StrEnum):
-    """What a line of a manifest says."""
+    """The status of a line of a manifest."""
 
     TOLD = "told then"
     NOW = "would be told now"
@@ -67,14 +67,14 @@ class Line:
     entry: Entry
     standing: Standing
     reason: str = ""
-    due: str = ""  # a milestone's date, as the notice was made for it
+    due: str = ""  # a milestone's date at the time of the notice
 
     @property
     def sends(self) -> bool:
         return self.standing in SENDS
 
     def plain(self) -> dict[str, Any]:
-        """As JSON, for the manifest and its id."""
+        """The line as values for JSON, for the manifest and its id."""
         e = self.entry
         return {
             "rule": e.rule,
@@ -94,16 +94,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What some workspaces are now, beside which the notices of the past are laid."""
+    """The present state of some workspaces, with which the notices of the past are compared."""
 
     state: CurrentState
-    unsure: Mapping[int, datetime]  # workspaces whose past cannot be replayed, from which instant on
+    unsure: Mapping[int, datetime]  # workspaces whose past cannot be replayed, with the first such instant
     as_of: datetime
     zone: str  # the site's, in which instants are told
 
 
 async def manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list[Line]]:
-    """Work out what (after, upto] should have said, keep it, and give its id."""
+    """Compute what (after, upto] should have sent, store it, and return its id with the lines."""
     lines: list[Line] = []
     with run.ledger.read() as connection:
         workspaces = observations.known_workspaces(connection)
@@ -121,7 +121,9 @@ async def manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list
 
 
 def _told_besides(told: Iterable[Mapping[str, Any]], lines: Iterable[Line]) -> list[Line]:
-    """What was sent in the window and the replay does not find. Digests repeat what has lines of its own."""
+    """Notices that were sent in the window and that the replay does not find. Digests are left out: their notices have lines of
+    their own.
+    """
     found = {line.entry.key for line in lines}
     besides = (entry_of(row) for row in told if row["rule"] != DIGEST)
     return [Line(e, Standing.TOLD, BESIDES) for e in besides if e.key not in found]
@@ -200,7 +202,7 @@ class ReplayRecords(LedgerRecords):
 
 
 def _by_facts(found: Iterable[tuple[Finding, Facts]]) -> Iterator[tuple[Facts, list[Finding]]]:
-    """Findings of one tick together: they share its facts."""
+    """The findings grouped by their facts: those of one tick share them."""
     groups: dict[int, tuple[Facts, list[Finding]]] = {}
     for x, facts in found:
         groups.setdefault(id(facts), (facts, []))[1].append(x)
@@ -227,7 +229,7 @@ def _lines(run: Run, work: Work, today: Today) -> list[Line]:
 
 
 def as_open(entry: Entry, now: CurrentState) -> Entry:
-    """The notice under the instant since which its finding is open in truth: a sweep may have seen it before the next tick did."""
+    """The notice with the instant since which its finding is really open: a sweep may have found it before the next tick."""
     since = now.open_since.get((entry.rule, entry.workspace))
     named = Occurrence.parse(entry.occurrence)
     if since is None or named.resolved:
@@ -259,7 +261,7 @@ def _standing(
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What an approval did: the notices that it queued, those that had been told since the manifest was shown, and, where the
+    """The result of an approval: the notices that it queued, those that were sent since the manifest was shown, and, if the
     manifest had been approved before, when: then nothing was done.
     """
 
@@ -269,11 +271,11 @@ class Approval:
 
 
 def approve(run: Run, id: str) -> Approval:
-    """Queue exactly the lines of a kept manifest that it said would be told. A second approval queues nothing.
+    """Queue exactly those lines of a stored manifest that it listed as due. A second approval queues nothing.
 
-    They are due at once; the worker puts off what finds its person in quiet hours.
+    They are due at once; the worker defers notices whose person has quiet hours.
 
-    Raises KeyError when there is no such manifest.
+    Raises KeyError if there is no such manifest.
     """
     with run.ledger.write() as connection:
         kept = manifests.find(connection, id)
@@ -291,7 +293,7 @@ def approve(run: Run, id: str) -> Approval:
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
-    """The notice of a line of a kept manifest, or of a row of the outbox, as one to queue."""
+    """The outbox entry for a line of a stored manifest, or for a row of the outbox."""
     at, message = row["fire_at"], row["message"]
     return Entry(
         rule=row["rule"],
@@ -306,5 +308,5 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
 
 
 def summary(lines: Iterable[Line]) -> Counter[str]:
-    """Lines by standing."""
+    """The number of lines by standing."""
     return Counter(line.standing.value for line in lines)

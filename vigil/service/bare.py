@@ -1,7 +1,7 @@
-"""Workspaces that have no roles at all any more. That is believed when several runs in a row were told so.
+"""Workspaces that suddenly have no roles. Vigil accepts this after several runs in a row read the same.
 
-A server that may not show the roles of a workspace may answer with an empty list; whoever believed it at once would tell the fallback
-in the owner's place.
+A server that hides the roles of a workspace may answer with an empty list; accepting it at once would notify the fallback instead of
+the owner.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from vigil.ledger.watermarks import WatermarkName
 from vigil.service.run import Run
 
 Told = dict[int, tuple[int, str]]
-"""By workspace: how many runs in a row were told it, and the instant of the last of them."""
+"""By workspace: how many runs in a row read no roles, and the instant of the last of them."""
 
 RUNS = 3
-"""So many runs in a row have to be told it."""
+"""The number of runs in a row that must read no roles."""
 
 
 def doubted(run: Run, batch: Batch) -> Batch:
-    """The batch with a gap in place of each empty list of roles that is not believed yet."""
+    """The batch with a gap in place of each empty list of roles that is not accepted yet."""
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     empty = [w for w, x in roles.items() if not x.members]
     with run.ledger.read() as connection:
@@ -58,7 +58,7 @@ def _told(mark: Mark) -> Told:
 
 
 def _counted(told: Told, read: Collection[int], bare: Collection[int], at: str) -> Told:
-    """With this run counted for the workspaces that are `bare` by it, and without those of which it `read` something else."""
+    """The counts including this run, for the workspaces that are `bare` in it, and without those that it `read` with roles."""
     kept = {w: entry for w, entry in told.items() if w not in read or w in bare}
     for workspace in bare:
         times, last = kept.get(workspace, (0, ""))

@@ -1,4 +1,4 @@
-"""What changed between a manifest and its approval. It is sent as it was shown all the same: this is for whoever approves it."""
+"""The changes since a manifest was shown, for the person who approves it. Its notices are sent unchanged all the same."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vigil.service.run import Run
 
 
 def changes(run: Run, id: str) -> list[dict[str, Any]]:
-    """The lines that approving a manifest sends and of which something is no longer as it was shown, with what that is.
+    """The lines that an approval of the manifest sends and that are about something that changed since, with the changes.
 
-    What was told since the manifest was shown is not sent again, and a manifest that was approved before sends nothing.
+    Notices that were sent since the manifest was shown are not sent again, and an approved manifest sends nothing.
 
-    Raises KeyError when there is no such manifest.
+    Raises KeyError if there is no such manifest.
     """
     with run.ledger.read() as connection:
         kept = manifests.find(connection, id)
@@ -46,7 +46,7 @@ def _changed(run: Run, row: Mapping[str, Any], now: CurrentState, seen: Collecti
     if untrue is not None:
         what.append(why_untrue(untrue, row.get("due", ""), entry.message))
     elif rule is None:
-        what.append("the rule is no longer there")
+        what.append("the rule no longer exists")
     if untrue is not NoLonger.GONE and entry.workspace in seen:
         what.append("something in the workspace changed")
     return what

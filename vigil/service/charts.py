@@ -1,4 +1,4 @@
-"""Notices by day and rule as a picture that any browser shows: SVG, without scripts and without anything loaded from elsewhere."""
+"""The chart of notices by day and rule, as SVG without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pygal
 from pygal.style import Style
 
 DAYS = 14
-RULES = 9  # that have a colour of their own; the others are one
+RULES = 9  # with a colour of their own; the others are combined
 
 _COLOURS = (
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#17becf", "#7f7f7f",
@@ -21,7 +21,7 @@ _NEEDLESS = re.compile(r"<!--.*?-->|<\?xml.*?\?>|<script.*?(?:/>|</script>)", re
 
 
 def by_day(counts: Mapping[tuple[date, str], int], last: date) -> str:
-    """Stacked bars of the `DAYS` days up to `last`: (day, rule) -> notices sent. The rules with the most come first."""
+    """Stacked bars of the `DAYS` days up to `last`: (day, rule) -> sent notices. The rules with the most come first."""
     days = [last - timedelta(days=n) for n in reversed(range(DAYS))]
     inside = {key: n for key, n in counts.items() if key[0] in days}
     total: Counter[str] = Counter()
@@ -42,5 +42,5 @@ def by_day(counts: Mapping[tuple[date, str], int], last: date) -> str:
 
 
 def _bare(picture: str) -> str:
-    """Without the scripts and comments that the library puts in."""
+    """The SVG without the scripts and comments of the library."""
     return _NEEDLESS.sub("", picture).strip()

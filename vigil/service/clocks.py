@@ -1,6 +1,6 @@
-"""What a run makes of clocks that differ: how far below its marks it looks again, and what it says of them. Decision 0019.
+"""Handles clock differences: how far below its watermarks a run reads again, and what it reports. Decision 0019.
 
-Clocks only bound what is asked for. Whether something is new is decided by what was known before.
+Clocks only bound what is read. Whether an item is new depends on what the ledger knew.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from vigil.service.run import Run
 
 APART = timedelta(hours=2)
-"""How far apart two clocks may be without a run having measured it: dates of nodes an hour behind and an hour ahead."""
+"""The assumed difference between two clocks that no run has measured: one node an hour behind and one an hour ahead."""
 
 NOTICED = timedelta(minutes=1)
-"""A skew from which on a person should hear of it."""
+"""The skew above which a run reports it."""
 
 log = logging.getLogger("vigil.run")
 
@@ -37,33 +37,33 @@ def to_keep(skew: Skew | None) -> tuple[float, float] | None:
 
 
 def lag(evaluated: Evaluated, run: Run) -> timedelta:
-    """By how much dates that Extended ECM writes lie behind our clock, at most: as the last run or this one measured it."""
+    """How far, at most, Extended ECM's dates are behind our clock, as the last run or this one measured."""
     skew = joined(kept(evaluated), run.skew)
     return timedelta() if skew is None else -skew.least
 
 
 def below(evaluated: Evaluated, run: Run) -> timedelta:
-    """How far below a date that Extended ECM wrote, or an instant of ours, a later change may be dated."""
+    """How far below a date of Extended ECM, or an instant of ours, a later change may be dated."""
     skew = joined(kept(evaluated), run.skew)
     return APART if skew is None else max(APART, skew.spread, -skew.least)
 
 
 def not_ahead(newest: datetime, run: Run) -> datetime:
-    """The newest date of a list, but not one that no clock shows yet: what changes next would seem old beside it."""
+    """The newest date of a list, limited to the present: otherwise the next change would seem older than it."""
     ahead = timedelta() if run.skew is None else run.skew.most
     return min(newest, run.as_of + ahead)
 
 
 def audit_from(complete: datetime) -> datetime:
-    """From when on the audit trail of a workspace is read.
+    """The instant from which the audit trail of a workspace is read.
 
-    Twice as far back as anything can be news, so that what was there at the first look is known at all later ones.
+    It is twice as far back as anything can count as new, so that later runs know every row that existed at the first reading.
     """
     return complete - 2 * OLD
 
 
 def said(skew: Skew) -> str | None:
-    """A skew as a person should hear of it; None when it is too small for that."""
+    """The text about a skew; None if it is too small to report."""
     early, late = -skew.least, skew.most
     if max(early, late) <= NOTICED:
         return None
@@ -72,16 +72,16 @@ def said(skew: Skew) -> str | None:
 
 
 def warn(run: Run) -> None:
-    """Say in the run's log that clocks are apart."""
+    """Log that the clocks differ."""
     words = None if run.skew is None else said(run.skew)
     if words is not None:
         log.warning(
-            "run %d: %s: set both by NTP. Nothing is lost by it, but due dates are told by our clock",
+            "run %d: %s: synchronise both by NTP. No notice is lost, but due dates go by our clock",
             run.id,
             words,
         )
 
 
 def rounded(length: timedelta) -> timedelta:
-    """A length as people are told it: in whole seconds."""
+    """A length in whole seconds."""
     return timedelta(seconds=round(length.total_seconds()))

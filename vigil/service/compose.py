@@ -1,4 +1,4 @@
-"""From a routed finding to an outbox row: the notice in words, its link, its severity, its key."""
+"""Makes an outbox row from a routed finding: the rendered notice, its link, its severity, its key."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from vigil.service.contacts import Contacts, Destination, quiet_of
 from vigil.service.site import Site
 
 UNROUTABLE = frozenset({Why.NOBODY})
-"""Reasons that say that somebody should have been told and nobody could be found."""
+"""Reasons for findings that should have a recipient and have none."""
 
 URGENT = frozenset({Severity.HIGH, Severity.CRITICAL})
-"""What does not wait for the digest of a person who asked for one. A rule that says `group` has said so itself."""
+"""Severities that do not wait for the digest of a person who asked for one. A rule with `group` has decided for itself."""
 
 
 Rendered = Said | RenderError
@@ -38,7 +38,7 @@ LONGEST_HTML = 4 * BODY
 
 
 class ComposeContext(Protocol):
-    """What of a run the text of its notices depends on."""
+    """The parts of a run on which the text of its notices depends."""
 
     as_of: datetime
     rules: RuleSet
@@ -50,7 +50,7 @@ class ComposeContext(Protocol):
 def entries(
     run: ComposeContext, routed: Sequence[Routed], facts: Facts, directory: Directory, contacts: Contacts
 ) -> list[Entry]:
-    """One outbox row for each routed finding, in order. What cannot be rendered is `failed`, with the template's line."""
+    """One outbox row for each routed finding, in order. A notice that cannot be rendered is `failed`, with the template's line."""
     to = {n: d for n, r in enumerate(routed) if (d := _destination(run, r, directory, contacts)) is not None}
     notices = {n: notice(run, routed[n], facts, directory, d.person) for n, d in to.items()}
     rendered = dict(zip(notices, run.renderer.render_many(list(notices.values())), strict=True))
@@ -70,7 +70,7 @@ def _destination(
 
 
 def _unaddressed(run: ComposeContext, r: Routed) -> Entry:
-    """The row of a finding that goes to nobody."""
+    """The row of a finding without a recipient."""
     state, reason = _state(run, r, None)
     return Entry(*_key(r), fire_at=r.finding.fire_at, state=state, reason=reason, message=_why(run, r))
 
@@ -95,7 +95,7 @@ def entry(
     to: Destination,
     message: NoticeMessage,
 ) -> Entry:
-    """The row of a notice that was rendered, with all that the worker needs to send it; `message` says why it is sent."""
+    """The row of a rendered notice, with what the worker needs to send it; `message` has the reason for the notice."""
     if isinstance(words, RenderError):
         return Entry(*key, fire_at=n.fire_at, state=NoticeState.FAILED, reason=str(words), message=message)
     message = replace(
@@ -119,7 +119,7 @@ def entry(
 
 
 def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dict[str, str]:
-    """The notice as HTML where it goes to a mailbox. What cannot be rendered as HTML, or would be long, goes as plain text."""
+    """The notice as HTML if it goes to a mailbox. One that cannot be rendered as HTML, or would be too long, goes as plain text."""
     if not any(d.address_kind == MAIL for d in addresses):
         return {}
     html = renderer.render_many([n])[0]
@@ -129,7 +129,7 @@ def _mail(renderer: Renderer, n: Notice, addresses: Sequence[Registered]) -> dic
 
 
 def replace_key(key: Key) -> str:
-    """The replace key of a row: the same for every attempt and every device, another for every other row."""
+    """The replace key of a row: the same for every attempt and device, and different for every other row."""
     return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=15).hexdigest()
 
 
@@ -139,7 +139,7 @@ def _key(r: Routed) -> Key:
 
 
 def _why(run: ComposeContext, r: Routed) -> NoticeMessage:
-    """The part of a message that says why, without its text."""
+    """The part of a message with the reason, without its text."""
     rule = run.rules.by_name[r.finding.rule]
     return NoticeMessage(
         why=tuple(map(bounded, r.finding.why)),
@@ -160,7 +160,7 @@ def _state(run: ComposeContext, r: Routed, to: Destination | None) -> tuple[Noti
 
 
 def notice(run: ComposeContext, r: Routed, facts: Facts, directory: Directory, person: Person) -> Notice:
-    """The notice as a value, with what its rule's templates may show."""
+    """The notice as a value, with the fields that its rule's templates may show."""
     x, rule = r.finding, run.rules.by_name[r.finding.rule]
     undated = rule.due is not None and is_sensitive(rule.due, run.site.sensitive)
     workspace = facts.workspaces[x.workspace]
@@ -196,7 +196,7 @@ def _family(rule: Rule, step: str | None) -> str:
 def _event(
     run: ComposeContext, kind: str, fields: Mapping[str, Value], directory: Directory
 ) -> dict[str, Value]:
-    """An event's fields for the templates. Values of a sensitive attribute stay here: a lock screen is a public place."""
+    """An event's fields for the templates. Values of a sensitive attribute are left out: a lock screen is public."""
     by = fields.get("by")
     found = directory.users.get(str(by)) if by else None
     hidden = {"from": None, "to": None} if fields.get("attr") in run.site.sensitive else {}

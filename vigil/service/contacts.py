@@ -1,4 +1,4 @@
-"""How people can be reached and what they asked for: the devices, mailboxes and preferences that a notice is queued by."""
+"""Contact details and preferences of people: devices, mailboxes, and the preferences that apply when a notice is queued."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from vigil.ledger.values import NONE, Preferences, Registered
 class Destination:
     """Where and when one person gets a notice of one rule.
 
-    `channels` are in order, `addresses` those of the first channel that has any; none: the person has neither device nor mailbox.
-    `opens_at` is the first instant outside of quiet hours, the person's and the rule's. `digest`: the person asked for one.
+    `channels` are in order, `addresses` those of the first channel with any; none: the person has neither device nor mailbox.
+    `opens_at` is the first instant outside the quiet hours of the person and the rule. `digest`: the person asked for digests.
     """
 
     person: Person
@@ -33,7 +33,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class Contacts:
-    """Of some people: every address in use, and what those who asked for something asked for."""
+    """For some people: every address in use, and the preferences of those who have any."""
 
     registered: Mapping[str, list[Registered]] = field(default_factory=dict)
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Contacts:
     def destination(
         self, login: str, rule: Rule, directory: Directory, site_zone: str, mail: bool, at: datetime
     ) -> Destination:
-        """For a notice of `rule` that is due at `at`. `mail`: whether the site can send e-mail."""
+        """The destination of a notice of `rule` that is due at `at`. `mail`: whether the site can send e-mail."""
         asked = self.preferences.get(login, NONE)
         person = self._person(login, asked, directory, site_zone)
         channels = order_of(rule.channels, asked.channels, mail)
@@ -54,7 +54,7 @@ class Contacts:
         )
 
     def _person(self, login: str, asked: Preferences, directory: Directory, site_zone: str) -> Person:
-        """Language and zone: what the person asked for, else what an app told, else the account's, else the site's."""
+        """Language and zone: from the preferences, else the app, else the account, else the site."""
         user: f.User | None = directory.users.get(login)
         known = self.registered.get(login, ())
         zone = asked.zone or next((d.zone for d in known if d.zone), None) or (user and user.zone)
@@ -69,5 +69,5 @@ class Contacts:
 
 
 def quiet_of(rule: Rule) -> Span | None:
-    """The quiet hours of a rule; None where it has none."""
+    """The quiet hours of a rule; None if it has none."""
     return None if rule.quiet is None else Span(rule.quiet.from_, rule.quiet.to)

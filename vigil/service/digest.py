@@ -1,7 +1,7 @@
-"""The digest: one notice a person for what rules group, what came too late, and what a person wants to hear together.
+"""The digest: one notice for each person with grouped findings, late findings, and findings that the person wants in digests.
 
-Those rows lie in the outbox suppressed, with a reason that says that they wait. A digest queues its own row and gives each of
-them its lasting reason ("in digest 123", or why it was left out) in one transaction: killed anywhere, the next digest goes on.
+Those rows are suppressed in the outbox, with a reason that says that they wait. A digest queues its own row and gives each of them its
+final reason ("in digest 123", or why it was left out) in one transaction: if it is killed, the next digest continues.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from vigil.service.contacts import Contacts, Destination
 from vigil.service.run import Number, Run
 
 BATCH = 500
-"""People whose digests are made in one transaction."""
+"""The number of people whose digests are made in one transaction."""
 
 SEVERAL = 0
-"""The workspace of a digest that is about more than one."""
+"""The workspace of a digest about more than one."""
 
 DIGEST = Rule(
     name=DIGEST_NAME,
@@ -46,13 +46,13 @@ _WAITING = frozenset(why.value for why in DIGESTED)
 
 
 def batches(run: Run) -> list[list[str]]:
-    """The people for whom something waits, in batches."""
+    """The people with waiting notices, in batches."""
     with run.ledger.read() as connection:
         return list(chunks(digests.people(connection, _WAITING, run.as_of), BATCH))
 
 
 def say(run: Run, people: Sequence[str]) -> None:
-    """Make the digests of some people, each person's in whole: what goes in, what is left out and why."""
+    """Make the digests of some people, each complete: its notices, and those left out with the reason."""
     with run.ledger.write() as connection:
         waiting = digests.of_people(connection, people, _WAITING, run.as_of)
         about = sorted({p.workspace for some in waiting.values() for p in some})
@@ -79,7 +79,7 @@ def say(run: Run, people: Sequence[str]) -> None:
 def sorted_out(
     run: Run, person: str, some: Sequence[Parked], now: CurrentState, directory: Directory
 ) -> tuple[list[Kept], dict[Why, list[int]]]:
-    """What goes into a person's digest, and the numbers of what does not, by reason."""
+    """The notices of a person's digest, and the numbers of those left out, by reason."""
     user = directory.users.get(person)
     if user is not None and user.deleted:
         return [], {Why.DELETED: [p.id for p in some]}
@@ -89,7 +89,7 @@ def sorted_out(
     left: dict[Why, list[int]] = {}
     for k in every:
         if k.rule in run.left_out:
-            continue  # whether it is still so is known again when the rule is: it waits until then
+            continue  # without its rule nobody knows whether it is still true: it waits until the rule is back
         why = deciding.left_out(k, run.rules.by_name.get(k.rule), now, beside, run.as_of)
         if why is None:
             kept.append(k)
@@ -123,7 +123,7 @@ def entry_of(run: Run, kept: Sequence[Kept], to: Destination, workspaces: Mappin
 def notice_of(
     run: Run, kept: Sequence[Kept], person: Person, workspaces: Mapping[int, f.Workspace]
 ) -> Notice:
-    """The digest as a value: `why` has one ready line for each notice in it, in the person's language."""
+    """The digest as a value: `why` has one line for each notice in it, in the person's language."""
     at, occurrence = deciding.window_end(kept)
     about = {k.workspace for k in kept}
     one = workspaces[kept[0].workspace] if len(about) == 1 else None

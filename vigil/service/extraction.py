@@ -1,7 +1,7 @@
-"""Reading what changed, page by page, into the ledger.
+"""Reads what changed, page by page, into the ledger.
 
-A page is recorded before the next is asked for, and watermarks move when everything before them is in: killed anywhere, the
-next run goes on, and reads again only what it cannot prove to be in.
+A page is recorded before the next is requested, and watermarks move when everything before them is recorded: whenever a run is killed,
+the next one continues, and reads again only what is not proven to be recorded.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from vigil.service.run import Number, Run
 from vigil.wording import counted
 
 GRACE = timedelta(seconds=5)
-"""ECM's dates are whole seconds: what was modified this shortly before it was read, by its clock, may have changed again."""
+"""ECM's dates are whole seconds: an item modified this shortly before it was read, by ECM's clock, may have changed again."""
 
 NODES_A_REQUEST = 250
 
 AHEAD = timedelta(days=1)
-"""A date further ahead than any clock is one that somebody made up: lists do not go on from there."""
+"""A date further in the future than any clock error is invalid: the watermark of a list ignores it."""
 
 """The name of the position that says since when this server has no lists of missing documents."""
 
 AGAIN = 3
-"""So often in a row what could not be read is read again by every run; what fails more often waits for its turn."""
+"""How many runs in a row read an unreadable item again; after more failures it is read in turns."""
 
 BACK = "it was gone, and is there again"
 
 SHORT_COST = 4
-"""Calls, about, that it takes to read a workspace again."""
+"""The approximate number of calls for reading a workspace again."""
 
 NOT_ASKED = "not asked: Extended ECM does not answer"
 
@@ -83,10 +83,10 @@ class Extraction:
 
 
 async def read_schema(reading: Extraction) -> None:
-    """Read the workspace types with their attributes, roles and document types, and keep them for the runs until the next time.
+    """Read the workspace types with their attributes, roles and document types, and store them for the following runs.
 
-    What cannot be read of them stays as an earlier run read it, and the next run reads them again. Raises EcmError where no earlier
-    run did.
+    Parts that cannot be read keep their last known state, and the next run reads them again. Raises EcmError if no earlier run read
+    them.
     """
     run = reading.run
     with run.ledger.read() as connection:
@@ -110,7 +110,7 @@ async def read_schema(reading: Extraction) -> None:
 def _completed(
     reading: Extraction, found: Sequence[f.WorkspaceType], before: Mapping[str, f.WorkspaceType]
 ) -> list[f.WorkspaceType]:
-    """The types as they were read, with what could not be read of them as an earlier run read it."""
+    """The types as read, completed with the last known state of the parts that could not be read."""
     run = reading.run
     out: list[f.WorkspaceType] = []
     for type in found:
@@ -125,14 +125,16 @@ def _completed(
 
 
 def known_schema(reading: Extraction) -> None:
-    """Take the types as an earlier run read them."""
+    """Use the types that an earlier run read."""
     run = reading.run
     with run.ledger.read() as connection:
         reading.schema = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
 
 
 def full_scan_due(reading: Extraction) -> bool:
-    """Whether this run lists everything: the first one, then one each `rescan_every`, and when rules look at more than before."""
+    """Whether this run lists everything: the first run, then one every `rescan_every`, and one when rules use more parts than
+    before.
+    """
     run = reading.run
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, WatermarkName.SCAN)
@@ -141,7 +143,7 @@ def full_scan_due(reading: Extraction) -> bool:
 
 
 async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[Row, ...]]:
-    """Pages of the workspaces that have to be read, newest first, for each type that rules are about."""
+    """Pages of the workspaces that must be read, newest first, for each type that rules are about."""
     run = reading.run
     wanted = types_of(run.rules)
     everything: dict[str, set[int]] = {}
@@ -160,13 +162,13 @@ async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[
 async def _changed_of(
     reading: Extraction, type: f.WorkspaceType, full: bool, listed: set[int]
 ) -> AsyncIterator[tuple[Row, ...]]:
-    """The pages of one type, whose ids `listed` takes up. When its list is read to its end, its position moves."""
+    """The pages of one type; `listed` collects their ids. The watermark moves when the list was read to its end."""
     run = reading.run
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, list_of(type.name))
         evaluated = evaluations.evaluated(connection)
     newest = mark.at
-    # A node whose clock is behind dates a later change below what another one wrote before.
+    # A node whose clock is behind may date a later change before an earlier one of another node.
     since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
     try:
         async for rows in run.extractor.changed(type, since):
@@ -174,7 +176,7 @@ async def _changed_of(
             newest = max(filter(None, (*dates, newest)), default=None)
             listed |= {r.id for r in rows}
             fresh = _unknown(reading, rows)
-            # What is known as it is need not be read.
+            # Rows that the ledger already has in this state need not be read.
             run.tally.reached += len(rows) - len(fresh)
             if fresh:
                 yield fresh
@@ -182,7 +184,7 @@ async def _changed_of(
         # A list of which this user may see nothing counts what is in it all the same: a person may say that this is right.
         if not (reading.accept_fewer and isinstance(error, Incomplete)):
             run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
-            # The others' lists go on. Of this one the position stays, so that the next run lists it from there.
+            # The other lists continue. The watermark of this one stays, so that the next run lists it from there.
             reading.unlisted.add(type.name)
             run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
             return
@@ -197,7 +199,7 @@ async def _changed_of(
 
 
 def parts_narrowed(run: Run) -> None:
-    """A part that no rule looks at any more is not read any more: when one does again, what was missed of it is read."""
+    """Record that no rule uses a part any more, so that it is no longer read: when a rule uses it again, it is read completely."""
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, WatermarkName.SCAN)
     before = Scan.of(mark.data).parts
@@ -213,14 +215,14 @@ def _keep_parts(run: Run, at: datetime, parts: Collection[str]) -> None:
 
 
 def expected(run: Run) -> int:
-    """How many workspaces the last complete lists had, in all; 0 when there never was one."""
+    """How many workspaces the last complete lists had in total; 0 if there never was one."""
     with run.ledger.read() as connection:
         marks = [evaluations.position(connection, list_of(type)) for type in types_of(run.rules)]
     return sum(Listed.of(m.data).workspaces or 0 for m in marks)
 
 
 def _unknown(reading: Extraction, rows: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows that the ledger does not hold as they are: new, modified since, half read, or read too close to a change."""
+    """The rows that the ledger does not have in this state: new, modified since, partly read, or read too close to a change."""
     run = reading.run
     if reading.reread:
         return tuple(rows)
@@ -242,7 +244,7 @@ def _unknown(reading: Extraction, rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 async def _bury_unlisted(reading: Extraction, listed: Mapping[str, Collection[int]]) -> None:
-    """Workspaces that complete lists, one a type, no longer have, and that are not there by their own id either, are gone."""
+    """Workspaces that are missing from complete lists, one for each type, and from a lookup by id, are deleted."""
     run = reading.run
     anywhere = set().union(*listed.values())
     with run.ledger.read() as connection:
@@ -262,7 +264,7 @@ async def _bury_unlisted(reading: Extraction, listed: Mapping[str, Collection[in
 
 
 async def read_page(run: Run, rows: Sequence[Row]) -> None:
-    """Read some workspaces with what belongs to them, and record it."""
+    """Read some workspaces with their parts, and record them."""
     types = {r.id: r.type for r in rows}
     if run.extractor.given_up:
         _note(run, [Gap("/v2/nodes/list", NOT_ASKED, tuple(types), asked=False)], types)
@@ -277,7 +279,7 @@ async def read_page(run: Run, rows: Sequence[Row]) -> None:
 
 
 async def _short_lists(run: Run, batch: Batch) -> list[Gap]:
-    """Gaps for workspaces whose lists lack a known document that is there by its own id: what else they lack is not known."""
+    """Gaps for workspaces whose lists lack a known document that exists by its own id: what else they lack is unknown."""
     if not run.needs.documents:
         return []
     read = [x for x in batch.facts if isinstance(x, f.Workspace) and "documents" not in x.unread]
@@ -296,7 +298,7 @@ async def _short_lists(run: Run, batch: Batch) -> list[Gap]:
 
 
 def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None) -> None:
-    """Note what could not be read: the workspaces that it concerns are behind until it is. `types` has those of new ones."""
+    """Record gaps: the affected workspaces are behind until they are read. `types` has the types of new ones."""
     why = {w: g.why for g in gaps for w in g.workspaces if g.path != ABSENT}
     run.gap(gaps)
     if not why:
@@ -309,9 +311,9 @@ def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None)
 
 
 def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) -> None:
-    """Store a batch. Documents that a workspace had and no longer lists get a tombstone.
+    """Store a batch. Documents that a workspace no longer lists get a tombstone.
 
-    `workspaces` are those that were asked for whole, with their types.
+    `workspaces` are those that were read completely, with their types.
     """
     batch = bare.doubted(run, batch)
     workspaces = workspaces or {}
@@ -319,7 +321,7 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
     read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
     whole = [w for w in workspaces if w in read and w not in unread and "documents" not in read[w].unread]
-    whole = whole if run.needs.documents else []  # what was not asked for is not gone
+    whole = whole if run.needs.documents else []  # a document that was not read is not deleted
     _come_back(run, read)
     with run.ledger.write() as connection:
         gone: list[tuple[str, str]] = [(g.kind, g.key) for g in batch.gone if g.kind != "process"]
@@ -347,7 +349,9 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
 
 
 def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
-    """Workspaces that were gone and are read again are judged from the last run on that had them: what fell due meanwhile is owed."""
+    """Workspaces that were missing and are read again are evaluated from the last run that had them: what became due meanwhile is
+    owed.
+    """
     with run.ledger.read() as connection:
         back = observations.gone_since(connection, read)
     if not back:
@@ -361,9 +365,9 @@ def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
 
 
 def buried_slices(reading: Extraction) -> list[Sequence[observations.Buried]]:
-    """What is gone and may be there again, in one request or two: no list shows that a right was given back, or a node restored.
+    """Missing items that may exist again, in one request or two: no list shows that a right was granted again, or a node restored.
 
-    The latest to go are in each run's look, all others in turns.
+    Each run checks the latest missing ones, and all others in turns.
     """
     run = reading.run
     if run.extractor.given_up:
@@ -381,7 +385,7 @@ def buried_slices(reading: Extraction) -> list[Sequence[observations.Buried]]:
 
 
 async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Row]:
-    """The workspaces to read because they, or documents of them, are there again."""
+    """The workspaces to read because they, or documents of them, exist again."""
     by_node = {int(b.subject): b for b in some}
     places = {node: b.workspace for node, b in by_node.items()}
     found = await run.extractor.housed(places)
@@ -393,22 +397,22 @@ async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Row]:
 
 
 def _placed(gap: Gap, workspace_of: Mapping[int, int]) -> Gap:
-    """A gap of nodes as one of the workspaces that they belong to."""
+    """A gap of nodes as a gap of their workspaces."""
     return replace(gap, workspaces=tuple(dict.fromkeys(workspace_of[i] for i in gap.workspaces)))
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Known nodes to verify in one request or a few: their stamps, and the workspace that each belongs to."""
+    """Known nodes to verify in one request or a few: their stamps, and the workspace of each."""
 
     stamps: dict[int, Stamp]
     workspace_of: dict[int, int]
 
 
 def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[Slice]:
-    """The next slice of the walk over everything known, but for the workspaces that were just read.
+    """The next slice of the scan of all known items, without the workspaces that were just read.
 
-    A small estate is walked whole in each run, a large one in so many runs as the budget makes of it.
+    A small estate is scanned completely in each run, a large one over as many runs as the budget requires.
     """
     run = reading.run
     budget = run.site.verify_requests * NODES_A_REQUEST
@@ -419,12 +423,12 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
         cursor = rounds.come_to(connection, WatermarkName.NODES, "workspace", run.as_of)
         found: list[f.Workspace | f.Document] = []
         for kind in ("workspace", "document"):
-            # Half of the budget each: documents must not starve workspaces, nor the other way round.
+            # Half of the budget each: neither documents nor workspaces may starve the others.
             some = observations.bodies(connection, kind, cursor.get(kind, ""), budget // 2)
             cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
     reading.cursors[WatermarkName.NODES] = cursor
-    # What could not be read has no stamps to compare: it is read again anyway.
+    # Unread items have no stamps to compare: they are read again anyway.
     skipped = owed.union(just_read)
     todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in skipped]
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
@@ -438,7 +442,7 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
             stamps[fact.id] = Stamp(fact.modified, fact.size)
             owner[fact.id] = fact.id
             owner |= dict.fromkeys((i for i, _ in fact.folders), fact.id)
-            # Of a folder only its number of children is kept.
+            # For a folder only its number of children is stored.
             stamps |= {i: Stamp(None, n) for i, n in fact.folders}
         elif isinstance(fact, f.Document):
             stamps[fact.id] = Stamp(fact.modified, fact.version)
@@ -447,7 +451,7 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
 
 
 async def verify(reading: Extraction, part: Slice) -> set[int]:
-    """The workspaces of a slice in which something is not as the ledger has it."""
+    """The workspaces of a slice that differ from the ledger."""
     run = reading.run
     verified = await run.extractor.verify(part.stamps)
     run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
@@ -459,9 +463,9 @@ async def verify(reading: Extraction, part: Slice) -> set[int]:
 
 
 def walked(reading: Extraction) -> None:
-    """What this run looked at again is in: the next run goes on from there.
+    """Save the cursors of the scans: the next run continues there.
 
-    Lists of missing documents that are there again, where there were none, are read of all workspaces by the next run.
+    If lists of missing documents exist again after they did not, the next run reads those of all workspaces.
     """
     run = reading.run
     with run.ledger.write() as connection:
@@ -481,7 +485,7 @@ def walked(reading: Extraction) -> None:
 
 
 def believe_verified(reading: Extraction) -> None:
-    """Go on when what all slices showed can be believed. Raises Vanished when too many workspaces are missing from it."""
+    """Continue if the results of all slices are plausible. Raises Vanished if too many workspaces are missing."""
     run = reading.run
     guards.believe(
         reading.accept_fewer, "known workspaces, looked up again", run.tally.missing, run.tally.verified
@@ -489,8 +493,9 @@ def believe_verified(reading: Extraction) -> None:
 
 
 def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Collection[int]) -> list[Row]:
-    """What to read beside what lists showed: what was found to have changed, what came `back`, what earlier runs could not read, and
-    some of the workspaces whose lists do not show everything."""
+    """The workspaces to read beside the listed ones: those found to have changed, those that came `back`, those that earlier runs
+    could not read, and some whose lists are incomplete.
+    """
     with run.ledger.read() as connection:
         short = short_lists.due(connection, max(1, run.site.verify_requests // SHORT_COST))
     wanted = {*changed, *short} | (_probe(run) if not just_read else set())
@@ -499,7 +504,7 @@ def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Co
 
 
 def _probe(run: Run) -> set[int]:
-    """A workspace to ask whether Extended ECM has lists of missing documents by now, where it had none the last time."""
+    """A workspace with which to check whether Extended ECM has lists of missing documents by now, if it had none before."""
     with run.ledger.read() as connection:
         if not run.needs.missing or evaluations.position(connection, WatermarkName.ABSENCE).at is None:
             return set()
@@ -508,9 +513,9 @@ def _probe(run: Run) -> set[int]:
 
 
 def owed_rows(run: Run, just_read: Collection[int]) -> list[Row]:
-    """The workspaces of which earlier runs could not read everything, as rows, but for those just read.
+    """The workspaces that earlier runs could not read completely, as rows, without those just read.
 
-    What fails again and again is read in turns, so many a run as there are look-ups of known items.
+    Repeated failures are read in turns, as many in each run as there are lookups of known items.
     """
     with run.ledger.read() as connection:
         due = behind.unread(connection, AGAIN, run.site.verify_requests)
@@ -525,17 +530,17 @@ def rows_of(run: Run, workspaces: Iterable[int]) -> list[Row]:
 
 
 async def changed_processes(reading: Extraction) -> list[int]:
-    """The workflows that began, moved or ended since the last run, and the next few of all active ones.
+    """The workflows that began, changed or ended since the last run, and the next slice of all active ones.
 
-    Their new hashes are kept once they are read. The few are as many as there are look-ups of known items a run: a step that
-    was assigned and completed while another one stayed open shows in no list.
+    Their new hashes are saved after they are read. The slice has as many as there are lookups of known items in a run: a step that was
+    assigned and completed while another one stayed open appears in no list.
     """
     run = reading.run
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, WatermarkName.PROCESSES)
         evaluated = evaluations.evaluated(connection)
     known = {int(k): v for k, v in mark.data.get("hashes", {}).items()}
-    # What ended before the first look is read by it: the next one must know it as no news.
+    # The first run also reads workflows that had ended before, so that the next run knows that they are not new.
     since = mark.at - clocks.below(evaluated, run) if mark.at else clocks.audit_from(run.as_of)
     found = await run.extractor.processes(since, known)
     run.gap(found.gaps)
@@ -573,9 +578,9 @@ async def read_processes(reading: Extraction, ids: Sequence[int]) -> None:
 
 
 def processes_done(reading: Extraction) -> None:
-    """Every changed workflow is in: the next run compares with what was seen now.
+    """Every changed workflow is recorded: the next run compares with the present list.
 
-    A workflow that could not be read is kept under a hash that no row has, so that it is asked for again, ended or not.
+    A workflow that could not be read is stored with a hash that no row has, so that it is read again, whether it has ended or not.
     """
     run = reading.run
     hashes = {str(k): v for k, v in reading.hashes.items()} | {
@@ -590,9 +595,9 @@ def processes_done(reading: Extraction) -> None:
 
 
 def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
-    """The workspaces whose roles to ask for again, where rules look at roles: a role change touches no date that a list shows.
+    """The workspaces whose roles to read again, if rules use roles: a role change changes no date that a list shows.
 
-    One request a workspace, within the same budget a run as the look-ups of known items.
+    One request for each workspace, within the same budget as the lookups of known items.
     """
     run = reading.run
     return _next_slices(
@@ -601,7 +606,7 @@ def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[in
 
 
 def related_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
-    """The workspaces whose relations to ask for again, where rules look at related ones: as roles, two requests each."""
+    """The workspaces whose relations to read again, if rules use related ones: as for roles, with two requests each."""
     run = reading.run
     return _next_slices(
         reading, WatermarkName.RELATIONS, run.needs.related, just_read, run.site.verify_requests // 2
@@ -611,7 +616,7 @@ def related_slices(reading: Extraction, just_read: Collection[int]) -> list[list
 def _next_slices(
     reading: Extraction, name: WatermarkName, types: Collection[str], just_read: Collection[int], budget: int
 ) -> list[list[int]]:
-    """The next `budget` workspaces of a round over all that are known, of some types, but for those just read."""
+    """The next `budget` workspaces of a scan of all known ones, of some types, without those just read."""
     run = reading.run
     if not types or run.extractor.given_up:
         return []
@@ -625,10 +630,10 @@ def _next_slices(
 
 
 async def read_roles(run: Run, workspaces: Sequence[int]) -> None:
-    """Ask for the roles of some workspaces, and record them."""
+    """Read the roles of some workspaces, and record them."""
     record(run, await run.extractor.audience(workspaces, ()))
 
 
 async def read_related(run: Run, workspaces: Sequence[int]) -> None:
-    """Ask for the relations of some workspaces, and record them."""
+    """Read the relations of some workspaces, and record them."""
     record(run, await run.extractor.related(workspaces))

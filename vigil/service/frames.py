@@ -1,7 +1,7 @@
-"""Results as pandas DataFrames: which columns a table has, of which dtype, and what they say. docs/tables.md is the same for readers.
+"""Results as pandas DataFrames: the columns of each table, their dtypes and descriptions. docs/tables.md has the same for readers.
 
-Evaluation happens in Polars (decision 0006); pandas is what results are handed over in. It is imported when the first table is
-made, not before: `vigil validate` and the like make none.
+Evaluation uses Polars (decision 0006); results are returned in pandas, which is imported with the first table: commands such as `vigil
+validate` do not need it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ Frame: TypeAlias = "pd.DataFrame"
 Row = Mapping[str, Any]
 
 SEVERAL_NAMED = "several workspaces"
-"""What a digest is about, where others have the name of a workspace."""
+"""The name column of a digest about several workspaces."""
 
 
 class Dtype(StrEnum):
-    """What a column holds, as its pandas dtype. A value that is not there is missing (`pd.NA`, `pd.NaT`), never empty."""
+    """The content of a column, as its pandas dtype. An absent value is missing (`pd.NA`, `pd.NaT`), never empty."""
 
     TEXT = "string"
     ID = "Int64"
@@ -66,7 +66,7 @@ class Column:
     states: tuple[str, ...] = ()
 
     def pandas(self, zone: str) -> Any:
-        """Its dtype, in a table whose instants are in `zone`."""
+        """The dtype, in a table whose instants are in `zone`."""
         import pandas as pd
 
         if self.dtype is Dtype.STATE:
@@ -76,7 +76,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A kind of result: the name by which `attrs["table"]` knows it, and its columns in order."""
+    """A kind of result: its name in `attrs["table"]`, and its columns in order."""
 
     name: str
     columns: tuple[Column, ...]
@@ -205,14 +205,14 @@ TABLES = (FINDINGS, NOTICES, MANIFEST, CHANGED, ACCOUNT, DEVICES)
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a table is of. A frame has it in its `attrs`, as values that JSON knows, and every writer passes it on."""
+    """The description of a table. A frame has it in its `attrs`, as JSON values, and every writer includes it."""
 
     site: str
     zone: str
     as_of: datetime | None = None
     flow: str = ""
     run: int | None = None
-    scope: str = ""  # what was looked at, in words
+    scope: str = ""  # the scope, in words
     dry_run: bool | None = None
     manifest: str = ""  # the id by which it is approved
     said: str = ""  # the result in a sentence
@@ -220,28 +220,28 @@ class About:
 
     @classmethod
     def run_of(cls, run: Run, **more: Any) -> About:
-        """What a run's tables are of."""
+        """The description of a run's tables."""
         return cls(run.site.name, run.site.zone, run.as_of, run.flow, run.id, **more)
 
     @classmethod
     def of(cls, frame: Frame) -> About:
-        """What a frame says of itself. One that Vigil did not make says nothing, and its instants are in UTC."""
+        """The description of a frame. One that Vigil did not make has none, and its instants are in UTC."""
         known = {f.name: frame.attrs[f.name] for f in fields(cls) if f.name in frame.attrs}
         about = cls(**{"site": "", "zone": "UTC"} | known)
         return replace(about, as_of=datetime.fromisoformat(known["as_of"])) if about.as_of else about
 
     def attrs(self) -> dict[str, Any]:
-        """The fields that say something; the instant in the table's zone."""
+        """The non-empty fields; the instant in the table's zone."""
         at = self.as_of and self.as_of.astimezone(ZoneInfo(self.zone)).isoformat(timespec="seconds")
         said = {f.name: getattr(self, f.name) for f in fields(self)} | {"as_of": at}
         return {name: value for name, value in said.items() if value is not None and value != ""}
 
 
 def frame(table: Table, rows: Iterable[Row], about: About) -> Frame:
-    """Rows as a frame with the table's columns and dtypes, also when there are none. "" and None become missing.
+    """Rows as a frame with the table's columns and dtypes, also without rows. "" and None become missing.
 
-    Control characters in texts, which come from people, become U+FFFD.
-    Raises ValueError for a row with other columns, and for a state that the table does not know.
+    Control characters in texts, which come from people, become U+FFFD. Raises ValueError for a row with other columns, and for an
+    unknown state.
     """
     import pandas as pd
 
@@ -275,7 +275,7 @@ def _column(column: Column, values: Sequence[Any], zone: str) -> pd.Series[Any]:
 
 
 def findings(run: Run, rows: Iterable[Row], **more: Any) -> Frame:
-    """What `sweep.sweep` found, as FINDINGS."""
+    """The result of `sweep.sweep`, as FINDINGS."""
     return frame(FINDINGS, rows, About.run_of(run, **more))
 
 
@@ -305,18 +305,18 @@ def _notice(row: Row, names: Mapping[int, str]) -> Row:
 
 
 def _when(fire_at: datetime, occurrence: str, message: NoticeMessage) -> Row:
-    """The columns that say which time a notice is about; missing where they would tell a sensitive date."""
+    """The columns for the time of a notice; missing where they would reveal a sensitive date."""
     withheld = message.date_withheld
     return {"fire_at": None if withheld else fire_at, "occurrence": None if withheld else occurrence}
 
 
 def name_of(workspace: int, names: Mapping[int, str]) -> str:
-    """What to call the workspace of a notice: by its name, or by its id where nothing was ever read of it."""
+    """The workspace of a notice, by its name, or by its id if it was never read."""
     return names.get(workspace) or (SEVERAL_NAMED if workspace == SEVERAL else str(workspace))
 
 
 def told(run: Run, made: Account, first: int | None = None, said: str = "") -> Frame:
-    """The notices of a run that has ended, the first ones only where `first` says how many, with the run's account."""
+    """The notices of an ended run, with the run's account; only the `first` ones if given."""
     rows = made.notices[:first]
     with run.ledger.read() as connection:
         names = observations.names(connection, {n["workspace"] for n in rows})
@@ -350,7 +350,7 @@ def _line(line: Line, names: Mapping[int, str]) -> Row:
 
 
 def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
-    """What `changes.changes` gives, as CHANGED."""
+    """The result of `changes.changes`, as CHANGED."""
     with run.ledger.read() as connection:
         names = observations.names(connection, {row["workspace"] for row in rows})
     named = (
@@ -360,7 +360,7 @@ def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
 
 
 def devices(rows: Iterable[Row], about: About) -> Frame:
-    """Rows of the registry as DEVICES. They have no address, and so has this."""
+    """Rows of the registry as DEVICES, without addresses."""
     return frame(DEVICES, map(_device, rows), about)
 
 
@@ -379,7 +379,7 @@ def _device(row: Row) -> Row:
 
 
 def ended(made: Frame, account: Account) -> Frame:
-    """The same table, which says how its run ended. The data is shared."""
+    """The same table, with the account of its run. The data is shared."""
     counted = {
         Kind.OUTCOME.value: dict(account.rows),
         Kind.NUMBER.value: dict(account.numbers) | {"gaps": len(account.gaps), "waiting": account.waiting},
@@ -391,7 +391,7 @@ def ended(made: Frame, account: Account) -> Frame:
 
 
 def account(of: Frame) -> Frame:
-    """The account of the run from which a table came, as ACCOUNT. Empty where the table is of no run, or of one that goes on."""
+    """The account of a table's run, as ACCOUNT. Empty if the table has no run, or its run has not ended."""
     about = About.of(of)
     counted = (about.account or {}).items()
     return frame(

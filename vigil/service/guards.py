@@ -1,7 +1,7 @@
-"""Guards at work: notices of a guarded rule wait in the outbox until the whole run is counted, then go, or are held.
+"""Applies guards: notices of a guarded rule wait in the outbox until the whole run is counted, then they are queued or held.
 
-They wait as suppressed rows, in the transaction that finds them. A run that is killed between leaves them there; the next run
-that delivers counts them with its own, and decides by the rules as they are then.
+They are stored as suppressed rows, in the transaction that finds them. If a run is killed before its guards decide, the next run that
+delivers counts them with its own, and decides by the rules at that time.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ DROPPED, EXPIRED = GuardWhy.DROPPED.value, GuardWhy.EXPIRED.value
 TAKEN_OUT = GuardWhy.TAKEN_OUT.value
 
 DEAD = timedelta(days=1)
-"""No run lasts longer: one that began before this is over, wherever its process was."""
+"""No run lasts longer: one that began earlier has ended, wherever its process was."""
 
 
 class Vanished(VigilError):
-    """A reading lacks so much of what is known that it is not believed. Nothing was taken as gone."""
+    """So many known items are missing from a list that it is not believed. Nothing was recorded as deleted."""
 
     brief = "most of the known workspaces are missing"
 
@@ -41,8 +41,8 @@ class Vanished(VigilError):
         self.lost = lost
         self.known = known
         super().__init__(
-            f"{what}: {lost} of {known} known workspaces are missing. Nothing was taken as gone and nobody was told. Look at the "
-            f"service user's rights and at the search index; if they are really gone, run `watch` once with accept_fewer."
+            f"{what}: {lost} of {known} known workspaces are missing. Nothing was recorded as deleted and nothing was sent. Check the "
+            f"service user's rights and the search index; if they are really deleted, run `watch` once with accept_fewer."
         )
 
     def __reduce__(self) -> tuple[type[Vanished], tuple[str, int, int]]:
@@ -50,24 +50,24 @@ class Vanished(VigilError):
 
 
 class NoTrip(BadRequest):
-    """An answer was given to a guard that does not exist."""
+    """The guard hold to answer does not exist."""
 
 
 def believe(accepted: bool, what: str, lost: int, known: int) -> None:
-    """Go on when the reading can be believed. Raises Vanished when it cannot, unless a person `accepted` it for this run."""
+    """Continue if the list is plausible. Raises Vanished if it is not, unless a person `accepted` it for this run."""
     if vanished(lost, known) and not accepted:
         raise Vanished(what, lost, known)
 
 
 def decide(run: Run, fresh: Collection[str] = ()) -> list[Trip]:
-    """Count what the run would say for each guarded rule: queue it, or hold it. Returns the trips of those that it holds.
+    """Count the notices of each guarded rule in this run: queue them, or hold them. Returns the guard holds.
 
-    `fresh` names rules that were never evaluated before. One that speaks of some workspaces for the first time, since they could not
-    be read or judged earlier, counts as one of them in that run.
+    `fresh` names rules that were never evaluated before. A rule that finds something in workspaces that earlier could not be read or
+    evaluated counts as such in that run.
 
-    What other runs left undecided counts, too, once they are over. Nobody knows any more whether those were of a rule's first run:
-    they count as such, and a rule that wants its first run shown shows them. Where the rule has no guard by now they are queued, where
-    it tells nobody by now they get the reason for that.
+    Undecided rows of other runs count, too, once those runs have ended. Nobody knows any more whether they belong to a rule's first
+    run: they count as such, and a rule whose guard covers the first run holds them. If the rule has no guard by now they are queued;
+    if it sends nothing by now they get the reason for that.
     """
     with run.ledger.read() as connection:
         some = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w) and _can_decide(run, w.rule)]
@@ -100,30 +100,24 @@ def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[s
         left = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w)]
         for name, rule in live.items():
             others = [w.run for w in left if w.rule == name and w.run is not None]
-            more = trips.count(connection, name, others, UNDECIDED) if others else trips.Counted(0, 0, 0)
-            mine = waiting[name]
-            workspaces = len({e.workspace for e in mine}) + more.workspaces
-            seen = Seen(
-                notices=len(mine) + more.notices,
-                findings=len({e.key[:4] for e in mine}) + more.findings,
-                workspaces=workspaces,
-                known=max(known[rule.subject.workspace_type], workspaces),
-                first=name in fresh or more.notices > 0,
-            )
+            left_by = trips.count(connection, name, others, UNDECIDED) if others else trips.Counted(0, 0, 0)
+            more = Seen(left_by.notices, left_by.findings, left_by.workspaces, 0, False)
+            first = name in fresh or more.notices > 0
+            seen = Seen.of([e.key for e in waiting[name]], known[rule.subject.workspace_type], first, more)
             if rule.guard is not None and tripped(rule.guard, seen):
                 out.add(name)
     return out
 
 
 def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:
-    """Let the undecided rows of a rule that tells nobody by now say why they are not sent."""
+    """Give the undecided rows of a rule that sends nothing by now the reason why they are not sent."""
     with run.ledger.write() as connection:
         run.tally.route(trips.adopt(connection, rule, run.id, UNDECIDED, others))
         trips.relabel(connection, rule, run.id, [UNDECIDED], why)
 
 
 def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: bool) -> list[Trip]:
-    """Queue the undecided rows of a rule, the run's own and those of others that are over, or hold them when its guard trips."""
+    """Queue the undecided rows of a rule, of this run and of ended ones, or hold them if its guard trips."""
     with run.ledger.write() as connection:
         taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, others)
         run.tally.route(taken)  # now rows of this run, which must account for them
@@ -145,9 +139,9 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
 
 
 def _is_over(run: Run, left: Left) -> bool:
-    """Whether nobody but this run decides on rows: they are its own, or the run that found them has ended or is known to be dead.
+    """Whether only this run decides on rows: they are its own, or the run that found them has ended or is known to be dead.
 
-    There is one `watch` at a time: to a `watch` an earlier one is dead.
+    There is one `watch` at a time: for a `watch`, an earlier one is dead.
     """
     if left.run is None or left.run == run.id or not left.flow or left.ended_at is not None:
         return True
@@ -157,7 +151,7 @@ def _is_over(run: Run, left: Left) -> bool:
 
 
 def _can_decide(run: Run, rule: str) -> bool:
-    """Whether it is known what becomes of a rule: one that is in no file may stand in a file that is refused."""
+    """Whether the state of a rule is known: a rule in no file may be in a file that is refused."""
     return rule in run.site_rules.by_name or not run.refused
 
 
@@ -179,7 +173,7 @@ def _trip(run: Run, rule: Rule, seen: Seen, reasons: tuple[str, ...]) -> Trip:
 
 
 def _known(run: Run, rules: Sequence[Rule]) -> dict[str, int]:
-    """Known workspaces by type, as the last complete list had them; counted one by one where there was no list."""
+    """The number of known workspaces by type, from the last complete list; counted individually if there was no list."""
     out: dict[str, int] = {}
     with run.ledger.read() as connection:
         for type in {r.subject.workspace_type for r in rules}:
@@ -193,9 +187,9 @@ def _known(run: Run, rules: Sequence[Rule]) -> dict[str, int]:
 
 
 def take_questions(ledger: Ledger, flow_run: str) -> list[Trip]:
-    """The trips that a Prefect run must ask a person about: its own, answered or not, and those that nobody asks about yet.
+    """The guard holds about which a Prefect run must ask a person: its own, answered or not, and those about which no other run asks.
 
-    So a run that is killed before it asks, or that could not ask, leaves its question to the next one that can.
+    So a run that is killed before it asks, or that could not ask, leaves its question to the next one.
     """
     with ledger.write() as connection:
         trips.take(connection, flow_run)
@@ -203,25 +197,25 @@ def take_questions(ledger: Ledger, flow_run: str) -> list[Trip]:
 
 
 def asked(ledger: Ledger, flow_run: str) -> bool:
-    """Whether a Prefect run asked before: then it is here again to hear the answer."""
+    """Whether a Prefect run asked before: then it was resumed with the answer."""
     with ledger.read() as connection:
         return bool(trips.asked_by(connection, flow_run))
 
 
 def unasked(ledger: Ledger) -> bool:
-    """Whether a trip waits that nobody was asked about."""
+    """Whether a guard hold waits about which no run has asked."""
     with ledger.read() as connection:
         return any(not t.flow_run for t in trips.waiting(connection))
 
 
 def gaps_of(ledger: Ledger, trip: Trip) -> int:
-    """How much could not be read in the run that a trip stopped: an answer does not fill that."""
+    """How many gaps the run of a guard hold had: an answer does not fill them."""
     with ledger.read() as connection:
         return len(runs.account_of(connection, trip.run).get("gaps", ()))
 
 
 def expire(run: Run) -> list[Trip]:
-    """The trips whose time is over without an answer: their rows say so from now on, and are not sent."""
+    """The guard holds whose time is over without an answer: their rows get that reason, and are not sent."""
     with run.ledger.write() as connection:
         over = trips.waiting(connection, run.as_of)
         for t in over:
@@ -231,9 +225,9 @@ def expire(run: Run) -> list[Trip]:
 
 
 def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
-    """Send exactly what a trip holds, or drop it. The second number is how many notices; 0 when it was answered before.
+    """Send exactly the notices of a guard hold, or drop them. The second value is their number; 0 if it was answered before.
 
-    Raises NoTrip when there is no such trip.
+    Raises NoTrip if there is no such hold.
     """
     with run.ledger.write() as connection:
         trip = trips.find(connection, id)

@@ -1,4 +1,4 @@
-"""The instants that a run speaks of: a ledger goes forward only, and a window of the past is over."""
+"""Checks of a run's instants: a ledger only goes forward, and a backfill's window must be over."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from vigil.wording import instant
 
 
 class Earlier(BadRequest):
-    """A run was to speak of an instant before one that the ledger already knows."""
+    """The `as_of` of a run is before an instant that the ledger already knows."""
 
 
 class BadWindow(BadRequest):
-    """A backfill was asked for a window or a manifest that does not exist."""
+    """The window or the manifest of a backfill does not exist."""
 
 
 def refuse_without_zone(**given: datetime | None) -> None:
-    """Raises BadRequest for an instant that does not say in which zone it is, under the name of its parameter."""
+    """Raise BadRequest for an instant without a zone, under the name of its parameter."""
     for name, at in given.items():
         if at is not None and at.utcoffset() is None:
             raise BadRequest(
@@ -31,7 +31,7 @@ def refuse_window(
 ) -> tuple[datetime, datetime]:
     """The ends of a window that begins before it ends, and is over at `as_of`. Raises BadWindow for any other, in the site's `zone`.
 
-    What is still to come cannot have been missed: told from a window, it would be told too early, and not again when it is due.
+    Future notices cannot have been missed: a backfill would send them too early, and then they would not be sent when they are due.
     """
     if after is None or upto is None:
         raise BadWindow(
@@ -47,15 +47,15 @@ def refuse_window(
 
 
 def known_after(ledger: Ledger, as_of: datetime) -> datetime | None:
-    """The latest instant that the ledger knows, where that is after `as_of`; None otherwise."""
+    """The latest instant that the ledger knows, if it is after `as_of`; None otherwise."""
     with ledger.read() as connection:
         known = evaluations.known_until(connection)
     return known if known is not None and known > as_of else None
 
 
 def refuse_earlier(ledger: Ledger, flow: str, as_of: datetime) -> None:
-    """Raises Earlier when the ledger knows what is later than `as_of`: what a run reads now would be filed before it, and
-    whatever came between would be judged twice, or never.
+    """Raise Earlier if the ledger has data later than `as_of`: data read now would be recorded before it, and everything in between
+    would be evaluated twice, or never.
     """
     known = known_after(ledger, as_of)
     if known is not None:

@@ -1,8 +1,8 @@
-"""Evaluating what changed and what is due, and queueing what must be said.
+"""Evaluates what changed and what is due, and queues the notices.
 
-One batch of workspaces is one transaction: its standings and its notices are in the ledger together or not at all. The
-position moves when every batch is in. Killed between, the next run evaluates the same window again, and the outbox's key
-keeps what was queued from being queued twice.
+One batch of workspaces is one transaction: its rule states and its notices are committed together or not at all. The watermark moves
+when every batch is committed. If the run is killed before, the next run evaluates the same window again, and the outbox's key prevents
+duplicates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import datetime
 from vigil.compliance import escalations
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import active
-from vigil.compliance.events import Looked, news, unseen
+from vigil.compliance.events import Looked, unseen
 from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import Rule
@@ -74,22 +74,22 @@ class LedgerRecords:
 
 
 BATCH = 2000
-"""Workspaces an evaluation: bounds memory, and is enough for the columns to pay."""
+"""Workspaces in one evaluation: bounds memory, and is enough for columnar evaluation to pay."""
 
 MOST_ODD = 50
-"""When so many workspaces in a row cannot be evaluated, and none could be, the fault is not in what they hold."""
+"""If this many workspaces in a row cannot be evaluated, and none could be, the fault is not in their data."""
 
 log = logging.getLogger("vigil.judgement")
 
 
 def text_of(rule: Rule) -> str:
-    """A hash of what a rule says: another one means that every workspace must be looked at again."""
+    """A hash of a rule's text: if it changes, every workspace must be evaluated again."""
     text = rule.model_dump_json(by_alias=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def plan(run: Run) -> Plan:
-    """Which workspaces to evaluate: those that changed, those that are due, and all of them for a rule that is new or edited."""
+    """The workspaces to evaluate: changed ones, due ones, and all of them for a new or edited rule."""
     rules = active(run.rules)
     with run.ledger.read() as connection:
         mark = evaluations.position(connection, WatermarkName.EVALUATED)
@@ -129,7 +129,7 @@ def plan(run: Run) -> Plan:
 
 
 def _batches(todo: Collection[int], owed: Mapping[int, Behind]) -> Iterator[tuple[int, ...]]:
-    """The workspaces in batches, those that are behind by the marks from which on they are evaluated."""
+    """The workspaces in batches; those that are behind are grouped by the watermarks from which they are evaluated."""
     groups: dict[Marks | None, list[int]] = {}
     for workspace in sorted({*todo, *owed}):
         marks = owed[workspace].marks if workspace in owed else None
@@ -139,7 +139,7 @@ def _batches(todo: Collection[int], owed: Mapping[int, Behind]) -> Iterator[tupl
 
 
 def _looked(run: Run, at: datetime, before: Evaluated, since: Mapping[str, datetime]) -> Looked:
-    """How far the looks before this run went. A ledger that does not tell what they read leaves it to dates for one run."""
+    """How far earlier runs had read. If the ledger does not say, dates decide for one run."""
     return Looked(
         complete=min(before.complete or at, run.as_of),
         since=since,
@@ -151,13 +151,13 @@ def _looked(run: Run, at: datetime, before: Evaluated, since: Mapping[str, datet
 
 
 def _returned(known: Sequence[Revision], rules: Sequence[Rule], mark: Mark) -> tuple[Revision, ...]:
-    """The rules that were left out for a while: others have been evaluated since they were."""
+    """The rules that were left out for a while: others were evaluated later than they were."""
     names = {r.name for r in rules}
     return tuple(k for k in known if k.rule in names and mark.at is not None and k.last_at < mark.at)
 
 
 def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[escalations.Due, ...]:
-    """The notices to which nobody reacted in time. For workspaces that are behind that time may lie before the window."""
+    """The notices that were not acknowledged in time. For workspaces that are behind, that time may be before the window."""
     mine = escalations.escalating(run.rules)
     if not mine:
         return ()
@@ -174,13 +174,13 @@ def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[
 
 
 async def whole(run: Run, plan: Plan, n: int) -> None:
-    """The `n`-th batch of a plan, from 1: loaded, evaluated, its people looked up, and committed."""
+    """Process the `n`-th batch of a plan, from 1: load, evaluate, look up its people, and commit."""
     workspaces = plan.batches[n - 1]
     await _judged(run, plan.of(workspaces), workspaces)
 
 
 async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
-    """Judge some workspaces. What nobody can make sense of costs the workspace that holds it its turn, and no other one."""
+    """Process some workspaces. If one cannot be evaluated, only that one is left out."""
     try:
         work = evaluated(run, load(run, plan, workspaces))
         work = addressed(run, await looked_up(run, work))
@@ -200,7 +200,7 @@ async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
 
 
 def _odd(run: Run, plan: Plan, workspace: int, error: Exception) -> None:
-    """Note a workspace that cannot be evaluated: it is named, and stays behind until it can."""
+    """Record a workspace that cannot be evaluated: it is named, and stays behind until it can."""
     # The error may quote a value that must not be told.
     why = f"what it holds cannot be evaluated ({type(error).__name__})"
     log.warning("run %d: workspace %d: %s", run.id, workspace, why)
@@ -210,7 +210,7 @@ def _odd(run: Run, plan: Plan, workspace: int, error: Exception) -> None:
 
 
 def _hold(run: Run, plan: Plan, why: Mapping[int, str]) -> None:
-    """Leave some workspaces to the next run, which judges them from where this one does."""
+    """Leave some workspaces to the next run, which evaluates them from the same watermarks."""
     with run.ledger.write() as connection:
         known = observations.current(connection, sorted(why), ("workspace",))
         types = {w.id: w.type for w in known if isinstance(w, f.Workspace)}
@@ -218,7 +218,7 @@ def _hold(run: Run, plan: Plan, why: Mapping[int, str]) -> None:
 
 
 def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
-    """One batch: facts, changes, and what is remembered of its workspaces."""
+    """One batch: the facts, changes and rule states of its workspaces."""
     with run.ledger.read() as connection:
         given = inputs.current(connection, workspaces, run.site.zone, run.site.sensitive)
         changes = (
@@ -226,10 +226,11 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
         )
     unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
+    given = with_changes(given, changes, looked, plan.window)
     run.tally.unseen |= unseen(changes, looked)
-    run.tally.old |= news(changes, looked, run.as_of).old
+    run.tally.old |= given.too_old
     return Work(
-        given=with_changes(given, changes, looked, plan.window),
+        given=given,
         window=plan.window,
         escalations=plan.escalations,
         fresh=plan.fresh,
@@ -277,7 +278,7 @@ def addressed(run: Run, work: Work) -> Work:
 
 
 def commit(run: Run, plan: Plan, work: Work) -> None:
-    """Store what is remembered and queue the rows, in one transaction. What the batch left stays behind, for the next run."""
+    """Store the rule states and queue the rows, in one transaction. What the batch left stays behind, for the next run."""
     if work.left:
         _hold(run, plan, work.left)
     with run.ledger.write() as connection:
@@ -292,10 +293,10 @@ def commit(run: Run, plan: Plan, work: Work) -> None:
 
 
 def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
-    """Everything up to `as_of` is evaluated: guards decide on the whole of it, and the next window begins here.
+    """Everything up to `as_of` is evaluated: guards decide on the whole run, and the next window begins here.
 
-    What could not be read may hold events from before: the instant up to which all was read stays where it was. The texts by which
-    rules were evaluated are kept; a refused rule's stays the one that it goes on by, or went by until it was left out.
+    Unread items may contain earlier events: the instant up to which everything was read stays. The evaluated texts of rules are
+    stored; for a refused rule it is the text in force, or the last one before the rule was left out.
     """
     rules = active(run.rules)
     clocks.warn(run)
@@ -315,7 +316,7 @@ def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
 
 
 def stopped(run: Run) -> None:
-    """Say once that Extended ECM was given up, and how much was not asked of it for that."""
+    """Report once that Extended ECM was given up, and how many workspaces were not read because of that."""
     if not run.tally.stopped:
         return
     lacking = max(len(run.tally.unasked), run.tally.wanted - run.tally.reached)
@@ -327,7 +328,7 @@ def stopped(run: Run) -> None:
 
 
 def _name_behind(run: Run) -> None:
-    """Whatever is behind stands in the account, also where this run asked for nothing of it."""
+    """List every workspace that is behind in the account, also if this run did not read it."""
     stopped(run)
     named = {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked | run.tally.untold
     with run.ledger.write() as connection:
@@ -350,9 +351,9 @@ def _name_behind(run: Run) -> None:
 
 
 def _position(run: Run, plan: Plan, read: Extracted) -> Evaluated:
-    """What the next run asks of this one: up to when, and of what, everything has been read, and how far clocks are apart.
+    """The data of this run for the next: up to when, and for which parts, everything was read, and the clock differences.
 
-    What could not be read and never had been is named: when it is read, it may have been there all along.
+    Items that never could be read are named: when they are read, they may have existed all along.
     """
     complete = run.as_of if run.tally.whole else plan.looked.complete
     before, gaps = plan.looked, {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked
@@ -378,5 +379,5 @@ def _position(run: Run, plan: Plan, read: Extracted) -> Evaluated:
 
 
 def _revision(rule: Rule, at: datetime) -> Revision:
-    """The text of a rule that is evaluated for the first time as it is."""
+    """The text of a rule that is evaluated in this form for the first time."""
     return Revision(rule.name, hash_of(rule), written(rule), rule.origin.file if rule.origin else "", at, at)

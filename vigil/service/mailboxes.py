@@ -1,4 +1,4 @@
-"""The registry learns the mailboxes of the accounts that a run looks up."""
+"""Stores the e-mail addresses of looked-up users in the registry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vigil.service.run import Run
 
 
 def note_mailboxes(run: Run, facts: Iterable[Fact]) -> None:
-    """Let the registry have the mailboxes of the accounts among `facts`, where the site can send mail."""
+    """Store the mailboxes of the accounts among `facts`, if the site can send mail."""
     if run.mail is None:
         return
     wanted = {x.login: None if x.deleted else x.email for x in facts if isinstance(x, f.User)}

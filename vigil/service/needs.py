@@ -1,4 +1,4 @@
-"""What the loaded rules make it necessary to read. Nothing else is asked of Extended ECM."""
+"""The parts of workspaces that the loaded rules need. Nothing else is read from Extended ECM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vigil.ecm.model import Needs
 
 
 def needs_of(rules: RuleSet) -> Needs:
-    """The parts of a workspace that some active rule looks at, or waits for."""
+    """The parts of a workspace that an active rule uses."""
     mine = active(rules)
     found = [
         leaf
@@ -37,21 +37,21 @@ def needs_of(rules: RuleSet) -> Needs:
 
 
 def parts_of(needs: Needs) -> set[str]:
-    """The names of the parts of a workspace that are needed."""
+    """The names of the needed parts of a workspace."""
     parts = asdict(needs)
     related = {f"related:{type}" for type in parts.pop("related")}
     return {name for name, needed in parts.items() if needed} | related
 
 
 def types_of(rules: RuleSet) -> list[str]:
-    """The workspace types that active rules are about, and those of related workspaces that they look at."""
+    """The workspace types of active rules, and those of related workspaces that they use."""
     mine = active(rules)
     looked_at = {leaf.ref.type for r in mine for leaf in _fields(r) if leaf.ref.root == "related"}
     return sorted({r.subject.workspace_type for r in mine} | looked_at)
 
 
 def types_with_roles(rules: RuleSet) -> set[str]:
-    """The workspace types of which some active rule looks at who is in a role, or waits for a change of it."""
+    """The workspace types for which an active rule uses the members of a role, or waits for a change of them."""
     waiting = {
         r.subject.workspace_type for r in active(rules) for e in events_used(r) if "roles" in e.spec.needs
     }
@@ -59,7 +59,7 @@ def types_with_roles(rules: RuleSet) -> set[str]:
 
 
 def _types_with(rules: RuleSet, root: str) -> set[str]:
-    """The workspace types of which some active rule looks at a field of this kind."""
+    """The workspace types for which an active rule uses a field of this kind."""
     return {r.subject.workspace_type for r in active(rules) for leaf in _fields(r) if leaf.ref.root == root}
 
 

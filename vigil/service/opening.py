@@ -1,6 +1,6 @@
-"""What is opened once a process and used by each of its runs: the ledger, the rules and the templates.
+"""Resources that each process opens once for all of its runs: the ledger, the rules and the templates.
 
-A rule file or a template that is wrong does not stop the others: docs/decisions/0015.
+An invalid rule file or template does not stop the others: docs/decisions/0015.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def ledger_at(url: str) -> Ledger:
 
 
 def ledger_of_site(site: str, url: str) -> Ledger:
-    """The ledger at `url`, which from now on is this site's. Raises LedgerOfAnother when it is another's."""
+    """The ledger at `url`, which then belongs to this site. Raises LedgerOfAnother if it belongs to another."""
     ledger = ledger_at(url)
     with ledger.read() as connection:
         ownership.refuse_another(connection, site)
@@ -45,10 +45,10 @@ def ledger_of_site(site: str, url: str) -> Ledger:
 
 
 def rules_of(folder: Path, ledger: Ledger) -> InForce:
-    """The rules in force: those in `folder` as they are now, in place of refused ones what the ledger has of them.
+    """The rules in force: those in `folder` now, and for refused ones the texts in the ledger.
 
-    Raises BadInput with everything that is wrong when none is left; and for a ledger in which rules were evaluated and no text
-    was kept, as before its schema 7: what is refused there could be lost unseen.
+    Raises BadInput with all problems if no rule is left; and for a ledger with evaluated rules but without stored texts, as before its
+    schema 7: refused rules could be lost unnoticed.
     """
     found = examined(folder)
     rules, problems = check(found)
@@ -64,20 +64,20 @@ def rules_of(folder: Path, ledger: Ledger) -> InForce:
 
 
 def examined(folder: Path) -> Examined:
-    """The rules in `folder` as they are now, with what is wrong with them; parsed again only when a file in it changed.
+    """The rules in `folder` now, with their problems; parsed again only after a file in it changed.
 
-    Files go by their names from the folder on, `rules/renewal.yaml`: each worker may have it elsewhere.
+    Files have names relative to the folder, `rules/renewal.yaml`, because each worker may have the folder in another place.
     """
     return _rules(folder, _signature(folder))
 
 
 def renderer_of(folder: Path, channel: Channel = Channel.PUSH) -> Renderer:
-    """The templates in `folder` for a channel, with what is wrong beside them; compiled again only when a file in it changed."""
+    """The templates in `folder` for a channel, with their problems; compiled again only after a file in it changed."""
     return _renderer(folder, channel, _signature(folder))
 
 
 def unworded(folder: Path, standing: InForce, renderer: Renderer) -> tuple[Problem, ...]:
-    """What is wrong with the templates, and with the families that rules name: their notices are worded by others."""
+    """The problems of templates and of the families that rules name: other templates render their notices."""
     problems = [replace(p, file=_short(p.file, folder)) for p in renderer.problems]
     families = renderer.families()
     drafts = {draft.name: draft for draft in standing.drafts}
@@ -90,7 +90,7 @@ def unworded(folder: Path, standing: InForce, renderer: Renderer) -> tuple[Probl
 
 
 def _first_places(rule: Rule, draft: Draft | None) -> dict[str, Node | None]:
-    """The families that a rule names, each with the first place in its file; None for one that goes on by its last text."""
+    """The families that a rule names, each with the first place in its file; None for a rule in force with its last text."""
     if draft is None:
         return dict.fromkeys([rule.family, *(step.template for step in rule.steps if step.template)])
     places: dict[str, Node | None] = {}
@@ -116,12 +116,12 @@ def _below(folder: Path) -> Iterator[str]:
 
 
 def _stamps(files: Iterator[str] | list[str]) -> Iterator[tuple[str, int, int, int]]:
-    """What changes when a file does, its rights included: who may not read it today may tomorrow."""
+    """Data that changes when a file does, including its permissions: a file may become readable."""
     for file in files:
         try:
             found = os.stat(file)
         except OSError:
-            yield file, 0, 0, 0  # gone this very moment, or a link to nothing: whoever reads it says so
+            yield file, 0, 0, 0  # just deleted, or a dangling link: reading it reports that
         else:
             yield file, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
@@ -144,7 +144,7 @@ def _shortly(problems: Sequence[Problem], folder: Path) -> list[Problem]:
 
 
 def _short(file: str, folder: Path) -> str:
-    """A file by its name from the folder on that it was looked for in."""
+    """A file's name relative to the folder."""
     return file.removeprefix(f"{(folder.parent if folder.is_file() else folder).parent}{os.sep}")
 
 

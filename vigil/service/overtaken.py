@@ -1,4 +1,4 @@
-"""Notices that quiet hours held back are asked once more when these end, and are not sent where they are not true any more."""
+"""Checks notices again at the end of quiet hours, and does not send those that are no longer true."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vigil.service.run import Run
 
 
 def explain(run: Run) -> int:
-    """Take out of the outbox what is due, was held back and is not true any more, each with its reason. Returns how many notices.
+    """Take due rows that quiet hours deferred and that are no longer true out of the outbox, each with its reason. Returns how many.
 
-    What a rule has found that is left out until its file is corrected is sent: nothing says that it ended.
+    Findings of a rule that is left out until its file is corrected are sent: nothing shows that they ended.
     """
-    with run.ledger.write() as connection:
+    with run.ledger.read() as connection:
         held = postponed.due(connection, run.clock())
         if not held:
             return 0
@@ -22,7 +22,11 @@ def explain(run: Run) -> int:
         now = CurrentState(inputs.current(connection, about, run.site.zone), run.as_of)
         users = Directory.of(observations.directory(connection)).users
         deleted = {login for login, user in users.items() if user.deleted}
-        why = dict(untrue(held, run.rules, now, deleted))
-        count = postponed.explain(connection, why)
-    run.tally.earlier[NoticeState.SUPPRESSED] += count
+    why = dict(untrue(held, run.rules, now, deleted))
+    if not why:
+        return 0
+    with run.ledger.write() as connection:
+        count = postponed.explain(connection, why, run.clock())
+    if count:
+        run.tally.earlier[NoticeState.SUPPRESSED] += count
     return count

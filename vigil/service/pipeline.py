@@ -1,14 +1,14 @@
-"""What a run does to a batch of workspaces, as a list of stages: the one place where they are put together.
+"""The stages that process a batch of workspaces in a run, composed in one place.
 
     EVALUATE   evaluate, escalate, resolve                                  from facts to findings
-    (look up the people behind the findings, as they stand now: the caller's, over the network)
+    (the caller looks up the people of the findings, as of now, over the network)
     ADDRESS    leave, drop_void, supersede, address, compose                from findings to rows of the outbox
     GUARD      hold                                                         the rows of guarded rules wait for the whole run
-    (queue: the caller's, in one transaction)
+    (the caller queues the rows, in one transaction)
 
-A stage takes the batch as the stage before left it and gives it to the next. It writes nothing, and reads what went out before by
-`Records`: the ledger, or a timeline's memory. `watch`, `sweep` and both players of timelines go through all of them. A backfill goes
-through ADDRESS alone: `compliance.history` evaluated its window, and a person approves it. A digest composes its own notice.
+A stage takes the batch from the previous stage and returns it for the next. It writes nothing, and reads earlier notices through
+`Records`: the ledger, or a timeline's memory. `watch`, `sweep` and both players of timelines use all stages. A backfill uses only
+ADDRESS: `compliance.history` has evaluated its window, and a person approves it. A digest composes its own notice.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from vigil.service.contacts import Contacts
 
 
 class Records(Protocol):
-    """What the stages ask of what was read and queued before."""
+    """The queries of the stages about what was read and queued before."""
 
     def occurrences(self, asked: Mapping[str, Collection[int]]) -> Mapping[str, Told]:
-        """For which occurrences a notice went out or is about to, by rule, of some workspaces each."""
+        """The occurrences with a sent or queued notice, by rule, for some workspaces each."""
 
     def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:
-        """Those of some workspaces that could not be read whole and will be read again, each with why."""
+        """Those of some workspaces that could not be read completely and will be read again, each with the reason."""
 
     def contacts(self, people: Collection[str]) -> Contacts:
-        """How some people can be reached."""
+        """The contact details of some people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One batch of workspaces on its way.
+    """One batch of workspaces between stages.
 
-    `fresh` are rules that were never evaluated of these workspaces before; `taken_up`: earlier runs could not judge them, and it is
-    done from the same instant on. `left` are workspaces that wait for the next run, each with why.
+    `fresh` are rules that were never evaluated for these workspaces before; `taken_up`: earlier runs could not evaluate them, and this
+    run does so from the same instant on. `left` are workspaces that wait for the next run, each with the reason.
     """
 
     given: Input
@@ -89,7 +89,7 @@ def _evaluate(run: ComposeContext, records: Records, work: Work) -> Work:
 
 
 def _escalate(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Add what nobody reacted to in time and still is so."""
+    """Add escalations of notices that nobody acknowledged in time and that are still true."""
     if not work.escalations:
         return work
     more = escalations.findings(work.escalations, run.rules, work.given, work.result.standings, run.as_of)
@@ -97,7 +97,7 @@ def _escalate(run: ComposeContext, records: Records, work: Work) -> Work:
 
 
 def _resolve(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Add the ends of milestones that people were told of."""
+    """Add the resolved notices of milestones."""
     asked = endings.asking(work.result.evaluated, run.rules, work.facts.workspaces)
     if not asked:
         return work
@@ -108,8 +108,8 @@ def _resolve(run: ComposeContext, records: Records, work: Work) -> Work:
 def _leave(run: ComposeContext, records: Records, work: Work) -> Work:
     """Leave to the next run what cannot be decided now.
 
-    That is all of a workspace whose people could not all be looked up, and what hangs on something that could not be read and will
-    be. Of conditions that began is kept since when, and nothing is said of them.
+    That is everything about a workspace whose people could not all be looked up, and findings that depend on unread data that will be
+    read. For conditions that began, the start is stored, but no notice is made.
     """
     waiting = undecided(work.findings, run.rules, work.facts, work.directory)
     hanging = _unread(work, records)
@@ -135,7 +135,7 @@ def _leave(run: ComposeContext, records: Records, work: Work) -> Work:
 
 
 def _unread(work: Work, records: Records) -> dict[int, str]:
-    """The workspaces with a finding that hangs on what could not be read and will be: of their own, or of a related one."""
+    """The workspaces with a finding that depends on unread data that will be read: their own, or a related workspace's."""
     hanging = {x.workspace for x in work.findings if x.suppressed is Why.UNREAD}
     if not hanging:
         return {}
@@ -150,7 +150,7 @@ def _unread(work: Work, records: Records) -> dict[int, str]:
 
 
 def _drop_void(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Without what became void after somebody was told of it: who is taken up is evaluated from the same instant on again."""
+    """Drop findings that became void after their notice was sent: workspaces taken up are evaluated from the same instant again."""
     if not work.taken_up:
         return work
     void: dict[str, set[int]] = {}
@@ -170,14 +170,14 @@ def _is_void(x: Finding) -> bool:
 
 
 def _supersede(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Mark the steps of milestones that went out for another date, where the rule ignores that it moved."""
+    """Mark the steps of milestones with a notice for another date, if the rule ignores that it moved."""
     asked = superseded.asking(work.findings, run.rules)
     told = records.occurrences(asked) if asked else {}
     return work.with_findings(superseded.without_superseded(work.findings, told))
 
 
 def _address(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Decide who is told of each finding, or why nobody is."""
+    """Find the recipients of each finding, or the reason why there are none."""
     return replace(work, routed=route(work.findings, run.rules, work.facts, work.directory))
 
 
@@ -188,7 +188,7 @@ def _compose(run: ComposeContext, records: Records, work: Work) -> Work:
 
 
 def _hold(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Let the rows of rules whose guard could stop them wait until the whole run is counted."""
+    """Let the rows of rules whose guard could trip wait until the whole run is counted."""
     guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in work.fresh)}
     return replace(
         work, rows=[_undecided(e) if e.rule in guarded and on_its_way(e) else e for e in work.rows]
@@ -200,7 +200,7 @@ def _undecided(e: Entry) -> Entry:
 
 
 def on_its_way(e: Entry) -> bool:
-    """Whether a row goes to its person, now, with the next digest, or when its guard lets it."""
+    """Whether a row will be sent to its person: now, in the next digest, or when its guard releases it."""
     waits = e.reason in DIGESTED or e.reason == GuardWhy.UNDECIDED.value
     return e.state == NoticeState.QUEUED or (e.state == NoticeState.SUPPRESSED and waits)
 

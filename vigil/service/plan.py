@@ -1,4 +1,4 @@
-"""What one run evaluates: the workspaces in batches, the window, and the observations it takes in."""
+"""The plan of a run's evaluation: the workspaces in batches, the window, and the observations to evaluate."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vigil.ledger.behind import Behind, Marks
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run evaluates: the workspaces, in batches, the window, and the observations it takes in.
+    """The plan of a run's evaluation: the workspaces, in batches, the window, and the observations to evaluate.
 
-    `behind` says from where on those are evaluated that earlier runs could not read or judge whole; a batch has only workspaces that
-    are evaluated from the same marks on. `of` gives the plan of one batch, by its own marks.
+    `behind` has the watermarks of workspaces that earlier runs could not read or evaluate completely; the workspaces of a batch share
+    the same watermarks. `of` gives the plan of one batch, with its own watermarks.
     """
 
     batches: tuple[tuple[int, ...], ...]
@@ -38,7 +38,7 @@ class Plan:
 
     @property
     def marks(self) -> Marks:
-        """From where on this plan evaluates."""
+        """The watermarks from which this plan evaluates."""
         return Marks(self.after_seq, self.window.after, self.looked.complete, self.fresh)
 
     def of(self, workspaces: Sequence[int]) -> Plan:
@@ -59,6 +59,6 @@ class Plan:
 
 
 def window_from(after: datetime | None, as_of: datetime, starts: Mapping[str, datetime]) -> Window:
-    """The window that begins at `after`, or, before the first evaluation, with this one."""
+    """The window that begins at `after` or, before the first evaluation, at the present run."""
     after = min(after or as_of, as_of)
     return Window(after, as_of, {name: at for name, at in starts.items() if at > after})

@@ -1,4 +1,4 @@
-"""What became of a notice, in words that a steward knows. The ledger keeps codes: here they are mapped, and nowhere else.
+"""Why a notice was not sent, in words for stewards. The ledger stores codes; only this module maps them to words.
 
 docs/reasons.md has the same words, with what to do.
 """
@@ -46,21 +46,21 @@ WORDS: Mapping[str, str] = {
     REFUSED: "every device of the person refused it",
     WORDLESS: "it was queued without a text",
 }
-"""The reasons of the ledger. What is not here is in words already: a template's error, an answer of FCM."""
+"""The words for the ledger's codes. Other reasons are words already: a template's error, a response of FCM."""
 
 _GAVE_UP = f"{EXPIRED}: "
 _CODES = re.compile(r"[A-Z0-9_.]+(; [A-Z0-9_.]+)*")
 
 
 def why_untrue(why: NoLonger, due: str, message: NoticeMessage) -> str:
-    """Why a notice is not true any more, in words. `due` is the date that it was made for, told unless its `message` withholds it."""
+    """Why a notice is no longer true, in words. `due` is the date of the notice, shown unless its `message` withholds it."""
     if why is NoLonger.MOVED:
         return "its date is another one" if message.date_withheld else f"its date is no longer {due}"
     return why.value
 
 
 def in_words(reason: str, lacks: tuple[str, ...] = ()) -> str:
-    """A reason of the ledger in words; `lacks` says why its recipients name nobody."""
+    """The words for a reason of the ledger; `lacks` has the reasons for missing recipients."""
     if reason.startswith(_GAVE_UP):
         return f"no try succeeded in time; the last one: {causes.of_code(reason.removeprefix(_GAVE_UP))}"
     if _CODES.fullmatch(reason):
@@ -77,5 +77,5 @@ def in_digest(reason: str) -> bool:
 
 
 def of_row(row: Mapping[str, Any]) -> str:
-    """The reason of an outbox row in words; empty where it has none."""
+    """The reason of an outbox row in words; empty if it has none."""
     return in_words(str(row["reason"]), row["message"].lacks)

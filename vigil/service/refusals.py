@@ -1,4 +1,4 @@
-"""What of the rules and templates a run could not use as they are written, in sentences for its account."""
+"""Sentences for the account about rules and templates that a run could not use as written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 3
 
 
 def sentences(run: Run) -> tuple[str, ...]:
-    """Refused rules, refused templates, and rules that are evaluated again: a sentence each, none for what is not."""
+    """Refused rules, refused templates, and rules that are evaluated again: a sentence for each kind that occurs."""
     return tuple(_of(run))
 
 
@@ -31,12 +31,12 @@ def _of(run: Run) -> Iterator[str]:
 
 
 def of_rules(refused: Sequence[Refusal], zone: str) -> str:
-    """Refused rules in a sentence: how many, where, and what becomes of them meanwhile. Instants are told in `zone`."""
+    """Refused rules in a sentence: how many, where, and which text stays in force. Instants are in `zone`."""
     return f"Rules refused: {sum(r.count for r in refused)}: {_shown([r.sentence(zone) for r in refused])}"
 
 
 def returned(rule: Revision, run: Run) -> str:
-    """A rule that was left out is back: what it would have told meanwhile is a person's to look at."""
+    """A rule that was left out is evaluated again: a person should check what it would have sent meanwhile."""
     after, upto = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (rule.last_at, run.as_of))
     return (
         f"Rule evaluated again: {rule.rule}, left out since {instant(rule.last_at, run.site.zone)}: what happened since and is "

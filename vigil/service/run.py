@@ -1,4 +1,4 @@
-"""One run: the ledger, the connection, the rules and the instant it speaks of, opened once and closed once."""
+"""One run: its ledger, connection, rules and instant, opened once and closed once."""
 
 from __future__ import annotations
 
@@ -59,9 +59,10 @@ class Number(StrEnum):
 
 @dataclass
 class Tally:
-    """What a run counted on its way. The account is made of it and of the ledger.
+    """The counters of a run. The account is made of them and of the ledger.
 
-    `routed` minus `already_told` is what the outbox must have of the run: that everything found was sent or explained hangs on it.
+    `routed` minus `already_told` is the number of rows that the outbox must have of the run: the proof that every finding was sent or
+    explained depends on it.
     """
 
     routed: int = 0  # rows that the run had for the outbox, and those of other runs that it took over
@@ -106,7 +107,7 @@ class Tally:
         self.routes = True
 
     def add(self, part: Tally) -> None:
-        """Count what another process did for the run."""
+        """Add the counters of another process of the run."""
         self.routed += part.routed
         self.already_told += part.already_told
         self.routes = self.routes or part.routes
@@ -125,17 +126,17 @@ class Tally:
 
 
 class Elsewhere(Protocol):
-    """Does parts of a run in other processes, and counts them with the run."""
+    """Executes parts of a run in other processes, and adds their counters to the run's."""
 
     async def read_page(self, rows: Sequence[Row]) -> None:
         """As `extraction.read_page`."""
 
     async def judge(self, plan: Plan, n: int) -> None:
-        """The `n`-th batch of a plan, from 1, evaluated and queued."""
+        """Evaluate and queue the `n`-th batch of a plan, from 1."""
 
 
 class Run:
-    """What the steps of one run share. A plain object, so that Prefect hands it to tasks without looking inside."""
+    """What the steps of one run share. A plain object, so that Prefect passes it to tasks without inspecting it."""
 
     def __init__(
         self,
@@ -191,7 +192,7 @@ class Run:
 
     @property
     def left_out(self) -> Mapping[str, Problem]:
-        """The rules that are not evaluated, though nobody took them out; each with what is wrong."""
+        """The rules that are not evaluated, though nobody removed them; each with its problem."""
         return {rule.name: refusal.problems[0] for refusal in self.refused for rule in refusal.left_out}
 
     @property
@@ -214,7 +215,7 @@ class Run:
 
     @property
     def skew(self) -> Skew | None:
-        """How far the clocks of Extended ECM are from the run's, as measured so far."""
+        """The difference between Extended ECM's clocks and the run's, as measured so far."""
         return joined(self.tally.skew, None if self._client is None else self._client.skew)
 
     @asynccontextmanager
@@ -231,7 +232,7 @@ class Run:
                 self._client = self._extractor = None
 
     def numbers(self) -> dict[str, int]:
-        """What was counted so far."""
+        """The counters so far."""
         tally, out = self.tally, dict(self.tally.numbers)
         if tally.routes:
             out |= {Number.ROUTED: tally.routed, Number.ALREADY_TOLD: tally.already_told}
@@ -245,7 +246,7 @@ class Run:
 
     @asynccontextmanager
     async def sending(self, transport: Transport) -> AsyncIterator[None]:
-        """Hold the push transport for as long as the run sends."""
+        """Hold the transport for as long as the run sends."""
         async with transport as opened:
             self._transport = opened
             try:
@@ -254,9 +255,9 @@ class Run:
                 self._transport = None
 
     def gap(self, gaps: Sequence[Gap], people: bool = False) -> None:
-        """Note what could not be read: the run goes on and says so. What was not even asked is said once, at the end.
+        """Record gaps: the run continues and reports them. Calls that were not made are reported once, at the end.
 
-        `people`: it was asked for to know whom to tell; the workspaces that it concerns were read.
+        `people`: the gap concerns recipients; the affected workspaces themselves were read.
         """
         for g in gaps:
             if g.asked:

@@ -1,4 +1,4 @@
-"""Delivering what is queued. The worker does it; here it meets the run, and here is decided how long a run goes on with it."""
+"""Delivers queued notices with the worker, and decides how long a run continues to deliver."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def worker(run: Run) -> Worker:
 
 
 async def deliver_batch(run: Run, worker: Worker) -> Delivered:
-    """One batch, counted. What a refused credential keeps from being sent is for the account to tell."""
+    """Deliver one batch and count it. The account reports what a refused credential stops."""
     done = await worker.deliver(BATCH)
     run.tally.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
     run.tally.refused |= {credential: str(error) for credential, error in done.refused.items()}
@@ -41,11 +41,9 @@ async def deliver(
     say: Callable[[Waiting], None],
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Decide what others left undecided, send what is due, and for a while try again what could not be sent.
+    """Decide what other runs left undecided, send what is due, and retry failed sends for a while. The run's counters have the rest.
 
-    What is left is in the run's tally.
-
-    `batch` sends one, the `n`-th, and says whether another may do anything; `say` and `pause` as for `Rounds`.
+    `batch` sends the `n`-th batch and returns whether another may find work; `say` and `pause` as for `Rounds`.
     """
     guards.decide(run)  # what others left undecided, where the run has not come by it yet
     overtaken.explain(run)
@@ -62,14 +60,14 @@ async def deliver(
 
 
 def anything_due(run: Run, by: datetime | None = None) -> bool:
-    """Whether some row is due by an instant, the run's clock unless given."""
+    """Whether some row is due by an instant, by default the run's clock."""
     with run.ledger.read() as connection:
         due = leases.next_due(connection)
     return due is not None and due <= (by or run.clock())
 
 
 def look(run: Run) -> Waiting:
-    """What is due and not handed over, now. The leases of workers that are known to be dead end with it."""
+    """The rows that are due and not handed over now. Leases of workers that are known to be dead end first."""
     with run.ledger.read() as connection:
         dead = {owner for owner in leases.owners(connection, run.real(connection)) if is_dead(owner)}
     if dead:
@@ -80,11 +78,11 @@ def look(run: Run) -> Waiting:
 
 
 class Rounds:
-    """The rounds of a run's delivery: when there is one more, and when what is left is the next run's.
+    """The rounds of a run's delivery: decides whether there is another, or the rest is left to the next run.
 
-    The first round sends what is due. What it could not send is tried again within the run while the run's patience lasts, so that
-    one cut connection makes no red run. What another worker holds is waited for, since its outcome is this run's as well: until that
-    worker settles it, or its lease is over, and then it is sent here. `at` is when the round began, by the run's clock.
+    The first round sends what is due. Failed sends are retried within the run for its retry time, so that one lost connection does not
+    make the run red. The run waits for rows that another worker holds, because their outcome counts for this run as well: until that
+    worker settles them, or its lease expires, and then this run sends them. `at` is the start of the round, by the run's clock.
     """
 
     def __init__(
@@ -93,7 +91,7 @@ class Rounds:
         say: Callable[[Waiting], None],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`say` is told what the run waits for, once for each wait; `pause` waits some seconds."""
+        """`say` is called with what the run waits for, once for each wait; `pause` waits some seconds."""
         self._run, self._say, self._pause = run, say, pause
         # When its patience ends: it begins when the first round is over.
         self._until = datetime.max.replace(tzinfo=UTC)
@@ -103,7 +101,7 @@ class Rounds:
         self.at = run.clock()
 
     async def another(self) -> bool:
-        """Wait until something can be sent. False: what is left, if anything, is for the next run; the run's tally has it."""
+        """Wait until something can be sent. False: the rest, if any, is left to the next run; the run's counters have it."""
         if self._rounds == 1:
             self._until = self._run.clock() + self._run.patience
         self._rounds += 1
@@ -125,11 +123,11 @@ class Rounds:
         return waits
 
     def _more(self, waits: Waiting) -> bool:
-        """Whether to send: what is new at any time, and what was tried before while the patience lasts."""
+        """Whether to send: new rows at any time, and failed ones during the retry time."""
         return not self._idle and (waits.ready if self.at <= self._until else waits.fresh) > 0
 
     def _seconds(self, waits: Waiting) -> float | None:
-        """How long to wait before the next look, at which there may be something to send. None: no longer."""
+        """How long to wait before the next check, at which there may be something to send. None: wait no longer."""
         again = waits.next_try(without=[cause for cause in waits.again if for_a_person(cause)])
         until = min(self._until, self.at + self._run.patience)
         some = [(again - self.at).total_seconds()] if again and self.at < again <= until else []

@@ -1,7 +1,7 @@
-"""One writer for each form in which a table leaves: CSV, JSON, a table of Markdown, a page to forward.
+"""One writer for each output format of a table: CSV, JSON, a Markdown table, a summary page.
 
-Any frame can be written, also one that was narrowed or joined since: what a writer must know it reads from dtypes, from the column
-`link`, and from `attrs`. A workbook for Excel is in `workbook`.
+Any frame can be written, also one that was filtered or joined since: the writers use only dtypes, the column `link`, and `attrs`.
+`workbook` writes Excel.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ NAME = 48  # characters of a name in a page: in Prefect's UI a longer one hides 
 
 
 def csv_of(frame: Frame, longest: int = safe_text.CELL) -> str:
-    """The table as CSV (RFC 4180) with a header: instants as ISO 8601 to the second, yes and no, nothing where a value is missing.
+    """The table as CSV (RFC 4180) with a header: instants as ISO 8601 to the second, yes and no, nothing for a missing value.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it; one of more than `longest` characters is cut.
+    A text that a spreadsheet would read as a formula gets an apostrophe before it; one of more than `longest` characters is cut.
     """
     written = frame.copy(deep=False)
     for name, column in frame.items():
@@ -39,15 +39,15 @@ def csv_of(frame: Frame, longest: int = safe_text.CELL) -> str:
 
 
 def json_of(frame: Frame) -> str:
-    """The table as a JSON object: what it is of, as in `attrs`, and its rows. Instants are ISO 8601 to the second, missing is null."""
+    """The table as a JSON object: its description from `attrs`, and its rows. Instants are ISO 8601 to the second, missing is null."""
     rows = [{k: _iso(v) if isinstance(v, datetime) else v for k, v in row.items()} for row in records(frame)]
     return orjson.dumps({**frame.attrs, "rows": rows}, option=orjson.OPT_INDENT_2).decode()
 
 
 def markdown_of(frame: Frame, columns: Sequence[str] = ()) -> Markdown:
-    """The table, or some columns of it, as a table of Markdown (GFM): names lead to what the column `link` says.
+    """The table, or some columns of it, as a Markdown table (GFM): names link to the address in the column `link`.
 
-    Every text is escaped: names come from people. Instants are to the minute; whoever shows them names the zone.
+    Every text is escaped, because names come from people. Instants are to the minute; the surrounding page names the zone.
     """
     shown = [str(name) for name in columns or frame.columns]
     lines = [
@@ -68,23 +68,23 @@ def _cell(value: object) -> Markdown:
 
 
 def _linked(row: Row) -> Markdown:
-    """The name of a workspace as the link to it, where that is an address on the web; cut when it would hide the columns beside it."""
+    """The name of a workspace as the link to it, if that is a web address; cut so that it does not hide the columns beside it."""
     return safe_text.link(safe_text.short(_said(row["name"], minute), NAME), row.get("link"))
 
 
 def records(frame: Frame) -> Iterator[dict[str, Any]]:
-    """The rows, each a mapping of column to value, as `plain` gives them."""
+    """The rows, each a mapping of column to value, as from `plain`."""
     columns = [plain(column) for _, column in frame.items()]
     return (dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True))
 
 
 def plain(column: pd.Series[Any]) -> list[Any]:
-    """The values of a column as Python has them: None where one is missing."""
+    """The values of a column as Python values: None for a missing one."""
     return [None if gone else v for v, gone in zip(column.astype(object), column.isna(), strict=True)]
 
 
 def minute(at: datetime) -> str:
-    """An instant as people read it. Its zone stands in the head of the table."""
+    """An instant to the minute. The head of the table names its zone."""
     return f"{at:%Y-%m-%d %H:%M}"
 
 
@@ -101,7 +101,7 @@ def _said(value: Any, instant: Callable[[datetime], str]) -> str:
 
 
 def head(frame: Frame) -> str:
-    """What a table is, in a line: the result, of which site, as of when, in which zone."""
+    """A table's description in one line: the result, the site, the instant and the zone."""
     about = About.of(frame)
     at = f"as of {minute(about.as_of)} {about.zone}" if about.as_of else f"times in {about.zone}"
     parts = [about.said or counted(len(frame), "row"), f"site {about.site}" if about.site else "", at]
@@ -109,21 +109,21 @@ def head(frame: Frame) -> str:
 
 
 def counts(frame: Frame) -> Frame:
-    """How many rows there are of each rule and outcome (of a manifest: standing), where the table has these."""
+    """The number of rows for each rule and outcome (of a manifest: standing), if the table has these."""
     by = [n for n, c in frame.items() if n == "rule" or c.dtype == "category"]
     by.sort(key=lambda name: name != "rule")
     return frame.groupby(by, observed=True).size().reset_index(name="rows")
 
 
 def summary(frame: Frame) -> Markdown:
-    """A sweep's findings in a page that can be forwarded as it is: what was looked at, how much was found, and where."""
+    """A sweep's findings as a page that can be forwarded: the scope, the numbers, and the places."""
     about = About.of(frame)
     at = f", {about.as_of:%d %B %Y, %H:%M} {about.zone}" if about.as_of else ""
-    told = "Nobody was told: this was a dry run." if about.dry_run else "People were told."
+    told = "Nothing was sent: this was a dry run." if about.dry_run else "New notices were sent."
     lines = [
         Markdown("## Sweep of {}{}").format(about.site, at),
         "",
-        Markdown("Looked at: {}. {}").format(about.scope, told),
+        Markdown("Scope: {}. {}").format(about.scope, told),
         "",
     ]
     if frame.empty:

@@ -1,4 +1,4 @@
-"""The site: what a run must be told of the system that it watches."""
+"""The site: a run's settings of the watched system."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vigil.ecm.model import EXPIRY
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where links lead, which zone dates are in, where rules and templates lie. Built by the blocks.
+    """The addresses of links, the zone of dates, the folders of rules and templates. Built by the blocks.
 
-    `public_url` is the address that people's browsers use: scheme and host, and what a reverse proxy has before the CGI path,
-    which may stand at its end as well; `verify_requests` bounds the look-ups by which
-    a run checks known nodes (250 a request), so that a quiet run costs the same however large the estate is.
+    `public_url` is the address that people's browsers use: scheme and host, and a reverse proxy's path before the CGI path, with or
+    without the CGI path itself; `verify_requests` bounds the lookups of known nodes in a run (250 in a request), so that a quiet run
+    costs the same whatever the size of the estate.
     """
 
     public_url: str
@@ -41,11 +41,11 @@ class Site:
 
     @property
     def home(self) -> str:
-        """Smart View's own start page: where a notice leads that is about several workspaces."""
+        """Smart View's own start page: the link of a notice about several workspaces."""
         return smart_view(self.public_url, self.cgi)
 
     def link(self, workspace: int, event: Event | None = None) -> str:
-        """The Smart View link to the item that a notice is about: the open step, the document, or the workspace.
+        """The Smart View link to the item of a notice: the open step, the document, or the workspace.
 
         Contract: docs/contracts/ecm.md#links.
         """
@@ -59,10 +59,10 @@ class Site:
 
 
 def smart_view(public_url: str, cgi: str) -> str:
-    """Smart View's own address: the CGI path and /app behind the address in browsers, less what that ends with already.
+    """Smart View's own address: the CGI path and /app after the address in browsers, without the part that the address already has.
 
-    People copy the address of Extended ECM, or that which their browser shows in Smart View.
-    Windows knows no small and capital letters.
+    People copy the address of Extended ECM, or the one that their browser shows in Smart View. The comparison ignores case, as Windows
+    does.
     """
     base, path = public_url.rstrip("/"), cgi.casefold()
     for there in (f"{path}/app", path):
@@ -72,6 +72,6 @@ def smart_view(public_url: str, cgi: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Scheme and host of an address: where people reach an Extended ECM for which no other is named."""
+    """Scheme and host of an address: the default address of Extended ECM in browsers."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,7 +1,7 @@
-"""The schema snapshot: the workspace types of Extended ECM as they were read, as JSON.
+"""The schema snapshot: the workspace types of Extended ECM, as JSON.
 
-Runs keep it in the ledger, and `vigil types` writes it to a file with the names of groups and users, so that rules can be checked
-where no Extended ECM is.
+Runs store it in the ledger, and `vigil types` writes it to a file with the names of groups and users, so that rules can be checked
+without access to Extended ECM.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLACE = re.compile(r"line (\d+) column (\d+)")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What there is to name in a rule. Files of older versions have no groups and users: which there are is not known then."""
+    """The names that rules can use. Files of older versions have no groups and users: those are then unknown."""
 
     types: tuple[WorkspaceType, ...]
     groups: frozenset[str] | None = None
@@ -40,18 +40,18 @@ _SNAPSHOT = TypeAdapter(Snapshot)
 
 
 def written(types: Iterable[WorkspaceType], people: People | None = None) -> dict[str, Any]:
-    """``{"types": [...], "groups": [...], "users": [...]}``, each type as its dataclass has it; without what is not known."""
+    """``{"types": [...], "groups": [...], "users": [...]}``, each type as its dataclass; without unknown parts."""
     names = {} if people is None else {"groups": people.groups, "users": people.users}
     return {"types": [asdict(t) for t in types]} | {k: sorted(v) for k, v in names.items() if v is not None}
 
 
 def read(data: Mapping[str, Any]) -> tuple[WorkspaceType, ...]:
-    """The types of what `written` gave. Raises KeyError or TypeError for what it did not give."""
+    """The types from the result of `written`. Raises KeyError or TypeError for other data."""
     return tuple(_type(t) for t in data.get("types", ()))
 
 
 def read_file(file: Path) -> Snapshot:
-    """What `vigil types` wrote. Raises BadInput for another file, with the place where it is no JSON."""
+    """A file of `vigil types`. Raises BadInput for another file, with the place of invalid JSON."""
     try:
         return _SNAPSHOT.validate_json(file.read_bytes().removeprefix(codecs.BOM_UTF8))
     except ValidationError as wrong:

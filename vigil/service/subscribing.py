@@ -1,4 +1,4 @@
-"""Keeping FCM's subscriptions to topics as the registry wants them, whatever changed since: devices, their owners, people."""
+"""Updates FCM's topic subscriptions to match the registry, whatever changed: devices, their people, accounts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("vigil.subscribing")
 
 
 def outstanding(ledger: Ledger) -> list[Change]:
-    """What FCM has to be told. Who was deleted in Extended ECM has no topics from now on."""
+    """The changes to send to FCM. Deleted accounts lose their topics."""
     with ledger.read() as connection:
         found = topics.outstanding(connection)
         gone = leavers.deleted(connection, topics.people(connection))
@@ -30,10 +30,10 @@ def outstanding(ledger: Ledger) -> list[Change]:
 
 
 async def tell(ledger: Ledger, client: TopicClient, clock: Callable[[], datetime]) -> Counter[str]:
-    """Tell FCM everything that is outstanding, a request at a time, each noted before the next one.
+    """Send all pending changes to FCM, one request at a time, each recorded before the next one.
 
-    Gives devices by what became of them: subscribed, unsubscribed, "refused: WORD", or "told again later". Killed anywhere, the
-    next one does the rest: what FCM has been told twice it has done once. Raises what `TopicClient.change` raises.
+    Returns the number of devices by outcome: subscribed, unsubscribed, "refused: WORD", or "told again later". If it is killed, the
+    next call does the rest: repeating a change does no harm. Raises what `TopicClient.change` raises.
     """
     done: Counter[str] = Counter()
     for change in outstanding(ledger):
@@ -52,7 +52,7 @@ async def tell(ledger: Ledger, client: TopicClient, clock: Callable[[], datetime
 
 
 async def subscribe(run: Run) -> None:
-    """What a run that delivers does for topics. That FCM cannot be told now fails no run: the next one tells it."""
+    """Update the subscriptions at the end of a delivery. A failure does not fail the run: the next run repeats it."""
     if run.topics is None or not outstanding(run.ledger):
         return
     try:

@@ -1,4 +1,4 @@
-"""A sweep: every rule for every workspace of a scope, now, as a table for a steward. A dry run changes nothing."""
+"""A sweep: evaluates every rule for every workspace of a scope now, and returns a table for a steward. A dry run sends nothing."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from vigil.service.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to sweep: an empty tuple means all. Names and values are compared without case; `attributes` must all hold."""
+    """The scope of a sweep: an empty tuple means all. Names and values are compared without case; all `attributes` must hold."""
 
     types: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     workspaces: tuple[int, ...] = ()
     name_contains: str = ""
     attributes: tuple[tuple[str, str], ...] = ()  # (Category.attribute, its value as text)
-    new: bool = True  # whether the rows hold findings that nobody was told of yet
-    open: bool = True  # and those that are open since before
+    new: bool = True  # whether the rows include new findings
+    open: bool = True  # and those that were open before
 
     def sentence(self) -> str:
         """The scope in words."""
@@ -51,7 +51,7 @@ class Scope:
 
 
 class Shown(StrEnum):
-    """Outcomes of a sweep's findings; the others are the reasons for which somebody is not told."""
+    """Outcomes of a sweep's findings; the others are the reasons why a notice is not sent."""
 
     WOULD = "would be told"
     TOLD = "is told"
@@ -67,7 +67,7 @@ class OutOfScope(BadRequest):
 
 
 def narrow(rules: RuleSet, scope: Scope, left_out: Mapping[str, Problem]) -> RuleSet:
-    """The rules of a scope. Raises OutOfScope for a name that is not a rule's, or that of a rule that is `left_out`."""
+    """The rules of a scope. Raises OutOfScope for an unknown name, or that of a rule that is `left_out`."""
     for name in scope.rules:
         if name in left_out:
             raise OutOfScope(f"the rule {name} is left out until it is corrected: {left_out[name]}")
@@ -81,7 +81,7 @@ def narrow(rules: RuleSet, scope: Scope, left_out: Mapping[str, Problem]) -> Rul
 
 
 def workspaces_of(run: Run, schema: Sequence[WorkspaceType], scope: Scope) -> list[int]:
-    """The known workspaces of a scope. Raises OutOfScope for an id, a type or an attribute that is not known, or is sensitive."""
+    """The known workspaces of a scope. Raises OutOfScope for an unknown id, type or attribute, or a sensitive attribute."""
     refuse_sensitive(scope, run.site.sensitive)
     _refuse_unknown("workspace type", scope.types, [t.name for t in schema])
     _refuse_unknown(
@@ -105,7 +105,9 @@ def workspaces_of(run: Run, schema: Sequence[WorkspaceType], scope: Scope) -> li
 
 
 def refuse_sensitive(scope: Scope, sensitive: Collection[str]) -> None:
-    """A list of those with a value tells the value of each, and Prefect keeps the parameters of a run."""
+    """Raise OutOfScope for a sensitive attribute: the list of matches would reveal its value, and Prefect stores the parameters of
+    a run.
+    """
     for name, _ in scope.attributes:
         if name in sensitive:
             raise OutOfScope(
@@ -132,10 +134,10 @@ def _text(value: object) -> str:
 async def sweep(
     run: Run, schema: Sequence[WorkspaceType], scope: Scope, dry_run: bool
 ) -> list[dict[str, Any]]:
-    """Evaluate the scope; queue what is new unless it is a dry run.
+    """Evaluate the scope; queue new findings unless it is a dry run.
 
-    One row for each finding and person, open ones included, with the columns of `frames.FINDINGS`. A dry run goes the same way up to
-    the outbox, so that who would be told is who is told: what went out before, and what a guard would stop, are known to it.
+    One row for each finding and person, including open ones, with the columns of `frames.FINDINGS`. A dry run takes the same way up to
+    the outbox, so that it shows exactly what would be sent: earlier notices and guards are taken into account.
     """
     run = run.narrowed(narrow(run.rules, scope, run.left_out))
     base = judgement.plan(run)

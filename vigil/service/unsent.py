@@ -1,4 +1,4 @@
-"""What keeps notices that are due from being handed over: the kinds by which a run that delivers is judged. docs/states.md."""
+"""The causes of due notices that are not handed over, by which a run that delivers is judged. docs/states.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from vigil.ledger.counts import ToCome, Waiting
 
 
 class Unsent(StrEnum):
-    """Why a notice that was due is not handed over at the end of a run. One row each in docs/states.md; keys of an event's payload."""
+    """Why a due notice is not handed over at the end of a run. docs/states.md has a row for each; they are keys of an event's
+    payload.
+    """
 
     RETRY = "waits for another try"
     CREDENTIAL = "no credential"
@@ -23,9 +25,9 @@ class Unsent(StrEnum):
 
 
 def unsent(waits: Waiting, later: ToCome, given_up: int) -> dict[Unsent, int]:
-    """Every notice that was due and is not handed over, by kind, and what waits `later` for something that does not come.
+    """The number of due notices that are not handed over, by cause, including pending ones (`later`) whose event does not happen.
 
-    `given_up` were ended by this run without being sent.
+    `given_up` counts those that this run ended without sending.
     """
     numbers = dict.fromkeys(Unsent, 0)
     for cause, n in waits.causes.items():

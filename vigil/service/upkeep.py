@@ -1,6 +1,6 @@
-"""Upkeep: what is old is forgotten, devices that nobody refreshes are retired, and the ledger is checked against itself.
+"""Upkeep: deletes old data, retires devices that no app refreshes, and checks the ledger's consistency.
 
-What is kept for ever and why: docs/decisions/0009-retention.md. Without `apply` everything is counted and nothing is done.
+docs/decisions/0009-retention.md lists what is kept for ever, and why. Without `apply` everything is counted and nothing is changed.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ WAITING = frozenset(
 RETIRED = "not refreshed for 270 days"
 LEFT = "the account is deleted in Extended ECM"
 LATE = timedelta(days=31)
-"""So long a site may not have been watched, and its next run still looks at what could have escalated meanwhile."""
+"""How long a site may not have been watched so that its next run still finds what could have escalated meanwhile."""
 
 _NOTED = {
     Forgets.OBSERVATIONS: WatermarkName.FORGOTTEN,
     Forgets.AUDIT: WatermarkName.FORGOTTEN,
     Forgets.ATTEMPTS: WatermarkName.FORGOTTEN_ATTEMPTS,
 }
-"""What later runs must know to be forgotten, and the position that says up to when."""
+"""The kinds of data whose deletion later runs must know of, and the watermark that says up to when."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """For how many months each kind is kept. Observations are kept at least as long as a backfill may reach back."""
+    """The retention of each kind, in months. Observations are kept at least as long as a backfill can go back."""
 
     observations: int = 24
     backfill: int = 12
@@ -58,7 +58,7 @@ class Keep:
 
 @dataclass
 class Report:
-    """What an upkeep found and did: rows by kind, whether they are gone now, faults of the ledger, hints for the database."""
+    """The results of an upkeep: rows by kind, whether they were deleted, faults of the ledger, hints for the database."""
 
     forgotten: dict[Forgets, int] = field(default_factory=dict)
     retired: int = 0
@@ -67,7 +67,7 @@ class Report:
     hints: list[str] = field(default_factory=list)
 
     def table(self, applied: bool) -> list[dict[str, str | int]]:
-        """As rows for an artifact."""
+        """The rows of an artifact."""
         done = "forgotten" if applied else "would be forgotten"
         rows: list[dict[str, str | int]] = [
             {"what": what.value, "number": n, "result": done} for what, n in self.forgotten.items()
@@ -82,28 +82,28 @@ class Report:
 
 
 def horizons(now: datetime, keep: Keep, rules: RuleSet) -> Mapping[Forgets, datetime]:
-    """Up to when each kind may be forgotten."""
+    """Up to when each kind of data may be deleted."""
     read = max(keep.observations, keep.backfill)
     months = {
         Forgets.OBSERVATIONS: read,
         Forgets.AUDIT: read,
         Forgets.ATTEMPTS: keep.attempts,
         Forgets.TEXTS: keep.texts,
-        # A backfill replays the ticks that were: without them it would see other instants than the runs did.
+        # A backfill replays the actual ticks: without them it would use other instants than the runs did.
         Forgets.RUNS: max(keep.runs, keep.observations, keep.backfill),
         Forgets.MANIFESTS: keep.manifests,
         Forgets.ACKNOWLEDGEMENTS: keep.acknowledgements,
         Forgets.PEOPLE: keep.people,
     }
     upto = {what: now - relativedelta(months=n) for what, n in months.items()}
-    # Without it, what somebody reacted to would look as if nobody had, and escalate.
+    # Without it, acknowledged notices would seem unacknowledged, and escalate.
     counts = escalations.horizon(escalations.escalating(active(rules)), Window(now, now)) - LATE
     upto[Forgets.ACKNOWLEDGEMENTS] = min(upto[Forgets.ACKNOWLEDGEMENTS], counts)
     return upto
 
 
 def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) -> tuple[int, int | None]:
-    """One slice of what may be forgotten: how many rows, and where the next slice begins (None at the end)."""
+    """One slice of the data to delete: how many rows, and where the next slice begins (None at the end)."""
     if not apply:
         with run.ledger.read() as connection:
             evaluated = evaluations.position(connection, WatermarkName.EVALUATED).seq
@@ -119,7 +119,7 @@ def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) 
 
 
 def retire(run: Run, apply: bool) -> int:
-    """Take devices out of use that FCM refuses by now (docs/contracts/fcm.md#devices), and those of people who have left."""
+    """Retire devices that FCM refuses by now (docs/contracts/fcm.md#devices), and those of deleted accounts."""
     with run.ledger.write() if apply else run.ledger.read() as connection:
         left = leavers.devices_in_use(connection)
         old = set(census.take(connection, run.as_of).refused) - set(left)
@@ -130,7 +130,7 @@ def retire(run: Run, apply: bool) -> int:
 
 
 def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:
-    """Compare the next slice of the index with the observations. The walk goes on where the last one stopped, over all runs."""
+    """Compare the next slice of the index with the observations. The cursor continues across runs."""
     with run.ledger.write() as connection:
         cursor = evaluations.position(connection, WatermarkName.LEDGER_CHECK).data
         after = (str(cursor.get("kind", "")), str(cursor.get("subject", "")))
@@ -141,16 +141,16 @@ def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:
 
 
 def check_whole(run: Run) -> tuple[list[Fault], list[str]]:
-    """What is wrong with the ledger as a whole, and what its database's upkeep would gain."""
+    """The faults of the ledger as a whole, and the benefits of maintenance for its database."""
     with run.ledger.read() as connection:
         return soundness.whole(connection, run.clock()), soundness.upkeep_hints(connection)
 
 
 def earliest(run: Run) -> datetime | None:
-    """The first instant at which a window of the past may begin; None when nothing was ever forgotten.
+    """The first instant at which a backfill's window may begin; None if nothing was ever deleted.
 
-    A condition counts since when it holds. After observations were forgotten that is known again only once every rule's `for` has
-    gone by: before, a finding could get another occurrence than it had, and be told twice.
+    A condition counts since when it holds. After observations were deleted, that is known again only after every rule's `for` has
+    passed: before, a finding could get another occurrence than it had, and be sent twice.
     """
     with run.ledger.read() as connection:
         at = evaluations.position(connection, WatermarkName.FORGOTTEN).at

@@ -1,4 +1,6 @@
-"""`vigil why`: for a yes and for a no. Leaf -> finding -> person -> device -> attempt -> outcome, or the reason there was none."""
+"""`vigil why`: explains notices that were sent and that were not. Leaf -> finding -> person -> device -> attempt -> outcome, or the
+reason.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ APPLIES = {True: "applies", False: "does not apply", None: "it is not known whet
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """One attempt at one device: accepted, rejected, retry or unknown, with the code that came back."""
+    """One attempt at one device: accepted, rejected, retry or unknown, with the returned code."""
 
     outcome: str
     device: str  # "ada's android"
@@ -36,7 +38,7 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One outbox row with everything that became of it."""
+    """One outbox row with its attempts and outcomes."""
 
     row: dict[str, Any]
     attempts: tuple[Attempted, ...]
@@ -45,7 +47,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a rule stands for a workspace, with the leaves that decide."""
+    """The state of a rule for a workspace, with the leaves that decide."""
 
     rule: str
     verdict: str
@@ -58,12 +60,12 @@ class Answer:
     standings: tuple[Standing, ...] = ()
     known: bool = True
     names: Mapping[int, str] = field(default_factory=dict)  # of the workspaces of the notices
-    gone_at: datetime | None = None  # when a run found the workspace gone, where it still is
+    gone_at: datetime | None = None  # when a run found the workspace missing, if it still is
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The instant that is looked at, in which zone it is told, and the attributes whose values are not."""
+    """The instant of the explanation, its zone, and the sensitive attributes."""
 
     at: datetime
     zone: str
@@ -71,7 +73,7 @@ class Look:
 
 
 def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Answer:
-    """Everything that a person was told, or would have been, up to `at`."""
+    """Everything that a person received, or would have received, up to `at`."""
     with ledger.read() as connection:
         rows = outbox.rows(connection, person=person, upto=at)
         known = bool(rows) or any(
@@ -89,9 +91,9 @@ def about_workspace(
     at: datetime | None = None,
     sensitive: Collection[str] = (),
 ) -> Answer:
-    """What was said of a workspace up to `at`, and how every rule stands for it then, with the reason for each no.
+    """The notices about a workspace up to `at`, and the state of every rule for it at that time, with its reason.
 
-    Values of `sensitive` attributes, as Category.attribute, are not told.
+    Values of `sensitive` attributes, given as Category.attribute, are left out.
     """
     with ledger.read() as connection:
         rows = outbox.rows(connection, workspace=workspace, upto=at)

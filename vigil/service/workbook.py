@@ -1,6 +1,7 @@
-"""A table as an Excel workbook, to be handed round: filters, frozen header, links, dates as dates, and a sheet that says what it is.
+"""Writes a table as an Excel workbook for distribution: filters, frozen header, links, dates as dates, and a sheet with its
+description.
 
-XlsxWriter writes it row by row (`constant_memory`): a hundred thousand rows need no more room than one.
+XlsxWriter writes it row by row (`constant_memory`): a hundred thousand rows need no more memory than one.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ HIGHEST = 27  # lines of a row: Excel has none higher than 409 points
 
 
 class TooLong(BadRequest):
-    """A table has more rows than a sheet of Excel holds."""
+    """A table has more rows than an Excel sheet can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,11 @@ class _Formats:
 
 
 def write(frame: Frame, file: IO[bytes]) -> None:
-    """Write the table, and a second sheet: what it is of, how often each outcome came, what its run counted.
+    """Write the table, and a second sheet: its description, the number of rows by outcome, the counters of its run.
 
     Strings are written as strings, whatever they begin with. Instants are local times of the table's zone, which their header names.
-    Raises TooLong for more rows than a sheet holds.
+
+    Raises TooLong for more rows than a sheet can hold.
     """
     from xlsxwriter import Workbook
 
@@ -127,7 +129,7 @@ def _rows(frame: Frame) -> Iterable[tuple[Any, ...]]:
 
 
 def _links(frame: Frame) -> list[str]:
-    """Where the names of the first rows lead: an address on the web, or ""."""
+    """The link of each of the first rows: a web address, or ""."""
     found = sheets.plain(frame["link"].head(LINKS)) if "link" in frame else []
     return [url if url and len(url) <= ADDRESS and safe_text.is_web_address(url) else "" for url in found]
 
@@ -175,7 +177,7 @@ def _said(frame: Frame) -> Iterable[tuple[str, Any]]:
     yield f"As of ({about.zone})", about.as_of
     yield "Time zone of all times", about.zone
     if about.dry_run is not None:
-        yield "Dry run", "yes: nobody was told" if about.dry_run else "no: people were told"
+        yield "Dry run", "yes: nothing was sent" if about.dry_run else "no: new notices were sent"
     if about.manifest:
         yield "Manifest", about.manifest
     if about.run is not None:

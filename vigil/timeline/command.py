@@ -1,4 +1,4 @@
-"""`vigil test`: play the timelines, say what is wrong, and how much they would notice."""
+"""`vigil test`: plays the timelines, reports differences, and measures how much the timelines detect."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vigil.timeline.suite import Outcome, play_all
 from vigil.timeline.theatre import Theatre
 
 _FEW = 4
-"""Timelines that are played before another process has begun."""
+"""Timelines that are played before another process has started."""
 
 
 def test(
@@ -34,14 +34,14 @@ def test(
     mutate: bool = False,
     through_ledger: bool = False,
 ) -> int:
-    """Run the timelines at `path`. 0: all is as expected; 1: something is not. Raises BadInput for files that are refused."""
+    """Run the timelines at `path`. 0: all results as expected; 1: a difference. Raises BadInput for refused files."""
     with _silence():
         return _test(path, templates, console, coverage, mutate, through_ledger)
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """What a timeline makes unreadable, or impossible to say, is no news for a log."""
+    """Suppress logs: parts that a timeline makes unreadable, or notices that cannot be rendered, are expected."""
     log = logging.getLogger("vigil")
     level = log.level
     log.setLevel(logging.CRITICAL)

@@ -1,4 +1,6 @@
-"""What came against what was expected, one moment at a time. A difference says what was expected, what came, and why."""
+"""Compares received with expected notices, one moment at a time. A difference has the expected and the received notices, and the
+reason.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,15 @@ from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_la
 from vigil.timeline.playing import Arrived, Played, Player, Row
 
 LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
-"""States of notices that somebody should have had: when one comes up it must be expected. Suppressed ones may be."""
+"""States of notices that a person should have received: they must be expected. Suppressed ones may be."""
 
 WAITING = frozenset({*(why.value for why in DIGESTED), GuardWhy.HELD.value})
-"""Reasons of suppressed notices that are still on their way: with the digest, or when a person lets them go. They must be expected."""
+"""Reasons of suppressed notices that are pending: for the digest, or a guard's answer. They must be expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One difference. `why` are the sentences that decided, or that stood in the way."""
+    """One difference. `why` are the sentences that decided, or that prevented the notice."""
 
     spot: Spot
     headline: str
@@ -36,7 +38,7 @@ class Failure:
 
 
 def differences(player: Player, played: Played) -> list[Failure]:
-    """Everything in which a moment is not as its timeline says."""
+    """All differences between a moment and its timeline."""
     return [*_sent(player, played, played.rows, played.arrived), *_unsent(played, played.rows)]
 
 
@@ -68,14 +70,14 @@ def _sent(player: Player, played: Played, rows: Sequence[Row], arrived: Arrived)
 
 
 def _fits(e: Expected, person: str, row: Row | None) -> bool:
-    """Whether what came is what was meant, whatever it says."""
+    """Whether the received notice is the expected one, whatever its text."""
     if row is None or (e.person, e.rule, e.step or "") != (person, row["rule"], row["step"]):
         return False
     return e.mark == _mark(row) and e.workspace in (None, row["workspace"])
 
 
 def _as_meant(e: Expected, shown: Sequence[Shown], row: Row) -> bool:
-    """Whether what came says what it should, as loudly and for as long."""
+    """Whether the received notice has the expected text, severity and time to live."""
     says = all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
     message: NoticeMessage = row["message"]
     loud = e.severity in (None, message.severity)
@@ -150,7 +152,7 @@ def _missing(
 
 
 def _why_not(player: Player, played: Played, e: Expected, rows: Sequence[Row]) -> tuple[str, ...]:
-    """How the rule stands for the workspaces that it could have been about, in sentences."""
+    """The state of the rule for the workspaces that it could apply to, in sentences."""
     told = [w for r in rows if r["rule"] == e.rule for w in r["message"].why]
     if told:
         return tuple(dict.fromkeys(told))

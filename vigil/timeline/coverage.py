@@ -1,4 +1,6 @@
-"""What of the rules the timelines exercise: each leaf seen to hold and not to hold, each step, recipient and event."""
+"""Coverage: the parts of rules that timelines exercise. Each leaf must hold and not hold, each step, recipient and event must
+occur.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,14 @@ from vigil.timeline.playing import Judged
 
 Path = tuple[str | int, ...]
 Part = tuple[str, Path, str]
-"""(rule, where in it, what of it): for a leaf ``holds`` or ``does not``, for the others ``told``, ``named`` and ``happened``."""
+"""(rule, path in it, aspect): for a leaf ``holds`` or ``does not``, for the others ``told``, ``named`` and ``happened``."""
 
 CLAUSES = ("where", "require", "when")
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A part of a rule that no timeline exercises, and where it is written."""
+    """A part of a rule that no timeline exercises, and its place."""
 
     rule: str
     spot: Spot
@@ -34,7 +36,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """How many parts there are, and those that were not exercised."""
+    """The number of parts, and those that were not exercised."""
 
     parts: int
     gaps: tuple[Gap, ...]
@@ -45,7 +47,7 @@ class Covered:
 
 
 def parts_of(rule: Rule) -> Iterator[tuple[Part, str]]:
-    """Everything of a rule that a timeline may exercise, each with a sentence for when none does."""
+    """Everything in a rule that a timeline can exercise, each with the message if none does."""
     for path, leaf in _leaves(rule):
         yield (rule.name, path, "holds"), f"never seen to hold: {leaf.text}"
         yield (rule.name, path, "does not"), f"always held: {leaf.text}"
@@ -67,7 +69,7 @@ def _leaves(rule: Rule) -> Iterator[tuple[Path, Leaf]]:
 
 
 class Watched:
-    """Gathers what was exercised, evaluation by evaluation."""
+    """Collects the exercised parts, evaluation by evaluation."""
 
     def __init__(self) -> None:
         self.parts: set[Part] = set()
@@ -118,7 +120,7 @@ class Watched:
 
 
 def covered(rules: RuleSet, sources: Mapping[str, str], exercised: Iterable[Part]) -> Covered:
-    """What is left of the rules' parts when those exercised are taken away. `sources` are the texts of the rules' files."""
+    """The rules' parts without the exercised ones. `sources` are the texts of the rules' files."""
     seen = set(exercised)
     nodes: dict[str, tuple[str, Node]] = {
         n.at("rule").value: (file, n) for file, text in sources.items() for n in rule_nodes(file, text)

@@ -1,4 +1,4 @@
-"""What a step of a timeline expects: who has which notice now, and what was held back for which reason."""
+"""The expectations of a timeline's step: the notices of each person, and those that were not sent, by reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The changes of a timeline: one row for each kind of event of an estate, and a few that only a test needs."""
+"""The changes of a timeline: one row for each kind of event of an estate, and a few that only tests need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Data = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a change may name: people, groups, and the type of each workspace by the timeline's name of it."""
+    """The names that a change can use: people, groups, and the type of each workspace by its name in the timeline."""
 
     people: Collection[str]
     groups: Collection[str]
@@ -30,7 +30,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of change: its keys, and how each is read. The first ones are required."""
+    """One kind of change: its keys, and the parser of each. The first keys are required."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def change(reader: Reader, node: Node, names: Names, at: datetime, after: datetime | None) -> Change | None:
-    """One change, written as ``KIND: {...}``. It happens at `at` unless it says so itself, and not before `after`."""
+    """One change, written as ``KIND: {...}``. It happens at `at` unless it has its own instant, which must be after `after`."""
     if not isinstance(node.value, dict) or len(node.keys) != 1:
         reader.wrong(node, f"a change is one kind with its keys; kinds: {listing(KINDS)}.")
         return None
@@ -113,7 +113,7 @@ def _filled(kind: str, data: Data, type_: str) -> Data:
 
 
 def qualified(attr: str, type_: str) -> str:
-    """``Category.attribute``: a name without a category gets one that is called like the workspace type."""
+    """``Category.attribute``: a name without a category gets the category with the name of the workspace type."""
     return attr if "." in attr else f"{type_}.{attr}"
 
 

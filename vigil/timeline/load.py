@@ -1,6 +1,6 @@
-"""Timeline files from disk: which rules each is about, and the timelines in it. Taken whole or refused whole, with file:line:column.
+"""Loads timeline files: the timelines, and the rules of each. Files are accepted or refused as a whole, with file:line:column.
 
-A file holds one or more YAML documents. One without `steps` is the file's head: what it says holds for all that follow.
+A file contains one or more YAML documents. One without `steps` is the file's head: its keys apply to all that follow.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ HEAD = ("rules", "only", "zone", "people", "required_documents", "workspace", "w
 
 @dataclass(frozen=True)
 class Suite:
-    """The rules at a place and the timelines beside them. `sources` are the texts of the timeline files by name.
+    """The rules at a path and the timelines beside them. `sources` are the texts of the timeline files by name.
 
-    `folder` holds the rules; `whole` says that all of its timelines were asked for, so that rules without a timeline are worth a word.
+    `folder` contains the rules; `whole` says that all of its timelines were requested, so that rules without a timeline are reported.
     """
 
     rules: RuleSet
@@ -39,7 +39,7 @@ class Suite:
     whole: bool = True
 
     def untested(self) -> list[str]:
-        """The active rules that no timeline is about."""
+        """The active rules without a timeline."""
         if not self.whole:
             return []
         tested = {name for t in self.timelines for name in t.rules}
@@ -49,7 +49,7 @@ class Suite:
 def read_suite(path: Path) -> Suite:
     """The timelines at `path` (a folder, a timeline file, or a rules file) and the rules of their folder.
 
-    Raises BadInput with everything that is wrong, also when there is no timeline.
+    Raises BadInput with every problem, also if there is no timeline.
     """
     files = timeline_files(path)
     folder = path if path.is_dir() else path.parent
@@ -78,7 +78,7 @@ def read_suite(path: Path) -> Suite:
 
 
 def timeline_files(path: Path) -> list[Path]:
-    """The timeline files of a folder, or the one that belongs to a rules file."""
+    """The timeline files of a folder, or the one of a rules file."""
     if path.is_dir():
         # A folder of such a name is refused where it is read: to pass over it would be a test that never fails.
         found = (f for f in path.rglob("*") if f.name.endswith(SUFFIXES))
@@ -89,7 +89,7 @@ def timeline_files(path: Path) -> list[Path]:
 
 
 def _read_text(file: str, text: str, rules: ByFile, problems: list[Problem]) -> Iterator[Timeline]:
-    """The timelines of one file's text; what is wrong with them is added to `problems`."""
+    """The timelines of one file's text; its problems are added to `problems`."""
     documents, wrong = parse(file, text)
     problems += wrong
     if not wrong and not any("steps" in d.keys for d in documents):
@@ -127,7 +127,7 @@ def _one(reader: Reader, node: Node, head: Mapping[str, Node], rules: ByFile) ->
 
 
 def _rules(reader: Reader, node: Node, parts: Mapping[str, Node], rules: ByFile) -> dict[str, Rule]:
-    """The rules that a timeline is about: those of the files it names, or of the file of the same name; `only` narrows."""
+    """The rules of a timeline: those of the files it names, or of the file of the same name; `only` narrows them."""
     own = Path(reader.file)
     stem = next(own.name.removesuffix(s) for s in (*SUFFIXES, "") if own.name.endswith(s))
     wanted: list[Path] = []

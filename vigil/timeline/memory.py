@@ -1,6 +1,6 @@
-"""What was observed, in memory: the observations of `vigil.ledger.observations` for one short history.
+"""Observations in memory: `vigil.ledger.observations` for one short history.
 
-It says the same as the ledger about the same facts: `tests/timeline/test_both_players_agree.py`.
+It gives the same results as the ledger for the same facts: `tests/timeline/test_both_players_agree.py`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Memory:
 
     @property
     def last(self) -> int:
-        """The number of the newest observation; 0 when there is none."""
+        """The number of the newest observation; 0 if there is none."""
         return len(self._log)
 
     def record(self, facts: Iterable[Fact], at: datetime, gone: Iterable[Subject] = ()) -> None:
-        """Store the facts that are not as they were, and that what is in `gone` is not there any more."""
+        """Store the facts that changed, and that the subjects in `gone` no longer exist."""
         buried = {subject for kind, subject in gone if kind == "workspace"}
         found = {
             (kind, subject): (workspace, fact)
@@ -71,7 +71,7 @@ class Memory:
         self._newest[key] = new
 
     def current(self, workspaces: Collection[int], kind: str = "") -> Iterator[Fact]:
-        """The newest facts of some workspaces, of one kind where it is given: by workspace, then in the order they were seen."""
+        """The newest facts of some workspaces, of one kind if given: by workspace, then in the order in which they were recorded."""
         found = [
             (n.workspace, n.number, n.fact)
             for (k, _), n in self._newest.items()
@@ -81,14 +81,14 @@ class Memory:
             yield fact
 
     def facts(self, workspaces: Collection[int]) -> Facts:
-        """The newest facts of some workspaces, and the attributes of those that they are related to."""
+        """The newest facts of some workspaces, and the attributes of their related workspaces."""
         found = list(self.current(workspaces))
         alone = Facts.of(found)
         beside = alone.beside()
         return Facts.of(found, self.current(beside, "workspace")) if beside else alone
 
     def users(self) -> Iterator[User]:
-        """The accounts that were looked up, as they were then."""
+        """The accounts as of their last lookup."""
         return (n.fact for n in self._newest.values() if isinstance(n.fact, User))
 
     def looking_at(self, changed: Collection[int]) -> set[int]:
@@ -99,7 +99,7 @@ class Memory:
         }
 
     def known(self) -> set[int]:
-        """The workspaces that are there."""
+        """The existing workspaces."""
         return {int(s) for (kind, s), n in self._newest.items() if kind == "workspace" and n.fact is not None}
 
     def changed(self, after: int, upto: int) -> set[int]:
@@ -107,12 +107,12 @@ class Memory:
         return {c.workspace for c in self._log[after:upto] if c.workspace is not None}
 
     def changes(self, workspaces: Collection[int], after: int, upto: int) -> Sequence[Change]:
-        """Each observation of some workspaces in (after, upto] beside the one before it of the same subject, in order."""
+        """Each observation of some workspaces in (after, upto] with the previous one of the same subject, in order."""
         return [c for c in self._log[after:upto] if c.workspace in workspaces]
 
 
 def _with_attributes_kept(fact: Fact, before: _Newest | None) -> Fact:
-    """A workspace whose attributes could not be read keeps those that it had."""
+    """A workspace with unreadable attributes keeps its previous ones."""
     if (
         isinstance(fact, Workspace)
         and "attrs" in fact.unread

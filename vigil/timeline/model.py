@@ -1,4 +1,4 @@
-"""A timeline as values: who is there, which workspaces, what happens when, and what must have come of it."""
+"""A timeline as values: people, workspaces, changes with their instants, and the expected notices."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Crash = Literal["before queue", "after queue", "before accept", "after accept"]
 """Where the process is killed: before or after the notices are in the outbox, before or after FCM accepted them."""
 
 Mark = Literal["", "resolved", "escalated"]
-"""What a notice is beside the finding itself: its end, or that nobody reacted to it."""
+"""The kind of a notice beside the finding itself: resolved, or an escalation."""
 
 MARKS: tuple[Mark, ...] = ("", "resolved", "escalated")
 
 NOBODY = ""
-"""The person of what goes to nobody."""
+"""The person of a finding without a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where something stands. Lines and columns count from 1."""
+    """A position in a file. Lines and columns count from 1."""
 
     file: str
     line: int
@@ -36,7 +36,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A virtual device. `token` is made up; `platform` is android, ios or web."""
+    """A virtual device. `token` is invented; `platform` is android, ios or web."""
 
     token: str
     platform: str
@@ -57,7 +57,7 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that happens: `kind` and `data` as in the events of an estate. `at` is when, not later than its step."""
+    """A change: `kind` and `data` as in the events of an estate. `at` is its instant, not later than its step."""
 
     kind: str
     at: datetime
@@ -68,7 +68,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A workspace as it is when it is created. `roles` and the `to` of steps hold logins or groups."""
+    """A workspace at its creation. `roles` and the `to` of steps have logins or groups."""
 
     key: str
     id: int
@@ -83,7 +83,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One notice that must have come. `step` is None for a rule without steps; the other None mean that any will do."""
+    """One expected notice. `step` is None for a rule without steps; the other Nones mean any value."""
 
     person: str
     rule: str
@@ -102,7 +102,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A notice that must not have come, and why. `reason` is a key of `vigil.timeline.expectations.REASONS`."""
+    """A finding that must not be sent, with the reason. `reason` is a key of `vigil.timeline.expectations.REASONS`."""
 
     person: str  # NOBODY where the whole finding was held back
     rule: str
@@ -118,7 +118,7 @@ class Unsent:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One step: the clock goes to `at`, the changes happen, `watch` runs, and then this must have come and nothing else."""
+    """One step: the clock moves to `at`, the changes happen, `watch` runs, and then exactly these notices must have come."""
 
     at: datetime
     spot: Spot
@@ -130,7 +130,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A whole timeline. `rules` are the names of the rules that run in it."""
+    """A whole timeline. `rules` are the names of its rules."""
 
     name: str
     spot: Spot
@@ -144,7 +144,7 @@ class Timeline:
     )  # type -> document type -> months
 
     def only(self, rules: frozenset[str]) -> Timeline:
-        """The same timeline about some of its rules: what is expected of the others is left out."""
+        """The same timeline for some of its rules: expectations about the others are left out."""
         moments = tuple(
             Moment(
                 m.at,
@@ -163,10 +163,10 @@ class Timeline:
 
 
 def notice_label(rule: str, step: str | None, mark: Mark = "") -> str:
-    """A notice as timelines write it: ``contract-renewal/early``, ``contract-cost-center:resolved``."""
+    """A notice in the notation of timelines: ``contract-renewal/early``, ``contract-cost-center:resolved``."""
     return rule + (f"/{step}" if step else "") + (f":{mark}" if mark else "")
 
 
 def day(value: object) -> date | None:
-    """`value` where it is a date and no instant."""
+    """`value` if it is a date and not an instant."""
     return value if isinstance(value, date) and not isinstance(value, datetime) else None

@@ -1,7 +1,7 @@
-"""Every small way in which a rule could be wrong: one operator, offset, recipient, threshold, filter or leaf changed at a time.
+"""Generates mutants of rules: one operator, offset, recipient, threshold, filter or leaf changed at a time.
 
-A mutant is made on the rule as it is written, so that it is a rule that somebody could have written, and so that its place in the
-file is known. What the loader would refuse is no mutant.
+A mutant is made from the rule's text, so that somebody could have written it, and its place in the file is known. A rule that the
+loader would refuse is not a mutant.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Path = tuple[str | int, ...]
 NOBODY: Mapping[str, str] = {"role": "(a role that nobody has)"}
 OTHER = "(another value)"
 GONE = object()
-"""Stands for a key or item that is left out."""
+"""Stands for a removed key or item."""
 
 STATES: Mapping[str, tuple[str, ...]] = {
     "present": ("absent", "valid"),
@@ -42,7 +42,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "first_run": ("send", "manifest_only"),
 }
 LOUDER: Mapping[str, str] = {"low": "normal", "normal": "high", "high": "critical", "critical": "high"}
-"""Each severity, and the one that it is most easily taken for."""
+"""Each severity, and the one with which it is most easily confused."""
 
 _SHORTER = {"y": "mo", "mo": "w", "w": "d", "d": "h", "h": "m"}
 _IN_ONE = {"y": 12, "mo": 4, "w": 7, "d": 24, "h": 60}
@@ -50,7 +50,7 @@ _IN_ONE = {"y": 12, "mo": 4, "w": 7, "d": 24, "h": 60}
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A rule with one thing changed. `what` says what, at `spot`."""
+    """A rule with one change. `what` describes it, at `spot`."""
 
     name: str
     spot: Spot
@@ -60,7 +60,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One change of the text: the value at `path` becomes `to`, or is left out."""
+    """One change of the text: the value at `path` becomes `to`, or is removed."""
 
     path: Path
     to: Any
@@ -68,7 +68,7 @@ class _Change:
 
 
 def mutants(rules: RuleSet, sources: Mapping[str, str]) -> Iterator[Mutant]:
-    """All mutants of some rules, whose files' texts are in `sources`."""
+    """All mutants of some rules; `sources` has the texts of their files."""
     nodes = {
         node.at("rule").value: (file, node)
         for file, text in sources.items()
@@ -236,7 +236,7 @@ def _offset(node: Node, path: Path) -> Iterator[_Change]:
 
 
 def _drop_each(node: Node, path: Path) -> Iterator[_Change]:
-    """Each item of a list left out, where others remain."""
+    """Each item of a list removed, if others remain."""
     if isinstance(node.value, list) and len(node.value) > 1:
         for n, item in enumerate(node.value):
             yield _Change((*path, n), GONE, f"{show(item)} left out")

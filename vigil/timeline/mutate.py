@@ -1,4 +1,4 @@
-"""The mutation gate: change one thing of a rule, play its timelines, and some timeline must fail."""
+"""Mutation testing: changes one element of a rule, plays its timelines, and at least one must fail."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from vigil.timeline.suite import perform, rules_of
 from vigil.timeline.theatre import Theatre
 
 GATE = 0.9
-"""The share of mutants that a suite's timelines must notice."""
+"""The share of mutants that a suite's timelines must detect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """How many mutants there were, and those that no timeline noticed."""
+    """The number of mutants, and those that no timeline detected."""
 
     tried: int
     survivors: tuple[Mutant, ...]
@@ -41,7 +41,7 @@ def gate(
     after_each: Callable[[bool], None] = lambda _: None,
     jobs: int = 1,
 ) -> Gate:
-    """Try every mutant of the rules that the timelines are about. `sources` are the texts of the rules' files."""
+    """Try every mutant of the timelines' rules. `sources` are the texts of the rules' files."""
     tested = {name for t in timelines for name in t.rules}
     some = RuleSet(tuple(r for r in rules if r.name in tested))
     found = list(mutants(some, sources))

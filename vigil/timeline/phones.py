@@ -1,4 +1,4 @@
-"""The receiving end of a timeline: virtual devices behind the transport interface, and the ways in which a process dies."""
+"""The virtual devices of a timeline as a transport, and simulated crashes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vigil.timeline.model import Player
 
 
 class Killed(BaseException):
-    """The process was killed here. A BaseException: nothing in between may tidy up after it."""
+    """The process was killed here. A BaseException, so that no code in between can clean up after it."""
 
 
 class Phones:
-    """A transport that hands each message to its virtual device. `now` is the timeline's clock.
+    """A transport that delivers each message to its virtual device. `now` is the timeline's clock.
 
     `dies` kills the process at the next batch: ``before accept`` or ``after accept``.
     """
@@ -37,7 +37,7 @@ class Phones:
                 self.devices.add(device.token, device.platform, player.login)
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
-        """Every device that is there takes its message; a message that FCM would not take is rejected as it says."""
+        """Every existing device accepts its message; a message that FCM would refuse is rejected with FCM's code."""
         if self.dies == "before accept":
             raise Killed
         sent = [self._one(out) for out in batch]
@@ -59,9 +59,9 @@ class Phones:
         return Sent("accepted", 200, "", name, None, self.now, self.now)
 
     def arrived(self) -> dict[str, dict[str, list[Shown]]]:
-        """What came to each person since this was last asked: login -> replace key -> the notices on screen with that key.
+        """The notices of each person since the last call: login -> replace key -> the notices on screen with that key.
 
-        A notice that came twice to one device and is shown once there is in it once; two devices show it twice.
+        A notice that came twice to one device and is shown once appears once; on two devices it appears twice.
         """
         out: dict[str, dict[str, list[Shown]]] = {}
         for device in self.devices:

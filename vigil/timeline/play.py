@@ -1,6 +1,6 @@
-"""Plays a timeline: the real pipeline of a run, step by step, over the timeline's world and a real ledger. No HTTP, no Prefect.
+"""Plays a timeline with the real pipeline of a run, step by step, over the timeline's world and a real ledger. No HTTP, no Prefect.
 
-What `flows.steps` does with tasks is done here without them, with the same functions of `vigil.service`.
+It calls the functions of `vigil.service` that `flows.steps` calls in tasks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from vigil.timeline.world import World, WorldError
 
 
 class Stage:
-    """One timeline being played."""
+    """One timeline in progress."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Stage:
                 yield NewDevice(p.login, d.token, d.platform, language=p.language, zone=p.zone)
 
     def play(self, moment: Moment) -> Played:
-        """Move the clock, let things happen, and watch; after a crash a second run follows when the first one's lease is over."""
+        """Move the clock, apply the changes, and run; after a crash a second run follows when the first one's lease has expired."""
         self.world.move(moment.at, [c for c in moment.changes if c.kind != "acknowledged"])
         for change in moment.changes:
             if change.kind == "acknowledged":
@@ -96,7 +96,7 @@ class Stage:
         return tuple(out)
 
     def _acknowledge(self, change: Change) -> None:
-        """What a person does in the app: every notice of the rule that was sent so far is seen."""
+        """Acknowledge every notice of the rule that was sent so far, as a person does in the app."""
         person, rule = str(change.data["by"]), str(change.data["rule"])
         with self.ledger.write() as connection:
             seen = [
@@ -162,7 +162,7 @@ class Stage:
 
 
 class _Dead(Exception):
-    """A run that was killed, by its number."""
+    """A killed run, by its number."""
 
     def __init__(self, run: int) -> None:
         self.run = run

@@ -1,4 +1,4 @@
-"""What playing a timeline gives, whoever plays it: `play.Stage` over the real ledger, `rehearsal.Rehearsal` in memory."""
+"""The results of playing a timeline, by either player: `play.Stage` with a real ledger, `rehearsal.Rehearsal` in memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Row = Mapping[str, Any]
 """A row of the outbox: the columns of its table, `message` a NoticeMessage."""
 
 Arrived = Mapping[str, Mapping[str, Sequence[Shown]]]
-"""What came to each person since the moment before: login -> replace key -> the notices on screen with that key, one a device."""
+"""The notices of each person since the previous moment: login -> replace key -> the notices on screen with that key, one a device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One evaluation of one run, for whoever counts what was exercised."""
+    """One evaluation of one run, for measuring coverage."""
 
     rules: RuleSet
     as_of: datetime
@@ -32,7 +32,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A moment after its runs: the rows that they queued, those queued before that came now, and what the phones got."""
+    """A moment after its runs: the rows that they queued, earlier rows that came now, and the notices on the devices."""
 
     moment: Moment
     now: datetime
@@ -50,7 +50,7 @@ class Player(Protocol):
     rules: RuleSet
 
     def play(self, moment: Moment) -> Played:
-        """Move the clock, let things happen, and run. Raises WorldError where that cannot happen."""
+        """Move the clock, apply the changes, and run. Raises WorldError for an impossible change."""
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
-        """How a rule stands for the workspaces that it could be about, in sentences."""
+        """The state of a rule for the workspaces that it could apply to, in sentences."""

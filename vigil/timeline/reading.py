@@ -1,4 +1,4 @@
-"""Reads nodes of a timeline file into values; what does not fit is noted with its place, and reading goes on."""
+"""Parses the nodes of a timeline file; problems are recorded with their place, and parsing continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WHEN = "write 2026-03-31T09:00, 09:00 (the same day) or +3h (after the step bef
 
 
 class Reader:
-    """The file that is read, its zone, and the problems so far."""
+    """The parsed file, its zone, and the problems so far."""
 
     def __init__(self, file: str, problems: list[Problem], zone: str = "UTC") -> None:
         self.file = file
@@ -36,7 +36,7 @@ class Reader:
         self.problems.append(node.problem(self.file, message, key, hint))
 
     def mapping(self, node: Node, what: str, allowed: Collection[str], required: Iterable[str] = ()) -> bool:
-        """Whether `node` is a mapping; unknown and missing keys are noted."""
+        """Whether `node` is a mapping; unknown and missing keys are recorded."""
         if not isinstance(node.value, dict):
             self.wrong(node, f"{what} is a mapping, found {found(node.value)}")
             return False
@@ -49,7 +49,7 @@ class Reader:
         return True
 
     def entries(self, node: Node, what: str) -> Iterator[tuple[str, Node]]:
-        """The keys and values of a mapping of names; nothing of anything else."""
+        """The keys and values of a mapping of names; nothing for other nodes."""
         if node.value is None:
             return
         if not isinstance(node.value, dict):
@@ -102,7 +102,7 @@ class Reader:
         return self.word(node, what, zones())
 
     def instant(self, node: Node, base: datetime | None = None) -> datetime | None:
-        """An instant; without an offset it is in the timeline's zone. `base` is what a time of day or a length starts from."""
+        """An instant; without an offset it is in the timeline's zone. `base` is the start of a time of day or a length."""
         try:
             at = self._instant(node.value, base)
         except OverflowError:
@@ -168,10 +168,10 @@ class Reader:
 
 
 def local(at: datetime, zone: str) -> str:
-    """An instant as the timeline's people read it."""
+    """An instant in the timeline's zone."""
     return f"{at.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M}"
 
 
 def one(items: Sequence[str]) -> str | None:
-    """The only item; None of none and of several."""
+    """The only item; None for none or several."""
     return items[0] if len(set(items)) == 1 else None

@@ -114,7 +114,7 @@ class _Run:
 
 
 class Rehearsal:
-    """One timeline being played in memory."""
+    """One timeline played in memory."""
 
     def __init__(
         self, renderer: Renderer, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None
@@ -190,7 +190,7 @@ class Rehearsal:
         self._deliver(at, crash)
 
     def _take_in(self, batch: Batch, at: datetime) -> None:
-        """As `extraction.record`: a document that its workspace no longer lists is gone."""
+        """As `extraction.record`: a document that its workspace no longer lists is deleted."""
         gone = [(g.kind, g.key) for g in batch.gone]
         unread = {w for g in batch.gaps for w in g.workspaces}
         read = {x.id for x in batch.facts if isinstance(x, f.Workspace) and x.id not in unread}
@@ -317,7 +317,7 @@ class Rehearsal:
             self._notices[e.key] = _Notice(e, run.id, run.as_of, e.state, e.reason, due, expires)
 
     def _decide(self, run: _Run) -> None:
-        """As `service.guards.decide`, with what killed runs left undecided."""
+        """As `service.guards.decide`, including what killed runs left undecided."""
         for rule in active(self.rules):
             waiting = [
                 n
@@ -330,14 +330,7 @@ class Rehearsal:
             known = [
                 w for w in of_type if isinstance(w, f.Workspace) and w.type == rule.subject.workspace_type
             ]
-            about = {n.entry.workspace for n in waiting}
-            seen = guards.Seen(
-                notices=len(waiting),
-                findings=len({n.entry.key[:4] for n in waiting}),
-                workspaces=len(about),
-                known=max(len(known), len(about)),
-                first=rule.name in run.fresh,
-            )
+            seen = guards.Seen.of([n.entry.key for n in waiting], len(known), rule.name in run.fresh)
             stopped = guards.tripped(rule.guard, seen)
             for n in waiting:
                 n.run = run.id
@@ -347,7 +340,7 @@ class Rehearsal:
                     n.queue(run.id, run.as_of)
 
     def _deliver(self, now: datetime, crash: Crash | None) -> None:
-        """Everything that is due, as the worker would: a killed one leaves its rows to the next, which sends them again."""
+        """Deliver everything that is due, as the worker would: a killed one leaves its rows to the next, which sends them again."""
         self._explain_untrue(now)
         due = [n for n in self._due(now) if not self._put_off(n, now)]
         alive = [n for n in due if n.expires_at is None or n.expires_at > now]
@@ -397,7 +390,7 @@ class Rehearsal:
         return at > now
 
     def _show(self, notice: _Notice, now: datetime) -> None:
-        """A message that comes twice replaces itself: its key is the same."""
+        """A repeated message replaces itself: its key is the same."""
         message, person = notice.entry.message, notice.entry.person
         shown = Shown(
             message.title, message.body, message.link, message.key, {"event_id": message.key}, now, ""

@@ -1,4 +1,4 @@
-"""What `vigil test` prints: a dot a timeline, failures with the lines they stand on, a summary."""
+"""The output of `vigil test`: a dot for each timeline, failures with their source lines, a summary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BEFORE = 2  # lines of the file shown above a failure
 
 
 def dot(console: Console, outcome: Outcome) -> None:
-    """One character a timeline, as it ends."""
+    """One character for each timeline, as it ends."""
     console.print("[red]F[/]" if outcome.failures else "[green].[/]", end="")
 
 
@@ -64,7 +64,7 @@ def _failure(console: Console, outcome: Outcome, failure: Failure, text: str) ->
 
 
 def coverage(console: Console, found: Covered) -> None:
-    """What no timeline exercises, where it is written, and the share of what some does."""
+    """The parts that no timeline exercises, with their places, and the share of exercised parts."""
     for gap in found.gaps:
         console.print(
             f"[bold]{terminal_markup(_place(gap.spot))}[/]  {terminal_markup(gap.rule)}: {terminal_markup(gap.what)}",
@@ -80,12 +80,12 @@ def coverage(console: Console, found: Covered) -> None:
 
 
 def mark(console: Console, noticed: bool) -> None:
-    """One character a mutant, as it ends."""
+    """One character for each mutant, as it ends."""
     console.print("[green].[/]" if noticed else "[red]S[/]", end="")
 
 
 def survivors(console: Console, gate: Gate, seconds: float) -> None:
-    """The changes that no timeline noticed, where they were made, and the score."""
+    """The undetected changes, with their places, and the score."""
     for m in gate.survivors:
         console.print(
             f"[bold]{terminal_markup(_place(m.spot))}[/]  {terminal_markup(m.name)}: {terminal_markup(m.what)}",
@@ -102,7 +102,7 @@ def survivors(console: Console, gate: Gate, seconds: float) -> None:
 
 
 def summary(console: Console, suite: Suite, outcomes: Sequence[Outcome], seconds: float) -> None:
-    """One line: how many, how many not, how long."""
+    """One line: the number of timelines, failures, and the time."""
     failed = sum(bool(o.failures) for o in outcomes)
     rules = {name for o in outcomes for name in o.timeline.rules}
     said = (
@@ -127,7 +127,7 @@ def summary(console: Console, suite: Suite, outcomes: Sequence[Outcome], seconds
 
 
 def _place(spot: Spot) -> str:
-    """A place as an editor opens it, from where one stands."""
+    """A place in a form that editors open, relative to the current folder."""
     path = Path(spot.file)
     here = Path.cwd()
     return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{spot.line}"

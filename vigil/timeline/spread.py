@@ -1,6 +1,6 @@
-"""The same work on several processes. They are forked, so that what was imported and read is there already.
+"""Distributes work over several processes. They are forked, so that imported modules and read files are already there.
 
-Where forking is not to be had or not safe (Windows, macOS) the work is done here, one item after another.
+Where forking is not available or not safe (Windows, macOS) the work is done in this process, one item after another.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def cores() -> int:
 
 
 def spread(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
-    """`work` of each item, in order, on `jobs` forked processes, or here when that is 1. Items and results are pickled, `work` is not.
+    """`work` of each item, in order, in `jobs` forked processes, or here if that is 1. Items and results are pickled, `work` is not.
 
-    A fork has none of the threads of its parent: when `jobs` is more than 1, nothing here may have evaluated a rule before,
-    since Polars would wait in the child for threads that are not there.
+    A fork has none of its parent's threads: if `jobs` is more than 1, this process must not have evaluated a rule before, because
+    Polars would wait in the child for threads that do not exist.
     """
     if jobs == 1:
         yield from (work(item) for item in items)

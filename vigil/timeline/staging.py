@@ -1,4 +1,4 @@
-"""One timeline from its nodes: people, workspaces, steps."""
+"""Parses one timeline: people, workspaces, steps."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _PLATFORMS = ("android", "ios", "web")
 _FIRST_ID = 1001
 _ONLY = "it"  # the name of a workspace that is alone
 _OLD = timedelta(days=1)
-"""What is there from the beginning was there a day before it, where the timeline does not say since when."""
+"""Initial items existed a day before the beginning, unless the timeline gives their date."""
 
 Parts = Mapping[str, Node]
 
 
 def timeline(reader: Reader, node: Node, parts: Parts, rules: Mapping[str, Rule]) -> Timeline | None:
-    """The timeline that a document writes; None when it is too wrong to go on. Problems are in the reader."""
+    """The timeline of a document; None if it has too many problems to continue. The reader has the problems."""
     name = reader.text(parts["timeline"], "timeline") if "timeline" in parts else None
     if name is None:
         reader.wrong(node, "a timeline needs `timeline`, a sentence that says what it shows", "timeline")
@@ -188,7 +188,7 @@ def _place(
 
 
 def _given(reader: Reader, kind: str, node: Node, names: Names, created: datetime) -> Change | None:
-    """What a workspace holds from the beginning, written as the change that put it there; a document may be its type alone."""
+    """An initial item of a workspace, as the change that created it; a document may be its type only."""
     body = node
     if kind == "document_added" and isinstance(node.value, str):
         text = Node(node.value, node.line, node.column)
@@ -250,7 +250,7 @@ _TYPED: tuple[Crash, ...] = ("before queue", "after queue", "before accept", "af
 
 
 def _required(reader: Reader, parts: Parts, types: list[str]) -> dict[str, dict[str, int | None]]:
-    """``required_documents: {Project: [Project plan], Permit: {Safety certificate: 12}}``: with months where they run out."""
+    """``required_documents: {Project: [Project plan], Permit: {Safety certificate: 12}}``: with months of validity."""
     out: dict[str, dict[str, int | None]] = {}
     for type_, node in (
         reader.entries(parts["required_documents"], "`required_documents`")

@@ -1,4 +1,4 @@
-"""Plays timelines and gathers what went wrong."""
+"""Plays timelines and collects the failures."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from vigil.timeline.world import WorldError
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one timeline went.
+    """The result of one timeline.
 
-    `moments` counts the steps that were played, `notices` those that were expected and came. `exercised` is filled where coverage
-    was asked for.
+    `moments` counts the played steps, `notices` the expected notices that came. `exercised` is filled if coverage was requested.
     """
 
     timeline: Timeline
@@ -39,7 +38,7 @@ def play(
     *,
     through_ledger: bool = False,
 ) -> Outcome:
-    """One timeline from its first step to its last: in memory, and with the real run where that is asked for or something is wrong."""
+    """Play one timeline from its first step to its last: in memory, and with the real run if requested or after a failure."""
     mine = rules_of(timeline, rules)
     if not through_ledger:
         try:
@@ -55,12 +54,12 @@ def play(
 
 
 def rules_of(timeline: Timeline, rules: RuleSet) -> RuleSet:
-    """The rules that run in a timeline."""
+    """The rules of a timeline."""
     return RuleSet(tuple(r for r in rules if r.name in set(timeline.rules)))
 
 
 def perform(player: Player, stop_at_first: bool = False) -> Outcome:
-    """Every moment of a player's timeline, or up to the first that is not as expected."""
+    """Play every moment of a player's timeline, or up to the first failure."""
     timeline = player.timeline
     failures: list[Failure] = []
     notices = played = 0
@@ -85,7 +84,7 @@ def _impossible(wrong: WorldError) -> Failure:
 
 
 def _torn(rehearsed: Failure) -> Failure:
-    """The two players disagree: a fault of Vigil, which nobody may overlook."""
+    """The two players disagree, which is a fault in Vigil that must be reported."""
     said = f"in memory: {rehearsed.headline}: {rehearsed.came}"
     return Failure(
         rehearsed.spot,
@@ -105,7 +104,7 @@ def play_all(
     coverage: bool = False,
     through_ledger: bool = False,
 ) -> list[Outcome]:
-    """Every timeline, on `jobs` processes (see `spread`); `after_each` is for progress."""
+    """Play every timeline, in `jobs` processes (see `spread`); `after_each` is for progress."""
 
     def one(n: int) -> Outcome:
         watched = Watched() if coverage else None

@@ -1,4 +1,4 @@
-"""Where timelines are played: the templates, and the two kinds of player."""
+"""The shared resources of timelines: the templates, and the two kinds of player."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Theatre:
-    """What every timeline uses again: the templates, and the ledger in memory of those that are played on one."""
+    """The resources that all timelines share: the templates, and the in-memory ledger of those that are played on one."""
 
     def __init__(self, templates: Path) -> None:
         self.renderer = Renderer(templates)
@@ -29,7 +29,7 @@ class Theatre:
         return Rehearsal(self.renderer, timeline, rules, watcher)
 
     def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Stage:
-        """A player that is the real run over an empty ledger. The stage before it is gone."""
+        """A player that is the real run over an empty ledger. It replaces the previous one."""
         # Loaded here: the database and the push client cost more than a hundred rehearsals.
         from vigil.timeline.play import Stage
 

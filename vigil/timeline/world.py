@@ -1,4 +1,4 @@
-"""The facts of a timeline as they stand, moved change by change, and read as extraction would read them."""
+"""The current facts of a timeline, changed step by step, and read as extraction would read them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIRST_DOCUMENT = 5001
 
 
 class WorldError(ValueError):
-    """A change that cannot happen: a document or step that is not there. `change` says where it is written."""
+    """An impossible change: a document or step that does not exist. `change` has its place in the file."""
 
     def __init__(self, change: Change, message: str) -> None:
         self.change = change
@@ -24,7 +24,7 @@ class WorldError(ValueError):
 
 
 class World:
-    """See the module. `move` goes forward only."""
+    """The facts of a timeline. `move` goes forward only."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -44,7 +44,7 @@ class World:
         self._next_document = _FIRST_DOCUMENT
 
     def move(self, now: datetime, changes: Collection[Change] = ()) -> None:
-        """Let the workspaces appear that are created by `now`, and the changes happen. Raises WorldError."""
+        """Create the workspaces that exist by `now`, and apply the changes. Raises WorldError."""
         while self._waiting and self._waiting[0].created <= now:
             self._create(self._waiting.pop(0))
         for change in changes:
@@ -62,7 +62,7 @@ class World:
             self.apply(change)
 
     def apply(self, change: Change) -> None:
-        """Let one change happen."""
+        """Apply one change."""
         workspace = self._ids.get(change.workspace, 0)
         if change.workspace and workspace not in self._workspaces:
             raise WorldError(change, "the workspace is not there")
@@ -152,7 +152,7 @@ class World:
     # -- what is read ----------------------------------------------------------------------------------
 
     def read(self, needs: Needs) -> Batch:
-        """What changed since the last reading, workspace by workspace, each whole; of it what the rules need."""
+        """The changes since the last reading, each workspace completely, with the parts that the rules need."""
         touched, self._touched = self._touched, set()
         facts: list[Fact] = [
             fact for w in sorted(touched & self._workspaces.keys()) for fact in self._of(w, needs)
@@ -177,7 +177,7 @@ class World:
                 yield from facts
 
     def _related_to(self, w: int) -> tuple[int, ...]:
-        """Both ends of a relation see the other, as far as it is there."""
+        """Both ends of a relation see the other, if it exists."""
         found = {b if a == w else a for a, b in self._relations if w in (a, b)}
         return tuple(sorted(found & self._workspaces.keys()))
 
@@ -191,7 +191,7 @@ class World:
                 yield Gap(part, "unreadable in this timeline", (w,))
 
     def required(self) -> list[f.RequiredDocument]:
-        """The document types that the timeline's workspace types ask for."""
+        """The document types that the timeline's workspace types require."""
         return [
             f.RequiredDocument(type_, name, True, months)
             for type_, some in self._timeline.required.items()
@@ -199,7 +199,7 @@ class World:
         ]
 
     def audience(self, workspaces: Collection[int], principals: Collection[str]) -> Batch:
-        """The roles of some workspaces, and the people and groups that are named there or in `principals`, groups opened."""
+        """The roles of some workspaces, and the people and groups that are named there or in `principals`, including group members."""
         roles = [f.Roles(w, self._roles[w]) for w in sorted(workspaces) if w in self._workspaces]
         todo = [*principals, *(m for r in roles for members in r.members.values() for m in members)]
         users: dict[str, f.User] = {}

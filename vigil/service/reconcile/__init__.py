@@ -1,7 +1,7 @@
-"""Reconciliation: what is believed, compared with what is. One check a module; `CHECKS` is their order.
+"""Reconciliation: compares the ledger with reality. Each check is a module; `CHECKS` is their order.
 
-A check reports. Where it can mend something it does so only when it is asked to, and says what it changed. Each is
-``async look(run, mend) -> Checked`` and raises EcmError where Extended ECM does not answer.
+A check reports. It corrects something only if asked to, and says what it changed. Each is ``async look(run, mend) -> Checked`` and
+raises EcmError if Extended ECM does not answer.
 """
 
 from __future__ import annotations

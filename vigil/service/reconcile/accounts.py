@@ -1,4 +1,4 @@
-"""Every account of Extended ECM, read whole: only so it is known that an address is one person's, and who has left."""
+"""Reads every account of Extended ECM, to know that each address belongs to one person, and which accounts are deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DO = "give each a mailbox of their own, or their Firebase accounts the claim th
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """Note every account, as any reading does, and name those who share an address: the gateway takes it as nobody's."""
+    """Record every account, and list those that share an address, which the gateway then does not accept."""
     users = await run.extractor.accounts()
     with run.ledger.write() as connection:
         observations.record(connection, users, run.as_of, run.id)
@@ -25,7 +25,7 @@ async def look(run: Run, mend: bool) -> Checked:
 
 
 def shared(users: Iterable[f.User]) -> list[list[str]]:
-    """Logins that have one address together, a list for each address. Deleted accounts have none."""
+    """The logins that share one address, a list for each address. Deleted accounts have none."""
     by_address: dict[str, list[str]] = defaultdict(list)
     for user in users:
         if user.email and not user.deleted:

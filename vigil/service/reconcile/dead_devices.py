@@ -1,4 +1,4 @@
-"""Devices that can no longer be told anything, or will soon be refused. Contract: docs/contracts/fcm.md#devices."""
+"""Devices that no longer receive messages, or that FCM will soon refuse. Contract: docs/contracts/fcm.md#devices."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from vigil.service.run import Run
 from vigil.wording import counted
 
 RECENT = timedelta(days=7)
-NAMED = 20  # devices that one line names at most
+NAMED = 20  # the most devices that one line names
 BY_HAND = "unregistered by the person"
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """What was retired in the last week (but by its own person), and what nobody refreshes. `upkeep` retires, this does not."""
+    """The devices retired in the last week (except by their own person), and those that no app refreshes. Only `upkeep` retires
+    devices.
+    """
     now = run.clock()
     with run.ledger.read() as connection:
         taken = census.take(connection, now)

@@ -1,4 +1,4 @@
-"""Extended ECM's own reminders that are overdue while nobody was told anything of their workspace."""
+"""Extended ECM's own overdue reminders without any notice about their workspace."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
 BEFORE = timedelta(days=90)
-"""A notice to the reminder's own people counts as telling of it from so long before its date."""
+"""A notice to the reminder's own people counts if it was sent at most this long before the reminder's date."""
 
 AROUND = timedelta(days=1)
-"""One to anybody else counts from so long before: rules may name other people than whom ECM reminds."""
+"""A notice to other people counts if it was sent at most this long before: rules may name other people than ECM reminds."""
 
 _UNTOLD = "if it should have been said: is there a rule for it, and does it name these people? `vigil why {workspace}` tells"
 _UNSENT = "`vigil why {workspace}` tells why it was not sent"
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """Asks for the reminders of the next slice of documents, one request each."""
+    """Read the reminders of the next slice of documents, one request each."""
     if not run.needs.documents:
         return Checked(skipped="no rule looks at documents, so that the ledger knows none to ask for")
     with next_slice(run, WatermarkName.FOLLOW_UPS, "document", run.site.verify_requests) as some:
@@ -47,7 +47,7 @@ async def look(run: Run, mend: bool) -> Checked:
 def unsaid(
     overdue: Sequence[FollowUp], documents: Mapping[int, Document], said: Sequence[Said], zone: tzinfo
 ) -> list[Found]:
-    """The overdue reminders of which nobody was told. One that is for nobody is its owner's own business."""
+    """The overdue reminders without a notice. One without assignees is left to its owner."""
     found = []
     for x in overdue:
         workspace = documents[x.node].workspace
@@ -56,7 +56,7 @@ def unsaid(
         if told or not x.assignees:
             continue
         states = sorted({s.state for s in here if s.person in x.assignees and s.state != NoticeState.SENT})
-        why = f"its people's notices are {', '.join(states)}" if states else "nobody was told"
+        why = f"its people's notices are {', '.join(states)}" if states else "no notice was sent"
         what = f"{x.description or 'a follow-up'}, due {x.due.astimezone(zone):%Y-%m-%d}: {why}"
         do = (_UNSENT if states else _UNTOLD).format(workspace=workspace)
         found.append(Found(what, do, workspace, ", ".join(x.assignees)))

@@ -1,4 +1,4 @@
-"""What a check of reconciliation gives."""
+"""The results of a check of reconciliation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vigil.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that is not as it should be: what, what to do, and what was changed (empty: nothing)."""
+    """One problem: what it is, what to do, and what was changed (empty: nothing)."""
 
     what: str
     do: str
@@ -21,7 +21,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How many things a check looked at and what it found; `skipped` is why it could not look, empty when it did."""
+    """How many items a check examined and what it found; `skipped` is why it could not run, empty if it did."""
 
     looked_at: int = 0
     found: tuple[Found, ...] = ()
@@ -29,7 +29,7 @@ class Checked:
 
 
 def table(checks: Mapping[str, Checked]) -> list[dict[str, str | int]]:
-    """As rows for an artifact: a line for each check, then one for each thing found."""
+    """The rows of an artifact: a line for each check, then one for each problem."""
     rows = [_row(name, _said(c), "", c.looked_at) for name, c in checks.items()]
     return rows + [
         _row(name, f.what, f.do, 1, f.workspace, f.person, f.changed)
@@ -65,5 +65,5 @@ def _row(
 
 
 def total(checks: Iterable[Checked]) -> int:
-    """How many things were found."""
+    """How many problems were found."""
     return sum(len(c.found) for c in checks)

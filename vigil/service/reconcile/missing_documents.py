@@ -1,4 +1,4 @@
-"""Extended ECM's own list of missing documents against what the ledger knows: they must agree, or one of them sees less."""
+"""Compares Extended ECM's own list of missing documents with the ledger: a difference means that one of them sees less."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNSEEN = (
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """Asks for the lists of the next slice of workspaces, one request each."""
+    """Read the lists of the next slice of workspaces, one request each."""
     if not run.needs.documents:
         return Checked(skipped="no rule looks at documents, so that the ledger has none to compare")
     with next_slice(run, WatermarkName.MISSING_DOCUMENTS, "workspace", run.site.verify_requests) as some:
@@ -43,7 +43,7 @@ async def look(run: Run, mend: bool) -> Checked:
 
 
 def _ours(run: Run, workspaces: Sequence[f.Workspace]) -> Mapping[int, set[str]]:
-    """The required types of which the ledger knows no document, by workspace."""
+    """The required types without a document in the ledger, by workspace."""
     with run.ledger.read() as connection:
         ids = [w.id for w in workspaces]
         held: dict[int, set[str]] = defaultdict(set)
@@ -58,7 +58,7 @@ def _ours(run: Run, workspaces: Sequence[f.Workspace]) -> Mapping[int, set[str]]
 
 
 def compare(workspace: f.Workspace, ours: set[str], theirs: set[str]) -> list[Found]:
-    """Where the two lists of one workspace differ."""
+    """The differences between the two lists of one workspace."""
     name = f"{workspace.type} {workspace.name}"
     return [
         Found(f"{name}: Extended ECM misses {t}, the ledger has one", _BEHIND, workspace.id)

@@ -1,4 +1,4 @@
-"""Subscriptions to topics that FCM refused, or has not been told of although runs delivered since."""
+"""Topic subscriptions that FCM refused, or that could not be sent although runs delivered since."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vigil.wording import counted
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """`watch` tells FCM what changed; what is still outstanding here could not be told."""
+    """List the changes that `watch` should have sent and could not."""
     with run.ledger.read() as connection:
         every = topics.every(connection)
     found = []

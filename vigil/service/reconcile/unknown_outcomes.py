@@ -1,4 +1,4 @@
-"""Notices that are still queued although their time for trying is over: nobody delivers, or a worker died on them for good."""
+"""Notices that are still queued although their time for retries is over: no run delivers, or a worker died on them repeatedly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DO = "look why no run delivers; with `mend` it becomes failed, and a backfill c
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """A message is given up an hour after its first try (docs/contracts/fcm.md#retry); a worker may hold it a lease longer."""
+    """A message is given up an hour after its first try (docs/contracts/fcm.md#retry); a worker may hold it for one more lease."""
     now = run.clock()
     with run.ledger.write() if mend else run.ledger.read() as connection:
         real = leases.real_time(connection)

@@ -1,4 +1,4 @@
-"""Notices that are marked as sent although no attempt was accepted. Anything found here is a fault of ours."""
+"""Notices that are marked as sent without an accepted attempt. Anything found here is a fault in Vigil."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DO = "do not trust that the person knows: tell them by hand, keep a copy of the
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """Looks at all notices whose attempts upkeep has not forgotten. Mends nothing: nobody can know what happened."""
+    """Check all notices whose attempts upkeep has not deleted. Corrects nothing: nobody can know what happened."""
     with run.ledger.read() as connection:
         since = evaluations.position(connection, WatermarkName.FORGOTTEN_ATTEMPTS).at
         found, looked_at = reconciling.unproven(connection, since)

@@ -1,4 +1,4 @@
-"""People who should be told things and have had no device for a week."""
+"""People with notices who have had no device for a week."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workspaces that the ledger knows and that cannot be read any more. `watch` takes them as gone in time; here they are named."""
+"""Known workspaces that can no longer be read. In time `watch` records them as deleted; this check names them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DO = "if it was deleted, nothing: `watch` takes it as gone. If not, give the se
 
 
 async def look(run: Run, mend: bool) -> Checked:
-    """Asks for the next slice of known workspaces by id, 250 a request."""
+    """Read the next slice of known workspaces by id, 250 in a request."""
     limit = run.site.verify_requests * NODES_A_REQUEST
     with next_slice(run, WatermarkName.READABLE, "workspace", limit) as some:
         known = {w.id: w for w in some if isinstance(w, Workspace)}

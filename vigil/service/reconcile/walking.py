@@ -1,4 +1,4 @@
-"""Walks over the estate that take a slice a run, so that a run costs the same however large the estate is."""
+"""Scans of the estate that take a slice in each run, so that a run costs the same whatever the size of the estate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vigil.service.run import Run
 
 @contextmanager
 def next_slice(run: Run, name: WatermarkName, kind: str, limit: int) -> Iterator[list[Fact]]:
-    """The next known facts of a kind on the walk `name`. The walk goes on behind them only when the block ends well."""
+    """The next known facts of a kind in the scan `name`. The cursor moves only if the block ends without an error."""
     with run.ledger.read() as connection:
         cursor = evaluations.position(connection, name).data.get("after", "")
         some = observations.bodies(connection, kind, cursor, limit)
