@@ -156,7 +156,7 @@ class Scan:
 
 
 def scans(history: History, ledger: Ledger) -> Iterator[Scan]:
-    """Each look at the history, with `ledger` as it stands after it. What is there at the first one is no change."""
+    """Each scan of the history, with `ledger` as it stands after it. What is there at the first one is no change."""
     world = World(history)
     after = complete = history.ticks[0]
     for n, tick in enumerate(history.ticks):
