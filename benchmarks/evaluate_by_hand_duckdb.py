@@ -158,7 +158,8 @@ class Sql:
 
 def _business_days() -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each day with the number of business days before it, and the business days by number."""
-    rows, business = [], []
+    rows: list[tuple[date, int]] = []
+    business: list[tuple[date, int]] = []
     day = date(2024, 1, 1)
     while day < date(2031, 1, 1):
         rows.append((day, len(business)))

@@ -41,7 +41,7 @@ def copies(folder: Path, wanted: int) -> int:
     for n in range(-(-wanted // len(names))):
         for file in sorted((ROOT / "rules").glob("*.yaml")):
             pack, dot, suffix = file.name.partition(".")
-            text = word.sub(lambda found, n=n: f"{found[0]}-{n}", file.read_text())
+            text = word.sub(rf"\g<0>-{n}", file.read_text())
             (folder / f"{pack}-{n}{dot}{suffix}").write_text(text)
     return len(read_rules(folder))
 

@@ -68,7 +68,7 @@ async def measure(folder: Path, workspaces: int) -> Result:
         await save_site(what, estate, sandbox, verify_requests=64)
         from flows.watch import watch
 
-        laps = []
+        laps: list[Lap] = []
         for at in (before, before, last):
             sandbox.move(at)
             start = time.perf_counter()
@@ -79,7 +79,8 @@ async def measure(folder: Path, workspaces: int) -> Result:
                     Lap(seconds, runs.latest(connection, "watch", 1)[0]["account"]["numbers"]["requests"])
                 )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Result(workspaces, *laps, memory)
+    first, quiet, busy = laps
+    return Result(workspaces, first, quiet, busy, memory)
 
 
 def main(sizes: list[int]) -> None:

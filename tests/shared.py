@@ -1,4 +1,4 @@
-"""What a test needs of the machine: the folder ../shared, and what becomes of a test where something is not there.
+"""What a test needs of the machine: the checkout, the folder ../shared, and what becomes of a test where something is not there.
 
 ../shared lies beside the checkout where it is worked on, and not in a clone elsewhere. A test that needs it is marked `shared`
 (tests/conftest.py).
@@ -12,7 +12,9 @@ from typing import NoReturn
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+PROJECT = Path(__file__).resolve().parents[1]
+"""The checkout that is tested."""
+SHARED = PROJECT.parent / "shared"
 ESTATES = SHARED / "estates"
 
 

@@ -8,7 +8,8 @@ from dataclasses import fields
 
 import pytest
 
-from tests.support.pages import ROOT, anchors, exists, files
+from tests.shared import PROJECT
+from tests.support.pages import anchors, exists, files
 from vigil.sandbox.quirks import Quirks
 
 PRODUCT = ("vigil", "flows", "blocks", "automations", "benchmarks", "deploy", "docs", "rules", "templates")
@@ -33,7 +34,7 @@ def texts() -> Iterator[tuple[str, str]]:
     """Every text of a clone that may cite something, by its path."""
     for name in files():
         if name.endswith(TEXTS):
-            yield name, (ROOT / name).read_text()
+            yield name, (PROJECT / name).read_text()
 
 
 def is_product(name: str) -> bool:
@@ -101,7 +102,7 @@ def test_nothing_but_the_tests_of_shared_points_outside_the_repository() -> None
 
 
 def test_each_quirk_that_has_a_switch_is_on_the_page() -> None:
-    text = (ROOT / "docs/contracts/ecm.md").read_text()
+    text = (PROJECT / "docs/contracts/ecm.md").read_text()
     listed = text.partition('<a id="quirks"></a>')[2]
     numbers = [int(number) for number in re.findall(r"^(\d+)\. ", listed, re.MULTILINE)]
     assert numbers == sorted({f.metadata["quirk"] for f in fields(Quirks) if "quirk" in f.metadata})

@@ -9,21 +9,22 @@ from configparser import ConfigParser
 import pytest
 from ruamel.yaml import YAML
 
-from tests.support.pages import ROOT, files
+from tests.shared import PROJECT
+from tests.support.pages import files
 
 TOOL = re.compile(r"(?:\$\(BIN\)|\.venv/bin)/(ruff \w+|[\w-]+)")
 BINARY = (".png", ".ico")
 
 
 def hooks() -> list[dict[str, object]]:
-    [local] = YAML(typ="safe").load(ROOT / ".pre-commit-config.yaml")["repos"]
+    [local] = YAML(typ="safe").load(PROJECT / ".pre-commit-config.yaml")["repos"]
     assert local["repo"] == "local", "a hook from elsewhere needs a network"
     found: list[dict[str, object]] = local["hooks"]
     return found
 
 
 def test_the_hooks_are_what_make_lint_runs() -> None:
-    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     assert recipe
     entries = " ".join(str(hook["entry"]) for hook in hooks())
     assert set(TOOL.findall(entries)) == set(TOOL.findall(recipe[1]))
@@ -35,8 +36,8 @@ def test_no_hook_installs_anything() -> None:
 
 def test_editors_break_python_where_ruff_does() -> None:
     editor = ConfigParser()
-    editor.read_string("[top]\n" + (ROOT / ".editorconfig").read_text())
-    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]
+    editor.read_string("[top]\n" + (PROJECT / ".editorconfig").read_text())
+    ruff = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["ruff"]
     assert editor.getint("*.py", "max_line_length") == ruff["line-length"]
     assert editor.getint("*.md", "max_line_length") == ruff["lint"]["pycodestyle"]["max-line-length"]
 
@@ -50,7 +51,7 @@ def test_editors_break_python_where_ruff_does() -> None:
     ],
 )
 def test_every_text_is_as_editors_are_told_to_leave_it(rule: str, breaks: bytes) -> None:
-    assert rule in (ROOT / ".editorconfig").read_text()
-    texts = {name: (ROOT / name).read_bytes() for name in files() if not name.endswith(BINARY)}
+    assert rule in (PROJECT / ".editorconfig").read_text()
+    texts = {name: (PROJECT / name).read_bytes() for name in files() if not name.endswith(BINARY)}
     assert len(texts) > 100
     assert not [name for name, data in texts.items() if re.search(breaks, data)]

@@ -9,15 +9,16 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.support.pages import FENCE, ROOT, anchors, exists, tree
+from tests.shared import PROJECT
+from tests.support.pages import FENCE, anchors, exists, tree
 
 PAGES = sorted(
     {
-        ROOT / "README.md",
-        ROOT / "CHANGELOG.md",
-        ROOT / "SECURITY.md",
-        ROOT / "CONTRIBUTING.md",
-        *(ROOT / "docs").rglob("*.md"),
+        PROJECT / "README.md",
+        PROJECT / "CHANGELOG.md",
+        PROJECT / "SECURITY.md",
+        PROJECT / "CONTRIBUTING.md",
+        *(PROJECT / "docs").rglob("*.md"),
     }
 )
 
@@ -52,7 +53,7 @@ FILE = re.compile(rf"(?:{PATH.pattern}/)?[\w*-][\w.*-]*\.(?:{EXTENSIONS})")
 def is_there(path: str, page: Path) -> bool:
     """Whether a page means something of the tree: by its whole path, beside the page, or by a file's name alone."""
     wanted = path.rstrip("/")
-    beside = str((page.parent / wanted).resolve().relative_to(ROOT)) if ".." not in wanted else wanted
+    beside = str((page.parent / wanted).resolve().relative_to(PROJECT)) if ".." not in wanted else wanted
     return any(exists(name) for name in (wanted, beside, *([] if "/" in wanted else [f"*/{wanted}"])))
 
 
@@ -69,7 +70,7 @@ def named(text: str) -> Iterator[str]:
             yield path
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_every_path_that_a_page_names_is_in_a_clone(page: Path) -> None:
     unknown = {
         path for path in named(page.read_text()) if path not in NO_PATHS_HERE and not is_there(path, page)
@@ -77,22 +78,22 @@ def test_every_path_that_a_page_names_is_in_a_clone(page: Path) -> None:
     assert not unknown, "correct them, or say in NO_PATHS_HERE what they are"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_every_link_and_image_of_a_page_leads_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         if target.startswith(("https://", "mailto:")):
             continue
         path, _, anchor = unquote(target).partition("#")
         file = (page.parent / path).resolve() if path else page
-        assert str(file.relative_to(ROOT)) in tree(), target
+        assert str(file.relative_to(PROJECT)) in tree(), target
         if anchor:
-            assert anchor in anchors(str(file.relative_to(ROOT))), target
+            assert anchor in anchors(str(file.relative_to(PROJECT))), target
 
 
 def test_what_is_excepted_is_named_and_is_no_path() -> None:
     words = {word for page in PAGES for word in named(page.read_text())}
     assert set(NO_PATHS_HERE) <= words, "nobody names it any more: take it out"
-    assert not [path for path in NO_PATHS_HERE if is_there(path, ROOT / "README.md")]
+    assert not [path for path in NO_PATHS_HERE if is_there(path, PROJECT / "README.md")]
 
 
 @pytest.mark.parametrize(
@@ -107,4 +108,4 @@ def test_what_is_excepted_is_named_and_is_no_path() -> None:
 )
 def test_what_would_be_found(text: str, found: list[str]) -> None:
     assert list(named(text)) == found
-    assert not [path for path in found if is_there(path, ROOT / "README.md")]
+    assert not [path for path in found if is_there(path, PROJECT / "README.md")]

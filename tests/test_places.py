@@ -6,25 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import PROJECT
 from vigil import places
 from vigil.errors import BadRequest
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_project_of_a_checkout_is_its_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(places.VARIABLE, raising=False)
-    assert places.project() == ROOT
-    assert places.home() == ROOT / "var"
-    assert places.working_directory() == {"directory": str(ROOT)}
+    assert places.project() == PROJECT
+    assert places.home() == PROJECT / "var"
+    assert places.working_directory() == {"directory": str(PROJECT)}
 
 
 def test_vigil_home_says_where_it_writes_and_may_not_be_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for said, home in ((str(tmp_path), tmp_path / "var"), ("here", tmp_path / "here" / "var"), ("", ROOT / "var"),
-                       (str(ROOT / "vigil" / "project"), ROOT / "var")):  # fmt: skip
+    for said, home in ((str(tmp_path), tmp_path / "var"), ("here", tmp_path / "here" / "var"), ("", PROJECT / "var"),
+                       (str(PROJECT / "vigil" / "project"), PROJECT / "var")):  # fmt: skip
         monkeypatch.setenv(places.VARIABLE, said)
         assert places.home() == home, said
 
@@ -35,10 +34,10 @@ def test_a_site_keeps_shipped_folders_by_name_and_others_by_their_whole_path(
     (tmp_path / "rules").mkdir()
     monkeypatch.chdir(tmp_path)
     assert places.kept(Path("rules")) == str(tmp_path / "rules")
-    assert places.kept(ROOT / "docs" / ".." / "rules") == "rules"
-    assert places.kept(ROOT / "templates") == "templates"
-    assert places.kept(ROOT / "tests" / "estates") == str(ROOT / "tests" / "estates")
-    for folder in (tmp_path / "rules", ROOT / "rules", ROOT / "templates"):
+    assert places.kept(PROJECT / "docs" / ".." / "rules") == "rules"
+    assert places.kept(PROJECT / "templates") == "templates"
+    assert places.kept(PROJECT / "tests" / "estates") == str(PROJECT / "tests" / "estates")
+    for folder in (tmp_path / "rules", PROJECT / "rules", PROJECT / "templates"):
         assert places.found(places.kept(folder)) == folder
 
 

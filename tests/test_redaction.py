@@ -107,7 +107,7 @@ SECRETS = st.text(TICKETS, min_size=16, max_size=200) | st.text(
     st.sampled_from([str, lambda text: json.dumps(text)[1:-1]]),
 )
 @settings(max_examples=400, deadline=None)
-def test_no_part_of_a_secret_that_is_long_enough_survives_however_it_is_cut_wrapped_and_written(
+def test_no_long_part_of_a_secret_survives_however_it_is_cut_and_written(
     data: st.DataObject, secret: str, form: str, between: str, width: int, quoted: Callable[[str], str]
 ) -> None:
     start = data.draw(st.integers(0, len(secret) - 16))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import ROOT
+from tests.shared import PROJECT
 
-DOCS = ROOT / "docs"
+DOCS = PROJECT / "docs"
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 HEAD = re.compile(r"# (\d{4}): (.+)\n\n- Status: (.+)\n- Date: (.+)\n\n")
 STATUS = re.compile(r"proposed|accepted|measurement|superseded by (\d{4})")
@@ -54,7 +54,7 @@ def test_the_index_of_the_pages_names_each_of_them_once() -> None:
 
 def test_each_line_of_the_changelog_stands_under_a_known_heading() -> None:
     known = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
-    _, *releases = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    _, *releases = re.split(r"^## ", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     for release in releases:
         title, *groups = re.split(r"^### ", release, flags=re.MULTILINE)
         assert re.fullmatch(r"Unreleased|\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", title.strip())

@@ -8,14 +8,15 @@ import re
 import pytest
 from sqlmodel import SQLModel
 
-from tests.support.pages import ROOT, exists
+from tests.shared import PROJECT
+from tests.support.pages import exists
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules import Kind, Status
 from vigil.compliance.verdicts import Outcome
 from vigil.ledger import tables
 
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
-GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
+CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
+GLOSSARY = (PROJECT / "docs" / "glossary.md").read_text()
 
 RECIPES = ("channel", "operator", "kind of event", "flow", "endpoint of Extended ECM", "column of the ledger")
 PATH = re.compile(
@@ -44,7 +45,7 @@ def test_each_stage_of_the_map_is_a_function_of_its_file(stage: list[str]) -> No
 def names_of(file: str) -> set[str]:
     """What a module defines at its top level."""
     out = set()
-    for node in ast.parse((ROOT / file).read_text()).body:
+    for node in ast.parse((PROJECT / file).read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             out.add(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -85,7 +86,7 @@ def test_every_table_of_the_ledger_is_in_the_glossary() -> None:
 
 
 def test_every_name_in_the_glossary_is_in_the_code() -> None:
-    code = "\n".join(p.read_text() for part in ("vigil", "flows") for p in (ROOT / part).rglob("*.py"))
+    code = "\n".join(p.read_text() for part in ("vigil", "flows") for p in (PROJECT / part).rglob("*.py"))
     tables = set(SQLModel.metadata.tables)
     for word, _, names in WORDS:
         for name in re.findall(r"[`*]([\w.]+)[`*]", names):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib.metadata import requires
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -13,7 +12,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from ruamel.yaml import YAML
 
-PROJECT = Path(__file__).resolve().parents[1]
+from tests.shared import PROJECT
+
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -37,7 +37,7 @@ SHARED = sorted({"prefect", "redis"} | (PREFECTS & set(ours())))
 NEWEST, OLDEST = pins("constraints.txt"), pins("constraints-oldest.txt")
 
 
-def test_what_prefect_keeps_its_database_its_api_and_its_services_with_is_bounded() -> None:
+def test_what_prefect_stands_on_has_bounded_versions() -> None:
     needed = {
         "sqlalchemy",
         "aiosqlite",

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from vigil.ledger import Ledger, evaluations
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import WatermarkName
 from vigil.replay.command import EVERY, Lines
 from vigil.replay.estate import Replay
 
@@ -166,7 +167,7 @@ def test_a_command_that_is_done_keeps_its_code() -> None:
     assert ended(body, signal.SIGTERM) == (0, "", "")
 
 
-def test_a_pipe_gets_a_line_after_the_first_tick_now_and_then_and_after_the_last() -> None:
+def test_a_pipe_gets_a_line_for_the_first_tick_now_and_then_and_for_the_last() -> None:
     out, now = io.StringIO(), [0.0]
     lines = Lines(Console(file=out, width=200), 100, clock=lambda: now[0])
     for done in range(1, 101):
@@ -191,6 +192,6 @@ def test_the_same_ledger_goes_on_after_the_last_tick_that_it_knows(
     ledger, day = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite"), timedelta(days=1)
     if known is not None:
         with ledger.write() as connection:
-            evaluations.set_position(connection, "evaluated", Mark(1, AT + known * day))
+            evaluations.set_position(connection, WatermarkName.EVALUATED, Mark(1, AT + known * day))
     what = Replay(tmp_path, tmp_path, tmp_path, AT, AT + 3 * day, day, "")
     assert what.left(ledger) == [AT + n * day for n in left]

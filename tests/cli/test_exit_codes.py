@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Vigil
 from vigil import places
 from vigil.compliance.facts import Attribute, WorkspaceType
 from vigil.ledger import Ledger
 from vigil.service.snapshot import written
 
-Vigil = Callable[..., int]
 NOBODY = "127.0.0.1:9"  # the discard port: nobody listens there
 
 

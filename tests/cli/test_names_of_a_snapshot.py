@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Vigil
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.vocabulary import People
 from vigil.service.snapshot import written
 
-Vigil = Callable[..., int]
 RULE = """\
 rule: x
 kind: condition
@@ -60,7 +59,7 @@ def test_a_file_of_an_older_version_has_no_names_and_that_is_said(
     assert "not checked" in json.loads(capsys.readouterr().out)["notes"][0]
 
 
-def test_a_file_with_a_byte_order_mark_is_read_and_one_of_each_is_counted_as_one(
+def test_a_file_with_a_byte_order_mark_is_read_and_one_counts_as_one(
     vigil: Vigil, rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = Path(snapshot(tmp_path, People(frozenset({"Lawyers"}), frozenset({"ada"}))))

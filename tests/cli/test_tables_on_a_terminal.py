@@ -52,7 +52,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_broken(width: int) ->
         assert {*row["name"].split(), *LONG.split(), LINK} <= words
 
 
-def test_findings_stand_below_their_workspace_and_people_of_the_same_one_together() -> None:
+def test_findings_are_grouped_by_workspace_and_their_people_listed_together() -> None:
     rows = [finding(), finding(workspace=2, name="Cleaning", link=""), finding(person="ben")]
     rows.append(finding(person=None, outcome="open already", since=AT))
     assert shown(findings(*rows, said="4 findings"), width=100)[1:] == [

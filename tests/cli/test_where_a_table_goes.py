@@ -7,13 +7,13 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
+from tests.cli.conftest import Vigil
 from tests.support.samples import T0, entry, workspace
 from tests.support.tables import finding, findings
 from vigil import __file__ as package
@@ -23,7 +23,6 @@ from vigil.ledger import Ledger, devices, observations, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.version import package as version
 
-Vigil = Callable[..., int]
 ADDRESS = "tok-secret-address"
 
 
@@ -62,7 +61,7 @@ def test_the_version_is_the_packages(vigil: Vigil, capsys: pytest.CaptureFixture
         (("--json", "--csv", "-"), "--json and --csv - both use standard output"),
     ],
 )
-def test_what_cannot_be_written_is_refused_in_a_sentence_before_anything_is_done(
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_done(
     vigil: Vigil,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import http.server
 import json
-import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Vigil
 from vigil.ledger import Ledger, ownership
 from vigil.replay.ledgers import any_site, choose
 from vigil.service.run import utc_now
 
-Vigil = Callable[..., int]
 Said = pytest.CaptureFixture[str]
 
 DEVICES = "person,address,platform\nada,t-1,android\n"
@@ -186,14 +184,6 @@ def test_a_site_that_is_named_is_not_replaced_by_the_environment_or_the_demo(
     said = capsys.readouterr().err
     assert 'there is no site "main"' in said and "no Prefect is configured" in said
     assert devices_in(demo) == devices_in(other) == 0
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """The API of a Prefect where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}/api"
 
 
 @EVERY

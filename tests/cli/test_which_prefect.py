@@ -5,16 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Vigil
 from vigil.errors import BadRequest
-from vigil.replay import prefect_address, prefect_server
+from vigil.replay import prefect_server
 from vigil.replay.prefect_address import address
-
-Vigil = Callable[..., int]
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +31,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "home" / ".prefect").mkdir(parents=True)
     return tmp_path
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """The API of a Prefect where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}/api"
 
 
 URL = "http://127.0.0.1:9/api"
@@ -79,7 +69,9 @@ def test_where_no_file_can_say_it_prefect_is_not_imported(
 ) -> None:
     for name, text in files.items():
         (folder / name).write_text(text)
-    monkeypatch.setattr(prefect_address.subprocess, "run", lambda *_, **__: pytest.fail("Prefect was asked"))
+    monkeypatch.setattr(
+        "vigil.replay.prefect_address.subprocess.run", lambda *_, **__: pytest.fail("Prefect was asked")
+    )
     assert address() is None
 
 
@@ -92,7 +84,7 @@ def test_it_is_asked_once_as_long_as_the_files_stay_the_same(
         asked.append(arguments)
         return subprocess.CompletedProcess([], 0, f"{URL}\n", "")
 
-    monkeypatch.setattr(prefect_address.subprocess, "run", run)
+    monkeypatch.setattr("vigil.replay.prefect_address.subprocess.run", run)
     (folder / "prefect.toml").write_text(SAID["prefect.toml"])
     assert (address(), address(), len(asked)) == (URL, URL, 1)
 

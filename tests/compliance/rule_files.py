@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from tests.shared import PROJECT
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
 from vigil.compliance.loader import check_text
 from vigil.errors import Problem
@@ -47,6 +50,33 @@ WHEN = "when: {field: attr.status, op: eq, value: draft}\n"
 ADDED = "events: [document_added]\n"
 DUE = "due: attr.expires\n"
 STEP = "steps: [{id: last, at: -7bd, to: [role: owner]}]\n"
+
+WHOLE = """\
+rule: contract-renewal
+version: 3
+status: live
+kind: milestone
+subject: {workspace_type: Contract}
+where: {all: [{field: attr.status, op: in, value: [active, renewing]}]}
+due: attr.expires
+calendar: {zone: Europe/Berlin, holidays: DE, at: "08:00"}
+steps:
+  - {id: early, at: -90d, to: [role: owner]}
+  - {id: last,  at: -7bd, to: [role: owner, role: steward], repeat: {every: 1bd, max: 5}}
+late: {within: 2d, policy: send}
+superseded: resend
+escalate: [{after: 3bd, unless: acknowledged, to: [attr: buyer]}]
+fallback: [group: records-office]
+unknown: hold
+guard: {max_findings: 500, max_share: 0.2, first_run: manifest_only}
+template: milestone
+"""
+"""A rule with many keys."""
+
+PAGE = (PROJECT / "docs" / "rules.md").read_text(encoding="utf-8")
+"""The page on rules."""
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+"""The examples of the page on rules."""
 
 MARK = "«"
 

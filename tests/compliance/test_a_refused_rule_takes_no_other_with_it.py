@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.shared import PROJECT
 from tests.support.pure import run
 from vigil.compliance.in_force import InForce, Refusal, Revision, in_force
 from vigil.compliance.loader import Files, check, examine, load_text
@@ -19,7 +19,7 @@ from vigil.errors import Problem
 from vigil.sandbox.estate import load
 from vigil.sandbox.generate import generate
 
-RULES = Path(__file__).parents[2] / "rules"
+RULES = PROJECT / "rules"
 SHIPPED = {
     f"rules/{file.name}": file.read_text("utf-8")
     for file in sorted(RULES.glob("*.yaml"))
@@ -90,7 +90,7 @@ def test_every_rule_says_what_it_said_when(how: str, file: str) -> None:
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_whatever_is_done_to_a_file_its_rules_go_on_as_long_as_something_is_wrong_with_it(
+def test_a_rule_stays_in_force_while_its_file_is_broken_in_any_way(
     data: st.DataObject,
 ) -> None:
     few = {name: SHIPPED[name] for name in (INHIBITED, INHIBITOR)}
@@ -110,25 +110,27 @@ def test_whatever_is_done_to_a_file_its_rules_go_on_as_long_as_something_is_wron
 
 @pytest.mark.parametrize("how", ["it is not YAML", "a key is unknown", "it is empty"])
 def test_findings_are_those_of_the_whole_set_but_for_rules_that_nobody_knows(
-    how: str, findings: Callable[[InForce], list[object]]
+    how: str, findings: Callable[[InForce], list[tuple[str, int, str, str, str]]]
 ) -> None:
     broken = {**SHIPPED, MANY: BREAKS[how](SHIPPED[MANY])}
     lost = names_in(SHIPPED[MANY])
     whole = findings(InForce(load_text(SHIPPED)))
     assert findings(in_force(examine(Files(broken)), KNOWN)) == whole
     alone = in_force(examine(Files(broken)), [])
-    assert findings(alone) == [x for x in whole if x[0] not in lost]  # type: ignore[index]
+    assert findings(alone) == [x for x in whole if x[0] not in lost]
     assert alone.left_out in (lost, set()), "rules are named where their names can be read"
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[InForce], list[object]]:
+def findings(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[InForce], list[tuple[str, int, str, str, str]]]:
     """What some rules find in the demo's week."""
     made = generate(tmp_path_factory.mktemp("week") / "estate")
     estate = load(made.folder)
     ticks = [made.start, made.start + (made.end - made.start) / 2]
 
-    def found(standing: InForce) -> list[object]:
+    def found(standing: InForce) -> list[tuple[str, int, str, str, str]]:
         return sorted(
             (r.finding.rule, r.finding.workspace, r.finding.occurrence, r.finding.step or "", r.person or "")
             for _, routed in run(estate, standing.rules, ticks)
@@ -151,7 +153,7 @@ def test_two_rules_of_one_name_are_both_refused_and_the_last_text_goes_on() -> N
     assert in_force(examine(Files(twice)), []).left_out == {"a"}
 
 
-def test_a_rule_that_was_deleted_stops_and_one_whose_file_cannot_be_read_does_not() -> None:
+def test_a_deleted_rule_stops_and_one_whose_file_cannot_be_read_does_not() -> None:
     known = revisions({"x.yaml": A, "y.yaml": A.replace("rule: a", "rule: c")})
     assert texts_of(in_force(examine(Files({"x.yaml": A})), known)).keys() == {"a"}
     unread = Files({"x.yaml": A}, problems=[Problem("y.yaml", 1, 1, "cannot be read")])
@@ -181,14 +183,14 @@ def test_a_rule_goes_on_that_is_inhibited_by_a_refused_one() -> None:
         assert texts_of(first).keys() == {"b"}, "nobody knows that there is no such rule"
 
 
-def test_a_rule_that_is_inhibited_by_a_deleted_one_goes_on_and_is_silenced_by_nothing() -> None:
+def test_a_rule_inhibited_by_a_deleted_rule_stays_in_force_uninhibited() -> None:
     standing = in_force(examine(Files({"y.yaml": B})), revisions({"x.yaml": A, "y.yaml": B}))
     (rule,) = standing.rules
     assert (rule.name, rule.inhibit_by) == ("b", ())
     assert 'unknown rule "a" in `inhibit_by`' in standing.refused[0].sentence("UTC")
 
 
-def test_a_rule_whose_calendar_file_is_broken_goes_on_with_the_dates_that_it_had() -> None:
+def test_a_rule_whose_calendar_file_is_broken_keeps_the_dates_that_it_had() -> None:
     dated = A + "calendar: {extra: [plant.ics, 2026-12-24]}\n"
     known = revisions({"x.yaml": dated}, {"plant.ics": [date(2026, 5, 4)]})
     wrong = Problem("plant.ics", 1, 1, "not an iCalendar file")
@@ -202,9 +204,7 @@ def test_a_rule_whose_calendar_file_is_broken_goes_on_with_the_dates_that_it_had
         assert refusal.problems[0].file == ("plant.ics" if files.calendars else "x.yaml")
 
 
-def test_what_cannot_be_read_any_more_is_left_out_by_its_name_with_the_instant_up_to_which_it_was_evaluated() -> (
-    None
-):
+def test_an_unreadable_rule_is_left_out_by_name_with_its_last_evaluation() -> None:
     old = Revision("a", "0", "rule: a\nkind: of an older Vigil\n", "x.yaml", T0, T1)
     for text in (A + "severty: high\n", "rule: a\n  kind: ["):
         standing = in_force(examine(Files({"x.yaml": text, "y.yaml": B})), [old])
@@ -215,7 +215,7 @@ def test_what_cannot_be_read_any_more_is_left_out_by_its_name_with_the_instant_u
         ].sentence("Europe/Berlin")
 
 
-def test_a_rule_that_was_in_force_goes_on_also_where_a_newer_vigil_would_refuse_its_meaning() -> None:
+def test_a_rule_in_force_stays_though_a_newer_vigil_would_refuse_it() -> None:
     old = Revision("a", "0", A + "exclude_actor: true\n", "x.yaml", T0, T1)
     standing = in_force(examine(Files({"x.yaml": ""})), [old])
     assert going_on(standing.refused) == {"a"}

@@ -36,7 +36,7 @@ def test_business_days_back_are_the_inverse_of_business_days_forth(
 
 
 @given(calendars, days, counts)
-def test_the_nth_business_day_before_a_day_has_n_business_days_from_it_to_the_day(
+def test_n_business_days_lie_between_a_day_and_the_nth_one_before_it(
     calendar: Calendar, day: date, n: int
 ) -> None:
     there = calendar.shift(day, Offset(-n, "bd"))

@@ -73,7 +73,7 @@ def test_the_sites_own_days_off_count_like_holidays() -> None:
     assert calendar.shift(day("2026-08-17"), Offset.parse("-1bd")) == day("2026-08-13")
 
 
-def test_a_date_fires_at_eight_in_the_sites_zone_unless_the_calendar_says_otherwise() -> None:
+def test_a_date_fires_at_eight_in_the_sites_zone_unless_the_calendar_differs() -> None:
     assert ROME.instant(day("2026-01-15"), Offset.parse("0d")) == utc("2026-01-15T07:00")
     assert ROME.instant(day("2026-07-15"), Offset.parse("0d")) == utc("2026-07-15T06:00")
     noon = Calendar(CalendarSpec(zone="America/New_York", at=time(12)), "Europe/Rome")

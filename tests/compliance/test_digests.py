@@ -52,7 +52,7 @@ def test_what_a_rule_groups_or_came_too_late_waits_and_is_somebodys() -> None:
     assert routed(rule(group=True), Why.LATE_DIGEST) == [("ada", Why.LATE_DIGEST)]
 
 
-def test_a_rule_in_shadow_puts_nothing_into_a_digest_and_what_is_dropped_is_nobodys() -> None:
+def test_a_shadow_rule_adds_nothing_to_a_digest_and_a_dropped_one_has_no_person() -> None:
     assert routed(rule(group=True, status=Status.SHADOW)) == [("ada", Why.SHADOW)]
     assert routed(rule(group=True), Why.LATE_DROP) == [(None, Why.LATE_DROP)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import ESTATES
+from tests.shared import ESTATES, PROJECT
 from tests.support.pure import run
 from vigil.compliance.routing import Routed
 from vigil.compliance.verdicts import Why
@@ -19,8 +19,7 @@ from vigil.rulefiles import read_rules
 from vigil.sandbox import estate
 from vigil.sandbox.estate_model import Estate
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-RULES = REPOSITORY / "tests" / "estates"
+RULES = PROJECT / "tests" / "estates"
 
 WINDOWS = {
     "helpdesk": ("2013-03-01T00:00+00:00", "2013-04-15T00:00+00:00", timedelta(hours=6)),

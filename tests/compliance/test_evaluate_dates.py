@@ -6,64 +6,60 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.compliance.office import NINE, Office, case, names, paper, rules
+from tests.compliance.cases import NINE, Cases, case, days, names, paper, rules
 from vigil.compliance import facts as f
 
 DUE = "rule: due\nkind: milestone\ndue: attr.due\nsteps: [{id: week, at: -1w, to: [user: ada]}]"
 
 
-def days(n: int) -> datetime:
-    return NINE + timedelta(days=n)
-
-
-def test_a_date_at_the_end_of_the_calendar_is_never_due_and_never_looked_at_again() -> None:
+def test_a_date_at_the_end_of_the_calendar_is_never_due_and_never_checked() -> None:
     later = "rule: later\nkind: milestone\ndue: attr.due\nsteps: [{id: after, at: +1y, to: [user: ada]}]"
-    office = Office(rules(DUE, later))
-    assert office.look(NINE, [case(due=date(9999, 12, 31))]) == []
-    assert office.look(days(4000)) == []
-    assert office.standing("due") is not None and office.standing("later") is None
+    cases = Cases(rules(DUE, later))
+    assert cases.scan(NINE, [case(due=date(9999, 12, 31))]) == []
+    assert cases.scan(days(4000)) == []
+    assert cases.standing("due") is not None and cases.standing("later") is None
 
 
 @pytest.mark.parametrize("length", ["36h", "30d", "1mo", "1y"])
 @pytest.mark.parametrize("last", [date.max, (date.max,), datetime(9999, 12, 31, 9, tzinfo=UTC)])
 def test_a_change_after_the_end_of_the_calendar_never_comes(length: str, last: f.Value) -> None:
     given = f"rule: old\nkind: condition\nwhen: {{field: attr.due, op: older_than, value: {length}}}"
-    office = Office(rules(given))
-    assert office.look(NINE, [case(due=last)]) == []
-    assert office.standing("old") is None, "it is to be looked at again at an instant that never comes"
+    cases = Cases(rules(given))
+    assert cases.scan(NINE, [case(due=last)]) == []
+    assert cases.standing("old") is None, "it is to be looked at again at an instant that never comes"
 
 
 def test_a_date_at_the_beginning_of_the_calendar_is_past() -> None:
-    office = Office(
+    cases = Cases(
         rules("rule: old\nkind: condition\nwhen: {field: attr.due, op: older_than, value: 1mo}", DUE)
     )
-    assert names(office.look(NINE, [case(due=date(1, 1, 1))])) == ["old 2026-03-02T09:00:00Z"]
+    assert names(cases.scan(NINE, [case(due=date(1, 1, 1))])) == ["old 2026-03-02T09:00:00Z"]
 
 
 def test_a_date_that_vanishes_and_comes_back_is_said_under_its_one_name() -> None:
-    office = Office(rules(DUE))
+    cases = Cases(rules(DUE))
     due = date(2026, 3, 20)
-    office.look(NINE, [case(due=due)])
-    assert office.look(days(2), [case(at=days(2))]) == []
-    assert office.standing("due") is None
-    assert office.look(days(3), [case(at=days(3), due=due)]) == []
-    assert names(office.look(days(12))) == ["due 2026-03-20 week"]
+    cases.scan(NINE, [case(due=due)])
+    assert cases.scan(days(2), [case(at=days(2))]) == []
+    assert cases.standing("due") is None
+    assert cases.scan(days(3), [case(at=days(3), due=due)]) == []
+    assert names(cases.scan(days(12))) == ["due 2026-03-20 week"]
 
 
 def test_a_date_that_moves_forth_and_back_is_named_by_itself_each_time() -> None:
-    office = Office(rules(DUE))
-    office.look(NINE, [case(due=date(2026, 3, 10))])
-    assert names(office.look(days(1), [])) == ["due 2026-03-10 week"]
-    assert names(office.look(days(2), [case(at=days(2), due=date(2026, 3, 20))])) == []
+    cases = Cases(rules(DUE))
+    cases.scan(NINE, [case(due=date(2026, 3, 10))])
+    assert names(cases.scan(days(1), [])) == ["due 2026-03-10 week"]
+    assert names(cases.scan(days(2), [case(at=days(2), due=date(2026, 3, 20))])) == []
     # It moves back to where it has been said: the same name, which the outbox knows.
-    again = office.look(days(3), [case(at=days(3), due=date(2026, 3, 10))])
+    again = cases.scan(days(3), [case(at=days(3), due=date(2026, 3, 10))])
     assert names(again) == ["due 2026-03-10 week (its instant had passed when it became known)"]
 
 
-def test_a_moment_between_two_looks_is_said_even_when_its_date_became_known_only_then() -> None:
-    office = Office(rules(DUE))
-    office.look(NINE, [case()])
-    found = office.look(days(3), [case(at=days(2), due=date(2026, 3, 11))])
+def test_a_milestone_between_two_scans_is_sent_though_its_date_came_only_then() -> None:
+    cases = Cases(rules(DUE))
+    cases.scan(NINE, [case()])
+    found = cases.scan(days(3), [case(at=days(2), due=date(2026, 3, 11))])
     assert names(found) == ["due 2026-03-11 week"]
     assert found[0].fire_at == datetime(2026, 3, 4, 7, tzinfo=UTC)  # 08:00 in Rome
 
@@ -71,10 +67,10 @@ def test_a_moment_between_two_looks_is_said_even_when_its_date_became_known_only
 @pytest.mark.parametrize("field", ["created", "modified", "attr.at"])
 def test_an_instant_keeps_its_time_of_day(field: str) -> None:
     text = f"rule: r\nkind: milestone\ndue: {field}\nsteps: [{{id: month, at: +1mo, to: [user: ada]}}]"
-    office = Office(rules(text))
+    cases = Cases(rules(text))
     at = datetime(2026, 3, 15, 14, 30, tzinfo=UTC)
-    office.look(datetime(2026, 3, 16, tzinfo=UTC), [f.Workspace(1, "Case", "one", at, at, {"C.at": at})])
-    found = office.look(datetime(2026, 4, 16, tzinfo=UTC))
+    cases.scan(datetime(2026, 3, 16, tzinfo=UTC), [f.Workspace(1, "Case", "one", at, at, {"C.at": at})])
+    found = cases.scan(datetime(2026, 4, 16, tzinfo=UTC))
     assert names(found) == ["r 2026-03-15T14:30:00Z month"]
     assert found[0].fire_at == datetime(
         2026, 4, 15, 13, 30, tzinfo=UTC
@@ -83,48 +79,48 @@ def test_an_instant_keeps_its_time_of_day(field: str) -> None:
 
 def test_nothing_happened_for_a_month_is_a_milestone_of_the_last_change() -> None:
     text = "rule: idle\nkind: milestone\ndue: modified\nsteps: [{id: nudge, at: +30d, to: [user: ada]}]"
-    office = Office(rules(text))
-    office.look(NINE, [case(at=days(-1))])
-    assert office.look(days(20), [case(at=days(19), x=1)]) == []
-    assert office.look(days(40)) == []
-    assert names(office.look(days(50))) == ["idle 2026-03-21T09:00:00Z nudge"]
+    cases = Cases(rules(text))
+    cases.scan(NINE, [case(at=days(-1))])
+    assert cases.scan(days(20), [case(at=days(19), x=1)]) == []
+    assert cases.scan(days(40)) == []
+    assert names(cases.scan(days(50))) == ["idle 2026-03-21T09:00:00Z nudge"]
 
 
-def test_a_day_that_begins_at_one_oclock_is_looked_at_when_it_begins() -> None:
+def test_a_day_that_begins_at_one_oclock_is_evaluated_when_it_begins() -> None:
     # Beirut's clocks skip from midnight to one on 31 March 2024: that day begins at 22:00 UTC, as if it were midnight.
     text = "rule: r\nkind: condition\nwhen: {field: attr.due, op: before, value: as_of}"
-    office = Office(rules(text), zone="Asia/Beirut")
+    cases = Cases(rules(text), zone="Asia/Beirut")
     begins = datetime(2024, 3, 30, 22, tzinfo=UTC)
-    assert office.look(begins - timedelta(days=2), [case(due=date(2024, 3, 30))]) == []
-    standing = office.standing("r")
+    assert cases.scan(begins - timedelta(days=2), [case(due=date(2024, 3, 30))]) == []
+    standing = cases.standing("r")
     assert standing is not None and standing.next_check_at == begins
-    assert office.look(begins - timedelta(seconds=1)) == []
-    assert len(office.look(begins)) == 1
+    assert cases.scan(begins - timedelta(seconds=1)) == []
+    assert len(cases.scan(begins)) == 1
 
 
-def test_a_window_of_days_reaches_its_date_on_the_day_also_across_a_change_of_clocks() -> None:
+def test_a_window_of_days_reaches_its_date_across_a_change_of_clocks() -> None:
     # Counted in hours the thirtieth day would begin at one in the morning: a look at midnight came too early, the next too late.
     text = "rule: r\nkind: condition\nwhen: {field: attr.due, op: within, value: 30d}"
-    office = Office(rules(text))
-    assert office.look(NINE, [case(due=date(2026, 4, 15))]) == []
-    standing = office.standing("r")
+    cases = Cases(rules(text))
+    assert cases.scan(NINE, [case(due=date(2026, 4, 15))]) == []
+    standing = cases.standing("r")
     assert standing is not None and standing.next_check_at == datetime(2026, 3, 15, 23, tzinfo=UTC)
-    assert len(office.look(datetime(2026, 3, 16, 3, tzinfo=UTC))) == 1
+    assert len(cases.scan(datetime(2026, 3, 16, 3, tzinfo=UTC))) == 1
 
 
 def test_a_month_before_the_last_of_march_is_the_last_of_february() -> None:
     text = "rule: r\nkind: condition\nwhen: {field: attr.due, op: within, value: 1mo}"
-    office = Office(rules(text), zone="UTC")
-    assert office.look(datetime(2026, 2, 27, 12, tzinfo=UTC), [case(due=date(2026, 3, 31))]) == []
-    assert len(office.look(datetime(2026, 2, 28, tzinfo=UTC))) == 1
+    cases = Cases(rules(text), zone="UTC")
+    assert cases.scan(datetime(2026, 2, 27, 12, tzinfo=UTC), [case(due=date(2026, 3, 31))]) == []
+    assert len(cases.scan(datetime(2026, 2, 28, tzinfo=UTC))) == 1
 
 
 def test_one_date_of_a_list_is_enough_and_the_clock_brings_it() -> None:
     text = "rule: r\nkind: condition\nwhen: {field: attr.dates, op: within, value: 2d}"
-    office = Office(rules(text))
-    assert office.look(NINE, [case(dates=(date(2026, 5, 1), date(2026, 3, 10)))]) == []
-    assert office.look(days(5)) == []
-    assert len(office.look(days(6))) == 1
+    cases = Cases(rules(text))
+    assert cases.scan(NINE, [case(dates=(date(2026, 5, 1), date(2026, 3, 10)))]) == []
+    assert cases.scan(days(5)) == []
+    assert len(cases.scan(days(6))) == 1
 
 
 def test_repeats_count_business_days_in_the_zone_of_the_site() -> None:
@@ -132,20 +128,20 @@ def test_repeats_count_business_days_in_the_zone_of_the_site() -> None:
         "rule: r\nkind: condition\nwhen: {field: attr.x, op: present}\n"
         "calendar: {holidays: IT}\nrepeat: {every: 1bd, max: 9}"
     )
-    office = Office(rules(text))
+    cases = Cases(rules(text))
     # 23:30 UTC on Friday is Saturday in Rome: the next business day at that hour is Monday 00:30, and not Sunday 23:30 UTC of London.
     friday = datetime(2026, 3, 6, 23, 30, tzinfo=UTC)
-    office.look(friday, [case(x=1)])
-    standing = office.standing("r")
+    cases.scan(friday, [case(x=1)])
+    standing = cases.standing("r")
     assert standing is not None and standing.next_check_at == datetime(2026, 3, 8, 23, 30, tzinfo=UTC)
 
 
 def test_a_document_is_valid_up_to_and_including_its_day() -> None:
     text = "rule: r\nkind: condition\nrequire: {document: Report, state: valid}\nresolved: true"
-    office = Office(rules(text))
-    assert office.look(NINE, [case(), paper(1, at=days(-3), expires=date(2026, 3, 5))]) == []
-    assert office.look(datetime(2026, 3, 5, 22, 59, tzinfo=UTC)) == []
-    said = office.look(datetime(2026, 3, 5, 23, tzinfo=UTC))
+    cases = Cases(rules(text))
+    assert cases.scan(NINE, [case(), paper(1, at=days(-3), expires=date(2026, 3, 5))]) == []
+    assert cases.scan(datetime(2026, 3, 5, 22, 59, tzinfo=UTC)) == []
+    said = cases.scan(datetime(2026, 3, 5, 23, tzinfo=UTC))
     assert names(said) == ["r 2026-03-05T23:00:00Z"]
-    renewed = [case(), paper(1, at=days(-3), expires=date(2026, 3, 5)), paper(2, at=days(5))]
-    assert names(office.look(days(5), renewed)) == ["r 2026-03-05T23:00:00Z:resolved"]
+    renewed: list[f.Fact] = [case(), paper(1, at=days(-3), expires=date(2026, 3, 5)), paper(2, at=days(5))]
+    assert names(cases.scan(days(5), renewed)) == ["r 2026-03-05T23:00:00Z:resolved"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tests.compliance.office import NINE, Office, case, names, paper, rules, step
+from tests.compliance.cases import NINE, Cases, case, names, paper, rules, step
 from vigil.compliance import facts as f
 from vigil.compliance.events import Change, Looked, derive, overdue, unseen
 
@@ -27,65 +27,65 @@ def change(before: f.Fact | None, after: f.Fact | None, seen: datetime) -> Chang
 
 
 def test_there_and_back_within_one_window_is_not_seen_and_across_windows_twice() -> None:
-    office = Office(rules(STATUS))
-    office.look(NINE, [case(status="open")])
-    assert office.look(at(6), [case(at=at(2), status="open")]) == []
-    assert names(office.look(at(12), [case(at=at(8), status="waiting")])) == [
+    cases = Cases(rules(STATUS))
+    cases.scan(NINE, [case(status="open")])
+    assert cases.scan(at(6), [case(at=at(2), status="open")]) == []
+    assert names(cases.scan(at(12), [case(at=at(8), status="waiting")])) == [
         "status C.status@2026-03-02T17:00:00Z"
     ]
-    assert names(office.look(at(18), [case(at=at(14), status="open")])) == [
+    assert names(cases.scan(at(18), [case(at=at(14), status="open")])) == [
         "status C.status@2026-03-02T23:00:00Z"
     ]
 
 
 def test_each_version_of_one_window_is_an_event_of_its_own() -> None:
-    office = Office(rules(VERSION))
+    cases = Cases(rules(VERSION))
     first = paper(7, at=at(-5))
-    office.look(NINE, [case(), first])
+    cases.scan(NINE, [case(), first])
     three = tuple(f.Version(n, at(n), "bob") for n in (2, 3, 4))
-    found = office.look(at(6), [case(), replace(first, version=4, versions=three, modified=at(4))])
+    found = cases.scan(at(6), [case(), replace(first, version=4, versions=three, modified=at(4))])
     assert names(found) == ["version document:7:2", "version document:7:3", "version document:7:4"]
     assert [x.fire_at for x in found] == [at(2), at(3), at(4)]
 
 
 def test_versions_that_were_not_listed_are_not_made_up() -> None:
-    office = Office(rules(VERSION))
+    cases = Cases(rules(VERSION))
     first = paper(7, at=at(-5))
-    office.look(NINE, [case(), first])
-    assert names(office.look(at(6), [case(), replace(first, version=4, modified=at(4))])) == [
+    cases.scan(NINE, [case(), first])
+    assert names(cases.scan(at(6), [case(), replace(first, version=4, modified=at(4))])) == [
         "version document:7:4"
     ]
 
 
 def test_a_burst_of_five_hundred_events_on_one_workspace_is_told_whole() -> None:
-    office = Office(rules(ADDED, "rule: said\nkind: transition\nevents: [comment_added]"))
-    office.look(NINE, [case()])
+    cases = Cases(rules(ADDED, "rule: said\nkind: transition\nevents: [comment_added]"))
+    cases.scan(NINE, [case()])
     papers = [paper(n, at=at(1)) for n in range(1, 251)]
     said = [f.AuditEvent(1, "Comment Added", at(1), "bob", "a word", n) for n in range(250)]
-    found = office.look(at(2), [case(), *papers, *said])
+    found = cases.scan(at(2), [case(), *papers, *said])
     assert len({(x.rule, x.occurrence) for x in found}) == len(found) == 500
 
 
 def test_from_unset_to_another_way_of_unset_is_no_change() -> None:
-    office = Office(rules(STATUS))
-    office.look(NINE, [case(status="")])
-    assert office.look(at(1), [case(at=at(1), status=None)]) == []
-    assert office.look(at(2), [case(at=at(2), status=())]) == []
-    assert office.look(at(3), [case(at=at(3))]) == []
+    cases = Cases(rules(STATUS))
+    cases.scan(NINE, [case(status="")])
+    assert cases.scan(at(1), [case(at=at(1), status=None)]) == []
+    assert cases.scan(at(2), [case(at=at(2), status=())]) == []
+    assert cases.scan(at(3), [case(at=at(3))]) == []
 
 
 def test_values_that_were_never_read_are_not_values_that_changed() -> None:
-    office = Office(rules(STATUS))
-    office.look(NINE, [case(status="open")], unread=["attrs"])
-    assert office.look(at(1), [case(status="open")]) == []
-    assert len(office.look(at(2), [case(at=at(2), status="closed")])) == 1
+    cases = Cases(rules(STATUS))
+    cases.scan(NINE, [case(status="open")], unread=["attrs"])
+    assert cases.scan(at(1), [case(status="open")]) == []
+    assert len(cases.scan(at(2), [case(at=at(2), status="closed")])) == 1
 
 
-def test_a_change_that_happened_while_the_attributes_could_not_be_read_is_seen_after() -> None:
-    office = Office(rules(STATUS))
-    office.look(NINE, [case(status="open")])
-    assert office.look(at(1), [case(at=at(0.5), status="closed")], unread=["attrs"]) == []
-    found = office.look(at(2), [case(at=at(0.5), status="closed")])
+def test_a_change_while_the_attributes_were_unreadable_is_found_afterwards() -> None:
+    cases = Cases(rules(STATUS))
+    cases.scan(NINE, [case(status="open")])
+    assert cases.scan(at(1), [case(at=at(0.5), status="closed")], unread=["attrs"]) == []
+    found = cases.scan(at(2), [case(at=at(0.5), status="closed")])
     assert [x.event.fields["to"] for x in found if x.event] == ["closed"]
 
 
@@ -108,12 +108,12 @@ def test_what_is_seen_for_the_first_time_is_news_only_if_it_is_new() -> None:
     assert [e.occurrence for e in derive(changes, Looked(NINE), at(1))] == ["document:2"]
 
 
-def test_what_happened_at_the_very_instant_of_a_look_was_seen_by_it() -> None:
+def test_what_happened_at_the_very_instant_of_a_scan_was_seen_by_it() -> None:
     changes = [change(None, paper(1, at=NINE), at(1)), change(None, paper(2, at=at(1)), at(1))]
     assert [e.occurrence for e in derive(changes, Looked(NINE), at(1))] == ["document:2"]
 
 
-def test_what_is_looked_for_in_rounds_is_news_since_the_last_round() -> None:
+def test_what_an_incremental_scan_finds_is_dated_from_the_scan_before() -> None:
     changes = [change(None, paper(1, at=at(-1)), at(1)), change(None, paper(2, at=at(-3)), at(1))]
     assert derive(changes, Looked(NINE), at(1)) == []
     assert [e.occurrence for e in derive(changes, Looked(NINE, {"document": at(-2)}), at(1))] == [
@@ -125,7 +125,7 @@ def test_what_is_looked_for_in_rounds_is_news_since_the_last_round() -> None:
     )
 
 
-def test_of_a_workspace_that_is_seen_for_the_first_time_no_round_makes_old_things_news() -> None:
+def test_no_scan_makes_old_things_of_a_newly_seen_workspace_new() -> None:
     changes = [change(None, case(at=at(-3)), at(1)), change(None, paper(1, at=at(-1)), at(1))]
     assert derive(changes, Looked(NINE, {"document": at(-2)}), at(1)) == []
 
@@ -137,7 +137,7 @@ def test_what_is_made_while_the_run_goes_on_is_told_by_it() -> None:
     assert event.at == at(1) and event.fields["at"] == at(1.01)
 
 
-def test_a_step_is_late_when_it_passed_its_date_open_whenever_somebody_looks() -> None:
+def test_a_step_is_late_when_it_passed_its_date_open_whenever_it_is_scanned() -> None:
     open_, late = step(1, at(-9), at(1)), step(2, at(-9), at(1))
     done = replace(late, completed_at=at(2), completed_by="bob", disposition="ok")
     in_time = replace(step(3, at(-9), at(1)), completed_at=at(0.5), completed_by="bob", disposition="ok")
@@ -151,22 +151,22 @@ def test_a_step_that_is_late_from_its_beginning_is_late_from_its_assignment() ->
 
 
 def test_nobody_is_told_of_a_lateness_that_is_over() -> None:
-    office = Office(rules("rule: late\nkind: transition\nevents: [escalated]"))
-    office.look(NINE, [case(), step(1, at(-9), at(1))])
+    cases = Cases(rules("rule: late\nkind: transition\nevents: [escalated]"))
+    cases.scan(NINE, [case(), step(1, at(-9), at(1))])
     done = replace(step(1, at(-9), at(1)), completed_at=at(2), completed_by="bob", disposition="ok")
-    (found,) = office.look(at(6), [case(), done])
+    (found,) = cases.scan(at(6), [case(), done])
     assert names([found]) == [
         "late step:77:1:late:2026-03-02T10:00:00Z (the step was completed before anyone could be told of it)"
     ]
 
 
-def test_a_due_date_ahead_is_looked_at_when_it_comes() -> None:
-    office = Office(rules("rule: late\nkind: transition\nevents: [escalated]"))
-    office.look(NINE, [case(), step(1, at(-9), at(5))])
-    standing = office.standing("late")
+def test_a_due_date_ahead_is_evaluated_when_it_comes() -> None:
+    cases = Cases(rules("rule: late\nkind: transition\nevents: [escalated]"))
+    cases.scan(NINE, [case(), step(1, at(-9), at(5))])
+    standing = cases.standing("late")
     assert standing is not None and standing.next_check_at == at(5)
-    assert names(office.look(at(5))) == ["late step:77:1:late:2026-03-02T14:00:00Z"]
-    assert office.standing("late") is None
+    assert names(cases.scan(at(5))) == ["late step:77:1:late:2026-03-02T14:00:00Z"]
+    assert cases.standing("late") is None
 
 
 def audit(
@@ -182,7 +182,7 @@ def test_changes_that_the_audit_trail_knows_and_nobody_saw_are_counted() -> None
     assert unseen([seen, *trail], Looked(NINE)) == {1: 2}
 
 
-def test_the_audit_trail_is_counted_from_the_last_look_on() -> None:
+def test_the_audit_trail_is_counted_from_the_last_scan_on() -> None:
     trail = [audit(1), audit(1, position=1), audit(0), audit(2, type="Comment Added")]
     assert unseen(trail, Looked(NINE)) == {1: 2}
 
@@ -213,9 +213,9 @@ def test_attributes_that_could_never_be_read_do_not_change_when_they_are() -> No
 
 def test_a_where_that_looks_at_nothing_that_is_there_is_asked_of_each_event() -> None:
     """A clause over no column is one value, which was taken for one event: found by the property of incremental evaluation."""
-    office = Office(
+    cases = Cases(
         rules("rule: r\nkind: transition\nevents: [step_assigned]\nwhere: {field: attr.nothing, op: absent}")
     )
-    office.look(NINE, [case()])
-    found = office.look(at(1), [case(), step(1, at(0.5)), step(2, at(0.5))])
+    cases.scan(NINE, [case()])
+    found = cases.scan(at(1), [case(), step(1, at(0.5)), step(2, at(0.5))])
     assert len(found) == 2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from tests.compliance.office import NINE, case, rules
+from tests.compliance.cases import NINE, case, rules
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import evaluate
 from vigil.compliance.routing import Directory, route
@@ -22,7 +23,7 @@ def person(login: str, deleted: bool = False) -> f.User:
 
 
 def told(
-    roles: dict[str, tuple[str, ...]], *directory: f.Fact, more: str = ""
+    roles: Mapping[str, tuple[str, ...]], *directory: f.Fact, more: str = ""
 ) -> list[tuple[str | None, Why | None]]:
     given = rules(RULE + more)
     facts = Facts.of([case(), f.Roles(1, roles)])
@@ -100,7 +101,7 @@ def test_where_nobody_is_left_each_recipient_says_what_it_lacks(
     assert (one.person, one.reason, one.lacks) == (None, Why.NOBODY, (lacks,))
 
 
-OFFICE = [
+OFFICE: list[f.Fact] = [
     f.Group("legal", 1, (f.user("ada"), f.group("desk"))),
     f.Group("desk", 2, (f.user("bob"), f.user("ada"))),
     person("ada"),
@@ -122,7 +123,7 @@ OFFICE = [
         ({"legal": frozenset({"push", "webhook"})}, "\nchannels: [push]", ["group:legal"]),
     ],
 )
-def test_a_group_with_an_address_on_a_channel_of_the_rule_is_told_in_place_of_its_members(
+def test_a_group_with_an_address_is_notified_in_place_of_its_members(
     reached: dict[str, frozenset[str]], more: str, expected: list[str]
 ) -> None:
     given = rules(RULE + more)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.compliance.office import NINE, Office, case, names, rules
+from tests.compliance.cases import NINE, Cases, case, names, rules
 from vigil.compliance import facts as f
 
 OPEN = (
@@ -21,8 +21,8 @@ def related(id: int, *others: int) -> f.Related:
 
 
 def test_one_of_several_is_enough_and_the_reason_says_what_they_hold() -> None:
-    office = Office(rules(OPEN))
-    found = office.look(
+    cases = Cases(rules(OPEN))
+    found = cases.scan(
         NINE,
         [
             case(1),
@@ -38,26 +38,26 @@ def test_one_of_several_is_enough_and_the_reason_says_what_they_hold() -> None:
     ]
 
 
-def test_a_change_at_the_other_end_alone_is_looked_at() -> None:
-    office = Office(rules(OPEN))
-    assert office.look(NINE, [case(1), related(1, 2), case(2, status="done"), related(2, 1)]) == []
-    assert [x.workspace for x in office.look(NINE + HOUR, [case(2, status="open"), related(2, 1)])] == [1]
-    (over,) = office.look(NINE + 2 * HOUR, [case(2, status="done"), related(2, 1)])
+def test_a_change_of_the_related_workspace_alone_is_evaluated() -> None:
+    cases = Cases(rules(OPEN))
+    assert cases.scan(NINE, [case(1), related(1, 2), case(2, status="done"), related(2, 1)]) == []
+    assert [x.workspace for x in cases.scan(NINE + HOUR, [case(2, status="open"), related(2, 1)])] == [1]
+    (over,) = cases.scan(NINE + 2 * HOUR, [case(2, status="done"), related(2, 1)])
     assert (over.workspace, over.resolved) == (1, True)
 
 
 def test_a_related_workspace_that_is_gone_holds_nothing_any_more() -> None:
-    office = Office(rules(OPEN))
-    assert len(office.look(NINE, [case(1), related(1, 2), case(2, status="open"), related(2, 1)])) == 1
-    (over,) = office.look(NINE + HOUR, gone=[2])
+    cases = Cases(rules(OPEN))
+    assert len(cases.scan(NINE, [case(1), related(1, 2), case(2, status="open"), related(2, 1)])) == 1
+    (over,) = cases.scan(NINE + HOUR, gone=[2])
     assert (over.workspace, over.resolved) == (1, True)
 
 
 def test_what_cannot_be_read_of_a_related_one_is_not_known() -> None:
-    office = Office(rules(OPEN))
-    office.look(NINE, [case(1), related(1, 2), case(2, status="open"), related(2)])
-    assert office.look(NINE + HOUR, [case(2), related(2)], unread=["attrs"]) == []
-    standing = office.standing("r")
+    cases = Cases(rules(OPEN))
+    cases.scan(NINE, [case(1), related(1, 2), case(2, status="open"), related(2)])
+    assert cases.scan(NINE + HOUR, [case(2), related(2)], unread=["attrs"]) == []
+    standing = cases.standing("r")
     assert standing is not None
     assert (standing.outcome, standing.why) == (
         "held",
@@ -67,18 +67,18 @@ def test_what_cannot_be_read_of_a_related_one_is_not_known() -> None:
 
 @pytest.mark.parametrize("parts", [["related"], []])
 def test_relations_that_were_never_read_are_not_known(parts: list[str]) -> None:
-    office = Office(rules(OPEN))
-    assert office.look(NINE, [case(1), case(2, status="open")], unread=parts) == []
-    standing = office.standing("r")
+    cases = Cases(rules(OPEN))
+    assert cases.scan(NINE, [case(1), case(2, status="open")], unread=parts) == []
+    standing = cases.standing("r")
     assert standing is not None
     assert standing.outcome == "not_evaluated"
 
 
 def test_a_date_of_a_related_one_comes_by_the_clock() -> None:
-    office = Office(rules(LATE), zone="UTC")
-    assert office.look(NINE, [case(1), related(1, 2), case(2, due=date(2026, 3, 9)), related(2)]) == []
-    standing = office.standing("r")
+    cases = Cases(rules(LATE), zone="UTC")
+    assert cases.scan(NINE, [case(1), related(1, 2), case(2, due=date(2026, 3, 9)), related(2)]) == []
+    standing = cases.standing("r")
     assert standing is not None
     assert standing.next_check_at is not None
-    assert names(office.look(standing.next_check_at - timedelta(seconds=1))) == []
-    assert [x.workspace for x in office.look(standing.next_check_at)] == [1]
+    assert names(cases.scan(standing.next_check_at - timedelta(seconds=1))) == []
+    assert [x.workspace for x in cases.scan(standing.next_check_at)] == [1]

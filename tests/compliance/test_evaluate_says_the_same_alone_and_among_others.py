@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.compliance.office import NINE, case, rules
-from tests.property.rules import of
+from tests.compliance.cases import NINE, case, found, rules, when
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import evaluate
 from vigil.compliance.operators import Op
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding
-from vigil.compliance.window import Input, Window
-
-
-def found(given: RuleSet, *facts: f.Fact) -> dict[int, Finding]:
-    """The finding of each workspace at a first look."""
-    result = evaluate(Input(Facts.of(facts)), given, Window(NINE, NINE))
-    return {x.workspace: x for x in result.findings}
-
-
-def when(field: str, op: str, value: str) -> RuleSet:
-    return rules(f"rule: r\nkind: condition\nwhen: {{field: {field}, op: {op}, value: {value}}}")
+from vigil.compliance.rules import Rule, RuleSet
 
 
 @pytest.mark.parametrize(
@@ -53,7 +38,7 @@ def test_a_list_contains_items_and_a_text_contains_parts_side_by_side() -> None:
     ]
 
 
-def test_a_short_name_means_the_same_when_another_workspace_has_it_in_another_category() -> None:
+def test_a_short_name_keeps_its_meaning_beside_one_of_another_category() -> None:
     given = when("attr.status", "eq", "open")
     mine = case(1, status="open")
     other = f.Workspace(2, "Case", "two", NINE, NINE, {"D.status": "open"})
@@ -66,10 +51,10 @@ def test_an_attribute_that_no_workspace_has_is_not_set() -> None:
     assert list(found(given, case(1))) == list(found(given, case(1), case(2, owner="ada"))) == [1]
 
 
-def test_a_role_without_members_reads_the_same_alone_and_beside_one_with_members() -> None:
+def test_an_empty_role_reads_the_same_alone_and_beside_one_with_members() -> None:
     given = rules("rule: r\nkind: condition\nrequire: {field: role.steward, op: contains, value: bob}")
-    mine = [case(1), f.Roles(1, {"owner": ("user:ada",), "steward": ()})]
-    other = [case(2), f.Roles(2, {"steward": ("user:cy",)})]
+    mine: list[f.Fact] = [case(1), f.Roles(1, {"owner": ("user:ada",), "steward": ()})]
+    other: list[f.Fact] = [case(2), f.Roles(2, {"steward": ("user:cy",)})]
     assert found(given, *mine)[1].why == found(given, *mine, *other)[1].why
     assert found(given, *mine)[1].why == ("role steward is empty",)
 
@@ -77,7 +62,9 @@ def test_a_role_without_members_reads_the_same_alone_and_beside_one_with_members
 @pytest.mark.parametrize("op", [op.value for op in Op])
 @pytest.mark.parametrize("value", ["3d", 5, True, NINE.date(), NINE, "as_of", None])
 def test_what_cannot_be_compared_is_not_met_and_never_an_error(op: str, value: object) -> None:
-    rule = of({"kind": "condition", "when": {"field": "attr.x", "op": op, "value": value}})
+    when = {"field": "attr.x", "op": op, "value": value}
+    subject, to = {"workspace_type": "Case"}, {"user": "ada"}
+    rule = Rule.model_validate({"rule": "r", "kind": "condition", "subject": subject, "when": when, "to": to})
     values = ("text", 5, 2.5, True, NINE, NINE.date(), ("a", 1), (NINE,), (), "", None)
     some = [case(n, x=value) for n, value in enumerate(values, start=1)]
     alone = {n for x in some for n in found(RuleSet((rule,)), x)}

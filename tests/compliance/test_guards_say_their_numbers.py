@@ -12,7 +12,7 @@ from vigil.compliance.rules import Guard
 SEEN = Seen(notices=40, findings=20, workspaces=10, known=50, first=False)
 
 
-def test_a_run_within_its_limits_trips_nothing() -> None:
+def test_a_run_within_its_limits_has_no_guard_hold() -> None:
     guard = Guard(max_findings=20, max_share=0.2, first_run="manifest_only")
     assert tripped(guard, SEEN) == ()
 

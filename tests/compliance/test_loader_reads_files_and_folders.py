@@ -9,6 +9,7 @@ from time import perf_counter
 import pytest
 
 from tests.compliance.rule_files import CONDITION, DUE, MILESTONE, SCHEMA, STEP, WHEN
+from vigil.compliance.clauses import FieldLeaf
 from vigil.compliance.loader import load_text
 from vigil.compliance.rules import Origin
 from vigil.errors import BadInput
@@ -136,6 +137,7 @@ def test_an_event_without_one_day_of_its_own_is_refused() -> None:
 def test_words_and_times_stay_what_they_look_like() -> None:
     text = f"{CONDITION}when: {{field: name, op: in, value: [no, on, 08:00, 1_000, 0x1f, 007, 1.5, ~]}}\n"
     clause = load_text({"r.yaml": text.replace("007, 1.5, ~", "none")}, SCHEMA).rules[0].when
+    assert isinstance(clause, FieldLeaf)
     assert clause.value == ("no", "on", "08:00", "1_000", "0x1f", "none")
 
 

@@ -93,6 +93,6 @@ def test_a_requirement_that_nothing_can_meet_is_refused() -> None:
     assert problem.message.startswith("`require` can never be true; ")
 
 
-def test_more_alternatives_than_can_be_looked_at_count_as_possible() -> None:
+def test_more_alternatives_than_can_be_checked_count_as_possible() -> None:
     pair = "{any: [{field: attr.value, op: eq, value: 1}, {field: attr.value, op: eq, value: 2}]}"
     assert problems(rule(f"all: [{', '.join([pair] * 12)}]") + WHEN) == []

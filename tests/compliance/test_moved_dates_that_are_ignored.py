@@ -30,7 +30,7 @@ def finding(occurrence: str) -> Finding:
     return Finding("renewal", 7, occurrence, "early", AT)
 
 
-def test_only_rules_that_ignore_moved_dates_ask_what_went_out():
+def test_only_rules_that_ignore_moved_dates_ask_what_went_out() -> None:
     found = [finding("2026-06-01"), replace(finding("2026-06-01"), workspace=8, suppressed=Why.TOO_LATE)]
     assert asking(found, rules("ignore")) == {"renewal": {7}}
     assert asking(found, rules("resend")) == {}
@@ -47,11 +47,13 @@ def test_only_rules_that_ignore_moved_dates_ask_what_went_out():
         ({}, None),
     ],
 )
-def test_what_went_out_for_another_date_suppresses_the_step(told, suppressed):
+def test_what_went_out_for_another_date_suppresses_the_step(
+    told: dict[tuple[int, str], set[str]], suppressed: Why | None
+) -> None:
     (found,) = without_superseded([finding("2026-06-01#1")], {"renewal": told})
     assert found.suppressed is suppressed
 
 
-def test_what_is_suppressed_for_another_reason_keeps_it():
+def test_what_is_suppressed_for_another_reason_keeps_it() -> None:
     given = replace(finding("2026-06-01"), suppressed=Why.TOO_LATE)
     assert without_superseded([given], {"renewal": {(7, "early"): {"2026-05-01"}}}) == [given]

@@ -77,7 +77,7 @@ def test_what_is_older_than_a_day_is_not_told_and_counted() -> None:
         pytest.param(replace(WHOLE, unread=frozenset({1})), id="of this workspace it could never be read"),
     ],
 )
-def test_where_nothing_had_been_looked_at_dates_decide(looked: Looked) -> None:
+def test_where_nothing_had_been_scanned_dates_decide(looked: Looked) -> None:
     found = news([first(paper(NINE)), first(replace(paper(TEN), id=8))], looked, TEN)
     assert [e.fields["document_id"] for e in found.events] == [8]
     assert not found.old, "what is read for the first time was there, as at the first run"
@@ -167,7 +167,7 @@ def test_lateness_that_is_known_or_in_time_is_not_told_again(change: Change, loo
         ("late: {within: 1d, policy: send}", False, []),
     ],
 )
-def test_missed_moments_of_a_workspace_that_is_read_late_are_for_the_rule_to_decide(
+def test_the_rule_decides_on_missed_milestones_of_a_workspace_read_late(
     late: str, made: bool, found: list[str | None]
 ) -> None:
     text = "rule: r\nkind: milestone\nsubject: {workspace_type: Case}\ndue: attr.at\nsteps: [{id: now, at: 0h, to: [user: ada]}]\n"

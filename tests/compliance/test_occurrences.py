@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,7 +62,7 @@ def test_what_rules_find_is_named_as_ever() -> None:
     "wrong",
     [{"repeat": 1, "resolved": True}, {"repeat": 2, "escalation": 1}, {"escalation": -1}, {"repeat": 10**9}],
 )
-def test_an_occurrence_is_one_thing(wrong: dict[str, int]) -> None:
+def test_an_occurrence_is_one_thing(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no such occurrence"):
         Occurrence("2026-03-31", **wrong)
 

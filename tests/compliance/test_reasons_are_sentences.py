@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compliance.office import NINE, Office, case, paper, rules
+from tests.compliance.cases import NINE, Cases, case, paper, rules
 from vigil.compliance import facts as f
 from vigil.compliance.clauses import Clause, FieldLeaf, Not
 from vigil.compliance.conditions import compile_clause, explain, scope
@@ -197,9 +197,9 @@ def test_extended_ecms_own_list_is_counted(types: tuple[str, ...], said: str) ->
 
 
 def test_a_role_has_its_people() -> None:
-    some = [case(1), f.Roles(1, {"steward": ("user:ada", "group:Records office")})]
+    some: list[f.Fact] = [case(1), f.Roles(1, {"steward": ("user:ada", "group:Records cases")})]
     asked = leaf("role.steward", "contains", "cy")
-    assert comes_out(asked, *some)[1] == ("role steward has ada and Records office, without cy",)
+    assert comes_out(asked, *some)[1] == ("role steward has ada and Records cases, without cy",)
     assert comes_out(asked, case(1), f.Roles(1, {"steward": ()}))[1] == ("role steward is empty",)
     assert comes_out(asked, _unread(case(1), "roles")) == (None, ("role steward could not be read",))
 
@@ -273,11 +273,11 @@ def test_an_event_is_told_with_what_is_known_of_it(event: Event, said: str) -> N
 
 
 def test_an_instant_is_told_in_the_sites_zone() -> None:
-    office = Office(
+    cases = Cases(
         rules("rule: r\nkind: milestone\ndue: attr.at\nsteps: [{id: now, at: 0d, to: [user: ada]}]"), ZONE
     )
-    office.look(NINE, [case(1, at=NINE)])
-    (found,) = office.look(NINE + timedelta(hours=1), [_at(NINE + timedelta(minutes=30))])
+    cases.scan(NINE, [case(1, at=NINE)])
+    (found,) = cases.scan(NINE + timedelta(hours=1), [_at(NINE + timedelta(minutes=30))])
     assert found.why == ("at is 2 March 2026 10:30 (Europe/Berlin)",)
 
 

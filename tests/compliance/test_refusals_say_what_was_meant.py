@@ -54,7 +54,7 @@ def test_what_would_be_taken_for_something_else_is_refused(text: str, said: str)
     assert said in only_problem(text).message
 
 
-def test_a_relative_date_is_read_as_one_also_where_nobody_knows_what_the_field_holds() -> None:
+def test_a_relative_date_is_read_as_one_where_the_kind_of_field_is_unknown() -> None:
     for value in ("as_of 30d", "as_of+30bd", "as_of+", "as_of-3m"):
         text, line, column = marked(leaf("attr.expires", "ge", value))
         (problem,) = check(examine(Files({"r.yaml": text})))[1]
@@ -120,7 +120,7 @@ def test_holidays_of_a_country_by_its_name_are_answered_with_its_code(found: str
 
 
 @pytest.mark.parametrize("found", ["DE-XX", "FR-QQQ"])
-def test_a_part_that_its_country_has_not_is_never_taken_for_one_of_another_country(found: str) -> None:
+def test_a_region_that_its_country_lacks_is_not_taken_from_another_country(found: str) -> None:
     assert only_problem(f"{DATED}calendar: {{holidays: «{found}}}\n").hint == ""
 
 
@@ -172,7 +172,7 @@ def about(to: str, people: People | None) -> list[str]:
     return [str(p) for p in check(examine(Files({"r.yaml": text}), SCHEMA, FAMILIES, people))[1]]
 
 
-def test_groups_and_users_that_nobody_knows_are_refused_in_every_place_that_names_them() -> None:
+def test_unknown_groups_and_users_are_refused_wherever_a_rule_names_them() -> None:
     assert about("[group: Legal, user: bob]", PEOPLE) == []
     (group,) = about("[group: records-ofice]", PEOPLE)
     assert 'r.yaml:4:13  unknown group "records-ofice" in `to`; groups: Legal, records-office.' in group

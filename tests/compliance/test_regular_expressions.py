@@ -8,9 +8,8 @@ import time
 
 import pytest
 
-from tests.compliance.office import case
+from tests.compliance.cases import case, found, when
 from tests.compliance.rule_files import CONDITION, MARK, only_problem, problems
-from tests.compliance.test_evaluate_says_the_same_alone_and_among_others import found, when
 from vigil.compliance.operators import Op
 from vigil.compliance.regular_expressions import MOST_CHARACTERS, MOST_PARTS, check, matches
 

@@ -7,7 +7,7 @@ import pickle
 import pytest
 from pydantic import ValidationError
 
-from tests.compliance.rule_files import SCHEMA
+from tests.compliance.rule_files import SCHEMA, WHOLE
 from vigil.compliance.clauses import FieldRef
 from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.loader import load_text
@@ -24,27 +24,6 @@ from vigil.compliance.rules import (
     fields_used,
     leaves,
 )
-
-WHOLE = """\
-rule: contract-renewal
-version: 3
-status: live
-kind: milestone
-subject: {workspace_type: Contract}
-where: {all: [{field: attr.status, op: in, value: [active, renewing]}]}
-due: attr.expires
-calendar: {zone: Europe/Berlin, holidays: DE, at: "08:00"}
-steps:
-  - {id: early, at: -90d, to: [role: owner]}
-  - {id: last,  at: -7bd, to: [role: owner, role: steward], repeat: {every: 1bd, max: 5}}
-late: {within: 2d, policy: send}
-superseded: resend
-escalate: [{after: 3bd, unless: acknowledged, to: [attr: buyer]}]
-fallback: [group: records-office]
-unknown: hold
-guard: {max_findings: 500, max_share: 0.2, first_run: manifest_only}
-template: milestone
-"""
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.compliance.rule_files import CONDITION, MILESTONE, TRANSITION, WHEN
-from tests.compliance.test_rules_are_values import WHOLE
+from tests.compliance.rule_files import CONDITION, MILESTONE, TRANSITION, WHEN, WHOLE
+from tests.shared import PROJECT
 from vigil.compliance.positions import parse
 from vigil.compliance.rules import EventKind, Rule
 from vigil.compliance.schema import rule_schema
 
-RULES = Path(__file__).parents[2] / "rules"
+RULES = PROJECT / "rules"
 SHIPPED = sorted(file for file in RULES.rglob("*.yaml") if not file.name.endswith(".timeline.yaml"))
 
 

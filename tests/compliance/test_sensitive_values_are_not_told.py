@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.compliance.office import NINE, case, rules
+from tests.compliance.cases import NINE, case, rules
 from vigil.compliance.clauses import FieldLeaf
 from vigil.compliance.conditions import compile_clause, explain, scope
 from vigil.compliance.evaluate import evaluate

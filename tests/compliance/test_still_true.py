@@ -120,7 +120,7 @@ def test_a_milestone_is_true_unless_where_says_otherwise() -> None:
     assert asked(given, named, unread) is None, "nothing says that the status is another one"
 
 
-def test_what_is_said_of_a_step_is_true_until_it_is_completed_and_other_events_stay_true() -> None:
+def test_a_step_event_is_true_until_its_completion_and_other_events_stay_true() -> None:
     step = f.Step(7, 5, 1, "Check", ("ada",), NOON - 3 * HOUR, NOON - HOUR)
     done = replace(step, completed_at=NOON, completed_by="ada")
     (late,) = overdue([step], NOON - 9 * HOUR, NOON)

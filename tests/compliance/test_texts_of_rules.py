@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compliance.test_rules_are_values import WHOLE
-from tests.compliance.test_the_page_on_rules_is_true import EXAMPLES
+from tests.compliance.rule_files import EXAMPLES, WHOLE
+from tests.shared import PROJECT
 from vigil.compliance.loader import Files, check_text, examine
 from vigil.compliance.rules import FieldLeaf, Rule, Subject
 from vigil.compliance.texts import hash_of, written
 from vigil.rulefiles import read_rules
 
-RULES = Path(__file__).parents[2] / "rules"
+RULES = PROJECT / "rules"
 
 
 def again(rule: Rule) -> Rule:

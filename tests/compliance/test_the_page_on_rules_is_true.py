@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
+from tests.compliance.rule_files import EXAMPLES, PAGE
+from tests.shared import PROJECT
 from vigil.compliance.calendar import CalendarSpec
 from vigil.compliance.clauses import DocumentState
 from vigil.compliance.loader import load_text
@@ -15,10 +16,6 @@ from vigil.compliance.operators import Op
 from vigil.compliance.patterns import EVENT_KEYS, EventKind
 from vigil.compliance.rules import Escalation, Guard, Late, Quiet, Recipient, Repeat, Rule, RuleStep, Status
 from vigil.compliance.schema import rule_schema
-
-PROJECT = Path(__file__).parents[2]
-PAGE = (PROJECT / "docs" / "rules.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.partition("\n")[0].split("#")[0].strip())

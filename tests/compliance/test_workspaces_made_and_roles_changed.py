@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.compliance.office import NINE, Office, case, names, rules
+from tests.compliance.cases import NINE, Cases, case, names, rules
 from tests.compliance.rule_files import TRANSITION, only_problem, problems
 from vigil.compliance import facts as f
 from vigil.compliance.escalations import Said, event_of
@@ -42,13 +42,13 @@ def _without_hashes(findings: list[Finding]) -> list[str]:
     return [name.rpartition(":")[0] for name in names(findings)]
 
 
-def test_a_workspace_that_was_made_between_two_looks_is_told_once_by_its_own_date() -> None:
-    office = Office(rules(MADE))
-    assert office.look(NINE, [case(1), case(2)]) == []
-    (found,) = office.look(NINE + HOUR, [made(3, NINE + HOUR / 2), case(1)])
+def test_a_workspace_created_between_two_scans_is_reported_once_by_its_date() -> None:
+    cases = Cases(rules(MADE))
+    assert cases.scan(NINE, [case(1), case(2)]) == []
+    (found,) = cases.scan(NINE + HOUR, [made(3, NINE + HOUR / 2), case(1)])
     assert (found.workspace, found.occurrence) == (3, "created:2026-03-02T09:30:00Z")
     assert (found.fire_at, found.why) == (NINE + HOUR / 2, ("the workspace was created",))
-    assert office.look(NINE + 2 * HOUR, [replace(made(3, NINE + HOUR / 2), name="renamed")]) == []
+    assert cases.scan(NINE + 2 * HOUR, [replace(made(3, NINE + HOUR / 2), name="renamed")]) == []
 
 
 @pytest.mark.parametrize("read", ["not yet", "of that type none", "all"])
@@ -74,10 +74,10 @@ def test_a_clock_that_is_behind_loses_no_workspace() -> None:
 
 
 def test_who_came_into_a_role_and_who_is_in_it_no_more() -> None:
-    office = Office(rules(ROLES, OWNERS))
-    assert office.look(NINE, [case(1), roles(owner=(ADA,), clerk=(BOB,))]) == []
-    assert office.look(NINE + HOUR, [case(1), roles(owner=(ADA, ADA), clerk=(BOB,))]) == []
-    found = office.look(NINE + 2 * HOUR, [case(1), roles(owner=(CEM, BOARD), clerk=())])
+    cases = Cases(rules(ROLES, OWNERS))
+    assert cases.scan(NINE, [case(1), roles(owner=(ADA,), clerk=(BOB,))]) == []
+    assert cases.scan(NINE + HOUR, [case(1), roles(owner=(ADA, ADA), clerk=(BOB,))]) == []
+    found = cases.scan(NINE + 2 * HOUR, [case(1), roles(owner=(CEM, BOARD), clerk=())])
     at = "2026-03-02T11:00:00Z"
     assert _without_hashes(found) == [
         f"owners role:owner:changed:{at}",
@@ -92,31 +92,33 @@ def test_who_came_into_a_role_and_who_is_in_it_no_more() -> None:
 
 
 def test_the_first_reading_of_roles_is_no_change_and_a_role_that_is_new_is() -> None:
-    office = Office(rules(ROLES))
-    office.look(NINE, [case(1)])
-    assert office.look(NINE + HOUR, [case(1), roles(owner=(ADA,))]) == []
-    assert len(office.look(NINE + 2 * HOUR, [case(1), roles(owner=(ADA,), clerk=(BOB,))])) == 1
+    cases = Cases(rules(ROLES))
+    cases.scan(NINE, [case(1)])
+    assert cases.scan(NINE + HOUR, [case(1), roles(owner=(ADA,))]) == []
+    assert len(cases.scan(NINE + 2 * HOUR, [case(1), roles(owner=(ADA,), clerk=(BOB,))])) == 1
 
 
-def test_roles_that_could_not_be_read_are_no_change_and_what_changed_meanwhile_is_one() -> None:
-    office = Office(rules(ROLES))
-    office.look(NINE, [case(1), roles(owner=(ADA,))])
-    assert office.look(NINE + HOUR, [case(1), roles(owner=())], unread=["roles"]) == []
-    assert office.look(NINE + 2 * HOUR, [case(1), roles(owner=(ADA,))]) == []
-    office.look(NINE + 3 * HOUR, [case(1), roles(owner=(BOB,))], unread=["roles"])
-    assert _without_hashes(office.look(NINE + 4 * HOUR, [case(1), roles(owner=(BOB,))])) == [
+def test_unreadable_roles_are_no_change_and_what_changed_meanwhile_is_one() -> None:
+    cases = Cases(rules(ROLES))
+    cases.scan(NINE, [case(1), roles(owner=(ADA,))])
+    assert cases.scan(NINE + HOUR, [case(1), roles(owner=())], unread=["roles"]) == []
+    assert cases.scan(NINE + 2 * HOUR, [case(1), roles(owner=(ADA,))]) == []
+    cases.scan(NINE + 3 * HOUR, [case(1), roles(owner=(BOB,))], unread=["roles"])
+    assert _without_hashes(cases.scan(NINE + 4 * HOUR, [case(1), roles(owner=(BOB,))])) == [
         "roles role:owner:changed:2026-03-02T13:00:00Z"
     ]
 
 
-def test_who_came_and_went_between_two_looks_is_not_seen_and_who_comes_again_is_told_again() -> None:
-    office = Office(rules(ROLES))
-    there = [[case(1), roles(owner=some)] for some in ((ADA,), (ADA, BOB), (ADA,), (ADA, BOB))]
-    told = [names(office.look(NINE + n * HOUR, facts)) for n, facts in enumerate(there)]
+def test_a_member_between_two_scans_is_missed_and_one_that_returns_is_an_event() -> None:
+    cases = Cases(rules(ROLES))
+    there: list[list[f.Fact]] = [
+        [case(1), roles(owner=some)] for some in ((ADA,), (ADA, BOB), (ADA,), (ADA, BOB))
+    ]
+    told = [names(cases.scan(NINE + n * HOUR, facts)) for n, facts in enumerate(there)]
     assert [len(some) for some in told] == [0, 1, 1, 1] and len({*told[1], *told[2], *told[3]}) == 3
-    office = Office(rules(ROLES))
-    office.look(NINE, there[0])
-    assert office.look(NINE + 3 * HOUR, there[2]) == []
+    cases = Cases(rules(ROLES))
+    cases.scan(NINE, there[0])
+    assert cases.scan(NINE + 3 * HOUR, there[2]) == []
 
 
 def test_two_changes_that_are_read_at_one_instant_have_two_names() -> None:
@@ -126,31 +128,31 @@ def test_two_changes_that_are_read_at_one_instant_have_two_names() -> None:
 
 
 def test_an_account_that_is_deleted_has_gone_and_nobody_came_in_its_place() -> None:
-    office = Office(rules(ROLES))
-    office.look(NINE, [case(1), roles(owner=(ADA, BOB))])
-    (found,) = office.look(NINE + HOUR, [case(1), roles(owner=("user:id:7", BOB))])
+    cases = Cases(rules(ROLES))
+    cases.scan(NINE, [case(1), roles(owner=(ADA, BOB))])
+    (found,) = cases.scan(NINE + HOUR, [case(1), roles(owner=("user:id:7", BOB))])
     assert found.why == ("ada was removed from role owner",)
-    assert office.look(NINE + 2 * HOUR, [case(1), roles(owner=(BOB,))]) == []
+    assert cases.scan(NINE + 2 * HOUR, [case(1), roles(owner=(BOB,))]) == []
 
 
 def test_where_may_ask_who_it_was() -> None:
     asked = "\nwhere: {any: [{field: event.added, op: contains, value: bob}, {field: event.removed, op: in, value: [cem]}]}"
-    office = Office(rules(ROLES + asked))
-    office.look(NINE, [case(1), roles(owner=(CEM,), clerk=())])
-    found = office.look(NINE + HOUR, [case(1), roles(owner=(), clerk=(ADA,))])
+    cases = Cases(rules(ROLES + asked))
+    cases.scan(NINE, [case(1), roles(owner=(CEM,), clerk=())])
+    found = cases.scan(NINE + HOUR, [case(1), roles(owner=(), clerk=(ADA,))])
     assert [x.event.fields["role"] for x in found if x.event] == ["owner"]
-    found = office.look(NINE + 2 * HOUR, [case(1), roles(owner=(), clerk=(ADA, BOB))])
+    found = cases.scan(NINE + 2 * HOUR, [case(1), roles(owner=(), clerk=(ADA, BOB))])
     assert [x.why for x in found] == [("bob was added to role clerk", "added member is bob")]
 
 
 def test_a_rule_may_tell_who_came_and_who_went() -> None:
-    office = Office(rules(ROLES))
-    office.look(NINE, [case(1), roles(owner=(ADA,))])
-    (found,) = office.look(NINE + HOUR, [case(1), roles(owner=(BOB, BOARD))])
+    cases = Cases(rules(ROLES))
+    cases.scan(NINE, [case(1), roles(owner=(ADA,))])
+    (found,) = cases.scan(NINE + HOUR, [case(1), roles(owner=(BOB, BOARD))])
     facts = Facts.of([case(1)])
     assert named(Recipient(event="added"), found, facts) == (BOARD, BOB)
     assert named(Recipient(event="removed"), found, facts) == (ADA,)
-    assert principals_of([found], office.rules, facts) == (set(), {ADA, BOB, BOARD})
+    assert principals_of([found], cases.rules, facts) == (set(), {ADA, BOB, BOARD})
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,16 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import text
 
-from tests.support import rounds
+from tests.support import delivery_runs
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry
 from tests.support.workers import Order, finish, start
@@ -25,6 +26,7 @@ from vigil.ledger import Ledger, devices, leases, outbox
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.engine import open_engine
 from vigil.ledger.values import LEASE
+from vigil.sandbox.devices import Device
 from vigil.sandbox.fcm_local import LocalFcm
 from vigil.service import sending
 from vigil.service.accounting import Account
@@ -66,10 +68,10 @@ class Site:
 
     async def run(self, transport: Transport | None = None) -> Account:
         """A run without Prefect, after whatever happened to workers."""
-        run = rounds.run(self.ledger, datetime.now(UTC), utc_now)
+        run = delivery_runs.run(self.ledger, datetime.now(UTC), utc_now)
         async with run.sending(transport or FcmHttp(self.settings)):
-            await sending.deliver(run, rounds.batch, lambda waits: None)
-        return rounds.closed(run)
+            await sending.deliver(run, delivery_runs.batch, lambda waits: None)
+        return delivery_runs.closed(run)
 
     def states(self) -> Counter[str]:
         with self.ledger.read() as connection:
@@ -104,7 +106,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm) -> Itera
         made.ledger.close()
 
 
-def test_killed_after_fcm_accepted_and_before_the_ledger_knew_it_is_sent_again_and_seen_once(
+def test_killed_between_acceptance_and_ledger_it_is_sent_again_and_shown_once(
     site: Site,
 ) -> None:
     site.people(1, *PLATFORMS)
@@ -151,9 +153,7 @@ ROWS = {"sqlite": 300, "postgresql": 500}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_workers_that_are_killed_at_random_instants_lose_nothing_and_nobody_sees_it_twice(
-    site: Site, seed: int
-) -> None:
+def test_workers_killed_at_random_lose_nothing_and_show_nothing_twice(site: Site, seed: int) -> None:
     kind = site.ledger.engine.dialect.name
     rows, workers = ROWS[kind], 3 if kind == "sqlite" else 8
     site.people(25, *PLATFORMS)
@@ -187,9 +187,9 @@ def kill_at_random(site: Site, rng: random.Random, messages: int, workers: int) 
         assert not device.received
     receive = site.fcm.devices.receive
 
-    def counting(*arguments: object) -> None:
+    def counting(device: Device, message: Mapping[str, Any], name: str) -> None:
         nonlocal count
-        receive(*arguments)  # type: ignore[arg-type]
+        receive(device, message, name)
         count += 1
         if marks and count >= marks[0]:
             arrived.set()
@@ -214,7 +214,7 @@ async def test_a_run_after_a_killed_worker_sends_what_that_held_at_once_and_is_g
     assert set(site.shown().values()) == {1}
 
 
-async def test_what_a_worker_of_another_machine_held_is_waited_for_until_its_lease_is_over(
+async def test_a_lease_of_another_machine_is_waited_for_until_it_expires(
     site: Site,
 ) -> None:
     site.people(3, "android")

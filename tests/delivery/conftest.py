@@ -1,18 +1,21 @@
-"""A simulator over real HTTP for each test, and messages to send to it."""
+"""A simulator over real HTTP for each test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from tests.support.delivery_bench import DeliveryBench, opened
+from tests.support.postgres import DATABASES
 from vigil.delivery.settings import FcmSettings
-from vigil.delivery.transport import Outgoing
 from vigil.sandbox.fcm_local import LocalFcm
+
+Settings = Callable[..., FcmSettings]
+"""Settings for the simulator, each of which can be given."""
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def fcm(tmp_path: Path) -> Iterator[LocalFcm]:
 
 
 @pytest.fixture
-def settings(fcm: LocalFcm) -> Callable[..., FcmSettings]:
+def settings(fcm: LocalFcm) -> Settings:
     def make(**changes: Any) -> FcmSettings:
         account = orjson.loads(fcm.account.read_bytes())
         return FcmSettings(
@@ -34,17 +37,10 @@ def settings(fcm: LocalFcm) -> Callable[..., FcmSettings]:
     return make
 
 
-def message(token: str = "tok-android", **changes: Any) -> Outgoing:
-    platform = token.split("-")[1] if token.startswith("tok-") and token.count("-") == 1 else "android"
-    fields: dict[str, Any] = {
-        "key": "contract-renewal:4711:2026-03-31:last:ada",
-        "token": token,
-        "address_kind": "token",
-        "platform": platform if platform in ("android", "ios", "web") else "android",
-        "title": "Contract ends on 31 March",
-        "body": "Supply of paper, owner Ada",
-        "link": "https://ecm.example.org/cs/cs/app/nodes/4711",
-        "severity": "high",
-        "ttl": timedelta(hours=8),
-    }
-    return Outgoing(**fields | changes)
+@pytest.fixture(params=DATABASES)
+def bench(
+    request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Settings
+) -> Iterator[DeliveryBench]:
+    """On each database, with ada and her android."""
+    with opened(request.param, tmp_path, fcm, settings, "ada") as made:
+        yield made

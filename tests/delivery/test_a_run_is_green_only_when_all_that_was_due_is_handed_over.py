@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,8 +14,9 @@ import pytest
 from rich.console import Console
 
 from flows.endings import Named, ended
-from tests.support import rounds
-from tests.support.post_office import PostOffice, opened
+from tests.support import delivery_runs
+from tests.support.delivery_bench import DeliveryBench, opened
+from tests.support.ports import closed_port
 from tests.support.samples import T0, entry
 from vigil.compliance.verdicts import Why
 from vigil.delivery.settings import FcmSettings
@@ -29,207 +29,204 @@ from vigil.service.accounting import Account
 from vigil.service.unsent import Unsent
 
 MINUTE = timedelta(minutes=1)
-PAGE = rounds.PROJECT / "docs" / "states.md"
+PAGE = delivery_runs.PROJECT / "docs" / "states.md"
 
 
 @pytest.fixture
-def office(
+def bench(
     tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PostOffice]:
+) -> Iterator[DeliveryBench]:
     monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda seconds: None)
     with opened("sqlite", tmp_path, fcm, settings, "ada", "bert") as made:
         yield made
 
 
-async def watch(office: PostOffice, patience: timedelta = timedelta(0), **settings: Any) -> Account:
+async def watch(bench: DeliveryBench, patience: timedelta = timedelta(0), **settings: Any) -> Account:
     async def pause(seconds: float) -> None:
-        office.later(seconds=seconds)
+        bench.later(seconds=seconds)
 
-    return await rounds.delivered(office, rounds.opened(office, patience), pause, **settings)
-
-
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return await delivery_runs.delivered(bench, delivery_runs.opened(bench, patience), pause, **settings)
 
 
-def claim(office: PostOffice, owner: str, count: int) -> list[int]:
+def claim(bench: DeliveryBench, owner: str, count: int) -> list[int]:
     """Let another worker take rows."""
-    with office.ledger.write() as connection:
-        return [c.id for c in leases.claim(connection, owner, office.now, MINUTE, count)]
+    with bench.ledger.write() as connection:
+        return [c.id for c in leases.claim(connection, owner, bench.now, MINUTE, count)]
 
 
 TOKEN = ["unavailable", "internal", "html", "malformed", "reset_before", "quota", "unauthenticated"]
 
 
 @pytest.mark.parametrize("fault", TOKEN)
-async def test_where_no_token_can_be_had_nobody_is_told_and_the_run_is_red_until_it_can(
-    office: PostOffice, fault: str
+async def test_without_an_access_token_nobody_is_notified_and_the_run_is_red(
+    bench: DeliveryBench, fault: str
 ) -> None:
-    office.fcm.faults.add(fault, at="token")
-    office.queue(entry(1), entry(2), entry(3, person="bert"))
-    made = await watch(office)
+    bench.fcm.faults.add(fault, at="token")
+    bench.queue(entry(1), entry(2), entry(3, person="bert"))
+    made = await watch(bench)
     assert made.unsent == {Unsent.CREDENTIAL: 3}
-    assert office.attempts() == []
+    assert bench.attempts() == []
     said = account_words.sentence(made)
     assert "service account vigil@demo" in said and ", next try 2 March 2026 08:00:1" in said
-    again = await watch(office)
+    again = await watch(bench)
     assert (again.unsent, account_words.sentence(again)) == (made.unsent, said), (
         "what is not tried yet is forgotten"
     )
-    office.fcm.faults.clear()
-    office.later(seconds=16)
-    assert (await watch(office)).unsent == {}
-    assert {s for s, _ in office.states()} == {"sent"}
+    bench.fcm.faults.clear()
+    bench.later(seconds=16)
+    assert (await watch(bench)).unsent == {}
+    assert {s for s, _ in bench.states()} == {"sent"}
 
 
-async def test_why_says_what_keeps_a_notice_that_no_request_was_made_for_and_when_it_is_tried_next(
-    office: PostOffice,
+async def test_why_says_what_defers_an_unsent_notice_and_when_it_is_retried(
+    bench: DeliveryBench,
 ) -> None:
-    office.fcm.faults.add("unavailable", at="token")
-    office.queue(entry(1))
-    await watch(office)
-    due = office.row["due_at"]
+    bench.fcm.faults.add("unavailable", at="token")
+    bench.queue(entry(1))
+    await watch(bench)
+    due = bench.row["due_at"]
     out = io.StringIO()
-    assert why("ada", office.ledger, rounds.PROJECT / "rules", "UTC", None, Console(file=out, width=300)) == 0
+    assert (
+        why("ada", bench.ledger, delivery_runs.PROJECT / "rules", "UTC", None, Console(file=out, width=300))
+        == 0
+    )
     assert "no access token for service account vigil@demo" in out.getvalue()
     assert f"next try {due:%Y-%m-%d %H:%M:%S}" in out.getvalue()
 
 
-async def test_a_proxy_that_is_dead_makes_the_run_red(office: PostOffice) -> None:
-    office.queue(entry(1))
-    made = await watch(office, proxy=f"http://127.0.0.1:{closed_port()}")
+async def test_a_proxy_that_is_dead_makes_the_run_red(bench: DeliveryBench) -> None:
+    bench.queue(entry(1))
+    made = await watch(bench, proxy=f"http://127.0.0.1:{closed_port()}")
     assert made.unsent == {Unsent.CREDENTIAL: 1} and "connection refused" in account_words.sentence(made)
 
 
-async def test_one_notice_of_many_that_was_not_sent_makes_the_run_red(office: PostOffice) -> None:
-    office.fcm.faults.add("unavailable", match={"token": "tok-bert-android"})
-    office.queue(*(entry(n) for n in range(9)), entry(10, person="bert"))
-    made = await watch(office)
+async def test_one_notice_of_many_that_was_not_sent_makes_the_run_red(bench: DeliveryBench) -> None:
+    bench.fcm.faults.add("unavailable", match={"token": "tok-bert-android"})
+    bench.queue(*(entry(n) for n in range(9)), entry(10, person="bert"))
+    made = await watch(bench)
     assert made.rows["sent"] == 9
     assert made.unsent == {Unsent.RETRY: 1}
 
 
-async def test_what_a_quota_keeps_is_not_handed_over(office: PostOffice) -> None:
-    office.queue(*(entry(n) for n in range(5)))
-    assert (await watch(office, device_per_minute=2)).unsent == {Unsent.SLOWED: 3}
+async def test_what_a_quota_keeps_is_not_handed_over(bench: DeliveryBench) -> None:
+    bench.queue(*(entry(n) for n in range(5)))
+    assert (await watch(bench, device_per_minute=2)).unsent == {Unsent.SLOWED: 3}
 
 
-async def test_where_fcm_says_that_it_is_too_much_the_run_is_red(office: PostOffice) -> None:
-    office.fcm.faults.add("quota")
-    office.queue(entry(1))
-    assert (await watch(office)).unsent == {Unsent.SLOWED: 1}
+async def test_where_fcm_says_that_it_is_too_much_the_run_is_red(bench: DeliveryBench) -> None:
+    bench.fcm.faults.add("quota")
+    bench.queue(entry(1))
+    assert (await watch(bench)).unsent == {Unsent.SLOWED: 1}
 
 
-async def test_what_comes_behind_one_that_waits_waits_as_well(office: PostOffice) -> None:
-    office.fcm.faults.add("unavailable")
-    office.queue(entry(1), entry(1, occurrence="2026-04-30"))
-    assert (await watch(office)).unsent == {Unsent.RETRY: 1, Unsent.BEHIND: 1}
+async def test_what_comes_behind_one_that_waits_waits_as_well(bench: DeliveryBench) -> None:
+    bench.fcm.faults.add("unavailable")
+    bench.queue(entry(1), entry(1, occurrence="2026-04-30"))
+    assert (await watch(bench)).unsent == {Unsent.RETRY: 1, Unsent.BEHIND: 1}
 
 
-async def test_what_another_worker_holds_for_longer_than_a_run_waits_is_counted(office: PostOffice) -> None:
-    office.queue(entry(1))
-    held, began = claim(office, "elsewhere:1:a", 1), office.now
+async def test_what_another_worker_holds_for_longer_than_a_run_waits_is_counted(bench: DeliveryBench) -> None:
+    bench.queue(entry(1))
+    held, began = claim(bench, "elsewhere:1:a", 1), bench.now
 
     async def pause(seconds: float) -> None:
-        office.later(seconds=seconds)
-        with office.ledger.write() as connection:
-            leases.renew(connection, "elsewhere:1:a", held, office.now + MINUTE)
+        bench.later(seconds=seconds)
+        with bench.ledger.write() as connection:
+            leases.renew(connection, "elsewhere:1:a", held, bench.now + MINUTE)
 
-    made = await rounds.delivered(office, rounds.opened(office), pause)
+    made = await delivery_runs.delivered(bench, delivery_runs.opened(bench), pause)
     assert made.unsent == {Unsent.HELD: 1}
-    assert office.now - began == timedelta(minutes=10)
+    assert bench.now - began == timedelta(minutes=10)
 
 
-async def test_what_nobody_had_in_hand_when_the_run_ended_is_counted(office: PostOffice) -> None:
-    run = rounds.opened(office)
-    office.queue(entry(1))
+async def test_what_nobody_had_in_hand_when_the_run_ended_is_counted(bench: DeliveryBench) -> None:
+    run = delivery_runs.opened(bench)
+    bench.queue(entry(1))
     run.tally.delivers = True
-    assert rounds.closed(run).unsent == {Unsent.UNTAKEN: 1}
+    assert delivery_runs.closed(run).unsent == {Unsent.UNTAKEN: 1}
 
 
 @pytest.mark.parametrize("late", [True, False])
 async def test_what_is_given_up_makes_red_the_run_that_gives_it_up_and_no_other(
-    office: PostOffice, late: bool
+    bench: DeliveryBench, late: bool
 ) -> None:
     if late:
-        office.queue(entry(1, message=replace(entry(1).message, ttl=60)))
-        office.later(minutes=2)
+        bench.queue(entry(1, message=replace(entry(1).message, ttl=60)))
+        bench.later(minutes=2)
     else:
-        office.fcm.faults.add("invalid")
-        office.queue(entry(1))
-    assert (await watch(office)).unsent == {Unsent.GIVEN_UP: 1}
-    assert (await watch(office)).unsent == {}
+        bench.fcm.faults.add("invalid")
+        bench.queue(entry(1))
+    assert (await watch(bench)).unsent == {Unsent.GIVEN_UP: 1}
+    assert (await watch(bench)).unsent == {}
 
 
-async def test_what_quiet_hours_or_a_digest_keep_is_yet_to_come_and_named(office: PostOffice) -> None:
-    office.queue(
+async def test_what_quiet_hours_or_a_digest_keep_is_yet_to_come_and_named(bench: DeliveryBench) -> None:
+    bench.queue(
         entry(1, due_at=T0 + 60 * MINUTE),
         entry(2, state="suppressed", reason=Why.GROUPED.value),
         entry(3, state="suppressed", reason=Why.GROUPED.value),
     )
-    made = await watch(office)
+    made = await watch(bench)
     assert made.unsent == {}
     assert account_words.sentence(made) == (
         "1 notice waits for the end of quiet hours, the first until 2 March 2026 09:00 (UTC); 2 notices wait for the next digest"
     )
-    office.later(hours=1)
-    assert (await watch(office)).earlier == {"sent": 1}
+    bench.later(hours=1)
+    assert (await watch(bench)).earlier == {"sent": 1}
 
 
-async def test_a_blip_makes_no_red_run(office: PostOffice) -> None:
-    office.fcm.faults.add("reset_before", times=2)
-    office.fcm.faults.add("unavailable", at="token", times=1)
-    office.queue(entry(1), entry(2))
-    began = office.now
+async def test_a_blip_makes_no_red_run(bench: DeliveryBench) -> None:
+    bench.fcm.faults.add("reset_before", times=2)
+    bench.fcm.faults.add("unavailable", at="token", times=1)
+    bench.queue(entry(1), entry(2))
+    began = bench.now
     said: list[Waiting] = []
 
     async def pause(seconds: float) -> None:
-        office.later(seconds=seconds)
+        bench.later(seconds=seconds)
 
-    made = await rounds.delivered(office, rounds.opened(office, MINUTE), pause, said.append)
+    made = await delivery_runs.delivered(bench, delivery_runs.opened(bench, MINUTE), pause, said.append)
     assert (made.unsent, made.rows) == ({}, {"sent": 2})
-    assert timedelta(seconds=10) <= office.now - began <= MINUTE
+    assert timedelta(seconds=10) <= bench.now - began <= MINUTE
     assert said and all(s.causes for s in said), "the log does not say for what it waits"
 
 
-async def test_the_patience_of_a_run_ends(office: PostOffice) -> None:
-    office.fcm.faults.add("unavailable")
-    office.queue(entry(1))
-    began = office.now
-    made = await watch(office, patience=MINUTE)
+async def test_the_patience_of_a_run_ends(bench: DeliveryBench) -> None:
+    bench.fcm.faults.add("unavailable")
+    bench.queue(entry(1))
+    began = bench.now
+    made = await watch(bench, patience=MINUTE)
     assert made.unsent == {Unsent.RETRY: 1}
-    assert timedelta(seconds=30) <= office.now - began <= MINUTE
-    assert len(office.attempts()) == 3, "10, 20 and 40 seconds: the third wait is over the minute"
+    assert timedelta(seconds=30) <= bench.now - began <= MINUTE
+    assert len(bench.attempts()) == 3, "10, 20 and 40 seconds: the third wait is over the minute"
 
 
-async def test_a_run_waits_for_no_person(office: PostOffice) -> None:
+async def test_a_run_waits_for_no_person(bench: DeliveryBench) -> None:
     """A credential that was refused is not mended within a minute: the run ends at once and says which one."""
-    office.fcm.faults.add("permission_denied")
-    office.queue(entry(1))
-    began = office.now
-    made = await watch(office, patience=MINUTE)
-    assert (made.unsent, office.now) == ({Unsent.CREDENTIAL: 1}, began)
+    bench.fcm.faults.add("permission_denied")
+    bench.queue(entry(1))
+    began = bench.now
+    made = await watch(bench, patience=MINUTE)
+    assert (made.unsent, bench.now) == ({Unsent.CREDENTIAL: 1}, began)
     assert len(made.refused) == 1
 
 
-async def test_the_rows_of_a_dead_worker_are_sent_by_the_run_that_finds_them(office: PostOffice) -> None:
+async def test_the_rows_of_a_dead_worker_are_sent_by_the_run_that_finds_them(bench: DeliveryBench) -> None:
     """Its lease runs by real time: the run waits for it to end, whatever instant the run speaks of, and is green for good reason."""
-    office.queue(*(entry(n) for n in range(39)))
-    claim(office, "elsewhere:1:a", 39)
-    began, real = office.now, office.now
-    with office.ledger.write() as connection:
-        runs.begin(connection, "watch", office.now, office.now)  # that died
+    bench.queue(*(entry(n) for n in range(39)))
+    claim(bench, "elsewhere:1:a", 39)
+    began, real = bench.now, bench.now
+    with bench.ledger.write() as connection:
+        runs.begin(connection, "watch", bench.now, bench.now)  # that died
 
     async def pause(seconds: float) -> None:
         nonlocal real
         real += timedelta(seconds=seconds)
 
-    run = rounds.opened(office)
+    run = delivery_runs.opened(bench)
     run.real = lambda _: real
-    made = await rounds.delivered(office, run, pause)
-    assert (made.unsent, made.rows, office.now) == ({}, {}, began)
+    made = await delivery_runs.delivered(bench, run, pause)
+    assert (made.unsent, made.rows, bench.now) == ({}, {}, began)
     assert made.earlier == {"sent": 39}
     assert MINUTE <= real - began < MINUTE + timedelta(seconds=2)
 
@@ -265,7 +262,7 @@ def account(**given: Any) -> Account:
 
 
 @pytest.mark.parametrize("kind", list(Unsent))
-def test_each_kind_that_the_page_names_makes_a_run_undelivered_and_none_else_does(kind: Unsent) -> None:
+def test_the_kinds_that_make_a_run_undelivered_are_those_of_the_page(kind: Unsent) -> None:
     assert [row[0] for row in rows_of("What keeps a notice that was due")] == [k.value for k in Unsent]
     rows = {"failed": 2} if kind is Unsent.GIVEN_UP else {}
     later = LATER.get(kind, ToCome())

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.settings import FcmSettings
 from vigil.sandbox.fcm_local import LocalFcm
-
-Settings = Callable[..., FcmSettings]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.render_notices import TEMPLATES, notice
+from tests.support.render_notices import TEMPLATES, notice
 from vigil.compliance.channels import TextFormat
 from vigil.delivery.render import Renderer, RenderError, Said
 from vigil.errors import BadInput
@@ -66,9 +66,7 @@ def test_a_family_that_is_not_there_is_worded_by_that_of_its_kind(folder: Path) 
 
 
 @pytest.mark.parametrize("kind", ["condition", "transition", "digest"])
-def test_where_the_family_of_the_kind_is_broken_a_notice_says_at_least_what_it_is_about(
-    kind: str, folder: Path
-) -> None:
+def test_with_a_broken_family_a_notice_says_at_least_what_it_is_about(kind: str, folder: Path) -> None:
     (folder / kind / "title.j2").write_text("{{ ")
     (one,) = Renderer(folder, tolerant=True).render_many(
         [notice(kind, workspace_name="Müller & Söhne", description="Ask them.", why=("one line", "another"))]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Sent
 from vigil.sandbox.fcm_local import LocalFcm
-
-Settings = Callable[..., FcmSettings]
 
 
 async def one(settings: FcmSettings, **changes: Any) -> Sent:

@@ -10,9 +10,9 @@ from typing import Self
 
 import pytest
 
-from tests.delivery.conftest import message
-from tests.delivery.mail_server import Inbox, mail_to, serving
-from tests.delivery.mail_server import settings as smtp
+from tests.support.mail_server import Inbox, serving
+from tests.support.mail_server import settings as smtp
+from tests.support.outgoing import mail_to, message
 from vigil.compliance.channels import MAIL, PUSH
 from vigil.delivery.channels import chosen, order_of
 from vigil.delivery.codes import HELD_CREDENTIAL
@@ -50,7 +50,7 @@ BOX = Registered(3, "ada", "ada <ada@example.org>", "email", "email")
         (("email",), ("push",), [PHONE, BOX], [BOX]),
     ],
 )
-def test_the_rule_decides_then_the_person_then_a_mail_only_where_there_is_no_device(
+def test_the_rule_decides_then_the_person_then_mail_where_there_is_no_device(
     rule: Sequence[str], person: Sequence[str], registered: list[Registered], expected: list[Registered]
 ) -> None:
     assert chosen(order_of(rule, person, (PUSH, MAIL)), registered) == expected

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.delivery.mail_server import mail_to
+from tests.support.outgoing import mail_to
 from vigil.delivery.email_message import compose, mailbox, message_id, recipient
 from vigil.delivery.errors import InvalidMessage
 

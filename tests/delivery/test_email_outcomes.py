@@ -12,7 +12,8 @@ import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from pydantic import SecretStr
 
-from tests.delivery.mail_server import Breaking, Inbox, breaking, mail_to, serving, settings
+from tests.support.mail_server import Breaking, Inbox, breaking, serving, settings
+from tests.support.outgoing import mail_to
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email_settings import BadSmtpSettings, SmtpSettings
 from vigil.delivery.email_smtp import LATER, Smtp
@@ -55,7 +56,7 @@ async def test_a_later_of_the_server_is_a_retry_after_some_minutes(port: int, in
 
 
 @pytest.mark.parametrize("where", ["rcpt", "data"])
-async def test_a_no_of_the_server_is_a_rejection_with_its_code_and_without_its_sentence(
+async def test_a_refusal_of_the_server_is_a_rejection_with_its_code_alone(
     port: int, inbox: Inbox, where: str
 ) -> None:
     getattr(inbox, where)["ada@example.org"] = ["550 5.1.1 ada@example.org is not known here"]
@@ -99,7 +100,7 @@ async def test_text_that_is_none_is_rejected_and_its_neighbour_goes(port: int, i
 
 
 @pytest.mark.parametrize("ending", [Breaking.HANG_UP, Breaking.SILENCE])
-async def test_a_connection_lost_after_the_message_is_unknown_and_the_next_try_has_the_same_message_id(
+async def test_a_connection_lost_after_the_message_is_retried_with_its_message_id(
     ending: str,
 ) -> None:
     async with breaking(dot=[ending]) as server:
@@ -112,7 +113,7 @@ async def test_a_connection_lost_after_the_message_is_unknown_and_the_next_try_h
 
 
 @pytest.mark.parametrize("where", ["mail", "rcpt"])
-async def test_a_connection_lost_before_the_message_is_a_retry_and_the_rest_goes_over_another(
+async def test_a_connection_lost_before_the_message_is_retried_over_another(
     where: str,
 ) -> None:
     async with (

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tests.gateway.conftest import token as unsigned
+from tests.support.id_tokens import token
 from tests.support.key_server import KeyServer, key_server
 from vigil.delivery import identity
 from vigil.delivery.identity import (
@@ -117,7 +117,7 @@ BAD = {
     "a cut signature": lambda: signed()[:-4] + "AAAA",
     "no signature": lambda: signed().rpartition(".")[0] + ".",
     "changed claims": lambda: changed(),
-    "alg none": lambda: unsigned(ecm_login="ada"),
+    "alg none": lambda: token(ecm_login="ada"),
     "alg none with the key's id": lambda: made({"alg": "none", "kid": "key-1"}, basic()),
     "alg HS256 without a key id": lambda: made({"alg": "HS256"}, basic() | {"v": 0, "d": 5}),
     "alg is a list": lambda: made({"alg": ["RS256"], "kid": "key-1"}, basic()),
@@ -162,7 +162,7 @@ def with_its_own_key() -> str:
 
 
 @pytest.mark.parametrize("token", BAD.values(), ids=BAD)
-def test_a_token_that_is_not_one_of_googles_for_this_project_is_refused_without_a_word_of_it(
+def test_a_token_not_of_google_for_this_project_is_refused_without_quoting_it(
     verifier: FirebaseVerifier, token: Callable[[], str]
 ) -> None:
     with pytest.raises(InvalidToken) as refused:
@@ -173,7 +173,7 @@ def test_a_token_that_is_not_one_of_googles_for_this_project_is_refused_without_
 
 def test_a_token_signed_with_the_public_key_as_a_shared_secret_is_refused(verifier: FirebaseVerifier) -> None:
     header = {"alg": "HS256", "kid": "key-1", "typ": "JWT"}
-    forged = unsigned(ecm_login="ada").split(".")
+    forged = token(ecm_login="ada").split(".")
     head = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
     signature = hmac.new(
         certificate(GOOGLE).encode(), f"{head}.{forged[1]}".encode(), hashlib.sha256
@@ -242,7 +242,7 @@ def test_a_server_that_is_not_googles_is_asked_for_nothing(
     assert keys.asked == []
 
 
-def test_keys_are_fetched_once_for_as_long_as_they_hold_whatever_key_a_token_names(
+def test_keys_are_fetched_once_while_they_hold_whatever_key_a_token_names(
     keys: KeyServer, verifier: FirebaseVerifier
 ) -> None:
     for n in range(3):
@@ -252,7 +252,7 @@ def test_keys_are_fetched_once_for_as_long_as_they_hold_whatever_key_a_token_nam
     assert keys.asked == ["GET /robot/v1/metadata/x509/securetoken@system.gserviceaccount.com HTTP/1.1"]
 
 
-def test_a_new_key_is_known_when_the_old_ones_have_had_their_time_and_the_old_one_no_more(
+def test_a_new_key_replaces_the_old_one_once_the_keys_expired(
     keys: KeyServer, verifier: FirebaseVerifier
 ) -> None:
     keys.max_age = 0
@@ -275,7 +275,7 @@ def test_the_emulators_variable_alone_opens_nothing(
     with pytest.raises(EmulatorRefused, match="anybody can write a token"):
         FirebaseVerifier(PROJECT)
     with pytest.raises(EmulatorRefused):  # set while the gateway runs: the same
-        verifier.verify(unsigned(ecm_login="ada"))
+        verifier.verify(token(ecm_login="ada"))
 
 
 def test_the_emulator_must_be_there_when_it_is_asked_for(keys: KeyServer) -> None:

@@ -14,7 +14,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.delivery.conftest import message
+from tests.support.outgoing import message
 from vigil.compliance.notices import Severity
 from vigil.delivery.messages import PAYLOAD, TOPIC_PAYLOAD, as_json, build, encode
 from vigil.delivery.platforms import ADDRESS_KINDS, PLATFORMS
@@ -24,7 +24,7 @@ from vigil.sandbox.fcm_validate import payload_size, refusal
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=400)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 outgoing = st.builds(
     Outgoing,
     key=texts.filter(bool),
@@ -32,7 +32,7 @@ outgoing = st.builds(
     address_kind=st.sampled_from(ADDRESS_KINDS),
     platform=st.sampled_from(PLATFORMS),
     title=texts,
-    body=st.text(st.characters(exclude_categories=("Cs",)), max_size=3_000),
+    body=st.text(st.characters(exclude_categories=["Cs"]), max_size=3_000),
     link=st.sampled_from(["", "http://ecm/app/nodes/1", "https://ecm/app/nodes/1", 'https://e/"~title~"']),
     severity=st.sampled_from([s.value for s in Severity]),
     ttl=st.timedeltas(timedelta(seconds=-1), timedelta(days=60)),

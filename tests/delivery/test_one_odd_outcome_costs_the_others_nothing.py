@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,38 +12,38 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tests.delivery.conftest import message
-from tests.support.post_office import PostOffice, opened
+from tests.delivery.conftest import Settings
+from tests.support.delivery_bench import DeliveryBench, opened
+from tests.support.outgoing import message
 from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry
-from vigil.delivery import fcm_admin, fcm_http, worker
+from vigil.delivery import fcm_admin, fcm_http
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.retry import next_try
 from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Delivered, Worker
 from vigil.sandbox.fcm_local import LocalFcm
 
-Settings = Callable[..., FcmSettings]
 PEOPLE = ("ada", "bert", "cleo")
 UNFORESEEN = "sending to FCM ended in an unforeseen way"
 
 
 @pytest.fixture(params=DATABASES)
-def office(
+def bench(
     request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Settings
-) -> Iterator[PostOffice]:
+) -> Iterator[DeliveryBench]:
     with opened(request.param, tmp_path, fcm, settings, *PEOPLE) as made:
         made.queue(*(entry(n, person=login) for n, login in enumerate(PEOPLE, 1)))
         yield made
 
 
-def states(office: PostOffice) -> dict[str, str]:
-    return {r["person"]: r["state"] for r in office.rows()}
+def states(bench: DeliveryBench) -> dict[str, str]:
+    return {r["person"]: r["state"] for r in bench.rows()}
 
 
-def waiting(office: PostOffice) -> dict[str, Any]:
-    [row] = [r for r in office.rows() if r["state"] == "queued"]
+def waiting(bench: DeliveryBench) -> dict[str, Any]:
+    [row] = [r for r in bench.rows() if r["state"] == "queued"]
     return row
 
 
@@ -54,48 +54,47 @@ def waiting(office: PostOffice) -> dict[str, Any]:
     ids=lambda text: text[:20],
 )
 async def test_a_wait_that_never_ends_is_the_ones_own_and_ends_within_its_hour(
-    office: PostOffice, kind: str, asked: str
+    bench: DeliveryBench, kind: str, asked: str
 ) -> None:
-    office.fcm.faults.add(kind, match={"owner": "bert"}, times=1, retry_after=asked)
-    await office.deliver()
-    assert states(office) == {"ada": "sent", "bert": "queued", "cleo": "sent"}
-    due = waiting(office)["due_at"]
+    bench.fcm.faults.add(kind, match={"owner": "bert"}, times=1, retry_after=asked)
+    await bench.deliver()
+    assert states(bench) == {"ada": "sent", "bert": "queued", "cleo": "sent"}
+    due = waiting(bench)["due_at"]
     assert T0 + timedelta(minutes=50) <= due <= T0 + timedelta(minutes=55)
-    office.later(seconds=(due - office.now).total_seconds())
-    await office.deliver()
-    assert set(states(office).values()) == {"sent"}
-    assert [len(office.received(login, "android")) for login in PEOPLE] == [1, 1, 1]
+    bench.later(seconds=(due - bench.now).total_seconds())
+    await bench.deliver()
+    assert set(states(bench).values()) == {"sent"}
+    assert [len(bench.received(login, "android")) for login in PEOPLE] == [1, 1, 1]
 
 
-async def sent_again_and_seen_once(office: PostOffice, received: dict[str, int]) -> None:
+async def sent_again_and_seen_once(bench: DeliveryBench, received: dict[str, int]) -> None:
     """That bert's row waits as unforeseen, the others are told, and he is told at the next try."""
-    assert states(office) == {"ada": "sent", "bert": "queued", "cleo": "sent"}
-    row = waiting(office)
+    assert states(bench) == {"ada": "sent", "bert": "queued", "cleo": "sent"}
+    row = waiting(bench)
     assert row["reason"].startswith(UNFORESEEN) and row["tries"] == 1
-    assert sorted(office.attempts()) == [("accepted", ""), ("accepted", ""), ("unknown", "UNFORESEEN")]
-    office.later(seconds=(row["due_at"] - office.now).total_seconds())
-    await office.deliver()
-    assert set(states(office).values()) == {"sent"}
-    assert {login: len(office.received(login, "android")) for login in PEOPLE} == received
-    assert [len(office.shows(login, "android")) for login in PEOPLE] == [1, 1, 1]
+    assert sorted(bench.attempts()) == [("accepted", ""), ("accepted", ""), ("unknown", "UNFORESEEN")]
+    bench.later(seconds=(row["due_at"] - bench.now).total_seconds())
+    await bench.deliver()
+    assert set(states(bench).values()) == {"sent"}
+    assert {login: len(bench.received(login, "android")) for login in PEOPLE} == received
+    assert [len(bench.shows(login, "android")) for login in PEOPLE] == [1, 1, 1]
 
 
 async def test_an_outcome_that_cannot_be_handled(
-    office: PostOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    handled = worker.next_try
 
     def fails(first: Any, attempt: int, sent: Sent, *rest: Any) -> Any:
         if sent.code == "QUOTA_EXCEEDED":
             raise OverflowError("date value out of range")
-        return handled(first, attempt, sent, *rest)
+        return next_try(first, attempt, sent, *rest)
 
-    monkeypatch.setattr(worker, "next_try", fails)
-    office.fcm.faults.add("quota", match={"owner": "bert"}, times=1)
-    done = await office.deliver()
+    monkeypatch.setattr("vigil.delivery.worker.next_try", fails)
+    bench.fcm.faults.add("quota", match={"owner": "bert"}, times=1)
+    done = await bench.deliver()
     assert (done.rows, done.lost) == ({"sent": 2, "queued": 1}, 0)
     assert "cannot be handled" in caplog.text and "OverflowError" in caplog.text
-    await sent_again_and_seen_once(office, {"ada": 1, "bert": 1, "cleo": 1})
+    await sent_again_and_seen_once(bench, {"ada": 1, "bert": 1, "cleo": 1})
 
 
 class Odd:
@@ -112,44 +111,44 @@ class Odd:
         ]
 
 
-async def deliver_by(office: PostOffice, slice: int = 10) -> Delivered:
-    async with FcmHttp(office.settings(), now=office.clock) as fcm:
+async def deliver_by(bench: DeliveryBench, slice: int = 10) -> Delivered:
+    async with FcmHttp(bench.settings(), now=bench.clock) as fcm:
         odd: Any = Odd(fcm)
         return await Worker(
-            office.ledger, odd, office.clock, rng=random.Random(0), real=office.real, slice=slice
+            bench.ledger, odd, bench.clock, rng=random.Random(0), real=bench.real, slice=slice
         ).drain()
 
 
 @pytest.mark.parametrize("slice", [1, 10])
-async def test_an_outcome_that_cannot_be_written(office: PostOffice, slice: int) -> None:
-    done = await deliver_by(office, slice)
+async def test_an_outcome_that_cannot_be_written(bench: DeliveryBench, slice: int) -> None:
+    done = await deliver_by(bench, slice)
     assert (done.rows, done.attempts, done.lost) == (
         {"sent": 2, "queued": 1},
         {"accepted": 2, "unknown": 1},
         0,
     )
-    await sent_again_and_seen_once(office, {"ada": 1, "bert": 2, "cleo": 1})
+    await sent_again_and_seen_once(bench, {"ada": 1, "bert": 2, "cleo": 1})
 
 
-async def test_one_that_never_can_be_written_is_given_up_after_its_hour(office: PostOffice) -> None:
+async def test_one_that_never_can_be_written_is_given_up_after_its_hour(bench: DeliveryBench) -> None:
     for _ in range(20):
-        await deliver_by(office)
-        if states(office)["bert"] != "queued":
+        await deliver_by(bench)
+        if states(bench)["bert"] != "queued":
             break
-        office.later(seconds=(waiting(office)["due_at"] - office.now).total_seconds())
-    assert office.states() == [("sent", ""), ("failed", "expired: UNFORESEEN"), ("sent", "")]
+        bench.later(seconds=(waiting(bench)["due_at"] - bench.now).total_seconds())
+    assert bench.states() == [("sent", ""), ("failed", "expired: UNFORESEEN"), ("sent", "")]
 
 
 async def test_a_ledger_that_takes_nothing_is_no_rows_fault(
-    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+    bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: Any) -> int:
         raise OperationalError("UPDATE", {}, Exception("no such table"))
 
     monkeypatch.setattr("vigil.ledger.leases.settle", fails)
     with pytest.raises(OperationalError):
-        await office.deliver()
-    assert office.attempts() == []
+        await bench.deliver()
+    assert bench.attempts() == []
 
 
 @pytest.mark.parametrize(

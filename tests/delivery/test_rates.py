@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.limits import DeviceRates, ProjectRate
-from vigil.delivery.settings import FcmSettings
 from vigil.sandbox.fcm_faults import Quotas
 from vigil.sandbox.fcm_local import LocalFcm
-
-Settings = Callable[..., FcmSettings]
 
 
 def sends_in(rate: ProjectRate, start: float, seconds: float) -> int:
@@ -81,11 +78,10 @@ def test_a_device_gets_5000_in_an_hour() -> None:
 
 
 def test_quiet_devices_are_forgotten_and_busy_ones_are_not() -> None:
-    rates = DeviceRates(240, 5_000)
-    rates.KEPT = rates._sweep_at = 100
+    rates = DeviceRates(240, 5_000, kept=100)
     for number in range(1_000):
         rates.take(f"device-{number}", float(number * 60))
-    assert len(rates._sends) <= 200
+    assert len(rates) <= 200
     assert rates.take("device-999", 999 * 60.0) == 0.0
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
+from tests.support.render_notices import EVENTS, TEMPLATES, event, notice
 from vigil.compliance.channels import TextFormat
 from vigil.delivery.render import Renderer
 from vigil.safe_text import one_line, short
@@ -16,14 +16,14 @@ HTML = Renderer(TEMPLATES, TextFormat.HTML)
 NASTY = '<script>alert("1")</script> & Söhne'
 
 
-def test_angle_brackets_and_ampersands_arrive_on_a_device_as_they_are():
+def test_angle_brackets_and_ampersands_arrive_on_a_device_as_they_are() -> None:
     said = PUSH.render(notice(event=event("document_added", document=NASTY)))
     assert f"“{NASTY}”" in said.body
 
 
 @pytest.mark.parametrize("language", ["en", "de", "it"])
 @pytest.mark.parametrize("kind", EVENTS)
-def test_no_markup_of_a_value_survives_in_html(kind, language):
+def test_no_markup_of_a_value_survives_in_html(kind: str, language: str) -> None:
     nasty = {key: NASTY if isinstance(value, str) else value for key, value in event(kind).items()}
     nasty["kind"] = kind
     said = HTML.render(notice(event=nasty, workspace_name=NASTY, workspace_type=NASTY, language=language))
@@ -33,14 +33,14 @@ def test_no_markup_of_a_value_survives_in_html(kind, language):
 
 
 @pytest.mark.parametrize("family", ["condition", "milestone", "digest"])
-def test_no_markup_of_a_rule_or_a_name_survives_in_html(family):
+def test_no_markup_of_a_rule_or_a_name_survives_in_html(family: str) -> None:
     kind = "milestone" if family == "milestone" else "condition"
     said = HTML.render(notice(kind, family=family, workspace_name=NASTY, description=NASTY, why=(NASTY,)))
     assert "<" not in said.title + said.body
     assert "&lt;script&gt;" in said.body
 
 
-def test_a_line_break_in_a_name_cannot_fake_a_line_of_ours():
+def test_a_line_break_in_a_name_cannot_fake_a_line_of_ours() -> None:
     said = PUSH.render(
         notice(event=event("document_added", document="a.pdf\r\nApproved.\u2028Nothing to do\x1b[31m"))
     )
@@ -48,7 +48,7 @@ def test_a_line_break_in_a_name_cannot_fake_a_line_of_ours():
     assert len(said.body.splitlines()) == 2
 
 
-def test_a_title_is_one_line_whatever_a_name_holds():
+def test_a_title_is_one_line_whatever_a_name_holds() -> None:
     said = PUSH.render(notice("condition", workspace_name="A\nB\x0bC\x85D"))
     assert said.title == "To be put right: A B C D"
 
@@ -56,30 +56,30 @@ def test_a_title_is_one_line_whatever_a_name_holds():
 @pytest.mark.parametrize(
     "override", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\U000e0041\ufeff\u200b"
 )
-def test_an_override_or_an_invisible_character_is_removed(override):
+def test_an_override_or_an_invisible_character_is_removed(override: str) -> None:
     said = PUSH.render(notice(event=event("document_added", document=f"fdp{override}.exe")))
     assert "“fdp.exe”" in said.body
 
 
 @pytest.mark.parametrize("word", ["👩‍👩‍👧", "می‌خواهم", "שלום\u200f!", "A\u00a0B", "é", "🇮🇹"])
-def test_what_words_and_emoji_need_is_kept(word):
+def test_what_words_and_emoji_need_is_kept(word: str) -> None:
     assert word in PUSH.render(notice(event=event("document_added", document=word))).body
 
 
-def test_template_syntax_in_a_value_is_only_text():
+def test_template_syntax_in_a_value_is_only_text() -> None:
     said = PUSH.render(
         notice(event=event("document_added", document="{{ rule }} %(who)s {% if %} %s %d 100%"))
     )
     assert "“{{ rule }} %(who)s {% if %} %s %d 100%”" in said.body
 
 
-def test_a_percent_sign_in_a_rules_sentence_is_only_text():
+def test_a_percent_sign_in_a_rules_sentence_is_only_text() -> None:
     assert "at least 50% (%s)" in PUSH.render(notice("condition", description="at least 50% (%s)")).body
 
 
 @given(st.text(max_size=80))
 @settings(max_examples=300)
-def test_any_text_becomes_one_printable_line(text):
+def test_any_text_becomes_one_printable_line(text: str) -> None:
     safe = one_line(text)
     assert len(safe.splitlines()) <= 1
     assert not set(safe) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00\x1b\x7f")
@@ -89,12 +89,12 @@ def test_any_text_becomes_one_printable_line(text):
 
 @given(st.text(max_size=120), st.integers(min_value=2, max_value=40))
 @settings(max_examples=300)
-def test_shortened_text_is_a_beginning_of_the_text(text, limit):
+def test_shortened_text_is_a_beginning_of_the_text(text: str, limit: int) -> None:
     made = short(text, limit)
     assert made == text or (made.endswith("…") and text.startswith(made[:-1].rstrip()))
 
 
 @pytest.mark.parametrize("whole", ["👩‍👩‍👧", "🇮🇹", "e\u0301", "👍🏽"])
-def test_a_cut_never_goes_through_a_character(whole):
+def test_a_cut_never_goes_through_a_character(whole: str) -> None:
     made = short(whole * 10, 5)
     assert made == whole * 4 + "…"

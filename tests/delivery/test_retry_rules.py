@@ -101,7 +101,7 @@ def test_a_retry_after_beyond_the_hour_leaves_a_message_one_more_try_within_it(
 
 
 @given(BEYOND, st.integers(0, 10**6), st.floats(30, 3_600))
-def test_a_retry_after_beyond_the_time_to_live_leaves_a_message_one_more_try_within_it(
+def test_a_retry_after_beyond_the_ttl_leaves_one_more_try_within_it(
     asked: float, seed: int, lives: float
 ) -> None:
     end = FIRST + timedelta(seconds=lives)
@@ -204,9 +204,7 @@ FOREIGN = [
 @pytest.mark.parametrize(
     "status", [*range(201, 600, 50), 302, 400, 401, 403, 404, 405, 407, 408, 413, 418, 429]
 )
-def test_an_answer_that_is_not_in_fcms_form_says_nothing_of_a_device_a_message_or_a_credential(
-    status: int, body: bytes
-) -> None:
+def test_an_answer_not_of_fcm_judges_no_device_message_or_credential(status: int, body: bytes) -> None:
     reading = read_answer(status, body)
     refused = 300 <= status < 500 and status != 408
     assert reading == Reading("retry" if refused else "unknown", f"HTTP_{status}", status)

@@ -11,8 +11,8 @@ import orjson
 import pytest
 import trustme
 
-from tests.delivery.conftest import message
 from tests.support.connect_proxy import connect_proxy
+from tests.support.outgoing import message
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialUnavailable, TopicsUnavailable
 from vigil.delivery.fcm_admin import FcmAdmin
@@ -131,7 +131,7 @@ async def test_a_proxy_that_turns_only_the_message_away_is_named(
     async with connect_proxy("vigil:s3cret") as proxy, FcmHttp(secure.settings()) as ready:
         bearer = await ready._credential.bearer()
         async with FcmHttp(secure.settings(proxy=proxy.url)) as transport:
-            reading = await transport._exchange(message(), b"{}", bearer)
+            reading = await transport._exchange("tok-android", b"{}", bearer)
     assert not isinstance(reading, str)
     assert (reading.outcome, reading.code) == ("retry", "PROXY")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import rounds
-from tests.support.post_office import PostOffice, opened
+from tests.support import delivery_runs
+from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.postgres import DATABASES
 from tests.support.samples import entry
 from vigil.delivery import worker
@@ -27,9 +27,9 @@ PEOPLE = ("ada", "bert", "cleo")
 
 
 @pytest.fixture(params=DATABASES)
-def office(
+def bench(
     request: pytest.FixtureRequest, tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]
-) -> Iterator[PostOffice]:
+) -> Iterator[DeliveryBench]:
     def unlimited(**changes: Any) -> FcmSettings:
         return settings(**{"device_per_minute": None} | changes)
 
@@ -51,15 +51,17 @@ class Meeting:
         await (self._barrier.wait() if n == 1 else asyncio.sleep(self._rng.random() / 100))
         return (await sending.deliver_batch(run, hand)).more
 
-    async def deliver(self, office: PostOffice, run: Run) -> Account:
-        async with run.sending(office.transport()):
+    async def deliver(self, bench: DeliveryBench, run: Run) -> Account:
+        async with run.sending(bench.transport()):
             await sending.deliver(run, self.batch, lambda waits: None, soon)
-        return rounds.closed(run)
+        return delivery_runs.closed(run)
 
 
-async def test_neither_is_red_however_they_meet(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_neither_is_red_however_they_meet(
+    bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sending, "BATCH", 4)
-    office.fcm.faults.latency = 0.003
+    bench.fcm.faults.latency = 0.003
     rng, queued = random.Random(7), 0
     for time in range(TIMES):
         # Several of one person and workspace among them: what comes behind an earlier one that the other run has in hand.
@@ -67,21 +69,21 @@ async def test_neither_is_red_however_they_meet(office: PostOffice, monkeypatch:
             entry(rng.randrange(4), person=rng.choice(PEOPLE), occurrence=f"{time}.{n}")
             for n in range(rng.randrange(1, 12))
         ]
-        office.queue(*some)
+        bench.queue(*some)
         queued += len(some)
         meeting = Meeting(rng)
-        made = await asyncio.gather(*(meeting.deliver(office, rounds.opened(office)) for _ in range(2)))
+        made = await asyncio.gather(*(meeting.deliver(bench, delivery_runs.opened(bench)) for _ in range(2)))
         assert [m.unsent for m in made] == [{}, {}], f"meeting {time}: a run is red for what the other sent"
-    assert Counter(s for s, _ in office.states()) == {"sent": queued}
-    received = Counter(s.data["event_id"] for p in PEOPLE for s in office.received(p, "android"))
+    assert Counter(s for s, _ in bench.states()) == {"sent": queued}
+    received = Counter(s.data["event_id"] for p in PEOPLE for s in bench.received(p, "android"))
     assert set(received.values()) == {1} and len(received) == queued
 
 
-async def test_what_the_other_could_not_send_makes_both_red(office: PostOffice) -> None:
-    office.fcm.faults.add("unavailable", seconds=0.0)
-    office.fcm.faults.latency = 0.05
-    office.queue(*(entry(n) for n in range(6)))
+async def test_what_the_other_could_not_send_makes_both_red(bench: DeliveryBench) -> None:
+    bench.fcm.faults.add("unavailable", seconds=0.0)
+    bench.fcm.faults.latency = 0.05
+    bench.queue(*(entry(n) for n in range(6)))
     meeting = Meeting(random.Random(1))
-    made = await asyncio.gather(*(meeting.deliver(office, rounds.opened(office)) for _ in range(2)))
+    made = await asyncio.gather(*(meeting.deliver(bench, delivery_runs.opened(bench)) for _ in range(2)))
     assert [m.waiting for m in made] == [6, 6]
     assert all(m.undelivered for m in made)

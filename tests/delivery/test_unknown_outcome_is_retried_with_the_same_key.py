@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.retry import next_try
-from vigil.delivery.settings import FcmSettings
 from vigil.sandbox.fcm_local import LocalFcm
 
-Settings = Callable[..., FcmSettings]
 LONG_KEY = "contract-renewal:4711:" + "ü" * 80 + ":ada"
 
 

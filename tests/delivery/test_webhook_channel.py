@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.mail_server import Inbox, serving
-from tests.delivery.mail_server import settings as smtp
-from tests.support.post_office import PostOffice, opened
+from tests.support.delivery_bench import DeliveryBench, opened
+from tests.support.mail_server import Inbox, serving
+from tests.support.mail_server import settings as smtp
 from tests.support.samples import T0, entry, words
 from tests.support.webhooks import OLD, hook, post_to
 from tests.support.webhooks import settings as hooks
@@ -36,19 +36,19 @@ def receiver() -> Iterator[LocalReceiver]:
 
 
 @pytest.fixture
-def office(
+def bench(
     tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], receiver: LocalReceiver
-) -> Iterator[PostOffice]:
-    """A post office that can post to webhooks; the group legal has one at /legal."""
+) -> Iterator[DeliveryBench]:
+    """A post bench that can post to webhooks; the group legal has one at /legal."""
     with opened("sqlite", tmp_path, fcm, settings) as made:
         made.webhooks = hooks()
         register(made, LEGAL, f"{receiver.url}/legal")
         yield made
 
 
-def register(office: PostOffice, person: str, url: str) -> None:
-    with office.ledger.write() as connection:
-        devices.register(connection, [hook(person, url)], office.now)
+def register(bench: DeliveryBench, person: str, url: str) -> None:
+    with bench.ledger.write() as connection:
+        devices.register(connection, [hook(person, url)], bench.now)
 
 
 def notice(n: int = 1, person: str = LEGAL, **changes: object) -> Entry:
@@ -57,14 +57,16 @@ def notice(n: int = 1, person: str = LEGAL, **changes: object) -> Entry:
     return entry(n, person=person, message=message)
 
 
-async def test_a_group_gets_one_post_and_its_row_is_sent(office: PostOffice, receiver: LocalReceiver) -> None:
-    office.queue(notice())
-    done = await office.deliver()
+async def test_a_group_gets_one_post_and_its_row_is_sent(
+    bench: DeliveryBench, receiver: LocalReceiver
+) -> None:
+    bench.queue(notice())
+    done = await bench.deliver()
     assert done.rows == {NoticeState.SENT: 1}
-    assert office.attempts() == [("accepted", "")]
+    assert bench.attempts() == [("accepted", "")]
     [shown] = receiver.shown["/legal"].values()
-    assert (shown["recipient"], shown["workspace"], shown["notice"]) == (LEGAL, 1, office.row["id"])
-    [told] = about_person(office.ledger, LEGAL).told
+    assert (shown["recipient"], shown["workspace"], shown["notice"]) == (LEGAL, 1, bench.row["id"])
+    [told] = about_person(bench.ledger, LEGAL).told
     assert [(a.outcome, a.device) for a in told.attempts] == [("accepted", "group:legal's webhook")]
 
 
@@ -78,122 +80,124 @@ async def test_a_group_gets_one_post_and_its_row_is_sent(office: PostOffice, rec
     ],
 )
 async def test_what_may_have_been_taken_comes_again_with_its_key_and_is_shown_once(
-    office: PostOffice, receiver: LocalReceiver, answer: Answer, attempts: tuple[str, str], cause: str
+    bench: DeliveryBench, receiver: LocalReceiver, answer: Answer, attempts: tuple[str, str], cause: str
 ) -> None:
     receiver.answers["/legal"] = [answer]
-    office.queue(notice())
-    assert (await office.deliver()).rows == {NoticeState.QUEUED: 1}
-    assert office.row["reason"] == cause
+    bench.queue(notice())
+    assert (await bench.deliver()).rows == {NoticeState.QUEUED: 1}
+    assert bench.row["reason"] == cause
     if answer.headers:
-        office.later(seconds=29)
-        assert not (await office.deliver()).any, "Retry-After is obeyed"
-    office.later(minutes=1)
-    assert (await office.deliver()).rows == {NoticeState.SENT: 1}
-    assert office.attempts() == [attempts, ("accepted", "")]
+        bench.later(seconds=29)
+        assert not (await bench.deliver()).any, "Retry-After is obeyed"
+    bench.later(minutes=1)
+    assert (await bench.deliver()).rows == {NoticeState.SENT: 1}
+    assert bench.attempts() == [attempts, ("accepted", "")]
     assert len({p.headers["webhook-id"] for p in receiver.posts}) == 1
     assert [len(receiver.posts), len(receiver.shown["/legal"])] == [2, 1]
 
 
 async def test_a_receiver_that_is_down_for_an_hour_gets_no_more_of_it(
-    office: PostOffice, receiver: LocalReceiver
+    bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
     receiver.answers["/legal"] = [Answer(500)] * 20
-    office.queue(notice())
+    bench.queue(notice())
     for _ in range(8):
-        await office.deliver()
-        office.later(minutes=16)
-    assert office.states() == [("failed", "expired: WEBHOOK_500")]
-    office.queue(notice(2))
+        await bench.deliver()
+        bench.later(minutes=16)
+    assert bench.states() == [("failed", "expired: WEBHOOK_500")]
+    bench.queue(notice(2))
     receiver.answers["/legal"].clear()
-    await office.deliver()
-    assert office.states()[1] == ("sent", "")
+    await bench.deliver()
+    assert bench.states()[1] == ("sent", "")
 
 
 async def test_a_refusal_ends_a_notice_and_leaves_the_address_in_use(
-    office: PostOffice, receiver: LocalReceiver
+    bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
     receiver.answers["/legal"] = [Answer(403)]
-    office.queue(notice())
-    await office.deliver()
-    assert (office.states(), office.in_use(LEGAL)) == ([("failed", "WEBHOOK_403")], ["webhook"])
+    bench.queue(notice())
+    await bench.deliver()
+    assert (bench.states(), bench.in_use(LEGAL)) == ([("failed", "WEBHOOK_403")], ["webhook"])
 
 
 async def test_gone_retires_the_address_and_a_person_is_told_on_the_next_channel(
-    office: PostOffice, receiver: LocalReceiver
+    bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
-    office.person("ada", "android")
-    register(office, "ada", f"{receiver.url}/ada")
+    bench.person("ada", "android")
+    register(bench, "ada", f"{receiver.url}/ada")
     receiver.answers["/ada"], receiver.answers["/legal"] = [Answer(410)], [Answer(410)]
     first = words("of-ada", channels=("webhook", "push"))
-    office.queue(entry(1, message=first), notice(2))
-    await office.deliver()
-    assert (office.in_use("ada"), office.in_use(LEGAL)) == (["android"], [])
-    assert office.states() == [("sent", ""), ("failed", "WEBHOOK_410")]
-    assert len(office.shows("ada", "android")) == 1
+    bench.queue(entry(1, message=first), notice(2))
+    await bench.deliver()
+    assert (bench.in_use("ada"), bench.in_use(LEGAL)) == (["android"], [])
+    assert bench.states() == [("sent", ""), ("failed", "WEBHOOK_410")]
+    assert len(bench.shows("ada", "android")) == 1
 
 
 async def test_in_one_batch_some_get_a_push_some_a_mail_and_some_a_post(
-    office: PostOffice, receiver: LocalReceiver
+    bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
-    office.person("ada", "android", "ios")
-    register(office, "ada", f"{receiver.url}/ada")
-    register(office, "cleo", f"{receiver.url}/cleo")
-    with office.ledger.write() as connection:
-        mailboxes.keep(connection, {"bob": "bob@example.org"}, office.now)
+    bench.person("ada", "android", "ios")
+    register(bench, "ada", f"{receiver.url}/ada")
+    register(bench, "cleo", f"{receiver.url}/cleo")
+    with bench.ledger.write() as connection:
+        mailboxes.keep(connection, {"bob": "bob@example.org"}, bench.now)
     inbox = Inbox()
     async with serving(inbox) as port:
-        office.mail = smtp(port)
-        office.queue(*(notice(n, who) for n, who in enumerate(("ada", "bob", "cleo", LEGAL), start=1)))
-        done = await office.deliver()
+        bench.mail = smtp(port)
+        bench.queue(*(notice(n, who) for n, who in enumerate(("ada", "bob", "cleo", LEGAL), start=1)))
+        done = await bench.deliver()
     assert (done.rows, done.attempts["accepted"]) == ({NoticeState.SENT: 4}, 5)
-    assert [len(office.shows("ada", p)) for p in ("android", "ios")] == [1, 1]
+    assert [len(bench.shows("ada", p)) for p in ("android", "ios")] == [1, 1]
     assert [to for to, _ in inbox.received] == ["bob@example.org"]
     assert sorted(path for path, some in receiver.shown.items() if some) == ["/cleo", "/legal"]
 
 
-async def test_an_address_whose_channel_the_site_has_no_more_is_rejected(office: PostOffice) -> None:
+async def test_an_address_whose_channel_the_site_has_no_more_is_rejected(bench: DeliveryBench) -> None:
     inbox = Inbox()
     async with serving(inbox) as port:
-        office.webhooks, office.mail = None, smtp(port)
-        office.queue(notice())
-        await office.deliver()
-    assert office.states() == [("failed", "INVALID_ADDRESS")]
+        bench.webhooks, bench.mail = None, smtp(port)
+        bench.queue(notice())
+        await bench.deliver()
+    assert bench.states() == [("failed", "INVALID_ADDRESS")]
 
 
-async def test_quiet_hours_of_a_person_hold_a_post_back(office: PostOffice, receiver: LocalReceiver) -> None:
-    register(office, "cleo", f"{receiver.url}/cleo")
-    with office.ledger.write() as connection:
-        people.keep(connection, "cleo", Preferences(time(7), time(9), zone="UTC"), office.now)
-    office.queue(notice(1, "cleo"), notice(2))
-    await office.deliver()
+async def test_quiet_hours_of_a_person_hold_a_post_back(
+    bench: DeliveryBench, receiver: LocalReceiver
+) -> None:
+    register(bench, "cleo", f"{receiver.url}/cleo")
+    with bench.ledger.write() as connection:
+        people.keep(connection, "cleo", Preferences(time(7), time(9), zone="UTC"), bench.now)
+    bench.queue(notice(1, "cleo"), notice(2))
+    await bench.deliver()
     assert [p.path for p in receiver.posts] == ["/legal"]
-    assert office.now == T0, "it is 8:00"
-    office.later(hours=1)
-    await office.deliver()
+    assert bench.now == T0, "it is 8:00"
+    bench.later(hours=1)
+    await bench.deliver()
     assert [p.path for p in receiver.posts] == ["/legal", "/cleo"]
 
 
 async def test_two_workers_that_send_one_row_show_it_once(
-    office: PostOffice, receiver: LocalReceiver
+    bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
     receiver.answers["/legal"] = [Answer(200, delay=0.3)]
-    office.queue(notice())
-    first = asyncio.create_task(office.deliver())
+    bench.queue(notice())
+    first = asyncio.create_task(bench.deliver())
     assert await asyncio.to_thread(receiver.arrived.wait, 20)
-    office.now += timedelta(minutes=5)  # its lease is over
-    await asyncio.gather(first, office.deliver(seed=1))
+    bench.now += timedelta(minutes=5)  # its lease is over
+    await asyncio.gather(first, bench.deliver(seed=1))
     assert len(receiver.shown["/legal"]) == 1
-    assert office.states() == [("sent", "")]
+    assert bench.states() == [("sent", "")]
     assert {p.headers["webhook-id"] for p in receiver.posts} == set(receiver.shown["/legal"])
 
 
-def test_no_webhook_ages_and_none_has_a_topic(office: PostOffice, receiver: LocalReceiver) -> None:
-    office.person("ada", "android")
-    register(office, "ada", f"{receiver.url}/ada")
-    with office.ledger.write() as connection:
-        topics.join(connection, "news", ["ada", LEGAL], office.now)
+def test_no_webhook_ages_and_none_has_a_topic(bench: DeliveryBench, receiver: LocalReceiver) -> None:
+    bench.person("ada", "android")
+    register(bench, "ada", f"{receiver.url}/ada")
+    with bench.ledger.write() as connection:
+        topics.join(connection, "news", ["ada", LEGAL], bench.now)
         [change] = topics.outstanding(connection)
-        found = census.take(connection, office.now + census.REFUSED)
+        found = census.take(connection, bench.now + census.REFUSED)
     assert list(change.addresses.values()) == ["tok-ada-android"]
     assert (found.in_use, len(found.refused), found.stale) == ({"android": 1, "webhook": 2}, 1, ())
 

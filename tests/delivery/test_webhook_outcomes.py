@@ -222,7 +222,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[LocalReceiver, str]]:
         yield running, ca
 
 
-async def test_a_certificate_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else(
+async def test_a_private_certificate_authority_is_trusted_where_it_is_named(
     secure: tuple[LocalReceiver, str],
 ) -> None:
     receiver, ca = secure

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.support.outgoing import message
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import rounds
-from tests.support.post_office import PostOffice, opened
+from tests.support import delivery_runs
+from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.samples import MINUTE, T0, entry, workspace
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import DIGESTED, Why
@@ -27,29 +27,29 @@ FRIDAY = datetime(2026, 3, 6, 15, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def office(tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]) -> Iterator[PostOffice]:
+def bench(tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings]) -> Iterator[DeliveryBench]:
     with opened("sqlite", tmp_path, fcm, settings, "ada") as made:
         yield made
 
 
-def found(office: PostOffice, n: int = 1, **row: object) -> int:
+def found(bench: DeliveryBench, n: int = 1, **row: object) -> int:
     """A run that finds one notice which is not due now, and ends."""
-    with office.ledger.write() as connection:
-        run = runs.begin(connection, "watch", office.now, office.now)
-        observations.record(connection, [workspace(n)], office.now, run)
-        outbox.enqueue(connection, [entry(n, **row)], office.now, run)
-        runs.end(connection, run, "done", {}, office.now)
+    with bench.ledger.write() as connection:
+        run = runs.begin(connection, "watch", bench.now, bench.now)
+        observations.record(connection, [workspace(n)], bench.now, run)
+        outbox.enqueue(connection, [entry(n, **row)], bench.now, run)
+        runs.end(connection, run, "done", {}, bench.now)
     return run
 
 
-def digest(office: PostOffice, at: datetime, state: str = "done") -> None:
+def digest(bench: DeliveryBench, at: datetime, state: str = "done") -> None:
     """A digest that ended and had nothing to do with what waits."""
-    with office.ledger.write() as connection:
+    with bench.ledger.write() as connection:
         runs.end(connection, runs.begin(connection, "digest", at, at), state, {}, at)
 
 
-def held(office: PostOffice, flow_run: str, patience: timedelta = 10 * DAY) -> None:
-    run, now = found(office, state="suppressed", reason=HELD), office.now
+def held(bench: DeliveryBench, flow_run: str, patience: timedelta = 10 * DAY) -> None:
+    run, now = found(bench, state="suppressed", reason=HELD), bench.now
     trip = Trip(
         0,
         "contract-renewal",
@@ -64,37 +64,39 @@ def held(office: PostOffice, flow_run: str, patience: timedelta = 10 * DAY) -> N
         ("too many",),
         trips.WAITING,
     )
-    with office.ledger.write() as connection:
+    with bench.ledger.write() as connection:
         trips.keep(connection, trip)
 
 
-async def tick(office: PostOffice) -> Account:
-    return await rounds.delivered(office, rounds.opened(office))
+async def tick(bench: DeliveryBench) -> Account:
+    return await delivery_runs.delivered(bench, delivery_runs.opened(bench))
 
 
-WAITS: dict[str, tuple[Callable[[PostOffice], object], str]] = {
+WAITS: dict[str, tuple[Callable[[DeliveryBench], object], str]] = {
     "quiet hours": (
-        lambda office: found(office, 7, due_at=T0 + 2 * HOUR),
+        lambda bench: found(bench, 7, due_at=T0 + 2 * HOUR),
         "1 notice waits for the end of quiet hours, the first until 2 March 2026 10:00 (UTC)",
     ),
     "the digest": (
-        lambda office: found(office, 8, state="suppressed", reason=GROUPED),
+        lambda bench: found(bench, 8, state="suppressed", reason=GROUPED),
         "1 notice waits for the next digest",
     ),
     "an answer": (
-        lambda office: held(office, "a-flow-run"),
+        lambda bench: held(bench, "a-flow-run"),
         "1 notice waits for a guard's answer, the first until 12 March 2026 08:00 (UTC)",
     ),
 }
 
 
 @pytest.mark.parametrize("name", WAITS)
-async def test_every_run_names_it_for_as_long_as_it_waits_and_is_green(office: PostOffice, name: str) -> None:
+async def test_every_run_names_it_for_as_long_as_it_waits_and_is_green(
+    bench: DeliveryBench, name: str
+) -> None:
     begin, said = WAITS[name]
-    begin(office)
+    begin(bench)
     for _ in range(3):
-        office.later(minutes=15)
-        made = await tick(office)
+        bench.later(minutes=15)
+        made = await tick(bench)
         assert (account_words.sentence(made), made.unsent, account_words.result(made)) == (
             said,
             {},
@@ -103,41 +105,41 @@ async def test_every_run_names_it_for_as_long_as_it_waits_and_is_green(office: P
         assert made.quiet
 
 
-async def test_all_that_waits_is_in_one_sentence(office: PostOffice) -> None:
+async def test_all_that_waits_is_in_one_sentence(bench: DeliveryBench) -> None:
     for begin, _ in WAITS.values():
-        begin(office)
-    found(office, 2, state="suppressed", reason=Why.LATE_DIGEST.value)
-    found(office, 3, state="suppressed", reason=Why.GROUPED.value, person="bert")
-    sentence = account_words.sentence(await tick(office))
+        begin(bench)
+    found(bench, 2, state="suppressed", reason=Why.LATE_DIGEST.value)
+    found(bench, 3, state="suppressed", reason=Why.GROUPED.value, person="bert")
+    sentence = account_words.sentence(await tick(bench))
     assert all(part in sentence for part in ("quiet hours", "3 notices wait for the next", "guard's answer"))
 
 
-async def test_what_quiet_hours_kept_is_sent_when_they_end_and_named_no_more(office: PostOffice) -> None:
-    found(office, due_at=T0 + HOUR)
-    office.later(hours=1)
-    made = await tick(office)
+async def test_what_quiet_hours_kept_is_sent_when_they_end_and_named_no_more(bench: DeliveryBench) -> None:
+    found(bench, due_at=T0 + HOUR)
+    bench.later(hours=1)
+    made = await tick(bench)
     assert (account_words.sentence(made), made.later.quiet) == ("1 delivered from earlier runs", 0)
 
 
-async def test_quiet_hours_that_were_over_long_ago_make_red_the_run_that_does_not_send_it(
-    office: PostOffice,
+async def test_a_run_that_does_not_send_after_quiet_hours_ended_is_red(
+    bench: DeliveryBench,
 ) -> None:
-    found(office, due_at=T0 + HOUR)
-    office.later(hours=30)
-    run = rounds.opened(office)
+    found(bench, due_at=T0 + HOUR)
+    bench.later(hours=30)
+    run = delivery_runs.opened(bench)
     run.tally.delivers = True
-    assert rounds.closed(run).unsent == {Unsent.UNTAKEN: 1}
+    assert delivery_runs.closed(run).unsent == {Unsent.UNTAKEN: 1}
 
 
 @pytest.mark.parametrize("reason", sorted(DIGESTED))
 async def test_where_no_digest_ever_runs_the_run_is_red_after_three_days(
-    office: PostOffice, reason: Why
+    bench: DeliveryBench, reason: Why
 ) -> None:
-    found(office, state="suppressed", reason=reason.value)
-    office.later(hours=72)
-    assert (await tick(office)).unsent == {}
-    office.later(minutes=1)
-    made = await tick(office)
+    found(bench, state="suppressed", reason=reason.value)
+    bench.later(hours=72)
+    assert (await tick(bench)).unsent == {}
+    bench.later(minutes=1)
+    made = await tick(bench)
     assert made.unsent == {Unsent.NO_DIGEST: 1}
     assert account_words.sentence(made) == (
         "1 notice waits for the next digest, 1 of them for too long: the digest does not run"
@@ -145,61 +147,63 @@ async def test_where_no_digest_ever_runs_the_run_is_red_after_three_days(
     assert not made.quiet and "1 without a digest" in account_words.result(made)
 
 
-async def test_a_weekend_is_not_red(office: PostOffice) -> None:
+async def test_a_weekend_is_not_red(bench: DeliveryBench) -> None:
     """The shipped schedule: working days at 7:30 and 16:30 in Berlin."""
     for at in (FRIDAY - 33 * HOUR, FRIDAY - 24 * HOUR, FRIDAY - 9 * HOUR, FRIDAY):
-        digest(office, at)
-    office.now = FRIDAY + MINUTE
-    found(office, state="suppressed", reason=GROUPED)
-    office.now = FRIDAY + 63 * HOUR
-    assert (await tick(office)).unsent == {}
+        digest(bench, at)
+    bench.now = FRIDAY + MINUTE
+    found(bench, state="suppressed", reason=GROUPED)
+    bench.now = FRIDAY + 63 * HOUR
+    assert (await tick(bench)).unsent == {}
 
 
-async def test_a_site_that_makes_its_digest_once_a_week_is_not_red_between(office: PostOffice) -> None:
+async def test_a_site_that_makes_its_digest_once_a_week_is_not_red_between(bench: DeliveryBench) -> None:
     for week in range(-2, 1):
-        digest(office, T0 + 7 * week * DAY)
-    office.later(minutes=1)
-    found(office, state="suppressed", reason=GROUPED)
-    office.later(days=7)
-    assert (await tick(office)).unsent == {}
-    office.later(hours=3)
-    assert (await tick(office)).unsent == {Unsent.NO_DIGEST: 1}
+        digest(bench, T0 + 7 * week * DAY)
+    bench.later(minutes=1)
+    found(bench, state="suppressed", reason=GROUPED)
+    bench.later(days=7)
+    assert (await tick(bench)).unsent == {}
+    bench.later(hours=3)
+    assert (await tick(bench)).unsent == {Unsent.NO_DIGEST: 1}
 
 
 @pytest.mark.parametrize(("state", "red"), [("done", False), ("gaps", False), ("failed", True)])
 async def test_what_a_digest_left_where_it_is_waits_for_something_else(
-    office: PostOffice, state: str, red: bool
+    bench: DeliveryBench, state: str, red: bool
 ) -> None:
     """A rule that is left out: the run is Refused for that. A digest that failed was none."""
-    found(office, state="suppressed", reason=GROUPED)
-    digest(office, T0 + HOUR, state)
-    office.later(days=4)
-    assert ((await tick(office)).unsent == {Unsent.NO_DIGEST: 1}) is red
+    found(bench, state="suppressed", reason=GROUPED)
+    digest(bench, T0 + HOUR, state)
+    bench.later(days=4)
+    assert ((await tick(bench)).unsent == {Unsent.NO_DIGEST: 1}) is red
 
 
 @pytest.mark.parametrize(("flow_run", "red"), [("a-flow-run", False), ("", True)])
 async def test_a_guards_question_that_nobody_was_asked_is_red_after_two_hours(
-    office: PostOffice, flow_run: str, red: bool
+    bench: DeliveryBench, flow_run: str, red: bool
 ) -> None:
-    held(office, flow_run)
-    office.later(hours=2)
-    assert (await tick(office)).unsent == {}
-    office.later(minutes=1)
-    made = await tick(office)
+    held(bench, flow_run)
+    bench.later(hours=2)
+    assert (await tick(bench)).unsent == {}
+    bench.later(minutes=1)
+    made = await tick(bench)
     assert made.unsent == ({Unsent.NOT_ASKED: 1} if red else {})
     assert ("nobody was asked about 1: `vigil guard list`" in account_words.sentence(made)) is red
 
 
-async def test_a_digest_that_leaves_a_notice_where_it_is_does_not_say_that_no_digest_runs(
-    office: PostOffice,
+async def test_a_digest_that_defers_a_notice_does_not_say_that_no_digest_runs(
+    bench: DeliveryBench,
 ) -> None:
-    found(office, state="suppressed", reason=GROUPED)
-    office.later(days=4)
-    run = rounds.run(office.ledger, office.now, office.clock, flow="digest", real=office.real)
-    assert (await rounds.delivered(office, run)).unsent == {}
+    found(bench, state="suppressed", reason=GROUPED)
+    bench.later(days=4)
+    run = delivery_runs.run(bench.ledger, bench.now, bench.clock, flow="digest", real=bench.real)
+    assert (await delivery_runs.delivered(bench, run)).unsent == {}
 
 
-async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too(office: PostOffice) -> None:
-    with office.ledger.write() as connection:
-        behind.not_read(connection, {7: "503"}, {7: "Contract"}, office.now)
-    assert account_words.sentence(await tick(office)) == "1 workspace waits for the next watch"
+async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too(
+    bench: DeliveryBench,
+) -> None:
+    with bench.ledger.write() as connection:
+        behind.not_read(connection, {7: "503"}, {7: "Contract"}, bench.now)
+    assert account_words.sentence(await tick(bench)) == "1 workspace waits for the next watch"

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.support.outgoing import message
 from vigil.delivery import causes
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
@@ -94,7 +94,7 @@ TOKENS = [
 
 @pytest.mark.parametrize("transport", [FcmHttp, FcmAdmin])
 @pytest.mark.parametrize("body", TOKENS, ids=lambda body: repr(body[:40]))
-async def test_what_answers_in_the_token_endpoints_place_gives_no_token_and_nothing_is_sent(
+async def test_an_impostor_of_the_token_endpoint_gives_no_token_and_nothing_is_sent(
     fcm: LocalFcm, settings: Callable[..., FcmSettings], transport: type[FcmHttp | FcmAdmin], body: bytes
 ) -> None:
     account = settings().service_account_info

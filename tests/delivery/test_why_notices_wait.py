@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.delivery.mail_server import settings as smtp
-from tests.support.post_office import PostOffice, opened
+from tests.support.delivery_bench import DeliveryBench, opened
+from tests.support.mail_server import settings as smtp
+from tests.support.ports import closed_port
 from tests.support.samples import T0, entry, words
 from vigil.delivery import causes, credentials
 from vigil.delivery.errors import CredentialRefused
@@ -23,23 +23,17 @@ ACCOUNT = "no access token for service account vigil@demo.iam.gserviceaccount.co
 
 
 @pytest.fixture
-def office(
+def bench(
     tmp_path: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PostOffice]:
+) -> Iterator[DeliveryBench]:
     monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda seconds: None)
     with opened("sqlite", tmp_path, fcm, settings, "ada") as made:
         yield made
 
 
-def waiting(office: PostOffice) -> Waiting:
-    with office.ledger.read() as connection:
-        return counts.waiting(connection, office.now)
-
-
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def waiting(bench: DeliveryBench) -> Waiting:
+    with bench.ledger.read() as connection:
+        return counts.waiting(connection, bench.now)
 
 
 @pytest.mark.parametrize(
@@ -53,25 +47,25 @@ def closed_port() -> int:
         ("malformed", "the answer of FCM could not be read: 200 without a message name"),
     ],
 )
-async def test_what_fcm_answered_is_kept_with_the_row(office: PostOffice, fault: str, said: str) -> None:
-    office.queue(entry(1), entry(2))
-    office.fcm.faults.add(fault)
-    await office.deliver()
-    assert [s for s, _ in office.states()] == ["queued", "queued"]
-    (cause,) = waiting(office).causes
+async def test_what_fcm_answered_is_kept_with_the_row(bench: DeliveryBench, fault: str, said: str) -> None:
+    bench.queue(entry(1), entry(2))
+    bench.fcm.faults.add(fault)
+    await bench.deliver()
+    assert [s for s, _ in bench.states()] == ["queued", "queued"]
+    (cause,) = waiting(bench).causes
     assert cause.startswith(said)
-    assert waiting(office).causes == {cause: 2}
-    office.fcm.faults.clear()
-    office.later(minutes=5)
-    await office.deliver()
-    assert office.states() == [("sent", "")] * 2
-    assert waiting(office) == Waiting()
+    assert waiting(bench).causes == {cause: 2}
+    bench.fcm.faults.clear()
+    bench.later(minutes=5)
+    await bench.deliver()
+    assert bench.states() == [("sent", "")] * 2
+    assert waiting(bench) == Waiting()
 
 
-async def test_where_fcm_cannot_be_reached_the_row_says_how(office: PostOffice) -> None:
-    office.queue()
-    await office.deliver(endpoint=f"http://127.0.0.1:{closed_port()}")
-    assert office.row["reason"] == "no connection to FCM: connection refused"
+async def test_where_fcm_cannot_be_reached_the_row_says_how(bench: DeliveryBench) -> None:
+    bench.queue()
+    await bench.deliver(endpoint=f"http://127.0.0.1:{closed_port()}")
+    assert bench.row["reason"] == "no connection to FCM: connection refused"
 
 
 @pytest.mark.parametrize(
@@ -88,76 +82,74 @@ async def test_where_fcm_cannot_be_reached_the_row_says_how(office: PostOffice) 
     ],
 )
 async def test_without_a_token_nothing_was_tried_and_the_row_says_why_all_the_same(
-    office: PostOffice, fault: str, said: str
+    bench: DeliveryBench, fault: str, said: str
 ) -> None:
-    office.queue(entry(1), entry(2))
-    office.fcm.faults.add(fault, at="token")
-    await office.deliver()
-    assert office.attempts() == []
-    (cause,) = waiting(office).causes
+    bench.queue(entry(1), entry(2))
+    bench.fcm.faults.add(fault, at="token")
+    await bench.deliver()
+    assert bench.attempts() == []
+    (cause,) = waiting(bench).causes
     assert causes.without_credential(cause)
     assert cause.startswith(f"{ACCOUNT}: the token endpoint 127.0.0.1:") and cause.endswith(said)
-    assert waiting(office).causes == {cause: 2}, "what waits for a token does not wait"
-    office.fcm.faults.clear()
-    office.later(minutes=1)
-    assert (await office.deliver()).rows == {"sent": 2}
+    assert waiting(bench).causes == {cause: 2}, "what waits for a token does not wait"
+    bench.fcm.faults.clear()
+    bench.later(minutes=1)
+    assert (await bench.deliver()).rows == {"sent": 2}
 
 
-async def told_of(office: PostOffice, **settings: Any) -> str:
-    office.queue()
-    await office.deliver(**settings)
-    return str(office.row["reason"]).removeprefix(f"{ACCOUNT}: ")
+async def told_of(bench: DeliveryBench, **settings: Any) -> str:
+    bench.queue()
+    await bench.deliver(**settings)
+    return str(bench.row["reason"]).removeprefix(f"{ACCOUNT}: ")
 
 
-def account(office: PostOffice, token_uri: str) -> dict[str, Any]:
-    info = office.settings().service_account_info
+def account(bench: DeliveryBench, token_uri: str) -> dict[str, Any]:
+    info = bench.settings().service_account_info
     assert isinstance(info, dict)
     return info | {"token_uri": token_uri}
 
 
-async def test_a_token_endpoint_that_is_not_there_is_named(office: PostOffice) -> None:
+async def test_a_token_endpoint_that_is_not_there_is_named(bench: DeliveryBench) -> None:
     port = closed_port()
-    dead = account(office, f"http://127.0.0.1:{port}/token")
-    said = await told_of(office, service_account_info=dead)
+    dead = account(bench, f"http://127.0.0.1:{port}/token")
+    said = await told_of(bench, service_account_info=dead)
     assert said == f"the token endpoint 127.0.0.1:{port}: connection refused"
 
 
 async def test_a_token_endpoint_that_does_not_answer_is_named(
-    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+    bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credentials, "TIMEOUT", 0.2)
-    office.fcm.faults.add("slow", at="token", seconds=2.0)
-    assert (await told_of(office)).endswith(": it did not answer in time")
+    bench.fcm.faults.add("slow", at="token", seconds=2.0)
+    assert (await told_of(bench)).endswith(": it did not answer in time")
 
 
-async def test_a_proxy_that_is_down_is_named_without_its_login(office: PostOffice) -> None:
+async def test_a_proxy_that_is_down_is_named_without_its_login(bench: DeliveryBench) -> None:
     port = closed_port()
-    said = await told_of(office, proxy=f"http://vigil:hush@127.0.0.1:{port}")
+    said = await told_of(bench, proxy=f"http://vigil:hush@127.0.0.1:{port}")
     assert said == f"the proxy 127.0.0.1:{port}: connection refused"
-    assert "hush" not in str(office.rows())
+    assert "hush" not in str(bench.rows())
 
 
-async def test_a_refused_account_is_a_credential_that_somebody_has_to_mend(office: PostOffice) -> None:
-    other = account(office, office.settings().service_account_info["token_uri"]) | {
-        "client_email": "who@else"
-    }  # type: ignore[index]
-    office.queue()
+async def test_a_refused_account_is_a_credential_that_somebody_has_to_replace(bench: DeliveryBench) -> None:
+    other = account(bench, bench.settings().service_account_info["token_uri"]) | {"client_email": "who@else"}  # type: ignore[index]
+    bench.queue()
     with pytest.raises(CredentialRefused) as refused:
-        await office.deliver(service_account_info=other)
-    assert office.row["reason"] == str(refused.value)
-    assert office.row["reason"].startswith("service account who@else was refused: invalid_grant")
+        await bench.deliver(service_account_info=other)
+    assert bench.row["reason"] == str(refused.value)
+    assert bench.row["reason"].startswith("service account who@else was refused: invalid_grant")
 
 
-async def test_push_and_mail_each_have_a_cause_of_their_own(office: PostOffice) -> None:
-    with office.ledger.write() as connection:
+async def test_push_and_mail_each_have_a_cause_of_their_own(bench: DeliveryBench) -> None:
+    with bench.ledger.write() as connection:
         mailboxes.keep(connection, {"bert": "bert@example.org"}, T0)
-    office.fcm.faults.add("unavailable")
-    office.queue(
+    bench.fcm.faults.add("unavailable")
+    bench.queue(
         *(entry(n) for n in range(3)), entry(3, person="bert", message=words("k", channels=("email",)))
     )
-    office.mail = smtp(closed_port())
-    await office.deliver()
-    assert causes.told(waiting(office).causes) == [
+    bench.mail = smtp(closed_port())
+    await bench.deliver()
+    assert causes.told(waiting(bench).causes) == [
         "FCM answered 503 UNAVAILABLE: The service is currently unavailable (3 of 4)",
         "no connection to the mail server: connection refused (1)",
     ]
@@ -182,14 +174,14 @@ def test_the_commonest_cause_comes_first_and_those_alike_are_one(
     assert causes.told(found) == said
 
 
-async def test_what_waits_for_the_rate_of_a_device_is_slowed_and_nothing_else(office: PostOffice) -> None:
-    office.queue(*(entry(n) for n in range(3)))
-    await office.deliver(device_per_minute=2)
-    (cause,) = waiting(office).causes
+async def test_what_waits_for_the_rate_of_a_device_is_slowed_and_nothing_else(bench: DeliveryBench) -> None:
+    bench.queue(*(entry(n) for n in range(3)))
+    await bench.deliver(device_per_minute=2)
+    (cause,) = waiting(bench).causes
     assert causes.slowed(cause) and not causes.slowed("FCM answered 503 UNAVAILABLE")
 
 
-async def test_rows_of_another_run_are_counted_as_its_own(office: PostOffice) -> None:
-    office.queue(entry(1), entry(2))
-    done = await office.deliver()
+async def test_rows_of_another_run_are_counted_as_its_own(bench: DeliveryBench) -> None:
+    bench.queue(entry(1), entry(2))
+    done = await bench.deliver()
     assert done.ended == {(1, "sent"): 2}

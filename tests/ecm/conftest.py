@@ -1,4 +1,4 @@
-"""A sandbox over the office of `contracts_office`, spoken to over real HTTP."""
+"""A sandbox over the estate of `contracts`, spoken to over real HTTP."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from vigil.ecm import Client, Settings
+from vigil.ecm.limits import Circuit
 from vigil.sandbox.process import SandboxProcess
 
 
@@ -21,12 +22,12 @@ class Server:
     sandbox: SandboxProcess
     marked: dict[str, int]
 
-    def client(self, **settings: Any) -> Client:
+    def client(self, circuit: Circuit | None = None, **settings: Any) -> Client:
         """A client for it; by default one that loses no time between attempts."""
-        given = {"username": "vigil", "password": "vigil", "zone": office.ZONE, **settings}
+        given = {"username": "vigil", "password": "vigil", "zone": contracts.ZONE, **settings}
         if "otds" in given:
             given["username"] = given["password"] = ""
-        return Client(Settings(self.sandbox.ecm_url, **given))
+        return Client(Settings(**{"url": self.sandbox.ecm_url, **given}), circuit=circuit)
 
     def mark(self) -> None:
         self.marked = dict(self.sandbox.requests()["ecm"]["by_endpoint"])
@@ -46,19 +47,19 @@ class Server:
 
 @pytest.fixture(scope="session")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return office.save(tmp_path_factory.mktemp("office"))
+    return contracts.save(tmp_path_factory.mktemp("estate"))
 
 
 @pytest.fixture(scope="session")
 def running(estate: Path) -> Iterator[SandboxProcess]:
     """One sandbox for all tests that do not move the clock: it stands at NOON."""
-    with SandboxProcess(estate, start=office.NOON) as sandbox:
+    with SandboxProcess(estate, start=contracts.NOON) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def server(running: SandboxProcess) -> Server:
-    """The office at NOON, with no fault and all quirks as they are by default."""
+    """The estate at NOON, with no fault and all quirks as they are by default."""
     running.faults(ecm={"clear": True})
     found = Server(running, {})
     found.mark()
@@ -67,8 +68,8 @@ def server(running: SandboxProcess) -> Server:
 
 @pytest.fixture
 def moving(estate: Path) -> Iterator[Server]:
-    """An office of its own, for a test that moves the clock."""
-    with SandboxProcess(estate, start=office.NOON) as sandbox:
+    """A sandbox of its own, for a test that moves the clock."""
+    with SandboxProcess(estate, start=contracts.NOON) as sandbox:
         yield Server(sandbox, {})
 
 

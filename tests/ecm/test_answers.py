@@ -32,9 +32,7 @@ def test_a_redirect_is_a_login_page_in_between_and_not_followed() -> None:
     assert judged(302, b"", {"location": "https://sso.example.org"}) == (Malformed, False)
 
 
-def test_what_ecm_forbids_in_its_own_words_concerns_the_item_and_what_a_proxy_forbids_the_connection() -> (
-    None
-):
+def test_a_refusal_of_ecm_concerns_the_item_and_one_of_a_proxy_the_connection() -> None:
     assert judged(403, b'{"error": "insufficient permissions"}') == (NotReadable, False)
     assert judged(403, b"<html>Forbidden</html>", HTML) == (Refused, False)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Attribute, RequiredDocument, Workspace
 from vigil.ecm import Extractor, Needs, Row
@@ -18,7 +18,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def row(number: int) -> Row:
-    return Row(number, "", office.NOON, "Contract")
+    return Row(number, "", contracts.NOON, "Contract")
 
 
 async def workspace(server: Server, number: int) -> Workspace:
@@ -53,7 +53,7 @@ async def test_what_is_unset_is_none_in_whichever_of_three_ways_ecm_says_so(
 ) -> None:
     """null, "" and absence are spread over contracts by their numbers; a category may show no value at all."""
     server.quirks(unset_forms=mixed)
-    numbers = [office.BARE, *range(1030, 1042)]
+    numbers = [contracts.BARE, *range(1030, 1042)]
     async with server.client() as client:
         batch = await Extractor(client, Needs(documents=False)).read_workspaces(
             [row(number) for number in numbers]
@@ -133,7 +133,7 @@ async def test_naive_dates_are_the_servers_and_others_utc(server: Server) -> Non
         aware = properties(single(await client.get("/v2/nodes/1004"), "/v2/nodes/1004"))["modify_date"]
     assert not naive.endswith("Z")
     assert aware.endswith("Z")
-    assert instant(naive, BERLIN) == instant(aware, BERLIN) == office._created(1004)
+    assert instant(naive, BERLIN) == instant(aware, BERLIN) == contracts.created(1004)
 
 
 @pytest.mark.parametrize(

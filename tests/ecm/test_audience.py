@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Group, Roles, User
 from vigil.ecm import Batch, Extractor, Gone
@@ -19,7 +19,7 @@ def groups(batch: Batch) -> dict[str, tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("ignored", [False, True])
-async def test_roles_with_their_members_come_with_one_call_or_more_where_the_version_is_old(
+async def test_roles_with_members_take_one_call_and_more_on_an_old_version(
     server: Server, ignored: bool
 ) -> None:
     server.quirks(roles_ignore_members=ignored)
@@ -48,7 +48,7 @@ async def test_groups_that_hold_each_other_end(server: Server) -> None:
 
 
 async def test_a_deleted_user_is_still_there_and_marked(moving: Server) -> None:
-    moving.sandbox.move(office.at(6))
+    moving.sandbox.move(contracts.at(6))
     async with moving.client() as client:
         batch = await Extractor(client).audience([1004], [])
     found = people(batch)
@@ -110,7 +110,7 @@ async def test_the_names_of_all_groups_and_users_are_listed_without_the_deleted(
         before = await Extractor(client).people()
     assert before.groups is not None and {"Records", "Clerks", "Circle"} <= before.groups
     assert before.users is not None and {"eve", "ada", "clerk-07"} <= before.users
-    moving.sandbox.move(office.at(6))
+    moving.sandbox.move(contracts.at(6))
     async with moving.client() as client:
         after = await Extractor(client).people()
     assert after.users == before.users - {"eve"}

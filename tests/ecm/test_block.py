@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from blocks.ecm import ExtendedEcm
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 
 LOGIN: dict[str, Any] = {"username": "vigil", "password": SecretStr("vigil")}
@@ -37,7 +37,7 @@ async def test_two_logins_at_once_are_refused_and_an_otds_client_alone_opens_it(
     client = otds(f"{base}/otdsws/oauth2/token", "vigil", "vigil")
     with pytest.raises(ValidationError, match="two are given"):
         ExtendedEcm(url=server.sandbox.ecm_url, **client, **LOGIN)
-    block = ExtendedEcm(url=server.sandbox.ecm_url, **client, zone=office.ZONE)
+    block = ExtendedEcm(url=server.sandbox.ecm_url, **client, zone=contracts.ZONE)
     async with block.client() as opened:
         found = await opened.get("/v2/nodes/1001")
     assert found["results"]["data"]["properties"]["id"] == 1001

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.ecm.clocks import Skew, joined, measured
 
@@ -47,11 +47,11 @@ def apart(server: Server) -> Iterator[Server]:
 def test_a_client_takes_all_answers_together(apart: Server) -> None:
     async def ask() -> list[Skew | None]:
         async with apart.client() as client:
-            client.clock = lambda: office.NOON
+            client.clock = lambda: contracts.NOON
             before = client.skew
             await client.get("/v2/members", {"where_type": 0})
             login = client.skew
-            await client.get(f"/v2/nodes/{next(iter(office.CONTRACTS))}")
+            await client.get(f"/v2/nodes/{next(iter(contracts.CONTRACTS))}")
             return [before, login, client.skew]
 
     before, login, after = asyncio.run(ask())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Group, User
 from vigil.ecm import Extractor, Gone, Needs, Row, Stamp
@@ -31,7 +31,7 @@ async def test_a_member_refused_in_other_words_is_not_gone(
     assert batch.facts == ()
 
 
-async def test_a_group_whose_members_and_own_call_are_refused_in_other_words_is_not_empty(
+async def test_a_group_that_is_refused_in_other_words_is_not_empty(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
@@ -46,7 +46,7 @@ async def test_a_group_whose_members_and_own_call_are_refused_in_other_words_is_
     assert [fact for fact in batch.facts if isinstance(fact, Group)] == []
 
 
-async def test_extended_ecms_own_words_are_not_believed_while_others_are_not_answered_for(
+async def test_a_missing_item_is_not_believed_while_other_calls_fail(
     server: Server, quick: Callable[[], None]
 ) -> None:
     """The member's own call is asked twice, each time once more after its 500; what is asked then are the others."""
@@ -60,7 +60,7 @@ async def test_extended_ecms_own_words_are_not_believed_while_others_are_not_ans
 async def test_a_workflow_that_a_list_has_is_not_gone(server: Server) -> None:
     async with server.client() as client:
         extractor = Extractor(client)
-        await extractor.processes(office.NOON, {})
+        await extractor.processes(contracts.NOON, {})
         server.quirks(unreadable=[7001])
         batch = await extractor.read_processes([7001, 7002, 99], {7001: 1020})
     assert batch.gone == (Gone("process", "99"),)
@@ -85,7 +85,7 @@ async def test_nodes_are_not_gone_while_those_that_are_there_are_refused_as_well
     server.fault("GET /v2/nodes/{id}", "400", nth=3, times=99)
     async with server.client() as client:
         batch = await Extractor(client, Needs()).read_workspaces(
-            [Row(n, "", office.NOON, "Contract") for n in (1004, 1005)]
+            [Row(n, "", contracts.NOON, "Contract") for n in (1004, 1005)]
         )
         seen = await Extractor(client).verify({1004: Stamp(None, 0), 1005: Stamp(None, 0)})
     assert (batch.gone, seen.gone) == ((), ())

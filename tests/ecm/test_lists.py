@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from vigil.compliance.facts import WorkspaceType
 from vigil.ecm import Client, Extractor, NotReadable, Row, Span
 from vigil.ecm.listing import Listing
 from vigil.ecm.paging import read_all, walk
 from vigil.ecm.parse import node_id, properties
 
 LIST = "/v2/businessworkspaces"
-PARAMS = {"where_workspace_type_id": 1, "expanded_view": "true", "sort": "desc_modify_date"}
+PARAMS: dict[str, str | int | Sequence[str]] = {
+    "where_workspace_type_id": 1,
+    "expanded_view": "true",
+    "sort": "desc_modify_date",
+}
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ async def ids(pages: AsyncIterator[tuple[Row, ...]]) -> list[int]:
 async def test_a_limit_that_is_clamped_without_a_word_is_noticed(server: Server) -> None:
     """500 children are asked for, 100 are served: page 2 is then counted in hundreds."""
     async with server.client() as client:
-        rows, _ = await read_all(client, f"/v2/nodes/{office.FULL}/nodes", {}, key=node_id, limit=500)
+        rows, _ = await read_all(client, f"/v2/nodes/{contracts.FULL}/nodes", {}, key=node_id, limit=500)
     assert len(rows) == 120
     assert len({node_id(row) for row in rows}) == 120
     assert server.asked("GET /v2/nodes/{id}/nodes") == 2
@@ -48,7 +53,7 @@ async def test_the_walk_ends_whether_or_not_the_last_page_repeats(
         async for page in walk(client, LIST, PARAMS, key=node_id, limit=limit):
             found += [node_id(row) for row in page.rows]
     assert len(found) == 240
-    assert set(found) == set(office.CONTRACTS)
+    assert set(found) == set(contracts.CONTRACTS)
     assert server.asked(f"GET {LIST}") == -(-240 // limit)
 
 
@@ -70,7 +75,7 @@ async def test_what_may_not_be_read_is_missing_and_everything_else_is_there(
     async with server.client() as client:
         async for page in walk(client, LIST, PARAMS, key=node_id, limit=20):
             found += [node_id(row) for row in page.rows]
-    assert sorted(found) == sorted(set(office.CONTRACTS) - set(hidden))
+    assert sorted(found) == sorted(set(contracts.CONTRACTS) - set(hidden))
 
 
 async def test_rows_that_come_in_front_push_none_out_and_are_found_by_the_next_run(
@@ -98,7 +103,7 @@ async def test_rows_that_leave_the_list_pull_none_past_the_reader(
     async with server.client() as client:
         found = await ids(Listing(client).changed(await contract(client), None, None))
     assert len(found) == len(set(found))
-    assert set(found) >= set(sorted(office.CONTRACTS, reverse=True)[left:])
+    assert set(found) >= set(sorted(contracts.CONTRACTS, reverse=True)[left:])
 
 
 async def test_an_offset_that_is_refused_for_its_depth_is_reached_by_date(
@@ -118,14 +123,14 @@ async def test_a_list_that_cannot_be_read_at_all_is_an_error_and_not_an_empty_li
 
 
 async def test_only_what_changed_since_the_watermark_comes_newest_first(server: Server) -> None:
-    since = office._created(1200)
+    since = contracts.created(1200)
     async with server.client(overlap=timedelta(0)) as client:
         rows = [
             row async for rows in Listing(client).changed(await contract(client), since, None) for row in rows
         ]
     late = {
-        office.FULL,
-        office.VERSIONED,
+        contracts.FULL,
+        contracts.VERSIONED,
         1010,
     }  # touched after they were created, or not, as quirk 24 has it
     assert [row.id for row in rows if row.id not in late] == list(range(1240, 1199, -1))
@@ -134,7 +139,7 @@ async def test_only_what_changed_since_the_watermark_comes_newest_first(server: 
 
 
 async def test_a_watermark_is_read_again_by_the_overlap(server: Server) -> None:
-    since = office._created(1230)
+    since = contracts.created(1230)
     async with server.client(overlap=timedelta(minutes=2)) as client:
         found = await ids(Listing(client).changed(await contract(client), since, None))
     assert {1228, 1229, 1230} <= set(found)
@@ -161,12 +166,12 @@ async def test_a_walk_that_was_killed_goes_on_where_it_was(moving: Server, small
             if len(read) >= 60:
                 break
     span = Span(newest=read[0].modified, oldest=read[-1].modified)
-    moving.sandbox.move(office.at(1))
+    moving.sandbox.move(contracts.at(1))
     moving.mark()
     async with moving.client() as client:
         found = await ids(Listing(client).changed(await contract(client), None, span))
     assert len(found) == len(set(found))
-    assert set(found) | {row.id for row in read} == set(office.CONTRACTS)
+    assert set(found) | {row.id for row in read} == set(contracts.CONTRACTS)
     assert {1005, 1200} <= set(found)  # both have changed since
     assert len(set(found) & {row.id for row in read}) <= 4  # the overlap and the row at the seam
     assert moving.asked(f"GET {LIST}") <= 11
@@ -188,10 +193,10 @@ async def test_a_walk_goes_on_although_the_server_compares_no_dates(
 async def test_a_type_whose_name_begins_another_is_not_mixed_up_with_it(server: Server) -> None:
     async with server.client() as client:
         extractor = Extractor(client)
-        contracts = await ids(extractor.changed("Contract", None))
+        found = await ids(extractor.changed("Contract", None))
         amendments = await ids(extractor.changed("Contract Amendment", None))
-    assert set(contracts) == set(office.CONTRACTS)
-    assert set(amendments) == set(office.AMENDMENTS)
+    assert set(found) == set(contracts.CONTRACTS)
+    assert set(amendments) == set(contracts.AMENDMENTS)
 
 
 async def test_a_type_that_does_not_exist_is_an_error_and_not_an_empty_list(server: Server) -> None:
@@ -213,9 +218,7 @@ def test_near_the_hour_that_the_clock_repeats_an_hour_more_is_read_again() -> No
     assert listing._floor(spring) == spring
 
 
-async def contract(client: Client) -> object:
-    from vigil.compliance.facts import WorkspaceType
-
+async def contract(client: Client) -> WorkspaceType:
     answer = await client.get("/v2/businessworkspacetypes")
     found = {properties(row)["wksp_type_name"]: properties(row)["wksp_type_id"] for row in answer["results"]}
     return WorkspaceType("Contract", (), (), (), found["Contract"])

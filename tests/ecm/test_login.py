@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Sequence
 
 import pytest
 
@@ -47,7 +48,11 @@ async def test_a_ticket_that_dies_in_the_middle_of_a_page_walk_loses_no_row(serv
     server.quirks(ticket_rotates=0, ticket_expires=3)
     found: list[int] = []
     async with server.client() as client:
-        params = {"where_workspace_type_id": 1, "expanded_view": "true", "sort": "desc_modify_date"}
+        params: dict[str, str | int | Sequence[str]] = {
+            "where_workspace_type_id": 1,
+            "expanded_view": "true",
+            "sort": "desc_modify_date",
+        }
         async for page in walk(client, LIST, params, key=node_id, limit=20):
             found += [node_id(row) for row in page.rows]
     assert sorted(found) == list(range(1001, 1241))

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Workspace
 from vigil.ecm import Client, Extractor, Malformed, Needs, Row, Settings
@@ -56,12 +56,14 @@ def test_an_audit_trail_that_is_not_there_is_malformed_and_not_empty(answer: Jso
         audit_rows(answer)
 
 
-async def test_categories_that_were_asked_for_and_did_not_come_are_unread_and_not_empty(
+async def test_categories_that_were_requested_and_missing_are_unread_and_not_empty(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vigil.ecm.workspaces.CATEGORIES", "permissions")
     async with server.client() as client:
-        batch = await Extractor(client).read_workspaces([Row(office.VERSIONED, "", office.NOON, "Contract")])
+        batch = await Extractor(client).read_workspaces(
+            [Row(contracts.VERSIONED, "", contracts.NOON, "Contract")]
+        )
     (found,) = batch.facts
     assert isinstance(found, Workspace)
     assert found.unread == {"attrs", "documents"}
@@ -82,7 +84,7 @@ async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
 
     monkeypatch.setattr(Client, "nodes", spoiled)
     async with server.client() as client:
-        wanted = [Row(number, "", office.NOON, "Contract") for number in (1004, 1005, 1006)]
+        wanted = [Row(number, "", contracts.NOON, "Contract") for number in (1004, 1005, 1006)]
         batch = await Extractor(client, Needs(documents=False)).read_workspaces(wanted)
     assert [fact.id for fact in batch.facts if isinstance(fact, Workspace)] == [1004, 1006]
     (gap,) = batch.gaps
@@ -127,7 +129,7 @@ def test_missing_documents_are_read_however_the_modules_version_wraps_them(answe
 @pytest.mark.parametrize(
     "answer", [{}, {"results": {"data": {}}}, {"results": [{"data": {"title": "Annex"}}]}]
 )
-def test_a_list_of_missing_documents_that_is_not_understood_never_says_that_nothing_is_missing(
+def test_a_malformed_list_of_missing_documents_is_not_an_empty_one(
     answer: Json,
 ) -> None:
     with pytest.raises(ValueError, match=r"missingdocuments|document_type_name"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.ecm.conftest import Server
@@ -13,7 +15,7 @@ ECHOES = ("echo", "echo_html", "echo_text")
 PASSWORD = "a-wrong-password-for-vigil"
 
 
-async def failure(server: Server, endpoint: str, what: str, **settings: object) -> EcmError:
+async def failure(server: Server, endpoint: str, what: str, **settings: Any) -> EcmError:
     """The error of a call while an endpoint quotes what it is asked."""
     server.fault(endpoint, what, times=100)
     with pytest.raises(EcmError) as caught:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Step
 from vigil.ecm import Extractor, Gone
 from vigil.ecm.steps import needs_activities, of_process, row_hash
 
-LATE = office.BEGINNING + timedelta(hours=12)
+LATE = contracts.BEGINNING + timedelta(hours=12)
 
 
 async def test_at_first_the_active_ones_are_to_be_read(server: Server) -> None:
@@ -25,7 +25,7 @@ async def test_at_first_the_active_ones_are_to_be_read(server: Server) -> None:
 async def test_when_nothing_moved_nothing_is_to_be_read(server: Server) -> None:
     async with server.client() as client:
         first = await Extractor(client).processes(None, {})
-        second = await Extractor(client).processes(office.NOON, first.hashes)
+        second = await Extractor(client).processes(contracts.NOON, first.hashes)
     assert (second.read, second.vanished) == ((), ())
     assert second.hashes == first.hashes
     assert second.requests == 4
@@ -36,11 +36,11 @@ async def test_whatever_happened_between_two_polls_is_to_be_read(moving: Server)
     async with moving.client() as client:
         extractor = Extractor(client)
         first = await extractor.processes(None, {})
-        moving.sandbox.move(office.at(10))
-        second = await extractor.processes(office.NOON, first.hashes)
+        moving.sandbox.move(contracts.at(10))
+        second = await extractor.processes(contracts.NOON, first.hashes)
         ids = {*second.read, *second.vanished}
         batch = await extractor.read_processes(ids, {})
-        third = await extractor.processes(office.at(10), second.hashes)
+        third = await extractor.processes(contracts.at(10), second.hashes)
     assert ids == {7001, 7002, 7003, 7004}
     assert (third.read, third.vanished) == ((), ())
     steps = {(fact.process, fact.step): fact for fact in batch.facts if isinstance(fact, Step)}
@@ -48,18 +48,18 @@ async def test_whatever_happened_between_two_polls_is_to_be_read(moving: Server)
         key: (s.completed_at, s.completed_by, s.disposition) for key, s in steps.items() if s.completed_at
     }
     assert done == {
-        (7001, 1): (office.at(4), "ada", "checked"),
-        (7002, 1): (office.at(4), "clerk-03", "filed"),
+        (7001, 1): (contracts.at(4), "ada", "checked"),
+        (7002, 1): (contracts.at(4), "clerk-03", "filed"),
         (7003, 1): (LATE + timedelta(minutes=5), "bob", "signed"),
-        (7003, 2): (office.at(4.5), "cem", "filed"),
-        (7004, 1): (office.at(4.5), "bob", "refused"),
+        (7003, 2): (contracts.at(4.5), "cem", "filed"),
+        (7004, 1): (contracts.at(4.5), "bob", "refused"),
     }
     assert steps[7001, 2].completed_at is None
     assert steps[7001, 2].assignees == ("user:bob",)
-    assert steps[7001, 2].assigned_at == office.at(4)
+    assert steps[7001, 2].assigned_at == contracts.at(4)
 
 
-async def test_where_lists_do_not_say_when_a_workflow_ended_it_is_found_by_when_it_began(
+async def test_a_workflow_without_an_end_in_the_list_is_found_by_its_beginning(
     moving: Server,
 ) -> None:
     """All but 7003, which was at its end, went on and ended again: an estate can do that, a workflow of ECM cannot."""
@@ -67,9 +67,9 @@ async def test_where_lists_do_not_say_when_a_workflow_ended_it_is_found_by_when_
     async with moving.client() as client:
         extractor = Extractor(client)
         first = await extractor.processes(None, {})
-        moving.sandbox.move(office.at(10))
-        second = await extractor.processes(office.NOON, first.hashes)
-        third = await extractor.processes(office.at(10), second.hashes)
+        moving.sandbox.move(contracts.at(10))
+        second = await extractor.processes(contracts.NOON, first.hashes)
+        third = await extractor.processes(contracts.at(10), second.hashes)
     assert {*second.read, *second.vanished} == {7001, 7002, 7004}
     assert (third.read, third.vanished) == ((), ())
 
@@ -78,7 +78,7 @@ async def test_a_step_that_becomes_late_by_itself_is_no_change(moving: Server) -
     """Step 1 of process 7001 is due at 17:00; nobody touches it, and ECM moves it to the list of late ones."""
     async with moving.client() as client:
         extractor = Extractor(client)
-        moving.sandbox.move(office.at(3))
+        moving.sandbox.move(contracts.at(3))
         first = await extractor.processes(None, {})
         assert 7001 in first.hashes
     row = {
@@ -150,7 +150,7 @@ async def test_a_process_that_could_not_be_read_is_to_be_asked_for_again(
 async def test_without_the_workflow_module_nothing_vanished_and_a_gap_says_why(server: Server) -> None:
     server.quirks(modules_absent=["workflow"])
     async with server.client() as client:
-        found = await Extractor(client).processes(office.NOON, {7001: "abc"})
+        found = await Extractor(client).processes(contracts.NOON, {7001: "abc"})
     assert (found.read, found.vanished) == ((), ())
     assert found.hashes == {7001: "abc"}
     assert found.gaps[0].path == "/v2/workflows/status"

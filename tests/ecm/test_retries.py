@@ -10,7 +10,8 @@ from time import monotonic
 import pytest
 
 from tests.ecm.conftest import Server
-from vigil.ecm import EcmError, Malformed, NotAsked, NotReadable, Unavailable
+from tests.support.ports import closed_port
+from vigil.ecm import Client, EcmError, Malformed, NotAsked, NotReadable, Unavailable
 from vigil.ecm.limits import Circuit
 from vigil.ecm.retry import Again
 
@@ -104,18 +105,17 @@ async def test_a_server_that_is_gone_is_unavailable_and_says_where(
     quick: Callable[[], None], server: Server
 ) -> None:
     quick()
-    async with server.client() as client:
-        client.settings.__dict__["url"] = "http://127.0.0.1:9/cs/cs"
+    async with server.client(url=f"http://127.0.0.1:{closed_port()}/cs/cs") as client:
         with pytest.raises(Unavailable, match=r"/cs/cs/api/v1/auth: no answer"):
             await client.get("/v2/nodes/1001")
 
 
-async def test_a_dead_server_is_given_up_and_most_calls_are_refused_without_being_sent(
+async def test_a_dead_server_opens_the_circuit_breaker_and_most_calls_are_not_sent(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
-    async with server.client(retries=2) as client:
-        client._circuit = Circuit(threshold=10, pause=0.02, longest=0.05, hopeless=2)
+    circuit = Circuit(threshold=10, pause=0.02, longest=0.05, hopeless=2)
+    async with server.client(circuit, retries=2) as client:
         await client.get("/v2/nodes/1002")
         server.fault(NODE, "503", times=9999)
         server.mark()
@@ -134,17 +134,17 @@ async def test_a_server_that_comes_back_before_it_is_given_up_is_asked_again(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
-    async with server.client(retries=2) as client:
-        client._circuit = Circuit(threshold=10, pause=0.02, longest=0.05, hopeless=99)
+    circuit = Circuit(threshold=10, pause=0.02, longest=0.05, hopeless=99)
+    async with server.client(circuit, retries=2) as client:
         await client.get("/v2/nodes/1002")
         server.fault(NODE, "503", times=12)
         calls = (client.get(f"/v2/nodes/{number}") for number in range(1001, 1041))
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert any(isinstance(one, dict) for one in results)
-        assert not client._circuit.open
+        assert not circuit.open
 
 
-async def test_an_open_circuit_lets_one_call_through_at_a_time() -> None:
+async def test_an_open_circuit_breaker_lets_one_call_through_at_a_time() -> None:
     circuit = Circuit(threshold=1, pause=0.02, hopeless=9)
     inside, together = 0, list[int]()  # how many were inside when each came in
 
@@ -169,7 +169,7 @@ async def test_an_open_circuit_lets_one_call_through_at_a_time() -> None:
     assert not circuit.open
 
 
-async def test_a_probe_that_is_cancelled_leaves_the_circuit_to_the_next() -> None:
+async def test_a_probe_that_is_cancelled_leaves_the_circuit_breaker_to_the_next() -> None:
     circuit = Circuit(threshold=1, pause=0.01)
     with pytest.raises(Again):
         async with circuit.admitted("/x", monotonic() + 5):
@@ -205,9 +205,9 @@ async def test_no_more_calls_are_open_than_the_settings_allow(server: Server) ->
 
 
 async def test_counting_tells_apart_what_two_tasks_ask_for(server: Server) -> None:
-    async def ask(client: object, times: int) -> int:
-        with client.counting() as counts:  # type: ignore[attr-defined]
-            await asyncio.gather(*(client.get("/v2/nodes/1001") for _ in range(times)))  # type: ignore[attr-defined]
+    async def ask(client: Client, times: int) -> int:
+        with client.counting() as counts:
+            await asyncio.gather(*(client.get("/v2/nodes/1001") for _ in range(times)))
             return counts.requests
 
     async with server.client() as client:

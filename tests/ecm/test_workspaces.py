@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.ecm import contracts_office as office
+from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import AuditEvent, Document, MissingDocuments, Roles, Workspace
 from vigil.ecm import Batch, Extractor, Gone, Needs, Refused, Row, Stamp
@@ -20,7 +20,7 @@ CHILDREN = "GET /v2/nodes/{id}/nodes"
 
 
 def rows(*numbers: int) -> list[Row]:
-    return [Row(number, "", office.NOON, "Contract") for number in numbers]
+    return [Row(number, "", contracts.NOON, "Contract") for number in numbers]
 
 
 def of(batch: Batch, kind: type[T]) -> list[T]:
@@ -32,10 +32,12 @@ async def read(server: Server, needs: Needs, *numbers: int, since: datetime | No
         return await Extractor(client, needs).read_workspaces(rows(*numbers), since)
 
 
-async def test_250_workspaces_without_documents_are_read_with_one_request_for_their_attributes(
+async def test_250_workspaces_without_documents_take_one_request_for_attributes(
     server: Server,
 ) -> None:
-    numbers = [number for number in office.CONTRACTS if number not in (office.FULL, office.VERSIONED)]
+    numbers = [
+        number for number in contracts.CONTRACTS if number not in (contracts.FULL, contracts.VERSIONED)
+    ]
     async with server.client() as client:
         extractor = Extractor(client, Needs())
         await extractor.read_workspaces(rows(1004))  # learns the definitions
@@ -46,7 +48,7 @@ async def test_250_workspaces_without_documents_are_read_with_one_request_for_th
 
 
 async def test_more_than_250_workspaces_are_asked_for_in_batches(server: Server) -> None:
-    batch = await read(server, NOTHING, *office.CONTRACTS, *range(3000, 3100))
+    batch = await read(server, NOTHING, *contracts.CONTRACTS, *range(3000, 3100))
     assert len(of(batch, Workspace)) == 240
     assert len(batch.gone) == 100
     assert (
@@ -54,20 +56,20 @@ async def test_more_than_250_workspaces_are_asked_for_in_batches(server: Server)
     )  # two batches, and one that asks again for those that were missing
 
 
-async def test_a_workspace_says_when_it_was_made_and_changed_how_much_it_holds_and_where_that_comes_from(
+async def test_a_workspace_has_its_dates_its_size_and_its_source(
     server: Server,
 ) -> None:
-    (found,) = of(await read(server, Needs(), office.FULL), Workspace)
+    (found,) = of(await read(server, Needs(), contracts.FULL), Workspace)
     assert (found.id, found.type, found.name) == (1001, "Contract", "Contract 1001")
-    assert found.created == office.BEGINNING
-    assert found.modified == office.BEGINNING  # quirk 24: its documents came later
+    assert found.created == contracts.BEGINNING
+    assert found.modified == contracts.BEGINNING  # quirk 24: its documents came later
     assert found.size == 120
     assert found.source == "/v2/nodes/list"
     assert found.unread == frozenset()
 
 
 async def test_all_documents_come_also_when_they_fill_more_than_a_page(server: Server) -> None:
-    found = of(await read(server, Needs(), office.FULL), Document)
+    found = of(await read(server, Needs(), contracts.FULL), Document)
     assert {document.id for document in found} == set(range(50_001, 50_121))
     assert len(found) == 120
     assert {(d.workspace, d.type, d.by, d.version, d.expires) for d in found} == {
@@ -77,8 +79,8 @@ async def test_all_documents_come_also_when_they_fill_more_than_a_page(server: S
 
 
 async def test_a_document_has_its_type_its_versions_and_the_day_until_which_it_holds(server: Server) -> None:
-    (found,) = of(await read(server, Needs(versions=True), office.VERSIONED), Document)
-    late = office.BEGINNING + timedelta(hours=12)
+    (found,) = of(await read(server, Needs(versions=True), contracts.VERSIONED), Document)
+    late = contracts.BEGINNING + timedelta(hours=12)
     assert (found.id, found.name, found.type) == (51_000, "signed.pdf", "Signed contract")
     assert found.expires == date(2027, 6, 30)
     assert (found.created, found.by) == (late, "bob")
@@ -94,9 +96,9 @@ async def test_a_document_has_its_type_its_versions_and_the_day_until_which_it_h
 
 
 async def test_versions_are_asked_for_by_document_where_a_list_gives_the_newest_only(server: Server) -> None:
-    (listed,) = of(await read(server, Needs(versions=True), office.VERSIONED), Document)
+    (listed,) = of(await read(server, Needs(versions=True), contracts.VERSIONED), Document)
     server.quirks(newest_version_only=True)
-    batch = await read(server, Needs(versions=True), office.VERSIONED, office.FULL)
+    batch = await read(server, Needs(versions=True), contracts.VERSIONED, contracts.FULL)
     found = {d.id: d for d in of(batch, Document)}
     assert found[listed.id] == listed
     assert len(listed.versions) == 2
@@ -104,18 +106,18 @@ async def test_versions_are_asked_for_by_document_where_a_list_gives_the_newest_
 
 
 async def test_without_need_of_versions_only_the_number_of_the_newest_is_read(server: Server) -> None:
-    (found,) = of(await read(server, Needs(), office.VERSIONED), Document)
+    (found,) = of(await read(server, Needs(), contracts.VERSIONED), Document)
     assert found.version == 3
     assert [version.number for version in found.versions] == [3]
 
 
 async def test_what_no_rule_needs_is_not_asked_for(server: Server) -> None:
-    batch = await read(server, NOTHING, office.FULL, office.VERSIONED)
+    batch = await read(server, NOTHING, contracts.FULL, contracts.VERSIONED)
     assert {type(fact) for fact in batch.facts} == {Workspace}
     assert server.asked(CHILDREN) == server.asked("/audit") == server.asked("/roles") == 0
 
 
-async def test_a_workspace_that_vanished_or_may_no_longer_be_read_is_gone_and_not_a_gap(
+async def test_a_workspace_deleted_or_no_longer_readable_is_missing_and_not_a_gap(
     server: Server,
 ) -> None:
     server.quirks(unreadable=[1005])
@@ -130,7 +132,7 @@ async def test_documents_that_cannot_be_read_are_named_as_unread_and_the_rest_st
 ) -> None:
     quick()
     server.fault("GET /v2/nodes/1001/nodes", "503", times=99)
-    batch = await read(server, Needs(), office.FULL, office.VERSIONED)
+    batch = await read(server, Needs(), contracts.FULL, contracts.VERSIONED)
     full, versioned = of(batch, Workspace)
     assert full.unread == {"documents"}
     assert full.attrs["Terms.status"] == "draft"
@@ -145,7 +147,7 @@ async def test_half_of_the_documents_is_none_of_them(server: Server, quick: Call
     """The second page fails: what the first gave is not passed on as all that there is."""
     quick()
     server.fault("GET /v2/nodes/1001/nodes", "503", nth=2, times=99)
-    batch = await read(server, Needs(), office.FULL)
+    batch = await read(server, Needs(), contracts.FULL)
     assert of(batch, Document) == []
     assert of(batch, Workspace)[0].unread == {"documents"}
 
@@ -158,7 +160,7 @@ async def test_definitions_that_cannot_be_read_leave_the_attributes_unread(serve
     assert batch.gaps[0].workspaces == (1004,)
 
 
-async def test_a_list_of_nodes_that_gets_no_answer_is_a_gap_that_names_them_and_nothing_is_gone(
+async def test_an_unanswered_list_of_nodes_is_a_gap_and_none_of_them_is_missing(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
@@ -175,7 +177,7 @@ async def test_a_refused_login_is_no_gap(server: Server) -> None:
 
 
 async def test_ecms_own_list_of_missing_documents_is_read_where_a_rule_asks_for_it(server: Server) -> None:
-    batch = await read(server, Needs(missing=True), office.FULL, office.VERSIONED)
+    batch = await read(server, Needs(missing=True), contracts.FULL, contracts.VERSIONED)
     assert {found.workspace: found.types for found in of(batch, MissingDocuments)} == {
         1001: ("Signed contract",),
         1002: (),
@@ -194,7 +196,7 @@ async def test_a_module_that_is_absent_is_one_gap_and_is_asked_for_once(server: 
     assert {"missing"} == {part for found in of(second, Workspace) for part in found.unread}
 
 
-async def test_roles_come_with_the_workspace_where_clauses_look_at_them(server: Server) -> None:
+async def test_roles_come_with_the_workspace_where_clauses_read_them(server: Server) -> None:
     (found,) = of(await read(server, Needs(documents=False, roles=True), 1004), Roles)
     assert found.members == {"owner": ("user:eve", "user:ada"), "steward": ("group:Records",)}
 
@@ -206,22 +208,22 @@ async def test_comments_are_audit_rows_and_two_of_one_second_are_told_apart(serv
         ("Comment Added: first", 0, "ada"),
         ("Comment Added: second", 1, "ada"),
     ]
-    assert found[0].at == found[1].at == office.BEGINNING + timedelta(hours=12)
+    assert found[0].at == found[1].at == contracts.BEGINNING + timedelta(hours=12)
 
 
-async def test_only_audit_rows_since_the_last_run_come_although_the_filter_knows_days_only(
+async def test_only_audit_rows_since_the_last_run_come_though_the_filter_has_days(
     moving: Server,
 ) -> None:
-    moving.sandbox.move(office.at(10))
+    moving.sandbox.move(contracts.at(10))
     moving.mark()
     needs = Needs(documents=False, comments=True)
-    batch = await read(moving, needs, 1010, since=office.at(3))
+    batch = await read(moving, needs, 1010, since=contracts.at(3))
     assert [event.text for event in of(batch, AuditEvent)] == [
         "Comment Added: third",
         "Comment Added: fourth",
     ]
     everything = of(await read(moving, needs, 1010), AuditEvent)
-    again = of(await read(moving, needs, 1010, since=office.at(3)), AuditEvent)
+    again = of(await read(moving, needs, 1010, since=contracts.at(3)), AuditEvent)
     assert set(again) <= set(
         everything
     )  # the same row has the same identity however much of the trail is read
@@ -235,10 +237,10 @@ def plain(batch: Batch) -> list[Document]:
 
 @pytest.mark.parametrize("depth", [1, 3])
 async def test_documents_are_found_however_deep_in_folders_they_lie(server: Server, depth: int) -> None:
-    flat = await read(server, Needs(versions=True), office.FULL, office.VERSIONED, 1004)
+    flat = await read(server, Needs(versions=True), contracts.FULL, contracts.VERSIONED, 1004)
     server.quirks(folders=depth)
     server.mark()
-    deep = await read(server, Needs(versions=True), office.FULL, office.VERSIONED, 1004)
+    deep = await read(server, Needs(versions=True), contracts.FULL, contracts.VERSIONED, 1004)
     assert plain(deep) == plain(flat) != []
     assert not deep.gaps
     folders = [dict(w.folders) for w in of(deep, Workspace)]
@@ -253,12 +255,12 @@ async def test_a_document_added_deep_in_a_folder_is_found_by_the_folder_s_size_a
     moving.quirks(folders=2)
     async with moving.client() as client:
         extractor = Extractor(client, Needs())
-        batch = await extractor.read_workspaces(rows(*office.CONTRACTS))
+        batch = await extractor.read_workspaces(rows(*contracts.CONTRACTS))
         folders = {i: Stamp(None, n) for w in of(batch, Workspace) for i, n in w.folders}
         owner = {i: w.id for w in of(batch, Workspace) for i, _ in w.folders}
         stamps = {w.id: Stamp(w.modified, w.size) for w in of(batch, Workspace)}
         assert (await extractor.verify(stamps | folders)).changed == ()
-        moving.sandbox.move(office.at(6))
+        moving.sandbox.move(contracts.at(6))
         found = await extractor.verify(folders)
         before = {d.id for d in of(batch, Document)}
         again = await extractor.read_workspaces(rows(*{owner[i] for i in found.changed}))
@@ -269,16 +271,16 @@ async def test_verifying_finds_what_no_list_shows(moving: Server) -> None:
     """A document deleted and a version added touch no workspace's modify date (quirk 24)."""
     async with moving.client() as client:
         extractor = Extractor(client, Needs())
-        batch = await extractor.read_workspaces(rows(*office.CONTRACTS))
+        batch = await extractor.read_workspaces(rows(*contracts.CONTRACTS))
         stamps = {w.id: Stamp(w.modified, w.size) for w in of(batch, Workspace)}
         stamps |= {d.id: Stamp(d.modified, d.version) for d in of(batch, Document)}
         moving.mark()
         calm = await extractor.verify(stamps)
         assert (calm.changed, calm.gone, calm.gaps) == ((), (), ())
         assert calm.requests == moving.asked() == -(-len(stamps) // 250)
-        moving.sandbox.move(office.at(2))
+        moving.sandbox.move(contracts.at(2))
         found = await extractor.verify(stamps)
-    assert set(found.changed) == {1005, 1200, office.VERSIONED, 50_001}
+    assert set(found.changed) == {1005, 1200, contracts.VERSIONED, 50_001}
     assert found.gone == (51_000,)
 
 
@@ -297,7 +299,9 @@ async def test_nodes_whose_call_failed_are_neither_changed_nor_gone(
     quick()
     server.fault("POST /v2/nodes/list", "503", times=99)
     async with server.client() as client:
-        found = await Extractor(client).verify({1001: Stamp(office.NOON, 1), 9999: Stamp(office.NOON, 1)})
+        found = await Extractor(client).verify(
+            {1001: Stamp(contracts.NOON, 1), 9999: Stamp(contracts.NOON, 1)}
+        )
     assert (found.changed, found.gone) == ((), ())
     assert found.gaps[0].workspaces == (1001, 9999)
 
@@ -308,9 +312,9 @@ async def test_a_part_that_mentions_somebody_who_cannot_be_looked_up_is_unread(
     """Nobody is guessed: eve owns contract 1004 by her number alone, and the directory does not answer."""
     quick()
     server.fault("GET /v2/members/{id}", "503", times=999)
-    batch = await read(server, Needs(), 1004, 1010, office.VERSIONED)
+    batch = await read(server, Needs(), 1004, 1010, contracts.VERSIONED)
     found = {workspace.id: workspace for workspace in of(batch, Workspace)}
     assert found[1004].unread == {"attrs"}
     assert found[1010].unread == frozenset()
-    assert found[office.VERSIONED].unread == {"documents"}
+    assert found[contracts.VERSIONED].unread == {"documents"}
     assert {gap.path.rpartition("/")[0] for gap in batch.gaps} == {"/v2/members"}

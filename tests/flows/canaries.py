@@ -28,7 +28,7 @@ from flows.sweep import SweepScope, sweep
 from flows.telling import told
 from flows.upkeep import upkeep
 from flows.watch import watch
-from tests.flows.deployed import PROJECT
+from tests.shared import PROJECT
 from vigil.ledger import Ledger
 from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.sandbox.estate import load
@@ -149,7 +149,7 @@ class Stage:
 
     async def _run(self, name: str) -> None:
         common: dict[str, Any] = {"site": SITE, "as_of": self.at, "return_state": True}
-        window = {"after": self.what.start, "upto": self.at, "ask": False}
+        window: dict[str, Any] = {"after": self.what.start, "upto": self.at, "ask": False}
         match name:
             case "watch":
                 state = await watch(**common)

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.flows.deployed import PROJECT, working
+from tests.flows.deployed import working
+from tests.shared import PROJECT
 from vigil.ledger import Ledger, outbox
 from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.replay.prefect_server import prefect_api
@@ -125,7 +126,8 @@ class Watched:
 
         async def go() -> Any:
             await self.save()
-            return await watch(**{"site": SITE, "as_of": at, "return_state": True} | parameters)
+            given: dict[str, Any] = {"site": SITE, "as_of": at, "return_state": True}
+            return await watch(**given | parameters)
 
         self.sandbox.move(at)
         return asyncio.run(go())

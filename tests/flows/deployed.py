@@ -22,7 +22,9 @@ from uuid import UUID
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.shared import PROJECT
+from tests.support.processes import end
+
 PATIENCE = 150.0  # seconds until a run is where it should be; a process starts for it on a busy machine
 
 
@@ -84,18 +86,6 @@ def worker(
         end(process)
 
 
-def end(worker: subprocess.Popen[bytes]) -> None:
-    """End a worker. The first signal lets it finish its runs, and it may wait for one that is suspended; the second ends it."""
-    for stop in (worker.terminate, worker.terminate, worker.kill):
-        stop()
-        try:
-            worker.wait(timeout=15)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-    pytest.fail("the worker cannot be ended")
-
-
 def start(deployment: str, **parameters: Any) -> UUID:
     """Start a deployment's run."""
     from prefect.deployments import arun_deployment
@@ -140,7 +130,8 @@ def form(run: UUID) -> tuple[dict[str, Any], str]:
     async def go() -> tuple[dict[str, Any], str]:
         async with get_client() as client:
             state = (await client.read_flow_run(run)).state
-            keys = state.state_details.run_input_keyset
+            keys = state.state_details.run_input_keyset if state else None
+            assert keys is not None
             schema = await aread_flow_run_input(keys["schema"], flow_run_id=run)
             return schema, await aread_flow_run_input(keys["description"], flow_run_id=run)
 
@@ -212,7 +203,7 @@ async def artifacts_of(since: datetime) -> list[Any]:
 
     async with get_client() as client:
         found = await client.read_artifacts(sort=ArtifactSort.CREATED_DESC, limit=200)
-    return [a for a in found if a.created >= since]
+    return [a for a in found if a.created and a.created >= since]
 
 
 def table(key: str) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.flows import deployed
+from tests.shared import PROJECT
 from vigil.replay.prefect_server import serving
 from vigil.sandbox.generate import ZONE
 from vigil.sandbox.process import SandboxProcess
@@ -51,7 +52,7 @@ class Plain:
     def deploy(self, change: Any) -> None:
         """`prefect deploy --all` with the project's prefect.yaml, after `change` was made to it."""
         yaml = YAML()
-        content = yaml.load(deployed.PROJECT / "prefect.yaml")
+        content = yaml.load(PROJECT / "prefect.yaml")
         change(content)
         yaml.dump(content, self.folder / "prefect.yaml")
         self.prefect("deploy", "--all", "--prefect-file", str(self.folder / "prefect.yaml"))

@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
 from tests.flows.deployed import downloaded, form, resume, start, table, until
+from tests.shared import PROJECT
 
 RULE = "contract-status"
 

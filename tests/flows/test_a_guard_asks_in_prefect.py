@@ -29,7 +29,7 @@ def states(watched: Watched) -> set[str]:
     return {r["state"] for r in watched.rows() if r["rule"] == RULE}
 
 
-def test_a_trip_suspends_the_run_after_everything_else_and_an_answer_sends_what_is_held(
+def test_a_guard_hold_suspends_the_run_last_and_an_answer_sends_what_is_held(
     watched: Watched, worker: None
 ) -> None:
     run = suspended(watched)

@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from tests.flows import deployed
-from tests.flows.conftest import PROJECT, SITE, Watched, world
+from tests.flows.conftest import SITE, Watched, world
+from tests.shared import PROJECT
 from vigil.service.run import utc_now
 
 POOL, RULE = "killed", "contract-status"

@@ -22,8 +22,11 @@ def sweep(watched: Watched, at: datetime, **scope: Any) -> Any:
     from flows.sweep import SweepScope
     from flows.sweep import sweep as flow
 
-    asyncio.run(watched.save())
-    return asyncio.run(flow(site=SITE, scope=SweepScope(**scope), as_of=at, return_state=True))
+    async def go() -> Any:
+        await watched.save()
+        return await flow(site=SITE, scope=SweepScope(**scope), as_of=at, return_state=True)
+
+    return asyncio.run(go())
 
 
 def backfill(watched: Watched, **given: Any) -> Any:
@@ -67,7 +70,7 @@ def test_a_dry_run_may_look_back_and_reads_and_files_nothing(week: Watched) -> N
     assert filed() == seq
 
 
-def test_a_ledger_that_went_back_lists_all_that_was_told_and_offers_nothing_it_cannot_know(
+def test_a_restored_ledger_lists_what_was_sent_and_offers_nothing_unknown(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = watched.made.start

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.flows.conftest import PROJECT, Said
+from tests.flows.conftest import Said
+from tests.shared import PROJECT
 from tests.support.newer import BY_SITE, DO, REFUSED, RUNS_AN_ESTATE, contents, made, sentences
 from vigil.replay.estate import SITE, Replay, save_site
 from vigil.sandbox.estate import load

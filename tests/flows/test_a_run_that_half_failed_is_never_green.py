@@ -96,7 +96,7 @@ def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(wat
     assert not [r for r in watched.rows() if r["state"] == "queued"]
 
 
-def test_without_an_access_token_the_run_is_undelivered_though_nothing_was_tried(watched: Watched) -> None:
+def test_without_an_access_token_the_run_is_undelivered_with_nothing_tried(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.faults(fcm={"add": [{"kind": "html", "at": "token"}]})
     state = one_day_in(watched)
@@ -164,7 +164,7 @@ def test_a_refused_credential_leaves_the_run_undelivered_and_is_named(watched: W
     caught_up(watched)
 
 
-def test_a_credential_of_one_platform_leaves_the_others_served_and_the_run_undelivered(
+def test_a_credential_of_one_platform_stops_that_platform_alone(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "BATCH", 3)  # many batches: one that is held back whole must not end them

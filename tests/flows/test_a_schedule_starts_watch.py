@@ -71,7 +71,7 @@ async def _until_one_ended(plain: Plain) -> list[Any]:
         async with get_client() as client:
             while time.monotonic() < give_up:
                 runs = await client.read_flow_runs(limit=200)
-                if any(r.state.is_final() for r in runs):
+                if any(r.state and r.state.is_final() for r in runs):
                     return runs
                 await asyncio.sleep(0.5)  # between two looks
     pytest.fail(f"no run ended within {PATIENCE:.0f} s; the server's log: {plain.trouble('server.log')}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.deployed import PROJECT
+from tests.shared import PROJECT
 
 # In a process of its own: Prefect reads where its database is when it is imported.
 CODE = """

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import PROJECT, Said
+from tests.flows.conftest import Said
 from tests.flows.year import play, reference, world
 from tests.flows.year.__main__ import faults
 from tests.flows.year.reference import Key, Row
+from tests.shared import PROJECT
 from vigil.ledger import Ledger
 
 

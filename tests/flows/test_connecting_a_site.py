@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +221,7 @@ def test_a_mail_server_that_is_taken_away_leaves_no_block_with_its_password(
         asked(lambda client: client.read_block_document_by_name("mailing", "smtp-server"))
 
 
-def test_files_and_folders_must_be_there_and_ledgers_are_kept_by_their_whole_path(
+def test_files_and_folders_must_exist_and_ledgers_are_kept_by_absolute_path(
     vigil: Vigil, first: Vigil, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for option, what in (("--ca", "file"), ("--firebase-account", "file"), ("--rules", "folder")):
@@ -285,7 +285,7 @@ def two(first: Vigil, project: Path, mine: str, theirs: str) -> tuple[str, str]:
     return urls
 
 
-def test_a_site_is_not_connected_to_the_ledger_of_another_unless_it_is_handed_over(
+def test_a_site_takes_the_ledger_of_another_only_when_it_is_handed_over(
     vigil: Vigil, first: Vigil, project: Path
 ) -> None:
     mine, theirs = two(first, project, "mine", "theirs")
@@ -344,7 +344,7 @@ def test_what_changes_for_other_sites_too_names_them_and_needs_a_yes(vigil: Vigi
     assert of("shared-b")["smtp", "host"] == "smtp.example.org"
 
 
-def test_a_site_that_a_person_points_at_anothers_ledger_is_refused_by_flows_and_commands(
+def test_flows_and_commands_refuse_a_site_with_the_ledger_of_another(
     vigil: Vigil, first: Vigil, project: Path
 ) -> None:
     from flows.guarding import ask
@@ -375,9 +375,12 @@ def test_a_site_that_a_person_points_at_anothers_ledger_is_refused_by_flows_and_
 def no_site(prefect_url: str) -> Iterator[None]:
     """There is no site, and none that is called "default" afterwards."""
 
+    def forget_one(name: str) -> Callable[[Any], Awaitable[Any]]:
+        return lambda client: kept.forget(client, "site", name)
+
     def forget() -> None:
         for name in asked(kept.names):
-            asked(lambda client, name=name: kept.forget(client, "site", name))
+            asked(forget_one(name))
 
     forget()
     yield

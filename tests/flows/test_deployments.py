@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from ruamel.yaml import YAML
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
 from tests.flows.deployed import start, until
+from tests.shared import PROJECT
 
 DEPLOYMENTS: list[dict[str, Any]] = YAML(typ="safe").load(PROJECT / "prefect.yaml")["deployments"]
 NAMES = [d["name"] for d in DEPLOYMENTS]
@@ -23,7 +24,7 @@ def test_every_entrypoint_loads_and_takes_the_parameters_it_is_given(
 ) -> None:
     from prefect.flows import load_flow_from_entrypoint
 
-    flow = load_flow_from_entrypoint(str(PROJECT / deployment["entrypoint"]))
+    flow: Any = load_flow_from_entrypoint(str(PROJECT / deployment["entrypoint"]))
     assert flow.name == deployment["name"]
     flow.validate_parameters({**needed(deployment["name"]), **deployment.get("parameters", {})})
 

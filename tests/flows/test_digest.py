@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 from vigil.compliance.verdicts import Why
 from vigil.ledger import people, runs
 from vigil.ledger.people import Preferences

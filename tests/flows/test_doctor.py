@@ -18,7 +18,8 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 from vigil.doctoring import show
 from vigil.service.doctor.health import Check, State
 from vigil.service.run import utc_now
@@ -84,7 +85,7 @@ async def deploy(
         if worker:
             await client.send_worker_heartbeat(POOL, "a worker", heartbeat_interval_seconds=30)
         for name in names:
-            made = await client.create_flow(flow(lambda: None, name=name))
+            made = await client.create_flow(flow(name=name)(lambda: None))
             times = [DeploymentScheduleCreate(schedule=when, active=schedule)] if name == "watch" else []
             await client.create_deployment(
                 made,
@@ -250,14 +251,14 @@ async def begin(name: str, state: str, minutes_ago: int = 0) -> UUID:
 
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(f"{name}/{name}")
-        planned_for = Scheduled(scheduled_time=utc_now() - timedelta(minutes=minutes_ago))
+        planned_for: Any = Scheduled(scheduled_time=utc_now() - timedelta(minutes=minutes_ago))
         run = await client.create_flow_run_from_deployment(deployment.id, state=planned_for)
         for name in {"Scheduled": (), "Cancelling": ("Running", "Cancelling")}.get(state, (state,)):
             await client.set_flow_run_state(run.id, RunState(type=StateType[name.upper()]), force=True)
         return run.id
 
 
-def test_runs_that_no_automation_knows_and_automations_that_are_missing_are_warned_of(project: Path) -> None:
+def test_unwatched_runs_and_missing_automations_are_warnings(project: Path) -> None:
     asyncio.run(deploy("watch"))
     asyncio.run(untag("watch"))
     shutil.copytree(PROJECT / "automations", project / "automations")
@@ -276,7 +277,7 @@ async def untag(name: str) -> None:
         await client.update_deployment(deployment.id, DeploymentUpdate(tags=["vigil"]))
 
 
-def test_a_whole_site_is_looked_at_and_well(watched: Watched, project: Path) -> None:
+def test_a_whole_site_is_checked_and_healthy(watched: Watched, project: Path) -> None:
     asyncio.run(deploy("watch", "tidy", site=SITE))
     watched.watch(watched.made.start)
     planned(SITE, project)

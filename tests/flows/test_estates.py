@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import PROJECT
-from tests.shared import ESTATES
+from tests.shared import ESTATES, PROJECT
 
 RUNS = {
     "fines": ("2006-01-01T00:00Z", "2006-12-31T00:00Z", "1d"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import UTC, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -24,7 +24,7 @@ def of_rule(watched: Watched) -> Counter[tuple[str, str]]:
 
 
 def pushed(watched: Watched) -> int:
-    """Pushes of the rule that any device ever received."""
+    """Pushes of the rule that any device ever received. Others may be sent meanwhile: an approval that waits escalates."""
     return sum(n["data"]["rule"] == RULE for d in watched.sandbox.devices() for n in d["received"])
 
 
@@ -43,11 +43,6 @@ def answer(watched: Watched, trip: int, what: str) -> Any:
         )
 
     return asyncio.run(go())
-
-
-def pushes_of_rule(watched: Watched) -> int:
-    """How often the guarded rule reached a device. Others may speak again meanwhile: an approval that waits escalates."""
-    return sum(n["data"]["rule"] == RULE for d in watched.sandbox.devices() for n in d["received"])
 
 
 def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watched: Watched) -> None:
@@ -78,12 +73,12 @@ def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: 
     assert f"{trip.notices} notices queued" in state.message
     assert of_rule(watched) == Counter({("sent", ""): trip.notices})
     assert [t for t in watched.told() if t[0] != RULE] == others
-    received = pushes_of_rule(watched)
+    received = pushed(watched)
     assert received
     assert "was sent before: this run changed nothing" in answer(watched, trip.id, "send").message
     assert "was sent before: this run changed nothing" in answer(watched, trip.id, "drop").message
     watched.watch(watched.made.start + timedelta(days=4))
-    assert pushes_of_rule(watched) == received
+    assert pushed(watched) == received
     assert all_trips(watched)[0].answered_by == "mara"
 
 
@@ -120,7 +115,7 @@ def test_what_is_dropped_is_never_sent_and_says_who_decided(watched: Watched) ->
     assert pushed(watched) == 0
 
 
-def test_nobody_answers_in_time_is_an_outcome_with_a_name_and_can_still_be_answered(watched: Watched) -> None:
+def test_a_guard_hold_that_expired_has_a_name_and_can_still_be_answered(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
     watched.watch(watched.made.start)
     watched.watch(watched.made.start + timedelta(days=4))
@@ -134,7 +129,7 @@ def test_nobody_answers_in_time_is_an_outcome_with_a_name_and_can_still_be_answe
     assert of_rule(watched)["sent", ""] >= held
 
 
-def test_within_its_limits_a_guarded_rule_tells_what_it_would_tell_without_a_guard(watched: Watched) -> None:
+def test_within_its_limits_a_guarded_rule_sends_what_it_would_unguarded(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 100, max_share: 1.0, first_run: manifest_only}")
     watched.watch(watched.made.start)
     assert watched.watch(watched.made.start + timedelta(days=4)).name == "Completed"
@@ -156,15 +151,18 @@ def test_the_first_run_of_a_rule_that_wants_to_be_seen_first_is_held(watched: Wa
     assert len(all_trips(watched)) == 1
 
 
+def killed(*_: object) -> NoReturn:
+    """What a signal does to a run at that instant."""
+    raise KeyboardInterrupt
+
+
 def test_what_a_killed_run_left_undecided_counts_with_the_next_run(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
     watched.watch(watched.made.start)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            guards, "decide", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt())
-        )  # as a kill at that instant
+        patch.setattr(guards, "decide", killed)
         with pytest.raises(KeyboardInterrupt):
             watched.watch(watched.made.start + timedelta(days=4))
     undecided = of_rule(watched)["suppressed", GuardWhy.UNDECIDED]
@@ -181,13 +179,17 @@ def test_a_sweep_that_tells_is_held_by_the_guard_as_well(watched: Watched) -> No
     watched.watch(watched.made.start)
     watched.sandbox.move(watched.made.start + timedelta(days=4))
     scope = SweepScope(rules=[RULE], dry_run=False)
-    state = asyncio.run(sweep(site=SITE, scope=scope, as_of=watched.sandbox.now(), return_state=True))
+
+    async def go() -> Any:
+        return await sweep(site=SITE, scope=scope, as_of=watched.sandbox.now(), return_state=True)
+
+    state = asyncio.run(go())
     assert state.name == "Held"
     assert pushed(watched) == 0
     assert len(all_trips(watched)) == 1
 
 
-def test_a_reading_that_lacks_most_workspaces_is_refused_until_a_person_accepts_it(watched: Watched) -> None:
+def test_a_scan_that_lacks_most_workspaces_is_refused_until_accepted(watched: Watched) -> None:
     """The service user loses its rights: ECM then lists only what an ordinary user may see, without any error."""
     watched.watch(watched.made.start)
     day = watched.made.start + timedelta(days=8)  # the next complete reading

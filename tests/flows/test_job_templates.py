@@ -6,16 +6,18 @@ import asyncio
 import json
 import re
 import sys
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.flows.deployed import PROJECT, prefect
+from tests.flows.deployed import prefect
+from tests.shared import PROJECT
 
 sys.path.insert(0, str(PROJECT / "deploy"))
-import templates
+templates = import_module("templates")
 
 TYPES = sorted(templates.TEMPLATES)
 
@@ -34,7 +36,7 @@ def test_every_placeholder_is_a_variable(type: str) -> None:
     assert placed == set(made["variables"]["properties"])
 
 
-def test_a_pool_without_these_templates_gets_the_same_environment_from_prefect_yaml() -> None:
+def test_prefect_yaml_gives_a_pool_without_templates_the_same_environment() -> None:
     deployments = YAML(typ="safe").load(PROJECT / "prefect.yaml")["deployments"]
     for deployment in deployments:
         assert deployment["work_pool"]["job_variables"]["env"] == templates.ENVIRONMENT

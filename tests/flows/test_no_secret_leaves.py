@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,9 +19,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tests.flows import canaries
-from tests.flows.deployed import PROJECT
+from tests.shared import PROJECT
 
 TICKET = re.compile(r"ya29\.sandbox-[\w-]{6}|eyJhbGciOiJSUzI1NiIs|\*OTCSTicket|otds-[0-9a-f]{8}")
 """What the sandbox gives and takes, by its looks: access tokens and assertions."""
@@ -149,7 +150,7 @@ def _wait_for_the_last_event(database: Path) -> None:
 
 def _tables(database: Path, whose: str) -> dict[str, str]:
     """Every column of every table, as text."""
-    found = {}
+    found: dict[str, str] = {}
     with closing(sqlite3.connect(database)) as connection:
         names = [
             name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -176,7 +177,7 @@ def _blocks() -> str:
 
     async def go() -> str:
         async with get_client() as client:
-            found = [
+            found: list[Sequence[BaseModel]] = [
                 await client.read_block_documents(include_secrets=False),
                 await client.read_block_schemas(),
                 await client.read_block_types(),

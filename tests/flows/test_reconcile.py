@@ -11,6 +11,7 @@ import pytest
 
 from tests.flows.conftest import SITE, Watched
 from vigil.compliance import facts as f
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.verdicts import Why
 from vigil.ecm.followups import FollowUp
 from vigil.ledger import accounts, observations
@@ -69,7 +70,7 @@ def test_after_a_good_week_nothing_is_wrong_and_every_check_was_made(week: Watch
     assert week.told() == told
 
 
-def test_a_notice_that_nobody_tries_any_more_is_found_and_given_up_only_when_asked(watched: Watched) -> None:
+def test_a_notice_that_is_no_longer_retried_is_given_up_only_when_asked(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.faults(fcm={"add": [{"kind": "reset_after"}]})
     watched.watch(watched.made.end)
@@ -113,7 +114,7 @@ def test_attempts_that_upkeep_forgot_are_no_missing_proof(week: Watched) -> None
     assert not run_reconcile(week, at).found[UNPROVEN]
 
 
-def test_devices_that_are_gone_or_old_are_named_by_their_owner_and_never_by_address(watched: Watched) -> None:
+def test_missing_and_old_devices_are_named_by_their_owner_and_not_by_address(watched: Watched) -> None:
     token = watched.sandbox.devices()[0]["token"]
     watched.watch(watched.made.start)
     watched.sandbox.device(token, "unregister")
@@ -209,13 +210,13 @@ DAY = timedelta(days=1)
     ("said", "says"),
     [
         ([], "no notice was sent"),
-        ([Said("bob", 100, "sent", NOON - 80 * DAY)], ""),
-        ([Said("bob", 100, "sent", NOON - 100 * DAY)], "no notice was sent"),
-        ([Said("eve", 100, "sent", NOON)], ""),
-        ([Said("eve", 100, "sent", NOON - 2 * DAY)], "no notice was sent"),
-        ([Said("ada", 999, "sent", NOON)], "no notice was sent"),
+        ([Said("bob", 100, NoticeState.SENT, NOON - 80 * DAY)], ""),
+        ([Said("bob", 100, NoticeState.SENT, NOON - 100 * DAY)], "no notice was sent"),
+        ([Said("eve", 100, NoticeState.SENT, NOON)], ""),
+        ([Said("eve", 100, NoticeState.SENT, NOON - 2 * DAY)], "no notice was sent"),
+        ([Said("ada", 999, NoticeState.SENT, NOON)], "no notice was sent"),
         (
-            [Said("ada", 100, "no_device", NOON), Said("bob", 100, "failed", NOON)],
+            [Said("ada", 100, NoticeState.NO_DEVICE, NOON), Said("bob", 100, NoticeState.FAILED, NOON)],
             "its people's notices are failed, no_device",
         ),
     ],

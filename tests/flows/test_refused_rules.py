@@ -26,7 +26,7 @@ def told(ledger: Ledger) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.quick
-def test_a_week_with_a_broken_file_is_told_as_it_is_without_and_each_run_names_the_place(
+def test_a_week_with_a_broken_file_sends_the_same_and_each_run_names_the_place(
     watched: Watched, week_ledger: Path
 ) -> None:
     watched.change_rule("nothing", "")  # the rules are a copy of this test's own from here on
@@ -66,7 +66,7 @@ async def by_hand(at: datetime) -> list[Any]:
         ((), 0, (), 0, "Completed"),
     ],
 )
-def test_what_comes_and_goes_names_a_run_before_what_stays_until_somebody_mends_it(
+def test_what_is_new_names_a_run_before_what_stays_until_it_is_fixed(
     gaps: tuple[str, ...], waiting: int, refused: tuple[str, ...], held: int, name: str
 ) -> None:
     waits = Waiting({"FCM answered 503": waiting} if waiting else {})

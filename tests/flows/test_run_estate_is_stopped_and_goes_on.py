@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import PROJECT
+from tests.shared import PROJECT
 from tests.support.wild import START, Wild
 
 PROGRESS = re.compile(r"(\d+) of 4 ticks: ")

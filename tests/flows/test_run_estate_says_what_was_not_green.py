@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import PROJECT, Said
+from tests.flows.conftest import Said
+from tests.shared import PROJECT
 from tests.support.wild import START, Wild
 from vigil.replay.command import not_green
 from vigil.replay.outcomes import Ended

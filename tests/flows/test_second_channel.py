@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from tests.delivery.mail_server import Inbox, serving
 from tests.flows.conftest import Watched
+from tests.shared import PROJECT
+from tests.support.mail_server import Inbox, serving
 from tests.support.webhooks import OLD, hook
 from vigil.delivery.links import Links
 from vigil.ledger import acknowledgements, devices, people
@@ -25,7 +25,6 @@ from vigil.sandbox.process import SandboxProcess
 from vigil.sandbox.webhooks import LocalReceiver
 from vigil.service.why import about_person
 
-PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"
 GATEWAY = "https://vigil.example.org"
 
@@ -112,7 +111,7 @@ def test_who_has_no_device_gets_a_mail_and_who_has_one_gets_a_push(mailed: tuple
     assert watched.received() >= len([r for r in rows if r["state"] == "sent"]) - len(by_mail)
 
 
-def test_a_mail_leads_to_its_item_and_to_an_acknowledgement_that_the_ledger_tells(
+def test_a_mail_links_to_its_item_and_to_an_acknowledgement_in_the_ledger(
     mailed: tuple[Watched, Inbox],
 ) -> None:
     watched, inbox = mailed
@@ -224,7 +223,7 @@ def test_the_language_that_a_person_asked_for_is_spoken(watched: Watched) -> Non
     assert not [b for b in bodies if "Open it" in b]
 
 
-def test_groups_with_a_webhook_get_one_signed_post_for_a_notice_and_their_members_none(
+def test_a_group_with_a_webhook_gets_one_signed_post_its_members_none(
     watched: Watched,
 ) -> None:
     names = sorted({g for u in watched.estate.users.values() for g in u.groups})

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from flows import steps
-from tests.flows.conftest import PROJECT, Watched
+from tests.flows.conftest import Watched
+from tests.shared import PROJECT
 from tests.support.postgres import fresh
 from vigil.ledger import runs
 from vigil.sandbox.generate import generate
@@ -76,7 +77,7 @@ def test_it_tells_what_one_process_tells_and_counts_the_same(
     assert received and set(received.values()) == {1}
 
 
-def test_what_cannot_be_read_elsewhere_is_a_gap_of_the_run(
+def test_what_a_remote_worker_cannot_read_is_a_gap_of_the_run(
     spread: Spread, dask: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "PAGE", 2)

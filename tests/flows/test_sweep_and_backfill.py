@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 
 
 def run_sweep(watched: Watched, **scope: Any) -> Any:
@@ -75,7 +76,7 @@ def test_a_scope_narrows_by_rule_and_workspace_and_refuses_what_does_not_exist(w
     from flows.sweep import SweepScope
 
     with pytest.raises(ValidationError):
-        SweepScope(workspaces=["x"])  # type: ignore[list-item]
+        SweepScope(workspaces=["x"])
 
 
 @pytest.mark.quick

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import PROJECT
 from tests.support.console_pages import Page
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "first-day.md"
+PAGE = PROJECT / "docs" / "first-day.md"
 OURS = ("PREFECT_", "VIGIL_", "GIT_")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -14,7 +14,8 @@ from uuid import UUID
 import pytest
 
 from tests.flows import deployed
-from tests.flows.conftest import PROJECT, SITE, Watched
+from tests.flows.conftest import SITE, Watched
+from tests.shared import PROJECT
 from tests.support.postgres import fresh
 from vigil.sandbox.generate import generate
 from vigil.sandbox.process import SandboxProcess
@@ -55,6 +56,7 @@ async def span_of(run: UUID) -> Span:
 
     async with get_client() as client:
         found = await client.read_flow_run(run)
+        assert found.start_time is not None and found.end_time is not None
         return Span(str(found.labels["prefect.worker.name"]), found.start_time, found.end_time)
 
 

@@ -49,7 +49,7 @@ def test_a_watch_leaves_its_account_its_findings_with_links_and_a_chart(watched:
     assert b"contract-status" in picture
 
 
-def test_a_sweep_leaves_a_table_with_links_a_csv_of_the_same_and_a_page_to_forward(watched: Watched) -> None:
+def test_a_sweep_leaves_a_table_with_links_its_csv_and_a_page_to_forward(watched: Watched) -> None:
     watched.watch(watched.made.start)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
     found = sweep(watched, types=["Contract"])

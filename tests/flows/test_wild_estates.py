@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.conftest import PROJECT
+from tests.shared import PROJECT
 from tests.support.pure import told
 from tests.support.wild import START, Wild
 from vigil.compliance.routing import Routed
@@ -19,6 +19,7 @@ from vigil.ledger import Ledger
 from vigil.replay.estate import Replay, replay, results
 from vigil.rulefiles import read_rules
 from vigil.sandbox.estate import load
+from vigil.sandbox.process import SandboxProcess
 
 RULES = PROJECT / "tests" / "estates" / "wild.yaml"
 Told = Counter[tuple[str, int, str, str | None, str | None]]
@@ -60,7 +61,11 @@ def test_the_flows_tell_what_the_core_says(
     wild.save(tmp_path / "estate")
     ledger = f"sqlite:///{tmp_path}/ledger.sqlite"
     what = Replay(tmp_path / "estate", RULES, PROJECT / "templates", START, wild.end, every, ledger)
-    asyncio.run(replay(what, before_first=lambda sandbox: sandbox.faults(ecm={"quirks": quirks})))
+
+    def set_quirks(sandbox: SandboxProcess) -> None:
+        sandbox.faults(ecm={"quirks": quirks})
+
+    asyncio.run(replay(what, before_first=set_quirks))
     found: Told = Counter(
         (r["rule"], r["workspace"], same(r["occurrence"]), r["step"], r["person"])
         for r in results(Ledger.open(ledger))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +14,10 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.support.id_tokens import FIREBASE_PROJECT, token
 from tests.support.postgres import fresh
 from vigil.compliance.facts import User
+from vigil.compliance.notices import NoticeState
 from vigil.delivery.identity import EMULATOR, FirebaseVerifier
 from vigil.delivery.links import Links
 from vigil.gateway.command import server_config
@@ -29,35 +29,16 @@ from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 from vigil.ledger.watermarks import WatermarkName
 
-PROJECT = "vigil-test"
 SECRET = "0123456789abcdef0123456789abcdef"
 PLENTY = Limit(per_minute=60_000, burst=60_000)
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-
-
-def part(value: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
-
-
-def token(project: str = PROJECT, **claims: Any) -> str:
-    """An unsigned ID token as the emulator makes them."""
-    now = int(time.time())
-    basic = {
-        "iss": f"https://securetoken.google.com/{project}",
-        "aud": project,
-        "sub": "uid-1",
-        "iat": now,
-        "auth_time": now,
-        "exp": now + 3600,
-    }
-    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(basic | claims)}."
 
 
 def bearer(login: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(sub=login, ecm_login=login)}"}
 
 
-def entry(person: str, number: int, state: str = "sent", **changes: Any) -> Entry:
+def entry(person: str, number: int, state: NoticeState = NoticeState.SENT, **changes: Any) -> Entry:
     message = NoticeMessage(
         key=f"key-{person}-{number}",
         title=f"Contract {number} ends",
@@ -156,7 +137,7 @@ def ledger_url(tmp_path: Path) -> Iterator[str]:
 def opened(ledger_url: str, emulated: None) -> Iterator[Callable[..., Any]]:
     """Opens a gateway with what is given changed."""
     ledger = Ledger.open(ledger_url)
-    verifier = FirebaseVerifier(PROJECT, emulator=True)
+    verifier = FirebaseVerifier(FIREBASE_PROJECT, emulator=True)
 
     @contextmanager
     def open_(trusted_proxies: str = "", **changes: Any) -> Iterator[Api]:

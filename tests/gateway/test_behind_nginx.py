@@ -18,12 +18,12 @@ import pytest
 import trustme
 
 from tests.gateway.conftest import Api, bearer, entry
-from tests.shared import absent
+from tests.shared import PROJECT, absent
+from tests.support.ports import closed_port
 from vigil.gateway.limits import Limit
 from vigil.gateway.settings import LARGEST_BODY
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 MAIN = """
 daemon off; worker_processes 1; worker_rlimit_nofile 4096; pid {folder}/nginx.pid; error_log {folder}/main.log crit; {user}
 events {{ worker_connections 2048; }}
@@ -53,14 +53,9 @@ class Proxied:
         return (self.folder / "vigil.log").read_text()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def configuration(folder: Path, port: int, gateway: str) -> str:
     """The shipped file with this test's places. What is to be replaced must be there."""
-    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    text = (PROJECT / "deploy" / "nginx.conf").read_text()
     for shipped, ours in {
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
         "server 127.0.0.1:8080": f"server {gateway}",
@@ -88,7 +83,7 @@ def proxied(opened: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[...
 
         def start(**changes: Any) -> Proxied:
             api: Api = stack.enter_context(opened(trusted_proxies="127.0.0.1", **changes))
-            port = free_port()
+            port = closed_port()
             (tmp_path / "vigil.conf").write_text(
                 configuration(tmp_path, port, api.url.removeprefix("http://"))
             )
@@ -131,7 +126,7 @@ def test_a_head_that_does_not_come_through_tls_is_ended_by_nginx(proxied: Callab
             assert one.recv(1000) == b""  # and no TimeoutError
 
 
-def test_the_gateway_counts_by_the_address_that_nginx_saw_and_not_by_what_the_client_says(
+def test_the_gateway_counts_by_the_address_of_nginx_and_not_of_the_client(
     proxied: Callable[..., Any],
 ) -> None:
     site = proxied(per_address=Limit(per_minute=1, burst=3))
@@ -144,7 +139,7 @@ def test_the_gateway_counts_by_the_address_that_nginx_saw_and_not_by_what_the_cl
         assert client.get("/health").status_code == 200
 
 
-def test_a_device_is_registered_through_nginx_a_large_body_is_not_and_no_link_is_in_its_log(
+def test_nginx_passes_a_device_stops_a_large_body_and_logs_no_link(
     proxied: Callable[..., Any],
 ) -> None:
     site = proxied()

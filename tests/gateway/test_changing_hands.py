@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from tests.gateway.conftest import SECRET, Api, Clock, entry
+from vigil.delivery.links import Links
 from vigil.delivery.proofs import LIFE, Proofs
 from vigil.delivery.settings import FcmSettings
 from vigil.gateway.proving import AT_ONCE, Prover
@@ -90,7 +91,7 @@ def test_a_device_that_brings_the_proof_back_is_its_new_persons(site: Site, plat
     assert site.owners(address) == ["bob"]
 
 
-def test_a_device_that_waits_for_a_connection_gets_the_proof_while_it_is_worth_something(site: Site) -> None:
+def test_a_device_that_was_offline_gets_the_proof_while_it_is_valid(site: Site) -> None:
     site.fcm.devices.offline(site.phone)
     assert site.post("bob").status_code == 202
     site.fcm.devices.online(site.phone)
@@ -140,13 +141,14 @@ def test_a_proof_does_not_live_long(site: Site) -> None:
 @pytest.mark.parametrize("secret", ["another secret of thirty-two bytes", SECRET])
 def test_a_proof_that_somebody_else_signed_or_that_is_a_link_is_none(site: Site, secret: str) -> None:
     (notice,) = site.api.tell(entry("eve", 1))
-    links = site.api.gateway.links
-    forged = links.token(notice) if secret == SECRET else links.__class__("https://x", [secret]).token(notice)
+    links = site.api.gateway.links if secret == SECRET else Links("https://x", [secret])
+    assert links is not None
+    forged = links.token(notice)
     assert site.post("eve", proof=forged).status_code == 409
     assert site.owners() == ["ada"]
 
 
-def test_a_refresh_with_somebody_elses_address_asks_for_a_proof_too_and_keeps_the_old_address(
+def test_a_refresh_with_the_address_of_another_asks_for_a_proof_too(
     site: Site,
 ) -> None:
     mine = site.post("bob", "the-phone-of-bob").json()["id"]
@@ -220,7 +222,7 @@ def test_an_address_in_use_under_one_kind_is_in_use_under_every_kind(
     assert [d.address for d in held["ada"]] == [address] and "eve" not in held
 
 
-def test_who_proves_to_hold_a_device_has_it_alone_whatever_the_kind_of_its_address(api: Api) -> None:
+def test_whoever_proves_to_hold_a_device_has_it_alone_for_each_address_kind(api: Api) -> None:
     address = f"an-address-{next(NUMBERS)}"
     now = api.clock()
     with api.ledger.write() as connection:

@@ -13,7 +13,8 @@ from schemathesis import CheckFunction, GenerationMode
 from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from tests.gateway.conftest import Api, bearer, entry, token
+from tests.gateway.conftest import Api, bearer, entry
+from tests.support.id_tokens import token
 
 BOUNDED = settings(
     max_examples=40,
@@ -85,7 +86,7 @@ def ends_when_it_begins(case: Case) -> bool:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_with_a_token_every_answer_is_as_the_schema_says_and_nothing_is_anybody_elses(
+def test_with_a_token_every_answer_fits_the_schema_and_is_the_persons_own(
     fuzzed: Api, mode: GenerationMode
 ) -> None:
     def check(case: Case) -> None:

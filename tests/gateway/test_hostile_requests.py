@@ -103,7 +103,7 @@ def test_a_request_whose_body_breaks_off_is_not_done(api: Api, caplog: pytest.Lo
     assert api.of("ada").get("/v1/preferences").json()["digest"] is False
 
 
-def test_what_nobody_sends_in_good_faith_is_refused_and_is_never_a_second_request(
+def test_a_malicious_request_is_refused_and_is_never_a_second_request(
     opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vigil.gateway.guard.SLOWEST_BODY", 0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.gateway.conftest import Api, entry
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import acknowledgements
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.service.why import about_person
@@ -47,9 +48,9 @@ def test_a_last_page_that_is_full_has_no_next(api: Api) -> None:
 
 def test_what_was_never_meant_to_be_said_is_in_no_inbox(api: Api) -> None:
     quiet, mute, lost = api.tell(
-        entry("ada", 1, "suppressed"),
-        entry("ada", 2, "no_device"),
-        entry("ada", 3, "failed", message=NoticeMessage()),
+        entry("ada", 1, NoticeState.SUPPRESSED),
+        entry("ada", 2, NoticeState.NO_DEVICE),
+        entry("ada", 3, NoticeState.FAILED, message=NoticeMessage()),
     )
     ada = api.of("ada")
     assert [n["id"] for n in ada.get("/v1/notices").json()["notices"]] == [lost, mute]
@@ -69,8 +70,8 @@ def test_the_first_acknowledgement_counts_and_a_second_one_changes_nothing(api: 
     assert first.json()["how"] == "app"
 
 
-def test_a_notice_that_one_of_two_devices_has_can_be_acknowledged_while_the_other_waits(api: Api) -> None:
-    (id,) = api.tell(entry("ada", 1, "queued"))
+def test_a_notice_on_one_of_two_devices_can_be_acknowledged_already(api: Api) -> None:
+    (id,) = api.tell(entry("ada", 1, NoticeState.QUEUED))
     assert api.of("ada").put(f"/v1/notices/{id}/acknowledgement").status_code == 200
 
 

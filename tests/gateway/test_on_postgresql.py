@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.conftest import Api, entry, token
+from tests.gateway.conftest import Api, entry
+from tests.support.id_tokens import token
 from tests.support.postgres import fresh
 from vigil.compliance.facts import User
 

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.conftest import Api, bearer, entry, part, token
+from tests.gateway.conftest import Api, bearer, entry
+from tests.support.id_tokens import part, token
 from vigil.compliance.facts import User
 from vigil.gateway.routes import router
 
@@ -64,7 +65,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("headers", BAD.values(), ids=BAD)
-def test_without_a_token_that_is_accepted_every_route_says_401_and_the_same_for_every_reason(
+def test_without_a_valid_token_every_route_says_401_whatever_the_reason(
     api: Api, strangers: Any, headers: dict[str, str]
 ) -> None:
     api.tell(entry("ada", 1))
@@ -130,9 +131,7 @@ def test_an_address_that_only_looks_alike_is_nobodys(api: Api, strangers: Any, l
     assert client.get("/v1/notices").status_code == 403
 
 
-def test_an_address_with_other_letters_than_ascii_is_its_owners_as_it_is_written(
-    api: Api, strangers: Any
-) -> None:
+def test_a_non_ascii_address_belongs_to_its_owner_as_it_is_written(api: Api, strangers: Any) -> None:
     api.know(User("j", 1, "Jörg", email="jörg@example.org"))
     client = strangers(Authorization=f"Bearer {token(email='jörg@example.org', email_verified=True)}")
     assert client.get("/v1/notices").status_code == 200

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.open_rows import TOKENS
-from tests.support.postgres import DATABASES, fresh
+from tests.support.postgres import DATABASES, fresh, server
 from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
 from vigil.sandbox.fcm_local import LocalFcm
@@ -40,3 +40,13 @@ def fcm(tmp_path: Path) -> Iterator[LocalFcm]:
         for token in TOKENS.values():
             running.devices.add(token, "android", owner=token.partition("-")[0])
         yield running
+
+
+@pytest.fixture(params=DATABASES)
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty' / 'ledger.sqlite'}"
+        return
+    with server().database("template1") as url:
+        yield url

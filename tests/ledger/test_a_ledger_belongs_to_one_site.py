@@ -21,7 +21,7 @@ def ledger(url: str) -> Ledger:
     return Ledger.open(url)
 
 
-def test_the_first_site_that_claims_a_ledger_has_it_and_the_next_is_told_whose_it_is(ledger: Ledger) -> None:
+def test_the_first_site_claims_a_ledger_and_the_next_learns_whose_it_is(ledger: Ledger) -> None:
     with ledger.read() as connection:
         assert owner(connection) is None
         refuse_another(connection, "a")

@@ -13,11 +13,11 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from tests.support.pages import ROOT
+from tests.shared import PROJECT
 from vigil.ledger.engine import alembic_config
 
-TOOL = ROOT / "deploy" / "new_migration.py"
-MIGRATIONS = ROOT / "vigil" / "ledger" / "migrations"
+TOOL = PROJECT / "deploy" / "new_migration.py"
+MIGRATIONS = PROJECT / "vigil" / "ledger" / "migrations"
 
 
 @pytest.fixture
@@ -46,18 +46,28 @@ def test_it_takes_the_next_number_and_makes_what_is_missing(folder: Path, tmp_pa
     command.check(config)  # raises when anything is left
     command.downgrade(config, "0001")
     command.upgrade(config, "head")
-    formatted = [sys.executable, "-m", "ruff", "format", "--check", "--config", str(ROOT / "pyproject.toml")]
+    formatted = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "format",
+        "--check",
+        "--config",
+        str(PROJECT / "pyproject.toml"),
+    ]
     subprocess.run([*formatted, path], check=True)
 
 
 def test_the_command_wants_a_sentence() -> None:
-    said = subprocess.run([sys.executable, TOOL, ""], cwd=ROOT, capture_output=True, text=True)
+    said = subprocess.run([sys.executable, TOOL, ""], cwd=PROJECT, capture_output=True, text=True)
     assert (said.returncode, "make migration m=" in said.stderr) == (2, True)
 
 
 def test_where_nothing_is_missing_it_says_so_and_writes_no_file() -> None:
     before = sorted((MIGRATIONS / "versions").glob("*.py"))
-    said = subprocess.run([sys.executable, TOOL, "nothing at all"], cwd=ROOT, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, TOOL, "nothing at all"], cwd=PROJECT, capture_output=True, text=True
+    )
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr == "the migrations make what vigil/ledger/tables.py says: nothing to write\n"
     assert sorted((MIGRATIONS / "versions").glob("*.py")) == before

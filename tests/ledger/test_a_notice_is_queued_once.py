@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from tests.support.samples import MINUTE, T0, entry, words
 from tests.support.workers import CONTEXT
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, leases, outbox
 from vigil.ledger.engine import open_engine
 from vigil.ledger.leases import Settled
@@ -135,7 +136,7 @@ def test_failed_rows_alone_are_queued_once_more(ledger: Ledger) -> None:
     enqueue(ledger, failed, sent, wordless)
     with ledger.write() as connection:
         claimed = leases.claim(connection, "me", T0, MINUTE, 10)
-        settled = [Settled(c.id, "failed", "expired: INTERNAL", tried_at=T0) for c in claimed]
+        settled = [Settled(c.id, NoticeState.FAILED, "expired: INTERNAL", tried_at=T0) for c in claimed]
         assert leases.settle(connection, "me", [], settled) == 2
     later = T0 + 60 * MINUTE
     with ledger.write() as connection:

@@ -66,7 +66,7 @@ def test_an_upgrade_leaves_every_row_as_it_was_and_finds_what_waits(earlier: Ear
         assert contents(connection, earlier.tables) == before
         assert trips.count(connection, "r", [1], GuardWhy.HELD).notices == 1
         assert evaluations.due_workspaces(connection, NOW, ["r"]) == {1}
-        assert evaluations.position(connection, "evaluated").at == NOW - HOUR
+        assert evaluations.position(connection, WatermarkName.EVALUATED).at == NOW - HOUR
     with ledger.write() as connection:
         waiting = digests.of_people(connection, ["ben"], {w.value for w in DIGESTED}, NOW)
     assert [p.id for p in waiting["ben"]] == [NUMBERS["late, for the digest"], NUMBERS["grouped"]]

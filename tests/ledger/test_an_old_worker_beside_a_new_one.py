@@ -6,17 +6,16 @@ stands here as its statements: those that the worker of schema 6 made, word for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
 from sqlalchemy import Connection, Engine, bindparam, inspect, text
 
-from tests.ledger.test_an_earlier_ledger_goes_on import (
+from tests.support.open_rows import (
     DAY,
     HOUR,
     NOW,
@@ -25,9 +24,9 @@ from tests.ledger.test_an_earlier_ledger_goes_on import (
     fill,
     received,
 )
-from tests.support.postgres import DATABASES, server
 from tests.support.samples import entry
 from tests.support.schemas import Earlier, revisions
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, leases, outbox
 from vigil.ledger.engine import alembic_config, open_engine
 from vigil.ledger.leases import Settled, Tried
@@ -35,16 +34,6 @@ from vigil.ledger.tables import Instant
 from vigil.sandbox.fcm_local import LocalFcm
 
 LEASE = timedelta(minutes=5)
-
-
-@pytest.fixture(params=DATABASES)
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database without any table."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-        return
-    with server().database("template1") as url:
-        yield url
 
 
 @dataclass(frozen=True)
@@ -230,7 +219,7 @@ def test_an_old_and_a_new_worker_never_hold_the_same_row(ledger: Ledger) -> None
         mine |= old.claim(connection, 9)
     assert (len(mine), len(theirs), mine & theirs) == (3, 3, set())
     tried = [Tried(id, 1, now, now, "accepted", 200) for id in theirs]
-    done = [Settled(id, "sent", tried_at=now) for id in theirs]
+    done = [Settled(id, NoticeState.SENT, tried_at=now) for id in theirs]
     with ledger.write() as connection:
         assert old.settle(connection, mine) == 3
         assert leases.settle(connection, "new", tried, done) == 3
@@ -259,7 +248,9 @@ def test_what_a_new_worker_drops_an_old_one_takes_up(ledger: Ledger) -> None:
     with ledger.write() as connection:
         outbox.enqueue(connection, [entry(1), entry(2)], now, 1)
         theirs = {c.id for c in leases.claim(connection, "new", now, LEASE, 9)}
-        leases.settle(connection, "new", [], [Settled(min(theirs), "queued", "later", now + LEASE, now)])
+        leases.settle(
+            connection, "new", [], [Settled(min(theirs), NoticeState.QUEUED, "later", now + LEASE, now)]
+        )
         assert OldWorker(now).claim(connection, 9) == set()
         old = OldWorker(now + LEASE)
         assert old.claim(connection, 9) == theirs

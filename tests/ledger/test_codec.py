@@ -18,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 some = settings(max_examples=60, deadline=None)
 
 # JSON has no lone surrogates, and integers beyond 64 bits never come out of a JSON answer of ECM.
-text = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 numbers = st.integers(-(2**63), 2**63 - 1)
 ids = st.integers(1, 2**53)
 instants = st.integers(-(10**9), 10**10).map(lambda s: EPOCH + timedelta(seconds=s, microseconds=s % 1000))

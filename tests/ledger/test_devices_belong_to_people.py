@@ -73,7 +73,7 @@ def devices_of(ledger: Ledger, person: str) -> list[Registered]:
         return devices.of_people(connection, [person])[person]
 
 
-def test_a_device_that_registered_again_meanwhile_is_not_retired_for_an_old_reason(ledger: Ledger) -> None:
+def test_a_device_registered_again_is_not_retired_for_an_old_reason(ledger: Ledger) -> None:
     register(ledger, NewDevice("ada", "t1", "android"))
     id = one(ledger, "ada").id
     register(ledger, NewDevice("ada", "t1", "android"), minute=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, digests, leases, outbox
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
@@ -15,7 +16,13 @@ REASONS = frozenset({WAITS, LATE})
 
 
 def put(
-    ledger: Ledger, person: str, occurrence: str, state: str, reason: str, at: datetime = NOON, mark: str = ""
+    ledger: Ledger,
+    person: str,
+    occurrence: str,
+    state: NoticeState,
+    reason: str,
+    at: datetime = NOON,
+    mark: str = "",
 ) -> None:
     message = NoticeMessage(title=f'say "digest": {occurrence}', ttl=3600, digest=mark)
     with ledger.write() as connection:
@@ -28,12 +35,12 @@ def reasons(ledger: Ledger) -> dict[str, tuple[str, str]]:
 
 
 def test_what_waits_is_found_by_person_up_to_an_instant_in_order(ledger: Ledger) -> None:
-    put(ledger, "bob", "1", "suppressed", WAITS)
-    put(ledger, "ada", "2", "suppressed", LATE)
-    put(ledger, "ada", "3", "suppressed", WAITS, NOON + HOUR)
-    put(ledger, "ada", "4", "suppressed", "the person did it")
-    put(ledger, "", "5", "suppressed", WAITS)  # nobody's
-    put(ledger, "eve", "6", "queued", "")
+    put(ledger, "bob", "1", NoticeState.SUPPRESSED, WAITS)
+    put(ledger, "ada", "2", NoticeState.SUPPRESSED, LATE)
+    put(ledger, "ada", "3", NoticeState.SUPPRESSED, WAITS, NOON + HOUR)
+    put(ledger, "ada", "4", NoticeState.SUPPRESSED, "the person did it")
+    put(ledger, "", "5", NoticeState.SUPPRESSED, WAITS)  # nobody's
+    put(ledger, "eve", "6", NoticeState.QUEUED, "")
     with ledger.write() as connection:
         assert digests.people(connection, REASONS, NOON) == ["ada", "bob"]
         found = digests.of_people(connection, ["ada", "bob", "eve"], REASONS, NOON)
@@ -44,8 +51,8 @@ def test_what_waits_is_found_by_person_up_to_an_instant_in_order(ledger: Ledger)
 
 
 def test_a_row_is_explained_once_and_waits_no_more(ledger: Ledger) -> None:
-    put(ledger, "ada", "1", "suppressed", WAITS)
-    put(ledger, "ada", "2", "queued", "")
+    put(ledger, "ada", "1", NoticeState.SUPPRESSED, WAITS)
+    put(ledger, "ada", "2", NoticeState.QUEUED, "")
     with ledger.write() as connection:
         ids = [r["id"] for r in outbox.rows(connection)]
         assert digests.explain(connection, ids, "in digest 9") == 1, "a row that is on its way was touched"
@@ -55,10 +62,10 @@ def test_a_row_is_explained_once_and_waits_no_more(ledger: Ledger) -> None:
 
 def test_only_what_was_meant_for_the_digest_is_parked(ledger: Ledger) -> None:
     """The words of a notice may look like the mark: a title is written by anybody."""
-    put(ledger, "ada", "meant", "queued", "", mark=WAITS)
-    put(ledger, "ada", "late", "queued", "", mark=LATE)
-    put(ledger, "ada", "not meant", "queued", "")
-    put(ledger, "ada", "sent", "sent", "", mark=WAITS)
+    put(ledger, "ada", "meant", NoticeState.QUEUED, "", mark=WAITS)
+    put(ledger, "ada", "late", NoticeState.QUEUED, "", mark=LATE)
+    put(ledger, "ada", "not meant", NoticeState.QUEUED, "")
+    put(ledger, "ada", NoticeState.SENT, NoticeState.SENT, "", mark=WAITS)
     with ledger.write() as connection:
         assert digests.park(connection, 2) == 0, "another run's"
         assert digests.park(connection, 1) == 2
@@ -71,7 +78,7 @@ def test_only_what_was_meant_for_the_digest_is_parked(ledger: Ledger) -> None:
 
 
 def test_a_notice_is_found_by_its_key(ledger: Ledger) -> None:
-    put(ledger, "ada", "1", "queued", "")
+    put(ledger, "ada", "1", NoticeState.QUEUED, "")
     with ledger.read() as connection:
         (row,) = outbox.rows(connection)
         assert digests.number_of(connection, ("r", 7, "1", "", "ada")) == row["id"]

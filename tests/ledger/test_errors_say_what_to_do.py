@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sqlite3
 import traceback
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from tests.support.ports import closed_port
 from tests.support.postgres import server
 from tests.support.samples import T0, entry
 from vigil.errors import VigilError
@@ -66,13 +66,8 @@ def test_a_program_that_holds_the_file_is_told_too(tmp_path: Path, monkeypatch: 
     opened.close()
 
 
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def test_a_server_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
-    url = f"postgresql+psycopg://vigil:s3cret@127.0.0.1:{unused_port()}/vigil"
+    url = f"postgresql+psycopg://vigil:s3cret@127.0.0.1:{closed_port()}/vigil"
     with (
         caplog.at_level(logging.DEBUG),
         pytest.raises(LedgerUnavailable, match="check that the server runs") as told,
@@ -159,10 +154,13 @@ def test_an_address_that_is_none(address: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
 def test_the_driver_need_not_be_named(scheme: str) -> None:
     with server().empty() as url:
-        Ledger.open(url.replace("postgresql+psycopg", scheme)).close()
+        ledger = Ledger.open(url.replace("postgresql+psycopg", scheme))
+        with ledger.read() as connection:
+            assert (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
+        ledger.close()
 
 
-def test_other_errors_of_the_database_pass_as_they_are_and_show_nothing_that_was_bound(
+def test_other_database_errors_pass_unchanged_without_their_parameters(
     ledger: Ledger,
 ) -> None:
     """Addresses of devices and texts of notices are among the bound values."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,11 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from tests.support.newer import contents, made
-from tests.support.postgres import DATABASES, server
 from tests.support.workers import CONTEXT
 from vigil.ledger import Ledger, LedgerTooNew, ownership
 from vigil.ledger.engine import alembic_config, migrate, newest_revision, open_engine
 
 VERSIONS = Path("vigil/ledger/migrations/versions")
-
-
-@pytest.fixture(params=DATABASES)
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database without any table."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty' / 'ledger.sqlite'}"
-        return
-    with server().database("template1") as url:
-        yield url
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, census, devices, leases, outbox, reconciling
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.leases import Settled, Tried
@@ -15,25 +16,29 @@ LEASE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 def queue(
-    ledger: Ledger, occurrence: str, person: str = "ada", state: str = "queued", at: datetime = NOON
+    ledger: Ledger,
+    occurrence: str,
+    person: str = "ada",
+    state: NoticeState = NoticeState.QUEUED,
+    at: datetime = NOON,
 ) -> int:
     with ledger.write() as connection:
         outbox.enqueue(connection, [Entry("r", 7, occurrence, "", person, at, state)], at, 1)
         return int(outbox.rows(connection)[-1]["id"])
 
 
-def attempt(ledger: Ledger, number: int, outcome: str, state: str, code: str = "RESET") -> None:
+def attempt(ledger: Ledger, number: int, outcome: str, state: NoticeState, code: str = "RESET") -> None:
     with ledger.write() as connection:
         leases.claim(connection, "w", NOON, LEASE, 10)
         tried = Tried(number, 1, NOON, NOON, outcome, None, code)
-        due = NOON if state == "queued" else None
+        due = NOON if state == NoticeState.QUEUED else None
         assert leases.settle(connection, "w", [tried], [Settled(number, state, "", due, NOON)]) == 1
 
 
 def test_a_notice_whose_time_for_trying_is_over_is_found_with_its_last_attempt(ledger: Ledger) -> None:
     number = queue(ledger, "a")
-    attempt(ledger, number, "retry", "queued", "UNAVAILABLE")
-    attempt(ledger, number, "unknown", "queued")
+    attempt(ledger, number, "retry", NoticeState.QUEUED, "UNAVAILABLE")
+    attempt(ledger, number, "unknown", NoticeState.QUEUED)
     with ledger.read() as connection:
         assert reconciling.given_up_by_now(connection, NOON - HOUR, NOON) == []
         (found,) = reconciling.given_up_by_now(connection, NOON, NOON + 2 * HOUR)
@@ -43,7 +48,7 @@ def test_a_notice_whose_time_for_trying_is_over_is_found_with_its_last_attempt(l
 def test_one_that_was_never_tried_or_that_a_worker_holds_is_left_alone(ledger: Ledger) -> None:
     queue(ledger, "never", "bob")
     held = queue(ledger, "held")
-    attempt(ledger, held, "unknown", "queued")
+    attempt(ledger, held, "unknown", NoticeState.QUEUED)
     with ledger.write() as connection:
         leases.claim(connection, "w", NOON, LEASE, 10)
         assert reconciling.given_up_by_now(connection, NOON, NOON) == []
@@ -58,25 +63,25 @@ def test_one_that_was_never_tried_or_that_a_worker_holds_is_left_alone(ledger: L
 
 def test_sent_without_an_accepted_attempt_is_found(ledger: Ledger) -> None:
     good, bad = queue(ledger, "good"), 0
-    attempt(ledger, good, "accepted", "sent", "")
+    attempt(ledger, good, "accepted", NoticeState.SENT, "")
     bad = queue(ledger, "bad")
-    attempt(ledger, bad, "unknown", "sent")
+    attempt(ledger, bad, "unknown", NoticeState.SENT)
     with ledger.read() as connection:
         found, looked_at = reconciling.unproven(connection, None)
         assert ([u.id for u in found], looked_at) == ([bad], 2)
         assert reconciling.unproven(connection, NOON) == ([], 0), "what was forgotten is not looked at"
 
 
-def test_people_are_unreachable_from_their_first_notice_after_their_last_device_went(ledger: Ledger) -> None:
+def test_people_are_unreachable_from_the_first_notice_after_their_last_device(ledger: Ledger) -> None:
     with ledger.write() as connection:
         devices.register(connection, [NewDevice(p, f"{p}-1", "ios") for p in ("bob", "eve")], NOON - 9 * DAY)
         (bob,) = devices.of_people(connection, ["bob"])["bob"]
         devices.retire(connection, [bob.id], "UNREGISTERED", NOON - 3 * DAY)
-    queue(ledger, "1", "ada", "no_device", NOON - 8 * DAY)
-    queue(ledger, "2", "ada", "no_device", NOON)
-    queue(ledger, "3", "bob", "no_device", NOON - 9 * DAY)  # before he had one
-    queue(ledger, "4", "bob", "no_device", NOON - 2 * DAY)
-    queue(ledger, "5", "eve", "no_device", NOON - 9 * DAY)
+    queue(ledger, "1", "ada", NoticeState.NO_DEVICE, NOON - 8 * DAY)
+    queue(ledger, "2", "ada", NoticeState.NO_DEVICE, NOON)
+    queue(ledger, "3", "bob", NoticeState.NO_DEVICE, NOON - 9 * DAY)  # before he had one
+    queue(ledger, "4", "bob", NoticeState.NO_DEVICE, NOON - 2 * DAY)
+    queue(ledger, "5", "eve", NoticeState.NO_DEVICE, NOON - 9 * DAY)
     with ledger.read() as connection:
         week = reconciling.unreachable(connection, NOON - 7 * DAY)
         day = reconciling.unreachable(connection, NOON - DAY)
@@ -89,14 +94,14 @@ def test_people_are_unreachable_from_their_first_notice_after_their_last_device_
 
 
 def test_what_was_said_of_a_workspace_since_when(ledger: Ledger) -> None:
-    queue(ledger, "1", "ada", "sent", NOON)
-    queue(ledger, "2", "ada", "sent", NOON + HOUR)
-    queue(ledger, "3", "bob", "sent", NOON - DAY)
-    queue(ledger, "4", "eve", "no_device", NOON)
+    queue(ledger, "1", "ada", NoticeState.SENT, NOON)
+    queue(ledger, "2", "ada", NoticeState.SENT, NOON + HOUR)
+    queue(ledger, "3", "bob", NoticeState.SENT, NOON - DAY)
+    queue(ledger, "4", "eve", NoticeState.NO_DEVICE, NOON)
     with ledger.read() as connection:
         assert reconciling.said_about(connection, [7, 8], NOON) == [
-            Said("ada", 7, "sent", NOON + HOUR),
-            Said("eve", 7, "no_device", NOON),
+            Said("ada", 7, NoticeState.SENT, NOON + HOUR),
+            Said("eve", 7, NoticeState.NO_DEVICE, NOON),
         ]
         assert reconciling.said_about(connection, [8], NOON) == []
 

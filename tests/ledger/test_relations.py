@@ -45,7 +45,7 @@ def test_of_a_workspace_that_is_gone_nothing_is_left(ledger: Ledger) -> None:
     assert looking_at(ledger, 8) == set()
 
 
-def test_facts_come_with_the_attributes_of_related_workspaces_and_nothing_else_of_them(
+def test_facts_come_with_the_attributes_of_related_workspaces_alone(
     ledger: Ledger,
 ) -> None:
     paper = f.Document(80, 8, "x", None, T0, None, T0)

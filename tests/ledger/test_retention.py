@@ -11,6 +11,7 @@ import pytest
 
 from vigil.compliance import facts as f
 from vigil.compliance.events import Looked, derive
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import (
     Ledger,
     acknowledgements,
@@ -34,6 +35,7 @@ from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.outbox import Entry
 from vigil.ledger.retention import Forgets
 from vigil.ledger.values import Preferences
+from vigil.ledger.watermarks import WatermarkName, list_of
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -111,7 +113,11 @@ def test_what_evaluation_has_not_taken_in_yet_is_kept(ledger: Ledger, seen: list
 
 
 def queue(
-    ledger: Ledger, at: datetime, state: str = "queued", reason: str = "", occurrence: str = "o"
+    ledger: Ledger,
+    at: datetime,
+    state: NoticeState = NoticeState.QUEUED,
+    reason: str = "",
+    occurrence: str = "o",
 ) -> int:
     entry = Entry(
         "rule",
@@ -134,14 +140,17 @@ def send(ledger: Ledger, at: datetime) -> int:
     with ledger.write() as connection:
         leases.claim(connection, "worker", at, DAY, 10)
         tried = Tried(number, 1, at, at, "accepted", 200)
-        assert leases.settle(connection, "worker", [tried], [Settled(number, "sent", tried_at=at)]) == 1
+        assert (
+            leases.settle(connection, "worker", [tried], [Settled(number, NoticeState.SENT, tried_at=at)])
+            == 1
+        )
     return number
 
 
 def test_words_and_attempts_of_what_is_done_go_and_the_key_stays(ledger: Ledger) -> None:
     old, new, waits = send(ledger, T0), send(ledger, T0 + 30 * DAY), queue(ledger, T0 + DAY)
-    held = queue(ledger, T0 + 2 * DAY, "suppressed", "it waits")
-    told = queue(ledger, T0 + 3 * DAY, "suppressed", "the person did it")
+    held = queue(ledger, T0 + 2 * DAY, NoticeState.SUPPRESSED, "it waits")
+    told = queue(ledger, T0 + 3 * DAY, NoticeState.SUPPRESSED, "the person did it")
     assert forget(ledger, Forgets.ATTEMPTS, T0 + 20 * DAY) == 1
     assert forget(ledger, Forgets.TEXTS, T0 + 20 * DAY) == 2
     with ledger.read() as connection:
@@ -149,7 +158,7 @@ def test_words_and_attempts_of_what_is_done_go_and_the_key_stays(ledger: Ledger)
         assert set(outbox.attempts(connection, list(rows))) == {new}
     assert {i for i, r in rows.items() if r["message"] == EMPTY_MESSAGE} == {old, told}
     assert EMPTY_MESSAGE not in (rows[waits]["message"], rows[held]["message"])
-    again = Entry("rule", 1, f"o{T0:%m%d}", "", "ada", T0, "queued")
+    again = Entry("rule", 1, f"o{T0:%m%d}", "", "ada", T0, NoticeState.QUEUED)
     with ledger.write() as connection:
         assert outbox.enqueue(connection, [again], T0 + 400 * DAY, 9) == 0, (
             "a forgotten notice was queued again"
@@ -183,8 +192,8 @@ def test_nothing_is_forgotten_of_a_ledger_that_was_never_evaluated(
     ledger: Ledger, seen: list[datetime]
 ) -> None:
     with ledger.write() as connection:
-        assert evaluations.position(connection, "evaluated").seq == 0
-        evaluations.set_position(connection, "other", Mark(seq=5))
+        assert evaluations.position(connection, WatermarkName.EVALUATED).seq == 0
+        evaluations.set_position(connection, list_of("Contract"), Mark(seq=5))
     assert forget(ledger, Forgets.OBSERVATIONS, seen[-1], evaluated=0) == 0
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.samples import MINUTE, T0, entry
 from tests.support.workers import CONTEXT
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, counts, leases, outbox
 from vigil.ledger.counts import Waiting
 from vigil.ledger.engine import open_engine
@@ -96,14 +97,14 @@ def test_a_lease_can_be_renewed_by_who_holds_it(box: Outbox) -> None:
     assert names(box.claim("you", T0 + 2 * LEASE)) == [1]
 
 
-def test_a_settlement_after_a_lost_lease_changes_nothing_but_its_attempts_are_kept(box: Outbox) -> None:
+def test_a_settlement_after_a_lost_lease_keeps_its_attempts_alone(box: Outbox) -> None:
     box.queue(entry(1), entry(2))
     slow = box.claim("slow")
     [first, second] = box.claim("quick", T0 + LEASE)
-    sent = [Settled(c.id, "failed", "BAD", tried_at=T0) for c in slow]
+    sent = [Settled(c.id, NoticeState.FAILED, "BAD", tried_at=T0) for c in slow]
     assert box.settle("slow", *sent, tried=tuple(tried(c, 1, "rejected") for c in slow)) == 0
     assert {box.row(c.id)["state"] for c in slow} == {"queued"}
-    done = [Settled(c.id, "sent", tried_at=T0) for c in (first, second)]
+    done = [Settled(c.id, NoticeState.SENT, tried_at=T0) for c in (first, second)]
     assert box.settle("quick", *done, tried=(tried(first, 1, "accepted"), tried(second, 1, "accepted"))) == 2
     with box.ledger.read() as connection:
         attempts = outbox.attempts(connection, [first.id])[first.id]
@@ -114,14 +115,14 @@ def test_a_lease_that_ran_out_unnoticed_may_still_be_settled(box: Outbox) -> Non
     """Nobody else took the row: what its worker says of it counts, however late."""
     box.queue(entry(1))
     [mine] = box.claim("me")
-    assert box.settle("me", Settled(mine.id, "sent", tried_at=T0)) == 1
+    assert box.settle("me", Settled(mine.id, NoticeState.SENT, tried_at=T0)) == 1
     assert box.claim("you", T0 + 2 * LEASE) == []
 
 
 def test_a_row_that_is_settled_leaves_no_lease(box: Outbox) -> None:
     box.queue(entry(1))
     [mine] = box.claim("me")
-    box.settle("me", Settled(mine.id, "sent", tried_at=T0))
+    box.settle("me", Settled(mine.id, NoticeState.SENT, tried_at=T0))
     row = box.row(mine.id)
     assert (row["lease_owner"], row["lease_until"], row["due_at"]) == (None, None, None)
 
@@ -130,7 +131,7 @@ def test_a_row_that_is_tried_again_waits_until_it_is_due(box: Outbox) -> None:
     box.queue(entry(1))
     [mine] = box.claim("me")
     again = T0 + timedelta(seconds=10)
-    box.settle("me", Settled(mine.id, "queued", "", again, T0))
+    box.settle("me", Settled(mine.id, NoticeState.QUEUED, "", again, T0))
     assert box.claim("you", T0) == []
     [second] = box.claim("you", again)
     assert (second.tries, second.first_tried_at) == (2, T0)
@@ -142,7 +143,7 @@ def test_a_claim_after_which_nothing_was_sent_is_no_try(box: Outbox) -> None:
         now = T0 + minute * MINUTE
         [held] = box.claim("me", now)
         assert (held.tries, held.first_tried_at) == (1, None)
-        box.settle("me", Settled(held.id, "queued", "", now + MINUTE))
+        box.settle("me", Settled(held.id, NoticeState.QUEUED, "", now + MINUTE))
     assert box.row(held.id)["tries"] == 0
 
 
@@ -151,23 +152,23 @@ def test_devices_that_are_done_are_named_at_the_next_claim(box: Outbox) -> None:
     [c] = box.claim()
     outcomes = ("accepted", "rejected", "retry", "unknown")
     attempts = tuple(tried(c, n, o) for n, o in enumerate(outcomes))
-    box.settle("me", Settled(c.id, "queued", "", T0 + MINUTE, T0), tried=attempts)
+    box.settle("me", Settled(c.id, NoticeState.QUEUED, "", T0 + MINUTE, T0), tried=attempts)
     [again] = box.claim("me", T0 + MINUTE)
     assert again.done == {0: "accepted", 1: "rejected"}
 
 
-def test_after_being_queued_once_more_who_refused_is_asked_again_and_who_accepted_is_not(box: Outbox) -> None:
+def test_queued_once_more_it_goes_to_who_refused_and_not_to_who_accepted(box: Outbox) -> None:
     box.queue(entry(1))
     [c] = box.claim()
     attempts = (tried(c, 1, "rejected"), tried(c, 2, "accepted"))
-    box.settle("me", Settled(c.id, "failed", "BAD", tried_at=T0), tried=attempts)
+    box.settle("me", Settled(c.id, NoticeState.FAILED, "BAD", tried_at=T0), tried=attempts)
     with box.ledger.write() as connection:
         outbox.requeue(connection, [entry(1).key], T0 + MINUTE, None)
     [anew] = box.claim("me", T0 + MINUTE)
     assert (anew.tries, anew.done) == (1, {2: "accepted"})
     box.settle(
         "me",
-        Settled(c.id, "queued", "", T0 + MINUTE, T0 + MINUTE),
+        Settled(c.id, NoticeState.QUEUED, "", T0 + MINUTE, T0 + MINUTE),
         tried=(tried(c, 1, "retry", T0 + MINUTE),),
     )
     [then] = box.claim("me", T0 + MINUTE)
@@ -178,16 +179,16 @@ def same(n: int, person: str = "ada", workspace: int = 1, **changes: Any) -> Ent
     return entry(workspace, person=person, occurrence=str(n), **changes)
 
 
-def test_a_later_row_never_overtakes_an_earlier_one_of_the_same_person_and_workspace(box: Outbox) -> None:
+def test_a_row_never_overtakes_an_earlier_one_of_its_person_and_workspace(box: Outbox) -> None:
     box.queue(same(1), same(2), same(3), same(1, "bert"), same(1, workspace=2))
     first = box.claim("me")
     assert [(c.person, c.workspace) for c in first] == [("ada", 1), ("bert", 1), ("ada", 2)]
     assert box.claim("you") == [], "the first is held: the second waits, also for other workers"
-    box.settle("me", Settled(first[0].id, "queued", "", T0 + MINUTE, T0))
+    box.settle("me", Settled(first[0].id, NoticeState.QUEUED, "", T0 + MINUTE, T0))
     assert box.claim("you") == [], "the first is to be tried again: the second waits"
     [again] = box.claim("me", T0 + MINUTE)
     assert again.id == first[0].id
-    box.settle("me", Settled(again.id, "sent", tried_at=T0))
+    box.settle("me", Settled(again.id, NoticeState.SENT, tried_at=T0))
     [second] = box.claim("you", T0 + MINUTE)
     assert second.id == first[0].id + 1
 
@@ -195,7 +196,7 @@ def test_a_later_row_never_overtakes_an_earlier_one_of_the_same_person_and_works
 def test_a_row_that_was_only_held_back_still_goes_first(box: Outbox) -> None:
     box.queue(same(1), same(2))
     [first] = box.claim()
-    box.settle("me", Settled(first.id, "queued", "", T0 + MINUTE))
+    box.settle("me", Settled(first.id, NoticeState.QUEUED, "", T0 + MINUTE))
     assert box.claim() == []
     assert [c.id for c in box.claim("me", T0 + MINUTE)] == [first.id]
 
@@ -203,7 +204,7 @@ def test_a_row_that_was_only_held_back_still_goes_first(box: Outbox) -> None:
 def test_an_urgent_notice_does_not_wait_for_one_that_quiet_hours_hold(box: Outbox) -> None:
     box.queue(same(1, due_at=T0 + 60 * MINUTE), same(2))
     [urgent] = box.claim()
-    box.settle("me", Settled(urgent.id, "sent", tried_at=T0))
+    box.settle("me", Settled(urgent.id, NoticeState.SENT, tried_at=T0))
     assert [c.id for c in box.claim("me", T0 + 60 * MINUTE)] == [urgent.id - 1]
 
 
@@ -211,7 +212,7 @@ def test_rows_that_quiet_hours_held_come_in_their_order(box: Outbox) -> None:
     box.queue(same(1, due_at=T0 + 60 * MINUTE), same(2, due_at=T0 + 60 * MINUTE))
     [first] = box.claim("me", T0 + 61 * MINUTE)
     assert box.claim("you", T0 + 61 * MINUTE) == []
-    box.settle("me", Settled(first.id, "sent", tried_at=T0))
+    box.settle("me", Settled(first.id, NoticeState.SENT, tried_at=T0))
     assert [c.id for c in box.claim("me", T0 + 61 * MINUTE)] == [first.id + 1]
 
 
@@ -240,7 +241,7 @@ def claim_until_empty(url: str, owner: str, start: Any, out: Any) -> None:
             break
         out.put([c.id for c in some])
         with ledger.write() as connection:
-            leases.settle(connection, owner, [], [Settled(c.id, "sent", tried_at=T0) for c in some])
+            leases.settle(connection, owner, [], [Settled(c.id, NoticeState.SENT, tried_at=T0) for c in some])
     out.put(owner)
     ledger.close()
 
@@ -289,7 +290,7 @@ def drain(box: Outbox) -> Counter[int]:
     taken: Counter[int] = Counter()
     while some := box.claim("last"):
         taken.update(c.id for c in some)
-        box.settle("last", *(Settled(c.id, "sent", tried_at=T0) for c in some))
+        box.settle("last", *(Settled(c.id, NoticeState.SENT, tried_at=T0) for c in some))
     return taken
 
 
@@ -316,7 +317,9 @@ def test_what_is_due_waits_by_what_keeps_it(box: Outbox, ledger: Ledger) -> None
     assert waiting(T0) == Waiting(held=1, behind=1, untaken=1, ready=1, fresh=1)
     assert waiting(T0 + 6 * MINUTE) == Waiting(untaken=2, behind=1, ready=2, fresh=2), "its lease is over"
     again = T0 + MINUTE
-    box.settle("other", Settled(first.id, "queued", "FCM answered 503", due_at=again, tried_at=None))
+    box.settle(
+        "other", Settled(first.id, NoticeState.QUEUED, "FCM answered 503", due_at=again, tried_at=None)
+    )
     given = Waiting(
         {"FCM answered 503": 1}, {"FCM answered 503": again}, behind=1, untaken=1, ready=1, fresh=1
     )
@@ -324,7 +327,7 @@ def test_what_is_due_waits_by_what_keeps_it(box: Outbox, ledger: Ledger) -> None
     assert waiting(again) == replace(given, ready=2)
     (second,) = box.claim("other", limit=1)
     assert second.workspace == 2
-    box.settle("other", Settled(second.id, "sent", tried_at=T0))
+    box.settle("other", Settled(second.id, NoticeState.SENT, tried_at=T0))
     assert waiting(T0) == replace(given, untaken=0, ready=0, fresh=0)
     (third,) = box.claim("other", again, limit=1)
     assert (third.id, waiting(again)) == (first.id, Waiting(held=1, behind=1)), "it is being tried again"
@@ -343,7 +346,12 @@ def test_what_is_ready_is_what_a_claim_takes(box: Outbox, ledger: Ledger) -> Non
         assert len(taken) == ready
         for c in rng.sample(taken, rng.randrange(len(taken) + 1)):
             later = now + rng.randrange(1, 5) * MINUTE
-            box.settle("me", rng.choice((Settled(c.id, "sent"), Settled(c.id, "queued", "503", later, now))))
+            box.settle(
+                "me",
+                rng.choice(
+                    (Settled(c.id, NoticeState.SENT), Settled(c.id, NoticeState.QUEUED, "503", later, now))
+                ),
+            )
 
 
 def test_leases_go_by_the_real_time_and_what_is_due_by_the_clock_of_the_run(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, leases, outbox, trips
 from vigil.ledger.outbox import Entry
 
@@ -14,9 +15,17 @@ AT = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
 MORNING = AT + timedelta(hours=9)
 
 
-def entry(person: str, state: str = "queued", due_at: datetime | None = MORNING) -> Entry:
+def entry(person: str, state: NoticeState = NoticeState.QUEUED, due_at: datetime | None = MORNING) -> Entry:
     return Entry(
-        "renewal", 1, "o", "", person, AT, state, "held" if state == "suppressed" else "", due_at=due_at
+        "renewal",
+        1,
+        "o",
+        "",
+        person,
+        AT,
+        state,
+        "held" if state == NoticeState.SUPPRESSED else "",
+        due_at=due_at,
     )
 
 
@@ -49,7 +58,12 @@ def test_a_guard_that_lets_it_go_does_not_wake_anybody(
 ) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
     with ledger.write() as connection:
-        outbox.enqueue(connection, [entry("ada", "suppressed"), entry("bob", "suppressed", None)], AT, 1)
+        outbox.enqueue(
+            connection,
+            [entry("ada", NoticeState.SUPPRESSED), entry("bob", NoticeState.SUPPRESSED, None)],
+            AT,
+            1,
+        )
         assert trips.release(connection, "renewal", 1, "held", released, 2) == 2
     assert due(ledger) == {"ada": expected, "bob": released}
     ledger.close()

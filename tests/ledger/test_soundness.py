@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from vigil.compliance import facts as f
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, evaluations, observations, outbox, runs, soundness
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.outbox import Entry
+from vigil.ledger.watermarks import WatermarkName
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -26,8 +28,8 @@ def kept(ledger: Ledger) -> Ledger:
             ]
             observations.record(connection, some, NOON + n * DAY, 1)
     with ledger.write() as connection:
-        evaluations.set_position(connection, "evaluated", Mark(12, NOON + DAY))
-        outbox.enqueue(connection, [Entry("r", 1, "o", "", "ada", NOON, "queued")], NOON, 1)
+        evaluations.set_position(connection, WatermarkName.EVALUATED, Mark(12, NOON + DAY))
+        outbox.enqueue(connection, [Entry("r", 1, "o", "", "ada", NOON, NoticeState.QUEUED)], NOON, 1)
     return ledger
 
 
@@ -47,7 +49,7 @@ def test_a_sound_ledger_has_no_fault(kept: Ledger) -> None:
     assert faults(kept) == []
 
 
-def test_the_walk_over_the_index_goes_slice_by_slice_and_round(kept: Ledger) -> None:
+def test_the_scan_of_the_index_goes_slice_by_slice_and_begins_anew(kept: Ledger) -> None:
     after, seen = ("", ""), 0
     for _ in range(3):
         with kept.read() as connection:
@@ -95,9 +97,9 @@ def test_each_disagreement_is_named(kept: Ledger, statement: str, where: str) ->
     assert len(found) == 1 and found[0].startswith(where), found
 
 
-def test_a_position_in_the_future_and_a_run_that_never_ended_are_named(kept: Ledger) -> None:
+def test_a_watermark_in_the_future_and_a_run_that_never_ended_are_named(kept: Ledger) -> None:
     with kept.write() as connection:
-        evaluations.set_position(connection, "scan", Mark(at=NOON + 3 * DAY))
+        evaluations.set_position(connection, WatermarkName.SCAN, Mark(at=NOON + 3 * DAY))
         runs.begin(connection, "watch", NOON, NOON - 2 * DAY)
     assert [x.partition(":")[0] for x in faults(kept)] == ["position scan", "runs"]
 

@@ -68,7 +68,7 @@ def test_a_workspace_whose_workflows_alone_fail_waits_for_its_turn_too(failing: 
     assert failing.due() == [1]
 
 
-def test_what_was_read_and_judged_begins_anew(failing: Failing) -> None:
+def test_what_was_read_and_evaluated_begins_anew(failing: Failing) -> None:
     for _ in range(AGAIN + 1):
         failing.run([1, 2])
     with failing.ledger.write() as connection:

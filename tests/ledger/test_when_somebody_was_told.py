@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.support.samples import MINUTE, T0, entry
+from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, escalations, leases, outbox
 from vigil.ledger.leases import Settled, Tried
 
@@ -12,7 +13,7 @@ RULE = "contract-renewal"
 DAY = timedelta(days=1)
 
 
-def test_it_is_the_first_accepted_attempt_of_any_of_them_and_else_when_it_was_queued(ledger: Ledger) -> None:
+def test_it_is_the_first_accepted_attempt_and_else_when_it_was_queued(ledger: Ledger) -> None:
     old = T0 - 100 * DAY  # when it happened: a backfill
     with ledger.write() as connection:
         outbox.enqueue(
@@ -34,7 +35,7 @@ def test_it_is_the_first_accepted_attempt_of_any_of_them_and_else_when_it_was_qu
             Tried(bert, 2, T0 + 9 * MINUTE, T0 + 9 * MINUTE, "accepted", 200),
             Tried(bert, 3, T0 + 30 * MINUTE, T0 + 30 * MINUTE, "accepted", 200),
         ]
-        settled = [Settled(c.id, "sent", tried_at=T0) for c in claimed.values() if c.workspace == 1]
+        settled = [Settled(c.id, NoticeState.SENT, tried_at=T0) for c in claimed.values() if c.workspace == 1]
         leases.settle(connection, "me", tried, settled)
     with ledger.read() as connection:
         said = {s.workspace: s for s in escalations.said(connection, [RULE], T0 - DAY)}
@@ -44,7 +45,7 @@ def test_it_is_the_first_accepted_attempt_of_any_of_them_and_else_when_it_was_qu
     }, "what still waits to be delivered was not said"
 
 
-def test_what_was_queued_long_ago_and_told_now_is_looked_at(ledger: Ledger) -> None:
+def test_what_was_queued_long_ago_and_sent_now_is_found(ledger: Ledger) -> None:
     with ledger.write() as connection:
         outbox.enqueue(connection, [entry(1), entry(2, state="no_device")], T0)
         (held,) = leases.claim(connection, "me", T0 + 9 * DAY, 5 * MINUTE, 100)
@@ -53,7 +54,7 @@ def test_what_was_queued_long_ago_and_told_now_is_looked_at(ledger: Ledger) -> N
             connection,
             "me",
             [Tried(held.id, 1, at, at, "accepted", 200)],
-            [Settled(held.id, "sent", tried_at=at)],
+            [Settled(held.id, NoticeState.SENT, tried_at=at)],
         )
     with ledger.read() as connection:
         (said,) = escalations.said(connection, [RULE], T0 + 8 * DAY)

@@ -11,8 +11,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.support.samples import MINUTE, T0, document, entry, workspace
+from vigil.compliance.facts import Fact
 from vigil.ledger import Ledger, evaluations, observations, outbox
 from vigil.ledger.evaluations import Mark
+from vigil.ledger.watermarks import ListMark
+
+SUM = ListMark("sum")
 
 
 @pytest.fixture
@@ -46,8 +50,8 @@ def held(
 def add_up(ledger: Ledger, times: int) -> None:
     for _ in range(times):
         with ledger.write() as connection:
-            mark = evaluations.position(connection, "sum")
-            evaluations.set_position(connection, "sum", Mark(mark.seq + 1))
+            mark = evaluations.position(connection, SUM)
+            evaluations.set_position(connection, SUM, Mark(mark.seq + 1))
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -56,7 +60,7 @@ def test_writers_that_read_first_wait_instead_of_failing(ledger: Ledger, pool: T
     for task in [pool.submit(add_up, ledger, 25) for _ in range(4)]:
         task.result(60)
     with ledger.read() as connection:
-        assert evaluations.position(connection, "sum").seq == 100
+        assert evaluations.position(connection, SUM).seq == 100
 
 
 def test_a_reader_sees_one_instant_while_others_write(ledger: Ledger) -> None:
@@ -72,7 +76,7 @@ def test_a_reader_sees_one_instant_while_others_write(ledger: Ledger) -> None:
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 def test_a_reader_cannot_write(ledger: Ledger) -> None:
     with pytest.raises(Exception, match="read-only"), ledger.read() as connection:
-        evaluations.set_position(connection, "sum", Mark(1))
+        evaluations.set_position(connection, SUM, Mark(1))
 
 
 def test_an_error_inside_a_transaction_leaves_nothing(ledger: Ledger) -> None:
@@ -100,7 +104,7 @@ def test_an_observation_is_never_seen_before_one_with_a_lower_number(
         assert observations.changed_workspaces(connection, 2, 3) == {2}
 
 
-def record(ledger: Ledger, *facts: observations.Fact) -> observations.Recorded:
+def record(ledger: Ledger, *facts: Fact) -> observations.Recorded:
     with ledger.write() as connection:
         return observations.record(connection, facts, T0 + MINUTE)
 
@@ -113,7 +117,7 @@ def test_two_runs_that_see_the_same_change_store_it_once(ledger: Ledger, pool: T
         assert observations.last_seq(connection) == 2
 
 
-def test_runs_that_record_the_same_estate_in_any_order_do_not_lock_each_other_out(
+def test_runs_that_record_one_estate_in_any_order_do_not_deadlock(
     ledger: Ledger, pool: ThreadPoolExecutor
 ) -> None:
     facts = [workspace(n) for n in range(200)]

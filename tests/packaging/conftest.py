@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.shared import PROJECT
+
 UV = Path(sys.executable).with_name("uv")
 
 
 def uv(*arguments: str | Path) -> None:
     """Run uv, which must end well."""
-    done = subprocess.run([UV, "--quiet", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        [UV, "--quiet", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -38,7 +41,7 @@ class Built:
 @pytest.fixture(scope="session")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("dist")
-    wheel = built(ROOT, out)
+    wheel = built(PROJECT, out)
     (sdist,) = out.glob("*.tar.gz")
     return Built(wheel, sdist)
 
@@ -95,7 +98,7 @@ def environment(distributions: Built, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("installed") / "environment"
     python = folder / "bin" / "python"
     uv("venv", "--python", sys.executable, folder)
-    uv("pip", "install", "--python", python, "--require-hashes", "-r", ROOT / "constraints.txt")
+    uv("pip", "install", "--python", python, "--require-hashes", "-r", PROJECT / "constraints.txt")
     uv("pip", "install", "--python", python, "--no-deps", distributions.wheel)
     return folder
 

@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.flows.deployed import end
 from tests.packaging.conftest import Installed
+from tests.support.processes import end
 from vigil.ledger import Ledger, outbox
 from vigil.replay.prefect_server import serving
 from vigil.sandbox.generate import generate
@@ -78,7 +79,9 @@ def test_a_question_to_no_ledger_makes_none(installed: Installed) -> None:
 def test_ledgers_are_made_in_the_users_data_folder_or_where_vigil_home_says(
     installed: Installed, variables: dict[str, str]
 ) -> None:
-    said = {name: value.replace("PROJECT", str(installed.project)) for name, value in variables.items()}
+    said: dict[str, Any] = {
+        name: value.replace("PROJECT", str(installed.project)) for name, value in variables.items()
+    }
     where = installed.folder / "elsewhere" / "var" if "elsewhere" in said.values() else data(installed)
     code = "from vigil import places; print(places.home(), places.demo(), places.prefect())"
     found = installed.run("python", "-c", code, **said).split()

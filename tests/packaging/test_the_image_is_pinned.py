@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPE = (ROOT / "deploy" / "Dockerfile").read_text()
+from tests.shared import PROJECT
+
+RECIPE = (PROJECT / "deploy" / "Dockerfile").read_text()
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
@@ -50,13 +50,13 @@ def test_all_that_pip_installs_from_an_index_has_a_hash() -> None:
 
 @pytest.mark.parametrize("file", ["constraints.txt", "constraints-build.txt"])
 def test_each_pin_has_its_hashes_and_no_host(file: str) -> None:
-    text = (ROOT / file).read_text()
+    text = (PROJECT / file).read_text()
     pins = re.findall(r"^[\w.\[\]-]+==\S+.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
     assert len(pins) == len(re.findall(r"^\w", text, re.MULTILINE)) > 0
     assert "://" not in text
 
 
 def test_what_builds_the_wheel_is_pinned_as_pyproject_wants_it() -> None:
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
-    pinned = (ROOT / "constraints-build.txt").read_text()
+    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["build-system"]["requires"]
+    pinned = (PROJECT / "constraints-build.txt").read_text()
     assert all(re.search(rf"^{re.escape(requirement)} ", pinned, re.MULTILINE) for requirement in wanted)

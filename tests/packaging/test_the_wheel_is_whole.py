@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import ROOT, Built, built
+from tests.packaging.conftest import Built, built
+from tests.shared import PROJECT
 from vigil import places
 
 FOLDERS = ("flows", "blocks", "rules", "templates", "automations", "deploy", "prefect.yaml")
@@ -20,8 +21,8 @@ FOLDERS = ("flows", "blocks", "rules", "templates", "automations", "deploy", "pr
 def tracked() -> list[str]:
     """The files of the repository, new ones included."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.splitlines() if (ROOT / name).is_file()]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.splitlines() if (PROJECT / name).is_file()]
 
 
 def content(wheel: Path) -> dict[str, bytes]:
@@ -42,7 +43,7 @@ def test_it_has_every_file_of_the_project_as_it_is_here_and_no_other(distributio
 
     found = {n: data for n, data in content(distributions.wheel).items() if ".dist-info/" not in n}
     assert set(found) == set(wanted)
-    assert [n for n, source in wanted.items() if found[n] != (ROOT / source).read_bytes()] == []
+    assert [n for n, source in wanted.items() if found[n] != (PROJECT / source).read_bytes()] == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_it_says_its_license_and_holds_the_text(distributions: Built) -> None:
     [metadata] = [data.decode() for name, data in inside.items() if name.endswith(".dist-info/METADATA")]
     assert "\nLicense-Expression: Apache-2.0\nLicense-File: LICENSE\n" in metadata
     [text] = [data for name, data in inside.items() if name.endswith(".dist-info/licenses/LICENSE")]
-    assert text == (ROOT / "LICENSE").read_bytes()
+    assert text == (PROJECT / "LICENSE").read_bytes()
 
 
 def test_the_source_distribution_has_what_builds_it_and_no_tests(
@@ -80,28 +81,28 @@ def test_the_source_distribution_has_what_builds_it_and_no_tests(
     } <= inside
     assert not {"tests", "benchmarks", ".ci"} & inside
     # `distributions` built the wheel from it: the repository itself gives the same.
-    assert built(ROOT, tmp_path, "--wheel").read_bytes() == distributions.wheel.read_bytes()
+    assert built(PROJECT, tmp_path, "--wheel").read_bytes() == distributions.wheel.read_bytes()
 
 
 def test_what_the_image_copies_builds_the_same_wheel(distributions: Built, tmp_path: Path) -> None:
     """Of the files that .dockerignore lets through, what the Dockerfile's first stage copies."""
     let_through = {
-        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
+        line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")
     }
-    recipe = (ROOT / "deploy" / "Dockerfile").read_text()
+    recipe = (PROJECT / "deploy" / "Dockerfile").read_text()
     copied = [line.split()[1:-1] for line in re.findall(r"^COPY (?!--from).*$", recipe, re.MULTILINE)]
     names = {name for some in copied for name in some}
     assert names == let_through
     source = tmp_path / "source"
     source.mkdir()
     for name in names - {"constraints.txt", "constraints-build.txt"}:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(ROOT / name, source)
+            shutil.copy(PROJECT / name, source)
     wheel = content(built(source, tmp_path / "out", "--wheel"))
     assert wheel == content(distributions.wheel)
 
 
 def test_a_checkout_is_its_own_project() -> None:
-    assert places.project() == ROOT
+    assert places.project() == PROJECT

@@ -320,13 +320,13 @@ def _ordered(left: object, op: Op, right: object) -> bool:
         case Op.EQ | Op.IN:
             return left == right
         case Op.LT | Op.BEFORE:
-            return left < right  # type: ignore[operator, no-any-return]
+            return left < right  # type: ignore[operator]
         case Op.LE:
-            return left <= right  # type: ignore[operator, no-any-return]
+            return left <= right  # type: ignore[operator]
         case Op.GT | Op.AFTER:
-            return left > right  # type: ignore[operator, no-any-return]
+            return left > right  # type: ignore[operator]
         case Op.GE:
-            return left >= right  # type: ignore[operator, no-any-return]
+            return left >= right  # type: ignore[operator]
     return False
 
 

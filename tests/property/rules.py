@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.property.histories import PEOPLE, STARTS, STATUSES, TYPE
+from tests.support.histories import PEOPLE, STARTS, STATUSES, TYPE
 from vigil.compliance.operators import Op, Takes
 from vigil.compliance.rules import Rule, RuleSet
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from tests.property.conftest import share
-from tests.support.failing import HOUR, NOON, Office
 from tests.support.plain_runs import extract
+from tests.support.run_bench import HOUR, NOON, RunBench
 from vigil.compliance.loader import load_text
 from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger, outbox
@@ -57,7 +57,7 @@ class Case:
 
     rules: dict[str, str]
     changes: tuple[tuple[float, int, str, str | None], ...]
-    looks: tuple[float, ...]
+    scans: tuple[float, ...]
     at: float
     scope: Scope
 
@@ -74,7 +74,11 @@ def cases(draw: st.DrawFn) -> Case:
         extra = draw(st.sampled_from(["", FALLBACK])) + draw(st.sampled_from(GUARDS))
         extra += draw(st.sampled_from(["", "group: true\n", "quiet: {from: '11:00', to: '15:00'}\n"]))
         rules[name] = f"rule: {name}\nsubject: {{workspace_type: Case}}\n{text}{extra}"
-    values = {"status": ["closed", "closed", "open"], "until": [*DAYS, None], "lead": [None, "dan", None]}
+    values: dict[str, list[str | None]] = {
+        "status": ["closed", "closed", "open"],
+        "until": [*DAYS, None],
+        "lead": [None, "dan", None],
+    }
     changes = st.sampled_from(sorted(values)).flatmap(
         lambda a: st.tuples(
             st.sampled_from([0.25, 0.75, 1.25, 1.75]),
@@ -99,16 +103,16 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @pytest.fixture(scope="module")
-def office() -> Iterator[Office]:
+def bench() -> Iterator[RunBench]:
     with tempfile.TemporaryDirectory() as folder:
-        office = Office(Path(folder), more=4)
-        yield office
-        office.close()
+        bench = RunBench(Path(folder), more=4)
+        yield bench
+        bench.close()
 
 
-def at_work(office: Office, case: Case) -> Office:
-    """The office with the case's rules, and an estate in which its changes happen and nothing else."""
-    born = tuple(e for e in office.estate.events if e.ts < NOON)
+def at_work(bench: RunBench, case: Case) -> RunBench:
+    """The bench with the case's rules, and an estate in which its changes happen and nothing else."""
+    born = tuple(e for e in bench.estate.events if e.ts < NOON)
     changed = tuple(
         Event(
             NOON + hours * HOUR,
@@ -119,21 +123,21 @@ def at_work(office: Office, case: Case) -> Office:
         )
         for hours, workspace, attr, value in case.changes
     )
-    there = copy(office)
-    there.estate = replace(office.estate, events=(*born, *changed))
+    there = copy(bench)
+    there.estate = replace(bench.estate, events=(*born, *changed))
     there.rules = load_text({f"{name}.yaml": text for name, text in case.rules.items()})
     return there
 
 
-def swept(office: Office, ledger: Ledger, case: Case, dry_run: bool) -> list[dict[str, Any]]:
+def swept(bench: RunBench, ledger: Ledger, case: Case, dry_run: bool) -> list[dict[str, Any]]:
     """The rows of a sweep, as the flow makes them."""
-    run, client = office.run("sweep", ledger, case.at)
+    run, client = bench.run("sweep", ledger, case.at)
 
     async def flow() -> list[dict[str, Any]]:
         read = await extract(run)
         return await sweep(run, read.schema, case.scope, dry_run)
 
-    return office.do(run, client, flow)
+    return bench.do(run, client, flow)
 
 
 def people(rows: list[dict[str, Any]], outcome: Shown) -> Counter[Told]:
@@ -150,16 +154,16 @@ def queued(ledger: Ledger) -> Counter[Told]:
 
 @share(0.4, least=10)
 @given(cases())
-def test_who_would_be_told_is_who_is_told(office: Office, case: Case) -> None:
-    there = at_work(office, case)
-    ledger = office.scratch.restore(office.empty)
-    for hours in case.looks:
-        there.look(ledger, hours)
+def test_who_would_be_told_is_who_is_told(bench: RunBench, case: Case) -> None:
+    there = at_work(bench, case)
+    ledger = bench.scratch.restore(bench.empty)
+    for hours in case.scans:
+        there.watch(ledger, hours)
         delivered(ledger)
-    before = office.scratch.save()
+    before = bench.scratch.save()
     shown = swept(there, ledger, case, dry_run=True)
     assert not queued(ledger), "a dry run queued something"
-    ledger = office.scratch.restore(before)
+    ledger = bench.scratch.restore(before)
     sent = swept(there, ledger, case, dry_run=False)
     assert people(shown, Shown.WOULD) == people(sent, Shown.TOLD) == queued(ledger)
     as_sent = [r | {"outcome": Shown.TOLD} if r["outcome"] == Shown.WOULD else r for r in shown]

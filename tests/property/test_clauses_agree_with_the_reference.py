@@ -10,33 +10,14 @@ from hypothesis import strategies as st
 
 from tests.property import reference
 from tests.property.conftest import share
-from tests.property.histories import TYPE, History, histories
-from tests.property.looking import Ledger, looks
 from tests.property.rules import TIMELY, clauses, of
+from tests.property.views import views
+from tests.support.histories import TYPE, History, histories
+from tests.support.scans import Ledger, scans
 from vigil.compliance import facts as f
 from vigil.compliance.clauses import Clause, FieldLeaf, leaves
 from vigil.compliance.conditions import compile_clause, explain, next_flip, scope
 from vigil.compliance.tables import Facts
-
-
-def views(history: History, facts: Facts, as_of: datetime) -> dict[int, reference.View]:
-    """Each workspace as the reference looks at it."""
-    months = {r.type: r.valid_months for r in history.required if r.valid_months is not None}
-    return {
-        w: reference.View(
-            fact,
-            facts.documents.get(w, ()),
-            facts.roles.get(w),
-            facts.missing.get(w),
-            as_of,
-            history.zone,
-            months,
-            facts.steps.get(w, ()),
-            related=facts.related.get(w),
-            others=facts.workspaces,
-        )
-        for w, fact in facts.workspaces.items()
-    }
 
 
 def _known(ledger: Ledger, workspaces: Any = None) -> list[f.Fact]:
@@ -52,21 +33,21 @@ def _clause(written: dict[str, Any]) -> Clause:
 
 
 @share(1)
-@given(histories(workspaces=6, looks=3), st.lists(clauses().map(_clause), min_size=8, max_size=8))
+@given(histories(workspaces=6, scans=3), st.lists(clauses().map(_clause), min_size=8, max_size=8))
 def test_each_workspace_comes_out_as_it_does_alone_in_plain_python(
     history: History, some: list[Clause]
 ) -> None:
     ledger = Ledger()
-    for look in looks(history, ledger):
+    for scan in scans(history, ledger):
         facts = Facts.of(_known(ledger))
         if not facts.workspaces:
             continue
-        ready = scope(facts.table(TYPE, history.required, history.zone), some, look.as_of, history.zone)
-        seen = views(history, facts, look.as_of)
+        ready = scope(facts.table(TYPE, history.required, history.zone), some, scan.as_of, history.zone)
+        seen = views(history, facts, scan.as_of)
         for clause in some:
             rows = ready.frame.select("id", compile_clause(clause, ready).alias("met"))
             met = dict(rows.iter_rows())
-            note(f"{look.as_of} in {history.zone}: {clause}")
+            note(f"{scan.as_of} in {history.zone}: {clause}")
             assert met == {w: reference.truth(clause, view) for w, view in seen.items()}
             for outcome in set(met.values()):
                 mine = [w for w, held in met.items() if held is outcome]
@@ -82,18 +63,18 @@ def _reasons(clause: Clause, view: reference.View, met: reference.Known) -> tupl
 
 
 @share(1)
-@given(histories(workspaces=5, looks=2), st.lists(clauses(TIMELY).map(_clause), min_size=6, max_size=6))
+@given(histories(workspaces=5, scans=2), st.lists(clauses(TIMELY).map(_clause), min_size=6, max_size=6))
 def test_nothing_changes_by_the_clock_alone_before_the_flip(history: History, some: list[Clause]) -> None:
-    """Between now and the flip every instant that could matter comes out as it does now; at the flip itself we look."""
+    """Between now and the flip every instant that could matter comes out as it does now; at the flip itself the next check is due."""
     ledger = Ledger()
-    for look in looks(history, ledger):
+    for scan in scans(history, ledger):
         facts = Facts.of(_known(ledger))
         if not facts.workspaces:
             continue
-        ready = scope(facts.table(TYPE, history.required, history.zone), some, look.as_of, history.zone)
+        ready = scope(facts.table(TYPE, history.required, history.zone), some, scan.as_of, history.zone)
         for clause in some:
             flips = dict(zip(ready.frame["id"].to_list(), next_flip(clause, ready).to_list(), strict=True))
-            for w, view in views(history, facts, look.as_of).items():
+            for w, view in views(history, facts, scan.as_of).items():
                 _stays_until(flips[w], clause, view)
 
 

@@ -18,8 +18,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.property.conftest import share
-from tests.sandbox.small import Draft, Threaded
 from tests.support.plain_runs import run_once
+from tests.support.small_estate import Draft, Threaded
 from vigil.compliance.loader import load_text
 from vigil.ledger import outbox
 from vigil.ledger.scratch import Scratch

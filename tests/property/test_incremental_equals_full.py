@@ -9,9 +9,9 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from tests.property.conftest import share
-from tests.property.histories import History, histories
-from tests.property.looking import Ledger, Watcher, looks
 from tests.property.rules import rule_sets
+from tests.support.histories import History, histories
+from tests.support.scans import Ledger, Watcher, scans
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Standing
 
@@ -28,10 +28,10 @@ def test_any_history_and_any_edit_of_rules_comes_out_the_same(history: History, 
     ledger = Ledger()
     full = Watcher(True, history.zone, history.required)
     some = Watcher(False, history.zone, history.required)
-    for n, look in enumerate(looks(history, ledger)):
+    for n, scan in enumerate(scans(history, ledger)):
         rules = edits[n * len(edits) // len(history.ticks)]
-        whole, part = full.evaluate(ledger, look, rules), some.evaluate(ledger, look, rules)
-        note(f"look {n} at {look.as_of}: {len(look.changes)} changes, {len(part.evaluated)} evaluated")
+        whole, part = full.evaluate(ledger, scan, rules), some.evaluate(ledger, scan, rules)
+        note(f"scan {n} at {scan.as_of}: {len(scan.changes)} changes, {len(part.evaluated)} evaluated")
         assert sorted(part.findings, key=repr) == sorted(whole.findings, key=repr)
         assert _there(some.standings, ledger) == _there(full.standings, ledger)
-    assert some.looked_at <= full.looked_at
+    assert some.scanned <= full.scanned

@@ -1,4 +1,4 @@
-"""Whole rules, look by look, against plain Python: since when, for how long, what is said, again, and at the end."""
+"""Whole rules, scan by scan, against plain Python: since when, for how long, what is said, again, and at the end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import given, note
 
 from tests.property import reference
 from tests.property.conftest import share
-from tests.property.histories import History, histories
-from tests.property.looking import Ledger, Look, Watcher, looks
 from tests.property.rules import conditions, milestones, of, transitions
-from tests.property.test_clauses_agree_with_the_reference import views
+from tests.property.views import views
+from tests.support.histories import History, histories
+from tests.support.scans import Ledger, Scan, Watcher, scans
 from vigil.compliance import facts as f
 from vigil.compliance.calendar import Calendar
 from vigil.compliance.events import Event, Looked, derive, overdue
@@ -39,8 +39,8 @@ class Condition:
     since: dict[int, datetime] = field(default_factory=dict)
     said: set[int] = field(default_factory=set)
 
-    def look(self, w: int, view: reference.View, look: Look) -> Iterator[Said]:
-        rule, now = self.rule, look.as_of
+    def scan(self, w: int, view: reference.View, scan: Scan) -> Iterator[Said]:
+        rule, now = self.rule, scan.as_of
         met = reference.truth(_full(rule), view)
         if met is None and rule.unknown == "hold":
             return
@@ -53,12 +53,12 @@ class Condition:
         since = self.since.setdefault(w, now)
         ripe = since if rule.for_ is None else since + rule.for_.timedelta
         if w in self.said:
-            due = [(k, at) for k, at in self._repeats(ripe) if look.after < at <= now]
+            due = [(k, at) for k, at in self._repeats(ripe) if scan.after < at <= now]
             if due:
                 yield w, f"{_stamp(since)}#{due[-1][0]}", None, due[-1][1], None
         elif ripe <= now:
             self.said.add(w)
-            yield w, _stamp(since), None, ripe if ripe > look.after else now, None
+            yield w, _stamp(since), None, ripe if ripe > scan.after else now, None
 
     def _repeats(self, ripe: datetime) -> Iterator[tuple[int, datetime]]:
         if self.rule.repeat is not None:
@@ -70,7 +70,7 @@ class Condition:
 def _full(rule: Rule) -> Any:
     from vigil.compliance.clauses import All, Not
 
-    mine = rule.when if rule.when is not None else Not(not_=rule.require)  # type: ignore[arg-type]
+    mine = rule.when if rule.when is not None else Not(not_=rule.require)
     return mine if rule.where is None else All(all=(rule.where, mine))
 
 
@@ -86,13 +86,13 @@ def test_a_condition_is_said_when_it_has_lasted_and_once_until_it_clears(
     rule = of(written)
     ledger, watcher = Ledger(), Watcher(False, history.zone, history.required)
     model = Condition(rule, history.zone)
-    for look in looks(history, ledger):
+    for scan in scans(history, ledger):
         facts = Facts.of(x for some in ledger.known.values() for x in some.values())
         wanted = [
-            s for w, view in views(history, facts, look.as_of).items() for s in model.look(w, view, look)
+            s for w, view in views(history, facts, scan.as_of).items() for s in model.scan(w, view, scan)
         ]
-        note(f"{look.as_of}: {wanted}")
-        assert _told(watcher.evaluate(ledger, look, RuleSet((rule,))).findings) == sorted(wanted, key=repr)
+        note(f"{scan.as_of}: {wanted}")
+        assert _told(watcher.evaluate(ledger, scan, RuleSet((rule,))).findings) == sorted(wanted, key=repr)
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Milestone:
     calendar: Calendar
     open: dict[int, datetime] = field(default_factory=dict)
 
-    def look(self, w: int, view: reference.View, look: Look) -> Iterator[Said]:
+    def scan(self, w: int, view: reference.View, scan: Scan) -> Iterator[Said]:
         due = self._date(view.workspace)
         if due is None:
             self.open.pop(w, None)
@@ -112,34 +112,34 @@ class Milestone:
         blind = attribute and "attrs" in view.workspace.unread
         met = None if blind else True if self.rule.where is None else reference.truth(self.rule.where, view)
         if met is None and self.rule.unknown == "hold":
-            self.open.setdefault(w, look.after)
+            self.open.setdefault(w, scan.after)
             return
-        after = self.open.pop(w, look.after)
+        after = self.open.pop(w, scan.after)
         if met is False:
             return
-        fresh = any(self._became_known(c, look) for c in look.changes if c.workspace == w)
+        fresh = any(self._became_known(c, scan) for c in scan.changes if c.workspace == w)
         for step in self.rule.steps:
             repeat = step.repeat or self.rule.repeat
             for k in range((repeat.max if repeat else 0) + 1):
                 at = self._moment(due, step.at, repeat.every.times(k) if repeat and k else None)
-                if at <= look.as_of and (at > after or (fresh and k == 0)):
+                if at <= scan.as_of and (at > after or (fresh and k == 0)):
                     name = _stamp(due) if isinstance(due, datetime) else due.isoformat()
-                    yield w, f"{name}#{k}" if k else name, step.id, at, self._late(at, after, look.as_of)
+                    yield w, f"{name}#{k}" if k else name, step.id, at, self._late(at, after, scan.as_of)
 
     def _date(self, workspace: f.Workspace) -> date | None:
         """The first attribute, by its whole name, that holds a date; dates before instants."""
         name = (self.rule.due or "").removeprefix("attr.")
         if name in ("created", "modified"):
-            return getattr(workspace, name)  # type: ignore[no-any-return]
+            return getattr(workspace, name)
         keys = sorted(k for k in workspace.attrs if k == name or k.endswith("." + name))
         values = [workspace.attrs[k] for k in keys]
         dates = [v for v in values if isinstance(v, date)]
         return dates[0] if dates else None
 
-    def _became_known(self, change: Any, look: Look) -> bool:
+    def _became_known(self, change: Any, scan: Scan) -> bool:
         match change.before, change.after:
             case None, f.Workspace(created=created):
-                return created > look.after
+                return created > scan.after
             case f.Workspace() as before, f.Workspace() as after:
                 return self._date(before) != self._date(after)
         return False
@@ -166,19 +166,19 @@ class Milestone:
 
 @share(0.7)
 @given(histories(), milestones("r"))
-def test_a_milestone_is_said_in_the_window_that_holds_its_moment_and_in_no_other(
+def test_a_milestone_is_sent_in_the_window_that_holds_it_and_in_no_other(
     history: History, written: dict[str, Any]
 ) -> None:
     rule = of(written)
     ledger, watcher = Ledger(), Watcher(False, history.zone, history.required)
     model = Milestone(rule, Calendar(rule.calendar, history.zone))
-    for look in looks(history, ledger):
+    for scan in scans(history, ledger):
         facts = Facts.of(x for some in ledger.known.values() for x in some.values())
         wanted = [
-            s for w, view in views(history, facts, look.as_of).items() for s in model.look(w, view, look)
+            s for w, view in views(history, facts, scan.as_of).items() for s in model.scan(w, view, scan)
         ]
-        note(f"{look.as_of}: {wanted}")
-        assert _told(watcher.evaluate(ledger, look, RuleSet((rule,))).findings) == sorted(wanted, key=repr)
+        note(f"{scan.as_of}: {wanted}")
+        assert _told(watcher.evaluate(ledger, scan, RuleSet((rule,))).findings) == sorted(wanted, key=repr)
 
 
 def _fits(event: Event, rule: Rule) -> bool:
@@ -202,28 +202,28 @@ def _fits(event: Event, rule: Rule) -> bool:
 
 @share(0.7)
 @given(histories(), transitions("r"))
-def test_a_transition_is_said_for_each_event_that_fits_where_the_rule_holds_at_the_look(
+def test_a_transition_is_sent_for_each_event_that_fits_at_the_scan(
     history: History, written: dict[str, Any]
 ) -> None:
     rule = of(written)
     ledger, watcher = Ledger(), Watcher(False, history.zone, history.required)
-    for n, look in enumerate(looks(history, ledger)):
+    for n, scan in enumerate(scans(history, ledger)):
         facts = Facts.of(x for some in ledger.known.values() for x in some.values())
         steps = [s for w in facts.workspaces for s in facts.steps.get(w, ())]
         events = [
-            *derive(look.changes, Looked(look.complete), look.as_of),
-            *overdue(steps, look.after, look.as_of),
+            *derive(scan.changes, Looked(scan.complete), scan.as_of),
+            *overdue(steps, scan.after, scan.as_of),
         ]
         wanted: list[Said] = []
-        seen = views(history, facts, look.as_of)
+        seen = views(history, facts, scan.as_of)
         for e in events if n else []:
             if e.workspace in seen and _fits(e, rule):
-                wanted += _of_event(e, rule, seen[e.workspace], look)
-        note(f"{look.as_of}: {wanted}")
-        assert _told(watcher.evaluate(ledger, look, RuleSet((rule,))).findings) == sorted(wanted, key=repr)
+                wanted += _of_event(e, rule, seen[e.workspace], scan)
+        note(f"{scan.as_of}: {wanted}")
+        assert _told(watcher.evaluate(ledger, scan, RuleSet((rule,))).findings) == sorted(wanted, key=repr)
 
 
-def _of_event(e: Event, rule: Rule, view: reference.View, look: Look) -> Iterator[Said]:
+def _of_event(e: Event, rule: Rule, view: reference.View, scan: Scan) -> Iterator[Said]:
     met = True if rule.where is None else reference.truth(rule.where, reference.of_event(view, e))
     if met is None and rule.unknown == "finding":
         met = True
@@ -233,4 +233,4 @@ def _of_event(e: Event, rule: Rule, view: reference.View, look: Look) -> Iterato
     done = any(s.completed_at is not None for s in mine)
     stale = done and e.kind in ("step_assigned", "escalated")
     reason = Why.UNREAD if met is None else Why.ALREADY_DONE if stale else None
-    yield e.workspace, e.occurrence, None, e.at if look.after < e.at <= look.as_of else look.as_of, reason
+    yield e.workspace, e.occurrence, None, e.at if scan.after < e.at <= scan.as_of else scan.as_of, reason

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.property.conftest import share
-from tests.property.histories import History, histories
-from tests.property.looking import Ledger, Watcher, looks
 from tests.property.rules import milestones, of, transitions
+from tests.support.histories import History, histories
+from tests.support.scans import Ledger, Watcher, scans
 from vigil.compliance.events import Event, Looked, derive
 from vigil.compliance.rules import RuleSet
 from vigil.compliance.verdicts import Finding
@@ -30,7 +30,7 @@ OWN_INSTANT = (
 
 
 def _cuts(history: History) -> st.SearchStrategy[tuple[datetime, ...]]:
-    """The looks of a history, or some of them: the first and the last always."""
+    """The scans of a history, or some of them: the first and the last always."""
     inner = history.ticks[1:-1]
     kept = st.lists(st.sampled_from(inner), unique=True) if inner else st.just([])
     return kept.map(lambda some: (history.ticks[0], *sorted(some), history.ticks[-1]))
@@ -38,7 +38,7 @@ def _cuts(history: History) -> st.SearchStrategy[tuple[datetime, ...]]:
 
 def _findings(history: History, rules: RuleSet) -> list[Finding]:
     ledger, watcher = Ledger(), Watcher(False, history.zone, history.required)
-    return [x for look in looks(history, ledger) for x in watcher.evaluate(ledger, look, rules).findings]
+    return [x for scan in scans(history, ledger) for x in watcher.evaluate(ledger, scan, rules).findings]
 
 
 @share(0.7)
@@ -85,7 +85,7 @@ def test_the_moments_of_dates_that_stay_are_said_once_in_any_slicing(
     rules = RuleSet(tuple(of(written, f"r{n}") for n, written in enumerate(some)))
 
     def told(given: History) -> list[tuple[str, int, str, str | None, datetime]]:
-        return sorted((x.rule, x.workspace, x.occurrence, x.step, x.fire_at) for x in _findings(given, rules))  # type: ignore[type-var]
+        return sorted((x.rule, x.workspace, x.occurrence, x.step, x.fire_at) for x in _findings(given, rules))
 
     whole = told(still)
     assert whole == told(replace(still, ticks=data.draw(_cuts(history))))
@@ -101,7 +101,7 @@ def test_the_same_observations_give_the_same_names_in_one_reading_or_in_many(his
         return sorted((e.kind, e.workspace, e.occurrence) for e in events)
 
     ledger = Ledger()
-    some = list(looks(history, ledger))
-    at_once = derive([c for look in some for c in look.changes], Looked(history.ticks[0]), history.ticks[-1])
-    in_parts = [e for look in some for e in derive(look.changes, Looked(look.after), look.as_of)]
+    some = list(scans(history, ledger))
+    at_once = derive([c for scan in some for c in scan.changes], Looked(history.ticks[0]), history.ticks[-1])
+    in_parts = [e for scan in some for e in derive(scan.changes, Looked(scan.after), scan.as_of)]
     assert names(at_once) == names(in_parts)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.property.conftest import share
-from tests.property.histories import ZONES
 from tests.property.rules import milestones, of
+from tests.support.histories import ZONES
 from vigil.compliance import agenda, zoned
 from vigil.compliance.calendar import Calendar, CalendarSpec
 from vigil.compliance.durations import Offset

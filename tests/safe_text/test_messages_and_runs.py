@@ -14,14 +14,15 @@ import orjson
 import pytest
 
 from flows.endings import Ending, Named
-from tests.delivery.conftest import message
-from tests.delivery.render_notices import EVENTS, TEMPLATES, event, notice
-from tests.service.test_sensitive_attributes_stay_inside import RULES, Speaker
 from tests.support.hostile import HOSTILE, MEGABYTES, STEERING
+from tests.support.outgoing import message
+from tests.support.render_notices import EVENTS, TEMPLATES, event, notice
+from tests.support.speaker import Speaker
 from vigil.compliance import facts as f
 from vigil.compliance.channels import MAIL, TextFormat
 from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
+from vigil.compliance.notices import Notice
 from vigil.compliance.routing import Directory, Routed
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
@@ -29,6 +30,7 @@ from vigil.delivery.email_message import SeveralAddresses, compose, mailbox, rec
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.messages import PAYLOAD, encode
 from vigil.delivery.render import Renderer
+from vigil.ledger.outbox import Entry
 from vigil.ledger.values import Registered
 from vigil.safe_text import LABEL, STATE, is_web_address, label, payload
 from vigil.service.compose import entries
@@ -38,10 +40,17 @@ from vigil.service.site import Site
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 PUSH, HTML = Renderer(TEMPLATES), Renderer(TEMPLATES, TextFormat.HTML)
 SENDER = mailbox("Vigil <vigil@example.org>")
+RULE = """\
+rule: changed
+kind: transition
+subject: {workspace_type: Contract}
+events: [status_changed: {field: attr.status}]
+to: [user: ada]
+"""
 LINK = "https://ecm.example.org/cs/cs/app/nodes/4711"
 
 
-def hostile_notice(text: str, kind: str = "document_added", language: str = "en"):
+def hostile_notice(text: str, kind: str = "document_added", language: str = "en") -> Notice:
     fields = {
         key: text if isinstance(value, str) and key != "kind" else value for key, value in event(kind).items()
     }
@@ -90,7 +99,7 @@ def mail_of(text: str, rendered: bool) -> EmailMessage:
     raw = text.encode(errors="ignore").decode()[:5_000]
     titles = {"title": push.title, "body": push.body} if rendered else {"title": raw, "body": raw}
     out = message("ada@example.org", address_kind=MAIL, link=LINK, mail=words, **titles)
-    return message_from_bytes(bytes(compose(out, recipient(out), SENDER, None, AT)), policy=policy.SMTP)  # type: ignore[return-value]
+    return message_from_bytes(bytes(compose(out, recipient(out), SENDER, None, AT)), policy=policy.SMTP)
 
 
 @pytest.mark.parametrize("rendered", [True, False], ids=["as HTML", "as it fell from push"])
@@ -100,19 +109,21 @@ def test_a_mail_has_our_headers_our_link_and_no_markup_of_a_name(rendered: bool)
         mail = mail_of(text, rendered)
         assert set(mail.keys()) == expected, what
         assert [a.addr_spec for a in mail["To"].addresses] == ["ada@example.org"]
-        page = Shown(mail.get_body(("html",)).get_content())
+        html = mail.get_body(("html",))
+        assert html is not None
+        page = Shown(html.get_content())
         assert page.links == [LINK], what
         assert page.tags <= {"html", "head", "meta", "title", "body", "h1", "p", "a"}, what
         assert len(bytes(mail)) < 300_000, what
 
 
-def row_of(text: str):
+def row_of(text: str) -> Entry:
     attrs = {"Contract.status": "terminated for cause", "Contract.note": text}
     facts = Facts.of([f.Workspace(1, "Contract", text, AT, AT, attrs)])
-    change = {"attr": "Contract.note", "from": text, "to": text, "at": AT, "by": None}
+    change: dict[str, f.Value] = {"attr": "Contract.note", "from": text, "to": text, "at": AT, "by": None}
     found = Finding("changed", 1, "o", None, AT, (text, text), Event("attribute_changed", 1, AT, "o", change))
     site = Site("https://ecm.example.org", "UTC", Path("rules"), TEMPLATES)
-    rules = load_text({"rules.yaml": RULES.replace("template: everything\n", "")})
+    rules = load_text({"rules.yaml": RULE})
     speaker = Speaker(AT, rules, site, PUSH, ("push", "email"), {TextFormat.HTML: HTML})
     registered = [
         Registered(1, "ada", "token", "token", "android"),
@@ -130,10 +141,11 @@ def test_ten_megabytes_of_an_attribute_make_a_row_of_kilobytes(what: str) -> Non
     assert len(made.message.to_json()) < 100_000
 
 
-def test_the_name_the_state_and_the_events_of_a_run_are_short_and_hold_no_control_character() -> None:
+def test_name_state_and_events_of_a_run_are_short_without_control_characters() -> None:
     for what, text in HOSTILE.items():
         assert len(label(text)) <= LABEL and not set(label(text)) & STEERING, what
         state = Ending(text, text, Named.GAPS, whole=False).state()
+        assert state.message is not None
         assert len(state.message) <= STATE and not set(state.message) & (STEERING - {"\n", "\t"}), what
         said = payload({"first": text, "why": [text, (text, 1)], text: {"n": 2, "none": None, "yes": True}})
         assert len(json.dumps(said)) < 20_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.shared import PROJECT
+
 HERE = "vigil/safe_text.py"
 PAGES = "flows/showing.py"
 
@@ -55,13 +55,13 @@ def uses(source: str) -> Iterator[str]:
 
 
 def sources() -> list[str]:
-    found = (p for folder in ("vigil", "flows", "blocks") for p in (ROOT / folder).rglob("*.py"))
-    return sorted(str(p.relative_to(ROOT)) for p in found)
+    found = (p for folder in ("vigil", "flows", "blocks") for p in (PROJECT / folder).rglob("*.py"))
+    return sorted(str(p.relative_to(PROJECT)) for p in found)
 
 
 @pytest.mark.parametrize("name", ONLY_IN)
 def test_what_makes_text_safe_is_used_in_one_place(name: str) -> None:
-    using = {file for file in sources() if name in set(uses((ROOT / file).read_text()))}
+    using = {file for file in sources() if name in set(uses((PROJECT / file).read_text()))}
     assert using <= ONLY_IN[name]
 
 
@@ -69,7 +69,7 @@ def test_what_the_table_allows_is_there() -> None:
     """A name that nobody uses would make its line above one that cannot fail."""
     for name, files in ONLY_IN.items():
         for file in files:
-            assert name in set(uses((ROOT / file).read_text())), (name, file)
+            assert name in set(uses((PROJECT / file).read_text())), (name, file)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from cmarkgfm.cmark import Options
 
 from flows import approving, guarding
-from tests.service.test_the_account_says_what_became_of_things import AT, account, row
+from tests.support.accounts import AT, account, row
 from tests.support.hostile import HONEST, HOSTILE, seen
 from tests.support.tables import LINK, finding, findings
 from vigil import safe_text

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from rich.console import Console
 
+from tests.shared import PROJECT
 from tests.support.hostile import HONEST, HOSTILE, STEERING
 from tests.support.samples import T0, entry, workspace
 from tests.support.tables import LINK, finding, findings
@@ -30,7 +31,7 @@ from vigil.validation import _show as show_problem
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^;\x1b]*;(https://ecm\.example\.org/[!-~]*)?\x1b\\")
 """What Rich writes itself: colours, and links to Extended ECM."""
 
-RULES = Path(__file__).resolve().parents[2] / "rules"
+RULES = PROJECT / "rules"
 TEXTS = [text[:3_000] for text in [*HOSTILE.values(), *HONEST]]
 STORED = [t for t in TEXTS if t.encode(errors="ignore").decode() == t]  # a ledger takes no half characters
 Show = Callable[[Console], None]

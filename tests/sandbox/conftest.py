@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.small import Draft, Ecm, Running, Threaded
+from tests.support.small_estate import Draft, Ecm, Running, Threaded
 from vigil.errors import BadInput
 from vigil.sandbox.estate import load
 

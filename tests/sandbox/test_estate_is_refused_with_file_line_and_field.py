@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.small import Draft
+from tests.support.small_estate import Draft
 from vigil.errors import BadInput
 from vigil.sandbox.estate import load
 

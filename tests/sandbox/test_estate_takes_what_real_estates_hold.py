@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.small import Draft
 from tests.shared import ESTATES
+from tests.support.small_estate import Draft
 from tests.support.tickets import Tickets
 from vigil.sandbox.estate import load
 from vigil.sandbox.world import World
@@ -59,7 +59,7 @@ def test_roles_hold_logins_groups_and_deleted_users(draft: Draft, tmp_path: Path
     assert World(estate).state.deleted == {"eve"}
 
 
-def test_a_workspace_older_than_the_start_and_without_its_own_event_is_there_from_its_creation(
+def test_a_workspace_without_an_event_of_its_own_exists_from_its_creation(
     draft: Draft, tmp_path: Path
 ) -> None:
     draft.meta["start"] = "2024-06-01T00:00:00Z"
@@ -89,7 +89,7 @@ def test_a_change_may_stand_before_the_creation_of_the_same_instant(draft: Draft
     assert world.state.workspaces[100].attrs["Case.status"] == "closed"
 
 
-def test_a_fraction_of_a_second_never_makes_an_event_look_older_than_a_tick_before_it(
+def test_a_fraction_of_a_second_never_puts_an_event_before_an_earlier_tick(
     draft: Draft, tmp_path: Path
 ) -> None:
     draft.case()
@@ -198,7 +198,7 @@ def test_the_order_by_modify_date_is_what_sorting_gives(tmp_path: Path) -> None:
     assert keys == sorted((w.modified, w.id) for w in world.state.workspaces.values())
 
 
-def test_steps_may_be_numbered_from_nought_comments_be_empty_and_integers_come_as_35_point_0(
+def test_steps_begin_at_0_comments_may_be_empty_and_integers_come_as_35_0(
     draft: Draft, tmp_path: Path
 ) -> None:
     draft.case(attrs={"Case.amount": 35.0})

@@ -41,7 +41,7 @@ def ask(ready: dict[str, str], path: str, body: dict[str, Any] | None = None) ->
         return refused.code, json.load(refused)
 
 
-def test_without_an_estate_the_demo_s_week_is_over_and_the_clock_is_this_machine_s(
+def test_without_an_estate_the_demo_week_is_over_and_the_clock_is_the_machines(
     ready: dict[str, str],
 ) -> None:
     _, clock = ask(ready, "/sandbox/clock")

@@ -95,12 +95,12 @@ def test_an_event_id_does_not_replace_what_the_system_shows(devices: Devices) ->
 @pytest.mark.parametrize("platform", ["android", "ios", "web"])
 def test_a_platforms_own_text_comes_before_the_common_one(devices: Devices, platform: str) -> None:
     own = {"title": "own", "body": "own body"}
-    part = {
+    parts: dict[str, dict[str, Any]] = {
         "android": {"android": {"notification": own}},
         "ios": {"apns": {"payload": {"aps": {"alert": own}}}},
         "web": {"webpush": {"notification": own}},
-    }[platform]
-    give(devices, platform, {"notification": {"title": "T", "body": "B"}, **part})
+    }
+    give(devices, platform, {"notification": {"title": "T", "body": "B"}, **parts[platform]})
     [shown] = devices.show(platform)
     assert (shown.title, shown.body) == ("own", "own body")
 

@@ -22,14 +22,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_the_demo_is_the_same_to_the_byte_each_time(tmp_path):
+def test_the_demo_is_the_same_to_the_byte_each_time(tmp_path: Path) -> None:
     generate(tmp_path / "a")
     generate(tmp_path / "b")
     assert sorted(contents(tmp_path / "a")) == FILES
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_another_seed_is_another_background_and_the_same_story(tmp_path):
+def test_another_seed_is_another_background_and_the_same_story(tmp_path: Path) -> None:
     generate(tmp_path / "a", seed=1)
     generate(tmp_path / "b", seed=2)
     a, b = load(tmp_path / "a"), load(tmp_path / "b")
@@ -42,12 +42,12 @@ def test_another_seed_is_another_background_and_the_same_story(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_seed_gives_an_estate_that_loads(tmp_path, seed):
+def test_every_seed_gives_an_estate_that_loads(tmp_path: Path, seed: int) -> None:
     generate(tmp_path, seed=seed)
     assert len(load(tmp_path).workspaces) == 51
 
 
-def test_the_demo_is_as_large_as_it_says(tmp_path):
+def test_the_demo_is_as_large_as_it_says(tmp_path: Path) -> None:
     made = generate(tmp_path)
     estate = load(tmp_path)
     assert (made.workspaces, made.events) == (len(estate.workspaces), len(estate.events))
@@ -65,40 +65,42 @@ def test_the_demo_is_as_large_as_it_says(tmp_path):
     assert {d.platform for u in estate.users.values() for d in u.devices} == {"android", "ios", "web"}
 
 
-def test_the_demo_begins_on_its_first_day_and_ends_after_the_last(tmp_path):
+def test_the_demo_begins_on_its_first_day_and_ends_after_the_last(tmp_path: Path) -> None:
     made = generate(tmp_path, days=3)
     assert made.start.isoformat() == "2026-03-02T00:00:00+01:00"
     assert made.end.isoformat() == "2026-03-05T00:00:00+01:00"
     assert max(e.ts for e in load(tmp_path).events) <= made.end
 
 
-def test_a_larger_scale_adds_workspaces_and_keeps_the_story(tmp_path):
+def test_a_larger_scale_adds_workspaces_and_keeps_the_story(tmp_path: Path) -> None:
     generate(tmp_path / "one")
     assert generate(tmp_path / "three", scale=3).workspaces == 81
     one, three = load(tmp_path / "one"), load(tmp_path / "three")
     assert [w for w in one.workspaces.values() if three.workspaces[w.id] != w] == []
 
 
-def test_a_start_that_is_no_monday_is_refused(tmp_path):
+def test_a_start_that_is_no_monday_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must be a Monday, and 2026-03-03 is not"):
         generate(tmp_path, start=date(2026, 3, 3))
 
 
-def test_another_monday_tells_the_same_week_later(tmp_path):
+def test_another_monday_tells_the_same_week_later(tmp_path: Path) -> None:
     made = generate(tmp_path, start=date(2027, 1, 11))
     assert made.start.date() == date(2027, 1, 11)
     assert len(load(tmp_path).workspaces) == 51
 
 
 @pytest.mark.parametrize(("workspaces", "events"), [(1, 10), (7, 31), (200, 2000)])
-def test_a_load_estate_has_exactly_as_much_as_was_asked_for(tmp_path, workspaces, events):
+def test_a_load_estate_has_exactly_as_much_as_was_asked_for(
+    tmp_path: Path, workspaces: int, events: int
+) -> None:
     made = generate_load(tmp_path, workspaces, events)
     estate = load(tmp_path)
     assert (len(estate.workspaces), len(estate.events)) == (workspaces, events)
     assert (made.workspaces, made.events) == (workspaces, events)
 
 
-def test_a_load_estate_is_the_same_to_the_byte_each_time(tmp_path):
+def test_a_load_estate_is_the_same_to_the_byte_each_time(tmp_path: Path) -> None:
     generate_load(tmp_path / "a", 50, 500, seed=3)
     generate_load(tmp_path / "b", 50, 500, seed=3)
     generate_load(tmp_path / "c", 50, 500, seed=4)
@@ -106,7 +108,7 @@ def test_a_load_estate_is_the_same_to_the_byte_each_time(tmp_path):
     assert contents(tmp_path / "a") != contents(tmp_path / "c")
 
 
-def test_a_load_estate_has_something_of_everything(tmp_path):
+def test_a_load_estate_has_something_of_everything(tmp_path: Path) -> None:
     generate_load(tmp_path, 100, 3000)
     kinds = Counter(e.kind for e in load(tmp_path).events)
     assert kinds.keys() >= {
@@ -121,12 +123,12 @@ def test_a_load_estate_has_something_of_everything(tmp_path):
     assert min(kinds.values()) >= 50
 
 
-def test_too_few_events_for_the_workspaces_are_refused_with_the_number_needed(tmp_path):
+def test_too_few_events_for_the_workspaces_are_refused_with_the_number_needed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="100 workspaces take 3"):
         generate_load(tmp_path, 100, 100)
 
 
-def test_the_generator_needs_the_standard_library_alone():
+def test_the_generator_needs_the_standard_library_alone() -> None:
     folder = Path(module.__file__).parent
     for name in ("generate", "chronicle", "daily_work", "demo_people", "demo_story"):
         tree = ast.parse((folder / f"{name}.py").read_text())
@@ -140,7 +142,7 @@ def test_the_generator_needs_the_standard_library_alone():
         assert strangers == set(), name
 
 
-def test_business_days_are_counted_over_the_weekend():
+def test_business_days_are_counted_over_the_weekend() -> None:
     assert business_days_after(date(2026, 3, 5), 1) == date(2026, 3, 6)
     assert business_days_after(date(2026, 3, 6), 1) == date(2026, 3, 9)
     assert business_days_after(date(2026, 3, 5), 7) == date(2026, 3, 16)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import Start
-from tests.sandbox.small import Draft, Running
+from tests.support.small_estate import Draft, Running
 
 
 @pytest.fixture

@@ -242,9 +242,7 @@ def test_its_parallel_walk_in_pages_of_a_hundred_finds_every_document(
     assert known | want <= _walk(otcs, parent, parallel=True)
 
 
-def test_its_simple_walk_in_pages_of_two_hundred_loses_children_to_the_silent_cap(
-    otcs: OTCS, known: set[int]
-) -> None:
+def test_its_pages_of_two_hundred_lose_children_to_the_silent_cap(otcs: OTCS, known: set[int]) -> None:
     # The contract measured it against a real server: the same bug shows here, so the cap is like the real one.
     parent = otcs.get_result_value(otcs.get_node(sorted(known)[0]), "parent_id")
     assert len(known) > 300

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import Start
-from tests.sandbox.small import Draft, Ecm, Running
+from tests.support.small_estate import Draft, Ecm, Running
 from vigil.sandbox.quirks import MODULES, Quirks
 
 DAY = "2024-01-10T00:00:00Z"

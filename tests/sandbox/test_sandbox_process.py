@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.conftest import Start
-from tests.sandbox.small import Draft
+from tests.support.small_estate import Draft
 from vigil.errors import BadInput
 from vigil.sandbox.process import SandboxError, SandboxProcess
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from tests.sandbox.conftest import Start
-from tests.sandbox.small import Answer, Draft, Ecm, Running
+from tests.support.small_estate import Answer, Draft, Ecm, Running
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import Start
-from tests.sandbox.small import Draft, Ecm, Running
+from tests.support.small_estate import Draft, Ecm, Running
 
 
 def properties(answer: Any) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ def test_values_have_the_form_of_their_kind(rich: Running) -> None:
     }  # fmt: skip
 
 
-def test_documents_have_a_type_by_classification_an_expiry_by_category_and_versions(rich: Running) -> None:
+def test_documents_have_a_type_an_expiry_and_versions(rich: Running) -> None:
     answer = rich.ecm.get("/v2/nodes/100/nodes?fields=properties&fields=categories&fields=versions&metadata")
     first, second = (row for row in answer["results"])
     assert [first["data"]["properties"]["name"], second["data"]["properties"]["name"]] == [

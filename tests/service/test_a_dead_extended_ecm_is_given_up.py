@@ -7,37 +7,30 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.failing import Failure, Office
+from tests.support.run_bench import Failure, RunBench
 
 MANY = 300
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    found = Office(tmp_path_factory.mktemp("office"))
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunBench]:
+    found = RunBench(tmp_path_factory.mktemp("large"), more=MANY)
     yield found
     found.close()
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    found = Office(tmp_path_factory.mktemp("large"), more=MANY)
-    yield found
-    found.close()
-
-
-def test_what_was_not_asked_is_said_once_with_its_number_and_nothing_more_is_asked(
-    large: Office, caplog: pytest.LogCaptureFixture
+def test_what_was_not_requested_is_counted_once_and_nothing_more_is_requested(
+    large: RunBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = large.scratch.restore(large.empty)
     dying = Failure(dies_after=700)
     with caplog.at_level(logging.WARNING):
-        looked = large.look(ledger, 0, dying)
+        result = large.watch(ledger, 0, dying)
     said = [r.getMessage() for r in caplog.records if "stopped reading" in r.getMessage()]
     assert len(said) == 1
     assert " of 302 workspaces were not asked" in said[0]
-    assert not looked.green
-    assert "Extended ECM: reading was stopped, it does not answer" in looked.said
+    assert not result.green
+    assert "Extended ECM: reading was stopped, it does not answer" in result.said
     assert dying.refused < 100
     assert len(caplog.records) < 100
     with ledger.read() as connection:
@@ -45,13 +38,13 @@ def test_what_was_not_asked_is_said_once_with_its_number_and_nothing_more_is_ask
     assert kept is not None and 50 < kept < MANY
 
 
-def test_the_next_run_reads_what_was_not_asked(large: Office) -> None:
+def test_the_next_run_reads_what_was_not_asked(large: RunBench) -> None:
     whole = large.scratch.restore(large.empty)
     for hours in (0, 1):
-        wanted = large.look(whole, hours)
+        wanted = large.watch(whole, hours)
     ledger = large.scratch.restore(large.empty)
-    large.look(ledger, 0, Failure(dies_after=700))
-    after = large.look(ledger, 1)
+    large.watch(ledger, 0, Failure(dies_after=700))
+    after = large.watch(ledger, 1)
     assert after.green
     # What an attribute's value was before the first look at it, and who was in a role, nobody can say.
     assert wanted.rows - after.rows <= {row for row in wanted.rows if row[0] in ("status", "steward-changed")}
@@ -59,15 +52,15 @@ def test_the_next_run_reads_what_was_not_asked(large: Office) -> None:
 
 
 @pytest.mark.parametrize("calls", [0, 2, 9, 20, 32])
-def test_wherever_in_a_run_it_dies_nothing_is_lost(office: Office, calls: int) -> None:
-    ledger = office.scratch.restore(office.empty)
+def test_wherever_in_a_run_it_dies_nothing_is_lost(bench: RunBench, calls: int) -> None:
+    ledger = bench.scratch.restore(bench.empty)
     for hours in (0, 1, 2, 3):
-        wanted = office.look(ledger, hours)
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0)
-    dead = office.look(ledger, 1, Failure(dies_after=calls))
+        wanted = bench.watch(ledger, hours)
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0)
+    dead = bench.watch(ledger, 1, Failure(dies_after=calls))
     assert not dead.green
-    office.look(ledger, 2)
-    after = office.look(ledger, 3)
+    bench.watch(ledger, 2)
+    after = bench.watch(ledger, 3)
     assert after.green
     assert after.rows == wanted.rows

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import PROJECT
 from tests.support.plain_runs import judged
 from vigil.compliance import facts as f
 from vigil.compliance.loader import load_text
@@ -19,7 +20,6 @@ from vigil.service import judgement
 from vigil.service.run import Run
 from vigil.service.site import Site
 
-PROJECT = Path(__file__).resolve().parents[2]
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 RULE = """\
@@ -32,7 +32,7 @@ guard: {first_run: manifest_only}
 """
 
 
-class Office:
+class Bench:
     """A ledger and one rule. Contracts are stuck when they are seen; some cannot be read."""
 
     def __init__(self, folder: Path) -> None:
@@ -76,31 +76,31 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path)
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
     yield made
     made.ledger.close()
 
 
-def test_what_the_first_run_could_not_read_is_shown_before_it_is_sent(office: Office) -> None:
-    assert office.run(T0, read=[1], unread=[2, 3]) == {1}
-    assert office.run(T0 + HOUR, unread=[2, 3]) == set()
-    assert office.run(T0 + 2 * HOUR, read=[2, 3]) == {2, 3}
+def test_what_the_first_run_could_not_read_is_shown_before_it_is_sent(bench: Bench) -> None:
+    assert bench.run(T0, read=[1], unread=[2, 3]) == {1}
+    assert bench.run(T0 + HOUR, unread=[2, 3]) == set()
+    assert bench.run(T0 + 2 * HOUR, read=[2, 3]) == {2, 3}
 
 
-def test_what_is_read_later_as_a_rule_of_long_standing_is_not_held(office: Office) -> None:
-    office.run(T0, read=[1], unread=[2])
-    office.run(T0 + HOUR, read=[2])
-    assert office.run(T0 + 2 * HOUR, read=[4], unread=[2]) == set()
+def test_what_is_read_later_as_a_rule_of_long_standing_is_not_held(bench: Bench) -> None:
+    bench.run(T0, read=[1], unread=[2])
+    bench.run(T0 + HOUR, read=[2])
+    assert bench.run(T0 + 2 * HOUR, read=[4], unread=[2]) == set()
 
 
-def test_one_that_can_never_be_read_holds_up_nobody_elses_notices(office: Office) -> None:
-    office.run(T0, read=[1], unread=[2])
+def test_one_that_can_never_be_read_holds_up_nobody_elses_notices(bench: Bench) -> None:
+    bench.run(T0, read=[1], unread=[2])
     for hours in range(1, 4):
-        assert office.run(T0 + hours * HOUR, read=[10 + hours], unread=[2]) == set()
+        assert bench.run(T0 + hours * HOUR, read=[10 + hours], unread=[2]) == set()
 
 
-def test_what_a_killed_run_found_late_is_shown_by_the_next_run(office: Office) -> None:
-    office.run(T0, read=[1], unread=[2])
-    office.run(T0 + HOUR, read=[2], killed=True)
-    assert office.run(T0 + 2 * HOUR) == {2}
+def test_what_a_killed_run_found_late_is_shown_by_the_next_run(bench: Bench) -> None:
+    bench.run(T0, read=[1], unread=[2])
+    bench.run(T0 + HOUR, read=[2], killed=True)
+    assert bench.run(T0 + 2 * HOUR) == {2}

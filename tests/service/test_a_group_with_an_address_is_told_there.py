@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.failing import HOUR, NOON, Office
+from tests.support.delivery_runs import batch
 from tests.support.plain_runs import watched
-from tests.support.rounds import batch
+from tests.support.run_bench import HOUR, NOON, RunBench
 from tests.support.webhooks import OLD, hook, settings
 from vigil.compliance.channels import CHANNEL_NAMES, PUSH
 from vigil.compliance.loader import load_text
@@ -32,8 +32,8 @@ BOARD = "group:Board"
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    made = Office(tmp_path_factory.mktemp("office"))
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunBench]:
+    made = RunBench(tmp_path_factory.mktemp("bench"))
     yield made
     made.close()
 
@@ -45,17 +45,17 @@ def receiver() -> Iterator[LocalReceiver]:
 
 
 @pytest.fixture
-def ledger(office: Office, receiver: LocalReceiver) -> Ledger:
+def ledger(bench: RunBench, receiver: LocalReceiver) -> Ledger:
     """Everybody has a phone, and the Board a webhook."""
-    found = office.scratch.restore(office.empty)
+    found = bench.scratch.restore(bench.empty)
     with found.write() as connection:
         devices.register(connection, [hook(BOARD, f"{receiver.url}/board")], NOON - HOUR)
     return found
 
 
-def watch(office: Office, ledger: Ledger, more: str = "", channels: tuple[str, ...] = CHANNEL_NAMES) -> Run:
-    office.rules = load_text({"closed.yaml": RULE + more})
-    run, client = office.run("watch", ledger, AT)
+def watch(bench: RunBench, ledger: Ledger, more: str = "", channels: tuple[str, ...] = CHANNEL_NAMES) -> Run:
+    bench.rules = load_text({"closed.yaml": RULE + more})
+    run, client = bench.run("watch", ledger, AT)
     run.channels = channels
     asyncio.run(watched(run, client))
     return run
@@ -75,9 +75,9 @@ def deliver(run: Run) -> None:
 
 
 def test_it_gets_one_post_and_its_members_nothing(
-    office: Office, ledger: Ledger, receiver: LocalReceiver
+    bench: RunBench, ledger: Ledger, receiver: LocalReceiver
 ) -> None:
-    run = watch(office, ledger)
+    run = watch(bench, ledger)
     deliver(run)
     [row] = rows(ledger)
     assert (row["person"], row["state"], row["message"].channels) == (BOARD, NoticeState.SENT, CHANNEL_NAMES)
@@ -93,14 +93,14 @@ def test_it_gets_one_post_and_its_members_nothing(
     ids=["the rule wants a push", "the site has no webhooks", "the rule wants what the site has not"],
 )
 def test_its_members_are_told_where_it_cannot_be_reached(
-    office: Office, ledger: Ledger, more: str, channels: tuple[str, ...]
+    bench: RunBench, ledger: Ledger, more: str, channels: tuple[str, ...]
 ) -> None:
-    watch(office, ledger, more, channels)
+    watch(bench, ledger, more, channels)
     assert sorted((r["person"], r["state"]) for r in rows(ledger)) == [("ada", "queued"), ("bob", "queued")]
 
 
-def test_quiet_hours_of_a_rule_hold_its_post_back(office: Office, ledger: Ledger) -> None:
-    watch(office, ledger, "quiet: {from: '12:00', to: '15:00'}\nchannels: [webhook]\n")
+def test_quiet_hours_of_a_rule_hold_its_post_back(bench: RunBench, ledger: Ledger) -> None:
+    watch(bench, ledger, "quiet: {from: '12:00', to: '15:00'}\nchannels: [webhook]\n")
     [row] = rows(ledger)
     assert (row["person"], row["state"], row["due_at"]) == (
         BOARD,
@@ -109,11 +109,11 @@ def test_quiet_hours_of_a_rule_hold_its_post_back(office: Office, ledger: Ledger
     )
 
 
-def test_a_digest_of_a_group_is_one_post(office: Office, ledger: Ledger, receiver: LocalReceiver) -> None:
-    watch(office, ledger, "group: true\n")
+def test_a_digest_of_a_group_is_one_post(bench: RunBench, ledger: Ledger, receiver: LocalReceiver) -> None:
+    watch(bench, ledger, "group: true\n")
     [waiting] = rows(ledger)
     assert (waiting["person"], waiting["state"]) == (BOARD, NoticeState.SUPPRESSED)
-    run, _ = office.run("digest", ledger, AT + 1)
+    run, _ = bench.run("digest", ledger, AT + 1)
     run.channels = CHANNEL_NAMES
     for some in digest.batches(run):
         digest.say(run, some)
@@ -122,10 +122,10 @@ def test_a_digest_of_a_group_is_one_post(office: Office, ledger: Ledger, receive
     assert (shown["rule"], shown["recipient"]) == ("digest", BOARD)
 
 
-def test_a_webhook_of_a_member_is_that_persons_own(ledger: Ledger, office: Office) -> None:
+def test_a_webhook_of_a_member_is_that_persons_own(ledger: Ledger, bench: RunBench) -> None:
     with ledger.write() as connection:
         mine = [d.id for d in devices.of_people(connection, [BOARD])[BOARD]]
         devices.retire(connection, mine, "gone", NOON)
         devices.register(connection, [hook("bob", "https://hooks.example.org/bob")], NOON)
-    watch(office, ledger, "channels: [webhook, push]\n")
+    watch(bench, ledger, "channels: [webhook, push]\n")
     assert sorted(r["person"] for r in rows(ledger)) == ["ada", "bob"]

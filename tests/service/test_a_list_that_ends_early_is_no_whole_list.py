@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.failing import Failure, Office, without_rows
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    found = Office(tmp_path_factory.mktemp("office"))
-    yield found
-    found.close()
+from tests.support.run_bench import Failure, RunBench, without_rows
 
 
 @pytest.fixture(autouse=True)
@@ -47,25 +39,25 @@ def second_page_empty(endpoint: str, times: int) -> Failure:
 
 
 @pytest.mark.parametrize("endpoint", ["/nodes/1001/nodes", "/nodes/1002/audit", "/businessworkspaces"])
-def test_what_is_on_a_page_that_came_empty_is_read_by_the_next_run_and_nobody_is_told_that_it_lacks(
-    office: Office, endpoint: str
+def test_a_page_that_came_empty_is_read_by_the_next_run_and_nothing_is_missing(
+    bench: RunBench, endpoint: str
 ) -> None:
-    ledger = office.scratch.restore(office.empty)
-    wanted = [office.look(ledger, hours).rows for hours in (0, 1, 2)]
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0)
-    during = office.look(ledger, 1, second_page_empty(endpoint, times=99))
+    ledger = bench.scratch.restore(bench.empty)
+    wanted = [bench.watch(ledger, hours).rows for hours in (0, 1, 2)]
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0)
+    during = bench.watch(ledger, 1, second_page_empty(endpoint, times=99))
     assert not during.rows - wanted[1]
     assert during.rows == wanted[1] or not during.green
-    after = office.look(ledger, 2)
+    after = bench.watch(ledger, 2)
     assert after.rows == wanted[2]
     assert after.green
 
 
-def test_a_page_that_came_empty_once_is_asked_for_again(office: Office) -> None:
-    ledger = office.scratch.restore(office.empty)
-    wanted = [office.look(ledger, hours).rows for hours in (0, 1)]
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0)
-    looked = office.look(ledger, 1, second_page_empty("/nodes/1001/nodes", times=1))
-    assert (looked.green, looked.rows) == (True, wanted[1])
+def test_a_page_that_came_empty_once_is_asked_for_again(bench: RunBench) -> None:
+    ledger = bench.scratch.restore(bench.empty)
+    wanted = [bench.watch(ledger, hours).rows for hours in (0, 1)]
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0)
+    result = bench.watch(ledger, 1, second_page_empty("/nodes/1001/nodes", times=1))
+    assert (result.green, result.rows) == (True, wanted[1])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from blocks.webhook import WebhookSender
+from tests.shared import PROJECT
 from tests.support.webhooks import NEW, OLD
 from vigil.compliance.in_force import Revision
 from vigil.compliance.rules import RuleSet
@@ -32,7 +33,6 @@ from vigil.service.doctor import clocks, ecm, firebase, ledger, rules
 from vigil.service.doctor.health import Check, State
 from vigil.service.run import utc_now
 
-PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
@@ -213,7 +213,7 @@ def test_without_two_ways_of_writing_a_date_the_server_is_asked_for_its_zone(
     assert examine(sandbox, shipped, zone="America/New_York")[clocks.ZONE].state is State.FAIL
 
 
-def test_a_server_that_says_nothing_of_its_zone_is_not_judged() -> None:
+def test_a_server_that_says_nothing_of_its_zone_gets_no_verdict() -> None:
     assert clocks.zone(ServerInfo("24.4", "", None), None, "UTC").state is State.SKIP
     assert clocks.clock(ServerInfo("24.4", "", None), "UTC", NOON, NOON).state is State.SKIP
 
@@ -240,7 +240,7 @@ def test_a_clock_that_differs_is_seen(
 
 
 @pytest.mark.parametrize("endpoint", ["audit", "workflows", "missing", "roles"])
-def test_a_part_that_rules_look_at_and_that_cannot_be_read_fails(
+def test_a_part_that_rules_read_and_that_cannot_be_read_fails(
     sandbox: SandboxProcess, tmp_path: Path, endpoint: str
 ) -> None:
     rule = {
@@ -321,7 +321,7 @@ def test_a_credential_that_fcm_refuses_fails(sandbox: SandboxProcess, kind: str)
     assert push(sandbox).state is State.FAIL
 
 
-def test_a_token_endpoint_that_refuses_the_account_fails_without_showing_its_key(
+def test_a_token_endpoint_that_refuses_fails_without_showing_the_key(
     sandbox: SandboxProcess,
 ) -> None:
     account = json.loads(Path(sandbox.service_account).read_text())

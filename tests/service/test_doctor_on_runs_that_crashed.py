@@ -15,7 +15,7 @@ SAID = "It gave no sign of life for four minutes: its worker is gone. Nothing is
 CRASHED = Crashed("watch/melodic-jaguar", NOW - timedelta(minutes=5), SAID)
 
 
-def test_a_deployment_whose_last_run_crashed_is_a_warning_with_the_first_sentence_of_its_state() -> None:
+def test_a_deployment_whose_last_run_crashed_is_a_warning_with_its_reason() -> None:
     check = underway([], NOW, [CRASHED])
     assert check.state is State.WARN
     assert check.saw == (

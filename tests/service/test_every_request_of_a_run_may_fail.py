@@ -1,7 +1,7 @@
 """Whatever call of a run fails, and however: two runs later everybody was told what they would have been told without it, once.
 
 The test lists the calls itself: it runs once and writes down what is asked, and then fails each of these calls in its turn, past
-the client's retries; and then all calls of one endpoint, for a whole run. The estate (tests/support/failing.py) has every kind of
+the client's retries; and then all calls of one endpoint, for a whole run. The estate (tests/support/run_bench.py) has every kind of
 rule and of read, with changes between the runs.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.failing import GATEWAY, NO_ROWS, WAYS, Ask, Failure, Looked, Office, endpoint_of
+from tests.support.run_bench import GATEWAY, NO_ROWS, WAYS, Ask, Failure, RunBench, RunResult, endpoint_of
 
 RUNS = 5
 
@@ -22,9 +22,9 @@ RUNS = 5
 class Story:
     """The runs as they go without a failure: what each asked, what had been told after it, and the ledger before it."""
 
-    office: Office
+    bench: RunBench
     before: list[bytes] = field(default_factory=list)
-    told: list[Looked] = field(default_factory=list)
+    told: list[RunResult] = field(default_factory=list)
     asked: list[Counter[str]] = field(default_factory=list)
 
     def calls(self, run: int) -> list[Ask]:
@@ -36,21 +36,21 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    office = Office(tmp_path_factory.mktemp("office"))
-    found = Story(office)
-    ledger = office.scratch.restore(office.empty)
+    bench = RunBench(tmp_path_factory.mktemp("bench"))
+    found = Story(bench)
+    ledger = bench.scratch.restore(bench.empty)
     for n in range(RUNS):
-        found.before.append(office.scratch.save())
+        found.before.append(bench.scratch.save())
         failure = Failure()
-        found.told.append(office.look(ledger, n, failure))
+        found.told.append(bench.watch(ledger, n, failure))
         found.asked.append(failure.asked)
     yield found
-    office.close()
+    bench.close()
 
 
 def test_the_runs_are_green_tell_by_every_rule_and_ask_in_every_way(story: Story) -> None:
-    assert all(looked.green for looked in story.told)
-    assert {row[0] for row in story.told[-1].rows} == {rule.name for rule in story.office.rules}
+    assert all(result.green for result in story.told)
+    assert {row[0] for row in story.told[-1].rows} == {rule.name for rule in story.bench.rules}
     asked = " ".join(what for some in story.asked for what in some)
     for part in (
         "/v2/businessworkspacetypes", "/v2/businessworkspaces?", "/v2/nodes/list", "/nodes?", "/versions", "/audit", "/categories",
@@ -62,20 +62,20 @@ def test_the_runs_are_green_tell_by_every_rule_and_ask_in_every_way(story: Story
 
 def fail(story: Story, run: int, failing_calls: Ask | str, way: str) -> list[str]:
     """Fail one call of a run, or all of an endpoint, then run twice without a failure. Gives what is wrong with that, in sentences."""
-    office, wanted = story.office, story.told
-    ledger = office.scratch.restore(story.before[run])
+    bench, wanted = story.bench, story.told
+    ledger = bench.scratch.restore(story.before[run])
     one = failing_calls if isinstance(failing_calls, Ask) else None
     failure = Failure(one, way, endpoint="" if one else str(failing_calls))
-    failing = office.look(ledger, run, failure)
-    office.look(ledger, run + 1)
-    after = office.look(ledger, run + 2)
+    failing = bench.watch(ledger, run, failure)
+    bench.watch(ledger, run + 1)
+    after = bench.watch(ledger, run + 2)
     wrong = []
     if not failure.happened:
         wrong.append("the call was not made")
     if failing.green and failing.rows != wanted[run].rows:
         wrong.append(f"the run was green and did not tell {wanted[run].rows - failing.rows}")
-    for looked, n in ((failing, run), (after, run + 2)):
-        if more := looked.rows - wanted[n].rows:
+    for result, n in ((failing, run), (after, run + 2)):
+        if more := result.rows - wanted[n].rows:
             wrong.append(f"told in error: {more}")
     if less := wanted[run + 2].rows - after.rows - _never_seen(story, run, failing):
         wrong.append(f"never told: {less}")
@@ -84,7 +84,7 @@ def fail(story: Story, run: int, failing_calls: Ask | str, way: str) -> list[str
     return [f"run {run}, {way} for {failing_calls}: {said}" for said in wrong]
 
 
-def _never_seen(story: Story, run: int, failing: Looked) -> frozenset[tuple[object, ...]]:
+def _never_seen(story: Story, run: int, failing: RunResult) -> frozenset[tuple[object, ...]]:
     """What no run can tell after the first one failed: how an attribute or a role changed that nobody had read before; and where that
     run saw nothing at all, so that the next one is the first, what came before that one."""
     if run > 0:
@@ -115,7 +115,7 @@ def test_each_call_of_a_run_may_fail_in_each_way(story: Story, run: int) -> None
     assert not wrong, "\n".join(wrong)
 
 
-def test_an_endpoint_that_fails_for_a_whole_run_loses_nothing_and_tells_nobody_else(story: Story) -> None:
+def test_an_endpoint_that_fails_all_run_loses_nothing_and_notifies_nobody_else(story: Story) -> None:
     """Each endpoint of the second run, in two ways that change from one to the next; one of them is no error of Extended ECM's."""
     gateway = [*GATEWAY, NO_ROWS]
     wrong: list[str] = []

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from tests.support.failing import HOUR, NOON, Failure, Office
+from tests.support.run_bench import HOUR, NOON, Failure, RunBench
 from vigil.compliance.loader import load_text
 from vigil.compliance.verdicts import DIGESTED, Outcome, Why
 from vigil.ledger import Ledger, evaluations, outbox
@@ -40,18 +40,18 @@ DOCUMENTS = "GET /nodes/{id}/nodes"
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    office = Office(tmp_path_factory.mktemp("office"))
-    office.rules = load_text({f"{n}.yaml": text for n, text in enumerate(RULES.split("---\n"))})
-    yield office
-    office.close()
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunBench]:
+    bench = RunBench(tmp_path_factory.mktemp("bench"))
+    bench.rules = load_text({f"{n}.yaml": text for n, text in enumerate(RULES.split("---\n"))})
+    yield bench
+    bench.close()
 
 
 @pytest.fixture
-def ledger(office: Office) -> Ledger:
+def ledger(bench: RunBench) -> Ledger:
     """After a first run: 1002 has no permit, and somebody was queued to be told."""
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0)
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0)
     return ledger
 
 
@@ -65,60 +65,60 @@ def states(ledger: Ledger) -> dict[tuple[str, int], tuple[str, str]]:
         return {(r["rule"], r["workspace"]): (r["state"], r["reason"]) for r in outbox.rows(connection)}
 
 
-def offered(office: Office, ledger: Ledger, hours: float) -> tuple[str, dict[tuple[str, int], Line]]:
+def offered(bench: RunBench, ledger: Ledger, hours: float) -> tuple[str, dict[tuple[str, int], Line]]:
     """What a backfill of everything up to now offers, by rule and workspace."""
-    run, client = office.run("backfill", ledger, hours)
-    id, lines = office.do(run, client, lambda: manifest(run, NOON - HOUR, run.as_of))
+    run, client = bench.run("backfill", ledger, hours)
+    id, lines = bench.do(run, client, lambda: manifest(run, NOON - HOUR, run.as_of))
     begun = [line for line in lines if not line.entry.occurrence.endswith(":resolved")]
     return id, {(line.entry.rule, line.entry.workspace): line for line in begun}
 
 
-def drifted(office: Office, ledger: Ledger, id: str, hours: float) -> dict[tuple[str, int], str]:
-    run, _ = office.run("backfill", ledger, hours)
+def drifted(bench: RunBench, ledger: Ledger, id: str, hours: float) -> dict[tuple[str, int], str]:
+    run, _ = bench.run("backfill", ledger, hours)
     return {(row["rule"], row["workspace"]): row["changed"] for row in changes(run, id)}
 
 
-def test_a_milestone_of_the_creation_can_be_backfilled(office: Office, ledger: Ledger) -> None:
-    id, lines = offered(office, ledger, 30)
+def test_a_milestone_of_the_creation_can_be_backfilled(bench: RunBench, ledger: Ledger) -> None:
+    id, lines = offered(bench, ledger, 30)
     made = [lines[MADE, case] for case in (1001, 1002)]
     assert [line.standing for line in made] == [Standing.NOW, Standing.NOW]
-    assert not drifted(office, ledger, id, 30)
-    run, _ = office.run("backfill", ledger, 30)
+    assert not drifted(bench, ledger, id, 30)
+    run, _ = bench.run("backfill", ledger, 30)
     assert approve(run, id).queued >= 2
     assert {states(ledger)[MADE, case][0] for case in (1001, 1002)} == {"queued"}
 
 
-def test_a_condition_that_cannot_be_read_now_is_not_over(office: Office, ledger: Ledger) -> None:
+def test_a_condition_that_cannot_be_read_now_is_not_over(bench: RunBench, ledger: Ledger) -> None:
     """Offered again where FCM gave it up, no drift when it is approved, in the digest, and sent when the night is over."""
     put(ledger, UNPERMITTED, state="failed", reason="UNAVAILABLE")
-    failing = office.look(ledger, 0.6, Failure(way="500", endpoint=DOCUMENTS))
+    failing = bench.watch(ledger, 0.6, Failure(way="500", endpoint=DOCUMENTS))
     assert not failing.green
     with ledger.read() as connection:
         (held_now,) = (s for s in evaluations.standings(connection, [1002]) if s.rule == UNPERMITTED)
     assert held_now.outcome == Outcome.HELD
-    id, lines = offered(office, ledger, 0.7)
+    id, lines = offered(bench, ledger, 0.7)
     assert lines[UNPERMITTED, 1002].standing is Standing.AGAIN
-    assert not drifted(office, ledger, id, 0.7)
+    assert not drifted(bench, ledger, id, 0.7)
     put(ledger, UNPERMITTED, state="suppressed", reason=Why.GROUPED.value)
-    run, _ = office.run("digest", ledger, 0.8)
+    run, _ = bench.run("digest", ledger, 0.8)
     digest.say(run, ["cem"])
     assert states(ledger)[UNPERMITTED, 1002][1].startswith("in digest ")
     held(ledger, until=0.9)
-    run, _ = office.run("watch", ledger, 0.9)
+    run, _ = bench.run("watch", ledger, 0.9)
     assert overtaken.explain(run) == 0
 
 
-def test_a_condition_that_ended_is_over_for_each_of_them(office: Office, ledger: Ledger) -> None:
+def test_a_condition_that_ended_is_over_for_each_of_them(bench: RunBench, ledger: Ledger) -> None:
     put(ledger, UNPERMITTED, state="failed", reason="UNAVAILABLE")
-    id, lines = offered(office, ledger, 0.5)
+    id, lines = offered(bench, ledger, 0.5)
     assert lines[UNPERMITTED, 1002].standing is Standing.AGAIN
-    office.look(ledger, 2)  # the permit came at 1.4
-    assert drifted(office, ledger, id, 2)[UNPERMITTED, 1002].startswith("the condition is no longer met")
-    _, lines = offered(office, ledger, 2.1)
+    bench.watch(ledger, 2)  # the permit came at 1.4
+    assert drifted(bench, ledger, id, 2)[UNPERMITTED, 1002].startswith("the condition is no longer met")
+    _, lines = offered(bench, ledger, 2.1)
     cleared = lines[UNPERMITTED, 1002]
     assert (cleared.standing, cleared.reason) == (Standing.CLEARED, "the condition is no longer met")
     put(ledger, UNPERMITTED, state="suppressed", reason=Why.GROUPED.value)
-    run, _ = office.run("digest", ledger, 2.2)
+    run, _ = bench.run("digest", ledger, 2.2)
     digest.say(run, ["cem"])
     assert states(ledger)[UNPERMITTED, 1002] == ("suppressed", Why.CLEARED.value)
 
@@ -129,13 +129,13 @@ def held(ledger: Ledger, until: float) -> None:
 
 
 def test_what_was_settled_in_the_night_is_not_sent_in_the_morning_nor_its_end(
-    office: Office, ledger: Ledger
+    bench: RunBench, ledger: Ledger
 ) -> None:
     held(ledger, until=2.5)
-    office.look(ledger, 2)
-    run, _ = office.run("watch", ledger, 2.4)
+    bench.watch(ledger, 2)
+    run, _ = bench.run("watch", ledger, 2.4)
     assert overtaken.explain(run) == 0, "it is not due yet"
-    run, _ = office.run("watch", ledger, 2.5)
+    run, _ = bench.run("watch", ledger, 2.5)
     assert overtaken.explain(run) == 2
     with ledger.read() as connection:
         found = [
@@ -146,13 +146,13 @@ def test_what_was_settled_in_the_night_is_not_sent_in_the_morning_nor_its_end(
     assert "2 no longer true from earlier runs" in account_words.sentence(accounting.account(run))
 
 
-def test_the_end_is_told_to_who_was_told_of_the_beginning(office: Office, ledger: Ledger) -> None:
+def test_the_end_is_told_to_who_was_told_of_the_beginning(bench: RunBench, ledger: Ledger) -> None:
     put(ledger, UNPERMITTED, state="sent")
-    office.look(ledger, 2)
+    bench.watch(ledger, 2)
     with ledger.write() as connection:
         mine = _notice.c.occurrence.endswith(":resolved")
         connection.execute(update(_notice).where(mine).values(due_at=NOON + timedelta(hours=3)))
-    run, _ = office.run("watch", ledger, 3)
+    run, _ = bench.run("watch", ledger, 3)
     assert overtaken.explain(run) == 0
     assert set(states(ledger).values()) == {("queued", "")}
 

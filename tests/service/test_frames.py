@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.shared import PROJECT
 from tests.support.samples import T0, workspace
 from tests.support.tables import AT, finding, findings
 from vigil.ledger import Ledger, observations
@@ -19,7 +20,7 @@ from vigil.service import frames
 from vigil.service.frames import TABLES, About, Column, Dtype, Table
 
 BERLIN = About(site="default", zone="Europe/Berlin", as_of=AT)
-PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
+PAGE = PROJECT / "docs" / "tables.md"
 
 
 def documented(table: Table) -> list[tuple[str, str, str]]:

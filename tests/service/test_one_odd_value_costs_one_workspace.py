@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.failing import Failure, Office
+from tests.support.run_bench import Failure, RunBench
 
 ODD = {
     "the first day of the calendar": b'"0001-01-01T00:00:00"',
@@ -36,13 +35,6 @@ FIELDS = (
 """Two of them in each run of the quick tests: all cost ten seconds."""
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    found = Office(tmp_path_factory.mktemp("office"))
-    yield found
-    found.close()
-
-
 def spoilt(field: str, value: bytes) -> Failure:
     """An Extended ECM that gives `value` for a field of Case 1001, wherever it shows it as a node."""
     pattern = re.compile(rb'("id":1001,[^{}]*?"%s":)("[^"]*"|[0-9]+|null)' % field.encode())
@@ -54,23 +46,23 @@ def spoilt(field: str, value: bytes) -> Failure:
 @pytest.mark.parametrize("value", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("field", FIELDS)
 def test_an_odd_value_of_a_node_costs_its_own_workspace_only(
-    office: Office, field: str, value: bytes
+    bench: RunBench, field: str, value: bytes
 ) -> None:
-    ledger = office.scratch.restore(office.empty)
-    first = office.look(ledger, 0, spoilt(field, value))
-    second = office.look(ledger, 1, spoilt(field, value))
+    ledger = bench.scratch.restore(bench.empty)
+    first = bench.watch(ledger, 0, spoilt(field, value))
+    second = bench.watch(ledger, 1, spoilt(field, value))
     assert {("comment", 1002), ("done", 1002)} <= {row[:2] for row in second.rows}, (first.said, second.said)
     assert second.green or "1001" in second.said or "businessworkspaces" in second.said, second.said
 
 
 @pytest.mark.parametrize("value", ODD.values(), ids=ODD)
-def test_an_odd_value_of_an_attribute_costs_its_own_workspace_only(office: Office, value: bytes) -> None:
+def test_an_odd_value_of_an_attribute_costs_its_own_workspace_only(bench: RunBench, value: bytes) -> None:
     def spoil(asked: str, body: bytes) -> bytes:
         return re.sub(rb'"2026-03-03(T00:00:00)?"', lambda _: value, body)  # the date of Case 1002
 
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0, Failure(spoil=spoil))
-    second = office.look(ledger, 1, Failure(spoil=spoil))
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0, Failure(spoil=spoil))
+    second = bench.watch(ledger, 1, Failure(spoil=spoil))
     assert {("new-offer", 1001), ("to-do", 1001)} <= {row[:2] for row in second.rows}, second.said
     assert second.green or "1002" in second.said, second.said
 
@@ -84,7 +76,7 @@ _json = st.recursive(
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_whatever_json_or_html_an_endpoint_gives_the_run_ends_in_an_account(
-    office: Office, data: st.DataObject
+    bench: RunBench, data: st.DataObject
 ) -> None:
     """One value somewhere in the answers of one endpoint becomes anything; the run ends with what it could read."""
     endpoint = data.draw(st.sampled_from(
@@ -100,10 +92,10 @@ def test_whatever_json_or_html_an_endpoint_gives_the_run_ends_in_an_account(
         answer = json.loads(body)
         return b"<html>" if odd == "<html>" else json.dumps(_replaced(answer, path, odd)).encode()
 
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0)
-    looked = office.look(ledger, 1, Failure(spoil=spoil))
-    assert looked.said  # whatever it is, it is an account or an error of ours, in a sentence
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0)
+    result = bench.watch(ledger, 1, Failure(spoil=spoil))
+    assert result.said  # whatever it is, it is an account or an error of ours, in a sentence
 
 
 def _replaced(value: object, path: list[int], odd: object) -> object:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.shared import PROJECT
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.service.reasons import WORDS, in_words, of_row
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reasons.md"
+PAGE = PROJECT / "docs" / "reasons.md"
 
 
 def test_every_reason_has_its_row_and_every_row_its_reason() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import PROJECT
+from tests.support.jsonl import write_lines
 from tests.support.plain_runs import judged
 from vigil.compliance.loader import load_text
 from vigil.compliance.routing import Directory
@@ -17,14 +19,12 @@ from vigil.compliance.verdicts import Finding
 from vigil.delivery.render import Renderer
 from vigil.ecm import Client, Settings
 from vigil.ledger import Ledger
-from vigil.ledger.scratch import Scratch
 from vigil.sandbox.process import SandboxProcess
 from vigil.service import extraction, judgement
 from vigil.service.extraction import Extraction
 from vigil.service.run import Run
 from vigil.service.site import Site
 
-PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 RULES = load_text(
@@ -44,23 +44,15 @@ SUPPLIERS, CONTRACTS = range(2001, 2011), range(1001, 1041)
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Scratch().fresh()
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[SandboxProcess]:
+def sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
     """Ten blocked suppliers with four contracts each; in the second hour one contract comes into force, in the fourth it ends."""
-
-    def lines(name: str, rows: list[dict[str, object]]) -> None:
-        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     begins, born = NOON - 24 * HOUR, (NOON - 20 * HOUR).isoformat()
     meta = {"name": "e", "zone": "UTC", "start": begins.isoformat(), "public_url": "https://ecm.example"}
     (tmp_path / "meta.json").write_text(json.dumps(meta))
     status = [{"name": "status", "kind": "string"}]
-    lines(
-        "types.jsonl",
+    write_lines(
+        tmp_path / "types.jsonl",
         [
             {
                 "type": t,
@@ -71,8 +63,8 @@ def office(tmp_path: Path) -> Iterator[SandboxProcess]:
             for t in ("Supplier", "Contract")
         ],
     )
-    lines(
-        "users.jsonl",
+    write_lines(
+        tmp_path / "users.jsonl",
         [{"login": "ada", "name": "Ada", "email": "ada@example.org", "groups": [], "devices": []}],
     )
     workspaces: list[dict[str, object]] = [
@@ -98,7 +90,7 @@ def office(tmp_path: Path) -> Iterator[SandboxProcess]:
         }
         for n in CONTRACTS
     ]
-    lines("workspaces.jsonl", workspaces)
+    write_lines(tmp_path / "workspaces.jsonl", workspaces)
     events: list[dict[str, object]] = [
         {"ts": born, "kind": "workspace_created", "workspace": w["id"]} for w in workspaces
     ]
@@ -112,21 +104,21 @@ def office(tmp_path: Path) -> Iterator[SandboxProcess]:
         }
         for n, v in ((2, "active"), (4, "ended"))
     ]
-    lines("events.jsonl", events)
+    write_lines(tmp_path / "events.jsonl", events)
     with SandboxProcess(tmp_path, start=NOON) as sandbox:
         yield sandbox
 
 
 def look(
-    office: SandboxProcess, ledger: Ledger, at: datetime, full: bool = False
+    sandbox: SandboxProcess, ledger: Ledger, at: datetime, full: bool = False
 ) -> tuple[list[Finding], int]:
     """One run without sending: what it finds, and how many requests it makes."""
-    office.move(at)
+    sandbox.move(at)
     site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates", verify_requests=4)
     run = Run("watch", at, ledger, site, RULES, Renderer(PROJECT / "templates"), clock=lambda: at)
-    before = office.requests()["ecm"]["total"]
-    asyncio.run(_read(run, office))
-    asked = office.requests()["ecm"]["total"] - before
+    before = sandbox.requests()["ecm"]["total"]
+    asyncio.run(_read(run, sandbox))
+    asked = sandbox.requests()["ecm"]["total"] - before
     plan = judgement.plan(run)
     found: list[Finding] = []
     for some in plan.batches:
@@ -135,8 +127,8 @@ def look(
     return found, asked
 
 
-async def _read(run: Run, office: SandboxProcess) -> None:
-    async with run.reading(Client(Settings(office.ecm_url, username="vigil", password="vigil", zone="UTC"))):
+async def _read(run: Run, sandbox: SandboxProcess) -> None:
+    async with run.reading(Client(Settings(sandbox.ecm_url, username="vigil", password="vigil", zone="UTC"))):
         reading = Extraction(run)
         full = extraction.full_scan_due(reading)
         if full:
@@ -152,25 +144,25 @@ async def _read(run: Run, office: SandboxProcess) -> None:
 
 
 def test_what_changes_at_the_other_end_of_a_relation_is_found_and_its_end_too(
-    office: SandboxProcess, ledger: Ledger
+    sandbox: SandboxProcess, ledger: Ledger
 ) -> None:
-    first, _ = look(office, ledger, NOON)
+    first, _ = look(sandbox, ledger, NOON)
     assert first == []
-    quiet, asked = look(office, ledger, NOON + HOUR)
+    quiet, asked = look(sandbox, ledger, NOON + HOUR)
     assert quiet == []
-    found, _ = look(office, ledger, NOON + 2 * HOUR)
+    found, _ = look(sandbox, ledger, NOON + 2 * HOUR)
     assert [(x.workspace, x.resolved) for x in found] == [(2002, False)]
     assert "status of related Contract is draft and active, with active among them" in found[0].why
-    over, _ = look(office, ledger, NOON + 4 * HOUR)
+    over, _ = look(sandbox, ledger, NOON + 4 * HOUR)
     assert [(x.workspace, x.resolved) for x in over] == [(2002, True)]
     # Two lists, and the next two suppliers whose relations are asked for again: not one request a known workspace.
     assert asked <= 8
 
 
-def test_only_workspaces_whose_rules_look_at_related_ones_are_asked_for_them(
-    office: SandboxProcess, ledger: Ledger
+def test_only_workspaces_whose_rules_read_related_ones_are_asked_for_them(
+    sandbox: SandboxProcess, ledger: Ledger
 ) -> None:
-    look(office, ledger, NOON)
-    by_endpoint = office.requests()["ecm"]["by_endpoint"]
+    look(sandbox, ledger, NOON)
+    by_endpoint = sandbox.requests()["ecm"]["by_endpoint"]
     asked = sum(n for name, n in by_endpoint.items() if "relateditems" in name)
     assert asked == 2 * len(SUPPLIERS)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from tests.shared import PROJECT
 from tests.support.plain_runs import judged
 from vigil.compliance import facts as f
 from vigil.compliance.loader import check, examine
@@ -20,6 +21,7 @@ from vigil.errors import BadInput
 from vigil.ledger import Ledger, devices, evaluations, observations, outbox, revisions
 from vigil.ledger.devices import NewDevice
 from vigil.ledger.tables import RuleRevision, table
+from vigil.ledger.watermarks import WatermarkName
 from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
 from vigil.service import account_words, accounting, digest, extraction, judgement
@@ -30,7 +32,6 @@ from vigil.service.run import Run
 from vigil.service.site import Site
 from vigil.service.sweep import OutOfScope, Scope, narrow
 
-PROJECT = Path(__file__).resolve().parents[2]
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -59,7 +60,7 @@ steps: [{id: last, at: -1bd, to: [user: ada]}]
 PLANT = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20260305\nEND:VEVENT\nEND:VCALENDAR\n"
 
 
-class Office:
+class Bench:
     """One contract, one person, a ledger, and a folder of rules that tests edit."""
 
     def __init__(self, folder: Path) -> None:
@@ -75,7 +76,10 @@ class Office:
             devices.register(connection, [NewDevice("ada", "token-ada", "token", "android")], T0)
 
     def sees(self, at: datetime, status: str, ends: str = "2026-03-06") -> None:
-        attrs = {"Contract.status": status, "Contract.ends": datetime.fromisoformat(ends).date()}
+        attrs: dict[str, f.Value] = {
+            "Contract.status": status,
+            "Contract.ends": datetime.fromisoformat(ends).date(),
+        }
         with self.ledger.write() as connection:
             observations.record(connection, [f.Workspace(1, "Contract", "Frame", T0, at, attrs)], at)
 
@@ -109,38 +113,41 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path)
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
     yield made
     made.ledger.close()
 
 
-def overwrite(name: str, content: bytes) -> Callable[[Office], None]:
-    return lambda office: (office.rules / name).write_bytes(content) and None
+def overwrite(name: str, content: bytes) -> Callable[[Bench], None]:
+    def written(bench: Bench) -> None:
+        (bench.rules / name).write_bytes(content)
+
+    return written
 
 
-def dangle(office: Office) -> None:
-    (office.rules / "due.yaml").unlink()
-    (office.rules / "due.yaml").symlink_to("nowhere.yaml")
+def dangle(bench: Bench) -> None:
+    (bench.rules / "due.yaml").unlink()
+    (bench.rules / "due.yaml").symlink_to("nowhere.yaml")
 
 
-def become(make: Callable[[Path], object], name: str) -> Callable[[Office], None]:
+def become(make: Callable[[Path], object], name: str) -> Callable[[Bench], None]:
     """Another kind of thing in place of a file, of the same name."""
 
-    def replaced(office: Office) -> None:
-        (office.rules / name).unlink()
-        make(office.rules / name)
+    def replaced(bench: Bench) -> None:
+        (bench.rules / name).unlink()
+        make(bench.rules / name)
 
     return replaced
 
 
-def remove_calendar(office: Office) -> None:
-    (office.rules / "plant.ics").unlink()
+def remove_calendar(bench: Bench) -> None:
+    (bench.rules / "plant.ics").unlink()
 
 
-def second_calendar(office: Office) -> None:
-    (office.rules / "more").mkdir()
-    (office.rules / "more" / "plant.ics").write_text(PLANT)
+def second_calendar(bench: Bench) -> None:
+    (bench.rules / "more").mkdir()
+    (bench.rules / "more" / "plant.ics").write_text(PLANT)
 
 
 BREAKS = {
@@ -163,171 +170,171 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("how", BREAKS)
-def test_the_rule_goes_on_by_its_last_text_and_the_account_says_where_it_is_wrong(
-    office: Office, how: str
+def test_a_refused_rule_keeps_its_last_text_and_the_account_says_where_it_fails(
+    bench: Bench, how: str
 ) -> None:
-    office.sees(T0, "draft")
-    office.watch(T0)
-    BREAKS[how][0](office)
-    office.sees(T0 + DAY, "stuck")
-    made = office.watch(T0 + 2 * DAY)
+    bench.sees(T0, "draft")
+    bench.watch(T0)
+    BREAKS[how][0](bench)
+    bench.sees(T0 + DAY, "stuck")
+    made = bench.watch(T0 + 2 * DAY)
     (said,) = made.refused_rules
     assert said.startswith("Rules refused: 1: ") and BREAKS[how][1] in said
     assert "ends-soon goes on by its text of 2 March 2026 09:00 (UTC)" in said
     # 6 March less a business day is the 4th by the plant's calendar, on which the 5th is a day off.
-    assert sorted(office.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
+    assert sorted(bench.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
     assert markdown(said) in account_words.page(made)
 
 
-def test_a_folder_in_place_of_a_file_is_no_trouble_any_more_once_it_is_taken_away(office: Office) -> None:
-    office.sees(T0, "draft")
-    office.watch(T0)
-    (office.rules / "more.yaml").mkdir()
-    (said,) = office.watch(T0 + DAY).refused_rules
+def test_a_folder_in_place_of_a_file_is_refused_until_it_is_removed(bench: Bench) -> None:
+    bench.sees(T0, "draft")
+    bench.watch(T0)
+    (bench.rules / "more.yaml").mkdir()
+    (said,) = bench.watch(T0 + DAY).refused_rules
     assert "rules/more.yaml:1:1  is a folder, not a file" in said
-    (office.rules / "more.yaml").rmdir()
-    assert office.watch(T0 + 2 * DAY).refused_rules == ()
+    (bench.rules / "more.yaml").rmdir()
+    assert bench.watch(T0 + 2 * DAY).refused_rules == ()
 
 
-def test_nothing_is_refused_and_nothing_is_said_where_all_is_well(office: Office) -> None:
-    office.sees(T0, "stuck")
-    assert office.watch(T0).refused_rules == ()
+def test_nothing_is_refused_and_nothing_is_said_where_all_is_well(bench: Bench) -> None:
+    bench.sees(T0, "stuck")
+    assert bench.watch(T0).refused_rules == ()
 
 
-def test_a_rule_that_the_ledger_does_not_know_is_left_out_and_begins_when_it_is_good(office: Office) -> None:
-    (office.rules / "moved.yaml").write_text(MOVED.replace("to:", "too:"))
-    office.sees(T0, "draft")
-    (said,) = office.watch(T0).refused_rules
+def test_a_refused_rule_new_to_the_ledger_is_left_out_until_it_is_valid(bench: Bench) -> None:
+    (bench.rules / "moved.yaml").write_text(MOVED.replace("to:", "too:"))
+    bench.sees(T0, "draft")
+    (said,) = bench.watch(T0).refused_rules
     assert said == (
         'Rules refused: 1: rules/moved.yaml:5:1  unknown key `too`. Did you mean "to"? status-moved is left out'
     )
-    (office.rules / "moved.yaml").write_text(MOVED)
-    assert office.watch(T0 + DAY).refused_rules == ()
+    (bench.rules / "moved.yaml").write_text(MOVED)
+    assert bench.watch(T0 + DAY).refused_rules == ()
 
 
-def test_a_rule_whose_file_was_deleted_stops_and_is_not_missed(office: Office) -> None:
-    office.sees(T0, "draft")
-    office.watch(T0)
-    (office.rules / "status.yaml").unlink()
-    office.sees(T0 + DAY, "stuck")
-    assert office.watch(T0 + DAY).refused_rules == ()
-    assert office.told() == [("status-moved", "")]
-    (office.rules / "moved.yaml").write_text("[")
-    office.sees(T0 + 2 * DAY, "draft")
-    office.watch(T0 + 2 * DAY)
-    assert office.told().count(("status-moved", "")) == 2, "and the broken one goes on"
-    assert ("status-set", "") not in office.told(), "what was deleted before does not come back"
+def test_a_rule_whose_file_was_deleted_stops_and_is_not_missed(bench: Bench) -> None:
+    bench.sees(T0, "draft")
+    bench.watch(T0)
+    (bench.rules / "status.yaml").unlink()
+    bench.sees(T0 + DAY, "stuck")
+    assert bench.watch(T0 + DAY).refused_rules == ()
+    assert bench.told() == [("status-moved", "")]
+    (bench.rules / "moved.yaml").write_text("[")
+    bench.sees(T0 + 2 * DAY, "draft")
+    bench.watch(T0 + 2 * DAY)
+    assert bench.told().count(("status-moved", "")) == 2, "and the broken one goes on"
+    assert ("status-set", "") not in bench.told(), "what was deleted before does not come back"
 
 
-def test_a_rule_that_was_retired_does_not_come_back_when_its_file_is_broken(office: Office) -> None:
-    office.sees(T0, "draft")
-    office.watch(T0)
-    (office.rules / "status.yaml").write_text(STATUS + "status: retired\n")
-    office.watch(T0 + DAY)
-    (office.rules / "status.yaml").write_text(STATUS + "status: retierd\n")
-    office.sees(T0 + 2 * DAY, "stuck")
-    (said,) = office.watch(T0 + 2 * DAY).refused_rules
+def test_a_rule_that_was_retired_does_not_come_back_when_its_file_is_broken(bench: Bench) -> None:
+    bench.sees(T0, "draft")
+    bench.watch(T0)
+    (bench.rules / "status.yaml").write_text(STATUS + "status: retired\n")
+    bench.watch(T0 + DAY)
+    (bench.rules / "status.yaml").write_text(STATUS + "status: retierd\n")
+    bench.sees(T0 + 2 * DAY, "stuck")
+    (said,) = bench.watch(T0 + 2 * DAY).refused_rules
     assert said.endswith("status-set is left out")
-    assert ("status-set", "") not in office.told()
+    assert ("status-set", "") not in bench.told()
 
 
 @pytest.mark.parametrize("empty", [True, False])
 def test_a_folder_without_rules_lets_all_go_on_and_a_first_run_of_it_is_refused(
-    office: Office, empty: bool
+    bench: Bench, empty: bool
 ) -> None:
     def gone() -> None:
-        shutil.rmtree(office.rules)
+        shutil.rmtree(bench.rules)
         if empty:
-            office.rules.mkdir()
+            bench.rules.mkdir()
 
-    office.sees(T0, "draft")
-    office.watch(T0)
+    bench.sees(T0, "draft")
+    bench.watch(T0)
     gone()
-    office.sees(T0 + DAY, "stuck")
-    (said,) = office.watch(T0 + DAY).refused_rules
+    bench.sees(T0 + DAY, "stuck")
+    (said,) = bench.watch(T0 + DAY).refused_rules
     assert said.startswith(f"Rules refused: 3: rules:1:1  no {'rule file here' if empty else 'such file'}")
-    assert office.told() == [("status-moved", ""), ("status-set", "")]
-    fresh = Ledger.open(f"sqlite:///{office.rules.parent}/fresh.sqlite")
+    assert bench.told() == [("status-moved", ""), ("status-set", "")]
+    fresh = Ledger.open(f"sqlite:///{bench.rules.parent}/fresh.sqlite")
     with pytest.raises(BadInput):
-        rules_of(office.rules, fresh)
+        rules_of(bench.rules, fresh)
     fresh.close()
 
 
-def test_a_ledger_from_before_texts_were_kept_refuses_the_whole_rather_than_lose_a_rule(
-    office: Office,
+def test_a_ledger_without_kept_texts_refuses_all_rather_than_lose_a_rule(
+    bench: Bench,
 ) -> None:
-    with office.ledger.write() as connection:
+    with bench.ledger.write() as connection:
         evaluations.keep_rule_states(connection, {"status-set": "0"}, T0)
-    (office.rules / "status.yaml").write_text("[")
+    (bench.rules / "status.yaml").write_text("[")
     with pytest.raises(BadInput, match="not YAML"):
-        rules_of(office.rules, office.ledger)
-    (office.rules / "status.yaml").write_text(STATUS)
-    assert len(rules_of(office.rules, office.ledger).rules) == 3
+        rules_of(bench.rules, bench.ledger)
+    (bench.rules / "status.yaml").write_text(STATUS)
+    assert len(rules_of(bench.rules, bench.ledger).rules) == 3
 
 
-def test_a_ledger_from_before_texts_were_kept_loses_nothing_while_its_rules_are_refused(
-    office: Office,
+def test_a_ledger_without_kept_texts_loses_nothing_while_rules_are_refused(
+    bench: Bench,
 ) -> None:
-    office.sees(T0, "open")
-    office.watch(T0)
-    with office.ledger.write() as connection:
+    bench.sees(T0, "open")
+    bench.watch(T0)
+    with bench.ledger.write() as connection:
         connection.execute(delete(table(RuleRevision)))  # as an upgrade from schema 6 leaves it
-    office.sees(T0 + DAY, "stuck")
+    bench.sees(T0 + DAY, "stuck")
     for broken in ("[", "rule: status-set\nkind: conditio\n"):
-        (office.rules / "status.yaml").write_text(broken)
+        (bench.rules / "status.yaml").write_text(broken)
         with pytest.raises(BadInput):
-            office.opened(T0 + 2 * DAY)
-    (office.rules / "status.yaml").write_text(STATUS)
-    office.watch(T0 + 4 * DAY)  # the moment of the date came meanwhile
-    assert sorted(office.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
+            bench.opened(T0 + 2 * DAY)
+    (bench.rules / "status.yaml").write_text(STATUS)
+    bench.watch(T0 + 4 * DAY)  # the moment of the date came meanwhile
+    assert sorted(bench.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
 
 
-def forget_how_to_read(office: Office, rule: str) -> None:
+def forget_how_to_read(bench: Bench, rule: str) -> None:
     """A text that this Vigil cannot read, as one of an older version may be."""
-    with office.ledger.write() as connection:
+    with bench.ledger.write() as connection:
         old = next(r for r in revisions.in_force(connection) if r.rule == rule)
         revisions.add(connection, [replace(old, text=f"rule: {rule}\nkind: older\n")])
 
 
-def test_a_rule_that_was_left_out_with_a_history_is_named_until_it_is_back_and_then_all_is_looked_at(
-    office: Office,
+def test_a_rule_left_out_is_named_until_it_is_back_and_then_fully_evaluated(
+    bench: Bench,
 ) -> None:
-    office.sees(T0, "draft")
-    office.watch(T0)
-    forget_how_to_read(office, "status-set")
-    (office.rules / "status.yaml").write_text("[")
-    office.sees(T0 + DAY, "stuck")
+    bench.sees(T0, "draft")
+    bench.watch(T0)
+    forget_how_to_read(bench, "status-set")
+    (bench.rules / "status.yaml").write_text("[")
+    bench.sees(T0 + DAY, "stuck")
     for day in (1, 2):
-        (said,) = office.watch(T0 + day * DAY).refused_rules
+        (said,) = bench.watch(T0 + day * DAY).refused_rules
         assert "status-set is left out, evaluated up to 2 March 2026 09:00 (UTC)" in said
-    run = office.opened(T0 + 2 * DAY)
+    run = bench.opened(T0 + 2 * DAY)
     with pytest.raises(OutOfScope, match=r"left out until it is corrected: rules/status\.yaml:1:2"):
         narrow(run.rules, Scope(rules=("status-set",)), run.left_out)
-    (office.rules / "status.yaml").write_text(STATUS)
-    (said,) = office.watch(T0 + 3 * DAY).refused_rules
+    (bench.rules / "status.yaml").write_text(STATUS)
+    (said,) = bench.watch(T0 + 3 * DAY).refused_rules
     assert said.startswith("Rule evaluated again: status-set, left out since 2 March 2026 09:00 (UTC)")
     assert "`vigil backfill --site default --from 2026-03-02T09:00:00Z --to 2026-03-05T09:00:00Z`" in said
-    assert ("status-set", "") in office.told(), "the contract did not change since"
-    assert office.watch(T0 + 4 * DAY).refused_rules == ()
+    assert ("status-set", "") in bench.told(), "the contract did not change since"
+    assert bench.watch(T0 + 4 * DAY).refused_rules == ()
 
 
-def test_what_waits_for_a_digest_waits_on_while_its_rule_is_left_out(office: Office) -> None:
-    (office.rules / "status.yaml").write_text(STATUS + "group: true\n")
-    office.sees(T0, "stuck")
-    office.watch(T0)
-    forget_how_to_read(office, "status-set")
-    (office.rules / "status.yaml").write_text("[")
-    run = office.opened(T0 + DAY, "digest")
+def test_what_waits_for_a_digest_waits_on_while_its_rule_is_left_out(bench: Bench) -> None:
+    (bench.rules / "status.yaml").write_text(STATUS + "group: true\n")
+    bench.sees(T0, "stuck")
+    bench.watch(T0)
+    forget_how_to_read(bench, "status-set")
+    (bench.rules / "status.yaml").write_text("[")
+    run = bench.opened(T0 + DAY, "digest")
     digest.say(run, ["ada"])
     assert "put into digests" not in run.tally.numbers and digest.batches(run) == [["ada"]]
 
 
-def test_the_ledger_keeps_each_text_with_its_file_and_the_days_of_its_calendar(office: Office) -> None:
-    office.sees(T0, "draft")
-    office.watch(T0)
-    (office.rules / "status.yaml").write_text(STATUS.replace("stuck", "late"))
-    office.watch(T0 + DAY)
-    with office.ledger.read() as connection:
+def test_the_ledger_keeps_each_text_with_its_file_and_the_days_of_its_calendar(bench: Bench) -> None:
+    bench.sees(T0, "draft")
+    bench.watch(T0)
+    (bench.rules / "status.yaml").write_text(STATUS.replace("stuck", "late"))
+    bench.watch(T0 + DAY)
+    with bench.ledger.read() as connection:
         known = {r.rule: r for r in revisions.in_force(connection)}
     assert (known["ends-soon"].file, known["ends-soon"].first_at) == ("rules/due.yaml", T0)
     assert known["ends-soon"].last_at == T0 + DAY
@@ -338,63 +345,63 @@ def test_the_ledger_keeps_each_text_with_its_file_and_the_days_of_its_calendar(o
 # -- templates
 
 
-def test_a_family_that_is_broken_is_worded_by_the_one_of_its_kind_and_the_account_says_so(
-    office: Office,
+def test_a_broken_family_is_replaced_by_that_of_its_kind_in_the_account(
+    bench: Bench,
 ) -> None:
-    family = office.templates / "stern"
+    family = bench.templates / "stern"
     family.mkdir()
     (family / "title.j2").write_text("Stern: {{ workspace_name }}")
     (family / "body.j2").write_text("{% if %}")
-    (office.rules / "status.yaml").write_text(STATUS + "template: stern\n")
-    (office.rules / "moved.yaml").write_text(MOVED + "template: storn\n")
-    office.sees(T0, "draft")
-    office.watch(T0)
-    office.sees(T0 + DAY, "stuck")
-    (said,) = office.watch(T0 + DAY).refused_rules
+    (bench.rules / "status.yaml").write_text(STATUS + "template: stern\n")
+    (bench.rules / "moved.yaml").write_text(MOVED + "template: storn\n")
+    bench.sees(T0, "draft")
+    bench.watch(T0)
+    bench.sees(T0 + DAY, "stuck")
+    (said,) = bench.watch(T0 + DAY).refused_rules
     assert said.startswith("Templates refused: 2: templates/stern/body.j2:1:1  not a template")
     assert 'rules/moved.yaml:6:11  rule status-moved: there is no template family "storn"' in said
-    with office.ledger.read() as connection:
+    with bench.ledger.read() as connection:
         titles = {r["rule"]: r["message"].title for r in outbox.rows(connection)}
     assert titles["status-set"] == "To be put right: Frame"
     assert "Frame" in titles["status-moved"]
 
 
-def test_a_family_that_nobody_has_stands_for_the_run_where_it_stands_for_validate(office: Office) -> None:
-    (office.rules / "due.yaml").write_text(DUE.replace("id: last,", "id: last, template: nosuch,"))
-    (office.rules / "moved.yaml").write_text(f"# First comes a remark.\n{MOVED}template: nosuch\n")
-    renderer = renderer_of(office.templates)
-    _, found = check(examine(read_files(office.rules), templates=renderer.families()))
+def test_an_unknown_family_has_the_place_that_validate_gives(bench: Bench) -> None:
+    (bench.rules / "due.yaml").write_text(DUE.replace("id: last,", "id: last, template: nosuch,"))
+    (bench.rules / "moved.yaml").write_text(f"# First comes a remark.\n{MOVED}template: nosuch\n")
+    renderer = renderer_of(bench.templates)
+    _, found = check(examine(read_files(bench.rules), templates=renderer.families()))
     validated = [(Path(p.file).name, p.line, p.column) for p in found]
-    told = unworded(office.templates, rules_of(office.rules, office.ledger), renderer)
+    told = unworded(bench.templates, rules_of(bench.rules, bench.ledger), renderer)
     assert [(Path(p.file).name, p.line, p.column) for p in told] == validated
     assert [place[:2] for place in validated] == [("due.yaml", 6), ("moved.yaml", 7)]
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_family_that_only_a_last_good_text_names_is_told_with_the_rule_and_no_place(
-    office: Office, gone: bool
+def test_a_family_of_a_last_valid_text_is_named_with_its_rule_without_a_place(
+    bench: Bench, gone: bool
 ) -> None:
-    (office.rules / "moved.yaml").write_text(MOVED + "template: nosuch\n")
-    office.watch(T0)
-    (office.rules / "moved.yaml").write_text("rule: status-moved\nkind: [")
+    (bench.rules / "moved.yaml").write_text(MOVED + "template: nosuch\n")
+    bench.watch(T0)
+    (bench.rules / "moved.yaml").write_text("rule: status-moved\nkind: [")
     if gone:
-        (office.rules / "moved.yaml").rename(office.rules / "renamed.yaml")
-    _, said = office.watch(T0 + DAY).refused_rules
+        (bench.rules / "moved.yaml").rename(bench.rules / "renamed.yaml")
+    _, said = bench.watch(T0 + DAY).refused_rules
     assert said.startswith(
         'Templates refused: 1: the last good text of rule status-moved: there is no template family "nosuch"'
     )
     assert "moved.yaml" not in said
 
 
-def test_a_part_that_no_rule_looks_at_for_a_while_is_read_anew_when_one_does_again(office: Office) -> None:
-    with office.ledger.write() as connection:
+def test_a_part_that_rules_need_again_is_read_anew(bench: Bench) -> None:
+    with bench.ledger.write() as connection:
         evaluations.set_position(
-            connection, "scan", evaluations.Mark(at=T0, data={"parts": ["comments", "steps"]})
+            connection, WatermarkName.SCAN, evaluations.Mark(at=T0, data={"parts": ["comments", "steps"]})
         )
-    run = office.opened(T0 + DAY)
+    run = bench.opened(T0 + DAY)
     extraction.parts_narrowed(run)
     assert not extraction.full_scan_due(Extraction(run))
-    (office.rules / "moved.yaml").write_text(
+    (bench.rules / "moved.yaml").write_text(
         MOVED.replace("{status_changed: {field: attr.status}}", "step_assigned")
     )
-    assert extraction.full_scan_due(Extraction(office.opened(T0 + DAY)))
+    assert extraction.full_scan_due(Extraction(bench.opened(T0 + DAY)))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.shared import PROJECT
+from tests.support.speaker import Speaker
 from vigil.compliance import facts as f
-from vigil.compliance.channels import PUSH, TextFormat
 from vigil.compliance.events import Event
 from vigil.compliance.loader import load_text
+from vigil.compliance.notices import NoticeState
 from vigil.compliance.routing import Directory, Routed
-from vigil.compliance.rules import RuleSet
 from vigil.compliance.sensitive import is_sensitive
 from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Finding
@@ -33,7 +33,7 @@ from vigil.service.sweep import OutOfScope, Scope, refuse_sensitive
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SECRET, DAY = "terminated for cause", date(2026, 3, 31)
 SENSITIVE = frozenset({"Contract.status", "Contract.expires"})
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+TEMPLATES = PROJECT / "templates"
 RULES = """
 rule: changed
 version: 1
@@ -72,18 +72,6 @@ template: everything
 """
 
 
-@dataclass
-class Speaker:
-    """What the wording of notices asks of a run."""
-
-    as_of: datetime
-    rules: RuleSet
-    site: Site
-    renderer: Renderer
-    channels: Collection[str] = (PUSH,)
-    formats: Mapping[TextFormat, Renderer] = field(default_factory=dict)
-
-
 @pytest.fixture
 def templates(tmp_path: Path) -> Path:
     """The shipped ones, and a family that says whatever it is given."""
@@ -106,9 +94,19 @@ def said(templates: Path, sensitive: frozenset[str]) -> dict[str, Entry]:
         Site("https://ecm.example.org", "UTC", Path("rules"), templates, sensitive=sensitive),
         Renderer(templates),
     )
-    attrs = {"Contract.status": SECRET, "Contract.expires": DAY, "Contract.color": "green"}
+    attrs: dict[str, f.Value] = {
+        "Contract.status": SECRET,
+        "Contract.expires": DAY,
+        "Contract.color": "green",
+    }
     facts = Facts.of([f.Workspace(1, "Contract", "Frame agreement", AT, AT, attrs)])
-    change = {"attr": "Contract.status", "from": "active", "to": SECRET, "at": AT, "by": None}
+    change: dict[str, f.Value] = {
+        "attr": "Contract.status",
+        "from": "active",
+        "to": SECRET,
+        "at": AT,
+        "by": None,
+    }
     why = (f"Contract.status is {SECRET!r}",)
     findings = [
         Finding("changed", 1, "o", None, AT, why, Event("status_changed", 1, AT, "o", change)),
@@ -168,7 +166,7 @@ def test_no_table_tells_the_date_of_a_milestone_by_its_key_or_its_moment(templat
         made = frames.notices([row | {"message": message}], {1: "Frame agreement"}, About("s", "UTC"))
         assert made["fire_at"].notna().all() == made["occurrence"].notna().all() == shown
         line = Line(
-            Entry(*row_key(row), fire_at=AT, state="queued", message=message),
+            Entry("due", 1, DAY.isoformat(), "early", "ada", AT, NoticeState.QUEUED, message=message),
             Standing.NOW,
             due=DAY.isoformat(),
         )

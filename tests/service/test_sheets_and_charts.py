@@ -144,7 +144,7 @@ def test_the_head_of_a_table_names_site_instant_and_zone() -> None:
     )
 
 
-def test_a_summary_says_what_was_looked_at_how_much_was_found_and_that_nobody_was_told() -> None:
+def test_a_summary_says_what_was_scanned_and_found_and_that_nothing_was_sent() -> None:
     rows = [
         finding(),
         finding(workspace=100002, person="", outcome="open already", since=AT),

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
+from tests.support.accounts import AT, account, row
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.verdicts import Why
 from vigil.ledger.counts import ToCome, Waiting
-from vigil.ledger.notice_message import NoticeMessage
 from vigil.service import account_words
 from vigil.service.accounting import Account
 
-AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 DEAD = "FCM answered 503 UNAVAILABLE: The service is currently unavailable"
 REFUSED = "service account x was refused: HTTP 403; mend it"
-
-
-def row(state: str, person: str | None = "ada", reason: str = "", **more: Any) -> dict[str, Any]:
-    usual = {"workspace": 4711, "rule": "renewal", "lease_until": None, "lease_owner": None, "due_at": None}
-    message = NoticeMessage(lacks=tuple(more.pop("lacks", ())))
-    return {**usual, "state": state, "person": person, "reason": reason, "message": message, **more}
-
-
-def account(*notices: dict[str, Any], numbers: dict[str, int] | None = None, **given: Any) -> Account:
-    rows: dict[str, int] = {}
-    for n in notices:
-        key = f"{n['state']}: {n['reason']}" if n["state"] == "suppressed" else n["state"]
-        rows[key] = rows.get(key, 0) + 1
-    usual = {
-        "run": 7,
-        "flow": "watch",
-        "as_of": AT,
-        "ended_at": AT,
-        "zone": "Europe/Berlin",
-        "delivers": True,
-    }
-    return Account(**{**usual, **given}, numbers=numbers or {}, rows=rows, notices=notices)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +123,7 @@ def test_of_much_that_nobody_could_be_told_the_line_names_two_and_the_page_all()
     assert all(said in account_words.page(made) for said in lacks)
 
 
-def test_the_page_has_outcomes_first_and_numbers_below_in_one_zone_that_is_named() -> None:
+def test_the_page_has_outcomes_first_and_numbers_below_in_a_named_zone() -> None:
     made = account(
         row("sent"),
         row("suppressed", reason=Why.INHIBITED.value),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import PROJECT
 from tests.support.samples import T0, entry, workspace
 from vigil.compliance.guards import GuardWhy
 from vigil.compliance.in_force import Refusal
@@ -26,7 +27,6 @@ from vigil.service.run import Run
 from vigil.service.site import Site
 from vigil.service.sweep import Scope, narrow
 
-PROJECT = Path(__file__).resolve().parents[2]
 HOUR = timedelta(hours=1)
 DELIVERING = ["watch", "sweep", "digest", "guard", "backfill"]
 RULE = """\
@@ -116,7 +116,7 @@ CASES = [*((name, "watch") for name in NOW), *(("without a guard", flow) for flo
 
 
 @pytest.mark.parametrize(("name", "flow"), CASES)
-def test_each_run_that_delivers_decides_by_the_rule_as_it_is_now_and_accounts_for_it(
+def test_each_run_that_delivers_decides_by_the_current_rule_and_accounts_for_it(
     ledger: Ledger, name: str, flow: str
 ) -> None:
     left(ledger, owner=dead())
@@ -147,7 +147,7 @@ def test_a_killed_sweep_of_this_machine_is_known_to_be_over_at_once(ledger: Ledg
 
 @pytest.mark.parametrize("flow", ["watch", "digest"])
 @pytest.mark.parametrize("owner", [owner_name(), "another-machine:1a2b:7:x"], ids=["here", "elsewhere"])
-def test_what_a_sweep_has_in_hand_that_may_still_run_is_left_to_it_and_named_until_it_is_surely_over(
+def test_what_a_live_sweep_holds_is_left_to_it_and_named_until_it_is_over(
     ledger: Ledger, owner: str, flow: str
 ) -> None:
     left(ledger, "sweep", owner)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sandbox.small import Draft, Threaded
 from tests.support.plain_runs import run_once
+from tests.support.small_estate import Draft, Threaded
 from vigil.compliance.loader import load_text
 from vigil.ledger import Ledger, outbox
-from vigil.ledger.scratch import Scratch
 
 NINE = datetime(2024, 1, 10, 9, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -29,18 +26,7 @@ steps: [{id: now, at: 0h, to: [user: ada]}]
 PAPERS = "rule: papers\nkind: transition\nsubject: {workspace_type: Case}\nevents: [document_added]\nto: [user: ada]\n"
 
 
-@pytest.fixture
-def ledger() -> Ledger:
-    return Scratch().fresh()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Draft], Threaded]]:
-    with ExitStack() as stack:
-        yield lambda draft: stack.enter_context(closing(Threaded(draft.save(tmp_path / "estate"))))
-
-
-def office(*events: tuple[timedelta, str, dict[str, Any]]) -> Draft:
+def case_with(*events: tuple[timedelta, str, dict[str, Any]]) -> Draft:
     """One case, made two days before nine, and what happens so long after nine."""
     draft = Draft()
     draft.meta |= {"zone": "UTC", "start": (NINE - timedelta(days=3)).isoformat()}
@@ -61,12 +47,12 @@ def told(ledger: Ledger) -> list[str]:
 
 
 @pytest.mark.parametrize("endpoint", ["GET /v2/workflows/status", "GET /v2/workflows/status/processes/*"])
-def test_a_step_that_began_and_fell_due_while_workflows_could_not_be_read_is_escalated(
+def test_a_step_that_fell_due_while_workflows_were_unreadable_is_escalated(
     ledger: Ledger, start: Callable[[Draft], Threaded], endpoint: str
 ) -> None:
     rules = load_text({"late.yaml": LATE})
     old = (-3 * HOUR, "step_assigned", assigned(1, -2 * HOUR))
-    sandbox = start(office(old, (HOUR / 2, "step_assigned", assigned(2, HOUR))))
+    sandbox = start(case_with(old, (HOUR / 2, "step_assigned", assigned(2, HOUR))))
     for hours, fails in ((0, False), (1, True), (2, True), (3, False), (4, False)):
         sandbox.faults(
             {"clear": True, "script": [{"endpoint": endpoint, "what": "400", "times": 99}] * fails}
@@ -90,7 +76,7 @@ def test_an_hour_that_comes_twice_loses_no_moment_and_tells_none_twice(
         return {"attr": "Case.heard at", "value": (NINE + minutes * MINUTE).isoformat()}
 
     sandbox = start(
-        office((-HOUR, "attribute_changed", heard(70)), (25 * MINUTE, "attribute_changed", heard(40)))
+        case_with((-HOUR, "attribute_changed", heard(70)), (25 * MINUTE, "attribute_changed", heard(40)))
     )
     # By a clock that is an hour ahead what is due at 10:10 is told early; set back, what is due at 9:40 becomes known.
     for minutes, clock in ((0, 0), (15, 75), (30, 30), (45, 45), (60, 60), (75, 75), (90, 90)):
@@ -104,7 +90,7 @@ def test_what_turns_up_with_an_old_date_is_named_in_the_account(
 ) -> None:
     rules = load_text({"papers.yaml": PAPERS})
     paper = {"name": "old", "type": None}
-    sandbox = start(office(*((HOUR, "document_added", {"id": 500 + n, **paper}) for n in range(3))))
+    sandbox = start(case_with(*((HOUR, "document_added", {"id": 500 + n, **paper}) for n in range(3))))
     sandbox.move(NINE)
     run_once(ledger, sandbox, rules, NINE)
     sandbox.faults({"clocks": [{"endpoint": "event *", "ahead": -30 * 3600}]})

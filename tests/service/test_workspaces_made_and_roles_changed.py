@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sandbox.small import Draft, Threaded
-from tests.support.failing import Failure, Looked, Office
 from tests.support.plain_runs import run_once
+from tests.support.run_bench import Failure, RunBench, RunResult
+from tests.support.small_estate import Draft, Threaded
 from vigil.compliance.loader import load_text
 from vigil.compliance.rules import RuleSet
 from vigil.ledger import Ledger, outbox
-from vigil.ledger.scratch import Scratch
 
 NINE = datetime(2024, 1, 10, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,17 +33,6 @@ subject: {workspace_type: Case}
 events: [{role_changed: {role: case manager}}]
 to: [event: added, event: removed]
 """
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    return Scratch().fresh()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Draft], Threaded]]:
-    with ExitStack() as stack:
-        yield lambda draft: stack.enter_context(closing(Threaded(draft.save(tmp_path / "estate"))))
 
 
 def rules(*texts: str) -> RuleSet:
@@ -80,7 +66,7 @@ def run(ledger: Ledger, sandbox: Threaded, given: RuleSet, hours: float) -> list
     return sorted((r["rule"], r["workspace"], r["person"]) for r in rows)
 
 
-def test_a_workspace_is_told_to_its_role_when_it_was_made_and_not_before_or_after(
+def test_a_new_workspace_is_reported_to_its_role_exactly_when_it_was_created(
     ledger: Ledger, start: Callable[[Draft], Threaded]
 ) -> None:
     sandbox = start(
@@ -129,7 +115,7 @@ def test_who_came_into_a_role_and_who_is_in_it_no_more_are_told(
     assert told == [
         [],
         [("changed", 100, "ada"), ("changed", 100, "bob")],
-        [],  # bob came and went between two looks
+        [],  # bob came and went between two scans
         [
             ("changed", 102, "ada"),
             ("changed", 102, "bob"),
@@ -161,27 +147,20 @@ def test_roles_that_could_not_be_read_are_no_change_and_the_next_reading_tells(
     assert told == [[], [], [], [("changed", 100, "ada"), ("changed", 100, "bob")]]
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    found = Office(tmp_path_factory.mktemp("office"))
-    yield found
-    found.close()
-
-
-def test_a_server_that_shows_no_roles_at_all_has_not_emptied_them(office: Office) -> None:
+def test_a_server_that_shows_no_roles_at_all_has_not_emptied_them(bench: RunBench) -> None:
     """Believed by the third run in a row, as `vigil.service.bare` says."""
 
     def without(asked: str, body: bytes) -> bytes:
         return b'{"results": []}' if asked.endswith("/businessworkspaces/1002/roles") else body
 
-    def told(looked: Looked) -> set[str]:
-        return {row[3] for row in looked.rows if row[:2] == ("steward-changed", 1002)}
+    def told(result: RunResult) -> set[str]:
+        return {row[3] for row in result.rows if row[:2] == ("steward-changed", 1002)}
 
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0)
-    assert told(office.look(ledger, 1, Failure(spoil=without))) == set()
-    assert told(office.look(ledger, 2)) == set()
-    ledger = office.scratch.restore(office.empty)
-    office.look(ledger, 0)
-    looks = [office.look(ledger, hours, Failure(spoil=without)) for hours in (1, 2, 3)]
-    assert [told(looked) for looked in looks] == [set(), set(), {"ada", "dan"}]
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0)
+    assert told(bench.watch(ledger, 1, Failure(spoil=without))) == set()
+    assert told(bench.watch(ledger, 2)) == set()
+    ledger = bench.scratch.restore(bench.empty)
+    bench.watch(ledger, 0)
+    results = [bench.watch(ledger, hours, Failure(spoil=without)) for hours in (1, 2, 3)]
+    assert [told(result) for result in results] == [set(), set(), {"ada", "dan"}]

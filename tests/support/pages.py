@@ -6,9 +6,9 @@ import re
 import subprocess
 from fnmatch import fnmatch
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.shared import PROJECT
 
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -19,8 +19,10 @@ ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 def files() -> tuple[str, ...]:
     """Every file of a clone, by its path from the root."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    return tuple(sorted({name for name in listed if (ROOT / name).is_file()}))
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    return tuple(sorted({name for name in listed if (PROJECT / name).is_file()}))
 
 
 @cache
@@ -39,6 +41,6 @@ def exists(path: str) -> bool:
 @cache
 def anchors(page: str) -> frozenset[str]:
     """What a link into a page may name: its headings, as GitHub writes them, and its own anchors."""
-    text = FENCE.sub("", (ROOT / page).read_text())
+    text = FENCE.sub("", (PROJECT / page).read_text())
     headings = {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in HEADING.findall(text)}
     return frozenset({*headings, *ANCHOR.findall(text)})

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
+from tests.shared import PROJECT
 from vigil.compliance.routing import Directory
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
@@ -22,7 +22,6 @@ from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
 
-PROJECT = Path(__file__).resolve().parents[2]
 PAGE = 100  # as flows.steps.PAGE
 
 
@@ -70,10 +69,10 @@ async def extract(run: Run) -> Extracted:
     again = extraction.again(run, set().union(*found), back, read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
-    for some in extraction.role_slices(reading, read | {r.id for r in again}):
-        await extraction.read_roles(run, some)
-    for some in extraction.related_slices(reading, read | {r.id for r in again}):
-        await extraction.read_related(run, some)
+    for ids in extraction.role_slices(reading, read | {r.id for r in again}):
+        await extraction.read_roles(run, ids)
+    for ids in extraction.related_slices(reading, read | {r.id for r in again}):
+        await extraction.read_related(run, ids)
     if run.needs.steps:
         changed = await extraction.changed_processes(reading)
         if changed:

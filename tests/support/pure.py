@@ -162,9 +162,9 @@ def run(
         due = {
             w for (_, w), s in standings.items() if s.next_check_at is not None and s.next_check_at <= tick
         }
-        known = {k[1]: fact for k, fact in world.facts.items() if k[0] == "workspace"}
-        todo = sorted(known if full or looks_around else touched | due)  # type: ignore[type-var]
-        now = {w: world.of(w) for w in todo}  # type: ignore[arg-type]
+        known = {x.id: x for x in world.facts.values() if isinstance(x, f.Workspace)}
+        todo = sorted(known if full or looks_around else touched | due)
+        now = {w: world.of(w) for w in todo}
         changes = [] if tick == ticks[0] else _changes(seen, now, tick)
         given = Input(
             facts=Facts.of((fact for some in now.values() for fact in some.values()), others=known.values()),
@@ -179,7 +179,7 @@ def run(
             standings.pop(pair, None)
         standings |= {(s.rule, s.workspace): s for s in result.standings}
         for w in todo:
-            seen |= now[w]  # type: ignore[index]
+            seen |= now[w]
         yield tick, route(result.findings, rules, given.facts, world.directory())
         after = tick
 

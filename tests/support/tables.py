@@ -31,7 +31,7 @@ def finding(**changes: Any) -> dict[str, Any]:
 
 def findings(*rows: dict[str, Any], **about: Any) -> Frame:
     """A dry sweep's findings, of a site in Berlin."""
-    what = {
+    what: dict[str, Any] = {
         "site": "default",
         "zone": "Europe/Berlin",
         "as_of": AT,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.small import Draft
+from tests.support.small_estate import Draft
 
 START = datetime(2013, 1, 1, 8, tzinfo=UTC)
 END = datetime(2013, 3, 1, 12, tzinfo=UTC)

@@ -7,11 +7,12 @@ side, changes in one second, offsets of all kinds, workspaces whose creation is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from tests.support.jsonl import write_lines
 
 START = datetime(2024, 3, 25, tzinfo=UTC)
 LOGINS = [f"user {i}" if i % 5 == 0 else f"u.{i}" for i in range(12)]
@@ -46,10 +47,12 @@ class Wild:
             "public_url": "https://ecm.example.org",
         }
         (folder / "meta.json").write_text(json.dumps(meta))
-        _lines(folder / "types.jsonl", TYPES)
-        _lines(folder / "users.jsonl", [self._user(n, login) for n, login in enumerate(LOGINS)])
-        _lines(folder / "workspaces.jsonl", self.workspaces)
-        _lines(folder / "events.jsonl", ({"ts": self._instant(at), **event} for at, event in self.events))
+        write_lines(folder / "types.jsonl", TYPES)
+        write_lines(folder / "users.jsonl", [self._user(n, login) for n, login in enumerate(LOGINS)])
+        write_lines(folder / "workspaces.jsonl", self.workspaces)
+        write_lines(
+            folder / "events.jsonl", ({"ts": self._instant(at), **event} for at, event in self.events)
+        )
 
     def _instant(self, at: datetime) -> str:
         return at.astimezone(timezone(timedelta(minutes=self.random.choice([0, 60, 120, -300])))).isoformat()
@@ -212,10 +215,6 @@ def _day(at: datetime) -> str:
 
 def _text(at: datetime) -> str:
     return at.isoformat()
-
-
-def _lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 TYPES: list[Json] = [

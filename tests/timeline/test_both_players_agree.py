@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.timeline.theatre import APPROVAL, COST, ROOT, both, suite, theatre
+from tests.timeline.players import APPROVAL, COST, both, suite, theatre
 from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
-from vigil.timeline.load import Suite, read_suite
+from vigil.timeline.load import Suite
 from vigil.timeline.mutants import Mutant, mutants
 from vigil.timeline.rehearsal import NotRehearsed, Rehearsal
 from vigil.timeline.suite import perform, play
@@ -16,19 +18,14 @@ EVERY = 9
 """Of the mutants each ninth is played by both: different ones of every rule."""
 
 
-@pytest.fixture(scope="module")
-def shipped() -> Suite:
-    return read_suite(ROOT / "rules")
-
-
-def test_of_every_shipped_timeline(shipped):
+def test_of_every_shipped_timeline(shipped: Suite) -> None:
     for timeline in shipped.timelines:
         rehearsed, real = both(timeline, shipped.rules)
         assert rehearsed == real, timeline.name
 
 
 @pytest.mark.slow
-def test_of_what_a_mutant_makes_of_a_timeline(shipped):
+def test_of_what_a_mutant_makes_of_a_timeline(shipped: Suite) -> None:
     sources, _ = read_sources(shipped.folder)
     some: list[Mutant] = list(mutants(shipped.rules, sources))[::EVERY]
     assert len(some) > 25
@@ -52,7 +49,9 @@ steps:
 """
 
 
-def test_where_they_disagree_the_timeline_fails_and_says_whose_fault_that_is(tmp_path, monkeypatch):
+def test_where_they_disagree_the_timeline_fails_and_says_whose_fault_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     played = suite(tmp_path, APPROVAL, STORY)
     monkeypatch.setattr(Rehearsal, "_show", lambda self, notice, now: None)
     (failure,) = play(theatre(), played.timelines[0], played.rules).failures
@@ -60,7 +59,7 @@ def test_where_they_disagree_the_timeline_fails_and_says_whose_fault_that_is(tmp
     assert failure.expected == "ada: approval"
 
 
-def test_what_fails_in_memory_is_said_to_fail_by_the_real_run(tmp_path):
+def test_what_fails_in_memory_is_said_to_fail_by_the_real_run(tmp_path: Path) -> None:
     played = suite(tmp_path, APPROVAL, STORY.replace("Approve, to", "Check, to"))
     (failure,) = play(theatre(), played.timelines[0], played.rules).failures
     # The reasons come from a ledger: the player in memory gives none.
@@ -70,7 +69,7 @@ def test_what_fails_in_memory_is_said_to_fail_by_the_real_run(tmp_path):
     )
 
 
-def test_a_message_that_may_be_shortened_on_its_way_is_not_rehearsed(tmp_path):
+def test_a_message_that_may_be_shortened_on_its_way_is_not_rehearsed(tmp_path: Path) -> None:
     rules = COST.replace("for: 1d\n", "").replace("A contract in force", "A contract in force " + "€" * 900)
     story = STORY.split("workspace")[0] + (
         "workspace: {attrs: {status: active}, roles: {steward: ada}}\n"

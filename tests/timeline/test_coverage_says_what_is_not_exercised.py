@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.timeline.theatre import APPROVAL, COST, suite, theatre
+from tests.timeline.players import APPROVAL, COST, suite, theatre
 from vigil.rulefiles import read_sources
 from vigil.timeline.coverage import Covered, covered
 from vigil.timeline.suite import play_all
@@ -31,7 +31,7 @@ steps:
 """
 
 
-def test_what_was_never_seen_otherwise_is_listed_with_its_line(tmp_path):
+def test_what_was_never_seen_otherwise_is_listed_with_its_line(tmp_path: Path) -> None:
     found = coverage(tmp_path, COST, ONE)
     assert [(g.spot.line, g.what) for g in found.gaps] == [
         (5, "always held: attr.status in active, renewing"),
@@ -40,13 +40,13 @@ def test_what_was_never_seen_otherwise_is_listed_with_its_line(tmp_path):
     assert (found.parts, found.share) == (6, 1 - 2 / 6)
 
 
-def test_when_everything_was_exercised_nothing_is_listed(tmp_path):
+def test_when_everything_was_exercised_nothing_is_listed(tmp_path: Path) -> None:
     more = ONE.replace("steps:", '  zeta: {type: Contract, attrs: {status: draft, cost center: "1"}}\nsteps:')
     found = coverage(tmp_path, COST, more)
     assert (found.gaps, found.share) == ((), 1.0)
 
 
-def test_a_fallback_counts_when_somebody_was_told_by_it_and_not_before(tmp_path):
+def test_a_fallback_counts_when_somebody_was_told_by_it_and_not_before(tmp_path: Path) -> None:
     text = """\
 people: {ada: {}, olga: {}}
 ---
@@ -67,7 +67,7 @@ steps:
     )
 
 
-def test_a_where_about_the_event_is_asked_of_events(tmp_path):
+def test_a_where_about_the_event_is_asked_of_events(tmp_path: Path) -> None:
     rules = """\
 rule: evidence
 kind: transition

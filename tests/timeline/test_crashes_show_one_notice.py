@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from tests.timeline.theatre import APPROVAL, failures
+from tests.timeline.players import APPROVAL, failures
 from vigil.delivery.messages import encode
 from vigil.delivery.transport import Outgoing
 from vigil.timeline import phones
@@ -29,14 +31,16 @@ steps:
 
 
 @pytest.mark.parametrize("crash", CRASHES)
-def test_after_any_crash_every_device_shows_the_notice_once(tmp_path, crash):
+def test_after_any_crash_every_device_shows_the_notice_once(tmp_path: Path, crash: str) -> None:
     assert failures(tmp_path, APPROVAL, STORY.format(crash=crash)) == []
 
 
-def test_a_sender_that_forgets_its_replace_key_is_found_out(tmp_path, monkeypatch):
+def test_a_sender_that_forgets_its_replace_key_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = count()
 
-    def forgetful(out: Outgoing, now):
+    def forgetful(out: Outgoing, now: datetime) -> bytes:
         # The identity of the notice stays, the keys by which a device replaces it do not.
         body = encode(replace(out, key=f"{out.key[:-4]}{next(number):04d}"), now)
         return body.replace(b'"event_id":"', b'"was":"').replace(
@@ -49,7 +53,7 @@ def test_a_sender_that_forgets_its_replace_key_is_found_out(tmp_path, monkeypatc
     assert found[0].came == "ada sees it 6 times on 3 devices"
 
 
-def test_without_the_crash_the_same_sender_is_not(tmp_path):
+def test_without_the_crash_the_same_sender_is_not(tmp_path: Path) -> None:
     assert (
         failures(
             tmp_path, APPROVAL, STORY.format(crash="after accept").replace("    crash: after accept\n", "")

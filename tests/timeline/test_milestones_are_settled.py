@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeline.theatre import failures
+from tests.timeline.players import failures
 
 RULE = """\
 rule: renewal
@@ -33,7 +33,7 @@ def played(folder: Path, steps: str, more: str = "", place: str = PLACE) -> list
     return [f"{f.headline}: {f.came}" for f in found]
 
 
-def test_a_date_that_moves_is_settled_for_those_who_were_told_of_it(tmp_path):
+def test_a_date_that_moves_is_settled_for_those_who_were_told_of_it(tmp_path: Path) -> None:
     steps = """\
   - at: 2026-06-02T08:00
     do: [attribute_changed: {attr: expires, value: 2026-09-30}]
@@ -51,7 +51,7 @@ def test_a_date_that_moves_is_settled_for_those_who_were_told_of_it(tmp_path):
     assert played(tmp_path, steps) == []
 
 
-def test_a_date_that_passes_is_not_settled_by_that(tmp_path):
+def test_a_date_that_passes_is_not_settled_by_that(tmp_path: Path) -> None:
     steps = """\
   - at: 2026-06-23T08:00
     expect: {stan: renewal/week}
@@ -61,7 +61,9 @@ def test_a_date_that_passes_is_not_settled_by_that(tmp_path):
     assert played(tmp_path, steps) == []
 
 
-def test_with_superseded_ignore_a_date_that_only_moves_is_no_news_and_one_that_vanishes_is(tmp_path):
+def test_with_superseded_ignore_a_moved_date_is_no_event_and_a_removed_one_is(
+    tmp_path: Path,
+) -> None:
     steps = """\
   - at: 2026-06-02T08:00
     do: [attribute_changed: {attr: expires, value: 2026-07-10}]
@@ -79,7 +81,7 @@ def test_with_superseded_ignore_a_date_that_only_moves_is_no_news_and_one_that_v
         ("{not: {field: attr.checked, op: within, value: 10d}}", "2026-06-05"),
     ],
 )
-def test_where_may_end_by_the_clock_alone(tmp_path, where, at):
+def test_where_may_end_by_the_clock_alone(tmp_path: Path, where: str, at: str) -> None:
     """`older_than` begins by the clock, `not within` ends by it: the run of that day says so without any change."""
     begins = "older_than" in where
     place = PLACE.replace(
@@ -95,7 +97,7 @@ def test_where_may_end_by_the_clock_alone(tmp_path, where, at):
     assert played(tmp_path, steps, f"where: {where}", place) == []
 
 
-def test_what_cannot_be_read_is_not_settled(tmp_path):
+def test_what_cannot_be_read_is_not_settled(tmp_path: Path) -> None:
     steps = """\
   - at: 2026-06-02T08:00
     do: [unreadable: {parts: attrs}]
@@ -106,7 +108,7 @@ def test_what_cannot_be_read_is_not_settled(tmp_path):
     assert played(tmp_path, steps, "where: {field: attr.status, op: eq, value: active}") == []
 
 
-def test_a_step_that_is_said_after_the_end_of_its_date_begins_anew(tmp_path):
+def test_a_step_that_is_said_after_the_end_of_its_date_begins_anew(tmp_path: Path) -> None:
     steps = """\
   - at: 2026-06-02T08:00
     do: [attribute_changed: {attr: status, value: ended}]

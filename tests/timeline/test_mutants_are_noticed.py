@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.timeline.theatre import APPROVAL, COST, gate_of, outcomes, suite
+from pathlib import Path
+
+from tests.timeline.players import APPROVAL, COST, gate_of, outcomes, suite
 from vigil.rulefiles import read_sources
 from vigil.timeline.mutants import mutants
 
@@ -33,7 +35,7 @@ steps:
 """
 
 
-def test_a_weak_timeline_lets_changes_pass_and_they_are_named_with_their_place(tmp_path):
+def test_a_weak_timeline_lets_changes_pass_and_they_are_named_with_their_place(tmp_path: Path) -> None:
     found = gate_of(suite(tmp_path, COST, WEAK))
     assert not found.passed
     missed = {(m.spot.line, m.what) for m in found.survivors}
@@ -44,13 +46,13 @@ def test_a_weak_timeline_lets_changes_pass_and_they_are_named_with_their_place(t
     assert not any("present becomes absent" in what for _, what in missed)
 
 
-def test_a_strong_timeline_notices_every_change(tmp_path):
+def test_a_strong_timeline_notices_every_change(tmp_path: Path) -> None:
     found = gate_of(suite(tmp_path, COST, STRONG))
     assert (found.survivors, found.passed) == ((), True)
     assert found.tried == 9
 
 
-def test_a_mutant_is_noticed_by_its_own_timelines_whatever_else_runs_beside_it(tmp_path):
+def test_a_mutant_is_noticed_by_its_own_timelines_whatever_else_runs_beside_it(tmp_path: Path) -> None:
     text = """\
 people: {ada: {}, olga: {}, stan: {}}
 ---
@@ -129,7 +131,7 @@ steps:
 """
 
 
-def test_how_loud_how_long_and_how_many_are_noticed_too(tmp_path):
+def test_how_loud_how_long_and_how_many_are_noticed_too(tmp_path: Path) -> None:
     played = suite(tmp_path, LOUD, HEARD)
     assert [f for o in outcomes(played) for f in o.failures] == []
     tried = {m.what for m in mutants(played.rules, read_sources(tmp_path)[0])}
@@ -147,7 +149,7 @@ def test_how_loud_how_long_and_how_many_are_noticed_too(tmp_path):
     assert gate_of(played).survivors == ()
 
 
-def test_a_digest_that_becomes_a_push_is_noticed(tmp_path):
+def test_a_digest_that_becomes_a_push_is_noticed(tmp_path: Path) -> None:
     rules = COST.replace("for: 1d\n", "group: true\n")
     story = STRONG.replace("    expect:\n", "    not_sent:\n      grouped:\n").replace(
         "      stan: [", "        stan: ["
@@ -159,7 +161,7 @@ def test_a_digest_that_becomes_a_push_is_noticed(tmp_path):
     assert "`group` left out" in {m.what for m in mutants(played.rules, read_sources(tmp_path)[0])}
 
 
-def test_a_share_that_trips_a_guard_is_a_threshold(tmp_path):
+def test_a_share_that_makes_a_guard_hold_is_a_threshold(tmp_path: Path) -> None:
     rules = COST.replace("for: 1d\n", "guard: {max_share: 0.5}\n")
     found = {m.what for m in mutants(suite(tmp_path, rules, WEAK).rules, read_sources(tmp_path)[0])}
     assert {"max_share 0.5 becomes 0.75", "max_share 0.5 becomes 0.3333"} <= found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tests.timeline.theatre import failures
+from pathlib import Path
+
+from tests.timeline.players import failures
+from vigil.timeline.compare import Failure
 
 
-def test_a_condition_with_steps_tells_each_of_its_audiences_again_and_of_the_end(tmp_path):
+def test_a_condition_with_steps_notifies_each_audience_again_and_of_the_end(tmp_path: Path) -> None:
     rules = """\
 rule: cost-center
 kind: condition
@@ -48,7 +51,7 @@ resolved: true
 """
 
 
-def unreadable(tmp_path, unknown: str, then: str):
+def unreadable(tmp_path: Path, unknown: str, then: str) -> list[Failure]:
     text = f"""\
 people: {{olga: {{groups: [board]}}}}
 ---
@@ -63,11 +66,13 @@ steps:
     return failures(tmp_path, HOLD.replace("UNKNOWN", unknown), text)
 
 
-def test_what_cannot_be_read_is_no_violation(tmp_path):
+def test_what_cannot_be_read_is_no_violation(tmp_path: Path) -> None:
     assert unreadable(tmp_path, "hold", "  - at: 10:00\n    do: [readable: {}]") == []
 
 
-def test_what_cannot_be_read_is_a_finding_where_the_rule_says_so_and_clears_when_it_can(tmp_path):
+def test_unreadable_is_a_finding_where_the_rule_says_so_and_clears_when_read(
+    tmp_path: Path,
+) -> None:
     then = """\
     expect: {olga: owner-missing}
   - at: 10:00
@@ -77,7 +82,7 @@ def test_what_cannot_be_read_is_a_finding_where_the_rule_says_so_and_clears_when
     assert unreadable(tmp_path, "finding", then) == []
 
 
-def test_a_finding_that_becomes_unreadable_neither_clears_nor_is_said_again(tmp_path):
+def test_a_finding_that_becomes_unreadable_neither_clears_nor_is_said_again(tmp_path: Path) -> None:
     text = """\
 people: {olga: {groups: [board]}}
 ---
@@ -97,7 +102,7 @@ steps:
     assert failures(tmp_path, HOLD.replace("UNKNOWN", "hold"), text) == []
 
 
-def test_a_rule_in_shadow_finds_and_sends_nothing(tmp_path):
+def test_a_rule_in_shadow_finds_and_sends_nothing(tmp_path: Path) -> None:
     text = """\
 people: {olga: {groups: [board]}}
 ---
@@ -122,7 +127,7 @@ late: {within: 2d, policy: POLICY}
 """
 
 
-def late(tmp_path, policy: str, hours: int, then: str):
+def late(tmp_path: Path, policy: str, hours: int, then: str) -> list[Failure]:
     """A date of which a run hears so many hours after its moment, 2026-03-02T08:00, while others ran in between."""
     text = f"""\
 people: {{olga: {{groups: [board]}}}}
@@ -139,14 +144,16 @@ steps:
     return failures(tmp_path, LATE.replace("POLICY", policy), text)
 
 
-def test_a_missed_moment_becomes_what_the_policy_says_as_long_as_within_lasts(tmp_path):
+def test_a_missed_moment_becomes_what_the_policy_says_as_long_as_within_lasts(tmp_path: Path) -> None:
     assert late(tmp_path, "send", 48, "    expect: {olga: renewal}") == []
     assert late(tmp_path, "digest", 48, "    not_sent: {late_digest: {olga: renewal}}") == []
     assert late(tmp_path, "drop", 48, "    not_sent: {late_drop: renewal}") == []
     assert late(tmp_path, "send", 49, "    not_sent: {late_drop: renewal}") == []
 
 
-def test_a_moment_that_the_first_run_after_an_outage_meets_is_on_time_until_within_is_over(tmp_path):
+def test_a_milestone_met_by_the_first_run_after_an_outage_is_late_after_within(
+    tmp_path: Path,
+) -> None:
     text = """\
 people: {olga: {groups: [board]}}
 ---
@@ -164,7 +171,9 @@ THEN
     assert failures(tmp_path, rules, dropped) == []
 
 
-def test_without_late_a_moment_is_sent_after_any_outage_and_dropped_when_its_date_comes_too_late(tmp_path):
+def test_without_late_a_milestone_is_sent_after_an_outage_not_for_a_late_date(
+    tmp_path: Path,
+) -> None:
     rules = LATE.replace("late: {within: 2d, policy: POLICY}\n", "")
     text = """\
 people: {olga: {groups: [board]}}
@@ -184,7 +193,7 @@ steps:
     assert failures(tmp_path, rules, text) == []
 
 
-def test_a_deleted_workspace_is_heard_of_no_more(tmp_path):
+def test_a_deleted_workspace_is_heard_of_no_more(tmp_path: Path) -> None:
     text = """\
 people: {olga: {groups: [board]}}
 ---
@@ -213,7 +222,7 @@ escalate:
 """
 
 
-def escalated(tmp_path, rest: str):
+def escalated(tmp_path: Path, rest: str) -> list[Failure]:
     text = f"""\
 people: {{stan: {{}}, olga: {{}}, bea: {{groups: [board]}}}}
 ---
@@ -227,7 +236,7 @@ steps:
     return failures(tmp_path, ESCALATES, text)
 
 
-def test_when_nobody_reacts_others_are_told_once_each_at_its_instant(tmp_path):
+def test_when_nobody_reacts_others_are_told_once_each_at_its_instant(tmp_path: Path) -> None:
     rest = """\
   - at: 2026-03-06T07:59
   - at: 08:00
@@ -242,7 +251,7 @@ def test_when_nobody_reacts_others_are_told_once_each_at_its_instant(tmp_path):
     assert escalated(tmp_path, rest) == []
 
 
-def test_an_acknowledgement_stops_the_escalation_that_asks_for_one_and_no_other(tmp_path):
+def test_an_acknowledgement_stops_the_escalation_that_asks_for_one_and_no_other(tmp_path: Path) -> None:
     rest = """\
   - at: 09:00
     do: [acknowledged: {rule: cost-center, by: stan}]
@@ -253,7 +262,7 @@ def test_an_acknowledgement_stops_the_escalation_that_asks_for_one_and_no_other(
     assert escalated(tmp_path, rest) == []
 
 
-def test_what_was_put_right_does_not_escalate_nor_does_it_when_it_comes_back_sooner(tmp_path):
+def test_what_was_fixed_does_not_escalate_nor_when_it_is_back_sooner(tmp_path: Path) -> None:
     rest = """\
   - at: 09:00
     do: [attribute_changed: {attr: cost center, value: "1"}]
@@ -267,7 +276,7 @@ def test_what_was_put_right_does_not_escalate_nor_does_it_when_it_comes_back_soo
     assert escalated(tmp_path, rest) == []
 
 
-def test_an_approval_that_still_waits_escalates_and_one_that_is_done_does_not(tmp_path):
+def test_an_approval_that_still_waits_escalates_and_one_that_is_done_does_not(tmp_path: Path) -> None:
     rules = """\
 rule: approval
 kind: transition
@@ -300,7 +309,7 @@ steps:
     assert failures(tmp_path, rules, text) == []
 
 
-def test_the_time_to_react_begins_when_one_was_told_however_late_that_is(tmp_path):
+def test_the_time_to_react_begins_when_one_was_told_however_late_that_is(tmp_path: Path) -> None:
     rules = """\
 rule: approval
 kind: transition
@@ -335,7 +344,7 @@ steps:
     assert failures(tmp_path, rules, text) == []
 
 
-def test_a_milestone_escalates_while_its_date_and_its_where_stand(tmp_path):
+def test_a_milestone_escalates_while_its_date_and_its_where_stand(tmp_path: Path) -> None:
     rules = """\
 rule: renewal
 kind: milestone
@@ -371,7 +380,7 @@ steps:
     assert failures(tmp_path, rules, began) == []
 
 
-def test_events_of_every_kind_can_be_told_again(tmp_path):
+def test_events_of_every_kind_can_be_told_again(tmp_path: Path) -> None:
     rules = """\
 rule: news
 kind: transition
@@ -474,5 +483,5 @@ steps:
 """
 
 
-def test_who_comes_into_a_role_and_who_goes_and_what_is_made(tmp_path):
+def test_who_comes_into_a_role_and_who_goes_and_what_is_made(tmp_path: Path) -> None:
     assert failures(tmp_path, ROLES, MEMBERS) == []

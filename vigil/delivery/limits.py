@@ -57,19 +57,21 @@ class ProjectRate:
 class DeviceRates:
     """The sends that each device may still get: never more than the limit in any minute or hour, wherever it begins.
 
-    Devices without sends for an hour are removed.
+    Devices without sends for an hour are removed when more than `kept` are known.
     """
 
-    KEPT = 50_000
-
-    def __init__(self, per_minute: int | None, per_hour: int | None) -> None:
+    def __init__(self, per_minute: int | None, per_hour: int | None, kept: int = 50_000) -> None:
         self._limits = [
             (n, length) for n, length in ((per_minute, MINUTE), (per_hour, HOUR)) if n is not None
         ]
         self._kept = max((n for n, _ in self._limits), default=0)
         self._sends: dict[str, list[float]] = {}  # the newest `_kept` at most, oldest first
         self._held: dict[str, float] = {}
-        self._sweep_at = self.KEPT
+        self._kept_devices = self._sweep_at = kept
+
+    def __len__(self) -> int:
+        """How many devices are known."""
+        return len(self._sends)
 
     def take(self, token: str, now: float) -> float:
         """0 and the send is counted, or the seconds until the device may be tried again."""
@@ -98,5 +100,5 @@ class DeviceRates:
             self._sends = {t: sends for t, sends in self._sends.items() if sends and sends[-1] > now - HOUR}
             self._held = {t: until for t, until in self._held.items() if until > now}
             # Twice the remaining number, so that the cost of cleaning up stays a constant share of the sends.
-            self._sweep_at = max(self.KEPT, 2 * len(self._sends))
+            self._sweep_at = max(self._kept_devices, 2 * len(self._sends))
         return self._sends.setdefault(token, [])

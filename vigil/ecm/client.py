@@ -66,18 +66,21 @@ _counting: ContextVar[tuple[Counts, ...]] = ContextVar("vigil_ecm_counting", def
 class Client:
     """One connection to Extended ECM, used as ``async with Client(settings) as client``.
 
-    Any number of calls may run at the same time; `settings.concurrency` of them are open. The client belongs to one event loop. `skew`
+    Any number of calls may run at the same time; `settings.concurrency` of them are open. The client belongs to one event loop.
+    `policy` says how calls are retried and `circuit` when the server is no longer asked; the defaults follow from `settings`. `skew`
     is the difference between the server's clocks and `clock`, measured from its responses; None before the first one.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, policy: Policy | None = None, circuit: Circuit | None = None
+    ) -> None:
         self.settings = settings
         self.counts = Counts()
         self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self.skew: Skew | None = None
-        self._policy = Policy(settings.retries, settings.total_timeout)
+        self._policy = policy or Policy(settings.retries, settings.total_timeout)
         self._pace = Pace(settings.requests_per_second)
-        self._circuit = Circuit()
+        self._circuit = circuit or Circuit()
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._tickets = Tickets(settings, self._login)
         self._lanes: Lanes | None = None

@@ -34,6 +34,10 @@ class Buckets:
         self._lock = Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # key -> (tokens, filled at)
 
+    def __len__(self) -> int:
+        """How many keys are known."""
+        return len(self._buckets)
+
     def take(self, key: str) -> float:
         """0 and the request is counted, or the seconds until the next one may be made."""
         now = self._clock()

@@ -17,11 +17,10 @@ from rich.console import Console
 
 from tests.flows.year import checks, play, reference, world
 from tests.flows.year.reference import Key, Row
+from tests.shared import PROJECT
 from vigil.ledger import Ledger
 from vigil.replay.command import progress
 from vigil.replay.prefect_server import prefect_api
-
-PROJECT = Path(__file__).parents[3]
 
 
 def main(folder: Path) -> int:

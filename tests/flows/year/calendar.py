@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -43,7 +44,8 @@ def day_of(day: date, n: int, unit: str, calendar: Rule) -> date:
             while closed(country, day):
                 day += timedelta(days=1 if n > 0 else -1)
         return day
-    day += relativedelta(**{UNITS[unit]: n})
+    units: dict[str, Any] = {UNITS[unit]: n}
+    day += relativedelta(**units)
     while roll and closed(country, day):
         day += timedelta(days=1 if roll == "forward" else -1)
     return day

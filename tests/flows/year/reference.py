@@ -64,6 +64,7 @@ def _of_place(
     if place.ended_at is not None and place.ended_at <= tick:
         return
     due = _due(rule, place, tick)
+    assert due is not None
     fresh = place.created > after or due != _due(rule, place, after)
     for step in rule["steps"]:
         for repeat, at in enumerate(moments(due, step, rule["calendar"])):

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.support.jsonl import write_lines
+
 START = datetime.fromisoformat("2023-11-01T08:00Z")
 END = datetime.fromisoformat("2024-11-08T08:00Z")
 ZONE = "Europe/Berlin"
@@ -165,18 +167,14 @@ def save(world: World, folder: Path) -> None:
     folder.mkdir(parents=True)
     meta = {"name": "year", "zone": ZONE, "start": START.isoformat(), "public_url": "https://ecm.example.org"}
     (folder / "meta.json").write_text(json.dumps(meta))
-    _lines(folder / "types.jsonl", [_type(name) for name in TYPES])
-    _lines(folder / "users.jsonl", [_user(p) for p in world.people.values()])
-    _lines(folder / "workspaces.jsonl", [_workspace(p) for p in world.places])
+    write_lines(folder / "types.jsonl", [_type(name) for name in TYPES])
+    write_lines(folder / "users.jsonl", [_user(p) for p in world.people.values()])
+    write_lines(folder / "workspaces.jsonl", [_workspace(p) for p in world.places])
     events = [e for p in world.places for e in _events(p)]
     gone = [p for p in world.people.values() if p.deleted_at]
     events += [(p.deleted_at, {"kind": "user_deleted", "login": p.login}) for p in gone if p.deleted_at]
     events.sort(key=lambda e: e[0])
-    _lines(folder / "events.jsonl", [{"ts": ts.isoformat(), **e} for ts, e in events])
-
-
-def _lines(file: Path, rows: list[dict[str, Any]]) -> None:
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "events.jsonl", [{"ts": ts.isoformat(), **e} for ts, e in events])
 
 
 def _type(name: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -14,23 +13,6 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from vigil.delivery.email_settings import SmtpSettings
-from vigil.delivery.transport import Outgoing
-
-
-def mail_to(login: str = "ada", **changes: Any) -> Outgoing:
-    fields: dict[str, Any] = {
-        "key": f"5f0c{login.encode().hex()}",
-        "token": f"{login} <{login}@example.org>",
-        "address_kind": "email",
-        "platform": "email",
-        "title": "Contract ends on 31 March",
-        "body": "Supply of paper, owner Ada\nOpen it to renew it.",
-        "link": "https://ecm.example.org/cs/cs/app/nodes/4711?a=1&b=2",
-        "severity": "high",
-        "ttl": timedelta(hours=8),
-        "data": {"rule": "contract-renewal", "workspace": "4711", "notice": "12"},
-    }
-    return Outgoing(**fields | changes)
 
 
 def settings(port: int, **changes: Any) -> SmtpSettings:

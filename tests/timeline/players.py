@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from tests.shared import PROJECT
 from vigil.compliance.rules import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.compare import Failure
@@ -19,7 +20,6 @@ from vigil.timeline.world import WorldError
 
 Came = tuple[object, ...]
 
-ROOT = Path(__file__).resolve().parents[2]
 
 APPROVAL = """\
 rule: approval
@@ -43,10 +43,23 @@ for: 1d
 to: [role: steward]
 """
 
+GOOD = """\
+people: {ada: {}}
+---
+timeline: one
+workspace: {}
+steps:
+  - at: 2026-03-02T08:00
+  - at: 09:00
+    do: [step_assigned: {step: 1, title: Approve, to: ada}]
+    expect: {ada: approval}
+"""
+"""A timeline of `approval` that is as it says."""
+
 
 @lru_cache(maxsize=1)
 def theatre() -> Theatre:
-    return Theatre(ROOT / "templates")
+    return Theatre(PROJECT / "templates")
 
 
 def suite(folder: Path, rules: str, timelines: str) -> Suite:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import uvicorn
 
+from tests.support.jsonl import write_lines
 from vigil.sandbox.control import Control
 from vigil.sandbox.ecm_app import CGI
 from vigil.sandbox.estate import load
@@ -79,8 +80,7 @@ class Draft:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "meta.json").write_text(json.dumps(self.meta))
         for name in ("types", "users", "workspaces", "events"):
-            lines = [json.dumps(row) + "\n" for row in getattr(self, name)]
-            (folder / f"{name}.jsonl").write_text("".join(lines))
+            write_lines(folder / f"{name}.jsonl", getattr(self, name))
         return folder
 
 

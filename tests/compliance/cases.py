@@ -1,4 +1,4 @@
-"""A small office for tests of evaluation: rules from YAML, looks at whole workspaces, and what is found at each."""
+"""Cases for tests of evaluation: rules from YAML, scans of whole workspaces, and what is found at each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
-from tests.property.looking import Ledger, Look, Watcher
+from tests.support.scans import Ledger, Scan, Watcher
 from vigil.compliance import facts as f
+from vigil.compliance.evaluate import evaluate
 from vigil.compliance.loader import load_text
 from vigil.compliance.rules import RuleSet
+from vigil.compliance.tables import Facts
 from vigil.compliance.verdicts import Evaluation, Finding, Standing
+from vigil.compliance.window import Input, Window
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 """A Monday."""
+
+
+def days(n: float) -> datetime:
+    return NINE + timedelta(days=n)
 
 
 def rules(*texts: str) -> RuleSet:
@@ -41,8 +48,8 @@ def step(number: int, at: datetime, due: datetime | None = None, to: str = "user
     return f.Step(1, 77, number, "Check", (to,), at, due)
 
 
-class Office:
-    """Looks one after another. `some` evaluates what changed and what is due, as runs do."""
+class Cases:
+    """Cases that are scanned one after another. Not `full`, what changed and what is due is evaluated, as runs do."""
 
     def __init__(self, given: RuleSet, zone: str = "Europe/Rome", full: bool = False) -> None:
         self.rules = given
@@ -51,7 +58,7 @@ class Office:
         self._after: datetime | None = None
         self.last: Evaluation = Evaluation()
 
-    def look(
+    def scan(
         self, at: datetime, facts: Iterable[f.Fact] = (), unread: Iterable[str] = (), gone: Iterable[int] = ()
     ) -> list[Finding]:
         """What is found at `at`, with everything there is of the workspaces that `facts` are of; the others are as they were."""
@@ -62,7 +69,7 @@ class Office:
         changes += [c for w in gone for c in self.ledger.see(w, (), frozenset(), at)]
         after = self._after or at
         self.last = self.watcher.evaluate(
-            self.ledger, Look(after, after, at, changes if self._after else []), self.rules
+            self.ledger, Scan(after, after, at, changes if self._after else []), self.rules
         )
         self._after = at
         return list(self.last.findings)
@@ -83,3 +90,14 @@ def names(findings: Iterable[Finding]) -> list[str]:
         ]
         out.append(" ".join(parts))
     return sorted(out)
+
+
+def found(given: RuleSet, *facts: f.Fact) -> dict[int, Finding]:
+    """The finding of each workspace at a first scan."""
+    result = evaluate(Input(Facts.of(facts)), given, Window(NINE, NINE))
+    return {x.workspace: x for x in result.findings}
+
+
+def when(field: str, op: str, value: str) -> RuleSet:
+    """One condition with one clause."""
+    return rules(f"rule: r\nkind: condition\nwhen: {{field: {field}, op: {op}, value: {value}}}")

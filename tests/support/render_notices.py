@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+from tests.shared import PROJECT
 from vigil.compliance.notices import Notice, Person, Severity
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+TEMPLATES = PROJECT / "templates"
 AT = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)  # in Berlin already the 4th
 
 _STEP = {"process": 1, "step": 2, "title": "Approve contract"}

@@ -36,18 +36,18 @@ PLATFORMS = ("android", "ios", "web")
 @contextmanager
 def opened(
     database: str, folder: Path, fcm: LocalFcm, settings: Callable[..., FcmSettings], *people: str
-) -> Iterator[PostOffice]:
-    """A post office over a new ledger, one of DATABASES, which is closed in the end. Each of its people has an android."""
+) -> Iterator[DeliveryBench]:
+    """A delivery bench over a new ledger, one of DATABASES, which is closed in the end. Each of its people has an android."""
     with fresh(database, folder) as url:
         ledger = Ledger(open_engine(url))
-        made = PostOffice(ledger, fcm, settings)
+        made = DeliveryBench(ledger, fcm, settings)
         for login in people:
             made.person(login, "android")
         yield made
         ledger.close()
 
 
-class PostOffice:
+class DeliveryBench:
     """What a worker needs, and what a test asks about afterwards."""
 
     def __init__(self, ledger: Ledger, fcm: LocalFcm, settings: Callable[..., FcmSettings]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from tests.support.post_office import PostOffice
+from tests.shared import PROJECT
+from tests.support.delivery_bench import DeliveryBench
 from vigil.compliance.rules import RuleSet
 from vigil.delivery.render import Renderer
 from vigil.delivery.worker import Worker
@@ -19,13 +19,12 @@ from vigil.service.accounting import Account
 from vigil.service.run import Run
 from vigil.service.site import Site
 
-PROJECT = Path(__file__).parents[2]
 Pause = Callable[[float], Awaitable[None]]
 
 
-def opened(office: PostOffice, patience: timedelta = timedelta(0)) -> Run:
-    """A run of the office's that has judged already: what it has to say is in the outbox."""
-    return run(office.ledger, office.now, office.clock, patience=patience, real=office.real)
+def opened(bench: DeliveryBench, patience: timedelta = timedelta(0)) -> Run:
+    """A run of the bench's that has judged already: what it has to say is in the outbox."""
+    return run(bench.ledger, bench.now, bench.clock, patience=patience, real=bench.real)
 
 
 def run(
@@ -41,14 +40,14 @@ async def batch(run: Run, worker: Worker, n: int) -> bool:
 
 
 async def delivered(
-    office: PostOffice,
+    bench: DeliveryBench,
     run: Run,
     pause: Pause = asyncio.sleep,
     say: Callable[[Waiting], None] = lambda waits: None,
     **settings: Any,
 ) -> Account:
     """Deliver and close the run: its account."""
-    async with run.sending(office.transport(**settings)):
+    async with run.sending(bench.transport(**settings)):
         await sending.deliver(run, batch, say, pause)
     return closed(run)
 

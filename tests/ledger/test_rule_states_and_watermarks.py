@@ -26,25 +26,25 @@ def found(ledger: Ledger, *workspaces: int) -> set[Standing]:
         return set(evaluations.standings(connection, workspaces))
 
 
-def test_a_position_that_was_never_set_is_the_beginning(ledger: Ledger) -> None:
+def test_a_watermark_that_was_never_set_is_the_beginning(ledger: Ledger) -> None:
     with ledger.read() as connection:
-        assert evaluations.position(connection, "evaluated") == Mark()
+        assert evaluations.position(connection, WatermarkName.EVALUATED) == Mark()
 
 
-def test_a_position_is_kept_and_replaced(ledger: Ledger) -> None:
+def test_a_watermark_is_kept_and_replaced(ledger: Ledger) -> None:
     for mark in (Mark(7, T0, {"complete": "x"}), Mark(9, T0 + MINUTE, {"hashes": {"1": "ü"}}), Mark(0)):
         with ledger.write() as connection:
-            evaluations.set_position(connection, "evaluated", mark)
-            evaluations.set_position(connection, "other", Mark(1))
+            evaluations.set_position(connection, WatermarkName.EVALUATED, mark)
+            evaluations.set_position(connection, list_of("Contract"), Mark(1))
         with ledger.read() as connection:
-            got = evaluations.position(connection, "evaluated")
+            got = evaluations.position(connection, WatermarkName.EVALUATED)
             assert (got.seq, got.at, got.data) == (mark.seq, mark.at, mark.data or {})
-            assert evaluations.position(connection, "other").seq == 1
+            assert evaluations.position(connection, list_of("Contract")).seq == 1
 
 
 NAMES = {
-    "evaluated",
-    "scan",
+    WatermarkName.EVALUATED,
+    WatermarkName.SCAN,
     "schema",
     "processes",
     "verify",
@@ -65,7 +65,7 @@ NAMES = {
 """The names under which ledgers keep positions: another name would begin anew."""
 
 
-def test_positions_have_the_names_that_they_always_had() -> None:
+def test_watermarks_have_the_names_that_they_always_had() -> None:
     assert set(WatermarkName) == NAMES
     assert list_of("Contract") == "changed:Contract"
 
@@ -76,7 +76,7 @@ EVALUATED = (
 )
 
 
-def test_what_the_version_before_kept_of_an_evaluation_is_read_and_written_again() -> None:
+def test_the_evaluation_watermark_of_the_version_before_is_read_and_written() -> None:
     found = Evaluated.of(orjson.loads(EVALUATED))
     assert (found.complete, found.skew) == (T0, (-1.5, 2.0))
     assert (found.fresh, found.parts, found.types) == ({"a", "b"}, {"steps", "workspaces"}, {"Contract"})
@@ -92,7 +92,7 @@ def test_what_lists_and_scans_keep_is_read_and_written_again() -> None:
     assert Listed(7).plain() == {"listed": 7}
 
 
-def test_a_standing_comes_back_as_it_was_kept(ledger: Ledger) -> None:
+def test_a_rule_state_comes_back_as_it_was_kept(ledger: Ledger) -> None:
     full = Standing("renewal", 1, "finding", T0, T0 + DAY, ("Contract.expires is 2026-03-31", "ünï"))
     bare = Standing("renewal", 2, "not_evaluated")
     keep(ledger, full, bare)
@@ -109,7 +109,7 @@ def test_an_evaluation_replaces_what_it_evaluated_and_nothing_else(ledger: Ledge
     assert found(ledger, 1, 2, 3) == {b1, a2}
 
 
-def test_many_standings_are_replaced_at_once(ledger: Ledger) -> None:
+def test_many_rule_states_are_replaced_at_once(ledger: Ledger) -> None:
     many = [Standing(f"r{r}", w, "finding", T0) for w in range(700) for r in range(3)]
     keep(ledger, *many)
     keep(ledger, *many[:900], evaluated={(s.rule, s.workspace) for s in many})

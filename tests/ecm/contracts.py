@@ -1,14 +1,15 @@
-"""An estate for the extraction's tests: an office with 240 contracts, one of which holds 120 documents.
+"""An estate for the extraction's tests: 240 contracts, one of which holds 120 documents.
 
 Every contract has its own modify date, a minute apart. The clock of the tests begins at NOON; what happens later is moved to.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from tests.support.jsonl import write_lines
 
 ZONE = "Europe/Berlin"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -18,7 +19,7 @@ AMENDMENTS = (2001, 2002, 2003)
 FULL, VERSIONED, BARE = 1001, 1002, 1003
 """A contract with 120 documents; one whose document has versions; one without a single value."""
 
-TYPES = [
+TYPES: list[dict[str, Any]] = [
     {
         "type": "Contract",
         "categories": [
@@ -96,9 +97,9 @@ def at(minutes: float) -> datetime:
 
 
 def _events() -> list[dict[str, Any]]:
-    """What happens: before NOON the office is filled, after it each thing that a test looks for happens once."""
+    """What happens: before NOON the estate is filled, after it each thing that a test looks for happens once."""
     past: list[dict[str, Any]] = [
-        {"ts": _created(number), "kind": "workspace_created", "workspace": number}
+        {"ts": created(number), "kind": "workspace_created", "workspace": number}
         for number in (*CONTRACTS, *AMENDMENTS)
     ]
     late = BEGINNING + timedelta(hours=12)
@@ -171,12 +172,13 @@ def _completed(when: datetime, workspace: int, process: int, step: int, by: str,
     return {"ts": when, "kind": "step_completed", **what}
 
 
-def _created(number: int) -> datetime:
+def created(number: int) -> datetime:
+    """When a workspace was created."""
     return BEGINNING + timedelta(minutes=number - 1001 if number < 2000 else number - 1500)
 
 
 def _workspaces() -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     for number in CONTRACTS:
         attrs: dict[str, Any] = {} if number == BARE else {"Terms.status": "draft"}
         roles = {"owner": ["eve", "ada"], "steward": ["Records"]} if number == 1004 else {"owner": ["ada"]}
@@ -193,26 +195,22 @@ def _workspaces() -> list[dict[str, Any]]:
             "roles": {},
         }
         found.append(row)
-    return [{**row, "created": _created(row["id"])} for row in found]
+    return [{**row, "created": created(row["id"])} for row in found]
 
 
 def save(folder: Path) -> Path:
     """Write the estate's files."""
     folder.mkdir(parents=True, exist_ok=True)
     meta = {
-        "name": "office",
+        "name": "contracts",
         "zone": ZONE,
         "start": BEGINNING,
         "public_url": "https://ecm.example.org",
         "groups": GROUPS,
     }
-    _lines(folder / "meta.json", [meta])
-    _lines(folder / "types.jsonl", TYPES)
-    _lines(folder / "users.jsonl", [{"groups": [], "devices": [], **user} for user in USERS])
-    _lines(folder / "workspaces.jsonl", _workspaces())
-    _lines(folder / "events.jsonl", _events())
+    write_lines(folder / "meta.json", [meta])
+    write_lines(folder / "types.jsonl", TYPES)
+    write_lines(folder / "users.jsonl", [{"groups": [], "devices": [], **user} for user in USERS])
+    write_lines(folder / "workspaces.jsonl", _workspaces())
+    write_lines(folder / "events.jsonl", _events())
     return folder
-
-
-def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row, default=datetime.isoformat) + "\n" for row in rows), "utf-8")

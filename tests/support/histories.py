@@ -1,4 +1,4 @@
-"""Random histories of a few workspaces: what happens, when somebody looks, and what cannot be read then.
+"""Random histories of a few workspaces: what happens, when somebody scans, and what cannot be read then.
 
 A history is data, so that hypothesis can make it smaller. `World` plays it, and gives the facts as they stand.
 """
@@ -27,7 +27,7 @@ STARTS = (
 )
 GAPS = tuple(
     timedelta(hours=h) for h in (1, 3, 6, 7, 12, 24, 25, 49, 24 * 7, 24 * 31, 24 * 100)
-)  # from one look to the next
+)  # from one scan to the next
 PEOPLE = ("ada", "bob", "cy")
 STATUSES = ("open", "waiting", "closed", "", None)
 DAYS = st.integers(-45, 60)
@@ -77,7 +77,7 @@ class Act:
 
 @dataclass(frozen=True)
 class History:
-    """`unread[n]` holds the (workspace, part) pairs that cannot be read at the n-th look."""
+    """`unread[n]` holds the (workspace, part) pairs that cannot be read at the n-th scan."""
 
     zone: str
     ticks: tuple[datetime, ...]
@@ -141,10 +141,10 @@ def acts(draw: st.DrawFn, start: datetime, upto: datetime, workspaces: int, whol
 
 
 @st.composite
-def histories(draw: st.DrawFn, workspaces: int = 5, whole: bool = False, looks: int = 6) -> History:
+def histories(draw: st.DrawFn, workspaces: int = 5, whole: bool = False, scans: int = 6) -> History:
     """A history. A `whole` one hides nothing: everything can be read, and nothing is deleted or assigned twice."""
     start = draw(st.sampled_from(STARTS))
-    gaps = draw(st.lists(st.sampled_from(GAPS), min_size=2, max_size=looks))
+    gaps = draw(st.lists(st.sampled_from(GAPS), min_size=2, max_size=scans))
     ticks = [start]
     for gap in gaps:
         ticks.append(ticks[-1] + gap)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.property.histories import History, World
+from tests.support.histories import History, World
 from vigil.compliance import facts as f
 from vigil.compliance.evaluate import active, evaluate
 from vigil.compliance.events import Change, Looked, derive
@@ -60,7 +60,7 @@ class Ledger:
         self.known: dict[int, dict[Key, f.Fact]] = defaultdict(dict)
         self._ever: set[Key] = set()
 
-    def look(self, world: World, unread: frozenset[tuple[int, str]], at: datetime) -> list[Change]:
+    def scan(self, world: World, unread: frozenset[tuple[int, str]], at: datetime) -> list[Change]:
         """Take in the world as it stands, but for the parts that cannot be read."""
         changes: list[Change] = []
         for w in world.workspaces:
@@ -90,7 +90,7 @@ class Ledger:
             out.append(Change(key[0], str(key[1]), w, at, known.pop(key), None))
         return out
 
-    def looking_at(self, changed: set[int]) -> set[int]:
+    def related_to(self, changed: set[int]) -> set[int]:
         """The workspaces that are related to one of `changed`."""
         there = (x for some in self.known.values() for x in some.values() if isinstance(x, f.Related))
         return {r.workspace for r in there if changed & set(r.others)}
@@ -101,22 +101,22 @@ class Ledger:
 
 @dataclass
 class Watcher:
-    """Evaluates everything at each look (`full`), or what changed and what is due."""
+    """Evaluates everything at each scan (`full`), or what changed and what is due."""
 
     full: bool
     zone: str
     required: tuple[f.RequiredDocument, ...] = ()
     standings: dict[tuple[str, int], Standing] = field(default_factory=dict)
-    looked_at: int = 0
+    scanned: int = 0
     _states: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
-    def evaluate(self, ledger: Ledger, look: Look, rules: RuleSet) -> Evaluation:
+    def evaluate(self, ledger: Ledger, scan: Scan, rules: RuleSet) -> Evaluation:
         """One evaluation, as `vigil.service.judgement` plans it."""
-        as_of, changes = look.as_of, look.changes
+        as_of, changes = scan.as_of, scan.changes
         texts = {r.name: r.model_dump_json(by_alias=True) for r in active(rules)}
         edited = any(self._states.get(n, (None, ""))[1] != text for n, text in texts.items())
         todo = {c.workspace for c in changes if c.workspace is not None}
-        todo |= ledger.looking_at(todo)
+        todo |= ledger.related_to(todo)
         todo |= {
             s.workspace
             for s in self.standings.values()
@@ -124,19 +124,19 @@ class Watcher:
         }
         if self.full or edited:
             todo = set(ledger.known)
-        self.looked_at += len(todo)
+        self.scanned += len(todo)
         starts = {n: self._states[n][0] if n in self._states else as_of for n in texts}
         given = Input(
             facts=Facts.of(
                 (fact for w in sorted(todo) for fact in ledger.known[w].values()), ledger.everyone()
             ),
-            events=derive(changes, Looked(look.complete), as_of),
+            events=derive(changes, Looked(scan.complete), as_of),
             changes=changes,
             standings=[s for s in self.standings.values() if s.workspace in todo],
             required=self.required,
             zone=self.zone,
         )
-        window = Window(look.after, as_of, {n: at for n, at in starts.items() if at > look.after})
+        window = Window(scan.after, as_of, {n: at for n, at in starts.items() if at > scan.after})
         result = evaluate(given, rules, window)
         for pair in result.evaluated:
             self.standings.pop(pair, None)
@@ -146,8 +146,8 @@ class Watcher:
 
 
 @dataclass(frozen=True)
-class Look:
-    """One look: the window (after, as_of], up to when everything had been read before, and what was seen to change."""
+class Scan:
+    """One scan: the window (after, as_of], up to when everything had been read before, and what was seen to change."""
 
     after: datetime
     complete: datetime
@@ -155,14 +155,14 @@ class Look:
     changes: list[Change]
 
 
-def looks(history: History, ledger: Ledger) -> Iterator[Look]:
-    """Each look at the history, with `ledger` as it stands after it. What is there at the first one is no change."""
+def scans(history: History, ledger: Ledger) -> Iterator[Scan]:
+    """Each scan of the history, with `ledger` as it stands after it. What is there at the first one is no change."""
     world = World(history)
     after = complete = history.ticks[0]
     for n, tick in enumerate(history.ticks):
         world.move(tick)
         unread = history.unread[n] if history.unread else frozenset()
-        changes = ledger.look(world, unread, tick)
-        yield Look(after, complete, tick, changes if n else [])
+        changes = ledger.scan(world, unread, tick)
+        yield Scan(after, complete, tick, changes if n else [])
         after = tick
         complete = complete if unread else tick

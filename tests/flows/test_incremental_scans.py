@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from tests.flows.conftest import PROJECT
+from tests.shared import PROJECT
+from tests.support.jsonl import write_lines
 from vigil.ledger import Ledger
 from vigil.replay.estate import SITE, Replay, register, results, save_site
 from vigil.sandbox.estate import load
@@ -72,13 +71,9 @@ def save(folder: Path) -> None:
     }
     kind = {"type": "Memo", "categories": [], "roles": ["author"], "required_documents": []}
     (folder / "meta.json").write_text(json.dumps(meta))
-    lines(folder / "types.jsonl", [kind])
-    lines(folder / "users.jsonl", [ada | {"devices": [{"token": "t", "platform": "web"}]}])
-    lines(folder / "workspaces.jsonl", ({"id": n, "name": f"Memo {n}", **memo} for n in numbers))
+    write_lines(folder / "types.jsonl", [kind])
+    write_lines(folder / "users.jsonl", [ada | {"devices": [{"token": "t", "platform": "web"}]}])
+    write_lines(folder / "workspaces.jsonl", ({"id": n, "name": f"Memo {n}", **memo} for n in numbers))
     first = [{"ts": before, "workspace": n, "id": 10_000 + n, "name": "a.pdf", **added} for n in numbers]
     second = [{"ts": after, "workspace": n, "id": 20_000 + n, "name": "b.pdf", **added} for n in LATE]
-    lines(folder / "events.jsonl", [*first, *second])
-
-
-def lines(file: Path, rows: Iterable[dict[str, Any]]) -> None:
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "events.jsonl", [*first, *second])

@@ -22,6 +22,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tests.shared import PROJECT
+from tests.support.jsonl import write_lines
 from tests.support.plain_runs import watched
 from vigil.compliance.loader import load_text
 from vigil.compliance.rules import RuleSet
@@ -48,7 +50,6 @@ from vigil.service.site import Site
 
 T = TypeVar("T")
 
-PROJECT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 RETRIES = 1
@@ -182,7 +183,7 @@ TYPES = [
         "required_documents": [],
     },
 ]
-USERS = [
+USERS: list[dict[str, Any]] = [
     {"login": u, "name": u.title(), "email": f"{u}@example.org", "groups": [], "devices": []}
     for u in ("ada", "bob", "cem", "dan")
 ]
@@ -279,7 +280,7 @@ def save(folder: Path, more: int = 0) -> Estate:
         ("workspaces.jsonl", [*WORKSPACES, *others]),
         ("events.jsonl", events),
     ):
-        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_lines(folder / name, rows)
     return load(folder)
 
 
@@ -343,9 +344,11 @@ class FailingClient(Client):
     """The client, of whose calls one fails in each of its attempts."""
 
     def __init__(self, app: Starlette, failure: Failure, settings: Settings) -> None:
-        super().__init__(settings)
-        self._policy = Policy(RETRIES, settings.total_timeout, first=0.0)
-        self._circuit = Circuit(pause=0.001, longest=0.01)
+        super().__init__(
+            settings,
+            policy=Policy(RETRIES, settings.total_timeout, first=0.0),
+            circuit=Circuit(pause=0.001, longest=0.01),
+        )
         self.app, self.failure = app, failure
 
     async def __aenter__(self) -> Client:
@@ -408,7 +411,7 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class RunResult:
     """What came of one run: everything that was queued so far, and whether it was all right."""
 
     rows: frozenset[tuple[Any, ...]]
@@ -416,7 +419,7 @@ class Looked:
     said: str
 
 
-class Office:
+class RunBench:
     """The estate with a ledger that can be put back to where it was."""
 
     def __init__(self, folder: Path, more: int = 0) -> None:
@@ -438,14 +441,14 @@ class Office:
         self._loop.close()
         self.scratch.close()
 
-    def look(
+    def watch(
         self,
         ledger: Ledger,
         hours: float,
         failure: Failure | None = None,
         unreadable: tuple[int, ...] = (),
         counted: bool = False,
-    ) -> Looked:
+    ) -> RunResult:
         """One `watch` at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
         faults = Faults()
         faults.quirks.unreadable, faults.quirks.unreadable_counted = unreadable, counted
@@ -462,7 +465,7 @@ class Office:
                 tuple(r[k] if k in r else getattr(r["message"], k) for k in TOLD)
                 for r in outbox.rows(connection)
             )
-        return Looked(rows, green, said)
+        return RunResult(rows, green, said)
 
     def run(
         self,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.delivery.conftest import message
+from tests.delivery.conftest import Settings
+from tests.support.outgoing import message
 from vigil.delivery.fcm_admin import FcmAdmin
 from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
 from vigil.sandbox.fcm_local import LocalFcm
-
-Settings = Callable[..., FcmSettings]
 
 POISON: list[tuple[dict[str, Any], str]] = [
     ({"token": ""}, "INVALID_ADDRESS"),
@@ -37,7 +34,7 @@ POISON: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("transport_class", [FcmHttp, FcmAdmin])
-async def test_each_kind_of_poison_is_rejected_by_name_and_the_rest_arrives(
+async def test_each_kind_of_invalid_message_is_rejected_by_name_and_the_rest_arrives(
     fcm: LocalFcm, settings: Settings, transport_class: type[FcmHttp]
 ) -> None:
     batch = []
