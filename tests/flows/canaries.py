@@ -29,7 +29,8 @@ from flows.telling import told
 from flows.upkeep import upkeep
 from flows.watch import watch
 from tests.shared import PROJECT
-from vigil.ledger import Ledger
+from tests.support.webhooks import hook
+from vigil.ledger import Ledger, devices
 from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.sandbox.estate import load
 from vigil.sandbox.generate import generate
@@ -45,7 +46,9 @@ LEDGER, SMTP = "canaryLedg3rPwd6mN", "canarySmtpPwd3jW8e"
 LINKS = "canaryLinks0123456789abcdefghijklm"
 DEVICE = "canaryDevice5544332211aabbccddee"
 FAULT = SMTP  # what a fault of ours quotes
-SECRETS = (PASSWORD, OTDS, ECM_PROXY, FCM_PROXY, LEDGER, SMTP, LINKS, DEVICE)
+HOOKS = "Y2FuYXJ5SG9va3NTZWNyZXQ0NTY3ODlhYmNkZWZnaGlq"  # base64, as secrets of webhooks are
+HOOK = "canaryHookQuery6677aabbccddeeff00"
+SECRETS = (PASSWORD, OTDS, ECM_PROXY, FCM_PROXY, LEDGER, SMTP, LINKS, DEVICE, HOOKS, HOOK)
 
 PARTY, NEW_PARTY, CENTER = "canaryParty77Zq", "canaryNewParty91Xw", "canaryCenter13Rv"
 VALUE, DAY = 987654321, date(2031, 7, 19)
@@ -61,7 +64,7 @@ SENSITIVE = (
     "19.07.2031",
 )
 ATTRIBUTES = ["Contract.counterparty", "Contract.cost center", "Contract.value", "Contract.expires"]
-WORKSPACE, PERSON, BY_MAIL = 100001, "ada.berg", "bruno.conti"
+WORKSPACE, PERSON, BY_MAIL, BY_HOOK = 100001, "ada.berg", "bruno.conti", "hans.keller"
 DONE = "canaries.done"
 
 RULES = f"""
@@ -73,7 +76,7 @@ subject: {{workspace_type: Contract}}
 when: {{all: [{{field: attr.counterparty, op: eq, value: {PARTY}}}, {{field: attr.value, op: gt, value: {VALUE - 1}}},
   {{any: [{{field: attr.Contract.cost center, op: contains, value: {CENTER[:12]}}}, {{field: name, op: absent}}]}}]}}
 resolved: true
-to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}, {{user: {BY_HOOK}}}]
 template: everything
 ---
 rule: party-changed
@@ -83,7 +86,7 @@ kind: transition
 subject: {{workspace_type: Contract}}
 events: [attribute_changed]
 where: {{all: [{{field: event.to, op: starts_with, value: canaryNew}}]}}
-to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}, {{user: {BY_HOOK}}}]
 template: everything
 ---
 rule: due
@@ -93,7 +96,7 @@ kind: milestone
 subject: {{workspace_type: Contract}}
 due: attr.Contract.expires
 where: {{all: [{{field: attr.counterparty, op: present}}]}}
-steps: [{{id: early, at: -{(DAY - date(2026, 3, 3)).days}d, to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]}}]
+steps: [{{id: early, at: -{(DAY - date(2026, 3, 3)).days}d, to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}, {{user: {BY_HOOK}}}]}}]
 template: everything
 ---
 rule: without-words
@@ -102,7 +105,7 @@ status: live
 kind: condition
 subject: {{workspace_type: Contract}}
 when: {{all: [{{field: attr.counterparty, op: ne, value: {NEW_PARTY}}}]}}
-to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}, {{user: {BY_HOOK}}}]
 template: broken
 """
 REFUSED = f"""
@@ -112,7 +115,7 @@ status: live
 kind: condition
 subject: {{workspace_type: Contract}}
 when: {{all: [{{field: attr.counterparty, op: equals, value: {PARTY}}}]}}
-to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}]
+to: [{{user: {PERSON}}}, {{user: {BY_MAIL}}}, {{user: {BY_HOOK}}}]
 """
 EVERYTHING = " ".join(f"{{{{ {name}|string }}}}" for name in ("attrs", "event", "why", "due", "occurrence"))
 
@@ -137,6 +140,7 @@ class Stage:
         parts = {
             "ecm": {"retries": 0, "total_timeout": 5.0},
             "smtp": self._mail(),
+            "webhook": {"secrets": f"whsec_{HOOKS}"},
             "site": {"sensitive": ATTRIBUTES},
         }
         for part, values in (changed or {}).items():
@@ -243,13 +247,14 @@ def planted(folder: Path) -> Path:
         "Contract.value": VALUE,
         "Contract.expires": DAY.isoformat(),
     }
-    devices: dict[str, list[dict[str, str]]] = {
+    phones: dict[str, list[dict[str, str]]] = {
         PERSON: [{"token": DEVICE, "platform": "android"}],
         BY_MAIL: [],
+        BY_HOOK: [],
     }
     changes: dict[str, Callable[[dict[str, Any]], None]] = {
         "workspaces.jsonl": lambda row: row["attrs"].update(attrs if row["id"] == WORKSPACE else {}),
-        "users.jsonl": lambda row: row.update(devices=devices.get(row["login"], row.get("devices", []))),
+        "users.jsonl": lambda row: row.update(devices=phones.get(row["login"], row.get("devices", []))),
     }
     for name, change in changes.items():
         rows = [json.loads(line) for line in (made.folder / name).read_text().splitlines()]
@@ -295,7 +300,11 @@ def main(folder: Path, smtp: int) -> None:
         timedelta(days=1),
         f"sqlite:///{folder}/ledger.sqlite",
     )
-    register(Ledger.open(what.ledger_url), load(estate), start)
+    ledger = Ledger.open(what.ledger_url)
+    register(ledger, load(estate), start)
+    with ledger.write() as connection:
+        # Nobody listens there.
+        devices.register(connection, [hook(BY_HOOK, f"http://127.0.0.1:9/hooks?key={HOOK}")], start)
     with SandboxProcess(estate, start=start) as sandbox:
         (folder / "account.json").write_text(Path(sandbox.service_account).read_text())
         stage = Stage(folder, smtp, what, sandbox)

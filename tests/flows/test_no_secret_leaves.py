@@ -211,7 +211,7 @@ def test_no_ticket_no_access_token_and_no_key_is_in_what_the_runs_left(left: Lef
 
 def test_what_was_planted_was_used_and_what_was_to_fail_failed(left: Left) -> None:
     """So that the tests above could fail."""
-    assert {"ledger device.address"} <= left.found(canaries.DEVICE)
+    assert {"ledger device.address"} <= left.found(canaries.DEVICE) & left.found(canaries.HOOK)
     assert {"ledger observation.body"} <= left.found(canaries.PARTY) & left.found(str(canaries.VALUE))
     assert left.mails.mails and left.mails.refused == 4
     said = left.texts["stdout"]
