@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -18,7 +18,7 @@ from vigil.compliance.verdicts import Outcome
 from vigil.errors import BadRequest, Problem
 from vigil.ledger import observations, outbox
 from vigil.ledger.engine import chunks
-from vigil.ledger.values import Entry, Key
+from vigil.ledger.values import Entry
 from vigil.service import guards, judgement
 from vigil.service.judgement import BATCH
 from vigil.service.pipeline import Work
@@ -141,33 +141,36 @@ async def sweep(
     """
     run = run.narrowed(narrow(run.rules, scope, run.left_out))
     base = judgement.plan(run)
-    every: list[tuple[Work, Mapping[Key, str]]] = []
+    shown: list[tuple[dict[str, Any], Entry | None]] = []  # the rows, with the entry of those that are new
     for some in chunks(workspaces_of(run, schema, scope), BATCH):
         plan = replace(base, batches=(tuple(some),))
         work = judgement.evaluated(run, judgement.load(run, plan, some))
         work = judgement.addressed(run, await judgement.looked_up(run, work))
-        with run.ledger.read() as connection:
-            found = outbox.states(connection, work.rows)
-        every.append((work, {key: _as_it_is(*row) for key, row in found.items()}))
+        shown += _rows(run, scope, work)
         if not dry_run:
             judgement.commit(run, base, work)
-    if dry_run:
-        new = [e for work, taken in every for e in work.rows if e.key not in taken]
-        held = guards.would_hold(run, new, base.fresh)
-    else:
-        held = {t.rule for t in guards.decide(run, base.fresh)}
+    new = [e for _, e in shown if e is not None]
+    held = (
+        guards.would_hold(run, new, base.fresh)
+        if dry_run
+        else {t.rule for t in guards.decide(run, base.fresh)}
+    )
     told = Shown.WOULD if dry_run else Shown.TOLD
-    rows = []
-    for work, taken in every:
-        known = work.facts.workspaces
-        if scope.new:
-            rows += [
-                _new(run, r, known, taken.get(e.key) or _outcome(e, held, told))
-                for r, e in zip(work.routed, work.rows, strict=True)
-            ]
-        if scope.open:
-            rows += [_open(run, s, known) for s in work.given.standings if _is_open(run, s)]
-    return rows
+    return [row if e is None else row | {"outcome": _outcome(e, held, told)} for row, e in shown]
+
+
+def _rows(run: Run, scope: Scope, work: Work) -> Iterator[tuple[dict[str, Any], Entry | None]]:
+    """The rows of a batch, before it is queued: of new findings with their entry, whose outcome the guards have yet to decide."""
+    known = work.facts.workspaces
+    if scope.new:
+        with run.ledger.read() as connection:
+            taken = outbox.states(connection, work.rows)
+        for routed, e in zip(work.routed, work.rows, strict=True):
+            before = taken.get(e.key)
+            outcome = None if before is None else _as_it_is(*before)
+            yield _new(run, routed, known, outcome), e if before is None else None
+    if scope.open:
+        yield from ((_open(run, s, known), None) for s in work.given.standings if _is_open(run, s))
 
 
 def _outcome(e: Entry, held: Collection[str], told: Shown) -> str:
@@ -193,7 +196,7 @@ def _is_open(run: Run, standing: Standing) -> bool:
     return known and standing.outcome == Outcome.FINDING
 
 
-def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], outcome: str) -> dict[str, Any]:
+def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], outcome: str | None) -> dict[str, Any]:
     finding = routed.finding
     return _of(run, finding.workspace, known) | {
         "rule": finding.rule,
