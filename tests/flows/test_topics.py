@@ -43,7 +43,7 @@ def test_who_is_given_a_topic_has_it_on_every_device_after_the_next_run(watched:
         owners = {d["owner"] for d in watched.sandbox.devices()}
         mine = devices.of_people(connection, owners)
     first, second = sorted(mine, key=lambda p: -len(mine[p]))[:2]
-    assert "2 people have legal now" in vigil(watched, "add", "/topics/legal", first, second)
+    assert "2 people have been added to legal" in vigil(watched, "add", "/topics/legal", first, second)
     assert "legal" in vigil(watched, "list") and subscribed(watched, "legal") == 0
     assert next(r["what"] for r in reconciled(watched)) == "1 finding"
     watched.watch(watched.made.start)
@@ -52,7 +52,7 @@ def test_who_is_given_a_topic_has_it_on_every_device_after_the_next_run(watched:
     vigil(watched, "remove", "legal", first)
     assert f"{len(mine[first])} devices unsubscribed" in vigil(watched, "sync", "--site", SITE)
     assert subscribed(watched, "legal") == len(mine[second])
-    assert "nothing to tell" in vigil(watched, "sync", "--site", SITE)
+    assert "nothing to change" in vigil(watched, "sync", "--site", SITE)
 
 
 @pytest.mark.parametrize("command", ["add", "remove"])

@@ -76,7 +76,7 @@ def test_a_window_of_what_was_forgotten_is_refused(week: Watched) -> None:
     from flows.backfill import backfill
 
     run_upkeep(week, week.made.end + YEAR, dry_run=False, **SHORT)
-    with pytest.raises(Exception, match="is forgotten"):
+    with pytest.raises(Exception, match="was deleted"):
         asyncio.run(
             backfill(site=SITE, after=week.made.start, upto=week.made.end, as_of=week.made.end + YEAR)
         )
