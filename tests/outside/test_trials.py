@@ -49,6 +49,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, C
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # dozens of runs: on a busy machine they take as long as they take
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_nobody_goes_untold_and_nobody_hears_twice_whatever_fails(
     database: str, commands: tuple[Path, Commands]
