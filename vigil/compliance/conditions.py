@@ -125,6 +125,14 @@ def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFra
     return documents.group_by("workspace").agg(states).collect()
 
 
+def met(clause: Clause, scope: Scope) -> list[bool | None]:
+    """Whether a clause holds, for each row of the scope's frame; None where that is not known."""
+    # With the id beside it: a clause that looks at no column at all is one value, and not one for each row.
+    table = scope.frame.select("id", compile_clause(clause, scope).alias("met"))
+    found: list[bool | None] = table["met"].to_list()
+    return found
+
+
 def compile_clause(clause: Clause, scope: Scope) -> pl.Expr:
     """True, false or null for each row of the scope's frame."""
     match clause:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 
-from vigil.compliance.conditions import because, compile_clause, scope
+from vigil.compliance.conditions import because, met, scope
 from vigil.compliance.evaluate import active
 from vigil.compliance.milestones import due_in_words, due_of, occurrence_of
 from vigil.compliance.occurrence import Occurrence
@@ -88,14 +88,14 @@ def _holds(
     blind = {w for w in rows if "attrs" in given.facts.workspaces[w].unread}
     if rule.where is None:
         return {w: (None if w in blind else True, ()) for w in rows}
-    met = ready.frame.select("id", compile_clause(rule.where, ready).alias("met"))["met"].to_list()
-    over = [n for n in rows.values() if met[n] is False]
+    held = met(rule.where, ready)
+    over = [n for n in rows.values() if held[n] is False]
     why = (
         dict(zip(over, because(rule.where, ready.at(over), False, fields_used(rule)), strict=True))
         if over
         else {}
     )
-    return {w: (None if w in blind else met[n], why.get(n, ())) for w, n in rows.items()}
+    return {w: (None if w in blind else held[n], why.get(n, ())) for w, n in rows.items()}
 
 
 def _date(name: str) -> date | datetime | None:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 
-from vigil.compliance.conditions import compile_clause, scope
+from vigil.compliance.conditions import met, scope
 from vigil.compliance.events import open_steps, stamp
 from vigil.compliance.milestones import due_columns, occurrence_of
 from vigil.compliance.occurrence import Occurrence
@@ -119,9 +119,8 @@ class CurrentState:
             return {}
         if rule.name not in self._holds:
             ready = scope(self._table(rule), [rule.where], self._as_of, self._given.zone)
-            # With the id beside it: a clause that looks at no column at all is one value, and not one for each workspace.
-            met = ready.frame.select("id", compile_clause(rule.where, ready).alias("met"))
-            self._holds[rule.name] = dict(met.iter_rows())
+            ids = ready.frame["id"].to_list()
+            self._holds[rule.name] = dict(zip(ids, met(rule.where, ready), strict=True))
         return self._holds[rule.name]
 
     def _table(self, rule: Rule) -> Table:

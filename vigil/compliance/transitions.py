@@ -12,7 +12,7 @@ import polars as pl
 from vigil.compliance import facts as f
 from vigil.compliance.clauses import FieldRef
 from vigil.compliance.columns import columns
-from vigil.compliance.conditions import Scope, because, compile_clause
+from vigil.compliance.conditions import Scope, because, met
 from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
 from vigil.compliance.operands import show
@@ -94,9 +94,7 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
     if rule.where is None or not events:
         return [(True, ())] * len(events)
     mine = of_events(scope, events)
-    # With the id beside it: a clause that looks at no column at all is one value, and not one for each event.
-    met = mine.frame.select("id", compile_clause(rule.where, mine).alias("met"))["met"]
-    out: list[tuple[bool | None, tuple[str, ...]]] = [(held, ()) for held in met.to_list()]
+    out: list[tuple[bool | None, tuple[str, ...]]] = [(held, ()) for held in met(rule.where, mine)]
     for outcome in (True, None):
         numbers = [n for n, (held, _) in enumerate(out) if held is outcome]
         why = because(rule.where, mine.at(numbers), outcome, fields_used(rule)) if numbers else []

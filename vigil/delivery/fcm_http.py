@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-import aiohttp
 import orjson
 from yarl import URL
 
@@ -62,12 +61,6 @@ class FcmHttp(FirebaseClient):
         self._gate = asyncio.Semaphore(settings.concurrency)
         self._stopped: dict[str, CredentialRefused] = {}  # platform, or EVERYTHING
         self._surprises: set[type[Exception]] = set()
-
-    @property
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("open the transport with `async with` before sending")
-        return self._session
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
         """See `Transport.send`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Generic, Protocol, Self, TypeVar
 
 import aiohttp
 
@@ -37,6 +37,9 @@ class HttpSettings(Protocol):
 
     @property
     def proxy(self) -> str | None: ...
+
+
+S = TypeVar("S", bound=HttpSettings)
 
 
 def read_failure(error: Exception, timeout: float) -> Reading:
@@ -74,15 +77,18 @@ def open_session(settings: HttpSettings) -> aiohttp.ClientSession:
     )
 
 
-class FirebaseClient:
-    """Base of the clients of Firebase, with the service account's credential. Open it with ``async with`` in the event loop that
-    uses it.
-    """
+class HttpClient(Generic[S]):
+    """Base of what sends over HTTP, with one session. Open it with ``async with`` in the event loop that uses it."""
 
-    def __init__(self, settings: FcmSettings) -> None:
+    def __init__(self, settings: S) -> None:
         self._settings = settings
-        self._credential = Credential(settings)
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("open the transport with `async with` before sending")
+        return self._session
 
     async def __aenter__(self) -> Self:
         self._session = open_session(self._settings)
@@ -94,4 +100,17 @@ class FirebaseClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+class FirebaseClient(HttpClient[FcmSettings]):
+    """Base of the clients of Firebase, with the service account's credential."""
+
+    def __init__(self, settings: FcmSettings) -> None:
+        super().__init__(settings)
+        self._credential = Credential(settings)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
         await self._credential.close()

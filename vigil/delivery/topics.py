@@ -52,12 +52,10 @@ class TopicClient(FirebaseClient):
         return _words(answer, len(addresses))
 
     async def _post(self, body: bytes, add: bool, bearer: str) -> tuple[int, bytes]:
-        if self._session is None:
-            raise RuntimeError("open the client with `async with` before using it")
         url = f"{self._settings.topics_url}/iid/v1:{'batchAdd' if add else 'batchRemove'}"
         headers = {"Authorization": bearer, "access_token_auth": "true"}
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 return response.status, await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             # The error's own text may hold the proxy's password.

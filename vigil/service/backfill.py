@@ -35,9 +35,9 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import Entry
 from vigil.service import judgement, pipeline
-from vigil.service.judgement import LedgerRecords
 from vigil.service.pipeline import Work
 from vigil.service.reasons import in_words, why_untrue
+from vigil.service.records import LedgerRecords
 from vigil.service.run import Run
 from vigil.wording import instant
 

@@ -73,19 +73,27 @@ def _destination(
 
 def _unaddressed(run: ComposeContext, r: Routed) -> Entry:
     """The row of a finding without a recipient."""
-    state, reason = _state(run, r, None)
-    return Entry(*_key(r), fire_at=r.finding.fire_at, state=state, reason=reason, message=_why(run, r))
+    reason = r.reason or Why.NOBODY
+    return Entry(
+        *_key(r), fire_at=r.finding.fire_at, state=_state(reason), reason=reason.value, message=_why(run, r)
+    )
 
 
 def _entry(run: ComposeContext, r: Routed, n: Notice, words: Rendered, to: Destination) -> Entry:
-    state, reason = _state(run, r, to)
-    made = entry(run, _key(r), run.rules.by_name[n.rule], n, words, to, _why(run, r))
-    if made.state == NoticeState.FAILED or state == NoticeState.QUEUED:
+    rule = run.rules.by_name[n.rule]
+    made = entry(run, _key(r), rule, n, words, to, _why(run, r))
+    reason = r.reason
+    if reason is None and to.digest and made.state == NoticeState.QUEUED and rule.severity not in URGENT:
+        reason = Why.GROUPED
+    if reason is None or made.state == NoticeState.FAILED:
         return made
-    digest = reason if reason in DIGESTED else ""
-    return replace(
-        made, state=state, reason=reason, due_at=None, message=replace(made.message, digest=digest)
-    )
+    message = replace(made.message, digest=reason.value if reason in DIGESTED else "")
+    return replace(made, state=_state(reason), reason=reason.value, due_at=None, message=message)
+
+
+def _state(reason: Why) -> NoticeState:
+    """The state of a row that is not sent."""
+    return NoticeState.UNROUTABLE if reason in UNROUTABLE else NoticeState.SUPPRESSED
 
 
 def entry(
@@ -151,17 +159,6 @@ def _why(run: ComposeContext, r: Routed) -> NoticeMessage:
         lacks=tuple(map(bounded, r.lacks)),
         date_withheld=rule.due is not None and is_sensitive(rule.due, run.site.sensitive),
     )
-
-
-def _state(run: ComposeContext, r: Routed, to: Destination | None) -> tuple[NoticeState, str]:
-    """The state of a routed finding's row, and the reason for it, from the route and what its person asked for."""
-    if r.reason is not None:
-        return (NoticeState.UNROUTABLE if r.reason in UNROUTABLE else NoticeState.SUPPRESSED), r.reason.value
-    if to is not None and not to.addresses:
-        return NoticeState.NO_DEVICE, Why.NO_DEVICE.value
-    if to is not None and to.digest and run.rules.by_name[r.finding.rule].severity not in URGENT:
-        return NoticeState.SUPPRESSED, Why.GROUPED.value
-    return NoticeState.QUEUED, ""
 
 
 def notice(run: ComposeContext, r: Routed, facts: Facts, directory: Directory, person: Person) -> Notice:

@@ -32,8 +32,6 @@ NODES_A_REQUEST = 250
 AHEAD = timedelta(days=1)
 """A date further in the future than any clock error is invalid: the watermark of a list ignores it."""
 
-"""The name of the position that says since when this server has no lists of missing documents."""
-
 AGAIN = 3
 """How many runs in a row read an unreadable item again; after more failures it is read in turns."""
 

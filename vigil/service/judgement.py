@@ -20,16 +20,12 @@ from vigil.compliance.events import Looked, unseen
 from vigil.compliance.in_force import Revision
 from vigil.compliance.routing import Directory, principals_of
 from vigil.compliance.rules import Rule
-from vigil.compliance.superseded import Told
 from vigil.compliance.texts import hash_of, written
 from vigil.compliance.window import Window, with_changes
 from vigil.ecm.model import Batch, Gap
 from vigil.errors import VigilError
 from vigil.ledger import (
-    Ledger,
     behind,
-    devices,
-    earlier,
     evaluations,
     inputs,
     observations,
@@ -40,38 +36,17 @@ from vigil.ledger import (
     runs,
 )
 from vigil.ledger import escalations as notices
-from vigil.ledger import people as preferences
 from vigil.ledger.behind import Behind, Marks
 from vigil.ledger.evaluations import Mark
 from vigil.ledger.watermarks import Evaluated, WatermarkName
 from vigil.service import bare, clocks, guards, pipeline
-from vigil.service.contacts import Contacts
 from vigil.service.extraction import Extracted
 from vigil.service.mailboxes import note_mailboxes
 from vigil.service.needs import parts_of, types_of
 from vigil.service.pipeline import Work
 from vigil.service.plan import Plan, window_from
+from vigil.service.records import LedgerRecords
 from vigil.service.run import Number, Run
-
-
-class LedgerRecords:
-    """What the stages of `pipeline` ask of the ledger."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
-        with self._ledger.read() as connection:
-            return {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
-
-    def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:
-        with self._ledger.read() as connection:
-            return behind.why_unread(connection, workspaces)
-
-    def contacts(self, people: Collection[str]) -> Contacts:
-        with self._ledger.read() as connection:
-            return Contacts(devices.of_people(connection, people), preferences.of_people(connection, people))
-
 
 BATCH = 2000
 """Workspaces in one evaluation: bounds memory, and is enough for columnar evaluation to pay."""

@@ -255,17 +255,19 @@ class Rehearsal:
         self, workspaces: Sequence[int], between: tuple[int, int], looked: Looked, window: Window
     ) -> Input:
         mine = set(workspaces)
-        given = Input(
-            facts=self._memory.facts(mine),
-            standings=[
-                s for _, s in sorted(self._standings.items(), key=_by_workspace) if s.workspace in mine
-            ],
+        # The first evaluation has nothing to compare with: what is there then is no transition.
+        changes = () if self._evaluated is None else self._memory.changes(mine, *between)
+        return with_changes(self._current(mine), changes, looked, window)
+
+    def _current(self, workspaces: set[int]) -> Input:
+        """As `ledger.inputs.current`."""
+        there = sorted(self._standings.items(), key=_by_workspace)
+        return Input(
+            facts=self._memory.facts(workspaces),
+            standings=[s for _, s in there if s.workspace in workspaces],
             required=self._required,
             zone=self.timeline.zone,
         )
-        # The first evaluation has nothing to compare with: what is there then is no transition.
-        changes = () if self._evaluated is None else self._memory.changes(mine, *between)
-        return with_changes(given, changes, looked, window)
 
     def _look_up(self, work: Work, at: datetime) -> Work:
         workspaces, principals = principals_of(work.findings, self.rules, work.facts)
@@ -363,15 +365,9 @@ class Rehearsal:
         if not any(p.held for p in held):
             return
         mine = {p.workspace for p in held}
-        given = Input(
-            facts=self._memory.facts(mine),
-            standings=[s for s in self._standings.values() if s.workspace in mine],
-            required=self._required,
-            zone=self.timeline.zone,
-        )
         users = self._memory.users()
         deleted = {u.login for u in users if u.deleted}
-        for number, why in untrue(held, self.rules, CurrentState(given, now), deleted):
+        for number, why in untrue(held, self.rules, CurrentState(self._current(mine), now), deleted):
             due[number].state, due[number].reason = NoticeState.SUPPRESSED, why.value
 
     def _due(self, now: datetime) -> list[_Notice]:

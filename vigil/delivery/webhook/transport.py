@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
-from typing import Self
 
-import aiohttp
 from yarl import URL
 
 from vigil.delivery.codes import HELD_DEVICE
 from vigil.delivery.errors import InvalidMessage
-from vigil.delivery.http_session import NO_ANSWER, open_session, read_failure
+from vigil.delivery.http_session import NO_ANSWER, HttpClient, read_failure
 from vigil.delivery.limits import DeviceRates
 from vigil.delivery.outcomes import Reading, sent_of
 from vigil.delivery.transport import Outgoing, Sent
@@ -44,7 +41,7 @@ class _Host:
         return self.failures >= FAILURES
 
 
-class Webhooks:
+class Webhooks(HttpClient[WebhookSettings]):
     """A `Transport` for addresses of kind webhook. `now` dates the attempts.
 
     `wall` is the clock of signatures, in seconds since 1970: receivers compare it with theirs, also where a run's clock stands still.
@@ -56,29 +53,11 @@ class Webhooks:
         now: Callable[[], datetime] = partial(datetime.now, UTC),
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._now, self._wall = now, wall
         self._keys = settings.keys
         self._gate = asyncio.Semaphore(settings.concurrency)
         self._rates = DeviceRates(None, None)  # no limit of our own: it holds an address that answered 429
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._session = open_session(self._settings)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    @property
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("open the transport with `async with` before sending")
-        return self._session
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Sent]:
         """See `Transport.send`."""
