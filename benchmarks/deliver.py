@@ -31,7 +31,7 @@ from deliver_ledger import databases, stop
 from firebase_admin import credentials
 from google.auth.transport.requests import Request
 
-from vigil.delivery.messages import build, encode
+from vigil.delivery.push.messages import build, encode
 
 HERE = Path(__file__).resolve().parent
 SLOW = (

@@ -27,9 +27,9 @@ from google.auth.transport.requests import Request
 from pyreqwest.client import ClientBuilder
 from requests.adapters import HTTPAdapter
 
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.transport import Outgoing
 
 DEVICES, BATCH = 2_000, 500

@@ -27,13 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.support.postgres import NoPostgres, Server
 from vigil.compliance.notices import NoticeState
-from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.transport import Outgoing
 from vigil.delivery.worker import Worker
-from vigil.ledger import Ledger, devices, outbox
-from vigil.ledger.devices import NewDevice
+from vigil.ledger import Ledger
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.outbox import Entry
+from vigil.ledger.outbox import queue
+from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
 
 TABLE = """CREATE TABLE message (id BIGINT PRIMARY KEY, token TEXT NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL,
     link TEXT NOT NULL, state TEXT NOT NULL, name TEXT, error TEXT, sent_at TEXT)"""
@@ -97,13 +99,13 @@ def entry_of(out: Outgoing, number: int, now: datetime) -> Entry:
     )
 
 
-def fill(ledger: Ledger, queue: Sequence[Outgoing]) -> None:
+def fill(ledger: Ledger, messages: Sequence[Outgoing]) -> None:
     now = datetime.now(UTC) - timedelta(seconds=1)
     with ledger.write() as connection:
-        some = queue[:DEVICES]
+        some = messages[:DEVICES]
         new = [NewDevice(f"p{n % DEVICES}", out.token, out.platform) for n, out in enumerate(some)]
         devices.register(connection, new, now)
-        outbox.enqueue(connection, [entry_of(out, n, now) for n, out in enumerate(queue)], now, 1)
+        queue.enqueue(connection, [entry_of(out, n, now) for n, out in enumerate(messages)], now, 1)
 
 
 def vigil(kind: str) -> Contender:
@@ -121,9 +123,9 @@ def vigil(kind: str) -> Contender:
                 fill(ledger, job.outgoing)
                 asyncio.run(run(ledger))
                 with ledger.read() as connection:
-                    sent = outbox.counts(connection, 1).get((NoticeState.SENT, ""), 0)
+                    sent = queue.counts(connection, 1).get((NoticeState.SENT, ""), 0)
                     rows = range(1, len(job.outgoing) + 1)
-                    written = sum(len(a) for a in outbox.attempts(connection, rows).values())
+                    written = sum(len(a) for a in queue.attempts(connection, rows).values())
                 assert written >= sent, f"{written} attempts were written for {sent} notices"
             finally:
                 ledger.close()

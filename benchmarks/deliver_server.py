@@ -20,8 +20,8 @@ import uvicorn
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from vigil.sandbox.devices import Devices
-from vigil.sandbox.fcm import FcmApp, fcm_app, write_service_account
+from vigil.sandbox.fcm.app import FcmApp, fcm_app, write_service_account
+from vigil.sandbox.fcm.devices import Devices
 
 DEVICES = 2_000
 PLATFORMS = ("android", "ios", "web")

@@ -33,9 +33,9 @@ Looks = Mapping[str, Callable[[], Any]]
 
 def vigil(count: int) -> tuple[Looks, dict[str, Any]]:
     """The engine over tables. Making tables of facts is timed apart."""
-    from vigil.compliance.evaluate import evaluate
-    from vigil.compliance.tables import Facts
-    from vigil.compliance.window import Input, Window
+    from vigil.compliance.evaluation.evaluate import evaluate
+    from vigil.compliance.evaluation.tables import Facts
+    from vigil.compliance.evaluation.window import Input, Window
 
     facts, events = facts_of(count)
     started = time.process_time()

@@ -10,10 +10,10 @@ from evaluate_by_hand_duckdb import Sql
 from evaluate_by_hand_polars import Hand
 from evaluate_estate import DAY, FIRST, ZONE, events_frame, facts_of, rule_set
 
-from vigil.compliance.evaluate import evaluate
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding, Standing
-from vigil.compliance.window import Input, Window
+from vigil.compliance.evaluation.evaluate import evaluate
+from vigil.compliance.evaluation.results import Finding, Standing
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 
 
 def compare(count: int) -> str:

@@ -10,8 +10,8 @@ import polars as pl
 
 from vigil.compliance import facts as f
 from vigil.compliance.events import Event
-from vigil.compliance.loader import load_text
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.rules.loader import load_text
+from vigil.compliance.rules.model import RuleSet
 
 ZONE = "Europe/Berlin"
 FIRST = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -19,9 +19,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, Person, Severity
-from vigil.delivery.language import Languages
-from vigil.delivery.render import Renderer, Said
-from vigil.delivery.templates import FIELDS, PARTS
+from vigil.delivery.rendering.language import Languages
+from vigil.delivery.rendering.render import Renderer, Said
+from vigil.delivery.rendering.templates import FIELDS, PARTS
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"

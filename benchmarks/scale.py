@@ -20,11 +20,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from vigil.ledger import Ledger, runs
+from vigil.flow_runs.prefect_server import prefect_api
+from vigil.ledger import Ledger
+from vigil.ledger.observed import runs
 from vigil.replay.estate import SITE, Replay, register, save_site
-from vigil.replay.prefect_server import prefect_api
-from vigil.sandbox.estate import load
-from vigil.sandbox.generate import generate_load
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.generate.generator import generate_load
 from vigil.sandbox.process import SandboxProcess
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -11,8 +11,8 @@ from prefect.blocks.core import Block
 from blocks.sender import Sender
 from vigil.compliance.channels import PUSH
 from vigil.delivery.errors import BadServiceAccount
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.topics import TopicClient
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.topics import TopicClient
 from vigil.service.connecting.forms import FirebaseForm
 from vigil.service.doctor import firebase
 from vigil.service.doctor.health import Check

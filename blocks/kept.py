@@ -1,4 +1,4 @@
-"""Reads and writes a site's blocks as plain values, by part. See `vigil.service.connecting.changing`."""
+"""Reads and writes a site's blocks as plain values, by part. See `vigil.service.connecting.changes`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
 from blocks.site import BLOCKS
-from vigil.service.connecting.changing import Values
+from vigil.service.connecting.changes import Values
 from vigil.service.connecting.forms import REQUIRED, SITE
 
 CONNECTIONS = tuple(part for part in BLOCKS if part != SITE)

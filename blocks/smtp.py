@@ -10,7 +10,7 @@ from prefect.blocks.core import Block
 
 from blocks.sender import Sender
 from vigil.compliance.channels import MAIL
-from vigil.delivery.email_smtp import Smtp
+from vigil.delivery.email.smtp import Smtp
 from vigil.service.connecting.forms import MailForm
 from vigil.service.doctor import mail
 from vigil.service.doctor.health import Check

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from prefect import flow
 
-from flows import approving, steps
-from flows.endings import Ending, Named, ended
-from flows.opening import opened
-from flows.telling import told
-from vigil.service import account_words, frames
-from vigil.service.frames import About
+from flows.support import ask_manifest, tasks
+from flows.support.finish import told
+from flows.support.run_context import opened
+from flows.support.states import Ending, Named, ended
+from vigil.service import account_text
+from vigil.service.reports import frames
+from vigil.service.reports.frames import About
 
 
 @flow(name="backfill", persist_result=False)
@@ -36,21 +37,21 @@ async def backfill(
         ask: Suspend the run until a person approves or leaves the manifest. Otherwise only show it.
         as_of: The instant for which the run evaluates. Empty for now.
     """
-    shown = await approving.shown_before()
-    if shown and (await approving.answered(shown)).answer == "leave":
+    shown = await ask_manifest.shown_before()
+    if shown and (await ask_manifest.answered(shown)).answer == "leave":
         return Ending(f"manifest {shown} was not approved: nothing was sent", "not approved", Named.LEFT)
     window = () if after is None or upto is None else (after, upto)
     async with opened("backfill", site, as_of, window=window) as run:
         if approve or shown:
-            said = await steps.approve(run, approve or shown)
-            await steps.deliver(run)
-            made = await steps.account(run)
+            said = await tasks.approve(run, approve or shown)
+            await tasks.deliver(run)
+            made = await tasks.account(run)
             short = f"manifest {approve or shown}"
-            sent = said if made.quiet else f"{said}; {account_words.sentence(made)}"
+            sent = said if made.quiet else f"{said}; {account_text.sentence(made)}"
             return ended(made, said, data=frames.told(run, made, said=sent), result=short)
-        manifest = await steps.manifest(run, after, upto)
-        made = await steps.account(run)
-    if ask and approving.must_ask(manifest):
-        await approving.ask(manifest)
+        manifest = await tasks.manifest(run, after, upto)
+        made = await tasks.account(run)
+    if ask and ask_manifest.must_ask(manifest):
+        await ask_manifest.ask(manifest)
     short = f"{manifest['sends'].sum():,} could be told"
     return ended(made, About.of(manifest).said, data=frames.ended(manifest, made), result=short)

@@ -8,12 +8,12 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import steps
-from flows.endings import Ending, ended
-from flows.opening import opened
-from flows.telling import told
+from flows.support import tasks
+from flows.support.finish import told
+from flows.support.run_context import opened
+from flows.support.states import Ending, ended
 from vigil.service import digest as digesting
-from vigil.service import frames
+from vigil.service.reports import frames
 from vigil.service.run import Run
 
 
@@ -33,7 +33,7 @@ async def digest(site: str = "default", as_of: datetime | None = None) -> Ending
     """
     async with opened("digest", site, as_of, reads=False) as run:
         for people in digesting.batches(run):
-            await say(run, steps.whole(people), len(people))
-        await steps.deliver(run)
-        made = await steps.account(run)
+            await say(run, tasks.whole(people), len(people))
+        await tasks.deliver(run)
+        made = await tasks.account(run)
     return ended(made, data=frames.told(run, made), held=len(made.trips))

@@ -7,9 +7,9 @@ from typing import Literal
 
 from prefect import flow
 
-from flows import guarding
-from flows.endings import Ending
-from flows.telling import told
+from flows.support import ask_guard
+from flows.support.finish import told
+from flows.support.states import Ending
 
 
 @flow(name="guard", persist_result=False)
@@ -30,4 +30,4 @@ async def guard(
         site: Name of the "Vigil site" block.
         as_of: The instant for which the run evaluates. Empty for now.
     """
-    return await guarding.answer(site, trip, answer == "send", by, as_of)
+    return await ask_guard.answer(site, trip, answer == "send", by, as_of)

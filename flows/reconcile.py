@@ -8,10 +8,10 @@ from datetime import datetime
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import showing, signals, steps
-from flows.endings import Ending, Named, ended
-from flows.opening import opened
-from flows.telling import told
+from flows.support import artifacts, events, tasks
+from flows.support.finish import told
+from flows.support.run_context import opened
+from flows.support.states import Ending, Named, ended
 from vigil.ecm import CallFailed
 from vigil.ecm.model import Gap
 from vigil.service.reconcile import CHECKS, Checked
@@ -29,7 +29,7 @@ async def look(run: Run, name: str, mend: bool) -> Checked:
         run.gap([Gap(error.path, error.message)])
         return Checked(skipped=str(error))
     if checked.found:
-        signals.of_check(run, name, checked)
+        events.of_check(run, name, checked)
     return checked
 
 
@@ -45,11 +45,11 @@ async def reconcile(site: str = "default", mend: bool = False, as_of: datetime |
     """
     async with opened("reconcile", site, as_of) as run:
         checks = {name: await look(run, name, mend) for name in CHECKS}
-        made = await steps.account(run)
+        made = await tasks.account(run)
     found, rows = total(checks.values()), table(checks)
     short = counted(found, "finding")
     said = f"{short} in {counted(len(checks), 'check')}"
-    await showing.rows("reconcile", rows, said)
+    await artifacts.rows("reconcile", rows, said)
     ending = ended(made, said, data=rows, result=short)
     # Gaps and undelivered notices are more severe than findings.
     return replace(ending, name=Named.FINDINGS) if found and ending.whole else ending

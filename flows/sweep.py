@@ -8,11 +8,11 @@ from enum import StrEnum
 from prefect import flow
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows import guarding, steps
-from flows.endings import Ending, ended
-from flows.opening import opened
-from flows.telling import told
-from vigil.service import frames
+from flows.support import ask_guard, tasks
+from flows.support.finish import told
+from flows.support.run_context import opened
+from flows.support.states import Ending, ended
+from vigil.service.reports import frames
 from vigil.service.sweep import Scope
 from vigil.wording import counted
 
@@ -106,16 +106,16 @@ async def sweep(
         scope: The workspaces and rules to evaluate.
         as_of: The instant for which the run evaluates. Empty for now.
     """
-    if await guarding.resumed(site):
-        return await guarding.ask(site, as_of)
+    if await ask_guard.resumed(site):
+        return await ask_guard.ask(site, as_of)
     async with opened("sweep", site, as_of, forward=not scope.dry_run) as run:
-        read, unread = await steps.extract_unless_known(run)
-        found = await steps.sweep(run, read, scope.scope(), scope.dry_run)
+        read, unread = await tasks.extract_unless_known(run)
+        found = await tasks.sweep(run, read, scope.scope(), scope.dry_run)
         if not scope.dry_run:
-            await steps.deliver(run)
-        made = await steps.account(run)
-    if guarding.must_ask(run):
-        return await guarding.ask(site, as_of)
+            await tasks.deliver(run)
+        made = await tasks.account(run)
+    if ask_guard.must_ask(run):
+        return await ask_guard.ask(site, as_of)
     n = counted(len(found), "finding")
     said = [f"{n} in the scope" + (", dry run: nothing was sent" if scope.dry_run else ""), unread]
     short = f"{n}{', dry run' if scope.dry_run else ''}"

@@ -9,11 +9,11 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, Field
 
-from flows import showing, steps
-from flows.endings import Ending, Named, ended
-from flows.opening import opened
-from flows.telling import told
-from vigil.ledger.retention import Forgets
+from flows.support import artifacts, tasks
+from flows.support.finish import told
+from flows.support.run_context import opened
+from flows.support.states import Ending, Named, ended
+from vigil.ledger.maintenance.retention import Forgets
 from vigil.service import upkeep as keeping
 from vigil.service.run import Run
 from vigil.service.upkeep import Keep, Report
@@ -83,11 +83,11 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
         report = Report(retired=keeping.retire(run, not keep.dry_run))
         for what, horizon in keeping.horizons(run.as_of, months, run.rules).items():
             report.forgotten[what] = await walk(run, what, horizon, not keep.dry_run)
-        await check(run, keep.sample, steps.whole(report))
-        made = await steps.account(run)
+        await check(run, keep.sample, tasks.whole(report))
+        made = await tasks.account(run)
     rows = report.table(not keep.dry_run)
     said = ", ".join(f"{r['number']} {r['what']} {r['result']}" for r in rows[: len(report.forgotten) + 1])
-    await showing.rows("upkeep", rows, said)
+    await artifacts.rows("upkeep", rows, said)
     ending = ended(made, said, data=rows, result=_short(report, keep.dry_run))
     # A ledger that contradicts itself must make the run red: every other proof relies on the ledger.
     return replace(ending, name=Named.FINDINGS, whole=False) if report.faults else ending

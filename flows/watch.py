@@ -6,11 +6,11 @@ from datetime import datetime
 
 from prefect import flow
 
-from flows import guarding, steps
-from flows.endings import Ending, ended
-from flows.opening import opened
-from flows.telling import told
-from vigil.service import frames
+from flows.support import ask_guard, tasks
+from flows.support.finish import told
+from flows.support.run_context import opened
+from flows.support.states import Ending, ended
+from vigil.service.reports import frames
 
 
 @flow(name="watch", persist_result=False)
@@ -25,14 +25,14 @@ async def watch(site: str = "default", as_of: datetime | None = None, accept_few
         as_of: The instant for which the run evaluates. Empty for now.
         accept_fewer: Accept that most of the known workspaces are deleted. Otherwise the run refuses such lists.
     """
-    if await guarding.resumed(site):
-        return await guarding.ask(site, as_of)
+    if await ask_guard.resumed(site):
+        return await ask_guard.ask(site, as_of)
     async with opened("watch", site, as_of, forward=True) as run:
-        await guarding.expire(run)
-        read = await steps.extract(run, accept_fewer)
-        await steps.evaluate(run, read)
-        await steps.deliver(run)
-        made = await steps.account(run)
-    if guarding.must_ask(run):
-        return await guarding.ask(site, as_of)
+        await ask_guard.expire(run)
+        read = await tasks.extract(run, accept_fewer)
+        await tasks.evaluate(run, read)
+        await tasks.deliver(run)
+        made = await tasks.account(run)
+    if ask_guard.must_ask(run):
+        return await ask_guard.ask(site, as_of)
     return ended(made, data=frames.told(run, made), held=len(made.trips))

@@ -10,9 +10,9 @@ from sqlmodel import SQLModel
 
 from tests.shared import PROJECT
 from tests.support.pages import exists
+from vigil.compliance.evaluation.results import Outcome
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.rules import Kind, Status
-from vigil.compliance.verdicts import Outcome
+from vigil.compliance.rules.model import Kind, Status
 from vigil.ledger import tables
 
 CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()

@@ -1,5 +1,5 @@
 """`python -m vigil`: the same as the `vigil` command."""
 
-from vigil.cli import main
+from vigil.cli.app import main
 
 main()

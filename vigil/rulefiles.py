@@ -11,9 +11,9 @@ from datetime import date, datetime
 from pathlib import Path
 
 from vigil.compliance.facts import WorkspaceType
-from vigil.compliance.loader import Files, check, examine
-from vigil.compliance.positions import Node, parse
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.rules.loader import Files, check, examine
+from vigil.compliance.rules.model import RuleSet
+from vigil.compliance.rules.yaml_nodes import Node, parse
 from vigil.errors import BadInput, Problem
 
 _YAML = (".yaml", ".yml")
@@ -29,7 +29,7 @@ def read_rules(
     schema: Sequence[WorkspaceType] | None = None,
     templates: Mapping[str, AbstractSet[str]] | None = None,
 ) -> RuleSet:
-    """The rules of a file, or of every rule file below a folder. See `vigil.compliance.loader.load_text`.
+    """The rules of a file, or of every rule file below a folder. See `vigil.compliance.rules.loader.load_text`.
 
     Raises BadInput with every problem, also for a missing file or a folder without rules.
     """

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vigil import cli
+from vigil.cli import app
 
 Vigil = Callable[..., int]
 """The command with its arguments; gives its exit code."""
@@ -21,7 +21,7 @@ def vigil(monkeypatch: pytest.MonkeyPatch) -> Vigil:
     def run(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["vigil", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         return int(ended.value.code or 0)
 
     return run

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from vigil.ledger import Ledger, evaluations
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.watermarks import WatermarkName
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.watermarks import Watermark, WatermarkName
 from vigil.replay.command import EVERY, Lines
 from vigil.replay.estate import Replay
 
@@ -192,6 +191,6 @@ def test_the_same_ledger_goes_on_after_the_last_tick_that_it_knows(
     ledger, day = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite"), timedelta(days=1)
     if known is not None:
         with ledger.write() as connection:
-            evaluations.set_position(connection, WatermarkName.EVALUATED, Mark(1, AT + known * day))
+            watermarks.set_watermark(connection, WatermarkName.EVALUATED, Watermark(1, AT + known * day))
     what = Replay(tmp_path, tmp_path, tmp_path, AT, AT + 3 * day, day, "")
     assert what.left(ledger) == [AT + n * day for n in left]

@@ -23,7 +23,7 @@ from tests.support.newer import (
     made,
     sentences,
 )
-from vigil.cli import app
+from vigil.cli.app import app
 
 
 def commands(of: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Vigil
 from vigil.compliance.facts import WorkspaceType
-from vigil.compliance.vocabulary import People
+from vigil.compliance.rules.vocabulary import People
 from vigil.service.snapshot import written
 
 RULE = """\

@@ -10,10 +10,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.support.tables import AT, LINK, finding, findings
-from vigil import printing
-from vigil.service import frames
-from vigil.service.frames import MANIFEST, About, Frame
-from vigil.service.sheets import records
+from vigil.cli import printing
+from vigil.service.reports import frames
+from vigil.service.reports.frames import MANIFEST, About, Frame
+from vigil.service.reports.writers import records
 
 LONG = "attr.expires is 2026-06-01; attr.status in active, renewing: yes, it is active; document Signed agreement is present: no"
 

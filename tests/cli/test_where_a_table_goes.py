@@ -17,10 +17,13 @@ from tests.cli.conftest import Vigil
 from tests.support.samples import T0, entry, workspace
 from tests.support.tables import finding, findings
 from vigil import __file__ as package
-from vigil.cli_output import Output
+from vigil.cli.output import Output
 from vigil.errors import BadRequest
-from vigil.ledger import Ledger, devices, observations, outbox
-from vigil.ledger.devices import NewDevice
+from vigil.ledger import Ledger
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
 from vigil.version import package as version
 
 ADDRESS = "tok-secret-address"
@@ -34,7 +37,7 @@ def ledger(tmp_path: Path) -> str:
     with book.write() as connection:
         observations.record(connection, [workspace(1, name="Supply of steel")], T0, 1)
     with book.write() as connection:
-        outbox.enqueue(connection, [entry(1, state="suppressed", reason="the person did it")], T0, 1)
+        queue.enqueue(connection, [entry(1, state="suppressed", reason="the person did it")], T0, 1)
     with book.write() as connection:
         new = [NewDevice("ada", ADDRESS, "ios"), NewDevice("ben", f"{ADDRESS}-2", "web")]
         devices.register(connection, new, T0)
@@ -92,7 +95,7 @@ def test_files_are_written_over_and_named(tmp_path: Path, capfd: pytest.CaptureF
 
 
 def test_a_disk_that_takes_nothing_is_a_failure_with_the_file_and_the_cause() -> None:
-    from vigil.cli_output import CannotWrite
+    from vigil.cli.output import CannotWrite
 
     if not Path("/dev/full").exists():
         pytest.skip("this system has no disk that is always full")

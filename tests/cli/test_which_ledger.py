@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Vigil
+from vigil.cli.ledgers import any_site, choose
 from vigil.ledger import Ledger, ownership
-from vigil.replay.ledgers import any_site, choose
 from vigil.service.run import utc_now
 
 Said = pytest.CaptureFixture[str]

@@ -11,8 +11,8 @@ import pytest
 
 from tests.cli.conftest import Vigil
 from vigil.errors import BadRequest
-from vigil.replay import prefect_server
-from vigil.replay.prefect_address import address
+from vigil.flow_runs import prefect_server
+from vigil.flow_runs.prefect_address import address
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_where_no_file_can_say_it_prefect_is_not_imported(
     for name, text in files.items():
         (folder / name).write_text(text)
     monkeypatch.setattr(
-        "vigil.replay.prefect_address.subprocess.run", lambda *_, **__: pytest.fail("Prefect was asked")
+        "vigil.flow_runs.prefect_address.subprocess.run", lambda *_, **__: pytest.fail("Prefect was asked")
     )
     assert address() is None
 
@@ -84,7 +84,7 @@ def test_it_is_asked_once_as_long_as_the_files_stay_the_same(
         asked.append(arguments)
         return subprocess.CompletedProcess([], 0, f"{URL}\n", "")
 
-    monkeypatch.setattr("vigil.replay.prefect_address.subprocess.run", run)
+    monkeypatch.setattr("vigil.flow_runs.prefect_address.subprocess.run", run)
     (folder / "prefect.toml").write_text(SAID["prefect.toml"])
     assert (address(), address(), len(asked)) == (URL, URL, 1)
 

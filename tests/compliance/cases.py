@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from tests.support.scans import Ledger, Scan, Watcher
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import evaluate
-from vigil.compliance.loader import load_text
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Evaluation, Finding, Standing
-from vigil.compliance.window import Input, Window
+from vigil.compliance.evaluation.evaluate import evaluate
+from vigil.compliance.evaluation.results import Evaluation, Finding, Standing
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
+from vigil.compliance.rules.loader import load_text
+from vigil.compliance.rules.model import RuleSet
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 """A Monday."""

@@ -6,7 +6,7 @@ import re
 
 from tests.shared import PROJECT
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
-from vigil.compliance.loader import check_text
+from vigil.compliance.rules.loader import check_text
 from vigil.errors import Problem
 
 CONTRACT = WorkspaceType(

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.shared import PROJECT
 from tests.support.pure import run
-from vigil.compliance.in_force import InForce, Refusal, Revision, in_force
-from vigil.compliance.loader import Files, check, examine, load_text
-from vigil.compliance.texts import hash_of, written
+from vigil.compliance.rules.in_force import InForce, Refusal, Revision, in_force
+from vigil.compliance.rules.loader import Files, check, examine, load_text
+from vigil.compliance.rules.normalised_text import hash_of, written
 from vigil.errors import Problem
-from vigil.sandbox.estate import load
-from vigil.sandbox.generate import generate
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.generate.generator import generate
 
 RULES = PROJECT / "rules"
 SHIPPED = {

@@ -10,7 +10,7 @@ import pytest
 from blocks.sender import Sender
 from blocks.site import BLOCKS
 from vigil.compliance.channels import CHANNEL_NAMES, CHANNELS, channel_of
-from vigil.compliance.loader import load_text
+from vigil.compliance.rules.loader import load_text
 from vigil.errors import BadInput
 
 RULE = "rule: r\nsubject: {workspace_type: Case}\nkind: condition\nwhen: {field: name, op: present}\nto: [role: owner]\n"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
-from vigil.compliance import digests
 from vigil.compliance import facts as f
-from vigil.compliance.digests import Kept
+from vigil.compliance.evaluation.results import Finding, Outcome, Why
+from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.still_true import CurrentState, Statement
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input
 from vigil.compliance.events import stamp
 from vigil.compliance.notices import Severity
-from vigil.compliance.routing import Directory, principals_of, route
-from vigil.compliance.rules import Kind, Recipient, Rule, RuleSet, Status, Subject
-from vigil.compliance.standings import Standing
-from vigil.compliance.still_true import CurrentState, Statement
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding, Outcome, Why
-from vigil.compliance.window import Input
+from vigil.compliance.notify import digests
+from vigil.compliance.notify.digests import Kept
+from vigil.compliance.notify.routing import Directory, principals_of, route
+from vigil.compliance.rules.model import Kind, Recipient, Rule, RuleSet, Status, Subject
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -13,11 +13,11 @@ import pytest
 
 from tests.shared import ESTATES, PROJECT
 from tests.support.pure import run
-from vigil.compliance.routing import Routed
-from vigil.compliance.verdicts import Why
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.notify.routing import Routed
 from vigil.rulefiles import read_rules
-from vigil.sandbox import estate
-from vigil.sandbox.estate_model import Estate
+from vigil.sandbox.estate import load
+from vigil.sandbox.estate.model import Estate
 
 RULES = PROJECT / "tests" / "estates"
 
@@ -61,7 +61,7 @@ def outcome(given: Estate, r: Routed) -> str:
 @pytest.mark.parametrize(("name", "full"), [("helpdesk", False), ("fines", False), ("fines", True)])
 def test_the_core_says_exactly_what_the_estate_expects(name: str, full: bool, tmp_path: Path) -> None:
     got = tmp_path / "got.jsonl"
-    given = estate.load(ESTATES / name)
+    given = load.load(ESTATES / name)
     got.write_text("".join(json.dumps(row) + "\n" for row in rows(given, name, full)))
     compared = subprocess.run(
         [sys.executable, ESTATES / "compare.py", ESTATES / name / "expected.jsonl", got],

@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from tests.compliance.cases import NINE, Cases, case, days, names, paper, rules
-from vigil.compliance.evaluate import evaluate
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Outcome, Standing
-from vigil.compliance.window import Input, Window
+from vigil.compliance.evaluation.evaluate import evaluate
+from vigil.compliance.evaluation.results import Outcome, Standing
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 
 OPEN = "rule: open\nkind: condition\nwhen: {field: attr.status, op: eq, value: open}\nresolved: true"
 

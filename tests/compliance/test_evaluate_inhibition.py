@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from tests.compliance.cases import NINE, Cases, case, days, names, paper, rules
-from vigil.compliance.rules import RuleSet, Status
-from vigil.compliance.verdicts import Outcome
+from vigil.compliance.evaluation.results import Outcome
+from vigil.compliance.rules.model import RuleSet, Status
 
 
 def condition(name: str, attribute: str, more: str = "") -> str:

@@ -9,11 +9,11 @@ import pytest
 
 from tests.compliance.cases import NINE, case, rules
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import evaluate
-from vigil.compliance.routing import Directory, route
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Why
-from vigil.compliance.window import Input, Window
+from vigil.compliance.evaluation.evaluate import evaluate
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
+from vigil.compliance.notify.routing import Directory, route
 
 RULE = "rule: r\nkind: condition\nwhen: {field: name, op: present}\nsteps: [{id: s, to: [role: owner]}]"
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.compliance.cases import NINE, case, found, rules, when
 from vigil.compliance import facts as f
-from vigil.compliance.operators import Op
-from vigil.compliance.rules import Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleSet
+from vigil.compliance.rules.operators import Op
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from tests.compliance.cases import NINE, Cases, case, days, names, paper, rules
 from vigil.compliance import facts as f
-from vigil.compliance.verdicts import Outcome
+from vigil.compliance.evaluation.results import Outcome
 
 MISSING = "rule: missing\nkind: condition\nrequire: {document: Report}\nresolved: true"
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from vigil.compliance.guards import Seen, tripped, vanished
-from vigil.compliance.rules import Guard
+from vigil.compliance.notify.guards import Seen, tripped, vanished
+from vigil.compliance.rules.model import Guard
 
 SEEN = Seen(notices=40, findings=20, workspaces=10, known=50, first=False)
 

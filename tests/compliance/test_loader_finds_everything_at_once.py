@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.compliance.rule_files import CONDITION, FAMILIES, SCHEMA, TRANSITION, WHEN, problems
-from vigil.compliance.loader import check_text, load_text
+from vigil.compliance.rules.loader import check_text, load_text
 from vigil.errors import BadInput
 
 BROKEN = """\

@@ -9,9 +9,9 @@ from time import perf_counter
 import pytest
 
 from tests.compliance.rule_files import CONDITION, DUE, MILESTONE, SCHEMA, STEP, WHEN
-from vigil.compliance.clauses import FieldLeaf
-from vigil.compliance.loader import load_text
-from vigil.compliance.rules import Origin
+from vigil.compliance.rules.clauses import FieldLeaf
+from vigil.compliance.rules.loader import load_text
+from vigil.compliance.rules.model import Origin
 from vigil.errors import BadInput
 from vigil.rulefiles import ics_dates, read_rules
 

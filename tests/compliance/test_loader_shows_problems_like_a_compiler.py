@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.compliance.rule_files import ADDED, DUE, MILESTONE, TRANSITION, problems
-from vigil.compliance.loader import frame
+from vigil.compliance.rules.loader import frame
 from vigil.errors import Problem
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vigil.compliance.rules import Rule, RuleSet
-from vigil.compliance.superseded import asking, without_superseded
-from vigil.compliance.verdicts import Finding, Why
+from vigil.compliance.evaluation.results import Finding, Why
+from vigil.compliance.evaluation.superseded import asking, without_superseded
+from vigil.compliance.rules.model import Rule, RuleSet
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 

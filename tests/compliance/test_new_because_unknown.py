@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import evaluate
+from vigil.compliance.evaluation.evaluate import evaluate
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import OLD, Change, Looked, derive, made_since, news, overdue_unseen, unseen
 from vigil.compliance.facts import Fact
-from vigil.compliance.loader import load_text
-from vigil.compliance.tables import Facts
-from vigil.compliance.window import Input, Window
+from vigil.compliance.rules.loader import load_text
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vigil.compliance.evaluation.milestones import occurrence_of
 from vigil.compliance.events import stamp
-from vigil.compliance.milestones import occurrence_of
 from vigil.compliance.occurrence import Occurrence
 
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigil.compliance.quiet import Span, opens
+from vigil.compliance.quiet_hours import Span, opens
 
 BERLIN = "Europe/Berlin"
 NIGHT = Span(time(22), time(7))

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tests.compliance.cases import NINE, Cases, case, paper, rules
 from vigil.compliance import facts as f
-from vigil.compliance.clauses import Clause, FieldLeaf, Not
-from vigil.compliance.conditions import compile_clause, explain, scope
-from vigil.compliance.escalations import Due, Said, why
+from vigil.compliance.evaluation.clause_compiler import compile_clause, explain, scope
+from vigil.compliance.evaluation.escalations import Due, Said, why
+from vigil.compliance.evaluation.sentences import title, value
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.transitions import say
 from vigil.compliance.events import Event
-from vigil.compliance.operators import Op, Takes
-from vigil.compliance.sentences import title, value
-from vigil.compliance.tables import Facts
-from vigil.compliance.transitions import say
+from vigil.compliance.rules.clauses import Clause, FieldLeaf, Not
+from vigil.compliance.rules.operators import Op, Takes
 
 ZONE = "Europe/Berlin"
 TODAY = NINE.date()

@@ -15,8 +15,8 @@ from tests.compliance.rule_files import (
     marked,
     only_problem,
 )
-from vigil.compliance.loader import Files, check, examine
-from vigil.compliance.vocabulary import People
+from vigil.compliance.rules.loader import Files, check, examine
+from vigil.compliance.rules.vocabulary import People
 
 DATED = f"{MILESTONE}{DUE}{STEP}"
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.compliance.cases import case, found, when
 from tests.compliance.rule_files import CONDITION, MARK, only_problem, problems
-from vigil.compliance.operators import Op
-from vigil.compliance.regular_expressions import MOST_CHARACTERS, MOST_PARTS, check, matches
+from vigil.compliance.rules.operators import Op
+from vigil.compliance.rules.regular_expressions import MOST_CHARACTERS, MOST_PARTS, check, matches
 
 HOSTILE = [
     r"(a+)+$",
@@ -106,7 +106,7 @@ def test_patterns_of_any_size_need_little_memory_and_time_when_they_are_read() -
     """In a process of its own, which may have a gigabyte of memory beyond what it begins with, and ten seconds of processor time."""
     code = """
 import resource, polars
-from vigil.compliance.regular_expressions import check
+from vigil.compliance.rules.regular_expressions import check
 polars.Series(["a"]).str.contains("b")
 begun = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (begun + 2**30, begun + 2**30))

@@ -8,12 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from tests.compliance.rule_files import SCHEMA, WHOLE
-from vigil.compliance.clauses import FieldRef
 from vigil.compliance.durations import Duration, Offset
-from vigil.compliance.loader import load_text
-from vigil.compliance.operands import AsOf, operands
-from vigil.compliance.operators import Op
-from vigil.compliance.rules import (
+from vigil.compliance.rules.clauses import FieldRef
+from vigil.compliance.rules.loader import load_text
+from vigil.compliance.rules.model import (
     EventKind,
     EventPattern,
     FieldLeaf,
@@ -24,6 +22,8 @@ from vigil.compliance.rules import (
     fields_used,
     leaves,
 )
+from vigil.compliance.rules.operands import AsOf, operands
+from vigil.compliance.rules.operators import Op
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 
 from tests.compliance.rule_files import CONDITION, MILESTONE, TRANSITION, WHEN, WHOLE
 from tests.shared import PROJECT
-from vigil.compliance.positions import parse
-from vigil.compliance.rules import EventKind, Rule
-from vigil.compliance.schema import rule_schema
+from vigil.compliance.rules.json_schema import rule_schema
+from vigil.compliance.rules.model import EventKind, Rule
+from vigil.compliance.rules.yaml_nodes import parse
 
 RULES = PROJECT / "rules"
 SHIPPED = sorted(file for file in RULES.rglob("*.yaml") if not file.name.endswith(".timeline.yaml"))

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.compliance.cases import NINE, case, rules
-from vigil.compliance.clauses import FieldLeaf
-from vigil.compliance.conditions import compile_clause, explain, scope
-from vigil.compliance.evaluate import evaluate
+from vigil.compliance.evaluation.clause_compiler import compile_clause, explain, scope
+from vigil.compliance.evaluation.evaluate import evaluate
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Event
-from vigil.compliance.operators import Op, Takes
-from vigil.compliance.tables import Facts
-from vigil.compliance.window import Input, Window
+from vigil.compliance.rules.clauses import FieldLeaf
+from vigil.compliance.rules.operators import Op, Takes
 
 SECRET, OTHER = "kept4711inside", "literal4712"
 SENSITIVE = ("C.status", "C.due")

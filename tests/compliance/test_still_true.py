@@ -9,14 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from vigil.compliance import facts as f
-from vigil.compliance.clauses import FieldLeaf
+from vigil.compliance.evaluation.results import Outcome
+from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.still_true import CurrentState, NoLonger
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input
 from vigil.compliance.events import overdue, stamp
-from vigil.compliance.rules import Kind, Recipient, Rule, Subject
-from vigil.compliance.standings import Standing
-from vigil.compliance.still_true import CurrentState, NoLonger
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Outcome
-from vigil.compliance.window import Input
+from vigil.compliance.rules.clauses import FieldLeaf
+from vigil.compliance.rules.model import Kind, Recipient, Rule, Subject
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

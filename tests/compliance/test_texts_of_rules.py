@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.compliance.rule_files import EXAMPLES, WHOLE
 from tests.shared import PROJECT
-from vigil.compliance.loader import Files, check_text, examine
-from vigil.compliance.rules import FieldLeaf, Rule, Subject
-from vigil.compliance.texts import hash_of, written
+from vigil.compliance.rules.loader import Files, check_text, examine
+from vigil.compliance.rules.model import FieldLeaf, Rule, Subject
+from vigil.compliance.rules.normalised_text import hash_of, written
 from vigil.rulefiles import read_rules
 
 RULES = PROJECT / "rules"

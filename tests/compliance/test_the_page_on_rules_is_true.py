@@ -10,12 +10,22 @@ import pytest
 from tests.compliance.rule_files import EXAMPLES, PAGE
 from tests.shared import PROJECT
 from vigil.compliance.calendar import CalendarSpec
-from vigil.compliance.clauses import DocumentState
-from vigil.compliance.loader import load_text
-from vigil.compliance.operators import Op
-from vigil.compliance.patterns import EVENT_KEYS, EventKind
-from vigil.compliance.rules import Escalation, Guard, Late, Quiet, Recipient, Repeat, Rule, RuleStep, Status
-from vigil.compliance.schema import rule_schema
+from vigil.compliance.rules.clauses import DocumentState
+from vigil.compliance.rules.json_schema import rule_schema
+from vigil.compliance.rules.loader import load_text
+from vigil.compliance.rules.model import (
+    Escalation,
+    Guard,
+    Late,
+    Quiet,
+    Recipient,
+    Repeat,
+    Rule,
+    RuleStep,
+    Status,
+)
+from vigil.compliance.rules.operators import Op
+from vigil.compliance.rules.patterns import EVENT_KEYS, EventKind
 
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.partition("\n")[0].split("#")[0].strip())

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vigil.compliance import escalations
-from vigil.compliance.escalations import Row
-from vigil.compliance.loader import load_text
-from vigil.compliance.window import Window
+from vigil.compliance.evaluation import escalations
+from vigil.compliance.evaluation.escalations import Row
+from vigil.compliance.evaluation.window import Window
+from vigil.compliance.rules.loader import load_text
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

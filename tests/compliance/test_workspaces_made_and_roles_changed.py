@@ -12,13 +12,13 @@ import pytest
 from tests.compliance.cases import NINE, Cases, case, names, rules
 from tests.compliance.rule_files import TRANSITION, only_problem, problems
 from vigil.compliance import facts as f
-from vigil.compliance.escalations import Said, event_of
+from vigil.compliance.evaluation.escalations import Said, event_of
+from vigil.compliance.evaluation.results import Finding
+from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Change, Event, Looked, derive, news, role_of
-from vigil.compliance.patterns import EVENT_KEYS, EventKind
-from vigil.compliance.routing import named, principals_of
-from vigil.compliance.rules import Recipient
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding
+from vigil.compliance.notify.routing import named, principals_of
+from vigil.compliance.rules.model import Recipient
+from vigil.compliance.rules.patterns import EVENT_KEYS, EventKind
 
 HOUR = timedelta(hours=1)
 MADE = "rule: made\nkind: transition\nevents: [workspace_created]"

@@ -13,8 +13,10 @@ from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry, words
 from tests.support.webhooks import OLD, hook, settings
 from tests.support.workers import Order, finish, start
-from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices
 from vigil.ledger.values import LEASE
 from vigil.sandbox.webhooks import LocalReceiver
 
@@ -41,11 +43,11 @@ def test_it_is_posted_again_with_the_same_key_and_shown_once(url: str, receiver:
     ]
     with ledger.write() as connection:
         devices.register(connection, [hook(g, f"{receiver.url}/{g}") for g in GROUPS], now)
-        outbox.enqueue(connection, entries, now, 1)
+        queue.enqueue(connection, entries, now, 1)
 
     def states() -> Counter[str]:
         with ledger.read() as connection:
-            return Counter(r["state"] for r in outbox.rows(connection))
+            return Counter(r["state"] for r in queue.rows(connection))
 
     assert finish(start(Order(url, settings(), die_after=1))) == [-9]
     first = Counter(p.headers["webhook-id"] for p in receiver.posts)

@@ -19,16 +19,18 @@ from tests.support import delivery_runs
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import entry
 from tests.support.workers import Order, finish, start
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.transport import Outgoing, Sent, Transport
-from vigil.ledger import Ledger, devices, leases, outbox
-from vigil.ledger.devices import NewDevice
+from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
+from vigil.ledger.outbox import leases, queue
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
 from vigil.ledger.values import LEASE
-from vigil.sandbox.devices import Device
-from vigil.sandbox.fcm_local import LocalFcm
-from vigil.service import sending
+from vigil.sandbox.fcm.devices import Device
+from vigil.sandbox.fcm.local import LocalFcm
+from vigil.service import delivery
 from vigil.service.accounting import Account
 from vigil.service.run import utc_now
 
@@ -61,7 +63,7 @@ class Site:
     def queue(self, rows: int, people: int) -> None:
         entries = [entry(n, person=f"p{n % people}") for n in range(rows)]
         with self.ledger.write() as connection:
-            outbox.enqueue(connection, entries, datetime.now(UTC), 1)
+            queue.enqueue(connection, entries, datetime.now(UTC), 1)
 
     def order(self, **changes: object) -> Order:
         return Order(self.url, self.settings, **changes)  # type: ignore[arg-type]
@@ -70,12 +72,12 @@ class Site:
         """A run without Prefect, after whatever happened to workers."""
         run = delivery_runs.run(self.ledger, datetime.now(UTC), utc_now)
         async with run.sending(transport or FcmHttp(self.settings)):
-            await sending.deliver(run, delivery_runs.batch, lambda waits: None)
+            await delivery.deliver(run, delivery_runs.batch, lambda waits: None)
         return delivery_runs.closed(run)
 
     def states(self) -> Counter[str]:
         with self.ledger.read() as connection:
-            return Counter(r["state"] for r in outbox.rows(connection))
+            return Counter(r["state"] for r in queue.rows(connection))
 
     def attempts(self) -> Counter[tuple[int, int]]:
         """Attempts by (row, device)."""

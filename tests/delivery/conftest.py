@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.postgres import DATABASES
-from vigil.delivery.settings import FcmSettings
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.delivery.push.settings import FcmSettings
+from vigil.sandbox.fcm.local import LocalFcm
 
 Settings = Callable[..., FcmSettings]
 """Settings for the simulator, each of which can be given."""

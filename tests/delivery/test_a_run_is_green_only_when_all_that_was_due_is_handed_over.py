@@ -13,18 +13,19 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flows.endings import Named, ended
+from flows.support.states import Named, ended
 from tests.support import delivery_runs
 from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.ports import closed_port
 from tests.support.samples import T0, entry
-from vigil.compliance.verdicts import Why
-from vigil.delivery.settings import FcmSettings
-from vigil.explaining import why
-from vigil.ledger import leases, runs
-from vigil.ledger.counts import ToCome, Waiting
-from vigil.sandbox.fcm_local import LocalFcm
-from vigil.service import account_words
+from vigil.cli.why import why
+from vigil.compliance.evaluation.results import Why
+from vigil.delivery.push.settings import FcmSettings
+from vigil.ledger.observed import runs
+from vigil.ledger.outbox import leases
+from vigil.ledger.outbox.counts import ToCome, Waiting
+from vigil.sandbox.fcm.local import LocalFcm
+from vigil.service import account_text
 from vigil.service.accounting import Account
 from vigil.service.unsent import Unsent
 
@@ -66,10 +67,10 @@ async def test_without_an_access_token_nobody_is_notified_and_the_run_is_red(
     made = await watch(bench)
     assert made.unsent == {Unsent.CREDENTIAL: 3}
     assert bench.attempts() == []
-    said = account_words.sentence(made)
+    said = account_text.sentence(made)
     assert "service account vigil@demo" in said and ", next try 2 March 2026 08:00:1" in said
     again = await watch(bench)
-    assert (again.unsent, account_words.sentence(again)) == (made.unsent, said), (
+    assert (again.unsent, account_text.sentence(again)) == (made.unsent, said), (
         "what is not tried yet is forgotten"
     )
     bench.fcm.faults.clear()
@@ -97,7 +98,7 @@ async def test_why_says_what_defers_an_unsent_notice_and_when_it_is_retried(
 async def test_a_proxy_that_is_dead_makes_the_run_red(bench: DeliveryBench) -> None:
     bench.queue(entry(1))
     made = await watch(bench, proxy=f"http://127.0.0.1:{closed_port()}")
-    assert made.unsent == {Unsent.CREDENTIAL: 1} and "connection refused" in account_words.sentence(made)
+    assert made.unsent == {Unsent.CREDENTIAL: 1} and "connection refused" in account_text.sentence(made)
 
 
 async def test_one_notice_of_many_that_was_not_sent_makes_the_run_red(bench: DeliveryBench) -> None:
@@ -168,7 +169,7 @@ async def test_what_quiet_hours_or_a_digest_keep_is_yet_to_come_and_named(bench:
     )
     made = await watch(bench)
     assert made.unsent == {}
-    assert account_words.sentence(made) == (
+    assert account_text.sentence(made) == (
         "1 notice waits for the end of quiet hours, the first until 2 March 2026 09:00 (UTC); 2 notices wait for the next digest"
     )
     bench.later(hours=1)
@@ -270,7 +271,7 @@ def test_the_kinds_that_make_a_run_undelivered_are_those_of_the_page(kind: Unsen
     assert made.unsent == {kind: 2}
     state = ended(made).state()
     assert (state.name, state.type.value) == ("Undelivered", "FAILED")
-    assert f"- 2 notices: {kind.value}" in account_words.page(made)
+    assert f"- 2 notices: {kind.value}" in account_text.page(made)
     assert not account(waits=KINDS[kind], later=later, rows=rows, delivers=False).unsent, (
         "a run that sends nothing judges nobody's sending"
     )
@@ -292,7 +293,7 @@ def test_each_state_has_a_row_and_its_colour_on_the_page() -> None:
 
 
 def test_the_event_has_what_keeps_notices_by_the_names_of_the_page() -> None:
-    from flows.signals import failing
+    from flows.support.events import failing
 
     made = account(waits=Waiting({"FCM answered 503": 1}, held=3), rows={"failed": 2}, notices=())
     told = failing(made)

@@ -10,8 +10,8 @@ import pytest
 from tests.delivery.conftest import Settings
 from tests.support.outgoing import message
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.render_notices import TEMPLATES, notice
 from vigil.compliance.channels import TextFormat
-from vigil.delivery.render import Renderer, RenderError, Said
+from vigil.delivery.rendering.render import Renderer, RenderError, Said
 from vigil.errors import BadInput
 
 KINDS = ("transition", "condition", "milestone", "digest")

@@ -9,10 +9,10 @@ import pytest
 from tests.delivery.conftest import Settings
 from tests.support.outgoing import message
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.transport import Sent
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 async def one(settings: FcmSettings, **changes: Any) -> Sent:

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from tests.delivery.conftest import Settings
 from tests.support.outgoing import message
-from vigil.delivery.credentials import Credential
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.delivery.push.credentials import Credential
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 async def test_many_that_ask_at_once_fetch_one_token(fcm: LocalFcm, settings: Settings) -> None:
@@ -33,7 +33,7 @@ async def test_a_token_that_soon_ends_is_replaced_while_it_still_serves(
 ) -> None:
     credential = Credential(settings())
     first = await credential.bearer()
-    monkeypatch.setattr("vigil.delivery.credentials.AHEAD", timedelta(hours=2))  # an hour is "soon" now
+    monkeypatch.setattr("vigil.delivery.push.credentials.AHEAD", timedelta(hours=2))  # an hour is "soon" now
     assert await credential.bearer() == first, "nobody waits for the new one"
     async with asyncio.timeout(30):
         while await credential.bearer() == first:  # noqa: ASYNC110 - the credential tells nobody that it was renewed

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from vigil.cli import app
-from vigil.delivery.importing import read_devices
+from vigil.cli.app import app
+from vigil.delivery.device_csv import read_devices
 from vigil.errors import BadInput
-from vigil.ledger import Ledger, devices
-from vigil.ledger.devices import NewDevice, Registered
+from vigil.ledger import Ledger
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice, Registered
 
 HEADER = "person,address,platform,address_kind,zone,language,app\n"
 SECRET = "s3cret-address"

@@ -16,15 +16,16 @@ from tests.support.outgoing import mail_to, message
 from vigil.compliance.channels import MAIL, PUSH
 from vigil.delivery.channels import chosen, order_of
 from vigil.delivery.codes import HELD_CREDENTIAL
-from vigil.delivery.email_smtp import Smtp
+from vigil.delivery.email.smtp import Smtp
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.router import ByAddress
-from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Outgoing, Sent, Transport
-from vigil.ledger import Ledger, devices, mailboxes
-from vigil.ledger.devices import NewDevice, Registered
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.ledger import Ledger
+from vigil.ledger.people import devices, mailboxes
+from vigil.ledger.people.devices import NewDevice, Registered
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 def by(push: Transport, mail: Transport) -> ByAddress:

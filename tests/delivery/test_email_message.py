@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.outgoing import mail_to
-from vigil.delivery.email_message import compose, mailbox, message_id, recipient
+from vigil.delivery.email.message import compose, mailbox, message_id, recipient
 from vigil.delivery.errors import InvalidMessage
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

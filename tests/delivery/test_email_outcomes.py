@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from tests.support.mail_server import Breaking, Inbox, breaking, serving, settings
 from tests.support.outgoing import mail_to
 from vigil.delivery.codes import HELD_CREDENTIAL
-from vigil.delivery.email_settings import BadSmtpSettings, SmtpSettings
-from vigil.delivery.email_smtp import LATER, Smtp
+from vigil.delivery.email.settings import BadSmtpSettings, SmtpSettings
+from vigil.delivery.email.smtp import LATER, Smtp
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.transport import Sent
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.delivery.conftest import Settings
 from tests.support.outgoing import message
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.sandbox.fcm.local import LocalFcm
 
 POISON: list[tuple[dict[str, Any], str]] = [
     ({"token": ""}, "INVALID_ADDRESS"),

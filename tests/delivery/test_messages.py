@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from tests.support.outgoing import message
 from vigil.compliance.notices import Severity
-from vigil.delivery.messages import PAYLOAD, TOPIC_PAYLOAD, as_json, build, encode
-from vigil.delivery.platforms import ADDRESS_KINDS, PLATFORMS
+from vigil.delivery.push.messages import PAYLOAD, TOPIC_PAYLOAD, as_json, build, encode
+from vigil.delivery.push.platforms import ADDRESS_KINDS, PLATFORMS
 from vigil.delivery.replace_keys import android_tag, collapse_id, web_topic
 from vigil.delivery.transport import Outgoing
-from vigil.sandbox.fcm_validate import payload_size, refusal
+from vigil.sandbox.fcm.validation import payload_size, refusal
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

@@ -10,10 +10,11 @@ import pytest
 from tests.support.delivery_bench import DeliveryBench
 from tests.support.samples import T0, entry, words
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.quiet import Span
-from vigil.ledger import outbox, people, trips
-from vigil.ledger.outbox import Entry
-from vigil.ledger.people import Preferences
+from vigil.compliance.quiet_hours import Span
+from vigil.ledger.outbox import guard_holds, queue
+from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.people import preferences
+from vigil.ledger.people.preferences import Preferences
 
 NIGHT = T0.replace(hour=22, minute=30)
 MORNING = (T0 + timedelta(days=1)).replace(hour=7)
@@ -22,7 +23,7 @@ ASLEEP = Preferences(quiet_from=time(22), quiet_to=time(7), zone="UTC")
 
 def asks(bench: DeliveryBench, wanted: Preferences = ASLEEP, login: str = "ada") -> None:
     with bench.ledger.write() as connection:
-        people.keep(connection, login, wanted, bench.now)
+        preferences.keep(connection, login, wanted, bench.now)
 
 
 def queued_by_day(bench: DeliveryBench) -> None:
@@ -39,7 +40,7 @@ def queued_at_night(bench: DeliveryBench) -> None:
 def released_by_a_guard(bench: DeliveryBench) -> None:
     bench.queue(entry(state="suppressed", reason="held"))
     with bench.ledger.write() as connection:
-        assert trips.release(connection, "contract-renewal", 1, "held", NIGHT, 2) == 1
+        assert guard_holds.release(connection, "contract-renewal", 1, "held", NIGHT, 2) == 1
 
 
 def queued_once_more(bench: DeliveryBench) -> None:
@@ -47,7 +48,7 @@ def queued_once_more(bench: DeliveryBench) -> None:
     failed = entry(state="failed", reason="expired: UNAVAILABLE")
     bench.queue(failed)
     with bench.ledger.write() as connection:
-        assert outbox.requeue(connection, [failed.key], NIGHT, 2) == 1
+        assert queue.requeue(connection, [failed.key], NIGHT, 2) == 1
 
 
 WAYS: list[Callable[[DeliveryBench], None]] = [

@@ -17,13 +17,13 @@ from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.outgoing import message
 from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry
-from vigil.delivery import fcm_admin, fcm_http
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.push import admin_sdk, http_v1
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.retry import next_try
 from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Delivered, Worker
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 PEOPLE = ("ada", "bert", "cleo")
 UNFORESEEN = "sending to FCM ended in an unforeseen way"
@@ -145,7 +145,7 @@ async def test_a_ledger_that_takes_nothing_is_no_rows_fault(
     def fails(*_: Any) -> int:
         raise OperationalError("UPDATE", {}, Exception("no such table"))
 
-    monkeypatch.setattr("vigil.ledger.leases.settle", fails)
+    monkeypatch.setattr("vigil.ledger.outbox.leases.settle", fails)
     with pytest.raises(OperationalError):
         await bench.deliver()
     assert bench.attempts() == []
@@ -154,9 +154,9 @@ async def test_a_ledger_that_takes_nothing_is_no_rows_fault(
 @pytest.mark.parametrize(
     ("transport_class", "module", "name"),
     [
-        (FcmHttp, fcm_http, "encode"),
-        (FcmHttp, fcm_http, "message_name"),
-        (FcmAdmin, fcm_admin, "message_name"),
+        (FcmHttp, http_v1, "encode"),
+        (FcmHttp, http_v1, "message_name"),
+        (FcmAdmin, admin_sdk, "message_name"),
     ],
 )
 async def test_a_message_that_something_fails_at(

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.delivery.conftest import Settings
 from tests.support.outgoing import message
-from vigil.delivery.fcm_http import FcmHttp
 from vigil.delivery.limits import DeviceRates, ProjectRate
-from vigil.sandbox.fcm_faults import Quotas
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.sandbox.fcm.faults import Quotas
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 def sends_in(rate: ProjectRate, start: float, seconds: float) -> int:

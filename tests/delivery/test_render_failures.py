@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.render_notices import TEMPLATES, event, notice
-from vigil.delivery.render import Renderer, RenderError, Said
+from vigil.delivery.rendering.render import Renderer, RenderError, Said
 from vigil.errors import BadInput
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.render_notices import EVENTS, TEMPLATES, event, notice
 from vigil.compliance.channels import TextFormat
-from vigil.delivery.render import Renderer
+from vigil.delivery.rendering.render import Renderer
 from vigil.safe_text import one_line, short
 
 PUSH = Renderer(TEMPLATES)

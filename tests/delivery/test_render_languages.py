@@ -11,8 +11,8 @@ from jinja2.ext import babel_extract
 
 from tests.support.render_notices import AT, TEMPLATES, event, notice
 from vigil.compliance.facts import Value
-from vigil.delivery.language import Language, Languages
-from vigil.delivery.render import Renderer
+from vigil.delivery.rendering.language import Language, Languages
+from vigil.delivery.rendering.render import Renderer
 
 LANGUAGES = Languages(TEMPLATES / "locale")
 RENDERER = Renderer(TEMPLATES)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.render_notices import AT, EVENTS, TEMPLATES, event, notice
 from vigil.compliance.notices import Severity
-from vigil.delivery.render import Renderer
+from vigil.delivery.rendering.render import Renderer
 
 TITLES = {
     "document_added": (

@@ -11,16 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigil.delivery import causes
-from vigil.delivery.outcomes import (
-    _FCM_ERROR,
-    _QUOTA_FAILURE,
-    NAMELESS,
-    TABLE,
-    Reading,
-    read_answer,
-    sent_of,
-    wait_of,
-)
+from vigil.delivery.push.outcomes import _FCM_ERROR, _QUOTA_FAILURE, NAMELESS, TABLE, read_answer
+from vigil.delivery.responses import ParsedResponse, sent_of, wait_of
 from vigil.delivery.retry import GiveUp, next_try
 from vigil.delivery.transport import Outcome, Sent
 
@@ -207,7 +199,7 @@ FOREIGN = [
 def test_an_answer_not_of_fcm_judges_no_device_message_or_credential(status: int, body: bytes) -> None:
     reading = read_answer(status, body)
     refused = 300 <= status < 500 and status != 408
-    assert reading == Reading("retry" if refused else "unknown", f"HTTP_{status}", status)
+    assert reading == ParsedResponse("retry" if refused else "unknown", f"HTTP_{status}", status)
     said = causes.cause(sent_of(reading, FIRST, FIRST), "push")
     assert said == f"a proxy or firewall in between answered {status}"
     assert not causes.without_credential(said) and not causes.slowed(said)
@@ -252,7 +244,7 @@ def test_no_answer_whatever_raises_or_prunes_by_accident(
 
 def test_an_answer_that_nests_deeper_than_python_goes_is_read() -> None:
     # Not among the examples above: Hypothesis lets Python go deeper.
-    assert read_answer(500, deep(1_000)) == Reading("retry", "INTERNAL", 500)
+    assert read_answer(500, deep(1_000)) == ParsedResponse("retry", "INTERNAL", 500)
 
 
 def test_what_no_database_keeps_is_not_in_an_attempt() -> None:
@@ -280,7 +272,7 @@ NO_NAMES = [
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_a_name_that_is_no_messages_counts_as_none(name: str) -> None:
     reading = read_answer(200, orjson.dumps({"name": name, "login": "required"}))
-    assert reading == Reading("unknown", "UNREADABLE", 200, detail=NAMELESS)
+    assert reading == ParsedResponse("unknown", "UNREADABLE", 200, detail=NAMELESS)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +280,7 @@ def test_a_name_that_is_no_messages_counts_as_none(name: str) -> None:
 )
 def test_the_name_of_a_message_is_taken_as_it_is(id: str) -> None:
     name = f"projects/myproject-b5ae1/messages/{id}"
-    assert read_answer(200, orjson.dumps({"name": name})) == Reading("accepted", status=200, name=name)
+    assert read_answer(200, orjson.dumps({"name": name})) == ParsedResponse("accepted", status=200, name=name)
 
 
 def test_what_fcm_asks_for_is_obeyed_up_to_fifty_minutes() -> None:

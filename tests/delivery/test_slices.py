@@ -15,7 +15,7 @@ from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Worker
-from vigil.ledger import leases
+from vigil.ledger.outbox import leases
 
 
 def held(bench: DeliveryBench) -> int:

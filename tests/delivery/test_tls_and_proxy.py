@@ -15,12 +15,12 @@ from tests.support.connect_proxy import connect_proxy
 from tests.support.outgoing import message
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialUnavailable, TopicsUnavailable
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
-from vigil.delivery.topics import TopicClient
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
+from vigil.delivery.push.topics import TopicClient
 from vigil.delivery.transport import Sent
-from vigil.sandbox.fcm_local import LocalFcm, Tls
+from vigil.sandbox.fcm.local import LocalFcm, Tls
 
 
 class Secure:

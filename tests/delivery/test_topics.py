@@ -15,13 +15,15 @@ from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import T0, entry
 from vigil.compliance.facts import User
 from vigil.delivery.errors import CredentialRefused, TopicsUnavailable
-from vigil.delivery.settings import TOPICS, FcmSettings
-from vigil.delivery.topics import TopicClient, topic_name
-from vigil.ledger import Ledger, devices, observations, registrations, topics
-from vigil.ledger.devices import NewDevice
+from vigil.delivery.push.settings import TOPICS, FcmSettings
+from vigil.delivery.push.topics import TopicClient, topic_name
+from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
-from vigil.sandbox.fcm_local import LocalFcm
-from vigil.service.subscribing import tell
+from vigil.ledger.observed import observations
+from vigil.ledger.people import devices, registrations, topics
+from vigil.ledger.people.devices import NewDevice
+from vigil.sandbox.fcm.local import LocalFcm
+from vigil.service.subscriptions import tell
 
 
 class Topics(DeliveryBench):

@@ -16,9 +16,9 @@ from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.postgres import DATABASES
 from tests.support.samples import entry
 from vigil.delivery import worker
-from vigil.delivery.settings import FcmSettings
-from vigil.sandbox.fcm_local import LocalFcm
-from vigil.service import sending
+from vigil.delivery.push.settings import FcmSettings
+from vigil.sandbox.fcm.local import LocalFcm
+from vigil.service import delivery
 from vigil.service.accounting import Account
 from vigil.service.run import Run
 
@@ -49,18 +49,18 @@ class Meeting:
 
     async def batch(self, run: Run, hand: worker.Worker, n: int) -> bool:
         await (self._barrier.wait() if n == 1 else asyncio.sleep(self._rng.random() / 100))
-        return (await sending.deliver_batch(run, hand)).more
+        return (await delivery.deliver_batch(run, hand)).more
 
     async def deliver(self, bench: DeliveryBench, run: Run) -> Account:
         async with run.sending(bench.transport()):
-            await sending.deliver(run, self.batch, lambda waits: None, soon)
+            await delivery.deliver(run, self.batch, lambda waits: None, soon)
         return delivery_runs.closed(run)
 
 
 async def test_neither_is_red_however_they_meet(
     bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "BATCH", 4)
+    monkeypatch.setattr(delivery, "BATCH", 4)
     bench.fcm.faults.latency = 0.003
     rng, queued = random.Random(7), 0
     for time in range(TIMES):

@@ -9,10 +9,10 @@ import pytest
 
 from tests.delivery.conftest import Settings
 from tests.support.outgoing import message
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.retry import next_try
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 LONG_KEY = "contract-renewal:4711:" + "ü" * 80 + ":ada"
 

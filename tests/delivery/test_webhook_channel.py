@@ -16,12 +16,12 @@ from tests.support.samples import T0, entry, words
 from tests.support.webhooks import OLD, hook, post_to
 from tests.support.webhooks import settings as hooks
 from vigil.compliance.notices import NoticeState
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.webhook.post import idempotency_key
-from vigil.ledger import census, devices, mailboxes, people, topics
-from vigil.ledger.outbox import Entry
-from vigil.ledger.people import Preferences
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.people import device_stats, devices, mailboxes, preferences, topics
+from vigil.ledger.people.preferences import Preferences
+from vigil.sandbox.fcm.local import LocalFcm
 from vigil.sandbox.webhooks import Answer, LocalReceiver
 from vigil.service.why import about_person
 
@@ -167,7 +167,7 @@ async def test_quiet_hours_of_a_person_hold_a_post_back(
 ) -> None:
     register(bench, "cleo", f"{receiver.url}/cleo")
     with bench.ledger.write() as connection:
-        people.keep(connection, "cleo", Preferences(time(7), time(9), zone="UTC"), bench.now)
+        preferences.keep(connection, "cleo", Preferences(time(7), time(9), zone="UTC"), bench.now)
     bench.queue(notice(1, "cleo"), notice(2))
     await bench.deliver()
     assert [p.path for p in receiver.posts] == ["/legal"]
@@ -197,7 +197,7 @@ def test_no_webhook_ages_and_none_has_a_topic(bench: DeliveryBench, receiver: Lo
     with bench.ledger.write() as connection:
         topics.join(connection, "news", ["ada", LEGAL], bench.now)
         [change] = topics.outstanding(connection)
-        found = census.take(connection, bench.now + census.REFUSED)
+        found = device_stats.take(connection, bench.now + device_stats.REFUSED)
     assert list(change.addresses.values()) == ["tok-ada-android"]
     assert (found.in_use, len(found.refused), found.stale) == ({"android": 1, "webhook": 2}, 1, ())
 

@@ -9,12 +9,12 @@ import pytest
 
 from tests.support.outgoing import message
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.transport import Sent
 from vigil.redaction import MARK
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 ADDRESS = "d3vice-address-that-is-long-enough"
 

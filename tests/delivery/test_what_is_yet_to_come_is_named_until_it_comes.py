@@ -11,13 +11,14 @@ import pytest
 from tests.support import delivery_runs
 from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.samples import MINUTE, T0, entry, workspace
-from vigil.compliance.guards import GuardWhy
-from vigil.compliance.verdicts import DIGESTED, Why
-from vigil.delivery.settings import FcmSettings
-from vigil.ledger import behind, observations, outbox, runs, trips
-from vigil.ledger.trips import Trip
-from vigil.sandbox.fcm_local import LocalFcm
-from vigil.service import account_words
+from vigil.compliance.evaluation.results import DIGESTED, Why
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.delivery.push.settings import FcmSettings
+from vigil.ledger.observed import behind, observations, runs
+from vigil.ledger.outbox import guard_holds, queue
+from vigil.ledger.outbox.guard_holds import Trip
+from vigil.sandbox.fcm.local import LocalFcm
+from vigil.service import account_text
 from vigil.service.accounting import Account
 from vigil.service.unsent import Unsent
 
@@ -37,7 +38,7 @@ def found(bench: DeliveryBench, n: int = 1, **row: object) -> int:
     with bench.ledger.write() as connection:
         run = runs.begin(connection, "watch", bench.now, bench.now)
         observations.record(connection, [workspace(n)], bench.now, run)
-        outbox.enqueue(connection, [entry(n, **row)], bench.now, run)
+        queue.enqueue(connection, [entry(n, **row)], bench.now, run)
         runs.end(connection, run, "done", {}, bench.now)
     return run
 
@@ -62,10 +63,10 @@ def held(bench: DeliveryBench, flow_run: str, patience: timedelta = 10 * DAY) ->
         1,
         9,
         ("too many",),
-        trips.WAITING,
+        guard_holds.WAITING,
     )
     with bench.ledger.write() as connection:
-        trips.keep(connection, trip)
+        guard_holds.keep(connection, trip)
 
 
 async def tick(bench: DeliveryBench) -> Account:
@@ -97,7 +98,7 @@ async def test_every_run_names_it_for_as_long_as_it_waits_and_is_green(
     for _ in range(3):
         bench.later(minutes=15)
         made = await tick(bench)
-        assert (account_words.sentence(made), made.unsent, account_words.result(made)) == (
+        assert (account_text.sentence(made), made.unsent, account_text.result(made)) == (
             said,
             {},
             "nothing new",
@@ -110,7 +111,7 @@ async def test_all_that_waits_is_in_one_sentence(bench: DeliveryBench) -> None:
         begin(bench)
     found(bench, 2, state="suppressed", reason=Why.LATE_DIGEST.value)
     found(bench, 3, state="suppressed", reason=Why.GROUPED.value, person="bert")
-    sentence = account_words.sentence(await tick(bench))
+    sentence = account_text.sentence(await tick(bench))
     assert all(part in sentence for part in ("quiet hours", "3 notices wait for the next", "guard's answer"))
 
 
@@ -118,7 +119,7 @@ async def test_what_quiet_hours_kept_is_sent_when_they_end_and_named_no_more(ben
     found(bench, due_at=T0 + HOUR)
     bench.later(hours=1)
     made = await tick(bench)
-    assert (account_words.sentence(made), made.later.quiet) == ("1 delivered from earlier runs", 0)
+    assert (account_text.sentence(made), made.later.quiet) == ("1 delivered from earlier runs", 0)
 
 
 async def test_a_run_that_does_not_send_after_quiet_hours_ended_is_red(
@@ -141,10 +142,10 @@ async def test_where_no_digest_ever_runs_the_run_is_red_after_three_days(
     bench.later(minutes=1)
     made = await tick(bench)
     assert made.unsent == {Unsent.NO_DIGEST: 1}
-    assert account_words.sentence(made) == (
+    assert account_text.sentence(made) == (
         "1 notice waits for the next digest, 1 of them for too long: the digest does not run"
     )
-    assert not made.quiet and "1 without a digest" in account_words.result(made)
+    assert not made.quiet and "1 without a digest" in account_text.result(made)
 
 
 async def test_a_weekend_is_not_red(bench: DeliveryBench) -> None:
@@ -189,7 +190,7 @@ async def test_a_guards_question_that_nobody_was_asked_is_red_after_two_hours(
     bench.later(minutes=1)
     made = await tick(bench)
     assert made.unsent == ({Unsent.NOT_ASKED: 1} if red else {})
-    assert ("nobody was asked about 1: `vigil guard list`" in account_words.sentence(made)) is red
+    assert ("nobody was asked about 1: `vigil guard list`" in account_text.sentence(made)) is red
 
 
 async def test_a_digest_that_defers_a_notice_does_not_say_that_no_digest_runs(
@@ -206,4 +207,4 @@ async def test_a_workspace_that_is_behind_is_named_by_runs_that_read_nothing_too
 ) -> None:
     with bench.ledger.write() as connection:
         behind.not_read(connection, {7: "503"}, {7: "Contract"}, bench.now)
-    assert account_words.sentence(await tick(bench)) == "1 workspace waits for the next watch"
+    assert account_text.sentence(await tick(bench)) == "1 workspace waits for the next watch"

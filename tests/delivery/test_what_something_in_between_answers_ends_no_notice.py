@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.outgoing import message
 from vigil.delivery import causes
-from vigil.delivery.fcm_admin import FcmAdmin
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.delivery.push.admin_sdk import FcmAdmin
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
+from vigil.sandbox.fcm.local import LocalFcm
 
 HTML = b"<html><body>Access denied</body></html>"
 WAF = b'{"message": "blocked by WAF"}'

@@ -12,12 +12,14 @@ from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.mail_server import settings as smtp
 from tests.support.ports import closed_port
 from tests.support.samples import T0, entry, words
-from vigil.delivery import causes, credentials
+from vigil.delivery import causes
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.settings import FcmSettings
-from vigil.ledger import counts, mailboxes
-from vigil.ledger.counts import Waiting
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.delivery.push import credentials
+from vigil.delivery.push.settings import FcmSettings
+from vigil.ledger.outbox import counts
+from vigil.ledger.outbox.counts import Waiting
+from vigil.ledger.people import mailboxes
+from vigil.sandbox.fcm.local import LocalFcm
 
 ACCOUNT = "no access token for service account vigil@demo.iam.gserviceaccount.com"
 

@@ -15,17 +15,18 @@ from tests.support.mail_server import Inbox, serving
 from tests.support.mail_server import settings as smtp
 from tests.support.postgres import DATABASES
 from tests.support.samples import MINUTE, T0, entry, words
-from vigil.compliance.verdicts import Why
+from vigil.compliance.evaluation.results import Why
 from vigil.delivery.codes import EXPIRED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.worker import Worker
-from vigil.ledger import devices, mailboxes, outbox
-from vigil.ledger.devices import NewDevice
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices, mailboxes
+from vigil.ledger.people.devices import NewDevice
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 @pytest.fixture(params=DATABASES)
@@ -56,8 +57,8 @@ async def test_every_attempt_is_a_row_with_the_name_that_fcm_gave(bench: Deliver
     bench.queue()
     await bench.deliver()
     with bench.ledger.read() as connection:
-        [attempt] = outbox.attempts(connection, [bench.row["id"]])[bench.row["id"]]
-        assert outbox.sent_without_proof(connection, 1) == 0
+        [attempt] = queue.attempts(connection, [bench.row["id"]])[bench.row["id"]]
+        assert queue.sent_without_proof(connection, 1) == 0
     [seen] = bench.received("ada", "android")
     assert (attempt["name"], attempt["status"]) == (seen.name, 200)
     assert attempt["started_at"] == attempt["ended_at"] == T0

@@ -22,18 +22,19 @@ from prefect.events import emit_event
 
 from flows.backfill import backfill
 from flows.digest import digest
-from flows.endings import Ending
 from flows.reconcile import reconcile
+from flows.support.finish import told
+from flows.support.states import Ending
 from flows.sweep import SweepScope, sweep
-from flows.telling import told
 from flows.upkeep import upkeep
 from flows.watch import watch
 from tests.shared import PROJECT
 from tests.support.webhooks import hook
-from vigil.ledger import Ledger, devices
+from vigil.ledger import Ledger
+from vigil.ledger.people import devices
 from vigil.replay.estate import SITE, Replay, register, save_site
-from vigil.sandbox.estate import load
-from vigil.sandbox.generate import generate
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
 
 PASSWORD, OTDS, ECM_PROXY, FCM_PROXY = (

@@ -18,13 +18,14 @@ import pytest
 
 from tests.flows.deployed import working
 from tests.shared import PROJECT
-from vigil.ledger import Ledger, outbox
+from vigil.flow_runs.prefect_server import prefect_api
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
 from vigil.replay.estate import SITE, Replay, register, save_site
-from vigil.replay.prefect_server import prefect_api
-from vigil.sandbox.estate import load
-from vigil.sandbox.generate import Generated, generate
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
-from vigil.service.opening import ledger_at
+from vigil.service.resources import ledger_at
 
 
 @pytest.fixture(scope="session")
@@ -57,14 +58,14 @@ def vigil(
     prefect_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Said]:
     """Runs the `vigil` command against the server, in this process."""
-    from vigil import cli
+    from vigil.cli import app
 
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
 
     def run(*arguments: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["vigil", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         said = capsys.readouterr()
         return Said(int(ended.value.code or 0), said.out, said.err)
 
@@ -134,7 +135,7 @@ class Watched:
 
     def rows(self) -> list[dict[str, Any]]:
         with self.ledger.read() as connection:
-            return outbox.rows(connection)
+            return queue.rows(connection)
 
     def told(self) -> list[tuple[str, int, str, str, str, str]]:
         """The outbox as keys and outcomes, in an order of its own."""
@@ -190,7 +191,7 @@ def week_ledger(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> P
 
 async def _disconnect() -> None:
     from blocks import kept
-    from flows.sites import server
+    from flows.support.sites import server
 
     async with server() as client:
         await kept.forget(client, "ledger", SITE)

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 
 from tests.flows import deployed
 from tests.shared import PROJECT
-from vigil.replay.prefect_server import serving
-from vigil.sandbox.generate import ZONE
+from vigil.flow_runs.prefect_server import serving
+from vigil.sandbox.generate.generator import ZONE
 from vigil.sandbox.process import SandboxProcess
 
 TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback|Exception")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.flows.conftest import SITE, Watched
-from vigil.replay.by_hand import SENDING
+from vigil.cli.runs import SENDING
 
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 BY = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}

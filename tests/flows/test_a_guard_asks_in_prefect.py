@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.flows.conftest import SITE, Watched
 from tests.flows.deployed import called, form, resume, start, until
-from vigil.ledger import runs, trips
+from vigil.ledger.observed import runs
+from vigil.ledger.outbox import guard_holds
 
 RULE = "contract-status"
 
@@ -35,7 +36,7 @@ def test_a_guard_hold_suspends_the_run_last_and_an_answer_sends_what_is_held(
     run = suspended(watched)
     assert len([r for r in watched.rows() if r["state"] == "sent"]) > 20, "one rule kept the others back"
     with watched.ledger.read() as connection:
-        (trip,) = trips.latest(connection)
+        (trip,) = guard_holds.latest(connection)
         assert runs.latest(connection, "watch", 1)[0]["state"] == "done"
     name = called(run)
     assert name.startswith(f"watch {SITE} 2026-") and name.endswith(" · waits for an answer")
@@ -54,7 +55,7 @@ def test_a_guard_hold_suspends_the_run_last_and_an_answer_sends_what_is_held(
         "its instant is another now"
     )
     with watched.ledger.read() as connection:
-        assert trips.latest(connection)[0].answered_by == "mara"
+        assert guard_holds.latest(connection)[0].answered_by == "mara"
         assert [r["flow"] for r in runs.latest(connection, limit=1)] == ["guard"], (
             "the resumed run read and evaluated again"
         )

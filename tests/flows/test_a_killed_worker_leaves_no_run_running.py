@@ -81,7 +81,7 @@ async def install_shipped(folder: Path, site: str, address: str) -> None:
     """The shipped automations, with a shorter wait; they tell the webhook."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
-    from flows.installing import install
+    from flows.support.automations import install
 
     said = {"subject": "{{subject}}", "body": "{{body}}"}
     block = CustomWebhookNotificationBlock(name="ops", url=address, json_data=said)

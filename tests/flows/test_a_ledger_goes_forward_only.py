@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.flows.conftest import SITE, Watched
-from vigil.ledger import observations, runs
+from vigil.ledger.observed import observations, runs
 from vigil.service import instants
 from vigil.wording import counted
 

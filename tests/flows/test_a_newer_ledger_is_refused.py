@@ -16,8 +16,8 @@ from tests.flows.conftest import Said
 from tests.shared import PROJECT
 from tests.support.newer import BY_SITE, DO, REFUSED, RUNS_AN_ESTATE, contents, made, sentences
 from vigil.replay.estate import SITE, Replay, save_site
-from vigil.sandbox.estate import load
-from vigil.sandbox.generate import Generated, generate
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
 
 FLOWS = sorted(d["entrypoint"] for d in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"])

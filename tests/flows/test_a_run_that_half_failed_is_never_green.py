@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from flows import steps
+from flows.support import tasks
 from tests.flows.conftest import SITE, Watched
 from tests.flows.deployed import artifact, called, logged
 from vigil.ecm import Refused
-from vigil.ledger import engine, runs
-from vigil.service import extraction, opening, sending
+from vigil.ledger import engine
+from vigil.ledger.observed import runs
+from vigil.service import delivery, extraction, resources
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +132,7 @@ def test_a_fault_of_our_own_says_so_and_keeps_its_traceback(
     async def broken(run: Any, accept_fewer: Any) -> None:
         raise KeyError("no such thing")
 
-    monkeypatch.setattr(steps, "extract", broken)
+    monkeypatch.setattr(tasks, "extract", broken)
     state = watched.watch(watched.made.start)
     lines = logged(state)
     assert lines[0].startswith("KeyError: 'no such thing'. This is a fault in Vigil")
@@ -167,7 +168,7 @@ def test_a_refused_credential_leaves_the_run_undelivered_and_is_named(watched: W
 def test_a_credential_of_one_platform_stops_that_platform_alone(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "BATCH", 3)  # many batches: one that is held back whole must not end them
+    monkeypatch.setattr(delivery, "BATCH", 3)  # many batches: one that is held back whole must not end them
     watched.watch(watched.made.start)
     watched.sandbox.faults(fcm={"add": [{"kind": "third_party_auth", "match": {"platform": "ios"}}]})
     state = one_day_in(watched)
@@ -183,7 +184,7 @@ def test_a_credential_of_one_platform_stops_that_platform_alone(
 
 
 def test_what_a_run_with_holes_found_is_still_to_be_had(watched: Watched) -> None:
-    from flows.endings import Incomplete
+    from flows.support.states import Incomplete
     from flows.sweep import sweep
 
     watched.watch(watched.made.start)
@@ -200,7 +201,7 @@ def test_what_a_run_with_holes_found_is_still_to_be_had(watched: Watched) -> Non
 def test_a_locked_ledger_fails_the_run_and_says_so(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     watched.watch(watched.made.start)
     monkeypatch.setattr(engine, "LOCK_WAIT", 1)
-    opening.ledger_at.cache_clear()  # the next run opens it anew, and waits a second for a writer
+    resources.ledger_at.cache_clear()  # the next run opens it anew, and waits a second for a writer
     blocker = sqlite3.connect(watched.folder / "ledger.sqlite", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     try:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.flows.deployed import worker
 from tests.flows.plain import Plain, plain_server
-from vigil.sandbox.generate import generate
+from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.run import utc_now
 

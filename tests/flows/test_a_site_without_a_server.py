@@ -15,8 +15,8 @@ from tests.shared import PROJECT
 CODE = """
 import asyncio, os, sys
 from pathlib import Path
-from vigil.replay.ledgers import any_site, choose
-from vigil.replay.prefect_server import QUIET
+from vigil.cli.ledgers import any_site, choose
+from vigil.flow_runs.prefect_server import QUIET
 
 home = Path(sys.argv[1])
 os.environ.update(QUIET, PREFECT_HOME=str(home))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.flows.conftest import SITE, Said, Watched
-from vigil import cli
+from vigil.cli import app
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_sweep_says_by_its_code_what_became_of_it(
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["vigil", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         return int(ended.value.code or 0), *capsys.readouterr()
 
     def vigil(*arguments: str) -> tuple[int, str]:
@@ -79,7 +79,7 @@ def test_what_could_not_be_delivered_is_told_after_the_table(
     by_hand.sandbox.faults(fcm={"add": [{"kind": "permission_denied"}]})
     monkeypatch.setattr(sys, "argv", ["vigil", "sweep", "--site", SITE, "--send"])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     said = " ".join(capsys.readouterr().out.split())
     assert ended.value.code == 1
     assert "What the sweep found" in said and "was refused" in said.partition("What the sweep found")[2]

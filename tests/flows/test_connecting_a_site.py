@@ -16,7 +16,7 @@ from tests.flows.conftest import Said
 from tests.support.webhooks import NEW, OLD
 from vigil import places
 from vigil.ledger import Ledger, LedgerOfAnother, ownership
-from vigil.service.connecting.changing import fields, plain
+from vigil.service.connecting.changes import fields, plain
 
 Vigil = Callable[..., Said]
 
@@ -54,7 +54,7 @@ def first(vigil: Vigil, account: str, monkeypatch: pytest.MonkeyPatch) -> Vigil:
 
 def asked(question: Callable[[Any], Any]) -> Any:
     """What is asked of Prefect by a client of it."""
-    from flows.sites import server
+    from flows.support.sites import server
 
     async def go() -> Any:
         async with server() as client:
@@ -65,7 +65,7 @@ def asked(question: Callable[[Any], Any]) -> Any:
 
 def of(site: str) -> dict[tuple[str, str], Any]:
     """What a run gets of a site, by part and field, secrets as text."""
-    from flows.sites import block_of
+    from flows.support.sites import block_of
 
     found = asyncio.run(block_of(site))
     parts = {
@@ -347,8 +347,8 @@ def test_what_changes_for_other_sites_too_names_them_and_needs_a_yes(vigil: Vigi
 def test_flows_and_commands_refuse_a_site_with_the_ledger_of_another(
     vigil: Vigil, first: Vigil, project: Path
 ) -> None:
-    from flows.guarding import ask
-    from flows.opening import opened
+    from flows.support.ask_guard import ask
+    from flows.support.run_context import opened
 
     mine, _ = two(first, project, "mine-2", "theirs-2")
     edit("theirs-2", ledger="mine-2")
@@ -407,7 +407,7 @@ def test_commands_mean_the_connected_site_and_name_its_ledger(
 
 
 def test_a_gateway_is_told_by_its_site_what_it_serves(vigil: Vigil, first: Vigil, project: Path) -> None:
-    from vigil.replay.ledgers import choose
+    from vigil.cli.ledgers import choose
 
     first("served", "--smtp-host", "smtp.example.org", "--smtp-sender", "v@example.org",
           "--smtp-gateway", "https://vigil.example.org", "--smtp-link-secrets", SECRETS, "--zone", "Asia/Tokyo")  # fmt: skip

@@ -15,9 +15,10 @@ from rich.console import Console
 
 from tests.flows.conftest import SITE, Watched
 from tests.shared import PROJECT
-from vigil.compliance.verdicts import Why
-from vigil.ledger import people, runs
-from vigil.ledger.people import Preferences
+from vigil.compliance.evaluation.results import Why
+from vigil.ledger.observed import runs
+from vigil.ledger.people import preferences
+from vigil.ledger.people.preferences import Preferences
 
 WAITS = Why.GROUPED.value
 
@@ -106,7 +107,7 @@ def test_rows_say_which_digest_they_went_into_and_why_shows_it(watched: Watched,
     assert {i: rows[i]["reason"] for i in went} == {
         i: f"in digest {number[person]}" for i, person in went.items()
     }
-    from vigil.explaining import why
+    from vigil.cli.why import why
 
     out, person = io.StringIO(), next(iter(number))
     assert why(person, watched.ledger, watched.what.rules, "UTC", None, Console(file=out, width=200)) == 0
@@ -136,7 +137,7 @@ def test_what_comes_after_a_digest_goes_into_the_next_one(watched: Watched, edit
     assert {p for p, _ in second} == later.keys()
 
 
-@pytest.mark.parametrize("where", ["flows.steps.deliver", "vigil.ledger.digests.explain"])
+@pytest.mark.parametrize("where", ["flows.support.tasks.deliver", "vigil.ledger.outbox.digests.explain"])
 def test_a_digest_that_dies_and_runs_again_tells_each_person_once(
     watched: Watched, edit: Any, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -182,7 +183,7 @@ def test_who_asked_for_a_digest_gets_the_urgent_at_once_and_the_rest_in_it(watch
     everyone = {d["owner"] for d in watched.sandbox.devices()}
     with watched.ledger.write() as connection:
         for person in everyone:
-            people.keep(connection, person, Preferences(digest=True), watched.made.start)
+            preferences.keep(connection, person, Preferences(digest=True), watched.made.start)
     week(watched)
     severity = {r["message"].severity for r in watched.rows() if r["state"] == "sent"}
     assert severity == {"high", "critical"}
@@ -213,11 +214,11 @@ def test_a_guard_holds_grouped_notices_too_and_lets_them_go_into_the_digest(
 
 def answered(watched: Watched) -> None:
     """A person lets everything go that a guard holds."""
-    from flows import guarding
-    from vigil.ledger import trips
+    from flows.support import ask_guard
+    from vigil.ledger.outbox import guard_holds
 
     with watched.ledger.read() as connection:
-        held = trips.waiting(connection)
+        held = guard_holds.waiting(connection)
 
     async def go() -> None:
         from prefect import flow
@@ -225,7 +226,7 @@ def answered(watched: Watched) -> None:
         @flow
         async def answer() -> None:
             for trip in held:
-                await guarding.answer(SITE, trip.id, True, "a test", watched.sandbox.now())
+                await ask_guard.answer(SITE, trip.id, True, "a test", watched.sandbox.now())
 
         await watched.save()
         await answer()

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from tests.flows.conftest import SITE, Watched
 from tests.shared import PROJECT
-from vigil.doctoring import show
+from vigil.cli.doctor import show
 from vigil.service.doctor.health import Check, State
 from vigil.service.run import utc_now
 
@@ -57,7 +57,7 @@ async def _forget() -> None:
 
 
 def examine(site: str, project: Path, **more: Any) -> dict[str, Check]:
-    from flows.checkup import examine as look
+    from flows.support.doctor import examine as look
 
     return {c.name: c for c in asyncio.run(look(site, project, **more))}
 
@@ -236,7 +236,7 @@ def test_a_heartbeat_is_a_sign_of_life(project: Path) -> None:
 
 def runs_after(project: Path, minutes: int) -> Check:
     """What the doctor says of the runs under way, so much later."""
-    from flows.prefect_checks import examine as look
+    from flows.support.prefect_checks import examine as look
 
     later = utc_now() + timedelta(minutes=minutes)
     return {c.name: c for c in asyncio.run(look("nowhere", project, lambda: later))}["runs"]

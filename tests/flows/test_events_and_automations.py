@@ -48,7 +48,7 @@ def until(found: Callable[[], Any], patience: float = 60.0) -> Any:
 
 
 def vigil_events(since: datetime, enough: int) -> list[Any]:
-    from flows.signals import Signal
+    from flows.support.events import Signal
 
     names = [s.value for s in Signal]
 
@@ -101,7 +101,7 @@ def test_gaps_undelivered_and_unroutable_each_have_their_event(watched: Watched)
 
 
 def test_the_documented_names_are_the_names_that_are_emitted() -> None:
-    from flows.signals import Signal
+    from flows.support.events import Signal
 
     documented = set(
         re.findall(r"^\| `(vigil\.[a-z.]+)`", (PROJECT / "docs" / "events.md").read_text(), re.MULTILINE)
@@ -110,7 +110,7 @@ def test_the_documented_names_are_the_names_that_are_emitted() -> None:
 
 
 def test_automations_are_installed_once_however_often(prefect_url: str) -> None:
-    from flows.installing import install
+    from flows.support.automations import install
 
     site = f"site-{uuid4().hex[:6]}"
     first = asyncio.run(install(AUTOMATIONS, site, None))
@@ -132,7 +132,7 @@ def test_automations_notify_through_the_named_block_and_refuse_a_missing_one(
 ) -> None:
     from prefect.blocks.notifications import SlackWebhook
 
-    from flows.installing import NoSuchBlock, install
+    from flows.support.automations import NoSuchBlock, install
 
     site = f"site-{uuid4().hex[:6]}"
     asyncio.run(install(AUTOMATIONS, site, None))
@@ -148,8 +148,8 @@ def test_automations_notify_through_the_named_block_and_refuse_a_missing_one(
 def test_the_dead_mans_switch_fires_when_watch_is_silent_and_not_while_it_runs(
     prefect_url: str, tmp_path: Path
 ) -> None:
-    from flows.installing import install
-    from flows.signals import Signal, emit
+    from flows.support.automations import install
+    from flows.support.events import Signal, emit
 
     site, since = f"site-{uuid4().hex[:6]}", datetime.now(UTC)
     text = (AUTOMATIONS / "watch-is-silent.yaml").read_text()
@@ -175,8 +175,8 @@ def test_the_dead_mans_switch_fires_when_watch_is_silent_and_not_while_it_runs(
 
 
 def test_a_tripped_guard_fires_its_automation_for_its_own_site_only(prefect_url: str) -> None:
-    from flows.installing import install
-    from flows.signals import Signal, emit
+    from flows.support.automations import install
+    from flows.support.events import Signal, emit
 
     one, other, since = f"site-{uuid4().hex[:6]}", f"site-{uuid4().hex[:6]}", datetime.now(UTC)
     asyncio.run(install(AUTOMATIONS, one, None))
@@ -190,8 +190,8 @@ def test_a_tripped_guard_fires_its_automation_for_its_own_site_only(prefect_url:
 def test_unroutable_findings_fire_once_a_day_for_each_rule(
     prefect_url: str,
 ) -> None:
-    from flows.installing import install
-    from flows.signals import Signal, emit
+    from flows.support.automations import install
+    from flows.support.events import Signal, emit
 
     site, since = f"site-{uuid4().hex[:6]}", datetime.now(UTC)
     asyncio.run(install(AUTOMATIONS, site, None))

@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.flows.conftest import SITE, Watched
-from vigil.compliance.guards import GuardWhy
-from vigil.ledger import people, trips
-from vigil.ledger.people import Preferences
-from vigil.ledger.trips import Trip
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.ledger.outbox import guard_holds
+from vigil.ledger.outbox.guard_holds import Trip
+from vigil.ledger.people import preferences
+from vigil.ledger.people.preferences import Preferences
 from vigil.service import guards
 
 RULE = "contract-status"
@@ -30,7 +31,7 @@ def pushed(watched: Watched) -> int:
 
 def all_trips(watched: Watched) -> list[Trip]:
     with watched.ledger.read() as connection:
-        return trips.latest(connection)
+        return guard_holds.latest(connection)
 
 
 def answer(watched: Watched, trip: int, what: str) -> Any:
@@ -92,7 +93,7 @@ def test_an_answer_given_at_night_wakes_nobody(watched: Watched) -> None:
     asleep = Preferences(night.time(), (night + timedelta(hours=3)).time(), zone="UTC")
     with watched.ledger.write() as connection:
         for login in watched.estate.users:
-            people.keep(connection, login, asleep, night)
+            preferences.keep(connection, login, asleep, night)
     answer(watched, trip.id, "send")
     assert pushed(watched) == 0
     mine = [r for r in watched.rows() if r["rule"] == RULE]

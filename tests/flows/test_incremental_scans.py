@@ -11,7 +11,7 @@ from tests.shared import PROJECT
 from tests.support.jsonl import write_lines
 from vigil.ledger import Ledger
 from vigil.replay.estate import SITE, Replay, register, results, save_site
-from vigil.sandbox.estate import load
+from vigil.sandbox.estate.load import load
 from vigil.sandbox.process import SandboxProcess
 
 START = datetime(2024, 3, 25, tzinfo=UTC)

@@ -23,7 +23,7 @@ from vigil.ledger import LedgerLocked
     ],
 )
 def test_an_instant_is_told_as_the_sites_clocks_show_it(at: str, zone: str, said: str) -> None:
-    from flows.naming import clock
+    from flows.support.run_names import clock
 
     assert clock(datetime.fromisoformat(at).replace(tzinfo=UTC), zone) == said
 

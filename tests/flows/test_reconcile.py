@@ -11,11 +11,12 @@ import pytest
 
 from tests.flows.conftest import SITE, Watched
 from vigil.compliance import facts as f
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.verdicts import Why
 from vigil.ecm.followups import FollowUp
-from vigil.ledger import accounts, observations
-from vigil.ledger.reconciling import Said
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox.audits import Said
+from vigil.ledger.people import accounts
 from vigil.service.reconcile import accounts as accounts_check
 from vigil.service.reconcile import follow_ups, missing_documents
 
@@ -135,7 +136,7 @@ def test_people_who_had_notices_and_no_device_for_a_week_are_named(week: Watched
     assert not run_reconcile(week, soon(week)).found[PEOPLE], "a week has not gone by"
     later = run_reconcile(week, week.made.end + timedelta(days=8))
     assert {r["person"] for r in later.found[PEOPLE]} == without
-    from vigil.ledger import devices
+    from vigil.ledger.people import devices
 
     with week.ledger.write() as connection:
         some = [devices.NewDevice(p, f"new-{p}", "android") for p in without]

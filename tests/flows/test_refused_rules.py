@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from flows.endings import ended
+from flows.support.states import ended
 from tests.flows.conftest import SITE, WEEK, Watched
-from vigil.ledger import Ledger, outbox
-from vigil.ledger.counts import Waiting
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
+from vigil.ledger.outbox.counts import Waiting
 from vigil.service.accounting import Account
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -20,7 +21,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 def told(ledger: Ledger) -> list[tuple[str, ...]]:
     with ledger.read() as connection:
-        rows = outbox.rows(connection)
+        rows = queue.rows(connection)
     keys = ("rule", "workspace", "occurrence", "step", "person", "state")
     return sorted(tuple(str(r[key]) for key in keys) for r in rows)
 

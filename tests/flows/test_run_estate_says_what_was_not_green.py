@@ -12,8 +12,8 @@ import pytest
 from tests.flows.conftest import Said
 from tests.shared import PROJECT
 from tests.support.wild import START, Wild
+from vigil.flow_runs.outcomes import Ended
 from vigil.replay.command import not_green
-from vigil.replay.outcomes import Ended
 
 
 def test_the_line_has_the_states_and_the_first_message() -> None:

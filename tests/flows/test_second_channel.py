@@ -17,10 +17,11 @@ from tests.shared import PROJECT
 from tests.support.mail_server import Inbox, serving
 from tests.support.webhooks import OLD, hook
 from vigil.delivery.links import Links
-from vigil.ledger import acknowledgements, devices, people
-from vigil.ledger.people import Preferences
+from vigil.ledger.outbox import acknowledgements
+from vigil.ledger.people import devices, preferences
+from vigil.ledger.people.preferences import Preferences
 from vigil.rulefiles import read_rules
-from vigil.sandbox.generate import generate
+from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.sandbox.webhooks import LocalReceiver
 from vigil.service.why import about_person
@@ -165,7 +166,7 @@ def test_who_wants_mail_first_gets_it_although_a_device_is_there(
     with_device = {u.login: u.email for u in mailing.estate.users.values() if u.devices and u.email}
     with mailing.ledger.write() as connection:
         for login in with_device:
-            people.keep(connection, login, Preferences(channels=("email", "push")), mailing.made.start)
+            preferences.keep(connection, login, Preferences(channels=("email", "push")), mailing.made.start)
     week(mailing)
     assert mailing.received() == 0
     assert {to for to, _ in inbox.received} & set(with_device.values())
@@ -188,7 +189,7 @@ def test_without_a_mail_server_no_device_stays_as_it_is(watched: Watched) -> Non
 def set_for_all(watched: Watched, wanted: Preferences) -> None:
     with watched.ledger.write() as connection:
         for login in watched.estate.users:
-            people.keep(connection, login, wanted, watched.made.start)
+            preferences.keep(connection, login, wanted, watched.made.start)
 
 
 def test_quiet_hours_hold_a_notice_until_they_end_and_then_it_goes(watched: Watched) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from flows import steps
+from flows.support import tasks
 from tests.flows.conftest import Watched
 from tests.shared import PROJECT
 from tests.support.postgres import fresh
-from vigil.ledger import runs
-from vigil.sandbox.generate import generate
+from vigil.ledger.observed import runs
+from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
-from vigil.service import judgement
+from vigil.service import evaluation
 
 distributed = pytest.importorskip("distributed", reason="prefect-dask is not installed: see docs/scaling.md")
 
@@ -59,9 +59,9 @@ def test_it_tells_what_one_process_tells_and_counts_the_same(
 ) -> None:
     """Three days in one process, and in two others: the same rows, the same account, each notice once on its device."""
     monkeypatch.setattr(
-        judgement, "BATCH", 20
+        evaluation, "BATCH", 20
     )  # several batches of the few workspaces of the demo, and pages
-    monkeypatch.setattr(steps, "PAGE", 2)
+    monkeypatch.setattr(tasks, "PAGE", 2)
     for days in (0, 3):
         for world in (watched, spread):
             spread.dask = dask if days else ""
@@ -80,7 +80,7 @@ def test_it_tells_what_one_process_tells_and_counts_the_same(
 def test_what_a_remote_worker_cannot_read_is_a_gap_of_the_run(
     spread: Spread, dask: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "PAGE", 2)
+    monkeypatch.setattr(tasks, "PAGE", 2)
     spread.watch(spread.made.start)
     spread.sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.flows.browser import field, page
 from tests.flows.conftest import Said
-from vigil.service.connecting.changing import plain
+from vigil.service.connecting.changes import plain
 from vigil.service.connecting.forms import FORMS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ CHANGES: dict[tuple[str, str], tuple[str, Any]] = {
 def saved(site: str) -> dict[str, dict[str, Any]]:
     """What a run gets of a site, secrets as text. The earlier forms leave out what is a field's default."""
     from blocks.site import Connected
-    from flows.sites import block_of
+    from flows.support.sites import block_of
 
     found: Connected = asyncio.run(block_of(site))
     parts = {
@@ -61,7 +61,7 @@ def saved(site: str) -> dict[str, dict[str, Any]]:
 def form(api: str, part: str, name: str, ui: str) -> str:
     """The address of a block's form."""
     from blocks.site import BLOCKS
-    from flows.sites import server
+    from flows.support.sites import server
 
     async def go() -> Any:
         async with server() as client:

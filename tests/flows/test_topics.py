@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.flows.conftest import SITE, Watched
-from vigil.cli import app
-from vigil.ledger import devices, topics
+from vigil.cli.app import app
+from vigil.ledger.people import devices, topics
 
 
 def vigil(watched: Watched, *words: str) -> str:

@@ -17,7 +17,7 @@ from tests.flows import deployed
 from tests.flows.conftest import SITE, Watched
 from tests.shared import PROJECT
 from tests.support.postgres import fresh
-from vigil.sandbox.generate import generate
+from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
 
 POOL = "pair"

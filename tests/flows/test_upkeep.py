@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import SITE, Watched
-from vigil.ledger import devices
+from vigil.ledger.maintenance.retention import Forgets
 from vigil.ledger.notice_message import EMPTY_MESSAGE
-from vigil.ledger.retention import Forgets
+from vigil.ledger.people import devices
 
 YEAR = timedelta(days=365)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import Watched, world
-from vigil.ledger import runs
+from vigil.ledger.observed import runs
 
 
 @pytest.mark.quick

@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flows import showing
+from flows.support import artifacts
 from tests.flows.conftest import SITE, Watched
 from tests.flows.deployed import DATA, artifact, artifacts_of, downloaded, embedded, table
 from tests.support.tables import finding, findings
-from vigil.service import frames
-from vigil.service.frames import About, Frame
+from vigil.service.reports import frames
+from vigil.service.reports.frames import About, Frame
 
 
 def sweep(watched: Watched, **scope: Any) -> Frame:
@@ -103,8 +103,8 @@ def test_a_scope_narrows_by_attribute_and_by_which_findings(watched: Watched) ->
 def test_a_long_reading_shows_how_far_it_is_and_ends_at_all_of_it(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(showing, "LONG", 10)
-    monkeypatch.setattr(showing, "EVERY", 0.2)
+    monkeypatch.setattr(artifacts, "LONG", 10)
+    monkeypatch.setattr(artifacts, "EVERY", 0.2)
     watched.watch(watched.made.start)
     assert artifact("watch-reading") == 100.0
     assert artifact("watch-evaluating") == 100.0
@@ -117,13 +117,13 @@ def test_a_short_reading_shows_no_progress(watched: Watched) -> None:
 
 
 def test_what_is_long_is_cut_and_says_so(prefect_url: str) -> None:
-    frame = findings(*[finding()] * (showing.ROWS + 5))
-    asyncio.run(showing.table("long-table", frame, ("name", "since"), "Findings"))
-    asyncio.run(showing.files("long-files", frame, "Findings"))
-    assert len(table("long-table")) == showing.SHOWN
-    assert f"The first {showing.SHOWN} of {len(frame):,} rows." in artifact("long-table")
-    assert len(downloaded("long-files")) == showing.ROWS
-    assert f"The first {showing.ROWS:,} of {len(frame):,} rows." in artifact("long-files")
+    frame = findings(*[finding()] * (artifacts.ROWS + 5))
+    asyncio.run(artifacts.table("long-table", frame, ("name", "since"), "Findings"))
+    asyncio.run(artifacts.files("long-files", frame, "Findings"))
+    assert len(table("long-table")) == artifacts.SHOWN
+    assert f"The first {artifacts.SHOWN} of {len(frame):,} rows." in artifact("long-table")
+    assert len(downloaded("long-files")) == artifacts.ROWS
+    assert f"The first {artifacts.ROWS:,} of {len(frame):,} rows." in artifact("long-files")
 
 
 def test_nothing_of_a_run_holds_a_secret(watched: Watched) -> None:

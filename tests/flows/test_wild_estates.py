@@ -14,11 +14,11 @@ import pytest
 from tests.shared import PROJECT
 from tests.support.pure import told
 from tests.support.wild import START, Wild
-from vigil.compliance.routing import Routed
+from vigil.compliance.notify.routing import Routed
 from vigil.ledger import Ledger
 from vigil.replay.estate import Replay, replay, results
 from vigil.rulefiles import read_rules
-from vigil.sandbox.estate import load
+from vigil.sandbox.estate.load import load
 from vigil.sandbox.process import SandboxProcess
 
 RULES = PROJECT / "tests" / "estates" / "wild.yaml"

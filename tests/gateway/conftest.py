@@ -23,11 +23,12 @@ from vigil.delivery.links import Links
 from vigil.gateway.command import server_config
 from vigil.gateway.limits import Limit
 from vigil.gateway.settings import Gateway
-from vigil.ledger import Ledger, evaluations, observations, outbox
-from vigil.ledger.evaluations import Mark
+from vigil.ledger import Ledger, watermarks
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.outbox import Entry
-from vigil.ledger.watermarks import WatermarkName
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import queue
+from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.watermarks import Watermark, WatermarkName
 
 SECRET = "0123456789abcdef0123456789abcdef"
 PLENTY = Limit(per_minute=60_000, burst=60_000)
@@ -98,15 +99,15 @@ class Api:
     def tell(self, *entries: Entry) -> list[int]:
         """Put notices into the outbox; their numbers, in order."""
         with self.ledger.write() as connection:
-            outbox.enqueue(connection, entries, AT)
-            numbers = {(r["person"], r["workspace"]): r["id"] for r in outbox.rows(connection)}
+            queue.enqueue(connection, entries, AT)
+            numbers = {(r["person"], r["workspace"]): r["id"] for r in queue.rows(connection)}
         return [numbers[e.person, e.workspace] for e in entries]
 
     def know(self, *users: User) -> None:
         """Let the ledger know accounts of Extended ECM, all that there are."""
         with self.ledger.write() as connection:
             observations.record(connection, users, AT)
-            evaluations.set_position(connection, WatermarkName.ACCOUNTS, Mark(at=AT))
+            watermarks.set_watermark(connection, WatermarkName.ACCOUNTS, Watermark(at=AT))
 
     def register(self, login: str, address: str = "token-of-a-phone", **more: Any) -> dict[str, Any]:
         body = {"address": address, "platform": "android"} | more

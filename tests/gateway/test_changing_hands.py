@@ -15,13 +15,13 @@ import pytest
 from tests.gateway.conftest import SECRET, Api, Clock, entry
 from vigil.delivery.links import Links
 from vigil.delivery.proofs import LIFE, Proofs
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.settings import FcmSettings
 from vigil.gateway.proving import AT_ONCE, Prover
 from vigil.gateway.settings import MOST_DEVICES, PROOFS
-from vigil.ledger import devices, registrations
-from vigil.ledger.devices import NewDevice
-from vigil.ledger.registrations import Held, Registration
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.ledger.people import devices, registrations
+from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.people.registrations import Held, Registration
+from vigil.sandbox.fcm.local import LocalFcm
 
 NUMBERS = count()
 

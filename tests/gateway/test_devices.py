@@ -9,7 +9,7 @@ import pytest
 from tests.gateway.conftest import Api
 from tests.support.webhooks import hook
 from vigil.gateway.settings import MOST_DEVICES
-from vigil.ledger import devices, mailboxes
+from vigil.ledger.people import devices, mailboxes
 
 PHONE = {"address": "token-of-a-phone", "platform": "android"}
 

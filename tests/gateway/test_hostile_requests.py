@@ -106,7 +106,7 @@ def test_a_request_whose_body_breaks_off_is_not_done(api: Api, caplog: pytest.Lo
 def test_a_malicious_request_is_refused_and_is_never_a_second_request(
     opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigil.gateway.guard.SLOWEST_BODY", 0.5)
+    monkeypatch.setattr("vigil.gateway.request_limits.SLOWEST_BODY", 0.5)
     with opened(patience=Patience(head=1, idle=1)) as api:
         device = api.register("ada")["id"]
         with ThreadPoolExecutor(len(SENT)) as threads:

@@ -120,7 +120,7 @@ def test_a_body_that_says_it_is_smaller_than_it_is_is_refused_by_the_server(api:
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vigil.gateway.guard.SLOWEST_BODY", 0.2)
+    monkeypatch.setattr("vigil.gateway.request_limits.SLOWEST_BODY", 0.2)
     host, port = api.url.removeprefix("http://").split(":")
     head = f"POST /v1/devices HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer('ada')['Authorization']}\r\nContent-Length: 50\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=10) as raw:

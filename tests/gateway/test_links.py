@@ -11,7 +11,7 @@ import pytest
 
 from tests.gateway.conftest import SECRET, Api, Clock, entry
 from vigil.delivery.links import LIFE, BadBase, BadLink, ExpiredLink, Links, WeakSecret
-from vigil.ledger import acknowledgements
+from vigil.ledger.outbox import acknowledgements
 
 
 def path(api: Api, id: int) -> str:

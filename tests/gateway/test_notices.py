@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from tests.gateway.conftest import Api, entry
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import acknowledgements
 from vigil.ledger.notice_message import NoticeMessage
+from vigil.ledger.outbox import acknowledgements
 from vigil.service.why import about_person
 
 

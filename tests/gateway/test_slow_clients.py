@@ -119,7 +119,7 @@ def test_a_head_that_comes_byte_by_byte_has_no_more_time(opened: Callable[..., A
 def test_a_body_that_comes_byte_by_byte_is_refused_and_its_connection_ends(
     opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigil.gateway.guard.SLOWEST_BODY", 0.3)
+    monkeypatch.setattr("vigil.gateway.request_limits.SLOWEST_BODY", 0.3)
     with opened(patience=Patience(head=0.3)) as api, connected(api) as one:
         one.sendall(BODY.encode())
         one.settimeout(0.05)

@@ -11,7 +11,7 @@ from tests.support.open_rows import TOKENS
 from tests.support.postgres import DATABASES, fresh, server
 from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 @pytest.fixture(params=DATABASES)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.samples import MINUTE, T0, document, workspace
 from vigil.compliance.events import Event, Looked, derive
-from vigil.ledger import Ledger, observations
+from vigil.ledger import Ledger
+from vigil.ledger.observed import observations
 
 HERE, THERE = 1, 2
 BEFORE = T0 + timedelta(days=30)

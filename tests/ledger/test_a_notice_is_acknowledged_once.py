@@ -5,8 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.samples import MINUTE, T0
-from vigil.ledger import Ledger, acknowledgements
-from vigil.ledger.acknowledgements import Acknowledged
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import acknowledgements
+from vigil.ledger.outbox.acknowledgements import Acknowledged
 
 
 def test_the_first_counts_and_stays_as_it_is(ledger: Ledger) -> None:

@@ -11,21 +11,22 @@ from sqlalchemy import text
 from tests.support.samples import MINUTE, T0, entry, words
 from tests.support.workers import CONTEXT
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, leases, outbox
+from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
-from vigil.ledger.leases import Settled
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.outbox import Entry
+from vigil.ledger.outbox import leases, queue
+from vigil.ledger.outbox.leases import Settled
+from vigil.ledger.outbox.queue import Entry
 
 
 def enqueue(ledger: Ledger, *entries: Entry, run: int = 1) -> int:
     with ledger.write() as connection:
-        return outbox.enqueue(connection, entries, T0, run)
+        return queue.enqueue(connection, entries, T0, run)
 
 
 def rows(ledger: Ledger, **only: Any) -> list[dict[str, Any]]:
     with ledger.read() as connection:
-        return outbox.rows(connection, **only)
+        return queue.rows(connection, **only)
 
 
 def test_what_is_queued_twice_is_there_once_as_it_was_first(ledger: Ledger) -> None:
@@ -49,7 +50,7 @@ def test_each_part_of_the_key_makes_another_notice(ledger: Ledger, change: dict[
     assert enqueue(ledger, entry(1), entry(1, **change)) == 2
 
 
-@pytest.mark.parametrize("state", sorted(outbox.FINAL))
+@pytest.mark.parametrize("state", sorted(queue.FINAL))
 def test_a_row_that_is_done_keeps_its_key(ledger: Ledger, state: str) -> None:
     enqueue(ledger, entry(1, state=state, reason="so it is"))
     assert enqueue(ledger, entry(1)) == 0
@@ -89,9 +90,9 @@ def test_the_states_of_taken_keys_are_told_and_of_no_others(ledger: Ledger) -> N
     queued, done, other = entry(1), entry(2, state="sent"), entry(1, occurrence="another date")
     enqueue(ledger, queued, done, other)
     with ledger.read() as connection:
-        found = outbox.states(connection, [queued, done, entry(3), entry(2, person="bert")])
+        found = queue.states(connection, [queued, done, entry(3), entry(2, person="bert")])
         assert found == {queued.key: ("queued", ""), done.key: ("sent", "")}
-        assert outbox.states(connection, []) == {}
+        assert queue.states(connection, []) == {}
 
 
 def test_odd_keys_are_found(ledger: Ledger) -> None:
@@ -102,7 +103,7 @@ def test_odd_keys_are_found(ledger: Ledger) -> None:
     ]
     assert enqueue(ledger, *odd) == len(odd)
     with ledger.read() as connection:
-        assert outbox.states(connection, odd).keys() == {e.key for e in odd}
+        assert queue.states(connection, odd).keys() == {e.key for e in odd}
 
 
 def queue_all(url: str, numbers: list[int], results: Any) -> None:
@@ -111,7 +112,7 @@ def queue_all(url: str, numbers: list[int], results: Any) -> None:
     went_in = 0
     for some in (numbers[:130], numbers[130:]):
         with ledger.write() as connection:
-            went_in += outbox.enqueue(connection, [entry(n) for n in some], T0)
+            went_in += queue.enqueue(connection, [entry(n) for n in some], T0)
     results.put(went_in)
     ledger.close()
 
@@ -141,8 +142,8 @@ def test_failed_rows_alone_are_queued_once_more(ledger: Ledger) -> None:
     later = T0 + 60 * MINUTE
     with ledger.write() as connection:
         keys = [failed.key, sent.key, wordless.key, entry(99).key]
-        assert outbox.requeue(connection, keys, later, 5, {wordless.key: words("w", ttl=60)}) == 2
-        assert outbox.requeue(connection, keys, later, 6) == 0, "they are queued: nothing is to be done"
+        assert queue.requeue(connection, keys, later, 5, {wordless.key: words("w", ttl=60)}) == 2
+        assert queue.requeue(connection, keys, later, 6) == 0, "they are queued: nothing is to be done"
     one, two, three = rows(ledger)
     assert (one["state"], one["reason"], one["due_at"], one["tries"], one["run"]) == (
         "queued",
@@ -160,19 +161,19 @@ def test_many_rows_are_requeued_at_once(ledger: Ledger) -> None:
     many = [entry(n, state="failed") for n in range(1200)]
     enqueue(ledger, *many)
     with ledger.write() as connection:
-        assert outbox.requeue(connection, [e.key for e in many], T0, 2) == 1200
+        assert queue.requeue(connection, [e.key for e in many], T0, 2) == 1200
 
 
 def test_the_accounts_of_a_run_count_its_rows_and_no_others(ledger: Ledger) -> None:
     enqueue(ledger, entry(1), entry(2, state="no_device", reason="the person has no device"), run=1)
     enqueue(ledger, entry(3, state="sent"), run=2)
     with ledger.read() as connection:
-        assert outbox.counts(connection, 1) == {
+        assert queue.counts(connection, 1) == {
             ("queued", ""): 1,
             ("no_device", "the person has no device"): 1,
         }
-        assert outbox.sent_without_proof(connection, 1) == 0
-        assert outbox.sent_without_proof(connection, 2) == 1, "sent, and no attempt says so"
+        assert queue.sent_without_proof(connection, 1) == 0
+        assert queue.sent_without_proof(connection, 2) == 1, "sent, and no attempt says so"
         assert leases.next_due(connection) == T0
     with ledger.write() as connection:
         connection.execute(text("UPDATE notice SET state = 'failed' WHERE state = 'queued'"))

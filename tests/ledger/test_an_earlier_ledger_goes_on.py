@@ -26,17 +26,18 @@ from tests.support.open_rows import (
 )
 from tests.support.postgres import DATABASES, server
 from tests.support.schemas import Earlier, contents, revisions
-from vigil.compliance.guards import GuardWhy
+from vigil.compliance.evaluation.results import DIGESTED
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.quiet import Span
-from vigil.compliance.verdicts import DIGESTED
-from vigil.ledger import Ledger, digests, evaluations, outbox, rounds, trips
-from vigil.ledger.earlier import occurrences
-from vigil.ledger.evaluations import position
+from vigil.compliance.quiet_hours import Span
+from vigil.ledger import Ledger, watermarks
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
-from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.ledger.observed import rule_state, scan_cursors
+from vigil.ledger.outbox import digests, guard_holds, queue
+from vigil.ledger.outbox.sent_history import occurrences
+from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of, watermark
+from vigil.sandbox.fcm.local import LocalFcm
 
 
 @pytest.fixture(params=[(kind, r) for kind in DATABASES for r in revisions()], ids="-".join)
@@ -64,9 +65,9 @@ def test_an_upgrade_leaves_every_row_as_it_was_and_finds_what_waits(earlier: Ear
     ledger = Ledger.open(url_of(earlier))
     with ledger.read() as connection:
         assert contents(connection, earlier.tables) == before
-        assert trips.count(connection, "r", [1], GuardWhy.HELD).notices == 1
-        assert evaluations.due_workspaces(connection, NOW, ["r"]) == {1}
-        assert evaluations.position(connection, WatermarkName.EVALUATED).at == NOW - HOUR
+        assert guard_holds.count(connection, "r", [1], GuardWhy.HELD).notices == 1
+        assert rule_state.due_workspaces(connection, NOW, ["r"]) == {1}
+        assert watermarks.watermark(connection, WatermarkName.EVALUATED).at == NOW - HOUR
     with ledger.write() as connection:
         waiting = digests.of_people(connection, ["ben"], {w.value for w in DIGESTED}, NOW)
     assert [p.id for p in waiting["ben"]] == [NUMBERS["late, for the digest"], NUMBERS["grouped"]]
@@ -76,10 +77,10 @@ def test_an_upgrade_leaves_every_row_as_it_was_and_finds_what_waits(earlier: Ear
 def test_what_an_earlier_program_stored_is_read_as_it_was_meant(earlier: Earlier) -> None:
     ledger = Ledger.open(url_of(earlier))
     with ledger.read() as connection:
-        rows = {r["workspace"]: r for r in outbox.rows(connection)}
+        rows = {r["workspace"]: r for r in queue.rows(connection)}
         sent = occurrences(connection, "r", NUMBERS.values())
-        evaluated, scan = evaluations.evaluated(connection), position(connection, WatermarkName.SCAN)
-        listed, looked = position(connection, list_of("Contract")), rounds.looked_through(connection)
+        evaluated, scan = watermarks.evaluated(connection), watermark(connection, WatermarkName.SCAN)
+        listed, looked = watermark(connection, list_of("Contract")), scan_cursors.looked_through(connection)
     assert {NoticeState(r.state) for r in ROWS.values()} == set(NoticeState)
     for name, row in ROWS.items():
         kept, stored = rows[NUMBERS[name]], notice(name, row)
@@ -111,7 +112,7 @@ def test_what_was_open_is_told_once_when_it_is_due_and_nothing_else_is(
         deliver(ledger, fcm, NOW + at)
         assert received(fcm) == expected(at)
     with ledger.read() as connection:
-        states = {r["workspace"]: r["state"] for r in outbox.rows(connection)}
+        states = {r["workspace"]: r["state"] for r in queue.rows(connection)}
     assert {n for n, state in states.items() if state == "queued"} == set()
     assert {
         name for name, row in ROWS.items() if row.told is not None and states[NUMBERS[name]] != "sent"

@@ -9,9 +9,9 @@ import pytest
 
 from vigil.errors import BadRequest
 from vigil.ledger import Ledger, LedgerUnavailable
-from vigil.ledger.checking import schema
 from vigil.ledger.engine import open_engine, parse_url
 from vigil.ledger.errors import LedgerEmptied, NoLedgerAddress
+from vigil.ledger.maintenance.schema_version import schema
 
 
 @pytest.fixture

@@ -27,11 +27,12 @@ from tests.support.open_rows import (
 from tests.support.samples import entry
 from tests.support.schemas import Earlier, revisions
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, leases, outbox
+from vigil.ledger import Ledger
 from vigil.ledger.engine import alembic_config, open_engine
-from vigil.ledger.leases import Settled, Tried
+from vigil.ledger.outbox import leases, queue
+from vigil.ledger.outbox.leases import Settled, Tried
 from vigil.ledger.tables import Instant
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 LEASE = timedelta(minutes=5)
 
@@ -201,7 +202,7 @@ class OldWorker:
 
 def states(ledger: Ledger) -> dict[int, str]:
     with ledger.read() as connection:
-        return {r["id"]: r["state"] for r in outbox.rows(connection)}
+        return {r["id"]: r["state"] for r in queue.rows(connection)}
 
 
 def test_an_old_and_a_new_worker_never_hold_the_same_row(ledger: Ledger) -> None:
@@ -209,7 +210,7 @@ def test_an_old_and_a_new_worker_never_hold_the_same_row(ledger: Ledger) -> None
     old = OldWorker(now)
     with ledger.write() as connection:
         assert [old.enqueue(connection, n) for n in (1, 2, 3)] == [1, 1, 1]
-        assert outbox.enqueue(connection, [entry(n) for n in range(1, 7)], now, 1) == 3
+        assert queue.enqueue(connection, [entry(n) for n in range(1, 7)], now, 1) == 3
         assert old.enqueue(connection, 6) == 0, "the key is taken, whoever asks"
     with ledger.write() as connection:
         mine = old.claim(connection, 2)
@@ -230,7 +231,7 @@ def test_what_an_old_worker_drops_the_new_one_takes_up_and_keeps(ledger: Ledger)
     now = datetime.now(UTC)
     old, later = OldWorker(now), now + LEASE
     with ledger.write() as connection:
-        outbox.enqueue(connection, [entry(1), entry(2)], now, 1)
+        queue.enqueue(connection, [entry(1), entry(2)], now, 1)
         mine = old.claim(connection, 9)
         assert leases.claim(connection, "new", now, LEASE, 9) == []
     with ledger.write() as connection:
@@ -246,7 +247,7 @@ def test_what_an_old_worker_drops_the_new_one_takes_up_and_keeps(ledger: Ledger)
 def test_what_a_new_worker_drops_an_old_one_takes_up(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     with ledger.write() as connection:
-        outbox.enqueue(connection, [entry(1), entry(2)], now, 1)
+        queue.enqueue(connection, [entry(1), entry(2)], now, 1)
         theirs = {c.id for c in leases.claim(connection, "new", now, LEASE, 9)}
         leases.settle(
             connection, "new", [], [Settled(min(theirs), NoticeState.QUEUED, "later", now + LEASE, now)]

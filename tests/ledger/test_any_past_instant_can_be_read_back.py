@@ -15,8 +15,9 @@ from sqlalchemy import text
 
 from tests.support.samples import MINUTE, T0, document, workspace
 from vigil.compliance.facts import Document, Fact, Workspace
-from vigil.ledger import Ledger, observations
+from vigil.ledger import Ledger
 from vigil.ledger.codec import subject_of
+from vigil.ledger.observed import observations
 
 WORKSPACES = (1, 2, 3)
 Past = list[tuple[datetime, dict[tuple[str, str], Fact], int]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, digests, leases, outbox
+from vigil.ledger import Ledger
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.outbox import Entry
+from vigil.ledger.outbox import digests, leases, queue
+from vigil.ledger.outbox.queue import Entry
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,12 +27,12 @@ def put(
 ) -> None:
     message = NoticeMessage(title=f'say "digest": {occurrence}', ttl=3600, digest=mark)
     with ledger.write() as connection:
-        outbox.enqueue(connection, [Entry("r", 7, occurrence, "", person, at, state, reason, message)], at, 1)
+        queue.enqueue(connection, [Entry("r", 7, occurrence, "", person, at, state, reason, message)], at, 1)
 
 
 def reasons(ledger: Ledger) -> dict[str, tuple[str, str]]:
     with ledger.read() as connection:
-        return {r["occurrence"]: (r["state"], r["reason"]) for r in outbox.rows(connection)}
+        return {r["occurrence"]: (r["state"], r["reason"]) for r in queue.rows(connection)}
 
 
 def test_what_waits_is_found_by_person_up_to_an_instant_in_order(ledger: Ledger) -> None:
@@ -54,7 +55,7 @@ def test_a_row_is_explained_once_and_waits_no_more(ledger: Ledger) -> None:
     put(ledger, "ada", "1", NoticeState.SUPPRESSED, WAITS)
     put(ledger, "ada", "2", NoticeState.QUEUED, "")
     with ledger.write() as connection:
-        ids = [r["id"] for r in outbox.rows(connection)]
+        ids = [r["id"] for r in queue.rows(connection)]
         assert digests.explain(connection, ids, "in digest 9") == 1, "a row that is on its way was touched"
         assert digests.people(connection, REASONS, NOON) == []
     assert reasons(ledger) == {"1": ("suppressed", "in digest 9"), "2": ("queued", "")}
@@ -80,6 +81,6 @@ def test_only_what_was_meant_for_the_digest_is_parked(ledger: Ledger) -> None:
 def test_a_notice_is_found_by_its_key(ledger: Ledger) -> None:
     put(ledger, "ada", "1", NoticeState.QUEUED, "")
     with ledger.read() as connection:
-        (row,) = outbox.rows(connection)
+        (row,) = queue.rows(connection)
         assert digests.number_of(connection, ("r", 7, "1", "", "ada")) == row["id"]
         assert digests.number_of(connection, ("r", 7, "1", "", "bob")) is None

@@ -18,10 +18,12 @@ from tests.support.ports import closed_port
 from tests.support.postgres import server
 from tests.support.samples import T0, entry
 from vigil.errors import VigilError
-from vigil.ledger import Ledger, LedgerError, LedgerLocked, LedgerUnavailable, devices, engine, outbox
-from vigil.ledger.devices import NewDevice
+from vigil.ledger import Ledger, LedgerError, LedgerLocked, LedgerUnavailable, engine
 from vigil.ledger.engine import open_engine
 from vigil.ledger.errors import NoLedgerAddress, explained
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
 
 
 @pytest.fixture
@@ -43,12 +45,12 @@ def test_a_writer_that_waits_too_long_says_that_the_ledger_is_locked(
     impatient: Ledger, ledger: Ledger
 ) -> None:
     with ledger.write() as connection:
-        outbox.enqueue(connection, [entry(1)], T0)
+        queue.enqueue(connection, [entry(1)], T0)
         told = pytest.raises(LedgerLocked, match=r"locked by another writer.*Nothing was written: run again")
         with told, impatient.write() as second:
-            outbox.enqueue(second, [entry(2)], T0)
+            queue.enqueue(second, [entry(2)], T0)
     with ledger.read() as connection:
-        assert [r["workspace"] for r in outbox.rows(connection)] == [1]
+        assert [r["workspace"] for r in queue.rows(connection)] == [1]
 
 
 def test_a_program_that_holds_the_file_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +64,7 @@ def test_a_program_that_holds_the_file_is_told_too(tmp_path: Path, monkeypatch: 
         pass
     other.close()
     with opened.write() as connection:
-        outbox.enqueue(connection, [entry(1)], T0)
+        queue.enqueue(connection, [entry(1)], T0)
     opened.close()
 
 
@@ -92,12 +94,12 @@ def test_a_database_that_does_not_exist() -> None:
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 def test_a_connection_that_breaks_halfway(ledger: Ledger, url: str) -> None:
     with pytest.raises(LedgerUnavailable, match="cannot be used"), ledger.write() as connection:
-        outbox.enqueue(connection, [entry(1)], T0)
+        queue.enqueue(connection, [entry(1)], T0)
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar()
         server().sql(f"SELECT pg_terminate_backend({pid})")
-        outbox.enqueue(connection, [entry(2)], T0)
+        queue.enqueue(connection, [entry(2)], T0)
     with ledger.read() as connection:
-        assert outbox.rows(connection) == [], (
+        assert queue.rows(connection) == [], (
             "a new connection is made, and nothing of the broken transaction is there"
         )
 
@@ -129,7 +131,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         pytest.raises(LedgerUnavailable, match="disk is full: free some space"),
         ledger.write() as connection,
     ):
-        outbox.enqueue(connection, [entry(n) for n in range(2000)], T0)
+        queue.enqueue(connection, [entry(n) for n in range(2000)], T0)
     ledger.close()
 
 

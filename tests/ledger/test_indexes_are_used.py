@@ -10,10 +10,12 @@ from sqlalchemy import Connection, event, text
 
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, document, entry, workspace
-from vigil.compliance.guards import GuardWhy
-from vigil.compliance.verdicts import Standing
-from vigil.ledger import Ledger, counts, digests, evaluations, leases, observations, outbox, trips
+from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks, open_engine
+from vigil.ledger.observed import observations, rule_state
+from vigil.ledger.outbox import counts, digests, guard_holds, leases, queue
 
 BIG = ("observation", "newest", "notice", "attempt", "verdict")
 
@@ -28,22 +30,22 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "what is due and not handed over": lambda c: counts.waiting(c, T0),
     "who holds rows": lambda c: leases.owners(c, T0),
     "what is yet to come": lambda c: counts.to_come(c, T0),
-    "what runs left undecided": lambda c: trips.left(c, GuardWhy.UNDECIDED.value),
+    "what runs left undecided": lambda c: guard_holds.left(c, GuardWhy.UNDECIDED.value),
     "end the leases of the dead": lambda c: leases.end(c, {"x"}, T0),
-    "states": lambda c: outbox.states(c, [entry(n) for n in (1, 2)]),
-    "requeue": lambda c: outbox.requeue(c, [entry(n).key for n in (1, 2)], T0, None),
-    "rows of a run": lambda c: outbox.rows(c, run=2),
-    "rows of a person": lambda c: outbox.rows(c, person="ada"),
-    "rows of a workspace": lambda c: outbox.rows(c, workspace=7),
-    "counts of a run": lambda c: outbox.counts(c, 2),
-    "proof of a run": lambda c: outbox.sent_without_proof(c, 2),
-    "attempts": lambda c: outbox.attempts(c, [1, 2]),
+    "states": lambda c: queue.states(c, [entry(n) for n in (1, 2)]),
+    "requeue": lambda c: queue.requeue(c, [entry(n).key for n in (1, 2)], T0, None),
+    "rows of a run": lambda c: queue.rows(c, run=2),
+    "rows of a person": lambda c: queue.rows(c, person="ada"),
+    "rows of a workspace": lambda c: queue.rows(c, workspace=7),
+    "counts of a run": lambda c: queue.counts(c, 2),
+    "proof of a run": lambda c: queue.sent_without_proof(c, 2),
+    "attempts": lambda c: queue.attempts(c, [1, 2]),
     "whom a digest is for": lambda c: digests.people(c, WAITS, T0),
     "what waits for a digest": lambda c: digests.of_people(c, ["p1", "p2"], WAITS, T0),
-    "what a guard holds": lambda c: trips.count(c, "contract-renewal", [7], "held"),
-    "due workspaces": lambda c: evaluations.due_workspaces(c, T0, {"r"}),
-    "standings": lambda c: evaluations.standings(c, [1, 2]),
-    "keep standings": lambda c: evaluations.keep_standings(c, [], {("a", 1), ("b", 2)}, T0),
+    "what a guard holds": lambda c: guard_holds.count(c, "contract-renewal", [7], "held"),
+    "due workspaces": lambda c: rule_state.due_workspaces(c, T0, {"r"}),
+    "standings": lambda c: rule_state.rule_states(c, [1, 2]),
+    "keep standings": lambda c: rule_state.keep_rule_states(c, [], {("a", 1), ("b", 2)}, T0),
     "changed workspaces": lambda c: observations.changed_workspaces(c, 4950, 5000),
     "changes": lambda c: observations.changes(c, [1, 2], 0, 10**9),
     "current": lambda c: list(observations.current(c, [1, 2])),
@@ -79,15 +81,15 @@ def fill(ledger: Ledger) -> None:
             for m in (1, 2)
         ]
         for run, some in enumerate(chunks(old, 100), 10):
-            outbox.enqueue(connection, some, T0, run)
-        outbox.enqueue(connection, [entry(n, person=f"p{n}") for n in range(20)], T0, 2)
+            queue.enqueue(connection, some, T0, run)
+        queue.enqueue(connection, [entry(n, person=f"p{n}") for n in range(20)], T0, 2)
         quiet = [
             entry(n, occurrence="3", state="suppressed", reason=f"in digest {n % 9}") for n in range(2500)
         ]
         waits = [entry(n, occurrence="4", state="suppressed", reason="it waits") for n in range(20)]
-        outbox.enqueue(connection, quiet + waits, T0, 3)
+        queue.enqueue(connection, quiet + waits, T0, 3)
         standings = [Standing(r, n, "finding", T0, T0 + (n + 1) * MINUTE) for n in range(2500) for r in "ab"]
-        evaluations.keep_standings(connection, standings, (), T0)
+        rule_state.keep_rule_states(connection, standings, (), T0)
         attempts = [{"n": n, "t": T0.isoformat(), "o": "accepted", "e": ""} for n in range(1, 5001)]
         insert = "INSERT INTO attempt (notice, device, started_at, ended_at, outcome, code, name) VALUES (:n, 1, :t, :t, :o, :e, :e)"
         connection.execute(text(insert), attempts)

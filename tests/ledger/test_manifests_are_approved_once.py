@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.samples import MINUTE, T0
-from vigil.ledger import Ledger, manifests
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import manifests
 
 ROWS = [
     {"person": "ada", "rule": "renewal", "sends": True},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil.compliance.quiet import Span
+from vigil.compliance.quiet_hours import Span
 from vigil.ledger.notice_message import EMPTY_MESSAGE, WAITS_FOR_DIGEST, NoticeMessage
 
 WORDS = '"title":"It ends","body":"","link":"https://ecm.example","severity":"high"'

@@ -9,8 +9,9 @@ import pytest
 from tests.support.samples import MINUTE, T0, document, workspace
 from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact
-from vigil.ledger import Ledger, observations
-from vigil.ledger.observations import Recorded
+from vigil.ledger import Ledger
+from vigil.ledger.observed import observations
+from vigil.ledger.observed.observations import Recorded
 
 
 @pytest.fixture

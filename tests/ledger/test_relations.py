@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.support.samples import MINUTE, T0, workspace
 from vigil.compliance import facts as f
-from vigil.ledger import Ledger, observations, relations
+from vigil.ledger import Ledger
+from vigil.ledger.observed import observations, relations
 
 
 def record(ledger: Ledger, *facts: f.Fact, gone: tuple[tuple[str, str], ...] = (), minutes: int = 0) -> None:

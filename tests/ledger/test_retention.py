@@ -12,30 +12,17 @@ import pytest
 from vigil.compliance import facts as f
 from vigil.compliance.events import Looked, derive
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import (
-    Ledger,
-    acknowledgements,
-    devices,
-    evaluations,
-    leases,
-    leavers,
-    manifests,
-    observations,
-    outbox,
-    people,
-    retention,
-    runs,
-    soundness,
-    topics,
-    trips,
-)
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.leases import Settled, Tried
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.maintenance import integrity, retention
+from vigil.ledger.maintenance.retention import Forgets
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
-from vigil.ledger.outbox import Entry
-from vigil.ledger.retention import Forgets
+from vigil.ledger.observed import observations, runs
+from vigil.ledger.outbox import acknowledgements, guard_holds, leases, manifests, queue
+from vigil.ledger.outbox.leases import Settled, Tried
+from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.people import deleted_accounts, devices, preferences, topics
 from vigil.ledger.values import Preferences
-from vigil.ledger.watermarks import WatermarkName, list_of
+from vigil.ledger.watermarks import Watermark, WatermarkName, list_of
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -112,7 +99,7 @@ def test_what_evaluation_has_not_taken_in_yet_is_kept(ledger: Ledger, seen: list
     assert kept == [replace(c, once=None) if k.once is None else c for c, k in zip(pairs, kept, strict=True)]
 
 
-def queue(
+def queued(
     ledger: Ledger,
     at: datetime,
     state: NoticeState = NoticeState.QUEUED,
@@ -131,12 +118,12 @@ def queue(
         NoticeMessage(title="words", key="k"),
     )
     with ledger.write() as connection:
-        assert outbox.enqueue(connection, [entry], at, 1) == 1
-        return int(outbox.rows(connection)[-1]["id"])
+        assert queue.enqueue(connection, [entry], at, 1) == 1
+        return int(queue.rows(connection)[-1]["id"])
 
 
 def send(ledger: Ledger, at: datetime) -> int:
-    number = queue(ledger, at)
+    number = queued(ledger, at)
     with ledger.write() as connection:
         leases.claim(connection, "worker", at, DAY, 10)
         tried = Tried(number, 1, at, at, "accepted", 200)
@@ -148,19 +135,19 @@ def send(ledger: Ledger, at: datetime) -> int:
 
 
 def test_words_and_attempts_of_what_is_done_go_and_the_key_stays(ledger: Ledger) -> None:
-    old, new, waits = send(ledger, T0), send(ledger, T0 + 30 * DAY), queue(ledger, T0 + DAY)
-    held = queue(ledger, T0 + 2 * DAY, NoticeState.SUPPRESSED, "it waits")
-    told = queue(ledger, T0 + 3 * DAY, NoticeState.SUPPRESSED, "the person did it")
+    old, new, waits = send(ledger, T0), send(ledger, T0 + 30 * DAY), queued(ledger, T0 + DAY)
+    held = queued(ledger, T0 + 2 * DAY, NoticeState.SUPPRESSED, "it waits")
+    told = queued(ledger, T0 + 3 * DAY, NoticeState.SUPPRESSED, "the person did it")
     assert forget(ledger, Forgets.ATTEMPTS, T0 + 20 * DAY) == 1
     assert forget(ledger, Forgets.TEXTS, T0 + 20 * DAY) == 2
     with ledger.read() as connection:
-        rows = {r["id"]: r for r in outbox.rows(connection)}
-        assert set(outbox.attempts(connection, list(rows))) == {new}
+        rows = {r["id"]: r for r in queue.rows(connection)}
+        assert set(queue.attempts(connection, list(rows))) == {new}
     assert {i for i, r in rows.items() if r["message"] == EMPTY_MESSAGE} == {old, told}
     assert EMPTY_MESSAGE not in (rows[waits]["message"], rows[held]["message"])
     again = Entry("rule", 1, f"o{T0:%m%d}", "", "ada", T0, NoticeState.QUEUED)
     with ledger.write() as connection:
-        assert outbox.enqueue(connection, [again], T0 + 400 * DAY, 9) == 0, (
+        assert queue.enqueue(connection, [again], T0 + 400 * DAY, 9) == 0, (
             "a forgotten notice was queued again"
         )
 
@@ -172,8 +159,8 @@ def test_runs_that_ended_go_but_not_one_whose_guard_waits(ledger: Ledger) -> Non
             runs.end(connection, run, "done", {}, T0)
         young = runs.begin(connection, "watch", T0 + 30 * DAY, T0 + 30 * DAY)
         runs.end(connection, young, "done", {}, T0 + 30 * DAY)
-        trip = trips.Trip(0, "r", asking, "", T0, T0 + DAY, 1, 1, 1, 1, ("much",), trips.WAITING)
-        trips.keep(connection, trip)
+        trip = guard_holds.Trip(0, "r", asking, "", T0, T0 + DAY, 1, 1, 1, 1, ("much",), guard_holds.WAITING)
+        guard_holds.keep(connection, trip)
     assert forget(ledger, Forgets.RUNS, T0 + 20 * DAY) == 1
     with ledger.read() as connection:
         assert {r["id"] for r in runs.latest(connection)} == {asking, running, young}
@@ -192,8 +179,8 @@ def test_nothing_is_forgotten_of_a_ledger_that_was_never_evaluated(
     ledger: Ledger, seen: list[datetime]
 ) -> None:
     with ledger.write() as connection:
-        assert evaluations.position(connection, WatermarkName.EVALUATED).seq == 0
-        evaluations.set_position(connection, list_of("Contract"), Mark(seq=5))
+        assert watermarks.watermark(connection, WatermarkName.EVALUATED).seq == 0
+        watermarks.set_watermark(connection, list_of("Contract"), Watermark(seq=5))
     assert forget(ledger, Forgets.OBSERVATIONS, seen[-1], evaluated=0) == 0
 
 
@@ -212,7 +199,7 @@ def test_old_rows_of_the_audit_trail_go_whole_and_nothing_else(ledger: Ledger, m
     with ledger.read() as connection:
         left = [x for x in observations.current(connection, [1]) if isinstance(x, f.AuditEvent)]
         assert sorted(x.at for x in left) == days[5:]
-        faults, _, looked_at = soundness.newest(connection, ("", ""), 100)
+        faults, _, looked_at = integrity.newest(connection, ("", ""), 100)
         assert (faults, looked_at) == ([], 6)
         [then] = [x for x in observations.as_of(connection, days[7]) if isinstance(x, f.Workspace)]
         assert then.attrs == {"Contract.status": f"{days[7]:%d}"}
@@ -251,33 +238,33 @@ def test_of_people_who_left_long_ago_nothing_is_known_but_what_they_were_told(le
         for login in ("ada", "bob", "eve"):
             new = [devices.NewDevice(login, f"token-of-{login}", "android")]
             devices.register(connection, [*new, devices.NewDevice(login, f"{login}@x", "email", "email")], T0)
-            people.keep(connection, login, Preferences(digest=True), T0)
+            preferences.keep(connection, login, Preferences(digest=True), T0)
             topics.join(connection, "legal", [login], T0)
         observations.record(connection, [f.User("eve", 3, "Eve")], T0, 1)
     leave(ledger, "ada", T0 + DAY)
     leave(ledger, "bob", T0 + 30 * DAY)
     with ledger.write() as connection:
-        gone = leavers.devices_in_use(connection)
+        gone = deleted_accounts.devices_in_use(connection)
         devices.retire(connection, gone, "left", T0 + 30 * DAY)
     assert len(gone) == 4, "both addresses of both who left"
     assert forget(ledger, Forgets.PEOPLE, T0 + 20 * DAY) == 1
     with ledger.read() as connection:
-        asked = people.of_people(connection, ["ada", "bob", "eve"])
+        asked = preferences.of_people(connection, ["ada", "bob", "eve"])
         assert set(asked) == topics.people(connection) == {"bob", "eve"}
         found = connection.exec_driver_sql("SELECT person, address FROM device ORDER BY id").all()
         by_person = {p: sorted(a for q, a in found if q == p) for p in ("ada", "bob", "eve")}
-        assert [a.startswith(leavers.FORGOTTEN) for a in by_person["ada"]] == [True, True]
+        assert [a.startswith(deleted_accounts.FORGOTTEN) for a in by_person["ada"]] == [True, True]
         assert by_person["bob"] == ["bob@x", "token-of-bob"]
         called = set(devices.labels(connection, gone).values())
         assert {"ada's android", "ada's email"} <= called, "`vigil why` still names them"
-        assert [r["id"] for r in outbox.rows(connection, person="ada")] == [number]
+        assert [r["id"] for r in queue.rows(connection, person="ada")] == [number]
     assert forget(ledger, Forgets.PEOPLE, T0 + 20 * DAY) == 0
 
 
 def test_who_comes_back_is_known_again(ledger: Ledger) -> None:
     leave(ledger, "ada", T0)
     with ledger.write() as connection:
-        people.keep(connection, "ada", Preferences(digest=True), T0)
+        preferences.keep(connection, "ada", Preferences(digest=True), T0)
         observations.record(connection, [f.User("ada", 1, "Ada")], T0 + DAY, 1)
-        assert leavers.deleted(connection, ["ada"]) == set()
+        assert deleted_accounts.deleted(connection, ["ada"]) == set()
     assert forget(ledger, Forgets.PEOPLE, T0 + 400 * DAY) == 0

@@ -17,11 +17,12 @@ import pytest
 from tests.support.samples import MINUTE, T0, entry
 from tests.support.workers import CONTEXT
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, counts, leases, outbox
-from vigil.ledger.counts import Waiting
+from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
-from vigil.ledger.leases import Claimed, Settled, Tried
-from vigil.ledger.outbox import Entry
+from vigil.ledger.outbox import counts, leases, queue
+from vigil.ledger.outbox.counts import Waiting
+from vigil.ledger.outbox.leases import Claimed, Settled, Tried
+from vigil.ledger.outbox.queue import Entry
 
 LEASE = 5 * MINUTE
 
@@ -34,7 +35,7 @@ class Outbox:
 
     def queue(self, *entries: Entry) -> None:
         with self.ledger.write() as connection:
-            outbox.enqueue(connection, entries, T0)
+            queue.enqueue(connection, entries, T0)
 
     def claim(self, owner: str = "me", now: datetime = T0, limit: int = 100) -> list[Claimed]:
         with self.ledger.write() as connection:
@@ -46,7 +47,7 @@ class Outbox:
 
     def row(self, id: int) -> dict[str, Any]:
         with self.ledger.read() as connection:
-            return next(r for r in outbox.rows(connection) if r["id"] == id)
+            return next(r for r in queue.rows(connection) if r["id"] == id)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_row_is_not_claimed_before_it_is_due(box: Outbox) -> None:
 
 
 def test_rows_that_are_done_are_not_claimed(box: Outbox) -> None:
-    box.queue(*(entry(n, state=s) for n, s in enumerate(sorted(outbox.FINAL))))
+    box.queue(*(entry(n, state=s) for n, s in enumerate(sorted(queue.FINAL))))
     assert box.claim() == []
 
 
@@ -107,7 +108,7 @@ def test_a_settlement_after_a_lost_lease_keeps_its_attempts_alone(box: Outbox) -
     done = [Settled(c.id, NoticeState.SENT, tried_at=T0) for c in (first, second)]
     assert box.settle("quick", *done, tried=(tried(first, 1, "accepted"), tried(second, 1, "accepted"))) == 2
     with box.ledger.read() as connection:
-        attempts = outbox.attempts(connection, [first.id])[first.id]
+        attempts = queue.attempts(connection, [first.id])[first.id]
     assert [a["outcome"] for a in attempts] == ["rejected", "accepted"]
 
 
@@ -163,7 +164,7 @@ def test_queued_once_more_it_goes_to_who_refused_and_not_to_who_accepted(box: Ou
     attempts = (tried(c, 1, "rejected"), tried(c, 2, "accepted"))
     box.settle("me", Settled(c.id, NoticeState.FAILED, "BAD", tried_at=T0), tried=attempts)
     with box.ledger.write() as connection:
-        outbox.requeue(connection, [entry(1).key], T0 + MINUTE, None)
+        queue.requeue(connection, [entry(1).key], T0 + MINUTE, None)
     [anew] = box.claim("me", T0 + MINUTE)
     assert (anew.tries, anew.done) == (1, {2: "accepted"})
     box.settle(

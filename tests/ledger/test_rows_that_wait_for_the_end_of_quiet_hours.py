@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, leases, outbox, trips
-from vigil.ledger.outbox import Entry
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import guard_holds, leases, queue
+from vigil.ledger.outbox.queue import Entry
 
 AT = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
 MORNING = AT + timedelta(hours=9)
@@ -31,13 +32,13 @@ def entry(person: str, state: NoticeState = NoticeState.QUEUED, due_at: datetime
 
 def due(ledger: Ledger) -> dict[str, datetime | None]:
     with ledger.read() as connection:
-        return {r["person"]: r["due_at"] for r in outbox.rows(connection)}
+        return {r["person"]: r["due_at"] for r in queue.rows(connection)}
 
 
 def test_it_is_claimed_when_the_quiet_ends_and_not_before(tmp_path: Path) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
     with ledger.write() as connection:
-        outbox.enqueue(connection, [entry("ada"), entry("bob", due_at=None)], AT, 1)
+        queue.enqueue(connection, [entry("ada"), entry("bob", due_at=None)], AT, 1)
     hold = timedelta(minutes=5)
     with ledger.write() as connection:
         assert [c.person for c in leases.claim(connection, "w", MORNING - timedelta(seconds=1), hold, 9)] == [
@@ -58,12 +59,12 @@ def test_a_guard_that_lets_it_go_does_not_wake_anybody(
 ) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite")
     with ledger.write() as connection:
-        outbox.enqueue(
+        queue.enqueue(
             connection,
             [entry("ada", NoticeState.SUPPRESSED), entry("bob", NoticeState.SUPPRESSED, None)],
             AT,
             1,
         )
-        assert trips.release(connection, "renewal", 1, "held", released, 2) == 2
+        assert guard_holds.release(connection, "renewal", 1, "held", released, 2) == 2
     assert due(ledger) == {"ada": expected, "bob": released}
     ledger.close()

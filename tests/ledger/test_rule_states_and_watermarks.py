@@ -7,10 +7,10 @@ from datetime import timedelta
 import orjson
 
 from tests.support.samples import MINUTE, T0
-from vigil.compliance.verdicts import Standing
-from vigil.ledger import Ledger, evaluations
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.watermarks import Evaluated, Listed, Scan, WatermarkName, list_of
+from vigil.compliance.evaluation.results import Standing
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.observed import rule_state
+from vigil.ledger.watermarks import Evaluated, Listed, Scan, Watermark, WatermarkName, list_of
 
 DAY = timedelta(days=1)
 
@@ -18,28 +18,32 @@ DAY = timedelta(days=1)
 def keep(ledger: Ledger, *standings: Standing, evaluated: set[tuple[str, int]] | None = None) -> None:
     pairs = {(s.rule, s.workspace) for s in standings} if evaluated is None else evaluated
     with ledger.write() as connection:
-        evaluations.keep_standings(connection, standings, pairs, T0)
+        rule_state.keep_rule_states(connection, standings, pairs, T0)
 
 
 def found(ledger: Ledger, *workspaces: int) -> set[Standing]:
     with ledger.read() as connection:
-        return set(evaluations.standings(connection, workspaces))
+        return set(rule_state.rule_states(connection, workspaces))
 
 
 def test_a_watermark_that_was_never_set_is_the_beginning(ledger: Ledger) -> None:
     with ledger.read() as connection:
-        assert evaluations.position(connection, WatermarkName.EVALUATED) == Mark()
+        assert watermarks.watermark(connection, WatermarkName.EVALUATED) == Watermark()
 
 
 def test_a_watermark_is_kept_and_replaced(ledger: Ledger) -> None:
-    for mark in (Mark(7, T0, {"complete": "x"}), Mark(9, T0 + MINUTE, {"hashes": {"1": "ü"}}), Mark(0)):
+    for mark in (
+        Watermark(7, T0, {"complete": "x"}),
+        Watermark(9, T0 + MINUTE, {"hashes": {"1": "ü"}}),
+        Watermark(0),
+    ):
         with ledger.write() as connection:
-            evaluations.set_position(connection, WatermarkName.EVALUATED, mark)
-            evaluations.set_position(connection, list_of("Contract"), Mark(1))
+            watermarks.set_watermark(connection, WatermarkName.EVALUATED, mark)
+            watermarks.set_watermark(connection, list_of("Contract"), Watermark(1))
         with ledger.read() as connection:
-            got = evaluations.position(connection, WatermarkName.EVALUATED)
+            got = watermarks.watermark(connection, WatermarkName.EVALUATED)
             assert (got.seq, got.at, got.data) == (mark.seq, mark.at, mark.data or {})
-            assert evaluations.position(connection, list_of("Contract")).seq == 1
+            assert watermarks.watermark(connection, list_of("Contract")).seq == 1
 
 
 NAMES = {
@@ -125,10 +129,10 @@ def test_workspaces_are_due_when_one_of_their_rules_may_change(ledger: Ledger) -
         Standing("a", 3, "finding", T0, None),
     )
     with ledger.read() as connection:
-        assert evaluations.due_workspaces(connection, T0, {"a", "b"}) == set()
-        assert evaluations.due_workspaces(connection, T0 + DAY, {"a", "b"}) == {1}
-        assert evaluations.due_workspaces(connection, T0 + 2 * DAY, {"a", "b"}) == {1, 2}
-        assert evaluations.due_workspaces(connection, T0 + 2 * DAY, {"b"}) == {1}, (
+        assert rule_state.due_workspaces(connection, T0, {"a", "b"}) == set()
+        assert rule_state.due_workspaces(connection, T0 + DAY, {"a", "b"}) == {1}
+        assert rule_state.due_workspaces(connection, T0 + 2 * DAY, {"a", "b"}) == {1, 2}
+        assert rule_state.due_workspaces(connection, T0 + 2 * DAY, {"b"}) == {1}, (
             "a rule that is gone keeps them due"
         )
 
@@ -136,6 +140,6 @@ def test_workspaces_are_due_when_one_of_their_rules_may_change(ledger: Ledger) -
 def test_a_rule_begins_when_it_is_first_evaluated_whatever_it_says_later(ledger: Ledger) -> None:
     for n, text in enumerate(("one", "one", "two")):
         with ledger.write() as connection:
-            evaluations.keep_rule_states(connection, {"renewal": text}, T0 + n * DAY)
+            rule_state.keep_evaluated_rules(connection, {"renewal": text}, T0 + n * DAY)
     with ledger.read() as connection:
-        assert evaluations.rule_states(connection) == {"renewal": (T0, "two")}
+        assert rule_state.evaluated_rules(connection) == {"renewal": (T0, "two")}

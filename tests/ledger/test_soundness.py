@@ -9,10 +9,12 @@ from sqlalchemy import text
 
 from vigil.compliance import facts as f
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, evaluations, observations, outbox, runs, soundness
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.outbox import Entry
-from vigil.ledger.watermarks import WatermarkName
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.maintenance import integrity
+from vigil.ledger.observed import observations, runs
+from vigil.ledger.outbox import queue
+from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.watermarks import Watermark, WatermarkName
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -28,16 +30,16 @@ def kept(ledger: Ledger) -> Ledger:
             ]
             observations.record(connection, some, NOON + n * DAY, 1)
     with ledger.write() as connection:
-        evaluations.set_position(connection, WatermarkName.EVALUATED, Mark(12, NOON + DAY))
-        outbox.enqueue(connection, [Entry("r", 1, "o", "", "ada", NOON, NoticeState.QUEUED)], NOON, 1)
+        watermarks.set_watermark(connection, WatermarkName.EVALUATED, Watermark(12, NOON + DAY))
+        queue.enqueue(connection, [Entry("r", 1, "o", "", "ada", NOON, NoticeState.QUEUED)], NOON, 1)
     return ledger
 
 
 def faults(ledger: Ledger) -> list[str]:
     with ledger.read() as connection:
-        index, end, count = soundness.newest(connection, ("", ""), 100)
+        index, end, count = integrity.newest(connection, ("", ""), 100)
         assert (end, count) == (("", ""), 6)
-        return [f"{x.where}: {x.what}" for x in (*index, *soundness.whole(connection, NOON + DAY))]
+        return [f"{x.where}: {x.what}" for x in (*index, *integrity.whole(connection, NOON + DAY))]
 
 
 def spoil(ledger: Ledger, statement: str) -> None:
@@ -53,10 +55,10 @@ def test_the_scan_of_the_index_goes_slice_by_slice_and_begins_anew(kept: Ledger)
     after, seen = ("", ""), 0
     for _ in range(3):
         with kept.read() as connection:
-            _, after, count = soundness.newest(connection, after, 2)
+            _, after, count = integrity.newest(connection, after, 2)
             seen += count
     with kept.read() as connection:
-        _, after, count = soundness.newest(connection, after, 2)
+        _, after, count = integrity.newest(connection, after, 2)
     assert (seen, count, after) == (6, 0, ("", ""))
 
 
@@ -99,7 +101,7 @@ def test_each_disagreement_is_named(kept: Ledger, statement: str, where: str) ->
 
 def test_a_watermark_in_the_future_and_a_run_that_never_ended_are_named(kept: Ledger) -> None:
     with kept.write() as connection:
-        evaluations.set_position(connection, WatermarkName.SCAN, Mark(at=NOON + 3 * DAY))
+        watermarks.set_watermark(connection, WatermarkName.SCAN, Watermark(at=NOON + 3 * DAY))
         runs.begin(connection, "watch", NOON, NOON - 2 * DAY)
     assert [x.partition(":")[0] for x in faults(kept)] == ["position scan", "runs"]
 
@@ -154,5 +156,5 @@ def test_a_lost_unique_key_is_named(kept: Ledger, kind: str) -> None:
 
 def test_hints_are_commands_for_an_administrator(kept: Ledger) -> None:
     with kept.read() as connection:
-        hints = soundness.upkeep_hints(connection)
+        hints = integrity.upkeep_hints(connection)
     assert all("ANALYZE" in hint or "VACUUM" in hint for hint in hints)

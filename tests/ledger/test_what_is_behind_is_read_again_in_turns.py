@@ -8,8 +8,9 @@ from datetime import datetime
 import pytest
 
 from tests.support.samples import MINUTE, T0
-from vigil.ledger import Ledger, behind
-from vigil.ledger.behind import Marks
+from vigil.ledger import Ledger
+from vigil.ledger.observed import behind
+from vigil.ledger.observed.behind import Marks
 
 AGAIN, BUDGET = 3, 1
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from tests.support.samples import MINUTE, T0, entry
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, escalations, leases, outbox
-from vigil.ledger.leases import Settled, Tried
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import escalatable, leases, queue
+from vigil.ledger.outbox.leases import Settled, Tried
 
 RULE = "contract-renewal"
 DAY = timedelta(days=1)
@@ -16,7 +17,7 @@ DAY = timedelta(days=1)
 def test_it_is_the_first_accepted_attempt_and_else_when_it_was_queued(ledger: Ledger) -> None:
     old = T0 - 100 * DAY  # when it happened: a backfill
     with ledger.write() as connection:
-        outbox.enqueue(
+        queue.enqueue(
             connection,
             [
                 entry(1, person="ada", fire_at=old),
@@ -38,7 +39,7 @@ def test_it_is_the_first_accepted_attempt_and_else_when_it_was_queued(ledger: Le
         settled = [Settled(c.id, NoticeState.SENT, tried_at=T0) for c in claimed.values() if c.workspace == 1]
         leases.settle(connection, "me", tried, settled)
     with ledger.read() as connection:
-        said = {s.workspace: s for s in escalations.said(connection, [RULE], T0 - DAY)}
+        said = {s.workspace: s for s in escalatable.said(connection, [RULE], T0 - DAY)}
     assert {w: (s.fire_at, s.told_at) for w, s in said.items()} == {
         1: (old, T0 + 9 * MINUTE),
         2: (old, T0),
@@ -47,7 +48,7 @@ def test_it_is_the_first_accepted_attempt_and_else_when_it_was_queued(ledger: Le
 
 def test_what_was_queued_long_ago_and_sent_now_is_found(ledger: Ledger) -> None:
     with ledger.write() as connection:
-        outbox.enqueue(connection, [entry(1), entry(2, state="no_device")], T0)
+        queue.enqueue(connection, [entry(1), entry(2, state="no_device")], T0)
         (held,) = leases.claim(connection, "me", T0 + 9 * DAY, 5 * MINUTE, 100)
         at = T0 + 9 * DAY
         leases.settle(
@@ -57,5 +58,5 @@ def test_what_was_queued_long_ago_and_sent_now_is_found(ledger: Ledger) -> None:
             [Settled(held.id, NoticeState.SENT, tried_at=at)],
         )
     with ledger.read() as connection:
-        (said,) = escalations.said(connection, [RULE], T0 + 8 * DAY)
+        (said,) = escalatable.said(connection, [RULE], T0 + 8 * DAY)
     assert (said.workspace, said.told_at) == (1, at)

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, text
 
 from tests.support.samples import MINUTE, T0, document, entry, workspace
 from vigil.compliance.facts import Fact
-from vigil.ledger import Ledger, evaluations, observations, outbox
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.watermarks import ListMark
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import queue
+from vigil.ledger.watermarks import ListMark, Watermark
 
 SUM = ListMark("sum")
 
@@ -50,8 +51,8 @@ def held(
 def add_up(ledger: Ledger, times: int) -> None:
     for _ in range(times):
         with ledger.write() as connection:
-            mark = evaluations.position(connection, SUM)
-            evaluations.set_position(connection, SUM, Mark(mark.seq + 1))
+            mark = watermarks.watermark(connection, SUM)
+            watermarks.set_watermark(connection, SUM, Watermark(mark.seq + 1))
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -60,7 +61,7 @@ def test_writers_that_read_first_wait_instead_of_failing(ledger: Ledger, pool: T
     for task in [pool.submit(add_up, ledger, 25) for _ in range(4)]:
         task.result(60)
     with ledger.read() as connection:
-        assert evaluations.position(connection, SUM).seq == 100
+        assert watermarks.watermark(connection, SUM).seq == 100
 
 
 def test_a_reader_sees_one_instant_while_others_write(ledger: Ledger) -> None:
@@ -76,17 +77,17 @@ def test_a_reader_sees_one_instant_while_others_write(ledger: Ledger) -> None:
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 def test_a_reader_cannot_write(ledger: Ledger) -> None:
     with pytest.raises(Exception, match="read-only"), ledger.read() as connection:
-        evaluations.set_position(connection, SUM, Mark(1))
+        watermarks.set_watermark(connection, SUM, Watermark(1))
 
 
 def test_an_error_inside_a_transaction_leaves_nothing(ledger: Ledger) -> None:
     with pytest.raises(RuntimeError, match="halfway"), ledger.write() as connection:
         observations.record(connection, [workspace(1)], T0)
-        outbox.enqueue(connection, [entry(1)], T0)
+        queue.enqueue(connection, [entry(1)], T0)
         raise RuntimeError("halfway")
     with ledger.read() as connection:
         assert observations.last_seq(connection) == 0
-        assert outbox.rows(connection) == []
+        assert queue.rows(connection) == []
 
 
 def test_an_observation_is_never_seen_before_one_with_a_lower_number(
@@ -129,7 +130,7 @@ def test_runs_that_record_one_estate_in_any_order_do_not_deadlock(
 
 def enqueue(ledger: Ledger, *numbers: int) -> int:
     with ledger.write() as connection:
-        return outbox.enqueue(connection, [entry(n) for n in numbers], T0)
+        return queue.enqueue(connection, [entry(n) for n in numbers], T0)
 
 
 def test_two_runs_that_find_the_same_queue_it_once(ledger: Ledger, pool: ThreadPoolExecutor) -> None:
@@ -138,7 +139,7 @@ def test_two_runs_that_find_the_same_queue_it_once(ledger: Ledger, pool: ThreadP
     tasks = [pool.submit(enqueue, ledger, *(numbers if n % 2 else numbers[::-1])) for n in range(8)]
     assert sum(t.result(60) for t in tasks) == 300
     with ledger.read() as connection:
-        rows = outbox.rows(connection)
+        rows = queue.rows(connection)
     assert sorted(r["workspace"] for r in rows) == numbers
 
 
@@ -146,18 +147,18 @@ def test_a_notice_is_never_seen_before_one_that_was_queued_earlier(
     ledger: Ledger, pool: ThreadPoolExecutor
 ) -> None:
     """The order of a person's notices is the order of their numbers."""
-    with held(ledger, pool, lambda c: outbox.enqueue(c, [entry(1, occurrence="first")], T0)):
+    with held(ledger, pool, lambda c: queue.enqueue(c, [entry(1, occurrence="first")], T0)):
         second = pool.submit(enqueue_second, ledger)
         with ledger.read() as connection:
-            assert outbox.rows(connection) == []
+            assert queue.rows(connection) == []
     second.result(30)
     with ledger.read() as connection:
-        assert [r["occurrence"] for r in outbox.rows(connection)] == ["first", "second"]
+        assert [r["occurrence"] for r in queue.rows(connection)] == ["first", "second"]
 
 
 def enqueue_second(ledger: Ledger) -> None:
     with ledger.write() as connection:
-        outbox.enqueue(connection, [entry(1, occurrence="second")], T0)
+        queue.enqueue(connection, [entry(1, occurrence="second")], T0)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)

@@ -14,9 +14,10 @@ import pytest
 
 from tests.packaging.conftest import Installed
 from tests.support.processes import end
-from vigil.ledger import Ledger, outbox
-from vigil.replay.prefect_server import serving
-from vigil.sandbox.generate import generate
+from vigil.flow_runs.prefect_server import serving
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
+from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.run import utc_now
 
@@ -142,7 +143,7 @@ def test_a_site_is_connected_deployed_and_watched_by_a_worker(
     finally:
         end(worker)
     with Ledger.open(ledger).read() as connection:
-        rows = outbox.rows(connection)
+        rows = queue.rows(connection)
     assert rows and {r["state"] for r in rows} == {"no_device"}, "nobody registered a device"
     assert installed.run("vigil", "guard", "list").startswith(f'Ledger of the site "default": {ledger}')
     assert not made(installed.folder)

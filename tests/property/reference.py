@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 from vigil.compliance import facts as f
-from vigil.compliance import sentences
-from vigil.compliance.clauses import (
+from vigil.compliance.durations import Duration
+from vigil.compliance.evaluation import sentences
+from vigil.compliance.events import Event
+from vigil.compliance.rules.clauses import (
     All,
     Any_,
     Clause,
@@ -28,10 +30,8 @@ from vigil.compliance.clauses import (
     Not,
     leaves,
 )
-from vigil.compliance.durations import Duration
-from vigil.compliance.events import Event
-from vigil.compliance.operands import AsOf, Operand, operand, show
-from vigil.compliance.operators import Op
+from vigil.compliance.rules.operands import AsOf, Operand, operand, show
+from vigil.compliance.rules.operators import Op
 
 Known = bool | None
 """True, false, or None for what cannot be known."""

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.histories import PEOPLE, STARTS, STATUSES, TYPE
-from vigil.compliance.operators import Op, Takes
-from vigil.compliance.rules import Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleSet
+from vigil.compliance.rules.operators import Op, Takes
 
 FIELDS = (
     *(

@@ -18,11 +18,12 @@ from sqlalchemy import update
 from tests.property.conftest import share
 from tests.support.plain_runs import extract
 from tests.support.run_bench import HOUR, NOON, RunBench
-from vigil.compliance.loader import load_text
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, outbox
+from vigil.compliance.rules.loader import load_text
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
 from vigil.ledger.tables import Notice, table
-from vigil.sandbox.estate_model import Event
+from vigil.sandbox.estate.model import Event
 from vigil.service.sweep import Scope, Shown, sweep
 
 Told = tuple[str, int, str, str | None]
@@ -148,7 +149,7 @@ def people(rows: list[dict[str, Any]], outcome: Shown) -> Counter[Told]:
 
 def queued(ledger: Ledger) -> Counter[Told]:
     with ledger.read() as connection:
-        rows = [r for r in outbox.rows(connection) if r["state"] == NoticeState.QUEUED]
+        rows = [r for r in queue.rows(connection) if r["state"] == NoticeState.QUEUED]
     return Counter((r["rule"], r["workspace"], r["step"], r["person"]) for r in rows)
 
 

@@ -15,9 +15,9 @@ from tests.property.views import views
 from tests.support.histories import TYPE, History, histories
 from tests.support.scans import Ledger, scans
 from vigil.compliance import facts as f
-from vigil.compliance.clauses import Clause, FieldLeaf, leaves
-from vigil.compliance.conditions import compile_clause, explain, next_flip, scope
-from vigil.compliance.tables import Facts
+from vigil.compliance.evaluation.clause_compiler import compile_clause, explain, next_flip, scope
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.rules.clauses import Clause, FieldLeaf, leaves
 
 
 def _known(ledger: Ledger, workspaces: Any = None) -> list[f.Fact]:

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from tests.property.conftest import share
 from tests.support.plain_runs import run_once
 from tests.support.small_estate import Draft, Threaded
-from vigil.compliance.loader import load_text
-from vigil.ledger import outbox
-from vigil.ledger.scratch import Scratch
+from vigil.compliance.rules.loader import load_text
+from vigil.ledger.in_memory import Scratch
+from vigil.ledger.outbox import queue
 
 START = datetime(2024, 1, 10, 8, tzinfo=UTC)
 EVERY = timedelta(minutes=15)
@@ -161,7 +161,7 @@ def told(apart: list[Apart]) -> tuple[Counter[tuple[str, int]], Counter[tuple[st
             sandbox.move(START + timedelta(hours=hours))
             run_once(ledger, sandbox, RULES, START + timedelta(hours=hours))
     with ledger.read() as connection:
-        rows = outbox.rows(connection)
+        rows = queue.rows(connection)
     return Counter((r["rule"], r["workspace"]) for r in rows), story.expected
 
 

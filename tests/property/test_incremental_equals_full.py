@@ -12,8 +12,8 @@ from tests.property.conftest import share
 from tests.property.rules import rule_sets
 from tests.support.histories import History, histories
 from tests.support.scans import Ledger, Watcher, scans
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.verdicts import Standing
+from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.rules.model import RuleSet
 
 
 def _there(standings: Mapping[tuple[str, int], Standing], ledger: Ledger) -> dict[tuple[str, int], Standing]:

@@ -17,10 +17,10 @@ from tests.support.histories import History, histories
 from tests.support.scans import Ledger, Scan, Watcher, scans
 from vigil.compliance import facts as f
 from vigil.compliance.calendar import Calendar
+from vigil.compliance.evaluation.results import Finding, Why
+from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Event, Looked, derive, overdue
-from vigil.compliance.rules import Rule, RuleSet
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding, Why
+from vigil.compliance.rules.model import Rule, RuleSet
 
 Said = tuple[int, str, str | None, datetime, Why | None]
 """Workspace, occurrence, step, fire_at, why it is not said."""
@@ -68,7 +68,7 @@ class Condition:
 
 
 def _full(rule: Rule) -> Any:
-    from vigil.compliance.clauses import All, Not
+    from vigil.compliance.rules.clauses import All, Not
 
     mine = rule.when if rule.when is not None else Not(not_=rule.require)
     return mine if rule.where is None else All(all=(rule.where, mine))

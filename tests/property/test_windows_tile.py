@@ -13,9 +13,9 @@ from tests.property.conftest import share
 from tests.property.rules import milestones, of, transitions
 from tests.support.histories import History, histories
 from tests.support.scans import Ledger, Watcher, scans
+from vigil.compliance.evaluation.results import Finding
 from vigil.compliance.events import Event, Looked, derive
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.verdicts import Finding
+from vigil.compliance.rules.model import RuleSet
 
 OWN_INSTANT = (
     "document_added",

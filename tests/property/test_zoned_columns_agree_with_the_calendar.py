@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.property.conftest import share
 from tests.property.rules import milestones, of
 from tests.support.histories import ZONES
-from vigil.compliance import agenda, zoned
 from vigil.compliance.calendar import Calendar, CalendarSpec
 from vigil.compliance.durations import Offset
+from vigil.compliance.evaluation import schedule, zoned
 
 _CHANGES = [
     datetime(2024, 3, 31, 1, tzinfo=UTC),
@@ -38,7 +38,7 @@ SPECS = st.sampled_from([None, CalendarSpec(holidays=("DE",), roll="back"), Cale
 def many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few values are asked for one by one, which would compare the calendar with itself."""
     monkeypatch.setattr(zoned, "_FEW", 0)
-    monkeypatch.setattr(agenda, "_FEW", 0)
+    monkeypatch.setattr(schedule, "_FEW", 0)
 
 
 @share(1)
@@ -79,8 +79,8 @@ def test_the_agenda_of_many_instants_is_that_of_each(
     after = data.draw(_near)
     as_of = after + data.draw(st.sampled_from([timedelta(0), timedelta(days=2), timedelta(days=400)]))
     series = pl.Series("due", dues, dtype=zoned.INSTANT)
-    counted = agenda.agenda(rule, series, calendar, after, as_of)
-    asked = agenda._asked(rule, series, calendar, after, as_of)
+    counted = schedule.agenda(rule, series, calendar, after, as_of)
+    asked = schedule._asked(rule, series, calendar, after, as_of)
     assert dict(counted.following.iter_rows()) == dict(asked.following.iter_rows())
     assert {k: sorted(v, key=repr) for k, v in counted.inside.items()} == {
         k: sorted(v, key=repr) for k, v in asked.inside.items()
@@ -94,7 +94,7 @@ def test_a_repeat_that_is_rolled_back_may_come_before_the_first_moment() -> None
     rule = of({"kind": "milestone", "due": "attr.C.due", "steps": [step], "calendar": calendar})
     due = pl.Series("due", [datetime(2024, 10, 26, 22, 59, tzinfo=UTC)], dtype=zoned.INSTANT)
     before = datetime(2024, 3, 31, tzinfo=UTC)
-    counted = agenda.agenda(rule, due, Calendar(rule.calendar, "Europe/Rome"), before, before)
+    counted = schedule.agenda(rule, due, Calendar(rule.calendar, "Europe/Rome"), before, before)
     assert counted.following["next_check_at"].to_list() == [datetime(2024, 10, 26, 3, 59, tzinfo=UTC)]
 
 

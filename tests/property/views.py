@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tests.property import reference
 from tests.support.histories import History
-from vigil.compliance.tables import Facts
+from vigil.compliance.evaluation.tables import Facts
 
 
 def views(history: History, facts: Facts, as_of: datetime) -> dict[int, reference.View]:

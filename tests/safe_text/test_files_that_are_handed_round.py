@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from tests.support.hostile import HONEST, HOSTILE
 from tests.support.tables import LINK, finding, findings
 from vigil.safe_text import CELL, csv_cell, table_cell
-from vigil.service import sheets, workbook
+from vigil.service.reports import workbook, writers
 
 SIGNS = ("=", "+", "-", "@", "\u2212")
 STARTS = tuple(c for c in map(chr, range(0x110000)) if unicodedata.normalize("NFKC", c).startswith(SIGNS))
@@ -28,7 +28,7 @@ FRAME = findings(*(finding(name=t, rule=t, why=t, person=t) for t in TEXTS))
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_no_cell_of_a_csv_begins_a_formula(delimiter: str) -> None:
     csv.field_size_limit(20_000_000)
-    for row in csv.reader(io.StringIO(sheets.csv_of(FRAME), newline=""), delimiter=delimiter):
+    for row in csv.reader(io.StringIO(writers.csv_of(FRAME), newline=""), delimiter=delimiter):
         for cell in row:
             for line in re.split(r"[\r\n]+", cell):
                 assert not EDGE.sub("", line).startswith(STARTS), line[:80]

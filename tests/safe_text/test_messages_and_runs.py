@@ -13,24 +13,24 @@ from pathlib import Path
 import orjson
 import pytest
 
-from flows.endings import Ending, Named
+from flows.support.states import Ending, Named
 from tests.support.hostile import HOSTILE, MEGABYTES, STEERING
 from tests.support.outgoing import message
 from tests.support.render_notices import EVENTS, TEMPLATES, event, notice
 from tests.support.speaker import Speaker
 from vigil.compliance import facts as f
 from vigil.compliance.channels import MAIL, TextFormat
+from vigil.compliance.evaluation.results import Finding
+from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Event
-from vigil.compliance.loader import load_text
 from vigil.compliance.notices import Notice
-from vigil.compliance.routing import Directory, Routed
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding
-from vigil.delivery.email_message import SeveralAddresses, compose, mailbox, recipient
+from vigil.compliance.notify.routing import Directory, Routed
+from vigil.compliance.rules.loader import load_text
+from vigil.delivery.email.message import SeveralAddresses, compose, mailbox, recipient
 from vigil.delivery.errors import InvalidMessage
-from vigil.delivery.messages import PAYLOAD, encode
-from vigil.delivery.render import Renderer
-from vigil.ledger.outbox import Entry
+from vigil.delivery.push.messages import PAYLOAD, encode
+from vigil.delivery.rendering.render import Renderer
+from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.values import Registered
 from vigil.safe_text import LABEL, STATE, is_web_address, label, payload
 from vigil.service.compose import entries

@@ -10,10 +10,10 @@ import pytest
 from tests.shared import PROJECT
 
 HERE = "vigil/safe_text.py"
-PAGES = "flows/showing.py"
+PAGES = "flows/support/artifacts.py"
 
 ONLY_IN: dict[str, frozenset[str]] = {
-    "html.escape": frozenset({"vigil/sandbox/ecm_faulty.py"}),
+    "html.escape": frozenset({"vigil/sandbox/ecm/faulty.py"}),
     "cgi.escape": frozenset(),
     "markupsafe.escape": frozenset({HERE}),
     "xml.sax.saxutils.escape": frozenset(),
@@ -91,9 +91,10 @@ def test_a_text_that_is_no_markdown_is_no_page() -> None:
     """What mypy refuses where flows are checked: a page is of a type that only this module makes."""
     import inspect
 
-    from flows import showing
-    from vigil.service import account_words, sheets
+    from flows.support import artifacts
+    from vigil.service import account_text
+    from vigil.service.reports import writers
 
-    assert inspect.signature(showing.page).parameters["text"].annotation == "Markdown"
-    for maker in (account_words.page, sheets.summary, sheets.markdown_of):
+    assert inspect.signature(artifacts.page).parameters["text"].annotation == "Markdown"
+    for maker in (account_text.page, writers.summary, writers.markdown_of):
         assert inspect.signature(maker).return_annotation == "Markdown"

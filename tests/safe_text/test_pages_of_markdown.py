@@ -12,15 +12,16 @@ import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
 
-from flows import approving, guarding
+from flows.support import ask_guard, ask_manifest
 from tests.support.accounts import AT, account, row
 from tests.support.hostile import HONEST, HOSTILE, seen
 from tests.support.tables import LINK, finding, findings
 from vigil import safe_text
-from vigil.ledger.trips import Trip
+from vigil.ledger.outbox.guard_holds import Trip
 from vigil.safe_text import Markdown, markdown
-from vigil.service import account_words, frames, sheets
-from vigil.service.frames import MANIFEST, About
+from vigil.service import account_text
+from vigil.service.reports import frames, writers
+from vigil.service.reports.frames import MANIFEST, About
 
 OURS = frozenset({"p", "ul", "li", "h2", "h3", "strong", "code", "pre", "br"}) | frozenset(
     {"table", "thead", "tbody", "tr", "th", "td"}
@@ -56,7 +57,7 @@ class Page(HTMLParser):
 
 def summary(text: str) -> Markdown:
     row = finding(name=text, rule=text, why=text, person=text, type=text, step=text)
-    return sheets.summary(findings(row, finding(name=text, link=""), scope=text, site=text))
+    return writers.summary(findings(row, finding(name=text, link=""), scope=text, site=text))
 
 
 def account_page(text: str) -> Markdown:
@@ -64,12 +65,12 @@ def account_page(text: str) -> Markdown:
     made = account(
         *notices, numbers={text: 1}, gaps=[text], refused=[text], refused_rules=[text], unseen={4711: 2}
     )
-    return account_words.page(replace(made, places={4711: text}, site=text))
+    return account_text.page(replace(made, places={4711: text}, site=text))
 
 
 def guard_question(text: str) -> Markdown:
     trip = Trip(3, text, 7, "", AT, AT + timedelta(days=1), 40, 40, 4, 9, (text, text), "waiting")
-    return guarding.question(trip, "Europe/Berlin")
+    return ask_guard.question(trip, "Europe/Berlin")
 
 
 def manifest_question(text: str) -> Markdown:
@@ -83,7 +84,7 @@ def manifest_question(text: str) -> Markdown:
         "due": "",
     }
     about = About("default", "Europe/Berlin", AT, said=text)
-    return approving.question(frames.frame(MANIFEST, [found | {"occurrence": "x"}], about))
+    return ask_manifest.question(frames.frame(MANIFEST, [found | {"occurrence": "x"}], about))
 
 
 PAGES: dict[str, Callable[[str], Markdown]] = {
@@ -96,7 +97,7 @@ PAGES: dict[str, Callable[[str], Markdown]] = {
         + Markdown("\n|---|\n")
         + safe_text.table_row([markdown(text)])
     ),
-    "table": lambda text: sheets.markdown_of(findings(finding(name=text, why=text, person=text))),
+    "table": lambda text: writers.markdown_of(findings(finding(name=text, why=text, person=text))),
     "summary": summary,
     "account": account_page,
     "question of a guard": guard_question,
@@ -154,7 +155,7 @@ def test_what_was_shortened_says_so() -> None:
 
 def test_a_table_keeps_its_columns_whatever_stands_in_them() -> None:
     rows = [finding(name=text, why=text) for text in HOSTILE.values()]
-    read = Page(sheets.markdown_of(findings(*rows), ("name", "why", "person")))
+    read = Page(writers.markdown_of(findings(*rows), ("name", "why", "person")))
     assert (read.tags.count("tr"), read.tags.count("td")) == (len(rows) + 1, len(rows) * 3)
 
 

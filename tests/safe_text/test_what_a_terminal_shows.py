@@ -15,10 +15,14 @@ from tests.shared import PROJECT
 from tests.support.hostile import HONEST, HOSTILE, STEERING
 from tests.support.samples import T0, entry, workspace
 from tests.support.tables import LINK, finding, findings
-from vigil import doctoring, explaining, printing, terminal
+from vigil import terminal
+from vigil.cli import doctor, printing, why
+from vigil.cli.validate import _show as show_problem
 from vigil.errors import Problem
-from vigil.ledger import Ledger, observations, outbox
+from vigil.ledger import Ledger
 from vigil.ledger.notice_message import NoticeMessage
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import queue
 from vigil.safe_text import is_web_address
 from vigil.service.doctor.health import Check, State
 from vigil.terminal import Terminal
@@ -26,7 +30,6 @@ from vigil.timeline import report
 from vigil.timeline.compare import Failure
 from vigil.timeline.model import Moment, Spot, Timeline
 from vigil.timeline.suite import Outcome
-from vigil.validation import _show as show_problem
 
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^;\x1b]*;(https://ecm\.example\.org/[!-~]*)?\x1b\\")
 """What Rich writes itself: colours, and links to Extended ECM."""
@@ -42,8 +45,8 @@ def sweep(console: Console) -> None:
     printing.show(console, findings(*rows, site=TEXTS[0]), printing.FINDINGS, "What the sweep found")
 
 
-def doctor(console: Console) -> None:
-    doctoring.show([Check(t, State.FAIL, t, t) for t in TEXTS], console, as_json=False)
+def checks(console: Console) -> None:
+    doctor.show([Check(t, State.FAIL, t, t) for t in TEXTS], console, as_json=False)
 
 
 def validate(console: Console) -> None:
@@ -65,7 +68,7 @@ def refusal(console: Console) -> None:
         console.print(t, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def why(console: Console) -> None:
+def explanation(console: Console) -> None:
     names = dict(enumerate(STORED, start=1))
     words = {n: NoticeMessage(title=t, body=t, why=(t,), link=t) for n, t in names.items()}
     rows = [entry(n, state="suppressed", reason=t, message=words[n]) for n, t in names.items()]
@@ -73,12 +76,12 @@ def why(console: Console) -> None:
         ledger = Ledger.open(f"sqlite:///{folder}/ledger.sqlite")
         with ledger.write() as connection:
             observations.record(connection, [workspace(n, name=t) for n, t in names.items()], T0, 1)
-            outbox.enqueue(connection, rows, T0, 1)
-        assert explaining.why("ada", ledger, RULES, "UTC", None, console) == 0
+            queue.enqueue(connection, rows, T0, 1)
+        assert why.why("ada", ledger, RULES, "UTC", None, console) == 0
 
 
 SHOWS: dict[str, Show] = {
-    "sweep": sweep, "doctor": doctor, "validate": validate, "test": timelines, "refusal": refusal, "why": why,
+    "sweep": sweep, "doctor": checks, "validate": validate, "test": timelines, "refusal": refusal, "why": explanation,
 }  # fmt: skip
 
 

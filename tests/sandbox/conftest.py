@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.small_estate import Draft, Ecm, Running, Threaded
 from vigil.errors import BadInput
-from vigil.sandbox.estate import load
+from vigil.sandbox.estate.load import load
 
 Start = Callable[[Draft], Running]
 

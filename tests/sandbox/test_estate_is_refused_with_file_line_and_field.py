@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.small_estate import Draft
 from vigil.errors import BadInput
-from vigil.sandbox.estate import load
+from vigil.sandbox.estate.load import load
 
 Refusals = Callable[[Draft], list[str]]
 STEP = {"workspace": 100, "process": 7, "step": 1}

@@ -11,8 +11,8 @@ import pytest
 from tests.shared import ESTATES
 from tests.support.small_estate import Draft
 from tests.support.tickets import Tickets
-from vigil.sandbox.estate import load
-from vigil.sandbox.world import World
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.world.world import World
 
 
 @pytest.mark.shared

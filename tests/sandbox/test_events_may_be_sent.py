@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from vigil.delivery.importing import read_devices
-from vigil.sandbox.generate import behind
+from vigil.delivery.device_csv import read_devices
+from vigil.sandbox.generate.generator import behind
 
 STATUS = {"kind": "attribute_changed", "workspace": 100003, "attr": "Contract.status"}
 

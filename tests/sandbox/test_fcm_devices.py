@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vigil.sandbox.devices import Devices
+from vigil.sandbox.fcm.devices import Devices
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

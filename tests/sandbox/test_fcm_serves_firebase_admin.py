@@ -13,7 +13,7 @@ import firebase_admin
 import pytest
 from firebase_admin import credentials, exceptions, messaging
 
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -13,8 +13,8 @@ import jwt
 import orjson
 import pytest
 
-from vigil.sandbox.fcm_local import LocalFcm
-from vigil.sandbox.fcm_oauth import GRANT
+from vigil.sandbox.fcm.local import LocalFcm
+from vigil.sandbox.fcm.oauth import GRANT
 
 MESSAGING = "https://www.googleapis.com/auth/firebase.messaging"
 

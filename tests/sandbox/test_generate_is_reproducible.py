@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from vigil.sandbox import generate as module
-from vigil.sandbox.chronicle import business_days_after
-from vigil.sandbox.estate import load
-from vigil.sandbox.generate import generate, generate_load
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.generate import generator as module
+from vigil.sandbox.generate.builder import business_days_after
+from vigil.sandbox.generate.generator import generate, generate_load
 
 FILES = ["events.jsonl", "meta.json", "types.jsonl", "users.jsonl", "workspaces.jsonl"]
 

@@ -9,16 +9,16 @@ import pytest
 
 from tests.shared import PROJECT
 from tests.support.pure import told
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
-from vigil.compliance.routing import Routed
-from vigil.compliance.rules import Kind, RuleSet
-from vigil.compliance.verdicts import Why
-from vigil.delivery.language import Languages
-from vigil.delivery.render import Renderer
+from vigil.compliance.notify.routing import Routed
+from vigil.compliance.rules.model import Kind, RuleSet
+from vigil.delivery.rendering.language import Languages
+from vigil.delivery.rendering.render import Renderer
 from vigil.rulefiles import read_rules
-from vigil.sandbox.estate import load
-from vigil.sandbox.estate_model import Estate
-from vigil.sandbox.generate import generate
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.estate.model import Estate
+from vigil.sandbox.generate.generator import generate
 
 RULES, TEMPLATES = PROJECT / "rules", PROJECT / "templates"
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.run_bench import RunBench
 from tests.support.small_estate import Draft, Threaded
 from vigil.ledger import Ledger
-from vigil.ledger.scratch import Scratch
+from vigil.ledger.in_memory import Scratch
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ import pytest
 from tests.shared import PROJECT
 from tests.support.plain_runs import judged
 from vigil.compliance import facts as f
-from vigil.compliance.loader import load_text
-from vigil.compliance.routing import Directory
-from vigil.delivery.render import Renderer
-from vigil.ledger import Ledger, behind, devices, observations, outbox
-from vigil.ledger.devices import NewDevice
-from vigil.service import judgement
+from vigil.compliance.notify.routing import Directory
+from vigil.compliance.rules.loader import load_text
+from vigil.delivery.rendering.render import Renderer
+from vigil.ledger import Ledger
+from vigil.ledger.observed import behind, observations
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
+from vigil.service import evaluation
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -65,14 +68,14 @@ class Bench:
             observations.record(connection, facts, at, run.id)
             behind.was_read(connection, read)
             behind.not_read(connection, dict.fromkeys(unread, "503"), dict.fromkeys(unread, "Contract"), at)
-        plan = judgement.plan(run)
+        plan = evaluation.plan(run)
         for some in plan.batches:
             mine = plan.of(some)
             judged(run, mine, some, Directory.of([f.User("ada", 7, "Ada")]))
         if not killed:
-            judgement.finish(run, plan)
+            evaluation.finish(run, plan)
         with self.ledger.read() as connection:
-            return {r["workspace"] for r in outbox.rows(connection, run=run.id) if r["state"] == "suppressed"}
+            return {r["workspace"] for r in queue.rows(connection, run=run.id) if r["state"] == "suppressed"}
 
 
 @pytest.fixture

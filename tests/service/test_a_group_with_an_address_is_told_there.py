@@ -14,12 +14,14 @@ from tests.support.plain_runs import watched
 from tests.support.run_bench import HOUR, NOON, RunBench
 from tests.support.webhooks import OLD, hook, settings
 from vigil.compliance.channels import CHANNEL_NAMES, PUSH
-from vigil.compliance.loader import load_text
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.rules.loader import load_text
 from vigil.delivery.webhook.transport import Webhooks
-from vigil.ledger import Ledger, devices, outbox
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices
 from vigil.sandbox.webhooks import LocalReceiver
-from vigil.service import digest, sending
+from vigil.service import delivery, digest
 from vigil.service.run import Run
 from vigil.service.why import about_person
 
@@ -63,13 +65,13 @@ def watch(bench: RunBench, ledger: Ledger, more: str = "", channels: tuple[str, 
 
 def rows(ledger: Ledger) -> list[dict[str, Any]]:
     with ledger.read() as connection:
-        return outbox.rows(connection)
+        return queue.rows(connection)
 
 
-def deliver(run: Run) -> None:
+def send(run: Run) -> None:
     async def all_of_it() -> None:
         async with run.sending(Webhooks(settings(), run.clock)):
-            await sending.deliver(run, batch, lambda waits: None)
+            await delivery.deliver(run, batch, lambda waits: None)
 
     asyncio.run(all_of_it())
 
@@ -78,7 +80,7 @@ def test_it_gets_one_post_and_its_members_nothing(
     bench: RunBench, ledger: Ledger, receiver: LocalReceiver
 ) -> None:
     run = watch(bench, ledger)
-    deliver(run)
+    send(run)
     [row] = rows(ledger)
     assert (row["person"], row["state"], row["message"].channels) == (BOARD, NoticeState.SENT, CHANNEL_NAMES)
     [shown] = receiver.shown["/board"].values()
@@ -117,7 +119,7 @@ def test_a_digest_of_a_group_is_one_post(bench: RunBench, ledger: Ledger, receiv
     run.channels = CHANNEL_NAMES
     for some in digest.batches(run):
         digest.say(run, some)
-    deliver(run)
+    send(run)
     [shown] = receiver.shown["/board"].values()
     assert (shown["rule"], shown["recipient"]) == ("digest", BOARD)
 

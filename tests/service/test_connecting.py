@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tests.support.webhooks import NEW, OLD
-from vigil.cli import app
-from vigil.service.connecting import changing
-from vigil.service.connecting.changing import Around, NotConnected, Wanted, changes, connected, fields
+from vigil.cli.app import app
+from vigil.service.connecting.changes import Around, NotConnected, Values, Wanted, changes, connected, fields
 from vigil.service.connecting.forms import FORMS, is_secret, option_of
 
 ACCOUNT = json.dumps({"project_id": "a-project", "private_key": "of the account"})
@@ -101,7 +100,7 @@ def never(secret: str) -> str:
 
 
 def connect(
-    saved: changing.Values, wanted: Wanted, variables: Mapping[str, str] | None = None
+    saved: Values, wanted: Wanted, variables: Mapping[str, str] | None = None
 ) -> dict[str, dict[str, Any]]:
     return connected("a", saved, wanted, Around(variables or {}, DEFAULTS), never)
 

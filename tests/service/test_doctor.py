@@ -16,18 +16,20 @@ import pytest
 from blocks.webhook import WebhookSender
 from tests.shared import PROJECT
 from tests.support.webhooks import NEW, OLD
-from vigil.compliance.in_force import Revision
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.texts import hash_of, written
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.compliance.rules.in_force import Revision
+from vigil.compliance.rules.model import RuleSet
+from vigil.compliance.rules.normalised_text import hash_of, written
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.ecm import Client, Settings
 from vigil.ecm.probe import ServerInfo
-from vigil.ledger import Ledger, devices, runs
-from vigil.ledger.census import Census
-from vigil.ledger.devices import NewDevice
+from vigil.ledger import Ledger
+from vigil.ledger.observed import runs
+from vigil.ledger.people import devices
+from vigil.ledger.people.device_stats import Census
+from vigil.ledger.people.devices import NewDevice
 from vigil.rulefiles import read_rules
-from vigil.sandbox.generate import Generated, generate
+from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.doctor import clocks, ecm, firebase, ledger, rules
 from vigil.service.doctor.health import Check, State

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from vigil.ledger import Ledger, runs
+from vigil.ledger import Ledger
+from vigil.ledger.observed import runs
 from vigil.service.doctor import ledger
 from vigil.service.doctor.health import State
 from vigil.service.doctor.runs import Crashed, Underway, underway

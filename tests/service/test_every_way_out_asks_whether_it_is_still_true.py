@@ -9,13 +9,15 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.run_bench import HOUR, NOON, Failure, RunBench
-from vigil.compliance.loader import load_text
-from vigil.compliance.verdicts import DIGESTED, Outcome, Why
-from vigil.ledger import Ledger, evaluations, outbox
+from vigil.compliance.evaluation.results import DIGESTED, Outcome, Why
+from vigil.compliance.rules.loader import load_text
+from vigil.ledger import Ledger
+from vigil.ledger.observed import rule_state
+from vigil.ledger.outbox import queue
 from vigil.ledger.tables import Notice, table
-from vigil.service import account_words, accounting, digest, overtaken
+from vigil.service import account_text, accounting, digest, recheck
 from vigil.service.backfill import Line, Standing, approve, manifest
-from vigil.service.changes import changes
+from vigil.service.manifest_diff import changes
 
 _notice = table(Notice)
 
@@ -62,7 +64,7 @@ def put(ledger: Ledger, rule: str, **values: object) -> None:
 
 def states(ledger: Ledger) -> dict[tuple[str, int], tuple[str, str]]:
     with ledger.read() as connection:
-        return {(r["rule"], r["workspace"]): (r["state"], r["reason"]) for r in outbox.rows(connection)}
+        return {(r["rule"], r["workspace"]): (r["state"], r["reason"]) for r in queue.rows(connection)}
 
 
 def offered(bench: RunBench, ledger: Ledger, hours: float) -> tuple[str, dict[tuple[str, int], Line]]:
@@ -94,7 +96,7 @@ def test_a_condition_that_cannot_be_read_now_is_not_over(bench: RunBench, ledger
     failing = bench.watch(ledger, 0.6, Failure(way="500", endpoint=DOCUMENTS))
     assert not failing.green
     with ledger.read() as connection:
-        (held_now,) = (s for s in evaluations.standings(connection, [1002]) if s.rule == UNPERMITTED)
+        (held_now,) = (s for s in rule_state.rule_states(connection, [1002]) if s.rule == UNPERMITTED)
     assert held_now.outcome == Outcome.HELD
     id, lines = offered(bench, ledger, 0.7)
     assert lines[UNPERMITTED, 1002].standing is Standing.AGAIN
@@ -105,7 +107,7 @@ def test_a_condition_that_cannot_be_read_now_is_not_over(bench: RunBench, ledger
     assert states(ledger)[UNPERMITTED, 1002][1].startswith("in digest ")
     held(ledger, until=0.9)
     run, _ = bench.run("watch", ledger, 0.9)
-    assert overtaken.explain(run) == 0
+    assert recheck.explain(run) == 0
 
 
 def test_a_condition_that_ended_is_over_for_each_of_them(bench: RunBench, ledger: Ledger) -> None:
@@ -134,16 +136,16 @@ def test_what_was_settled_in_the_night_is_not_sent_in_the_morning_nor_its_end(
     held(ledger, until=2.5)
     bench.watch(ledger, 2)
     run, _ = bench.run("watch", ledger, 2.4)
-    assert overtaken.explain(run) == 0, "it is not due yet"
+    assert recheck.explain(run) == 0, "it is not due yet"
     run, _ = bench.run("watch", ledger, 2.5)
-    assert overtaken.explain(run) == 2
+    assert recheck.explain(run) == 2
     with ledger.read() as connection:
         found = [
-            (r["occurrence"].endswith(":resolved"), r["state"], r["reason"]) for r in outbox.rows(connection)
+            (r["occurrence"].endswith(":resolved"), r["state"], r["reason"]) for r in queue.rows(connection)
         ]
     assert found == [(False, "suppressed", Why.NO_LONGER), (True, "suppressed", Why.NO_LONGER)]
-    assert overtaken.explain(run) == 0
-    assert "2 no longer true from earlier runs" in account_words.sentence(accounting.account(run))
+    assert recheck.explain(run) == 0
+    assert "2 no longer true from earlier runs" in account_text.sentence(accounting.account(run))
 
 
 def test_the_end_is_told_to_who_was_told_of_the_beginning(bench: RunBench, ledger: Ledger) -> None:
@@ -153,7 +155,7 @@ def test_the_end_is_told_to_who_was_told_of_the_beginning(bench: RunBench, ledge
         mine = _notice.c.occurrence.endswith(":resolved")
         connection.execute(update(_notice).where(mine).values(due_at=NOON + timedelta(hours=3)))
     run, _ = bench.run("watch", ledger, 3)
-    assert overtaken.explain(run) == 0
+    assert recheck.explain(run) == 0
     assert set(states(ledger).values()) == {("queued", "")}
 
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.shared import PROJECT
 from tests.support.samples import T0, workspace
 from tests.support.tables import AT, finding, findings
-from vigil.ledger import Ledger, observations
-from vigil.service import frames
-from vigil.service.frames import TABLES, About, Column, Dtype, Table
+from vigil.ledger import Ledger
+from vigil.ledger.observed import observations
+from vigil.service.reports import frames
+from vigil.service.reports.frames import TABLES, About, Column, Dtype, Table
 
 BERLIN = About(site="default", zone="Europe/Berlin", as_of=AT)
 PAGE = PROJECT / "docs" / "tables.md"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.shared import PROJECT
-from vigil.compliance.guards import GuardWhy
-from vigil.compliance.verdicts import Why
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.service.reasons import WORDS, in_words, of_row
 

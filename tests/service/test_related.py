@@ -13,14 +13,14 @@ import pytest
 from tests.shared import PROJECT
 from tests.support.jsonl import write_lines
 from tests.support.plain_runs import judged
-from vigil.compliance.loader import load_text
-from vigil.compliance.routing import Directory
-from vigil.compliance.verdicts import Finding
-from vigil.delivery.render import Renderer
+from vigil.compliance.evaluation.results import Finding
+from vigil.compliance.notify.routing import Directory
+from vigil.compliance.rules.loader import load_text
+from vigil.delivery.rendering.render import Renderer
 from vigil.ecm import Client, Settings
 from vigil.ledger import Ledger
 from vigil.sandbox.process import SandboxProcess
-from vigil.service import extraction, judgement
+from vigil.service import evaluation, extraction
 from vigil.service.extraction import Extraction
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -119,11 +119,11 @@ def look(
     before = sandbox.requests()["ecm"]["total"]
     asyncio.run(_read(run, sandbox))
     asked = sandbox.requests()["ecm"]["total"] - before
-    plan = judgement.plan(run)
+    plan = evaluation.plan(run)
     found: list[Finding] = []
     for some in plan.batches:
         found += judged(run, plan, some, Directory()).findings
-    judgement.finish(run, plan)
+    evaluation.finish(run, plan)
     return found, asked
 
 

@@ -15,19 +15,22 @@ from sqlalchemy import delete
 from tests.shared import PROJECT
 from tests.support.plain_runs import judged
 from vigil.compliance import facts as f
-from vigil.compliance.loader import check, examine
-from vigil.compliance.routing import Directory
+from vigil.compliance.notify.routing import Directory
+from vigil.compliance.rules.loader import check, examine
 from vigil.errors import BadInput
-from vigil.ledger import Ledger, devices, evaluations, observations, outbox, revisions
-from vigil.ledger.devices import NewDevice
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.observed import observations, rule_state, rule_versions
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
 from vigil.ledger.tables import RuleRevision, table
 from vigil.ledger.watermarks import WatermarkName
 from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
-from vigil.service import account_words, accounting, digest, extraction, judgement
+from vigil.service import account_text, accounting, digest, evaluation, extraction
 from vigil.service.accounting import Account
 from vigil.service.extraction import Extraction
-from vigil.service.opening import renderer_of, rules_of, unworded
+from vigil.service.resources import renderer_of, rules_of, unworded
 from vigil.service.run import Run
 from vigil.service.site import Site
 from vigil.service.sweep import OutOfScope, Scope, narrow
@@ -101,15 +104,15 @@ class Bench:
     def watch(self, at: datetime) -> Account:
         """One run without Extended ECM, FCM and Prefect."""
         run = self.opened(at)
-        plan = judgement.plan(run)
+        plan = evaluation.plan(run)
         for some in plan.batches:
             judged(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
-        judgement.finish(run, plan)
+        evaluation.finish(run, plan)
         return accounting.account(run)
 
     def told(self) -> list[tuple[str, str]]:
         with self.ledger.read() as connection:
-            return [(r["rule"], r["step"]) for r in outbox.rows(connection) if r["state"] == "queued"]
+            return [(r["rule"], r["step"]) for r in queue.rows(connection) if r["state"] == "queued"]
 
 
 @pytest.fixture
@@ -183,7 +186,7 @@ def test_a_refused_rule_keeps_its_last_text_and_the_account_says_where_it_fails(
     assert "ends-soon goes on by its text of 2 March 2026 09:00 (UTC)" in said
     # 6 March less a business day is the 4th by the plant's calendar, on which the 5th is a day off.
     assert sorted(bench.told()) == [("ends-soon", "last"), ("status-moved", ""), ("status-set", "")]
-    assert markdown(said) in account_words.page(made)
+    assert markdown(said) in account_text.page(made)
 
 
 def test_a_folder_in_place_of_a_file_is_refused_until_it_is_removed(bench: Bench) -> None:
@@ -264,7 +267,7 @@ def test_a_ledger_without_kept_texts_refuses_all_rather_than_lose_a_rule(
     bench: Bench,
 ) -> None:
     with bench.ledger.write() as connection:
-        evaluations.keep_rule_states(connection, {"status-set": "0"}, T0)
+        rule_state.keep_evaluated_rules(connection, {"status-set": "0"}, T0)
     (bench.rules / "status.yaml").write_text("[")
     with pytest.raises(BadInput, match="not YAML"):
         rules_of(bench.rules, bench.ledger)
@@ -292,8 +295,8 @@ def test_a_ledger_without_kept_texts_loses_nothing_while_rules_are_refused(
 def forget_how_to_read(bench: Bench, rule: str) -> None:
     """A text that this Vigil cannot read, as one of an older version may be."""
     with bench.ledger.write() as connection:
-        old = next(r for r in revisions.in_force(connection) if r.rule == rule)
-        revisions.add(connection, [replace(old, text=f"rule: {rule}\nkind: older\n")])
+        old = next(r for r in rule_versions.in_force(connection) if r.rule == rule)
+        rule_versions.add(connection, [replace(old, text=f"rule: {rule}\nkind: older\n")])
 
 
 def test_a_rule_left_out_is_named_until_it_is_back_and_then_fully_evaluated(
@@ -335,7 +338,7 @@ def test_the_ledger_keeps_each_text_with_its_file_and_the_days_of_its_calendar(b
     (bench.rules / "status.yaml").write_text(STATUS.replace("stuck", "late"))
     bench.watch(T0 + DAY)
     with bench.ledger.read() as connection:
-        known = {r.rule: r for r in revisions.in_force(connection)}
+        known = {r.rule: r for r in rule_versions.in_force(connection)}
     assert (known["ends-soon"].file, known["ends-soon"].first_at) == ("rules/due.yaml", T0)
     assert known["ends-soon"].last_at == T0 + DAY
     assert "extra: [2026-03-05]" in known["ends-soon"].text
@@ -361,7 +364,7 @@ def test_a_broken_family_is_replaced_by_that_of_its_kind_in_the_account(
     assert said.startswith("Templates refused: 2: templates/stern/body.j2:1:1  not a template")
     assert 'rules/moved.yaml:6:11  rule status-moved: there is no template family "storn"' in said
     with bench.ledger.read() as connection:
-        titles = {r["rule"]: r["message"].title for r in outbox.rows(connection)}
+        titles = {r["rule"]: r["message"].title for r in queue.rows(connection)}
     assert titles["status-set"] == "To be put right: Frame"
     assert "Frame" in titles["status-moved"]
 
@@ -395,8 +398,8 @@ def test_a_family_of_a_last_valid_text_is_named_with_its_rule_without_a_place(
 
 def test_a_part_that_rules_need_again_is_read_anew(bench: Bench) -> None:
     with bench.ledger.write() as connection:
-        evaluations.set_position(
-            connection, WatermarkName.SCAN, evaluations.Mark(at=T0, data={"parts": ["comments", "steps"]})
+        watermarks.set_watermark(
+            connection, WatermarkName.SCAN, watermarks.Watermark(at=T0, data={"parts": ["comments", "steps"]})
         )
     run = bench.opened(T0 + DAY)
     extraction.parts_narrowed(run)

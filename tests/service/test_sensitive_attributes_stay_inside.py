@@ -13,20 +13,20 @@ import pytest
 from tests.shared import PROJECT
 from tests.support.speaker import Speaker
 from vigil.compliance import facts as f
+from vigil.compliance.evaluation.results import Finding
+from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Event
-from vigil.compliance.loader import load_text
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.routing import Directory, Routed
+from vigil.compliance.notify.routing import Directory, Routed
+from vigil.compliance.rules.loader import load_text
 from vigil.compliance.sensitive import is_sensitive
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Finding
-from vigil.delivery.render import Renderer
+from vigil.delivery.rendering.render import Renderer
 from vigil.ledger.values import Entry, Registered
-from vigil.service import frames, sheets
 from vigil.service.backfill import Line, Standing
 from vigil.service.compose import entries
 from vigil.service.contacts import Contacts
-from vigil.service.frames import About
+from vigil.service.reports import frames, writers
+from vigil.service.reports.frames import About
 from vigil.service.site import Site
 from vigil.service.sweep import OutOfScope, Scope, refuse_sensitive
 
@@ -172,7 +172,7 @@ def test_no_table_tells_the_date_of_a_milestone_by_its_key_or_its_moment(templat
         )
         told = frames.frame(frames.MANIFEST, [frames._line(line, {})], About("s", "UTC"))
         assert told["due"].notna().all() == shown
-        assert (DAY.isoformat() in sheets.csv_of(made) + sheets.csv_of(told)) is shown
+        assert (DAY.isoformat() in writers.csv_of(made) + writers.csv_of(told)) is shown
 
 
 def row_key(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -17,9 +17,9 @@ from markdown_it import MarkdownIt
 
 from tests.support.tables import AT, LINK, finding, findings
 from vigil.safe_text import markdown
-from vigil.service.charts import DAYS, RULES, by_day
-from vigil.service.frames import Frame
-from vigil.service.sheets import LISTED, NAME, csv_of, head, json_of, markdown_of, summary
+from vigil.service.reports.charts import DAYS, RULES, by_day
+from vigil.service.reports.frames import Frame
+from vigil.service.reports.writers import LISTED, NAME, csv_of, head, json_of, markdown_of, summary
 
 HOSTILE = st.text(st.sampled_from("\\`*_{}[]()<>#+-=.!|~&:;/@w \nab1ä\u2060"), max_size=40)
 COMMONMARK = MarkdownIt("commonmark").enable("strikethrough").enable("table")

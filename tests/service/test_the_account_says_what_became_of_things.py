@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from tests.support.accounts import AT, account, row
-from vigil.compliance.guards import GuardWhy
-from vigil.compliance.verdicts import Why
-from vigil.ledger.counts import ToCome, Waiting
-from vigil.service import account_words
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.ledger.outbox.counts import ToCome, Waiting
+from vigil.service import account_text
 from vigil.service.accounting import Account
 
 DEAD = "FCM answered 503 UNAVAILABLE: The service is currently unavailable"
@@ -106,21 +106,19 @@ REFUSED = "service account x was refused: HTTP 403; mend it"
     ],
 )
 def test_each_outcome_is_a_sentence_with_its_plural(made: Account, said: str, result: str) -> None:
-    assert account_words.sentence(made) == said
-    assert account_words.result(made) == result
+    assert account_text.sentence(made) == said
+    assert account_text.result(made) == result
 
 
 def test_of_much_that_nobody_could_be_told_the_line_names_two_and_the_page_all() -> None:
     lacks = [f"role owner of Contract {n} is empty" for n in range(5)]
     made = account(*(row("unroutable", None, Why.NOBODY.value, lacks=[said]) for said in [*lacks, lacks[0]]))
-    assert (
-        account_words.sentence(made) == f"6 findings without a recipient: {lacks[0]}, {lacks[1]} and 3 more"
-    )
+    assert account_text.sentence(made) == f"6 findings without a recipient: {lacks[0]}, {lacks[1]} and 3 more"
     assert (
         "### Findings without a recipient\n\n- role owner of Contract 0 is empty (2 findings)\n"
-        in account_words.page(made)
+        in account_text.page(made)
     )
-    assert all(said in account_words.page(made) for said in lacks)
+    assert all(said in account_text.page(made) for said in lacks)
 
 
 def test_the_page_has_outcomes_first_and_numbers_below_in_a_named_zone() -> None:
@@ -132,7 +130,7 @@ def test_the_page_has_outcomes_first_and_numbers_below_in_a_named_zone() -> None
         places={9: 'Contract 9 "Supply of steel"'},
         refused=(REFUSED,),
     )
-    page = account_words.page(made)
+    page = account_text.page(made)
     assert page.startswith("## watch of default, 2 March 2026 09:15 (Europe/Berlin)\n\n- 1 person was told\n")
     order = [
         "1 person was told",
@@ -148,5 +146,5 @@ def test_the_page_has_outcomes_first_and_numbers_below_in_a_named_zone() -> None
 
 def test_a_refused_credential_is_told_once() -> None:
     made = account(waits=Waiting({REFUSED: 3}), refused=(REFUSED,))
-    assert account_words.sentence(made) == f"3 notices wait for another try: {REFUSED}"
-    assert account_words.sentence(account(refused=(REFUSED,))) == REFUSED
+    assert account_text.sentence(made) == f"3 notices wait for another try: {REFUSED}"
+    assert account_text.sentence(account(refused=(REFUSED,))) == REFUSED

@@ -13,15 +13,17 @@ import pytest
 
 from tests.shared import PROJECT
 from tests.support.samples import T0, entry, workspace
-from vigil.compliance.guards import GuardWhy
-from vigil.compliance.in_force import Refusal
-from vigil.compliance.loader import load_text
-from vigil.compliance.verdicts import Why
-from vigil.delivery.owners import owner_name, place
-from vigil.delivery.render import Renderer
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.compliance.rules.in_force import Refusal
+from vigil.compliance.rules.loader import load_text
+from vigil.delivery.lease_owners import owner_name, place
+from vigil.delivery.rendering.render import Renderer
 from vigil.errors import Problem
-from vigil.ledger import Ledger, observations, outbox, runs, trips
-from vigil.service import account_words, accounting, guards
+from vigil.ledger import Ledger
+from vigil.ledger.observed import observations, runs
+from vigil.ledger.outbox import guard_holds, queue
+from vigil.service import account_text, accounting, guards
 from vigil.service.accounting import Account
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -57,7 +59,7 @@ def left(ledger: Ledger, flow: str = "watch", owner: str = "", count: int = 3, *
         rows = [
             entry(n, rule="stuck", state="suppressed", reason=UNDECIDED, **more) for n in range(1, count + 1)
         ]
-        outbox.enqueue(connection, rows, T0, run)
+        queue.enqueue(connection, rows, T0, run)
     return run
 
 
@@ -85,12 +87,12 @@ def decided(run: Run) -> Account:
 
 def became(ledger: Ledger) -> set[tuple[str, str]]:
     with ledger.read() as connection:
-        return {(r["state"], r["reason"]) for r in outbox.rows(connection)}
+        return {(r["state"], r["reason"]) for r in queue.rows(connection)}
 
 
-def undecided(ledger: Ledger) -> list[trips.Left]:
+def undecided(ledger: Ledger) -> list[guard_holds.Left]:
     with ledger.read() as connection:
-        return trips.left(connection, UNDECIDED)
+        return guard_holds.left(connection, UNDECIDED)
 
 
 def dead() -> str:
@@ -124,7 +126,7 @@ def test_each_run_that_delivers_decides_by_the_current_rule_and_accounts_for_it(
     made = decided(opened(ledger, flow, rules))
     assert became(ledger) == {expected} and undecided(ledger) == []
     assert made.difference == 0 and sum(made.rows.values()) == 3
-    assert account_words.sentence(made) != "nothing new", "what became of them is not named"
+    assert account_text.sentence(made) != "nothing new", "what became of them is not named"
     assert decided(opened(ledger, flow, rules, 2 * HOUR)).rows == {}, "decided once"
 
 
@@ -153,7 +155,7 @@ def test_what_a_live_sweep_holds_is_left_to_it_and_named_until_it_is_over(
     left(ledger, "sweep", owner)
     made = decided(opened(ledger, flow))
     assert became(ledger) == {("suppressed", UNDECIDED)}
-    assert "3 notices wait for their guard's decision" in account_words.sentence(made)
+    assert "3 notices wait for their guard's decision" in account_text.sentence(made)
     decided(opened(ledger, flow, GUARDED, timedelta(days=1, minutes=1)))
     assert became(ledger) == {("suppressed", HELD)}
 
@@ -194,6 +196,6 @@ def test_two_runs_that_come_by_at_once_take_each_row_once(ledger: Ledger) -> Non
     one, other = opened(ledger), opened(ledger, "digest")
     (some,) = undecided(ledger)
     with ledger.write() as connection:
-        first = trips.adopt(connection, "stuck", one.id, UNDECIDED, [some.run])
-        second = trips.adopt(connection, "stuck", other.id, UNDECIDED, [some.run])
+        first = guard_holds.adopt(connection, "stuck", one.id, UNDECIDED, [some.run])
+        second = guard_holds.adopt(connection, "stuck", other.id, UNDECIDED, [some.run])
     assert (first, second) == (3, 0)

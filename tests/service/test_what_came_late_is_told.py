@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.plain_runs import run_once
 from tests.support.small_estate import Draft, Threaded
-from vigil.compliance.loader import load_text
-from vigil.ledger import Ledger, outbox
+from vigil.compliance.rules.loader import load_text
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
 
 NINE = datetime(2024, 1, 10, 9, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -43,7 +44,7 @@ def assigned(process: int, due: timedelta) -> dict[str, Any]:
 
 def told(ledger: Ledger) -> list[str]:
     with ledger.read() as connection:
-        return [r["occurrence"] for r in outbox.rows(connection)]
+        return [r["occurrence"] for r in queue.rows(connection)]
 
 
 @pytest.mark.parametrize("endpoint", ["GET /v2/workflows/status", "GET /v2/workflows/status/processes/*"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.run_bench import EMPTY, HOUR, NOON, Failure, RunBench, RunResult
-from vigil.ledger import observations
+from vigil.ledger.observed import observations
 from vigil.service.why import about_workspace
 
 RUNS = 5

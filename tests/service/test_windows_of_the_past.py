@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from vigil.cli_shared import instant
+from vigil.cli.options import instant
 from vigil.errors import BadRequest
 from vigil.service.instants import BadWindow, refuse_window, refuse_without_zone
 

@@ -12,8 +12,8 @@ from openpyxl.workbook import Workbook
 
 from tests.support.tables import AT, LINK, finding, findings
 from vigil.safe_text import CELL
-from vigil.service import workbook
-from vigil.service.frames import Frame
+from vigil.service.reports import workbook
+from vigil.service.reports.frames import Frame
 
 
 def opened(frame: Frame) -> Workbook:

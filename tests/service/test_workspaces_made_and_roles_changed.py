@@ -11,9 +11,10 @@ import pytest
 from tests.support.plain_runs import run_once
 from tests.support.run_bench import Failure, RunBench, RunResult
 from tests.support.small_estate import Draft, Threaded
-from vigil.compliance.loader import load_text
-from vigil.compliance.rules import RuleSet
-from vigil.ledger import Ledger, outbox
+from vigil.compliance.rules.loader import load_text
+from vigil.compliance.rules.model import RuleSet
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
 
 NINE = datetime(2024, 1, 10, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -62,7 +63,7 @@ def run(ledger: Ledger, sandbox: Threaded, given: RuleSet, hours: float) -> list
     sandbox.move(NINE + hours * HOUR)
     found = run_once(ledger, sandbox, given, NINE + hours * HOUR)
     with ledger.read() as connection:
-        rows = outbox.rows(connection, run=found.id)
+        rows = queue.rows(connection, run=found.id)
     return sorted((r["rule"], r["workspace"], r["person"]) for r in rows)
 
 
@@ -81,7 +82,7 @@ def test_a_new_workspace_is_reported_to_its_role_exactly_when_it_was_created(
         [],
     ]
     with ledger.read() as connection:
-        row = outbox.rows(connection)[0]
+        row = queue.rows(connection)[0]
     assert (row["occurrence"], list(row["message"].why)) == (
         "created:2024-01-10T09:30:00Z",
         ["the workspace was created"],
@@ -125,7 +126,7 @@ def test_who_came_into_a_role_and_who_is_in_it_no_more_are_told(
     with ledger.read() as connection:
         said = {
             r["workspace"]: (r["occurrence"].rpartition(":")[0], list(r["message"].why))
-            for r in outbox.rows(connection)
+            for r in queue.rows(connection)
         }
     assert said[100] == (
         "role:case manager:changed:2024-01-10T10:00:00Z",
@@ -148,7 +149,7 @@ def test_roles_that_could_not_be_read_are_no_change_and_the_next_reading_tells(
 
 
 def test_a_server_that_shows_no_roles_at_all_has_not_emptied_them(bench: RunBench) -> None:
-    """Believed by the third run in a row, as `vigil.service.bare` says."""
+    """Believed by the third run in a row, as `vigil.service.missing_roles` says."""
 
     def without(asked: str, body: bytes) -> bytes:
         return b'{"results": []}' if asked.endswith("/businessworkspaces/1002/roles") else body

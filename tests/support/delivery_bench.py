@@ -14,21 +14,24 @@ from sqlalchemy import Connection
 from tests.support.postgres import fresh
 from tests.support.samples import T0, entry, workspace
 from vigil.compliance.channels import MAIL, PUSH, WEBHOOK
-from vigil.delivery.email_settings import SmtpSettings
-from vigil.delivery.email_smtp import Smtp
-from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.email.settings import SmtpSettings
+from vigil.delivery.email.smtp import Smtp
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.router import ByAddress
-from vigil.delivery.settings import FcmSettings
 from vigil.delivery.transport import Transport
 from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.delivery.webhook.transport import Webhooks
 from vigil.delivery.worker import Delivered, Worker
-from vigil.ledger import Ledger, devices, leases, observations, outbox
-from vigil.ledger.devices import NewDevice
+from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
-from vigil.ledger.outbox import Entry
-from vigil.sandbox.devices import Shown
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import leases, queue
+from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
+from vigil.sandbox.fcm.devices import Shown
+from vigil.sandbox.fcm.local import LocalFcm
 
 PLATFORMS = ("android", "ios", "web")
 
@@ -80,7 +83,7 @@ class DeliveryBench:
         some = entries or (entry(1),)
         with self.ledger.write() as connection:
             observations.record(connection, [workspace(e.workspace) for e in some], self.now, 1)
-            outbox.enqueue(connection, some, self.now, 1)
+            queue.enqueue(connection, some, self.now, 1)
 
     async def deliver(self, seed: int = 0, limit: int = 500, **settings: Any) -> Delivered:
         """Everything that is due, by a new worker with a new transport."""
@@ -104,7 +107,7 @@ class DeliveryBench:
 
     def rows(self) -> list[dict[str, Any]]:
         with self.ledger.read() as connection:
-            return outbox.rows(connection)
+            return queue.rows(connection)
 
     @property
     def row(self) -> dict[str, Any]:
@@ -117,7 +120,7 @@ class DeliveryBench:
     def attempts(self) -> list[tuple[str, str]]:
         """(outcome, code) of every attempt, in order."""
         with self.ledger.read() as connection:
-            found = outbox.attempts(connection, [r["id"] for r in outbox.rows(connection)])
+            found = queue.attempts(connection, [r["id"] for r in queue.rows(connection)])
         every = sorted((a for some in found.values() for a in some), key=lambda a: a["id"])
         return [(a["outcome"], a["code"]) for a in every]
 

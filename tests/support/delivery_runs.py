@@ -1,4 +1,4 @@
-"""A run that delivers, over a real ledger and the FCM simulator, without Prefect: what `flows.steps.deliver` and `account` do."""
+"""A run that delivers, over a real ledger and the FCM simulator: `deliver` and `account` of `flows.support.tasks`, without Prefect."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from tests.shared import PROJECT
 from tests.support.delivery_bench import DeliveryBench
-from vigil.compliance.rules import RuleSet
-from vigil.delivery.render import Renderer
+from vigil.compliance.rules.model import RuleSet
+from vigil.delivery.rendering.render import Renderer
 from vigil.delivery.worker import Worker
-from vigil.ledger import Ledger, outbox
-from vigil.ledger.counts import Waiting
-from vigil.service import accounting, sending
+from vigil.ledger import Ledger
+from vigil.ledger.outbox import queue
+from vigil.ledger.outbox.counts import Waiting
+from vigil.service import accounting, delivery
 from vigil.service.accounting import Account
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -36,7 +37,7 @@ def run(
 
 async def batch(run: Run, worker: Worker, n: int) -> bool:
     """One batch, as the flow's task sends it."""
-    return (await sending.deliver_batch(run, worker)).more
+    return (await delivery.deliver_batch(run, worker)).more
 
 
 async def delivered(
@@ -48,12 +49,12 @@ async def delivered(
 ) -> Account:
     """Deliver and close the run: its account."""
     async with run.sending(bench.transport(**settings)):
-        await sending.deliver(run, batch, say, pause)
+        await delivery.deliver(run, batch, say, pause)
     return closed(run)
 
 
 def closed(run: Run) -> Account:
     """The account of a run that routed what the outbox has of it."""
     with run.ledger.read() as connection:
-        run.tally.route(len(outbox.rows(connection, run=run.id)) - run.tally.routed)
+        run.tally.route(len(queue.rows(connection, run=run.id)) - run.tally.routed)
     return accounting.account(run)

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-from vigil.delivery.email_settings import SmtpSettings
+from vigil.delivery.email.settings import SmtpSettings
 
 
 def settings(port: int, **changes: Any) -> SmtpSettings:

@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 
 from tests.support.schemas import Earlier
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger
-from vigil.sandbox.fcm_local import LocalFcm
+from vigil.sandbox.fcm.local import LocalFcm
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

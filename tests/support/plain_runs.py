@@ -1,4 +1,4 @@
-"""Whole runs without Prefect and without sending: reading over HTTP, evaluation, the outbox, as `flows.steps` does them."""
+"""Whole runs without Prefect and without sending: reading over HTTP, evaluation, the outbox, as `flows.support.tasks` does them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from tests.shared import PROJECT
-from vigil.compliance.routing import Directory
-from vigil.compliance.rules import RuleSet
-from vigil.delivery.render import Renderer
+from vigil.compliance.notify.routing import Directory
+from vigil.compliance.rules.model import RuleSet
+from vigil.delivery.rendering.render import Renderer
 from vigil.ecm import Client, Settings
 from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
 from vigil.sandbox.process import SandboxClient
-from vigil.service import extraction, judgement
+from vigil.service import evaluation, extraction
 from vigil.service.extraction import Extracted, Extraction
 from vigil.service.pipeline import Work
 from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
 
-PAGE = 100  # as flows.steps.PAGE
+PAGE = 100  # as flows.support.tasks.PAGE
 
 
 def run_once(ledger: Ledger, sandbox: SandboxClient, rules: RuleSet, as_of: datetime) -> Run:
@@ -39,22 +39,22 @@ async def watched(run: Run, client: Client) -> None:
     """Read over HTTP, judge and queue, as `flows.watch` does before it delivers."""
     async with run.reading(client):
         read = await extract(run)
-        plan = judgement.plan(run)
+        plan = evaluation.plan(run)
         for n in range(1, len(plan.batches) + 1):
-            await judgement.whole(run, plan, n)
-        judgement.finish(run, plan, read)
+            await evaluation.whole(run, plan, n)
+        evaluation.finish(run, plan, read)
 
 
 def judged(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:
     """One batch of a plan, evaluated and queued, with the people that somebody looked up."""
-    work = judgement.evaluated(run, judgement.load(run, plan, workspaces))
-    work = judgement.addressed(run, replace(work, directory=people))
-    judgement.commit(run, plan, work)
+    work = evaluation.evaluated(run, evaluation.load(run, plan, workspaces))
+    work = evaluation.addressed(run, replace(work, directory=people))
+    evaluation.commit(run, plan, work)
     return work
 
 
 async def extract(run: Run) -> Extracted:
-    """As `flows.steps.extract`, without Prefect."""
+    """As `flows.support.tasks.extract`, without Prefect."""
     reading = Extraction(run)
     full = extraction.full_scan_due(reading)
     await extraction.read_schema(reading) if full else extraction.known_schema(reading)

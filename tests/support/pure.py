@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import evaluate
+from vigil.compliance.evaluation.evaluate import evaluate
+from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Change, Looked, derive
-from vigil.compliance.routing import Directory, Routed, route
-from vigil.compliance.rules import RuleSet, fields_used
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Standing
-from vigil.compliance.window import Input, Window
-from vigil.sandbox.estate_model import Estate, Event
-from vigil.sandbox.world import with_creations
+from vigil.compliance.notify.routing import Directory, Routed, route
+from vigil.compliance.rules.model import RuleSet, fields_used
+from vigil.sandbox.estate.model import Estate, Event
+from vigil.sandbox.world.world import with_creations
 
 
 class World:

@@ -25,26 +25,28 @@ from starlette.responses import Response
 from tests.shared import PROJECT
 from tests.support.jsonl import write_lines
 from tests.support.plain_runs import watched
-from vigil.compliance.loader import load_text
-from vigil.compliance.rules import RuleSet
-from vigil.delivery.render import Renderer
+from vigil.compliance.rules.loader import load_text
+from vigil.compliance.rules.model import RuleSet
+from vigil.delivery.rendering.render import Renderer
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
 from vigil.ecm.limits import Circuit
 from vigil.ecm.retry import Policy
 from vigil.ecm.settings import Settings
 from vigil.errors import VigilError
-from vigil.ledger import Ledger, devices, outbox
-from vigil.ledger.devices import NewDevice
-from vigil.ledger.scratch import Scratch
-from vigil.sandbox import ecm_site
-from vigil.sandbox.ecm_app import ecm_app
-from vigil.sandbox.ecm_faulty import faulty
-from vigil.sandbox.estate import load
-from vigil.sandbox.estate_model import Estate
+from vigil.ledger import Ledger
+from vigil.ledger.in_memory import Scratch
+from vigil.ledger.outbox import queue
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
+from vigil.sandbox.ecm.app import ecm_app
+from vigil.sandbox.ecm.faulty import faulty
+from vigil.sandbox.ecm.site import Site as SandboxSite
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.estate.model import Estate
 from vigil.sandbox.quirks import Faults
-from vigil.sandbox.world import World
-from vigil.service import account_words, accounting
+from vigil.sandbox.world.world import World
+from vigil.service import account_text, accounting
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -456,14 +458,14 @@ class RunBench:
         try:
             self._loop.run(watched(run, client))
             made = accounting.account(run)
-            green, said = made.state == "done", account_words.sentence(made)
+            green, said = made.state == "done", account_text.sentence(made)
         except VigilError as error:
             accounting.close(run, "failed")
             green, said = False, f"{type(error).__name__}: {error}"
         with ledger.read() as connection:
             rows = frozenset(
                 tuple(r[k] if k in r else getattr(r["message"], k) for k in TOLD)
-                for r in outbox.rows(connection)
+                for r in queue.rows(connection)
             )
         return RunResult(rows, green, said)
 
@@ -479,7 +481,7 @@ class RunBench:
         at = NOON + hours * HOUR
         world, faults = World(self.estate), faults or Faults()
         faults.quirks.folders, faults.quirks.newest_version_only = 1, True
-        app = ecm_app(ecm_site.Site(world, faults))
+        app = ecm_app(SandboxSite(world, faults))
         world.move(at)
         client = FailingClient(app, failure or Failure(), self.settings)
         site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")

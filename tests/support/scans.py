@@ -13,12 +13,12 @@ from datetime import datetime
 
 from tests.support.histories import History, World
 from vigil.compliance import facts as f
-from vigil.compliance.evaluate import active, evaluate
+from vigil.compliance.evaluation.evaluate import active, evaluate
+from vigil.compliance.evaluation.results import Evaluation, Standing
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Change, Looked, derive
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import Evaluation, Standing
-from vigil.compliance.window import Input, Window
+from vigil.compliance.rules.model import RuleSet
 
 Key = tuple[str, object]
 
@@ -111,7 +111,7 @@ class Watcher:
     _states: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
     def evaluate(self, ledger: Ledger, scan: Scan, rules: RuleSet) -> Evaluation:
-        """One evaluation, as `vigil.service.judgement` plans it."""
+        """One evaluation, as `vigil.service.evaluation` plans it."""
         as_of, changes = scan.as_of, scan.changes
         texts = {r.name: r.model_dump_json(by_alias=True) for r in active(rules)}
         edited = any(self._states.get(n, (None, ""))[1] != text for n, text in texts.items())

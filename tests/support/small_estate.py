@@ -16,10 +16,10 @@ import uvicorn
 
 from tests.support.jsonl import write_lines
 from vigil.sandbox.control import Control
-from vigil.sandbox.ecm_app import CGI
-from vigil.sandbox.estate import load
+from vigil.sandbox.ecm.app import CGI
+from vigil.sandbox.estate.load import load
 from vigil.sandbox.process import SandboxClient
-from vigil.sandbox.world import World
+from vigil.sandbox.world.world import World
 
 Lines = list[dict[str, Any]]
 

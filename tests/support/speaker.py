@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vigil.compliance.channels import PUSH, TextFormat
-from vigil.compliance.rules import RuleSet
-from vigil.delivery.render import Renderer
+from vigil.compliance.rules.model import RuleSet
+from vigil.delivery.rendering.render import Renderer
 from vigil.service.site import Site
 
 

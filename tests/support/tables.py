@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from vigil.service import frames
-from vigil.service.frames import About, Frame
+from vigil.service.reports import frames
+from vigil.service.reports.frames import About, Frame
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LINK = "https://ecm.example.org/cs/cs/app/nodes/100001"

@@ -8,7 +8,7 @@ from typing import Any
 
 from vigil.delivery.transport import Outgoing
 from vigil.delivery.webhook.settings import WebhookSettings
-from vigil.ledger.devices import NewDevice
+from vigil.ledger.people.devices import NewDevice
 
 
 def secret(letter: str) -> str:

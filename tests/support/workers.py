@@ -19,8 +19,8 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.transport import Outgoing, Sent, Transport
 from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.delivery.webhook.transport import Webhooks

@@ -7,16 +7,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from tests.shared import PROJECT
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.rules.model import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.compare import Failure
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.model import Timeline
 from vigil.timeline.mutate import Gate, gate
-from vigil.timeline.playing import Player, Row
+from vigil.timeline.players import Theatre
+from vigil.timeline.results import Player, Row
+from vigil.timeline.state import WorldError
 from vigil.timeline.suite import Outcome, play_all, rules_of
-from vigil.timeline.theatre import Theatre
-from vigil.timeline.world import WorldError
 
 Came = tuple[object, ...]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.timeline.players import APPROVAL, COST, both, suite, theatre
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.rules.model import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.load import Suite
+from vigil.timeline.memory_player import NotRehearsed, Rehearsal
 from vigil.timeline.mutants import Mutant, mutants
-from vigil.timeline.rehearsal import NotRehearsed, Rehearsal
 from vigil.timeline.suite import perform, play
 
 EVERY = 9

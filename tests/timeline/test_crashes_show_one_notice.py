@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.timeline.players import APPROVAL, failures
-from vigil.delivery.messages import encode
+from vigil.delivery.push.messages import encode
 from vigil.delivery.transport import Outgoing
-from vigil.timeline import phones
+from vigil.timeline import fake_devices
 from vigil.timeline.model import CRASHES
 
 STORY = """\
@@ -47,7 +47,7 @@ def test_a_sender_that_forgets_its_replace_key_is_found_out(
             b'"link":', b'"event_id":"%s","link":' % out.key.encode(), 1
         )
 
-    monkeypatch.setattr(phones, "encode", forgetful)
+    monkeypatch.setattr(fake_devices, "encode", forgetful)
     found = failures(tmp_path, APPROVAL, STORY.format(crash="after accept"), agree=False)
     assert [f.headline for f in found] == ["a notice that is not shown once"]
     assert found[0].came == "ada sees it 6 times on 3 devices"

@@ -28,7 +28,7 @@ def here(folder: Path, timelines: str) -> tuple[int, str]:
 def there(folder: Path, timelines: str, *more: str) -> tuple[int, str]:
     """As a script runs it."""
     suite_files(folder, timelines)
-    command = [sys.executable, "-c", "from vigil.cli import main; main()", "test", ".", *more]
+    command = [sys.executable, "-c", "from vigil.cli.app import main; main()", "test", ".", *more]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -72,11 +72,11 @@ def test_nothing_is_changed_while_the_timelines_fail(tmp_path: Path) -> None:
     assert "No rule was changed" in said
 
 
-@pytest.mark.parametrize("command", ["vigil.timeline.command", "vigil.validation"])
+@pytest.mark.parametrize("command", ["vigil.timeline.command", "vigil.cli.validate"])
 def test_what_rules_are_tested_and_checked_with_is_quick_to_load(command: str) -> None:
     """The database, the clients and Prefect take longer to load than two hundred rules take to test (docs/decisions/0011)."""
     slow = "{'sqlalchemy', 'httpx', 'aiohttp', 'firebase_admin', 'google', 'icalendar', 'prefect', 'fastapi', 'uvicorn'}"
-    code = f"import sys, vigil.cli, {command}; print(sorted({slow} & sys.modules.keys()))"
+    code = f"import sys, vigil.cli.app, {command}; print(sorted({slow} & sys.modules.keys()))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
     )

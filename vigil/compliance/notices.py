@@ -11,7 +11,7 @@ from vigil.compliance.facts import Value
 
 
 class Severity(StrEnum):
-    """How much a notice may disturb. `vigil.delivery.messages` maps it to each platform's own levels."""
+    """How much a notice may disturb. `vigil.delivery.push.messages` maps it to each platform's own levels."""
 
     LOW = "low"
     NORMAL = "normal"

@@ -10,9 +10,7 @@ from typing import Generic, Protocol, Self, TypeVar
 import aiohttp
 
 from vigil.connections import of_connection
-from vigil.delivery.credentials import Credential
-from vigil.delivery.outcomes import DETAIL, Reading
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.responses import DETAIL, ParsedResponse
 
 log = logging.getLogger("vigil.delivery.http")
 
@@ -42,21 +40,21 @@ class HttpSettings(Protocol):
 S = TypeVar("S", bound=HttpSettings)
 
 
-def read_failure(error: Exception, timeout: float) -> Reading:
+def read_failure(error: Exception, timeout: float) -> ParsedResponse:
     """The meaning of one of `NO_ANSWER`: without a connection nothing was sent; after that the outcome is unknown."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return Reading("retry", "CERTIFICATE", detail=str(error.certificate_error)[:DETAIL])
+            return ParsedResponse("retry", "CERTIFICATE", detail=str(error.certificate_error)[:DETAIL])
         case aiohttp.ClientHttpProxyError():
-            return Reading("retry", "PROXY", detail=f"it answered {error.status}")
+            return ParsedResponse("retry", "PROXY", detail=f"it answered {error.status}")
         case aiohttp.ClientProxyConnectionError():
-            return Reading("retry", "PROXY", detail=of_connection(error))
+            return ParsedResponse("retry", "PROXY", detail=of_connection(error))
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return Reading("retry", "CONNECT", detail=of_connection(error))
+            return ParsedResponse("retry", "CONNECT", detail=of_connection(error))
         case TimeoutError():
-            return Reading("unknown", "TIMEOUT", detail=f"no answer in {timeout:g} s")
+            return ParsedResponse("unknown", "TIMEOUT", detail=f"no answer in {timeout:g} s")
     log.debug("a connection was cut: %s", type(error).__name__)
-    return Reading("unknown", "RESET")
+    return ParsedResponse("unknown", "RESET")
 
 
 def open_session(settings: HttpSettings) -> aiohttp.ClientSession:
@@ -100,17 +98,3 @@ class HttpClient(Generic[S]):
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-class FirebaseClient(HttpClient[FcmSettings]):
-    """Base of the clients of Firebase, with the service account's credential."""
-
-    def __init__(self, settings: FcmSettings) -> None:
-        super().__init__(settings)
-        self._credential = Credential(settings)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await super().__aexit__(kind, error, trace)
-        await self._credential.close()

@@ -1,7 +1,7 @@
-"""Signed links by which a person acknowledges a notice from a mail, without logging in.
+"""The links of notices: a check of the link back, and signed links by which a person acknowledges from a mail, without logging in.
 
-A link contains the notice's number, the time of its creation and an HMAC over both; it expires, and it works once because a notice is
-acknowledged once (`vigil.ledger.acknowledgements`). A person with the link can acknowledge that one notice and nothing else.
+A signed link contains the number of the notice, the time of its creation and an HMAC over both. It expires, and it works once, because a
+notice is acknowledged once (`vigil.ledger.outbox.acknowledgements`). A person with the link can acknowledge that one notice and nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 
 from itsdangerous import BadData, SignatureExpired
 
-from vigil.delivery.errors import DeliveryError
+from vigil.delivery.errors import DeliveryError, InvalidMessage
 from vigil.delivery.signing import WeakSecret, serializer
 from vigil.errors import BadRequest
 from vigil.ledger.values import LARGEST_ID
@@ -20,6 +20,14 @@ from vigil.safe_text import is_web_address
 
 LIFE = timedelta(days=14)
 SALT = "vigil.acknowledge"
+
+
+def refuse_link(link: str) -> None:
+    """Raise InvalidMessage for a link that is not a web address; a notice without a link has ""."""
+    if link and not is_web_address(link):
+        raise InvalidMessage(
+            "INVALID_LINK", "the link is no address of the web: correct the public address of the site"
+        )
 
 
 class BadLink(DeliveryError):

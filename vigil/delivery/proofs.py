@@ -15,7 +15,7 @@ from hmac import compare_digest
 from itsdangerous import BadData
 
 from vigil.delivery.signing import serializer
-from vigil.ledger.registrations import Held
+from vigil.ledger.people.registrations import Held
 
 LIFE = timedelta(minutes=10)
 SALT = "vigil.device"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from vigil.compliance.calendar import zones
-from vigil.compliance.quiet import Span, opens
+from vigil.compliance.quiet_hours import Span, opens
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import Preferences
 

@@ -12,6 +12,7 @@ from vigil.delivery.codes import GONE, HELD, UNFORESEEN
 from vigil.redaction import redacted
 from vigil.safe_text import table_cell
 
+LONGEST_TTL = timedelta(days=28)
 Outcome = Literal["accepted", "rejected", "retry", "unknown"]
 
 

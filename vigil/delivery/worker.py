@@ -15,20 +15,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.verdicts import Why
 from vigil.delivery import quiet_hours
 from vigil.delivery.causes import cause
 from vigil.delivery.channels import chosen, order_in
 from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
-from vigil.delivery.messages import LONGEST_TTL
-from vigil.delivery.owners import owner_name
+from vigil.delivery.lease_owners import owner_name
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import Outcome, Outgoing, Sent, Transport
-from vigil.ledger import Ledger, LedgerError, devices, leases
-from vigil.ledger import people as preferences
-from vigil.ledger.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time
+from vigil.delivery.transport import LONGEST_TTL, Outcome, Outgoing, Sent, Transport
+from vigil.ledger import Ledger, LedgerError
+from vigil.ledger.outbox import leases
+from vigil.ledger.outbox.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time
+from vigil.ledger.people import devices
+from vigil.ledger.people import preferences as preferences
 from vigil.ledger.values import LEASE, NONE, Preferences, Registered
 
 log = logging.getLogger("vigil.delivery.worker")

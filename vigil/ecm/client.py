@@ -21,8 +21,8 @@ from vigil.connections import of_connection
 from vigil.ecm import answers
 from vigil.ecm.answers import Json
 from vigil.ecm.clocks import Skew, joined, measured
+from vigil.ecm.connections import Lanes
 from vigil.ecm.errors import NotReadable, Refused, Unavailable
-from vigil.ecm.lanes import Lanes
 from vigil.ecm.limits import Circuit, Pace
 from vigil.ecm.retry import Again, Policy, persist
 from vigil.ecm.settings import Settings

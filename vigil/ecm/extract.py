@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
 from vigil.compliance.facts import User, WorkspaceType, user
-from vigil.compliance.vocabulary import People
+from vigil.compliance.rules.vocabulary import People
 from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from vigil.compliance.facts import Fact
-from vigil.ecm import categories, compose, parse
+from vigil.ecm import categories, mapping, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client, Params
-from vigil.ecm.compose import Child, Names, Reading
 from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
+from vigil.ecm.mapping import Child, Names, Reading
 from vigil.ecm.model import ABSENT, EXPIRY, Batch, Gap, Gone, Needs, Row
 from vigil.ecm.nodes import read_nodes
 from vigil.ecm.paging import read_all
@@ -68,8 +68,8 @@ class WorkspaceReader:
             broken: list[Gap] = []
             for reading in readings:
                 try:
-                    with parse.shaped(compose.LIST):
-                        facts.extend(sound(compose.facts(reading, names), compose.LIST))
+                    with parse.shaped(mapping.LIST):
+                        facts.extend(sound(mapping.facts(reading, names), mapping.LIST))
                 except Malformed as error:
                     # One malformed workspace must not lose the other 249.
                     broken.append(gap_of(error, reading.id))
@@ -94,7 +94,7 @@ class WorkspaceReader:
     async def _parts(self, reading: Reading, since: datetime | None) -> None:
         parts: list[Coroutine[Any, Any, None]] = []
         if not isinstance(reading.node.get("data"), dict):
-            reading.unread["attrs"] = Gap(compose.LIST, "a node came without data", (reading.id,))
+            reading.unread["attrs"] = Gap(mapping.LIST, "a node came without data", (reading.id,))
             return
         size = reading.properties.get("container_size")
         if self._needs.documents and size != 0:
@@ -242,8 +242,8 @@ class WorkspaceReader:
         met: list[tuple[Reading, dict[str, set[int]]]] = []
         for reading in readings:
             try:
-                with parse.shaped(compose.LIST):
-                    met.append((reading, compose.people(reading, self._catalogue.categories)))
+                with parse.shaped(mapping.LIST):
+                    met.append((reading, mapping.people(reading, self._catalogue.categories)))
             except Malformed as error:
                 reading.unread["attrs"] = gap_of(error, reading.id)
         failed = await self._directory.ensure(
@@ -259,8 +259,8 @@ class WorkspaceReader:
         wanted: dict[int, set[int]] = {}
         for reading in readings:
             try:
-                with parse.shaped(compose.LIST):
-                    wanted[reading.id] = compose.kinds([reading])
+                with parse.shaped(mapping.LIST):
+                    wanted[reading.id] = mapping.kinds([reading])
             except Malformed as error:
                 reading.unread["documents"] = gap_of(error, reading.id)
         names, failed = await self._catalogue.names({n for ids in wanted.values() for n in ids})
@@ -276,7 +276,7 @@ def _held(readings: Sequence[Reading]) -> dict[int, Json]:
     held: dict[int, Json] = {}
     for reading in readings:
         try:
-            with parse.shaped(compose.LIST):
+            with parse.shaped(mapping.LIST):
                 held[reading.id] = reading.values
                 categories.category_ids(held[reading.id])
         except Malformed as error:

@@ -7,10 +7,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from vigil.gateway import errors, pages, routes
 from vigil.gateway.access import Opened
-from vigil.gateway.guard import Guard
 from vigil.gateway.models import Health
+from vigil.gateway.request_limits import Guard
 from vigil.gateway.settings import Gateway
-from vigil.ledger import runs
+from vigil.ledger.observed import runs
 
 ABOUT = """Where a person's app registers devices, reads notices, acknowledges them and says what it prefers.
 

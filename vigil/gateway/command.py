@@ -12,7 +12,7 @@ import uvicorn
 from vigil.delivery.identity import FirebaseVerifier
 from vigil.delivery.links import Links
 from vigil.delivery.proofs import Proofs
-from vigil.delivery.settings import FcmSettings
+from vigil.delivery.push.settings import FcmSettings
 from vigil.gateway.app import create_app
 from vigil.gateway.connections import Room, TrustedProxies, protocol
 from vigil.gateway.proving import Prover

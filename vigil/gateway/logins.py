@@ -7,8 +7,9 @@ from collections.abc import Callable
 from threading import Lock
 
 from vigil.delivery.identity import Claims
-from vigil.ledger import Ledger, accounts
-from vigil.ledger.accounts import Accounts
+from vigil.ledger import Ledger
+from vigil.ledger.people import accounts
+from vigil.ledger.people.accounts import Accounts
 
 FRESH = 60.0  # seconds for which the ledger's data about accounts is cached
 

@@ -10,11 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from vigil.compliance.calendar import zones
 from vigil.compliance.channels import CHANNELS, ChannelName
 from vigil.compliance.notices import NoticeState
-from vigil.ledger.inbox import Item
-from vigil.ledger.people import Preferences
-from vigil.ledger.registrations import Registration
+from vigil.ledger.outbox.inbox import Item
+from vigil.ledger.people.preferences import Preferences
+from vigil.ledger.people.registrations import Registration
 
-# Those of vigil.ledger.inbox.SHOWN.
+# Those of vigil.ledger.outbox.inbox.SHOWN.
 Shown = Literal[NoticeState.QUEUED, NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED]
 
 Address = Annotated[

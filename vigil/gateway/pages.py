@@ -11,12 +11,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from fastapi.responses import HTMLResponse
 
-from vigil.delivery.language import Language
 from vigil.delivery.links import BadLink, ExpiredLink
+from vigil.delivery.rendering.language import Language
 from vigil.gateway.access import Now, Opened
 from vigil.gateway.errors import documented
 from vigil.gateway.settings import Gateway
-from vigil.ledger import acknowledgements
+from vigil.ledger.outbox import acknowledgements
 from vigil.safe_text import html
 
 CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

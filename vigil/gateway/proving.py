@@ -10,11 +10,11 @@ from enum import StrEnum
 from threading import BoundedSemaphore
 
 from vigil.delivery.errors import DeliveryError, InvalidMessage
-from vigil.delivery.fcm_http import FcmHttp
-from vigil.delivery.outcomes import Reading
 from vigil.delivery.proofs import LIFE, Proofs
-from vigil.delivery.settings import FcmSettings
-from vigil.ledger.registrations import Held, Proven
+from vigil.delivery.push.http_v1 import FcmHttp
+from vigil.delivery.push.settings import FcmSettings
+from vigil.delivery.responses import ParsedResponse
+from vigil.ledger.people.registrations import Held, Proven
 
 log = logging.getLogger("vigil.gateway")
 
@@ -65,6 +65,6 @@ class Prover:
             return Asked.NO_DEVICE
         return Asked.UNAVAILABLE if reading.outcome == "retry" else Asked.SENT
 
-    async def _send(self, address: str, address_kind: str, data: dict[str, str]) -> Reading:
+    async def _send(self, address: str, address_kind: str, data: dict[str, str]) -> ParsedResponse:
         async with FcmHttp(self._fcm, self._clock) as fcm:
             return await fcm.hand(address, address_kind, data, LIFE)

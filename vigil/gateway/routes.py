@@ -23,9 +23,10 @@ from vigil.gateway.models import (
 )
 from vigil.gateway.proving import Asked
 from vigil.gateway.settings import MOST_DEVICES, Gateway
-from vigil.ledger import acknowledgements, inbox, people, registrations
-from vigil.ledger.devices import NewDevice
-from vigil.ledger.registrations import Held, Proven
+from vigil.ledger.outbox import acknowledgements, inbox
+from vigil.ledger.people import preferences, registrations
+from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.people.registrations import Held, Proven
 from vigil.ledger.values import LARGEST_ID
 
 router = APIRouter(prefix="/v1", responses=documented(401, 403, 408, 413, 422, 429, 503))
@@ -123,7 +124,7 @@ def acknowledge_notice(gateway: Opened, person: Person, now: Now, id: Id) -> Ack
 def read_preferences(gateway: Opened, person: Person) -> PreferencesBody:
     """The person's preferences."""
     with gateway.ledger.read() as connection:
-        found = people.of_people(connection, [person]).get(person, people.NONE)
+        found = preferences.of_people(connection, [person]).get(person, preferences.NONE)
     return PreferencesBody.of(found)
 
 
@@ -131,7 +132,7 @@ def read_preferences(gateway: Opened, person: Person) -> PreferencesBody:
 def set_preferences(gateway: Opened, person: Person, now: Now, wanted: PreferencesBody) -> PreferencesBody:
     """Replace the person's preferences. They do not affect queued notices, except for quiet hours."""
     with gateway.ledger.write() as connection:
-        people.keep(connection, person, wanted.preferences(), now)
+        preferences.keep(connection, person, wanted.preferences(), now)
     return wanted
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vigil.delivery.identity import Verifier
-from vigil.delivery.language import Languages
 from vigil.delivery.links import Links
+from vigil.delivery.rendering.language import Languages
 from vigil.gateway.connections import Patience
 from vigil.gateway.limits import Buckets, Limit
 from vigil.gateway.logins import Logins

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import orjson
 
-from vigil.compliance.quiet import Span
+from vigil.compliance.quiet_hours import Span
 
 WAITS_FOR_DIGEST = '"digest":'
 """What the JSON of every message holds whose row waits for the digest. Other messages may hold it, too, in a text."""
@@ -37,7 +37,7 @@ class NoticeMessage:
     zone: str = ""  # its person's, where that is known
     quiet: Span | None = None  # quiet hours of its rule
     channels: tuple[str, ...] = ()  # in order; empty: push alone
-    mail: Mapping[str, str] = field(default_factory=dict)  # `vigil.delivery.email_words.words`
+    mail: Mapping[str, str] = field(default_factory=dict)  # `vigil.delivery.email.words.words`
     digest: str = ""  # the reason with which its row waits for the digest
 
     @property

@@ -350,7 +350,7 @@ class GuardTrip(SQLModel, table=True):
 
 
 class BehindRow(SQLModel, table=True):
-    """A workspace that is not read or evaluated as far as the others: see `vigil.ledger.behind`."""
+    """A workspace that is not read or evaluated as far as the others: see `vigil.ledger.observed.behind`."""
 
     __tablename__ = "behind"
 
@@ -367,7 +367,7 @@ class BehindRow(SQLModel, table=True):
 
 
 class ShortList(SQLModel, table=True):
-    """A workspace whose lists showed fewer items than its containers count: see `vigil.ledger.short_lists`."""
+    """A workspace whose lists showed fewer items than its containers count: see `vigil.ledger.observed.short_lists`."""
 
     __tablename__ = "short_list"
 

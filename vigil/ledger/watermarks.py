@@ -1,12 +1,21 @@
-"""The names of the watermarks in the ledger, and their JSON data."""
+"""The watermarks of extraction and evaluation: their names, their JSON data, and how they are read and set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType, Self
+
+import orjson
+from sqlalchemy import Connection, func, select
+
+from vigil.ledger.engine import upsert
+from vigil.ledger.tables import Observation, Position, table
+
+_position = table(Position)
+_observation = table(Observation)
 
 
 class WatermarkName(StrEnum):
@@ -119,4 +128,54 @@ class Listed:
         return {"listed": self.workspaces}
 
 
-__all__ = ["Evaluated", "ListMark", "Listed", "Scan", "WatermarkName", "list_of"]
+RUNS = (WatermarkName.EVALUATED, WatermarkName.SCAN, WatermarkName.SCHEMA, WatermarkName.PROCESSES)
+"""The watermarks whose instant is a run's own; those of lists hold instants of Extended ECM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """A watermark: how many observations have been taken in, up to which instant, and whatever else its owner keeps."""
+
+    seq: int = 0
+    at: datetime | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def watermark(connection: Connection, name: WatermarkName | ListMark) -> Watermark:
+    """The named watermark; an empty one when it was never set."""
+    row = connection.execute(select(_position).where(_position.c.name == name)).first()
+    return Watermark() if row is None else Watermark(row.seq or 0, row.at, orjson.loads(row.data))
+
+
+def known_until(connection: Connection) -> datetime | None:
+    """The latest instant that a run has spoken of when it read or evaluated; None where none ever did."""
+    at = select(func.max(_position.c.at)).where(_position.c.name.in_(RUNS))
+    seen = select(_observation.c.seen_at).order_by(_observation.c.seq.desc()).limit(1)
+    found = [connection.execute(query).scalar() for query in (at, seen)]
+    return max((x for x in found if x is not None), default=None)
+
+
+def evaluated(connection: Connection) -> Evaluated:
+    """What the last run that evaluated everything left to know; empty where there was none."""
+    return Evaluated.of(watermark(connection, WatermarkName.EVALUATED).data)
+
+
+def set_watermark(connection: Connection, name: WatermarkName | ListMark, mark: Watermark) -> None:
+    row = {"name": name, "seq": mark.seq, "at": mark.at, "data": orjson.dumps(mark.data).decode()}
+    upsert(connection, _position, [row], ("seq", "at", "data"))
+
+
+__all__ = [
+    "RUNS",
+    "Evaluated",
+    "ListMark",
+    "Listed",
+    "Scan",
+    "Watermark",
+    "WatermarkName",
+    "evaluated",
+    "known_until",
+    "list_of",
+    "set_watermark",
+    "watermark",
+]

@@ -15,20 +15,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vigil import stopping
-from vigil.compliance.loader import check_text
-from vigil.delivery.render import Renderer
+from vigil.compliance.rules.loader import check_text
+from vigil.delivery.rendering.render import Renderer
+from vigil.flow_runs.outcomes import Ended
+from vigil.flow_runs.prefect_server import prefect_api
 from vigil.ledger import Ledger
 from vigil.ledger.engine import parse_url
 from vigil.ledger.errors import named
 from vigil.replay.estate import Replay, replay, results, write
-from vigil.replay.outcomes import Ended
-from vigil.replay.prefect_server import prefect_api
+from vigil.replay.estate_schema import schema_of
 from vigil.rulefiles import read_rules, read_sources
-from vigil.sandbox.estate import load
-from vigil.sandbox.estate_model import Estate
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.estate.model import Estate
 from vigil.sandbox.process import SandboxProcess
 from vigil.terminal import errors
-from vigil.validation import schema_of
 from vigil.wording import counted
 
 log = logging.getLogger(__name__)

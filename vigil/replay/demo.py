@@ -13,13 +13,14 @@ from typing import Any
 from rich.console import Console
 
 from vigil import places, stopping
-from vigil.ledger import Ledger, runs
+from vigil.flow_runs.prefect_address import address
+from vigil.flow_runs.prefect_server import prefect_api
+from vigil.ledger import Ledger
+from vigil.ledger.observed import runs
 from vigil.replay.command import progress
 from vigil.replay.estate import Replay, replay
-from vigil.replay.prefect_address import address
-from vigil.replay.prefect_server import prefect_api
 from vigil.replay.story import tell
-from vigil.sandbox.generate import generate
+from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
 
 EVERY = timedelta(hours=6)

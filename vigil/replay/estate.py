@@ -11,16 +11,18 @@ from types import MappingProxyType
 from typing import Any
 
 from vigil.compliance.notices import NoticeState
-from vigil.ledger import Ledger, devices, evaluations, leases, outbox
-from vigil.ledger.devices import NewDevice
+from vigil.flow_runs.outcomes import Ended, ended
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.outbox import leases, queue
+from vigil.ledger.people import devices
+from vigil.ledger.people.devices import NewDevice
 from vigil.ledger.watermarks import WatermarkName
-from vigil.replay.outcomes import Ended, ended
-from vigil.sandbox.estate import load
-from vigil.sandbox.estate_model import Estate
+from vigil.sandbox.estate.load import load
+from vigil.sandbox.estate.model import Estate
 from vigil.sandbox.process import SandboxProcess
-from vigil.service.connecting.changing import Values
+from vigil.service.connecting.changes import Values
 from vigil.service.connecting.forms import OPTIONAL
-from vigil.service.opening import ledger_of_site
+from vigil.service.resources import ledger_of_site
 
 SITE = "sandbox"
 ALL = 1_000_000  # look-ups a run: an estate is walked whole at each tick
@@ -51,7 +53,7 @@ class Replay:
     def left(self, ledger: Ledger) -> list[datetime]:
         """The ticks after the last one in a ledger: all of them if it is new."""
         with ledger.read() as connection:
-            known = evaluations.position(connection, WatermarkName.EVALUATED).at
+            known = watermarks.watermark(connection, WatermarkName.EVALUATED).at
         return [tick for tick in self.ticks() if known is None or tick > known]
 
 
@@ -117,7 +119,7 @@ async def save_site(
 ) -> None:
     """Save the blocks that `watch` loads, pointing at the sandbox. `changed` overrides settings."""
     from blocks import kept
-    from flows.sites import server
+    from flows.support.sites import server
 
     usual: Values = {
         "ecm": {"url": sandbox.ecm_url, "username": "vigil", "password": "vigil", "zone": estate.zone.key},
@@ -145,7 +147,7 @@ async def save_site(
 def results(ledger: Ledger) -> list[dict[str, Any]]:
     """The output of `run-estate`: one row for each person. docs/estates.md#results"""
     with ledger.read() as connection:
-        return [_row(r) for r in outbox.rows(connection)]
+        return [_row(r) for r in queue.rows(connection)]
 
 
 def _row(r: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from rich.table import Table
 
 from vigil.compliance.facts import Workspace
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.rules import RuleSet
-from vigil.ledger import Ledger, observations, outbox
+from vigil.compliance.rules.model import RuleSet
+from vigil.ledger import Ledger
 from vigil.ledger.notice_message import NoticeMessage
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import queue
 from vigil.rulefiles import read_rules
 from vigil.safe_text import terminal_markup as written
 from vigil.service.reasons import in_words, of_row
@@ -37,7 +39,7 @@ def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console)
     """Print the report. False if a notice failed or is still queued."""
     loaded = read_rules(rules)
     with ledger.read() as connection:
-        rows = outbox.rows(connection)
+        rows = queue.rows(connection)
         known = observations.current(connection, sorted({r["workspace"] for r in rows}), ("workspace",))
         names = {w.id: w.name for w in known if isinstance(w, Workspace)}
     shows = _shows(last.get("devices", ()))

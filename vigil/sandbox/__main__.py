@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from vigil.errors import BadInput
-from vigil.sandbox.rows import instant
+from vigil.sandbox.json_lines import instant
 from vigil.sandbox.server import Options, serve
 
 

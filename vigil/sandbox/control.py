@@ -20,14 +20,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vigil.errors import BadInput
-from vigil.sandbox.devices import Devices
-from vigil.sandbox.ecm_app import ecm_app
-from vigil.sandbox.ecm_site import Site
-from vigil.sandbox.estate import Estate
-from vigil.sandbox.fcm import FcmApp
+from vigil.sandbox.ecm.app import ecm_app
+from vigil.sandbox.ecm.site import Site
+from vigil.sandbox.estate.load import Estate
+from vigil.sandbox.fcm.app import FcmApp
+from vigil.sandbox.fcm.devices import Devices
+from vigil.sandbox.json_lines import instant
 from vigil.sandbox.quirks import Faults
-from vigil.sandbox.rows import instant
-from vigil.sandbox.world import World
+from vigil.sandbox.world.world import World
 
 Json = dict[str, Any]
 ACTIONS = ("offline", "online", "dismiss", "unregister", "add")

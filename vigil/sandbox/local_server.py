@@ -11,7 +11,7 @@ from typing import Self
 
 import uvicorn
 
-from vigil.sandbox.fcm_wire import Receive, Scope, Send
+from vigil.sandbox.asgi import Receive, Scope, Send
 
 START = 20.0  # seconds to wait for the server to answer
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vigil.sandbox.rows import instant, listed, nearest
-from vigil.sandbox.world_ids import DEEPEST
+from vigil.sandbox.json_lines import instant, listed, nearest
+from vigil.sandbox.world.ids import DEEPEST
 
 MODULES = (
     "doctypes", "missingdocuments", "inprocessdocuments", "reports", "myteamtodo", "followups", "moduleassignments",

@@ -21,12 +21,12 @@ import orjson
 import uvicorn
 
 from vigil.sandbox.control import Control
-from vigil.sandbox.ecm_app import CGI
-from vigil.sandbox.estate import Estate, load
-from vigil.sandbox.fcm import fcm_app, write_service_account
-from vigil.sandbox.generate import START, behind, generate
+from vigil.sandbox.ecm.app import CGI
+from vigil.sandbox.estate.load import Estate, load
+from vigil.sandbox.fcm.app import fcm_app, write_service_account
+from vigil.sandbox.generate.generator import START, behind, generate
 from vigil.sandbox.quirks import Faults
-from vigil.sandbox.world import World
+from vigil.sandbox.world.world import World
 
 PROJECT = "vigil-sandbox"
 HOST = "127.0.0.1"

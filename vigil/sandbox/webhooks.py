@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-from vigil.sandbox.fcm_wire import Receive, Scope, Send, lifespan, read_body, reset
+from vigil.sandbox.asgi import Receive, Scope, Send, lifespan, read_body, reset
 from vigil.sandbox.local_server import LocalServer, Tls
 
 TOLERANCE = 300  # seconds by which a timestamp may differ from the receiver's clock

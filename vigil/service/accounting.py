@@ -12,10 +12,11 @@ from vigil.compliance.facts import Workspace
 from vigil.compliance.notices import NoticeState
 from vigil.ecm.model import Gap
 from vigil.errors import VigilError
-from vigil.ledger import counts, observations, outbox, runs, trips
-from vigil.ledger.counts import ToCome, Waiting
-from vigil.ledger.trips import Trip
-from vigil.service import refusals
+from vigil.ledger.observed import observations, runs
+from vigil.ledger.outbox import counts, guard_holds, queue
+from vigil.ledger.outbox.counts import ToCome, Waiting
+from vigil.ledger.outbox.guard_holds import Trip
+from vigil.service import refused_rules
 from vigil.service.run import Run
 from vigil.service.unsent import Unsent, unsent
 
@@ -110,13 +111,13 @@ def account(run: Run) -> Account:
     with run.ledger.read() as connection:
         notices = [
             n | {"link": n["message"].link or run.site.link(n["workspace"])}
-            for n in outbox.rows(connection, run=run.id)
+            for n in queue.rows(connection, run=run.id)
         ]
-        unproven = outbox.sent_without_proof(connection, run.id)
+        unproven = queue.sent_without_proof(connection, run.id)
         # For a run that delivers, the state at the end of its delivery: rows that others queue later are theirs to send.
         waits = run.tally.waits or counts.waiting(connection, now, run.real(connection))
         later = counts.to_come(connection, now, run.id)
-        stopped = tuple(trips.of_run(connection, run.id))
+        stopped = tuple(guard_holds.of_run(connection, run.id))
     counted = replace(_made(run, notices, waits, now), later=later, trips=stopped)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, "failed" if made.difference else made.state, made)
@@ -152,7 +153,7 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         places=places,
         delivers=run.tally.delivers,
         refused=tuple(run.tally.refused.values()),
-        refused_rules=refusals.sentences(run),
+        refused_rules=refused_rules.sentences(run),
     )
 
 

@@ -18,23 +18,25 @@ from enum import StrEnum
 from typing import Any
 
 from vigil.compliance import facts as f
+from vigil.compliance.evaluation.history import replay
+from vigil.compliance.evaluation.results import DIGESTED, Evaluation, Finding
+from vigil.compliance.evaluation.still_true import CurrentState
+from vigil.compliance.evaluation.superseded import Told
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import stamp
-from vigil.compliance.history import replay
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.notify.routing import Routed
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.routing import Routed
-from vigil.compliance.rules import DIGEST, Rule
-from vigil.compliance.still_true import CurrentState
-from vigil.compliance.superseded import Told
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding
-from vigil.compliance.window import Input, Window
+from vigil.compliance.rules.model import DIGEST, Rule
 from vigil.ecm.model import Gap
-from vigil.ledger import Ledger, inputs, manifests, observations, outbox, runs
+from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.outbox import Entry
-from vigil.service import judgement, pipeline
+from vigil.ledger.observed import inputs, observations, runs
+from vigil.ledger.outbox import manifests, queue
+from vigil.ledger.outbox.queue import Entry
+from vigil.service import evaluation, pipeline
 from vigil.service.pipeline import Work
 from vigil.service.reasons import in_words, why_untrue
 from vigil.service.records import LedgerRecords
@@ -109,7 +111,7 @@ async def manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list
         workspaces = observations.known_workspaces(connection)
         ticks = runs.instants(connection, "watch", upto)
         unsure = observations.out_of_order(connection)
-        told = outbox.sent_between(connection, after, upto)
+        told = queue.sent_between(connection, after, upto)
     ticks = sorted({*ticks, upto})
     for some in chunks(workspaces, BATCH):
         lines += await _of_batch(run, some, ticks, after, upto, unsure)
@@ -163,7 +165,7 @@ async def _of_batch(
         work = Work(
             given=Input(replace(facts, roles={})), window=Window(after, upto), result=Evaluation(tuple(some))
         )
-        work = await judgement.looked_up(run, work)
+        work = await evaluation.looked_up(run, work)
         work = pipeline.through(pipeline.ADDRESS, run, records, work)
         # Of what could not be looked up nobody knows whom it concerns: nobody else is told in its place.
         run.gap([Gap("people", why, (workspace,)) for workspace, why in work.left.items()])
@@ -212,7 +214,7 @@ def _by_facts(found: Iterable[tuple[Finding, Facts]]) -> Iterator[tuple[Facts, l
 def _lines(run: Run, work: Work, today: Today) -> list[Line]:
     same = {e.key: as_open(e, today.state) for e in work.rows}
     with run.ledger.read() as connection:
-        then = outbox.states(connection, [*work.rows, *same.values()])
+        then = queue.states(connection, [*work.rows, *same.values()])
     out = []
     for r, entry in zip(work.routed, work.rows, strict=True):
         rule = run.rules.by_name[entry.rule]
@@ -286,8 +288,8 @@ def approve(run: Run, id: str) -> Approval:
         lines = [row for row in kept.rows if row["sends"]]
         fresh = [entry_of(row) for row in lines if row["standing"] == Standing.NOW]
         again = {(e := entry_of(row)).key: e.message for row in lines if row["standing"] == Standing.AGAIN}
-        queued = outbox.enqueue(connection, fresh, run.as_of, run.id)
-        queued += outbox.requeue(connection, again, run.as_of, run.id, messages=again)
+        queued = queue.enqueue(connection, fresh, run.as_of, run.id)
+        queued += queue.requeue(connection, again, run.as_of, run.id, messages=again)
     run.tally.route(len(lines), already_told=len(lines) - queued)
     return Approval(queued, len(lines) - queued)
 

@@ -9,16 +9,16 @@ from datetime import datetime
 from typing import Protocol
 
 from vigil.compliance.channels import TextFormat, channel_of
+from vigil.compliance.evaluation.results import DIGESTED, Why
+from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, NoticeState, Person, Severity
-from vigil.compliance.routing import Directory, Routed
-from vigil.compliance.rules import Rule, RuleSet, fields_used
+from vigil.compliance.notify.routing import Directory, Routed
+from vigil.compliance.rules.model import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, Why
 from vigil.delivery.channels import stored
-from vigil.delivery.email_words import words as words_of_mail
-from vigil.delivery.render import Renderer, RenderError, Said
+from vigil.delivery.email.words import words as words_of_mail
+from vigil.delivery.rendering.render import Renderer, RenderError, Said
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import Entry, Key, Registered
 from vigil.safe_text import BODY, bounded

@@ -9,9 +9,9 @@ from datetime import datetime
 from vigil.compliance import facts as f
 from vigil.compliance.channels import channel_of
 from vigil.compliance.notices import Person
-from vigil.compliance.quiet import Span
-from vigil.compliance.routing import Directory
-from vigil.compliance.rules import Rule
+from vigil.compliance.notify.routing import Directory
+from vigil.compliance.quiet_hours import Span
+from vigil.compliance.rules.model import Rule
 from vigil.delivery.channels import chosen, order_of
 from vigil.delivery.quiet_hours import said_from
 from vigil.ledger.values import NONE, Preferences, Registered

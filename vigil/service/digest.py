@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vigil.compliance import digests as deciding
 from vigil.compliance import facts as f
-from vigil.compliance.digests import Kept
+from vigil.compliance.evaluation.results import DIGESTED, Why
+from vigil.compliance.evaluation.still_true import CurrentState
 from vigil.compliance.notices import Notice, Person, Severity
-from vigil.compliance.routing import Directory
-from vigil.compliance.rules import DIGEST as DIGEST_NAME
-from vigil.compliance.rules import Kind, Recipient, Rule, Subject
-from vigil.compliance.still_true import CurrentState
-from vigil.compliance.verdicts import DIGESTED, Why
-from vigil.ledger import devices, digests, inputs, observations, outbox
-from vigil.ledger import people as preferences
-from vigil.ledger.digests import Parked
+from vigil.compliance.notify import digests as deciding
+from vigil.compliance.notify.digests import Kept
+from vigil.compliance.notify.routing import Directory
+from vigil.compliance.rules.model import DIGEST as DIGEST_NAME
+from vigil.compliance.rules.model import Kind, Recipient, Rule, Subject
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.outbox import Entry, Key
+from vigil.ledger.observed import inputs, observations
+from vigil.ledger.outbox import digests, queue
+from vigil.ledger.outbox.digests import Parked
+from vigil.ledger.outbox.queue import Entry, Key
+from vigil.ledger.people import devices
+from vigil.ledger.people import preferences as preferences
 from vigil.service.compose import entry as composed
 from vigil.service.contacts import Contacts, Destination
 from vigil.service.run import Number, Run
@@ -68,7 +70,7 @@ def say(run: Run, people: Sequence[str]) -> None:
                 continue
             to = contacts.destination(person, DIGEST, directory, run.site.zone, run.channels, run.as_of)
             entry = entry_of(run, kept, to, given.facts.workspaces)
-            inserted = outbox.enqueue(connection, [entry], run.as_of, run.id)
+            inserted = queue.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
             digests.explain(connection, [k.number for k in kept], f"in digest {number}")
             run.tally.route(1, already_told=1 - inserted)

@@ -15,11 +15,11 @@ from vigil.compliance import facts as f
 from vigil.ecm.errors import CallFailed, Incomplete
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
-from vigil.ledger import behind, evaluations, observations, rounds, runs, short_lists
+from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of
-from vigil.service import bare, clocks, guards, snapshot
+from vigil.ledger.observed import behind, observations, runs, scan_cursors, short_lists
+from vigil.ledger.watermarks import Listed, Scan, Watermark, WatermarkName, list_of
+from vigil.service import clocks, guards, missing_roles, snapshot
 from vigil.service.needs import parts_of, types_of, types_with_roles
 from vigil.service.run import Number, Run
 from vigil.wording import counted
@@ -88,7 +88,7 @@ async def read_schema(reading: Extraction) -> None:
     """
     run = reading.run
     with run.ledger.read() as connection:
-        before = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
+        before = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data)
     try:
         found = await run.extractor.types()
     except CallFailed as error:
@@ -100,8 +100,8 @@ async def read_schema(reading: Extraction) -> None:
     reading.schema = _completed(reading, found, {t.name: t for t in before})
     with run.ledger.write() as connection:
         observations.record(connection, (d for t in reading.schema for d in t.documents), run.as_of, run.id)
-        evaluations.set_position(
-            connection, WatermarkName.SCHEMA, Mark(at=run.as_of, data=snapshot.written(reading.schema))
+        watermarks.set_watermark(
+            connection, WatermarkName.SCHEMA, Watermark(at=run.as_of, data=snapshot.written(reading.schema))
         )
 
 
@@ -126,7 +126,7 @@ def known_schema(reading: Extraction) -> None:
     """Use the types that an earlier run read."""
     run = reading.run
     with run.ledger.read() as connection:
-        reading.schema = snapshot.read(evaluations.position(connection, WatermarkName.SCHEMA).data)
+        reading.schema = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data)
 
 
 def full_scan_due(reading: Extraction) -> bool:
@@ -135,7 +135,7 @@ def full_scan_due(reading: Extraction) -> bool:
     """
     run = reading.run
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, WatermarkName.SCAN)
+        mark = watermarks.watermark(connection, WatermarkName.SCAN)
     reading.reread = mark.at is not None and bool(parts_of(run.needs) - Scan.of(mark.data).parts)
     return mark.at is None or reading.reread or run.as_of - mark.at >= run.site.rescan_every
 
@@ -163,8 +163,8 @@ async def _changed_of(
     """The pages of one type; `listed` collects their ids. The watermark moves when the list was read to its end."""
     run = reading.run
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, list_of(type.name))
-        evaluated = evaluations.evaluated(connection)
+        mark = watermarks.watermark(connection, list_of(type.name))
+        evaluated = watermarks.evaluated(connection)
     newest = mark.at
     # A node whose clock is behind may date a later change before an earlier one of another node.
     since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
@@ -193,13 +193,13 @@ async def _changed_of(
     at = None if newest is None else clocks.not_ahead(newest, run)
     count = len(listed) if full else Listed.of(mark.data).workspaces
     with run.ledger.write() as connection:
-        evaluations.set_position(connection, list_of(type.name), Mark(at=at, data=Listed(count).plain()))
+        watermarks.set_watermark(connection, list_of(type.name), Watermark(at=at, data=Listed(count).plain()))
 
 
 def parts_narrowed(run: Run) -> None:
     """Record that no rule uses a part any more, so that it is no longer read: when a rule uses it again, it is read completely."""
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, WatermarkName.SCAN)
+        mark = watermarks.watermark(connection, WatermarkName.SCAN)
     before = Scan.of(mark.data).parts
     if mark.at is not None and before - parts_of(run.needs):
         _keep_parts(run, mark.at, before & parts_of(run.needs))
@@ -207,15 +207,15 @@ def parts_narrowed(run: Run) -> None:
 
 def _keep_parts(run: Run, at: datetime, parts: Collection[str]) -> None:
     with run.ledger.write() as connection:
-        evaluations.set_position(
-            connection, WatermarkName.SCAN, Mark(at=at, data=Scan(frozenset(parts)).plain())
+        watermarks.set_watermark(
+            connection, WatermarkName.SCAN, Watermark(at=at, data=Scan(frozenset(parts)).plain())
         )
 
 
 def expected(run: Run) -> int:
     """How many workspaces the last complete lists had in total; 0 if there never was one."""
     with run.ledger.read() as connection:
-        marks = [evaluations.position(connection, list_of(type)) for type in types_of(run.rules)]
+        marks = [watermarks.watermark(connection, list_of(type)) for type in types_of(run.rules)]
     return sum(Listed.of(m.data).workspaces or 0 for m in marks)
 
 
@@ -226,7 +226,7 @@ def _unknown(reading: Extraction, rows: Sequence[Row]) -> tuple[Row, ...]:
         return tuple(rows)
     with run.ledger.read() as connection:
         known = observations.seen(connection, "workspace", [str(r.id) for r in rows])
-        grace = GRACE + clocks.lag(evaluations.evaluated(connection), run)
+        grace = GRACE + clocks.lag(watermarks.evaluated(connection), run)
     out = []
     for r in rows:
         found = known.get(str(r.id))
@@ -268,7 +268,7 @@ async def read_page(run: Run, rows: Sequence[Row]) -> None:
         _note(run, [Gap("/v2/nodes/list", NOT_ASKED, tuple(types), asked=False)], types)
         return
     with run.ledger.read() as connection:
-        complete = evaluations.evaluated(connection).complete
+        complete = watermarks.evaluated(connection).complete
         earlier = behind.since(connection, types)
     since = complete or run.as_of
     since = since if earlier is None else min(since, earlier)
@@ -313,7 +313,7 @@ def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) 
 
     `workspaces` are those that were read completely, with their types.
     """
-    batch = bare.doubted(run, batch)
+    batch = missing_roles.doubted(run, batch)
     workspaces = workspaces or {}
     unread = {w for g in batch.gaps for w in g.workspaces}
     read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}
@@ -374,7 +374,7 @@ def buried_slices(reading: Extraction) -> list[Sequence[observations.Buried]]:
         latest = observations.buried(connection, NODES_A_REQUEST)
         if len(latest) < NODES_A_REQUEST:
             return [latest] if latest else []
-        cursor = rounds.come_to(connection, WatermarkName.GONE, "below", run.as_of)
+        cursor = scan_cursors.next_cursor(connection, WatermarkName.GONE, "below", run.as_of)
         below = min(int(cursor["below"] or latest[-1].seq), latest[-1].seq)
         others = observations.buried(connection, NODES_A_REQUEST, below)
     cursor["below"] = str(others[-1].seq) if len(others) == NODES_A_REQUEST else ""
@@ -418,7 +418,7 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
         return []
     with run.ledger.read() as connection:
         owed = {w for w, b in behind.every(connection).items() if b.unread}
-        cursor = rounds.come_to(connection, WatermarkName.NODES, "workspace", run.as_of)
+        cursor = scan_cursors.next_cursor(connection, WatermarkName.NODES, "workspace", run.as_of)
         found: list[f.Workspace | f.Document] = []
         for kind in ("workspace", "document"):
             # Half of the budget each: neither documents nor workspaces may starve the others.
@@ -467,18 +467,18 @@ def walked(reading: Extraction) -> None:
     """
     run = reading.run
     with run.ledger.write() as connection:
-        rounds.keep(connection, reading.cursors, run.as_of)
+        scan_cursors.keep(connection, reading.cursors, run.as_of)
         before, scan = (
-            evaluations.position(connection, WatermarkName.ABSENCE),
-            evaluations.position(connection, WatermarkName.SCAN),
+            watermarks.watermark(connection, WatermarkName.ABSENCE),
+            watermarks.watermark(connection, WatermarkName.SCAN),
         )
         if any(g.path == ABSENT for g in run.tally.gaps):
-            evaluations.set_position(connection, WatermarkName.ABSENCE, Mark(at=run.as_of))
+            watermarks.set_watermark(connection, WatermarkName.ABSENCE, Watermark(at=run.as_of))
         elif before.at is not None and run.tally.numbers[Number.MISSING_LISTS]:
-            evaluations.set_position(connection, WatermarkName.ABSENCE, Mark())
+            watermarks.set_watermark(connection, WatermarkName.ABSENCE, Watermark())
             parts = Scan.of(scan.data).parts - {"missing"}
-            evaluations.set_position(
-                connection, WatermarkName.SCAN, Mark(at=scan.at, data=Scan(parts).plain())
+            watermarks.set_watermark(
+                connection, WatermarkName.SCAN, Watermark(at=scan.at, data=Scan(parts).plain())
             )
 
 
@@ -504,7 +504,7 @@ def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Co
 def _probe(run: Run) -> set[int]:
     """A workspace with which to check whether Extended ECM has lists of missing documents by now, if it had none before."""
     with run.ledger.read() as connection:
-        if not run.needs.missing or evaluations.position(connection, WatermarkName.ABSENCE).at is None:
+        if not run.needs.missing or watermarks.watermark(connection, WatermarkName.ABSENCE).at is None:
             return set()
         some = observations.bodies(connection, "workspace", "", 1)
     return {w.id for _, w in some if isinstance(w, f.Workspace)}
@@ -535,8 +535,8 @@ async def changed_processes(reading: Extraction) -> list[int]:
     """
     run = reading.run
     with run.ledger.read() as connection:
-        mark = evaluations.position(connection, WatermarkName.PROCESSES)
-        evaluated = evaluations.evaluated(connection)
+        mark = watermarks.watermark(connection, WatermarkName.PROCESSES)
+        evaluated = watermarks.evaluated(connection)
     known = {int(k): v for k, v in mark.data.get("hashes", {}).items()}
     # The first run also reads workflows that had ended before, so that the next run knows that they are not new.
     since = mark.at - clocks.below(evaluated, run) if mark.at else clocks.audit_from(run.as_of)
@@ -552,7 +552,7 @@ async def changed_processes(reading: Extraction) -> list[int]:
 def _next_active(reading: Extraction, active: Iterable[int]) -> list[int]:
     run = reading.run
     with run.ledger.read() as connection:
-        cursor = rounds.come_to(connection, WatermarkName.WORKFLOWS, "process", run.as_of)
+        cursor = scan_cursors.next_cursor(connection, WatermarkName.WORKFLOWS, "process", run.as_of)
     ahead = sorted(p for p in active if p > int(cursor.get("process") or 0))
     some = ahead[: run.site.verify_requests]
     cursor["process"] = str(some[-1]) if len(ahead) > len(some) else ""
@@ -587,9 +587,11 @@ def processes_done(reading: Extraction) -> None:
     with run.ledger.write() as connection:
         # Where the list could not be had, what ended since the last one that could is still to be listed.
         at = (
-            evaluations.position(connection, WatermarkName.PROCESSES).at if reading.unfound else None
+            watermarks.watermark(connection, WatermarkName.PROCESSES).at if reading.unfound else None
         ) or run.as_of
-        evaluations.set_position(connection, WatermarkName.PROCESSES, Mark(at=at, data={"hashes": hashes}))
+        watermarks.set_watermark(
+            connection, WatermarkName.PROCESSES, Watermark(at=at, data={"hashes": hashes})
+        )
 
 
 def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
@@ -619,7 +621,7 @@ def _next_slices(
     if not types or run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
-        cursor = rounds.come_to(connection, name, "workspace", run.as_of)
+        cursor = scan_cursors.next_cursor(connection, name, "workspace", run.as_of)
         some = observations.bodies(connection, "workspace", cursor["workspace"], budget)
     cursor["workspace"] = some[-1][0] if len(some) == budget else ""
     reading.cursors[name] = cursor

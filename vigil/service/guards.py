@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
-from vigil.compliance.evaluate import active
+from vigil.compliance.evaluation.evaluate import active
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.facts import Workspace
-from vigil.compliance.guards import GuardWhy, Seen, tripped, vanished
-from vigil.compliance.rules import Rule, Status
-from vigil.compliance.verdicts import Why
-from vigil.delivery.owners import is_dead
+from vigil.compliance.notify.guards import GuardWhy, Seen, tripped, vanished
+from vigil.compliance.rules.model import Rule, Status
+from vigil.delivery.lease_owners import is_dead
 from vigil.errors import BadRequest, VigilError
-from vigil.ledger import Ledger, digests, evaluations, observations, runs, trips
-from vigil.ledger.outbox import Entry
-from vigil.ledger.trips import Left, Trip
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.observed import observations, runs
+from vigil.ledger.outbox import digests, guard_holds
+from vigil.ledger.outbox.guard_holds import Left, Trip
+from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.watermarks import Listed, list_of
 from vigil.service.run import Run
 
@@ -70,7 +72,11 @@ def decide(run: Run, fresh: Collection[str] = ()) -> list[Trip]:
     if it sends nothing by now they get the reason for that.
     """
     with run.ledger.read() as connection:
-        some = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w) and _can_decide(run, w.rule)]
+        some = [
+            w
+            for w in guard_holds.left(connection, UNDECIDED)
+            if _is_over(run, w) and _can_decide(run, w.rule)
+        ]
     if not some:
         return []
     by_rule = {name: [w.run for w in some if w.rule == name] for name in dict.fromkeys(w.rule for w in some)}
@@ -97,10 +103,14 @@ def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[s
     known = _known(run, list(live.values()))
     out = set()
     with run.ledger.read() as connection:
-        left = [w for w in trips.left(connection, UNDECIDED) if _is_over(run, w)]
+        left = [w for w in guard_holds.left(connection, UNDECIDED) if _is_over(run, w)]
         for name, rule in live.items():
             others = [w.run for w in left if w.rule == name and w.run is not None]
-            left_by = trips.count(connection, name, others, UNDECIDED) if others else trips.Counted(0, 0, 0)
+            left_by = (
+                guard_holds.count(connection, name, others, UNDECIDED)
+                if others
+                else guard_holds.Counted(0, 0, 0)
+            )
             more = Seen(left_by.notices, left_by.findings, left_by.workspaces, 0, False)
             first = name in fresh or more.notices > 0
             seen = Seen.of([e.key for e in waiting[name]], known[rule.subject.workspace_type], first, more)
@@ -112,16 +122,16 @@ def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[s
 def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:
     """Give the undecided rows of a rule that sends nothing by now the reason why they are not sent."""
     with run.ledger.write() as connection:
-        run.tally.route(trips.adopt(connection, rule, run.id, UNDECIDED, others))
-        trips.relabel(connection, rule, run.id, [UNDECIDED], why)
+        run.tally.route(guard_holds.adopt(connection, rule, run.id, UNDECIDED, others))
+        guard_holds.relabel(connection, rule, run.id, [UNDECIDED], why)
 
 
 def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: bool) -> list[Trip]:
     """Queue the undecided rows of a rule, of this run and of ended ones, or hold them if its guard trips."""
     with run.ledger.write() as connection:
-        taken = trips.adopt(connection, rule.name, run.id, UNDECIDED, others)
+        taken = guard_holds.adopt(connection, rule.name, run.id, UNDECIDED, others)
         run.tally.route(taken)  # now rows of this run, which must account for them
-        counted = trips.count(connection, rule.name, [run.id], UNDECIDED)
+        counted = guard_holds.count(connection, rule.name, [run.id], UNDECIDED)
         seen = Seen(
             counted.notices,
             counted.findings,
@@ -131,9 +141,9 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
         )
         reasons = tripped(rule.guard, seen) if rule.guard is not None and counted.notices else ()
         if reasons:
-            trips.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
-            return [trips.keep(connection, _trip(run, rule, seen, reasons))]
-        trips.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
+            guard_holds.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
+            return [guard_holds.keep(connection, _trip(run, rule, seen, reasons))]
+        guard_holds.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
         digests.park(connection, run.id)
     return []
 
@@ -168,7 +178,7 @@ def _trip(run: Run, rule: Rule, seen: Seen, reasons: tuple[str, ...]) -> Trip:
         workspaces=seen.workspaces,
         known=seen.known,
         reasons=reasons,
-        state=trips.WAITING,
+        state=guard_holds.WAITING,
     )
 
 
@@ -177,7 +187,7 @@ def _known(run: Run, rules: Sequence[Rule]) -> dict[str, int]:
     out: dict[str, int] = {}
     with run.ledger.read() as connection:
         for type in {r.subject.workspace_type for r in rules}:
-            listed = Listed.of(evaluations.position(connection, list_of(type)).data).workspaces
+            listed = Listed.of(watermarks.watermark(connection, list_of(type)).data).workspaces
             if listed is None:
                 every = observations.known_workspaces(connection)
                 found = observations.current(connection, every, ("workspace",))
@@ -192,20 +202,20 @@ def take_questions(ledger: Ledger, flow_run: str) -> list[Trip]:
     So a run that is killed before it asks, or that could not ask, leaves its question to the next one.
     """
     with ledger.write() as connection:
-        trips.take(connection, flow_run)
-        return trips.asked_by(connection, flow_run)
+        guard_holds.take(connection, flow_run)
+        return guard_holds.asked_by(connection, flow_run)
 
 
 def asked(ledger: Ledger, flow_run: str) -> bool:
     """Whether a Prefect run asked before: then it was resumed with the answer."""
     with ledger.read() as connection:
-        return bool(trips.asked_by(connection, flow_run))
+        return bool(guard_holds.asked_by(connection, flow_run))
 
 
 def unasked(ledger: Ledger) -> bool:
     """Whether a guard hold waits about which no run has asked."""
     with ledger.read() as connection:
-        return any(not t.flow_run for t in trips.waiting(connection))
+        return any(not t.flow_run for t in guard_holds.waiting(connection))
 
 
 def gaps_of(ledger: Ledger, trip: Trip) -> int:
@@ -217,10 +227,10 @@ def gaps_of(ledger: Ledger, trip: Trip) -> int:
 def expire(run: Run) -> list[Trip]:
     """The guard holds whose time is over without an answer: their rows get that reason, and are not sent."""
     with run.ledger.write() as connection:
-        over = trips.waiting(connection, run.as_of)
+        over = guard_holds.waiting(connection, run.as_of)
         for t in over:
-            trips.answer(connection, t.id, trips.EXPIRED, "", run.clock())
-            trips.relabel(connection, t.rule, t.run, [HELD], EXPIRED)
+            guard_holds.answer(connection, t.id, guard_holds.EXPIRED, "", run.clock())
+            guard_holds.relabel(connection, t.rule, t.run, [HELD], EXPIRED)
     return over
 
 
@@ -230,26 +240,28 @@ def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
     Raises NoTrip if there is no such hold.
     """
     with run.ledger.write() as connection:
-        trip = trips.find(connection, id)
+        trip = guard_holds.find(connection, id)
         if trip is None:
             raise NoTrip(f"there is no guard {id}: `vigil guard list` shows those that wait")
-        if not trips.answer(connection, id, trips.SENT if send else trips.DROPPED, by, run.clock()):
+        if not guard_holds.answer(
+            connection, id, guard_holds.SENT if send else guard_holds.DROPPED, by, run.clock()
+        ):
             return trip, 0
         if send:
             count = sum(
-                trips.release(connection, trip.rule, trip.run, reason, run.as_of, run.id)
+                guard_holds.release(connection, trip.rule, trip.run, reason, run.as_of, run.id)
                 for reason in (HELD, EXPIRED)
             )
             digests.park(connection, run.id)
             run.tally.route(count)
         else:
-            count = trips.relabel(
+            count = guard_holds.relabel(
                 connection,
                 trip.rule,
                 trip.run,
                 [HELD, EXPIRED],
                 DROPPED,
             )
-        answered = trips.find(connection, id)
+        answered = guard_holds.find(connection, id)
     assert answered is not None
     return answered, count

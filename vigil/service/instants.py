@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from vigil.errors import BadRequest
-from vigil.ledger import Ledger, evaluations
+from vigil.ledger import Ledger, watermarks
 from vigil.wording import instant
 
 
@@ -49,7 +49,7 @@ def refuse_window(
 def known_after(ledger: Ledger, as_of: datetime) -> datetime | None:
     """The latest instant that the ledger knows, if it is after `as_of`; None otherwise."""
     with ledger.read() as connection:
-        known = evaluations.known_until(connection)
+        known = watermarks.known_until(connection)
     return known if known is not None and known > as_of else None
 
 

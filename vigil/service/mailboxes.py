@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vigil.compliance import facts as f
 from vigil.compliance.channels import MAIL
 from vigil.compliance.facts import Fact
-from vigil.ledger import mailboxes
+from vigil.ledger.people import mailboxes
 from vigil.service.run import Run
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from vigil.compliance.clauses import DocumentLeaf, DocumentState, FieldLeaf, MissingLeaf, leaves
-from vigil.compliance.evaluate import active
-from vigil.compliance.rules import Rule, RuleSet, events_used
+from vigil.compliance.evaluation.evaluate import active
+from vigil.compliance.rules.clauses import DocumentLeaf, DocumentState, FieldLeaf, MissingLeaf, leaves
+from vigil.compliance.rules.model import Rule, RuleSet, events_used
 from vigil.ecm.model import Needs
 
 

@@ -18,15 +18,16 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Protocol
 
-from vigil.compliance import endings, escalations, facts, superseded
-from vigil.compliance.evaluate import active, evaluate
-from vigil.compliance.guards import GuardWhy, could_trip
+from vigil.compliance import facts
+from vigil.compliance.evaluation import escalations, resolved, superseded
+from vigil.compliance.evaluation.evaluate import active, evaluate
+from vigil.compliance.evaluation.results import DIGESTED, Evaluation, Finding, Outcome, Why
+from vigil.compliance.evaluation.superseded import Told
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.routing import Directory, Routed, route, undecided
-from vigil.compliance.superseded import Told
-from vigil.compliance.tables import Facts
-from vigil.compliance.verdicts import DIGESTED, Evaluation, Finding, Outcome, Why
-from vigil.compliance.window import Input, Window
+from vigil.compliance.notify.guards import GuardWhy, could_trip
+from vigil.compliance.notify.routing import Directory, Routed, route, undecided
 from vigil.ledger.values import Entry
 from vigil.service.compose import ComposeContext, entries
 from vigil.service.contacts import Contacts
@@ -98,10 +99,10 @@ def _escalate(run: ComposeContext, records: Records, work: Work) -> Work:
 
 def _resolve(run: ComposeContext, records: Records, work: Work) -> Work:
     """Add the resolved notices of milestones."""
-    asked = endings.asking(work.result.evaluated, run.rules, work.facts.workspaces)
+    asked = resolved.asking(work.result.evaluated, run.rules, work.facts.workspaces)
     if not asked:
         return work
-    over = endings.findings(records.occurrences(asked), run.rules, work.given, run.as_of)
+    over = resolved.findings(records.occurrences(asked), run.rules, work.given, run.as_of)
     return work.with_findings((*work.findings, *over))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from vigil.compliance.escalations import Due
+from vigil.compliance.evaluation.escalations import Due
+from vigil.compliance.evaluation.window import Window
 from vigil.compliance.events import Looked
-from vigil.compliance.in_force import Revision
-from vigil.compliance.window import Window
-from vigil.ledger.behind import Behind, Marks
+from vigil.compliance.rules.in_force import Revision
+from vigil.ledger.observed.behind import Behind, Marks
 
 
 @dataclass(frozen=True, slots=True)

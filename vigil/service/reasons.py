@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vigil.compliance.guards import GuardWhy
-from vigil.compliance.still_true import NoLonger
-from vigil.compliance.verdicts import Why
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.evaluation.still_true import NoLonger
+from vigil.compliance.notify.guards import GuardWhy
 from vigil.delivery import causes
 from vigil.delivery.codes import EXPIRED, REFUSED, WORDLESS
 from vigil.ledger.notice_message import NoticeMessage

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from vigil.compliance.superseded import Told
-from vigil.ledger import Ledger, behind, devices, earlier
-from vigil.ledger import people as preferences
+from vigil.compliance.evaluation.superseded import Told
+from vigil.ledger import Ledger
+from vigil.ledger.observed import behind
+from vigil.ledger.outbox import sent_history
+from vigil.ledger.people import devices
+from vigil.ledger.people import preferences as preferences
 from vigil.service.contacts import Contacts
 
 
@@ -18,7 +21,7 @@ class LedgerRecords:
 
     def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
         with self._ledger.read() as connection:
-            return {rule: earlier.occurrences(connection, rule, some) for rule, some in asked.items()}
+            return {rule: sent_history.occurrences(connection, rule, some) for rule, some in asked.items()}
 
     def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:
         with self._ledger.read() as connection:

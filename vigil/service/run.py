@@ -13,20 +13,21 @@ from enum import StrEnum
 from typing import Protocol
 
 from vigil.compliance.channels import PUSH, TextFormat
-from vigil.compliance.in_force import Refusal, Revision
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.rules import RuleSet
-from vigil.delivery.owners import owner_name
-from vigil.delivery.render import Renderer
-from vigil.delivery.topics import TopicClient
+from vigil.compliance.rules.in_force import Refusal, Revision
+from vigil.compliance.rules.model import RuleSet
+from vigil.delivery.lease_owners import owner_name
+from vigil.delivery.push.topics import TopicClient
+from vigil.delivery.rendering.render import Renderer
 from vigil.delivery.transport import Transport
 from vigil.ecm import Client, Extractor
 from vigil.ecm.clocks import Skew, joined
 from vigil.ecm.model import Gap, Row
 from vigil.errors import Problem
-from vigil.ledger import Ledger, runs
-from vigil.ledger.counts import Waiting
-from vigil.ledger.leases import RealTime, real_time
+from vigil.ledger import Ledger
+from vigil.ledger.observed import runs
+from vigil.ledger.outbox.counts import Waiting
+from vigil.ledger.outbox.leases import RealTime, real_time
 from vigil.service.needs import needs_of
 from vigil.service.plan import Plan
 from vigil.service.site import Site

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vigil.compliance.events import Event
-from vigil.compliance.patterns import EventKind
+from vigil.compliance.rules.patterns import EventKind
 from vigil.ecm.model import EXPIRY
 
 

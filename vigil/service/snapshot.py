@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
-from vigil.compliance.vocabulary import People
+from vigil.compliance.rules.vocabulary import People
 from vigil.errors import BadInput, Problem
 
 _PLACE = re.compile(r"line (\d+) column (\d+)")

@@ -8,19 +8,20 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from vigil.compliance.evaluation.results import Outcome
+from vigil.compliance.evaluation.rule_state import Standing
 from vigil.compliance.facts import Workspace, WorkspaceType
-from vigil.compliance.guards import GuardWhy
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.routing import Routed
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.standings import Standing
-from vigil.compliance.verdicts import Outcome
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.compliance.notify.routing import Routed
+from vigil.compliance.rules.model import RuleSet
 from vigil.errors import BadRequest, Problem
-from vigil.ledger import observations, outbox
 from vigil.ledger.engine import chunks
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import queue
 from vigil.ledger.values import Entry
-from vigil.service import guards, judgement
-from vigil.service.judgement import BATCH
+from vigil.service import evaluation, guards
+from vigil.service.evaluation import BATCH
 from vigil.service.pipeline import Work
 from vigil.service.reasons import in_digest, in_words
 from vigil.service.run import Run
@@ -140,15 +141,15 @@ async def sweep(
     the outbox, so that it shows exactly what would be sent: earlier notices and guards are taken into account.
     """
     run = run.narrowed(narrow(run.rules, scope, run.left_out))
-    base = judgement.plan(run)
+    base = evaluation.plan(run)
     shown: list[tuple[dict[str, Any], Entry | None]] = []  # the rows, with the entry of those that are new
     for some in chunks(workspaces_of(run, schema, scope), BATCH):
         plan = replace(base, batches=(tuple(some),))
-        work = judgement.evaluated(run, judgement.load(run, plan, some))
-        work = judgement.addressed(run, await judgement.looked_up(run, work))
+        work = evaluation.evaluated(run, evaluation.load(run, plan, some))
+        work = evaluation.addressed(run, await evaluation.looked_up(run, work))
         shown += _rows(run, scope, work)
         if not dry_run:
-            judgement.commit(run, base, work)
+            evaluation.commit(run, base, work)
     new = [e for _, e in shown if e is not None]
     held = (
         guards.would_hold(run, new, base.fresh)
@@ -164,7 +165,7 @@ def _rows(run: Run, scope: Scope, work: Work) -> Iterator[tuple[dict[str, Any], 
     known = work.facts.workspaces
     if scope.new:
         with run.ledger.read() as connection:
-            taken = outbox.states(connection, work.rows)
+            taken = queue.states(connection, work.rows)
         for routed, e in zip(work.routed, work.rows, strict=True):
             before = taken.get(e.key)
             outcome = None if before is None else _as_it_is(*before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from vigil.delivery import causes
-from vigil.ledger.counts import ToCome, Waiting
+from vigil.ledger.outbox.counts import ToCome, Waiting
 
 
 class Unsent(StrEnum):

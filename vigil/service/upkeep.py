@@ -11,17 +11,18 @@ from datetime import datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
 
-from vigil.compliance import escalations
-from vigil.compliance.evaluate import active
-from vigil.compliance.guards import GuardWhy
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.verdicts import DIGESTED
-from vigil.compliance.window import Window
-from vigil.ledger import census, devices, evaluations, leavers, retention, soundness
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.retention import Forgets
-from vigil.ledger.soundness import Fault
-from vigil.ledger.watermarks import WatermarkName
+from vigil.compliance.evaluation import escalations
+from vigil.compliance.evaluation.evaluate import active
+from vigil.compliance.evaluation.results import DIGESTED
+from vigil.compliance.evaluation.window import Window
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.compliance.rules.model import RuleSet
+from vigil.ledger import watermarks
+from vigil.ledger.maintenance import integrity, retention
+from vigil.ledger.maintenance.integrity import Fault
+from vigil.ledger.maintenance.retention import Forgets
+from vigil.ledger.people import deleted_accounts, device_stats, devices
+from vigil.ledger.watermarks import Watermark, WatermarkName
 from vigil.service.run import Run
 
 WAITING = frozenset(
@@ -106,44 +107,44 @@ def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) 
     """One slice of the data to delete: how many rows, and where the next slice begins (None at the end)."""
     if not apply:
         with run.ledger.read() as connection:
-            evaluated = evaluations.position(connection, WatermarkName.EVALUATED).seq
+            evaluated = watermarks.watermark(connection, WatermarkName.EVALUATED).seq
             found = retention.find(connection, what, horizon, after, WAITING, evaluated)
         return len(found.rows), found.following
     with run.ledger.write() as connection:
-        evaluated = evaluations.position(connection, WatermarkName.EVALUATED).seq
+        evaluated = watermarks.watermark(connection, WatermarkName.EVALUATED).seq
         found = retention.find(connection, what, horizon, after, WAITING, evaluated)
         count = retention.forget(connection, what, found.rows)
         if count and what in _NOTED:
-            evaluations.set_position(connection, _NOTED[what], Mark(at=horizon))
+            watermarks.set_watermark(connection, _NOTED[what], Watermark(at=horizon))
     return count, found.following
 
 
 def retire(run: Run, apply: bool) -> int:
     """Retire devices that FCM refuses by now (docs/contracts/fcm.md#devices), and those of deleted accounts."""
     with run.ledger.write() if apply else run.ledger.read() as connection:
-        left = leavers.devices_in_use(connection)
-        old = set(census.take(connection, run.as_of).refused) - set(left)
+        left = deleted_accounts.devices_in_use(connection)
+        old = set(device_stats.take(connection, run.as_of).refused) - set(left)
         if apply:
             devices.retire(connection, left, LEFT, run.clock())
-            devices.retire(connection, old, RETIRED, run.clock(), run.as_of - census.REFUSED)
+            devices.retire(connection, old, RETIRED, run.clock(), run.as_of - device_stats.REFUSED)
     return len(left) + len(old)
 
 
 def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:
     """Compare the next slice of the index with the observations. The cursor continues across runs."""
     with run.ledger.write() as connection:
-        cursor = evaluations.position(connection, WatermarkName.LEDGER_CHECK).data
+        cursor = watermarks.watermark(connection, WatermarkName.LEDGER_CHECK).data
         after = (str(cursor.get("kind", "")), str(cursor.get("subject", "")))
-        faults, end, count = soundness.newest(connection, after, limit)
+        faults, end, count = integrity.newest(connection, after, limit)
         data = {"kind": end[0], "subject": end[1]}
-        evaluations.set_position(connection, WatermarkName.LEDGER_CHECK, Mark(at=run.as_of, data=data))
+        watermarks.set_watermark(connection, WatermarkName.LEDGER_CHECK, Watermark(at=run.as_of, data=data))
     return faults, count
 
 
 def check_whole(run: Run) -> tuple[list[Fault], list[str]]:
     """The faults of the ledger as a whole, and the benefits of maintenance for its database."""
     with run.ledger.read() as connection:
-        return soundness.whole(connection, run.clock()), soundness.upkeep_hints(connection)
+        return integrity.whole(connection, run.clock()), integrity.upkeep_hints(connection)
 
 
 def earliest(run: Run) -> datetime | None:
@@ -153,7 +154,7 @@ def earliest(run: Run) -> datetime | None:
     passed: before, a finding could get another occurrence than it had, and be sent twice.
     """
     with run.ledger.read() as connection:
-        at = evaluations.position(connection, WatermarkName.FORGOTTEN).at
+        at = watermarks.watermark(connection, WatermarkName.FORGOTTEN).at
     return None if at is None else at + _longest(run.rules)
 
 

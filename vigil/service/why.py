@@ -10,16 +10,18 @@ from datetime import datetime
 from typing import Any
 
 from vigil.compliance import facts as f
-from vigil.compliance.clauses import Clause, FieldLeaf, leaves
-from vigil.compliance.conditions import compile_clause, explain, scope
-from vigil.compliance.evaluate import active
-from vigil.compliance.lasting import full_clause
-from vigil.compliance.milestones import due_in_words, due_of
-from vigil.compliance.rules import Kind, Rule, RuleSet
-from vigil.compliance.tables import Facts
-from vigil.ledger import Ledger, acknowledgements, evaluations, observations, outbox
-from vigil.ledger.acknowledgements import Acknowledged
-from vigil.ledger.devices import labels
+from vigil.compliance.evaluation.clause_compiler import compile_clause, explain, scope
+from vigil.compliance.evaluation.condition_rules import full_clause
+from vigil.compliance.evaluation.evaluate import active
+from vigil.compliance.evaluation.milestones import due_in_words, due_of
+from vigil.compliance.evaluation.tables import Facts
+from vigil.compliance.rules.clauses import Clause, FieldLeaf, leaves
+from vigil.compliance.rules.model import Kind, Rule, RuleSet
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.observed import observations
+from vigil.ledger.outbox import acknowledgements, queue
+from vigil.ledger.outbox.acknowledgements import Acknowledged
+from vigil.ledger.people.devices import labels
 from vigil.ledger.watermarks import WatermarkName
 
 MET = {True: "met", False: "not met", None: "could not be evaluated"}
@@ -75,7 +77,7 @@ class Look:
 def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Answer:
     """Everything that a person received, or would have received, up to `at`."""
     with ledger.read() as connection:
-        rows = outbox.rows(connection, person=person, upto=at)
+        rows = queue.rows(connection, person=person, upto=at)
         known = bool(rows) or any(
             isinstance(u, f.User) and u.login == person for u in observations.directory(connection)
         )
@@ -96,9 +98,9 @@ def about_workspace(
     Values of `sensitive` attributes, given as Category.attribute, are left out.
     """
     with ledger.read() as connection:
-        rows = outbox.rows(connection, workspace=workspace, upto=at)
+        rows = queue.rows(connection, workspace=workspace, upto=at)
         names = observations.names(connection, [workspace])
-        when = at or evaluations.position(connection, WatermarkName.EVALUATED).at
+        when = at or watermarks.watermark(connection, WatermarkName.EVALUATED).at
         seen = list(observations.as_of(connection, when, [workspace])) if when else []
         gone_at = observations.gone_since(connection, [workspace]).get(workspace)
         required = [
@@ -118,7 +120,7 @@ def about_workspace(
 
 def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
     with ledger.read() as connection:
-        attempts = outbox.attempts(connection, [r["id"] for r in rows])
+        attempts = queue.attempts(connection, [r["id"] for r in rows])
         seen = acknowledgements.of_notices(connection, [r["id"] for r in rows])
         names = labels(connection, {a["device"] for some in attempts.values() for a in some})
     return tuple(

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.rules.model import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline import report
 from vigil.timeline.coverage import covered
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutate import gate
-from vigil.timeline.spread import cores
+from vigil.timeline.players import Theatre
+from vigil.timeline.processes import cores
 from vigil.timeline.suite import Outcome, play_all
-from vigil.timeline.theatre import Theatre
 
 _FEW = 4
 """Timelines that are played before another process has started."""

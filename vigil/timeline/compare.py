@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vigil.compliance.guards import GuardWhy
+from vigil.compliance.evaluation.results import DIGESTED
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.verdicts import DIGESTED
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.sandbox.devices import Shown
+from vigil.sandbox.fcm.devices import Shown
 from vigil.service.reasons import in_words, of_row
 from vigil.timeline.expectations import QUIET, REASONS
 from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
-from vigil.timeline.playing import Arrived, Played, Player, Row
+from vigil.timeline.results import Arrived, Played, Player, Row
 
 LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
 """States of notices that a person should have received: they must be expected. Suppressed ones may be."""

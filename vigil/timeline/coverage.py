@@ -7,16 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from vigil.compliance.clauses import Leaf, leaves_placed
-from vigil.compliance.conditions import Scope, compile_clause, scope
-from vigil.compliance.positions import Node
-from vigil.compliance.routing import Routed, named
-from vigil.compliance.rules import Kind, Rule, RuleSet, recipients_placed
-from vigil.compliance.transitions import fits, of_events
-from vigil.compliance.verdicts import DIGESTED, Finding
+from vigil.compliance.evaluation.clause_compiler import Scope, compile_clause, scope
+from vigil.compliance.evaluation.results import DIGESTED, Finding
+from vigil.compliance.evaluation.transitions import fits, of_events
+from vigil.compliance.notify.routing import Routed, named
+from vigil.compliance.rules.clauses import Leaf, leaves_placed
+from vigil.compliance.rules.model import Kind, Rule, RuleSet, recipients_placed
+from vigil.compliance.rules.yaml_nodes import Node
 from vigil.timeline.model import Spot
 from vigil.timeline.mutants import rule_nodes
-from vigil.timeline.playing import Judged
+from vigil.timeline.results import Judged
 
 Path = tuple[str | int, ...]
 Part = tuple[str, Path, str]

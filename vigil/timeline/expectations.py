@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from vigil.compliance.guards import GuardWhy
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import Severity
-from vigil.compliance.positions import Node
-from vigil.compliance.rules import Rule
-from vigil.compliance.verdicts import Why
-from vigil.compliance.vocabulary import listing, nearest
-from vigil.timeline.happenings import Names
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.compliance.rules.model import Rule
+from vigil.compliance.rules.vocabulary import listing, nearest
+from vigil.compliance.rules.yaml_nodes import Node
+from vigil.timeline.changes import Names
 from vigil.timeline.model import MARKS, NOBODY, Expected, Mark, Unsent
-from vigil.timeline.reading import Reader
+from vigil.timeline.node_parser import Reader
 
 QUIET = "quiet"
 REASONS: Mapping[str, str] = {

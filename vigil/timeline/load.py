@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vigil.compliance.positions import Node, in_order, parse
-from vigil.compliance.rules import Rule, RuleSet
-from vigil.compliance.vocabulary import listing, nearest
+from vigil.compliance.rules.model import Rule, RuleSet
+from vigil.compliance.rules.vocabulary import listing, nearest
+from vigil.compliance.rules.yaml_nodes import Node, in_order, parse
 from vigil.errors import BadInput, Problem
 from vigil.rulefiles import read_rules
 from vigil.timeline.model import Timeline
-from vigil.timeline.reading import Reader
-from vigil.timeline.staging import KEYS, timeline
+from vigil.timeline.node_parser import Reader
+from vigil.timeline.parser import KEYS, timeline
 
 SUFFIXES = (".timeline.yaml", ".timeline.yml")
 ByFile = Mapping[Path, Sequence[Rule]]

@@ -15,10 +15,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from vigil.compliance.durations import Duration, Offset
-from vigil.compliance.operands import show
-from vigil.compliance.operators import Op
-from vigil.compliance.positions import Node, parse
-from vigil.compliance.rules import Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleSet
+from vigil.compliance.rules.operands import show
+from vigil.compliance.rules.operators import Op
+from vigil.compliance.rules.yaml_nodes import Node, parse
 from vigil.timeline.model import Spot
 
 Path = tuple[str | int, ...]

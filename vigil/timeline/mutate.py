@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vigil.compliance.rules import Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleSet
+from vigil.timeline.memory_player import NotRehearsed
 from vigil.timeline.model import Timeline
 from vigil.timeline.mutants import Mutant, mutants
-from vigil.timeline.rehearsal import NotRehearsed
-from vigil.timeline.spread import spread
+from vigil.timeline.players import Theatre
+from vigil.timeline.processes import spread
 from vigil.timeline.suite import perform, rules_of
-from vigil.timeline.theatre import Theatre
 
 GATE = 0.9
 """The share of mutants that a suite's timelines must detect."""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vigil.compliance.vocabulary import listing
+from vigil.compliance.rules.vocabulary import listing
 from vigil.safe_text import terminal_markup
 from vigil.timeline.compare import Failure
 from vigil.timeline.coverage import Covered
 from vigil.timeline.load import Suite
 from vigil.timeline.model import Spot
 from vigil.timeline.mutate import GATE, Gate
-from vigil.timeline.reading import local
+from vigil.timeline.node_parser import local
 from vigil.timeline.suite import Outcome
 from vigil.wording import counted
 

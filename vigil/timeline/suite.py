@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from vigil.compliance.rules import RuleSet
+from vigil.compliance.rules.model import RuleSet
 from vigil.timeline.compare import Failure, differences
 from vigil.timeline.coverage import Part, Watched
+from vigil.timeline.memory_player import NotRehearsed
 from vigil.timeline.model import Spot, Timeline
-from vigil.timeline.playing import Player, Watcher
-from vigil.timeline.rehearsal import NotRehearsed
-from vigil.timeline.spread import spread
-from vigil.timeline.theatre import Theatre
-from vigil.timeline.world import WorldError
+from vigil.timeline.players import Theatre
+from vigil.timeline.processes import spread
+from vigil.timeline.results import Player, Watcher
+from vigil.timeline.state import WorldError
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from rich.console import Console
 from tests.flows.year import checks, play, reference, world
 from tests.flows.year.reference import Key, Row
 from tests.shared import PROJECT
+from vigil.flow_runs.prefect_server import prefect_api
 from vigil.ledger import Ledger
 from vigil.replay.command import progress
-from vigil.replay.prefect_server import prefect_api
 
 
 def main(folder: Path) -> int:

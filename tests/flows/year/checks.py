@@ -8,9 +8,11 @@ from datetime import date, datetime
 from typing import Any
 
 from tests.flows.year.reference import Key, Row
-from vigil.compliance.rules import DIGEST as DIGEST_NAME
-from vigil.compliance.verdicts import Why
-from vigil.ledger import Ledger, outbox, runs
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.rules.model import DIGEST as DIGEST_NAME
+from vigil.ledger import Ledger
+from vigil.ledger.observed import runs
+from vigil.ledger.outbox import queue
 
 IN_DIGEST = "in digest "
 
@@ -18,7 +20,7 @@ IN_DIGEST = "in digest "
 def said(ledger: Ledger) -> dict[Key, Row]:
     """What the outbox holds, in the words of the reference; digests are left out. Raises where a key is there twice."""
     with ledger.read() as connection:
-        rows = outbox.rows(connection)
+        rows = queue.rows(connection)
         ticks = {r["id"]: r["as_of"] for r in runs.latest(connection, limit=100_000)}
     out: dict[Key, Row] = {}
     for r in rows:

@@ -13,13 +13,13 @@ from sqlalchemy import func, select
 
 from tests.flows.year import rules
 from tests.flows.year.world import END, START, World, save
-from vigil.compliance.verdicts import Why
+from vigil.compliance.evaluation.results import Why
 from vigil.ledger import Ledger
 from vigil.ledger.tables import Notice, table
 from vigil.replay.estate import SITE, Replay, register, save_site
-from vigil.sandbox.estate import load
+from vigil.sandbox.estate.load import load
 from vigil.sandbox.process import SandboxProcess
-from vigil.service.opening import ledger_of_site
+from vigil.service.resources import ledger_of_site
 
 BACK = datetime.fromisoformat("2024-05-20T08:00Z")
 """The first tick after the outage."""

@@ -16,7 +16,7 @@ docs/decisions/0024-webhooks.md says why.
 
 from __future__ import annotations
 
-from vigil.delivery.outcomes import Reading, wait_of
+from vigil.delivery.responses import ParsedResponse, wait_of
 from vigil.delivery.retry import QUOTA_WAIT
 from vigil.delivery.transport import Outcome
 
@@ -25,14 +25,14 @@ LATER = frozenset({408, 425, 429})
 DOUBTFUL = frozenset({502, 504})
 
 
-def read_status(status: int, retry_after: str | None) -> Reading:
+def read_status(status: int, retry_after: str | None) -> ParsedResponse:
     """The meaning of an answer. `retry_after` is the header of that name."""
     if 200 <= status < 300:
-        return Reading("accepted", status=status)
+        return ParsedResponse("accepted", status=status)
     wait = wait_of(retry_after)
     if status == 429 and wait is None:
         wait = QUOTA_WAIT
-    return Reading(_outcome(status), f"{CODE}{status}", status, retry_after=wait)
+    return ParsedResponse(_outcome(status), f"{CODE}{status}", status, retry_after=wait)
 
 
 def _outcome(status: int) -> Outcome:

@@ -16,7 +16,7 @@ from yarl import URL
 
 from vigil.compliance.channels import WEBHOOK, channel
 from vigil.delivery.errors import InvalidMessage
-from vigil.delivery.messages import refuse_link
+from vigil.delivery.links import refuse_link
 from vigil.delivery.replace_keys import web_topic
 from vigil.delivery.transport import Outgoing
 

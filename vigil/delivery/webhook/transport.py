@@ -16,7 +16,7 @@ from vigil.delivery.codes import HELD_DEVICE
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.http_session import NO_ANSWER, HttpClient, read_failure
 from vigil.delivery.limits import DeviceRates
-from vigil.delivery.outcomes import Reading, sent_of
+from vigil.delivery.responses import ParsedResponse, sent_of
 from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.webhook import post
 from vigil.delivery.webhook.outcomes import read_status
@@ -25,7 +25,9 @@ from vigil.delivery.webhook.settings import WebhookSettings
 log = logging.getLogger("vigil.delivery.webhook")
 
 FAILURES = 3  # requests in a row that got no answer, after which a host is left alone for the rest of a batch
-LEFT_ALONE = Reading("retry", "CONNECT", detail="it did not answer a moment ago, and was not asked again")
+LEFT_ALONE = ParsedResponse(
+    "retry", "CONNECT", detail="it did not answer a moment ago, and was not asked again"
+)
 
 Work = Iterator[tuple[int, Outgoing]]
 
@@ -83,7 +85,7 @@ class Webhooks(HttpClient[WebhookSettings]):
             url, content = post.address(out), post.body(out)
             wait = self._rates.take(out.token, started.timestamp())
             if wait > 0:
-                reading = Reading("retry", HELD_DEVICE, retry_after=wait)
+                reading = ParsedResponse("retry", HELD_DEVICE, retry_after=wait)
             elif host.down:
                 reading = LEFT_ALONE
             else:
@@ -92,13 +94,13 @@ class Webhooks(HttpClient[WebhookSettings]):
             if reading.status == 429:
                 self._rates.hold(out.token, self._now().timestamp(), reading.retry_after or 0.0)
         except InvalidMessage as poison:
-            reading = Reading("rejected", poison.code, detail=str(poison))
+            reading = ParsedResponse("rejected", poison.code, detail=str(poison))
         except Exception as wrong:  # noqa: BLE001  its text may quote the address, and its batch must not end with it
             log.error("a webhook ended in an unforeseen way and counts as unknown: %s", type(wrong).__name__)
             return Sent.unforeseen(wrong, started, self._now())
         return sent_of(reading, started, self._now())
 
-    async def _post(self, url: URL, key: str, content: bytes) -> Reading:
+    async def _post(self, url: URL, key: str, content: bytes) -> ParsedResponse:
         """One request. What fails before a connection stands was not sent; whatever fails after it is unknown."""
         signed = post.headers(self._keys, key, int(self._wall()), content)
         try:

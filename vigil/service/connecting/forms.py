@@ -28,14 +28,15 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from vigil.delivery.errors import DeliveryError
-from vigil.delivery.settings import ENDPOINT, FcmSettings, Security
+from vigil.delivery.push.settings import ENDPOINT, FcmSettings
+from vigil.delivery.settings import Security
 from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.ecm.model import EXPIRY
 from vigil.ecm.settings import ClientCredentials, Settings
 from vigil.safe_text import web_address
 
 if TYPE_CHECKING:
-    from vigil.delivery.email_settings import SmtpSettings
+    from vigil.delivery.email.settings import SmtpSettings
 
 
 class Given(StrEnum):
@@ -381,7 +382,7 @@ class MailForm(Form):
 
     def settings(self, now: Callable[[], datetime]) -> SmtpSettings:
         """The settings of the transport, which signs links at `now`. Raises ValueError for settings that contradict each other."""
-        from vigil.delivery.email_settings import SmtpSettings  # slow to import
+        from vigil.delivery.email.settings import SmtpSettings  # slow to import
         from vigil.delivery.links import Links
 
         try:

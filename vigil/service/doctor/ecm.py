@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vigil.compliance.facts import WorkspaceType
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.vocabulary import People
+from vigil.compliance.rules.model import RuleSet
+from vigil.compliance.rules.vocabulary import People
 from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, probe
 from vigil.service.doctor import clocks
 from vigil.service.doctor.health import Check, State, fail, ok, skip, warn

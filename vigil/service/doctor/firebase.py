@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from vigil.delivery.errors import BadServiceAccount, CredentialRefused, CredentialUnavailable
-from vigil.delivery.fcm_http import FcmHttp
+from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.transport import Outgoing
 from vigil.service.doctor.health import Check, fail, ok, warn
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from vigil.compliance.in_force import Revision
-from vigil.ledger import Ledger, LedgerError, LedgerOfAnother, census, ownership, revisions, runs
-from vigil.ledger.census import Census
-from vigil.ledger.checking import Schema, schema
+from vigil.compliance.rules.in_force import Revision
+from vigil.ledger import Ledger, LedgerError, LedgerOfAnother, ownership
+from vigil.ledger.maintenance.schema_version import Schema, schema
+from vigil.ledger.observed import rule_versions, runs
+from vigil.ledger.people import device_stats
+from vigil.ledger.people.device_stats import Census
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
 from vigil.wording import counted
 
@@ -35,7 +37,7 @@ def examine(url: str, now: datetime, site: str) -> list[Check]:
     try:
         with ledger.read() as connection:
             ownership.refuse_another(connection, site)
-            taken, last = census.take(connection, now), runs.latest(connection, "watch", 1)
+            taken, last = device_stats.take(connection, now), runs.latest(connection, "watch", 1)
     except LedgerOfAnother as error:
         return [fail(SCHEMA, str(error), "until then every run of this site is refused")]
     finally:
@@ -53,7 +55,7 @@ def texts(url: str) -> list[Revision]:
         return []
     try:
         with ledger.read() as connection:
-            return revisions.in_force(connection)
+            return rule_versions.in_force(connection)
     finally:
         ledger.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vigil.delivery.email_smtp import Smtp
+from vigil.delivery.email.smtp import Smtp
 from vigil.delivery.errors import CredentialRefused
 from vigil.service.doctor.health import Check, fail, ok
 

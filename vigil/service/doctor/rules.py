@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vigil.compliance.facts import WorkspaceType
-from vigil.compliance.in_force import Revision, in_force
-from vigil.compliance.loader import examine
-from vigil.compliance.rules import RuleSet
-from vigil.compliance.vocabulary import People
-from vigil.delivery.render import Renderer
+from vigil.compliance.rules.in_force import Revision, in_force
+from vigil.compliance.rules.loader import examine
+from vigil.compliance.rules.model import RuleSet
+from vigil.compliance.rules.vocabulary import People
+from vigil.delivery.rendering.render import Renderer
 from vigil.errors import Problem
-from vigil.service import refusals
+from vigil.service import refused_rules
 from vigil.service.doctor.health import Check, fail, ok, skip
-from vigil.service.opening import examined
+from vigil.service.resources import examined
 from vigil.wording import counted
 
 RULES, TEMPLATES, SCHEMA = "rules", "templates", "rules against ECM"
@@ -27,7 +27,7 @@ def templates(folder: Path) -> tuple[Check, Mapping[str, set[str]] | None]:
         return fail(TEMPLATES, f"there is no folder {folder}", _SAY_WHERE), None
     renderer = Renderer(folder, tolerant=True)
     if renderer.problems:
-        do = f"correct the templates in {folder}; until then {refusals.STAND_IN}"
+        do = f"correct the templates in {folder}; until then {refused_rules.STAND_IN}"
         return fail(TEMPLATES, _first(renderer.problems), do), None
     families = renderer.families()
     languages = ", ".join(renderer.languages)
@@ -45,7 +45,7 @@ def rules(
     standing, do = in_force(found, known), f"`vigil validate {folder}` shows every one with its line"
     if standing.refused:
         return fail(
-            RULES, refusals.of_rules(standing.refused, "UTC"), do
+            RULES, refused_rules.of_rules(standing.refused, "UTC"), do
         ), standing.rules if standing.rules.rules else None
     problems = list(examine(found.files, templates=families).problems())
     if problems:

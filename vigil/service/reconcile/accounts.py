@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from vigil.compliance import facts as f
-from vigil.ledger import accounts, evaluations, observations
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.watermarks import WatermarkName
+from vigil.ledger import watermarks
+from vigil.ledger.observed import observations
+from vigil.ledger.people import accounts
+from vigil.ledger.watermarks import Watermark, WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
 
@@ -20,7 +21,7 @@ async def look(run: Run, mend: bool) -> Checked:
     users = await run.extractor.accounts()
     with run.ledger.write() as connection:
         observations.record(connection, users, run.as_of, run.id)
-        evaluations.set_position(connection, WatermarkName.ACCOUNTS, Mark(at=run.as_of))
+        watermarks.set_watermark(connection, WatermarkName.ACCOUNTS, Watermark(at=run.as_of))
     return Checked(len(users), tuple(Found(_said(logins), _DO) for logins in shared(users)))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from vigil.ledger import census, devices, reconciling
+from vigil.ledger.outbox import audits
+from vigil.ledger.people import device_stats, devices
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
 from vigil.wording import counted
@@ -21,8 +22,8 @@ async def look(run: Run, mend: bool) -> Checked:
     """
     now = run.clock()
     with run.ledger.read() as connection:
-        taken = census.take(connection, now)
-        retired = reconciling.retired_since(connection, now - RECENT)
+        taken = device_stats.take(connection, now)
+        retired = audits.retired_since(connection, now - RECENT)
         groups: list[tuple[str, str, Sequence[int]]] = [
             (f"retired in the last week: {reason}", "nothing, if their people have other devices", ids)
             for reason, ids in sorted(retired.items())

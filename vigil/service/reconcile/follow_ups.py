@@ -10,8 +10,8 @@ from vigil.compliance.facts import Document
 from vigil.compliance.notices import NoticeState
 from vigil.ecm import followups
 from vigil.ecm.followups import FollowUp
-from vigil.ledger import reconciling
-from vigil.ledger.reconciling import Said
+from vigil.ledger.outbox import audits
+from vigil.ledger.outbox.audits import Said
 from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.reconcile.walking import next_slice
@@ -40,7 +40,7 @@ async def look(run: Run, mend: bool) -> Checked:
     about = {documents[x.node].workspace for x in overdue}
     since = min((x.due for x in overdue), default=run.as_of) - BEFORE
     with run.ledger.read() as connection:
-        said = reconciling.said_about(connection, about, since)
+        said = audits.said_about(connection, about, since)
     return Checked(len(read.found), tuple(unsaid(overdue, documents, said, ZoneInfo(run.site.zone))))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from vigil.compliance import facts as f
 from vigil.ecm import Extractor, Needs
 from vigil.ecm.model import ABSENT, Row
-from vigil.ledger import observations
+from vigil.ledger.observed import observations
 from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.reconcile.walking import next_slice

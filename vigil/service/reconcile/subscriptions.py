@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vigil.ledger import topics
+from vigil.ledger.people import topics
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
 from vigil.wording import counted

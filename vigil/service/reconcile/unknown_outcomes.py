@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vigil.delivery.retry import GIVE_UP
-from vigil.ledger import leases, reconciling
+from vigil.ledger.outbox import audits, leases
 from vigil.ledger.values import LEASE
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
@@ -17,10 +17,10 @@ async def look(run: Run, mend: bool) -> Checked:
     now = run.clock()
     with run.ledger.write() if mend else run.ledger.read() as connection:
         real = leases.real_time(connection)
-        found = reconciling.given_up_by_now(connection, now - GIVE_UP - LEASE, real)
+        found = audits.given_up_by_now(connection, now - GIVE_UP - LEASE, real)
         if mend:
             reasons = {o.id: REASON.format(last=o.last) for o in found}
-            reconciling.give_up(connection, reasons, real)
+            audits.give_up(connection, reasons, real)
     return Checked(
         len(found),
         tuple(

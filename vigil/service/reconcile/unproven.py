@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vigil.ledger import evaluations, reconciling
+from vigil.ledger import watermarks
+from vigil.ledger.outbox import audits
 from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
@@ -13,8 +14,8 @@ _DO = "do not trust that the person knows: tell them by hand, keep a copy of the
 async def look(run: Run, mend: bool) -> Checked:
     """Check all notices whose attempts upkeep has not deleted. Corrects nothing: nobody can know what happened."""
     with run.ledger.read() as connection:
-        since = evaluations.position(connection, WatermarkName.FORGOTTEN_ATTEMPTS).at
-        found, looked_at = reconciling.unproven(connection, since)
+        since = watermarks.watermark(connection, WatermarkName.FORGOTTEN_ATTEMPTS).at
+        found, looked_at = audits.unproven(connection, since)
     return Checked(
         looked_at,
         tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from vigil.ledger import reconciling
+from vigil.ledger.outbox import audits
 from vigil.service.reconcile.found import Checked, Found
 from vigil.service.run import Run
 from vigil.wording import counted
@@ -15,7 +15,7 @@ _DO = "ask the person to open the app and log in, or import the device; a mail s
 
 async def look(run: Run, mend: bool) -> Checked:
     with run.ledger.read() as connection:
-        found = reconciling.unreachable(connection, run.clock() - PATIENCE)
+        found = audits.unreachable(connection, run.clock() - PATIENCE)
     return Checked(
         len(found),
         tuple(

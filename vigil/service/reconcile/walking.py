@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vigil.compliance.facts import Fact
-from vigil.ledger import evaluations, observations
-from vigil.ledger.evaluations import Mark
-from vigil.ledger.watermarks import WatermarkName
+from vigil.ledger import watermarks
+from vigil.ledger.observed import observations
+from vigil.ledger.watermarks import Watermark, WatermarkName
 from vigil.service.run import Run
 
 
@@ -16,9 +16,9 @@ from vigil.service.run import Run
 def next_slice(run: Run, name: WatermarkName, kind: str, limit: int) -> Iterator[list[Fact]]:
     """The next known facts of a kind in the scan `name`. The cursor moves only if the block ends without an error."""
     with run.ledger.read() as connection:
-        cursor = evaluations.position(connection, name).data.get("after", "")
+        cursor = watermarks.watermark(connection, name).data.get("after", "")
         some = observations.bodies(connection, kind, cursor, limit)
     yield [fact for _, fact in some]
     following = some[-1][0] if len(some) == limit else ""
     with run.ledger.write() as connection:
-        evaluations.set_position(connection, name, Mark(at=run.as_of, data={"after": following}))
+        watermarks.set_watermark(connection, name, Watermark(at=run.as_of, data={"after": following}))

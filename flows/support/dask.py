@@ -1,0 +1,142 @@
+"""Reads and evaluates in the processes of a Dask cluster: a task there receives a ticket that opens the run again. docs/scaling.md
+
+Used only if the site's block names a Dask cluster, which needs prefect-dask (the extra `scale`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.support.sites import block_of, ledger_of
+from vigil.compliance.channels import TextFormat
+from vigil.compliance.rules.model import RuleSet
+from vigil.ecm.model import Row
+from vigil.errors import BadRequest
+from vigil.service import evaluation, extraction
+from vigil.service.plan import Plan
+from vigil.service.resources import renderers_of
+from vigil.service.run import Run, Tally, utc_now
+
+if TYPE_CHECKING:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+LOCAL = "local:"
+
+
+class NoDask(BadRequest):
+    """The site's block names Dask, but prefect-dask is not installed."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The data with which another process opens a run again. It contains no secrets: that process reads the block itself.
+
+    The rules are those of the start of the run, even if they were edited since. `at` is the instant at which its clock stands
+    still; None for the real clock.
+    """
+
+    site: str
+    flow: str
+    run: int
+    as_of: datetime
+    at: datetime | None
+    rules: RuleSet
+
+
+@asynccontextmanager
+async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
+    """A part of a run, in another process than the run's own. Its `tally` has the counters at the end."""
+    block = await block_of(ticket.site)
+    site, at = block.site(), ticket.at
+    formats = renderers_of(site.templates, block.channels)
+    run = Run(
+        flow=ticket.flow,
+        as_of=ticket.as_of,
+        ledger=ledger_of(block),
+        site=site,
+        rules=ticket.rules,
+        renderer=formats[TextFormat.PLAIN],
+        clock=utc_now if at is None else (lambda: at.astimezone(UTC)),
+        channels=block.channels,
+        formats=formats,
+        part_of=ticket.run,
+    )
+    async with run.reading(block.ecm.client()):
+        yield run
+        run.tally.requests = run.client.requests
+
+
+@task(task_run_name="read workspaces elsewhere: {n}", cache_policy=NO_CACHE, persist_result=False)
+async def read_page(ticket: Ticket, rows: Sequence[Row], n: int) -> Tally:
+    async with rejoined(ticket) as run:
+        await extraction.read_page(run, rows)
+    return run.tally
+
+
+@task(
+    task_run_name="evaluate and queue elsewhere: batch {n} of {of}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def judge(ticket: Ticket, plan: Plan, n: int, of: int) -> Tally:
+    """Evaluate the only batch of `plan`."""
+    async with rejoined(ticket) as run:
+        await evaluation.whole(run, plan, 1)
+    return run.tally
+
+
+class Dask:
+    """See `vigil.service.run.Elsewhere`."""
+
+    def __init__(self, run: Run, ticket: Ticket, runner: DaskTaskRunner) -> None:
+        self._run, self._ticket, self._runner = run, ticket, runner
+
+    async def read_page(self, rows: Sequence[Row]) -> None:
+        await self._do(read_page, rows=tuple(rows), n=len(rows))
+
+    async def judge(self, plan: Plan, n: int) -> None:
+        batch = plan.batches[n - 1]
+        alone = replace(plan.of(batch), batches=(batch,), behind={})
+        await self._do(judge, plan=alone, n=n, of=len(plan.batches))
+
+    async def _do(self, what: Any, **arguments: Any) -> None:
+        future = self._runner.submit(what, {"ticket": self._ticket, **arguments})
+        done: Tally = await asyncio.to_thread(future.result)
+        self._run.tally.add(done)
+
+
+@contextmanager
+def spread(run: Run, dask: str, at: datetime | None) -> Iterator[None]:
+    """Run pages and batches in the processes of `dask`: the address of a scheduler, or local:N. Raises NoDask."""
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError:
+        raise NoDask(
+            f'the site "{run.site.name}" names Dask ("{dask}"), which is not installed here: `pip install vigil[scale]`'
+        ) from None
+    ticket = Ticket(run.site.name, run.flow, run.id, run.as_of, at, run.rules)
+    with DaskTaskRunner(**_where(dask)) as runner:
+        run.elsewhere = Dask(run, ticket, runner)
+        try:
+            yield
+        finally:
+            run.elsewhere = None
+
+
+def _where(dask: str) -> dict[str, Any]:
+    if not dask.startswith(LOCAL):
+        return {"address": dask}
+    cluster = {
+        "n_workers": int(dask.removeprefix(LOCAL)),
+        "threads_per_worker": 1,
+        "dashboard_address": "127.0.0.1:0",
+    }
+    return {"cluster_kwargs": cluster}

@@ -1,0 +1,8 @@
+"""The `vigil` command, one module for each group of commands. `vigil.cli.app` has them all."""
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    from vigil.cli.app import main as run
+
+    run()

@@ -1,0 +1,1 @@
+"""Facts, rules and an instant in; findings and the states of rules out."""

@@ -1,0 +1,173 @@
+"""Transitions: the events that match a rule, if its `where` holds at the tick."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from vigil.compliance import facts as f
+from vigil.compliance.evaluation.clause_compiler import Scope, because, met
+from vigil.compliance.evaluation.columns import columns
+from vigil.compliance.evaluation.results import Finding, Why
+from vigil.compliance.evaluation.sentences import EMPTY, WITHHELD, title, value
+from vigil.compliance.evaluation.tables import names
+from vigil.compliance.evaluation.window import Input, Window
+from vigil.compliance.events import Event
+from vigil.compliance.facts import Value
+from vigil.compliance.rules.clauses import FieldRef
+from vigil.compliance.rules.model import Rule, events_used, fields_used
+from vigil.compliance.rules.operands import show
+from vigil.compliance.rules.patterns import EVENT_KEYS, WAITING, EventKind, EventPattern
+
+
+def findings(
+    rule: Rule, scope: Scope, events: Sequence[Event], given: Input, window: Window
+) -> list[Finding]:
+    """One finding for each step and each event of `events`, all of the scope's workspaces, that matches a pattern of the rule."""
+    after = window.of(rule.name) if rule.name in window.starts else None
+    mine = [e for e in events if (after is None or e.at > after) and any(fits(p, e) for p in rule.events)]
+    out, among = [], fields_used(rule)
+    for event, (held, why) in zip(mine, _where(rule, scope, mine), strict=True):
+        if held is False:
+            continue
+        suppressed = Why.UNREAD if held is None else Why.ALREADY_DONE if _stale(event, given) else None
+        out += [
+            Finding(
+                rule.name,
+                event.workspace,
+                event.occurrence,
+                step.id,
+                event.at if window.after < event.at <= window.as_of else window.as_of,
+                (say(event, among, scope.now.zone, scope.sensitive), *why),
+                event,
+                suppressed=suppressed,
+            )
+            for step in rule.all_steps
+        ]
+    return out
+
+
+def waits_for_escalation(rule: Rule) -> bool:
+    """Whether the clock alone produces events of the rule: due dates of open steps."""
+    return EventKind.ESCALATED in events_used(rule)
+
+
+def next_due(steps: Mapping[int, Sequence[f.Step]], as_of: datetime) -> dict[int, datetime]:
+    """The next future due date among each workspace's open steps."""
+    out: dict[int, datetime] = {}
+    for workspace, some in steps.items():
+        ahead = [s.due for s in some if s.completed_at is None and s.due is not None and s.due > as_of]
+        if ahead:
+            out[workspace] = min(ahead)
+    return out
+
+
+def fits(pattern: EventPattern, event: Event) -> bool:
+    """Whether an event has the pattern's kind and meets every filter."""
+    if pattern.event.of_events != event.kind:
+        return False
+    for name, allowed in pattern.filters.items():
+        if name == "field":
+            if not any(
+                names(FieldRef.parse(show(field)).name, str(event.fields["attr"])) for field in allowed
+            ):
+                return False
+        elif not _among(event.fields.get(pattern.event.spec.filters[name]), allowed):
+            return False
+    return True
+
+
+def _among(value: Value, allowed: Collection[Value]) -> bool:
+    """Whether a value is allowed. An unquoted value of a file is also compared as text."""
+    values = value if isinstance(value, tuple) else (value,)
+    return any(
+        v == a or (v is not None and a is not None and show(v) == show(a)) for v in values for a in allowed
+    )
+
+
+def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool | None, tuple[str, ...]]]:
+    """For each event whether the rule's `where` holds now (None: unknown), with the leaves that decided."""
+    if rule.where is None or not events:
+        return [(True, ())] * len(events)
+    mine = of_events(scope, events)
+    out: list[tuple[bool | None, tuple[str, ...]]] = [(held, ()) for held in met(rule.where, mine)]
+    for outcome in (True, None):
+        numbers = [n for n, (held, _) in enumerate(out) if held is outcome]
+        why = because(rule.where, mine.at(numbers), outcome, fields_used(rule)) if numbers else []
+        said = True if outcome is None and rule.unknown == "finding" else outcome
+        for number, reasons in zip(numbers, why, strict=True):
+            out[number] = (said, reasons)
+    return out
+
+
+def of_events(scope: Scope, events: Sequence[Event]) -> Scope:
+    """The scope with a row for each event instead of one for each workspace, and the events' fields as columns."""
+    fields = {}
+    found: dict[str, Any] = {"id": [e.workspace for e in events], "number": range(len(events))}
+    for key in EVENT_KEYS:
+        some = list(columns(f"event.{key}", [_field(e, key) for e in events]))
+        fields[key] = tuple(column for column, _ in some)
+        found |= {column.name: series for column, series in some}
+    joined = pl.DataFrame(found)
+    about = scope.frame.filter(pl.col("id").is_in(joined["id"].unique().implode()))
+    return scope.only(joined.join(about, on="id", how="left", maintain_order="left"), fields)
+
+
+def _field(event: Event, key: str) -> Value:
+    return event.at if key == "at" else event.fields.get(key)
+
+
+def _stale(event: Event, given: Input) -> bool:
+    """Whether a step was completed before a notice could be sent that it waits, or that it is late."""
+    if event.kind not in WAITING:
+        return False
+    name = event.fields["process"], event.fields["step"]
+    return any(
+        (s.process, s.step) == name and s.completed_at is not None
+        for s in given.facts.steps.get(event.workspace, ())
+    )
+
+
+def say(event: Event, among: Collection[str], zone: str, sensitive: Collection[str] = ()) -> str:
+    """An event as a sentence. `among` are the rule's fields: attributes with the same name are distinguished.
+
+    For `sensitive` attributes, as Category.attribute, the sentence only says that they changed.
+    """
+    return EventKind(event.kind).spec.sentence(event.fields, _Words(among, zone, sensitive))
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """See `patterns.Words`."""
+
+    among: Collection[str]
+    zone: str
+    sensitive: Collection[str]
+
+    def by(self, fields: Mapping[str, Value]) -> str:
+        return f" by {fields['by']}" if fields.get("by") else ""
+
+    def change(self, fields: Mapping[str, Value]) -> str:
+        what = title(f"attr.{fields['attr']}", self.among)
+        if fields["attr"] in self.sensitive:
+            return f"{what} changed, and is {WITHHELD}"
+        return _changed(what, fields["from"], fields["to"], self.zone)
+
+    def members(self, fields: Mapping[str, Value]) -> str:
+        role, some = title(f"role.{fields['role']}"), []
+        for key, did in (("added", "added to"), ("removed", "removed from")):
+            names = fields[key]
+            if isinstance(names, tuple) and names:
+                some.append(f"{value(names, self.zone)} {'was' if len(names) == 1 else 'were'} {did}")
+        return f"{' and '.join(some)} {role}"
+
+
+def _changed(what: str, old: Value, new: Value, zone: str) -> str:
+    before, now = value(old, zone), value(new, zone)
+    if EMPTY in (before, now):
+        return f"{what} was {before} and is now {now}"
+    return f"{what} went from {before} to {now}"

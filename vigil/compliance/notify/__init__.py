@@ -1,0 +1,1 @@
+"""From findings to people: routing, digests, guards."""

@@ -1,0 +1,1 @@
+"""The push channel: FCM HTTP v1, and firebase-admin as the second transport."""

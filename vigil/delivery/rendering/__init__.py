@@ -1,0 +1,1 @@
+"""The texts of notices: templates, and the recipient's language and zone."""

@@ -1,0 +1,1 @@
+"""The notices: their rows, leases and attempts, and all that holds them back, groups or explains them."""

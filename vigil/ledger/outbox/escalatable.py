@@ -1,0 +1,55 @@
+"""The notices that can escalate: when their people were notified, and whether somebody acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, func, or_, select
+
+from vigil.compliance.evaluation import escalations
+from vigil.compliance.evaluation.escalations import Row, Said
+from vigil.ledger.engine import chunks
+from vigil.ledger.tables import Acknowledgement, Attempt, Notice, table
+from vigil.ledger.values import HEARD
+
+_notice = table(Notice)
+_attempt = table(Attempt)
+_acknowledgement = table(Acknowledgement)
+
+
+def said(connection: Connection, rules: Collection[str], since: datetime) -> list[Said]:
+    """The notices of some rules that were queued or sent since `since`, one for each (rule, workspace, occurrence, step), with the
+    escalations of each.
+    """
+    accepted = select(func.min(_attempt.c.ended_at)).where(
+        _attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted"
+    )
+    query = select(
+        _notice.c.rule,
+        _notice.c.workspace,
+        _notice.c.occurrence,
+        _notice.c.step,
+        _notice.c.fire_at,
+        _notice.c.as_of,
+        accepted.scalar_subquery().label("told_at"),
+        _notice.c.state,
+        _acknowledgement.c.at,
+    ).outerjoin_from(_notice, _acknowledgement, _acknowledgement.c.notice == _notice.c.id)
+    # A device accepts a notice within an hour of its first try, which is less than the margin of `since`.
+    recent = or_(_notice.c.as_of >= since, _notice.c.first_tried_at >= since)
+    return escalations.said(
+        Row(
+            rule=r.rule,
+            workspace=r.workspace,
+            occurrence=r.occurrence,
+            step=r.step,
+            fire_at=r.fire_at,
+            queued_at=r.as_of,
+            told_at=r.told_at,
+            heard=r.state in HEARD,
+            acknowledged=r.at is not None,
+        )
+        for some in chunks(sorted(rules))
+        for r in connection.execute(query.where(_notice.c.rule.in_(some), recent))
+    )

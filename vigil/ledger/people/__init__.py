@@ -1,0 +1,1 @@
+"""The people: their devices and mailboxes, preferences, topics and accounts."""

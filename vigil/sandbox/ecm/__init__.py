@@ -1,0 +1,1 @@
+"""The Extended ECM simulator, built from docs/contracts/ecm.md."""

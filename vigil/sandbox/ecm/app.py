@@ -1,0 +1,121 @@
+"""The Extended ECM simulator: the REST API of docs/contracts/ecm.md over a `Site`, as a Starlette application below `/cs/cs`.
+
+Every request goes through `answer`: count, latency, fault, ticket, endpoint. Endpoints are functions of a Call that return JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from urllib.parse import parse_qs
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from vigil.sandbox.ecm import login, members, nodes, workflow, workspaces
+from vigil.sandbox.ecm.call import Call
+from vigil.sandbox.ecm.faulty import faulty
+from vigil.sandbox.ecm.protocol import Json, Refused
+from vigil.sandbox.ecm.site import Site
+
+CGI = "/cs/cs"
+
+Endpoint = Callable[[Call], Json]
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "/v2/nodes/{a:int}/nodes", nodes.children),
+    ("GET", "/v2/businessworkspaces", workspaces.workspaces),
+    ("POST", "/v2/nodes/list", nodes.listed),
+    ("GET", "/v2/nodes/{a:int}", nodes.node),
+    ("GET", "/v2/nodes/{a:int}/categories", nodes.categories),
+    ("GET", "/v2/nodes/{a:int}/audit", nodes.audit),
+    ("GET", "/v2/nodes/{a:int}/versions", nodes.versions),
+    ("GET", "/v2/businessworkspaces/{a:int}", workspaces.workspace),
+    ("GET", "/v2/businessworkspaces/{a:int}/roles", workspaces.roles),
+    ("GET", "/v2/businessworkspaces/{a:int}/roles/{b:int}/members", workspaces.role_members),
+    ("GET", "/v2/workflows/status/processes/{a:int}", workflow.process),
+    ("GET", "/v2/workflows/status/processes/{a:int}/activities", workflow.activities),
+    ("GET", "/v2/workflows/status", workflow.status),
+    ("GET", "/v2/workflows/status/active", workflow.active),
+    ("GET", "/v2/members/{a:int}", members.member),
+    ("GET", "/v2/members/{a:int}/members", members.group_members),
+    ("GET", "/v2/members", members.members),
+    ("GET", "/v2/businessworkspaces/{a:int}/missingdocuments", workspaces.missing_documents),
+    ("GET", "/v2/businessworkspaces/{a:int}/inprocessdocuments", workspaces.in_process_documents),
+    ("GET", "/v2/businessworkspaces/{a:int}/doctypes", workspaces.doctypes),
+    ("GET", "/v2/businessworkspaces/{a:int}/relateditems", workspaces.related),
+    ("GET", "/v2/businessworkspace/{a:int}/reports", workspaces.reports),
+    ("GET", "/v2/businessworkspace/myteamtodo", workspaces.team_todo),
+    ("GET", "/v2/businessworkspacetypes", workspaces.types),
+    ("GET", "/v2/nodes/{a:int}/categories/{b:int}", nodes.categories),
+    ("GET", "/v2/nodes/{a:int}/versions/{b:int}", nodes.versions),
+    ("GET", "/v2/nodes/{a:int}/followups", nodes.followups),
+    ("GET", "/v1/nodes/{a:int}/classifications", nodes.classifications),
+    ("GET", "/v2/members/assignments", members.assignments),
+    ("GET", "/v2/members/moduleassignments/ExpandAssignments/workflow", members.expanded_assignments),
+    ("GET", "/v1/serverinfo", login.server_info),
+)
+
+
+def ecm_app(site: Site, extra: Iterable[Route] = ()) -> Starlette:
+    """The application that answers for `site`, with `extra` routes beside those of Extended ECM."""
+    app = Starlette(routes=[*_routes(site), *login.routes(site, CGI), *extra])
+    app.router.default = _unknown  # an unknown URL is 400
+    return app
+
+
+async def answer(site: Site, name: str, endpoint: Endpoint, request: Request) -> Response:
+    """The answer of the endpoint with this name, or what comes in its place: a refusal, a fault."""
+    scope = request.scope
+    path = scope["path"][len(CGI) + 4 :]
+    query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
+    site.requests[name] += 1
+    url = f"{scope['method']} {path}"
+    fault = site.faults.pick(name, url, f"{url}?{scope['query_string'].decode()}")
+    if site.faults.latency:
+        await asyncio.sleep(site.faults.latency)
+    form = await read_form(request) if scope["method"] == "POST" else {}
+    headers: dict[str, str] = {}
+    try:
+        ticket = request.headers.get("otcsticket") or request.cookies.get("OTCSTicket")
+        caller, rotated = site.tickets.use(ticket)
+        if rotated:
+            headers["OTCSTicket"] = rotated
+        call = Call(site, caller, path, query, form, tuple(scope["path_params"].values()))
+        response = Response(orjson.dumps(endpoint(call)), 200, headers, "application/json")
+    except Refused as refused:
+        response = error(refused.status, refused.message, headers)
+    if fault is not None:
+        response = await faulty(request, response, *fault)
+    return site.answered(response, name, url)
+
+
+def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps({"error": message}), status, headers, "application/json")
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """A form's values by name, urlencoded or multipart."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        async with request.form() as form:
+            return {key: [str(v) for v in form.getlist(key)] for key in form}
+    return parse_qs((await request.body()).decode(), keep_blank_values=True)
+
+
+def _routes(site: Site) -> list[Route]:
+    def route(method: str, path: str, endpoint: Endpoint) -> Route:
+        name = f"{method} {path.replace('{a:int}', '{id}').replace('{b:int}', '{id}')}"
+
+        async def handle(request: Request) -> Response:
+            return await answer(site, name, endpoint, request)
+
+        return Route(f"{CGI}/api{path}", handle, methods=[method])
+
+    return [route(*entry) for entry in ROUTES]
+
+
+async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
+    await error(400, "The requested URL is not known.")(scope, receive, send)

@@ -1,0 +1,114 @@
+"""``/v2/members``: users, groups, members of groups, and the caller's own assignments."""
+
+from __future__ import annotations
+
+from vigil.sandbox.ecm import shapes as shapes
+from vigil.sandbox.ecm.call import Call, only
+from vigil.sandbox.ecm.protocol import Json, Refused
+from vigil.sandbox.world.ids import Family
+from vigil.sandbox.world.state import Step
+
+WORKFLOW_STEP = 153
+
+
+def member(call: Call) -> Json:
+    """A user or group by id. A deleted user is still there and says so (quirk 21)."""
+    name = _named(call, call.ids[0])
+    return {"links": call.self_link(), "results": {"data": {"properties": shapes.member(call.site, name)}}}
+
+
+def members(call: Call) -> Json:
+    world = call.site.world
+    kind = call.one("where_type", "0")
+    names = world.groups if kind == "1" else world.logins if kind == "0" else ()
+    return _page(call, list(names))
+
+
+def group_members(call: Call) -> Json:
+    """What a group holds: users and groups (quirk 22), or one kind with ``where_type``."""
+    world = call.site.world
+    name = _named(call, call.ids[0])
+    if name is None or not world.is_group(name):
+        raise Refused(400, "The member is not a group.")
+    held = world.estate.groups[name] if call.site.quirks.groups_nest else call.site.people_in((name,))
+    if (kind := call.one("where_type")) in ("0", "1"):
+        held = tuple(m for m in held if world.is_group(m) == (kind == "1"))
+    return _page(call, list(held))
+
+
+def assignments(call: Call) -> Json:
+    """The open steps of the caller (quirk 27)."""
+    state = call.site.world.state
+    steps = [step for number in state.active for step in state.processes[number].open_steps()]
+    if call.site.quirks.own_assignments_only:
+        steps = [step for step in steps if call.site.is_for(call.caller, step.to)]
+    shown, page = call.paged(steps, "members", 20)
+    rows = [{"data": {"assignments": _assignment(call, step)}} for step in shown]
+    return call.collection(page, rows)
+
+
+def expanded_assignments(call: Call) -> Json:
+    """The newer ``moduleassignments/ExpandAssignments/workflow``."""
+    call.site.needs_module("moduleassignments")
+    return assignments(call)
+
+
+def me(call: Call) -> Json:
+    """``GET /v1/auth`` with a ticket: who the caller is."""
+    found = shapes.member(call.site, call.caller.login)
+    return {"data": only(found, frozenset(("id", "name", "first_name", "last_name", "type")))}
+
+
+def _assignment(call: Call, step: Step) -> Json:
+    world = call.site.world
+    return {
+        "id": step.process.id,
+        "workflow_id": step.process.id,
+        "workflow_subworkflow_id": step.process.id,
+        "workflow_subworkflow_task_id": step.number,
+        "name": step.title,
+        "description": "",
+        "type": WORKFLOW_STEP,
+        "type_name": "Workflow Step",
+        "location_id": step.process.workspace.id,
+        "from_user_id": world.user_id(step.process.initiator),
+        "date_due": world.local(step.due) if step.due is not None else None,
+        "priority": 50,
+        "status": 2,
+        "status_name": "Step Late" if step.due is not None and step.due < call.site.now() else "Assigned",
+    }
+
+
+def _named(call: Call, number: int) -> str | None:
+    """The login or group of an id, None for the service user. Raises Refused (500) for none."""
+    world = call.site.world
+    match world.ids.read(number):
+        case (Family.USER, 0):
+            return None
+        case (Family.USER, place) if place <= len(world.logins):
+            return world.logins[place - 1]
+        case (Family.GROUP, place) if place < len(world.groups):
+            return world.groups[place]
+    raise Refused(500, f"Could not get a member for {number}, Insufficient privileges.")
+
+
+def _page(call: Call, names: list[str]) -> Json:
+    kept = [n for n in names if _wanted(call, n)]
+    if call.one("sort").startswith("desc"):
+        kept.reverse()
+    shown, page = call.paged(kept, "members", 10)
+    rows = [{"data": {"properties": shapes.member(call.site, name)}} for name in shown]
+    return call.collection(page, rows, sort="asc_id")
+
+
+def _wanted(call: Call, name: str) -> bool:
+    given = {k[6:]: call.one(k) for k in call.query if k.startswith("where_") and k != "where_type"}
+    query = call.one("query").lower()
+    if not given and not query:
+        return True
+    found = shapes.member(call.site, name)
+    if query and not any(
+        query in str(found.get(k) or "").lower() for k in ("name", "name_formatted", "business_email")
+    ):
+        return False
+    return all(call.site.matches(str(found.get(key) or ""), value) for key, value in given.items())

@@ -1,0 +1,1 @@
+"""Estates: a system over time, as files (docs/estates.md)."""

@@ -1,0 +1,1 @@
+"""Generates estates from a seed."""

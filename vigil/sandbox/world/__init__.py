@@ -1,0 +1,1 @@
+"""The estate at an instant, moved forward event by event."""

@@ -1,0 +1,152 @@
+"""Applies events to the state."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from datetime import timedelta
+
+from vigil.sandbox.estate.model import Event
+from vigil.sandbox.world.ids import Family
+from vigil.sandbox.world.state import Audit, Document, Process, State, Step, Workspace, seconds
+
+
+def apply(state: State, event: Event, ahead: timedelta = timedelta()) -> None:
+    """Apply one event; the loader has checked that it can be. Its dates are written by a clock that is `ahead`."""
+    at = seconds(event.ts + ahead)
+    if event.kind == "user_deleted":
+        state.deleted.add(event.data["login"])
+    elif event.kind == "document_deleted":
+        _delete(state, event, at)
+    else:
+        # A change may stand before the creation that has the same instant.
+        workspace = state.workspaces.get(event.workspace) or _create(state, event, ahead)
+        if event.kind != "workspace_created":
+            _CHANGES[event.kind](state, workspace, event, at)
+
+
+def _create(state: State, event: Event, ahead: timedelta) -> Workspace:
+    made = state.estate.workspaces[event.workspace]
+    at, kind, by = seconds(made.created + ahead), state.estate.types[made.type], event.data["by"]
+    roles = {role: made.roles.get(role, ()) for role in kind.roles}
+    place = len(state.workspaces) + len(state.estate.types)  # templates come first
+    workspace = Workspace(
+        made.id, place, kind, made.name, at, at, at, dict(made.attrs), roles, by, made.related
+    )
+    workspace.audit.append(Audit(at, 1, by, ""))
+    state.workspaces[made.id] = workspace
+    state.order.append(made.id)
+    state.by_modified[made.type].add(at, made.id)
+    return workspace
+
+
+def _touch(state: State, workspace: Workspace, at: int, by: str | None) -> None:
+    before = state.modified(workspace)
+    # As its node's clock says, also where another node wrote a later date before.
+    workspace.modified, workspace.modified_by = at, by
+    workspace.child_modified = at
+    state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
+
+
+def _touch_by_child(state: State, workspace: Workspace, at: int) -> None:
+    before = state.modified(workspace)
+    workspace.child_modified = at
+    state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
+
+
+def _attribute(state: State, workspace: Workspace, event: Event, at: int) -> None:
+    workspace.attrs[event.data["attr"]] = event.data["value"]
+    workspace.audit.append(Audit(at, 10, event.data["by"], ""))
+    _touch(state, workspace, at, event.data["by"])
+
+
+def _comment(state: State, workspace: Workspace, event: Event, at: int) -> None:
+    workspace.audit.append(Audit(at, 5200, event.data["by"], event.data["text"]))
+    _touch(state, workspace, at, event.data["by"])
+
+
+def _role(state: State, workspace: Workspace, event: Event, at: int) -> None:
+    workspace.roles[event.data["role"]] = event.data["members"]
+    workspace.audit.append(Audit(at, 9, event.data["by"], ""))
+
+
+def _add(state: State, workspace: Workspace, event: Event, at: int) -> None:
+    data, by = event.data, event.data["by"]
+    document = Document(
+        data["id"], workspace, data["name"], data["type"], at, by, at, by, state.day(data["expires"])
+    )
+    document.audit.append(Audit(at, 1, by, ""))
+    if document.type is not None:
+        document.audit.append(Audit(at, 264, by, ""))
+    document.versions.append(state.new_version(1, at, by))
+    state.documents[document.id] = workspace.documents[document.id] = document
+    _touch_by_child(state, workspace, at)
+
+
+def _add_version(state: State, workspace: Workspace, event: Event, at: int) -> None:
+    document, by = state.documents[event.data["id"]], event.data["by"]
+    document.versions.append(state.new_version(len(document.versions) + 1, at, by))
+    document.audit.append(Audit(at, 13, by, ""))
+    document.modified, document.modified_by = at, by
+    if event.data["expires"] is not None:
+        document.expires = state.day(event.data["expires"])
+    _touch_by_child(state, workspace, at)
+
+
+def _delete(state: State, event: Event, at: int) -> None:
+    document = state.documents.pop(event.data["id"])
+    del document.workspace.documents[document.id]
+    _touch_by_child(state, document.workspace, at)
+
+
+def _assign(state: State, workspace: Workspace, event: Event, at: int) -> None:
+    data = event.data
+    process = _process(state, workspace, data["process"], at, data["by"])
+    step = Step(process, data["step"], data["title"], data["to"], at, state.instant(data["due"]))
+    process.steps.pop(step.number, None)  # one that is assigned anew stands last
+    process.steps[step.number] = step
+    process.history.append((at, "assigned", step))
+    if process.ended is not None:  # it goes on after a pause
+        state.ended.drop(process.ended, process.id)
+        process.ended = None
+        insort(state.active, process.id)
+
+
+def _complete(state: State, workspace: Workspace, event: Event, at: int) -> None:
+    process = state.processes[state.process_ids[workspace.id, event.data["process"]]]
+    step = process.steps[event.data["step"]]
+    step.completed, step.by, step.disposition = at, event.data["by"], event.data["disposition"]
+    process.history.append((at, "completed", step))
+    if not process.open_steps():
+        process.ended = at
+        state.ended.add(at, process.id)
+        del state.active[bisect_left(state.active, process.id)]
+
+
+def _process(state: State, workspace: Workspace, number: int, at: int, by: str | None) -> Process:
+    known = state.process_ids.get((workspace.id, number))
+    if known is not None:
+        return state.processes[known]
+    # A step is named by workspace, process and step: another workspace may use the same process number.
+    place = len(state.numbered)
+    free = number if number not in state.processes else state.ids.of(Family.PROCESS, place)
+    process = Process(free, workspace, place, at, by)
+    state.process_ids[workspace.id, number] = free
+    state.processes[free] = process
+    state.numbered.append(free)
+    insort(state.started, free)
+    insort(state.active, free)
+    workspace.processes.append(process)
+    return process
+
+
+_Change = Callable[[State, Workspace, Event, int], None]
+_CHANGES: dict[str, _Change] = {
+    "attribute_changed": _attribute,
+    "comment_added": _comment,
+    "role_changed": _role,
+    "document_added": _add,
+    "version_added": _add_version,
+    "step_assigned": _assign,
+    "step_completed": _complete,
+}

@@ -1,0 +1,75 @@
+"""Folders in workspaces: with a depth of n, documents lie n folders deep, one branch for each type of document.
+
+Estates know no folders (docs/estates.md) and real workspaces nearly always hold some, made by their template. They are
+derived: a folder's number tells workspace, branch and level, so that no table has to be kept. A branch that holds nothing
+yet is there all the same, as a template's empty folders are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vigil.sandbox.world.ids import DEEPEST, Family, IdPlan
+from vigil.sandbox.world.state import Document, Folder, Node, State, Workspace
+
+UNTYPED = "Correspondence"
+
+
+class Folders:
+    """`depth` 0 (documents lie in the workspace itself) to DEEPEST. `types`: workspace type -> its document types."""
+
+    def __init__(self, state: State, ids: IdPlan, types: Mapping[str, tuple[str, ...]]) -> None:
+        self.depth = 0
+        self._state = state
+        self._ids = ids
+        self._types = types
+        self._branches = max((len(names) for names in types.values()), default=0) + 1  # the last: no type
+
+    def within(self, node: Workspace | Folder) -> list[Node]:
+        """What a workspace or one of its folders holds."""
+        if isinstance(node, Workspace):
+            if not self.depth:
+                return list(node.documents.values())
+            return [self._folder(node, branch, 0) for branch in self._used(node)]
+        if node.level < self.depth - 1:
+            return [self._folder(node.workspace, node.branch, node.level + 1)]
+        return [d for d in node.workspace.documents.values() if self._branch(d) == node.branch]
+
+    def size(self, node: Workspace | Folder) -> int:
+        if isinstance(node, Workspace):
+            return len(self._used(node)) if self.depth else len(node.documents)
+        return len(self.within(node))
+
+    def holding(self, document: Document) -> int:
+        """The id of the container that a document lies in."""
+        if not self.depth:
+            return document.workspace.id
+        return self._id(document.workspace, self._branch(document), self.depth - 1)
+
+    def folder(self, place: int) -> Folder | None:
+        """The folder with this place in its family of ids, None when there is none."""
+        rest, level = divmod(place, DEEPEST)
+        number, branch = divmod(rest, self._branches)
+        workspace = self._state.placed(number)
+        if workspace is None or level >= self.depth or branch not in self._used(workspace):
+            return None
+        return self._folder(workspace, branch, level)
+
+    def _used(self, workspace: Workspace) -> list[int]:
+        typed = len(self._types[workspace.type.name])
+        return [*range(typed), self._branches - 1]
+
+    def _branch(self, document: Document) -> int:
+        if document.type is None:
+            return self._branches - 1
+        return self._types[document.workspace.type.name].index(document.type)
+
+    def _folder(self, workspace: Workspace, branch: int, level: int) -> Folder:
+        names = (*self._types[workspace.type.name], UNTYPED)
+        name = names[min(branch, len(names) - 1)] if level == 0 else f"Part {level}"
+        parent = workspace.id if level == 0 else self._id(workspace, branch, level - 1)
+        return Folder(self._id(workspace, branch, level), workspace, branch, level, name, parent)
+
+    def _id(self, workspace: Workspace, branch: int, level: int) -> int:
+        place = (workspace.place * self._branches + branch) * DEEPEST + level
+        return self._ids.of(Family.FOLDER, place)

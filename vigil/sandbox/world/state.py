@@ -1,0 +1,259 @@
+"""The state of the world at an instant, as mutable records. Times are epoch seconds; persons and groups are names."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple, TypeVar, overload
+
+from vigil.sandbox.estate.model import Estate, TypeDef
+from vigil.sandbox.world.ids import Family, IdPlan
+
+AUDIT_EVENTS = {
+    1: "Create",
+    3: "Delete",
+    9: "Permission Changed",
+    10: "Attribute Value Changed",
+    13: "Add Version",
+    264: "Classification Applied",
+    5200: "Comment Added",
+}
+
+
+class Audit(NamedTuple):
+    at: int
+    event: int
+    by: str | None
+    text: str
+
+
+@dataclass(slots=True)
+class Version:
+    id: int
+    number: int
+    at: int
+    by: str | None
+
+
+@dataclass(slots=True)
+class Document:
+    id: int
+    workspace: Workspace
+    name: str
+    type: str | None
+    created: int
+    by: str | None
+    modified: int
+    modified_by: str | None
+    expires: str | None  # YYYY-MM-DD
+    versions: list[Version] = field(default_factory=list)
+    audit: list[Audit] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Step:
+    process: Process
+    number: int
+    title: str
+    to: str
+    assigned: int
+    due: int | None
+    completed: int | None = None
+    by: str | None = None
+    disposition: str | None = None
+
+
+@dataclass(slots=True)
+class Process:
+    """A workflow. `id` is the estate's own number unless two workspaces use the same one. Complete when no step is open."""
+
+    id: int
+    workspace: Workspace
+    place: int
+    started: int
+    initiator: str | None
+    ended: int | None = None  # when the last open step was completed, None while one is open
+    steps: dict[int, Step] = field(default_factory=dict)
+    history: list[tuple[int, str, Step]] = field(default_factory=list)
+
+    def is_active(self) -> bool:
+        return self.ended is None
+
+    def open_steps(self) -> list[Step]:
+        return [s for s in self.steps.values() if s.completed is None]
+
+
+@dataclass(slots=True)
+class Workspace:
+    """`modified` follows the workspace's own changes, `child_modified` also those of its documents (quirk 24)."""
+
+    id: int
+    place: int
+    type: TypeDef
+    name: str
+    created: int
+    modified: int
+    child_modified: int
+    attrs: dict[str, Any]
+    roles: dict[str, tuple[str, ...]]
+    modified_by: str | None = None
+    related: tuple[int, ...] = ()
+    documents: dict[int, Document] = field(default_factory=dict)
+    processes: list[Process] = field(default_factory=list)
+    audit: list[Audit] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plain:
+    """A node that has nothing but a name: volume, folder, shortcut, category, classification, workflow map."""
+
+    id: int
+    type: int
+    name: str
+    parent: int
+    original: int = 0
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder of a workspace (world_folders.py): `level` counts from 0, `parent` is the id of what holds it."""
+
+    id: int
+    workspace: Workspace
+    branch: int
+    level: int
+    name: str
+    parent: int
+
+
+Node = Workspace | Document | Folder | Plain
+
+TYPE_NAMES = {
+    0: "Folder",
+    1: "Shortcut",
+    128: "Workflow Map",
+    131: "Category",
+    141: "Enterprise Workspace",
+    144: "Document",
+    199: "Classification",
+    848: "Business Workspace",
+}
+
+
+class Ordered:
+    """Ids in the order of a changing number: what ``sort=desc_modify_date`` pages through without sorting."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self) -> None:
+        self.keys: list[tuple[int, int]] = []
+
+    def add(self, number: int, item: int) -> None:
+        insort(self.keys, (number, item))
+
+    def drop(self, number: int, item: int) -> None:
+        del self.keys[bisect_left(self.keys, (number, item))]
+
+    def move(self, before: int, after: int, item: int) -> None:
+        if before != after:
+            self.drop(before, item)
+            self.add(after, item)
+
+
+T = TypeVar("T")
+
+
+class Indexed(Sequence[T]):
+    """Things in the order of an Ordered's keys: a slice costs its own length, however many there are."""
+
+    def __init__(self, keys: list[tuple[int, int]], things: Mapping[int, T], *, descending: bool) -> None:
+        self._keys = keys
+        self._things = things
+        self._descending = descending
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[T]: ...
+    def __getitem__(self, place: int | slice) -> T | list[T]:
+        count = len(self._keys)
+        if isinstance(place, int):
+            return self._things[self._keys[-1 - place if self._descending else place][1]]
+        start, stop, _ = place.indices(count)
+        keys = self._keys[count - stop : count - start][::-1] if self._descending else self._keys[start:stop]
+        return [self._things[number] for _, number in keys]
+
+
+class State:
+    """Everything that events change, and the indexes over it.
+
+    `order` holds the ids of workspaces in the order they were made, `numbered` those of processes in the order they began;
+    `active` those with an open step and `started` all, ascending; `ended` those without one, by when the last was completed.
+    `child_touches`: a document's change counts as its workspace's (quirk 24 off).
+    """
+
+    def __init__(self, estate: Estate, ids: IdPlan) -> None:
+        self.estate = estate
+        self.ids = ids
+        self.child_touches = False
+        self.workspaces: dict[int, Workspace] = {}
+        self.order: list[int] = []
+        self.documents: dict[int, Document] = {}
+        self.processes: dict[int, Process] = {}
+        self.process_ids: dict[tuple[int, int], int] = {}  # (workspace, the estate's number) -> id
+        self.numbered: list[int] = []
+        self.active: list[int] = []
+        self.started: list[int] = []
+        self.ended = Ordered()
+        self.versions = 0
+        self.deleted = {user.login for user in estate.users.values() if user.deleted}
+        self.by_modified = {name: Ordered() for name in estate.types}
+        self.parents: dict[int, list[int]] = {}
+        for workspace in estate.workspaces.values():
+            for child in workspace.related:
+                self.parents.setdefault(child, []).append(workspace.id)
+
+    def modified(self, workspace: Workspace) -> int:
+        """The modify date that is shown."""
+        return workspace.child_modified if self.child_touches else workspace.modified
+
+    def touch_by_children(self, on: bool) -> None:
+        """With `on`, a document's change counts as a change of its workspace."""
+        if on != self.child_touches:
+            self.child_touches = on
+            for order in self.by_modified.values():
+                order.keys = sorted((self.modified(self.workspaces[i]), i) for _, i in order.keys)
+
+    def placed(self, place: int) -> Workspace | None:
+        """The workspace with this place, None when there is none yet."""
+        number = place - len(self.estate.types)
+        return self.workspaces[self.order[number]] if 0 <= number < len(self.order) else None
+
+    def new_version(self, number: int, at: int, by: str | None) -> Version:
+        self.versions += 1
+        return Version(self.ids.of(Family.VERSION, self.versions), number, at, by)
+
+    def day(self, value: date | None) -> str | None:
+        """A date as text; of an instant the day that it is in the estate's zone."""
+        if isinstance(value, datetime):
+            return value.astimezone(self.estate.zone).date().isoformat()
+        return None if value is None else value.isoformat()
+
+    def instant(self, value: date | None) -> int | None:
+        """An instant in seconds; of a date its first moment in the estate's zone."""
+        if value is None or isinstance(value, datetime):
+            return None if value is None else seconds(value)
+        return seconds(datetime.combine(value, time(), self.estate.zone))
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds since 1970, a fraction rounded up."""
+    return -((_EPOCH - moment) // timedelta(seconds=1))

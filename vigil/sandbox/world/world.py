@@ -1,0 +1,217 @@
+"""The estate at an instant. `move(now)` goes forward only and maintains the indexes for REST responses.
+
+Times are whole seconds, as in ECM. A fraction is rounded up, never down: an event must not look older than an instant at which it was
+not yet visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+
+from vigil.sandbox.estate.model import Estate, Event, TypeDef
+from vigil.sandbox.world import ids as ids
+from vigil.sandbox.world.changes import apply
+from vigil.sandbox.world.folders import Folders
+from vigil.sandbox.world.ids import Family, IdPlan
+from vigil.sandbox.world.state import Folder, Node, Plain, Process, State, Workspace
+
+
+class World:
+    """The estate at an instant. `version` grows with each event; cached responses are valid for one version.
+
+    `child_touches` determines whether a document's change is a change of its workspace (quirk 24 off) or not.
+    """
+
+    def __init__(self, estate: Estate) -> None:
+        self.estate = estate
+        self.ids = IdPlan(estate)
+        self.state = State(estate, self.ids)
+        self.now = datetime.min.replace(tzinfo=UTC)
+        self.version = 0
+        # How far the clock is ahead by which an event's dates are written.
+        self.ahead: Callable[[Event], timedelta] = lambda event: timedelta()
+        self.logins = tuple(estate.users)
+        self.groups = tuple(estate.groups)
+        self.type_names = tuple(estate.types)
+        self.document_types = _document_types(estate)
+        self.folders = Folders(self.state, self.ids, self.document_types)
+        self.class_names = tuple(sorted({t for types in self.document_types.values() for t in types}))
+        self._user_places = {login: i + 1 for i, login in enumerate(self.logins)}
+        self._group_places = {name: i for i, name in enumerate(self.groups)}
+        self._class_places = {name: i for i, name in enumerate(self.class_names)}
+        self._texts: dict[tuple[int, bool], str] = {}
+        self._events = with_creations(estate)
+        self._next = 0
+        self._plain = {node.id: node for node in self._structure()}
+        self.templates = {
+            name: self._template(i, estate.types[name]) for i, name in enumerate(self.type_names)
+        }
+
+    # -- time ------------------------------------------------------------------------------------------
+
+    def move(self, now: datetime) -> int:
+        """Apply the events up to and including `now`; give their number. Raises ValueError on a step back."""
+        if now < self.now:
+            raise ValueError(f"the clock stands at {self.now.isoformat()} and goes forward only")
+        first, events = self._next, self._events
+        while self._next < len(events) and events[self._next].ts <= now:
+            apply(self.state, events[self._next], self.ahead(events[self._next]))
+            self._next += 1
+        self.now = now
+        self.version += self._next - first
+        return self._next - first
+
+    def add(self, event: Event) -> None:
+        """Apply one more event, after all others. It has been checked like those of an estate.
+
+        Raises ValueError for a new workspace or document type: their ids are assigned at the start.
+        """
+        if self._events and event.ts < self._events[-1].ts:
+            raise ValueError(f"an event of the estate is later, at {self._events[-1].ts.isoformat()}")
+        if (event.data.get("id") or event.data.get("process") or 0) >= self.ids.base:
+            raise ValueError(f"ids of an estate are below {self.ids.base}")
+        kind = event.data.get("type")
+        if kind is not None and kind not in self.document_types[self.estate.workspaces[event.workspace].type]:
+            raise ValueError(f"{kind!r} is no document type that this estate knows")
+        self._events += (event,)
+        self.move(self.now)
+
+    def zulu(self, at: int) -> str:
+        """``2025-05-23T10:20:56Z``."""
+        return self._text(at, True)
+
+    def local(self, at: int) -> str:
+        """``2025-05-23T12:20:56``: naive, in the server's zone."""
+        return self._text(at, False)
+
+    def _text(self, at: int, utc: bool) -> str:
+        text = self._texts.get((at, utc))
+        if text is None:
+            moment = datetime.fromtimestamp(at, UTC if utc else self.estate.zone).replace(tzinfo=None)
+            text = self._texts[at, utc] = moment.isoformat() + ("Z" if utc else "")
+        return text
+
+    # -- names and numbers -----------------------------------------------------------------------------
+
+    def user_id(self, login: str | None) -> int:
+        """A login's id; the service user's for None (the system itself) and for a name that is none."""
+        return self.ids.of(Family.USER, self._user_places.get(login or "", 0))
+
+    def is_group(self, name: str) -> bool:
+        return name not in self._user_places and name in self._group_places
+
+    def member_id(self, name: str) -> int:
+        """The id of a login or group."""
+        if self.is_group(name):
+            return self.ids.of(Family.GROUP, self._group_places[name])
+        return self.user_id(name)
+
+    def role_id(self, workspace: Workspace, role: str) -> int:
+        return self.ids.of(Family.ROLE, workspace.place * self.ids.roles + workspace.type.roles.index(role))
+
+    def type_id(self, name: str) -> int:
+        return self.type_names.index(name) + ids.TYPE_ID
+
+    def structure_id(self, kind: int, place: int = 0) -> int:
+        return self.ids.of(Family.STRUCTURE, kind + place)
+
+    def class_id(self, name: str) -> int:
+        return self.structure_id(ids.CLASSIFICATION, self._class_places[name])
+
+    def attachments_id(self, process: Process) -> int:
+        return self.ids.of(Family.ATTACHMENTS, process.place)
+
+    def node(self, number: int) -> Node | None:
+        """Anything that ``/nodes/{id}`` knows."""
+        found: Node | None = (
+            self.state.workspaces.get(number) or self.state.documents.get(number) or self._plain.get(number)
+        )
+        return found or self._derived(number)
+
+    def _derived(self, number: int) -> Node | None:
+        match self.ids.read(number):
+            case (Family.STRUCTURE, place) if ids.TEMPLATE <= place < ids.TEMPLATE + len(self.type_names):
+                return self.templates[self.type_names[place - ids.TEMPLATE]]
+            case (Family.ATTACHMENTS, place) if place < len(self.state.numbered):
+                return Plain(number, 0, "Attachments", self.structure_id(ids.VOLUME))
+            case (Family.SHORTCUT, place) if place < len(self.state.numbered):
+                workspace = self.state.processes[self.state.numbered[place]].workspace
+                return Plain(number, 1, workspace.name, self.ids.of(Family.ATTACHMENTS, place), workspace.id)
+            case (Family.FOLDER, place):
+                return self.folders.folder(place)
+        return None
+
+    def children(self, node: Node) -> list[Node]:
+        """What a container holds, oldest first."""
+        if isinstance(node, Workspace | Folder):
+            return self.folders.within(node)
+        match self.ids.read(node.id):
+            case (Family.STRUCTURE, ids.VOLUME):
+                count = len(self.type_names)
+                return [self._plain[self.structure_id(ids.TYPE_FOLDER, i)] for i in range(count)]
+            case (Family.STRUCTURE, place) if ids.TYPE_FOLDER <= place < ids.TEMPLATE:
+                name = self.type_names[place - ids.TYPE_FOLDER]
+                return [self.state.workspaces[i] for _, i in self.state.by_modified[name].keys]
+            case (Family.ATTACHMENTS, place):
+                shortcut = self._derived(self.ids.of(Family.SHORTCUT, place))
+                return [shortcut] if shortcut else []
+        return []
+
+    def size(self, node: Node) -> int:
+        """The number of children, without listing them."""
+        if isinstance(node, Workspace | Folder):
+            return self.folders.size(node)
+        match self.ids.read(node.id):
+            case (Family.STRUCTURE, ids.VOLUME):
+                return len(self.type_names)
+            case (Family.STRUCTURE, place) if ids.TYPE_FOLDER <= place < ids.TEMPLATE:
+                return len(self.state.by_modified[self.type_names[place - ids.TYPE_FOLDER]].keys)
+            case (Family.ATTACHMENTS, _):
+                return 1
+        return 0
+
+    # -- what never changes ----------------------------------------------------------------------------
+
+    def _structure(self) -> list[Plain]:
+        volume = self.structure_id(ids.VOLUME)
+        nodes = [Plain(volume, 141, "Enterprise", -1)]
+        for place, name in enumerate(self.type_names):
+            nodes.append(Plain(self.structure_id(ids.TYPE_FOLDER, place), 0, name, volume))
+            nodes.append(Plain(self.structure_id(ids.MAP, place), 128, f"{name} process", volume))
+            for number, category in enumerate(self.estate.types[name].categories):
+                nodes.append(Plain(self.category_id(name, number), 131, category.name, volume))
+        nodes.append(Plain(self.structure_id(ids.CATEGORY, ids.VALIDITY), 131, "Document validity", volume))
+        nodes.extend(Plain(self.class_id(name), 199, name, volume) for name in self.class_names)
+        return nodes
+
+    def category_id(self, type_name: str, number: int) -> int:
+        """The node of a workspace type's category: each type has its own, also when names are the same."""
+        return self.structure_id(ids.CATEGORY, self.type_names.index(type_name) * ids.CATEGORIES + number + 1)
+
+    def _template(self, place: int, kind: TypeDef) -> Workspace:
+        number, at = self.structure_id(ids.TEMPLATE, place), 946_684_800
+        roles: dict[str, tuple[str, ...]] = dict.fromkeys(kind.roles, ())
+        return Workspace(number, place, kind, f"{kind.name} template", at, at, at, {}, roles)
+
+
+def with_creations(estate: Estate) -> tuple[Event, ...]:
+    """The events, with a creation for each workspace that has no `workspace_created` of its own."""
+    announced = {event.workspace for event in estate.events if event.kind == "workspace_created"}
+    silent = [
+        Event(w.created, "workspace_created", w.id, {"by": None}, 0)
+        for w in estate.workspaces.values()
+        if w.id not in announced
+    ]
+    silent.sort(key=lambda event: event.ts)
+    return tuple(merge(silent, estate.events, key=lambda event: event.ts))
+
+
+def _document_types(estate: Estate) -> Mapping[str, tuple[str, ...]]:
+    """Workspace type -> the document types required of it or ever used in it, by name."""
+    found = {name: {r.type for r in kind.required} for name, kind in estate.types.items()}
+    for event in estate.events:
+        if event.kind == "document_added" and event.data["type"] is not None:
+            found[estate.workspaces[event.workspace].type].add(event.data["type"])
+    return {name: tuple(sorted(types)) for name, types in found.items()}

@@ -1,0 +1,1 @@
+"""Results as tables: DataFrames, files, workbooks, charts."""

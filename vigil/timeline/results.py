@@ -1,0 +1,56 @@
+"""The results of playing a timeline, by either player: `play.Stage` with a real ledger, `rehearsal.Rehearsal` in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from vigil.compliance.rules.model import RuleSet
+from vigil.sandbox.fcm.devices import Shown
+from vigil.service.pipeline import Work
+from vigil.timeline.model import Moment, Timeline
+
+PUBLIC = "https://ecm.example"
+
+Row = Mapping[str, Any]
+"""A row of the outbox: the columns of its table, `message` a NoticeMessage."""
+
+Arrived = Mapping[str, Mapping[str, Sequence[Shown]]]
+"""The notices of each person since the previous moment: login -> replace key -> the notices on screen with that key, one a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One evaluation of one run, for measuring coverage."""
+
+    rules: RuleSet
+    as_of: datetime
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A moment after its runs: the rows that they queued, earlier rows that came now, and the notices on the devices."""
+
+    moment: Moment
+    now: datetime
+    rows: Sequence[Row]
+    arrived: Arrived
+
+
+Watcher = Callable[[Judged], None]
+
+
+class Player(Protocol):
+    """Plays one timeline, moment by moment."""
+
+    timeline: Timeline
+    rules: RuleSet
+
+    def play(self, moment: Moment) -> Played:
+        """Move the clock, apply the changes, and run. Raises WorldError for an impossible change."""
+
+    def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
+        """The state of a rule for the workspaces that it could apply to, in sentences."""
