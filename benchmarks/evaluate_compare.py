@@ -11,7 +11,8 @@ from evaluate_by_hand_polars import Hand
 from evaluate_estate import DAY, FIRST, ZONE, events_frame, facts_of, rule_set
 
 from vigil.compliance.evaluation.evaluate import evaluate
-from vigil.compliance.evaluation.results import Finding, Standing
+from vigil.compliance.evaluation.results import Finding
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 
@@ -44,7 +45,7 @@ def _findings(some: Iterable[Finding]) -> set[Any]:
     return {(x.rule, x.workspace, x.occurrence, x.step, x.fire_at) for x in some}
 
 
-def _standings(some: Iterable[Standing]) -> set[Any]:
+def _standings(some: Iterable[RuleState]) -> set[Any]:
     return {(s.rule, s.workspace, s.outcome, s.since, s.next_check_at) for s in some}
 
 

@@ -30,7 +30,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vigil.compliance.facts import Document, Workspace
-from vigil.ecm import Client, Extractor, Needs, Row, Settings, Stamp
+from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Settings, Stamp
 from vigil.sandbox.process import SandboxProcess
 
 ZONE = "Europe/Berlin"
@@ -134,7 +134,7 @@ async def run_vigil(url: str) -> Json:
         (kind,) = await extractor.types()
         tasks: list[asyncio.Task[None]] = []
 
-        async def read(rows: tuple[Row, ...]) -> None:
+        async def read(rows: tuple[ListedWorkspace, ...]) -> None:
             batch = await extractor.read_workspaces(rows)
             found["workspaces"] += sum(isinstance(fact, Workspace) for fact in batch.facts)
             found["documents"] += sum(isinstance(fact, Document) for fact in batch.facts)

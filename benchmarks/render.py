@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from vigil.compliance.facts import Value
 from vigil.compliance.notices import Notice, Person, Severity
 from vigil.delivery.rendering.language import Languages
-from vigil.delivery.rendering.render import Renderer, Said
+from vigil.delivery.rendering.render import RenderedText, Renderer
 from vigil.delivery.rendering.templates import FIELDS, PARTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,7 +127,7 @@ def main(count: int) -> int:
 
     def ours() -> int:
         said = renderer.render_many(batch)
-        return sum(isinstance(s, Said) for s in said)
+        return sum(isinstance(s, RenderedText) for s in said)
 
     def rival() -> int:
         made = []

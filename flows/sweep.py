@@ -17,7 +17,7 @@ from vigil.service.sweep import Scope
 from vigil.wording import counted
 
 
-class Found(StrEnum):
+class SweepFilter(StrEnum):
     """The findings that the table shows."""
 
     ALL = "new and open ones"
@@ -75,8 +75,8 @@ class SweepScope(BaseModel):
     attributes: list[AttributeIs] = Field(
         default_factory=list, title="Attributes", description="Only workspaces that meet all of these"
     )
-    findings: Found = Field(
-        default=Found.ALL, title="Findings", description="The findings that the table shows"
+    findings: SweepFilter = Field(
+        default=SweepFilter.ALL, title="Findings", description="The findings that the table shows"
     )
 
     def scope(self) -> Scope:
@@ -87,8 +87,8 @@ class SweepScope(BaseModel):
             tuple(self.workspaces),
             self.name_contains,
             tuple((a.attribute, a.value) for a in self.attributes),
-            new=self.findings is not Found.OPEN,
-            open=self.findings is not Found.NEW,
+            new=self.findings is not SweepFilter.OPEN,
+            open=self.findings is not SweepFilter.NEW,
         )
 
 

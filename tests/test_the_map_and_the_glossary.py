@@ -12,7 +12,7 @@ from tests.shared import PROJECT
 from tests.support.pages import exists
 from vigil.compliance.evaluation.results import Outcome
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.rules.model import Kind, Status
+from vigil.compliance.rules.model import RuleKind, Status
 from vigil.ledger import tables
 
 CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
@@ -63,7 +63,7 @@ def test_each_recipe_names_files_that_are_there(what: str) -> None:
     assert not [path for path in paths if not exists(path)]
 
 
-assert tables.Notice.__tablename__ in SQLModel.metadata.tables, (
+assert tables.NoticeRow.__tablename__ in SQLModel.metadata.tables, (
     "the tables are defined when their module is imported"
 )
 
@@ -76,8 +76,10 @@ def test_the_glossary_is_short_and_in_order() -> None:
     assert 28 <= len(words) <= 36
 
 
-@pytest.mark.parametrize("names", [NoticeState, Outcome, Status, Kind], ids=lambda e: e.__name__)
-def test_every_name_of_a_state_is_in_the_glossary(names: type[NoticeState | Outcome | Status | Kind]) -> None:
+@pytest.mark.parametrize("names", [NoticeState, Outcome, Status, RuleKind], ids=lambda e: e.__name__)
+def test_every_name_of_a_state_is_in_the_glossary(
+    names: type[NoticeState | Outcome | Status | RuleKind],
+) -> None:
     assert not [n for n in names if f"`{n}`" not in GLOSSARY and f"| {n} |" not in GLOSSARY]
 
 

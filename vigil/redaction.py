@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from threading import Lock
 from urllib.parse import unquote, urlsplit
 
-from vigil.spellings import RUN, SHORTEST, Form, Span, forms, readings
+from vigil.spellings import RUN, SHORTEST, SecretForm, Span, forms, readings
 
 MARK = "(redacted)"
 
@@ -92,7 +92,7 @@ _GRAM, _STRIDE, _SPARSE = 5, 4, 3
 """A text is looked at in every fourth place, five characters at a time; of a form that is known by 16 characters every third five are
 remembered. Of 12 places in a row one is a multiple of 3 in the form and of 4 in the text, and 16 characters have 12 such places."""
 
-Index = dict[str, tuple[Form, ...]]
+Index = dict[str, tuple[SecretForm, ...]]
 """Some five-character sequences of forms -> the forms that contain them."""
 
 
@@ -103,7 +103,7 @@ class _Known:
         self._lock = Lock()
         self._lasting: set[str] = set()
         self._passing: OrderedDict[str, None] = OrderedDict()
-        self._holders: Counter[Form] = Counter()  # form -> secrets that have it
+        self._holders: Counter[SecretForm] = Counter()  # form -> secrets that have it
         self.index: Index = {}
 
     def add(self, secret: str, passing: bool) -> None:
@@ -121,13 +121,13 @@ class _Known:
             if len(self._passing) > PASSING:
                 self._leave(forms(self._passing.popitem(last=False)[0]))
 
-    def _enter(self, some: Iterable[Form]) -> None:
+    def _enter(self, some: Iterable[SecretForm]) -> None:
         for form in some:
             self._holders[form] += 1
             if self._holders[form] == 1:
                 _put(self.index, form)
 
-    def _leave(self, some: Iterable[Form]) -> None:
+    def _leave(self, some: Iterable[SecretForm]) -> None:
         for form in some:
             self._holders[form] -= 1
             if not self._holders[form]:
@@ -178,18 +178,18 @@ def _core(secret: str) -> str:
     return _FRAME.sub("", whole).strip() if "-----" in whole else whole
 
 
-def _grams(form: Form) -> set[str]:
+def _grams(form: SecretForm) -> set[str]:
     stride = _SPARSE if form.least == RUN else 1
     return {form.text[at : at + _GRAM] for at in range(0, len(form.text) - _GRAM + 1, stride)}
 
 
-def _put(index: Index, form: Form) -> None:
+def _put(index: Index, form: SecretForm) -> None:
     """Add a form. A concurrent reader sees the state before or after."""
     for gram in _grams(form):
         index[gram] = (*index.get(gram, ()), form)
 
 
-def _take(index: Index, form: Form) -> None:
+def _take(index: Index, form: SecretForm) -> None:
     for gram in _grams(form):
         left = tuple(f for f in index[gram] if f != form)
         if left:

@@ -27,7 +27,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class SecretForm:
     """A form of a secret in a reading of a text, and how many of its characters are enough to recognise it."""
 
     text: str
@@ -154,7 +154,7 @@ _LIKE_MAIL = re.compile(f"=3d|={_HEX}{{2}}={_HEX}{{2}}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextReading:
     """One reading of a text."""
 
     text: str
@@ -166,19 +166,19 @@ class Reading:
             spans = step.back(before, spans)
         return spans
 
-    def then(self, step: _Step) -> Reading:
+    def then(self, step: _Step) -> TextReading:
         """The reading after one more step, or this one if the step changes nothing."""
         after = step.of(self.text)
-        return self if after == self.text else Reading(after, (*self.came, (step, self.text)))
+        return self if after == self.text else TextReading(after, (*self.came, (step, self.text)))
 
-    def plain(self) -> Reading:
+    def plain(self) -> TextReading:
         """The reading without white space, in lower case."""
-        return Reading("".join(_folded(self.text).split()), (*self.came, (_PLAIN, self.text)))
+        return TextReading("".join(_folded(self.text).split()), (*self.came, (_PLAIN, self.text)))
 
 
-def readings(text: str) -> Iterator[Reading]:
+def readings(text: str) -> Iterator[TextReading]:
     """The readings of a text, each once: unchanged, then with more and more of it decoded."""
-    written = Reading(text, ())
+    written = TextReading(text, ())
     plain = written.plain()
     yield plain
     soft = plain.then(_SOFT)
@@ -205,7 +205,7 @@ def _least_of_decoded(secret: str, least: int) -> int:
     return max(SHORTEST, min(len(reading.text) for part in parts for reading in readings(part)))
 
 
-def forms(secret: str) -> set[Form]:
+def forms(secret: str) -> set[SecretForm]:
     """The forms to search for. None if the secret is too short."""
     whole = "".join(_folded(secret).split())
     if len(whole) < SHORTEST:
@@ -220,4 +220,4 @@ def forms(secret: str) -> set[Form]:
         # Of a text in base 64 the letters depend on what stands before by its length alone, but for the first and the last of them.
         start, end = (0, 2, 3)[before], (before + len(raw)) * 8 // 6
         texts[_folded(b64encode(b"\0" * before + raw).decode()[start:end])] = min(RUN, (8 * least - 4) // 6)
-    return {Form(text, min(least, len(text))) for text, least in texts.items() if len(text) >= SHORTEST}
+    return {SecretForm(text, min(least, len(text))) for text, least in texts.items() if len(text) >= SHORTEST}

@@ -25,7 +25,7 @@ from flows.support.suspending import suspend
 from vigil.ledger import Ledger
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
-from vigil.ledger.outbox.guard_holds import WAITING, Trip
+from vigil.ledger.outbox.guard_holds import WAITING, GuardHold
 from vigil.safe_text import Markdown
 from vigil.service import guards
 from vigil.service.reports import frames
@@ -87,7 +87,7 @@ async def ask(site: str, as_of: datetime | None) -> Ending:
     return ending
 
 
-def question(trip: Trip, zone: str) -> Markdown:
+def question(trip: GuardHold, zone: str) -> Markdown:
     """The text above the form. Instants are in `zone`, the site's."""
     return Markdown(
         "**The guard of rule {rule} holds {notices}** about {findings} on {some:,} of {all}:\n\n{reasons}\n\n"
@@ -105,7 +105,7 @@ def question(trip: Trip, zone: str) -> Markdown:
     )
 
 
-async def _show(ledger: Ledger, site: str, trip: Trip, zone: str) -> None:
+async def _show(ledger: Ledger, site: str, trip: GuardHold, zone: str) -> None:
     with ledger.read() as connection:
         rows = [r for r in queue.rows(connection, run=trip.run, rule=trip.rule) if r["reason"] == guards.HELD]
         names = observations.names(connection, {r["workspace"] for r in rows})
@@ -138,7 +138,7 @@ async def expire(run: Run) -> None:
             await _end_question(trip, run.site.zone)
 
 
-async def _end_question(trip: Trip, zone: str) -> None:
+async def _end_question(trip: GuardHold, zone: str) -> None:
     said = (
         f"nobody answered by {instant(trip.until, zone)}: {counted(trip.notices, 'notice')} of {trip.rule} will not be sent. "
         f"`vigil guard approve {trip.id}` still sends them"

@@ -18,12 +18,12 @@ from prefect.cache_policies import NO_CACHE
 from flows.support.sites import block_of, ledger_of
 from vigil.compliance.channels import TextFormat
 from vigil.compliance.rules.model import RuleSet
-from vigil.ecm.model import Row
+from vigil.ecm.model import ListedWorkspace
 from vigil.errors import BadRequest
 from vigil.service import evaluation, extraction
 from vigil.service.plan import Plan
 from vigil.service.resources import renderers_of
-from vigil.service.run import Run, Tally, utc_now
+from vigil.service.run import Run, RunCounters, utc_now
 
 if TYPE_CHECKING:
     from prefect_dask.task_runners import DaskTaskRunner
@@ -36,7 +36,7 @@ class NoDask(BadRequest):
 
 
 @dataclass(frozen=True)
-class Ticket:
+class RunHandle:
     """The data with which another process opens a run again. It contains no secrets: that process reads the block itself.
 
     The rules are those of the start of the run, even if they were edited since. `at` is the instant at which its clock stands
@@ -52,7 +52,7 @@ class Ticket:
 
 
 @asynccontextmanager
-async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
+async def rejoined(ticket: RunHandle) -> AsyncIterator[Run]:
     """A part of a run, in another process than the run's own. Its `tally` has the counters at the end."""
     block = await block_of(ticket.site)
     site, at = block.site(), ticket.at
@@ -75,7 +75,7 @@ async def rejoined(ticket: Ticket) -> AsyncIterator[Run]:
 
 
 @task(task_run_name="read workspaces elsewhere: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def read_page(ticket: Ticket, rows: Sequence[Row], n: int) -> Tally:
+async def read_page(ticket: RunHandle, rows: Sequence[ListedWorkspace], n: int) -> RunCounters:
     async with rejoined(ticket) as run:
         await extraction.read_page(run, rows)
     return run.tally
@@ -86,20 +86,20 @@ async def read_page(ticket: Ticket, rows: Sequence[Row], n: int) -> Tally:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def judge(ticket: Ticket, plan: Plan, n: int, of: int) -> Tally:
+async def judge(ticket: RunHandle, plan: Plan, n: int, of: int) -> RunCounters:
     """Evaluate the only batch of `plan`."""
     async with rejoined(ticket) as run:
-        await evaluation.whole(run, plan, 1)
+        await evaluation.process_batch(run, plan, 1)
     return run.tally
 
 
 class Dask:
-    """See `vigil.service.run.Elsewhere`."""
+    """See `vigil.service.run.RemoteWorkers`."""
 
-    def __init__(self, run: Run, ticket: Ticket, runner: DaskTaskRunner) -> None:
+    def __init__(self, run: Run, ticket: RunHandle, runner: DaskTaskRunner) -> None:
         self._run, self._ticket, self._runner = run, ticket, runner
 
-    async def read_page(self, rows: Sequence[Row]) -> None:
+    async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
         await self._do(read_page, rows=tuple(rows), n=len(rows))
 
     async def judge(self, plan: Plan, n: int) -> None:
@@ -109,7 +109,7 @@ class Dask:
 
     async def _do(self, what: Any, **arguments: Any) -> None:
         future = self._runner.submit(what, {"ticket": self._ticket, **arguments})
-        done: Tally = await asyncio.to_thread(future.result)
+        done: RunCounters = await asyncio.to_thread(future.result)
         self._run.tally.add(done)
 
 
@@ -122,7 +122,7 @@ def spread(run: Run, dask: str, at: datetime | None) -> Iterator[None]:
         raise NoDask(
             f'the site "{run.site.name}" names Dask ("{dask}"), which is not installed here: `pip install vigil[scale]`'
         ) from None
-    ticket = Ticket(run.site.name, run.flow, run.id, run.as_of, at, run.rules)
+    ticket = RunHandle(run.site.name, run.flow, run.id, run.as_of, at, run.rules)
     with DaskTaskRunner(**_where(dask)) as runner:
         run.elsewhere = Dask(run, ticket, runner)
         try:

@@ -12,7 +12,7 @@ from flows.support import prefect_checks
 from flows.support.sites import BrokenSite, NoSite, block_of
 from vigil.ecm import Client
 from vigil.service.doctor import ecm, ledger, rules
-from vigil.service.doctor.health import Check, State, fail, ok, skip
+from vigil.service.doctor.health import Check, CheckState, fail, ok, skip
 from vigil.service.run import utc_now
 
 SITE = "site"
@@ -22,7 +22,7 @@ TRIES, ANSWER, PATIENCE = 1, 10.0, 30.0  # retries; seconds for a response, and 
 async def examine(site: str, project: Path, now: Callable[[], datetime] = utc_now) -> list[Check]:
     """Check everything that a run of `site` depends on. `project` is the folder with prefect.yaml."""
     checks = await prefect_checks.examine(site, project)
-    if any(c.name == prefect_checks.API and c.state is State.FAIL for c in checks):
+    if any(c.name == prefect_checks.API and c.state is CheckState.FAIL for c in checks):
         return [*checks, *_without_prefect(project)]
     try:
         block = await block_of(site)

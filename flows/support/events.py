@@ -14,10 +14,10 @@ from prefect.events import emit_event
 
 from vigil import safe_text
 from vigil.compliance.notices import NoticeState
-from vigil.ledger.outbox.guard_holds import Trip
+from vigil.ledger.outbox.guard_holds import GuardHold
 from vigil.service.account_text import why_waiting
 from vigil.service.accounting import Account
-from vigil.service.guards import Vanished
+from vigil.service.guards import TooManyMissing
 from vigil.service.reasons import of_row
 from vigil.service.reconcile.found import Checked
 from vigil.service.run import Run
@@ -83,7 +83,7 @@ def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
         emit(Signal.UNROUTABLE, site, {**about, "findings": len(workspaces), "workspaces": some}, rule)
 
 
-def of_trip(site: str, trip: Trip, signal: Signal = Signal.TRIPPED) -> None:
+def of_trip(site: str, trip: GuardHold, signal: Signal = Signal.TRIPPED) -> None:
     """Emit that a guard holds a rule's notices, or that the hold was answered or expired."""
     numbers = {
         "notices": trip.notices,
@@ -114,6 +114,6 @@ def of_suspension(flow_run: str) -> None:
 def of_failure(run: Run, error: BaseException) -> None:
     """Emit the event of a failed run, if its error has one."""
     about = {"run": run.id, "flow": run.flow, "as_of": run.as_of.isoformat(), "why": [str(error)]}
-    if isinstance(error, Vanished):
+    if isinstance(error, TooManyMissing):
         numbers = {"known": error.known, "lost": error.lost}
         emit(Signal.TRIPPED, run.site.name, {**about, **numbers, "reasons": [str(error)], "state": "refused"})

@@ -29,7 +29,7 @@ FAULT = (
 )
 
 
-class Fault(Exception):
+class VigilFault(Exception):
     """A fault in Vigil whose text contained a secret, without that secret."""
 
 
@@ -55,7 +55,7 @@ def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any
                 raise
             # Prefect stores the text of the exception in the run's state.
             logger.error("raised at:", exc_info=error)
-            raise Fault(f"{type(error).__name__}: {said}") from None
+            raise VigilFault(f"{type(error).__name__}: {said}") from None
         await run_names.ends(ending.result)
         return ending.state()
 

@@ -30,7 +30,7 @@ from prefect.exceptions import ObjectNotFound
 from ruamel.yaml import YAML
 
 from flows.support.automations import load
-from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
+from vigil.service.doctor.health import Check, CheckState, fail, ok, skip, warn
 from vigil.service.doctor.runs import Crashed, Planned, Underway, plan, underway
 from vigil.service.run import utc_now
 from vigil.wording import counted, listed
@@ -169,7 +169,7 @@ async def _deployment(
 def _tagged(check: Check, deployment: DeploymentResponse) -> Check:
     """The check itself or, if it is ok, a warning about missing tags, by which automations recognise a site's runs."""
     missing = {"vigil", f"site:{_site(deployment.parameters)}"} - set(deployment.tags)
-    if check.state is not State.OK or not missing:
+    if check.state is not CheckState.OK or not missing:
         return check
     saw = f"{check.saw}; the tags {', '.join(sorted(missing))} are missing, so no automation recognises its runs"
     return warn(check.name, saw, "add them in prefect.yaml, and deploy again")

@@ -30,7 +30,7 @@ class Named(StrEnum):
     REFUSED = "Refused"
 
 
-class Incomplete(VigilError):
+class IncompleteRun(VigilError):
     """A run reached its end, but could not read or deliver everything: its state is Failed under that name. `data` is its result."""
 
     def __init__(self, said: str, data: Any = None) -> None:
@@ -56,7 +56,7 @@ class Ending:
         message = state_message(self.message)
         if self.whole:
             return Completed(name=self.name.value, message=message, data=self.data)
-        return Failed(name=self.name.value, message=message, data=Incomplete(message, self.data))
+        return Failed(name=self.name.value, message=message, data=IncompleteRun(message, self.data))
 
 
 def ended(

@@ -21,7 +21,7 @@ from prefect.utilities.annotations import opaque
 from flows.support import artifacts, events
 from vigil.compliance.notices import NoticeState
 from vigil.delivery.worker import Worker
-from vigil.ecm.model import Row
+from vigil.ecm.model import ListedWorkspace
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed.observations import Buried
 from vigil.service import (
@@ -72,17 +72,17 @@ async def read_schema(reading: Extraction) -> None:
 
 
 @task(task_run_name="read workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def read_page(run: Run, rows: Sequence[Row], n: int) -> None:
+async def read_page(run: Run, rows: Sequence[ListedWorkspace], n: int) -> None:
     await extraction.read_page(run, rows)
 
 
 @task(task_run_name="verify what is known, slice {n}", cache_policy=NO_CACHE, persist_result=False)
-async def verify(reading: Extraction, part: extraction.Slice, n: int) -> set[int]:
+async def verify(reading: Extraction, part: extraction.NodeSlice, n: int) -> set[int]:
     return await extraction.verify(reading, part)
 
 
 @task(task_run_name="look for what is gone: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def look_for(run: Run, some: Sequence[Buried], n: int) -> list[Row]:
+async def look_for(run: Run, some: Sequence[Buried], n: int) -> list[ListedWorkspace]:
     return await extraction.unburied(run, some)
 
 
@@ -107,8 +107,8 @@ async def read_processes(reading: Extraction, ids: Sequence[int], n: int) -> Non
 
 
 @task(task_run_name="evaluate and queue batch {n} of {of}", cache_policy=NO_CACHE, persist_result=False)
-async def judge(run: Run, plan: Plan, n: int, of: int) -> None:
-    await evaluation.whole(run, plan, n)
+async def evaluate_batch(run: Run, plan: Plan, n: int, of: int) -> None:
+    await evaluation.process_batch(run, plan, n)
 
 
 @task(task_run_name="deliver batch {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -130,7 +130,7 @@ async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str,
     return await backfilling.manifest(run, after, upto)
 
 
-async def read_pages(run: Run, rows: Sequence[Row]) -> None:
+async def read_pages(run: Run, rows: Sequence[ListedWorkspace]) -> None:
     """Read workspaces, one page in each task; more than one page in Dask's processes, if the site has them."""
     pages = list(chunks(rows, PAGE))
     if run.elsewhere is not None and len(pages) > 1 and not run.tally.stopped:
@@ -203,7 +203,7 @@ async def evaluate(run: Run, read: Extracted) -> None:
         if elsewhere is not None:
             await elsewhere.judge(plan, n)
         else:
-            await judge(run, whole(plan), n, len(plan.batches))
+            await evaluate_batch(run, whole(plan), n, len(plan.batches))
         done += len(some)
         await progress.show(done, total)
 
@@ -251,7 +251,7 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> F
     id, lines = await make_manifest(run, after, upto)
     counts = ", ".join(f"{n} {name}" for name, n in backfilling.summary(lines).items()) or "no notices in it"
     said = f"manifest {id}: {counts}"
-    unsure = {line.entry.workspace for line in lines if line.standing is backfilling.Standing.UNSURE}
+    unsure = {line.entry.workspace for line in lines if line.standing is backfilling.ManifestStatus.UNSURE}
     if unsure:
         places = counted(len(unsure), "workspace")
         said += f". For {places} this cannot be known: their data was recorded out of order"

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from tests.support.scans import Ledger, Scan, Watcher
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.evaluate import evaluate
-from vigil.compliance.evaluation.results import Evaluation, Finding, Standing
+from vigil.compliance.evaluation.results import Evaluation, Finding
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.rules.loader import load_text
@@ -74,7 +75,7 @@ class Cases:
         self._after = at
         return list(self.last.findings)
 
-    def standing(self, rule: str, workspace: int = 1) -> Standing | None:
+    def standing(self, rule: str, workspace: int = 1) -> RuleState | None:
         return self.watcher.standings.get((rule, workspace))
 
 

@@ -7,16 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.results import Finding, Outcome, Why
-from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.still_true import CurrentState, Statement
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input
 from vigil.compliance.events import stamp
 from vigil.compliance.notices import Severity
 from vigil.compliance.notify import digests
-from vigil.compliance.notify.digests import Kept
+from vigil.compliance.notify.digests import DigestItem
 from vigil.compliance.notify.routing import Directory, principals_of, route
-from vigil.compliance.rules.model import Kind, Recipient, Rule, RuleSet, Status, Subject
+from vigil.compliance.rules.model import Recipient, Rule, RuleKind, RuleSet, Status, Subject
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -25,7 +25,9 @@ ADA = f.User("ada", 1, "Ada")
 BEGAN = stamp(NOON)
 
 
-def rule(kind: Kind = Kind.CONDITION, group: bool | None = None, status: Status = Status.LIVE) -> Rule:
+def rule(
+    kind: RuleKind = RuleKind.CONDITION, group: bool | None = None, status: Status = Status.LIVE
+) -> Rule:
     to = (Recipient(user="ada"),)
     return Rule(
         name="r", kind=kind, subject=Subject(workspace_type="Contract"), to=to, group=group, status=status
@@ -33,7 +35,7 @@ def rule(kind: Kind = Kind.CONDITION, group: bool | None = None, status: Status 
 
 
 def milestone() -> Rule:
-    return rule(Kind.MILESTONE).model_copy(update={"due": "attr.expires"})
+    return rule(RuleKind.MILESTONE).model_copy(update={"due": "attr.expires"})
 
 
 def routed(given: Rule, suppressed: Why | None = None) -> list[tuple[str | None, Why | None]]:
@@ -57,14 +59,16 @@ def test_a_shadow_rule_adds_nothing_to_a_digest_and_a_dropped_one_has_no_person(
     assert routed(rule(group=True), Why.LATE_DROP) == [(None, Why.LATE_DROP)]
 
 
-def kept(occurrence: str, number: int = 1, at: datetime = NOON, severity: Severity = Severity.NORMAL) -> Kept:
-    return Kept(number, "r", 7, occurrence, at, f"title {number}", "https://example.org", severity)
+def kept(
+    occurrence: str, number: int = 1, at: datetime = NOON, severity: Severity = Severity.NORMAL
+) -> DigestItem:
+    return DigestItem(number, "r", 7, occurrence, at, f"title {number}", "https://example.org", severity)
 
 
 def left_out(
-    some: Kept,
+    some: DigestItem,
     given: Rule | None,
-    *standings: Standing,
+    *standings: RuleState,
     place: f.Workspace | None = PLACE,
     beside: Collection[Statement] = (),
     at: datetime = NOON,
@@ -74,7 +78,7 @@ def left_out(
 
 
 def test_what_is_not_true_any_more_is_left_out() -> None:
-    open_now = Standing("r", 7, Outcome.FINDING, NOON)
+    open_now = RuleState("r", 7, Outcome.FINDING, NOON)
     assert left_out(kept(BEGAN), rule(), open_now) is None
     assert left_out(kept(BEGAN), rule()) is Why.CLEARED
     assert left_out(kept("2026-06-01"), milestone()) is None
@@ -88,8 +92,8 @@ def test_the_end_of_what_waits_beside_it_is_no_news() -> None:
 
 
 def test_what_is_past_its_time_to_live_is_left_out() -> None:
-    dying = Kept(1, "r", 7, "o", NOON, "t", "l", Severity.LOW, expires_at=NOON + HOUR)
-    transition = rule(Kind.TRANSITION)
+    dying = DigestItem(1, "r", 7, "o", NOON, "t", "l", Severity.LOW, expires_at=NOON + HOUR)
+    transition = rule(RuleKind.TRANSITION)
     assert left_out(dying, transition, at=NOON + HOUR) is Why.LAPSED
     assert left_out(dying, transition) is None
     assert left_out(dying, transition, place=None, at=NOON + HOUR) is Why.GONE

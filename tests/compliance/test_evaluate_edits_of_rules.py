@@ -8,7 +8,8 @@ import pytest
 
 from tests.compliance.cases import NINE, Cases, case, days, names, paper, rules
 from vigil.compliance.evaluation.evaluate import evaluate
-from vigil.compliance.evaluation.results import Outcome, Standing
+from vigil.compliance.evaluation.results import Outcome
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 
@@ -72,9 +73,9 @@ def test_an_edit_that_says_the_same_says_nothing_again() -> None:
 def test_what_is_not_remembered_any_more_is_named() -> None:
     given = rules(OPEN)
     before = [
-        Standing("open", 1, Outcome.FINDING, NINE),
-        Standing("open", 2, Outcome.FINDING, NINE),
-        Standing("other", 1, Outcome.FINDING, NINE),
+        RuleState("open", 1, Outcome.FINDING, NINE),
+        RuleState("open", 2, Outcome.FINDING, NINE),
+        RuleState("other", 1, Outcome.FINDING, NINE),
     ]
     facts = Facts.of([case(1, status="open"), case(2)])
     result = evaluate(Input(facts, standings=before), given, Window(NINE, days(1)))

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from vigil.compliance.notify.guards import Seen, tripped, vanished
+from vigil.compliance.notify.guards import NoticeCount, tripped, vanished
 from vigil.compliance.rules.model import Guard
 
-SEEN = Seen(notices=40, findings=20, workspaces=10, known=50, first=False)
+SEEN = NoticeCount(notices=40, findings=20, workspaces=10, known=50, first=False)
 
 
 def test_a_run_within_its_limits_has_no_guard_hold() -> None:

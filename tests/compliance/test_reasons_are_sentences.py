@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.compliance.cases import NINE, Cases, case, paper, rules
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.clause_compiler import compile_clause, explain, scope
-from vigil.compliance.evaluation.escalations import Due, Said, why
+from vigil.compliance.evaluation.escalations import Due, EscalatableNotice, why
 from vigil.compliance.evaluation.sentences import title, value
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.transitions import say
@@ -292,7 +292,7 @@ def test_nobody_reacted_is_told_with_the_instant_and_the_time_that_passed() -> N
         "escalate: [{after: 3bd, unless: acknowledged, to: [user: eve]}]"
     )
     rule = rules(text).rules[0]
-    due = Due(Said("r", 1, "x", None, NINE, NINE), 0, NINE + timedelta(days=3))
+    due = Due(EscalatableNotice("r", 1, "x", None, NINE, NINE), 0, NINE + timedelta(days=3))
     assert why(rule, due, ZONE)[0] == (
         "nobody acknowledged the notice of 2 March 2026 10:00 (Europe/Berlin) within 3 business days"
     )

@@ -10,13 +10,13 @@ import pytest
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.results import Outcome
-from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.still_true import CurrentState, NoLonger
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input
 from vigil.compliance.events import overdue, stamp
 from vigil.compliance.rules.clauses import FieldLeaf
-from vigil.compliance.rules.model import Kind, Recipient, Rule, Subject
+from vigil.compliance.rules.model import Recipient, Rule, RuleKind, Subject
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -37,7 +37,7 @@ PLACE = f.Workspace(
 ACTIVE = FieldLeaf(field="attr.status", op="eq", value="active")
 
 
-def rule(kind: Kind, due: str | None = None, where: FieldLeaf | None = None) -> Rule:
+def rule(kind: RuleKind, due: str | None = None, where: FieldLeaf | None = None) -> Rule:
     return Rule(
         name="r",
         kind=kind,
@@ -52,7 +52,7 @@ def asked(
     given: Rule | None,
     occurrence: str,
     *facts: f.Fact,
-    standing: Standing | None = None,
+    standing: RuleState | None = None,
     waiting: Collection[tuple[str, int, str]] = (),
 ) -> NoLonger | None:
     found = Facts.of(facts or [PLACE])
@@ -60,8 +60,8 @@ def asked(
     return now.no_longer(given, ("r", 7, occurrence), waiting)
 
 
-def standing(outcome: str, since: datetime | None = NOON) -> Standing:
-    return Standing("r", 7, outcome, since)
+def standing(outcome: str, since: datetime | None = NOON) -> RuleState:
+    return RuleState("r", 7, outcome, since)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def standing(outcome: str, since: datetime | None = NOON) -> Standing:
     ],
 )
 def test_a_condition_is_true_while_its_finding_is_open(
-    occurrence: str, now: Standing | None, why: NoLonger | None
+    occurrence: str, now: RuleState | None, why: NoLonger | None
 ) -> None:
-    assert asked(rule(Kind.CONDITION), occurrence, standing=now) is why
+    assert asked(rule(RuleKind.CONDITION), occurrence, standing=now) is why
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_a_condition_is_true_while_its_finding_is_open(
 def test_a_milestone_is_true_while_its_own_date_stands(
     due: str, occurrence: str, why: NoLonger | None
 ) -> None:
-    assert asked(rule(Kind.MILESTONE, due), occurrence) is why
+    assert asked(rule(RuleKind.MILESTONE, due), occurrence) is why
 
 
 def test_a_milestone_is_true_unless_where_says_otherwise() -> None:
-    given = rule(Kind.MILESTONE, "created", ACTIVE)
+    given = rule(RuleKind.MILESTONE, "created", ACTIVE)
     named = stamp(PLACE.created)
     closed = replace(PLACE, attrs={**PLACE.attrs, "Contract.status": "closed"})
     assert asked(given, named) is None
@@ -124,7 +124,7 @@ def test_a_step_event_is_true_until_its_completion_and_other_events_stay_true() 
     step = f.Step(7, 5, 1, "Check", ("ada",), NOON - 3 * HOUR, NOON - HOUR)
     done = replace(step, completed_at=NOON, completed_by="ada")
     (late,) = overdue([step], NOON - 9 * HOUR, NOON)
-    given = rule(Kind.TRANSITION)
+    given = rule(RuleKind.TRANSITION)
     for occurrence in (f"step:5:1:assigned:{stamp(step.assigned_at)}", f"{late.occurrence}#escalated1"):
         assert asked(given, occurrence, PLACE, step) is None
         assert asked(given, occurrence, PLACE, done) is NoLonger.COMPLETED
@@ -133,16 +133,16 @@ def test_a_step_event_is_true_until_its_completion_and_other_events_stay_true() 
     assert asked(given, f"document:9:{BEGAN}", PLACE, done) is None
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_nothing_is_true_of_a_workspace_that_is_gone(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", RuleKind)
+def test_nothing_is_true_of_a_workspace_that_is_gone(kind: RuleKind) -> None:
     elsewhere = replace(PLACE, id=8)
     assert asked(rule(kind, "created"), BEGAN, elsewhere) is NoLonger.GONE
     assert asked(None, BEGAN, elsewhere) is NoLonger.GONE
     assert asked(None, BEGAN) is None, "of a rule that is not in force nothing tells that it ended"
 
 
-@pytest.mark.parametrize("kind", [Kind.CONDITION, Kind.MILESTONE])
-def test_the_end_of_what_a_person_never_heard_of_is_no_news(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [RuleKind.CONDITION, RuleKind.MILESTONE])
+def test_the_end_of_what_a_person_never_heard_of_is_no_news(kind: RuleKind) -> None:
     given, end = rule(kind, "created"), f"{BEGAN}:resolved"
     assert asked(given, end, waiting={("r", 7, BEGAN)}) is NoLonger.UNHEARD
     assert asked(given, end, waiting={("r", 8, BEGAN), ("other", 7, BEGAN)}) is None

@@ -17,7 +17,7 @@ from vigil.compliance.rules.model import (
     Escalation,
     Guard,
     Late,
-    Quiet,
+    QuietHours,
     Recipient,
     Repeat,
     Rule,
@@ -40,7 +40,7 @@ def test_there_are_examples_of_every_kind() -> None:
 
 
 def test_every_key_is_named() -> None:
-    models = (Rule, RuleStep, Repeat, Late, Escalation, Guard, Quiet, CalendarSpec, Recipient)
+    models = (Rule, RuleStep, Repeat, Late, Escalation, Guard, QuietHours, CalendarSpec, Recipient)
     keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
     unnamed = {key for key in keys - {"(origin)"} if not re.search(rf"\b{re.escape(key)}\b", PAGE)}
     assert unnamed == set()

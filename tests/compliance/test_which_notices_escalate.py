@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vigil.compliance.evaluation import escalations
-from vigil.compliance.evaluation.escalations import Row
+from vigil.compliance.evaluation.escalations import EscalationRow
 from vigil.compliance.evaluation.window import Window
 from vigil.compliance.rules.loader import load_text
 
@@ -31,8 +31,8 @@ escalate:
 )
 
 
-def rows(*occurrences: str) -> list[Row]:
-    return [Row("moved", 1, o, "", AT, AT, AT, heard=True, acknowledged=False) for o in occurrences]
+def rows(*occurrences: str) -> list[EscalationRow]:
+    return [EscalationRow("moved", 1, o, "", AT, AT, AT, heard=True, acknowledged=False) for o in occurrences]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from tests.compliance.cases import NINE, Cases, case, names, rules
 from tests.compliance.rule_files import TRANSITION, only_problem, problems
 from vigil.compliance import facts as f
-from vigil.compliance.evaluation.escalations import Said, event_of
+from vigil.compliance.evaluation.escalations import EscalatableNotice, event_of
 from vigil.compliance.evaluation.results import Finding
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Change, Event, Looked, derive, news, role_of
@@ -203,8 +203,8 @@ def test_an_escalation_knows_its_event_again(role: str) -> None:
     assert event_of(_said(born), Facts.of([made(1, NINE)])) == born
 
 
-def _said(event: Event) -> Said:
-    return Said("r", event.workspace, event.occurrence, None, event.at, event.at)
+def _said(event: Event) -> EscalatableNotice:
+    return EscalatableNotice("r", event.workspace, event.occurrence, None, event.at, event.at)
 
 
 def test_every_kind_is_whole_in_its_row() -> None:

@@ -28,7 +28,7 @@ from vigil.ledger.outbox import leases, queue
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
 from vigil.ledger.values import LEASE
-from vigil.sandbox.fcm.devices import Device
+from vigil.sandbox.fcm.devices import VirtualDevice
 from vigil.sandbox.fcm.local import LocalFcm
 from vigil.service import delivery
 from vigil.service.accounting import Account
@@ -189,7 +189,7 @@ def kill_at_random(site: Site, rng: random.Random, messages: int, workers: int) 
         assert not device.received
     receive = site.fcm.devices.receive
 
-    def counting(device: Device, message: Mapping[str, Any], name: str) -> None:
+    def counting(device: VirtualDevice, message: Mapping[str, Any], name: str) -> None:
         nonlocal count
         receive(device, message, name)
         count += 1

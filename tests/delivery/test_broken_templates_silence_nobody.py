@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.render_notices import TEMPLATES, notice
 from vigil.compliance.channels import TextFormat
-from vigil.delivery.rendering.render import Renderer, RenderError, Said
+from vigil.delivery.rendering.render import RenderedText, Renderer, RenderError
 from vigil.errors import BadInput
 
 KINDS = ("transition", "condition", "milestone", "digest")
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "templates"
 
 
-def said(renderer: Renderer, *families: str) -> list[Said | RenderError]:
+def said(renderer: Renderer, *families: str) -> list[RenderedText | RenderError]:
     return renderer.render_many([notice(f if f in KINDS else "milestone", family=f) for f in families])
 
 
@@ -71,7 +71,7 @@ def test_with_a_broken_family_a_notice_says_at_least_what_it_is_about(kind: str,
     (one,) = Renderer(folder, tolerant=True).render_many(
         [notice(kind, workspace_name="Müller & Söhne", description="Ask them.", why=("one line", "another"))]
     )
-    assert isinstance(one, Said)
+    assert isinstance(one, RenderedText)
     assert one.title == "Müller & Söhne"
     assert one.body == ("- one line\n- another" if kind == "digest" else "Ask them.")
 
@@ -80,7 +80,7 @@ def test_without_a_folder_of_templates_notices_are_said_and_escaped_as_ever(tmp_
     nowhere = Renderer(tmp_path / "none", TextFormat.HTML, tolerant=True)
     assert "there is no such folder" in nowhere.problems[0].message
     (one,) = nowhere.render_many([notice("condition", workspace_name="<b>x</b>\u202e", description="")])
-    assert isinstance(one, Said)
+    assert isinstance(one, RenderedText)
     assert one.title == "&lt;b&gt;x&lt;/b&gt;" and one.body
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.render_notices import TEMPLATES, event, notice
-from vigil.delivery.rendering.render import Renderer, RenderError, Said
+from vigil.delivery.rendering.render import RenderedText, Renderer, RenderError
 from vigil.errors import BadInput
 
 
@@ -24,8 +24,8 @@ def test_one_notice_that_cannot_be_said_does_not_stop_the_others() -> None:
     first, second, third = Renderer(TEMPLATES).render_many(
         [notice(), notice(event=broken), notice("condition")]
     )
-    assert isinstance(first, Said)
-    assert isinstance(third, Said)
+    assert isinstance(first, RenderedText)
+    assert isinstance(third, RenderedText)
     assert isinstance(second, RenderError)
     assert second.file.endswith("transition/title.j2")
     assert second.line == 6

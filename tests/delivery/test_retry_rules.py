@@ -14,19 +14,19 @@ from vigil.delivery import causes
 from vigil.delivery.push.outcomes import _FCM_ERROR, _QUOTA_FAILURE, NAMELESS, TABLE, read_answer
 from vigil.delivery.responses import ParsedResponse, sent_of, wait_of
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import Outcome, Sent
+from vigil.delivery.transport import SendOutcome, Sent
 
 FIRST = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
-def sent(code: str, outcome: Outcome = "retry", retry_after: float | None = None) -> Sent:
+def sent(code: str, outcome: SendOutcome = "retry", retry_after: float | None = None) -> Sent:
     return Sent(outcome, 503, code, "", retry_after, FIRST, FIRST)
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["INTERNAL", "UNAVAILABLE", "CONNECT", "RESET", "TIMEOUT"]))
 def test_waits_begin_at_ten_seconds_and_double_until_the_hour_is_over(seed: int, code: str) -> None:
     rng, now, waits = random.Random(seed), FIRST, []
-    outcome: Outcome = "unknown" if code in ("RESET", "TIMEOUT") else "retry"
+    outcome: SendOutcome = "unknown" if code in ("RESET", "TIMEOUT") else "retry"
     for attempt in range(1, 50):
         due = next_try(FIRST, attempt, sent(code, outcome), now, rng)
         if isinstance(due, GiveUp):
@@ -121,7 +121,12 @@ LONGEST = timedelta(seconds=3_300)
     outcome=st.sampled_from(["retry", "unknown"]),
 )
 def test_no_stored_row_and_no_attempt_is_without_a_next_try_or_an_end(
-    first: datetime, tried: int, asked: float | None, expires_at: datetime | None, code: str, outcome: Outcome
+    first: datetime,
+    tried: int,
+    asked: float | None,
+    expires_at: datetime | None,
+    code: str,
+    outcome: SendOutcome,
 ) -> None:
     due = next_try(first, tried, sent(code, outcome, asked), FIRST, random.Random(1), expires_at)
     if isinstance(due, datetime):
@@ -130,7 +135,7 @@ def test_no_stored_row_and_no_attempt_is_without_a_next_try_or_an_end(
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "rejected"])
-def test_what_is_done_has_no_next_try(outcome: Outcome) -> None:
+def test_what_is_done_has_no_next_try(outcome: SendOutcome) -> None:
     with pytest.raises(ValueError, match=outcome):
         next_try(FIRST, 1, sent("", outcome), FIRST, random.Random(1))
 

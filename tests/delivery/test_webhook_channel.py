@@ -22,7 +22,7 @@ from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import device_stats, devices, mailboxes, preferences, topics
 from vigil.ledger.people.preferences import Preferences
 from vigil.sandbox.fcm.local import LocalFcm
-from vigil.sandbox.webhooks import Answer, LocalReceiver
+from vigil.sandbox.webhooks import LocalReceiver, Reply
 from vigil.service.why import about_person
 
 EVERY = ("push", "email", "webhook")
@@ -73,14 +73,14 @@ async def test_a_group_gets_one_post_and_its_row_is_sent(
 @pytest.mark.parametrize(
     ("answer", "attempts", "cause"),
     [
-        (Answer(503, {"Retry-After": "30"}), ("retry", "WEBHOOK_503"), "the webhook receiver answered 503"),
-        (Answer(429, {"Retry-After": "30"}), ("retry", "WEBHOOK_429"), "the webhook receiver answered 429"),
-        (Answer(502, takes=True), ("unknown", "WEBHOOK_502"), "the webhook receiver answered 502"),
-        (Answer(0, takes=True), ("unknown", "RESET"), "the connection to the webhook receiver was cut"),
+        (Reply(503, {"Retry-After": "30"}), ("retry", "WEBHOOK_503"), "the webhook receiver answered 503"),
+        (Reply(429, {"Retry-After": "30"}), ("retry", "WEBHOOK_429"), "the webhook receiver answered 429"),
+        (Reply(502, takes=True), ("unknown", "WEBHOOK_502"), "the webhook receiver answered 502"),
+        (Reply(0, takes=True), ("unknown", "RESET"), "the connection to the webhook receiver was cut"),
     ],
 )
 async def test_what_may_have_been_taken_comes_again_with_its_key_and_is_shown_once(
-    bench: DeliveryBench, receiver: LocalReceiver, answer: Answer, attempts: tuple[str, str], cause: str
+    bench: DeliveryBench, receiver: LocalReceiver, answer: Reply, attempts: tuple[str, str], cause: str
 ) -> None:
     receiver.answers["/legal"] = [answer]
     bench.queue(notice())
@@ -99,7 +99,7 @@ async def test_what_may_have_been_taken_comes_again_with_its_key_and_is_shown_on
 async def test_a_receiver_that_is_down_for_an_hour_gets_no_more_of_it(
     bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
-    receiver.answers["/legal"] = [Answer(500)] * 20
+    receiver.answers["/legal"] = [Reply(500)] * 20
     bench.queue(notice())
     for _ in range(8):
         await bench.deliver()
@@ -114,7 +114,7 @@ async def test_a_receiver_that_is_down_for_an_hour_gets_no_more_of_it(
 async def test_a_refusal_ends_a_notice_and_leaves_the_address_in_use(
     bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
-    receiver.answers["/legal"] = [Answer(403)]
+    receiver.answers["/legal"] = [Reply(403)]
     bench.queue(notice())
     await bench.deliver()
     assert (bench.states(), bench.in_use(LEGAL)) == ([("failed", "WEBHOOK_403")], ["webhook"])
@@ -125,7 +125,7 @@ async def test_gone_retires_the_address_and_a_person_is_told_on_the_next_channel
 ) -> None:
     bench.person("ada", "android")
     register(bench, "ada", f"{receiver.url}/ada")
-    receiver.answers["/ada"], receiver.answers["/legal"] = [Answer(410)], [Answer(410)]
+    receiver.answers["/ada"], receiver.answers["/legal"] = [Reply(410)], [Reply(410)]
     first = words("of-ada", channels=("webhook", "push"))
     bench.queue(entry(1, message=first), notice(2))
     await bench.deliver()
@@ -180,7 +180,7 @@ async def test_quiet_hours_of_a_person_hold_a_post_back(
 async def test_two_workers_that_send_one_row_show_it_once(
     bench: DeliveryBench, receiver: LocalReceiver
 ) -> None:
-    receiver.answers["/legal"] = [Answer(200, delay=0.3)]
+    receiver.answers["/legal"] = [Reply(200, delay=0.3)]
     bench.queue(notice())
     first = asyncio.create_task(bench.deliver())
     assert await asyncio.to_thread(receiver.arrived.wait, 20)

@@ -17,7 +17,7 @@ from vigil.delivery.transport import Outgoing, Sent
 from vigil.delivery.webhook.outcomes import read_status
 from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.delivery.webhook.transport import FAILURES, Webhooks
-from vigil.sandbox.webhooks import Answer, LocalReceiver, Tls
+from vigil.sandbox.webhooks import LocalReceiver, Reply, Tls
 
 QUERY = "/hooks/legal?token=of-the-group"
 
@@ -60,7 +60,7 @@ OUTCOMES = {
 
 @pytest.mark.parametrize("status", OUTCOMES)
 async def test_every_status_has_its_outcome(receiver: LocalReceiver, status: int) -> None:
-    receiver.answers["/"] = [Answer(status)]
+    receiver.answers["/"] = [Reply(status)]
     [got] = await sent(settings(), post_to(f"{receiver.url}/"))
     assert (got.outcome, got.code, got.prune) == OUTCOMES[status]
     assert (got.status, got.attempted) == (status, True)
@@ -73,7 +73,7 @@ async def test_every_status_has_its_outcome(receiver: LocalReceiver, status: int
 async def test_a_429_waits_as_long_as_its_receiver_says_and_holds_that_address_alone(
     receiver: LocalReceiver, said: str, seconds: float
 ) -> None:
-    receiver.answers["/a"] = [Answer(429, {"Retry-After": said} if said else {})]
+    receiver.answers["/a"] = [Reply(429, {"Retry-After": said} if said else {})]
     async with Webhooks(settings(per_host=1)) as transport:
         batch = [
             post_to(f"{receiver.url}/a"),
@@ -93,14 +93,14 @@ def test_a_status_that_http_does_not_know_is_unknown() -> None:
 
 
 async def test_no_redirect_is_followed(receiver: LocalReceiver) -> None:
-    receiver.answers["/"] = [Answer(308, {"Location": f"{receiver.url}/elsewhere"})]
+    receiver.answers["/"] = [Reply(308, {"Location": f"{receiver.url}/elsewhere"})]
     [got] = await sent(settings(), post_to(f"{receiver.url}/"))
     assert (got.outcome, [p.path for p in receiver.posts]) == ("retry", ["/"])
 
 
 async def test_an_answer_that_does_not_come_is_unknown(receiver: LocalReceiver) -> None:
-    receiver.answers["/late"] = [Answer(200, delay=5, takes=True)]
-    receiver.answers["/cut"] = [Answer(0, takes=True)]
+    receiver.answers["/late"] = [Reply(200, delay=5, takes=True)]
+    receiver.answers["/cut"] = [Reply(0, takes=True)]
     late, cut = await sent(settings(timeout=0.5), *(post_to(receiver.url + p) for p in ("/late", "/cut")))
     assert (late.outcome, late.code, late.detail) == ("unknown", "TIMEOUT", "no answer in 0.5 s")
     assert (cut.outcome, cut.code) == ("unknown", "RESET")
@@ -125,7 +125,7 @@ async def test_a_host_that_is_down_is_asked_a_few_times_a_batch_and_others_get_t
 
 
 async def test_a_silent_host_costs_a_batch_no_more_than_a_few_time_outs(receiver: LocalReceiver) -> None:
-    receiver.answers["/"] = [Answer(200, delay=5)] * 100
+    receiver.answers["/"] = [Reply(200, delay=5)] * 100
     started = time.monotonic()
     got = await sent(
         settings(timeout=0.5, per_host=2), *[post_to(f"{receiver.url}/", key=str(n)) for n in range(100)]
@@ -201,7 +201,7 @@ async def test_neither_secret_nor_query_is_in_a_log_or_an_outcome(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     where = settings(OLD, NEW)
-    receiver.answers[QUERY] = [Answer(status, {"Location": "/x?token=of-the-group"})]
+    receiver.answers[QUERY] = [Reply(status, {"Location": "/x?token=of-the-group"})]
     out = post_to(receiver.url + QUERY)
     got = await sent(where, out)
     said = f"{caplog.text} {got!r} {where!r} {out!r}"

@@ -16,7 +16,7 @@ from vigil.compliance.notify.guards import GuardWhy
 from vigil.delivery.push.settings import FcmSettings
 from vigil.ledger.observed import behind, observations, runs
 from vigil.ledger.outbox import guard_holds, queue
-from vigil.ledger.outbox.guard_holds import Trip
+from vigil.ledger.outbox.guard_holds import GuardHold
 from vigil.sandbox.fcm.local import LocalFcm
 from vigil.service import account_text
 from vigil.service.accounting import Account
@@ -51,7 +51,7 @@ def digest(bench: DeliveryBench, at: datetime, state: str = "done") -> None:
 
 def held(bench: DeliveryBench, flow_run: str, patience: timedelta = 10 * DAY) -> None:
     run, now = found(bench, state="suppressed", reason=HELD), bench.now
-    trip = Trip(
+    trip = GuardHold(
         0,
         "contract-renewal",
         run,

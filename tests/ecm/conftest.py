@@ -11,7 +11,7 @@ import pytest
 
 from tests.ecm import contracts
 from vigil.ecm import Client, Settings
-from vigil.ecm.limits import Circuit
+from vigil.ecm.limits import CircuitBreaker
 from vigil.sandbox.process import SandboxProcess
 
 
@@ -22,7 +22,7 @@ class Server:
     sandbox: SandboxProcess
     marked: dict[str, int]
 
-    def client(self, circuit: Circuit | None = None, **settings: Any) -> Client:
+    def client(self, circuit: CircuitBreaker | None = None, **settings: Any) -> Client:
         """A client for it; by default one that loses no time between attempts."""
         given = {"username": "vigil", "password": "vigil", "zone": contracts.ZONE, **settings}
         if "otds" in given:

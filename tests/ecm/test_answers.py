@@ -6,7 +6,7 @@ import pytest
 
 from vigil.ecm import EcmError, Malformed, NotReadable, Refused, Unavailable
 from vigil.ecm.answers import read
-from vigil.ecm.retry import Again
+from vigil.ecm.retry import Retryable
 
 PATH = "/v2/nodes/1"
 JSON = {"content-type": "application/json"}
@@ -15,9 +15,9 @@ HTML = {"content-type": "text/html"}
 
 def judged(status: int, body: bytes, headers: dict[str, str] = JSON) -> tuple[type[EcmError], bool]:
     """The error, and whether the call may be repeated."""
-    with pytest.raises((EcmError, Again)) as raised:
+    with pytest.raises((EcmError, Retryable)) as raised:
         read(PATH, status, headers, body)
-    if isinstance(raised.value, Again):
+    if isinstance(raised.value, Retryable):
         return type(raised.value.error), True
     assert isinstance(raised.value, EcmError)
     return type(raised.value), False
@@ -54,7 +54,7 @@ def test_json_that_is_no_object_is_malformed() -> None:
     ],
 )
 def test_the_servers_own_waiting_time_is_kept_within_reason(written: str, seconds: float | None) -> None:
-    with pytest.raises(Again) as again:
+    with pytest.raises(Retryable) as again:
         read(PATH, 503, {"retry-after": written}, b"")
     assert again.value.after == seconds
 
@@ -67,9 +67,9 @@ def test_a_message_is_ecms_own_and_cut_to_a_readable_length() -> None:
 
 def test_a_web_page_is_told_by_its_title_and_not_by_its_markup() -> None:
     page = b"<html><head><title>503 Service\n Unavailable &amp; busy</title></head><body>" + b"x" * 500
-    with pytest.raises(Again) as again:
+    with pytest.raises(Retryable) as again:
         read("/v2/nodes/1", 503, HTML, page)
     assert again.value.error.message == 'a web page "503 Service Unavailable & busy"'
-    with pytest.raises(Again) as again:
+    with pytest.raises(Retryable) as again:
         read("/v2/nodes/1", 503, HTML, b"<p>down")
     assert again.value.error.message == "a web page"

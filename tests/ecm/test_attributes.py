@@ -10,15 +10,15 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Attribute, RequiredDocument, Workspace
-from vigil.ecm import Extractor, Needs, Row
+from vigil.ecm import Extractor, ListedWorkspace, Needs
 from vigil.ecm.categories import attributes, definitions, flat, unknown
 from vigil.ecm.parse import day, instant, properties, single
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def row(number: int) -> Row:
-    return Row(number, "", contracts.NOON, "Contract")
+def row(number: int) -> ListedWorkspace:
+    return ListedWorkspace(number, "", contracts.NOON, "Contract")
 
 
 async def workspace(server: Server, number: int) -> Workspace:

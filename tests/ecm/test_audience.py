@@ -7,14 +7,14 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Group, Roles, User
-from vigil.ecm import Batch, Extractor, Gone
+from vigil.ecm import Extractor, FactBatch, Gone
 
 
-def people(batch: Batch) -> dict[str, User]:
+def people(batch: FactBatch) -> dict[str, User]:
     return {fact.login: fact for fact in batch.facts if isinstance(fact, User)}
 
 
-def groups(batch: Batch) -> dict[str, tuple[str, ...]]:
+def groups(batch: FactBatch) -> dict[str, tuple[str, ...]]:
     return {fact.name: fact.members for fact in batch.facts if isinstance(fact, Group)}
 
 

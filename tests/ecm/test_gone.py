@@ -9,7 +9,7 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Group, User
-from vigil.ecm import Extractor, Gone, Needs, Row, Stamp
+from vigil.ecm import Extractor, Gone, ListedWorkspace, Needs, Stamp
 from vigil.ecm.client import Client
 from vigil.ecm.presence import MEMBER, NODE, WORKFLOW, gone, own_calls
 
@@ -85,7 +85,7 @@ async def test_nodes_are_not_gone_while_those_that_are_there_are_refused_as_well
     server.fault("GET /v2/nodes/{id}", "400", nth=3, times=99)
     async with server.client() as client:
         batch = await Extractor(client, Needs()).read_workspaces(
-            [Row(n, "", contracts.NOON, "Contract") for n in (1004, 1005)]
+            [ListedWorkspace(n, "", contracts.NOON, "Contract") for n in (1004, 1005)]
         )
         seen = await Extractor(client).verify({1004: Stamp(None, 0), 1005: Stamp(None, 0)})
     assert (batch.gone, seen.gone) == ((), ())

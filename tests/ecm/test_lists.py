@@ -10,7 +10,7 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import WorkspaceType
-from vigil.ecm import Client, Extractor, NotReadable, Row, Span
+from vigil.ecm import Client, Extractor, ListedWorkspace, NotReadable
 from vigil.ecm.listing import Listing
 from vigil.ecm.paging import read_all, walk
 from vigil.ecm.parse import node_id, properties
@@ -29,7 +29,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vigil.ecm.listing.PAGE", 20)
 
 
-async def ids(pages: AsyncIterator[tuple[Row, ...]]) -> list[int]:
+async def ids(pages: AsyncIterator[tuple[ListedWorkspace, ...]]) -> list[int]:
     return [row.id async for rows in pages for row in rows]
 
 
@@ -82,15 +82,15 @@ async def test_rows_that_come_in_front_push_none_out_and_are_found_by_the_next_r
     server: Server, small_pages: None
 ) -> None:
     async with server.client() as client:
-        calm = await ids(Listing(client).changed(await contract(client), None, None))
+        calm = await ids(Listing(client).changed(await contract(client), None))
         server.quirks(list_shifts=7)
-        pages = [rows async for rows in Listing(client).changed(await contract(client), None, None)]
+        pages = [rows async for rows in Listing(client).changed(await contract(client), None)]
         found = [row.id for rows in pages for row in rows]
         assert len(found) == len(set(found))
         assert set(found) == set(calm[7:])
         newest = max(row.modified for row in pages[0])
         server.quirks(list_shifts=0)
-        after = await ids(Listing(client).changed(await contract(client), newest, None))
+        after = await ids(Listing(client).changed(await contract(client), newest))
     assert set(calm[:7]) <= set(after)
 
 
@@ -101,7 +101,7 @@ async def test_rows_that_leave_the_list_pull_none_past_the_reader(
     """After the first page rows leave in front of it: the next page's first rows slide onto pages already read."""
     server.quirks(list_shifts=-left)
     async with server.client() as client:
-        found = await ids(Listing(client).changed(await contract(client), None, None))
+        found = await ids(Listing(client).changed(await contract(client), None))
     assert len(found) == len(set(found))
     assert set(found) >= set(sorted(contracts.CONTRACTS, reverse=True)[left:])
 
@@ -111,7 +111,7 @@ async def test_an_offset_that_is_refused_for_its_depth_is_reached_by_date(
 ) -> None:
     server.quirks(deep_offset=100)
     async with server.client() as client:
-        found = await ids(Listing(client).changed(await contract(client), None, None))
+        found = await ids(Listing(client).changed(await contract(client), None))
     assert len(found) == len(set(found)) == 240
 
 
@@ -119,15 +119,13 @@ async def test_a_list_that_cannot_be_read_at_all_is_an_error_and_not_an_empty_li
     server.fault(f"GET {LIST}", "400", times=9)
     async with server.client() as client:
         with pytest.raises(NotReadable):
-            await ids(Listing(client).changed(await contract(client), None, None))
+            await ids(Listing(client).changed(await contract(client), None))
 
 
 async def test_only_what_changed_since_the_watermark_comes_newest_first(server: Server) -> None:
     since = contracts.created(1200)
     async with server.client(overlap=timedelta(0)) as client:
-        rows = [
-            row async for rows in Listing(client).changed(await contract(client), since, None) for row in rows
-        ]
+        rows = [row async for rows in Listing(client).changed(await contract(client), since) for row in rows]
     late = {
         contracts.FULL,
         contracts.VERSIONED,
@@ -141,7 +139,7 @@ async def test_only_what_changed_since_the_watermark_comes_newest_first(server: 
 async def test_a_watermark_is_read_again_by_the_overlap(server: Server) -> None:
     since = contracts.created(1230)
     async with server.client(overlap=timedelta(minutes=2)) as client:
-        found = await ids(Listing(client).changed(await contract(client), since, None))
+        found = await ids(Listing(client).changed(await contract(client), since))
     assert {1228, 1229, 1230} <= set(found)
     assert 1227 not in found
 
@@ -149,45 +147,12 @@ async def test_a_watermark_is_read_again_by_the_overlap(server: Server) -> None:
 async def test_a_quiet_list_costs_one_request_however_long_it_is(server: Server, small_pages: None) -> None:
     async with server.client() as client:
         kind = await contract(client)
-        everything = [row async for rows in Listing(client).changed(kind, None, None) for row in rows]
+        everything = [row async for rows in Listing(client).changed(kind, None) for row in rows]
         newest = everything[0].modified
         server.mark()
-        found = await ids(Listing(client).changed(kind, newest, None))
+        found = await ids(Listing(client).changed(kind, newest))
     assert len(found) == 1
     assert server.asked() == 1
-
-
-async def test_a_walk_that_was_killed_goes_on_where_it_was(moving: Server, small_pages: None) -> None:
-    """Three pages are read, then the process dies. Meanwhile a row that was read changes, and one that was not."""
-    async with moving.client() as client:
-        read: list[Row] = []
-        async for rows in Listing(client).changed(await contract(client), None, None):
-            read += rows
-            if len(read) >= 60:
-                break
-    span = Span(newest=read[0].modified, oldest=read[-1].modified)
-    moving.sandbox.move(contracts.at(1))
-    moving.mark()
-    async with moving.client() as client:
-        found = await ids(Listing(client).changed(await contract(client), None, span))
-    assert len(found) == len(set(found))
-    assert set(found) | {row.id for row in read} == set(contracts.CONTRACTS)
-    assert {1005, 1200} <= set(found)  # both have changed since
-    assert len(set(found) & {row.id for row in read}) <= 4  # the overlap and the row at the seam
-    assert moving.asked(f"GET {LIST}") <= 11
-
-
-async def test_a_walk_goes_on_although_the_server_compares_no_dates(
-    server: Server, small_pages: None
-) -> None:
-    async with server.client() as client:
-        kind = await contract(client)
-        everything = [row async for rows in Listing(client).changed(kind, None, None) for row in rows]
-        span = Span(everything[0].modified, everything[59].modified)
-        server.fault(f"GET {LIST}", "400", nth=2)  # the first call of the second part, which narrows by date
-        found = await ids(Listing(client).changed(kind, None, span))
-    assert {row.id for row in everything[60:]} <= set(found)
-    assert not {row.id for row in everything[5:55]} & set(found)
 
 
 async def test_a_type_whose_name_begins_another_is_not_mixed_up_with_it(server: Server) -> None:

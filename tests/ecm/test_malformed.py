@@ -9,7 +9,7 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import Workspace
-from vigil.ecm import Client, Extractor, Malformed, Needs, Row, Settings
+from vigil.ecm import Client, Extractor, ListedWorkspace, Malformed, Needs, Settings
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import flat
 from vigil.ecm.paging import page_of
@@ -62,7 +62,7 @@ async def test_categories_that_were_requested_and_missing_are_unread_and_not_emp
     monkeypatch.setattr("vigil.ecm.workspaces.CATEGORIES", "permissions")
     async with server.client() as client:
         batch = await Extractor(client).read_workspaces(
-            [Row(contracts.VERSIONED, "", contracts.NOON, "Contract")]
+            [ListedWorkspace(contracts.VERSIONED, "", contracts.NOON, "Contract")]
         )
     (found,) = batch.facts
     assert isinstance(found, Workspace)
@@ -84,7 +84,7 @@ async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
 
     monkeypatch.setattr(Client, "nodes", spoiled)
     async with server.client() as client:
-        wanted = [Row(number, "", contracts.NOON, "Contract") for number in (1004, 1005, 1006)]
+        wanted = [ListedWorkspace(number, "", contracts.NOON, "Contract") for number in (1004, 1005, 1006)]
         batch = await Extractor(client, Needs(documents=False)).read_workspaces(wanted)
     assert [fact.id for fact in batch.facts if isinstance(fact, Workspace)] == [1004, 1006]
     (gap,) = batch.gaps

@@ -12,8 +12,8 @@ import pytest
 from tests.ecm.conftest import Server
 from tests.support.ports import closed_port
 from vigil.ecm import Client, EcmError, Malformed, NotAsked, NotReadable, Unavailable
-from vigil.ecm.limits import Circuit
-from vigil.ecm.retry import Again
+from vigil.ecm.limits import CircuitBreaker
+from vigil.ecm.retry import Retryable
 
 NODE = "GET /v2/nodes/{id}"
 
@@ -114,7 +114,7 @@ async def test_a_dead_server_opens_the_circuit_breaker_and_most_calls_are_not_se
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
-    circuit = Circuit(threshold=10, pause=0.02, longest=0.05, hopeless=2)
+    circuit = CircuitBreaker(threshold=10, pause=0.02, longest=0.05, hopeless=2)
     async with server.client(circuit, retries=2) as client:
         await client.get("/v2/nodes/1002")
         server.fault(NODE, "503", times=9999)
@@ -134,7 +134,7 @@ async def test_a_server_that_comes_back_before_it_is_given_up_is_asked_again(
     server: Server, quick: Callable[[], None]
 ) -> None:
     quick()
-    circuit = Circuit(threshold=10, pause=0.02, longest=0.05, hopeless=99)
+    circuit = CircuitBreaker(threshold=10, pause=0.02, longest=0.05, hopeless=99)
     async with server.client(circuit, retries=2) as client:
         await client.get("/v2/nodes/1002")
         server.fault(NODE, "503", times=12)
@@ -145,7 +145,7 @@ async def test_a_server_that_comes_back_before_it_is_given_up_is_asked_again(
 
 
 async def test_an_open_circuit_breaker_lets_one_call_through_at_a_time() -> None:
-    circuit = Circuit(threshold=1, pause=0.02, hopeless=9)
+    circuit = CircuitBreaker(threshold=1, pause=0.02, hopeless=9)
     inside, together = 0, list[int]()  # how many were inside when each came in
 
     async def call() -> None:
@@ -157,23 +157,23 @@ async def test_an_open_circuit_breaker_lets_one_call_through_at_a_time() -> None
             await asyncio.sleep(0.01)
             inside -= 1
             if mine <= 3:
-                raise Again(Unavailable("/x", "503"))
+                raise Retryable(Unavailable("/x", "503"))
 
-    with pytest.raises(Again):
+    with pytest.raises(Retryable):
         await call()
     assert circuit.open
     results = await asyncio.gather(*(call() for _ in range(10)), return_exceptions=True)
-    assert sum(isinstance(one, Again) for one in results) == 2
+    assert sum(isinstance(one, Retryable) for one in results) == 2
     assert together[:4] == [1, 1, 1, 1]  # two probes that fail, one that succeeds
     assert max(together[4:]) == 7  # and then all that had waited
     assert not circuit.open
 
 
 async def test_a_probe_that_is_cancelled_leaves_the_circuit_breaker_to_the_next() -> None:
-    circuit = Circuit(threshold=1, pause=0.01)
-    with pytest.raises(Again):
+    circuit = CircuitBreaker(threshold=1, pause=0.01)
+    with pytest.raises(Retryable):
         async with circuit.admitted("/x", monotonic() + 5):
-            raise Again(Unavailable("/x", "503"))
+            raise Retryable(Unavailable("/x", "503"))
 
     async def hang() -> None:
         async with circuit.admitted("/x", monotonic() + 5):

@@ -12,22 +12,22 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from vigil.compliance.facts import AuditEvent, Document, MissingDocuments, Roles, Workspace
-from vigil.ecm import Batch, Extractor, Gone, Needs, Refused, Row, Stamp
+from vigil.ecm import Extractor, FactBatch, Gone, ListedWorkspace, Needs, Refused, Stamp
 
 T = TypeVar("T")
 NOTHING = Needs(documents=False, steps=False, expiry=False)
 CHILDREN = "GET /v2/nodes/{id}/nodes"
 
 
-def rows(*numbers: int) -> list[Row]:
-    return [Row(number, "", contracts.NOON, "Contract") for number in numbers]
+def rows(*numbers: int) -> list[ListedWorkspace]:
+    return [ListedWorkspace(number, "", contracts.NOON, "Contract") for number in numbers]
 
 
-def of(batch: Batch, kind: type[T]) -> list[T]:
+def of(batch: FactBatch, kind: type[T]) -> list[T]:
     return [fact for fact in batch.facts if isinstance(fact, kind)]
 
 
-async def read(server: Server, needs: Needs, *numbers: int, since: datetime | None = None) -> Batch:
+async def read(server: Server, needs: Needs, *numbers: int, since: datetime | None = None) -> FactBatch:
     async with server.client() as client:
         return await Extractor(client, needs).read_workspaces(rows(*numbers), since)
 
@@ -230,7 +230,7 @@ async def test_only_audit_rows_since_the_last_run_come_though_the_filter_has_day
     assert [event.text for event in everything if event.type == "Create"] == ["Create"]
 
 
-def plain(batch: Batch) -> list[Document]:
+def plain(batch: FactBatch) -> list[Document]:
     """The documents, but for where they were read."""
     return sorted((replace(d, source="") for d in of(batch, Document)), key=lambda d: d.id)
 

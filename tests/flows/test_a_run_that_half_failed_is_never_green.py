@@ -184,7 +184,7 @@ def test_a_credential_of_one_platform_stops_that_platform_alone(
 
 
 def test_what_a_run_with_holes_found_is_still_to_be_had(watched: Watched) -> None:
-    from flows.support.states import Incomplete
+    from flows.support.states import IncompleteRun
     from flows.sweep import sweep
 
     watched.watch(watched.made.start)
@@ -193,7 +193,7 @@ def test_what_a_run_with_holes_found_is_still_to_be_had(watched: Watched) -> Non
     )
     at = watched.made.start + timedelta(days=1)
     watched.sandbox.move(at)
-    with pytest.raises(Incomplete, match="gaps") as incomplete:
+    with pytest.raises(IncompleteRun, match="gaps") as incomplete:
         asyncio.run(sweep(site=SITE, as_of=at))
     assert len(incomplete.value.data) > 5
 

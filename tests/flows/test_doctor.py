@@ -21,7 +21,7 @@ from rich.console import Console
 from tests.flows.conftest import SITE, Watched
 from tests.shared import PROJECT
 from vigil.cli.doctor import show
-from vigil.service.doctor.health import Check, State
+from vigil.service.doctor.health import Check, CheckState
 from vigil.service.run import utc_now
 
 POOL = "doctors-pool"
@@ -132,7 +132,7 @@ def test_without_prefect_it_answers_soon_and_looks_at_what_it_can(
         found = examine(SITE, PROJECT)
     assert time.monotonic() - begun < 8, "with what it takes to start, that is more than ten seconds"
     assert {c.name: c.state for c in found.values()} == {
-        "prefect": State.FAIL, "templates": State.OK, "rules": State.OK, "site": State.SKIP,
+        "prefect": CheckState.FAIL, "templates": CheckState.OK, "rules": CheckState.OK, "site": CheckState.SKIP,
     }  # fmt: skip
     assert "PREFECT_API_URL" in found["prefect"].do
     assert "block is in Prefect" in found["site"].saw
@@ -140,7 +140,7 @@ def test_without_prefect_it_answers_soon_and_looks_at_what_it_can(
 
 def test_a_site_that_nobody_connected_fails_and_says_how(project: Path) -> None:
     found = examine("nowhere", project)["site"]
-    assert found.state is State.FAIL and "vigil connect --site nowhere" in found.do
+    assert found.state is CheckState.FAIL and "vigil connect --site nowhere" in found.do
 
 
 def test_without_pool_and_deployments_watch_fails_and_the_others_warn(project: Path) -> None:
@@ -149,20 +149,22 @@ def test_without_pool_and_deployments_watch_fails_and_the_others_warn(project: P
         name: found[name].state for name in ("prefect", "work pool", "deployment watch", "deployment tidy")
     }
     assert states == {
-        "prefect": State.OK, "work pool": State.FAIL, "deployment watch": State.FAIL, "deployment tidy": State.WARN,
+        "prefect": CheckState.OK, "work pool": CheckState.FAIL,
+        "deployment watch": CheckState.FAIL, "deployment tidy": CheckState.WARN,
     }  # fmt: skip
 
 
 def test_a_pool_without_a_worker_fails(project: Path) -> None:
     asyncio.run(deploy(worker=False))
-    assert examine("nowhere", project)["work pool"].state is State.FAIL
+    assert examine("nowhere", project)["work pool"].state is CheckState.FAIL
 
 
 def test_a_schedule_that_is_off_fails_for_watch(project: Path) -> None:
     asyncio.run(deploy("watch", "tidy", schedule=False))
     found = examine("nowhere", project)
     assert (
-        found["deployment watch"].state is State.FAIL and "schedule is off" in found["deployment watch"].saw
+        found["deployment watch"].state is CheckState.FAIL
+        and "schedule is off" in found["deployment watch"].saw
     )
 
 
@@ -170,7 +172,7 @@ def test_pool_worker_and_deployments_that_are_there_are_well(project: Path) -> N
     asyncio.run(deploy("watch", "tidy"))
     found = planned("nowhere", project)
     names = ("work pool", "deployment watch", "deployment tidy", "runs")
-    assert {found[name].state for name in names} == {State.OK}
+    assert {found[name].state for name in names} == {CheckState.OK}
     assert "runs planned, the next for" in found["deployment watch"].saw
 
 
@@ -178,7 +180,7 @@ def test_a_deployment_of_another_site_is_none_of_this_one(project: Path) -> None
     asyncio.run(deploy("watch", "tidy", site="other"))
     found = examine("nowhere", project)
     watch, tidy = found["deployment watch"], found["deployment tidy"]
-    assert (watch.state, tidy.state) == (State.FAIL, State.WARN)
+    assert (watch.state, tidy.state) == (CheckState.FAIL, CheckState.WARN)
     assert tidy.saw == 'is deployed for site "other", not for this one'
     assert watch.saw.endswith('site "other", not for this one'), "others may have deployed it for more sites"
     assert "site: nowhere" in watch.do and "prefect.yaml" in watch.do
@@ -187,14 +189,14 @@ def test_a_deployment_of_another_site_is_none_of_this_one(project: Path) -> None
 def test_a_deployment_of_the_site_counts_whatever_its_name(project: Path) -> None:
     asyncio.run(deploy("watch", "tidy", suffix="-b"))
     found = planned("nowhere", project)
-    assert {found[name].state for name in ("deployment watch", "deployment tidy")} == {State.OK}
+    assert {found[name].state for name in ("deployment watch", "deployment tidy")} == {CheckState.OK}
     assert found["deployment watch"].saw.startswith("watch-b: is deployed, its schedule is on")
 
 
 def test_a_schedule_that_is_on_and_plans_nothing_fails(project: Path) -> None:
     asyncio.run(deploy("watch", rule="FREQ=DAILY;UNTIL=20200101T000000Z"))
     found = examine("nowhere", project)["deployment watch"]
-    assert found.state is State.FAIL and "no run is planned" in found.saw
+    assert found.state is CheckState.FAIL and "no run is planned" in found.saw
     assert "server's log" in found.do
 
 
@@ -202,7 +204,7 @@ def test_a_planned_run_that_nobody_takes_fails_when_it_is_late(project: Path) ->
     asyncio.run(deploy("watch"))
     asyncio.run(begin("watch", minutes_ago=9, state="Scheduled"))
     found = examine("nowhere", project)["deployment watch"]
-    assert found.state is State.FAIL and "has not begun 9 minutes later" in found.saw
+    assert found.state is CheckState.FAIL and "has not begun 9 minutes later" in found.saw
     assert "prefect worker start" in found.do
 
 
@@ -212,9 +214,9 @@ def test_a_run_that_gives_no_sign_of_life_fails_once_it_is_silent_for_long(
 ) -> None:
     asyncio.run(deploy("watch"))
     asyncio.run(begin("watch", state=state))
-    assert runs_after(project, minutes=silent - 2).state is State.OK
+    assert runs_after(project, minutes=silent - 2).state is CheckState.OK
     found = runs_after(project, minutes=silent)
-    assert found.state is State.FAIL and "watch/" in found.saw and f"{silent} minutes" in found.saw
+    assert found.state is CheckState.FAIL and "watch/" in found.saw and f"{silent} minutes" in found.saw
     assert "Crashed" in found.do
 
 
@@ -229,7 +231,7 @@ def test_a_heartbeat_is_a_sign_of_life(project: Path) -> None:
         occurred=utc_now() + timedelta(minutes=8),
     )
     give_up = time.monotonic() + 30
-    while (found := runs_after(project, minutes=10)).state is not State.OK:
+    while (found := runs_after(project, minutes=10)).state is not CheckState.OK:
         assert time.monotonic() < give_up, found.saw
         time.sleep(0.3)  # the server takes it in, in its own time
 
@@ -263,8 +265,10 @@ def test_unwatched_runs_and_missing_automations_are_warnings(project: Path) -> N
     asyncio.run(untag("watch"))
     shutil.copytree(PROJECT / "automations", project / "automations")
     found = planned("nowhere", project)
-    assert found["deployment watch"].state is State.WARN and "site:nowhere" in found["deployment watch"].saw
-    assert found["automations"].state is State.WARN
+    assert (
+        found["deployment watch"].state is CheckState.WARN and "site:nowhere" in found["deployment watch"].saw
+    )
+    assert found["automations"].state is CheckState.WARN
     assert "vigil automations install --site nowhere" in found["automations"].do
 
 
@@ -282,7 +286,7 @@ def test_a_whole_site_is_checked_and_healthy(watched: Watched, project: Path) ->
     watched.watch(watched.made.start)
     planned(SITE, project)
     found = examine(SITE, project, now=watched.sandbox.now)
-    assert {name: c for name, c in found.items() if c.state is State.FAIL} == {}
+    assert {name: c for name, c in found.items() if c.state is CheckState.FAIL} == {}
     looked = {
         "prefect",
         "site",
@@ -311,9 +315,9 @@ def test_a_whole_site_is_checked_and_healthy(watched: Watched, project: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [(State.OK, 0), (State.WARN, 0), (State.SKIP, 0), (State.FAIL, 1)]
+    ("state", "code"), [(CheckState.OK, 0), (CheckState.WARN, 0), (CheckState.SKIP, 0), (CheckState.FAIL, 1)]
 )
-def test_the_exit_code_and_the_json_say_whether_anything_failed(state: State, code: int) -> None:
+def test_the_exit_code_and_the_json_say_whether_anything_failed(state: CheckState, code: int) -> None:
     out = io.StringIO()
     checks = [Check("login", state, "[seen] as it is", "do that")]
     assert show(checks, Console(file=out, width=100), as_json=False) == code

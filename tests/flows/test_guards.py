@@ -12,7 +12,7 @@ import pytest
 from tests.flows.conftest import SITE, Watched
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger.outbox import guard_holds
-from vigil.ledger.outbox.guard_holds import Trip
+from vigil.ledger.outbox.guard_holds import GuardHold
 from vigil.ledger.people import preferences
 from vigil.ledger.people.preferences import Preferences
 from vigil.service import guards
@@ -29,7 +29,7 @@ def pushed(watched: Watched) -> int:
     return sum(n["data"]["rule"] == RULE for d in watched.sandbox.devices() for n in d["received"])
 
 
-def all_trips(watched: Watched) -> list[Trip]:
+def all_trips(watched: Watched) -> list[GuardHold]:
     with watched.ledger.read() as connection:
         return guard_holds.latest(connection)
 

@@ -15,7 +15,7 @@ from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
 from vigil.ecm.followups import FollowUp
 from vigil.ledger.observed import observations
-from vigil.ledger.outbox.audits import Said
+from vigil.ledger.outbox.audits import LatestNotice
 from vigil.ledger.people import accounts
 from vigil.service.reconcile import accounts as accounts_check
 from vigil.service.reconcile import follow_ups, missing_documents
@@ -211,18 +211,21 @@ DAY = timedelta(days=1)
     ("said", "says"),
     [
         ([], "no notice was sent"),
-        ([Said("bob", 100, NoticeState.SENT, NOON - 80 * DAY)], ""),
-        ([Said("bob", 100, NoticeState.SENT, NOON - 100 * DAY)], "no notice was sent"),
-        ([Said("eve", 100, NoticeState.SENT, NOON)], ""),
-        ([Said("eve", 100, NoticeState.SENT, NOON - 2 * DAY)], "no notice was sent"),
-        ([Said("ada", 999, NoticeState.SENT, NOON)], "no notice was sent"),
+        ([LatestNotice("bob", 100, NoticeState.SENT, NOON - 80 * DAY)], ""),
+        ([LatestNotice("bob", 100, NoticeState.SENT, NOON - 100 * DAY)], "no notice was sent"),
+        ([LatestNotice("eve", 100, NoticeState.SENT, NOON)], ""),
+        ([LatestNotice("eve", 100, NoticeState.SENT, NOON - 2 * DAY)], "no notice was sent"),
+        ([LatestNotice("ada", 999, NoticeState.SENT, NOON)], "no notice was sent"),
         (
-            [Said("ada", 100, NoticeState.NO_DEVICE, NOON), Said("bob", 100, NoticeState.FAILED, NOON)],
+            [
+                LatestNotice("ada", 100, NoticeState.NO_DEVICE, NOON),
+                LatestNotice("bob", 100, NoticeState.FAILED, NOON),
+            ],
             "its people's notices are failed, no_device",
         ),
     ],
 )
-def test_an_overdue_reminder_is_named_when_nobody_was_told(said: list[Said], says: str) -> None:
+def test_an_overdue_reminder_is_named_when_nobody_was_told(said: list[LatestNotice], says: str) -> None:
     found = follow_ups.unsaid([DUE], {7: CERTIFICATE}, said, UTC)
     assert [says in x.what for x in found] == ([True] if says else [])
     assert all(x.workspace == 100 and x.person == "ada, bob" and "vigil why 100" in x.do for x in found)

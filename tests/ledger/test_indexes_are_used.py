@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, text
 
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, document, entry, workspace
-from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks, open_engine
@@ -88,7 +88,7 @@ def fill(ledger: Ledger) -> None:
         ]
         waits = [entry(n, occurrence="4", state="suppressed", reason="it waits") for n in range(20)]
         queue.enqueue(connection, quiet + waits, T0, 3)
-        standings = [Standing(r, n, "finding", T0, T0 + (n + 1) * MINUTE) for n in range(2500) for r in "ab"]
+        standings = [RuleState(r, n, "finding", T0, T0 + (n + 1) * MINUTE) for n in range(2500) for r in "ab"]
         rule_state.keep_rule_states(connection, standings, (), T0)
         attempts = [{"n": n, "t": T0.isoformat(), "o": "accepted", "e": ""} for n in range(1, 5001)]
         insert = "INSERT INTO attempt (notice, device, started_at, ended_at, outcome, code, name) VALUES (:n, 1, :t, :t, :o, :e, :e)"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import audits, leases, queue
-from vigil.ledger.outbox.audits import Said
+from vigil.ledger.outbox.audits import LatestNotice
 from vigil.ledger.outbox.leases import Settled, Tried
 from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import device_stats, devices
@@ -102,8 +102,8 @@ def test_what_was_said_of_a_workspace_since_when(ledger: Ledger) -> None:
     queued(ledger, "4", "eve", NoticeState.NO_DEVICE, NOON)
     with ledger.read() as connection:
         assert audits.said_about(connection, [7, 8], NOON) == [
-            Said("ada", 7, NoticeState.SENT, NOON + HOUR),
-            Said("eve", 7, NoticeState.NO_DEVICE, NOON),
+            LatestNotice("ada", 7, NoticeState.SENT, NOON + HOUR),
+            LatestNotice("eve", 7, NoticeState.NO_DEVICE, NOON),
         ]
         assert audits.said_about(connection, [8], NOON) == []
 

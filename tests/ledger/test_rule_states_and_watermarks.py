@@ -7,7 +7,7 @@ from datetime import timedelta
 import orjson
 
 from tests.support.samples import MINUTE, T0
-from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.ledger import Ledger, watermarks
 from vigil.ledger.observed import rule_state
 from vigil.ledger.watermarks import Evaluated, Listed, Scan, Watermark, WatermarkName, list_of
@@ -15,13 +15,13 @@ from vigil.ledger.watermarks import Evaluated, Listed, Scan, Watermark, Watermar
 DAY = timedelta(days=1)
 
 
-def keep(ledger: Ledger, *standings: Standing, evaluated: set[tuple[str, int]] | None = None) -> None:
+def keep(ledger: Ledger, *standings: RuleState, evaluated: set[tuple[str, int]] | None = None) -> None:
     pairs = {(s.rule, s.workspace) for s in standings} if evaluated is None else evaluated
     with ledger.write() as connection:
         rule_state.keep_rule_states(connection, standings, pairs, T0)
 
 
-def found(ledger: Ledger, *workspaces: int) -> set[Standing]:
+def found(ledger: Ledger, *workspaces: int) -> set[RuleState]:
     with ledger.read() as connection:
         return set(rule_state.rule_states(connection, workspaces))
 
@@ -97,16 +97,16 @@ def test_what_lists_and_scans_keep_is_read_and_written_again() -> None:
 
 
 def test_a_rule_state_comes_back_as_it_was_kept(ledger: Ledger) -> None:
-    full = Standing("renewal", 1, "finding", T0, T0 + DAY, ("Contract.expires is 2026-03-31", "ünï"))
-    bare = Standing("renewal", 2, "not_evaluated")
+    full = RuleState("renewal", 1, "finding", T0, T0 + DAY, ("Contract.expires is 2026-03-31", "ünï"))
+    bare = RuleState("renewal", 2, "not_evaluated")
     keep(ledger, full, bare)
     assert found(ledger, 1, 2, 3) == {full, bare}
 
 
 def test_an_evaluation_replaces_what_it_evaluated_and_nothing_else(ledger: Ledger) -> None:
-    a1, b1, a2 = (Standing(r, w, "finding", T0) for r, w in (("a", 1), ("b", 1), ("a", 2)))
+    a1, b1, a2 = (RuleState(r, w, "finding", T0) for r, w in (("a", 1), ("b", 1), ("a", 2)))
     keep(ledger, a1, b1, a2)
-    changed = Standing("a", 1, "holding", T0 + MINUTE, None, ("new",))
+    changed = RuleState("a", 1, "holding", T0 + MINUTE, None, ("new",))
     keep(ledger, changed, evaluated={("a", 1), ("a", 3)})
     assert found(ledger, 1, 2, 3) == {changed, b1, a2}
     keep(ledger, evaluated={("a", 1), ("b", 2), ("c", 1)})
@@ -114,7 +114,7 @@ def test_an_evaluation_replaces_what_it_evaluated_and_nothing_else(ledger: Ledge
 
 
 def test_many_rule_states_are_replaced_at_once(ledger: Ledger) -> None:
-    many = [Standing(f"r{r}", w, "finding", T0) for w in range(700) for r in range(3)]
+    many = [RuleState(f"r{r}", w, "finding", T0) for w in range(700) for r in range(3)]
     keep(ledger, *many)
     keep(ledger, *many[:900], evaluated={(s.rule, s.workspace) for s in many})
     assert found(ledger, *range(700)) == set(many[:900])
@@ -123,10 +123,10 @@ def test_many_rule_states_are_replaced_at_once(ledger: Ledger) -> None:
 def test_workspaces_are_due_when_one_of_their_rules_may_change(ledger: Ledger) -> None:
     keep(
         ledger,
-        Standing("a", 1, "holding", T0, T0 + DAY),
-        Standing("b", 1, "holding", T0, T0 + 2 * DAY),
-        Standing("a", 2, "clear", None, T0 + 2 * DAY),
-        Standing("a", 3, "finding", T0, None),
+        RuleState("a", 1, "holding", T0, T0 + DAY),
+        RuleState("b", 1, "holding", T0, T0 + 2 * DAY),
+        RuleState("a", 2, "clear", None, T0 + 2 * DAY),
+        RuleState("a", 3, "finding", T0, None),
     )
     with ledger.read() as connection:
         assert rule_state.due_workspaces(connection, T0, {"a", "b"}) == set()

@@ -22,9 +22,9 @@ from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules.loader import load_text
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import queue
-from vigil.ledger.tables import Notice, table
-from vigil.sandbox.estate.model import Event
-from vigil.service.sweep import Scope, Shown, sweep
+from vigil.ledger.tables import NoticeRow, table
+from vigil.sandbox.estate.model import EstateEvent
+from vigil.service.sweep import Scope, SweepOutcome, sweep
 
 Told = tuple[str, int, str, str | None]
 
@@ -115,7 +115,7 @@ def at_work(bench: RunBench, case: Case) -> RunBench:
     """The bench with the case's rules, and an estate in which its changes happen and nothing else."""
     born = tuple(e for e in bench.estate.events if e.ts < NOON)
     changed = tuple(
-        Event(
+        EstateEvent(
             NOON + hours * HOUR,
             "attribute_changed",
             workspace,
@@ -141,7 +141,7 @@ def swept(bench: RunBench, ledger: Ledger, case: Case, dry_run: bool) -> list[di
     return bench.do(run, client, flow)
 
 
-def people(rows: list[dict[str, Any]], outcome: Shown) -> Counter[Told]:
+def people(rows: list[dict[str, Any]], outcome: SweepOutcome) -> Counter[Told]:
     return Counter(
         (r["rule"], r["workspace"], r["step"] or "", r["person"]) for r in rows if r["outcome"] == outcome
     )
@@ -166,8 +166,8 @@ def test_who_would_be_told_is_who_is_told(bench: RunBench, case: Case) -> None:
     assert not queued(ledger), "a dry run queued something"
     ledger = bench.scratch.restore(before)
     sent = swept(there, ledger, case, dry_run=False)
-    assert people(shown, Shown.WOULD) == people(sent, Shown.TOLD) == queued(ledger)
-    as_sent = [r | {"outcome": Shown.TOLD} if r["outcome"] == Shown.WOULD else r for r in shown]
+    assert people(shown, SweepOutcome.WOULD) == people(sent, SweepOutcome.TOLD) == queued(ledger)
+    as_sent = [r | {"outcome": SweepOutcome.TOLD} if r["outcome"] == SweepOutcome.WOULD else r for r in shown]
     assert as_sent == sent
     event("somebody is told" if queued(ledger) else "nobody is told")
     for outcome in {r["outcome"] for r in shown}:
@@ -177,6 +177,6 @@ def test_who_would_be_told_is_who_is_told(bench: RunBench, case: Case) -> None:
 def delivered(ledger: Ledger) -> None:
     """Everything that is queued was sent."""
     with ledger.write() as connection:
-        notice = table(Notice)
+        notice = table(NoticeRow)
         sent = update(notice).where(notice.c.state == NoticeState.QUEUED)
         connection.execute(sent.values(state=NoticeState.SENT, due_at=None))

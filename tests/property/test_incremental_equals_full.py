@@ -12,11 +12,13 @@ from tests.property.conftest import share
 from tests.property.rules import rule_sets
 from tests.support.histories import History, histories
 from tests.support.scans import Ledger, Watcher, scans
-from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.rules.model import RuleSet
 
 
-def _there(standings: Mapping[tuple[str, int], Standing], ledger: Ledger) -> dict[tuple[str, int], Standing]:
+def _there(
+    standings: Mapping[tuple[str, int], RuleState], ledger: Ledger
+) -> dict[tuple[str, int], RuleState]:
     """Standings of workspaces that are there: of the others it is only remembered what they were."""
     return {pair: s for pair, s in standings.items() if ("workspace", pair[1]) in ledger.known[pair[1]]}
 

@@ -24,12 +24,12 @@ from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
 from vigil.safe_text import is_web_address
-from vigil.service.doctor.health import Check, State
+from vigil.service.doctor.health import Check, CheckState
 from vigil.terminal import Terminal
 from vigil.timeline import report
 from vigil.timeline.compare import Failure
-from vigil.timeline.model import Moment, Spot, Timeline
-from vigil.timeline.suite import Outcome
+from vigil.timeline.model import Spot, Timeline, TimelineStep
+from vigil.timeline.suite import TimelineResult
 
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^;\x1b]*;(https://ecm\.example\.org/[!-~]*)?\x1b\\")
 """What Rich writes itself: colours, and links to Extended ECM."""
@@ -46,7 +46,7 @@ def sweep(console: Console) -> None:
 
 
 def checks(console: Console) -> None:
-    doctor.show([Check(t, State.FAIL, t, t) for t in TEXTS], console, as_json=False)
+    doctor.show([Check(t, CheckState.FAIL, t, t) for t in TEXTS], console, as_json=False)
 
 
 def validate(console: Console) -> None:
@@ -58,8 +58,8 @@ def validate(console: Console) -> None:
 def timelines(console: Console) -> None:
     outcomes = []
     for t in TEXTS:
-        timeline = Timeline(t, Spot(t, 1), "UTC", (t,), {}, {}, (Moment(T0, Spot(t, 1), ()),))
-        outcomes.append(Outcome(timeline, (Failure(Spot(t, 1), t, t, t, (t,)),), 1, 1))
+        timeline = Timeline(t, Spot(t, 1), "UTC", (t,), {}, {}, (TimelineStep(T0, Spot(t, 1), ()),))
+        outcomes.append(TimelineResult(timeline, (Failure(Spot(t, 1), t, t, t, (t,)),), 1, 1))
     report.failures(console, outcomes, {t: t for t in TEXTS})
 
 

@@ -12,7 +12,7 @@ from tests.support.pure import told
 from vigil.compliance.evaluation.results import Why
 from vigil.compliance.facts import Attribute, RequiredDocument, WorkspaceType
 from vigil.compliance.notify.routing import Routed
-from vigil.compliance.rules.model import Kind, RuleSet
+from vigil.compliance.rules.model import RuleKind, RuleSet
 from vigil.delivery.rendering.language import Languages
 from vigil.delivery.rendering.render import Renderer
 from vigil.rulefiles import read_rules
@@ -97,7 +97,7 @@ def test_there_is_a_pack_for_each_of_the_eight_uses(rules: RuleSet) -> None:
 @pytest.mark.parametrize("language", ["de", "it"])
 def test_the_sentences_that_people_read_are_translated(rules: RuleSet, language: str) -> None:
     phrases = Languages(TEMPLATES / "locale").of(language)
-    read = [r.description for r in rules.rules if r.kind is not Kind.TRANSITION]
+    read = [r.description for r in rules.rules if r.kind is not RuleKind.TRANSITION]
     assert [sentence for sentence in read if phrases.phrase(sentence) == sentence] == []
 
 

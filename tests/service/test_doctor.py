@@ -26,13 +26,13 @@ from vigil.ecm.probe import ServerInfo
 from vigil.ledger import Ledger
 from vigil.ledger.observed import runs
 from vigil.ledger.people import devices
-from vigil.ledger.people.device_stats import Census
+from vigil.ledger.people.device_stats import DeviceStats
 from vigil.ledger.people.devices import NewDevice
 from vigil.rulefiles import read_rules
 from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.doctor import clocks, ecm, firebase, ledger, rules
-from vigil.service.doctor.health import Check, State
+from vigil.service.doctor.health import Check, CheckState
 from vigil.service.run import utc_now
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ def examine(sandbox: SandboxProcess, given: RuleSet | None, **settings: Any) -> 
         "retries": 0,
     }
 
-    async def go() -> ecm.Seen:
+    async def go() -> ecm.EcmChecks:
         async with Client(Settings(**{**connection, **settings})) as client:
             return await ecm.examine(client, given, now)
 
@@ -91,7 +91,7 @@ def fault(sandbox: SandboxProcess, endpoint: str, what: str) -> None:
 
 def test_a_healthy_system_has_nothing_to_do(sandbox: SandboxProcess, shipped: RuleSet) -> None:
     found = examine(sandbox, shipped)
-    assert {name: c.saw for name, c in found.items() if c.state is not State.OK} == {}
+    assert {name: c.saw for name, c in found.items() if c.state is not CheckState.OK} == {}
     assert not any(c.do for c in found.values())
     assert found[ecm.LOGIN].saw == "logged in as vigil"
     assert found[ecm.CAPS].saw == "rows in a page: workspaces 500, children of a node 100, workflows 100"
@@ -102,7 +102,7 @@ def test_a_server_that_is_not_there_is_the_connection_and_nothing_else(
     shipped: RuleSet, sandbox: SandboxProcess
 ) -> None:
     found = examine(sandbox, shipped, url="http://127.0.0.1:9/cs/cs")
-    assert [(c.name, c.state) for c in found.values()] == [(ecm.CONNECTION, State.FAIL)]
+    assert [(c.name, c.state) for c in found.values()] == [(ecm.CONNECTION, CheckState.FAIL)]
     assert "firewall" in found[ecm.CONNECTION].do
 
 
@@ -111,7 +111,7 @@ def test_an_address_without_rest_api_is_told_from_a_dead_server(
 ) -> None:
     fault(sandbox, "POST /v1/auth", "html_200")
     found = examine(sandbox, shipped)
-    assert found[ecm.CONNECTION].state is State.FAIL
+    assert found[ecm.CONNECTION].state is CheckState.FAIL
     assert "CGI path" in found[ecm.CONNECTION].do
 
 
@@ -120,7 +120,7 @@ def test_a_wrong_password_is_the_login_and_is_not_tried_again(
 ) -> None:
     before = sandbox.requests()["ecm"]["by_endpoint"].get("POST /v1/auth", 0)
     found = examine(sandbox, shipped, password="wrong")
-    assert (found[ecm.CONNECTION].state, found[ecm.LOGIN].state) == (State.OK, State.FAIL)
+    assert (found[ecm.CONNECTION].state, found[ecm.LOGIN].state) == (CheckState.OK, CheckState.FAIL)
     assert "wrong" not in found[ecm.LOGIN].saw
     assert sandbox.requests()["ecm"]["by_endpoint"]["POST /v1/auth"] == before + 1
 
@@ -132,13 +132,13 @@ def test_a_type_that_rules_are_about_and_the_user_does_not_see_fails(
         "rule: lease\nkind: condition\nsubject: {workspace_type: Lease}\nrequire: {field: name, op: present}\nto: [user: ada]\n"
     )
     found = examine(sandbox, read_rules(tmp_path))
-    assert found["type Lease"].state is State.FAIL
+    assert found["type Lease"].state is CheckState.FAIL
     assert "Contract" in found["type Lease"].saw  # what can be seen is named
 
 
 def test_no_workspace_type_at_all_fails(sandbox: SandboxProcess, shipped: RuleSet) -> None:
     fault(sandbox, "GET /v2/businessworkspacetypes", "400")
-    assert examine(sandbox, shipped)[ecm.TYPES].state is State.FAIL
+    assert examine(sandbox, shipped)[ecm.TYPES].state is CheckState.FAIL
 
 
 def test_a_type_without_a_readable_workspace_is_a_warning(
@@ -147,16 +147,16 @@ def test_a_type_without_a_readable_workspace_is_a_warning(
     hidden = [json.loads(line) for line in (made.folder / "workspaces.jsonl").read_text().splitlines()]
     quirk(sandbox, unreadable=[w["id"] for w in hidden if w["type"] == "Permit"])
     found = examine(sandbox, shipped)
-    assert found["type Permit"].state is State.WARN
+    assert found["type Permit"].state is CheckState.WARN
     assert "without a message" in found["type Permit"].do
-    assert found["type Contract"].state is State.OK
+    assert found["type Contract"].state is CheckState.OK
 
 
 def test_a_user_of_few_rights_sees_it_in_every_line(sandbox: SandboxProcess, shipped: RuleSet) -> None:
     found = examine(sandbox, shipped, username="ada.berg", password="ada.berg")
-    assert found[ecm.LOGIN].state is State.OK
+    assert found[ecm.LOGIN].state is CheckState.OK
     assert any(
-        c.state is State.WARN
+        c.state is CheckState.WARN
         for name, c in found.items()
         if name.startswith("type ") or name == ecm.WORKFLOWS
     )
@@ -165,13 +165,13 @@ def test_a_user_of_few_rights_sees_it_in_every_line(sandbox: SandboxProcess, shi
 @pytest.mark.parametrize(
     ("caps", "state"),
     [
-        ({"workspaces": 500, "children of a node": 100, "workflows": 100}, State.OK),
-        ({"workspaces": 1000, "children of a node": 1000, "workflows": 1000}, State.OK),
-        ({"workspaces": 100, "children of a node": 100, "workflows": 100}, State.WARN),
+        ({"workspaces": 500, "children of a node": 100, "workflows": 100}, CheckState.OK),
+        ({"workspaces": 1000, "children of a node": 1000, "workflows": 1000}, CheckState.OK),
+        ({"workspaces": 100, "children of a node": 100, "workflows": 100}, CheckState.WARN),
     ],
 )
 def test_pages_that_are_shorter_than_planned_cost_requests_and_lose_nothing(
-    caps: dict[str, int], state: State
+    caps: dict[str, int], state: CheckState
 ) -> None:
     assert ecm.judge_caps(caps).state is state
 
@@ -179,21 +179,21 @@ def test_pages_that_are_shorter_than_planned_cost_requests_and_lose_nothing(
 def test_a_server_without_caps_is_well(sandbox: SandboxProcess, shipped: RuleSet) -> None:
     quirk(sandbox, caps_clamp=False)
     found = examine(sandbox, shipped)[ecm.CAPS]
-    assert found.state is State.OK and "workspaces 1000" in found.saw
+    assert found.state is CheckState.OK and "workspaces 1000" in found.saw
 
 
 def test_a_list_that_cannot_be_read_is_its_own_failure(sandbox: SandboxProcess, shipped: RuleSet) -> None:
     fault(sandbox, "GET /v2/nodes/*/nodes", "500")
     found = examine(sandbox, shipped)
-    assert found[ecm.CAPS].state is State.FAIL
-    assert found[ecm.AUDIT].state is State.OK
+    assert found[ecm.CAPS].state is CheckState.FAIL
+    assert found[ecm.AUDIT].state is CheckState.OK
 
 
 def test_the_wrong_zone_is_seen_by_two_dates_of_one_workspace(
     sandbox: SandboxProcess, shipped: RuleSet
 ) -> None:
     found = examine(sandbox, shipped, zone="UTC")[clocks.ZONE]
-    assert found.state is State.FAIL
+    assert found.state is CheckState.FAIL
     assert "UTC+01:00" in found.saw and "UTC+00:00" in found.saw
     assert found.do == "set the zone of the Extended ECM block to Europe/Berlin"
 
@@ -202,7 +202,7 @@ def test_a_zone_that_is_right_today_and_wrong_in_summer_is_a_warning(
     sandbox: SandboxProcess, shipped: RuleSet
 ) -> None:
     found = examine(sandbox, shipped, zone="Africa/Lagos")[clocks.ZONE]  # UTC+1 all year
-    assert found.state is State.WARN and "Europe/Berlin" in found.do
+    assert found.state is CheckState.WARN and "Europe/Berlin" in found.do
 
 
 def test_without_two_ways_of_writing_a_date_the_server_is_asked_for_its_zone(
@@ -210,34 +210,34 @@ def test_without_two_ways_of_writing_a_date_the_server_is_asked_for_its_zone(
 ) -> None:
     quirk(sandbox, mixed_dates=False)
     assert examine(sandbox, shipped)[clocks.ZONE] == Check(
-        clocks.ZONE, State.OK, "the server reports Europe/Berlin"
+        clocks.ZONE, CheckState.OK, "the server reports Europe/Berlin"
     )
-    assert examine(sandbox, shipped, zone="America/New_York")[clocks.ZONE].state is State.FAIL
+    assert examine(sandbox, shipped, zone="America/New_York")[clocks.ZONE].state is CheckState.FAIL
 
 
 def test_a_server_that_says_nothing_of_its_zone_gets_no_verdict() -> None:
-    assert clocks.zone(ServerInfo("24.4", "", None), None, "UTC").state is State.SKIP
-    assert clocks.clock(ServerInfo("24.4", "", None), "UTC", NOON, NOON).state is State.SKIP
+    assert clocks.zone(ServerInfo("24.4", "", None), None, "UTC").state is CheckState.SKIP
+    assert clocks.clock(ServerInfo("24.4", "", None), "UTC", NOON, NOON).state is CheckState.SKIP
 
 
 @pytest.mark.parametrize(
     ("off", "state"),
     [
-        (0, State.OK),
-        (25, State.OK),
-        (-90, State.WARN),
-        (90, State.WARN),
-        (900, State.FAIL),
-        (-900, State.FAIL),
+        (0, CheckState.OK),
+        (25, CheckState.OK),
+        (-90, CheckState.WARN),
+        (90, CheckState.WARN),
+        (900, CheckState.FAIL),
+        (-900, CheckState.FAIL),
     ],
 )
 def test_a_clock_that_differs_is_seen(
-    sandbox: SandboxProcess, shipped: RuleSet, off: int, state: State
+    sandbox: SandboxProcess, shipped: RuleSet, off: int, state: CheckState
 ) -> None:
     ours = sandbox.now() + timedelta(seconds=off)
     found = examine(sandbox, shipped, now=lambda: ours)[clocks.CLOCK]
     assert found.state is state
-    if state is not State.OK:
+    if state is not CheckState.OK:
         assert ("behind" if off > 0 else "ahead of") in found.saw
 
 
@@ -261,9 +261,9 @@ def test_a_part_that_rules_read_and_that_cannot_be_read_fails(
         "roles": ("GET /v2/businessworkspaces/*/roles", ecm.ROLES),
     }[endpoint]
     needed = read_rules(tmp_path)
-    assert examine(sandbox, needed)[name].state is State.OK
+    assert examine(sandbox, needed)[name].state is CheckState.OK
     fault(sandbox, path, "400")
-    assert examine(sandbox, needed)[name].state is State.FAIL
+    assert examine(sandbox, needed)[name].state is CheckState.FAIL
 
 
 def test_an_absent_module_that_no_rule_needs_is_left_out(sandbox: SandboxProcess, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_an_absent_module_that_no_rule_needs_is_left_out(sandbox: SandboxProcess
     )
     quirk(sandbox, modules_absent=["workflow", "missingdocuments"])
     found = examine(sandbox, read_rules(tmp_path))
-    assert (found[ecm.WORKFLOWS].state, found[ecm.MISSING].state) == (State.SKIP, State.SKIP)
+    assert (found[ecm.WORKFLOWS].state, found[ecm.MISSING].state) == (CheckState.SKIP, CheckState.SKIP)
 
 
 def test_an_absent_workflow_module_fails_where_rules_wait_for_steps(
@@ -280,14 +280,14 @@ def test_an_absent_workflow_module_fails_where_rules_wait_for_steps(
 ) -> None:
     quirk(sandbox, modules_absent=["workflow"])
     found = examine(sandbox, shipped)[ecm.WORKFLOWS]
-    assert found.state is State.FAIL and "workflow module" in found.do
+    assert found.state is CheckState.FAIL and "workflow module" in found.do
 
 
 def test_a_version_that_gives_roles_without_members_is_a_warning(
     sandbox: SandboxProcess, shipped: RuleSet
 ) -> None:
     quirk(sandbox, roles_ignore_members=True)
-    assert examine(sandbox, shipped)[ecm.ROLES].state is State.WARN
+    assert examine(sandbox, shipped)[ecm.ROLES].state is CheckState.WARN
 
 
 # -- Firebase
@@ -308,19 +308,19 @@ def push(
 
 def test_an_account_that_may_send_is_well_and_nobody_is_told(sandbox: SandboxProcess) -> None:
     found = push(sandbox)
-    assert found.state is State.OK
+    assert found.state is CheckState.OK
     assert not any(d["received"] for d in sandbox.devices())
 
 
 def test_an_account_of_another_project_fails_and_says_what_to_allow(sandbox: SandboxProcess) -> None:
     found = push(sandbox, project="another-project")
-    assert found.state is State.FAIL and "another-project" in found.do
+    assert found.state is CheckState.FAIL and "another-project" in found.do
 
 
 @pytest.mark.parametrize("kind", ["permission_denied", "unauthenticated", "third_party_auth"])
 def test_a_credential_that_fcm_refuses_fails(sandbox: SandboxProcess, kind: str) -> None:
     sandbox.faults(fcm={"add": [{"kind": kind}]})
-    assert push(sandbox).state is State.FAIL
+    assert push(sandbox).state is CheckState.FAIL
 
 
 def test_a_token_endpoint_that_refuses_fails_without_showing_the_key(
@@ -328,18 +328,18 @@ def test_a_token_endpoint_that_refuses_fails_without_showing_the_key(
 ) -> None:
     account = json.loads(Path(sandbox.service_account).read_text())
     found = push(sandbox, account={**account, "client_email": "stranger@example.org"})
-    assert found.state is State.FAIL
+    assert found.state is CheckState.FAIL
     assert account["private_key"][40:80] not in found.saw + found.do
 
 
 def test_fcm_that_cannot_be_reached_fails(sandbox: SandboxProcess) -> None:
     found = push(sandbox, endpoint="http://127.0.0.1:9")
-    assert found.state is State.FAIL and "firewall" in found.do
+    assert found.state is CheckState.FAIL and "firewall" in found.do
 
 
 def test_fcm_that_is_unwell_is_a_warning(sandbox: SandboxProcess) -> None:
     sandbox.faults(fcm={"add": [{"kind": "unavailable"}]})
-    assert push(sandbox).state is State.WARN
+    assert push(sandbox).state is CheckState.WARN
 
 
 # -- rules and templates
@@ -353,7 +353,7 @@ def test_secrets_that_sign_are_well_and_nothing_is_posted() -> None:
     found = hooks(secrets=f"{OLD} {NEW}")
     assert (found.name, found.state, found.saw) == (
         "webhooks",
-        State.OK,
+        CheckState.OK,
         "posts are signed with 2 secrets; no receiver was asked",
     )
 
@@ -362,13 +362,15 @@ def test_a_certificate_authority_that_cannot_be_read_fails(tmp_path: Path) -> No
     (tmp_path / "ca.pem").write_text("no certificate")
     for file in ("nowhere.pem", "ca.pem"):
         found = hooks(ca=str(tmp_path / file))
-        assert found.state is State.FAIL and "certificate authority" in found.saw and OLD not in str(found)
+        assert (
+            found.state is CheckState.FAIL and "certificate authority" in found.saw and OLD not in str(found)
+        )
 
 
 def test_shipped_templates_and_rules_are_well() -> None:
     said, families = rules.templates(PROJECT / "templates")
     loaded, found = rules.rules(PROJECT / "rules", families)
-    assert (said.state, loaded.state) == (State.OK, State.OK)
+    assert (said.state, loaded.state) == (CheckState.OK, CheckState.OK)
     assert found is not None and len(found) > 10
 
 
@@ -376,14 +378,14 @@ def test_a_template_that_does_not_parse_fails_with_file_and_line(tmp_path: Path)
     shutil.copytree(PROJECT / "templates", tmp_path / "t")
     (tmp_path / "t" / "condition" / "body.j2").write_text("fine\n{% if %}")
     said, families = rules.templates(tmp_path / "t")
-    assert said.state is State.FAIL and "condition/body.j2:2" in said.saw and families is None
-    assert rules.templates(tmp_path / "none")[0].state is State.FAIL
+    assert said.state is CheckState.FAIL and "condition/body.j2:2" in said.saw and families is None
+    assert rules.templates(tmp_path / "none")[0].state is CheckState.FAIL
 
 
 def test_a_rule_that_is_refused_fails_with_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("rule: r\nkind: condtion\n")
     said, found = rules.rules(tmp_path, None)
-    assert said.state is State.FAIL and "r.yaml:2" in said.saw and found is None
+    assert said.state is CheckState.FAIL and "r.yaml:2" in said.saw and found is None
 
 
 def test_a_refused_rule_fails_and_what_goes_on_meanwhile_is_said(tmp_path: Path) -> None:
@@ -394,7 +396,10 @@ def test_a_refused_rule_fails_and_what_goes_on_meanwhile_is_said(tmp_path: Path)
     file.write_text("rule: [\n")
     (tmp_path / "rules" / "new.yaml").write_text("rule: new\nkind: condtion\n")
     said, found = rules.rules(tmp_path / "rules", None, known)
-    assert said.state is State.FAIL and f"Rules refused: {len(good) + 1}: rules/2-approvals.yaml:" in said.saw
+    assert (
+        said.state is CheckState.FAIL
+        and f"Rules refused: {len(good) + 1}: rules/2-approvals.yaml:" in said.saw
+    )
     assert (
         f"{good.rules[0].name}, " in said.saw
         and "go on by their texts of 3 March 2026 12:00 (UTC)" in said.saw
@@ -415,9 +420,9 @@ def test_a_group_or_user_that_extended_ecm_does_not_know_fails(
             return rules.against(folder, schema, None, await ecm.people(client, read_rules(folder)))
 
     said = asyncio.run(look(tmp_path))
-    assert said.state is State.FAIL
+    assert said.state is CheckState.FAIL
     assert 'unknown user "nobody-at-all"' in said.saw and 'unknown group "records-ofice"' in said.saw
-    assert asyncio.run(look(PROJECT / "rules")).state is State.OK
+    assert asyncio.run(look(PROJECT / "rules")).state is CheckState.OK
 
 
 def test_a_name_that_ecm_does_not_have_fails_against_the_live_schema(
@@ -433,9 +438,9 @@ def test_a_name_that_ecm_does_not_have_fails_against_the_live_schema(
 
     live = asyncio.run(schema())
     said = rules.against(tmp_path, live, None)
-    assert said.state is State.FAIL and "expiry" in said.saw
-    assert rules.against(PROJECT / "rules", live, None).state is State.OK
-    assert rules.against(PROJECT / "rules", (), None).state is State.SKIP
+    assert said.state is CheckState.FAIL and "expiry" in said.saw
+    assert rules.against(PROJECT / "rules", live, None).state is CheckState.OK
+    assert rules.against(PROJECT / "rules", (), None).state is CheckState.SKIP
 
 
 # -- the ledger
@@ -444,19 +449,23 @@ def test_a_name_that_ecm_does_not_have_fails_against_the_live_schema(
 def test_a_ledger_that_is_not_there_is_no_failure_and_is_not_made(tmp_path: Path) -> None:
     file = tmp_path / "var" / "ledger.sqlite"
     (found,) = ledger.examine(f"sqlite:///{file}", NOON, "default")
-    assert found.state is State.WARN and not file.parent.exists()
+    assert found.state is CheckState.WARN and not file.parent.exists()
 
 
 def test_a_ledger_at_the_newest_schema_is_well(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
     Ledger.open(url).close()
     found = {c.name: c.state for c in ledger.examine(url, NOON, "default")}
-    assert found == {ledger.SCHEMA: State.OK, ledger.DEVICES: State.WARN, ledger.RUNS: State.SKIP}
+    assert found == {
+        ledger.SCHEMA: CheckState.OK,
+        ledger.DEVICES: CheckState.WARN,
+        ledger.RUNS: CheckState.SKIP,
+    }
 
 
-@pytest.mark.parametrize(("revision", "state"), [("0001", State.WARN), ("9999", State.FAIL)])
+@pytest.mark.parametrize(("revision", "state"), [("0001", CheckState.WARN), ("9999", CheckState.FAIL)])
 def test_an_old_schema_is_named_and_left_alone_and_a_newer_one_fails(
-    tmp_path: Path, revision: str, state: State
+    tmp_path: Path, revision: str, state: CheckState
 ) -> None:
     file = tmp_path / "ledger.sqlite"
     Ledger.open(f"sqlite:///{file}").close()
@@ -470,13 +479,13 @@ def test_an_old_schema_is_named_and_left_alone_and_a_newer_one_fails(
 
 def test_a_file_that_is_no_database_fails_and_a_database_that_is_not_there_too(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_text("not a database, long enough to be looked at as one" * 10)
-    assert ledger.examine(f"sqlite:///{tmp_path}/ledger.sqlite", NOON, "default")[0].state is State.FAIL
+    assert ledger.examine(f"sqlite:///{tmp_path}/ledger.sqlite", NOON, "default")[0].state is CheckState.FAIL
     (found,) = ledger.examine("postgresql+psycopg://vigil:secret@127.0.0.1:9/vigil", NOON, "default")
-    assert found.state is State.FAIL and "secret" not in found.saw
+    assert found.state is CheckState.FAIL and "secret" not in found.saw
 
 
 def test_one_device_of_one_person_is_said_in_the_singular() -> None:
-    taken = Census({"android": 1}, people=1)
+    taken = DeviceStats({"android": 1}, people=1)
     assert ledger.devices(taken).saw == "1 android, of 1 person"
 
 
@@ -488,17 +497,17 @@ def test_devices_that_nobody_refreshes_are_a_warning(tmp_path: Path) -> None:
             connection, [NewDevice("ada", "a-1", "android"), NewDevice("bob", "b-1", "ios")], NOON
         )
     found = {c.name: c for c in ledger.examine(url, NOON, "default")}[ledger.DEVICES]
-    assert found == Check(ledger.DEVICES, State.OK, "1 android, 1 ios, of 2 people")
+    assert found == Check(ledger.DEVICES, CheckState.OK, "1 android, 1 ios, of 2 people")
     old = {c.name: c for c in ledger.examine(url, NOON + timedelta(days=40), "default")}[ledger.DEVICES]
-    assert old.state is State.WARN and "2 not refreshed for a month" in old.saw
+    assert old.state is CheckState.WARN and "2 not refreshed for a month" in old.saw
 
 
 @pytest.mark.parametrize(
     ("state", "hours", "expected"),
-    [("done", 1, State.OK), ("failed", 1, State.WARN), ("done", 30, State.WARN)],
+    [("done", 1, CheckState.OK), ("failed", 1, CheckState.WARN), ("done", 30, CheckState.WARN)],
 )
 def test_a_last_run_that_failed_or_is_long_ago_is_a_warning(
-    tmp_path: Path, state: str, hours: int, expected: State
+    tmp_path: Path, state: str, hours: int, expected: CheckState
 ) -> None:
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
     with Ledger.open(url).write() as connection:

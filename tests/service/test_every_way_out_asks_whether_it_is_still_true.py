@@ -14,12 +14,12 @@ from vigil.compliance.rules.loader import load_text
 from vigil.ledger import Ledger
 from vigil.ledger.observed import rule_state
 from vigil.ledger.outbox import queue
-from vigil.ledger.tables import Notice, table
+from vigil.ledger.tables import NoticeRow, table
 from vigil.service import account_text, accounting, digest, recheck
-from vigil.service.backfill import Line, Standing, approve, manifest
+from vigil.service.backfill import Line, ManifestStatus, approve, manifest
 from vigil.service.manifest_diff import changes
 
-_notice = table(Notice)
+_notice = table(NoticeRow)
 
 RULES = """\
 rule: made
@@ -83,7 +83,7 @@ def drifted(bench: RunBench, ledger: Ledger, id: str, hours: float) -> dict[tupl
 def test_a_milestone_of_the_creation_can_be_backfilled(bench: RunBench, ledger: Ledger) -> None:
     id, lines = offered(bench, ledger, 30)
     made = [lines[MADE, case] for case in (1001, 1002)]
-    assert [line.standing for line in made] == [Standing.NOW, Standing.NOW]
+    assert [line.standing for line in made] == [ManifestStatus.NOW, ManifestStatus.NOW]
     assert not drifted(bench, ledger, id, 30)
     run, _ = bench.run("backfill", ledger, 30)
     assert approve(run, id).queued >= 2
@@ -99,7 +99,7 @@ def test_a_condition_that_cannot_be_read_now_is_not_over(bench: RunBench, ledger
         (held_now,) = (s for s in rule_state.rule_states(connection, [1002]) if s.rule == UNPERMITTED)
     assert held_now.outcome == Outcome.HELD
     id, lines = offered(bench, ledger, 0.7)
-    assert lines[UNPERMITTED, 1002].standing is Standing.AGAIN
+    assert lines[UNPERMITTED, 1002].standing is ManifestStatus.AGAIN
     assert not drifted(bench, ledger, id, 0.7)
     put(ledger, UNPERMITTED, state="suppressed", reason=Why.GROUPED.value)
     run, _ = bench.run("digest", ledger, 0.8)
@@ -113,12 +113,12 @@ def test_a_condition_that_cannot_be_read_now_is_not_over(bench: RunBench, ledger
 def test_a_condition_that_ended_is_over_for_each_of_them(bench: RunBench, ledger: Ledger) -> None:
     put(ledger, UNPERMITTED, state="failed", reason="UNAVAILABLE")
     id, lines = offered(bench, ledger, 0.5)
-    assert lines[UNPERMITTED, 1002].standing is Standing.AGAIN
+    assert lines[UNPERMITTED, 1002].standing is ManifestStatus.AGAIN
     bench.watch(ledger, 2)  # the permit came at 1.4
     assert drifted(bench, ledger, id, 2)[UNPERMITTED, 1002].startswith("the condition is no longer met")
     _, lines = offered(bench, ledger, 2.1)
     cleared = lines[UNPERMITTED, 1002]
-    assert (cleared.standing, cleared.reason) == (Standing.CLEARED, "the condition is no longer met")
+    assert (cleared.standing, cleared.reason) == (ManifestStatus.CLEARED, "the condition is no longer met")
     put(ledger, UNPERMITTED, state="suppressed", reason=Why.GROUPED.value)
     run, _ = bench.run("digest", ledger, 2.2)
     digest.say(run, ["cem"])

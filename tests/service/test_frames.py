@@ -18,25 +18,25 @@ from tests.support.tables import AT, finding, findings
 from vigil.ledger import Ledger
 from vigil.ledger.observed import observations
 from vigil.service.reports import frames
-from vigil.service.reports.frames import TABLES, About, Column, Dtype, Table
+from vigil.service.reports.frames import TABLES, About, Dtype, FrameColumn, FrameTable
 
 BERLIN = About(site="default", zone="Europe/Berlin", as_of=AT)
 PAGE = PROJECT / "docs" / "tables.md"
 
 
-def documented(table: Table) -> list[tuple[str, str, str]]:
+def documented(table: FrameTable) -> list[tuple[str, str, str]]:
     """(name, dtype, what it says) of a table's columns, as docs/tables.md lists them."""
     section = PAGE.read_text().partition(f"\n## {table.name}\n")[2].partition("\n## ")[0]
     return re.findall(r"^\| `(\w+)` \| `([^`]+)` \| (.+) \|$", section, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda t: t.name)
-def test_the_page_lists_every_column_with_its_dtype(table: Table) -> None:
+def test_the_page_lists_every_column_with_its_dtype(table: FrameTable) -> None:
     assert documented(table) == [(c.name, c.dtype.value, c.says) for c in table.columns]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda t: t.name)
-def test_a_table_without_rows_has_the_same_columns_and_dtypes(table: Table) -> None:
+def test_a_table_without_rows_has_the_same_columns_and_dtypes(table: FrameTable) -> None:
     made = frames.frame(table, [], BERLIN)
     assert made.empty and list(made.columns) == [c.name for c in table.columns]
     assert {n: str(d) for n, d in made.dtypes.items() if n not in states(table)} == {
@@ -46,7 +46,7 @@ def test_a_table_without_rows_has_the_same_columns_and_dtypes(table: Table) -> N
         assert list(made[name].cat.categories) == list(column.states)
 
 
-def states(table: Table) -> dict[str, Column]:
+def states(table: FrameTable) -> dict[str, FrameColumn]:
     return {c.name: c for c in table.columns if c.dtype is Dtype.STATE}
 
 

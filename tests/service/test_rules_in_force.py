@@ -23,7 +23,7 @@ from vigil.ledger.observed import observations, rule_state, rule_versions
 from vigil.ledger.outbox import queue
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
-from vigil.ledger.tables import RuleRevision, table
+from vigil.ledger.tables import RuleVersionRow, table
 from vigil.ledger.watermarks import WatermarkName
 from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
@@ -281,7 +281,7 @@ def test_a_ledger_without_kept_texts_loses_nothing_while_rules_are_refused(
     bench.sees(T0, "open")
     bench.watch(T0)
     with bench.ledger.write() as connection:
-        connection.execute(delete(table(RuleRevision)))  # as an upgrade from schema 6 leaves it
+        connection.execute(delete(table(RuleVersionRow)))  # as an upgrade from schema 6 leaves it
     bench.sees(T0 + DAY, "stuck")
     for broken in ("[", "rule: status-set\nkind: conditio\n"):
         (bench.rules / "status.yaml").write_text(broken)

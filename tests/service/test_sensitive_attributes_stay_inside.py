@@ -22,7 +22,7 @@ from vigil.compliance.rules.loader import load_text
 from vigil.compliance.sensitive import is_sensitive
 from vigil.delivery.rendering.render import Renderer
 from vigil.ledger.values import Entry, Registered
-from vigil.service.backfill import Line, Standing
+from vigil.service.backfill import Line, ManifestStatus
 from vigil.service.compose import entries
 from vigil.service.contacts import Contacts
 from vigil.service.reports import frames, writers
@@ -167,7 +167,7 @@ def test_no_table_tells_the_date_of_a_milestone_by_its_key_or_its_moment(templat
         assert made["fire_at"].notna().all() == made["occurrence"].notna().all() == shown
         line = Line(
             Entry("due", 1, DAY.isoformat(), "early", "ada", AT, NoticeState.QUEUED, message=message),
-            Standing.NOW,
+            ManifestStatus.NOW,
             due=DAY.isoformat(),
         )
         told = frames.frame(frames.MANIFEST, [frames._line(line, {})], About("s", "UTC"))

@@ -30,7 +30,7 @@ from vigil.ledger.outbox import leases, queue
 from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
-from vigil.sandbox.fcm.devices import Shown
+from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.sandbox.fcm.local import LocalFcm
 
 PLATFORMS = ("android", "ios", "web")
@@ -124,10 +124,10 @@ class DeliveryBench:
         every = sorted((a for some in found.values() for a in some), key=lambda a: a["id"])
         return [(a["outcome"], a["code"]) for a in every]
 
-    def shows(self, login: str, platform: str) -> tuple[Shown, ...]:
+    def shows(self, login: str, platform: str) -> tuple[ShownNotice, ...]:
         return self.fcm.devices.show(f"tok-{login}-{platform}")
 
-    def received(self, login: str, platform: str) -> tuple[Shown, ...]:
+    def received(self, login: str, platform: str) -> tuple[ShownNotice, ...]:
         return self.fcm.devices.received(f"tok-{login}-{platform}")
 
     def in_use(self, login: str) -> list[str]:

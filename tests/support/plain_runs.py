@@ -41,7 +41,7 @@ async def watched(run: Run, client: Client) -> None:
         read = await extract(run)
         plan = evaluation.plan(run)
         for n in range(1, len(plan.batches) + 1):
-            await evaluation.whole(run, plan, n)
+            await evaluation.process_batch(run, plan, n)
         evaluation.finish(run, plan, read)
 
 

@@ -12,13 +12,13 @@ from datetime import date, datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.evaluate import evaluate
-from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Change, Looked, derive
 from vigil.compliance.notify.routing import Directory, Routed, route
 from vigil.compliance.rules.model import RuleSet, fields_used
-from vigil.sandbox.estate.model import Estate, Event
+from vigil.sandbox.estate.model import Estate, EstateEvent
 from vigil.sandbox.world.world import with_creations
 
 
@@ -96,7 +96,7 @@ class World:
         members = {r: tuple(self._principal(m) for m in ms) for r, ms in x.roles.items()}
         self.facts["roles", w] = f.Roles(w, members)
 
-    def _apply(self, e: Event) -> None:
+    def _apply(self, e: EstateEvent) -> None:
         d, w = e.data, e.workspace
         if e.kind != "workspace_created" and w and ("workspace", w) not in self.facts:
             self._create(w)  # a change may stand before the creation that has the same instant
@@ -154,7 +154,7 @@ def run(
     """What is routed at each tick. `full` evaluates every workspace each time: the rival that the incremental way must equal."""
     world = World(estate)
     seen: dict[tuple[str, object], f.Fact] = {}
-    standings: dict[tuple[str, int], Standing] = {}
+    standings: dict[tuple[str, int], RuleState] = {}
     after = ticks[0]
     looks_around = any(field.startswith("related.") for rule in rules for field in fields_used(rule))
     for tick in ticks:

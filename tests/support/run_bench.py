@@ -30,7 +30,7 @@ from vigil.compliance.rules.model import RuleSet
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
-from vigil.ecm.limits import Circuit
+from vigil.ecm.limits import CircuitBreaker
 from vigil.ecm.retry import Policy
 from vigil.ecm.settings import Settings
 from vigil.errors import VigilError
@@ -41,10 +41,10 @@ from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
 from vigil.sandbox.ecm.app import ecm_app
 from vigil.sandbox.ecm.faulty import faulty
-from vigil.sandbox.ecm.site import Site as SandboxSite
+from vigil.sandbox.ecm.site import SimulatedEcm as SandboxSite
 from vigil.sandbox.estate.load import load
 from vigil.sandbox.estate.model import Estate
-from vigil.sandbox.quirks import Faults
+from vigil.sandbox.quirks import EcmFaults
 from vigil.sandbox.world.world import World
 from vigil.service import account_text, accounting
 from vigil.service.run import Run
@@ -349,7 +349,7 @@ class FailingClient(Client):
         super().__init__(
             settings,
             policy=Policy(RETRIES, settings.total_timeout, first=0.0),
-            circuit=Circuit(pause=0.001, longest=0.01),
+            circuit=CircuitBreaker(pause=0.001, longest=0.01),
         )
         self.app, self.failure = app, failure
 
@@ -452,7 +452,7 @@ class RunBench:
         counted: bool = False,
     ) -> RunResult:
         """One `watch` at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
-        faults = Faults()
+        faults = EcmFaults()
         faults.quirks.unreadable, faults.quirks.unreadable_counted = unreadable, counted
         run, client = self.run("watch", ledger, hours, failure, faults)
         try:
@@ -475,11 +475,11 @@ class RunBench:
         ledger: Ledger,
         hours: float,
         failure: Failure | None = None,
-        faults: Faults | None = None,
+        faults: EcmFaults | None = None,
     ) -> tuple[Run, Client]:
         """A run at so many hours after NOON, with the client that it reads by."""
         at = NOON + hours * HOUR
-        world, faults = World(self.estate), faults or Faults()
+        world, faults = World(self.estate), faults or EcmFaults()
         faults.quirks.folders, faults.quirks.newest_version_only = 1, True
         app = ecm_app(SandboxSite(world, faults))
         world.move(at)

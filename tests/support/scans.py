@@ -14,7 +14,8 @@ from datetime import datetime
 from tests.support.histories import History, World
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.evaluate import active, evaluate
-from vigil.compliance.evaluation.results import Evaluation, Standing
+from vigil.compliance.evaluation.results import Evaluation
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Change, Looked, derive
@@ -106,7 +107,7 @@ class Watcher:
     full: bool
     zone: str
     required: tuple[f.RequiredDocument, ...] = ()
-    standings: dict[tuple[str, int], Standing] = field(default_factory=dict)
+    standings: dict[tuple[str, int], RuleState] = field(default_factory=dict)
     scanned: int = 0
     _states: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 

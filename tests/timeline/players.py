@@ -13,10 +13,10 @@ from vigil.timeline.compare import Failure
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.model import Timeline
 from vigil.timeline.mutate import Gate, gate
-from vigil.timeline.players import Theatre
+from vigil.timeline.players import Players
 from vigil.timeline.results import Player, Row
 from vigil.timeline.state import WorldError
-from vigil.timeline.suite import Outcome, play_all, rules_of
+from vigil.timeline.suite import TimelineResult, play_all, rules_of
 
 Came = tuple[object, ...]
 
@@ -58,8 +58,8 @@ steps:
 
 
 @lru_cache(maxsize=1)
-def theatre() -> Theatre:
-    return Theatre(PROJECT / "templates")
+def theatre() -> Players:
+    return Players(PROJECT / "templates")
 
 
 def suite(folder: Path, rules: str, timelines: str) -> Suite:
@@ -69,7 +69,7 @@ def suite(folder: Path, rules: str, timelines: str) -> Suite:
     return read_suite(folder)
 
 
-def outcomes(suite: Suite, agree: bool = True) -> Sequence[Outcome]:
+def outcomes(suite: Suite, agree: bool = True) -> Sequence[TimelineResult]:
     """What the real run gives; the player in memory must say the same of every moment."""
     for timeline in suite.timelines if agree else ():
         rehearsed, real = both(timeline, suite.rules)

@@ -10,7 +10,7 @@ from tests.timeline.players import APPROVAL, COST, both, suite, theatre
 from vigil.compliance.rules.model import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.load import Suite
-from vigil.timeline.memory_player import NotRehearsed, Rehearsal
+from vigil.timeline.memory_player import MemoryPlayer, NotInMemory
 from vigil.timeline.mutants import Mutant, mutants
 from vigil.timeline.suite import perform, play
 
@@ -53,7 +53,7 @@ def test_where_they_disagree_the_timeline_fails_and_says_whose_fault_that_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played = suite(tmp_path, APPROVAL, STORY)
-    monkeypatch.setattr(Rehearsal, "_show", lambda self, notice, now: None)
+    monkeypatch.setattr(MemoryPlayer, "_show", lambda self, notice, now: None)
     (failure,) = play(theatre(), played.timelines[0], played.rules).failures
     assert failure.headline.startswith("the real run is as expected, the one in memory is not")
     assert failure.expected == "ada: approval"
@@ -76,6 +76,6 @@ def test_a_message_that_may_be_shortened_on_its_way_is_not_rehearsed(tmp_path: P
         "steps: [{at: 2026-03-02T08:00, expect: {ada: cost-center}}]\n"
     )
     played = suite(tmp_path, rules, story)
-    with pytest.raises(NotRehearsed):
+    with pytest.raises(NotInMemory):
         perform(theatre().rehearsal(played.timelines[0], played.rules))
     assert play(theatre(), played.timelines[0], played.rules).failures == ()

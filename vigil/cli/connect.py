@@ -19,7 +19,7 @@ from vigil.service.connecting.forms import FORMS, Given, Option, option_of
 from vigil.terminal import console
 
 if TYPE_CHECKING:
-    from vigil.service.connecting.changes import Change
+    from vigil.service.connecting.changes import FieldChange
 
 METAVARS = {Given.FILE: "FILE", Given.CONTENT: "FILE", Given.FOLDER: "FOLDER", Given.LEDGER: "URL"}
 Yes = Annotated[
@@ -109,7 +109,7 @@ def _ask(secret: str) -> str:
     return str(typer.prompt(secret, hide_input=True))
 
 
-def _agreed(site: str, changes: Sequence[Change]) -> bool:
+def _agreed(site: str, changes: Sequence[FieldChange]) -> bool:
     """Whether a person at a terminal confirms by typing the site's name. False in a script, which has no terminal."""
     if not sys.stdin.isatty():
         return False

@@ -11,7 +11,15 @@ from vigil.cli.runs import prefect_for_commands
 from vigil.ledger import Ledger, ownership
 from vigil.ledger.engine import parse_url
 from vigil.ledger.errors import named
-from vigil.service.connecting.changes import Around, Change, NotConnected, Wanted, changes, connected, link
+from vigil.service.connecting.changes import (
+    Around,
+    FieldChange,
+    NotConnected,
+    Wanted,
+    changes,
+    connected,
+    link,
+)
 from vigil.service.connecting.forms import OPTIONAL, SITE
 
 
@@ -20,7 +28,7 @@ class Saved:
     """What became of a site. `ledger` is its address, without a password; `link` is how those in its notices begin."""
 
     is_new: bool
-    changes: Sequence[Change]
+    changes: Sequence[FieldChange]
     ledger: str
     link: str
 
@@ -30,7 +38,7 @@ def connect(
     wanted: Wanted,
     around: Around,
     ask: Callable[[str], str],
-    agreed: Callable[[Sequence[Change]], bool],
+    agreed: Callable[[Sequence[FieldChange]], bool],
 ) -> Saved:
     """Save a site with what is wanted of it, and leave everything else as it is.
 
@@ -46,7 +54,7 @@ async def _connect(
     wanted: Wanted,
     around: Around,
     ask: Callable[[str], str],
-    agreed: Callable[[Sequence[Change]], bool],
+    agreed: Callable[[Sequence[FieldChange]], bool],
 ) -> Saved:
     from blocks import kept
     from flows.support.sites import server
@@ -91,13 +99,15 @@ def _own(url: str, site: str, agreed: ownership.Owner | None) -> None:
         ledger.close()
 
 
-def _taken_over(owner: ownership.Owner | None, where: str, site: str, is_new: bool) -> list[Change]:
+def _taken_over(owner: ownership.Owner | None, where: str, site: str, is_new: bool) -> list[FieldChange]:
     """That the ledger is another site's until now: one of another name, or one of this name that this Prefect does not know."""
     if owner is None or (owner.name == site and not is_new):
         return []
     if owner.name == site:
         said = f'{where} belongs already to a site "{site}" (since {owner.since:%Y-%m-%d}), which is not in this Prefect'
         goes_on = "with --yes it goes on for this one, if that is the same Extended ECM"
-        return [Change("ledger", said, goes_on, confirmed=True)]
+        return [FieldChange("ledger", said, goes_on, confirmed=True)]
     said = f'{where} of the site "{owner.name}" since {owner.since:%Y-%m-%d}'
-    return [Change("ledger", said, f'of "{site}", and refused to "{owner.name}" from now on', confirmed=True)]
+    return [
+        FieldChange("ledger", said, f'of "{site}", and refused to "{owner.name}" from now on', confirmed=True)
+    ]

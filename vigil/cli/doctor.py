@@ -14,9 +14,14 @@ from vigil import places
 from vigil.flow_runs.prefect_address import address
 from vigil.flow_runs.prefect_server import prefect_api
 from vigil.safe_text import terminal_markup
-from vigil.service.doctor.health import Check, State, warn, well
+from vigil.service.doctor.health import Check, CheckState, warn, well
 
-COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red", State.SKIP: "dim"}
+COLOURS = {
+    CheckState.OK: "green",
+    CheckState.WARN: "yellow",
+    CheckState.FAIL: "bold red",
+    CheckState.SKIP: "dim",
+}
 
 
 def doctor(site: str, project: Path, console: Console, *, as_json: bool) -> int:
@@ -47,6 +52,6 @@ def show(checks: Sequence[Check], console: Console, *, as_json: bool) -> int:
         colour = COLOURS[c.state]
         table.add_row(terminal_markup(c.name), f"[{colour}]{c.state}[/]", terminal_markup(c.saw) + do)
     console.print(table)
-    counted = {s: sum(c.state is s for c in checks) for s in State}
+    counted = {s: sum(c.state is s for c in checks) for s in CheckState}
     console.print(", ".join(f"{n} {s}" for s, n in counted.items() if n), highlight=False)
     return 0 if well(checks) else 1

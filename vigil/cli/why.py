@@ -18,7 +18,7 @@ from vigil.ledger import Ledger
 from vigil.service.reports import frames, writers
 from vigil.service.reports.frames import About, Frame
 from vigil.service.resources import rules_of
-from vigil.service.why import Answer, Standing, Told, about_person, about_workspace
+from vigil.service.why import Explanation, NoticeExplanation, RuleExplanation, about_person, about_workspace
 from vigil.terminal import errors
 from vigil.wording import counted, instant
 
@@ -56,7 +56,7 @@ def why(
     return 0 if answer.known else 1
 
 
-def _show(answer: Answer, told: Frame, console: Console) -> None:
+def _show(answer: Explanation, told: Frame, console: Console) -> None:
     zone = ZoneInfo(About.of(told).zone)
     if answer.known:
         printing.line(console, Text(f"{About.of(told).scope}: {writers.head(told)}", style="bold"))
@@ -75,7 +75,7 @@ def _show(answer: Answer, told: Frame, console: Console) -> None:
             printing.line(console, Text(why), 4)
 
 
-def _notice(told: Told, row: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[Text, int]]:
+def _notice(told: NoticeExplanation, row: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[Text, int]]:
     """The lines about one notice, with their indentation."""
     yield printing.notice(row | {"person": row["person"] or printing.NOBODY}), 0
     for name in ("reason", "name", "why", "title", "link"):
@@ -95,7 +95,7 @@ def _second(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
-def _json(answer: Answer, told: Frame) -> str:
+def _json(answer: Explanation, told: Frame) -> str:
     """The notices in the usual format of `--json`, each with its attempts, and the state of the rules."""
     found, zone = orjson.loads(writers.json_of(told)), ZoneInfo(About.of(told).zone)
     for row, t in zip(found["rows"], answer.told, strict=True):
@@ -116,5 +116,5 @@ def _attempt(outcome: str, device: str, at: datetime, code: str, zone: ZoneInfo)
     return {"outcome": outcome, "device": device, "at": when, "code": code or None}
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
+def _standing(standing: RuleExplanation) -> dict[str, Any]:
     return {"rule": standing.rule, "verdict": standing.verdict, "why": list(standing.why)}

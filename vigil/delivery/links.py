@@ -1,7 +1,8 @@
 """The links of notices: a check of the link back, and signed links by which a person acknowledges from a mail, without logging in.
 
-A signed link contains the number of the notice, the time of its creation and an HMAC over both. It expires, and it works once, because a
-notice is acknowledged once (`vigil.ledger.outbox.acknowledgements`). A person with the link can acknowledge that one notice and nothing else.
+A signed link contains the number of the notice, the time of its creation and an HMAC over both. It expires, and it works once,
+because a notice is acknowledged once (`vigil.ledger.outbox.acknowledgements`). A person with the link can acknowledge that one notice
+and nothing else.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from vigil.delivery.retry import LONGEST_ASKED
-from vigil.delivery.transport import Outcome, Sent
+from vigil.delivery.transport import SendOutcome, Sent
 from vigil.retry_after import seconds_of
 
 Action = Literal["none", "refresh", "stop"]
@@ -23,7 +23,7 @@ class ParsedResponse:
     `quota` tells whose quota a 429 is about (``device:...``, ``project:...``), empty if unknown.
     """
 
-    outcome: Outcome
+    outcome: SendOutcome
     code: str = ""
     status: int | None = None
     name: str = ""

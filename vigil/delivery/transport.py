@@ -13,7 +13,7 @@ from vigil.redaction import redacted
 from vigil.safe_text import table_cell
 
 LONGEST_TTL = timedelta(days=28)
-Outcome = Literal["accepted", "rejected", "retry", "unknown"]
+SendOutcome = Literal["accepted", "rejected", "retry", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Sent:
     Code and detail are sanitised so that every ledger accepts them, whatever the response contained.
     """
 
-    outcome: Outcome
+    outcome: SendOutcome
     status: int | None
     code: str
     name: str

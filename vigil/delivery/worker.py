@@ -24,7 +24,7 @@ from vigil.delivery.codes import EXPIRED, HELD_CREDENTIAL, REFUSED, WORDLESS
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.lease_owners import owner_name
 from vigil.delivery.retry import GiveUp, next_try
-from vigil.delivery.transport import LONGEST_TTL, Outcome, Outgoing, Sent, Transport
+from vigil.delivery.transport import LONGEST_TTL, Outgoing, SendOutcome, Sent, Transport
 from vigil.ledger import Ledger, LedgerError
 from vigil.ledger.outbox import leases
 from vigil.ledger.outbox.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time
@@ -71,7 +71,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ClaimedBatch:
     """Rows that this worker claimed together, and their messages. `full`: more rows may be due."""
 
     claimed: Sequence[Claimed] = ()
@@ -86,7 +86,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RowOutcome:
     """A claimed row, the outcomes by device, and its settlement."""
 
     claimed: Claimed
@@ -94,7 +94,7 @@ class Judged:
     settled: Settled
 
 
-Handled = tuple[Batch, Sequence[Sent], CredentialRefused | None]
+Handled = tuple[ClaimedBatch, Sequence[Sent], CredentialRefused | None]
 """A slice, the outcomes of its messages, and the credential that was refused with them."""
 
 
@@ -152,7 +152,7 @@ class Worker:
                 sent, refused = await self._send(batch)
             finally:
                 # Awaited whatever happens: it holds rows, and it writes.
-                done, following = (Delivered(), Batch()) if between is None else await between
+                done, following = (Delivered(), ClaimedBatch()) if between is None else await between
             if before is not None:
                 total.add(done)
             before, batch = (batch, sent, refused), following
@@ -160,12 +160,12 @@ class Worker:
         total.add(Delivered(more=False) if before is None else self._settle(*before))
         return total
 
-    def _between(self, before: Handled | None, wanted: int) -> tuple[Delivered, Batch]:
+    def _between(self, before: Handled | None, wanted: int) -> tuple[Delivered, ClaimedBatch]:
         """The ledger's work while a slice is being sent. One writer after the other, because SQLite has only one."""
         done = Delivered() if before is None else self._settle(*before)
-        return done, self._claim(wanted) if wanted else Batch()
+        return done, self._claim(wanted) if wanted else ClaimedBatch()
 
-    def _claim(self, limit: int) -> Batch:
+    def _claim(self, limit: int) -> ClaimedBatch:
         """Claim the next slice, with its people's addresses. Rows in quiet hours are deferred at once."""
         now = self._clock()
         with self._ledger.write() as connection:
@@ -178,7 +178,7 @@ class Worker:
         self._holding |= frozenset(c.id for c in claimed)
         sendable = [c for c in claimed if _hindrance(c, now) is None]
         posts = [(c, d) for c in sendable for d in _to_do(c, registered.get(c.person, ()))]
-        return Batch(claimed, registered, posts, len(put_off), full=len(found) == limit)
+        return ClaimedBatch(claimed, registered, posts, len(put_off), full=len(found) == limit)
 
     def _seen(self, ids: set[int]) -> bool:
         """Whether all of them were deferred before: due rows that were not come first, so that none of those is left."""
@@ -222,7 +222,7 @@ class Worker:
                 out[c.id] = PutOff(c.id, at, c.expires_at and c.expires_at + (at - now))
         return out
 
-    async def _send(self, batch: Batch) -> tuple[Sequence[Sent], CredentialRefused | None]:
+    async def _send(self, batch: ClaimedBatch) -> tuple[Sequence[Sent], CredentialRefused | None]:
         now = self._clock()
         messages = [self._outgoing(c, d, now) for c, d in batch.posts]
         if not messages:
@@ -254,7 +254,9 @@ class Worker:
         finally:
             task.cancel()
 
-    def _settle(self, batch: Batch, sent: Sequence[Sent], refused: CredentialRefused | None) -> Delivered:
+    def _settle(
+        self, batch: ClaimedBatch, sent: Sequence[Sent], refused: CredentialRefused | None
+    ) -> Delivered:
         """Store the results of a slice: attempts, rows, and what they say about the devices."""
         now = self._clock()
         judged, held = self._write(self._judge(batch, sent, now), now)
@@ -274,7 +276,7 @@ class Worker:
             done.more = any(s.attempted for s in sent) or not self._seen({j.claimed.id for j in judged})
         return done
 
-    def _judge(self, batch: Batch, sent: Sequence[Sent], now: datetime) -> list[Judged]:
+    def _judge(self, batch: ClaimedBatch, sent: Sequence[Sent], now: datetime) -> list[RowOutcome]:
         """The settlement of each row of a slice. A row whose outcome cannot be handled does not affect the others."""
         by_row: dict[int, list[tuple[Registered, Sent]]] = {c.id: [] for c in batch.claimed}
         gone = set()
@@ -287,12 +289,12 @@ class Worker:
         for c in batch.claimed:
             results = by_row[c.id]
             try:
-                judged.append(Judged(c, results, self._row(c, results, left.get(c.person, ()), now)))
+                judged.append(RowOutcome(c, results, self._row(c, results, left.get(c.person, ()), now)))
             except Exception as wrong:  # noqa: BLE001  logged and kept as the row's cause by `_odd`
                 judged.append(self._odd(c, results, wrong, now, certain=("accepted", "rejected")))
         return judged
 
-    def _write(self, judged: list[Judged], now: datetime) -> tuple[list[Judged], int]:
+    def _write(self, judged: list[RowOutcome], now: datetime) -> tuple[list[RowOutcome], int]:
         """Store rows: together, or one by one if the ledger refuses something about them. Returns the rows as stored, and how many of
         them were still held.
 
@@ -318,7 +320,7 @@ class Worker:
             out.append(j)
         return out, held
 
-    def _written(self, judged: Sequence[Judged], now: datetime) -> int:
+    def _written(self, judged: Sequence[RowOutcome], now: datetime) -> int:
         """Store rows in one transaction. Returns how many of them were still held."""
         results = [(j.claimed, d, s) for j in judged for d, s in j.results]
         if not judged:
@@ -338,8 +340,8 @@ class Worker:
         results: Sequence[tuple[Registered, Sent]],
         wrong: Exception,
         now: datetime,
-        certain: Collection[Outcome] = (),
-    ) -> Judged:
+        certain: Collection[SendOutcome] = (),
+    ) -> RowOutcome:
         """A row whose outcome could not be handled: it is unknown whether the message was accepted, and it is retried as such.
 
         Its tries count as unforeseen, except for outcomes that are `certain` in any case.
@@ -358,10 +360,10 @@ class Worker:
         again = next_try(c.first_tried_at or tried_at or now, c.tries, unknown, now, self._rng, c.expires_at)
         if not isinstance(again, GiveUp):
             said = cause(unknown, kept[0][0].address_kind if kept else "")
-            return Judged(c, kept, Settled(c.id, NoticeState.QUEUED, said, again, tried_at))
+            return RowOutcome(c, kept, Settled(c.id, NoticeState.QUEUED, said, again, tried_at))
         if _taken(c, sent):
-            return Judged(c, kept, Settled(c.id, NoticeState.SENT, tried_at=tried_at))
-        return Judged(
+            return RowOutcome(c, kept, Settled(c.id, NoticeState.SENT, tried_at=tried_at))
+        return RowOutcome(
             c, kept, Settled(c.id, NoticeState.FAILED, f"{again.reason}: {again.last}", tried_at=tried_at)
         )
 

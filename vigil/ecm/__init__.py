@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotAsked, NotReadable, Refused, Unavailable
-from vigil.ecm.model import Batch, Gap, Gone, Needs, Processes, Row, Span, Stamp, Verified
+from vigil.ecm.model import FactBatch, Gap, Gone, ListedWorkspace, Needs, Processes, Stamp, Verified
 
 if TYPE_CHECKING:
     from vigil.ecm.client import Client, Counts
@@ -25,24 +25,23 @@ _LATER = {
 }
 
 __all__ = [
-    "Batch",
     "CallFailed",
     "Client",
     "ClientCredentials",
     "Counts",
     "EcmError",
     "Extractor",
+    "FactBatch",
     "Gap",
     "Gone",
+    "ListedWorkspace",
     "Malformed",
     "Needs",
     "NotAsked",
     "NotReadable",
     "Processes",
     "Refused",
-    "Row",
     "Settings",
-    "Span",
     "Stamp",
     "Unavailable",
     "Verified",

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
-from vigil.ecm.retry import Again
+from vigil.ecm.retry import Retryable
 from vigil.redaction import redacted
 from vigil.retry_after import seconds_of
 
@@ -36,13 +36,13 @@ def read(path: str, status: int, headers: Mapping[str, str], body: bytes) -> Jso
         if isinstance(parsed, dict):
             return parsed
         kind = "HTML" if _is_html(headers, body) else f"{len(body)} bytes that are no JSON object"
-        raise Again(Malformed(path, f"{kind} instead of JSON", status))
+        raise Retryable(Malformed(path, f"{kind} instead of JSON", status))
     raise _failure(path, status, headers, parsed, body)
 
 
 def _failure(
     path: str, status: int, headers: Mapping[str, str], parsed: object, body: bytes
-) -> EcmError | Again:
+) -> EcmError | Retryable:
     own_words = _error_text(parsed)
     message = own_words or (_page(body) if _is_html(headers, body) else _excerpt(body)) or "no message"
     if status == 401 or (status == 403 and not own_words):
@@ -52,12 +52,12 @@ def _failure(
     if status == 500 and own_words and "try again" not in own_words.lower():
         # Children of a missing node, or no workspace types: 500 in ECM's own words. Repeated once, in case it
         # was a hiccup.
-        return Again(NotReadable(path, message, status), times=1)
+        return Retryable(NotReadable(path, message, status), times=1)
     if status < 500 and status != 429 and own_words:
         return NotReadable(path, message, status)
     # A 404 in HTML comes from the web server in front, while ECM restarts: it must not pass for a deleted
     # node.
-    return Again(
+    return Retryable(
         Unavailable(path, message, status),
         after=seconds_of(headers.get("retry-after"), datetime.now(UTC), LONGEST_ASKED),
     )

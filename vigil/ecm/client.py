@@ -21,10 +21,10 @@ from vigil.connections import of_connection
 from vigil.ecm import answers
 from vigil.ecm.answers import Json
 from vigil.ecm.clocks import Skew, joined, measured
-from vigil.ecm.connections import Lanes
+from vigil.ecm.connections import ConnectionPool
 from vigil.ecm.errors import NotReadable, Refused, Unavailable
-from vigil.ecm.limits import Circuit, Pace
-from vigil.ecm.retry import Again, Policy, persist
+from vigil.ecm.limits import CircuitBreaker, RateLimiter
+from vigil.ecm.retry import Policy, Retryable, retry
 from vigil.ecm.settings import Settings
 from vigil.ecm.tickets import HEADER, Ticket, Tickets
 
@@ -72,21 +72,21 @@ class Client:
     """
 
     def __init__(
-        self, settings: Settings, *, policy: Policy | None = None, circuit: Circuit | None = None
+        self, settings: Settings, *, policy: Policy | None = None, circuit: CircuitBreaker | None = None
     ) -> None:
         self.settings = settings
         self.counts = Counts()
         self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self.skew: Skew | None = None
         self._policy = policy or Policy(settings.retries, settings.total_timeout)
-        self._pace = Pace(settings.requests_per_second)
-        self._circuit = circuit or Circuit()
+        self._pace = RateLimiter(settings.requests_per_second)
+        self._circuit = circuit or CircuitBreaker()
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._tickets = Tickets(settings, self._login)
-        self._lanes: Lanes | None = None
+        self._lanes: ConnectionPool | None = None
 
     async def __aenter__(self) -> Client:
-        self._lanes = Lanes(self.settings)
+        self._lanes = ConnectionPool(self.settings)
         return self
 
     async def __aexit__(
@@ -149,7 +149,7 @@ class Client:
         # A slot is also held during the wait for a retry: a failing server gets fewer calls, not
         # more.
         async with self._slots:
-            return await persist(once, self._policy, self._retried)
+            return await retry(once, self._policy, self._retried)
 
     async def _login(
         self, url: str, form: Mapping[str, str], headers: Mapping[str, str]
@@ -167,7 +167,7 @@ class Client:
                 raise Refused(path, "these credentials are not accepted", 401)
             return answer
 
-        return await persist(once, self._policy, self._retried)
+        return await retry(once, self._policy, self._retried)
 
     async def _send(self, ask: _Ask, ticket: Ticket | None) -> tuple[Json, Mapping[str, str]] | None:
         """Send one HTTP request: the JSON and headers of its response, None for 401. Raises Again for a temporary failure."""
@@ -192,7 +192,7 @@ class Client:
                 async with asyncio.timeout(seconds):
                     response = await lane.request(ask.method, ask.url, data=ask.form, headers=headers)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-            raise Again(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
+            raise Retryable(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
         self._count(received=len(response.content))
         self.skew = joined(self.skew, measured(response.headers.get("date"), asked, self.clock()))
         return response

@@ -22,7 +22,7 @@ def _tls(ca: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca)
 
 
-class Lanes:
+class ConnectionPool:
     """Hands out HTTP clients with one kept-alive connection each.
 
     A single client with a pool of 32 would be the usual solution, but its pool examines every connection for every request several

@@ -74,7 +74,7 @@ class Malformed(CallFailed):
     brief = "Extended ECM's answer could not be read"
 
 
-class Incomplete(Malformed):
+class IncompleteList(Malformed):
     """A list that ended before its own count: its other rows are unknown."""
 
     advice = ". What the list holds beyond that is not known; the next run reads it again"

@@ -12,13 +12,13 @@ from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
 from vigil.ecm.homes import housed
 from vigil.ecm.listing import Listing
-from vigil.ecm.model import EXPIRY, Batch, Gap, Housed, Needs, Processes, Row, Span, Stamp, Verified
-from vigil.ecm.people import GROUP, USER, Directory
+from vigil.ecm.model import EXPIRY, FactBatch, Gap, Housed, ListedWorkspace, Needs, Processes, Stamp, Verified
+from vigil.ecm.people import GROUP, USER, MemberDirectory
 from vigil.ecm.presence import gone
 from vigil.ecm.processes import ProcessReader
 from vigil.ecm.related import RelatedReader
 from vigil.ecm.schema import SchemaReader
-from vigil.ecm.verify import Verifier
+from vigil.ecm.verify import StampVerifier
 from vigil.ecm.workspaces import WorkspaceReader
 
 
@@ -32,13 +32,13 @@ class Extractor:
     def __init__(self, client: Client, needs: Needs | None = None, *, expiry: str = EXPIRY) -> None:
         needs = needs or Needs()
         self._client = client
-        self._directory = Directory(client)
+        self._directory = MemberDirectory(client)
         self._catalogue = Catalogue(client)
         self._schema = SchemaReader(client, self._catalogue)
         self._listing = Listing(client)
         self._workspaces = WorkspaceReader(client, needs, self._directory, self._catalogue, expiry)
         self._processes = ProcessReader(client)
-        self._verifier = Verifier(client)
+        self._verifier = StampVerifier(client)
         self._audience = AudienceReader(client, self._directory)
         self._related = RelatedReader(client)
 
@@ -73,19 +73,20 @@ class Extractor:
         return self._client.given_up
 
     async def changed(
-        self, type: WorkspaceType | str, since: datetime | None, *, resume: Span | None = None
-    ) -> AsyncIterator[tuple[Row, ...]]:
+        self, type: WorkspaceType | str, since: datetime | None
+    ) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
         """Pages of the workspaces of a type that changed at or after `since` (less the settings' overlap), newest first.
 
-        `since` None: all of them. Each workspace appears once; the next run's `since` is the newest `modified` of the first page. With
-        `resume` the rows that an interrupted scan had read are skipped, from its newest row to its oldest. Raises NotReadable for a
-        type that ECM does not have.
+        `since` None: all of them. Each workspace appears once; the next run's `since` is the newest `modified` of the first page.
+        Raises NotReadable for a type that ECM does not have.
         """
         known = await self._schema.named(type) if isinstance(type, str) else type
-        async for rows in self._listing.changed(known, since, resume):
+        async for rows in self._listing.changed(known, since):
             yield rows
 
-    async def read_workspaces(self, rows: Sequence[Row], since: datetime | None = None) -> Batch:
+    async def read_workspaces(
+        self, rows: Sequence[ListedWorkspace], since: datetime | None = None
+    ) -> FactBatch:
         """The workspaces (any number; 250 in a call is best) with the parts that the needs name.
 
         `since` bounds the audit events: those at or after it are read, all if it is None. Deleted workspaces are in `gone`. A part
@@ -97,7 +98,7 @@ class Extractor:
         """The changed workflows, compared with the hashes from the last call (empty at first)."""
         return await self._processes.changed(since, known)
 
-    async def read_processes(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
+    async def read_processes(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> FactBatch:
         """The steps of these workflows. `workspace_of` is the known mapping process -> workspace; the batch's `workspaces` has
         newly found ones. A process without a workspace gives no facts.
         """
@@ -113,13 +114,13 @@ class Extractor:
         """
         return await housed(self._client, nodes)
 
-    async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> Batch:
+    async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> FactBatch:
         """Roles of these workspaces, and the users and groups of all their members and of `principals`, including the members of
         groups.
         """
         return await self._audience.read(workspaces, principals)
 
-    async def related(self, workspaces: Sequence[int]) -> Batch:
+    async def related(self, workspaces: Sequence[int]) -> FactBatch:
         """The relations of these workspaces, two calls each. Deleted workspaces are in `gone`."""
         return await self._related.read(workspaces)
 

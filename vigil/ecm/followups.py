@@ -11,7 +11,7 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
 from vigil.ecm.errors import NotReadable
-from vigil.ecm.people import Directory
+from vigil.ecm.people import MemberDirectory
 
 OPEN = 1
 
@@ -44,7 +44,7 @@ async def read(client: Client, nodes: Sequence[int]) -> FollowUps:
     if nodes and len(refused) == len(nodes):
         return FollowUps(absent=refused[0].message)
     rows = [(node, row) for node, a in zip(nodes, answers, strict=True) if isinstance(a, list) for row in a]
-    directory = Directory(client)
+    directory = MemberDirectory(client)
     await directory.ensure({i for _, row in rows for i in parse.integers(row.get("assignees"))})
     found = [_followup(client, directory, node, row) for node, row in rows]
     return FollowUps(tuple(f for f in found if f is not None))
@@ -60,7 +60,7 @@ async def _one(client: Client, node: int) -> list[Json] | NotReadable:
         return [row["data"]["followup"] for row in answer["results"]["followups"]]
 
 
-def _followup(client: Client, directory: Directory, node: int, row: Json) -> FollowUp | None:
+def _followup(client: Client, directory: MemberDirectory, node: int, row: Json) -> FollowUp | None:
     """One reminder; None if it is done or has no date."""
     with parse.shaped(f"/v2/nodes/{node}/followups"):
         due = parse.instant(row.get("due_date"), client.settings.tz)

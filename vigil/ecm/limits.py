@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from time import monotonic
 
 from vigil.ecm.errors import NotAsked, NotReadable, Refused
-from vigil.ecm.retry import Again
+from vigil.ecm.retry import Retryable
 
 
-class Pace:
+class RateLimiter:
     """A rate limiter: at most `per_second` starts a second, evenly spaced without bursts; None sets no limit."""
 
     def __init__(self, per_second: float | None) -> None:
@@ -29,7 +29,7 @@ class Pace:
             await asyncio.sleep(start - now)
 
 
-class Circuit:
+class CircuitBreaker:
     """A circuit breaker: stops calls to a failing server, and lets one request through at a time to probe whether it works again.
 
     It opens after `threshold` failures in a row, for `pause` seconds, twice as long after each failed probe, up to `longest`. While it
@@ -72,7 +72,7 @@ class Circuit:
         probe = await self._admit(path, deadline)
         try:
             yield
-        except Again as again:
+        except Retryable as again:
             # A response in ECM's own words shows that the server works, whatever it contains.
             self._learn(ok=isinstance(again.error, NotReadable), probe=probe)
             raise

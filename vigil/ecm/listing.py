@@ -9,8 +9,8 @@ from vigil.compliance.facts import WorkspaceType
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
-from vigil.ecm.errors import Incomplete, Malformed, NotReadable
-from vigil.ecm.model import NEVER, Row, Span
+from vigil.ecm.errors import IncompleteList, Malformed, NotReadable
+from vigil.ecm.model import NEVER, ListedWorkspace
 from vigil.ecm.paging import Page, walk
 
 PATH = "/v2/businessworkspaces"
@@ -27,29 +27,22 @@ class Listing:
         self.totals: dict[str, int] = {}  # by type, as ECM counts what it lists
 
     async def changed(
-        self, type_: WorkspaceType, since: datetime | None, resume: Span | None
-    ) -> AsyncIterator[tuple[Row, ...]]:
+        self, type_: WorkspaceType, since: datetime | None
+    ) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
         """See `Extractor.changed`."""
         floor = self._floor(since) if since is not None else None
         seen: set[int] = set()
-        parts: list[tuple[datetime | None, datetime | None]] = []
-        if resume is None:
-            parts.append((floor, None))
-        else:
-            # The changes since the interrupted scan began, then the rows below the point that it had reached.
-            parts += [(self._floor(resume.newest), None), (floor, resume.oldest)]
-        for bottom, top in parts:
-            async for rows in self._walk(type_, bottom, top):
-                new = tuple(row for row in rows if row.id not in seen)
-                seen.update(row.id for row in new)
-                if new:
-                    yield new
+        async for rows in self._walk(type_, floor):
+            new = tuple(row for row in rows if row.id not in seen)
+            seen.update(row.id for row in new)
+            if new:
+                yield new
 
     async def _walk(
-        self, type_: WorkspaceType, bottom: datetime | None, top: datetime | None
-    ) -> AsyncIterator[tuple[Row, ...]]:
-        """Rows with bottom <= modified <= top. If the server refuses a deep offset, the list is narrowed by date."""
-        before = self._written(top) if top is not None else None
+        self, type_: WorkspaceType, bottom: datetime | None
+    ) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
+        """Rows with modified >= bottom. If the server refuses a deep offset, the list is narrowed by date."""
+        before: str | None = None
         while True:
             oldest: str | None = None
             try:
@@ -57,18 +50,14 @@ class Listing:
                     rows = [self._row(row, type_.name) for row in page.rows]
                     self.totals.setdefault(type_.name, page.total or 0)
                     kept = [row for row in rows if bottom is None or row.modified >= bottom or row.odd]
-                    yield tuple(row for row in kept if top is None or row.modified <= top)
+                    yield tuple(kept)
                     oldest = str(parse.properties(page.rows[-1]).get("modify_date"))
                     if len(kept) < len(rows):
                         return
                 return
-            except (NotReadable, Incomplete) as error:
-                if oldest is None and before is not None:
-                    before = (
-                        None  # a server that cannot compare dates: rows that are too new are dropped above
-                    )
-                    continue
-                # A refusal before the first row does not concern depth; nor can dates narrow a second with too many rows.
+            except (NotReadable, IncompleteList) as error:
+                # A refusal before the first row does not concern depth, and a server may not compare dates; nor can dates narrow a
+                # second with too many rows.
                 if oldest is None or oldest == before:
                     raise
                 before = self._comparable(oldest, error.path)
@@ -89,7 +78,7 @@ class Listing:
         odd = self.odd.setdefault(type_.name, [])
         return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE, odd=odd)
 
-    def _row(self, row: Json, type_: str) -> Row:
+    def _row(self, row: Json, type_: str) -> ListedWorkspace:
         """A row. A row with an invalid date is always read, which then reports the problem: the list continues."""
         found = parse.properties(row)
         try:
@@ -98,7 +87,7 @@ class Listing:
         except Malformed:
             modified = None
         name = parse.clean(str(found.get("name") or ""))
-        return Row(parse.node_id(row), name, modified or NEVER, type_)
+        return ListedWorkspace(parse.node_id(row), name, modified or NEVER, type_)
 
     def _floor(self, since: datetime) -> datetime:
         """The watermark less the overlap; near a clock change also less the hour that the server's clock repeats."""

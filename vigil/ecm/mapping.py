@@ -41,7 +41,7 @@ class Child:
 
 
 @dataclass(slots=True)
-class Reading:
+class RawWorkspace:
     """The raw responses about one workspace. `unread` has, by part, the gap of a part that could not be read."""
 
     id: int
@@ -67,7 +67,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class IdNames:
     """The names for ids, as far as one batch needs them. `empty` are the categories of a type, by its name."""
 
     categories: Mapping[int, Category]
@@ -79,7 +79,7 @@ class Names:
     expiry: str
 
 
-def people(reading: Reading, known: Mapping[int, Category]) -> dict[str, set[int]]:
+def people(reading: RawWorkspace, known: Mapping[int, Category]) -> dict[str, set[int]]:
     """The ids of all users that a workspace mentions, by part."""
     documents: set[int] = set()
     for child in reading.children:
@@ -90,7 +90,7 @@ def people(reading: Reading, known: Mapping[int, Category]) -> dict[str, set[int
     return {"attrs": categories.user_ids(reading.values, known), "documents": documents, "comments": comments}
 
 
-def kinds(readings: Iterable[Reading]) -> set[int]:
+def kinds(readings: Iterable[RawWorkspace]) -> set[int]:
     """The ids of all classifications of these workspaces' documents."""
     every = (child for reading in readings for child in reading.children)
     return {
@@ -98,7 +98,7 @@ def kinds(readings: Iterable[Reading]) -> set[int]:
     }
 
 
-def facts(reading: Reading, names: Names) -> list[Fact]:
+def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
     """The workspace, and its documents, audit events, roles, related workspaces and missing documents as far as they were read."""
     attrs = _attributes(reading, names)
     unread = "documents" in reading.unread
@@ -130,7 +130,7 @@ def facts(reading: Reading, names: Names) -> list[Fact]:
     return found
 
 
-def _attributes(reading: Reading, names: Names) -> dict[str, Value]:
+def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
     if "categories" not in (reading.node.get("data") or {}):
         # As "no category" it would mean that every attribute is missing.
         reading.unread["attrs"] = Gap(
@@ -151,11 +151,11 @@ def _attributes(reading: Reading, names: Names) -> dict[str, Value]:
     return categories.attributes(values, names.categories, names.zone, names.login, also)
 
 
-def _has_empty(reading: Reading) -> bool:
+def _has_empty(reading: RawWorkspace) -> bool:
     return categories.has_empty(reading.node.get("data") or {})
 
 
-def _document(workspace: int, child: Child, names: Names) -> Document:
+def _document(workspace: int, child: Child, names: IdNames) -> Document:
     found, path = child.properties, child.path
     types = [
         names.kinds[kind] for kind in parse.integers(found.get("classification_ids")) if kind in names.kinds
@@ -177,7 +177,7 @@ def _document(workspace: int, child: Child, names: Names) -> Document:
     )
 
 
-def _version(row: Json, path: str, names: Names) -> Version:
+def _version(row: Json, path: str, names: IdNames) -> Version:
     number = parse.integer(row.get("version_number"))
     if number is None:
         raise Malformed(path, "a version has no number")
@@ -187,7 +187,7 @@ def _version(row: Json, path: str, names: Names) -> Version:
     )
 
 
-def _expires(child: Child, names: Names) -> date | None:
+def _expires(child: Child, names: IdNames) -> date | None:
     values = categories.flat(child.row.get("data") or {})
     if not values or categories.category_ids(values) - names.categories.keys():
         return None
@@ -198,7 +198,7 @@ def _expires(child: Child, names: Names) -> date | None:
     return value if isinstance(value, date) else None
 
 
-def _audit(reading: Reading, names: Names) -> list[AuditEvent]:
+def _audit(reading: RawWorkspace, names: IdNames) -> list[AuditEvent]:
     """The audit events, oldest first. `position` counts rows of one type, second and user from the oldest: newer rows do not change
     it.
     """

@@ -41,7 +41,7 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListedWorkspace:
     """A row of the list of workspaces. `modified` is UTC, to the second; NEVER if ECM gives no valid one."""
 
     id: int
@@ -53,14 +53,6 @@ class Row:
     def odd(self) -> bool:
         """Whether ECM gives no valid modify date."""
         return self.modified == NEVER
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The part of a type's list that an interrupted scan had read: from its `newest` row down to its `oldest`."""
-
-    newest: datetime
-    oldest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +81,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class FactBatch:
     """Facts read by one call.
 
     `workspaces` maps processes to their workspaces, where newly found. `unread` are processes that could not be read this time and

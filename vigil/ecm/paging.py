@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import Incomplete, Malformed
+from vigil.ecm.errors import IncompleteList, Malformed
 
 Key = Callable[[Json], Hashable]
 
@@ -87,7 +87,7 @@ async def read_page(
             page = page_of(answer, number, limit, path, rows(answer) if rows else None)
         if not page.is_owed:
             return page
-    raise Incomplete(
+    raise IncompleteList(
         path, f"page {number} of the list came without a row, and {page.total} are said to be in it"
     )
 

@@ -23,7 +23,7 @@ PAGE = 20
 USER, GROUP = 0, 1
 
 
-class Directory:
+class MemberDirectory:
     """The people known to one extraction. Ids that the server no longer knows are deleted users with the login ``id:N``."""
 
     def __init__(self, client: Client) -> None:

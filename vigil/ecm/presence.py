@@ -37,7 +37,7 @@ Others = Callable[[], Awaitable[Iterable[int]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ItemKind:
     """A kind of item with a call of its own, and Extended ECM's refusal for a deleted one: docs/contracts/ecm.md#errors.
 
     `words` is a pattern in which ``{id}`` stands for the item's number. `listed` tells whether a list already agrees before the own
@@ -57,15 +57,15 @@ class Kind:
         return error.status in self.statuses and bool(re.search(pattern, error.message, re.IGNORECASE))
 
 
-NODE = Kind("node", "/v2/nodes/{id}", (400, 404), "", True, {"fields": "properties{id}"})
-MEMBER = Kind("member", "/v2/members/{id}", (500,), r"could not get a member for {id}\b", False)
-WORKFLOW = Kind(
+NODE = ItemKind("node", "/v2/nodes/{id}", (400, 404), "", True, {"fields": "properties{id}"})
+MEMBER = ItemKind("member", "/v2/members/{id}", (500,), r"could not get a member for {id}\b", False)
+WORKFLOW = ItemKind(
     "workflow", "/v2/workflows/status/processes/{id}", (400,), "could not access task status", True
 )
 
 
 async def own_calls(
-    client: Client, kind: Kind, ids: Sequence[int], others: Others
+    client: Client, kind: ItemKind, ids: Sequence[int], others: Others
 ) -> dict[int, Json | EcmError | None]:
     """The result of each item's own call; None for a deleted one, an error if that is unknown.
 
@@ -83,20 +83,20 @@ async def own_calls(
     return answers
 
 
-async def _twice(client: Client, kind: Kind, number: int) -> Json | EcmError:
+async def _twice(client: Client, kind: ItemKind, number: int) -> Json | EcmError:
     """Repeat a refused call: the first refusal may be a temporary failure."""
     answer = await _own(client, kind, number)
     return await _own(client, kind, number) if isinstance(answer, NotReadable) else answer
 
 
-async def _own(client: Client, kind: Kind, number: int) -> Json | EcmError:
+async def _own(client: Client, kind: ItemKind, number: int) -> Json | EcmError:
     try:
         return await client.get(kind.path.replace("{id}", str(number)), kind.params)
     except CallFailed as error:
         return error
 
 
-async def _doubt(client: Client, kind: Kind, refused: Collection[int], others: Others) -> str:
+async def _doubt(client: Client, kind: ItemKind, refused: Collection[int], others: Others) -> str:
     """Why the refusals are not believed; empty if they are."""
     try:
         known = list(islice((n for n in await others() if n not in refused), CONTROLS))

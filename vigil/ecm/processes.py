@@ -17,7 +17,7 @@ from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.homes import homes
-from vigil.ecm.model import Batch, Gap, Gone, Processes
+from vigil.ecm.model import FactBatch, Gap, Gone, Processes
 from vigil.ecm.paging import read_all, walk
 from vigil.ecm.presence import WORKFLOW, gone, own_calls
 from vigil.ecm.sound import sound
@@ -107,7 +107,7 @@ class ProcessReader:
         except Malformed:
             return None, True
 
-    async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> Batch:
+    async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> FactBatch:
         """See `Extractor.read_processes`."""
         with self._client.counting() as counts:
             wanted = list(dict.fromkeys(ids))
@@ -134,7 +134,9 @@ class ProcessReader:
                 except Malformed as error:
                     lost[number] = gap_of(error, places[number])
             tombs = tuple(one for one in answers.values() if isinstance(one, Gone))
-            return Batch(tuple(facts), tombs, tuple(lost.values()), counts.requests, learnt, frozenset(lost))
+            return FactBatch(
+                tuple(facts), tombs, tuple(lost.values()), counts.requests, learnt, frozenset(lost)
+            )
 
     async def _process(
         self, number: int, answer: Json | EcmError | None

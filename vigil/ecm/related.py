@@ -9,7 +9,7 @@ from vigil.compliance.facts import Related
 from vigil.ecm import parse
 from vigil.ecm.client import Client
 from vigil.ecm.gaps import of_workspace
-from vigil.ecm.model import Batch, Gap, Gone
+from vigil.ecm.model import FactBatch, Gap, Gone
 from vigil.ecm.paging import read_all
 from vigil.ecm.presence import gone
 
@@ -34,7 +34,7 @@ class RelatedReader:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def read(self, workspaces: Sequence[int]) -> Batch:
+    async def read(self, workspaces: Sequence[int]) -> FactBatch:
         """See `Extractor.related`."""
         with self._client.counting() as counts:
             read = await asyncio.gather(
@@ -45,7 +45,7 @@ class RelatedReader:
             )
             refused = [one for one in read if isinstance(one, Gap)]
             lost, _ = await gone(self._client, [w for gap in refused for w in gap.workspaces])
-            return Batch(
+            return FactBatch(
                 tuple(one for one in read if isinstance(one, Related)),
                 tuple(Gone("workspace", str(w)) for w in lost),
                 tuple(gap for gap in refused if not lost.issuperset(gap.workspaces)),

@@ -17,7 +17,7 @@ from vigil.ecm.errors import EcmError
 T = TypeVar("T")
 
 
-class Again(Exception):
+class Retryable(Exception):
     """A retryable failure of an attempt. `after` is the server's Retry-After in seconds, `times` a lower limit of retries than the
     policy's, for failures that rarely go away.
     """
@@ -45,7 +45,7 @@ class Policy:
         return self.random.uniform(0, min(self.longest, self.first * 2 ** (failures - 1)))
 
 
-async def persist(once: Callable[[float], Awaitable[T]], policy: Policy, retried: Callable[[], None]) -> T:
+async def retry(once: Callable[[float], Awaitable[T]], policy: Policy, retried: Callable[[], None]) -> T:
     """Call `once(deadline)` until it succeeds, within the policy. Only for calls that change nothing on the server.
 
     The deadline is in `time.monotonic` seconds. Raises the last attempt's error.
@@ -55,7 +55,7 @@ async def persist(once: Callable[[float], Awaitable[T]], policy: Policy, retried
     while True:
         try:
             return await once(deadline)
-        except Again as again:
+        except Retryable as again:
             failures += 1
             allowed = policy.retries if again.times is None else min(policy.retries, again.times)
             pause = policy.pause(failures, again.after)

@@ -9,10 +9,12 @@ from vigil.ecm import parse
 from vigil.ecm.client import Client
 from vigil.ecm.paging import read_all
 from vigil.ecm.parse import Member, Role
-from vigil.ecm.people import PAGE, Directory
+from vigil.ecm.people import PAGE, MemberDirectory
 
 
-async def read_roles(client: Client, directory: Directory, workspace: int) -> tuple[Roles, list[Member]]:
+async def read_roles(
+    client: Client, directory: MemberDirectory, workspace: int
+) -> tuple[Roles, list[Member]]:
     """The members of every role, and their data. Raises the errors of `vigil.ecm.errors`. Contract: docs/contracts/ecm.md#roles."""
     path = f"/v2/businessworkspaces/{workspace}/roles"
     answer = await client.get(path, {"fields": "members"})

@@ -16,7 +16,7 @@ from vigil.ecm.presence import gone
 FIELDS = ("properties{id,type,container_size,modify_date}", "versions.element(0)")
 
 
-class Verifier:
+class StampVerifier:
     """Compares stamps for one extraction."""
 
     def __init__(self, client: Client) -> None:

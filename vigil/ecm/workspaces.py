@@ -20,11 +20,11 @@ from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
-from vigil.ecm.mapping import Child, Names, Reading
-from vigil.ecm.model import ABSENT, EXPIRY, Batch, Gap, Gone, Needs, Row
+from vigil.ecm.mapping import Child, IdNames, RawWorkspace
+from vigil.ecm.model import ABSENT, EXPIRY, FactBatch, Gap, Gone, ListedWorkspace, Needs
 from vigil.ecm.nodes import read_nodes
 from vigil.ecm.paging import read_all
-from vigil.ecm.people import Directory
+from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import gone
 from vigil.ecm.related import read_related
 from vigil.ecm.roles import read_roles
@@ -43,7 +43,12 @@ class WorkspaceReader:
     """Reads batches of workspaces for one extraction. `expiry` names the attribute with the expiry date of documents."""
 
     def __init__(
-        self, client: Client, needs: Needs, directory: Directory, catalogue: Catalogue, expiry: str = EXPIRY
+        self,
+        client: Client,
+        needs: Needs,
+        directory: MemberDirectory,
+        catalogue: Catalogue,
+        expiry: str = EXPIRY,
     ) -> None:
         self._client = client
         self._needs = needs
@@ -53,7 +58,7 @@ class WorkspaceReader:
         self._zone = client.settings.tz
         self._absent: Gap | None = None  # set when this server has no list of missing documents
 
-    async def read(self, rows: Sequence[Row], since: datetime | None) -> Batch:
+    async def read(self, rows: Sequence[ListedWorkspace], since: datetime | None) -> FactBatch:
         """See `Extractor.read_workspaces`."""
         with self._client.counting() as counts:
             by_id = {row.id: row for row in rows}
@@ -61,7 +66,7 @@ class WorkspaceReader:
             unsure = {number for gap in missed for number in gap.workspaces}
             away = [number for number in by_id if number not in nodes and number not in unsure]
             lost, doubts = await gone(self._client, away, left_out=2, there=nodes)
-            readings = [Reading(number, by_id[number].type, node) for number, node in nodes.items()]
+            readings = [RawWorkspace(number, by_id[number].type, node) for number, node in nodes.items()]
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
             names = await self._names(readings)
             facts: list[Fact] = []
@@ -76,7 +81,7 @@ class WorkspaceReader:
             tombs = tuple(Gone("workspace", str(number)) for number in away if number in lost)
             gaps = (*missed, *doubts, *_gaps(readings), *broken)
             lacking = {reading.id: reading.lacking for reading in readings if reading.lacking}
-            return Batch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking)
+            return FactBatch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking)
 
     async def _nodes(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
         """The readable nodes. A missing one is requested once more."""
@@ -91,7 +96,7 @@ class WorkspaceReader:
 
     # -- the parts --------------------------------------------------------------------------------------
 
-    async def _parts(self, reading: Reading, since: datetime | None) -> None:
+    async def _parts(self, reading: RawWorkspace, since: datetime | None) -> None:
         parts: list[Coroutine[Any, Any, None]] = []
         if not isinstance(reading.node.get("data"), dict):
             reading.unread["attrs"] = Gap(mapping.LIST, "a node came without data", (reading.id,))
@@ -109,7 +114,7 @@ class WorkspaceReader:
             parts.append(_part(reading, "related", self._related(reading)))
         await asyncio.gather(*parts)
 
-    async def _folder(self, reading: Reading, node: int, size: object, depth: int) -> None:
+    async def _folder(self, reading: RawWorkspace, node: int, size: object, depth: int) -> None:
         """The documents in a container, which counts that many items, and in the folders inside it."""
         path = f"/v2/nodes/{node}/nodes"
         if depth > DEEPEST:
@@ -127,7 +132,9 @@ class WorkspaceReader:
             tasks += [self._versions(child) for child in reading.children if child.path == path]
         await asyncio.gather(*tasks)
 
-    def _children(self, reading: Reading, rows: Sequence[Json], path: str) -> list[tuple[int, int | None]]:
+    def _children(
+        self, reading: RawWorkspace, rows: Sequence[Json], path: str
+    ) -> list[tuple[int, int | None]]:
         """Store the documents and folders among some rows. Returns the non-empty folders, and how many items each has."""
         inside: list[tuple[int, int | None]] = []
         for row in rows:
@@ -155,7 +162,7 @@ class WorkspaceReader:
             listed = [(row.get("data") or {}).get("versions") or {} for row in parse.rows(answer, path)]
             child.versions = parse.versions({"data": {"versions": listed}})
 
-    async def _audit(self, reading: Reading, since: datetime | None) -> None:
+    async def _audit(self, reading: RawWorkspace, since: datetime | None) -> None:
         path = f"/v2/nodes/{reading.id}/audit"
         params: dict[str, str | int] = {"sort": "desc_audit_date"}
         if since is not None:
@@ -170,17 +177,17 @@ class WorkspaceReader:
             reading.event_names = parse.audit_names(first)
             reading.audit = [row for row in rows if since is None or self._is_new(row, since)]
 
-    async def _roles(self, reading: Reading) -> None:
+    async def _roles(self, reading: RawWorkspace) -> None:
         reading.roles, _ = await read_roles(self._client, self._directory, reading.id)
 
-    async def _related(self, reading: Reading) -> None:
+    async def _related(self, reading: RawWorkspace) -> None:
         reading.related = await read_related(self._client, reading.id)
 
     def _is_new(self, row: Json, since: datetime) -> bool:
         at = parse.instant(row.get("audit_date"), self._zone)
         return at is None or at >= since  # a row without a date is refused later, with a message
 
-    async def _missing(self, reading: Reading) -> None:
+    async def _missing(self, reading: RawWorkspace) -> None:
         if self._absent is not None:
             reading.unread["missing"] = self._absent
             return
@@ -196,7 +203,7 @@ class WorkspaceReader:
         with parse.shaped(path):
             reading.missing = tuple(sorted(parse.missing_types(answer)))
 
-    async def _missing_again(self, reading: Reading, path: str) -> Json | None:
+    async def _missing_again(self, reading: RawWorkspace, path: str) -> Json | None:
         """The second response; None if it is refused for an existing node: then this server has no such lists."""
         try:
             return await self._client.get(path)
@@ -208,7 +215,7 @@ class WorkspaceReader:
             reading.unread["missing"] = self._absent
             return None
 
-    async def _names(self, readings: Sequence[Reading]) -> Names:
+    async def _names(self, readings: Sequence[RawWorkspace]) -> IdNames:
         """Look up the names of all ids that these workspaces mention: categories, people, classifications."""
         catalogue = self._catalogue
         await catalogue.learn(_held(readings))
@@ -217,7 +224,7 @@ class WorkspaceReader:
                 await _part(reading, "attrs", catalogue.learn_type(reading.type, reading.id))
         self._undefined(readings)
         _, kinds = await asyncio.gather(self._people(readings), self._kinds(readings))
-        return Names(
+        return IdNames(
             categories=dict(catalogue.categories),
             failures=dict(catalogue.failures),
             empty=dict(catalogue.of_type),
@@ -227,7 +234,7 @@ class WorkspaceReader:
             expiry=self._expiry,
         )
 
-    def _undefined(self, readings: Sequence[Reading]) -> None:
+    def _undefined(self, readings: Sequence[RawWorkspace]) -> None:
         """Mark documents with a category of unknown definition: their expiry date is unknown."""
         for reading in readings if self._catalogue.failures else ():
             for child in reading.children:
@@ -237,9 +244,9 @@ class WorkspaceReader:
                 for category in categories.category_ids(values) & self._catalogue.failures.keys():
                     reading.unread["documents"] = gap_of(self._catalogue.failures[category], reading.id)
 
-    async def _people(self, readings: Sequence[Reading]) -> None:
+    async def _people(self, readings: Sequence[RawWorkspace]) -> None:
         """Look up the people mentioned. A part with a person who cannot be looked up is unread; Vigil never guesses a person."""
-        met: list[tuple[Reading, dict[str, set[int]]]] = []
+        met: list[tuple[RawWorkspace, dict[str, set[int]]]] = []
         for reading in readings:
             try:
                 with parse.shaped(mapping.LIST):
@@ -254,7 +261,7 @@ class WorkspaceReader:
                 if lacking := sorted(failed.keys() & ids):
                     reading.unread[part] = gap_of(failed[lacking[0]], reading.id)
 
-    async def _kinds(self, readings: Sequence[Reading]) -> dict[int, str]:
+    async def _kinds(self, readings: Sequence[RawWorkspace]) -> dict[int, str]:
         """The names of classifications. If one cannot be read, its documents are unread: they are not without a type."""
         wanted: dict[int, set[int]] = {}
         for reading in readings:
@@ -271,7 +278,7 @@ class WorkspaceReader:
         return names
 
 
-def _held(readings: Sequence[Reading]) -> dict[int, Json]:
+def _held(readings: Sequence[RawWorkspace]) -> dict[int, Json]:
     """The values of categories, by node. Malformed values make their workspace unread."""
     held: dict[int, Json] = {}
     for reading in readings:
@@ -293,7 +300,7 @@ def _held(readings: Sequence[Reading]) -> dict[int, Json]:
     return held
 
 
-async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) -> None:
+async def _part(reading: RawWorkspace, name: str, work: Coroutine[Any, Any, None]) -> None:
     """Read one part. If it fails, the rest of the workspace is kept; a refused login ends everything."""
     try:
         await work
@@ -301,7 +308,7 @@ async def _part(reading: Reading, name: str, work: Coroutine[Any, Any, None]) ->
         reading.unread[name] = gap_of(error, reading.id)
 
 
-def _gaps(readings: Sequence[Reading]) -> tuple[Gap, ...]:
+def _gaps(readings: Sequence[RawWorkspace]) -> tuple[Gap, ...]:
     """One gap for each part that could not be read, and one for an absent module, for all affected workspaces."""
     gaps: list[Gap] = []
     concerned: dict[Gap, list[int]] = {}

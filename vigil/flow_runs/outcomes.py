@@ -22,11 +22,11 @@ class Ended:
 
 async def ended(run: Awaitable[Any]) -> Ended:
     """The end of a run that returns its state (`return_state=True`). Raises the error of a run that did not reach its end."""
-    from flows.support.states import Incomplete, Named  # imports Prefect, which reads its settings then
+    from flows.support.states import IncompleteRun, Named  # imports Prefect, which reads its settings then
 
     state = await run
     result = await state.aresult(raise_on_failure=False)
-    if isinstance(result, BaseException) and not isinstance(result, Incomplete):
+    if isinstance(result, BaseException) and not isinstance(result, IncompleteRun):
         raise result
     green = state.is_completed()
     return Ended(state.name or "", state.message or "", green, read=green or state.name == Named.UNDELIVERED)
@@ -34,9 +34,9 @@ async def ended(run: Awaitable[Any]) -> Ended:
 
 async def outcome(run: Awaitable[Any]) -> tuple[Any, str]:
     """The result of a flow, and what is missing from it: empty if nothing is."""
-    from flows.support.states import Incomplete
+    from flows.support.states import IncompleteRun
 
     try:
         return await run, ""
-    except Incomplete as incomplete:
+    except IncompleteRun as incomplete:
         return incomplete.data, str(incomplete)

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from vigil.delivery.identity import InvalidToken, KeysUnavailable
-from vigil.gateway.errors import Refused, too_many
+from vigil.gateway.errors import RequestRefused, too_many
 from vigil.gateway.settings import Gateway
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A Firebase ID token")
@@ -25,16 +25,18 @@ def person_of(
 ) -> str:
     """The login of the caller. 401 without a valid token, 403 if the token matches no account, 429 after too many requests."""
     if given is None:
-        raise Refused(401, "no_token", "Send a Firebase ID token: Authorization: Bearer ...")
+        raise RequestRefused(401, "no_token", "Send a Firebase ID token: Authorization: Bearer ...")
     try:
         claims = gateway.verifier.verify(given.credentials)
     except InvalidToken:
-        raise Refused(401, "bad_token", "The token was not accepted: get a new one from Firebase.") from None
+        raise RequestRefused(
+            401, "bad_token", "The token was not accepted: get a new one from Firebase."
+        ) from None
     except KeysUnavailable:
-        raise Refused(503, "unavailable", "The token cannot be verified now: try again.", 30) from None
+        raise RequestRefused(503, "unavailable", "The token cannot be verified now: try again.", 30) from None
     login = gateway.logins.of(claims)
     if login is None:
-        raise Refused(
+        raise RequestRefused(
             403, "unknown_person", "No account here is this token's. Its e-mail address must be verified."
         )
     wait = gateway.people.take(login)

@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from vigil.gateway import errors, pages, routes
 from vigil.gateway.access import Opened
 from vigil.gateway.models import Health
-from vigil.gateway.request_limits import Guard
+from vigil.gateway.request_limits import RequestLimits
 from vigil.gateway.settings import Gateway
 from vigil.ledger.observed import runs
 
@@ -43,7 +43,7 @@ def create_app(gateway: Gateway) -> FastAPI:
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
-    app.add_middleware(Guard, addresses=gateway.addresses, at_once=gateway.patience.of_address)
+    app.add_middleware(RequestLimits, addresses=gateway.addresses, at_once=gateway.patience.of_address)
     return app
 
 

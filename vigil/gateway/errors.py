@@ -18,7 +18,7 @@ from vigil.ledger import LedgerError
 log = logging.getLogger("vigil.gateway")
 
 
-class Fault(BaseModel):
+class RefusedField(BaseModel):
     """One refused place of a request."""
 
     model_config = ConfigDict(frozen=True)
@@ -27,17 +27,17 @@ class Fault(BaseModel):
     message: str
 
 
-class Problem(BaseModel):
+class ApiError(BaseModel):
     """Why a request was refused."""
 
     model_config = ConfigDict(frozen=True)
 
     error: str = Field(description="A code that does not change")
     message: str = Field(description="What to do, for people")
-    faults: list[Fault] = []
+    faults: list[RefusedField] = []
 
 
-class Refused(VigilError):
+class RequestRefused(VigilError):
     """Ends a request with `status` and a Problem."""
 
     def __init__(self, status: int, error: str, message: str, retry_after: float | None = None) -> None:
@@ -45,16 +45,16 @@ class Refused(VigilError):
         super().__init__(message)
 
 
-def not_found() -> Refused:
+def not_found() -> RequestRefused:
     """The one answer for a missing object and for one of another person."""
-    return Refused(404, "not_found", "There is nothing of yours here.")
+    return RequestRefused(404, "not_found", "There is nothing of yours here.")
 
 
-def too_many(wait: float) -> Refused:
-    return Refused(429, "too_many_requests", "Too many requests: wait as Retry-After says.", wait)
+def too_many(wait: float) -> RequestRefused:
+    return RequestRefused(429, "too_many_requests", "Too many requests: wait as Retry-After says.", wait)
 
 
-def answer(status: int, problem: Problem, retry_after: float | None = None) -> JSONResponse:
+def answer(status: int, problem: ApiError, retry_after: float | None = None) -> JSONResponse:
     """A Problem as a response, with the headers of its status."""
     headers = {}
     if status == 401:
@@ -77,29 +77,29 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         429: "Too many requests; Retry-After says when",
         503: "The ledger or Google's keys cannot be reached now",
     }
-    return {status: {"model": Problem, "description": said[status]} for status in statuses}
+    return {status: {"model": ApiError, "description": said[status]} for status in statuses}
 
 
 def install(app: FastAPI) -> None:
     """Answer every error in one form."""
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(LedgerError, _ledger)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refused)
-    return answer(error.status, Problem(error=error.error, message=str(error)), error.retry_after)
+    assert isinstance(error, RequestRefused)
+    return answer(error.status, ApiError(error=error.error, message=str(error)), error.retry_after)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     """Errors of the router: an unknown path, a method that a path does not have, an undecodable body."""
     assert isinstance(error, HTTPException)
     if error.status_code == 400:
-        return answer(422, Problem(error="invalid", message="The body is not JSON."))
+        return answer(422, ApiError(error="invalid", message="The body is not JSON."))
     codes = {404: "no_such_path", 405: "no_such_method"}
-    problem = Problem(error=codes.get(error.status_code, "refused"), message=str(error.detail))
+    problem = ApiError(error=codes.get(error.status_code, "refused"), message=str(error.detail))
     made = answer(error.status_code, problem)
     made.headers.update(error.headers or {})
     return made
@@ -108,8 +108,10 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """The places where a request violates the schema. The request's values are not repeated: one may be an address."""
     assert isinstance(error, RequestValidationError)
-    faults = [Fault(where=".".join(map(str, e["loc"])), message=_sentence(e)) for e in error.errors()[:20]]
-    problem = Problem(error="invalid", message="The request is not as the schema says.", faults=faults)
+    faults = [
+        RefusedField(where=".".join(map(str, e["loc"])), message=_sentence(e)) for e in error.errors()[:20]
+    ]
+    problem = ApiError(error="invalid", message="The request is not as the schema says.", faults=faults)
     return answer(422, problem)
 
 
@@ -120,4 +122,4 @@ def _sentence(error: dict[str, Any]) -> str:
 
 async def _ledger(request: Request, error: Exception) -> JSONResponse:
     log.error("%s", error)
-    return answer(503, Problem(error="unavailable", message="The ledger cannot be reached: try again."), 5)
+    return answer(503, ApiError(error="unavailable", message="The ledger cannot be reached: try again."), 5)

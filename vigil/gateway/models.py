@@ -41,13 +41,13 @@ def _known(zone: str) -> str:
 Zone = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(zones())})]
 
 
-class Sent(BaseModel):
+class RequestBody(BaseModel):
     """A request's body."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class DeviceIn(Sent):
+class DeviceIn(RequestBody):
     """A device, from its app. Registering again refreshes it.
 
     An address of another person's device becomes this person's with the `proof` that was sent to it.
@@ -155,7 +155,7 @@ class QuietHours(BaseModel):
         return self
 
 
-class PreferencesBody(Sent):
+class PreferencesBody(RequestBody):
     """All preferences of a person. null: the default of the account or the device."""
 
     quiet: QuietHours | None = None

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vigil.gateway.errors import Problem, Refused, answer, too_many
+from vigil.gateway.errors import ApiError, RequestRefused, answer, too_many
 from vigil.gateway.limits import Buckets, network_of
 from vigil.gateway.settings import LARGEST_BODY, LARGEST_HEAD, SLOWEST_BODY
 
@@ -31,7 +31,7 @@ _HEADERS = [
 ]
 
 
-class Guard:
+class RequestLimits:
     """ASGI middleware, the outermost."""
 
     def __init__(self, app: ASGIApp, addresses: Buckets, at_once: int) -> None:
@@ -57,8 +57,8 @@ class Guard:
             with self._counted(scope):
                 body = await _body(scope, receive)
                 await self._app(scope, _replay(body, receive), watched)
-        except Refused as refused:
-            problem = Problem(error=refused.error, message=str(refused))
+        except RequestRefused as refused:
+            problem = ApiError(error=refused.error, message=str(refused))
             made = answer(refused.status, problem, refused.retry_after)
             if refused.status in _ENDING:
                 made.headers["Connection"] = "close"
@@ -69,7 +69,7 @@ class Guard:
             # Only the place: the error's own text may contain values of the request.
             log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
             if status == 0:
-                problem = Problem(error="failed", message="This is our fault: it was written down.")
+                problem = ApiError(error="failed", message="This is our fault: it was written down.")
                 await answer(500, problem)(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", "-")
@@ -102,11 +102,11 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     too slow.
     """
     if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEAD:
-        raise Refused(431, "too_large", f"Headers have at most {LARGEST_HEAD} bytes.")
+        raise RequestRefused(431, "too_large", f"Headers have at most {LARGEST_HEAD} bytes.")
     headers = dict(scope["headers"])
     if b"transfer-encoding" in headers and b"content-length" in headers:
         # A proxy that uses the other length would treat the rest of this body as another client's request.
-        raise Refused(400, "two_lengths", "Say how long the body is in one way.")
+        raise RequestRefused(400, "two_lengths", "Say how long the body is in one way.")
     stated = headers.get(b"content-length", b"0")
     if not stated.isdigit() or len(stated) > LONGEST_LENGTH or int(stated) > LARGEST_BODY:
         raise _too_large()
@@ -114,7 +114,9 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
         async with asyncio.timeout(SLOWEST_BODY):
             return await _read(receive)
     except TimeoutError:
-        raise Refused(408, "too_slow", f"The body must come within {SLOWEST_BODY:g} seconds.") from None
+        raise RequestRefused(
+            408, "too_slow", f"The body must come within {SLOWEST_BODY:g} seconds."
+        ) from None
 
 
 async def _read(receive: Receive) -> bytes:
@@ -145,5 +147,5 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _too_large() -> Refused:
-    return Refused(413, "too_large", f"A body has at most {LARGEST_BODY} bytes.")
+def _too_large() -> RequestRefused:
+    return RequestRefused(413, "too_large", f"A body has at most {LARGEST_BODY} bytes.")

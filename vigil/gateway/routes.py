@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from vigil.delivery.proofs import LIFE
 from vigil.gateway.access import Now, Opened, Person
-from vigil.gateway.errors import Refused, documented, not_found, too_many
+from vigil.gateway.errors import RequestRefused, documented, not_found, too_many
 from vigil.gateway.models import (
     AcknowledgementOut,
     DeviceIn,
@@ -43,7 +43,7 @@ def register_device(gateway: Opened, person: Person, now: Now, device: DeviceIn)
     with gateway.ledger.write() as connection:
         made = registrations.register(connection, _new(person, device), now, _proven(gateway, person, device))
         if registrations.count(connection, person) > MOST_DEVICES:
-            raise Refused(
+            raise RequestRefused(
                 409, "too_many_devices", f"A person has at most {MOST_DEVICES} devices: remove one."
             )
     if isinstance(made, Held):
@@ -143,17 +143,19 @@ def _proven(gateway: Gateway, person: str, device: DeviceIn) -> Proven:
 def _prove(gateway: Gateway, person: str, device: DeviceIn, held: Held, now: datetime) -> Response:
     """Ask the device that has the address to prove that it belongs to the person now: 202, or Refused."""
     if device.proof is not None:
-        raise Refused(409, "bad_proof", "The proof is not for this device, or too old: ask for a new one.")
+        raise RequestRefused(
+            409, "bad_proof", "The proof is not for this device, or too old: ask for a new one."
+        )
     if gateway.prover is None:
-        raise Refused(409, "address_in_use", IN_USE)
+        raise RequestRefused(409, "address_in_use", IN_USE)
     wait = gateway.proofs.take(person)
     if wait > 0:
         raise too_many(wait)
     asked = gateway.prover.ask(person, device.address, device.address_kind, held)
     if asked is Asked.UNAVAILABLE:
-        raise Refused(503, "unavailable", "The device cannot be asked now: try again.", 30)
+        raise RequestRefused(503, "unavailable", "The device cannot be asked now: try again.", 30)
     if asked is Asked.NO_DEVICE:
-        raise Refused(409, "no_device", "FCM does not know that address: let the app get a new one.")
+        raise RequestRefused(409, "no_device", "FCM does not know that address: let the app get a new one.")
     pending = PendingOut(until=now + LIFE)
     return JSONResponse(pending.model_dump(mode="json"), 202)
 

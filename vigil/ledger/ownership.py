@@ -9,9 +9,9 @@ from sqlalchemy import Connection, create_engine, delete, insert, inspect, selec
 
 from vigil.ledger.engine import OWNERSHIP, file_of, in_turn, open_engine, parse_url, reader, refuse_newer
 from vigil.ledger.errors import LedgerOfAnother, explained, named
-from vigil.ledger.tables import Site, table
+from vigil.ledger.tables import SiteRow, table
 
-_site = table(Site)
+_site = table(SiteRow)
 
 
 class Owner(NamedTuple):

@@ -86,8 +86,10 @@ def _big(nullable: bool = False, index: bool = False) -> Any:
     return Field(default=None, sa_column=Column(BigInteger, nullable=nullable, index=index))
 
 
-class Observation(SQLModel, table=True):
+class ObservationRow(SQLModel, table=True):
     """A subject as it was read. `body` is None for a tombstone; `prev` is the previous observation of the same subject."""
+
+    __tablename__ = "observation"
 
     __table_args__ = (
         Index("ix_observation_workspace", "workspace", "seq"),
@@ -106,8 +108,10 @@ class Observation(SQLModel, table=True):
     run: int | None = _big(nullable=True)
 
 
-class Newest(SQLModel, table=True):
+class NewestRow(SQLModel, table=True):
     """An index: the newest observation of each subject, with its stamp from ECM's node lists."""
+
+    __tablename__ = "newest"
 
     __table_args__ = (
         Index("ix_newest_workspace", "workspace", "kind"),
@@ -124,8 +128,10 @@ class Newest(SQLModel, table=True):
     checked_at: datetime = _instant()
 
 
-class Relation(SQLModel, table=True):
+class RelationRow(SQLModel, table=True):
     """An index: `workspace` is related to `other`, by the newest observation of its relations."""
+
+    __tablename__ = "relation"
 
     __table_args__ = (Index("ix_relation_other", "other"),)
 
@@ -133,8 +139,10 @@ class Relation(SQLModel, table=True):
     other: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
 
 
-class Position(SQLModel, table=True):
+class WatermarkRow(SQLModel, table=True):
     """A watermark of extraction or evaluation."""
+
+    __tablename__ = "position"
 
     name: str = Field(primary_key=True)
     seq: int | None = _big(nullable=True)
@@ -142,8 +150,10 @@ class Position(SQLModel, table=True):
     data: str = Field(default="{}", sa_column=Column(Text, nullable=False))
 
 
-class Verdict(SQLModel, table=True):
+class RuleStateRow(SQLModel, table=True):
     """The remembered state of a rule for a workspace: an open condition, or the next instant at which the state may change."""
+
+    __tablename__ = "verdict"
 
     # The workspace comes first: queries ask for every rule of some workspaces.
     workspace: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -155,8 +165,10 @@ class Verdict(SQLModel, table=True):
     as_of: datetime = _instant()
 
 
-class RuleState(SQLModel, table=True):
+class EvaluatedRuleRow(SQLModel, table=True):
     """When a rule was first evaluated, and the hash of the last evaluated text."""
+
+    __tablename__ = "rulestate"
 
     rule: str = Field(primary_key=True)
     first_at: datetime = _instant()
@@ -169,8 +181,10 @@ def _only(state: NoticeState) -> Any:
     return {"sqlite_where": where, "postgresql_where": where}
 
 
-class Notice(SQLModel, table=True):
+class NoticeRow(SQLModel, table=True):
     """The outbox: one row per (rule, workspace, occurrence, step, person), for ever. '' stands for no step and no person."""
+
+    __tablename__ = "notice"
 
     __table_args__ = (
         # The proof. It begins with the workspace, so that it also serves queries by workspace.
@@ -202,8 +216,10 @@ class Notice(SQLModel, table=True):
     run: int | None = _big(nullable=True, index=True)
 
 
-class Attempt(SQLModel, table=True):
+class AttemptRow(SQLModel, table=True):
     """One request for one device. Every attempt is stored, whatever its outcome."""
+
+    __tablename__ = "attempt"
 
     id: int = _id()
     notice: int = _big(index=True)
@@ -216,8 +232,10 @@ class Attempt(SQLModel, table=True):
     name: str = ""  # the message name from FCM
 
 
-class Device(SQLModel, table=True):
+class DeviceRow(SQLModel, table=True):
     """The registry. Contract: docs/contracts/fcm.md#devices. `address` is a secret: it is never logged."""
+
+    __tablename__ = "device"
 
     __table_args__ = (UniqueConstraint("address_kind", "address", name="uq_device_address"),)
 
@@ -236,14 +254,16 @@ class Device(SQLModel, table=True):
     retired_reason: str | None = None
 
 
-class Site(SQLModel, table=True):
+class SiteRow(SQLModel, table=True):
     """The site that this ledger belongs to: one row, from the first time that a site opened it."""
+
+    __tablename__ = "site"
 
     name: str = Field(primary_key=True)
     since: datetime = _instant()
 
 
-class TopicMember(SQLModel, table=True):
+class TopicMemberRow(SQLModel, table=True):
     """That a person should receive what is sent to a topic, on all the person's devices."""
 
     __tablename__ = "topic_member"
@@ -253,7 +273,7 @@ class TopicMember(SQLModel, table=True):
     since: datetime = _instant()
 
 
-class TopicSubscription(SQLModel, table=True):
+class TopicSubscriptionRow(SQLModel, table=True):
     """FCM's last answer about a topic and a device: subscribed, or refused with its code. No row: neither."""
 
     __tablename__ = "topic_subscription"
@@ -266,8 +286,10 @@ class TopicSubscription(SQLModel, table=True):
     refused: str = ""
 
 
-class Manifest(SQLModel, table=True):
+class ManifestRow(SQLModel, table=True):
     """The manifest of a backfill, as it was shown for approval. `id` is the hash of its rows."""
+
+    __tablename__ = "manifest"
 
     id: str = Field(primary_key=True)
     created_at: datetime = _instant()
@@ -275,7 +297,7 @@ class Manifest(SQLModel, table=True):
     body: str = Field(sa_column=Column(Text, nullable=False))
 
 
-class RuleRevision(SQLModel, table=True):
+class RuleVersionRow(SQLModel, table=True):
     """A text of a rule that was in force: its file, and the first and last evaluation with it.
 
     `in_force`: it was not edited, retired or deleted since. At most one text of a rule is in force.
@@ -292,8 +314,10 @@ class RuleRevision(SQLModel, table=True):
     in_force: bool
 
 
-class Run(SQLModel, table=True):
+class RunRow(SQLModel, table=True):
     """One run of a flow and its account."""
+
+    __tablename__ = "run"
 
     id: int = _id()
     flow: str
@@ -304,8 +328,10 @@ class Run(SQLModel, table=True):
     account: str = Field(default="{}", sa_column=Column(Text, nullable=False))
 
 
-class Preference(SQLModel, table=True):
+class PreferenceRow(SQLModel, table=True):
     """A person's preferences. No row: the account's own language and zone, no quiet hours, no digest, push before e-mail."""
+
+    __tablename__ = "preference"
 
     person: str = Field(primary_key=True)
     quiet_from: time | None = Field(
@@ -319,8 +345,10 @@ class Preference(SQLModel, table=True):
     updated_at: datetime = _instant()
 
 
-class Acknowledgement(SQLModel, table=True):
+class AcknowledgementRow(SQLModel, table=True):
     """The acknowledgement of a notice by its person: one row for each notice, the first acknowledgement."""
+
+    __tablename__ = "acknowledgement"
 
     notice: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     person: str
@@ -328,7 +356,7 @@ class Acknowledgement(SQLModel, table=True):
     how: str  # app | link
 
 
-class GuardTrip(SQLModel, table=True):
+class GuardHoldRow(SQLModel, table=True):
     """A guard hold: the notices of one rule in one run that its guard stopped. They are the run's suppressed rows with that reason."""
 
     __tablename__ = "guard_trip"
@@ -366,7 +394,7 @@ class BehindRow(SQLModel, table=True):
     tried_at: datetime = _instant()
 
 
-class ShortList(SQLModel, table=True):
+class ShortListRow(SQLModel, table=True):
     """A workspace whose lists showed fewer items than its containers count: see `vigil.ledger.observed.short_lists`."""
 
     __tablename__ = "short_list"
@@ -390,25 +418,25 @@ def table(model: type[SQLModel]) -> Table:
 
 
 __all__ = [
-    "Acknowledgement",
-    "Attempt",
+    "AcknowledgementRow",
+    "AttemptRow",
     "BehindRow",
-    "Device",
-    "GuardTrip",
+    "DeviceRow",
+    "EvaluatedRuleRow",
+    "GuardHoldRow",
     "Instant",
-    "Manifest",
-    "Newest",
-    "Notice",
-    "Observation",
-    "Position",
-    "Preference",
-    "RuleRevision",
-    "RuleState",
-    "Run",
-    "Site",
-    "TopicMember",
-    "TopicSubscription",
-    "Verdict",
+    "ManifestRow",
+    "NewestRow",
+    "NoticeRow",
+    "ObservationRow",
+    "PreferenceRow",
+    "RuleStateRow",
+    "RuleVersionRow",
+    "RunRow",
+    "SiteRow",
+    "TopicMemberRow",
+    "TopicSubscriptionRow",
+    "WatermarkRow",
     "in_state",
     "table",
 ]

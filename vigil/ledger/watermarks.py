@@ -12,10 +12,10 @@ import orjson
 from sqlalchemy import Connection, func, select
 
 from vigil.ledger.engine import upsert
-from vigil.ledger.tables import Observation, Position, table
+from vigil.ledger.tables import ObservationRow, WatermarkRow, table
 
-_position = table(Position)
-_observation = table(Observation)
+_position = table(WatermarkRow)
+_observation = table(ObservationRow)
 
 
 class WatermarkName(StrEnum):

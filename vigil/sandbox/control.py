@@ -21,12 +21,12 @@ from starlette.routing import Route
 
 from vigil.errors import BadInput
 from vigil.sandbox.ecm.app import ecm_app
-from vigil.sandbox.ecm.site import Site
+from vigil.sandbox.ecm.site import SimulatedEcm
 from vigil.sandbox.estate.load import Estate
 from vigil.sandbox.fcm.app import FcmApp
 from vigil.sandbox.fcm.devices import Devices
 from vigil.sandbox.json_lines import instant
-from vigil.sandbox.quirks import Faults
+from vigil.sandbox.quirks import EcmFaults
 from vigil.sandbox.world.world import World
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ class Control:
     def __init__(
         self,
         world: World,
-        faults: Faults | None = None,
+        faults: EcmFaults | None = None,
         load: Callable[[Sequence[str]], Estate] | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -53,7 +53,7 @@ class Control:
         for user in world.estate.users.values():
             for device in user.devices:
                 self.devices.add(device.token, device.platform, user.login)
-        self.site = Site(world, faults)
+        self.site = SimulatedEcm(world, faults)
         self.ecm = ecm_app(self.site, self._routes())
         self.fcm: FcmApp | None = None
 
@@ -122,7 +122,7 @@ class Control:
             if key not in ("ecm", "fcm", "revoke_tickets"):
                 raise ValueError(f"unknown key {key!r}; keys: ecm, fcm, revoke_tickets")
         # Tried on a spare first, so that a mistake in one half changes nothing in the other.
-        Faults().configure(body.get("ecm", {}))
+        EcmFaults().configure(body.get("ecm", {}))
         if "fcm" in body and self.fcm is not None:
             self.fcm.faults.apply(body["fcm"])
         if "ecm" in body:

@@ -111,7 +111,7 @@ def _member(text: str, position: int, step: str | int, at_key: bool) -> int | No
 
 
 @dataclass(slots=True)
-class Row:
+class JsonRow:
     """One JSON object of a file, and where complaints about it go."""
 
     file: str
@@ -224,19 +224,19 @@ def dotted(path: Path_) -> str:
 
 
 @dataclass(slots=True)
-class Folder:
+class EstateFiles:
     """The files of one estate and everything that was found wrong with them."""
 
     path: Path
     problems: list[Problem] = field(default_factory=list)
     more: Sequence[str] = ()  # events that stand in no file yet: lines that follow events.jsonl
 
-    def whole(self, name: str) -> Row | None:
+    def whole(self, name: str) -> JsonRow | None:
         """A file that is one JSON object."""
         text = self._read(name)
         return None if text is None else self._row(str(self.path / name), 1, text)
 
-    def rows(self, name: str) -> Iterator[Row]:
+    def rows(self, name: str) -> Iterator[JsonRow]:
         """The objects of a file with one a line. Empty lines are let be."""
         text = self._read(name)
         file = str(self.path / name)
@@ -244,7 +244,7 @@ class Folder:
         if name == "events.jsonl":
             yield from self._lines("events", self.more)
 
-    def _lines(self, file: str, lines: Iterable[str]) -> Iterator[Row]:
+    def _lines(self, file: str, lines: Iterable[str]) -> Iterator[JsonRow]:
         for number, line in enumerate(lines, start=1):
             if line and not line.isspace():
                 row = self._row(file, number, line)
@@ -266,14 +266,14 @@ class Folder:
             self.problems.append(Problem(str(file), line, column, "is not UTF-8 text", name))
         return None
 
-    def _row(self, file: str, line: int, text: str) -> Row | None:
+    def _row(self, file: str, line: int, text: str) -> JsonRow | None:
         try:
             data = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             where = Problem(file, line + error.lineno - 1, error.colno, f"is not JSON: {error.msg}")
             self.problems.append(where)
             return None
-        row = Row(file, line, text, data if isinstance(data, dict) else {}, self.problems)
+        row = JsonRow(file, line, text, data if isinstance(data, dict) else {}, self.problems)
         if not isinstance(data, dict):
             row.refuse(f"must be an object {{...}}, not {show(data)}")
             return None

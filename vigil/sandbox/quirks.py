@@ -175,7 +175,7 @@ class NodeClock:
 
 
 @dataclass(slots=True)
-class Faults:
+class EcmFaults:
     """The faults of requests. `latency` is in seconds and comes before each response."""
 
     quirks: Quirks = field(default_factory=Quirks)

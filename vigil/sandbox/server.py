@@ -25,7 +25,7 @@ from vigil.sandbox.ecm.app import CGI
 from vigil.sandbox.estate.load import Estate, load
 from vigil.sandbox.fcm.app import fcm_app, write_service_account
 from vigil.sandbox.generate.generator import START, behind, generate
-from vigil.sandbox.quirks import Faults
+from vigil.sandbox.quirks import EcmFaults
 from vigil.sandbox.world.world import World
 
 PROJECT = "vigil-sandbox"
@@ -70,7 +70,7 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
     """Serve until a signal comes, and return its number (None if stdin closes). Raises BadInput for a malformed estate, OSError for
     a taken port.
     """
-    faults = Faults()
+    faults = EcmFaults()
     faults.configure(options.faults or {})
     world = World(load(options.estate))
     world.move(options.start or world.estate.start)

@@ -30,7 +30,7 @@ TOLERANCE = 300  # seconds by which a timestamp may differ from the receiver's c
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a receiver answers in place of 200. Status 0 cuts the connection.
 
     `delay` is in seconds, before it; `takes`: the notice is shown all the same, as by a receiver that fails after its work.
@@ -58,7 +58,7 @@ class Receiver:
     def __init__(self, secrets: Sequence[str], seconds: Callable[[], float] = time.time) -> None:
         self._keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets]
         self._seconds = seconds
-        self.answers: defaultdict[str, list[Answer]] = defaultdict(list)
+        self.answers: defaultdict[str, list[Reply]] = defaultdict(list)
         self.posts: list[Post] = []
         self.arrived = threading.Event()  # once there is a post
         self.shown: defaultdict[str, dict[str, Any]] = defaultdict(dict)
@@ -73,9 +73,9 @@ class Receiver:
         post = Post(path, headers, body, self._verified(headers, body))
         self.posts.append(post)
         self.arrived.set()
-        answer = self.answers[path].pop(0) if self.answers[path] else Answer(200)
+        answer = self.answers[path].pop(0) if self.answers[path] else Reply(200)
         if not post.verified:
-            answer = Answer(401)
+            answer = Reply(401)
         elif answer.takes or 200 <= answer.status < 300:
             self.shown[path].setdefault(headers["webhook-id"], orjson.loads(body))
         if answer.delay:
@@ -113,4 +113,4 @@ class LocalReceiver(LocalServer):
         self.serve(self.app)
 
 
-__all__ = ["Answer", "LocalReceiver", "Post", "Receiver", "Tls"]
+__all__ = ["LocalReceiver", "Post", "Receiver", "Reply", "Tls"]

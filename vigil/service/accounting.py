@@ -15,7 +15,7 @@ from vigil.errors import VigilError
 from vigil.ledger.observed import observations, runs
 from vigil.ledger.outbox import counts, guard_holds, queue
 from vigil.ledger.outbox.counts import ToCome, Waiting
-from vigil.ledger.outbox.guard_holds import Trip
+from vigil.ledger.outbox.guard_holds import GuardHold
 from vigil.service import refused_rules
 from vigil.service.run import Run
 from vigil.service.unsent import Unsent, unsent
@@ -62,7 +62,7 @@ class Account:
     )  # workspace -> events that were too old to count as new
     behind: Mapping[int, str] = field(default_factory=dict)  # workspaces that the next run evaluates, and why
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
-    trips: tuple[Trip, ...] = ()  # guards that stopped notices of this run
+    trips: tuple[GuardHold, ...] = ()  # guards that stopped notices of this run
     delivers: bool = False  # whether the run sends due notices
     refused: tuple[str, ...] = ()  # credentials that a person must correct
     refused_rules: tuple[str, ...] = ()  # refused rules and templates, as sentences

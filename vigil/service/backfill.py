@@ -21,7 +21,7 @@ from vigil.compliance import facts as f
 from vigil.compliance.evaluation.history import replay
 from vigil.compliance.evaluation.results import DIGESTED, Evaluation, Finding
 from vigil.compliance.evaluation.still_true import CurrentState
-from vigil.compliance.evaluation.superseded import Told
+from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import stamp
@@ -46,7 +46,7 @@ from vigil.wording import instant
 BATCH = 2000
 
 
-class Standing(StrEnum):
+class ManifestStatus(StrEnum):
     """The status of a line of a manifest."""
 
     TOLD = "told then"
@@ -58,7 +58,7 @@ class Standing(StrEnum):
     NOT = "not told then, for the reason given"
 
 
-SENDS = (Standing.NOW, Standing.AGAIN)
+SENDS = (ManifestStatus.NOW, ManifestStatus.AGAIN)
 BESIDES = "the rules of today do not find it again"
 
 
@@ -67,7 +67,7 @@ class Line:
     """One notice of the window for one person."""
 
     entry: Entry
-    standing: Standing
+    standing: ManifestStatus
     reason: str = ""
     due: str = ""  # a milestone's date at the time of the notice
 
@@ -128,7 +128,7 @@ def _told_besides(told: Iterable[Mapping[str, Any]], lines: Iterable[Line]) -> l
     """
     found = {line.entry.key for line in lines}
     besides = (entry_of(row) for row in told if row["rule"] != DIGEST)
-    return [Line(e, Standing.TOLD, BESIDES) for e in besides if e.key not in found]
+    return [Line(e, ManifestStatus.TOLD, BESIDES) for e in besides if e.key not in found]
 
 
 async def _of_batch(
@@ -187,10 +187,10 @@ class ReplayRecords(LedgerRecords):
 
     def add(self, lines: Iterable[Line]) -> None:
         """Count what is offered as told."""
-        for e in (line.entry for line in lines if line.sends or line.standing is Standing.TOLD):
+        for e in (line.entry for line in lines if line.sends or line.standing is ManifestStatus.TOLD):
             self._offered.setdefault(e.rule, {}).setdefault((e.workspace, e.step), set()).add(e.occurrence)
 
-    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
+    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, SentOccurrences]:
         told = super().occurrences(asked)
         for rule in asked.keys() & self._offered.keys():
             mine = self._offered[rule]
@@ -222,7 +222,7 @@ def _lines(run: Run, work: Work, today: Today) -> list[Line]:
         open_row = then.get(same[entry.key].key)
         if standing in SENDS and open_row is not None and open_row[0] == NoticeState.SENT:
             standing, reason = (
-                Standing.TOLD,
+                ManifestStatus.TOLD,
                 f"as the finding that is open since {same[entry.key].occurrence}",
             )
         due = r.finding.due
@@ -241,24 +241,24 @@ def as_open(entry: Entry, now: CurrentState) -> Entry:
 
 def _standing(
     rule: Rule, routed: Routed, entry: Entry, then: tuple[NoticeState, str] | None, today: Today
-) -> tuple[Standing, str]:
+) -> tuple[ManifestStatus, str]:
     if then is not None and then[0] == NoticeState.SENT:
-        return Standing.TOLD, ""
+        return ManifestStatus.TOLD, ""
     if then is not None and then[0] != NoticeState.FAILED:
-        return Standing.NOT, in_words(then[1]) or then[0]
+        return ManifestStatus.NOT, in_words(then[1]) or then[0]
     if entry.state != NoticeState.QUEUED and entry.reason not in DIGESTED:
-        return Standing.NOT, in_words(entry.reason, entry.message.lacks) or entry.state
+        return ManifestStatus.NOT, in_words(entry.reason, entry.message.lacks) or entry.state
     if (since := today.unsure.get(entry.workspace)) is not None and entry.fire_at >= since:
         return (
-            Standing.UNSURE,
+            ManifestStatus.UNSURE,
             f"a run spoke of {instant(since, today.zone)} when later was already known of it",
         )
     untrue = today.state.no_longer(rule, as_open(entry, today.state).key[:3])
     if untrue is not None:
-        return Standing.CLEARED, why_untrue(untrue, str(routed.finding.due), entry.message)
+        return ManifestStatus.CLEARED, why_untrue(untrue, str(routed.finding.due), entry.message)
     if rule.late is not None and today.as_of - entry.fire_at > rule.late.within.timedelta:
-        return Standing.LATE, f"{rule.late.policy}, beyond {rule.late.within}"
-    return (Standing.AGAIN, in_words(then[1])) if then is not None else (Standing.NOW, "")
+        return ManifestStatus.LATE, f"{rule.late.policy}, beyond {rule.late.within}"
+    return (ManifestStatus.AGAIN, in_words(then[1])) if then is not None else (ManifestStatus.NOW, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +286,10 @@ def approve(run: Run, id: str) -> Approval:
         if not manifests.approve(connection, id, run.clock()):
             return Approval(before=kept.approved_at)
         lines = [row for row in kept.rows if row["sends"]]
-        fresh = [entry_of(row) for row in lines if row["standing"] == Standing.NOW]
-        again = {(e := entry_of(row)).key: e.message for row in lines if row["standing"] == Standing.AGAIN}
+        fresh = [entry_of(row) for row in lines if row["standing"] == ManifestStatus.NOW]
+        again = {
+            (e := entry_of(row)).key: e.message for row in lines if row["standing"] == ManifestStatus.AGAIN
+        }
         queued = queue.enqueue(connection, fresh, run.as_of, run.id)
         queued += queue.requeue(connection, again, run.as_of, run.id, messages=again)
     run.tally.route(len(lines), already_told=len(lines) - queued)

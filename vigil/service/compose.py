@@ -18,7 +18,7 @@ from vigil.compliance.rules.model import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
 from vigil.delivery.channels import stored
 from vigil.delivery.email.words import words as words_of_mail
-from vigil.delivery.rendering.render import Renderer, RenderError, Said
+from vigil.delivery.rendering.render import RenderedText, Renderer, RenderError
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import Entry, Key, Registered
 from vigil.safe_text import BODY, bounded
@@ -32,7 +32,7 @@ URGENT = frozenset({Severity.HIGH, Severity.CRITICAL})
 """Severities that do not wait for the digest of a person who asked for one. A rule with `group` has decided for itself."""
 
 
-Rendered = Said | RenderError
+Rendered = RenderedText | RenderError
 
 LONGEST_HTML = 4 * BODY
 """Characters of the body of a mail in HTML, markup included."""

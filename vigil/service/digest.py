@@ -13,10 +13,10 @@ from vigil.compliance.evaluation.results import DIGESTED, Why
 from vigil.compliance.evaluation.still_true import CurrentState
 from vigil.compliance.notices import Notice, Person, Severity
 from vigil.compliance.notify import digests as deciding
-from vigil.compliance.notify.digests import Kept
+from vigil.compliance.notify.digests import DigestItem
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.model import DIGEST as DIGEST_NAME
-from vigil.compliance.rules.model import Kind, Recipient, Rule, Subject
+from vigil.compliance.rules.model import Recipient, Rule, RuleKind, Subject
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import inputs, observations
@@ -37,7 +37,7 @@ SEVERAL = 0
 
 DIGEST = Rule(
     name=DIGEST_NAME,
-    kind=Kind.CONDITION,
+    kind=RuleKind.CONDITION,
     subject=Subject(workspace_type="(any)"),
     to=(Recipient(event="by"),),
     template="digest",
@@ -79,14 +79,14 @@ def say(run: Run, people: Sequence[str]) -> None:
 
 def sorted_out(
     run: Run, person: str, some: Sequence[Parked], now: CurrentState, directory: Directory
-) -> tuple[list[Kept], dict[Why, list[int]]]:
+) -> tuple[list[DigestItem], dict[Why, list[int]]]:
     """The notices of a person's digest, and the numbers of those left out, by reason."""
     user = directory.users.get(person)
     if user is not None and user.deleted:
         return [], {Why.DELETED: [p.id for p in some]}
     every = [_kept(p) for p in some]
     beside = {k.statement for k in every}
-    kept: list[Kept] = []
+    kept: list[DigestItem] = []
     left: dict[Why, list[int]] = {}
     for k in every:
         if k.rule in run.left_out:
@@ -99,8 +99,8 @@ def sorted_out(
     return kept, left
 
 
-def _kept(p: Parked) -> Kept:
-    return Kept(
+def _kept(p: Parked) -> DigestItem:
+    return DigestItem(
         number=p.id,
         rule=p.rule,
         workspace=p.workspace,
@@ -113,7 +113,9 @@ def _kept(p: Parked) -> Kept:
     )
 
 
-def entry_of(run: Run, kept: Sequence[Kept], to: Destination, workspaces: Mapping[int, f.Workspace]) -> Entry:
+def entry_of(
+    run: Run, kept: Sequence[DigestItem], to: Destination, workspaces: Mapping[int, f.Workspace]
+) -> Entry:
     """The digest as an outbox row."""
     n = notice_of(run, kept, to.person, workspaces)
     key: Key = (DIGEST.name, n.workspace, n.occurrence, "", to.person.login)
@@ -122,7 +124,7 @@ def entry_of(run: Run, kept: Sequence[Kept], to: Destination, workspaces: Mappin
 
 
 def notice_of(
-    run: Run, kept: Sequence[Kept], person: Person, workspaces: Mapping[int, f.Workspace]
+    run: Run, kept: Sequence[DigestItem], person: Person, workspaces: Mapping[int, f.Workspace]
 ) -> Notice:
     """The digest as a value: `why` has one line for each notice in it, in the person's language."""
     at, occurrence = deciding.window_end(kept)

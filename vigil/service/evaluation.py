@@ -22,7 +22,7 @@ from vigil.compliance.notify.routing import Directory, principals_of
 from vigil.compliance.rules.in_force import Revision
 from vigil.compliance.rules.model import Rule
 from vigil.compliance.rules.normalised_text import hash_of, written
-from vigil.ecm.model import Batch, Gap
+from vigil.ecm.model import FactBatch, Gap
 from vigil.errors import VigilError
 from vigil.ledger import watermarks
 from vigil.ledger.observed import (
@@ -148,7 +148,7 @@ def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[
     )
 
 
-async def whole(run: Run, plan: Plan, n: int) -> None:
+async def process_batch(run: Run, plan: Plan, n: int) -> None:
     """Process the `n`-th batch of a plan, from 1: load, evaluate, look up its people, and commit."""
     workspaces = plan.batches[n - 1]
     await _judged(run, plan.of(workspaces), workspaces)
@@ -230,7 +230,7 @@ async def looked_up(run: Run, work: Work) -> Work:
     return with_people(run, work, await run.extractor.audience(sorted(workspaces), sorted(principals)))
 
 
-def with_people(run: Run, work: Work, batch: Batch) -> Work:
+def with_people(run: Run, work: Work, batch: FactBatch) -> Work:
     """A batch with people that were looked up: they are recorded, and stand beside the facts that the findings were made of."""
     batch = missing_roles.doubted(run, batch)
     run.gap(batch.gaps, people=True)

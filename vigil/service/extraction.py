@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
-from vigil.ecm.errors import CallFailed, Incomplete
+from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
-from vigil.ecm.model import ABSENT, NEVER, Batch, Gap, Row, Stamp
+from vigil.ecm.model import ABSENT, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import behind, observations, runs, scan_cursors, short_lists
@@ -140,7 +140,7 @@ def full_scan_due(reading: Extraction) -> bool:
     return mark.at is None or reading.reread or run.as_of - mark.at >= run.site.rescan_every
 
 
-async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[Row, ...]]:
+async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
     """Pages of the workspaces that must be read, newest first, for each type that rules are about."""
     run = reading.run
     wanted = types_of(run.rules)
@@ -159,7 +159,7 @@ async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[
 
 async def _changed_of(
     reading: Extraction, type: f.WorkspaceType, full: bool, listed: set[int]
-) -> AsyncIterator[tuple[Row, ...]]:
+) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
     """The pages of one type; `listed` collects their ids. The watermark moves when the list was read to its end."""
     run = reading.run
     with run.ledger.read() as connection:
@@ -180,7 +180,7 @@ async def _changed_of(
                 yield fresh
     except CallFailed as error:
         # A list of which this user may see nothing counts what is in it all the same: a person may say that this is right.
-        if not (reading.accept_fewer and isinstance(error, Incomplete)):
+        if not (reading.accept_fewer and isinstance(error, IncompleteList)):
             run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
             # The other lists continue. The watermark of this one stays, so that the next run lists it from there.
             reading.unlisted.add(type.name)
@@ -219,7 +219,7 @@ def expected(run: Run) -> int:
     return sum(Listed.of(m.data).workspaces or 0 for m in marks)
 
 
-def _unknown(reading: Extraction, rows: Sequence[Row]) -> tuple[Row, ...]:
+def _unknown(reading: Extraction, rows: Sequence[ListedWorkspace]) -> tuple[ListedWorkspace, ...]:
     """The rows that the ledger does not have in this state: new, modified since, partly read, or read too close to a change."""
     run = reading.run
     if reading.reread:
@@ -261,7 +261,7 @@ async def _bury_unlisted(reading: Extraction, listed: Mapping[str, Collection[in
     run.tally.numbers[Number.GONE] += len(gone)
 
 
-async def read_page(run: Run, rows: Sequence[Row]) -> None:
+async def read_page(run: Run, rows: Sequence[ListedWorkspace]) -> None:
     """Read some workspaces with their parts, and record them."""
     types = {r.id: r.type for r in rows}
     if run.extractor.given_up:
@@ -276,7 +276,7 @@ async def read_page(run: Run, rows: Sequence[Row]) -> None:
     record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
 
 
-async def _short_lists(run: Run, batch: Batch) -> list[Gap]:
+async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
     """Gaps for workspaces whose lists lack a known document that exists by its own id: what else they lack is unknown."""
     if not run.needs.documents:
         return []
@@ -308,7 +308,7 @@ def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None)
         behind.not_read(connection, {w: said for w, said in why.items() if w in named}, named, run.as_of)
 
 
-def record(run: Run, batch: Batch, workspaces: Mapping[int, str] | None = None) -> None:
+def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = None) -> None:
     """Store a batch. Documents that a workspace no longer lists get a tombstone.
 
     `workspaces` are those that were read completely, with their types.
@@ -382,14 +382,14 @@ def buried_slices(reading: Extraction) -> list[Sequence[observations.Buried]]:
     return [latest, others] if others else [latest]
 
 
-async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Row]:
+async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[ListedWorkspace]:
     """The workspaces to read because they, or documents of them, exist again."""
     by_node = {int(b.subject): b for b in some}
     places = {node: b.workspace for node, b in by_node.items()}
     found = await run.extractor.housed(places)
     _note(run, [_placed(gap, places) for gap in found.gaps])
     back = [by_node[node] for node in found.there]
-    whole = [Row(b.workspace, "", NEVER, b.type) for b in back if b.kind == "workspace"]
+    whole = [ListedWorkspace(b.workspace, "", NEVER, b.type) for b in back if b.kind == "workspace"]
     run.tally.numbers[Number.THERE_AGAIN] += len(back)
     return whole + rows_of(run, {b.workspace for b in back if b.kind == "document"})
 
@@ -400,14 +400,14 @@ def _placed(gap: Gap, workspace_of: Mapping[int, int]) -> Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class NodeSlice:
     """Known nodes to verify in one request or a few: their stamps, and the workspace of each."""
 
     stamps: dict[int, Stamp]
     workspace_of: dict[int, int]
 
 
-def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[Slice]:
+def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[NodeSlice]:
     """The next slice of the scan of all known items, without the workspaces that were just read.
 
     A small estate is scanned completely in each run, a large one over as many runs as the budget requires.
@@ -432,7 +432,7 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
 
 
-def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
+def _slice(facts: Iterable[f.Workspace | f.Document]) -> NodeSlice:
     stamps: dict[int, Stamp] = {}
     owner: dict[int, int] = {}
     for fact in facts:
@@ -445,10 +445,10 @@ def _slice(facts: Iterable[f.Workspace | f.Document]) -> Slice:
         elif isinstance(fact, f.Document):
             stamps[fact.id] = Stamp(fact.modified, fact.version)
             owner[fact.id] = fact.workspace
-    return Slice(stamps, owner)
+    return NodeSlice(stamps, owner)
 
 
-async def verify(reading: Extraction, part: Slice) -> set[int]:
+async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
     """The workspaces of a slice that differ from the ledger."""
     run = reading.run
     verified = await run.extractor.verify(part.stamps)
@@ -490,7 +490,9 @@ def believe_verified(reading: Extraction) -> None:
     )
 
 
-def again(run: Run, changed: Collection[int], back: Iterable[Row], just_read: Collection[int]) -> list[Row]:
+def again(
+    run: Run, changed: Collection[int], back: Iterable[ListedWorkspace], just_read: Collection[int]
+) -> list[ListedWorkspace]:
     """The workspaces to read beside the listed ones: those found to have changed, those that came `back`, those that earlier runs
     could not read, and some whose lists are incomplete.
     """
@@ -510,21 +512,23 @@ def _probe(run: Run) -> set[int]:
     return {w.id for _, w in some if isinstance(w, f.Workspace)}
 
 
-def owed_rows(run: Run, just_read: Collection[int]) -> list[Row]:
+def owed_rows(run: Run, just_read: Collection[int]) -> list[ListedWorkspace]:
     """The workspaces that earlier runs could not read completely, as rows, without those just read.
 
     Repeated failures are read in turns, as many in each run as there are lookups of known items.
     """
     with run.ledger.read() as connection:
         due = behind.unread(connection, AGAIN, run.site.verify_requests)
-    return [Row(b.workspace, "", NEVER, b.type) for b in due if b.workspace not in just_read]
+    return [ListedWorkspace(b.workspace, "", NEVER, b.type) for b in due if b.workspace not in just_read]
 
 
-def rows_of(run: Run, workspaces: Iterable[int]) -> list[Row]:
+def rows_of(run: Run, workspaces: Iterable[int]) -> list[ListedWorkspace]:
     """Known workspaces as rows, to be read again."""
     with run.ledger.read() as connection:
         known = observations.current(connection, sorted(workspaces), ("workspace",))
-        return [Row(w.id, w.name, w.modified, w.type) for w in known if isinstance(w, f.Workspace)]
+        return [
+            ListedWorkspace(w.id, w.name, w.modified, w.type) for w in known if isinstance(w, f.Workspace)
+        ]
 
 
 async def changed_processes(reading: Extraction) -> list[int]:

@@ -12,14 +12,14 @@ from datetime import timedelta
 from vigil.compliance.evaluation.evaluate import active
 from vigil.compliance.evaluation.results import Why
 from vigil.compliance.facts import Workspace
-from vigil.compliance.notify.guards import GuardWhy, Seen, tripped, vanished
+from vigil.compliance.notify.guards import GuardWhy, NoticeCount, tripped, vanished
 from vigil.compliance.rules.model import Rule, Status
 from vigil.delivery.lease_owners import is_dead
 from vigil.errors import BadRequest, VigilError
 from vigil.ledger import Ledger, watermarks
 from vigil.ledger.observed import observations, runs
 from vigil.ledger.outbox import digests, guard_holds
-from vigil.ledger.outbox.guard_holds import Left, Trip
+from vigil.ledger.outbox.guard_holds import GuardHold, Left
 from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.watermarks import Listed, list_of
 from vigil.service.run import Run
@@ -33,7 +33,7 @@ DEAD = timedelta(days=1)
 """No run lasts longer: one that began earlier has ended, wherever its process was."""
 
 
-class Vanished(VigilError):
+class TooManyMissing(VigilError):
     """So many known items are missing from a list that it is not believed. Nothing was recorded as deleted."""
 
     brief = "most of the known workspaces are missing"
@@ -47,21 +47,21 @@ class Vanished(VigilError):
             f"service user's rights and the search index; if they are really deleted, run `watch` once with accept_fewer."
         )
 
-    def __reduce__(self) -> tuple[type[Vanished], tuple[str, int, int]]:
+    def __reduce__(self) -> tuple[type[TooManyMissing], tuple[str, int, int]]:
         return type(self), (self.what, self.lost, self.known)
 
 
-class NoTrip(BadRequest):
+class NoGuardHold(BadRequest):
     """The guard hold to answer does not exist."""
 
 
 def believe(accepted: bool, what: str, lost: int, known: int) -> None:
     """Continue if the list is plausible. Raises Vanished if it is not, unless a person `accepted` it for this run."""
     if vanished(lost, known) and not accepted:
-        raise Vanished(what, lost, known)
+        raise TooManyMissing(what, lost, known)
 
 
-def decide(run: Run, fresh: Collection[str] = ()) -> list[Trip]:
+def decide(run: Run, fresh: Collection[str] = ()) -> list[GuardHold]:
     """Count the notices of each guarded rule in this run: queue them, or hold them. Returns the guard holds.
 
     `fresh` names rules that were never evaluated before. A rule that finds something in workspaces that earlier could not be read or
@@ -111,9 +111,11 @@ def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[s
                 if others
                 else guard_holds.Counted(0, 0, 0)
             )
-            more = Seen(left_by.notices, left_by.findings, left_by.workspaces, 0, False)
+            more = NoticeCount(left_by.notices, left_by.findings, left_by.workspaces, 0, False)
             first = name in fresh or more.notices > 0
-            seen = Seen.of([e.key for e in waiting[name]], known[rule.subject.workspace_type], first, more)
+            seen = NoticeCount.of(
+                [e.key for e in waiting[name]], known[rule.subject.workspace_type], first, more
+            )
             if rule.guard is not None and tripped(rule.guard, seen):
                 out.add(name)
     return out
@@ -126,13 +128,13 @@ def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> Non
         guard_holds.relabel(connection, rule, run.id, [UNDECIDED], why)
 
 
-def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: bool) -> list[Trip]:
+def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: bool) -> list[GuardHold]:
     """Queue the undecided rows of a rule, of this run and of ended ones, or hold them if its guard trips."""
     with run.ledger.write() as connection:
         taken = guard_holds.adopt(connection, rule.name, run.id, UNDECIDED, others)
         run.tally.route(taken)  # now rows of this run, which must account for them
         counted = guard_holds.count(connection, rule.name, [run.id], UNDECIDED)
-        seen = Seen(
+        seen = NoticeCount(
             counted.notices,
             counted.findings,
             counted.workspaces,
@@ -165,8 +167,8 @@ def _can_decide(run: Run, rule: str) -> bool:
     return rule in run.site_rules.by_name or not run.refused
 
 
-def _trip(run: Run, rule: Rule, seen: Seen, reasons: tuple[str, ...]) -> Trip:
-    return Trip(
+def _trip(run: Run, rule: Rule, seen: NoticeCount, reasons: tuple[str, ...]) -> GuardHold:
+    return GuardHold(
         id=0,
         rule=rule.name,
         run=run.id,
@@ -196,7 +198,7 @@ def _known(run: Run, rules: Sequence[Rule]) -> dict[str, int]:
     return out
 
 
-def take_questions(ledger: Ledger, flow_run: str) -> list[Trip]:
+def take_questions(ledger: Ledger, flow_run: str) -> list[GuardHold]:
     """The guard holds about which a Prefect run must ask a person: its own, answered or not, and those about which no other run asks.
 
     So a run that is killed before it asks, or that could not ask, leaves its question to the next one.
@@ -218,13 +220,13 @@ def unasked(ledger: Ledger) -> bool:
         return any(not t.flow_run for t in guard_holds.waiting(connection))
 
 
-def gaps_of(ledger: Ledger, trip: Trip) -> int:
+def gaps_of(ledger: Ledger, trip: GuardHold) -> int:
     """How many gaps the run of a guard hold had: an answer does not fill them."""
     with ledger.read() as connection:
         return len(runs.account_of(connection, trip.run).get("gaps", ()))
 
 
-def expire(run: Run) -> list[Trip]:
+def expire(run: Run) -> list[GuardHold]:
     """The guard holds whose time is over without an answer: their rows get that reason, and are not sent."""
     with run.ledger.write() as connection:
         over = guard_holds.waiting(connection, run.as_of)
@@ -234,7 +236,7 @@ def expire(run: Run) -> list[Trip]:
     return over
 
 
-def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
+def answer(run: Run, id: int, send: bool, by: str) -> tuple[GuardHold, int]:
     """Send exactly the notices of a guard hold, or drop them. The second value is their number; 0 if it was answered before.
 
     Raises NoTrip if there is no such hold.
@@ -242,7 +244,7 @@ def answer(run: Run, id: int, send: bool, by: str) -> tuple[Trip, int]:
     with run.ledger.write() as connection:
         trip = guard_holds.find(connection, id)
         if trip is None:
-            raise NoTrip(f"there is no guard {id}: `vigil guard list` shows those that wait")
+            raise NoGuardHold(f"there is no guard {id}: `vigil guard list` shows those that wait")
         if not guard_holds.answer(
             connection, id, guard_holds.SENT if send else guard_holds.DROPPED, by, run.clock()
         ):

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from vigil.compliance import facts as f
-from vigil.ecm.model import Batch, Gap
+from vigil.ecm.model import FactBatch, Gap
 from vigil.ledger import watermarks
 from vigil.ledger.observed import observations
 from vigil.ledger.watermarks import Watermark, WatermarkName
@@ -23,7 +23,7 @@ RUNS = 3
 """The number of runs in a row that must read no roles."""
 
 
-def doubted(run: Run, batch: Batch) -> Batch:
+def doubted(run: Run, batch: FactBatch) -> FactBatch:
     """The batch with a gap in place of each empty list of roles that is not accepted yet."""
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     empty = [w for w, x in roles.items() if not x.members]

@@ -22,7 +22,7 @@ from vigil.compliance import facts
 from vigil.compliance.evaluation import escalations, resolved, superseded
 from vigil.compliance.evaluation.evaluate import active, evaluate
 from vigil.compliance.evaluation.results import DIGESTED, Evaluation, Finding, Outcome, Why
-from vigil.compliance.evaluation.superseded import Told
+from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.notices import NoticeState
@@ -36,7 +36,7 @@ from vigil.service.contacts import Contacts
 class Records(Protocol):
     """The queries of the stages about what was read and queued before."""
 
-    def occurrences(self, asked: Mapping[str, Collection[int]]) -> Mapping[str, Told]:
+    def occurrences(self, asked: Mapping[str, Collection[int]]) -> Mapping[str, SentOccurrences]:
         """The occurrences with a sent or queued notice, by rule, for some workspaces each."""
 
     def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:

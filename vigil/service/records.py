@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from vigil.compliance.evaluation.superseded import Told
+from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.ledger import Ledger
 from vigil.ledger.observed import behind
 from vigil.ledger.outbox import sent_history
@@ -19,7 +19,7 @@ class LedgerRecords:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
+    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, SentOccurrences]:
         with self._ledger.read() as connection:
             return {rule: sent_history.occurrences(connection, rule, some) for rule, some in asked.items()}
 

@@ -22,7 +22,7 @@ from vigil.delivery.rendering.render import Renderer
 from vigil.delivery.transport import Transport
 from vigil.ecm import Client, Extractor
 from vigil.ecm.clocks import Skew, joined
-from vigil.ecm.model import Gap, Row
+from vigil.ecm.model import Gap, ListedWorkspace
 from vigil.errors import Problem
 from vigil.ledger import Ledger
 from vigil.ledger.observed import runs
@@ -60,7 +60,7 @@ class Number(StrEnum):
 
 
 @dataclass
-class Tally:
+class RunCounters:
     """The counters of a run. The account is made of them and of the ledger.
 
     `routed` minus `already_told` is the number of rows that the outbox must have of the run: the proof that every finding was sent or
@@ -108,7 +108,7 @@ class Tally:
         self.already_told += already_told
         self.routes = True
 
-    def add(self, part: Tally) -> None:
+    def add(self, part: RunCounters) -> None:
         """Add the counters of another process of the run."""
         self.routed += part.routed
         self.already_told += part.already_told
@@ -127,10 +127,10 @@ class Tally:
         self.reached += part.reached
 
 
-class Elsewhere(Protocol):
+class RemoteWorkers(Protocol):
     """Executes parts of a run in other processes, and adds their counters to the run's."""
 
-    async def read_page(self, rows: Sequence[Row]) -> None:
+    async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
         """As `extraction.read_page`."""
 
     async def judge(self, plan: Plan, n: int) -> None:
@@ -179,8 +179,10 @@ class Run:
         self.patience, self.real = patience, real
         self.needs = needs_of(rules)
         self.records = True  # whether what it reads of people is filed under its instant; not where that lies in the past
-        self.tally = Tally()
-        self.elsewhere: Elsewhere | None = None  # does the larger parts, where the site has more processes
+        self.tally = RunCounters()
+        self.elsewhere: RemoteWorkers | None = (
+            None  # does the larger parts, where the site has more processes
+        )
         self.id = self._begun() if part_of is None else part_of
         self._client: Client | None = None
         self._extractor: Extractor | None = None

@@ -12,13 +12,13 @@ from vigil.delivery.push.topics import AGAIN, BATCH, TopicClient
 from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
 from vigil.ledger.people import deleted_accounts, topics
-from vigil.ledger.people.topics import Change
+from vigil.ledger.people.topics import TopicChange
 from vigil.service.run import Run
 
 log = logging.getLogger("vigil.subscribing")
 
 
-def outstanding(ledger: Ledger) -> list[Change]:
+def outstanding(ledger: Ledger) -> list[TopicChange]:
     """The changes to send to FCM. Deleted accounts lose their topics."""
     with ledger.read() as connection:
         found = topics.outstanding(connection)
@@ -45,7 +45,7 @@ async def tell(ledger: Ledger, client: TopicClient, clock: Callable[[], datetime
             settled = {d: addresses[d] for d, word in words.items() if word not in AGAIN}
             refused = {d: words[d] for d in settled if words[d] and change.add}
             with ledger.write() as connection:
-                topics.told(connection, Change(change.topic, change.add, settled), refused, clock())
+                topics.told(connection, TopicChange(change.topic, change.add, settled), refused, clock())
             done["told again later"] += len(addresses) - len(settled)
             done["subscribed" if change.add else "unsubscribed"] += len(settled) - len(refused)
             done.update(f"refused: {word}" for word in refused.values())

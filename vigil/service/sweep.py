@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from vigil.compliance.evaluation.results import Outcome
-from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.facts import Workspace, WorkspaceType
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.notify.guards import GuardWhy
@@ -51,7 +51,7 @@ class Scope:
         return "; ".join(p for p in parts if p)
 
 
-class Shown(StrEnum):
+class SweepOutcome(StrEnum):
     """Outcomes of a sweep's findings; the others are the reasons why a notice is not sent."""
 
     WOULD = "would be told"
@@ -156,7 +156,7 @@ async def sweep(
         if dry_run
         else {t.rule for t in guards.decide(run, base.fresh)}
     )
-    told = Shown.WOULD if dry_run else Shown.TOLD
+    told = SweepOutcome.WOULD if dry_run else SweepOutcome.TOLD
     return [row if e is None else row | {"outcome": _outcome(e, held, told)} for row, e in shown]
 
 
@@ -174,25 +174,25 @@ def _rows(run: Run, scope: Scope, work: Work) -> Iterator[tuple[dict[str, Any], 
         yield from ((_open(run, s, known), None) for s in work.given.standings if _is_open(run, s))
 
 
-def _outcome(e: Entry, held: Collection[str], told: Shown) -> str:
+def _outcome(e: Entry, held: Collection[str], told: SweepOutcome) -> str:
     """What becomes of a new row of the outbox."""
     if e.reason == GuardWhy.UNDECIDED.value:
-        return Shown.HELD if e.rule in held else in_words(e.message.digest) or told
+        return SweepOutcome.HELD if e.rule in held else in_words(e.message.digest) or told
     return told if e.state == NoticeState.QUEUED else _as_it_is(e.state, e.reason)
 
 
 def _as_it_is(state: NoticeState, reason: str) -> str:
     """What became of a row that the outbox had before."""
     if state == NoticeState.SENT or in_digest(reason):
-        return Shown.BEFORE
+        return SweepOutcome.BEFORE
     if state == NoticeState.QUEUED or reason == GuardWhy.UNDECIDED.value:
-        return Shown.WAITS
+        return SweepOutcome.WAITS
     if reason == GuardWhy.HELD.value:
-        return Shown.HELD
-    return Shown.FAILED if state == NoticeState.FAILED else in_words(reason)
+        return SweepOutcome.HELD
+    return SweepOutcome.FAILED if state == NoticeState.FAILED else in_words(reason)
 
 
-def _is_open(run: Run, standing: Standing) -> bool:
+def _is_open(run: Run, standing: RuleState) -> bool:
     known = standing.rule in run.rules.by_name and standing.since is not None
     return known and standing.outcome == Outcome.FINDING
 
@@ -209,12 +209,12 @@ def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], outcome: str 
     }
 
 
-def _open(run: Run, standing: Standing, known: Mapping[int, Workspace]) -> dict[str, Any]:
+def _open(run: Run, standing: RuleState, known: Mapping[int, Workspace]) -> dict[str, Any]:
     return _of(run, standing.workspace, known) | {
         "rule": standing.rule,
         "why": "; ".join(standing.why),
         "person": None,
-        "outcome": Shown.OPEN,
+        "outcome": SweepOutcome.OPEN,
         "since": standing.since,
         "step": None,
     }

@@ -19,7 +19,7 @@ from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.rules.model import RuleSet
 from vigil.ledger import watermarks
 from vigil.ledger.maintenance import integrity, retention
-from vigil.ledger.maintenance.integrity import Fault
+from vigil.ledger.maintenance.integrity import IntegrityFault
 from vigil.ledger.maintenance.retention import Forgets
 from vigil.ledger.people import deleted_accounts, device_stats, devices
 from vigil.ledger.watermarks import Watermark, WatermarkName
@@ -64,7 +64,7 @@ class Report:
     forgotten: dict[Forgets, int] = field(default_factory=dict)
     retired: int = 0
     checked: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[IntegrityFault] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
 
     def table(self, applied: bool) -> list[dict[str, str | int]]:
@@ -130,7 +130,7 @@ def retire(run: Run, apply: bool) -> int:
     return len(left) + len(old)
 
 
-def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:
+def check_slice(run: Run, limit: int) -> tuple[list[IntegrityFault], int]:
     """Compare the next slice of the index with the observations. The cursor continues across runs."""
     with run.ledger.write() as connection:
         cursor = watermarks.watermark(connection, WatermarkName.LEDGER_CHECK).data
@@ -141,7 +141,7 @@ def check_slice(run: Run, limit: int) -> tuple[list[Fault], int]:
     return faults, count
 
 
-def check_whole(run: Run) -> tuple[list[Fault], list[str]]:
+def check_whole(run: Run) -> tuple[list[IntegrityFault], list[str]]:
     """The faults of the ledger as a whole, and the benefits of maintenance for its database."""
     with run.ledger.read() as connection:
         return integrity.whole(connection, run.clock()), integrity.upkeep_hints(connection)

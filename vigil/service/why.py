@@ -16,7 +16,7 @@ from vigil.compliance.evaluation.evaluate import active
 from vigil.compliance.evaluation.milestones import due_in_words, due_of
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.rules.clauses import Clause, FieldLeaf, leaves
-from vigil.compliance.rules.model import Kind, Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet
 from vigil.ledger import Ledger, watermarks
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import acknowledgements, queue
@@ -39,7 +39,7 @@ class Attempted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NoticeExplanation:
     """One outbox row with its attempts and outcomes."""
 
     row: dict[str, Any]
@@ -48,7 +48,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RuleExplanation:
     """The state of a rule for a workspace, with the leaves that decide."""
 
     rule: str
@@ -57,9 +57,9 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    told: tuple[Told, ...]
-    standings: tuple[Standing, ...] = ()
+class Explanation:
+    told: tuple[NoticeExplanation, ...]
+    standings: tuple[RuleExplanation, ...] = ()
     known: bool = True
     names: Mapping[int, str] = field(default_factory=dict)  # of the workspaces of the notices
     gone_at: datetime | None = None  # when a run found the workspace missing, if it still is
@@ -74,7 +74,7 @@ class Look:
     sensitive: Collection[str] = ()
 
 
-def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Answer:
+def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Explanation:
     """Everything that a person received, or would have received, up to `at`."""
     with ledger.read() as connection:
         rows = queue.rows(connection, person=person, upto=at)
@@ -82,7 +82,7 @@ def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Ans
             isinstance(u, f.User) and u.login == person for u in observations.directory(connection)
         )
         names = observations.names(connection, {r["workspace"] for r in rows})
-    return Answer(_told(ledger, rows), known=known, names=names)
+    return Explanation(_told(ledger, rows), known=known, names=names)
 
 
 def about_workspace(
@@ -92,7 +92,7 @@ def about_workspace(
     zone: str,
     at: datetime | None = None,
     sensitive: Collection[str] = (),
-) -> Answer:
+) -> Explanation:
     """The notices about a workspace up to `at`, and the state of every rule for it at that time, with its reason.
 
     Values of `sensitive` attributes, given as Category.attribute, are left out.
@@ -112,19 +112,19 @@ def about_workspace(
             facts = Facts.of(seen, observations.as_of(connection, when, sorted(facts.beside())))
     if workspace not in facts.workspaces or when is None:
         gone_at = None if gone_at is None or when is None or gone_at > when else gone_at
-        return Answer(_told(ledger, rows), known=bool(rows or gone_at), names=names, gone_at=gone_at)
+        return Explanation(_told(ledger, rows), known=bool(rows or gone_at), names=names, gone_at=gone_at)
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
     standings = tuple(_standing(r, facts, required, workspace, Look(when, zone, sensitive)) for r in mine)
-    return Answer(_told(ledger, rows), standings, names=names)
+    return Explanation(_told(ledger, rows), standings, names=names)
 
 
-def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
+def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[NoticeExplanation, ...]:
     with ledger.read() as connection:
         attempts = queue.attempts(connection, [r["id"] for r in rows])
         seen = acknowledgements.of_notices(connection, [r["id"] for r in rows])
         names = labels(connection, {a["device"] for some in attempts.values() for a in some})
     return tuple(
-        Told(
+        NoticeExplanation(
             r,
             tuple(
                 Attempted(a["outcome"], names.get(a["device"], "a device"), a["ended_at"], a["code"])
@@ -138,10 +138,10 @@ def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[Told, ...]:
 
 def _standing(
     rule: Rule, facts: Facts, required: Sequence[f.RequiredDocument], workspace: int, look: Look
-) -> Standing:
+) -> RuleExplanation:
     table = facts.table(facts.workspaces[workspace].type, required)
-    events = rule.kind is Kind.TRANSITION
-    clause = full_clause(rule) if rule.kind is Kind.CONDITION else rule.where
+    events = rule.kind is RuleKind.TRANSITION
+    clause = full_clause(rule) if rule.kind is RuleKind.CONDITION else rule.where
     if clause is None or (events and _asks_of_event(clause)):
         verdict = "waits for an event" if events else "holds"
         why: tuple[str, ...] = ()
@@ -149,10 +149,10 @@ def _standing(
         ready = scope(table, [clause], look.at, look.zone, look.sensitive)
         met = ready.frame.select(compile_clause(clause, ready).alias("met"))["met"][0]
         why = explain(clause, ready, [workspace], met)[workspace]
-        verdict = (MET if rule.kind is Kind.CONDITION else APPLIES)[met]
+        verdict = (MET if rule.kind is RuleKind.CONDITION else APPLIES)[met]
     due = due_of(rule, table, workspace)
     dated = (due_in_words(rule, due, look.zone, look.sensitive),) if rule.due else ()
-    return Standing(rule.name, verdict, (*why, *dated))
+    return RuleExplanation(rule.name, verdict, (*why, *dated))
 
 
 def _asks_of_event(clause: Clause) -> bool:

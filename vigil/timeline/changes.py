@@ -9,14 +9,14 @@ from datetime import datetime
 from vigil.compliance.facts import PARTS, Value
 from vigil.compliance.rules.vocabulary import listing, nearest
 from vigil.compliance.rules.yaml_nodes import Node
-from vigil.timeline.model import Change
+from vigil.timeline.model import TimelineChange
 from vigil.timeline.node_parser import Reader
 
 Data = dict[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class TimelineNames:
     """The names that a change can use: people, groups, and the type of each workspace by its name in the timeline."""
 
     people: Collection[str]
@@ -29,7 +29,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ChangeKind:
     """One kind of change: its keys, and the parser of each. The first keys are required."""
 
     required: tuple[str, ...]
@@ -39,28 +39,30 @@ class Kind:
 
 CREATED = "workspace_created"
 
-KINDS: Mapping[str, Kind] = {
-    CREATED: Kind(()),  # it was not there before
-    "attribute_changed": Kind(("attr", "value"), ("by",)),
-    "document_added": Kind(("name",), ("type", "by", "expires")),
-    "version_added": Kind(("document",), ("by",)),
-    "document_deleted": Kind(("document",)),
-    "step_assigned": Kind(("step", "title", "to"), ("process", "due")),
-    "step_completed": Kind(("step",), ("process", "by", "disposition")),
-    "role_changed": Kind(("role", "members")),
-    "comment_added": Kind(("text",), ("by",)),
-    "user_deleted": Kind(("login",), of_workspace=False),
-    "workspace_deleted": Kind(()),
-    "related_changed": Kind(("related",)),  # what it is related to from now on, and nothing else
-    "acknowledged": Kind(
+KINDS: Mapping[str, ChangeKind] = {
+    CREATED: ChangeKind(()),  # it was not there before
+    "attribute_changed": ChangeKind(("attr", "value"), ("by",)),
+    "document_added": ChangeKind(("name",), ("type", "by", "expires")),
+    "version_added": ChangeKind(("document",), ("by",)),
+    "document_deleted": ChangeKind(("document",)),
+    "step_assigned": ChangeKind(("step", "title", "to"), ("process", "due")),
+    "step_completed": ChangeKind(("step",), ("process", "by", "disposition")),
+    "role_changed": ChangeKind(("role", "members")),
+    "comment_added": ChangeKind(("text",), ("by",)),
+    "user_deleted": ChangeKind(("login",), of_workspace=False),
+    "workspace_deleted": ChangeKind(()),
+    "related_changed": ChangeKind(("related",)),  # what it is related to from now on, and nothing else
+    "acknowledged": ChangeKind(
         ("rule", "by"), of_workspace=False
     ),  # a person has seen the notices of a rule so far
-    "unreadable": Kind(("parts",)),  # from now on these parts cannot be read
-    "readable": Kind(()),  # everything can be read again
+    "unreadable": ChangeKind(("parts",)),  # from now on these parts cannot be read
+    "readable": ChangeKind(()),  # everything can be read again
 }
 
 
-def change(reader: Reader, node: Node, names: Names, at: datetime, after: datetime | None) -> Change | None:
+def change(
+    reader: Reader, node: Node, names: TimelineNames, at: datetime, after: datetime | None
+) -> TimelineChange | None:
     """One change, written as ``KIND: {...}``. It happens at `at` unless it has its own instant, which must be after `after`."""
     if not isinstance(node.value, dict) or len(node.keys) != 1:
         reader.wrong(node, f"a change is one kind with its keys; kinds: {listing(KINDS)}.")
@@ -88,12 +90,12 @@ def change(reader: Reader, node: Node, names: Names, at: datetime, after: dateti
     if where is None:
         return None
     data = {key: READ[key](reader, body.at(key), names) for key in body.keys if key in READ}
-    return Change(
+    return TimelineChange(
         kind, when, where, _filled(kind, data, names.workspaces.get(where, "")), reader.spot(node.key(kind))
     )
 
 
-def _workspace(reader: Reader, body: Node, names: Names) -> str | None:
+def _workspace(reader: Reader, body: Node, names: TimelineNames) -> str | None:
     if "workspace" in body.keys:
         return reader.word(body.at("workspace"), "workspace", names.workspaces)
     if len(names.workspaces) == 1:
@@ -117,7 +119,7 @@ def qualified(attr: str, type_: str) -> str:
     return attr if "." in attr else f"{type_}.{attr}"
 
 
-Read = Callable[[Reader, Node, Names], Value]
+Read = Callable[[Reader, Node, TimelineNames], Value]
 
 
 def _text(what: str) -> Read:

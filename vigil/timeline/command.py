@@ -17,9 +17,9 @@ from vigil.timeline import report
 from vigil.timeline.coverage import covered
 from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.mutate import gate
-from vigil.timeline.players import Theatre
+from vigil.timeline.players import Players
 from vigil.timeline.processes import cores
-from vigil.timeline.suite import Outcome, play_all
+from vigil.timeline.suite import TimelineResult, play_all
 
 _FEW = 4
 """Timelines that are played before another process has started."""
@@ -57,7 +57,7 @@ def _test(
     began = time.perf_counter()
     suite = read_suite(path)
     gc.enable()  # `vigil test` had switched it off, see cli_rules
-    theatre = Theatre(templates)
+    theatre = Players(templates)
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
     outcomes = play_all(
         theatre,
@@ -81,14 +81,14 @@ def _test(
     return 1 if failed else 0
 
 
-def _coverage(suite: Suite, outcomes: Sequence[Outcome], console: Console) -> None:
+def _coverage(suite: Suite, outcomes: Sequence[TimelineResult], console: Console) -> None:
     tested = {name for t in suite.timelines for name in t.rules}
     rules = RuleSet(tuple(r for r in suite.rules if r.name in tested))
     sources, _ = read_sources(suite.folder)
     report.coverage(console, covered(rules, sources, {p for o in outcomes for p in o.exercised}))
 
 
-def _mutate(theatre: Theatre, suite: Suite, console: Console, jobs: int) -> bool:
+def _mutate(theatre: Players, suite: Suite, console: Console, jobs: int) -> bool:
     began = time.perf_counter()
     sources, _ = read_sources(suite.folder)
 

@@ -13,10 +13,10 @@ from vigil.compliance.notices import NoticeState
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.occurrence import Occurrence
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.sandbox.fcm.devices import Shown
+from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.service.reasons import in_words, of_row
 from vigil.timeline.expectations import QUIET, REASONS
-from vigil.timeline.model import NOBODY, Expected, Mark, Spot, Unsent, notice_label
+from vigil.timeline.model import NOBODY, Expected, ExpectedUnsent, Mark, Spot, notice_label
 from vigil.timeline.results import Arrived, Played, Player, Row
 
 LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
@@ -76,7 +76,7 @@ def _fits(e: Expected, person: str, row: Row | None) -> bool:
     return e.mark == _mark(row) and e.workspace in (None, row["workspace"])
 
 
-def _as_meant(e: Expected, shown: Sequence[Shown], row: Row) -> bool:
+def _as_meant(e: Expected, shown: Sequence[ShownNotice], row: Row) -> bool:
     """Whether the received notice has the expected text, severity and time to live."""
     says = all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
     message: NoticeMessage = row["message"]
@@ -84,7 +84,7 @@ def _as_meant(e: Expected, shown: Sequence[Shown], row: Row) -> bool:
     return says and loud and (e.ttl is None or message.ttl == int(e.ttl.total_seconds()))
 
 
-def _other_words(e: Expected, shown: Sequence[Shown], row: Row) -> Failure:
+def _other_words(e: Expected, shown: Sequence[ShownNotice], row: Row) -> Failure:
     said = "".join(f', says "{text}"' for text in e.says)
     said += f", severity {e.severity}" if e.severity else ""
     said += f", worth showing for {e.ttl}" if e.ttl else ""
@@ -105,11 +105,11 @@ def _for(ttl: int | None) -> str:
     return "for ever" if ttl is None else f"for {timedelta(seconds=ttl)}"
 
 
-def _words(shown: Sequence[Shown]) -> str:
+def _words(shown: Sequence[ShownNotice]) -> str:
     return f'"{shown[0].title}: {_line(shown[0].body)}"' if shown else "nothing on the screen"
 
 
-def _on_screen(player: Player, e: Expected, shown: Sequence[Shown], row: Row) -> Iterator[Failure]:
+def _on_screen(player: Player, e: Expected, shown: Sequence[ShownNotice], row: Row) -> Iterator[Failure]:
     """Every device of the person must show the notice once."""
     wanted = len(player.timeline.players[e.person].devices)
     if len(shown) != wanted:
@@ -128,7 +128,7 @@ def _missing(
     played: Played,
     e: Expected,
     rows: Sequence[Row],
-    left: Sequence[tuple[str, str, Sequence[Shown]]],
+    left: Sequence[tuple[str, str, Sequence[ShownNotice]]],
     by_key: Mapping[str, Row],
 ) -> Failure:
     said = "".join(f', says "{text}"' for text in e.says)
@@ -191,7 +191,7 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
             )
 
 
-def _held(u: Unsent, r: Row) -> bool:
+def _held(u: ExpectedUnsent, r: Row) -> bool:
     reason = REASONS[QUIET] if r["state"] == NoticeState.QUEUED else r["reason"]
     mine = (u.person or NOBODY, u.rule, u.step or "", REASONS[u.reason])
     return mine == (r["person"], r["rule"], r["step"], reason) and u.workspace in (None, r["workspace"])

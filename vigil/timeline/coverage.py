@@ -7,16 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from vigil.compliance.evaluation.clause_compiler import Scope, compile_clause, scope
+from vigil.compliance.evaluation.clause_compiler import ClauseScope, compile_clause, scope
 from vigil.compliance.evaluation.results import DIGESTED, Finding
 from vigil.compliance.evaluation.transitions import fits, of_events
 from vigil.compliance.notify.routing import Routed, named
 from vigil.compliance.rules.clauses import Leaf, leaves_placed
-from vigil.compliance.rules.model import Kind, Rule, RuleSet, recipients_placed
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, recipients_placed
 from vigil.compliance.rules.yaml_nodes import Node
 from vigil.timeline.model import Spot
 from vigil.timeline.mutants import rule_nodes
-from vigil.timeline.results import Judged
+from vigil.timeline.results import EvaluatedRun
 
 Path = tuple[str | int, ...]
 Part = tuple[str, Path, str]
@@ -26,7 +26,7 @@ CLAUSES = ("where", "require", "when")
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class CoverageGap:
     """A part of a rule that no timeline exercises, and its place."""
 
     rule: str
@@ -39,7 +39,7 @@ class Covered:
     """The number of parts, and those that were not exercised."""
 
     parts: int
-    gaps: tuple[Gap, ...]
+    gaps: tuple[CoverageGap, ...]
 
     @property
     def share(self) -> float:
@@ -74,12 +74,12 @@ class Watched:
     def __init__(self) -> None:
         self.parts: set[Part] = set()
 
-    def __call__(self, judged: Judged) -> None:
+    def __call__(self, judged: EvaluatedRun) -> None:
         given, as_of = judged.work.given, judged.as_of
         for rule in judged.rules:
             table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
             ready = scope(table, [getattr(rule, key) for key in CLAUSES], as_of, given.zone)
-            if rule.kind is Kind.TRANSITION:
+            if rule.kind is RuleKind.TRANSITION:
                 mine = set(ready.frame["id"])
                 found = [
                     e for e in given.events if e.workspace in mine and any(fits(p, e) for p in rule.events)
@@ -91,12 +91,12 @@ class Watched:
         for routed in judged.work.routed:
             self._told(judged.rules.by_name[routed.finding.rule], routed, judged)
 
-    def _see(self, rule: Rule, ready: Scope) -> None:
+    def _see(self, rule: Rule, ready: ClauseScope) -> None:
         for path, leaf in _leaves(rule):
             seen = ready.frame.select(compile_clause(leaf, ready).alias("met"))["met"].drop_nulls()
             self.parts |= {(rule.name, path, "holds" if met else "does not") for met in seen.unique()}
 
-    def _told(self, rule: Rule, routed: Routed, judged: Judged) -> None:
+    def _told(self, rule: Rule, routed: Routed, judged: EvaluatedRun) -> None:
         finding = routed.finding
         if routed.person is None or (routed.reason is not None and routed.reason not in DIGESTED):
             return  # what goes into a digest is told
@@ -131,5 +131,5 @@ def covered(rules: RuleSet, sources: Mapping[str, str], exercised: Iterable[Part
         if part not in seen:
             file, node = nodes[rule.name]
             at = node.at(*part[1])
-            gaps.append(Gap(rule.name, Spot(file, at.line, at.column), what))
+            gaps.append(CoverageGap(rule.name, Spot(file, at.line, at.column), what))
     return Covered(len(everything), tuple(gaps))

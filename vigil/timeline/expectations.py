@@ -11,8 +11,8 @@ from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.rules.model import Rule
 from vigil.compliance.rules.vocabulary import listing, nearest
 from vigil.compliance.rules.yaml_nodes import Node
-from vigil.timeline.changes import Names
-from vigil.timeline.model import MARKS, NOBODY, Expected, Mark, Unsent
+from vigil.timeline.changes import TimelineNames
+from vigil.timeline.model import MARKS, NOBODY, Expected, ExpectedUnsent, Mark
 from vigil.timeline.node_parser import Reader
 
 QUIET = "quiet"
@@ -30,7 +30,7 @@ class Expectations:
     """Reads `expect` and `not_sent` of the steps of one timeline."""
 
     def __init__(
-        self, reader: Reader, names: Names, rules: Mapping[str, Rule], ids: Mapping[str, int]
+        self, reader: Reader, names: TimelineNames, rules: Mapping[str, Rule], ids: Mapping[str, int]
     ) -> None:
         self._reader = reader
         self._names = names
@@ -57,7 +57,7 @@ class Expectations:
                 if notice is not None:
                     yield notice
 
-    def not_sent(self, node: Node) -> Iterator[Unsent]:
+    def not_sent(self, node: Node) -> Iterator[ExpectedUnsent]:
         """``not_sent: {no_device: {bob: contract-approval}, too_late: contract-renewal/early}``."""
         reader = self._reader
         for reason, told in reader.entries(node, "`not_sent`"):
@@ -80,11 +80,11 @@ class Expectations:
                     continue
                 yield from self._unsent(login, reason, some)
 
-    def _unsent(self, login: str, reason: str, node: Node) -> Iterator[Unsent]:
+    def _unsent(self, login: str, reason: str, node: Node) -> Iterator[ExpectedUnsent]:
         for item in self._reader.items(node):
             notice = self._mapping(login, item) if isinstance(item.value, dict) else self._short(login, item)
             if notice is not None:
-                yield Unsent(login, notice.rule, notice.step, reason, notice.spot, notice.workspace)
+                yield ExpectedUnsent(login, notice.rule, notice.step, reason, notice.spot, notice.workspace)
 
     def _short(self, login: str, node: Node) -> Expected | None:
         """``RULE``, ``RULE/STEP``, ``RULE:resolved``, ``RULE:escalated``."""

@@ -12,21 +12,21 @@ import orjson
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.push.messages import encode
 from vigil.delivery.transport import Outgoing, Sent
-from vigil.sandbox.fcm.devices import Devices, Shown
-from vigil.timeline.model import Player
+from vigil.sandbox.fcm.devices import Devices, ShownNotice
+from vigil.timeline.model import TimelinePerson
 
 
 class Killed(BaseException):
     """The process was killed here. A BaseException, so that no code in between can clean up after it."""
 
 
-class Phones:
+class FakeDevices:
     """A transport that delivers each message to its virtual device. `now` is the timeline's clock.
 
     `dies` kills the process at the next batch: ``before accept`` or ``after accept``.
     """
 
-    def __init__(self, players: Sequence[Player], now: datetime) -> None:
+    def __init__(self, players: Sequence[TimelinePerson], now: datetime) -> None:
         self.now = now
         self.dies: str | None = None
         self.devices = Devices(lambda: self.now)
@@ -58,12 +58,12 @@ class Phones:
         self.devices.receive(device, message, name)
         return Sent("accepted", 200, "", name, None, self.now, self.now)
 
-    def arrived(self) -> dict[str, dict[str, list[Shown]]]:
+    def arrived(self) -> dict[str, dict[str, list[ShownNotice]]]:
         """The notices of each person since the last call: login -> replace key -> the notices on screen with that key.
 
         A notice that came twice to one device and is shown once appears once; on two devices it appears twice.
         """
-        out: dict[str, dict[str, list[Shown]]] = {}
+        out: dict[str, dict[str, list[ShownNotice]]] = {}
         for device in self.devices:
             first = self._seen.get(device.token, 0)
             self._seen[device.token] = len(device.received)

@@ -26,13 +26,13 @@ from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
 from vigil.service.why import about_workspace
-from vigil.timeline.fake_devices import Killed, Phones
-from vigil.timeline.model import Change, Crash, Moment, Timeline
-from vigil.timeline.results import PUBLIC, Judged, Played, Watcher
-from vigil.timeline.state import World, WorldError
+from vigil.timeline.fake_devices import FakeDevices, Killed
+from vigil.timeline.model import Crash, Timeline, TimelineChange, TimelineStep
+from vigil.timeline.results import PUBLIC, EvaluatedRun, Played, Watcher
+from vigil.timeline.state import TimelineState, WorldError
 
 
-class Stage:
+class LedgerPlayer:
     """One timeline in progress."""
 
     def __init__(
@@ -47,9 +47,9 @@ class Stage:
         self.timeline = timeline
         self.rules = rules
         self.ledger = ledger
-        self.world = World(timeline)
+        self.world = TimelineState(timeline)
         first = timeline.moments[0].at
-        self.phones = Phones(list(timeline.players.values()), first)
+        self.phones = FakeDevices(list(timeline.players.values()), first)
         self.site = Site(PUBLIC, timeline.zone, Path("rules"), Path("templates"))
         self._renderer = renderer
         self._loop = loop
@@ -63,7 +63,7 @@ class Stage:
             for d in p.devices:
                 yield NewDevice(p.login, d.token, d.platform, language=p.language, zone=p.zone)
 
-    def play(self, moment: Moment) -> Played:
+    def play(self, moment: TimelineStep) -> Played:
         """Move the clock, apply the changes, and run; after a crash a second run follows when the first one's lease has expired."""
         self.world.move(moment.at, [c for c in moment.changes if c.kind != "acknowledged"])
         for change in moment.changes:
@@ -76,7 +76,7 @@ class Stage:
             run = self._watch(moment.at + LEASE, None)
             return self._played(moment, (dead.run, run.id), moment.at + LEASE)
 
-    def _played(self, moment: Moment, runs: Sequence[int], now: datetime) -> Played:
+    def _played(self, moment: TimelineStep, runs: Sequence[int], now: datetime) -> Played:
         arrived = self.phones.arrived()
         came = {key for some in arrived.values() for key in some}
         with self.ledger.read() as connection:
@@ -98,7 +98,7 @@ class Stage:
                     out.append(f"{place.name}: {s.verdict}" + "".join(f"; {w}" for w in s.why))
         return tuple(out)
 
-    def _acknowledge(self, change: Change) -> None:
+    def _acknowledge(self, change: TimelineChange) -> None:
         """Acknowledge every notice of the rule that was sent so far, as a person does in the app."""
         person, rule = str(change.data["by"]), str(change.data["rule"])
         with self.ledger.write() as connection:
@@ -150,7 +150,7 @@ class Stage:
         work = evaluation.addressed(run, work)
         evaluation.commit(run, plan, work)
         if self._watcher is not None:
-            self._watcher(Judged(run.rules, run.as_of, work))
+            self._watcher(EvaluatedRun(run.rules, run.as_of, work))
 
     async def _deliver(self, run: Run) -> None:
         async with run.sending(self.phones):

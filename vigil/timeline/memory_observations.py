@@ -25,7 +25,7 @@ class _Newest:
     digest: bytes | None
 
 
-class Memory:
+class MemoryObservations:
     """Observations in order, numbered from 1, and the newest of each subject."""
 
     def __init__(self) -> None:

@@ -19,9 +19,9 @@ from vigil.compliance import facts as f
 from vigil.compliance.channels import PUSH, TextFormat
 from vigil.compliance.evaluation import escalations
 from vigil.compliance.evaluation.evaluate import active
-from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.still_true import CurrentState, Postponed, untrue
-from vigil.compliance.evaluation.superseded import Told
+from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.compliance.evaluation.window import Input, Window, with_changes
 from vigil.compliance.events import Looked
 from vigil.compliance.notices import NoticeState
@@ -31,24 +31,24 @@ from vigil.compliance.notify.routing import Directory, principals_of
 from vigil.compliance.rules.model import RuleSet
 from vigil.delivery import quiet_hours
 from vigil.delivery.rendering.render import Renderer
-from vigil.ecm.model import Batch
+from vigil.ecm.model import FactBatch
 from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Key, Registered
-from vigil.sandbox.fcm.devices import Shown
+from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.service import pipeline
 from vigil.service.contacts import Contacts
 from vigil.service.needs import needs_of, parts_of
 from vigil.service.pipeline import Work
 from vigil.service.site import Site
-from vigil.timeline.memory_observations import Memory
-from vigil.timeline.model import Change, Crash, Moment, Timeline
-from vigil.timeline.results import PUBLIC, Judged, Played, Row, Watcher
-from vigil.timeline.state import World, WorldError
+from vigil.timeline.memory_observations import MemoryObservations
+from vigil.timeline.model import Crash, Timeline, TimelineChange, TimelineStep
+from vigil.timeline.results import PUBLIC, EvaluatedRun, Played, Row, Watcher
+from vigil.timeline.state import TimelineState, WorldError
 
 _LONG = 1500
 """Bytes of words from which on a message could be shortened on its way. What is longer is not rehearsed."""
 
 
-class NotRehearsed(Exception):
+class NotInMemory(Exception):
     """Something that only the real run does: play the timeline with `play.Stage`."""
 
 
@@ -116,7 +116,7 @@ class _Run:
     fresh: frozenset[str] = field(default=frozenset())
 
 
-class Rehearsal:
+class MemoryPlayer:
     """One timeline played in memory."""
 
     def __init__(
@@ -127,18 +127,18 @@ class Rehearsal:
         self._renderer = renderer
         self._watcher = watcher
         self._site = Site(PUBLIC, timeline.zone, Path("rules"), Path("templates"))
-        self._world = World(timeline)
+        self._world = TimelineState(timeline)
         self._required = self._world.required()
         self._needs = needs_of(rules)
-        self._memory = Memory()
-        self._standings: dict[tuple[str, int], Standing] = {}
+        self._memory = MemoryObservations()
+        self._standings: dict[tuple[str, int], RuleState] = {}
         self._notices: dict[Key, _Notice] = {}
         self._evaluated: _Position | None = None
-        self._arrived: dict[str, dict[str, list[Shown]]] = {}
+        self._arrived: dict[str, dict[str, list[ShownNotice]]] = {}
         self._runs = 0
         self._contacts = Contacts(_registered(timeline))
 
-    def play(self, moment: Moment) -> Played:
+    def play(self, moment: TimelineStep) -> Played:
         """As `play.Stage.play`. Raises WorldError, and NotRehearsed."""
         self._world.move(moment.at, [c for c in moment.changes if c.kind != "acknowledged"])
         for change in moment.changes:
@@ -158,7 +158,7 @@ class Rehearsal:
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
         return ()  # the real run says it: what fails here is played again there
 
-    def _acknowledge(self, change: Change) -> None:
+    def _acknowledge(self, change: TimelineChange) -> None:
         person, rule = str(change.data["by"]), str(change.data["rule"])
         seen = [
             n
@@ -192,7 +192,7 @@ class Rehearsal:
         self._evaluated = _Position(upto, at, self._looked(run, looked))
         self._deliver(at, crash)
 
-    def _take_in(self, batch: Batch, at: datetime) -> None:
+    def _take_in(self, batch: FactBatch, at: datetime) -> None:
         """As `extraction.record`: a document that its workspace no longer lists is deleted."""
         gone = [(g.kind, g.key) for g in batch.gone]
         unread = {w for g in batch.gaps for w in g.workspaces}
@@ -250,7 +250,7 @@ class Rehearsal:
             self._standings.pop(pair, None)
         self._standings |= {(s.rule, s.workspace): s for s in work.result.standings}
         if self._watcher is not None:
-            self._watcher(Judged(self.rules, run.as_of, work))
+            self._watcher(EvaluatedRun(self.rules, run.as_of, work))
 
     def _given(
         self, workspaces: Sequence[int], between: tuple[int, int], looked: Looked, window: Window
@@ -282,7 +282,7 @@ class Rehearsal:
 
     # -- what the stages ask: `pipeline.Records` ---------------------------------------------------------
 
-    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, Told]:
+    def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, SentOccurrences]:
         """As `ledger.earlier.occurrences`."""
         out: dict[str, dict[tuple[int, str], set[str]]] = {rule: {} for rule in asked}
         for (rule, workspace, occurrence, step, _), n in self._notices.items():
@@ -302,7 +302,9 @@ class Rehearsal:
             return ()
         since, names = escalations.horizon(mine, window), {r.name for r in mine}
         rows = (
-            escalations.Row(*k[:4], n.entry.fire_at, n.queued_at, n.told_at, n.state in HEARD, n.acknowledged)
+            escalations.EscalationRow(
+                *k[:4], n.entry.fire_at, n.queued_at, n.told_at, n.state in HEARD, n.acknowledged
+            )
             for k, n in self._notices.items()
             if k[0] in names and (n.told_at or n.queued_at) >= since
         )
@@ -315,7 +317,7 @@ class Rehearsal:
         for e in {e.key: e for e in rows if e.key not in self._notices}.values():
             words = orjson.dumps([e.message.title, e.message.body, e.message.link])
             if len(words) > _LONG:
-                raise NotRehearsed
+                raise NotInMemory
             due = e.due_at or (run.as_of if e.state == NoticeState.QUEUED else None)
             ttl, begins = e.message.ttl, max(e.fire_at, e.due_at or run.as_of)
             expires = None if ttl is None else begins + timedelta(seconds=ttl)
@@ -335,7 +337,7 @@ class Rehearsal:
             known = [
                 w for w in of_type if isinstance(w, f.Workspace) and w.type == rule.subject.workspace_type
             ]
-            seen = guards.Seen.of([n.entry.key for n in waiting], len(known), rule.name in run.fresh)
+            seen = guards.NoticeCount.of([n.entry.key for n in waiting], len(known), rule.name in run.fresh)
             stopped = guards.tripped(rule.guard, seen)
             for n in waiting:
                 n.run = run.id
@@ -391,7 +393,7 @@ class Rehearsal:
     def _show(self, notice: _Notice, now: datetime) -> None:
         """A repeated message replaces itself: its key is the same."""
         message, person = notice.entry.message, notice.entry.person
-        shown = Shown(
+        shown = ShownNotice(
             message.title, message.body, message.link, message.key, {"event_id": message.key}, now, ""
         )
         self._arrived.setdefault(person, {})[message.key] = [shown] * len(self._contacts.registered[person])
@@ -407,7 +409,7 @@ def _registered(timeline: Timeline) -> dict[str, list[Registered]]:
     }
 
 
-def _by_workspace(item: tuple[tuple[str, int], Standing]) -> tuple[int, str]:
+def _by_workspace(item: tuple[tuple[str, int], RuleState]) -> tuple[int, str]:
     (rule, workspace), _ = item
     return workspace, rule
 

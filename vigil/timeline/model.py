@@ -35,7 +35,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class TimelineDevice:
     """A virtual device. `token` is invented; `platform` is android, ios or web."""
 
     token: str
@@ -43,7 +43,7 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
+class TimelinePerson:
     """A person of the timeline."""
 
     login: str
@@ -51,12 +51,12 @@ class Player:
     zone: str | None = None
     language: str | None = None
     groups: tuple[str, ...] = ()
-    devices: tuple[Device, ...] = ()
+    devices: tuple[TimelineDevice, ...] = ()
     deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TimelineChange:
     """A change: `kind` and `data` as in the events of an estate. `at` is its instant, not later than its step."""
 
     kind: str
@@ -67,7 +67,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TimelineWorkspace:
     """A workspace at its creation. `roles` and the `to` of steps have logins or groups."""
 
     key: str
@@ -77,7 +77,7 @@ class Place:
     created: datetime
     attrs: Mapping[str, Value]
     roles: Mapping[str, tuple[str, ...]]
-    changes: tuple[Change, ...] = ()  # documents and steps that are there from the beginning
+    changes: tuple[TimelineChange, ...] = ()  # documents and steps that are there from the beginning
     related: tuple[str, ...] = ()  # the timeline's names of the workspaces that it is related to
 
 
@@ -101,7 +101,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent:
+class ExpectedUnsent:
     """A finding that must not be sent, with the reason. `reason` is a key of `vigil.timeline.expectations.REASONS`."""
 
     person: str  # NOBODY where the whole finding was held back
@@ -117,15 +117,15 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineStep:
     """One step: the clock moves to `at`, the changes happen, `watch` runs, and then exactly these notices must have come."""
 
     at: datetime
     spot: Spot
-    changes: tuple[Change, ...] = ()
+    changes: tuple[TimelineChange, ...] = ()
     crash: Crash | None = None
     expected: tuple[Expected, ...] = ()
-    unsent: tuple[Unsent, ...] = ()
+    unsent: tuple[ExpectedUnsent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ class Timeline:
     spot: Spot
     zone: str
     rules: tuple[str, ...]
-    players: Mapping[str, Player]
-    places: Mapping[str, Place]
-    moments: tuple[Moment, ...]
+    players: Mapping[str, TimelinePerson]
+    places: Mapping[str, TimelineWorkspace]
+    moments: tuple[TimelineStep, ...]
     required: Mapping[str, Mapping[str, int | None]] = field(
         default_factory=dict
     )  # type -> document type -> months
@@ -146,7 +146,7 @@ class Timeline:
     def only(self, rules: frozenset[str]) -> Timeline:
         """The same timeline for some of its rules: expectations about the others are left out."""
         moments = tuple(
-            Moment(
+            TimelineStep(
                 m.at,
                 m.spot,
                 m.changes,

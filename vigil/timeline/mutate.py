@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vigil.compliance.rules.model import Rule, RuleSet
-from vigil.timeline.memory_player import NotRehearsed
+from vigil.timeline.memory_player import NotInMemory
 from vigil.timeline.model import Timeline
 from vigil.timeline.mutants import Mutant, mutants
-from vigil.timeline.players import Theatre
+from vigil.timeline.players import Players
 from vigil.timeline.processes import spread
 from vigil.timeline.suite import perform, rules_of
 
@@ -34,7 +34,7 @@ class Gate:
 
 
 def gate(
-    theatre: Theatre,
+    theatre: Players,
     timelines: Sequence[Timeline],
     rules: RuleSet,
     sources: Mapping[str, str],
@@ -52,7 +52,7 @@ def gate(
     return Gate(len(found), tuple(m for m, ok in zip(found, noticed, strict=True) if not ok))
 
 
-def is_noticed(theatre: Theatre, mutant: Mutant, timelines: Iterable[Timeline], rules: RuleSet) -> bool:
+def is_noticed(theatre: Players, mutant: Mutant, timelines: Iterable[Timeline], rules: RuleSet) -> bool:
     """Whether a timeline fails with the mutant in place of its rule."""
     changed = RuleSet(tuple(mutant.rule if r.name == mutant.name else r for r in rules))
     concerned = frozenset({mutant.name, *_relatives(mutant.rule, rules)})
@@ -63,7 +63,7 @@ def is_noticed(theatre: Theatre, mutant: Mutant, timelines: Iterable[Timeline], 
         mine = rules_of(some, changed)
         try:
             outcome = perform(theatre.rehearsal(some, mine), stop_at_first=True)
-        except NotRehearsed:
+        except NotInMemory:
             outcome = perform(theatre.stage(some, mine), stop_at_first=True)
         if outcome.failures:
             return True

@@ -9,9 +9,18 @@ from datetime import UTC, datetime, timedelta
 from vigil.compliance.rules.model import Rule
 from vigil.compliance.rules.vocabulary import listing
 from vigil.compliance.rules.yaml_nodes import Node
-from vigil.timeline.changes import CREATED, Names, change, qualified
+from vigil.timeline.changes import CREATED, TimelineNames, change, qualified
 from vigil.timeline.expectations import Expectations
-from vigil.timeline.model import CRASHES, Change, Crash, Device, Moment, Place, Player, Timeline
+from vigil.timeline.model import (
+    CRASHES,
+    Crash,
+    Timeline,
+    TimelineChange,
+    TimelineDevice,
+    TimelinePerson,
+    TimelineStep,
+    TimelineWorkspace,
+)
 from vigil.timeline.node_parser import Reader, one
 
 KEYS = (
@@ -52,7 +61,7 @@ def timeline(reader: Reader, node: Node, parts: Parts, rules: Mapping[str, Rule]
     places = _places(reader, node, parts, types, players, groups, start)
     if not places:
         return None
-    names = Names(players, groups, {key: s.type for key, s in places.items()})
+    names = TimelineNames(players, groups, {key: s.type for key, s in places.items()})
     expectations = Expectations(reader, names, rules, {key: s.id for key, s in places.items()})
     moments = tuple(_moments(reader, steps, names, expectations))
     _create_then(reader, parts, places, moments)
@@ -72,7 +81,7 @@ def _start(reader: Reader, node: Node, steps: list[Node]) -> datetime | None:
     return reader.instant(steps[0].at("at"))
 
 
-def _players(reader: Reader, parts: Parts) -> list[Player]:
+def _players(reader: Reader, parts: Parts) -> list[TimelinePerson]:
     out = []
     for login, node in reader.entries(parts["people"], "`people`") if "people" in parts else ():
         body = node if isinstance(node.value, dict) else Node({}, node.line, node.column)
@@ -85,13 +94,13 @@ def _players(reader: Reader, parts: Parts) -> list[Player]:
             else ("android",)
         )
         out.append(
-            Player(
+            TimelinePerson(
                 login=login,
                 name=(reader.text(body.at("name"), "name") if "name" in body.keys else None) or login.title(),
                 zone=reader.zone_name(body.at("zone")) if "zone" in body.keys else None,
                 language=reader.text(body.at("language"), "language") if "language" in body.keys else None,
                 groups=reader.words(body.at("groups"), "group") if "groups" in body.keys else (),
-                devices=tuple(Device(f"{login}-{p}-{n}", p) for n, p in enumerate(platforms)),
+                devices=tuple(TimelineDevice(f"{login}-{p}-{n}", p) for n, p in enumerate(platforms)),
                 deleted="deleted" in body.keys and reader.flag(body.at("deleted"), "deleted"),
             )
         )
@@ -103,10 +112,10 @@ def _places(
     node: Node,
     parts: Parts,
     types: list[str],
-    players: Mapping[str, Player],
+    players: Mapping[str, TimelinePerson],
     groups: list[str],
     start: datetime,
-) -> dict[str, Place]:
+) -> dict[str, TimelineWorkspace]:
     if "workspace" in parts and "workspaces" in parts:
         reader.wrong(
             parts["workspaces"], "a timeline has `workspace` or `workspaces`, not both", "workspaces"
@@ -119,7 +128,7 @@ def _places(
         found = []
     if not found:
         reader.wrong(node, "a timeline needs `workspace`, or `workspaces` by name", "workspace")
-    names = Names(players, groups, {})
+    names = TimelineNames(players, groups, {})
     made = (
         _place(reader, key, body, types, names, start, _FIRST_ID + n, [k for k, _ in found])
         for n, (key, body) in enumerate(found)
@@ -127,7 +136,9 @@ def _places(
     return {s.key: s for s in made if s is not None}
 
 
-def _create_then(reader: Reader, parts: Parts, places: dict[str, Place], moments: Collection[Moment]) -> None:
+def _create_then(
+    reader: Reader, parts: Parts, places: dict[str, TimelineWorkspace], moments: Collection[TimelineStep]
+) -> None:
     """Let the workspaces of which a step says that they are created begin there, with all that they hold from their beginning."""
     seen: set[str] = set()
     for made in (c for m in moments for c in m.changes if c.kind == CREATED):
@@ -145,11 +156,11 @@ def _place(
     key: str,
     node: Node,
     types: list[str],
-    names: Names,
+    names: TimelineNames,
     start: datetime,
     number: int,
     keys: Collection[str],
-) -> Place | None:
+) -> TimelineWorkspace | None:
     allowed = ("type", "name", "created", "attrs", "roles", "documents", "steps", "related")
     if not reader.mapping(node, "a workspace", allowed):
         return None
@@ -166,7 +177,7 @@ def _place(
         role: reader.words(members, "person or group", names.members)
         for role, members in (reader.entries(node.at("roles"), "`roles`") if "roles" in node.keys else ())
     }
-    here = Names(names.people, names.groups, {key: type_})
+    here = TimelineNames(names.people, names.groups, {key: type_})
     given = [
         _given(reader, kind, item, here, created)
         for kind, listed in (("document_added", "documents"), ("step_assigned", "steps"))
@@ -174,7 +185,7 @@ def _place(
     ]
     name = reader.text(node.at("name"), "name") if "name" in node.keys else None
     changes = tuple(sorted((c for c in given if c is not None), key=lambda c: c.at))
-    return Place(
+    return TimelineWorkspace(
         key,
         number,
         type_,
@@ -187,7 +198,9 @@ def _place(
     )
 
 
-def _given(reader: Reader, kind: str, node: Node, names: Names, created: datetime) -> Change | None:
+def _given(
+    reader: Reader, kind: str, node: Node, names: TimelineNames, created: datetime
+) -> TimelineChange | None:
     """An initial item of a workspace, as the change that created it; a document may be its type only."""
     body = node
     if kind == "document_added" and isinstance(node.value, str):
@@ -212,8 +225,10 @@ def _given(reader: Reader, kind: str, node: Node, names: Names, created: datetim
     return change(reader, wrapped, names, at or created, None)
 
 
-def _moments(reader: Reader, steps: list[Node], names: Names, expectations: Expectations) -> list[Moment]:
-    out: list[Moment] = []
+def _moments(
+    reader: Reader, steps: list[Node], names: TimelineNames, expectations: Expectations
+) -> list[TimelineStep]:
+    out: list[TimelineStep] = []
     before: datetime | None = None
     for node in steps:
         at = reader.instant(node.at("at"), before)
@@ -229,7 +244,7 @@ def _moments(reader: Reader, steps: list[Node], names: Names, expectations: Expe
         happen = reader.items(node.at("do")) if "do" in node.keys else []
         changes = [change(reader, item, names, at, before) for item in happen]
         out.append(
-            Moment(
+            TimelineStep(
                 at,
                 reader.spot(node),
                 tuple(sorted((c for c in changes if c is not None), key=lambda c: c.at)),

@@ -9,31 +9,31 @@ from typing import TYPE_CHECKING
 
 from vigil.compliance.rules.model import RuleSet
 from vigil.delivery.rendering.render import Renderer
-from vigil.timeline.memory_player import Rehearsal
+from vigil.timeline.memory_player import MemoryPlayer
 from vigil.timeline.model import Timeline
 from vigil.timeline.results import Watcher
 
 if TYPE_CHECKING:
     from vigil.ledger.in_memory import Scratch
-    from vigil.timeline.ledger_player import Stage
+    from vigil.timeline.ledger_player import LedgerPlayer
 
 
-class Theatre:
+class Players:
     """The resources that all timelines share: the templates, and the in-memory ledger of those that are played on one."""
 
     def __init__(self, templates: Path) -> None:
         self.renderer = Renderer(templates)
 
-    def rehearsal(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Rehearsal:
+    def rehearsal(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> MemoryPlayer:
         """A player without a ledger: fast."""
-        return Rehearsal(self.renderer, timeline, rules, watcher)
+        return MemoryPlayer(self.renderer, timeline, rules, watcher)
 
-    def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> Stage:
+    def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> LedgerPlayer:
         """A player that is the real run over an empty ledger. It replaces the previous one."""
         # Loaded here: the database and the push client cost more than a hundred rehearsals.
-        from vigil.timeline.ledger_player import Stage
+        from vigil.timeline.ledger_player import LedgerPlayer
 
-        return Stage(self._scratch.fresh(), self.renderer, self._loop, timeline, rules, watcher)
+        return LedgerPlayer(self._scratch.fresh(), self.renderer, self._loop, timeline, rules, watcher)
 
     @cached_property
     def _scratch(self) -> Scratch:

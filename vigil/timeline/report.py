@@ -15,18 +15,18 @@ from vigil.timeline.load import Suite
 from vigil.timeline.model import Spot
 from vigil.timeline.mutate import GATE, Gate
 from vigil.timeline.node_parser import local
-from vigil.timeline.suite import Outcome
+from vigil.timeline.suite import TimelineResult
 from vigil.wording import counted
 
 _BEFORE = 2  # lines of the file shown above a failure
 
 
-def dot(console: Console, outcome: Outcome) -> None:
+def dot(console: Console, outcome: TimelineResult) -> None:
     """One character for each timeline, as it ends."""
     console.print("[red]F[/]" if outcome.failures else "[green].[/]", end="")
 
 
-def failures(console: Console, outcomes: Sequence[Outcome], sources: Mapping[str, str]) -> None:
+def failures(console: Console, outcomes: Sequence[TimelineResult], sources: Mapping[str, str]) -> None:
     """Every failure under the name of its timeline."""
     for outcome in outcomes:
         if not outcome.failures:
@@ -37,7 +37,7 @@ def failures(console: Console, outcomes: Sequence[Outcome], sources: Mapping[str
             _failure(console, outcome, failure, sources.get(failure.spot.file, ""))
 
 
-def _failure(console: Console, outcome: Outcome, failure: Failure, text: str) -> None:
+def _failure(console: Console, outcome: TimelineResult, failure: Failure, text: str) -> None:
     moments = outcome.timeline.moments
     now = max((m.at for m in moments if m.spot.line <= failure.spot.line), default=moments[0].at)
     when = local(now, outcome.timeline.zone)
@@ -101,7 +101,7 @@ def survivors(console: Console, gate: Gate, seconds: float) -> None:
     )
 
 
-def summary(console: Console, suite: Suite, outcomes: Sequence[Outcome], seconds: float) -> None:
+def summary(console: Console, suite: Suite, outcomes: Sequence[TimelineResult], seconds: float) -> None:
     """One line: the number of timelines, failures, and the time."""
     failed = sum(bool(o.failures) for o in outcomes)
     rules = {name for o in outcomes for name in o.timeline.rules}

@@ -8,21 +8,21 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from vigil.compliance.rules.model import RuleSet
-from vigil.sandbox.fcm.devices import Shown
+from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.service.pipeline import Work
-from vigil.timeline.model import Moment, Timeline
+from vigil.timeline.model import Timeline, TimelineStep
 
 PUBLIC = "https://ecm.example"
 
 Row = Mapping[str, Any]
 """A row of the outbox: the columns of its table, `message` a NoticeMessage."""
 
-Arrived = Mapping[str, Mapping[str, Sequence[Shown]]]
+Arrived = Mapping[str, Mapping[str, Sequence[ShownNotice]]]
 """The notices of each person since the previous moment: login -> replace key -> the notices on screen with that key, one a device."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EvaluatedRun:
     """One evaluation of one run, for measuring coverage."""
 
     rules: RuleSet
@@ -34,13 +34,13 @@ class Judged:
 class Played:
     """A moment after its runs: the rows that they queued, earlier rows that came now, and the notices on the devices."""
 
-    moment: Moment
+    moment: TimelineStep
     now: datetime
     rows: Sequence[Row]
     arrived: Arrived
 
 
-Watcher = Callable[[Judged], None]
+Watcher = Callable[[EvaluatedRun], None]
 
 
 class Player(Protocol):
@@ -49,7 +49,7 @@ class Player(Protocol):
     timeline: Timeline
     rules: RuleSet
 
-    def play(self, moment: Moment) -> Played:
+    def play(self, moment: TimelineStep) -> Played:
         """Move the clock, apply the changes, and run. Raises WorldError for an impossible change."""
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact
-from vigil.ecm.model import Batch, Gap, Gone, Needs
-from vigil.timeline.model import Change, Place, Timeline
+from vigil.ecm.model import FactBatch, Gap, Gone, Needs
+from vigil.timeline.model import Timeline, TimelineChange, TimelineWorkspace
 
 _FIRST_DOCUMENT = 5001
 
@@ -18,12 +18,12 @@ _FIRST_DOCUMENT = 5001
 class WorldError(ValueError):
     """An impossible change: a document or step that does not exist. `change` has its place in the file."""
 
-    def __init__(self, change: Change, message: str) -> None:
+    def __init__(self, change: TimelineChange, message: str) -> None:
         self.change = change
         super().__init__(message)
 
 
-class World:
+class TimelineState:
     """The facts of a timeline. `move` goes forward only."""
 
     def __init__(self, timeline: Timeline) -> None:
@@ -43,14 +43,14 @@ class World:
         self._touched: set[int] = set()
         self._next_document = _FIRST_DOCUMENT
 
-    def move(self, now: datetime, changes: Collection[Change] = ()) -> None:
+    def move(self, now: datetime, changes: Collection[TimelineChange] = ()) -> None:
         """Create the workspaces that exist by `now`, and apply the changes. Raises WorldError."""
         while self._waiting and self._waiting[0].created <= now:
             self._create(self._waiting.pop(0))
         for change in changes:
             self.apply(change)
 
-    def _create(self, place: Place) -> None:
+    def _create(self, place: TimelineWorkspace) -> None:
         w = place.id
         self._workspaces[w] = f.Workspace(
             w, place.type, place.name, place.created, place.created, dict(place.attrs)
@@ -61,7 +61,7 @@ class World:
         for change in place.changes:
             self.apply(change)
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: TimelineChange) -> None:
         """Apply one change."""
         workspace = self._ids.get(change.workspace, 0)
         if change.workspace and workspace not in self._workspaces:
@@ -75,15 +75,15 @@ class World:
 
     # -- what changes do -------------------------------------------------------------------------------
 
-    def _created(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _created(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         """The workspace is there by now: `move` creates each at its instant."""
 
-    def _attribute(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _attribute(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         before = self._workspaces[w]
         attrs = {**before.attrs, d["attr"]: d["value"]}
         self._workspaces[w] = replace(before, attrs=attrs, modified=change.at)
 
-    def _add(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _add(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         if d["name"] in self._documents[w]:
             raise WorldError(
                 change, f'there is a document "{d["name"]}" already; a new state of it is `version_added`'
@@ -93,26 +93,26 @@ class World:
             number, w, d["name"], d.get("type"), change.at, d.get("by"), change.at, expires=d.get("expires")
         )
 
-    def _document(self, w: int, change: Change, name: str) -> f.Document:
+    def _document(self, w: int, change: TimelineChange, name: str) -> f.Document:
         if name not in self._documents[w]:
             raise WorldError(change, f'there is no document "{name}"')
         return self._documents[w][name]
 
-    def _version(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _version(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         before = self._document(w, change, d["document"])
         version = f.Version(before.version + 1, change.at, d.get("by"))
         self._documents[w][before.name] = replace(
             before, version=version.number, versions=(*before.versions, version), modified=change.at
         )
 
-    def _remove(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _remove(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         del self._documents[w][self._document(w, change, d["document"]).name]
 
-    def _assign(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _assign(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         key = d["process"], d["step"]
         self._steps[w][key] = f.Step(w, *key, d["title"], self._principals(d["to"]), change.at, d.get("due"))
 
-    def _complete(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _complete(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         key = d["process"], d["step"]
         if key not in self._steps[w]:
             raise WorldError(change, f"step {key[1]} of process {key[0]} was never assigned")
@@ -123,35 +123,35 @@ class World:
             disposition=d.get("disposition"),
         )
 
-    def _role(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _role(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         self._roles[w] = {**self._roles[w], d["role"]: self._principals(d["members"])}
 
-    def _comment(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _comment(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         number = len(self._comments[w])
         self._comments[w].append(f.AuditEvent(w, "Comment Added", change.at, d.get("by"), d["text"], number))
 
-    def _delete_user(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _delete_user(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         self._deleted.add(d["login"])
 
-    def _delete(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _delete(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         del self._workspaces[w]
         self._gone.add(w)
 
-    def _relate(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _relate(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         self._relations = {pair for pair in self._relations if w not in pair}
         self._relations |= {(w, self._ids[key]) for key in d["related"]}
         self._touched |= self._workspaces.keys()  # whoever is at the other end is asked again, too
 
-    def _unreadable(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _unreadable(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         before = self._workspaces[w]
         self._workspaces[w] = replace(before, unread=before.unread | set(d["parts"]))
 
-    def _readable(self, w: int, change: Change, d: dict[str, Any]) -> None:
+    def _readable(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         self._workspaces[w] = replace(self._workspaces[w], unread=frozenset())
 
     # -- what is read ----------------------------------------------------------------------------------
 
-    def read(self, needs: Needs) -> Batch:
+    def read(self, needs: Needs) -> FactBatch:
         """The changes since the last reading, each workspace completely, with the parts that the rules need."""
         touched, self._touched = self._touched, set()
         facts: list[Fact] = [
@@ -159,7 +159,7 @@ class World:
         ]
         gone = tuple(Gone("workspace", str(w)) for w in sorted(self._gone))
         self._gone = set()
-        return Batch(tuple(facts), gone, tuple(self._gaps(touched)))
+        return FactBatch(tuple(facts), gone, tuple(self._gaps(touched)))
 
     def _of(self, w: int, needs: Needs) -> Iterator[Fact]:
         workspace = self._workspaces[w]
@@ -198,7 +198,7 @@ class World:
             for name, months in some.items()
         ]
 
-    def audience(self, workspaces: Collection[int], principals: Collection[str]) -> Batch:
+    def audience(self, workspaces: Collection[int], principals: Collection[str]) -> FactBatch:
         """The roles of some workspaces, and the people and groups that are named there or in `principals`, including group members."""
         roles = [f.Roles(w, self._roles[w]) for w in sorted(workspaces) if w in self._workspaces]
         todo = [*principals, *(m for r in roles for members in r.members.values() for m in members)]
@@ -212,26 +212,26 @@ class World:
                 members = [p.login for p in self._timeline.players.values() if name in p.groups]
                 groups[name] = f.Group(name, 0, tuple(f.user(m) for m in members))
                 todo += groups[name].members
-        return Batch((*roles, *users.values(), *groups.values()))
+        return FactBatch((*roles, *users.values(), *groups.values()))
 
     def _user(self, login: str) -> f.User:
         p = self._timeline.players[login]
         return f.User(login, 0, p.name, zone=p.zone, language=p.language, deleted=login in self._deleted)
 
 
-HAPPENS: Mapping[str, Callable[[World, int, Change, dict[str, Any]], None]] = {
-    "workspace_created": World._created,
-    "attribute_changed": World._attribute,
-    "document_added": World._add,
-    "version_added": World._version,
-    "document_deleted": World._remove,
-    "step_assigned": World._assign,
-    "step_completed": World._complete,
-    "role_changed": World._role,
-    "comment_added": World._comment,
-    "user_deleted": World._delete_user,
-    "workspace_deleted": World._delete,
-    "related_changed": World._relate,
-    "unreadable": World._unreadable,
-    "readable": World._readable,
+HAPPENS: Mapping[str, Callable[[TimelineState, int, TimelineChange, dict[str, Any]], None]] = {
+    "workspace_created": TimelineState._created,
+    "attribute_changed": TimelineState._attribute,
+    "document_added": TimelineState._add,
+    "version_added": TimelineState._version,
+    "document_deleted": TimelineState._remove,
+    "step_assigned": TimelineState._assign,
+    "step_completed": TimelineState._complete,
+    "role_changed": TimelineState._role,
+    "comment_added": TimelineState._comment,
+    "user_deleted": TimelineState._delete_user,
+    "workspace_deleted": TimelineState._delete,
+    "related_changed": TimelineState._relate,
+    "unreadable": TimelineState._unreadable,
+    "readable": TimelineState._readable,
 }

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from vigil.compliance.rules.model import RuleSet
 from vigil.timeline.compare import Failure, differences
 from vigil.timeline.coverage import Part, Watched
-from vigil.timeline.memory_player import NotRehearsed
+from vigil.timeline.memory_player import NotInMemory
 from vigil.timeline.model import Spot, Timeline
-from vigil.timeline.players import Theatre
+from vigil.timeline.players import Players
 from vigil.timeline.processes import spread
 from vigil.timeline.results import Player, Watcher
 from vigil.timeline.state import WorldError
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TimelineResult:
     """The result of one timeline.
 
     `moments` counts the played steps, `notices` the expected notices that came. `exercised` is filled if coverage was requested.
@@ -31,19 +31,19 @@ class Outcome:
 
 
 def play(
-    theatre: Theatre,
+    theatre: Players,
     timeline: Timeline,
     rules: RuleSet,
     watcher: Watcher | None = None,
     *,
     through_ledger: bool = False,
-) -> Outcome:
+) -> TimelineResult:
     """Play one timeline from its first step to its last: in memory, and with the real run if requested or after a failure."""
     mine = rules_of(timeline, rules)
     if not through_ledger:
         try:
             rehearsed = perform(theatre.rehearsal(timeline, mine, watcher))
-        except NotRehearsed:
+        except NotInMemory:
             return perform(theatre.stage(timeline, mine, watcher))
         if not rehearsed.failures:
             return rehearsed
@@ -58,7 +58,7 @@ def rules_of(timeline: Timeline, rules: RuleSet) -> RuleSet:
     return RuleSet(tuple(r for r in rules if r.name in set(timeline.rules)))
 
 
-def perform(player: Player, stop_at_first: bool = False) -> Outcome:
+def perform(player: Player, stop_at_first: bool = False) -> TimelineResult:
     """Play every moment of a player's timeline, or up to the first failure."""
     timeline = player.timeline
     failures: list[Failure] = []
@@ -75,7 +75,7 @@ def perform(player: Player, stop_at_first: bool = False) -> Outcome:
         if failures and stop_at_first:
             break
     missing = sum(f.headline == "a notice did not come" for f in failures)
-    return Outcome(timeline, tuple(failures), played, notices - missing)
+    return TimelineResult(timeline, tuple(failures), played, notices - missing)
 
 
 def _impossible(wrong: WorldError) -> Failure:
@@ -96,17 +96,17 @@ def _torn(rehearsed: Failure) -> Failure:
 
 
 def play_all(
-    theatre: Theatre,
+    theatre: Players,
     timelines: Sequence[Timeline],
     rules: RuleSet,
-    after_each: Callable[[Outcome], None] = lambda _: None,
+    after_each: Callable[[TimelineResult], None] = lambda _: None,
     jobs: int = 1,
     coverage: bool = False,
     through_ledger: bool = False,
-) -> list[Outcome]:
+) -> list[TimelineResult]:
     """Play every timeline, in `jobs` processes (see `spread`); `after_each` is for progress."""
 
-    def one(n: int) -> Outcome:
+    def one(n: int) -> TimelineResult:
         watched = Watched() if coverage else None
         outcome = play(theatre, timelines[n], rules, watched, through_ledger=through_ledger)
         return outcome if watched is None else replace(outcome, exercised=frozenset(watched.parts))

@@ -15,7 +15,7 @@ from tests.flows.year import rules
 from tests.flows.year.world import END, START, World, save
 from vigil.compliance.evaluation.results import Why
 from vigil.ledger import Ledger
-from vigil.ledger.tables import Notice, table
+from vigil.ledger.tables import NoticeRow, table
 from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.sandbox.estate.load import load
 from vigil.sandbox.process import SandboxProcess
@@ -117,7 +117,7 @@ async def _runs(ledger: Ledger, tick: datetime) -> Any:
 
 
 def _waits_for_digest(ledger: Ledger) -> bool:
-    notice = table(Notice)
+    notice = table(NoticeRow)
     with ledger.read() as connection:
         late = (notice.c.state == "suppressed") & (notice.c.reason == Why.LATE_DIGEST)
         waits = select(func.count()).where(late)

@@ -18,7 +18,7 @@ import polars as pl
 from vigil.compliance.calendar import NEVER
 from vigil.compliance.evaluation import field_compiler, sentences
 from vigil.compliance.evaluation.columns import Column
-from vigil.compliance.evaluation.field_compiler import Flip, Now
+from vigil.compliance.evaluation.field_compiler import NextChange, Now
 from vigil.compliance.evaluation.tables import INSTANT, Table
 from vigil.compliance.evaluation.zoned import begins
 from vigil.compliance.rules.clauses import (
@@ -39,7 +39,7 @@ _UNKNOWN = pl.lit(None, pl.Boolean)
 
 
 @dataclass(frozen=True)
-class Scope:
+class ClauseScope:
     """A table prepared for some clauses at an instant: document states joined, names resolved.
 
     `event` has the columns of an event's fields, if the rows of `frame` are events. `sensitive` are attributes, as Category.attribute,
@@ -77,11 +77,11 @@ class Scope:
                         return reduce(operator.or_, found) if found else None
         return None
 
-    def at(self, rows: Sequence[int]) -> Scope:
+    def at(self, rows: Sequence[int]) -> ClauseScope:
         """The same for some of the rows, by number."""
         return replace(self, frame=self.frame[list(rows)])
 
-    def only(self, rows: pl.DataFrame, event: Mapping[str, tuple[Column, ...]] | None = None) -> Scope:
+    def only(self, rows: pl.DataFrame, event: Mapping[str, tuple[Column, ...]] | None = None) -> ClauseScope:
         """The same for other rows, with this frame's columns."""
         return replace(self, frame=rows, event=self.event if event is None else event)
 
@@ -92,7 +92,7 @@ def scope(
     as_of: datetime,
     zone: str,
     sensitive: Collection[str] = (),
-) -> Scope:
+) -> ClauseScope:
     """Join the document states and missing documents that the clauses' leaves need to the table's workspaces."""
     frame = table.workspaces
     now = Now(as_of, zone)
@@ -105,7 +105,7 @@ def scope(
     if any(isinstance(leaf, MissingLeaf) for leaf in wanted):
         missing = table.missing.rename({"n": "missing:n"})
         frame = frame.join(missing, left_on="id", right_on="workspace", how="left")
-    return Scope(frame, table, now, sensitive=sensitive)
+    return ClauseScope(frame, table, now, sensitive=sensitive)
 
 
 def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFrame:
@@ -125,7 +125,7 @@ def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFra
     return documents.group_by("workspace").agg(states).collect()
 
 
-def met(clause: Clause, scope: Scope) -> list[bool | None]:
+def met(clause: Clause, scope: ClauseScope) -> list[bool | None]:
     """Whether a clause holds, for each row of the scope's frame; None where that is not known."""
     # With the id beside it: a clause that looks at no column at all is one value, and not one for each row.
     table = scope.frame.select("id", compile_clause(clause, scope).alias("met"))
@@ -133,7 +133,7 @@ def met(clause: Clause, scope: Scope) -> list[bool | None]:
     return found
 
 
-def compile_clause(clause: Clause, scope: Scope) -> pl.Expr:
+def compile_clause(clause: Clause, scope: ClauseScope) -> pl.Expr:
     """True, false or null for each row of the scope's frame."""
     match clause:
         case All(all=parts):
@@ -147,7 +147,7 @@ def compile_clause(clause: Clause, scope: Scope) -> pl.Expr:
             return known if unread is None else pl.when(unread).then(_UNKNOWN).otherwise(known)
 
 
-def _known(leaf: Leaf, scope: Scope) -> pl.Expr:
+def _known(leaf: Leaf, scope: ClauseScope) -> pl.Expr:
     match leaf:
         case DocumentLeaf():
             return reduce(operator.and_, (_document(t, leaf.state) for t in leaf.types))
@@ -173,14 +173,14 @@ def _document(kind: str, state: DocumentState) -> pl.Expr:
 
 
 @dataclass(frozen=True)
-class Flips:
+class NextChanges:
     """The next changes of some clauses by the clock alone, in two steps: columns of days and instants, then one of instants."""
 
     instant: pl.Expr | None
     days: Mapping[timedelta, pl.Expr]
 
     @classmethod
-    def of(cls, clauses: Iterable[Clause | None], scope: Scope) -> Flips:
+    def of(cls, clauses: Iterable[Clause | None], scope: ClauseScope) -> NextChanges:
         found = [flip for clause in clauses for leaf in leaves(clause) for flip in _flips(leaf, scope)]
         days: dict[timedelta, list[pl.Expr]] = defaultdict(list)
         for flip in found:
@@ -209,32 +209,34 @@ class Flips:
         return frame.select(pl.min_horizontal(in_time))[:, 0]
 
 
-def _flips(leaf: Leaf, scope: Scope) -> Iterable[Flip]:
+def _flips(leaf: Leaf, scope: ClauseScope) -> Iterable[NextChange]:
     match leaf:
         case DocumentLeaf(state=DocumentState.VALID | DocumentState.EXPIRED):
-            return [Flip(pl.col(f"doc:{t}:flip"), timedelta(0)) for t in leaf.types]
+            return [NextChange(pl.col(f"doc:{t}:flip"), timedelta(0)) for t in leaf.types]
         case FieldLeaf():
             return field_compiler.flips(leaf, scope.columns(leaf), scope.now)
         case _:
             return ()
 
 
-def next_flip(clause: Clause, scope: Scope) -> pl.Series:
+def next_flip(clause: Clause, scope: ClauseScope) -> pl.Series:
     """The first instant after `as_of` at which the clause may change by the clock alone; null if there is none."""
-    some = Flips.of([clause], scope)
+    some = NextChanges.of([clause], scope)
     selected = scope.frame.select("id", *some.columns("flip"))
     found = some.first(selected, "flip", scope.now.zone)
     return pl.Series([None] * len(selected), dtype=INSTANT) if found is None else found
 
 
-def explain(clause: Clause, scope: Scope, ids: Sequence[int], met: bool | None) -> dict[int, tuple[str, ...]]:
+def explain(
+    clause: Clause, scope: ClauseScope, ids: Sequence[int], met: bool | None
+) -> dict[int, tuple[str, ...]]:
     """For each workspace the leaves that decided that `clause` is `met`, as sentences with their values."""
     rows = scope.frame.filter(pl.col("id").is_in(list(ids)))
     return dict(zip(rows["id"].to_list(), because(clause, scope.only(rows), met), strict=True))
 
 
 def because(
-    clause: Clause, scope: Scope, met: bool | None, among: Collection[str] = ()
+    clause: Clause, scope: ClauseScope, met: bool | None, among: Collection[str] = ()
 ) -> list[tuple[str, ...]]:
     """For each row, for which `clause` is `met`, the leaves that decided, as sentences with their values.
 
@@ -274,7 +276,7 @@ def _deciding(
     clause: Clause,
     numbers: Mapping[int, int],
     met: bool | None,
-    scope: Scope,
+    scope: ClauseScope,
     when: pl.Expr | None,
     among: Collection[str],
 ) -> Iterator[tuple[pl.Expr, pl.Expr | None]]:
@@ -299,7 +301,7 @@ def _comes_out(truth: pl.Expr, met: bool | None) -> pl.Expr:
     return (truth if met else ~truth).fill_null(False)
 
 
-def _sentence(leaf: Leaf, value: bool | None, scope: Scope, among: Collection[str]) -> pl.Expr:
+def _sentence(leaf: Leaf, value: bool | None, scope: ClauseScope, among: Collection[str]) -> pl.Expr:
     if value is None:
         return pl.lit(sentences.unread(leaf, among))
     match leaf:
@@ -317,7 +319,7 @@ def _sentence(leaf: Leaf, value: bool | None, scope: Scope, among: Collection[st
             return pl.when(hidden).then(pl.lit(sentences.withheld(leaf, value, among))).otherwise(told)
 
 
-def _withheld(leaf: FieldLeaf, scope: Scope) -> pl.Expr | None:
+def _withheld(leaf: FieldLeaf, scope: ClauseScope) -> pl.Expr | None:
     """The rows in which the leaf uses a sensitive attribute; None if that is impossible."""
     if is_sensitive(leaf.field, scope.sensitive):
         return pl.lit(True)
@@ -327,4 +329,4 @@ def _withheld(leaf: FieldLeaf, scope: Scope) -> pl.Expr | None:
     return pl.any_horizontal(changed).fill_null(False) if changed else None
 
 
-__all__ = ["Flips", "Scope", "because", "compile_clause", "explain", "next_flip", "scope"]
+__all__ = ["ClauseScope", "NextChanges", "because", "compile_clause", "explain", "next_flip", "scope"]

@@ -12,9 +12,9 @@ from datetime import datetime
 
 import polars as pl
 
-from vigil.compliance.evaluation.clause_compiler import Scope, because
+from vigil.compliance.evaluation.clause_compiler import ClauseScope, because
 from vigil.compliance.evaluation.results import OPEN, Finding, Outcome
-from vigil.compliance.evaluation.rule_state import Quiet, Standing
+from vigil.compliance.evaluation.rule_state import ClearStates, RuleState
 from vigil.compliance.evaluation.schedule import repeats_of
 from vigil.compliance.evaluation.window import Window
 from vigil.compliance.events import stamp
@@ -34,12 +34,12 @@ def full_clause(rule: Rule) -> Clause:
 
 
 @dataclass(frozen=True)
-class Lasting:
+class ConditionResult:
     """The result for one condition. `quiet` has the clear states that the clock may change."""
 
     findings: list[Finding]
-    standings: list[Standing]
-    quiet: Quiet | None
+    standings: list[RuleState]
+    quiet: ClearStates | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Row:
     workspace: int
     met: bool | None
     flip: datetime | None
-    before: Standing | None
+    before: RuleState | None
 
     @property
     def was_open(self) -> bool:
@@ -59,12 +59,12 @@ class _Row:
 
 def evaluate(
     rule: Rule,
-    scope: Scope,
+    scope: ClauseScope,
     met: pl.Series,
     flip: pl.Series | None,
-    before: Mapping[int, Standing],
+    before: Mapping[int, RuleState],
     window: Window,
-) -> Lasting:
+) -> ConditionResult:
     """Compute findings and new states from the previous and the present states of a condition.
 
     `met` and `flip` have the rows of the scope; `before` has the remembered states that were not clear.
@@ -76,29 +76,29 @@ def evaluate(
     rows = [_Row(n, w, m, at, before.get(w)) for n, w, m, at in frame.filter(loud).iter_rows()]
     why = _reasons(rule, scope, rows)
     findings: list[Finding] = []
-    standings: list[Standing] = []
+    standings: list[RuleState] = []
     for row in rows:
         said, standing = _step(rule, row, why.get(row.number, ()), window, scope.now.zone)
         # One finding a step: each has its own audience.
         findings += [x if s.id is None else replace(x, step=s.id) for x in said for s in rule.all_steps]
         standings += standing
     if flip is None:
-        return Lasting(findings, standings, None)
+        return ConditionResult(findings, standings, None)
     clear = frame.filter(~loud & pl.col("flip").is_not_null())
-    return Lasting(findings, standings, Quiet.of(rule.name, clear, "flip"))
+    return ConditionResult(findings, standings, ClearStates.of(rule.name, clear, "flip"))
 
 
 def _step(
     rule: Rule, row: _Row, why: tuple[str, ...], window: Window, zone: str
-) -> tuple[list[Finding], list[Standing]]:
+) -> tuple[list[Finding], list[RuleState]]:
     """One condition of one workspace: its findings, and the state to remember, if any."""
     since = None if row.before is None else row.before.since
     if row.met is None and rule.unknown == "hold":
         outcome = Outcome.HELD if row.was_open else Outcome.NOT_EVALUATED
-        return [], [Standing(rule.name, row.workspace, outcome, since, row.flip, why)]
+        return [], [RuleState(rule.name, row.workspace, outcome, since, row.flip, why)]
     if row.met is False:
         clear = (
-            [] if row.flip is None else [Standing(rule.name, row.workspace, Outcome.CLEAR, None, row.flip)]
+            [] if row.flip is None else [RuleState(rule.name, row.workspace, Outcome.CLEAR, None, row.flip)]
         )
         # The end of a finding without a notice is not news.
         return (_resolved(rule, row, since, why, window) if row.was_open and rule.resolved else []), clear
@@ -106,9 +106,9 @@ def _step(
     ripe = since if rule.for_ is None else since + rule.for_.timedelta
     # A finding with a notice stays one, even if its rule was edited to require a longer time.
     if ripe > window.as_of and not row.was_open:
-        return [], [Standing(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.flip, ripe), why)]
+        return [], [RuleState(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.flip, ripe), why)]
     again, following = _repeats(rule, row, since, ripe, why, window, zone)
-    standing = Standing(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following), why)
+    standing = RuleState(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following), why)
     if row.was_open:
         return again, [standing]
     fire_at = ripe if ripe > window.of(rule.name) else window.as_of
@@ -141,7 +141,7 @@ def _first(one: datetime | None, other: datetime | None) -> datetime | None:
     return other if one is None else one if other is None else min(one, other)
 
 
-def _reasons(rule: Rule, scope: Scope, rows: Sequence[_Row]) -> dict[int, tuple[str, ...]]:
+def _reasons(rule: Rule, scope: ClauseScope, rows: Sequence[_Row]) -> dict[int, tuple[str, ...]]:
     """The leaves that decided, by number of the row; for clear ones only if a notice may follow."""
     clause = full_clause(rule)
     out: dict[int, tuple[str, ...]] = {}

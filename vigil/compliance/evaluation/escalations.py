@@ -18,14 +18,14 @@ from vigil.compliance.calendar import calendar_for
 from vigil.compliance.durations import Offset
 from vigil.compliance.evaluation.milestones import due_of
 from vigil.compliance.evaluation.results import Finding
-from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.sentences import length
 from vigil.compliance.evaluation.still_true import CurrentState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Change, Event, Looked, derive, overdue, role_of
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.rules.model import Kind, Rule, RuleSet, Status
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, Status
 from vigil.wording import instant
 
 GRACE = timedelta(days=1)
@@ -38,7 +38,7 @@ _HOLIDAYS = timedelta(days=21)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class EscalatableNotice:
     """A notice that was sent, or that its people could not receive: all rows of one (rule, workspace, occurrence, step) together."""
 
     rule: str
@@ -52,7 +52,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EscalationRow:
     """A row of the outbox, of one person: `heard` where one may wait for a reaction to it.
 
     `told_at` is when the first device accepted it, None where none did.
@@ -73,7 +73,7 @@ class Row:
 class Due:
     """The `number`-th escalation of a rule, due at `at`."""
 
-    said: Said
+    said: EscalatableNotice
     number: int
     at: datetime
 
@@ -93,9 +93,9 @@ def _at_most(length: Offset) -> timedelta:
     return timedelta(days=length.n * _DAYS[length.unit]) + _HOLIDAYS
 
 
-def said(rows: Iterable[Row]) -> list[Said]:
+def said(rows: Iterable[EscalationRow]) -> list[EscalatableNotice]:
     """The notices of some rows, with their escalations. One counts as acknowledged if one of its people acknowledged it."""
-    groups: dict[tuple[str, int, str, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, int, str, str], list[EscalationRow]] = defaultdict(list)
     escalated: dict[tuple[str, int, str, str], set[int]] = defaultdict(set)
     for r in rows:
         o = Occurrence.parse(r.occurrence)
@@ -104,7 +104,7 @@ def said(rows: Iterable[Row]) -> list[Said]:
         elif r.heard:
             groups[r.rule, r.workspace, r.occurrence, r.step].append(r)
     return [
-        Said(
+        EscalatableNotice(
             rule=key[0],
             workspace=key[1],
             occurrence=key[2],
@@ -118,7 +118,7 @@ def said(rows: Iterable[Row]) -> list[Said]:
     ]
 
 
-def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tuple[Due, ...]:
+def due(rules: RuleSet, said: Iterable[EscalatableNotice], window: Window, zone: str) -> tuple[Due, ...]:
     """The escalations whose instant has come. Only first notices escalate, not repeats and resolved notices."""
     out = []
     for s in said:
@@ -135,7 +135,7 @@ def due(rules: RuleSet, said: Iterable[Said], window: Window, zone: str) -> tupl
 
 
 def findings(
-    some: Iterable[Due], rules: RuleSet, given: Input, standings: Collection[Standing], as_of: datetime
+    some: Iterable[Due], rules: RuleSet, given: Input, standings: Collection[RuleState], as_of: datetime
 ) -> list[Finding]:
     """The findings to send: those of `some` about the workspaces of `given` that are still true.
 
@@ -157,10 +157,10 @@ def _is_so(rules: RuleSet, one: Due, given: Input, now: CurrentState) -> bool:
 
 def _finding(rule: Rule, one: Due, given: Input) -> Finding:
     said, event, date = one.said, None, None
-    if rule.kind is Kind.MILESTONE:
+    if rule.kind is RuleKind.MILESTONE:
         table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
         date = due_of(rule, table, said.workspace)
-    elif rule.kind is Kind.TRANSITION:
+    elif rule.kind is RuleKind.TRANSITION:
         event = event_of(said, given.facts)
     return Finding(
         rule.name,
@@ -184,7 +184,7 @@ def why(rule: Rule, one: Due, zone: str) -> tuple[str, ...]:
     return (f"{told} went out {waited} ago", "it is still so")
 
 
-def event_of(said: Said, facts: Facts) -> Event:
+def event_of(said: EscalatableNotice, facts: Facts) -> Event:
     """The event of a notice, rebuilt from the present facts: what was changed back since is no longer known."""
     for event in _events(said.workspace, facts):
         if said.occurrence == event.occurrence or said.occurrence.startswith(f"{event.occurrence}:"):

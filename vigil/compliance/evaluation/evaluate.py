@@ -13,15 +13,21 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from vigil.compliance.evaluation import condition_rules, milestones, transitions
-from vigil.compliance.evaluation.clause_compiler import Flips, Scope, compile_clause, next_flip, scope
+from vigil.compliance.evaluation.clause_compiler import (
+    ClauseScope,
+    NextChanges,
+    compile_clause,
+    next_flip,
+    scope,
+)
 from vigil.compliance.evaluation.condition_rules import full_clause
 from vigil.compliance.evaluation.inhibition import Before, inhibited
 from vigil.compliance.evaluation.results import Evaluation, Finding, Outcome
-from vigil.compliance.evaluation.rule_state import Pairs, Quiet, Standing, Standings, forgotten
+from vigil.compliance.evaluation.rule_state import ClearStates, Pairs, RuleState, RuleStates, forgotten
 from vigil.compliance.evaluation.tables import INSTANT, Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Event, overdue
-from vigil.compliance.rules.model import Kind, Rule, RuleSet, Status
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, Status
 
 
 def active(rules: Iterable[Rule]) -> list[Rule]:
@@ -31,7 +37,7 @@ def active(rules: Iterable[Rule]) -> list[Rule]:
 
 def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
     """Evaluate every active rule for the workspaces of `given`."""
-    remembered = Standings.of(given.standings)
+    remembered = RuleStates.of(given.standings)
     before = remembered.remembered()
     late = overdue((s for some in given.facts.steps.values() for s in some), window.after, window.as_of)
     given = replace(given, events=[*given.events, *late])
@@ -46,7 +52,7 @@ def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
         before,
         rules,
     )
-    kept = Standings(
+    kept = RuleStates(
         [*standings, *_of_the_gone(remembered, given.facts)], [q for part in parts for q in part.quiet]
     )
     evaluated = Pairs({name: part.ids for part in parts for name in part.rules})
@@ -54,7 +60,7 @@ def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
     return Evaluation(tuple(findings), kept, evaluated, dict(counts), forgotten(remembered, kept, evaluated))
 
 
-def _of_the_gone(remembered: Standings, facts: Facts) -> list[Standing]:
+def _of_the_gone(remembered: RuleStates, facts: Facts) -> list[RuleState]:
     """The remembered states of deleted workspaces. A tombstone clears nothing, and the clock changes nothing in them."""
     return [
         replace(s, next_check_at=None)
@@ -70,8 +76,8 @@ class _Part:
     rules: tuple[str, ...]
     ids: list[int]
     findings: list[Finding] = field(default_factory=list)
-    standings: list[Standing] = field(default_factory=list)
-    quiet: list[Quiet] = field(default_factory=list)
+    standings: list[RuleState] = field(default_factory=list)
+    quiet: list[ClearStates] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -85,11 +91,11 @@ def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, win
     for rule in rules:
         was = before.get(rule.name, {})
         match rule.kind:
-            case Kind.TRANSITION:
+            case RuleKind.TRANSITION:
                 part.findings.extend(transitions.findings(rule, ready, events, given, window))
                 if transitions.waits_for_escalation(rule):
                     part.quiet.append(_upcoming(rule, part.ids, given, window))
-            case Kind.CONDITION:
+            case RuleKind.CONDITION:
                 found = condition_rules.evaluate(
                     rule, ready, columns.met[rule.name], columns.flips[rule.name], was, window
                 )
@@ -100,7 +106,7 @@ def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, win
                 part.counts[Outcome.CLEAR] += len(part.ids) - sum(
                     s.outcome != Outcome.CLEAR for s in found.standings
                 )
-            case Kind.MILESTONE:
+            case RuleKind.MILESTONE:
                 dated = milestones.evaluate(
                     rule, ready, columns.met.get(rule.name), was, given.changes, window, given.made
                 )
@@ -110,7 +116,7 @@ def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, win
     return part
 
 
-def _until_settled(rule: Rule, ready: Scope, dated: milestones.Milestones) -> list[Quiet]:
+def _until_settled(rule: Rule, ready: ClauseScope, dated: milestones.MilestoneResult) -> list[ClearStates]:
     """When to evaluate a milestone with resolved notices again: at its next moment, and when the clock may change its `where`."""
     if rule.where is None:
         return dated.quiet
@@ -119,7 +125,9 @@ def _until_settled(rule: Rule, ready: Scope, dated: milestones.Milestones) -> li
     rows = pl.concat([*(q.rows for q in dated.quiet), flips]).drop_nulls()
     mine = rows.filter(~pl.col("workspace").is_in(loud))
     return [
-        Quiet(rule.name, mine.group_by("workspace", maintain_order=True).agg(pl.col("next_check_at").min()))
+        ClearStates(
+            rule.name, mine.group_by("workspace", maintain_order=True).agg(pl.col("next_check_at").min())
+        )
     ]
 
 
@@ -131,10 +139,10 @@ class _Columns:
     flips: Mapping[str, pl.Series | None]
 
     @classmethod
-    def of(cls, rules: Sequence[Rule], ready: Scope) -> _Columns:
-        clauses = {r.name: full_clause(r) for r in rules if r.kind is Kind.CONDITION}
-        wheres = {r.name: r.where for r in rules if r.kind is Kind.MILESTONE and r.where is not None}
-        flips = {name: Flips.of([clause], ready) for name, clause in clauses.items()}
+    def of(cls, rules: Sequence[Rule], ready: ClauseScope) -> _Columns:
+        clauses = {r.name: full_clause(r) for r in rules if r.kind is RuleKind.CONDITION}
+        wheres = {r.name: r.where for r in rules if r.kind is RuleKind.MILESTONE and r.where is not None}
+        flips = {name: NextChanges.of([clause], ready) for name, clause in clauses.items()}
         wanted = [compile_clause(c, ready).alias(f"met:{name}") for name, c in {**clauses, **wheres}.items()]
         wanted += [column for name, some in flips.items() for column in some.columns(f"flip:{name}")]
         found = ready.frame.select("id", *wanted) if wanted else ready.frame
@@ -149,7 +157,7 @@ def _of_workspaces(events: Sequence[Event], ids: Sequence[int]) -> list[Event]:
     return [e for e in events if e.workspace in mine]
 
 
-def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> Quiet:
+def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> ClearStates:
     """When to evaluate workspaces again whose open steps have a future due date, for a rule with escalated events."""
     mine = set(ids)
     due = {w: at for w, at in transitions.next_due(given.facts.steps, window.as_of).items() if w in mine}
@@ -157,4 +165,4 @@ def _upcoming(rule: Rule, ids: Sequence[int], given: Input, window: Window) -> Q
         "workspace": pl.Series(list(due), dtype=pl.Int64),
         "next_check_at": pl.Series(list(due.values()), dtype=INSTANT),
     }
-    return Quiet(rule.name, pl.DataFrame(columns))
+    return ClearStates(rule.name, pl.DataFrame(columns))

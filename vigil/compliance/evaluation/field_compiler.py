@@ -205,7 +205,7 @@ def _on_day(value: pl.Expr, day: date, compare: Callable[[Any, Any], Any], zone:
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
+class NextChange:
     """When a leaf may change by the clock alone.
 
     If `ahead` is None, `at` is an instant; else it is a local day, and the change comes `ahead` before that day begins.
@@ -215,7 +215,7 @@ class Flip:
     ahead: timedelta | None = None
 
 
-def flips(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[Flip]:
+def flips(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[NextChange]:
     """The next changes of a leaf by the clock alone, exactly: null in rows without one."""
     op = leaf.op.positive
     for column in columns:
@@ -227,16 +227,16 @@ def flips(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[Flip
                 yield _flip(column, shift, op, now)
 
 
-def _flip(column: Column, shift: Shift, op: Op, now: Now) -> Flip:
+def _flip(column: Column, shift: Shift, op: Op, now: Now) -> NextChange:
     value = pl.element() if column.many else pl.col(column.name)
     if column.kind == "instant":
         found = _next(shift.of(value), op, pl.lit(now.as_of, INSTANT), "1us")
-        return Flip(_least(column, found))
+        return NextChange(_least(column, found))
     if shift.by_days:
-        return Flip(_least(column, _next(shift.of(value), op, pl.lit(now.today), "1d")), timedelta(0))
+        return NextChange(_least(column, _next(shift.of(value), op, pl.lit(now.today), "1d")), timedelta(0))
     ahead = shift.fixed
     assert ahead is not None
-    return Flip(_least(column, _next(value, op, pl.lit(_day_ahead(shift, now)), "1d")), -ahead)
+    return NextChange(_least(column, _next(value, op, pl.lit(_day_ahead(shift, now)), "1d")), -ahead)
 
 
 def _next(value: pl.Expr, op: Op, clock: pl.Expr, past: str) -> pl.Expr:

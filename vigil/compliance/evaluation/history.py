@@ -9,7 +9,8 @@ from datetime import datetime
 
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.evaluate import evaluate
-from vigil.compliance.evaluation.results import Finding, Standing
+from vigil.compliance.evaluation.results import Finding
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window, with_changes
 from vigil.compliance.events import PARTS_OF, Change, Looked
@@ -18,7 +19,7 @@ from vigil.compliance.rules.model import RuleSet
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedFact:
     """One observation: `fact` is None for a tombstone."""
 
     kind: str
@@ -29,12 +30,12 @@ class Seen:
 
 
 def replay(
-    history: Sequence[Seen],
+    history: Sequence[ObservedFact],
     rules: RuleSet,
     ticks: Sequence[datetime],
     required: Sequence[f.RequiredDocument] = (),
     zone: str = "UTC",
-    beside: Sequence[Seen] = (),
+    beside: Sequence[ObservedFact] = (),
     sensitive: Collection[str] = (),
 ) -> Iterator[tuple[datetime, tuple[Finding, ...], Facts]]:
     """The findings of each tick, and the facts at that time of the evaluated workspaces.
@@ -43,10 +44,10 @@ def replay(
     related. At the first tick everything is seen for the first time: existing items are no transitions (docs/semantics.md#time). No
     sentence shows a value of a `sensitive` attribute.
     """
-    known: dict[tuple[str, str], Seen] = {}
+    known: dict[tuple[str, str], ObservedFact] = {}
     last: dict[tuple[str, str], Fact] = {}
     of: dict[int, set[tuple[str, str]]] = defaultdict(set)
-    standings: dict[tuple[str, int], Standing] = {}
+    standings: dict[tuple[str, int], RuleState] = {}
     after, position = ticks[0], 0
     others = _Beside(beside)
     related = any(s.kind == "related" for s in history)
@@ -87,8 +88,8 @@ def replay(
 
 
 def _take_in(
-    seen: Seen,
-    known: dict[tuple[str, str], Seen],
+    seen: ObservedFact,
+    known: dict[tuple[str, str], ObservedFact],
     last: dict[tuple[str, str], Fact],
     of: dict[int, set[tuple[str, str]]],
 ) -> Change:
@@ -113,7 +114,7 @@ def _take_in(
 class _Beside:
     """The related workspaces at a tick."""
 
-    def __init__(self, history: Sequence[Seen]) -> None:
+    def __init__(self, history: Sequence[ObservedFact]) -> None:
         self._history = history
         self._position = 0
         self._there: dict[int, Fact | None] = {}
@@ -133,11 +134,11 @@ class _Beside:
         yield from (fact for fact in self._there.values() if fact is not None)
 
 
-def _relations(workspace: int, known: Mapping[tuple[str, str], Seen]) -> f.Related | None:
+def _relations(workspace: int, known: Mapping[tuple[str, str], ObservedFact]) -> f.Related | None:
     seen = known.get(("related", str(workspace)))
     return seen.fact if seen is not None and isinstance(seen.fact, f.Related) else None
 
 
-def _workspace(workspace: int, known: Mapping[tuple[str, str], Seen]) -> Fact | None:
+def _workspace(workspace: int, known: Mapping[tuple[str, str], ObservedFact]) -> Fact | None:
     seen = known.get(("workspace", str(workspace)))
     return None if seen is None else seen.fact

@@ -13,16 +13,16 @@ from dataclasses import replace
 from typing import TypeVar
 
 from vigil.compliance.evaluation.results import OPEN, Finding, Outcome, Why
-from vigil.compliance.evaluation.rule_state import Standing
-from vigil.compliance.rules.model import Kind, Rule, RuleSet, Status
+from vigil.compliance.evaluation.rule_state import RuleState
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, Status
 
-Before = Mapping[str, Mapping[int, Standing]]
+Before = Mapping[str, Mapping[int, RuleState]]
 """The remembered states, by rule and workspace, without clear ones."""
 
 
 def inhibited(
-    findings: Sequence[Finding], standings: Sequence[Standing], before: Before, rules: RuleSet
-) -> tuple[list[Finding], list[Standing]]:
+    findings: Sequence[Finding], standings: Sequence[RuleState], before: Before, rules: RuleSet
+) -> tuple[list[Finding], list[RuleState]]:
     """Findings and rule states, with those marked that another rule's open finding suppresses."""
     if not any(r.inhibit_by for r in rules):
         return list(findings), list(standings)
@@ -40,7 +40,7 @@ def inhibited(
     )
 
 
-_T = TypeVar("_T", Finding, Standing)
+_T = TypeVar("_T", Finding, RuleState)
 
 
 def _by_rule(some: Iterable[_T]) -> dict[str, list[_T]]:
@@ -71,7 +71,7 @@ def _open(
     inhibits: Rule,
     rules: RuleSet,
     findings: Mapping[str, Sequence[Finding]],
-    standings: Mapping[str, Sequence[Standing]],
+    standings: Mapping[str, Sequence[RuleState]],
     before: Before,
 ) -> set[int]:
     """The workspaces on which the rule `name` has an open finding with a notice, or a notice now."""
@@ -82,13 +82,13 @@ def _open(
     if other.status is not Status.LIVE and inhibits.status is Status.LIVE:
         return set()  # a rule in shadow sends nothing
     lasting = {s.workspace for s in standings.get(name, ()) if s.outcome in OPEN}
-    if inhibits.kind is Kind.CONDITION:
+    if inhibits.kind is RuleKind.CONDITION:
         return lasting
     return lasting | {x.workspace for x in findings.get(name, ()) if x.suppressed is None and not x.resolved}
 
 
 def _marked(
-    findings: Sequence[Finding], silenced: set[int], before: Mapping[int, Standing]
+    findings: Sequence[Finding], silenced: set[int], before: Mapping[int, RuleState]
 ) -> Iterator[Finding]:
     for x in findings:
         if x.workspace not in silenced or x.suppressed is not None or x.resolved:
@@ -99,8 +99,8 @@ def _marked(
 
 
 def _kept_quiet(
-    standings: Sequence[Standing], fresh: set[int], before: Mapping[int, Standing]
-) -> Iterator[Standing]:
+    standings: Sequence[RuleState], fresh: set[int], before: Mapping[int, RuleState]
+) -> Iterator[RuleState]:
     """New suppressed findings are remembered as such; one that was sent before stays sent."""
     for s in standings:
         was = before.get(s.workspace)
@@ -110,5 +110,5 @@ def _kept_quiet(
         yield replace(s, outcome=Outcome.INHIBITED) if new else s
 
 
-def _was_inhibited(before: Standing | None) -> bool:
+def _was_inhibited(before: RuleState | None) -> bool:
     return before is not None and before.outcome == Outcome.INHIBITED

@@ -12,11 +12,11 @@ import polars as pl
 from vigil.compliance import facts as f
 from vigil.compliance.calendar import Calendar, calendar_for
 from vigil.compliance.evaluation import sentences
-from vigil.compliance.evaluation.clause_compiler import Scope, because
+from vigil.compliance.evaluation.clause_compiler import ClauseScope, because
 from vigil.compliance.evaluation.columns import Column
 from vigil.compliance.evaluation.results import Finding, Outcome, Why
-from vigil.compliance.evaluation.rule_state import Quiet, Standing
-from vigil.compliance.evaluation.schedule import Agenda, Moment, agenda, moments
+from vigil.compliance.evaluation.rule_state import ClearStates, RuleState
+from vigil.compliance.evaluation.schedule import Moment, Schedule, agenda, moments
 from vigil.compliance.evaluation.tables import Table, names
 from vigil.compliance.evaluation.window import Window
 from vigil.compliance.events import Change, stamp
@@ -33,12 +33,12 @@ def occurrence_of(due: date | datetime, k: int = 0) -> str:
 
 
 @dataclass(frozen=True)
-class Milestones:
+class MilestoneResult:
     """The result for one milestone. `quiet` has when to evaluate again."""
 
     findings: list[Finding]
-    standings: list[Standing]
-    quiet: list[Quiet]
+    standings: list[RuleState]
+    quiet: list[ClearStates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class _Sight:
     """The input of one evaluation of one rule."""
 
     rule: Rule
-    scope: Scope
+    scope: ClauseScope
     calendar: Calendar
     window: Window
-    before: Mapping[int, Standing]
+    before: Mapping[int, RuleState]
     fresh: frozenset[int]
 
     @property
@@ -84,13 +84,13 @@ class _Sight:
 
 def evaluate(
     rule: Rule,
-    scope: Scope,
+    scope: ClauseScope,
     holds: pl.Series | None,
-    before: Mapping[int, Standing],
+    before: Mapping[int, RuleState],
     changes: Sequence[Change],
     window: Window,
     made: Collection[int] = (),
-) -> Milestones:
+) -> MilestoneResult:
     """The due moments of `rule`, those that are late, and when to evaluate again.
 
     `holds` has for each row of the scope whether the rule's `where` holds, null if unknown; `before` has the remembered states. If a
@@ -104,13 +104,13 @@ def evaluate(
     new = () if rule.name in window.starts else made
     fresh = frozenset() if first_look else frozenset(_fresh(rule, changes, after, new))
     sight = _Sight(rule, scope, calendar, window, before, fresh)
-    out = Milestones([], [], [])
+    out = MilestoneResult([], [], [])
     for rows in _dated(rule, scope, holds):
         dates = rows["due"].unique()
         ahead = agenda(rule, dates, calendar, sight.after, window.as_of)
         known = rows.filter(pl.col("holds").is_not_null())
         if len(ahead.following):
-            out.quiet.append(Quiet.of(rule.name, known.join(ahead.following, on="due")))
+            out.quiet.append(ClearStates.of(rule.name, known.join(ahead.following, on="due")))
         if len(known) < len(rows):
             out.standings.extend(_blind(sight, rows.filter(pl.col("holds").is_null()), ahead))
         out.findings.extend(_said(sight, known, ahead))
@@ -143,7 +143,7 @@ def due_of(rule: Rule, table: Table, workspace: int) -> date | datetime | None:
     return next((d for d in dates if d is not None), None)
 
 
-def _dated(rule: Rule, scope: Scope, holds: pl.Series | None) -> Iterator[pl.DataFrame]:
+def _dated(rule: Rule, scope: ClauseScope, holds: pl.Series | None) -> Iterator[pl.DataFrame]:
     """The workspaces with a date, a frame for each of its columns: row, workspace, due, holds (null: unknown), blind.
 
     `blind` marks those that the rule treats as met because it is unknown: `unknown: finding`.
@@ -172,7 +172,7 @@ def _dated(rule: Rule, scope: Scope, holds: pl.Series | None) -> Iterator[pl.Dat
             yield rows
 
 
-def _said(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> list[Finding]:
+def _said(sight: _Sight, rows: pl.DataFrame, ahead: Schedule) -> list[Finding]:
     """The findings of rows: moments inside their windows, and first moments that had passed when their date became known."""
     special = {w for w in sight.before if sight.since(w) < sight.after} | sight.fresh
     now: list[tuple[_Row, list[Moment]]] = []
@@ -215,14 +215,14 @@ def _finding(sight: _Sight, row: _Row, moment: Moment, reasons: Sequence[str]) -
     )
 
 
-def _blind(sight: _Sight, rows: pl.DataFrame, ahead: Agenda) -> Iterator[Standing]:
+def _blind(sight: _Sight, rows: pl.DataFrame, ahead: Schedule) -> Iterator[RuleState]:
     """The states of rows for which it is unknown whether the rule applies."""
     following = dict(ahead.following.iter_rows())
     name = sight.rule.name
     why = _unread(sight, rows["row"].to_list())
     for number, workspace, due, _, _ in rows.iter_rows():
         since, next_check_at = sight.since(workspace), following.get(due)
-        yield Standing(name, workspace, Outcome.NOT_EVALUATED, since, next_check_at, why[number])
+        yield RuleState(name, workspace, Outcome.NOT_EVALUATED, since, next_check_at, why[number])
 
 
 def _unread(sight: _Sight, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:

@@ -14,26 +14,28 @@ from vigil.compliance.evaluation.clause_compiler import because, met, scope
 from vigil.compliance.evaluation.evaluate import active
 from vigil.compliance.evaluation.milestones import due_in_words, due_of, occurrence_of
 from vigil.compliance.evaluation.results import Finding
-from vigil.compliance.evaluation.superseded import Told
+from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.compliance.evaluation.window import Input
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.rules.model import Kind, Rule, RuleSet, fields_used
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, fields_used
 
 
 def asking(
     evaluated: Collection[tuple[str, int]], rules: RuleSet, workspaces: Collection[int]
 ) -> dict[str, set[int]]:
     """The evaluated workspaces for which the sent notices are needed, by rule."""
-    mine = [r.name for r in active(rules) if r.kind is Kind.MILESTONE and r.resolved]
+    mine = [r.name for r in active(rules) if r.kind is RuleKind.MILESTONE and r.resolved]
     return {name: some for name in mine if (some := {w for w in workspaces if (name, w) in evaluated})}
 
 
-def findings(told: Mapping[str, Told], rules: RuleSet, given: Input, as_of: datetime) -> list[Finding]:
+def findings(
+    told: Mapping[str, SentOccurrences], rules: RuleSet, given: Input, as_of: datetime
+) -> list[Finding]:
     """The resolved ones among the sent notices. `told` has the rules of `asking`."""
     return [x for name, some in told.items() for x in _of_rule(rules.by_name[name], some, given, as_of)]
 
 
-def _of_rule(rule: Rule, told: Told, given: Input, as_of: datetime) -> Iterator[Finding]:
+def _of_rule(rule: Rule, told: SentOccurrences, given: Input, as_of: datetime) -> Iterator[Finding]:
     spoken: dict[int, dict[str, set[str]]] = {}
     for (workspace, step), occurrences in told.items():
         for name in open_dates(occurrences):

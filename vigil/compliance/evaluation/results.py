@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from vigil.compliance.evaluation.rule_state import Pairs, Standing, Standings
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.events import Event
 
 
@@ -83,10 +83,10 @@ class Evaluation:
     """
 
     findings: tuple[Finding, ...] = ()
-    standings: Collection[Standing] = ()
+    standings: Collection[RuleState] = ()
     evaluated: Collection[tuple[str, int]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     forgotten: tuple[tuple[str, int], ...] = ()
 
 
-__all__ = ["DIGESTED", "OPEN", "Evaluation", "Finding", "Outcome", "Pairs", "Standing", "Standings", "Why"]
+__all__ = ["DIGESTED", "OPEN", "Evaluation", "Finding", "Outcome", "Why"]

@@ -14,7 +14,7 @@ _FEW = 100  # up to this number, a loop is faster than a column
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RuleState:
     """The state of (rule, workspace).
 
     `since` is when a condition was first seen met; for a milestone that is not evaluated, the start of its window.
@@ -29,32 +29,32 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Quiet:
+class ClearStates:
     """Clear states of one rule, of which only the next evaluation is stored: workspace, next_check_at."""
 
     rule: str
     rows: pl.DataFrame
 
     @classmethod
-    def of(cls, rule: str, rows: pl.DataFrame, at: str = "next_check_at") -> Quiet:
+    def of(cls, rule: str, rows: pl.DataFrame, at: str = "next_check_at") -> ClearStates:
         """From rows with a workspace and, in the column `at`, when to evaluate again."""
         return cls(rule, rows.select("workspace", pl.col(at).alias("next_check_at")))
 
 
-class Standings(Collection[Standing]):
+class RuleStates(Collection[RuleState]):
     """States, most of them as tables. Behaves as a collection of `Standing`."""
 
-    def __init__(self, loud: Sequence[Standing] = (), quiet: Sequence[Quiet] = ()) -> None:
+    def __init__(self, loud: Sequence[RuleState] = (), quiet: Sequence[ClearStates] = ()) -> None:
         self.loud = loud
         self.quiet = [q for q in quiet if len(q.rows)]
 
     @classmethod
-    def of(cls, given: Collection[Standing]) -> Standings:
-        return given if isinstance(given, Standings) else cls(list(given))
+    def of(cls, given: Collection[RuleState]) -> RuleStates:
+        return given if isinstance(given, RuleStates) else cls(list(given))
 
-    def remembered(self) -> dict[str, dict[int, Standing]]:
+    def remembered(self) -> dict[str, dict[int, RuleState]]:
         """Those that are not clear, by rule and workspace."""
-        out: dict[str, dict[int, Standing]] = defaultdict(dict)
+        out: dict[str, dict[int, RuleState]] = defaultdict(dict)
         for s in self.loud:
             if s.outcome != CLEAR:
                 out[s.rule][s.workspace] = s
@@ -72,11 +72,11 @@ class Standings(Collection[Standing]):
             out[q.rule].append(q.rows["workspace"])
         return {rule: pl.concat(some) if len(some) > 1 else some[0] for rule, some in out.items()}
 
-    def __iter__(self) -> Iterator[Standing]:
+    def __iter__(self) -> Iterator[RuleState]:
         yield from self.loud
         for q in self.quiet:
             for workspace, at in q.rows.iter_rows():
-                yield Standing(q.rule, workspace, CLEAR, None, at)
+                yield RuleState(q.rule, workspace, CLEAR, None, at)
 
     def __len__(self) -> int:
         return len(self.loud) + sum(len(q.rows) for q in self.quiet)
@@ -107,7 +107,7 @@ class Pairs(Collection[tuple[str, int]]):
         return given[1] in self._sets[id(workspaces)]
 
 
-def forgotten(before: Standings, kept: Standings, evaluated: Pairs) -> tuple[tuple[str, int], ...]:
+def forgotten(before: RuleStates, kept: RuleStates, evaluated: Pairs) -> tuple[tuple[str, int], ...]:
     """The pairs among `evaluated` with a stored state before and none now."""
     now = kept.workspaces() if len(before) else {}
     out: list[tuple[str, int]] = []

@@ -52,21 +52,21 @@ def _repeat(rule: Rule, step: RuleStep) -> Repeat | None:
 
 
 @dataclass(frozen=True)
-class Agenda:
+class Schedule:
     """For some dates: `inside` has the moments in (after, as_of], `following` (due, next_check_at) the first one after as_of."""
 
     inside: Mapping[date | datetime, list[Moment]]
     following: pl.DataFrame
 
 
-def agenda(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Agenda:
+def agenda(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Schedule:
     """The agenda of distinct dates or instants, none of them null."""
     if dates.dtype == pl.Date or len(dates) <= _FEW:
         return _asked(rule, dates, calendar, after, as_of)
     return _counted(rule, dates.alias("due"), calendar, after, as_of)
 
 
-def _asked(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Agenda:
+def _asked(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Schedule:
     inside: dict[date | datetime, list[Moment]] = {}
     following: dict[date | datetime, datetime] = {}
     for due in dates.to_list():
@@ -81,10 +81,10 @@ def _asked(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as
         "due": pl.Series(list(following), dtype=dates.dtype),
         "next_check_at": instants(list(following.values())),
     }
-    return Agenda(inside, pl.DataFrame(columns))
+    return Schedule(inside, pl.DataFrame(columns))
 
 
-def _counted(rule: Rule, due: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Agenda:
+def _counted(rule: Rule, due: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Schedule:
     """The same with columns, for as many distinct instants as there are workspaces."""
     some = [
         frame
@@ -92,14 +92,14 @@ def _counted(rule: Rule, due: pl.Series, calendar: Calendar, after: datetime, as
         for frame in _of_step(rule, number, step, due, calendar, as_of)
     ]
     if not some:
-        return Agenda({}, pl.DataFrame({"due": due, "next_check_at": due}).clear())
+        return Schedule({}, pl.DataFrame({"due": due, "next_check_at": due}).clear())
     found = pl.concat(some)
     inside: dict[date | datetime, list[Moment]] = defaultdict(list)
     now = found.filter((pl.col("at") > after) & (pl.col("at") <= as_of)).sort("step", "k")
     for at_due, step_number, k, at in now.select("due", "step", "k", "at").iter_rows():
         inside[at_due].append(Moment(step_number, k, at))
     ahead = found.filter((pl.col("at") > as_of) & (pl.col("at") < NEVER))
-    return Agenda(inside, ahead.group_by("due").agg(pl.col("at").min().alias("next_check_at")))
+    return Schedule(inside, ahead.group_by("due").agg(pl.col("at").min().alias("next_check_at")))
 
 
 def _of_step(

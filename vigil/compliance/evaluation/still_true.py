@@ -20,7 +20,7 @@ from vigil.compliance.evaluation.tables import Table
 from vigil.compliance.evaluation.window import Input
 from vigil.compliance.events import open_steps, stamp
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.rules.model import Kind, Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet
 
 Statement = tuple[str, int, str]
 """(rule, workspace, occurrence): the subject of a notice, whoever its recipient is."""
@@ -91,15 +91,15 @@ class CurrentState:
 
     def _untrue(self, rule: Rule, workspace: int, base: str) -> NoLonger | None:
         match rule.kind:
-            case Kind.CONDITION:
+            case RuleKind.CONDITION:
                 since = self.open_since.get((rule.name, workspace))
                 return None if since is not None and stamp(since) == base else NoLonger.CLEARED
-            case Kind.MILESTONE:
+            case RuleKind.MILESTONE:
                 due = self._due(rule).get(workspace)
                 if due is None or occurrence_of(due) != base:
                     return NoLonger.MOVED
                 return NoLonger.EXCLUDED if self._where(rule).get(workspace) is False else None
-            case Kind.TRANSITION:
+            case RuleKind.TRANSITION:
                 return NoLonger.COMPLETED if self._completed(workspace, base) else None
 
     def _due(self, rule: Rule) -> Mapping[int, date | datetime]:

@@ -12,7 +12,7 @@ from vigil.compliance.evaluation.results import Finding, Why
 from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules.model import RuleSet
 
-Told = Mapping[tuple[int, str], AbstractSet[str]]
+SentOccurrences = Mapping[tuple[int, str], AbstractSet[str]]
 """(workspace, step) -> the occurrences for which a notice of a rule was sent."""
 
 
@@ -25,12 +25,12 @@ def asking(findings: Sequence[Finding], rules: RuleSet) -> dict[str, set[int]]:
     return out
 
 
-def without_superseded(findings: Sequence[Finding], told: Mapping[str, Told]) -> list[Finding]:
+def without_superseded(findings: Sequence[Finding], told: Mapping[str, SentOccurrences]) -> list[Finding]:
     """The findings, with those marked whose step had a notice for another date. `told` has the rules of `asking`."""
     return [_mark(x, told[x.rule]) if x.suppressed is None and x.rule in told else x for x in findings]
 
 
-def _mark(finding: Finding, told: Told) -> Finding:
+def _mark(finding: Finding, told: SentOccurrences) -> Finding:
     date = Occurrence.parse(finding.occurrence).base
     said = told.get((finding.workspace, finding.step or ""), ())
     others = {Occurrence.parse(o).base for o in said} - {date}

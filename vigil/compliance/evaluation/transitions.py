@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from vigil.compliance import facts as f
-from vigil.compliance.evaluation.clause_compiler import Scope, because, met
+from vigil.compliance.evaluation.clause_compiler import ClauseScope, because, met
 from vigil.compliance.evaluation.columns import columns
 from vigil.compliance.evaluation.results import Finding, Why
 from vigil.compliance.evaluation.sentences import EMPTY, WITHHELD, title, value
@@ -25,7 +25,7 @@ from vigil.compliance.rules.patterns import EVENT_KEYS, WAITING, EventKind, Even
 
 
 def findings(
-    rule: Rule, scope: Scope, events: Sequence[Event], given: Input, window: Window
+    rule: Rule, scope: ClauseScope, events: Sequence[Event], given: Input, window: Window
 ) -> list[Finding]:
     """One finding for each step and each event of `events`, all of the scope's workspaces, that matches a pattern of the rule."""
     after = window.of(rule.name) if rule.name in window.starts else None
@@ -89,7 +89,9 @@ def _among(value: Value, allowed: Collection[Value]) -> bool:
     )
 
 
-def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool | None, tuple[str, ...]]]:
+def _where(
+    rule: Rule, scope: ClauseScope, events: Sequence[Event]
+) -> list[tuple[bool | None, tuple[str, ...]]]:
     """For each event whether the rule's `where` holds now (None: unknown), with the leaves that decided."""
     if rule.where is None or not events:
         return [(True, ())] * len(events)
@@ -104,7 +106,7 @@ def _where(rule: Rule, scope: Scope, events: Sequence[Event]) -> list[tuple[bool
     return out
 
 
-def of_events(scope: Scope, events: Sequence[Event]) -> Scope:
+def of_events(scope: ClauseScope, events: Sequence[Event]) -> ClauseScope:
     """The scope with a row for each event instead of one for each workspace, and the events' fields as columns."""
     fields = {}
     found: dict[str, Any] = {"id": [e.workspace for e in events], "number": range(len(events))}

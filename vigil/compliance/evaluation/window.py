@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from vigil.compliance.evaluation.rule_state import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Change, Event, Looked, made_since, news, overdue_unseen
 from vigil.compliance.facts import RequiredDocument
@@ -38,7 +38,7 @@ class Input:
     facts: Facts
     events: Sequence[Event] = ()
     changes: Sequence[Change] = ()
-    standings: Collection[Standing] = ()
+    standings: Collection[RuleState] = ()
     required: Sequence[RequiredDocument] = ()
     zone: str = "UTC"
     sensitive: Collection[str] = ()

@@ -16,7 +16,7 @@ _ORDER = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class DigestItem:
     """One notice stored for the digest. `title` is in its person's language; `number` is the ledger's."""
 
     number: int
@@ -35,7 +35,7 @@ class Kept:
 
 
 def left_out(
-    kept: Kept, rule: Rule | None, now: CurrentState, beside: Collection[Statement], as_of: datetime
+    kept: DigestItem, rule: Rule | None, now: CurrentState, beside: Collection[Statement], as_of: datetime
 ) -> Why | None:
     """Why a notice does not go into the digest; None when it does. `beside`: the statements of all that waits for the same person."""
     untrue = now.no_longer(rule, kept.statement, beside)
@@ -46,7 +46,7 @@ def left_out(
     return None if untrue is None else Why.CLEARED
 
 
-def window_end(some: Collection[Kept]) -> tuple[datetime, str]:
+def window_end(some: Collection[DigestItem]) -> tuple[datetime, str]:
     """The end of a digest's period, and its name as an occurrence: the newest notice in it, by the ledger's order.
 
     A notice goes into one digest only, so no two digests of a person end with the same one.
@@ -56,12 +56,12 @@ def window_end(some: Collection[Kept]) -> tuple[datetime, str]:
     return at, f"{stamp(at)}/{last.number}"
 
 
-def severity_of(some: Iterable[Kept]) -> Severity:
+def severity_of(some: Iterable[DigestItem]) -> Severity:
     """The highest severity among them."""
     return max((k.severity for k in some), key=_ORDER.index)
 
 
-def lines(some: Iterable[Kept]) -> tuple[str, ...]:
+def lines(some: Iterable[DigestItem]) -> tuple[str, ...]:
     """One line for each, the most severe first, otherwise in the order in which they were found."""
     ordered = sorted(some, key=lambda k: (-_ORDER.index(k.severity), k.number))
     return tuple(k.title for k in ordered)

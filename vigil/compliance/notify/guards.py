@@ -36,7 +36,7 @@ class GuardWhy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class NoticeCount:
     """The notices of one rule in one run: `notices` to people about `findings` on `workspaces` of `known` of its type."""
 
     notices: int
@@ -46,7 +46,9 @@ class Seen:
     first: bool  # the rule was never evaluated before
 
     @classmethod
-    def of(cls, keys: Collection[Key], known: int, first: bool, more: Seen | None = None) -> Seen:
+    def of(
+        cls, keys: Collection[Key], known: int, first: bool, more: NoticeCount | None = None
+    ) -> NoticeCount:
         """Of notices by their keys, one rule's, and what others left beside them; `known` workspaces, as listed."""
         notices, findings = len(keys), len({key[:4] for key in keys})
         workspaces = len({key[1] for key in keys})
@@ -72,7 +74,7 @@ def could_trip(rule: Rule, first: bool) -> bool:
     )
 
 
-def tripped(guard: Guard, seen: Seen) -> tuple[str, ...]:
+def tripped(guard: Guard, seen: NoticeCount) -> tuple[str, ...]:
     """The reasons to hold the notices, with their numbers. Empty: the notices may be sent."""
     reasons = []
     if seen.first and guard.first_run == "manifest_only":

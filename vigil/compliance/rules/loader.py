@@ -17,7 +17,7 @@ from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.clauses import FieldLeaf
 from vigil.compliance.rules.contradictions import impossible
 from vigil.compliance.rules.diagnostics import refuse
-from vigil.compliance.rules.model import DIGEST, Kind, Origin, Rule, RuleSet
+from vigil.compliance.rules.model import DIGEST, Origin, Rule, RuleKind, RuleSet
 from vigil.compliance.rules.semantic_checks import Checker
 from vigil.compliance.rules.structural_checks import structure
 from vigil.compliance.rules.vocabulary import FieldKind, People, Vocabulary, field_kind, listing, nearest
@@ -311,7 +311,7 @@ def _templates(draft: Draft, rule: Rule, templates: Mapping[str, AbstractSet[str
             yield at.problem(draft.file, message, "template", nearest(family, templates))
             continue
         roots = {name.partition(".")[0] for name in used}
-        for variable, kind in (("event", Kind.TRANSITION), ("due", Kind.MILESTONE)):
+        for variable, kind in (("event", RuleKind.TRANSITION), ("due", RuleKind.MILESTONE)):
             if variable in roots and rule.kind is not kind:
                 message = f'template family "{family}" uses `{variable}`, which only a {kind} has'
                 yield at.problem(draft.file, message, "template")

@@ -57,7 +57,6 @@ __all__ = [
     "FieldLeaf",
     "FieldRef",
     "Guard",
-    "Kind",
     "Late",
     "Leaf",
     "MissingLeaf",
@@ -65,10 +64,11 @@ __all__ = [
     "Offset",
     "Op",
     "Origin",
-    "Quiet",
+    "QuietHours",
     "Recipient",
     "Repeat",
     "Rule",
+    "RuleKind",
     "RuleSet",
     "RuleStep",
     "Severity",
@@ -88,7 +88,7 @@ class Status(StrEnum):
     RETIRED = "retired"  # kept for `vigil why`
 
 
-class Kind(StrEnum):
+class RuleKind(StrEnum):
     TRANSITION = "transition"
     CONDITION = "condition"
     MILESTONE = "milestone"
@@ -229,7 +229,7 @@ class Guard(RuleModel):
     first_run: Literal["send", "manifest_only"] = "send"
 
 
-class Quiet(RuleModel):
+class QuietHours(RuleModel):
     """No notice between these times of the recipient's own day; over midnight if `from` is the later one."""
 
     from_: ClockTime = Field(alias="from")
@@ -246,7 +246,7 @@ class Rule(RuleModel):
     name: str = Field(alias="rule", min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     version: StrictInt = Field(default=1, ge=1)
     status: Status = Status.LIVE
-    kind: Kind
+    kind: RuleKind
     description: str = ""
     severity: Severity = Severity.NORMAL
     subject: Subject
@@ -271,7 +271,7 @@ class Rule(RuleModel):
     guard: Guard | None = None
     template: str | None = Field(default=None, description="Template family; default the kind")
     group: StrictBool | None = Field(default=None, description="One notice for many findings of a person")
-    quiet: Quiet | None = None
+    quiet: QuietHours | None = None
     channels: tuple[ChannelName, ...] = Field(
         default=(),
         max_length=len(CHANNELS),

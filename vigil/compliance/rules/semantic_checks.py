@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vigil.compliance.facts import Attribute
 from vigil.compliance.rules import hints
 from vigil.compliance.rules.clauses import DocumentLeaf, FieldLeaf, FieldRef, Scalar, leaves_placed
-from vigil.compliance.rules.model import Kind, Rule, recipients_placed
+from vigil.compliance.rules.model import Rule, RuleKind, recipients_placed
 from vigil.compliance.rules.operands import operand, operands, show
 from vigil.compliance.rules.operators import Op, Takes
 from vigil.compliance.rules.patterns import EVENT_KEYS
@@ -84,7 +84,7 @@ class Checker:
     def _names(self, clause: str, ref: FieldRef, node: Node) -> Iterator[Problem]:
         """Check that the field exists, and is allowed in this clause."""
         match ref.root:
-            case "event" if self.rule.kind is not Kind.TRANSITION or clause != "where":
+            case "event" if self.rule.kind is not RuleKind.TRANSITION or clause != "where":
                 message = f"`event.{ref.name}` in the `{clause}` of a {self.rule.kind}; only a transition has an event."
                 yield node.problem(self.file, message, "field")
             case "event" if ref.name not in EVENT_KEYS:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vigil.compliance.rules.model import Kind, Recipient, Rule, RuleStep, events_used, recipients_placed
+from vigil.compliance.rules.model import Recipient, Rule, RuleKind, RuleStep, events_used, recipients_placed
 from vigil.compliance.rules.patterns import STEP_EVENTS, EventKind
 from vigil.compliance.rules.yaml_nodes import Node
 from vigil.errors import Problem
 
 _ONLY = {
-    "events": (Kind.TRANSITION,),
-    "exclude_actor": (Kind.TRANSITION,),
-    "require": (Kind.CONDITION,),
-    "when": (Kind.CONDITION,),
-    "for": (Kind.CONDITION,),
-    "due": (Kind.MILESTONE,),
-    "superseded": (Kind.MILESTONE,),
-    "resolved": (Kind.CONDITION, Kind.MILESTONE),
+    "events": (RuleKind.TRANSITION,),
+    "exclude_actor": (RuleKind.TRANSITION,),
+    "require": (RuleKind.CONDITION,),
+    "when": (RuleKind.CONDITION,),
+    "for": (RuleKind.CONDITION,),
+    "due": (RuleKind.MILESTONE,),
+    "superseded": (RuleKind.MILESTONE,),
+    "resolved": (RuleKind.CONDITION, RuleKind.MILESTONE),
 }
 """Keys that mean something to some kinds alone."""
 
@@ -40,14 +40,14 @@ def structure(file: str, rule: Rule, node: Node, whole: bool = True) -> Iterator
 
 def _needs(file: str, rule: Rule, node: Node) -> Iterator[Problem]:
     match rule.kind:
-        case Kind.TRANSITION if not rule.events:
+        case RuleKind.TRANSITION if not rule.events:
             yield node.at("events").problem(file, "a transition needs `events`", "events")
-        case Kind.CONDITION if rule.require is None and rule.when is None:
+        case RuleKind.CONDITION if rule.require is None and rule.when is None:
             yield node.problem(file, "a condition needs `require` or `when`", "require")
-        case Kind.CONDITION if rule.require is not None and rule.when is not None:
+        case RuleKind.CONDITION if rule.require is not None and rule.when is not None:
             message = "a condition has `require` or `when`, not both"
             yield node.key("when").problem(file, message, "when")
-        case Kind.MILESTONE:
+        case RuleKind.MILESTONE:
             if rule.due is None:
                 yield node.problem(file, "a milestone needs `due`, the field that holds its date", "due")
             if not rule.steps:
@@ -59,15 +59,15 @@ def _audience(file: str, rule: Rule, node: Node) -> Iterator[Problem]:
     if rule.steps and "to" in node.keys:
         message = "with `steps` there is no `to` of the rule itself; write it in each step."
         yield node.key("to").problem(file, message, "to")
-    if not rule.steps and not rule.to and rule.kind is not Kind.MILESTONE:
+    if not rule.steps and not rule.to and rule.kind is not RuleKind.MILESTONE:
         yield node.at("to").problem(file, f"a {rule.kind} needs `to`: nobody would be told", "to")
     for index, step in enumerate(rule.steps):
         at = node.at("steps", index)
         if not step.to:
             yield at.at("to").problem(file, f"{_name(step)} needs `to`: nobody would be told", "to")
-        if rule.kind is Kind.MILESTONE and step.at is None:
+        if rule.kind is RuleKind.MILESTONE and step.at is None:
             yield at.problem(file, f"{_name(step)} of a milestone needs `at`, its offset from `due`", "at")
-        if rule.kind is not Kind.MILESTONE and step.at is not None:
+        if rule.kind is not RuleKind.MILESTONE and step.at is not None:
             message = f"`at` means nothing in a {rule.kind}; it belongs to a milestone."
             yield at.key("at").problem(file, message, "at")
 

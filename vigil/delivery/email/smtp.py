@@ -37,7 +37,7 @@ from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.email.message import compose, message_id, recipient
 from vigil.delivery.email.settings import SmtpSettings
 from vigil.delivery.errors import CredentialRefused, InvalidMessage
-from vigil.delivery.transport import Outcome, Outgoing, Sent
+from vigil.delivery.transport import Outgoing, SendOutcome, Sent
 
 log = logging.getLogger("vigil.delivery.email")
 
@@ -224,7 +224,7 @@ class Smtp:
         return Sent("retry", None, HELD_CREDENTIAL, "", None, started, self._now(), why)
 
 
-def _meaning(code: int) -> tuple[Outcome, float | None]:
+def _meaning(code: int) -> tuple[SendOutcome, float | None]:
     """The outcome of a reply code, and the seconds to wait. RFC 5321, section 4.2.1: the first digit decides."""
     if 400 <= code < 500:
         return "retry", LATER

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from vigil.delivery.rendering.language import Language
-from vigil.delivery.rendering.render import Said
+from vigil.delivery.rendering.render import RenderedText
 
 OPEN = "Open in Extended ECM"
 SEEN = "I have seen it"
 
 
-def words(html: Said, speaking: Language) -> dict[str, str]:
+def words(html: RenderedText, speaking: Language) -> dict[str, str]:
     """The `mail` of a queued message. `title` and `body` are safe markup, the others plain text."""
     return {
         "title": html.title,

@@ -17,7 +17,7 @@ import orjson
 
 from vigil.delivery.codes import NOT_FCM
 from vigil.delivery.responses import DETAIL, Action, ParsedResponse, wait_of
-from vigil.delivery.transport import Outcome
+from vigil.delivery.transport import SendOutcome
 from vigil.redaction import redacted
 
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -52,34 +52,34 @@ _STATUSES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class OutcomeRule:
     """One row: what to do with the message (`outcome`) and with the sender (`action`)."""
 
-    outcome: Outcome
+    outcome: SendOutcome
     action: Action = "none"
 
 
-TABLE: dict[tuple[int, str], Rule] = {
-    (400, "INVALID_ARGUMENT"): Rule("rejected"),
-    (400, "APNS_410"): Rule("rejected"),
-    (401, "THIRD_PARTY_AUTH_ERROR"): Rule("retry", "refresh"),
-    (401, "UNAUTHENTICATED"): Rule("retry", "refresh"),
-    (403, "SENDER_ID_MISMATCH"): Rule("rejected"),
-    (403, "PERMISSION_DENIED"): Rule("retry", "stop"),
-    (404, "UNREGISTERED"): Rule("rejected"),
-    (404, "NOT_FOUND"): Rule("retry", "stop"),
-    (429, "QUOTA_EXCEEDED"): Rule("retry"),
-    (500, "INTERNAL"): Rule("retry"),
-    (503, "UNAVAILABLE"): Rule("retry"),
+TABLE: dict[tuple[int, str], OutcomeRule] = {
+    (400, "INVALID_ARGUMENT"): OutcomeRule("rejected"),
+    (400, "APNS_410"): OutcomeRule("rejected"),
+    (401, "THIRD_PARTY_AUTH_ERROR"): OutcomeRule("retry", "refresh"),
+    (401, "UNAUTHENTICATED"): OutcomeRule("retry", "refresh"),
+    (403, "SENDER_ID_MISMATCH"): OutcomeRule("rejected"),
+    (403, "PERMISSION_DENIED"): OutcomeRule("retry", "stop"),
+    (404, "UNREGISTERED"): OutcomeRule("rejected"),
+    (404, "NOT_FOUND"): OutcomeRule("retry", "stop"),
+    (429, "QUOTA_EXCEEDED"): OutcomeRule("retry"),
+    (500, "INTERNAL"): OutcomeRule("retry"),
+    (503, "UNAVAILABLE"): OutcomeRule("retry"),
 }
 
-_BY_STATUS: dict[int, tuple[str, Rule]] = {
-    401: ("UNAUTHENTICATED", Rule("retry", "refresh")),
-    403: ("PERMISSION_DENIED", Rule("retry", "stop")),
-    404: ("NOT_FOUND", Rule("retry", "stop")),
-    429: ("QUOTA_EXCEEDED", Rule("retry")),
-    500: ("INTERNAL", Rule("retry")),
-    503: ("UNAVAILABLE", Rule("retry")),
+_BY_STATUS: dict[int, tuple[str, OutcomeRule]] = {
+    401: ("UNAUTHENTICATED", OutcomeRule("retry", "refresh")),
+    403: ("PERMISSION_DENIED", OutcomeRule("retry", "stop")),
+    404: ("NOT_FOUND", OutcomeRule("retry", "stop")),
+    429: ("QUOTA_EXCEEDED", OutcomeRule("retry")),
+    500: ("INTERNAL", OutcomeRule("retry")),
+    503: ("UNAVAILABLE", OutcomeRule("retry")),
 }
 
 
@@ -122,7 +122,7 @@ def _nameless(body: bytes) -> ParsedResponse:
 def _between(status: int, retry_after: str | None) -> ParsedResponse:
     """A response that FCM did not write. Its body may be anything, so that no part of it is shown."""
     refused = 300 <= status < 500 and status != 408
-    outcome: Outcome = "retry" if refused else "unknown"
+    outcome: SendOutcome = "retry" if refused else "unknown"
     return ParsedResponse(outcome, f"{NOT_FCM}{status}", status, retry_after=wait_of(retry_after))
 
 
@@ -173,9 +173,9 @@ def _quota(details: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _fallback(status: int, code: str) -> tuple[str, Rule]:
+def _fallback(status: int, code: str) -> tuple[str, OutcomeRule]:
     """What to do for a pair of status and code that the table does not contain."""
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     # A 4xx from FCM is a definite answer about the message; after anything else the outcome is unknown.
-    return code, Rule("rejected" if 400 <= status < 500 and status != 408 else "unknown")
+    return code, OutcomeRule("rejected" if 400 <= status < 500 and status != 408 else "unknown")

@@ -46,7 +46,7 @@ _PLAIN_BODY = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RenderedText:
     """The text of a notice. The title is one line; the body may have several. In HTML both are safe markup."""
 
     title: str
@@ -104,14 +104,14 @@ class Renderer:
         """Each family with the fields of Notice that its templates use, which a rule's kind must provide."""
         return {family: set(used) for family, used in self._families.items()}
 
-    def render(self, notice: Notice) -> Said:
+    def render(self, notice: Notice) -> RenderedText:
         """The notice in its person's language and zone. Raises RenderError."""
         try:
             title, body = self._templates(self._family(notice), notice.person.language)
             seen = dict(zip(FIELDS, _values_of(notice), strict=True))
             head, text = one_line(title.render(seen).strip()), body.render(seen).strip()
             # Markup is not cut: that of a mail is as long as its values, which are cut; markup that is too long is not used.
-            return Said(head, text if self._format is TextFormat.HTML else bounded(text, BODY))
+            return RenderedText(head, text if self._format is TextFormat.HTML else bounded(text, BODY))
         except _FAILURES as error:
             raise self._explain(notice, error) from error
 
@@ -125,11 +125,11 @@ class Renderer:
             f'there is no template family "{notice.family}"; there are {", ".join(self._families)}'
         )
 
-    def render_many(self, notices: Iterable[Notice]) -> list[Said | RenderError]:
+    def render_many(self, notices: Iterable[Notice]) -> list[RenderedText | RenderError]:
         """One result for each notice, in order. A notice that cannot be rendered gives its error and does not affect the others."""
         return [self._try(notice) for notice in notices]
 
-    def _try(self, notice: Notice) -> Said | RenderError:
+    def _try(self, notice: Notice) -> RenderedText | RenderError:
         try:
             return self.render(notice)
         except RenderError as error:
@@ -156,4 +156,4 @@ class Renderer:
         return RenderError(notice, file, line, str(error) or type(error).__name__)
 
 
-__all__ = ["RenderError", "Renderer", "Said"]
+__all__ = ["RenderError", "RenderedText", "Renderer"]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from vigil.delivery.responses import ParsedResponse, wait_of
 from vigil.delivery.retry import QUOTA_WAIT
-from vigil.delivery.transport import Outcome
+from vigil.delivery.transport import SendOutcome
 
 CODE = "WEBHOOK_"
 LATER = frozenset({408, 425, 429})
@@ -35,7 +35,7 @@ def read_status(status: int, retry_after: str | None) -> ParsedResponse:
     return ParsedResponse(_outcome(status), f"{CODE}{status}", status, retry_after=wait)
 
 
-def _outcome(status: int) -> Outcome:
+def _outcome(status: int) -> SendOutcome:
     if status in LATER or 300 <= status < 400:
         return "retry"
     if 400 <= status < 500:

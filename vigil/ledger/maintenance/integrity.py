@@ -12,16 +12,16 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger.codec import decode, encode
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import runs
-from vigil.ledger.tables import Attempt, Newest, Notice, Observation, Position, Run, table
+from vigil.ledger.tables import AttemptRow, NewestRow, NoticeRow, ObservationRow, RunRow, WatermarkRow, table
 from vigil.ledger.watermarks import WatermarkName
 from vigil.wording import counted
 
-_observation = table(Observation)
-_newest = table(Newest)
-_notice = table(Notice)
-_attempt = table(Attempt)
-_position = table(Position)
-_run = table(Run)
+_observation = table(ObservationRow)
+_newest = table(NewestRow)
+_notice = table(NoticeRow)
+_attempt = table(AttemptRow)
+_position = table(WatermarkRow)
+_run = table(RunRow)
 
 AHEAD = timedelta(minutes=5)
 """How far a watermark may be in the future before it is a fault, since clocks differ."""
@@ -36,7 +36,7 @@ UNIQUE = {"notice": "uq_notice_once", "device": "uq_device_address"}
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class IntegrityFault:
     """One problem: where, what, and what to do."""
 
     where: str
@@ -49,7 +49,7 @@ RECORD = "copy the ledger before anything else writes to it, and report this: it
 
 def newest(
     connection: Connection, after: tuple[str, str], limit: int
-) -> tuple[list[Fault], tuple[str, str], int]:
+) -> tuple[list[IntegrityFault], tuple[str, str], int]:
     """Compare a slice of the index of newest observations with the observations themselves.
 
     Returns the faults, the (kind, subject) at the end of the slice (two empty texts at the end), and how many were checked.
@@ -64,7 +64,11 @@ def newest(
     )
     rows = connection.execute(query).all()
     last = _last(connection, [(r.kind, r.subject) for r in rows])
-    faults = [Fault(f"newest {r.kind} {r.subject}", said, RECORD) for r in rows if (said := _wrong(r, last))]
+    faults = [
+        IntegrityFault(f"newest {r.kind} {r.subject}", said, RECORD)
+        for r in rows
+        if (said := _wrong(r, last))
+    ]
     end = (rows[-1].kind, rows[-1].subject) if len(rows) == limit else ("", "")
     return faults, end, len(rows)
 
@@ -95,7 +99,7 @@ def _last(connection: Connection, subjects: Sequence[tuple[str, str]]) -> dict[t
     return out
 
 
-def whole(connection: Connection, now: datetime) -> list[Fault]:
+def whole(connection: Connection, now: datetime) -> list[IntegrityFault]:
     """Check the ledger as a whole: watermarks, keys, orphaned rows, runs that never ended."""
     return [
         *_positions(connection, now),
@@ -107,56 +111,60 @@ def whole(connection: Connection, now: datetime) -> list[Fault]:
     ]
 
 
-def _positions(connection: Connection, now: datetime) -> Iterator[Fault]:
+def _positions(connection: Connection, now: datetime) -> Iterator[IntegrityFault]:
     last = connection.execute(select(func.max(_observation.c.seq))).scalar() or 0
     for p in connection.execute(select(_position)):
         if p.name == WatermarkName.EVALUATED and (p.seq or 0) > last:
             do = "restore the ledger completely: the observations after its backup are missing, and would never be evaluated"
-            yield Fault("position evaluated", f"has taken in observation {p.seq}, the newest is {last}", do)
+            yield IntegrityFault(
+                "position evaluated", f"has taken in observation {p.seq}, the newest is {last}", do
+            )
         if p.at is not None and p.at > now + AHEAD:
             do = "check this machine's clock: until that instant nothing is due, and changes look old"
-            yield Fault(f"position {p.name}", f"is at {p.at:%Y-%m-%d %H:%M} UTC, which is in the future", do)
+            yield IntegrityFault(
+                f"position {p.name}", f"is at {p.at:%Y-%m-%d %H:%M} UTC, which is in the future", do
+            )
 
 
-def _keys(connection: Connection) -> Iterator[Fault]:
+def _keys(connection: Connection) -> Iterator[IntegrityFault]:
     found = inspect(connection)
     for name, key in UNIQUE.items():
         if key not in {c["name"] for c in found.get_unique_constraints(name)}:
             do = "stop every run: without the key a person may get a notice twice. Restore the schema from its migrations"
-            yield Fault(f"table {name}", f"has no unique key {key}", do)
+            yield IntegrityFault(f"table {name}", f"has no unique key {key}", do)
 
 
-def _orphans(connection: Connection) -> Iterator[Fault]:
+def _orphans(connection: Connection) -> Iterator[IntegrityFault]:
     lost = select(func.count()).select_from(_attempt.outerjoin(_notice, _notice.c.id == _attempt.c.notice))
     if count := connection.execute(lost.where(_notice.c.id.is_(None))).scalar_one():
-        yield Fault("attempts", f"{count} belong to no notice", RECORD)
+        yield IntegrityFault("attempts", f"{count} belong to no notice", RECORD)
 
 
-def _stuck(connection: Connection) -> Iterator[Fault]:
+def _stuck(connection: Connection) -> Iterator[IntegrityFault]:
     never = select(func.count()).where(_notice.c.state == NoticeState.QUEUED, _notice.c.due_at.is_(None))
     if count := connection.execute(never).scalar_one():
-        yield Fault(
+        yield IntegrityFault(
             "outbox",
             f"{counted(count, 'notice is', 'notices are')} queued and never due: nobody will be told",
             RECORD,
         )
 
 
-def _never_ended(connection: Connection, now: datetime) -> Iterator[Fault]:
+def _never_ended(connection: Connection, now: datetime) -> Iterator[IntegrityFault]:
     where = and_(_run.c.state == "running", _run.c.started_at <= now - DEAD)
     ids = list(connection.execute(select(_run.c.id).where(where).order_by(_run.c.id)).scalars())
     if ids:
         do = "nothing: they were killed, and later runs did their work. Find the reason if the number grows"
-        yield Fault("runs", f"{len(ids)} never ended, the last is {ids[-1]}", do)
+        yield IntegrityFault("runs", f"{len(ids)} never ended, the last is {ids[-1]}", do)
 
 
-def _holes(connection: Connection, now: datetime) -> Iterator[Fault]:
+def _holes(connection: Connection, now: datetime) -> Iterator[IntegrityFault]:
     for run, ended, began in runs.holes(connection, now - RECENT):
         said = (
             f"evaluated from {began:%Y-%m-%d %H:%M} UTC on, those before it up to {ended:%Y-%m-%d %H:%M} UTC"
         )
         do = f"start a backfill for the period between: --from {ended:%Y-%m-%dT%H:%M}Z --to {began:%Y-%m-%dT%H:%M}Z"
-        yield Fault(f"run {run}", said, do)
+        yield IntegrityFault(f"run {run}", said, do)
 
 
 def upkeep_hints(connection: Connection) -> list[str]:

@@ -17,25 +17,25 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.outbox.queue import FINAL
 from vigil.ledger.people import deleted_accounts
 from vigil.ledger.tables import (
-    Acknowledgement,
-    Attempt,
-    GuardTrip,
-    Manifest,
-    Newest,
-    Notice,
-    Observation,
-    Run,
+    AcknowledgementRow,
+    AttemptRow,
+    GuardHoldRow,
+    ManifestRow,
+    NewestRow,
+    NoticeRow,
+    ObservationRow,
+    RunRow,
     table,
 )
 
-_observation = table(Observation)
-_notice = table(Notice)
-_attempt = table(Attempt)
-_run = table(Run)
-_manifest = table(Manifest)
-_trip = table(GuardTrip)
-_newest = table(Newest)
-_acknowledgement = table(Acknowledgement)
+_observation = table(ObservationRow)
+_notice = table(NoticeRow)
+_attempt = table(AttemptRow)
+_run = table(RunRow)
+_manifest = table(ManifestRow)
+_trip = table(GuardHoldRow)
+_newest = table(NewestRow)
+_acknowledgement = table(AcknowledgementRow)
 
 SLICE = 5000
 EMPTY = "{}"
@@ -55,7 +55,7 @@ class Forgets(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class DeletionSlice:
     """The result of one search: rows to delete, and where the next search begins; None at the end."""
 
     rows: tuple[int | str, ...]
@@ -69,7 +69,7 @@ def find(
     after: int,
     waiting: Collection[str],
     evaluated: int,
-) -> Slice:
+) -> DeletionSlice:
     """Rows of a kind older than `horizon`, starting after number `after`.
 
     `waiting` are the reasons of suppressed notices that are not final; `evaluated` is the watermark of evaluation: observations that
@@ -78,16 +78,16 @@ def find(
     if what is Forgets.MANIFESTS:
         # There are few people, and they have no number: one search finds all.
         ids = connection.execute(select(_manifest.c.id).where(_manifest.c.created_at <= horizon)).scalars()
-        return Slice(tuple(ids), None)
+        return DeletionSlice(tuple(ids), None)
     if what is Forgets.PEOPLE:
-        return Slice(tuple(deleted_accounts.remembered(connection, horizon)), None)
+        return DeletionSlice(tuple(deleted_accounts.remembered(connection, horizon)), None)
     look = _LOOKS[what](horizon, waiting, evaluated)
     page = select(look.number).where(look.number > after, look.old).order_by(look.number).limit(SLICE)
     last = connection.execute(select(func.max(page.subquery().c[0]))).scalar()
     if last is None:
-        return Slice((), None)
+        return DeletionSlice((), None)
     found = connection.execute(look.rows.where(look.number > after, look.number <= last, look.old))
-    return Slice(tuple(sorted({r[0] for r in found})), int(last))
+    return DeletionSlice(tuple(sorted({r[0] for r in found})), int(last))
 
 
 @dataclass(frozen=True, slots=True)

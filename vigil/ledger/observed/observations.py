@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
-from vigil.compliance.evaluation.history import Seen
+from vigil.compliance.evaluation.history import ObservedFact
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Change
 from vigil.compliance.facts import Fact, Value, Workspace
 from vigil.ledger.codec import decode, encode, subject_of, workspace_name
 from vigil.ledger.engine import OBSERVATIONS, chunks, in_turn, upsert
 from vigil.ledger.observed import relations
-from vigil.ledger.tables import Newest, Observation, table
+from vigil.ledger.tables import NewestRow, ObservationRow, table
 
-_observation = table(Observation)
-_newest = table(Newest)
+_observation = table(ObservationRow)
+_newest = table(NewestRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +332,9 @@ def as_of(connection: Connection, at: datetime, workspaces: Sequence[int] | None
             yield decode(r.kind, r.body)
 
 
-def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -> list[Seen]:
+def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -> list[ObservedFact]:
     """Every observation of some workspaces up to an instant, in the order in which they were made."""
-    out: list[Seen] = []
+    out: list[ObservedFact] = []
     for some in chunks(workspaces):
         query = (
             select(_observation)
@@ -343,7 +343,7 @@ def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -
         )
         for r in connection.execute(query):
             fact = None if r.body is None else decode(r.kind, r.body)
-            out.append(Seen(r.kind, r.subject, r.workspace, r.seen_at, fact))
+            out.append(ObservedFact(r.kind, r.subject, r.workspace, r.seen_at, fact))
     return sorted(out, key=lambda s: s.seen_at)
 
 

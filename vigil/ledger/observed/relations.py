@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Connection, delete, insert, select
 
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Relation, table
+from vigil.ledger.tables import RelationRow, table
 
-_relation = table(Relation)
+_relation = table(RelationRow)
 
 
 def keep(connection: Connection, found: Mapping[int, Collection[int]]) -> None:

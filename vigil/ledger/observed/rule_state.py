@@ -9,22 +9,24 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
-from vigil.compliance.evaluation.results import Standing
+from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.ledger.engine import chunks, upsert
-from vigil.ledger.tables import RuleState, Verdict, table
+from vigil.ledger.tables import EvaluatedRuleRow, RuleStateRow, table
 
-_verdict = table(Verdict)
-_rule = table(RuleState)
+_verdict = table(RuleStateRow)
+_rule = table(EvaluatedRuleRow)
 
 
-def rule_states(connection: Connection, workspaces: Sequence[int]) -> list[Standing]:
+def rule_states(connection: Connection, workspaces: Sequence[int]) -> list[RuleState]:
     """The remembered states of all rules for some workspaces, by workspace and rule."""
-    out: list[Standing] = []
+    out: list[RuleState] = []
     for some in chunks(workspaces):
         query = select(_verdict).where(_verdict.c.workspace.in_(some))
         for r in connection.execute(query.order_by(_verdict.c.workspace, _verdict.c.rule)):
             out.append(
-                Standing(r.rule, r.workspace, r.outcome, r.since, r.next_check_at, tuple(orjson.loads(r.why)))
+                RuleState(
+                    r.rule, r.workspace, r.outcome, r.since, r.next_check_at, tuple(orjson.loads(r.why))
+                )
             )
     return out
 
@@ -41,7 +43,7 @@ def due_workspaces(connection: Connection, as_of: datetime, rules: Collection[st
 
 def keep_rule_states(
     connection: Connection,
-    standings: Iterable[Standing],
+    standings: Iterable[RuleState],
     evaluated: Collection[tuple[str, int]],
     as_of: datetime,
 ) -> None:

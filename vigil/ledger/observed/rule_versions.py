@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select, update
 
 from vigil.compliance.rules.in_force import Revision
 from vigil.ledger.engine import chunks, upsert
-from vigil.ledger.tables import RuleRevision, table
+from vigil.ledger.tables import RuleVersionRow, table
 
-_revision = table(RuleRevision)
+_revision = table(RuleVersionRow)
 
 
 def in_force(connection: Connection) -> list[Revision]:

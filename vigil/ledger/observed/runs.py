@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from sqlalchemy import JSON, Connection, cast, insert, select, type_coerce, update
 
-from vigil.ledger.tables import Run, table
+from vigil.ledger.tables import RunRow, table
 
-_run = table(Run)
+_run = table(RunRow)
 
 
 WINDOW = "window"

@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from vigil.ledger.engine import chunks, upsert
-from vigil.ledger.tables import ShortList, table
+from vigil.ledger.tables import ShortListRow, table
 
-_short = table(ShortList)
+_short = table(ShortListRow)
 
 
 def keep(connection: Connection, read: Collection[int], lacking: Mapping[int, int], at: datetime) -> None:

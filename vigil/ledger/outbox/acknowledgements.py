@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Acknowledgement, Notice, table
+from vigil.ledger.tables import AcknowledgementRow, NoticeRow, table
 
-_acknowledgement = table(Acknowledgement)
-_notice = table(Notice)
+_acknowledgement = table(AcknowledgementRow)
+_notice = table(NoticeRow)
 
 How = Literal["app", "link"]
 

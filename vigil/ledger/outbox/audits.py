@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import leases
-from vigil.ledger.tables import Attempt, Device, Notice, in_state, table
+from vigil.ledger.tables import AttemptRow, DeviceRow, NoticeRow, in_state, table
 
-_notice = table(Notice)
-_attempt = table(Attempt)
-_device = table(Device)
+_notice = table(NoticeRow)
+_attempt = table(AttemptRow)
+_device = table(DeviceRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def unreachable(connection: Connection, before: datetime) -> list[Unreachable]:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LatestNotice:
     """The newest notice of one outcome to one person about one workspace."""
 
     person: str
@@ -143,12 +143,12 @@ class Said:
     as_of: datetime
 
 
-def said_about(connection: Connection, workspaces: Collection[int], since: datetime) -> list[Said]:
+def said_about(connection: Connection, workspaces: Collection[int], since: datetime) -> list[LatestNotice]:
     """The newest notices about some workspaces since an instant, by person, workspace and state."""
-    out: list[Said] = []
+    out: list[LatestNotice] = []
     for some in chunks(sorted(workspaces)):
         where = _notice.c.workspace.in_(some) & (_notice.c.as_of >= since) & (_notice.c.person != "")
         key = (_notice.c.person, _notice.c.workspace, _notice.c.state)
         query = select(*key, func.max(_notice.c.as_of)).where(where).group_by(*key).order_by(*key)
-        out += [Said(*r) for r in connection.execute(query)]
+        out += [LatestNotice(*r) for r in connection.execute(query)]
     return out

@@ -18,14 +18,23 @@ from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import leases
 from vigil.ledger.outbox.guard_holds import WAITING
-from vigil.ledger.tables import BehindRow, GuardTrip, Notice, Observation, Run, ShortList, in_state, table
+from vigil.ledger.tables import (
+    BehindRow,
+    GuardHoldRow,
+    NoticeRow,
+    ObservationRow,
+    RunRow,
+    ShortListRow,
+    in_state,
+    table,
+)
 
-_notice = table(Notice)
-_observation = table(Observation)
-_run = table(Run)
-_trip = table(GuardTrip)
+_notice = table(NoticeRow)
+_observation = table(ObservationRow)
+_run = table(RunRow)
+_trip = table(GuardHoldRow)
 _behind = table(BehindRow)
-_short = table(ShortList)
+_short = table(ShortListRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Connection, and_, select, update
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import WAITS_FOR_DIGEST, NoticeMessage
-from vigil.ledger.tables import Notice, in_state, table
+from vigil.ledger.tables import NoticeRow, in_state, table
 from vigil.ledger.values import Key
 
-_notice = table(Notice)
+_notice = table(NoticeRow)
 
 
 @dataclass(frozen=True, slots=True)

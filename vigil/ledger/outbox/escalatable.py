@@ -8,17 +8,17 @@ from datetime import datetime
 from sqlalchemy import Connection, func, or_, select
 
 from vigil.compliance.evaluation import escalations
-from vigil.compliance.evaluation.escalations import Row, Said
+from vigil.compliance.evaluation.escalations import EscalatableNotice, EscalationRow
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Acknowledgement, Attempt, Notice, table
+from vigil.ledger.tables import AcknowledgementRow, AttemptRow, NoticeRow, table
 from vigil.ledger.values import HEARD
 
-_notice = table(Notice)
-_attempt = table(Attempt)
-_acknowledgement = table(Acknowledgement)
+_notice = table(NoticeRow)
+_attempt = table(AttemptRow)
+_acknowledgement = table(AcknowledgementRow)
 
 
-def said(connection: Connection, rules: Collection[str], since: datetime) -> list[Said]:
+def said(connection: Connection, rules: Collection[str], since: datetime) -> list[EscalatableNotice]:
     """The notices of some rules that were queued or sent since `since`, one for each (rule, workspace, occurrence, step), with the
     escalations of each.
     """
@@ -39,7 +39,7 @@ def said(connection: Connection, rules: Collection[str], since: datetime) -> lis
     # A device accepts a notice within an hour of its first try, which is less than the margin of `since`.
     recent = or_(_notice.c.as_of >= since, _notice.c.first_tried_at >= since)
     return escalations.said(
-        Row(
+        EscalationRow(
             rule=r.rule,
             workspace=r.workspace,
             occurrence=r.occurrence,

@@ -14,17 +14,17 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, insert, or_, select, update
 
 from vigil.compliance.notices import NoticeState
-from vigil.ledger.tables import GuardTrip, Notice, Run, in_state, table
+from vigil.ledger.tables import GuardHoldRow, NoticeRow, RunRow, in_state, table
 
 WAITING, SENT, DROPPED, EXPIRED = "waiting", "sent", "dropped", "expired"
 
-_trip = table(GuardTrip)
-_notice = table(Notice)
-_run = table(Run)
+_trip = table(GuardHoldRow)
+_notice = table(NoticeRow)
+_run = table(RunRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class GuardHold:
     """A guard hold, as stored."""
 
     id: int
@@ -146,9 +146,9 @@ def _held(rule: str, reason: str, runs: Sequence[int] | None) -> ColumnElement[b
     return and_(*where, *([] if runs is None else [_notice.c.run.in_(runs)]))
 
 
-def keep(connection: Connection, trip: Trip) -> Trip:
+def keep(connection: Connection, trip: GuardHold) -> GuardHold:
     """Store a new guard hold and return it with its number."""
-    row = {name: getattr(trip, name) for name in Trip.__slots__ if name != "id"}
+    row = {name: getattr(trip, name) for name in GuardHold.__slots__ if name != "id"}
     row["reasons"] = orjson.dumps(trip.reasons).decode()
     id = int(connection.execute(insert(_trip).values(**row).returning(_trip.c.id)).scalar_one())
     found = find(connection, id)
@@ -156,17 +156,17 @@ def keep(connection: Connection, trip: Trip) -> Trip:
     return found
 
 
-def find(connection: Connection, id: int) -> Trip | None:
+def find(connection: Connection, id: int) -> GuardHold | None:
     """A guard hold, by its number."""
     return next(iter(_read(connection, _trip.c.id == id)), None)
 
 
-def asked_by(connection: Connection, flow_run: str) -> list[Trip]:
+def asked_by(connection: Connection, flow_run: str) -> list[GuardHold]:
     """The guard holds about which a Prefect run asks, in the order of their rules, answered or not."""
     return _read(connection, _trip.c.flow_run == flow_run)
 
 
-def of_run(connection: Connection, run: int) -> list[Trip]:
+def of_run(connection: Connection, run: int) -> list[GuardHold]:
     """The trips of a run, in the order of their rules, answered or not."""
     return _read(connection, _trip.c.run == run)
 
@@ -177,13 +177,13 @@ def take(connection: Connection, flow_run: str) -> int:
     return connection.execute(update(_trip).where(where).values(flow_run=flow_run)).rowcount
 
 
-def waiting(connection: Connection, until: datetime | None = None) -> list[Trip]:
+def waiting(connection: Connection, until: datetime | None = None) -> list[GuardHold]:
     """The guard holds without an answer; with `until`, only those whose time is over by then."""
     where = _trip.c.state == WAITING
     return _read(connection, where if until is None else where & (_trip.c.until <= until))
 
 
-def latest(connection: Connection, limit: int = 20) -> list[Trip]:
+def latest(connection: Connection, limit: int = 20) -> list[GuardHold]:
     """The newest guard holds, newest first."""
     return _read(connection, _trip.c.id > 0)[::-1][:limit]
 
@@ -199,6 +199,6 @@ def answer(connection: Connection, id: int, state: str, by: str, now: datetime) 
     return connection.execute(update(_trip).where(where).values(**values)).rowcount == 1
 
 
-def _read(connection: Connection, where: ColumnElement[bool]) -> list[Trip]:
+def _read(connection: Connection, where: ColumnElement[bool]) -> list[GuardHold]:
     found = connection.execute(select(_trip).where(where).order_by(_trip.c.id))
-    return [Trip(**{**r._mapping, "reasons": tuple(orjson.loads(r.reasons))}) for r in found]
+    return [GuardHold(**{**r._mapping, "reasons": tuple(orjson.loads(r.reasons))}) for r in found]

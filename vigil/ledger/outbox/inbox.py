@@ -15,9 +15,9 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import acknowledgements
 from vigil.ledger.outbox.acknowledgements import Acknowledged
-from vigil.ledger.tables import Notice, table
+from vigil.ledger.tables import NoticeRow, table
 
-_notice = table(Notice)
+_notice = table(NoticeRow)
 
 SHOWN = (NoticeState.QUEUED, NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED)
 """The states of a notice that is meant for its person. One of two devices may already show a queued notice."""

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 from sqlalchemy import ARRAY, ColumnElement, Connection, FromClause, and_, cast, column, func, select
 
-from vigil.ledger.tables import Notice, table
+from vigil.ledger.tables import NoticeRow, table
 from vigil.ledger.values import Key
 
-_notice = table(Notice)
+_notice = table(NoticeRow)
 _NAMES = ("rule", "workspace", "occurrence", "step", "person")
 
 

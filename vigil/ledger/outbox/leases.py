@@ -34,10 +34,10 @@ from sqlalchemy import (
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.tables import Attempt, Instant, Notice, in_state, table
+from vigil.ledger.tables import AttemptRow, Instant, NoticeRow, in_state, table
 
-_notice = table(Notice)
-_attempt = table(Attempt)
+_notice = table(NoticeRow)
+_attempt = table(AttemptRow)
 
 LONGEST = timedelta(minutes=10)
 """The maximum length of a lease. A longer one was made by a clock that ran ahead, and counts as expired."""

@@ -12,13 +12,13 @@ import orjson
 from sqlalchemy import Connection, select, update
 
 from vigil.ledger.engine import upsert
-from vigil.ledger.tables import Manifest, table
+from vigil.ledger.tables import ManifestRow, table
 
-_manifest = table(Manifest)
+_manifest = table(ManifestRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredManifest:
     id: str
     created_at: datetime
     approved_at: datetime | None
@@ -35,11 +35,13 @@ def keep(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetim
     return id
 
 
-def find(connection: Connection, id: str) -> Kept | None:
+def find(connection: Connection, id: str) -> StoredManifest | None:
     """A stored manifest, by id."""
     row = connection.execute(select(_manifest).where(_manifest.c.id == id)).first()
     return (
-        None if row is None else Kept(row.id, row.created_at, row.approved_at, tuple(orjson.loads(row.body)))
+        None
+        if row is None
+        else StoredManifest(row.id, row.created_at, row.approved_at, tuple(orjson.loads(row.body)))
     )
 
 

@@ -12,9 +12,9 @@ from vigil.compliance.evaluation.still_true import Postponed
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules.model import DIGEST
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Notice, in_state, table
+from vigil.ledger.tables import NoticeRow, in_state, table
 
-_notice = table(Notice)
+_notice = table(NoticeRow)
 
 
 def due(connection: Connection, now: datetime) -> list[Postponed]:

@@ -27,12 +27,12 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import NOTICES, chunks, in_turn
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.outbox.keys import is_wanted, key_columns, keys_wanted
-from vigil.ledger.tables import Attempt, Instant, Notice, table
+from vigil.ledger.tables import AttemptRow, Instant, NoticeRow, table
 from vigil.ledger.values import Entry as Entry
 from vigil.ledger.values import Key as Key
 
-_notice = table(Notice)
-_attempt = table(Attempt)
+_notice = table(NoticeRow)
+_attempt = table(AttemptRow)
 
 FINAL = frozenset(NoticeState) - {NoticeState.QUEUED}
 """The states a notice never leaves. The only other one is `queued`."""

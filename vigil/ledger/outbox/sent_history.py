@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Notice, table
+from vigil.ledger.tables import NoticeRow, table
 
-_notice = table(Notice)
+_notice = table(NoticeRow)
 
 
 def occurrences(

@@ -22,13 +22,13 @@ from sqlalchemy import (
 from vigil.compliance import facts as f
 from vigil.ledger.codec import decode
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import Device, Newest, Observation, Preference, TopicMember, table
+from vigil.ledger.tables import DeviceRow, NewestRow, ObservationRow, PreferenceRow, TopicMemberRow, table
 
-_device = table(Device)
-_member = table(TopicMember)
-_newest = table(Newest)
-_observation = table(Observation)
-_preference = table(Preference)
+_device = table(DeviceRow)
+_member = table(TopicMemberRow)
+_newest = table(NewestRow)
+_observation = table(ObservationRow)
+_preference = table(PreferenceRow)
 
 FORGOTTEN = "forgotten:"
 """The beginning of a forgotten device's address; its number follows. The row stays, for `vigil why`."""

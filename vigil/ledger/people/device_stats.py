@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from vigil.ledger.tables import Device, table
+from vigil.ledger.tables import DeviceRow, table
 from vigil.ledger.values import APP_KINDS
 
-_device = table(Device)
+_device = table(DeviceRow)
 
 STALE = timedelta(days=30)
 """The age of a token without a refresh from which it may be dead."""
@@ -23,7 +23,7 @@ REFUSED = timedelta(days=270)
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class DeviceStats:
     """Addresses in use by platform, the number of people with one, and the numbers of old devices. Only addresses of apps age."""
 
     in_use: Mapping[str, int] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Census:
     refused: tuple[int, ...] = ()  # not refreshed for REFUSED
 
 
-def take(connection: Connection, now: datetime) -> Census:
+def take(connection: Connection, now: datetime) -> DeviceStats:
     """The statistics of the registry at `now`."""
     alive = _device.c.retired_at.is_(None)
     by_platform = select(_device.c.platform, func.count()).where(alive).group_by(_device.c.platform)
@@ -45,4 +45,4 @@ def take(connection: Connection, now: datetime) -> Census:
     refused: list[int] = []
     for id, refreshed_at in connection.execute(old.order_by(_device.c.id)):
         (refused if refreshed_at <= now - REFUSED else stale).append(id)
-    return Census(dict(sorted(counted.items())), int(people), tuple(stale), tuple(refused))
+    return DeviceStats(dict(sorted(counted.items())), int(people), tuple(stale), tuple(refused))

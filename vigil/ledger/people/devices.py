@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select, true, update
 
 from vigil.ledger.engine import chunks, upsert
-from vigil.ledger.tables import Device, table
+from vigil.ledger.tables import DeviceRow, table
 from vigil.ledger.values import Registered as Registered
 
-_device = table(Device)
+_device = table(DeviceRow)
 _REFRESHED = (
     "person",
     "platform",

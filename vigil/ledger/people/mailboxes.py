@@ -15,9 +15,9 @@ from vigil.compliance.channels import MAIL
 from vigil.ledger.engine import chunks
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
-from vigil.ledger.tables import Device, table
+from vigil.ledger.tables import DeviceRow, table
 
-_device = table(Device)
+_device = table(DeviceRow)
 
 
 def keep(connection: Connection, wanted: Mapping[str, str | None], now: datetime) -> None:

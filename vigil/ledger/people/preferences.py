@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from vigil.ledger.engine import chunks, upsert
-from vigil.ledger.tables import Preference, table
+from vigil.ledger.tables import PreferenceRow, table
 from vigil.ledger.values import NONE, Preferences
 
-_preference = table(Preference)
+_preference = table(PreferenceRow)
 _SET = ("quiet_from", "quiet_to", "digest", "language", "zone", "channels", "updated_at")
 
 

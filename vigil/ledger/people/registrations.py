@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 from vigil.ledger.engine import REGISTRATIONS, in_turn
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
-from vigil.ledger.tables import Device, table
+from vigil.ledger.tables import DeviceRow, table
 from vigil.ledger.values import ADDRESS_KINDS, APP_KINDS
 
-_device = table(Device)
+_device = table(DeviceRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,19 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from vigil.ledger.engine import chunks, upsert
-from vigil.ledger.tables import Device, TopicMember, TopicSubscription, table
+from vigil.ledger.tables import DeviceRow, TopicMemberRow, TopicSubscriptionRow, table
 from vigil.ledger.values import APP_KINDS
 
-_device = table(Device)
-_member = table(TopicMember)
-_subscription = table(TopicSubscription)
+_device = table(DeviceRow)
+_member = table(TopicMemberRow)
+_subscription = table(TopicSubscriptionRow)
 
 _MEANT = and_(_member.c.topic == _subscription.c.topic, _member.c.person == _device.c.person)
 _USABLE = and_(_device.c.retired_at.is_(None), _device.c.address_kind.in_(APP_KINDS))
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TopicChange:
     """Devices to report to FCM: `addresses` by device, to be subscribed to `topic` (`add`) or unsubscribed from it."""
 
     topic: str
@@ -69,7 +69,7 @@ def people(connection: Connection) -> set[str]:
     return set(connection.execute(select(_member.c.person).distinct()).scalars())
 
 
-def outstanding(connection: Connection) -> list[Change]:
+def outstanding(connection: Connection) -> list[TopicChange]:
     """The changes to report to FCM, by topic: first those to unsubscribe.
 
     A device that FCM refused is retried after its app has refreshed it.
@@ -98,11 +98,11 @@ def outstanding(connection: Connection) -> list[Change]:
         by_topic: dict[str, dict[int, str]] = defaultdict(dict)
         for topic, id, address in connection.execute(query.order_by(_device.c.id)):
             by_topic[topic][id] = address
-        changes += [Change(topic, adds, by_topic[topic]) for topic in sorted(by_topic)]
+        changes += [TopicChange(topic, adds, by_topic[topic]) for topic in sorted(by_topic)]
     return changes
 
 
-def told(connection: Connection, change: Change, refused: Mapping[int, str], now: datetime) -> None:
+def told(connection: Connection, change: TopicChange, refused: Mapping[int, str], now: datetime) -> None:
     """Record FCM's answer to a change. `refused` has its code for each device that it did not subscribe."""
     devices = sorted(change.addresses)
     if change.add:

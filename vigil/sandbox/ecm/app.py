@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 from vigil.sandbox.ecm import login, members, nodes, workflow, workspaces
 from vigil.sandbox.ecm.call import Call
 from vigil.sandbox.ecm.faulty import faulty
-from vigil.sandbox.ecm.protocol import Json, Refused
-from vigil.sandbox.ecm.site import Site
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json
+from vigil.sandbox.ecm.site import SimulatedEcm
 
 CGI = "/cs/cs"
 
@@ -60,14 +60,14 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
 )
 
 
-def ecm_app(site: Site, extra: Iterable[Route] = ()) -> Starlette:
+def ecm_app(site: SimulatedEcm, extra: Iterable[Route] = ()) -> Starlette:
     """The application that answers for `site`, with `extra` routes beside those of Extended ECM."""
     app = Starlette(routes=[*_routes(site), *login.routes(site, CGI), *extra])
     app.router.default = _unknown  # an unknown URL is 400
     return app
 
 
-async def answer(site: Site, name: str, endpoint: Endpoint, request: Request) -> Response:
+async def answer(site: SimulatedEcm, name: str, endpoint: Endpoint, request: Request) -> Response:
     """The answer of the endpoint with this name, or what comes in its place: a refusal, a fault."""
     scope = request.scope
     path = scope["path"][len(CGI) + 4 :]
@@ -86,7 +86,7 @@ async def answer(site: Site, name: str, endpoint: Endpoint, request: Request) ->
             headers["OTCSTicket"] = rotated
         call = Call(site, caller, path, query, form, tuple(scope["path_params"].values()))
         response = Response(orjson.dumps(endpoint(call)), 200, headers, "application/json")
-    except Refused as refused:
+    except EcmRefusal as refused:
         response = error(refused.status, refused.message, headers)
     if fault is not None:
         response = await faulty(request, response, *fault)
@@ -105,7 +105,7 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     return parse_qs((await request.body()).decode(), keep_blank_values=True)
 
 
-def _routes(site: Site) -> list[Route]:
+def _routes(site: SimulatedEcm) -> list[Route]:
     def route(method: str, path: str, endpoint: Endpoint) -> Route:
         name = f"{method} {path.replace('{a:int}', '{id}').replace('{b:int}', '{id}')}"
 

@@ -9,8 +9,8 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-from vigil.sandbox.ecm.protocol import Caller, Json, Page, Refused
-from vigil.sandbox.ecm.site import Site
+from vigil.sandbox.ecm.protocol import Caller, EcmRefusal, Json, ListPage
+from vigil.sandbox.ecm.site import SimulatedEcm
 from vigil.sandbox.world.state import Node
 
 CAPS = {"children": 100, "members": 20, "workspaces": 500, "ids": 250, "workflows": 100, "audit": 100}
@@ -23,7 +23,7 @@ _FIELD = re.compile(r"(\w+)(?:\{([^}]*)\})?((?:\.\w+\(\w*\))*)")
 class Call:
     """`query` and `form` map a name to all its values; `ids` are the numbers of the path, in order."""
 
-    site: Site
+    site: SimulatedEcm
     caller: Caller
     path: str
     query: Mapping[str, list[str]]
@@ -44,7 +44,7 @@ class Call:
         try:
             return int(text) if text else default
         except ValueError:
-            raise Refused(400, f"Argument '{name}' should be an integer.") from None
+            raise EcmRefusal(400, f"Argument '{name}' should be an integer.") from None
 
     def has(self, name: str) -> bool:
         """Whether a flag such as ``metadata`` is there, with or without a value."""
@@ -66,25 +66,25 @@ class Call:
         href = f"/api{self.path}" + (f"?{query}" if query else "")
         return {"data": {"self": link(href)}}
 
-    def page(self, total: int, kind: str, default: int) -> Page:
+    def page(self, total: int, kind: str, default: int) -> ListPage:
         """Which rows to show of `total`. Caps, repeated last page and depth are quirks 1, 2 and 26."""
         quirks = self.site.quirks
         asked = max(1, self.number("limit", default))
         limit = min(asked, CAPS[kind]) if quirks.caps_clamp else asked
         number = max(1, self.number("page", 1))
         if quirks.deep_offset and number * limit > quirks.deep_offset and number > 1:
-            raise Refused(400, "The offset is beyond the number of rows that can be listed.")
+            raise EcmRefusal(400, "The offset is beyond the number of rows that can be listed.")
         pages = max(1, ceil(total / limit))
         if number > pages and quirks.last_page_repeats:
             number = pages
         start = (number - 1) * limit
-        return Page(limit, number, pages, total, start, max(start, min(start + limit, total)))
+        return ListPage(limit, number, pages, total, start, max(start, min(start + limit, total)))
 
-    def paged(self, rows: Sequence[Any], kind: str, default: int) -> tuple[Sequence[Any], Page]:
+    def paged(self, rows: Sequence[Any], kind: str, default: int) -> tuple[Sequence[Any], ListPage]:
         page = self.page(len(rows), kind, default)
         return rows[page.start : page.end], page
 
-    def collection(self, page: Page, results: Any, sort: str = "asc_name") -> Json:
+    def collection(self, page: ListPage, results: Any, sort: str = "asc_name") -> Json:
         """The form of most lists: ``collection.paging``, ``results``."""
         sorting = {"sort": [{"key": "sort", "value": self.one("sort", sort)}]}
         return {
@@ -93,7 +93,7 @@ class Call:
             "results": results,
         }
 
-    def next_link(self, page: Page) -> Json:
+    def next_link(self, page: ListPage) -> Json:
         """``paging.actions`` of lists of workspaces."""
         actions: Json = {}
         for name, number in (("next", page.number + 1), ("previous", page.number - 1)):

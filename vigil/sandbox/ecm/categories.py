@@ -11,7 +11,7 @@ from vigil.sandbox.ecm.protocol import Json
 from vigil.sandbox.estate.model import AttributeDef
 from vigil.sandbox.quirks import Quirks
 from vigil.sandbox.world import ids
-from vigil.sandbox.world.state import Document, Node, Workspace, seconds
+from vigil.sandbox.world.state import Node, WorldDocument, WorldWorkspace, seconds
 from vigil.sandbox.world.world import World
 
 _TYPES = {
@@ -59,9 +59,9 @@ class Categories:
 
     def of(self, node: Node) -> Sequence[_Category]:
         """The categories that a node has."""
-        if isinstance(node, Workspace):
+        if isinstance(node, WorldWorkspace):
             return self._of_type[node.type.name]
-        return self._validity if isinstance(node, Document) and node.expires else ()
+        return self._validity if isinstance(node, WorldDocument) and node.expires else ()
 
     def listed(self, node: Node) -> list[Json]:
         """A list with one flat object a category: inside node data, and (wrapped) at ``/categories``."""
@@ -87,7 +87,7 @@ class Categories:
                 found[member.key] = _definition(member.key, member.definition)
         return found
 
-    def value(self, node: Workspace, category: int, attribute: int) -> Any:
+    def value(self, node: WorldWorkspace, category: int, attribute: int) -> Any:
         """One value by number, for custom columns; None when there is none."""
         return next(
             (values.get(f"{category}_{attribute}") for values in self.listed(node) if values), None
@@ -104,9 +104,9 @@ class Categories:
         return values
 
     def _held(self, node: Node, name: str) -> Any:
-        if isinstance(node, Workspace):
+        if isinstance(node, WorldWorkspace):
             return node.attrs.get(name)
-        return node.expires if isinstance(node, Document) else None
+        return node.expires if isinstance(node, WorldDocument) else None
 
     def _rows(self, node: Node, attribute: _Attribute, rows: Sequence[Json]) -> Iterator[tuple[str, Any]]:
         shown = rows if self._quirks.set_rows else rows[:1]

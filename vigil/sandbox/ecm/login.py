@@ -15,14 +15,16 @@ from starlette.routing import Route
 from vigil.sandbox.ecm import members
 from vigil.sandbox.ecm.call import Call
 from vigil.sandbox.ecm.faulty import faulty
-from vigil.sandbox.ecm.protocol import Json, Refused
-from vigil.sandbox.ecm.site import Site
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json
+from vigil.sandbox.ecm.site import SimulatedEcm
 
 
-def routes(site: Site, cgi: str) -> list[Route]:
+def routes(site: SimulatedEcm, cgi: str) -> list[Route]:
     """The endpoints that need no ticket. OTDS has another base URL than ECM: here the same port without `cgi`."""
 
-    def route(method: str, path: str, handle: Callable[[Site, Request], Awaitable[Response]]) -> Route:
+    def route(
+        method: str, path: str, handle: Callable[[SimulatedEcm, Request], Awaitable[Response]]
+    ) -> Route:
         shown = f"{method} {path.removeprefix(f'{cgi}/api')}"
 
         async def answer(request: Request) -> Response:
@@ -33,7 +35,7 @@ def routes(site: Site, cgi: str) -> list[Route]:
             await request.body()  # a fault may quote it, and after a form was read it could not be read again
             try:
                 response = await handle(site, request)
-            except Refused as refused:
+            except EcmRefusal as refused:
                 response = _json({"error": refused.message}, refused.status)
             response = await faulty(request, response, *fault) if fault else response
             return site.answered(response, shown)
@@ -48,12 +50,12 @@ def routes(site: Site, cgi: str) -> list[Route]:
     ]
 
 
-async def _password(site: Site, request: Request) -> Response:
+async def _password(site: SimulatedEcm, request: Request) -> Response:
     form = await _form(request)
     return _json({"ticket": site.tickets.login(form.get("username", ""), form.get("password", ""))})
 
 
-async def _bearer(site: Site, request: Request) -> Response:
+async def _bearer(site: SimulatedEcm, request: Request) -> Response:
     """With ``Authorization: Bearer`` a ticket, in a header; with a ticket its holder."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token if scheme.lower() == "bearer" else request.headers.get("otdsticket", "")
@@ -67,7 +69,7 @@ async def _bearer(site: Site, request: Request) -> Response:
     return _json(members.me(call), headers={"OTCSTicket": ticket})
 
 
-async def _otds(site: Site, request: Request) -> Response:
+async def _otds(site: SimulatedEcm, request: Request) -> Response:
     form = await _form(request)
     client, secret = form.get("client_id", ""), form.get("client_secret", "")
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
@@ -80,12 +82,12 @@ async def _otds(site: Site, request: Request) -> Response:
         return _json({"error": "unsupported_grant_type"}, 400)
     try:
         token = site.tickets.token(client, secret)
-    except Refused:
+    except EcmRefusal:
         return _json({"error": "invalid_client", "error_description": "Invalid client credentials"}, 401)
     return _json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
 
 
-async def _ping(site: Site, request: Request) -> Response:
+async def _ping(site: SimulatedEcm, request: Request) -> Response:
     return _json(
         {
             "rest_api": [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vigil.sandbox.ecm import shapes as shapes
 from vigil.sandbox.ecm.call import Call, only
-from vigil.sandbox.ecm.protocol import Json, Refused
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.ids import Family
-from vigil.sandbox.world.state import Step
+from vigil.sandbox.world.state import WorldStep
 
 WORKFLOW_STEP = 153
 
@@ -29,7 +29,7 @@ def group_members(call: Call) -> Json:
     world = call.site.world
     name = _named(call, call.ids[0])
     if name is None or not world.is_group(name):
-        raise Refused(400, "The member is not a group.")
+        raise EcmRefusal(400, "The member is not a group.")
     held = world.estate.groups[name] if call.site.quirks.groups_nest else call.site.people_in((name,))
     if (kind := call.one("where_type")) in ("0", "1"):
         held = tuple(m for m in held if world.is_group(m) == (kind == "1"))
@@ -59,7 +59,7 @@ def me(call: Call) -> Json:
     return {"data": only(found, frozenset(("id", "name", "first_name", "last_name", "type")))}
 
 
-def _assignment(call: Call, step: Step) -> Json:
+def _assignment(call: Call, step: WorldStep) -> Json:
     world = call.site.world
     return {
         "id": step.process.id,
@@ -89,7 +89,7 @@ def _named(call: Call, number: int) -> str | None:
             return world.logins[place - 1]
         case (Family.GROUP, place) if place < len(world.groups):
             return world.groups[place]
-    raise Refused(500, f"Could not get a member for {number}, Insufficient privileges.")
+    raise EcmRefusal(500, f"Could not get a member for {number}, Insufficient privileges.")
 
 
 def _page(call: Call, names: list[str]) -> Json:

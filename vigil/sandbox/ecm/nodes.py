@@ -12,9 +12,17 @@ import orjson
 
 from vigil.sandbox.ecm import shapes as shapes
 from vigil.sandbox.ecm.call import CAPS, Call, only
-from vigil.sandbox.ecm.protocol import Json, Refused
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.ids import Family
-from vigil.sandbox.world.state import AUDIT_EVENTS, Audit, Document, Folder, Node, Plain, Workspace
+from vigil.sandbox.world.state import (
+    AUDIT_EVENTS,
+    Audit,
+    Node,
+    Plain,
+    WorldDocument,
+    WorldFolder,
+    WorldWorkspace,
+)
 
 _CONTAINERS = (0, 128, 141, 848)
 
@@ -44,11 +52,11 @@ def listed(call: Call) -> Json:
     try:
         ids = [int(i) for i in orjson.loads(call.one("body", "{}"))["ids"]]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        raise Refused(400, "Argument 'body' should be an object with \"ids\".") from None
+        raise EcmRefusal(400, "Argument 'body' should be an object with \"ids\".") from None
     ids = ids[: CAPS["ids"]] if quirks.caps_clamp else ids
     found = [n for i in ids if (n := call.site.find(call.caller, i)) is not None]
     if len(found) < len(ids) and not quirks.nodes_list_drops:
-        raise Refused(400, "Sorry, one of the items you requested could not be accessed.")
+        raise EcmRefusal(400, "Sorry, one of the items you requested could not be accessed.")
     fields = call.fields() or {"properties": None}
     rows = [_node_row(call, n, fields) for n in found]
     paging = {"limit": CAPS["ids"], "page": 1, "page_total": 1, "range_max": len(rows), "range_min": min(1, len(rows)),
@@ -73,7 +81,7 @@ def categories(call: Call) -> Json:
     if len(call.ids) < 2:
         return {"links": call.self_link(), "results": results}
     if not results:
-        raise Refused(400, "The category is not on the item.")
+        raise EcmRefusal(400, "The category is not on the item.")
     return {"links": call.self_link(), "results": results[0]}
 
 
@@ -83,7 +91,7 @@ def versions(call: Call) -> Json:
     if len(call.ids) < 2:
         return {"links": call.self_link(), "results": rows}
     if not 1 <= call.ids[1] <= len(rows):
-        raise Refused(400, "Could not find the version.")
+        raise EcmRefusal(400, "Could not find the version.")
     return {"links": call.self_link(), "results": rows[-call.ids[1]]}
 
 
@@ -102,7 +110,7 @@ def classifications(call: Call) -> Json:
 def audit(call: Call) -> Json:
     """Newest first, day filters in the server's zone. Rows have no id of their own (quirk 23)."""
     found = call.readable()
-    rows = found.audit if not isinstance(found, Plain | Folder) else []
+    rows = found.audit if not isinstance(found, Plain | WorldFolder) else []
     kept = sorted(_audit_filtered(call, rows), key=lambda row: row.at)
     if call.one("sort", "desc_audit_date") != "asc_audit_date":
         kept.reverse()
@@ -151,7 +159,7 @@ def _day(call: Call, name: str) -> Date | None:
     try:
         return Date.fromisoformat(text) if text else None
     except ValueError:
-        raise Refused(400, f"Argument '{name}' should be a date: YYYY-MM-DD.") from None
+        raise EcmRefusal(400, f"Argument '{name}' should be a date: YYYY-MM-DD.") from None
 
 
 def followups(call: Call) -> Json:
@@ -159,7 +167,7 @@ def followups(call: Call) -> Json:
     call.site.needs_module("followups")
     found = call.readable()
     entries = []
-    if isinstance(found, Document) and found.expires:
+    if isinstance(found, WorldDocument) and found.expires:
         entries.append(
             {
                 "data": {
@@ -180,10 +188,10 @@ def followups(call: Call) -> Json:
     return {"links": call.self_link(), "results": {"followups": entries}}
 
 
-def _document(call: Call) -> Document:
+def _document(call: Call) -> WorldDocument:
     found = call.readable()
-    if not isinstance(found, Document):
-        raise Refused(400, "The item has no versions.")
+    if not isinstance(found, WorldDocument):
+        raise EcmRefusal(400, "The item has no versions.")
     return found
 
 
@@ -198,7 +206,7 @@ def _node_row(call: Call, found: Node, fields: dict[str, Any]) -> Json:
             held = call.site.categories.of(found)
             row["metadata"] = {"categories": [call.site.categories.metadata(c) for c in held]}
             row["metadata_order"] = {"categories": call.site.categories.ids(found)}
-    if "versions" in fields and isinstance(found, Document):
+    if "versions" in fields and isinstance(found, WorldDocument):
         history = [shapes.version(call.site, found, v) for v in reversed(found.versions)]
         newest_only = call.site.quirks.newest_version_only or any(
             "element(0)" in text for text in call.query.get("fields", ())
@@ -223,9 +231,9 @@ def _is_of_type(found: Node, call: Call) -> bool:
 def _type_number(found: Node) -> int:
     if isinstance(found, Plain):
         return found.type
-    if isinstance(found, Folder):
+    if isinstance(found, WorldFolder):
         return 0
-    return 848 if isinstance(found, Workspace) else 144
+    return 848 if isinstance(found, WorldWorkspace) else 144
 
 
 def _sorted(call: Call, held: list[Node]) -> list[Node]:
@@ -238,11 +246,11 @@ def _sorted(call: Call, held: list[Node]) -> list[Node]:
         "modify_date": lambda n: (_modified(call, n), n.id),
     }
     if key not in keys or order not in ("asc", "desc"):
-        raise Refused(400, f"Invalid sort: {call.one('sort')}")
+        raise EcmRefusal(400, f"Invalid sort: {call.one('sort')}")
     return sorted(held, key=keys[key], reverse=order == "desc")
 
 
 def _modified(call: Call, found: Node) -> int:
-    if isinstance(found, Workspace):
+    if isinstance(found, WorldWorkspace):
         return call.site.world.state.modified(found)
-    return found.modified if isinstance(found, Document) else 0
+    return found.modified if isinstance(found, WorldDocument) else 0

@@ -8,7 +8,7 @@ from typing import Any
 Json = dict[str, Any]
 
 
-class Refused(Exception):
+class EcmRefusal(Exception):
     """An answer other than 200, in ECM's own form ``{"error": text}``."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -26,7 +26,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     limit: int
     number: int
     pages: int

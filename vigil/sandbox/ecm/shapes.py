@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from vigil.sandbox.ecm.protocol import Json
-from vigil.sandbox.ecm.site import Site
+from vigil.sandbox.ecm.site import SimulatedEcm
 from vigil.sandbox.world import ids
-from vigil.sandbox.world.state import TYPE_NAMES, Document, Folder, Node, Version, Workspace
+from vigil.sandbox.world.state import (
+    TYPE_NAMES,
+    Node,
+    WorldDocument,
+    WorldFolder,
+    WorldVersion,
+    WorldWorkspace,
+)
 
 
-def date(site: Site, at: int, *, utc: bool = True) -> str:
+def date(site: SimulatedEcm, at: int, *, utc: bool = True) -> str:
     """A date as this endpoint writes it: some in UTC with a Z, others naive in the server's zone (quirk 11)."""
     return site.world.zulu(at) if utc and site.quirks.mixed_dates else site.world.local(at)
 
 
-def workspace_row(site: Site, workspace: Workspace) -> Json:
+def workspace_row(site: SimulatedEcm, workspace: WorldWorkspace) -> Json:
     """Properties of a workspace in the lists and details of ``businessworkspaces``: naive dates."""
     world = site.world
     place = world.type_names.index(workspace.type.name)
@@ -51,10 +58,10 @@ def workspace_row(site: Site, workspace: Workspace) -> Json:
     }
 
 
-def node_properties(site: Site, node: Node) -> Json:
+def node_properties(site: SimulatedEcm, node: Node) -> Json:
     """Properties of any node at ``/nodes``."""
     world = site.world
-    if isinstance(node, Workspace):
+    if isinstance(node, WorldWorkspace):
         place = world.type_names.index(node.type.name)
         parent, kind = world.structure_id(ids.TYPE_FOLDER, place), 848
         created, modified = node.created, world.state.modified(node)
@@ -62,10 +69,10 @@ def node_properties(site: Site, node: Node) -> Json:
             world.user_id(node.audit[0].by if node.audit else None),
             world.user_id(node.modified_by),
         )
-    elif isinstance(node, Document):
+    elif isinstance(node, WorldDocument):
         parent, kind, created, modified = world.folders.holding(node), 144, node.created, node.modified
         creator, modifier = world.user_id(node.by), world.user_id(node.modified_by)
-    elif isinstance(node, Folder):
+    elif isinstance(node, WorldFolder):
         parent, kind, created, modified = node.parent, 0, node.workspace.created, node.workspace.created
         creator = modifier = world.user_id(None)
     else:
@@ -112,16 +119,16 @@ def node_properties(site: Site, node: Node) -> Json:
         "versions_control_advanced": False,
         "volume_id": -world.structure_id(ids.VOLUME),
     }
-    if isinstance(node, Document):
+    if isinstance(node, WorldDocument):
         properties["classification_ids"] = [world.class_id(node.type)] if node.type is not None else []
-    elif isinstance(node, Workspace):
+    elif isinstance(node, WorldWorkspace):
         properties["wksp_type_id"] = place + ids.TYPE_ID
-    elif not isinstance(node, Folder):
+    elif not isinstance(node, WorldFolder):
         properties["original_id"] = node.original
     return properties
 
 
-def version(site: Site, document: Document, item: Version) -> Json:
+def version(site: SimulatedEcm, document: WorldDocument, item: WorldVersion) -> Json:
     """One version, as at ``/nodes/{id}/versions``."""
     at = date(site, item.at)
     return {
@@ -152,7 +159,7 @@ def version(site: Site, document: Document, item: Version) -> Json:
     }
 
 
-def user(site: Site, login: str) -> Json:
+def user(site: SimulatedEcm, login: str) -> Json:
     """Properties of a user of the estate at ``/members``."""
     found = site.world.estate.users[login]
     first, _, last = found.name.partition(" ")
@@ -184,7 +191,7 @@ def user(site: Site, login: str) -> Json:
     }
 
 
-def group(site: Site, name: str) -> Json:
+def group(site: SimulatedEcm, name: str) -> Json:
     """Properties of a group."""
     return {
         "deleted": False,
@@ -198,7 +205,7 @@ def group(site: Site, name: str) -> Json:
     }
 
 
-def service_user(site: Site) -> Json:
+def service_user(site: SimulatedEcm) -> Json:
     """Properties of the user who watches: an administrator, not of the estate."""
     return {
         "business_email": None,
@@ -219,14 +226,14 @@ def service_user(site: Site) -> Json:
     }
 
 
-def member(site: Site, name: str | None) -> Json:
+def member(site: SimulatedEcm, name: str | None) -> Json:
     """Properties of a login, a group, or (None) the service user."""
     if name is None:
         return service_user(site)
     return group(site, name) if site.world.is_group(name) else user(site, name)
 
 
-def assignee(site: Site, login: str | None) -> Json:
+def assignee(site: SimulatedEcm, login: str | None) -> Json:
     """A person as workflow answers write one."""
     found = site.world.estate.users.get(login) if login is not None else None
     first, _, last = (found.name if found else "Vigil").partition(" ")

@@ -11,25 +11,25 @@ from typing import TypeVar
 from starlette.responses import Response
 
 from vigil.sandbox.ecm.categories import Categories
-from vigil.sandbox.ecm.protocol import Caller, Refused
-from vigil.sandbox.ecm.tickets import Tickets
-from vigil.sandbox.quirks import Faults, Quirks
-from vigil.sandbox.world.state import Document, Folder, Node, Process, Workspace
+from vigil.sandbox.ecm.protocol import Caller, EcmRefusal
+from vigil.sandbox.ecm.tickets import IssuedTickets
+from vigil.sandbox.quirks import EcmFaults, Quirks
+from vigil.sandbox.world.state import Node, Process, WorldDocument, WorldFolder, WorldWorkspace
 from vigil.sandbox.world.world import World
 
 RECENTLY = 10
 
-T = TypeVar("T", Workspace, Node)
+T = TypeVar("T", WorldWorkspace, Node)
 
 
-class Site:
+class SimulatedEcm:
     """One simulated server, with the queries of the endpoints."""
 
-    def __init__(self, world: World, faults: Faults | None = None) -> None:
+    def __init__(self, world: World, faults: EcmFaults | None = None) -> None:
         self.world = world
-        self.faults = faults or Faults()
+        self.faults = faults or EcmFaults()
         self.quirks: Quirks = self.faults.quirks
-        self.tickets = Tickets(world, self.quirks, self.faults.seed)
+        self.tickets = IssuedTickets(world, self.quirks, self.faults.seed)
         self.categories = Categories(world, self.quirks)
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -73,21 +73,21 @@ class Site:
         found = self.find(caller, number)
         if found is None:
             if parent and self.quirks.missing_children_500:
-                raise Refused(500, "Sorry, the item you requested could not be accessed.")
+                raise EcmRefusal(500, "Sorry, the item you requested could not be accessed.")
             raise self.missing(number)
         return found
 
-    def missing(self, number: int) -> Refused:
+    def missing(self, number: int) -> EcmRefusal:
         status = 400 if self.quirks.missing_is_400 else 404
-        return Refused(status, f"Sorry, the item {number} could not be accessed. Either it does not exist or you do "
+        return EcmRefusal(status, f"Sorry, the item {number} could not be accessed. Either it does not exist or you do "
                                "not have permission to access it.")  # fmt: skip
 
     def may_read(self, caller: Caller, found: Node | Process) -> bool:
         """Rights: the service user reads everything except `unreadable`; others read workspaces with a role that includes them."""
         if self.quirks.unreadable and found.id in self.quirks.unreadable:
             return False
-        workspace = found.workspace if isinstance(found, Document | Folder | Process) else found
-        if not isinstance(workspace, Workspace):
+        workspace = found.workspace if isinstance(found, WorldDocument | WorldFolder | Process) else found
+        if not isinstance(workspace, WorldWorkspace):
             return True
         if self.quirks.unreadable and workspace.id in self.quirks.unreadable:
             return False
@@ -155,10 +155,10 @@ class Site:
     def needs_module(self, name: str) -> None:
         """Raises Refused (400) when the module is not installed (quirk 20)."""
         if name in self.quirks.modules_absent:
-            raise Refused(400, "The requested API is not available.")
+            raise EcmRefusal(400, "The requested API is not available.")
 
     def opened(self, caller: Caller, found: Node) -> None:
-        if isinstance(found, Workspace):
+        if isinstance(found, WorldWorkspace):
             recent = self._recent.setdefault(caller.login, deque(maxlen=RECENTLY))
             if found.id in recent:
                 recent.remove(found.id)

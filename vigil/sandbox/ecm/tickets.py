@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from vigil.sandbox.ecm.protocol import Caller, Refused
+from vigil.sandbox.ecm.protocol import Caller, EcmRefusal
 from vigil.sandbox.quirks import Quirks
 from vigil.sandbox.world.world import World
 
@@ -23,7 +23,7 @@ class _Ticket:
 
 
 @dataclass(slots=True)
-class Tickets:
+class IssuedTickets:
     world: World
     quirks: Quirks
     seed: int = 0
@@ -47,7 +47,7 @@ class Tickets:
         """A ticket for an OTDS token."""
         caller = self._tokens.get(token)
         if caller is None:
-            raise Refused(401, "Authentication Required")
+            raise EcmRefusal(401, "Authentication Required")
         return self._issue(caller)
 
     def use(self, ticket: str | None) -> tuple[Caller, str | None]:
@@ -57,11 +57,11 @@ class Tickets:
             self._live.clear()
         held = self._live.get(ticket or "")
         if held is None:
-            raise Refused(401, "Authentication Required")
+            raise EcmRefusal(401, "Authentication Required")
         held.uses += 1
         if self.quirks.ticket_expires and held.uses > self.quirks.ticket_expires:
             del self._live[ticket or ""]
-            raise Refused(401, "Authentication Required")
+            raise EcmRefusal(401, "Authentication Required")
         # The old ticket goes on working until it expires: clients that miss the new one notice only then.
         if self.quirks.ticket_rotates and held.uses >= self.quirks.ticket_rotates and not held.rotated:
             held.rotated = True
@@ -77,7 +77,7 @@ class Tickets:
             return Caller(None, self.world.user_id(None))
         user = self.world.estate.users.get(name)
         if user is None or password != name or name in self.world.state.deleted:
-            raise Refused(401, "Invalid username/password specified.")
+            raise EcmRefusal(401, "Invalid username/password specified.")
         return Caller(name, self.world.user_id(name))
 
     def _issue(self, caller: Caller) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from vigil.sandbox.ecm import shapes as shapes
 from vigil.sandbox.ecm.call import Call
-from vigil.sandbox.ecm.protocol import Json, Refused
-from vigil.sandbox.world.state import Indexed, Process, Step
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json
+from vigil.sandbox.world.state import Indexed, Process, WorldStep
 
 STATUSES = ("ontime", "workflowlate", "completed", "stopped")
 _OPEN = {"ontime", "workflowlate"}  # an estate stops no process: the others are completed
@@ -22,7 +22,7 @@ def status(call: Call) -> Json:
     kind = (call.one("kind") or call.one("Kind") or "Both").lower()
     wanted = {s.lower() for s in [*call.query.get("wstatus", ()), *call.query.get("status", ())]}
     if unknown := wanted - set(STATUSES):
-        raise Refused(400, f"Unknown status: {', '.join(sorted(unknown))}")
+        raise EcmRefusal(400, f"Unknown status: {', '.join(sorted(unknown))}")
     if wanted == {"completed"} and (indexed := _by_end(call, kind)) is not None:
         return _list(call, indexed)
     ids = state.active if wanted and wanted <= _OPEN else [] if wanted == {"stopped"} else state.started
@@ -119,7 +119,7 @@ def _process(call: Call) -> Process:
     found = call.site.world.state.processes.get(call.ids[0])
     hidden = call.ids[0] in call.site.quirks.unreadable
     if found is None or hidden or not call.site.may_read(call.caller, found.workspace):
-        raise Refused(400, "Could not access task status")
+        raise EcmRefusal(400, "Could not access task status")
     return found
 
 
@@ -176,7 +176,7 @@ def _row(call: Call, found: Process) -> Json:
     return {"data": {"wfstatus": wfstatus, "permissions": _ALL}}
 
 
-def _step(call: Call, step: Step) -> Json:
+def _step(call: Call, step: WorldStep) -> Json:
     people = _people(call, step)
     return {
         "process_id": step.process.id,
@@ -195,7 +195,7 @@ def _step(call: Call, step: Step) -> Json:
     }
 
 
-def _ending(call: Call, step: Step) -> Json:
+def _ending(call: Call, step: WorldStep) -> Json:
     assert step.completed is not None
     return {
         "task_completed_date": call.site.world.local(step.completed),
@@ -204,14 +204,14 @@ def _ending(call: Call, step: Step) -> Json:
     }
 
 
-def _people(call: Call, step: Step) -> list[Json]:
+def _people(call: Call, step: WorldStep) -> list[Json]:
     """The person, or every person of the group, that a step is assigned to."""
     world = call.site.world
     logins = call.site.people_in((step.to,)) if world.is_group(step.to) else (step.to,)
     return [shapes.assignee(call.site, login) for login in logins]
 
 
-def _group(call: Call, step: Step) -> Json:
+def _group(call: Call, step: WorldStep) -> Json:
     world = call.site.world
     if not world.is_group(step.to):
         return {}
@@ -222,7 +222,7 @@ def _names(people: list[Json]) -> str:
     return ", ".join(f"{p['firstName']} {p['lastName']}".strip() for p in people)
 
 
-def _step_status(call: Call, step: Step) -> str:
+def _step_status(call: Call, step: WorldStep) -> str:
     if step.completed is not None:
         return "completed"
     return "workflowlate" if step.due is not None and step.due < call.site.now() else "ontime"

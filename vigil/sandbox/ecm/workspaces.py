@@ -9,9 +9,9 @@ from typing import Any
 
 from vigil.sandbox.ecm import shapes as shapes
 from vigil.sandbox.ecm.call import Call, only
-from vigil.sandbox.ecm.protocol import Json, Refused
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world import ids
-from vigil.sandbox.world.state import Document, Indexed, Workspace
+from vigil.sandbox.world.state import Indexed, WorldDocument, WorldWorkspace
 
 RECENT = timedelta(days=30)
 _COLUMN = re.compile(r"\s*(\w+)\s*(==|=|!=|<>|>=|<=|>|<|like)\s*(.+?)\s*$", re.IGNORECASE)
@@ -20,7 +20,7 @@ _COLUMN = re.compile(r"\s*(\w+)\s*(==|=|!=|<>|>=|<=|>|<|like)\s*(.+?)\s*$", re.I
 def types(call: Call) -> Json:
     world = call.site.world
     if not world.type_names:
-        raise Refused(500, "No workspace types are configured.")
+        raise EcmRefusal(500, "No workspace types are configured.")
     results = []
     for place, name in enumerate(world.type_names):
         properties: Json = {
@@ -111,7 +111,7 @@ def role_members(call: Call) -> Json:
     found, world = _workspace(call), call.site.world
     name = next((r for r in found.type.roles if world.role_id(found, r) == call.ids[1]), None)
     if name is None:
-        raise Refused(400, "The role does not exist in the workspace.")
+        raise EcmRefusal(400, "The role does not exist in the workspace.")
     shown, page = call.paged(_members(call, found, name), "members", 20)
     return call.collection(page, [{"data": {"properties": shapes.member(call.site, m)}} for m in shown])
 
@@ -184,11 +184,11 @@ def reports(call: Call) -> Json:
     elif wanted == "outdatedDocuments":
         held = [d for d in held if _outdated(call, found, d)]
     else:
-        raise Refused(400, f"Unknown report type: {wanted}")
+        raise EcmRefusal(400, f"Unknown report type: {wanted}")
     return {"links": call.self_link(), "results": [_row(shapes.node_properties(call.site, d)) for d in held]}
 
 
-def _outdated(call: Call, found: Workspace, document: Document) -> bool:
+def _outdated(call: Call, found: WorldWorkspace, document: WorldDocument) -> bool:
     zone = call.site.world.estate.zone
     today = call.site.world.now.astimezone(zone).date()
     if document.expires is not None:
@@ -217,14 +217,14 @@ def team_todo(call: Call) -> Json:
     return call.collection(page, rows)
 
 
-def _workspace(call: Call) -> Workspace:
+def _workspace(call: Call) -> WorldWorkspace:
     found = call.readable()
-    if not isinstance(found, Workspace):
-        raise Refused(400, "The item is not a business workspace.")
+    if not isinstance(found, WorldWorkspace):
+        raise EcmRefusal(400, "The item is not a business workspace.")
     return found
 
 
-def _members(call: Call, found: Workspace, role: str) -> Sequence[str]:
+def _members(call: Call, found: WorldWorkspace, role: str) -> Sequence[str]:
     held = found.roles.get(role, ())
     if call.site.quirks.deleted_users_stay:
         return held
@@ -238,7 +238,7 @@ def _row(properties: Json) -> Json:
     return {"actions": actions, "data": {"properties": properties}}
 
 
-def _of_types(call: Call) -> list[Workspace]:
+def _of_types(call: Call) -> list[WorldWorkspace]:
     """Workspaces of the wanted types (all when none is named), changed first ones first."""
     world, site = call.site.world, call.site
     names: Iterable[str] = world.type_names
@@ -257,7 +257,7 @@ def _of_types(call: Call) -> list[Workspace]:
     return found
 
 
-def _as_indexed(call: Call) -> Sequence[Workspace] | None:
+def _as_indexed(call: Call) -> Sequence[WorldWorkspace] | None:
     """The list that a poller asks for (one type, by modify date, whole), None when it is another one."""
     site, sort = call.site, call.one("sort")
     numbers = call.query.get("where_workspace_type_id", ())
@@ -274,7 +274,7 @@ def _as_indexed(call: Call) -> Sequence[Workspace] | None:
     return Indexed(keys, state.workspaces, descending=sort.startswith("desc"))
 
 
-def _filtered(call: Call, found: list[Workspace]) -> list[Workspace]:
+def _filtered(call: Call, found: list[WorldWorkspace]) -> list[WorldWorkspace]:
     if name := call.one("where_name"):
         found = [w for w in found if call.site.matches(w.name, name)]
     for text in call.query.get("where_column_query", ()):
@@ -283,15 +283,15 @@ def _filtered(call: Call, found: list[Workspace]) -> list[Workspace]:
     return found
 
 
-def _column_test(call: Call, text: str) -> Callable[[Workspace], bool]:
+def _column_test(call: Call, text: str) -> Callable[[WorldWorkspace], bool]:
     """``name like Alpha*``, ``modify_date >= '2024-01-01'``, ``wnf_att_{category}_{attribute} == 'x'``; one condition."""
     match = _COLUMN.match(text)
     if match is None:
-        raise Refused(400, f"Invalid column query: {text}")
+        raise EcmRefusal(400, f"Invalid column query: {text}")
     column, operator, value = match[1], match[2].lower(), match[3].strip("'\"")
     custom = re.fullmatch(r"wnf_att_(\d+)_(\d+)", column)
 
-    def held(workspace: Workspace) -> Any:
+    def held(workspace: WorldWorkspace) -> Any:
         if custom:
             return call.site.categories.value(workspace, int(custom[1]), int(custom[2]))
         return shapes.workspace_row(call.site, workspace).get(column)
@@ -306,24 +306,24 @@ def _column_test(call: Call, text: str) -> Callable[[Workspace], bool]:
     return lambda w: compare[operator](str(held(w) or ""), value)
 
 
-def _ordered(call: Call, found: list[Workspace]) -> list[Workspace]:
+def _ordered(call: Call, found: list[WorldWorkspace]) -> list[WorldWorkspace]:
     order, _, key = call.one("sort", "asc_name").partition("_")
     descending = order == "desc"
     if key == "modify_date":
         # Of one type they stand in this order already: sorting what is sorted costs next to nothing.
         modified = call.site.world.state.modified
         return sorted(found, key=lambda w: (modified(w), w.id), reverse=descending)
-    keys: dict[str, Callable[[Workspace], Any]] = {
+    keys: dict[str, Callable[[WorldWorkspace], Any]] = {
         "name": lambda w: (w.name, w.id),
         "id": lambda w: w.id,
         "create_date": lambda w: (w.created, w.id),
     }
     if key not in keys or order not in ("asc", "desc"):
-        raise Refused(400, f"Invalid sort: {call.one('sort')}")
+        raise EcmRefusal(400, f"Invalid sort: {call.one('sort')}")
     return sorted(found, key=keys[key], reverse=descending)
 
 
-def _shifted(call: Call, found: list[Workspace]) -> list[Workspace]:
+def _shifted(call: Call, found: list[WorldWorkspace]) -> list[WorldWorkspace]:
     """Quirk 17: once the second page is asked for, rows have come in front of the list, or left it there."""
     shift = call.site.quirks.list_shifts
     if not shift:

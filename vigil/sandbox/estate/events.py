@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vigil.sandbox.estate.model import Event, TypeDef, WorkspaceDef
-from vigil.sandbox.estate.values import People, attribute_value
-from vigil.sandbox.json_lines import Folder, Row, day, instant, listed, nearest, show
+from vigil.sandbox.estate.model import EstateEvent, TypeDef, WorkspaceDef
+from vigil.sandbox.estate.values import EstatePeople, attribute_value
+from vigil.sandbox.json_lines import EstateFiles, JsonRow, day, instant, listed, nearest, show
 
 # kind -> (keys that must be there, keys that may)
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -32,7 +32,7 @@ class Ids:
 
     taken: dict[int, str] = field(default_factory=dict)
 
-    def claim(self, row: Row, number: int, key: str, what: str) -> bool:
+    def claim(self, row: JsonRow, number: int, key: str, what: str) -> bool:
         if number in self.taken:
             row.refuse(f"id {number} is taken: {self.taken[number]}", key)
             return False
@@ -46,7 +46,7 @@ class _Past:
 
     types: Mapping[str, TypeDef]
     workspaces: Mapping[int, WorkspaceDef]
-    people: People
+    people: EstatePeople
     ids: Ids
     announced: set[int] = field(default_factory=set)
     documents: dict[int, int] = field(default_factory=dict)  # id -> workspace
@@ -55,15 +55,15 @@ class _Past:
 
 
 def read_events(
-    folder: Folder,
+    folder: EstateFiles,
     types: Mapping[str, TypeDef],
     workspaces: Mapping[int, WorkspaceDef],
-    people: People,
+    people: EstatePeople,
     ids: Ids,
-) -> tuple[Event, ...]:
+) -> tuple[EstateEvent, ...]:
     """All events in order; their problems are added to the folder's problems."""
     past = _Past(types, workspaces, people, ids)
-    events: list[Event] = []
+    events: list[EstateEvent] = []
     last: tuple[datetime, int] | None = None
     for row in folder.rows("events.jsonl"):
         ts = row.instant("ts") if row.known(row.data, ("ts", "kind")) else None
@@ -85,7 +85,7 @@ def read_events(
     return tuple(events)
 
 
-def _event(row: Row, ts: datetime, kind: str, past: _Past) -> Event | None:
+def _event(row: JsonRow, ts: datetime, kind: str, past: _Past) -> EstateEvent | None:
     found = len(row.problems)
     workspace: WorkspaceDef | None = None
     if "workspace" in row.data:
@@ -114,27 +114,27 @@ def _event(row: Row, ts: datetime, kind: str, past: _Past) -> Event | None:
     if len(row.problems) > found or data is None:
         return None
     data["by"] = row.data.get("by")
-    return Event(ts.astimezone(UTC), kind, workspace.id if workspace else 0, data, row.line)
+    return EstateEvent(ts.astimezone(UTC), kind, workspace.id if workspace else 0, data, row.line)
 
 
 _Data = dict[str, Any] | None
-_Check = Callable[[Row, Any, _Past], _Data]
+_Check = Callable[[JsonRow, Any, _Past], _Data]
 
 
-def _created(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
+def _created(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     if workspace.id in past.announced:
         row.refuse(f"workspace {workspace.id} is created twice", "workspace")
     past.announced.add(workspace.id)
     return {}
 
 
-def _attribute(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
+def _attribute(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     attr, value = row.data["attr"], row.data["value"]
     attributes = past.types[workspace.type].attributes
     return {"attr": attr, "value": attribute_value(row, past.people, attributes, attr, value, "attr")}
 
 
-def _added(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
+def _added(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     number, name = row.integer("id"), row.string("name")
     kind = row.string("type", null=True)
     expires = _expires(row)
@@ -143,7 +143,7 @@ def _added(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
     return {"id": number, "name": name, "type": kind, "expires": expires}
 
 
-def _expires(row: Row) -> Any:
+def _expires(row: JsonRow) -> Any:
     value = row.data.get("expires")
     if value is None or value == "":
         return None
@@ -155,7 +155,7 @@ def _expires(row: Row) -> Any:
     return parsed
 
 
-def _document(row: Row, workspace: WorkspaceDef | None, past: _Past) -> _Data:
+def _document(row: JsonRow, workspace: WorkspaceDef | None, past: _Past) -> _Data:
     number = row.integer("id")
     home = past.documents.get(number or 0)
     if number is not None and number in past.deleted:
@@ -169,7 +169,7 @@ def _document(row: Row, workspace: WorkspaceDef | None, past: _Past) -> _Data:
     return {"id": number, "expires": _expires(row)}
 
 
-def _assigned(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
+def _assigned(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     process, step, title = row.integer("process", least=0), row.integer("step", least=0), row.string("title")
     past.people.check(row, row.data["to"], "to")
     due = row.data.get("due")
@@ -184,7 +184,7 @@ def _assigned(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
     return {"process": process, "step": step, "title": title, "to": row.data["to"], "due": due}
 
 
-def _completed(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
+def _completed(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     process, step = row.integer("process", least=0), row.integer("step", least=0)
     disposition = row.string("disposition", null=True)
     key = (workspace.id, process or 0, step or 0)
@@ -200,7 +200,7 @@ def _completed(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
     return {"process": process, "step": step, "disposition": disposition}
 
 
-def _role(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
+def _role(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     role, roles = row.data["role"], past.types[workspace.type].roles
     if role not in roles:
         row.refuse(
@@ -209,12 +209,12 @@ def _role(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
     return {"role": role, "members": past.people.members(row, "members")}
 
 
-def _user(row: Row, workspace: None, past: _Past) -> _Data:
+def _user(row: JsonRow, workspace: None, past: _Past) -> _Data:
     past.people.check(row, row.data["login"], "login", groups=False)
     return {"login": row.data["login"]}
 
 
-def _comment(row: Row, workspace: WorkspaceDef, past: _Past) -> _Data:
+def _comment(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     text = row.data["text"]
     if not isinstance(text, str):
         row.refuse(f"`text` must be a text, not {show(text)}", "text")

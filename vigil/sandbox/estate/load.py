@@ -30,8 +30,8 @@ from vigil.sandbox.estate.model import (
     UserDef,
     WorkspaceDef,
 )
-from vigil.sandbox.estate.values import Misfit, People, attribute_value, fit
-from vigil.sandbox.json_lines import Folder, Row, listed, nearest, show
+from vigil.sandbox.estate.values import EstatePeople, Misfit, attribute_value, fit
+from vigil.sandbox.json_lines import EstateFiles, JsonRow, listed, nearest, show
 
 __all__ = ["Estate", "load"]
 
@@ -41,7 +41,7 @@ def load(path: str | Path, more: Sequence[str] = ()) -> Estate:
 
     Raises BadInput with every problem: file:line:column, the field, what is allowed.
     """
-    folder = Folder(Path(path), more=more)
+    folder = EstateFiles(Path(path), more=more)
     meta = folder.whole("meta.json")
     name, zone, start, public_url = _meta(meta) if meta else ("", "UTC", None, "")
     types: dict[str, TypeDef] = {}
@@ -52,7 +52,7 @@ def load(path: str | Path, more: Sequence[str] = ()) -> Estate:
     for row in folder.rows("users.jsonl"):
         _user(row, users, tokens)
     groups = _groups(meta, users)
-    people = People(users, groups)
+    people = EstatePeople(users, groups)
     ids = Ids()
     workspaces: dict[int, WorkspaceDef] = {}
     for row in folder.rows("workspaces.jsonl"):
@@ -64,7 +64,7 @@ def load(path: str | Path, more: Sequence[str] = ()) -> Estate:
     return Estate(name, ZoneInfo(zone), start, public_url, types, users, groups, workspaces, events)
 
 
-def _meta(row: Row) -> tuple[str, str, datetime | None, str]:
+def _meta(row: JsonRow) -> tuple[str, str, datetime | None, str]:
     keys = ("name", "zone", "start", "public_url")
     row.known((*keys, "groups"), keys)
     zone = _zone(row, "zone") if "zone" in row.data else None
@@ -76,7 +76,7 @@ def _meta(row: Row) -> tuple[str, str, datetime | None, str]:
     return name or "", zone or "UTC", start.astimezone(UTC) if start else None, (url or "").rstrip("/")
 
 
-def _zone(row: Row, *path: str | int, null: bool = False) -> str | None:
+def _zone(row: JsonRow, *path: str | int, null: bool = False) -> str | None:
     zone = row.string(*path, null=null)
     if zone is not None and zone not in _zones():
         hint = nearest(zone, _zones())
@@ -91,7 +91,7 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _type(row: Row, types: dict[str, TypeDef]) -> None:
+def _type(row: JsonRow, types: dict[str, TypeDef]) -> None:
     row.known(("type", "categories", "roles", "required_documents"), ("type",))
     name = row.string("type") if "type" in row.data else None
     categories = tuple(_category(row, i) for i in range(len(row.items("categories", of=dict))))
@@ -111,7 +111,7 @@ def _type(row: Row, types: dict[str, TypeDef]) -> None:
         )
 
 
-def _category(row: Row, index: int) -> CategoryDef:
+def _category(row: JsonRow, index: int) -> CategoryDef:
     path = ("categories", index)
     row.known(("name", "attributes"), ("name",), *path)
     count = len(row.items(*path, "attributes", of=dict))
@@ -119,7 +119,7 @@ def _category(row: Row, index: int) -> CategoryDef:
     return CategoryDef(row.string(*path, "name") or "", attributes)
 
 
-def _attribute(row: Row, *path: str | int, sets: bool = True) -> AttributeDef:
+def _attribute(row: JsonRow, *path: str | int, sets: bool = True) -> AttributeDef:
     row.known(("name", "kind", "values", "multiple", "attributes"), ("name", "kind"), *path)
     name = row.string(*path, "name") or ""
     kind = row.string(*path, "kind") or "string"
@@ -142,7 +142,7 @@ def _attribute(row: Row, *path: str | int, sets: bool = True) -> AttributeDef:
     return AttributeDef(name, kind, None if values is None else tuple(kept), multiple)
 
 
-def _required(row: Row, index: int) -> RequiredDef:
+def _required(row: JsonRow, index: int) -> RequiredDef:
     path = ("required_documents", index)
     row.known(("type", "valid_months"), ("type",), *path)
     months = row.at(*path, "valid_months")
@@ -151,7 +151,7 @@ def _required(row: Row, index: int) -> RequiredDef:
     )
 
 
-def _user(row: Row, users: dict[str, UserDef], tokens: dict[str, int]) -> None:
+def _user(row: JsonRow, users: dict[str, UserDef], tokens: dict[str, int]) -> None:
     keys = ("login", "name", "email", "zone", "language", "groups", "deleted", "devices")
     if not row.known(keys, ("login", "name")):
         return
@@ -175,7 +175,7 @@ def _user(row: Row, users: dict[str, UserDef], tokens: dict[str, int]) -> None:
         )
 
 
-def _device(row: Row, index: int, tokens: dict[str, int]) -> DeviceDef:
+def _device(row: JsonRow, index: int, tokens: dict[str, int]) -> DeviceDef:
     path = ("devices", index)
     row.known(("token", "platform"), ("token", "platform"), *path)
     token, platform = row.string(*path, "token") or "", row.string(*path, "platform") or ""
@@ -189,7 +189,7 @@ def _device(row: Row, index: int, tokens: dict[str, int]) -> DeviceDef:
     return DeviceDef(token, platform)
 
 
-def _groups(meta: Row | None, users: Mapping[str, UserDef]) -> dict[str, tuple[str, ...]]:
+def _groups(meta: JsonRow | None, users: Mapping[str, UserDef]) -> dict[str, tuple[str, ...]]:
     members: dict[str, list[str]] = {}
     declared = meta.data.get("groups") if meta else None
     if meta and declared is not None and not isinstance(declared, dict):
@@ -198,14 +198,18 @@ def _groups(meta: Row | None, users: Mapping[str, UserDef]) -> dict[str, tuple[s
     for user in users.values():
         for group in user.groups:
             members.setdefault(group, []).append(user.login)
-    people = People(users, {**members, **names})
+    people = EstatePeople(users, {**members, **names})
     for name in names:
         members.setdefault(name, []).extend(people.members(meta, "groups", name) if meta else ())
     return {name: tuple(dict.fromkeys(listing)) for name, listing in members.items()}
 
 
 def _workspace(
-    row: Row, types: Mapping[str, TypeDef], people: People, workspaces: dict[int, WorkspaceDef], ids: Ids
+    row: JsonRow,
+    types: Mapping[str, TypeDef],
+    people: EstatePeople,
+    workspaces: dict[int, WorkspaceDef],
+    ids: Ids,
 ) -> None:
     required = ("id", "type", "name", "created")
     if not row.known((*required, "attrs", "roles", "related"), required):
@@ -233,7 +237,7 @@ def _workspace(
     )
 
 
-def _related(folder: Folder, workspaces: Mapping[int, WorkspaceDef]) -> None:
+def _related(folder: EstateFiles, workspaces: Mapping[int, WorkspaceDef]) -> None:
     """Related ids may point forward in the file, so they are checked once all workspaces are known."""
     if not any(w.related for w in workspaces.values()):
         return

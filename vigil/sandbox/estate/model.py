@@ -82,7 +82,7 @@ class WorkspaceDef:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EstateEvent:
     """`data` holds the other keys of the line: instants as aware datetimes, `expires` a date, absent optional ones None."""
 
     ts: datetime
@@ -104,4 +104,4 @@ class Estate:
     users: Mapping[str, UserDef]
     groups: Mapping[str, tuple[str, ...]]
     workspaces: Mapping[int, WorkspaceDef]
-    events: tuple[Event, ...]
+    events: tuple[EstateEvent, ...]

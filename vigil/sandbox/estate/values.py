@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from vigil.sandbox.estate.model import AttributeDef
-from vigil.sandbox.json_lines import Row, day, instant, listed, nearest, show
+from vigil.sandbox.json_lines import JsonRow, day, instant, listed, nearest, show
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class EstatePeople:
     """The names allowed in roles, as assignees and in user attributes."""
 
     logins: Collection[str]
     groups: Collection[str]
 
-    def check(self, row: Row, name: Any, *path: str | int, groups: bool = True) -> bool:
+    def check(self, row: JsonRow, name: Any, *path: str | int, groups: bool = True) -> bool:
         """Refuse a name that is not a login of users.jsonl nor, if groups are allowed, a group."""
         if isinstance(name, str) and (name in self.logins or (groups and name in self.groups)):
             return True
@@ -29,14 +29,14 @@ class People:
         )
         return False
 
-    def members(self, row: Row, *path: str | int) -> tuple[str, ...]:
+    def members(self, row: JsonRow, *path: str | int) -> tuple[str, ...]:
         """A list of logins and groups, each once; other names are refused."""
         names = row.items(*path)
         for index, name in enumerate(names):
             self.check(row, name, *path, index)
         return tuple(dict.fromkeys(names))
 
-    def value(self, row: Row, attribute: AttributeDef, value: Any, *path: str | int) -> Any:
+    def value(self, row: JsonRow, attribute: AttributeDef, value: Any, *path: str | int) -> Any:
         """The value as the world keeps it, or None when it is unset or does not fit (and was refused)."""
         if value is None or value == "":
             return None
@@ -49,7 +49,9 @@ class People:
             return [self._one(row, attribute, item, *path, i) for i, item in enumerate(value)]
         return self._one(row, attribute, value, *path)
 
-    def _rows(self, row: Row, attribute: AttributeDef, value: Any, *path: str | int) -> list[dict[str, Any]]:
+    def _rows(
+        self, row: JsonRow, attribute: AttributeDef, value: Any, *path: str | int
+    ) -> list[dict[str, Any]]:
         members = {m.name: m for m in attribute.members}
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             row.refuse(f"{attribute.name} is a set: a list of objects, not {show(value)}", *path)
@@ -65,7 +67,7 @@ class People:
             )
         return rows
 
-    def _one(self, row: Row, attribute: AttributeDef, value: Any, *path: str | int) -> Any:
+    def _one(self, row: JsonRow, attribute: AttributeDef, value: Any, *path: str | int) -> Any:
         if attribute.kind == "user":
             return value if self.check(row, value, *path) else None
         kept = fit(attribute.kind, value)
@@ -104,7 +106,9 @@ def fit(kind: str, value: Any) -> Any:
     return Misfit(f"{show(value)} does not fit")
 
 
-def attribute_value(row: Row, people: People, attributes: Any, key: Any, value: Any, *path: str | int) -> Any:
+def attribute_value(
+    row: JsonRow, people: EstatePeople, attributes: Any, key: Any, value: Any, *path: str | int
+) -> Any:
     """Check a ``Category.attribute`` key and its value."""
     attribute = attributes.get(key) if isinstance(key, str) else None
     if attribute is None:

@@ -27,15 +27,15 @@ import orjson
 
 from vigil.sandbox.asgi import Receive, Scope, Send, header, lifespan, origin, read_body, reset
 from vigil.sandbox.fcm import errors as answers
-from vigil.sandbox.fcm.devices import Device, Devices
-from vigil.sandbox.fcm.errors import Answer
-from vigil.sandbox.fcm.faults import Fault, Faults
+from vigil.sandbox.fcm.devices import Devices, VirtualDevice
+from vigil.sandbox.fcm.errors import FcmAnswer
+from vigil.sandbox.fcm.faults import FcmFault, FcmFaults
 from vigil.sandbox.fcm.oauth import TokenService, allowed_locations, write_service_account
 from vigil.sandbox.fcm.quota import QuotaMeter
 from vigil.sandbox.fcm.topics import Topics
 from vigil.sandbox.fcm.validation import refusal
 
-__all__ = ["Faults", "FcmApp", "fcm_app", "write_service_account"]
+__all__ = ["FcmApp", "FcmFaults", "fcm_app", "write_service_account"]
 
 log = logging.getLogger("vigil.sandbox.fcm.app")
 
@@ -52,7 +52,7 @@ _BEFORE = {  # faults answered instead of accepting
     "permission_denied": lambda f: answers.permission_denied(
         "FCM API has not been used in this project before."
     ),
-    "html": lambda f: Answer(
+    "html": lambda f: FcmAnswer(
         502, b"<html><h1>502 Bad Gateway</h1></html>", ((b"content-type", b"text/html"),)
     ),
 }
@@ -61,7 +61,7 @@ _REFUSED_DEVICE = {
     "APNS_410": answers.apns_410,
     "UNREGISTERED": answers.unregistered,
 }
-_RESET = Answer(0, b"")  # not an answer: the connection is reset instead
+_RESET = FcmAnswer(0, b"")  # not an answer: the connection is reset instead
 
 
 def fcm_app(
@@ -69,7 +69,7 @@ def fcm_app(
     *,
     project: str,
     public_key: str,
-    faults: Faults | None = None,
+    faults: FcmFaults | None = None,
     seconds: Callable[[], float] = time.monotonic,
     token_lifetime: float = 3600,
 ) -> FcmApp:
@@ -80,14 +80,14 @@ def fcm_app(
     messages goes by the clock of `devices`.
     """
     tokens = TokenService(public_key, project, token_lifetime)
-    return FcmApp(devices, project, tokens, faults or Faults(), QuotaMeter(project, seconds))
+    return FcmApp(devices, project, tokens, faults or FcmFaults(), QuotaMeter(project, seconds))
 
 
 class FcmApp:
     """See `fcm_app`. `requests` counts by endpoint: send, token, topics, allowedLocations, other."""
 
     def __init__(
-        self, devices: Devices, project: str, tokens: TokenService, faults: Faults, meter: QuotaMeter
+        self, devices: Devices, project: str, tokens: TokenService, faults: FcmFaults, meter: QuotaMeter
     ) -> None:
         self.devices = devices
         self.project = project
@@ -123,7 +123,7 @@ class FcmApp:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _other(self, scope: Scope, path: str, body: bytes) -> Answer:
+    async def _other(self, scope: Scope, path: str, body: bytes) -> FcmAnswer:
         if path == "/token":
             self.requests["token"] += 1
             fault = self.faults.pick("token", {}) if self.faults.active else None
@@ -146,7 +146,7 @@ class FcmApp:
             )
         return answers.not_found(path)
 
-    def _topics(self, scope: Scope, path: str, body: bytes) -> Answer:
+    def _topics(self, scope: Scope, path: str, body: bytes) -> FcmAnswer:
         if path.startswith("/iid/"):
             if header(scope, b"access_token_auth") != b"true":
                 return answers.json_answer(401, {"error": "Unauthorized"})
@@ -158,7 +158,7 @@ class FcmApp:
             return self.topics.subscribe(token, query.get("topic_name", [""])[0])
         return self.topics.unsubscribe(token, unquote(parts[7]), query.get("allow_missing") == ["true"])
 
-    def _unauthorised(self, scope: Scope) -> Answer | None:
+    def _unauthorised(self, scope: Scope) -> FcmAnswer | None:
         may_send = self.tokens.check(header(scope, b"authorization"))
         if may_send:
             return None
@@ -166,7 +166,7 @@ class FcmApp:
             return answers.unauthenticated()
         return answers.permission_denied("Request had insufficient authentication scopes.")
 
-    async def _send(self, scope: Scope, body: bytes) -> Answer:
+    async def _send(self, scope: Scope, body: bytes) -> FcmAnswer:
         """One send: may it, is it well formed, is a fault scripted, is there quota, whom is it for."""
         self.requests["send"] += 1
         if scope["method"] != "POST":
@@ -202,7 +202,7 @@ class FcmApp:
         )
         return answer if fault is None else await _after(fault, answer)
 
-    def _fault(self, message: dict[str, Any]) -> Fault | None:
+    def _fault(self, message: dict[str, Any]) -> FcmFault | None:
         address = message.get("token") or message.get("fid")
         device = self.devices.get(address) if address else None
         seen = {
@@ -215,7 +215,7 @@ class FcmApp:
         }
         return self.faults.pick("send", seen)
 
-    def _to_device(self, address: str, message: dict[str, Any], asked: dict[str, Any]) -> Answer:
+    def _to_device(self, address: str, message: dict[str, Any], asked: dict[str, Any]) -> FcmAnswer:
         device = self.devices.get(address)
         if device is None and any(c.isspace() for c in address):
             return answers.invalid(
@@ -229,7 +229,7 @@ class FcmApp:
             return self._named("fake_message_id")
         return self._accept([device], message)
 
-    def _to_topic(self, message: dict[str, Any], validate_only: bool) -> Answer:
+    def _to_topic(self, message: dict[str, Any], validate_only: bool) -> FcmAnswer:
         try:
             found = (
                 self.topics.audience(message["topic"])
@@ -240,7 +240,7 @@ class FcmApp:
             return answers.invalid("message.condition", str(wrong))
         return self._named("fake_message_id") if validate_only else self._accept(found, message)
 
-    def _accept(self, found: list[Device], message: dict[str, Any]) -> Answer:
+    def _accept(self, found: list[VirtualDevice], message: dict[str, Any]) -> FcmAnswer:
         self.accepted += 1
         answer = self._named(f"0:{self.accepted:012d}")
         name = f"projects/{self.project}/messages/0:{self.accepted:012d}"
@@ -248,9 +248,9 @@ class FcmApp:
             self.devices.receive(device, message, name)
         return answer
 
-    def _named(self, message_id: str) -> Answer:
+    def _named(self, message_id: str) -> FcmAnswer:
         body = b'{\n  "name": "projects/%s/messages/%s"\n}\n' % (self.project.encode(), message_id.encode())
-        return Answer(200, body, _JSON)
+        return FcmAnswer(200, body, _JSON)
 
 
 _JSON = ((b"content-type", b"application/json; charset=UTF-8"),)
@@ -265,7 +265,7 @@ def _quoted(scope: Scope, body: bytes) -> str:
     return "\n".join([*shown, body.decode("utf-8", "replace")])
 
 
-async def _faulty(fault: Fault | None, scope: Scope, body: bytes) -> Answer | None:
+async def _faulty(fault: FcmFault | None, scope: Scope, body: bytes) -> FcmAnswer | None:
     """The answer of a fault where nothing is accepted: on tokens and topics it comes before the work."""
     if fault is None:
         return None
@@ -279,11 +279,11 @@ async def _faulty(fault: Fault | None, scope: Scope, body: bytes) -> Answer | No
     return _RESET if fault.kind.startswith("reset") else await _after(fault, answers.internal())
 
 
-async def _after(fault: Fault, answer: Answer) -> Answer:
+async def _after(fault: FcmFault, answer: FcmAnswer) -> FcmAnswer:
     """The response that the sender gets although the message was accepted."""
     if fault.kind == "slow":
         await asyncio.sleep(fault.seconds)
         return answer
     if fault.kind == "reset_after":
         return _RESET
-    return Answer(200, b"{}\n" if fault.kind == "nameless" else b'{"name": "proj', _JSON)
+    return FcmAnswer(200, b"{}\n" if fault.kind == "nameless" else b'{"name": "proj', _JSON)

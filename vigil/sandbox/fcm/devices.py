@@ -20,7 +20,7 @@ WAITING = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownNotice:
     """One notice. `key` is what a later message must carry to replace it, None if nothing can."""
 
     title: str
@@ -44,7 +44,7 @@ class Shown:
 
 
 @dataclass(slots=True)
-class Device:
+class VirtualDevice:
     """A device and its state. Change it through `Devices` only."""
 
     token: str
@@ -53,8 +53,8 @@ class Device:
     online: bool = True
     registered: bool = True
     refused: str | None = None  # an error code that every send to it gets, such as SENDER_ID_MISMATCH
-    screen: dict[object, Shown] = field(default_factory=dict)
-    received: list[Shown] = field(default_factory=list)
+    screen: dict[object, ShownNotice] = field(default_factory=dict)
+    received: list[ShownNotice] = field(default_factory=list)
     waiting: list[tuple[Arrival, str]] = field(default_factory=list)
 
     def accept(self, arrival: Arrival, name: str, now: datetime) -> None:
@@ -71,7 +71,7 @@ class Device:
                 self._show(arrival, name, now)
 
     def _show(self, arrival: Arrival, name: str, now: datetime) -> None:
-        shown = Shown(arrival.title, arrival.body, arrival.link, arrival.key, arrival.data, now, name)
+        shown = ShownNotice(arrival.title, arrival.body, arrival.link, arrival.key, arrival.data, now, name)
         self.received.append(shown)
         if not (shown.title or shown.body):
             return  # data for the app, which nobody sees
@@ -115,42 +115,42 @@ class Devices:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
-        self._devices: dict[str, Device] = {}
+        self._devices: dict[str, VirtualDevice] = {}
 
-    def __iter__(self) -> Iterator[Device]:
+    def __iter__(self) -> Iterator[VirtualDevice]:
         return iter(self._devices.values())
 
     def __len__(self) -> int:
         return len(self._devices)
 
-    def add(self, token: str, platform: str, owner: str | None = None) -> Device:
+    def add(self, token: str, platform: str, owner: str | None = None) -> VirtualDevice:
         """A registered, online device. Adding a known token registers it again and keeps what it shows."""
         if platform not in PLATFORMS:
             raise ValueError(f"platform {platform!r} of a device: allowed are {', '.join(PLATFORMS)}")
         known = self._devices.get(token)
         if known is None:
-            known = self._devices[token] = Device(token, platform, owner)
+            known = self._devices[token] = VirtualDevice(token, platform, owner)
         known.registered = True
         return known
 
-    def get(self, token: str) -> Device | None:
+    def get(self, token: str) -> VirtualDevice | None:
         """The device; None for an unknown token."""
         return self._devices.get(token)
 
-    def of(self, owner: str) -> tuple[Device, ...]:
+    def of(self, owner: str) -> tuple[VirtualDevice, ...]:
         """The devices of one person."""
         return tuple(d for d in self if d.owner == owner)
 
-    def receive(self, device: Device, message: Mapping[str, Any], name: str) -> None:
+    def receive(self, device: VirtualDevice, message: Mapping[str, Any], name: str) -> None:
         """Deliver a validated message to an existing device: it is shown, waits, or is lost at the end of its time to live."""
         now = self.clock()
         device.accept(read(device.platform, message, now), name, now)
 
-    def show(self, token: str) -> tuple[Shown, ...]:
+    def show(self, token: str) -> tuple[ShownNotice, ...]:
         """What the device shows now, oldest first. Raises KeyError for an unknown token."""
         return tuple(self._devices[token].screen.values())
 
-    def received(self, token: str) -> tuple[Shown, ...]:
+    def received(self, token: str) -> tuple[ShownNotice, ...]:
         """All messages that the device ever received, in order, replaced or not."""
         return tuple(self._devices[token].received)
 

@@ -14,7 +14,7 @@ _QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FcmAnswer:
     """A response: HTTP status, headers in ASGI form, body."""
 
     status: int
@@ -22,8 +22,8 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def json_answer(status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
-    return Answer(
+def json_answer(status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...] = ()) -> FcmAnswer:
+    return FcmAnswer(
         status, orjson.dumps(value), ((b"content-type", b"application/json; charset=UTF-8"), *headers)
     )
 
@@ -36,7 +36,7 @@ def error(
     code: str | None = None,
     details: tuple[dict[str, Any], ...] = (),
     retry_after: float | str | None = None,
-) -> Answer:
+) -> FcmAnswer:
     """``{"error": {"code", "message", "status", "details"}}``. `code` is FCM's own, put into the details.
 
     `retry_after`: seconds for the header of that name, or its text as it is; left out when None.
@@ -48,13 +48,13 @@ def error(
     return json_answer(http, body, headers)
 
 
-def invalid(field: str, description: str) -> Answer:
+def invalid(field: str, description: str) -> FcmAnswer:
     """400 INVALID_ARGUMENT that names the field."""
     violation = {"@type": _BAD_REQUEST, "fieldViolations": [{"field": field, "description": description}]}
     return error(400, "INVALID_ARGUMENT", description, code="INVALID_ARGUMENT", details=(violation,))
 
 
-def apns_410() -> Answer:
+def apns_410() -> FcmAnswer:
     """What FCM answers for a token that Apple says is gone: 400 with the APNs status in the details."""
     apns = {"@type": _APNS_ERROR, "statusCode": 410, "reason": "Unregistered"}
     return error(
@@ -66,15 +66,15 @@ def apns_410() -> Answer:
     )
 
 
-def unregistered() -> Answer:
+def unregistered() -> FcmAnswer:
     return error(404, "NOT_FOUND", "Requested entity was not found.", code="UNREGISTERED")
 
 
-def sender_mismatch() -> Answer:
+def sender_mismatch() -> FcmAnswer:
     return error(403, "PERMISSION_DENIED", "SenderId mismatch", code="SENDER_ID_MISMATCH")
 
 
-def quota(subject: str, retry_after: float | str | None) -> Answer:
+def quota(subject: str, retry_after: float | str | None) -> FcmAnswer:
     """429. `subject` says whose quota, such as ``project:demo`` or ``device:TOKEN``; empty when FCM does not
     say.
     """
@@ -92,11 +92,11 @@ def quota(subject: str, retry_after: float | str | None) -> Answer:
     )
 
 
-def internal() -> Answer:
+def internal() -> FcmAnswer:
     return error(500, "INTERNAL", "Internal error encountered.", code="INTERNAL")
 
 
-def unavailable(retry_after: float | str | None) -> Answer:
+def unavailable(retry_after: float | str | None) -> FcmAnswer:
     return error(
         503,
         "UNAVAILABLE",
@@ -106,7 +106,7 @@ def unavailable(retry_after: float | str | None) -> Answer:
     )
 
 
-def third_party_auth() -> Answer:
+def third_party_auth() -> FcmAnswer:
     return error(
         401,
         "UNAUTHENTICATED",
@@ -115,7 +115,7 @@ def third_party_auth() -> Answer:
     )
 
 
-def unauthenticated() -> Answer:
+def unauthenticated() -> FcmAnswer:
     return error(
         401,
         "UNAUTHENTICATED",
@@ -124,11 +124,11 @@ def unauthenticated() -> Answer:
     )
 
 
-def permission_denied(message: str) -> Answer:
+def permission_denied(message: str) -> FcmAnswer:
     return error(403, "PERMISSION_DENIED", message)
 
 
-def echo(http: int, quoted: str, at: str) -> Answer:
+def echo(http: int, quoted: str, at: str) -> FcmAnswer:
     """An error whose sentence quotes the request. The token endpoint's is in the form of OAuth."""
     said = f"The request could not be processed: {quoted}"
     if at == "token":
@@ -137,5 +137,5 @@ def echo(http: int, quoted: str, at: str) -> Answer:
     return error(http, names.get(http, "INTERNAL"), said)
 
 
-def not_found(path: str) -> Answer:
+def not_found(path: str) -> FcmAnswer:
     return error(404, "NOT_FOUND", f"The requested URL {path} was not found on this server.")

@@ -39,7 +39,7 @@ MATCHES = ("token", "platform", "owner", "topic", "event_id", "title")
 
 
 @dataclass(slots=True)
-class Fault:
+class FcmFault:
     """One fault. It fires when all of `match` is equal, at most `times` times (None: always), each time with
     probability `rate`, after the first `skip` matching requests went through."""
 
@@ -89,12 +89,12 @@ class Quotas:
     project_per_minute: int | None = 600_000
 
 
-class Faults:
+class FcmFaults:
     """The script. `active` is False while nothing is scripted, which keeps the send path short."""
 
     def __init__(self, seed: int = 0) -> None:
         self._rng = random.Random(seed)
-        self._faults: list[Fault] = []
+        self._faults: list[FcmFault] = []
         self.active = False
         self.latency = 0.0  # seconds before each answer
         self.quotas: Quotas | None = None
@@ -112,16 +112,18 @@ class Faults:
         status: int = 500,
         at: str = "send",
         subject: str = "",
-    ) -> Fault:
+    ) -> FcmFault:
         """Append a fault; the first that takes a request wins. Raises ValueError for an unknown kind, place
         or key.
         """
-        fault = Fault(kind, dict(match or {}), times, rate, skip, retry_after, seconds, status, at, subject)
+        fault = FcmFault(
+            kind, dict(match or {}), times, rate, skip, retry_after, seconds, status, at, subject
+        )
         self._faults.append(fault)
         self.active = True
         return fault
 
-    def pick(self, at: str, seen: Mapping[str, str | None]) -> Fault | None:
+    def pick(self, at: str, seen: Mapping[str, str | None]) -> FcmFault | None:
         """The fault for this request, or None."""
         for fault in self._faults:
             if fault.at == at and fault.takes(seen, self._rng):
@@ -142,7 +144,7 @@ class Faults:
             _one_of("key of the fault script", key, ("clear", "seed", "latency", "quotas", "add"))
         quotas = script.get("quotas")
         new_quotas = None if quotas is None else Quotas(**_known(Quotas, quotas, "quotas"))
-        new = [Fault(**_known(Fault, item, "fault")) for item in script.get("add", ())]
+        new = [FcmFault(**_known(FcmFault, item, "fault")) for item in script.get("add", ())]
         if script.get("clear"):
             self.clear()
         if "seed" in script:

@@ -17,7 +17,7 @@ import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from vigil.sandbox.fcm.errors import Answer, json_answer
+from vigil.sandbox.fcm.errors import FcmAnswer, json_answer
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 MESSAGING_SCOPES = frozenset(
@@ -84,7 +84,7 @@ class TokenService:
         self._issued: dict[bytes, tuple[float, bool]] = {}  # header value -> (until, may send)
         self.count = 0
 
-    def grant(self, body: bytes, audience: str) -> Answer:
+    def grant(self, body: bytes, audience: str) -> FcmAnswer:
         """POST to the token endpoint. `audience` is its own URL; the assertion names that or Google's."""
         form = parse_qs(body.decode("utf-8", "replace"))
         if form.get("grant_type") != [GRANT]:
@@ -108,7 +108,7 @@ class TokenService:
             return _refuse("invalid_scope", "Empty or missing scope not allowed.")
         return self._issue(bool(MESSAGING_SCOPES.intersection(scopes)))
 
-    def _issue(self, may_send: bool) -> Answer:
+    def _issue(self, may_send: bool) -> FcmAnswer:
         token = "ya29.sandbox-" + secrets.token_urlsafe(24)
         self._issued[b"Bearer " + token.encode()] = (self._now() + self._lifetime, may_send)
         self.count += 1
@@ -127,10 +127,10 @@ class TokenService:
         self._issued.clear()
 
 
-def allowed_locations() -> Answer:
+def allowed_locations() -> FcmAnswer:
     """google-auth's look-up of regional access boundaries: no restriction."""
     return json_answer(200, {"locations": [], "encodedLocations": "0x0"})
 
 
-def _refuse(error: str, description: str) -> Answer:
+def _refuse(error: str, description: str) -> FcmAnswer:
     return json_answer(400, {"error": error, "error_description": description})

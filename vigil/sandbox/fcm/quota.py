@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vigil.sandbox.fcm.errors import Answer, quota
+from vigil.sandbox.fcm.errors import FcmAnswer, quota
 from vigil.sandbox.fcm.faults import Quotas
 
 
@@ -20,7 +20,7 @@ class QuotaMeter:
         self._seconds = seconds
         self._windows: dict[tuple[str, int], tuple[float, int]] = {}
 
-    def refusal(self, token: str, quotas: Quotas) -> Answer | None:
+    def refusal(self, token: str, quotas: Quotas) -> FcmAnswer | None:
         """429 with the rest of the window as Retry-After, or None and the send is counted."""
         now = self._seconds()
         limits = (

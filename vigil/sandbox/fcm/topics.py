@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from vigil.sandbox.fcm.devices import Device, Devices
-from vigil.sandbox.fcm.errors import Answer, error, json_answer
+from vigil.sandbox.fcm.devices import Devices, VirtualDevice
+from vigil.sandbox.fcm.errors import FcmAnswer, error, json_answer
 
 BATCH = 1_000
 CONDITION_TOPICS = 5
@@ -31,7 +31,7 @@ class Topics:
     def members(self, topic: str) -> tuple[str, ...]:
         return tuple(self._members.get(topic, ()))
 
-    def batch(self, body: bytes, add: bool) -> Answer:
+    def batch(self, body: bytes, add: bool) -> FcmAnswer:
         """One request to the Instance ID service. Partial: each token has its own result, in order."""
         try:
             asked: Any = orjson.loads(body)
@@ -56,7 +56,7 @@ class Topics:
             self._members.get(topic, {}).pop(token, None)
         return {}
 
-    def subscribe(self, token: str, topic: str) -> Answer:
+    def subscribe(self, token: str, topic: str) -> FcmAnswer:
         """POST registrations/{token}/topicSubscriptions?topic_name=: 409 when it was subscribed already."""
         if not _NAME.fullmatch(topic):
             return error(400, "INVALID_ARGUMENT", "Malformed topic name.", code="INVALID_ARGUMENT")
@@ -64,23 +64,23 @@ class Topics:
             return error(409, "ALREADY_EXISTS", "The registration is subscribed to this topic already.")
         return self._single(token, topic, add=True)
 
-    def unsubscribe(self, token: str, topic: str, allow_missing: bool) -> Answer:
+    def unsubscribe(self, token: str, topic: str, allow_missing: bool) -> FcmAnswer:
         if token not in self._members.get(topic, ()) and not allow_missing:
             return error(404, "NOT_FOUND", "The registration is not subscribed to this topic.")
         return self._single(token, topic, add=False)
 
-    def _single(self, token: str, topic: str, add: bool) -> Answer:
+    def _single(self, token: str, topic: str, add: bool) -> FcmAnswer:
         wrong = self._one(token, topic, add)
         if wrong.get("error") == "NOT_FOUND":
             return error(404, "NOT_FOUND", "Requested entity was not found.", code="UNREGISTERED")
         return json_answer(200, {"topicName": topic} if add else {})
 
-    def audience(self, topic: str) -> list[Device]:
+    def audience(self, topic: str) -> list[VirtualDevice]:
         """Registered devices subscribed to the topic."""
         found = (self._devices.get(token) for token in self._members.get(topic, ()))
         return [d for d in found if d is not None and d.registered]
 
-    def matching(self, condition: str) -> list[Device]:
+    def matching(self, condition: str) -> list[VirtualDevice]:
         """Devices for which the condition holds. Raises ValueError when it cannot be read."""
         test = _Condition(condition)
         tokens = dict.fromkeys(t for members in self._members.values() for t in members)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from vigil.sandbox.fcm.errors import Answer, error, invalid
+from vigil.sandbox.fcm.errors import FcmAnswer, error, invalid
 from vigil.sandbox.fcm.platform_rules import LONGEST_TTL, seconds
 
 TARGETS = ("token", "fid", "topic", "condition")
@@ -34,7 +34,7 @@ _URGENCIES = frozenset(("very-low", "low", "normal", "high"))
 _LEVELS = frozenset(("passive", "active", "time-sensitive", "critical"))
 
 
-def refusal(message: object, body_size: int) -> Answer | None:
+def refusal(message: object, body_size: int) -> FcmAnswer | None:
     """The error answer for a `message`, None when well formed. `body_size`: bytes of the whole request."""
     if not isinstance(message, dict):
         return invalid("message", "Invalid value at 'message': an object is required.")
@@ -73,12 +73,12 @@ def payload_size(message: Mapping[str, Any]) -> int:
     return max(sizes)
 
 
-def _too_big(size: int, limit: int) -> Answer:
+def _too_big(size: int, limit: int) -> FcmAnswer:
     text = f"Message is too big: the payload has {size} bytes, at most {limit} are allowed."
     return error(400, "INVALID_ARGUMENT", text, code="INVALID_ARGUMENT")
 
 
-def _data(field: str, data: object) -> Answer | None:
+def _data(field: str, data: object) -> FcmAnswer | None:
     if data is None:
         return None
     if not isinstance(data, dict):
@@ -91,7 +91,7 @@ def _data(field: str, data: object) -> Answer | None:
     return None
 
 
-def _notification(value: object) -> Answer | None:
+def _notification(value: object) -> FcmAnswer | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not _NOTIFICATION.issuperset(value):
@@ -99,7 +99,7 @@ def _notification(value: object) -> Answer | None:
     return _strings("message.notification", value)
 
 
-def _android(value: object) -> Answer | None:
+def _android(value: object) -> FcmAnswer | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not _ANDROID.issuperset(value):
@@ -116,7 +116,7 @@ def _android(value: object) -> Answer | None:
     return _data("message.android.data", value.get("data"))
 
 
-def _apns(value: object) -> Answer | None:
+def _apns(value: object) -> FcmAnswer | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not _APNS.issuperset(value):
@@ -139,7 +139,7 @@ def _apns(value: object) -> Answer | None:
     return None
 
 
-def _webpush(value: object) -> Answer | None:
+def _webpush(value: object) -> FcmAnswer | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not _WEBPUSH.issuperset(value):
@@ -166,14 +166,14 @@ def _webpush(value: object) -> Answer | None:
     return _data("message.webpush.data", value.get("data"))
 
 
-def _strings(field: str, value: Mapping[str, object]) -> Answer | None:
+def _strings(field: str, value: Mapping[str, object]) -> FcmAnswer | None:
     for key, item in value.items():
         if not isinstance(item, str):
             return invalid(f"{field}.{key}", f"Invalid value at '{field}.{key}' (TYPE_STRING).")
     return None
 
 
-def _unknown(field: str, value: object, allowed: frozenset[str]) -> Answer:
+def _unknown(field: str, value: object, allowed: frozenset[str]) -> FcmAnswer:
     if not isinstance(value, dict):
         return invalid(field, f"Invalid value at '{field}': an object is required.")
     name = next(k for k in value if k not in allowed)

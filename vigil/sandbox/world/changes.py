@@ -6,12 +6,20 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from datetime import timedelta
 
-from vigil.sandbox.estate.model import Event
+from vigil.sandbox.estate.model import EstateEvent
 from vigil.sandbox.world.ids import Family
-from vigil.sandbox.world.state import Audit, Document, Process, State, Step, Workspace, seconds
+from vigil.sandbox.world.state import (
+    Audit,
+    Process,
+    WorldDocument,
+    WorldState,
+    WorldStep,
+    WorldWorkspace,
+    seconds,
+)
 
 
-def apply(state: State, event: Event, ahead: timedelta = timedelta()) -> None:
+def apply(state: WorldState, event: EstateEvent, ahead: timedelta = timedelta()) -> None:
     """Apply one event; the loader has checked that it can be. Its dates are written by a clock that is `ahead`."""
     at = seconds(event.ts + ahead)
     if event.kind == "user_deleted":
@@ -25,12 +33,12 @@ def apply(state: State, event: Event, ahead: timedelta = timedelta()) -> None:
             _CHANGES[event.kind](state, workspace, event, at)
 
 
-def _create(state: State, event: Event, ahead: timedelta) -> Workspace:
+def _create(state: WorldState, event: EstateEvent, ahead: timedelta) -> WorldWorkspace:
     made = state.estate.workspaces[event.workspace]
     at, kind, by = seconds(made.created + ahead), state.estate.types[made.type], event.data["by"]
     roles = {role: made.roles.get(role, ()) for role in kind.roles}
     place = len(state.workspaces) + len(state.estate.types)  # templates come first
-    workspace = Workspace(
+    workspace = WorldWorkspace(
         made.id, place, kind, made.name, at, at, at, dict(made.attrs), roles, by, made.related
     )
     workspace.audit.append(Audit(at, 1, by, ""))
@@ -40,7 +48,7 @@ def _create(state: State, event: Event, ahead: timedelta) -> Workspace:
     return workspace
 
 
-def _touch(state: State, workspace: Workspace, at: int, by: str | None) -> None:
+def _touch(state: WorldState, workspace: WorldWorkspace, at: int, by: str | None) -> None:
     before = state.modified(workspace)
     # As its node's clock says, also where another node wrote a later date before.
     workspace.modified, workspace.modified_by = at, by
@@ -48,31 +56,31 @@ def _touch(state: State, workspace: Workspace, at: int, by: str | None) -> None:
     state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
 
 
-def _touch_by_child(state: State, workspace: Workspace, at: int) -> None:
+def _touch_by_child(state: WorldState, workspace: WorldWorkspace, at: int) -> None:
     before = state.modified(workspace)
     workspace.child_modified = at
     state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
 
 
-def _attribute(state: State, workspace: Workspace, event: Event, at: int) -> None:
+def _attribute(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     workspace.attrs[event.data["attr"]] = event.data["value"]
     workspace.audit.append(Audit(at, 10, event.data["by"], ""))
     _touch(state, workspace, at, event.data["by"])
 
 
-def _comment(state: State, workspace: Workspace, event: Event, at: int) -> None:
+def _comment(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     workspace.audit.append(Audit(at, 5200, event.data["by"], event.data["text"]))
     _touch(state, workspace, at, event.data["by"])
 
 
-def _role(state: State, workspace: Workspace, event: Event, at: int) -> None:
+def _role(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     workspace.roles[event.data["role"]] = event.data["members"]
     workspace.audit.append(Audit(at, 9, event.data["by"], ""))
 
 
-def _add(state: State, workspace: Workspace, event: Event, at: int) -> None:
+def _add(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     data, by = event.data, event.data["by"]
-    document = Document(
+    document = WorldDocument(
         data["id"], workspace, data["name"], data["type"], at, by, at, by, state.day(data["expires"])
     )
     document.audit.append(Audit(at, 1, by, ""))
@@ -83,7 +91,7 @@ def _add(state: State, workspace: Workspace, event: Event, at: int) -> None:
     _touch_by_child(state, workspace, at)
 
 
-def _add_version(state: State, workspace: Workspace, event: Event, at: int) -> None:
+def _add_version(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     document, by = state.documents[event.data["id"]], event.data["by"]
     document.versions.append(state.new_version(len(document.versions) + 1, at, by))
     document.audit.append(Audit(at, 13, by, ""))
@@ -93,16 +101,16 @@ def _add_version(state: State, workspace: Workspace, event: Event, at: int) -> N
     _touch_by_child(state, workspace, at)
 
 
-def _delete(state: State, event: Event, at: int) -> None:
+def _delete(state: WorldState, event: EstateEvent, at: int) -> None:
     document = state.documents.pop(event.data["id"])
     del document.workspace.documents[document.id]
     _touch_by_child(state, document.workspace, at)
 
 
-def _assign(state: State, workspace: Workspace, event: Event, at: int) -> None:
+def _assign(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     data = event.data
     process = _process(state, workspace, data["process"], at, data["by"])
-    step = Step(process, data["step"], data["title"], data["to"], at, state.instant(data["due"]))
+    step = WorldStep(process, data["step"], data["title"], data["to"], at, state.instant(data["due"]))
     process.steps.pop(step.number, None)  # one that is assigned anew stands last
     process.steps[step.number] = step
     process.history.append((at, "assigned", step))
@@ -112,7 +120,7 @@ def _assign(state: State, workspace: Workspace, event: Event, at: int) -> None:
         insort(state.active, process.id)
 
 
-def _complete(state: State, workspace: Workspace, event: Event, at: int) -> None:
+def _complete(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     process = state.processes[state.process_ids[workspace.id, event.data["process"]]]
     step = process.steps[event.data["step"]]
     step.completed, step.by, step.disposition = at, event.data["by"], event.data["disposition"]
@@ -123,7 +131,7 @@ def _complete(state: State, workspace: Workspace, event: Event, at: int) -> None
         del state.active[bisect_left(state.active, process.id)]
 
 
-def _process(state: State, workspace: Workspace, number: int, at: int, by: str | None) -> Process:
+def _process(state: WorldState, workspace: WorldWorkspace, number: int, at: int, by: str | None) -> Process:
     known = state.process_ids.get((workspace.id, number))
     if known is not None:
         return state.processes[known]
@@ -140,7 +148,7 @@ def _process(state: State, workspace: Workspace, number: int, at: int, by: str |
     return process
 
 
-_Change = Callable[[State, Workspace, Event, int], None]
+_Change = Callable[[WorldState, WorldWorkspace, EstateEvent, int], None]
 _CHANGES: dict[str, _Change] = {
     "attribute_changed": _attribute,
     "comment_added": _comment,

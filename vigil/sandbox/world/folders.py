@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vigil.sandbox.world.ids import DEEPEST, Family, IdPlan
-from vigil.sandbox.world.state import Document, Folder, Node, State, Workspace
+from vigil.sandbox.world.state import Node, WorldDocument, WorldFolder, WorldState, WorldWorkspace
 
 UNTYPED = "Correspondence"
 
@@ -18,16 +18,16 @@ UNTYPED = "Correspondence"
 class Folders:
     """`depth` 0 (documents lie in the workspace itself) to DEEPEST. `types`: workspace type -> its document types."""
 
-    def __init__(self, state: State, ids: IdPlan, types: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, state: WorldState, ids: IdPlan, types: Mapping[str, tuple[str, ...]]) -> None:
         self.depth = 0
         self._state = state
         self._ids = ids
         self._types = types
         self._branches = max((len(names) for names in types.values()), default=0) + 1  # the last: no type
 
-    def within(self, node: Workspace | Folder) -> list[Node]:
+    def within(self, node: WorldWorkspace | WorldFolder) -> list[Node]:
         """What a workspace or one of its folders holds."""
-        if isinstance(node, Workspace):
+        if isinstance(node, WorldWorkspace):
             if not self.depth:
                 return list(node.documents.values())
             return [self._folder(node, branch, 0) for branch in self._used(node)]
@@ -35,18 +35,18 @@ class Folders:
             return [self._folder(node.workspace, node.branch, node.level + 1)]
         return [d for d in node.workspace.documents.values() if self._branch(d) == node.branch]
 
-    def size(self, node: Workspace | Folder) -> int:
-        if isinstance(node, Workspace):
+    def size(self, node: WorldWorkspace | WorldFolder) -> int:
+        if isinstance(node, WorldWorkspace):
             return len(self._used(node)) if self.depth else len(node.documents)
         return len(self.within(node))
 
-    def holding(self, document: Document) -> int:
+    def holding(self, document: WorldDocument) -> int:
         """The id of the container that a document lies in."""
         if not self.depth:
             return document.workspace.id
         return self._id(document.workspace, self._branch(document), self.depth - 1)
 
-    def folder(self, place: int) -> Folder | None:
+    def folder(self, place: int) -> WorldFolder | None:
         """The folder with this place in its family of ids, None when there is none."""
         rest, level = divmod(place, DEEPEST)
         number, branch = divmod(rest, self._branches)
@@ -55,21 +55,21 @@ class Folders:
             return None
         return self._folder(workspace, branch, level)
 
-    def _used(self, workspace: Workspace) -> list[int]:
+    def _used(self, workspace: WorldWorkspace) -> list[int]:
         typed = len(self._types[workspace.type.name])
         return [*range(typed), self._branches - 1]
 
-    def _branch(self, document: Document) -> int:
+    def _branch(self, document: WorldDocument) -> int:
         if document.type is None:
             return self._branches - 1
         return self._types[document.workspace.type.name].index(document.type)
 
-    def _folder(self, workspace: Workspace, branch: int, level: int) -> Folder:
+    def _folder(self, workspace: WorldWorkspace, branch: int, level: int) -> WorldFolder:
         names = (*self._types[workspace.type.name], UNTYPED)
         name = names[min(branch, len(names) - 1)] if level == 0 else f"Part {level}"
         parent = workspace.id if level == 0 else self._id(workspace, branch, level - 1)
-        return Folder(self._id(workspace, branch, level), workspace, branch, level, name, parent)
+        return WorldFolder(self._id(workspace, branch, level), workspace, branch, level, name, parent)
 
-    def _id(self, workspace: Workspace, branch: int, level: int) -> int:
+    def _id(self, workspace: WorldWorkspace, branch: int, level: int) -> int:
         place = (workspace.place * self._branches + branch) * DEEPEST + level
         return self._ids.of(Family.FOLDER, place)

@@ -30,7 +30,7 @@ class Audit(NamedTuple):
 
 
 @dataclass(slots=True)
-class Version:
+class WorldVersion:
     id: int
     number: int
     at: int
@@ -38,9 +38,9 @@ class Version:
 
 
 @dataclass(slots=True)
-class Document:
+class WorldDocument:
     id: int
-    workspace: Workspace
+    workspace: WorldWorkspace
     name: str
     type: str | None
     created: int
@@ -48,12 +48,12 @@ class Document:
     modified: int
     modified_by: str | None
     expires: str | None  # YYYY-MM-DD
-    versions: list[Version] = field(default_factory=list)
+    versions: list[WorldVersion] = field(default_factory=list)
     audit: list[Audit] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Step:
+class WorldStep:
     process: Process
     number: int
     title: str
@@ -70,23 +70,23 @@ class Process:
     """A workflow. `id` is the estate's own number unless two workspaces use the same one. Complete when no step is open."""
 
     id: int
-    workspace: Workspace
+    workspace: WorldWorkspace
     place: int
     started: int
     initiator: str | None
     ended: int | None = None  # when the last open step was completed, None while one is open
-    steps: dict[int, Step] = field(default_factory=dict)
-    history: list[tuple[int, str, Step]] = field(default_factory=list)
+    steps: dict[int, WorldStep] = field(default_factory=dict)
+    history: list[tuple[int, str, WorldStep]] = field(default_factory=list)
 
     def is_active(self) -> bool:
         return self.ended is None
 
-    def open_steps(self) -> list[Step]:
+    def open_steps(self) -> list[WorldStep]:
         return [s for s in self.steps.values() if s.completed is None]
 
 
 @dataclass(slots=True)
-class Workspace:
+class WorldWorkspace:
     """`modified` follows the workspace's own changes, `child_modified` also those of its documents (quirk 24)."""
 
     id: int
@@ -100,7 +100,7 @@ class Workspace:
     roles: dict[str, tuple[str, ...]]
     modified_by: str | None = None
     related: tuple[int, ...] = ()
-    documents: dict[int, Document] = field(default_factory=dict)
+    documents: dict[int, WorldDocument] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     audit: list[Audit] = field(default_factory=list)
 
@@ -117,18 +117,18 @@ class Plain:
 
 
 @dataclass(slots=True)
-class Folder:
+class WorldFolder:
     """A folder of a workspace (world_folders.py): `level` counts from 0, `parent` is the id of what holds it."""
 
     id: int
-    workspace: Workspace
+    workspace: WorldWorkspace
     branch: int
     level: int
     name: str
     parent: int
 
 
-Node = Workspace | Document | Folder | Plain
+Node = WorldWorkspace | WorldDocument | WorldFolder | Plain
 
 TYPE_NAMES = {
     0: "Folder",
@@ -189,7 +189,7 @@ class Indexed(Sequence[T]):
         return [self._things[number] for _, number in keys]
 
 
-class State:
+class WorldState:
     """Everything that events change, and the indexes over it.
 
     `order` holds the ids of workspaces in the order they were made, `numbered` those of processes in the order they began;
@@ -201,9 +201,9 @@ class State:
         self.estate = estate
         self.ids = ids
         self.child_touches = False
-        self.workspaces: dict[int, Workspace] = {}
+        self.workspaces: dict[int, WorldWorkspace] = {}
         self.order: list[int] = []
-        self.documents: dict[int, Document] = {}
+        self.documents: dict[int, WorldDocument] = {}
         self.processes: dict[int, Process] = {}
         self.process_ids: dict[tuple[int, int], int] = {}  # (workspace, the estate's number) -> id
         self.numbered: list[int] = []
@@ -218,7 +218,7 @@ class State:
             for child in workspace.related:
                 self.parents.setdefault(child, []).append(workspace.id)
 
-    def modified(self, workspace: Workspace) -> int:
+    def modified(self, workspace: WorldWorkspace) -> int:
         """The modify date that is shown."""
         return workspace.child_modified if self.child_touches else workspace.modified
 
@@ -229,14 +229,14 @@ class State:
             for order in self.by_modified.values():
                 order.keys = sorted((self.modified(self.workspaces[i]), i) for _, i in order.keys)
 
-    def placed(self, place: int) -> Workspace | None:
+    def placed(self, place: int) -> WorldWorkspace | None:
         """The workspace with this place, None when there is none yet."""
         number = place - len(self.estate.types)
         return self.workspaces[self.order[number]] if 0 <= number < len(self.order) else None
 
-    def new_version(self, number: int, at: int, by: str | None) -> Version:
+    def new_version(self, number: int, at: int, by: str | None) -> WorldVersion:
         self.versions += 1
-        return Version(self.ids.of(Family.VERSION, self.versions), number, at, by)
+        return WorldVersion(self.ids.of(Family.VERSION, self.versions), number, at, by)
 
     def day(self, value: date | None) -> str | None:
         """A date as text; of an instant the day that it is in the estate's zone."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 
-from vigil.sandbox.estate.model import Estate, Event, TypeDef
+from vigil.sandbox.estate.model import Estate, EstateEvent, TypeDef
 from vigil.sandbox.world import ids as ids
 from vigil.sandbox.world.changes import apply
 from vigil.sandbox.world.folders import Folders
 from vigil.sandbox.world.ids import Family, IdPlan
-from vigil.sandbox.world.state import Folder, Node, Plain, Process, State, Workspace
+from vigil.sandbox.world.state import Node, Plain, Process, WorldFolder, WorldState, WorldWorkspace
 
 
 class World:
@@ -27,11 +27,11 @@ class World:
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
         self.ids = IdPlan(estate)
-        self.state = State(estate, self.ids)
+        self.state = WorldState(estate, self.ids)
         self.now = datetime.min.replace(tzinfo=UTC)
         self.version = 0
         # How far the clock is ahead by which an event's dates are written.
-        self.ahead: Callable[[Event], timedelta] = lambda event: timedelta()
+        self.ahead: Callable[[EstateEvent], timedelta] = lambda event: timedelta()
         self.logins = tuple(estate.users)
         self.groups = tuple(estate.groups)
         self.type_names = tuple(estate.types)
@@ -63,7 +63,7 @@ class World:
         self.version += self._next - first
         return self._next - first
 
-    def add(self, event: Event) -> None:
+    def add(self, event: EstateEvent) -> None:
         """Apply one more event, after all others. It has been checked like those of an estate.
 
         Raises ValueError for a new workspace or document type: their ids are assigned at the start.
@@ -108,7 +108,7 @@ class World:
             return self.ids.of(Family.GROUP, self._group_places[name])
         return self.user_id(name)
 
-    def role_id(self, workspace: Workspace, role: str) -> int:
+    def role_id(self, workspace: WorldWorkspace, role: str) -> int:
         return self.ids.of(Family.ROLE, workspace.place * self.ids.roles + workspace.type.roles.index(role))
 
     def type_id(self, name: str) -> int:
@@ -145,7 +145,7 @@ class World:
 
     def children(self, node: Node) -> list[Node]:
         """What a container holds, oldest first."""
-        if isinstance(node, Workspace | Folder):
+        if isinstance(node, WorldWorkspace | WorldFolder):
             return self.folders.within(node)
         match self.ids.read(node.id):
             case (Family.STRUCTURE, ids.VOLUME):
@@ -161,7 +161,7 @@ class World:
 
     def size(self, node: Node) -> int:
         """The number of children, without listing them."""
-        if isinstance(node, Workspace | Folder):
+        if isinstance(node, WorldWorkspace | WorldFolder):
             return self.folders.size(node)
         match self.ids.read(node.id):
             case (Family.STRUCTURE, ids.VOLUME):
@@ -190,17 +190,17 @@ class World:
         """The node of a workspace type's category: each type has its own, also when names are the same."""
         return self.structure_id(ids.CATEGORY, self.type_names.index(type_name) * ids.CATEGORIES + number + 1)
 
-    def _template(self, place: int, kind: TypeDef) -> Workspace:
+    def _template(self, place: int, kind: TypeDef) -> WorldWorkspace:
         number, at = self.structure_id(ids.TEMPLATE, place), 946_684_800
         roles: dict[str, tuple[str, ...]] = dict.fromkeys(kind.roles, ())
-        return Workspace(number, place, kind, f"{kind.name} template", at, at, at, {}, roles)
+        return WorldWorkspace(number, place, kind, f"{kind.name} template", at, at, at, {}, roles)
 
 
-def with_creations(estate: Estate) -> tuple[Event, ...]:
+def with_creations(estate: Estate) -> tuple[EstateEvent, ...]:
     """The events, with a creation for each workspace that has no `workspace_created` of its own."""
     announced = {event.workspace for event in estate.events if event.kind == "workspace_created"}
     silent = [
-        Event(w.created, "workspace_created", w.id, {"by": None}, 0)
+        EstateEvent(w.created, "workspace_created", w.id, {"by": None}, 0)
         for w in estate.workspaces.values()
         if w.id not in announced
     ]

@@ -43,7 +43,7 @@ class NotConnected(BadRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One field that changes, in words without secrets. A `confirmed` change needs a person's yes.
 
     `also` names the other sites that share the connection and are therefore affected.
@@ -197,7 +197,9 @@ def _open(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def changes(saved: Values, new: Values, sharing: Mapping[str, Sequence[str]] | None = None) -> list[Change]:
+def changes(
+    saved: Values, new: Values, sharing: Mapping[str, Sequence[str]] | None = None
+) -> list[FieldChange]:
     """The differences between the saved and the new values, in the order of the forms.
 
     `sharing` names the other sites with the same connection, by its part: a change of a shared connection needs a yes.
@@ -212,7 +214,7 @@ def changes(saved: Values, new: Values, sharing: Mapping[str, Sequence[str]] | N
             sure = option.confirmed and said[0] != said[1]
             # A connection that the site stops using stays the same for others.
             also = (sharing or {}).get(part, ()) if part in new else ()
-            found.append(Change(option.name, *said, confirmed=sure or bool(also), also=also))
+            found.append(FieldChange(option.name, *said, confirmed=sure or bool(also), also=also))
     return found
 
 

@@ -11,7 +11,7 @@ from vigil.compliance.rules.model import RuleSet
 from vigil.compliance.rules.vocabulary import People
 from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, probe
 from vigil.service.doctor import clocks
-from vigil.service.doctor.health import Check, State, fail, ok, skip, warn
+from vigil.service.doctor.health import Check, CheckState, fail, ok, skip, warn
 from vigil.service.needs import needs_of, types_of
 
 CONNECTION, LOGIN, TYPES, CAPS = "connection", "login", "workspace types", "page caps"
@@ -25,7 +25,7 @@ _NO_TYPES = f"{_RIGHTS}, and check that workspaces are set up"
 
 
 @dataclass(frozen=True)
-class Seen:
+class EcmChecks:
     """The checks, the schema, and the newest workspace of each type with its date as the list writes it."""
 
     checks: tuple[Check, ...]
@@ -33,11 +33,11 @@ class Seen:
     newest: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
-async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datetime]) -> Seen:
+async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datetime]) -> EcmChecks:
     """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out."""
     first = await _let_in(client)
-    if any(c.state is State.FAIL for c in first):
-        return Seen(tuple(first))
+    if any(c.state is CheckState.FAIL for c in first):
+        return EcmChecks(tuple(first))
     needs = Needs() if rules is None else needs_of(rules)
     schema, refused = await _schema(client, needs)
     wanted = [] if rules is None else types_of(rules)
@@ -50,7 +50,7 @@ async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datet
         await _guarded(WORKFLOWS, lambda: _workflows(client, needs)),
         await _guarded(MISSING, lambda: _missing(client, newest, needs)),
     ]
-    return Seen(tuple(checks), schema, newest)
+    return EcmChecks(tuple(checks), schema, newest)
 
 
 async def people(client: Client, rules: RuleSet) -> People | None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """The result of a check."""
 
     OK = "ok"
@@ -22,7 +22,7 @@ class Check:
     """One check: its name, state, observation, and what to do about it (empty if nothing)."""
 
     name: str
-    state: State
+    state: CheckState
     saw: str
     do: str = ""
 
@@ -32,24 +32,24 @@ class Check:
 
 
 def ok(name: str, saw: str) -> Check:
-    return Check(name, State.OK, saw)
+    return Check(name, CheckState.OK, saw)
 
 
 def warn(name: str, saw: str, do: str) -> Check:
-    return Check(name, State.WARN, saw, do)
+    return Check(name, CheckState.WARN, saw, do)
 
 
 def fail(name: str, saw: str, do: str) -> Check:
-    return Check(name, State.FAIL, saw, do)
+    return Check(name, CheckState.FAIL, saw, do)
 
 
 def skip(name: str, saw: str) -> Check:
-    return Check(name, State.SKIP, saw)
+    return Check(name, CheckState.SKIP, saw)
 
 
 def well(checks: Iterable[Check]) -> bool:
     """Whether no check failed."""
-    return all(c.state is not State.FAIL for c in checks)
+    return all(c.state is not CheckState.FAIL for c in checks)
 
 
-__all__ = ["Check", "State", "fail", "ok", "skip", "warn", "well"]
+__all__ = ["Check", "CheckState", "fail", "ok", "skip", "warn", "well"]

@@ -9,7 +9,7 @@ from vigil.ledger import Ledger, LedgerError, LedgerOfAnother, ownership
 from vigil.ledger.maintenance.schema_version import Schema, schema
 from vigil.ledger.observed import rule_versions, runs
 from vigil.ledger.people import device_stats
-from vigil.ledger.people.device_stats import Census
+from vigil.ledger.people.device_stats import DeviceStats
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
 from vigil.wording import counted
 
@@ -76,7 +76,7 @@ def judge(found: Schema) -> Check:
     return warn(SCHEMA, saw, "back it up: the next run migrates it")
 
 
-def devices(taken: Census) -> Check:
+def devices(taken: DeviceStats) -> Check:
     """Whether any person has a device in use."""
     if not taken.in_use:
         do = "let the app register them through `vigil gateway`, or run `vigil devices import devices.csv`"

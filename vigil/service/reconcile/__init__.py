@@ -19,7 +19,7 @@ from vigil.service.reconcile import (
     unreachable,
     unreadable,
 )
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 
 CHECKS: Mapping[str, Callable[[Run, bool], Awaitable[Checked]]] = {
@@ -34,4 +34,4 @@ CHECKS: Mapping[str, Callable[[Run, bool], Awaitable[Checked]]] = {
     "follow-ups": follow_ups.look,
 }
 
-__all__ = ["CHECKS", "Checked", "Found"]
+__all__ = ["CHECKS", "Checked", "Discrepancy"]

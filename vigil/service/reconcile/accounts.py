@@ -10,7 +10,7 @@ from vigil.ledger import watermarks
 from vigil.ledger.observed import observations
 from vigil.ledger.people import accounts
 from vigil.ledger.watermarks import Watermark, WatermarkName
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 
 _DO = "give each a mailbox of their own, or their Firebase accounts the claim that names the login (docs/gateway.md)"
@@ -22,7 +22,7 @@ async def look(run: Run, mend: bool) -> Checked:
     with run.ledger.write() as connection:
         observations.record(connection, users, run.as_of, run.id)
         watermarks.set_watermark(connection, WatermarkName.ACCOUNTS, Watermark(at=run.as_of))
-    return Checked(len(users), tuple(Found(_said(logins), _DO) for logins in shared(users)))
+    return Checked(len(users), tuple(Discrepancy(_said(logins), _DO) for logins in shared(users)))
 
 
 def shared(users: Iterable[f.User]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from vigil.ledger.outbox import audits
 from vigil.ledger.people import device_stats, devices
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 from vigil.wording import counted
 
@@ -35,7 +35,9 @@ async def look(run: Run, mend: bool) -> Checked:
         do = "the app refreshes its registration when it is opened: ask why these do not"
         groups.append(("not refreshed for a month", do, taken.stale))
         found = [
-            Found(f"{counted(len(ids), 'device')} {what} ({_named(devices.labels(connection, ids))})", do)
+            Discrepancy(
+                f"{counted(len(ids), 'device')} {what} ({_named(devices.labels(connection, ids))})", do
+            )
             for what, do, ids in groups
             if ids
         ]

@@ -11,9 +11,9 @@ from vigil.compliance.notices import NoticeState
 from vigil.ecm import followups
 from vigil.ecm.followups import FollowUp
 from vigil.ledger.outbox import audits
-from vigil.ledger.outbox.audits import Said
+from vigil.ledger.outbox.audits import LatestNotice
 from vigil.ledger.watermarks import WatermarkName
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
@@ -45,8 +45,8 @@ async def look(run: Run, mend: bool) -> Checked:
 
 
 def unsaid(
-    overdue: Sequence[FollowUp], documents: Mapping[int, Document], said: Sequence[Said], zone: tzinfo
-) -> list[Found]:
+    overdue: Sequence[FollowUp], documents: Mapping[int, Document], said: Sequence[LatestNotice], zone: tzinfo
+) -> list[Discrepancy]:
     """The overdue reminders without a notice. One without assignees is left to its owner."""
     found = []
     for x in overdue:
@@ -59,9 +59,9 @@ def unsaid(
         why = f"its people's notices are {', '.join(states)}" if states else "no notice was sent"
         what = f"{x.description or 'a follow-up'}, due {x.due.astimezone(zone):%Y-%m-%d}: {why}"
         do = (_UNSENT if states else _UNTOLD).format(workspace=workspace)
-        found.append(Found(what, do, workspace, ", ".join(x.assignees)))
+        found.append(Discrepancy(what, do, workspace, ", ".join(x.assignees)))
     return found
 
 
-def _early(said: Said, of: FollowUp) -> timedelta:
+def _early(said: LatestNotice, of: FollowUp) -> timedelta:
     return BEFORE if said.person in of.assignees else AROUND

@@ -9,7 +9,7 @@ from vigil.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Discrepancy:
     """One problem: what it is, what to do, and what was changed (empty: nothing)."""
 
     what: str
@@ -24,7 +24,7 @@ class Checked:
     """How many items a check examined and what it found; `skipped` is why it could not run, empty if it did."""
 
     looked_at: int = 0
-    found: tuple[Found, ...] = ()
+    found: tuple[Discrepancy, ...] = ()
     skipped: str = ""
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from vigil.compliance import facts as f
 from vigil.ecm import Extractor, Needs
-from vigil.ecm.model import ABSENT, Row
+from vigil.ecm.model import ABSENT, ListedWorkspace
 from vigil.ledger.observed import observations
 from vigil.ledger.watermarks import WatermarkName
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
@@ -30,7 +30,7 @@ async def look(run: Run, mend: bool) -> Checked:
         return Checked(skipped="no rule looks at documents, so that the ledger has none to compare")
     with next_slice(run, WatermarkName.MISSING_DOCUMENTS, "workspace", run.site.verify_requests) as some:
         known = [w for w in some if isinstance(w, f.Workspace) and "documents" not in w.unread]
-        rows = [Row(w.id, w.name, w.modified, w.type) for w in known]
+        rows = [ListedWorkspace(w.id, w.name, w.modified, w.type) for w in known]
         batch = await Extractor(run.client, ONLY_MISSING).read_workspaces(rows)
     absent = next((g for g in batch.gaps if g.path == ABSENT), None)
     if absent is not None:
@@ -57,13 +57,13 @@ def _ours(run: Run, workspaces: Sequence[f.Workspace]) -> Mapping[int, set[str]]
     return {w.id: required[w.type] - held[w.id] for w in workspaces}
 
 
-def compare(workspace: f.Workspace, ours: set[str], theirs: set[str]) -> list[Found]:
+def compare(workspace: f.Workspace, ours: set[str], theirs: set[str]) -> list[Discrepancy]:
     """The differences between the two lists of one workspace."""
     name = f"{workspace.type} {workspace.name}"
     return [
-        Found(f"{name}: Extended ECM misses {t}, the ledger has one", _BEHIND, workspace.id)
+        Discrepancy(f"{name}: Extended ECM misses {t}, the ledger has one", _BEHIND, workspace.id)
         for t in sorted(theirs - ours)
     ] + [
-        Found(f"{name}: the ledger has no {t}, Extended ECM does not miss it", _UNSEEN, workspace.id)
+        Discrepancy(f"{name}: the ledger has no {t}, Extended ECM does not miss it", _UNSEEN, workspace.id)
         for t in sorted(ours - theirs)
     ]

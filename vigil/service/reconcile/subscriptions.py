@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vigil.ledger.people import topics
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 from vigil.wording import counted
 
@@ -16,9 +16,11 @@ async def look(run: Run, mend: bool) -> Checked:
     for t in every:
         if t.waiting:
             what = f"{counted(t.waiting, 'device waits', 'devices wait')} to be subscribed to topic {t.name}, or unsubscribed from it"
-            found.append(Found(what, f"`vigil devices topics sync --site {run.site.name}` says why it fails"))
+            found.append(
+                Discrepancy(what, f"`vigil devices topics sync --site {run.site.name}` says why it fails")
+            )
         found += [
-            Found(
+            Discrepancy(
                 f"FCM refused {counted(n, 'device')} for topic {t.name}: {word}",
                 "their apps register them anew when opened",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vigil.delivery.retry import GIVE_UP
 from vigil.ledger.outbox import audits, leases
 from vigil.ledger.values import LEASE
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 
 REASON = "expired: {last}"
@@ -24,7 +24,7 @@ async def look(run: Run, mend: bool) -> Checked:
     return Checked(
         len(found),
         tuple(
-            Found(
+            Discrepancy(
                 f"notice {o.id} of {o.rule} is queued, first tried {o.first_tried_at:%Y-%m-%d %H:%M} UTC, last {o.last}",
                 _DO,
                 o.workspace,

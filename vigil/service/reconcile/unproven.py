@@ -5,7 +5,7 @@ from __future__ import annotations
 from vigil.ledger import watermarks
 from vigil.ledger.outbox import audits
 from vigil.ledger.watermarks import WatermarkName
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 
 _DO = "do not trust that the person knows: tell them by hand, keep a copy of the ledger, and report this as a fault of Vigil"
@@ -19,7 +19,7 @@ async def look(run: Run, mend: bool) -> Checked:
     return Checked(
         looked_at,
         tuple(
-            Found(
+            Discrepancy(
                 f"notice {u.id} of {u.rule} is marked as sent, and no attempt was accepted",
                 _DO,
                 u.workspace,

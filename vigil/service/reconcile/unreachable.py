@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from vigil.ledger.outbox import audits
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 from vigil.wording import counted
 
@@ -19,7 +19,7 @@ async def look(run: Run, mend: bool) -> Checked:
     return Checked(
         len(found),
         tuple(
-            Found(
+            Discrepancy(
                 f"{counted(u.notices, 'notice')} found no device since {u.since:%Y-%m-%d}",
                 _DO,
                 person=u.person,

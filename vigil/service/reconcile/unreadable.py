@@ -6,7 +6,7 @@ from vigil.compliance.facts import Workspace
 from vigil.ecm.model import Stamp
 from vigil.ledger.watermarks import WatermarkName
 from vigil.service.extraction import NODES_A_REQUEST
-from vigil.service.reconcile.found import Checked, Found
+from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.reconcile.walking import next_slice
 from vigil.service.run import Run
 
@@ -24,7 +24,7 @@ async def look(run: Run, mend: bool) -> Checked:
     if known and unasked >= known.keys():
         return Checked(skipped=verified.gaps[0].error)
     found = [
-        Found(f"{known[i].type} {known[i].name} cannot be read any more", _DO, i)
+        Discrepancy(f"{known[i].type} {known[i].name} cannot be read any more", _DO, i)
         for i in sorted(verified.gone)
     ]
     return Checked(len(known.keys() - unasked), tuple(found))

@@ -22,11 +22,11 @@ from vigil.ledger.observed import observations
 from vigil.ledger.people.devices import label
 from vigil.service import account_text
 from vigil.service.accounting import Account
-from vigil.service.backfill import Line, Standing
+from vigil.service.backfill import Line, ManifestStatus
 from vigil.service.digest import SEVERAL
 from vigil.service.reasons import in_words, of_row
 from vigil.service.run import Run
-from vigil.service.sweep import Shown
+from vigil.service.sweep import SweepOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class Dtype(StrEnum):
     YES = "boolean"
 
 
-class Kind(StrEnum):
+class CountKind(StrEnum):
     """What a line of an account counts."""
 
     OUTCOME = "outcome"
@@ -57,7 +57,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class FrameColumn:
     """A column of a table. `states` are the categories of a STATE, in order."""
 
     name: str
@@ -75,41 +75,41 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FrameTable:
     """A kind of result: its name in `attrs["table"]`, and its columns in order."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[FrameColumn, ...]
 
 
-_NAME = Column("name", Dtype.TEXT, "Name of the workspace, as last read")
-_RULE = Column("rule", Dtype.TEXT, "Name of the rule")
-_WHY = Column("why", Dtype.TEXT, "What decided, as sentences")
-_PERSON = Column("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none")
-_STEP = Column("step", Dtype.TEXT, "Step of the rule, if it has steps")
-_TITLE = Column("title", Dtype.TEXT, "First line of the notice")
-_FIRE_AT = Column("fire_at", Dtype.INSTANT, "The instant that the notice is about")
-_OCCURRENCE = Column(
+_NAME = FrameColumn("name", Dtype.TEXT, "Name of the workspace, as last read")
+_RULE = FrameColumn("rule", Dtype.TEXT, "Name of the rule")
+_WHY = FrameColumn("why", Dtype.TEXT, "What decided, as sentences")
+_PERSON = FrameColumn("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none")
+_STEP = FrameColumn("step", Dtype.TEXT, "Step of the rule, if it has steps")
+_TITLE = FrameColumn("title", Dtype.TEXT, "First line of the notice")
+_FIRE_AT = FrameColumn("fire_at", Dtype.INSTANT, "The instant that the notice is about")
+_OCCURRENCE = FrameColumn(
     "occurrence", Dtype.TEXT, "The occurrence: the key of a notice, with rule, workspace, step and person"
 )
-_WORKSPACE = Column(
+_WORKSPACE = FrameColumn(
     "workspace", Dtype.ID, "Id of the workspace in Extended ECM; 0 for a digest about several"
 )
-_LINK = Column("link", Dtype.TEXT, "Address of the item in Smart View")
+_LINK = FrameColumn("link", Dtype.TEXT, "Address of the item in Smart View")
 
-SWEPT = (*Shown, *map(in_words, (*Why, *GuardWhy)))
+SWEPT = (*SweepOutcome, *map(in_words, (*Why, *GuardWhy)))
 """What may become of a finding of a sweep."""
 
-FINDINGS = Table(
+FINDINGS = FrameTable(
     "findings",
     (
         _NAME,
         _RULE,
         _WHY,
-        Column("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none or is already open"),
-        Column("outcome", Dtype.STATE, f"{' · '.join(Shown)} · or a reason of docs/reasons.md", SWEPT),
-        Column("since", Dtype.INSTANT, "Since when the finding is open; missing if it is new"),
-        Column("type", Dtype.TEXT, "Type of the workspace"),
+        FrameColumn("person", Dtype.TEXT, "Login of the recipient; missing if the finding has none or is already open"),
+        FrameColumn("outcome", Dtype.STATE, f"{' · '.join(SweepOutcome)} · or a reason of docs/reasons.md", SWEPT),
+        FrameColumn("since", Dtype.INSTANT, "Since when the finding is open; missing if it is new"),
+        FrameColumn("type", Dtype.TEXT, "Type of the workspace"),
         _STEP,
         _WORKSPACE,
         _LINK,
@@ -117,42 +117,42 @@ FINDINGS = Table(
 )  # fmt: skip
 """What a sweep found: a row for each finding and person."""
 
-NOTICES = Table(
+NOTICES = FrameTable(
     "notices",
     (
         _NAME,
         _WHY,
         _PERSON,
-        Column("outcome", Dtype.STATE, " · ".join(NoticeState), tuple(NoticeState)),
-        Column("reason", Dtype.TEXT, "Why it was not sent, in the words of docs/reasons.md and docs/delivery.md"),
+        FrameColumn("outcome", Dtype.STATE, " · ".join(NoticeState), tuple(NoticeState)),
+        FrameColumn("reason", Dtype.TEXT, "Why it was not sent, in the words of docs/reasons.md and docs/delivery.md"),
         _TITLE,
         _RULE,
         _STEP,
         _FIRE_AT,
-        Column("as_of", Dtype.INSTANT, "The `as_of` of the run that queued it"),
+        FrameColumn("as_of", Dtype.INSTANT, "The `as_of` of the run that queued it"),
         _OCCURRENCE,
-        Column("notice", Dtype.ID, "Number of the notice in the ledger"),
-        Column("run", Dtype.ID, "Number of the run in the ledger"),
+        FrameColumn("notice", Dtype.ID, "Number of the notice in the ledger"),
+        FrameColumn("run", Dtype.ID, "Number of the run in the ledger"),
         _WORKSPACE,
         _LINK,
     ),
 )  # fmt: skip
 """The notices of a run: a row for each."""
 
-MANIFEST = Table(
+MANIFEST = FrameTable(
     "manifest",
     (
         _NAME,
         _WHY,
         _PERSON,
-        Column("standing", Dtype.STATE, " · ".join(Standing), tuple(Standing)),
-        Column("sends", Dtype.YES, "Whether an approval sends it"),
-        Column("reason", Dtype.TEXT, "The reason for the standing, if it needs one"),
+        FrameColumn("standing", Dtype.STATE, " · ".join(ManifestStatus), tuple(ManifestStatus)),
+        FrameColumn("sends", Dtype.YES, "Whether an approval sends it"),
+        FrameColumn("reason", Dtype.TEXT, "The reason for the standing, if it needs one"),
         _TITLE,
         _RULE,
         _STEP,
         _FIRE_AT,
-        Column("due", Dtype.TEXT, "The date that a milestone's notice is about, as ISO 8601"),
+        FrameColumn("due", Dtype.TEXT, "The date that a milestone's notice is about, as ISO 8601"),
         _OCCURRENCE,
         _WORKSPACE,
         _LINK,
@@ -160,11 +160,11 @@ MANIFEST = Table(
 )
 """What a past window should have sent: a row for each notice."""
 
-CHANGED = Table(
+CHANGED = FrameTable(
     "changed",
     (
         _NAME,
-        Column("changed", Dtype.TEXT, "What has changed since the manifest was shown"),
+        FrameColumn("changed", Dtype.TEXT, "What has changed since the manifest was shown"),
         _PERSON,
         _TITLE,
         _RULE,
@@ -174,28 +174,28 @@ CHANGED = Table(
 )
 """The notices of an approved manifest that are about something that changed since the manifest was shown."""
 
-ACCOUNT = Table(
+ACCOUNT = FrameTable(
     "account",
     (
-        Column("kind", Dtype.STATE, "outcome: of notices; number: a counter of the run; check: must be 0", tuple(Kind)),
-        Column("what", Dtype.TEXT, "What was counted"),
-        Column("number", Dtype.ID, "How many"),
+        FrameColumn("kind", Dtype.STATE, "outcome: of notices; number: a counter of the run; check: must be 0", tuple(CountKind)),
+        FrameColumn("what", Dtype.TEXT, "What was counted"),
+        FrameColumn("number", Dtype.ID, "How many"),
     ),
 )  # fmt: skip
 """What a run counted."""
 
-DEVICES = Table(
+DEVICES = FrameTable(
     "devices",
     (
-        Column("person", Dtype.TEXT, "Login of its person"),
-        Column("platform", Dtype.TEXT, "android, ios, web, email or webhook"),
-        Column("label", Dtype.TEXT, "Its name in `vigil why`; its address is shown nowhere"),
-        Column("since", Dtype.INSTANT, "When it was first registered"),
-        Column("refreshed", Dtype.INSTANT, "When its app last refreshed it"),
-        Column("accepted", Dtype.INSTANT, "When a message for it was last accepted"),
-        Column("retired", Dtype.INSTANT, "When it was retired"),
-        Column("reason", Dtype.TEXT, "Why it was retired"),
-        Column("device", Dtype.ID, "Number of the device in the ledger"),
+        FrameColumn("person", Dtype.TEXT, "Login of its person"),
+        FrameColumn("platform", Dtype.TEXT, "android, ios, web, email or webhook"),
+        FrameColumn("label", Dtype.TEXT, "Its name in `vigil why`; its address is shown nowhere"),
+        FrameColumn("since", Dtype.INSTANT, "When it was first registered"),
+        FrameColumn("refreshed", Dtype.INSTANT, "When its app last refreshed it"),
+        FrameColumn("accepted", Dtype.INSTANT, "When a message for it was last accepted"),
+        FrameColumn("retired", Dtype.INSTANT, "When it was retired"),
+        FrameColumn("reason", Dtype.TEXT, "Why it was retired"),
+        FrameColumn("device", Dtype.ID, "Number of the device in the ledger"),
     ),
 )
 """The registry of devices."""
@@ -237,7 +237,7 @@ class About:
         return {name: value for name, value in said.items() if value is not None and value != ""}
 
 
-def frame(table: Table, rows: Iterable[Row], about: About) -> Frame:
+def frame(table: FrameTable, rows: Iterable[Row], about: About) -> Frame:
     """Rows as a frame with the table's columns and dtypes, also without rows. "" and None become missing.
 
     Control characters in texts, which come from people, become U+FFFD. Raises ValueError for a row with other columns, and for an
@@ -257,7 +257,7 @@ def frame(table: Table, rows: Iterable[Row], about: About) -> Frame:
     return made
 
 
-def _column(column: Column, values: Sequence[Any], zone: str) -> pd.Series[Any]:
+def _column(column: FrameColumn, values: Sequence[Any], zone: str) -> pd.Series[Any]:
     import pandas as pd
 
     made: pd.Series[Any]
@@ -381,9 +381,10 @@ def _device(row: Row) -> Row:
 def ended(made: Frame, account: Account) -> Frame:
     """The same table, with the account of its run. The data is shared."""
     counted = {
-        Kind.OUTCOME.value: dict(account.rows),
-        Kind.NUMBER.value: dict(account.numbers) | {"gaps": len(account.gaps), "waiting": account.waiting},
-        Kind.CHECK.value: {"difference": account.difference},
+        CountKind.OUTCOME.value: dict(account.rows),
+        CountKind.NUMBER.value: dict(account.numbers)
+        | {"gaps": len(account.gaps), "waiting": account.waiting},
+        CountKind.CHECK.value: {"difference": account.difference},
     }
     out = made.copy(deep=False)
     out.attrs["account"] = counted
