@@ -45,13 +45,13 @@ def vigil(count: int) -> tuple[Looks, dict[str, Any]]:
     rules = rule_set()
     given = Input(ready, zone=ZONE)
     first = evaluate(given, rules, Window(FIRST, FIRST))
-    again = Input(ready, events=events, standings=first.standings, zone=ZONE)
+    again = Input(ready, events=events, rule_states=first.rule_states, zone=ZONE)
     later = evaluate(again, rules, Window(FIRST, DAY))
     looks = {
         "first": lambda: evaluate(given, rules, Window(FIRST, FIRST)),
         "later": lambda: evaluate(again, rules, Window(FIRST, DAY)),
     }
-    numbers = {"first": len(first.findings), "later": len(later.findings), "kept": len(later.standings)}
+    numbers = {"first": len(first.findings), "later": len(later.findings), "kept": len(later.rule_states)}
     return looks, {"tables": tables, "numbers": numbers}
 
 
@@ -62,7 +62,7 @@ def polars(count: int) -> tuple[Looks, dict[str, Any]]:
     facts, events = facts_of(count)
     hand = Hand.of(facts)
     happened = events_frame(events)
-    remembered = hand.evaluate(FIRST, FIRST, None, None).standings
+    remembered = hand.evaluate(FIRST, FIRST, None, None).rule_states
     return {
         "first": lambda: hand.evaluate(FIRST, FIRST, None, None),
         "later": lambda: hand.evaluate(FIRST, DAY, remembered, happened),
@@ -137,7 +137,7 @@ def main(count: int, rounds: int) -> int:
     print(f"all three say the same: {checked.told['compared']}")
     some = [Contender(name, count) for name in CONTENDERS]
     ours = some[0].told
-    print("{first:,} findings, {later:,} a day later, {kept:,} standings kept".format(**ours["numbers"]))
+    print("{first:,} findings, {later:,} a day later, {kept:,} rule states kept".format(**ours["numbers"]))
     print(f"facts to tables, for all three: {ours['tables']:.2f} s of processor")
     taken: dict[tuple[str, str], list[dict[str, float]]] = {
         (c.name, look): [] for c in some for look in LOOKS

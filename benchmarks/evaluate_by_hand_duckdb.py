@@ -91,7 +91,7 @@ from (select id, status, "signed at", unnest(['first', 'year']) as step,
 """
 
 KEPT = """
-create or replace temp table standings as
+create or replace temp table rule_states as
 select rule, workspace, outcome, since, case when outcome = 'holding' then least(flip, ripe) else flip end as next_check_at
 from conditions where outcome <> 'clear' or flip is not null
 union all
@@ -136,7 +136,7 @@ class Sql:
             )
 
     def evaluate(self, after: datetime, as_of: datetime) -> None:
-        """Work out the tables `found` and `standings`. A second look remembers what `remember` kept of the first."""
+        """Work out the tables `found` and `rule_states`. A second look remembers what `remember` kept of the first."""
         later = int(after < as_of)
         given = {"today": as_of.date(), "as_of": as_of, "after": after, "zone": ZONE}
         self._db.execute("set variable today = $today", {"today": as_of.date()})
@@ -149,7 +149,7 @@ class Sql:
 
     def remember(self) -> None:
         self._db.execute(
-            "insert into remembered_1 select rule, workspace, outcome, since from standings where outcome <> 'clear'"
+            "insert into remembered_1 select rule, workspace, outcome, since from rule_states where outcome <> 'clear'"
         )
 
     def rows(self, table: str) -> list[Any]:

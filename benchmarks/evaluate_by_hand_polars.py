@@ -20,10 +20,10 @@ c = pl.col
 
 @dataclass(frozen=True)
 class Out:
-    """Findings (rule, workspace, occurrence, step, fire_at) and standings (rule, workspace, outcome, since, next_check_at)."""
+    """Findings (rule, workspace, occurrence, step, fire_at) and rule states (rule, workspace, outcome, since, next_check_at)."""
 
     findings: pl.DataFrame
-    standings: pl.DataFrame
+    rule_states: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Hand:
             kept.append(standing)
         if events is not None:
             found += _transitions(frame, events.lazy())
-        findings, standings = pl.collect_all([pl.concat(found), pl.concat(kept)])
-        return Out(findings, standings)
+        findings, rule_states = pl.collect_all([pl.concat(found), pl.concat(kept)])
+        return Out(findings, rule_states)
 
     def _with_documents(self, today: date) -> pl.LazyFrame:
         kind, expires = c("type"), c("expires")

@@ -22,23 +22,23 @@ def compare(count: int) -> str:
     facts, events = facts_of(count)
     rules, hand, happened = rule_set(), Hand.of(facts), events_frame(events)
     sql = Sql(hand, happened)
-    standings: Any = ()
+    rule_states: Any = ()
     by_hand: pl.DataFrame | None = None
     told = 0
     for after, as_of in ((FIRST, FIRST), (FIRST, DAY)):
         now = events if after < as_of else []
-        given = Input(Facts.of(facts), events=now, standings=standings, zone=ZONE)
+        given = Input(Facts.of(facts), events=now, rule_states=rule_states, zone=ZONE)
         result = evaluate(given, rules, Window(after, as_of))
         other = hand.evaluate(after, as_of, by_hand, happened if now else None)
         sql.evaluate(after, as_of)
         _same("findings, Polars", _findings(result.findings), set(other.findings.iter_rows()))
-        _same("standings, Polars", _standings(result.standings), set(other.standings.iter_rows()))
+        _same("rule states, Polars", _standings(result.rule_states), set(other.rule_states.iter_rows()))
         _same("findings, SQL", _findings(result.findings), set(sql.rows("found")))
-        _same("standings, SQL", _standings(result.standings), set(sql.rows("standings")))
+        _same("rule states, SQL", _standings(result.rule_states), set(sql.rows("rule_states")))
         sql.remember()
-        standings, by_hand = result.standings, other.standings
+        rule_states, by_hand = result.rule_states, other.rule_states
         told += len(result.findings)
-    return f"{told:,} findings, {len(standings):,} standings over {count:,} workspaces"
+    return f"{told:,} findings, {len(rule_states):,} rule states over {count:,} workspaces"
 
 
 def _findings(some: Iterable[Finding]) -> set[Any]:

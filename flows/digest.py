@@ -12,14 +12,14 @@ from flows.support import tasks
 from flows.support.finish import told
 from flows.support.run_context import opened
 from flows.support.states import Ending, ended
-from vigil.service import digest as digesting
+from vigil.service.digest import batches, make_digests
 from vigil.service.reports import frames
 from vigil.service.run import Run
 
 
 @task(task_run_name="make the digests of {n} people", cache_policy=NO_CACHE, persist_result=False)
 async def say(run: Run, people: Sequence[str], n: int) -> None:
-    digesting.say(run, people)
+    make_digests(run, people)
 
 
 @flow(name="digest", persist_result=False)
@@ -32,8 +32,8 @@ async def digest(site: str = "default", as_of: datetime | None = None) -> Ending
         as_of: The instant for which the run evaluates. Empty for now.
     """
     async with opened("digest", site, as_of, reads=False) as run:
-        for people in digesting.batches(run):
+        for people in batches(run):
             await say(run, tasks.whole(people), len(people))
         await tasks.deliver(run)
         made = await tasks.account(run)
-    return ended(made, data=frames.told(run, made), held=len(made.trips))
+    return ended(made, data=frames.told(run, made), held=len(made.holds))

@@ -15,7 +15,7 @@ from flows.support.states import Ending
 @flow(name="guard", persist_result=False)
 @told
 async def guard(
-    trip: int,
+    hold: int,
     answer: Literal["send", "drop"],
     by: str = "",
     site: str = "default",
@@ -24,10 +24,10 @@ async def guard(
     """Send exactly the notices that a guard holds, once, or drop them. A second answer does nothing.
 
     Args:
-        trip: Number of the guard hold, as `vigil guard list` and the account of the run show it.
+        hold: Number of the guard hold, as `vigil guard list` and the account of the run show it.
         answer: send or drop.
         by: Your name, for the ledger.
         site: Name of the "Vigil site" block.
         as_of: The instant for which the run evaluates. Empty for now.
     """
-    return await ask_guard.answer(site, trip, answer == "send", by, as_of)
+    return await ask_guard.answer(site, hold, answer == "send", by, as_of)

@@ -21,10 +21,10 @@ from vigil.wording import counted
 
 
 @task(task_run_name="check {name}", cache_policy=NO_CACHE, persist_result=False)
-async def look(run: Run, name: str, mend: bool) -> Checked:
+async def check(run: Run, name: str, fix: bool) -> Checked:
     """Run one check. If Extended ECM does not answer, the run records a gap and continues with the other checks."""
     try:
-        checked = await CHECKS[name](run, mend)
+        checked = await CHECKS[name](run, fix)
     except CallFailed as error:
         run.gap([Gap(error.path, error.message)])
         return Checked(skipped=str(error))
@@ -35,16 +35,19 @@ async def look(run: Run, name: str, mend: bool) -> Checked:
 
 @flow(name="reconcile", persist_result=False)
 @told
-async def reconcile(site: str = "default", mend: bool = False, as_of: datetime | None = None) -> Ending:
-    """Run every check, and show the results as a table. Changes nothing unless `mend` is set.
+async def reconcile(
+    site: str = "default", fix: bool = False, as_of: datetime | None = None, mend: bool = False
+) -> Ending:
+    """Run every check, and show the results as a table. Changes nothing unless `fix` is set.
 
     Args:
         site: Name of the "Vigil site" block.
-        mend: Let checks correct what they can: notices that are no longer retried become failed. The table lists the changes.
+        fix: Let checks correct what they can: notices that are no longer retried become failed. The table lists the changes.
         as_of: The instant for which the run evaluates. Empty for now.
+        mend: The earlier name of fix, for deployments that still have it. The next release does without.
     """
     async with opened("reconcile", site, as_of) as run:
-        checks = {name: await look(run, name, mend) for name in CHECKS}
+        checks = {name: await check(run, name, fix or mend) for name in CHECKS}
         made = await tasks.account(run)
     found, rows = total(checks.values()), table(checks)
     short = counted(found, "finding")

@@ -120,4 +120,4 @@ async def sweep(
     said = [f"{n} in the scope" + (", dry run: nothing was sent" if scope.dry_run else ""), unread]
     short = f"{n}{', dry run' if scope.dry_run else ''}"
     data = frames.ended(found, made)
-    return ended(made, "; ".join(filter(None, said)), data=data, held=len(made.trips), result=short)
+    return ended(made, "; ".join(filter(None, said)), data=data, held=len(made.holds), result=short)

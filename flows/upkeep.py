@@ -14,9 +14,8 @@ from flows.support.finish import told
 from flows.support.run_context import opened
 from flows.support.states import Ending, Named, ended
 from vigil.ledger.maintenance.retention import Forgets
-from vigil.service import upkeep as keeping
 from vigil.service.run import Run
-from vigil.service.upkeep import Keep, Report
+from vigil.service.upkeep import Keep, Report, check_slice, check_whole, forget_slice, horizons, retire
 from vigil.wording import counted
 
 
@@ -47,7 +46,7 @@ class Upkeep(BaseModel):
 async def forget(
     run: Run, what: Forgets, horizon: datetime, after: int, apply: bool, n: int
 ) -> tuple[int, int | None]:
-    return keeping.forget(run, what, horizon, after, apply)
+    return forget_slice(run, what, horizon, after, apply)
 
 
 async def walk(run: Run, what: Forgets, horizon: datetime, apply: bool) -> int:
@@ -63,8 +62,8 @@ async def walk(run: Run, what: Forgets, horizon: datetime, apply: bool) -> int:
 
 @task(task_run_name="check {n} subjects", cache_policy=NO_CACHE, persist_result=False)
 async def check(run: Run, n: int, report: Report) -> None:
-    faults, report.checked = keeping.check_slice(run, n)
-    whole, report.hints = keeping.check_whole(run)
+    faults, report.checked = check_slice(run, n)
+    whole, report.hints = check_whole(run)
     report.faults += [*faults, *whole]
 
 
@@ -80,8 +79,8 @@ async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime
     """
     months = Keep(**keep.model_dump(exclude={"sample", "dry_run"}))
     async with opened("upkeep", site, as_of, reads=False) as run:
-        report = Report(retired=keeping.retire(run, not keep.dry_run))
-        for what, horizon in keeping.horizons(run.as_of, months, run.rules).items():
+        report = Report(retired=retire(run, not keep.dry_run))
+        for what, horizon in horizons(run.as_of, months, run.rules).items():
             report.forgotten[what] = await walk(run, what, horizon, not keep.dry_run)
         await check(run, keep.sample, tasks.whole(report))
         made = await tasks.account(run)

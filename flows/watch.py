@@ -35,4 +35,4 @@ async def watch(site: str = "default", as_of: datetime | None = None, accept_few
         made = await tasks.account(run)
     if ask_guard.must_ask(run):
         return await ask_guard.ask(site, as_of)
-    return ended(made, data=frames.told(run, made), held=len(made.trips))
+    return ended(made, data=frames.told(run, made), held=len(made.holds))

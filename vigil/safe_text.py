@@ -152,9 +152,9 @@ def terminal(text: str) -> str:
 
 def terminal_markup(text: str) -> str:
     """The same, escaped for Rich markup."""
-    from rich.markup import escape as rich_escape  # a worker has no terminal
+    from rich import markup  # a worker has no terminal
 
-    return rich_escape(terminal(text))
+    return markup.escape(terminal(text))
 
 
 # Markdown, as both UIs of Prefect read it

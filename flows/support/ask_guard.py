@@ -76,75 +76,75 @@ async def ask(site: str, as_of: datetime | None) -> Ending:
     block = await block_of(site)
     ledger, zone = ledger_of(block), block.site().zone
     ending = Ending("no guard waits for an answer any more", "answered", Named.ANSWERED)
-    for trip in guards.take_questions(ledger, str(runtime.flow_run.id)):
-        if trip.state == WAITING:
-            key = f"guard-{trip.id}"
-            await _show(ledger, site, trip, zone)
+    for hold in guards.take_questions(ledger, str(runtime.flow_run.id)):
+        if hold.state == WAITING:
+            key = f"guard-{hold.id}"
+            await _show(ledger, site, hold, zone)
             await run_names.ends(run_names.WAITS)
-            form = GuardAnswer.with_initial_data(description=question(trip, zone))
+            form = GuardAnswer.with_initial_data(description=question(hold, zone))
             given = await suspend(form, key)
-            ending = await answer(site, trip.id, given.answer == "send", given.by, as_of)
+            ending = await answer(site, hold.id, given.answer == "send", given.by, as_of)
     return ending
 
 
-def question(trip: GuardHold, zone: str) -> Markdown:
+def question(hold: GuardHold, zone: str) -> Markdown:
     """The text above the form. Instants are in `zone`, the site's."""
     return Markdown(
         "**The guard of rule {rule} holds {notices}** about {findings} on {some:,} of {all}:\n\n{reasons}\n\n"
         "The other notices of this run were sent. The artifact `guard-{id}` of this run lists the held ones, with links. "
         "Without an answer by {until} they are not sent."
     ).format(
-        rule=trip.rule,
-        notices=counted(trip.notices, "notice"),
-        findings=counted(trip.findings, "finding"),
-        some=trip.workspaces,
-        all=counted(trip.known, "workspace"),
-        reasons=Markdown("\n").join(Markdown("- {}").format(r) for r in trip.reasons),
-        id=trip.id,
-        until=instant(trip.until, zone),
+        rule=hold.rule,
+        notices=counted(hold.notices, "notice"),
+        findings=counted(hold.findings, "finding"),
+        some=hold.workspaces,
+        all=counted(hold.known, "workspace"),
+        reasons=Markdown("\n").join(Markdown("- {}").format(r) for r in hold.reasons),
+        id=hold.id,
+        until=instant(hold.until, zone),
     )
 
 
-async def _show(ledger: Ledger, site: str, trip: GuardHold, zone: str) -> None:
+async def _show(ledger: Ledger, site: str, hold: GuardHold, zone: str) -> None:
     with ledger.read() as connection:
-        rows = [r for r in queue.rows(connection, run=trip.run, rule=trip.rule) if r["reason"] == guards.HELD]
+        rows = [r for r in queue.rows(connection, run=hold.run, rule=hold.rule) if r["reason"] == guards.HELD]
         names = observations.names(connection, {r["workspace"] for r in rows})
-    held = frames.notices(rows, names, About(site, zone, run=trip.run))
-    await artifacts.table(f"guard-{trip.id}", held, HELD, f"Held by the guard of {trip.rule}")
+    held = frames.notices(rows, names, About(site, zone, run=hold.run))
+    await artifacts.table(f"guard-{hold.id}", held, HELD, f"Held by the guard of {hold.rule}")
 
 
-async def answer(site: str, trip: int, send: bool, by: str, as_of: datetime | None) -> Ending:
+async def answer(site: str, hold: int, send: bool, by: str, as_of: datetime | None) -> Ending:
     """Send exactly the notices of a guard hold, once, or drop them."""
     async with opened("guard", site, as_of, reads=False) as run:
-        done, count = guards.answer(run, trip, send, by)
+        done, count = guards.answer(run, hold, send, by)
         await tasks.deliver(run)
         made = await tasks.account(run)
-    events.of_trip(site, done, events.Signal.ANSWERED)
+    events.of_hold(site, done, events.Signal.ANSWERED)
     if not count:
-        said = f"guard {trip} of {done.rule} was {done.state} before: this run changed nothing"
-        return ended(made, said, result=f"guard {trip} was answered before")
+        said = f"guard {hold} of {done.rule} was {done.state} before: this run changed nothing"
+        return ended(made, said, result=f"guard {hold} was answered before")
     held = counted(count, "notice")
-    said = f"guard {trip} of {done.rule}: {held} {'queued' if send else 'dropped'}"
-    short, holes = "" if send else f"guard {trip}: {held} dropped", guards.gaps_of(run.ledger, done)
+    said = f"guard {hold} of {done.rule}: {held} {'queued' if send else 'dropped'}"
+    short, holes = "" if send else f"guard {hold}: {held} dropped", guards.gaps_of(run.ledger, done)
     ending = ended(made, said, data=frames.told(run, made), holes=holes, result=short)
     return ending if send or not ending.whole else replace(ending, name=Named.DROPPED)
 
 
 async def expire(run: Run) -> None:
     """Expire the questions whose time is over: in the ledger, by an event, and on the run that asked."""
-    for trip in guards.expire(run):
-        events.of_trip(run.site.name, trip, events.Signal.EXPIRED)
-        if trip.flow_run:
-            await _end_question(trip, run.site.zone)
+    for hold in guards.expire(run):
+        events.of_hold(run.site.name, hold, events.Signal.EXPIRED)
+        if hold.flow_run:
+            await _end_question(hold, run.site.zone)
 
 
-async def _end_question(trip: GuardHold, zone: str) -> None:
+async def _end_question(hold: GuardHold, zone: str) -> None:
     said = (
-        f"nobody answered by {instant(trip.until, zone)}: {counted(trip.notices, 'notice')} of {trip.rule} will not be sent. "
-        f"`vigil guard approve {trip.id}` still sends them"
+        f"nobody answered by {instant(hold.until, zone)}: {counted(hold.notices, 'notice')} of {hold.rule} will not be sent. "
+        f"`vigil guard approve {hold.id}` still sends them"
     )
     async with get_client() as client:
-        run = await client.read_flow_run(trip.flow_run)  # type: ignore[arg-type]
+        run = await client.read_flow_run(hold.flow_run)  # type: ignore[arg-type]
         if run.state is not None and run.state.is_paused():
             state: State[Any] = State(type=StateType.CANCELLED, name="Unanswered", message=said)
             await client.set_flow_run_state(run.id, state, force=True)

@@ -1,4 +1,4 @@
-"""Reads and evaluates in the processes of a Dask cluster: a task there receives a ticket that opens the run again. docs/scaling.md
+"""Reads and evaluates in the processes of a Dask cluster: a task there receives a handle that opens the run again. docs/scaling.md
 
 Used only if the site's block names a Dask cluster, which needs prefect-dask (the extra `scale`).
 """
@@ -52,33 +52,33 @@ class RunHandle:
 
 
 @asynccontextmanager
-async def rejoined(ticket: RunHandle) -> AsyncIterator[Run]:
-    """A part of a run, in another process than the run's own. Its `tally` has the counters at the end."""
-    block = await block_of(ticket.site)
-    site, at = block.site(), ticket.at
+async def reopened(handle: RunHandle) -> AsyncIterator[Run]:
+    """A part of a run, in another process than the run's own. Its `counters` are complete at the end."""
+    block = await block_of(handle.site)
+    site, at = block.site(), handle.at
     formats = renderers_of(site.templates, block.channels)
     run = Run(
-        flow=ticket.flow,
-        as_of=ticket.as_of,
+        flow=handle.flow,
+        as_of=handle.as_of,
         ledger=ledger_of(block),
         site=site,
-        rules=ticket.rules,
+        rules=handle.rules,
         renderer=formats[TextFormat.PLAIN],
         clock=utc_now if at is None else (lambda: at.astimezone(UTC)),
         channels=block.channels,
         formats=formats,
-        part_of=ticket.run,
+        part_of=handle.run,
     )
     async with run.reading(block.ecm.client()):
         yield run
-        run.tally.requests = run.client.requests
+        run.counters.requests = run.client.requests
 
 
 @task(task_run_name="read workspaces elsewhere: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def read_page(ticket: RunHandle, rows: Sequence[ListedWorkspace], n: int) -> RunCounters:
-    async with rejoined(ticket) as run:
+async def read_page(handle: RunHandle, rows: Sequence[ListedWorkspace], n: int) -> RunCounters:
+    async with reopened(handle) as run:
         await extraction.read_page(run, rows)
-    return run.tally
+    return run.counters
 
 
 @task(
@@ -86,31 +86,31 @@ async def read_page(ticket: RunHandle, rows: Sequence[ListedWorkspace], n: int) 
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def judge(ticket: RunHandle, plan: Plan, n: int, of: int) -> RunCounters:
+async def evaluate_batch(handle: RunHandle, plan: Plan, n: int, of: int) -> RunCounters:
     """Evaluate the only batch of `plan`."""
-    async with rejoined(ticket) as run:
+    async with reopened(handle) as run:
         await evaluation.process_batch(run, plan, 1)
-    return run.tally
+    return run.counters
 
 
 class Dask:
     """See `vigil.service.run.RemoteWorkers`."""
 
-    def __init__(self, run: Run, ticket: RunHandle, runner: DaskTaskRunner) -> None:
-        self._run, self._ticket, self._runner = run, ticket, runner
+    def __init__(self, run: Run, handle: RunHandle, runner: DaskTaskRunner) -> None:
+        self._run, self._ticket, self._runner = run, handle, runner
 
     async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
         await self._do(read_page, rows=tuple(rows), n=len(rows))
 
-    async def judge(self, plan: Plan, n: int) -> None:
+    async def evaluate_batch(self, plan: Plan, n: int) -> None:
         batch = plan.batches[n - 1]
         alone = replace(plan.of(batch), batches=(batch,), behind={})
-        await self._do(judge, plan=alone, n=n, of=len(plan.batches))
+        await self._do(evaluate_batch, plan=alone, n=n, of=len(plan.batches))
 
     async def _do(self, what: Any, **arguments: Any) -> None:
-        future = self._runner.submit(what, {"ticket": self._ticket, **arguments})
+        future = self._runner.submit(what, {"handle": self._ticket, **arguments})
         done: RunCounters = await asyncio.to_thread(future.result)
-        self._run.tally.add(done)
+        self._run.counters.add(done)
 
 
 @contextmanager
@@ -122,13 +122,13 @@ def spread(run: Run, dask: str, at: datetime | None) -> Iterator[None]:
         raise NoDask(
             f'the site "{run.site.name}" names Dask ("{dask}"), which is not installed here: `pip install vigil[scale]`'
         ) from None
-    ticket = RunHandle(run.site.name, run.flow, run.id, run.as_of, at, run.rules)
+    handle = RunHandle(run.site.name, run.flow, run.id, run.as_of, at, run.rules)
     with DaskTaskRunner(**_where(dask)) as runner:
-        run.elsewhere = Dask(run, ticket, runner)
+        run.remote = Dask(run, handle, runner)
         try:
             yield
         finally:
-            run.elsewhere = None
+            run.remote = None
 
 
 def _where(dask: str) -> dict[str, Any]:

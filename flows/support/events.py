@@ -58,8 +58,8 @@ def of_account(run: Run, made: Account) -> None:
     if made.undelivered:
         emit(Signal.FAILING, site, {**about, **failing(made)})
     _unroutable(site, about, made)
-    for trip in made.trips:
-        of_trip(site, trip)
+    for hold in made.holds:
+        of_hold(site, hold)
     if run.flow == "watch":
         numbers = {"routed": made.routed, "rows": dict(made.rows), "gaps": len(made.gaps)}
         emit(Signal.WATCHED, site, {**about, **numbers, "waiting": made.waiting})
@@ -83,16 +83,16 @@ def _unroutable(site: str, about: Mapping[str, Any], made: Account) -> None:
         emit(Signal.UNROUTABLE, site, {**about, "findings": len(workspaces), "workspaces": some}, rule)
 
 
-def of_trip(site: str, trip: GuardHold, signal: Signal = Signal.TRIPPED) -> None:
+def of_hold(site: str, hold: GuardHold, signal: Signal = Signal.TRIPPED) -> None:
     """Emit that a guard holds a rule's notices, or that the hold was answered or expired."""
     numbers = {
-        "notices": trip.notices,
-        "findings": trip.findings,
-        "workspaces": trip.workspaces,
-        "known": trip.known,
+        "notices": hold.notices,
+        "findings": hold.findings,
+        "workspaces": hold.workspaces,
+        "known": hold.known,
     }
-    said = {"trip": trip.id, "run": trip.run, "reasons": list(trip.reasons), "until": trip.until.isoformat()}
-    emit(signal, site, {**said, **numbers, "state": trip.state, "by": trip.answered_by}, trip.rule)
+    said = {"trip": hold.id, "run": hold.run, "reasons": list(hold.reasons), "until": hold.until.isoformat()}
+    emit(signal, site, {**said, **numbers, "state": hold.state, "by": hold.answered_by}, hold.rule)
 
 
 def of_check(run: Run, check: str, checked: Checked) -> None:

@@ -77,16 +77,16 @@ def _noted(run: Run) -> Iterator[None]:
 
 def _rules_and_words(where: Site, ledger: Ledger, channels: Collection[str]) -> dict[str, Any]:
     """The rules and templates of a run, and the problems of files that could not be used (decision 0015)."""
-    standing, templates = rules_of(where.rules, ledger), where.templates
+    current, templates = rules_of(where.rules, ledger), where.templates
     formats = renderers_of(templates, channels)
     renderer = formats[TextFormat.PLAIN]
     return {
-        "rules": standing.rules,
-        "refused": standing.refused,
+        "rules": current.rules,
+        "refused": current.refused,
         "renderer": renderer,
         "channels": channels,
         "formats": formats,
-        "unworded": unworded(templates, standing, renderer),
+        "unworded": unworded(templates, current, renderer),
     }
 
 

@@ -27,16 +27,15 @@ from vigil.ledger.observed.observations import Buried
 from vigil.service import (
     account_text,
     accounting,
+    backfill,
     delivery,
     evaluation,
     extraction,
     instants,
+    manifest_diff,
     subscriptions,
     upkeep,
 )
-from vigil.service import backfill as backfilling
-from vigil.service import manifest_diff as changing
-from vigil.service import sweep as sweeping
 from vigil.service.accounting import Account
 from vigil.service.extraction import Extracted, Extraction
 from vigil.service.plan import Plan
@@ -44,7 +43,7 @@ from vigil.service.reasons import of_row
 from vigil.service.reports import frames, writers
 from vigil.service.reports.frames import About, Frame
 from vigil.service.run import Run
-from vigil.service.sweep import Scope
+from vigil.service.sweep import Scope, evaluate_scope
 from vigil.wording import counted, instant
 
 T = TypeVar("T")
@@ -122,19 +121,19 @@ async def deliver_batch(run: Run, worker: Worker, n: int) -> bool:
 
 @task(task_run_name="sweep", cache_policy=NO_CACHE, persist_result=False)
 async def sweep_scope(run: Run, read: Extracted, scope: Scope, dry_run: bool) -> Rows:
-    return await sweeping.sweep(run, read.schema, scope, dry_run)
+    return await evaluate_scope(run, read.schema, scope, dry_run)
 
 
 @task(task_run_name="work out the manifest", cache_policy=NO_CACHE, persist_result=False)
-async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list[backfilling.Line]]:
-    return await backfilling.manifest(run, after, upto)
+async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str, list[backfill.Line]]:
+    return await backfill.manifest(run, after, upto)
 
 
 async def read_pages(run: Run, rows: Sequence[ListedWorkspace]) -> None:
     """Read workspaces, one page in each task; more than one page in Dask's processes, if the site has them."""
     pages = list(chunks(rows, PAGE))
-    if run.elsewhere is not None and len(pages) > 1 and not run.tally.stopped:
-        await asyncio.gather(*(run.elsewhere.read_page(some) for some in pages))
+    if run.remote is not None and len(pages) > 1 and not run.counters.stopped:
+        await asyncio.gather(*(run.remote.read_page(some) for some in pages))
     else:
         await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in pages))
 
@@ -196,19 +195,19 @@ async def evaluate(run: Run, read: Extracted) -> None:
     progress = artifacts.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
     total, done = sum(len(some) for some in plan.batches), 0
 
-    elsewhere = run.elsewhere if len(plan.batches) > 1 else None
+    remote = run.remote if len(plan.batches) > 1 else None
 
     async def batch(n: int, some: Sequence[int]) -> None:
         nonlocal done
-        if elsewhere is not None:
-            await elsewhere.judge(plan, n)
+        if remote is not None:
+            await remote.evaluate_batch(plan, n)
         else:
             await evaluate_batch(run, whole(plan), n, len(plan.batches))
         done += len(some)
         await progress.show(done, total)
 
     batches = [batch(n, some) for n, some in enumerate(plan.batches, start=1)]
-    if elsewhere is not None:
+    if remote is not None:
         await asyncio.gather(*batches)
     else:
         for one in batches:  # sequentially: they compute, and the process has one processor
@@ -249,9 +248,9 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> F
             f"data from before {since:%Y-%m-%d} was deleted (docs/decisions/0009): begin the window then or later"
         )
     id, lines = await make_manifest(run, after, upto)
-    counts = ", ".join(f"{n} {name}" for name, n in backfilling.summary(lines).items()) or "no notices in it"
+    counts = ", ".join(f"{n} {name}" for name, n in backfill.summary(lines).items()) or "no notices in it"
     said = f"manifest {id}: {counts}"
-    unsure = {line.entry.workspace for line in lines if line.standing is backfilling.ManifestStatus.UNSURE}
+    unsure = {line.entry.workspace for line in lines if line.standing is backfill.ManifestStatus.UNSURE}
     if unsure:
         places = counted(len(unsure), "workspace")
         said += f". For {places} this cannot be known: their data was recorded out of order"
@@ -270,8 +269,8 @@ async def manifest(run: Run, after: datetime | None, upto: datetime | None) -> F
 async def approve(run: Run, id: str) -> str:
     """Queue exactly the notices that a manifest lists as due; show those about something that changed since."""
     try:
-        changed = changing.changes(run, id)
-        done = backfilling.approve(run, id)
+        changed = manifest_diff.changes(run, id)
+        done = backfill.approve(run, id)
     except KeyError:
         raise instants.BadWindow(
             f'there is no manifest "{id}": a backfill of a window shows its id'
@@ -297,7 +296,7 @@ def report(run: Run, made: Account) -> None:
     logger.log(level, "run %d: %s", run.id, account_text.sentence(made))
     for said in made.refused_rules:
         logger.error("run %d: %s", run.id, said)
-    for t in made.trips:
+    for t in made.holds:
         held, why = counted(t.notices, "notice"), "; ".join(t.reasons)
         logger.warning("run %d, rule %s: guard %d holds %s: %s", run.id, t.rule, t.id, held, why)
     wrong = [n for n in made.notices if n["state"] in (NoticeState.UNROUTABLE, NoticeState.FAILED)]

@@ -75,8 +75,8 @@ class Cases:
         self._after = at
         return list(self.last.findings)
 
-    def standing(self, rule: str, workspace: int = 1) -> RuleState | None:
-        return self.watcher.standings.get((rule, workspace))
+    def state(self, rule: str, workspace: int = 1) -> RuleState | None:
+        return self.watcher.rule_states.get((rule, workspace))
 
 
 def names(findings: Iterable[Finding]) -> list[str]:

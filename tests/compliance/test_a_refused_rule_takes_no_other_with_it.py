@@ -80,12 +80,12 @@ def test_every_rule_says_what_it_said_when(how: str, file: str) -> None:
     broken = {**SHIPPED, file: BREAKS[how](SHIPPED[file])}
     found = examine(Files(broken))
     assert check(found)[1], "it is not broken"
-    standing = in_force(found, KNOWN)
-    assert texts_of(standing) == WHOLE
-    assert standing.refused and not standing.left_out
-    assert all(refusal.problems[0].file == file for refusal in standing.refused)
-    assert going_on(standing.refused) <= names_in(SHIPPED[file])
-    assert standing.refused[0].sentence("UTC").startswith(f"{file}:")
+    current = in_force(found, KNOWN)
+    assert texts_of(current) == WHOLE
+    assert current.refused and not current.left_out
+    assert all(refusal.problems[0].file == file for refusal in current.refused)
+    assert going_on(current.refused) <= names_in(SHIPPED[file])
+    assert current.refused[0].sentence("UTC").startswith(f"{file}:")
 
 
 @settings(deadline=None)
@@ -100,12 +100,12 @@ def test_a_rule_stays_in_force_while_its_file_is_broken_in_any_way(
     end = data.draw(st.integers(begin, min(len(text), begin + 200)))
     put = data.draw(st.text(st.sampled_from("rule:kind -\n[]{}#&*\"'|>%@\t\0é"), max_size=8))
     found = examine(Files({**few, INHIBITOR: text[:begin] + put + text[end:]}))
-    standing = in_force(found, known)
+    current = in_force(found, known)
     others = {r.rule: r.text for r in known if r.file == INHIBITED}
-    assert others.items() <= texts_of(standing).items()
+    assert others.items() <= texts_of(current).items()
     if check(found)[1]:
-        assert {r.rule for r in known} <= texts_of(standing).keys()
-        assert standing.refused and not standing.left_out & {r.rule for r in known}
+        assert {r.rule for r in known} <= texts_of(current).keys()
+        assert current.refused and not current.left_out & {r.rule for r in known}
 
 
 @pytest.mark.parametrize("how", ["it is not YAML", "a key is unknown", "it is empty"])
@@ -130,10 +130,10 @@ def findings(
     estate = load(made.folder)
     ticks = [made.start, made.start + (made.end - made.start) / 2]
 
-    def found(standing: InForce) -> list[tuple[str, int, str, str, str]]:
+    def found(current: InForce) -> list[tuple[str, int, str, str, str]]:
         return sorted(
             (r.finding.rule, r.finding.workspace, r.finding.occurrence, r.finding.step or "", r.person or "")
-            for _, routed in run(estate, standing.rules, ticks)
+            for _, routed in run(estate, current.rules, ticks)
             for r in routed
         )
 
@@ -147,9 +147,9 @@ B = A.replace("rule: a", "rule: b") + "inhibit_by: [a]\n"
 def test_two_rules_of_one_name_are_both_refused_and_the_last_text_goes_on() -> None:
     known = revisions({"x.yaml": A})
     twice = {"x.yaml": A.replace("role: r", "role: s"), "y.yaml": A}
-    standing = in_force(examine(Files(twice)), known)
-    assert texts_of(standing) == {"a": known[0].text}
-    assert "two rules are called" in standing.refused[0].sentence("UTC")
+    current = in_force(examine(Files(twice)), known)
+    assert texts_of(current) == {"a": known[0].text}
+    assert "two rules are called" in current.refused[0].sentence("UTC")
     assert in_force(examine(Files(twice)), []).left_out == {"a"}
 
 
@@ -162,32 +162,32 @@ def test_a_deleted_rule_stops_and_one_whose_file_cannot_be_read_does_not() -> No
 
 def test_of_a_folder_that_is_not_there_everything_goes_on() -> None:
     known = revisions({"rules/x.yaml": A, "rules/more/y.yaml": A.replace("rule: a", "rule: c")})
-    standing = in_force(examine(Files(problems=[Problem("rules", 1, 1, "no such file or folder")])), known)
-    assert texts_of(standing).keys() == {"a", "c"}
-    assert standing.refused[0].count == 2
+    current = in_force(examine(Files(problems=[Problem("rules", 1, 1, "no such file or folder")])), known)
+    assert texts_of(current).keys() == {"a", "c"}
+    assert current.refused[0].count == 2
 
 
 def test_a_file_that_was_renamed_and_broken_at_once_is_not_taken_for_a_deletion() -> None:
     known = revisions({"x.yaml": A, "y.yaml": A.replace("rule: a", "rule: c")})
-    standing = in_force(examine(Files({"x.yaml": A, "z.yaml": "rule: c\n  kind: [\n"})), known)
-    assert texts_of(standing).keys() == {"a", "c"}
+    current = in_force(examine(Files({"x.yaml": A, "z.yaml": "rule: c\n  kind: [\n"})), known)
+    assert texts_of(current).keys() == {"a", "c"}
 
 
 def test_a_rule_goes_on_that_is_inhibited_by_a_refused_one() -> None:
     known = revisions({"x.yaml": A, "y.yaml": B})
     for wrong in ("rule: a\n  kind: [", A + "severty: high\n", A.replace("rule: a", "rul: a")):
-        standing = in_force(examine(Files({"x.yaml": wrong, "y.yaml": B})), known)
-        assert texts_of(standing) == {r.rule: r.text for r in known}
-        assert going_on(standing.refused) == {"a"}
+        current = in_force(examine(Files({"x.yaml": wrong, "y.yaml": B})), known)
+        assert texts_of(current) == {r.rule: r.text for r in known}
+        assert going_on(current.refused) == {"a"}
         first = in_force(examine(Files({"x.yaml": wrong, "y.yaml": B})), [])
         assert texts_of(first).keys() == {"b"}, "nobody knows that there is no such rule"
 
 
 def test_a_rule_inhibited_by_a_deleted_rule_stays_in_force_uninhibited() -> None:
-    standing = in_force(examine(Files({"y.yaml": B})), revisions({"x.yaml": A, "y.yaml": B}))
-    (rule,) = standing.rules
+    current = in_force(examine(Files({"y.yaml": B})), revisions({"x.yaml": A, "y.yaml": B}))
+    (rule,) = current.rules
     assert (rule.name, rule.inhibit_by) == ("b", ())
-    assert 'unknown rule "a" in `inhibit_by`' in standing.refused[0].sentence("UTC")
+    assert 'unknown rule "a" in `inhibit_by`' in current.refused[0].sentence("UTC")
 
 
 def test_a_rule_whose_calendar_file_is_broken_keeps_the_dates_that_it_had() -> None:
@@ -195,11 +195,11 @@ def test_a_rule_whose_calendar_file_is_broken_keeps_the_dates_that_it_had() -> N
     known = revisions({"x.yaml": dated}, {"plant.ics": [date(2026, 5, 4)]})
     wrong = Problem("plant.ics", 1, 1, "not an iCalendar file")
     for files in (Files({"x.yaml": dated}), Files({"x.yaml": dated}, calendars={"plant.ics": [wrong]})):
-        standing = in_force(examine(files), known)
-        (rule,) = standing.rules
+        current = in_force(examine(files), known)
+        (rule,) = current.rules
         assert rule.calendar is not None
         assert rule.calendar.extra == (date(2026, 5, 4), date(2026, 12, 24))
-        (refusal,) = standing.refused
+        (refusal,) = current.refused
         assert refusal.count == 1
         assert refusal.problems[0].file == ("plant.ics" if files.calendars else "x.yaml")
 
@@ -207,15 +207,15 @@ def test_a_rule_whose_calendar_file_is_broken_keeps_the_dates_that_it_had() -> N
 def test_an_unreadable_rule_is_left_out_by_name_with_its_last_evaluation() -> None:
     old = Revision("a", "0", "rule: a\nkind: of an older Vigil\n", "x.yaml", T0, T1)
     for text in (A + "severty: high\n", "rule: a\n  kind: ["):
-        standing = in_force(examine(Files({"x.yaml": text, "y.yaml": B})), [old])
-        assert standing.left_out == {"a"}
-        assert texts_of(standing).keys() == {"b"}
-        assert "a is left out, evaluated up to 9 March 2026 09:00 (Europe/Berlin)" in standing.refused[
+        current = in_force(examine(Files({"x.yaml": text, "y.yaml": B})), [old])
+        assert current.left_out == {"a"}
+        assert texts_of(current).keys() == {"b"}
+        assert "a is left out, evaluated up to 9 March 2026 09:00 (Europe/Berlin)" in current.refused[
             0
         ].sentence("Europe/Berlin")
 
 
 def test_a_rule_in_force_stays_though_a_newer_vigil_would_refuse_it() -> None:
     old = Revision("a", "0", A + "exclude_actor: true\n", "x.yaml", T0, T1)
-    standing = in_force(examine(Files({"x.yaml": ""})), [old])
-    assert going_on(standing.refused) == {"a"}
+    current = in_force(examine(Files({"x.yaml": ""})), [old])
+    assert going_on(current.refused) == {"a"}

@@ -68,13 +68,13 @@ def kept(
 def left_out(
     some: DigestItem,
     given: Rule | None,
-    *standings: RuleState,
+    *rule_states: RuleState,
     place: f.Workspace | None = PLACE,
     beside: Collection[Statement] = (),
     at: datetime = NOON,
 ) -> Why | None:
     facts = Facts.of([place] if place else [])
-    return digests.left_out(some, given, CurrentState(Input(facts, standings=standings), at), beside, at)
+    return digests.left_out(some, given, CurrentState(Input(facts, rule_states=rule_states), at), beside, at)
 
 
 def test_what_is_not_true_any_more_is_left_out() -> None:

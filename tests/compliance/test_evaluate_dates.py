@@ -17,7 +17,7 @@ def test_a_date_at_the_end_of_the_calendar_is_never_due_and_never_checked() -> N
     cases = Cases(rules(DUE, later))
     assert cases.scan(NINE, [case(due=date(9999, 12, 31))]) == []
     assert cases.scan(days(4000)) == []
-    assert cases.standing("due") is not None and cases.standing("later") is None
+    assert cases.state("due") is not None and cases.state("later") is None
 
 
 @pytest.mark.parametrize("length", ["36h", "30d", "1mo", "1y"])
@@ -26,7 +26,7 @@ def test_a_change_after_the_end_of_the_calendar_never_comes(length: str, last: f
     given = f"rule: old\nkind: condition\nwhen: {{field: attr.due, op: older_than, value: {length}}}"
     cases = Cases(rules(given))
     assert cases.scan(NINE, [case(due=last)]) == []
-    assert cases.standing("old") is None, "it is to be looked at again at an instant that never comes"
+    assert cases.state("old") is None, "it is to be looked at again at an instant that never comes"
 
 
 def test_a_date_at_the_beginning_of_the_calendar_is_past() -> None:
@@ -41,7 +41,7 @@ def test_a_date_that_vanishes_and_comes_back_is_said_under_its_one_name() -> Non
     due = date(2026, 3, 20)
     cases.scan(NINE, [case(due=due)])
     assert cases.scan(days(2), [case(at=days(2))]) == []
-    assert cases.standing("due") is None
+    assert cases.state("due") is None
     assert cases.scan(days(3), [case(at=days(3), due=due)]) == []
     assert names(cases.scan(days(12))) == ["due 2026-03-20 week"]
 
@@ -92,7 +92,7 @@ def test_a_day_that_begins_at_one_oclock_is_evaluated_when_it_begins() -> None:
     cases = Cases(rules(text), zone="Asia/Beirut")
     begins = datetime(2024, 3, 30, 22, tzinfo=UTC)
     assert cases.scan(begins - timedelta(days=2), [case(due=date(2024, 3, 30))]) == []
-    standing = cases.standing("r")
+    standing = cases.state("r")
     assert standing is not None and standing.next_check_at == begins
     assert cases.scan(begins - timedelta(seconds=1)) == []
     assert len(cases.scan(begins)) == 1
@@ -103,7 +103,7 @@ def test_a_window_of_days_reaches_its_date_across_a_change_of_clocks() -> None:
     text = "rule: r\nkind: condition\nwhen: {field: attr.due, op: within, value: 30d}"
     cases = Cases(rules(text))
     assert cases.scan(NINE, [case(due=date(2026, 4, 15))]) == []
-    standing = cases.standing("r")
+    standing = cases.state("r")
     assert standing is not None and standing.next_check_at == datetime(2026, 3, 15, 23, tzinfo=UTC)
     assert len(cases.scan(datetime(2026, 3, 16, 3, tzinfo=UTC))) == 1
 
@@ -132,7 +132,7 @@ def test_repeats_count_business_days_in_the_zone_of_the_site() -> None:
     # 23:30 UTC on Friday is Saturday in Rome: the next business day at that hour is Monday 00:30, and not Sunday 23:30 UTC of London.
     friday = datetime(2026, 3, 6, 23, 30, tzinfo=UTC)
     cases.scan(friday, [case(x=1)])
-    standing = cases.standing("r")
+    standing = cases.state("r")
     assert standing is not None and standing.next_check_at == datetime(2026, 3, 8, 23, 30, tzinfo=UTC)
 
 

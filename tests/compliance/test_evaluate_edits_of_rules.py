@@ -58,7 +58,7 @@ def test_a_finding_that_was_said_stays_one_when_its_rule_asks_for_a_longer_time(
     cases.scan(NINE, [case(status="open")])
     cases.rules = rules(OPEN + "\nfor: 30d")
     assert cases.scan(days(1), []) == []
-    standing = cases.standing("open")
+    standing = cases.state("open")
     assert standing is not None and standing.outcome == Outcome.FINDING
     assert names(cases.scan(days(2), [case()])) == ["open 2026-03-02T09:00:00Z:resolved"]
 
@@ -78,7 +78,7 @@ def test_what_is_not_remembered_any_more_is_named() -> None:
         RuleState("other", 1, Outcome.FINDING, NINE),
     ]
     facts = Facts.of([case(1, status="open"), case(2)])
-    result = evaluate(Input(facts, standings=before), given, Window(NINE, days(1)))
+    result = evaluate(Input(facts, rule_states=before), given, Window(NINE, days(1)))
     assert result.forgotten == (("open", 2),)
     assert set(result.evaluated) == {("open", 1), ("open", 2)} and len(result.evaluated) == 2
     assert ("open", 1) in result.evaluated and ("other", 1) not in result.evaluated

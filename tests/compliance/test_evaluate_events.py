@@ -163,10 +163,10 @@ def test_nobody_is_told_of_a_lateness_that_is_over() -> None:
 def test_a_due_date_ahead_is_evaluated_when_it_comes() -> None:
     cases = Cases(rules("rule: late\nkind: transition\nevents: [escalated]"))
     cases.scan(NINE, [case(), step(1, at(-9), at(5))])
-    standing = cases.standing("late")
-    assert standing is not None and standing.next_check_at == at(5)
+    state = cases.state("late")
+    assert state is not None and state.next_check_at == at(5)
     assert names(cases.scan(at(5))) == ["late step:77:1:late:2026-03-02T14:00:00Z"]
-    assert cases.standing("late") is None
+    assert cases.state("late") is None
 
 
 def audit(

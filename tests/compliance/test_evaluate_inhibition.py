@@ -22,7 +22,7 @@ def test_a_finding_is_silenced_while_the_other_one_is_open() -> None:
     cases = Cases(rules(DISPUTE, PAPER))
     cases.scan(NINE, [case(dispute=1)])
     assert names(cases.scan(days(1), [case(dispute=1, paper=1)])) == [f"paper 2026-03-03T09:00:00Z {SILENT}"]
-    standing = cases.standing("paper")
+    standing = cases.state("paper")
     assert standing is not None and standing.outcome == Outcome.INHIBITED
 
 

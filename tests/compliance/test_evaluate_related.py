@@ -57,7 +57,7 @@ def test_what_cannot_be_read_of_a_related_one_is_not_known() -> None:
     cases = Cases(rules(OPEN))
     cases.scan(NINE, [case(1), related(1, 2), case(2, status="open"), related(2)])
     assert cases.scan(NINE + HOUR, [case(2), related(2)], unread=["attrs"]) == []
-    standing = cases.standing("r")
+    standing = cases.state("r")
     assert standing is not None
     assert (standing.outcome, standing.why) == (
         "held",
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_of_a_related_one_is_not_known() -> None:
 def test_relations_that_were_never_read_are_not_known(parts: list[str]) -> None:
     cases = Cases(rules(OPEN))
     assert cases.scan(NINE, [case(1), case(2, status="open")], unread=parts) == []
-    standing = cases.standing("r")
+    standing = cases.state("r")
     assert standing is not None
     assert standing.outcome == "not_evaluated"
 
@@ -77,7 +77,7 @@ def test_relations_that_were_never_read_are_not_known(parts: list[str]) -> None:
 def test_a_date_of_a_related_one_comes_by_the_clock() -> None:
     cases = Cases(rules(LATE), zone="UTC")
     assert cases.scan(NINE, [case(1), related(1, 2), case(2, due=date(2026, 3, 9)), related(2)]) == []
-    standing = cases.standing("r")
+    standing = cases.state("r")
     assert standing is not None
     assert standing.next_check_at is not None
     assert names(cases.scan(standing.next_check_at - timedelta(seconds=1))) == []

@@ -14,9 +14,9 @@ MISSING = "rule: missing\nkind: condition\nrequire: {document: Report}\nresolved
 def test_what_could_not_be_read_is_not_a_violation() -> None:
     cases = Cases(rules(MISSING))
     assert cases.scan(NINE, [case()], unread=["documents"]) == []
-    standing = cases.standing("missing")
-    assert standing is not None and standing.outcome == Outcome.NOT_EVALUATED
-    assert standing.why == ("document Report could not be looked up",)
+    state = cases.state("missing")
+    assert state is not None and state.outcome == Outcome.NOT_EVALUATED
+    assert state.why == ("document Report could not be looked up",)
     assert cases.last.counts == {"not_evaluated": 1}
 
 
@@ -30,13 +30,13 @@ def test_a_finding_stays_open_while_it_cannot_be_read_and_is_not_said_again() ->
     cases = Cases(rules(MISSING))
     assert len(cases.scan(NINE, [case()])) == 1
     assert cases.scan(days(1), [case()], unread=["documents"]) == []
-    standing = cases.standing("missing")
-    assert standing is not None and standing.outcome == Outcome.HELD and standing.since == NINE
+    state = cases.state("missing")
+    assert state is not None and state.outcome == Outcome.HELD and state.since == NINE
     assert cases.scan(days(2), [case()]) == []
 
 
 def test_a_finding_that_clears_while_it_cannot_be_read_is_resolved_after() -> None:
-    # Once the end of such a finding was never told: its standing had forgotten that it had been said.
+    # Once the end of such a finding was never told: its state had forgotten that it had been said.
     cases = Cases(rules(MISSING))
     cases.scan(NINE, [case()])
     cases.scan(days(1), [case(), paper(1, at=days(0.5))], unread=["documents"])
@@ -87,8 +87,8 @@ def test_a_date_that_cannot_be_read_any_more_is_not_taken_for_what_it_was() -> N
     cases = Cases(rules(DUE))
     cases.scan(NINE, [case(due=date(2026, 3, 11))])
     assert cases.scan(days(3), [case(at=days(1), due=date(2026, 9, 9))], unread=["attrs"]) == []
-    standing = cases.standing("due")
-    assert standing is not None and standing.why == ("due could not be read",)
+    state = cases.state("due")
+    assert state is not None and state.why == ("due could not be read",)
     assert cases.scan(days(4), [case(at=days(1), due=date(2026, 9, 9))]) == []
 
 
@@ -114,8 +114,8 @@ def test_related_workspaces_are_not_read_yet_and_so_never_decide() -> None:
     rule = "rule: r\nkind: condition\nwhen: {field: related.Case.attr.status, op: eq, value: open}"
     cases = Cases(rules(rule))
     assert cases.scan(NINE, [case(status="open")]) == []
-    standing = cases.standing("r")
-    assert standing is not None and standing.outcome == Outcome.NOT_EVALUATED
+    state = cases.state("r")
+    assert state is not None and state.outcome == Outcome.NOT_EVALUATED
 
 
 def test_of_a_workspace_that_is_gone_nothing_clears_and_nothing_waits() -> None:
@@ -124,7 +124,7 @@ def test_of_a_workspace_that_is_gone_nothing_clears_and_nothing_waits() -> None:
     )
     cases.scan(NINE, [case(due=date(2026, 3, 20)), f.MissingDocuments(1, ())])
     assert cases.scan(days(1), gone=[1]) == []
-    missing, due = cases.standing("missing"), cases.standing("due")
+    missing, due = cases.state("missing"), cases.state("due")
     assert missing is not None and missing.outcome == Outcome.FINDING
     assert due is not None and due.next_check_at is None
     assert cases.scan(days(30)) == []

@@ -56,7 +56,7 @@ def asked(
     waiting: Collection[tuple[str, int, str]] = (),
 ) -> NoLonger | None:
     found = Facts.of(facts or [PLACE])
-    now = CurrentState(Input(found, standings=[standing] if standing else []), NOON)
+    now = CurrentState(Input(found, rule_states=[standing] if standing else []), NOON)
     return now.no_longer(given, ("r", 7, occurrence), waiting)
 
 

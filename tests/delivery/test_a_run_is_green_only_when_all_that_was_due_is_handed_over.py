@@ -18,7 +18,7 @@ from tests.support import delivery_runs
 from tests.support.delivery_bench import DeliveryBench, opened
 from tests.support.ports import closed_port
 from tests.support.samples import T0, entry
-from vigil.cli.why import why
+from vigil.cli.why import explain
 from vigil.compliance.evaluation.results import Why
 from vigil.delivery.push.settings import FcmSettings
 from vigil.ledger.observed import runs
@@ -88,7 +88,9 @@ async def test_why_says_what_defers_an_unsent_notice_and_when_it_is_retried(
     due = bench.row["due_at"]
     out = io.StringIO()
     assert (
-        why("ada", bench.ledger, delivery_runs.PROJECT / "rules", "UTC", None, Console(file=out, width=300))
+        explain(
+            "ada", bench.ledger, delivery_runs.PROJECT / "rules", "UTC", None, Console(file=out, width=300)
+        )
         == 0
     )
     assert "no access token for service account vigil@demo" in out.getvalue()
@@ -143,7 +145,7 @@ async def test_what_another_worker_holds_for_longer_than_a_run_waits_is_counted(
 async def test_what_nobody_had_in_hand_when_the_run_ended_is_counted(bench: DeliveryBench) -> None:
     run = delivery_runs.opened(bench)
     bench.queue(entry(1))
-    run.tally.delivers = True
+    run.counters.delivers = True
     assert delivery_runs.closed(run).unsent == {Unsent.UNTAKEN: 1}
 
 

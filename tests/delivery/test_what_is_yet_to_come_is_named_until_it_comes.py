@@ -51,7 +51,7 @@ def digest(bench: DeliveryBench, at: datetime, state: str = "done") -> None:
 
 def held(bench: DeliveryBench, flow_run: str, patience: timedelta = 10 * DAY) -> None:
     run, now = found(bench, state="suppressed", reason=HELD), bench.now
-    trip = GuardHold(
+    hold = GuardHold(
         0,
         "contract-renewal",
         run,
@@ -66,7 +66,7 @@ def held(bench: DeliveryBench, flow_run: str, patience: timedelta = 10 * DAY) ->
         guard_holds.WAITING,
     )
     with bench.ledger.write() as connection:
-        guard_holds.keep(connection, trip)
+        guard_holds.keep(connection, hold)
 
 
 async def tick(bench: DeliveryBench) -> Account:
@@ -128,7 +128,7 @@ async def test_a_run_that_does_not_send_after_quiet_hours_ended_is_red(
     found(bench, due_at=T0 + HOUR)
     bench.later(hours=30)
     run = delivery_runs.opened(bench)
-    run.tally.delivers = True
+    run.counters.delivers = True
     assert delivery_runs.closed(run).unsent == {Unsent.UNTAKEN: 1}
 
 

@@ -165,7 +165,7 @@ class Stage:
             case "backfill":
                 state = await backfill(**window, **common)
             case "reconcile":
-                state = await reconcile(mend=True, **common)
+                state = await reconcile(fix=True, **common)
             case "digest":
                 state = await digest(**common)
             case "upkeep":

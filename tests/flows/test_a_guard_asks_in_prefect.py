@@ -36,22 +36,22 @@ def test_a_guard_hold_suspends_the_run_last_and_an_answer_sends_what_is_held(
     run = suspended(watched)
     assert len([r for r in watched.rows() if r["state"] == "sent"]) > 20, "one rule kept the others back"
     with watched.ledger.read() as connection:
-        (trip,) = guard_holds.latest(connection)
+        (hold,) = guard_holds.latest(connection)
         assert runs.latest(connection, "watch", 1)[0]["state"] == "done"
     name = called(run)
     assert name.startswith(f"watch {SITE} 2026-") and name.endswith(" · waits for an answer")
     schema, text = form(run)
     assert schema["properties"]["answer"]["enum"] == ["send", "drop"]
     assert schema["required"] == ["answer"]
-    for said in (f"rule {RULE} ", f"{trip.notices} notices", trip.reasons[0], f"guard-{trip.id}"):
+    for said in (f"rule {RULE} ", f"{hold.notices} notices", hold.reasons[0], f"guard-{hold.id}"):
         assert said in text
     refused = resume(run)
     assert refused.status.value == "REJECT", "it was resumed without an answer"
     resume(run, answer="send", by="mara")
     state = until(run, "Completed")
-    assert f"{trip.notices} notices queued" in state.message
+    assert f"{hold.notices} notices queued" in state.message
     assert states(watched) == {"sent"}
-    assert called(run) == name.replace("waits for an answer", f"{trip.notices} told"), (
+    assert called(run) == name.replace("waits for an answer", f"{hold.notices} told"), (
         "its instant is another now"
     )
     with watched.ledger.read() as connection:

@@ -23,7 +23,7 @@ from vigil.sandbox.process import SandboxProcess
 FLOWS = sorted(d["entrypoint"] for d in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"])
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "backfill": {"after": datetime(2026, 3, 1, tzinfo=UTC), "upto": datetime(2026, 3, 2, tzinfo=UTC)},
-    "guard": {"trip": 1, "answer": "drop"},
+    "guard": {"hold": 1, "answer": "drop"},
 }
 
 

@@ -36,7 +36,7 @@ def test_every_deployment_has_the_tags_by_which_automations_know_its_site(deploy
 
 def needed(name: str) -> dict[str, Any]:
     """Parameters without a default, which a person fills in."""
-    return {"trip": 1, "answer": "send"} if name == "guard" else {}
+    return {"hold": 1, "answer": "send"} if name == "guard" else {}
 
 
 def test_all_of_them_deploy_with_the_packages_version_tags_zones_and_limits(worker: None) -> None:

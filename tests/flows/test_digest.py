@@ -107,10 +107,10 @@ def test_rows_say_which_digest_they_went_into_and_why_shows_it(watched: Watched,
     assert {i: rows[i]["reason"] for i in went} == {
         i: f"in digest {number[person]}" for i, person in went.items()
     }
-    from vigil.cli.why import why
+    from vigil.cli.why import explain
 
     out, person = io.StringIO(), next(iter(number))
-    assert why(person, watched.ledger, watched.what.rules, "UTC", None, Console(file=out, width=200)) == 0
+    assert explain(person, watched.ledger, watched.what.rules, "UTC", None, Console(file=out, width=200)) == 0
     assert f"in digest {number[person]}" in out.getvalue()
 
 
@@ -225,8 +225,8 @@ def answered(watched: Watched) -> None:
 
         @flow
         async def answer() -> None:
-            for trip in held:
-                await ask_guard.answer(SITE, trip.id, True, "a test", watched.sandbox.now())
+            for hold in held:
+                await ask_guard.answer(SITE, hold.id, True, "a test", watched.sandbox.now())
 
         await watched.save()
         await answer()

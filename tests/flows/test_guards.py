@@ -29,18 +29,18 @@ def pushed(watched: Watched) -> int:
     return sum(n["data"]["rule"] == RULE for d in watched.sandbox.devices() for n in d["received"])
 
 
-def all_trips(watched: Watched) -> list[GuardHold]:
+def all_holds(watched: Watched) -> list[GuardHold]:
     with watched.ledger.read() as connection:
         return guard_holds.latest(connection)
 
 
-def answer(watched: Watched, trip: int, what: str) -> Any:
+def answer(watched: Watched, hold: int, what: str) -> Any:
     from flows.guard import guard
 
     async def go() -> Any:
         await watched.save()
         return await guard(
-            trip=trip, answer=what, by="mara", site=SITE, as_of=watched.sandbox.now(), return_state=True
+            hold=hold, answer=what, by="mara", site=SITE, as_of=watched.sandbox.now(), return_state=True
         )
 
     return asyncio.run(go())
@@ -56,10 +56,10 @@ def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watc
     assert set(held) == {("suppressed", GuardWhy.HELD)}
     assert pushed(watched) == 0
     assert len([r for r in watched.rows() if r["state"] == "sent"]) > 20
-    (trip,) = all_trips(watched)
-    assert (trip.rule, trip.state, trip.notices) == (RULE, "waiting", held.total())
-    assert trip.reasons == (f"{trip.findings} findings in one run, where 1 is the limit",)
-    assert trip.workspaces <= trip.findings < trip.notices
+    (hold,) = all_holds(watched)
+    assert (hold.rule, hold.state, hold.notices) == (RULE, "waiting", held.total())
+    assert hold.reasons == (f"{hold.findings} findings in one run, where 1 is the limit",)
+    assert hold.workspaces <= hold.findings < hold.notices
 
 
 @pytest.mark.quick
@@ -67,20 +67,20 @@ def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: 
     watched.change_rule(RULE, "guard: {max_findings: 1}")
     watched.watch(watched.made.start)
     watched.watch(watched.made.start + timedelta(days=4))
-    (trip,) = all_trips(watched)
+    (hold,) = all_holds(watched)
     others = [t for t in watched.told() if t[0] != RULE]
-    state = answer(watched, trip.id, "send")
+    state = answer(watched, hold.id, "send")
     assert state.name == "Completed"
-    assert f"{trip.notices} notices queued" in state.message
-    assert of_rule(watched) == Counter({("sent", ""): trip.notices})
+    assert f"{hold.notices} notices queued" in state.message
+    assert of_rule(watched) == Counter({("sent", ""): hold.notices})
     assert [t for t in watched.told() if t[0] != RULE] == others
     received = pushed(watched)
     assert received
-    assert "was sent before: this run changed nothing" in answer(watched, trip.id, "send").message
-    assert "was sent before: this run changed nothing" in answer(watched, trip.id, "drop").message
+    assert "was sent before: this run changed nothing" in answer(watched, hold.id, "send").message
+    assert "was sent before: this run changed nothing" in answer(watched, hold.id, "drop").message
     watched.watch(watched.made.start + timedelta(days=4))
     assert pushed(watched) == received
-    assert all_trips(watched)[0].answered_by == "mara"
+    assert all_holds(watched)[0].answered_by == "mara"
 
 
 def test_an_answer_given_at_night_wakes_nobody(watched: Watched) -> None:
@@ -88,18 +88,18 @@ def test_an_answer_given_at_night_wakes_nobody(watched: Watched) -> None:
     watched.watch(watched.made.start)
     at = watched.made.start + timedelta(days=4)
     watched.watch(at)
-    (trip,) = all_trips(watched)
+    (hold,) = all_holds(watched)
     night = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     asleep = Preferences(night.time(), (night + timedelta(hours=3)).time(), zone="UTC")
     with watched.ledger.write() as connection:
         for login in watched.estate.users:
             preferences.keep(connection, login, asleep, night)
-    answer(watched, trip.id, "send")
+    answer(watched, hold.id, "send")
     assert pushed(watched) == 0
     mine = [r for r in watched.rows() if r["rule"] == RULE]
     assert {(r["state"], r["due_at"]) for r in mine} == {("queued", night + timedelta(hours=3))}
     watched.watch(night + timedelta(hours=3))
-    assert of_rule(watched)["sent", ""] >= trip.notices
+    assert of_rule(watched)["sent", ""] >= hold.notices
     assert pushed(watched) > 0
 
 
@@ -107,10 +107,10 @@ def test_what_is_dropped_is_never_sent_and_says_who_decided(watched: Watched) ->
     watched.change_rule(RULE, "guard: {max_share: 0.01}")
     watched.watch(watched.made.start)
     watched.watch(watched.made.start + timedelta(days=4))
-    (trip,) = all_trips(watched)
-    assert "is the limit" in trip.reasons[0]
-    assert trip.known > trip.workspaces, "the share is of all known workspaces of the type"
-    assert answer(watched, trip.id, "drop").name == "Dropped"
+    (hold,) = all_holds(watched)
+    assert "is the limit" in hold.reasons[0]
+    assert hold.known > hold.workspaces, "the share is of all known workspaces of the type"
+    assert answer(watched, hold.id, "drop").name == "Dropped"
     assert set(of_rule(watched)) == {("suppressed", GuardWhy.DROPPED)}
     watched.watch(watched.made.start + timedelta(days=4, hours=1))
     assert pushed(watched) == 0
@@ -122,11 +122,11 @@ def test_a_guard_hold_that_expired_has_a_name_and_can_still_be_answered(watched:
     watched.watch(watched.made.start + timedelta(days=4))
     held = of_rule(watched).total()
     watched.watch(watched.made.start + timedelta(days=4, hours=23))
-    assert all_trips(watched)[0].state == "waiting"
+    assert all_holds(watched)[0].state == "waiting"
     watched.watch(watched.made.start + timedelta(days=5))
-    assert all_trips(watched)[0].state == "expired"
+    assert all_holds(watched)[0].state == "expired"
     assert of_rule(watched)["suppressed", GuardWhy.EXPIRED] == held
-    answer(watched, all_trips(watched)[0].id, "send")
+    answer(watched, all_holds(watched)[0].id, "send")
     assert of_rule(watched)["sent", ""] >= held
 
 
@@ -135,21 +135,21 @@ def test_within_its_limits_a_guarded_rule_sends_what_it_would_unguarded(watched:
     watched.watch(watched.made.start)
     assert watched.watch(watched.made.start + timedelta(days=4)).name == "Completed"
     assert set(of_rule(watched)) == {("sent", "")}
-    assert all_trips(watched) == []
+    assert all_holds(watched) == []
 
 
 def test_the_first_run_of_a_rule_that_wants_to_be_seen_first_is_held(watched: Watched) -> None:
     watched.change_rule("contract-cost-center", "guard: {first_run: manifest_only}")
     watched.watch(watched.made.start)
-    (trip,) = all_trips(watched) or pytest.fail(
+    (hold,) = all_holds(watched) or pytest.fail(
         "the first run of the rule found nothing: the test proves nothing"
     )
-    assert trip.rule == "contract-cost-center"
-    assert "first run" in trip.reasons[0]
+    assert hold.rule == "contract-cost-center"
+    assert "first run" in hold.reasons[0]
     watched.watch(watched.made.start + timedelta(days=4))
-    later = [r for r in watched.rows() if r["rule"] == "contract-cost-center" and r["run"] != trip.run]
+    later = [r for r in watched.rows() if r["rule"] == "contract-cost-center" and r["run"] != hold.run]
     assert {r["state"] for r in later} <= {"sent", "no_device"}
-    assert len(all_trips(watched)) == 1
+    assert len(all_holds(watched)) == 1
 
 
 def killed(*_: object) -> NoReturn:
@@ -187,7 +187,7 @@ def test_a_sweep_that_tells_is_held_by_the_guard_as_well(watched: Watched) -> No
     state = asyncio.run(go())
     assert state.name == "Held"
     assert pushed(watched) == 0
-    assert len(all_trips(watched)) == 1
+    assert len(all_holds(watched)) == 1
 
 
 def test_a_scan_that_lacks_most_workspaces_is_refused_until_accepted(watched: Watched) -> None:

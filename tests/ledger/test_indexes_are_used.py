@@ -44,8 +44,8 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "what waits for a digest": lambda c: digests.of_people(c, ["p1", "p2"], WAITS, T0),
     "what a guard holds": lambda c: guard_holds.count(c, "contract-renewal", [7], "held"),
     "due workspaces": lambda c: rule_state.due_workspaces(c, T0, {"r"}),
-    "standings": lambda c: rule_state.rule_states(c, [1, 2]),
-    "keep standings": lambda c: rule_state.keep_rule_states(c, [], {("a", 1), ("b", 2)}, T0),
+    "rule_states": lambda c: rule_state.rule_states(c, [1, 2]),
+    "keep rule_states": lambda c: rule_state.keep_rule_states(c, [], {("a", 1), ("b", 2)}, T0),
     "changed workspaces": lambda c: observations.changed_workspaces(c, 4950, 5000),
     "changes": lambda c: observations.changes(c, [1, 2], 0, 10**9),
     "current": lambda c: list(observations.current(c, [1, 2])),
@@ -88,8 +88,10 @@ def fill(ledger: Ledger) -> None:
         ]
         waits = [entry(n, occurrence="4", state="suppressed", reason="it waits") for n in range(20)]
         queue.enqueue(connection, quiet + waits, T0, 3)
-        standings = [RuleState(r, n, "finding", T0, T0 + (n + 1) * MINUTE) for n in range(2500) for r in "ab"]
-        rule_state.keep_rule_states(connection, standings, (), T0)
+        rule_states = [
+            RuleState(r, n, "finding", T0, T0 + (n + 1) * MINUTE) for n in range(2500) for r in "ab"
+        ]
+        rule_state.keep_rule_states(connection, rule_states, (), T0)
         attempts = [{"n": n, "t": T0.isoformat(), "o": "accepted", "e": ""} for n in range(1, 5001)]
         insert = "INSERT INTO attempt (notice, device, started_at, ended_at, outcome, code, name) VALUES (:n, 1, :t, :t, :o, :e, :e)"
         connection.execute(text(insert), attempts)

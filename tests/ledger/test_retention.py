@@ -159,10 +159,10 @@ def test_runs_that_ended_go_but_not_one_whose_guard_waits(ledger: Ledger) -> Non
             runs.end(connection, run, "done", {}, T0)
         young = runs.begin(connection, "watch", T0 + 30 * DAY, T0 + 30 * DAY)
         runs.end(connection, young, "done", {}, T0 + 30 * DAY)
-        trip = guard_holds.GuardHold(
+        hold = guard_holds.GuardHold(
             0, "r", asking, "", T0, T0 + DAY, 1, 1, 1, 1, ("much",), guard_holds.WAITING
         )
-        guard_holds.keep(connection, trip)
+        guard_holds.keep(connection, hold)
     assert forget(ledger, Forgets.RUNS, T0 + 20 * DAY) == 1
     with ledger.read() as connection:
         assert {r["id"] for r in runs.latest(connection)} == {asking, running, young}

@@ -1,4 +1,4 @@
-"""What is remembered between two evaluations: positions, standings of rules, the rules' own texts."""
+"""What is remembered between two evaluations: positions, rule_states of rules, the rules' own texts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vigil.ledger.watermarks import Evaluated, Listed, Scan, Watermark, Watermar
 DAY = timedelta(days=1)
 
 
-def keep(ledger: Ledger, *standings: RuleState, evaluated: set[tuple[str, int]] | None = None) -> None:
-    pairs = {(s.rule, s.workspace) for s in standings} if evaluated is None else evaluated
+def keep(ledger: Ledger, *rule_states: RuleState, evaluated: set[tuple[str, int]] | None = None) -> None:
+    pairs = {(s.rule, s.workspace) for s in rule_states} if evaluated is None else evaluated
     with ledger.write() as connection:
-        rule_state.keep_rule_states(connection, standings, pairs, T0)
+        rule_state.keep_rule_states(connection, rule_states, pairs, T0)
 
 
 def found(ledger: Ledger, *workspaces: int) -> set[RuleState]:

@@ -36,7 +36,7 @@ class Failing:
                 behind.was_read(connection, some)
             for _ in range(parts):
                 behind.not_read(connection, dict.fromkeys(some, "503"), {}, self.at)
-            behind.judged(connection, dict.fromkeys(some, self.at))
+            behind.evaluated(connection, dict.fromkeys(some, self.at))
         return self.at
 
     def due(self) -> list[int]:
@@ -74,7 +74,7 @@ def test_what_was_read_and_evaluated_begins_anew(failing: Failing) -> None:
         failing.run([1, 2])
     with failing.ledger.write() as connection:
         behind.was_read(connection, [1, 2])
-        behind.judged(connection, dict.fromkeys([1, 2], failing.at))
+        behind.evaluated(connection, dict.fromkeys([1, 2], failing.at))
         assert behind.every(connection) == {}
     failing.run([1, 2])
     assert failing.due() == [1, 2]
@@ -93,7 +93,7 @@ def test_what_a_run_beside_this_one_could_not_judge_stays_behind(failing: Failin
     with failing.ledger.write() as connection:
         behind.was_read(connection, [1])
         behind.hold(connection, {1: "no roles"}, {}, Marks(9, seen), seen + MINUTE)
-        behind.judged(connection, {1: seen})
+        behind.evaluated(connection, {1: seen})
         assert behind.every(connection)[1].why == "no roles"
-        behind.judged(connection, {1: seen + MINUTE})
+        behind.evaluated(connection, {1: seen + MINUTE})
         assert behind.every(connection) == {}

@@ -24,7 +24,7 @@ from vigil.ledger import Ledger
 from vigil.ledger.outbox import queue
 from vigil.ledger.tables import NoticeRow, table
 from vigil.sandbox.estate.model import EstateEvent
-from vigil.service.sweep import Scope, SweepOutcome, sweep
+from vigil.service.sweep import Scope, SweepOutcome, evaluate_scope
 
 Told = tuple[str, int, str, str | None]
 
@@ -136,7 +136,7 @@ def swept(bench: RunBench, ledger: Ledger, case: Case, dry_run: bool) -> list[di
 
     async def flow() -> list[dict[str, Any]]:
         read = await extract(run)
-        return await sweep(run, read.schema, case.scope, dry_run)
+        return await evaluate_scope(run, read.schema, case.scope, dry_run)
 
     return bench.do(run, client, flow)
 

@@ -15,7 +15,7 @@ from tests.property.views import views
 from tests.support.histories import TYPE, History, histories
 from tests.support.scans import Ledger, scans
 from vigil.compliance import facts as f
-from vigil.compliance.evaluation.clause_compiler import compile_clause, explain, next_flip, scope
+from vigil.compliance.evaluation.clause_compiler import compile_clause, explain, next_change, scope
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.rules.clauses import Clause, FieldLeaf, leaves
 
@@ -64,8 +64,10 @@ def _reasons(clause: Clause, view: reference.View, met: reference.Known) -> tupl
 
 @share(1)
 @given(histories(workspaces=5, scans=2), st.lists(clauses(TIMELY).map(_clause), min_size=6, max_size=6))
-def test_nothing_changes_by_the_clock_alone_before_the_flip(history: History, some: list[Clause]) -> None:
-    """Between now and the flip every instant that could matter comes out as it does now; at the flip itself the next check is due."""
+def test_nothing_changes_by_the_clock_alone_before_the_next_change(
+    history: History, some: list[Clause]
+) -> None:
+    """Until the next change every instant that could matter gives the result of now; at the change itself the next check is due."""
     ledger = Ledger()
     for scan in scans(history, ledger):
         facts = Facts.of(_known(ledger))
@@ -73,14 +75,18 @@ def test_nothing_changes_by_the_clock_alone_before_the_flip(history: History, so
             continue
         ready = scope(facts.table(TYPE, history.required, history.zone), some, scan.as_of, history.zone)
         for clause in some:
-            flips = dict(zip(ready.frame["id"].to_list(), next_flip(clause, ready).to_list(), strict=True))
+            next_changes = dict(
+                zip(ready.frame["id"].to_list(), next_change(clause, ready).to_list(), strict=True)
+            )
             for w, view in views(history, facts, scan.as_of).items():
-                _stays_until(flips[w], clause, view)
+                _stays_until(next_changes[w], clause, view)
 
 
-def _stays_until(flip: datetime | None, clause: Clause, view: reference.View) -> None:
+def _stays_until(next_change: datetime | None, clause: Clause, view: reference.View) -> None:
     now = reference.truth(clause, view)
     for at in reference.instants_that_matter(clause, view):
-        if flip is None or at < flip:
-            note(f"workspace {view.workspace.id} at {view.as_of}, flip {flip}, other at {at}: {clause}")
+        if next_change is None or at < next_change:
+            note(
+                f"workspace {view.workspace.id} at {view.as_of}, next_change {next_change}, other at {at}: {clause}"
+            )
             assert reference.truth(clause, reference.at(view, at)) == now

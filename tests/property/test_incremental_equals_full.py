@@ -17,10 +17,10 @@ from vigil.compliance.rules.model import RuleSet
 
 
 def _there(
-    standings: Mapping[tuple[str, int], RuleState], ledger: Ledger
+    rule_states: Mapping[tuple[str, int], RuleState], ledger: Ledger
 ) -> dict[tuple[str, int], RuleState]:
     """Standings of workspaces that are there: of the others it is only remembered what they were."""
-    return {pair: s for pair, s in standings.items() if ("workspace", pair[1]) in ledger.known[pair[1]]}
+    return {pair: s for pair, s in rule_states.items() if ("workspace", pair[1]) in ledger.known[pair[1]]}
 
 
 @pytest.mark.slow
@@ -35,5 +35,5 @@ def test_any_history_and_any_edit_of_rules_comes_out_the_same(history: History, 
         whole, part = full.evaluate(ledger, scan, rules), some.evaluate(ledger, scan, rules)
         note(f"scan {n} at {scan.as_of}: {len(scan.changes)} changes, {len(part.evaluated)} evaluated")
         assert sorted(part.findings, key=repr) == sorted(whole.findings, key=repr)
-        assert _there(some.standings, ledger) == _there(full.standings, ledger)
+        assert _there(some.rule_states, ledger) == _there(full.rule_states, ledger)
     assert some.scanned <= full.scanned

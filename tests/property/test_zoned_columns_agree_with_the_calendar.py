@@ -79,7 +79,7 @@ def test_the_agenda_of_many_instants_is_that_of_each(
     after = data.draw(_near)
     as_of = after + data.draw(st.sampled_from([timedelta(0), timedelta(days=2), timedelta(days=400)]))
     series = pl.Series("due", dues, dtype=zoned.INSTANT)
-    counted = schedule.agenda(rule, series, calendar, after, as_of)
+    counted = schedule.schedule_of(rule, series, calendar, after, as_of)
     asked = schedule._asked(rule, series, calendar, after, as_of)
     assert dict(counted.following.iter_rows()) == dict(asked.following.iter_rows())
     assert {k: sorted(v, key=repr) for k, v in counted.inside.items()} == {
@@ -94,7 +94,7 @@ def test_a_repeat_that_is_rolled_back_may_come_before_the_first_moment() -> None
     rule = of({"kind": "milestone", "due": "attr.C.due", "steps": [step], "calendar": calendar})
     due = pl.Series("due", [datetime(2024, 10, 26, 22, 59, tzinfo=UTC)], dtype=zoned.INSTANT)
     before = datetime(2024, 3, 31, tzinfo=UTC)
-    counted = schedule.agenda(rule, due, Calendar(rule.calendar, "Europe/Rome"), before, before)
+    counted = schedule.schedule_of(rule, due, Calendar(rule.calendar, "Europe/Rome"), before, before)
     assert counted.following["next_check_at"].to_list() == [datetime(2024, 10, 26, 3, 59, tzinfo=UTC)]
 
 

@@ -33,7 +33,7 @@ from vigil.delivery.rendering.render import Renderer
 from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.values import Registered
 from vigil.safe_text import LABEL, STATE, is_web_address, label, payload
-from vigil.service.compose import entries
+from vigil.service.compose import compose_entries
 from vigil.service.contacts import Contacts
 from vigil.service.site import Site
 
@@ -130,7 +130,7 @@ def row_of(text: str) -> Entry:
         Registered(2, "ada", "ada@example.org", MAIL, "any"),
     ]
     lacks = replace(Routed(found, "ada"), lacks=(text,))
-    [made] = entries(speaker, [lacks], facts, Directory(), Contacts({"ada": registered}))
+    [made] = compose_entries(speaker, [lacks], facts, Directory(), Contacts({"ada": registered}))
     return made
 
 

@@ -69,8 +69,8 @@ def account_page(text: str) -> Markdown:
 
 
 def guard_question(text: str) -> Markdown:
-    trip = GuardHold(3, text, 7, "", AT, AT + timedelta(days=1), 40, 40, 4, 9, (text, text), "waiting")
-    return ask_guard.question(trip, "Europe/Berlin")
+    hold = GuardHold(3, text, 7, "", AT, AT + timedelta(days=1), 40, 40, 4, 9, (text, text), "waiting")
+    return ask_guard.question(hold, "Europe/Berlin")
 
 
 def manifest_question(text: str) -> Markdown:

@@ -77,7 +77,7 @@ def explanation(console: Console) -> None:
         with ledger.write() as connection:
             observations.record(connection, [workspace(n, name=t) for n, t in names.items()], T0, 1)
             queue.enqueue(connection, rows, T0, 1)
-        assert why.why("ada", ledger, RULES, "UTC", None, console) == 0
+        assert why.explain("ada", ledger, RULES, "UTC", None, console) == 0
 
 
 SHOWS: dict[str, Show] = {

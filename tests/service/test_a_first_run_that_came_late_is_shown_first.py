@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.shared import PROJECT
-from tests.support.plain_runs import judged
+from tests.support.plain_runs import evaluated
 from vigil.compliance import facts as f
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.loader import load_text
@@ -71,7 +71,7 @@ class Bench:
         plan = evaluation.plan(run)
         for some in plan.batches:
             mine = plan.of(some)
-            judged(run, mine, some, Directory.of([f.User("ada", 7, "Ada")]))
+            evaluated(run, mine, some, Directory.of([f.User("ada", 7, "Ada")]))
         if not killed:
             evaluation.finish(run, plan)
         with self.ledger.read() as connection:

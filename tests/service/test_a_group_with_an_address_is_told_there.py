@@ -118,7 +118,7 @@ def test_a_digest_of_a_group_is_one_post(bench: RunBench, ledger: Ledger, receiv
     run, _ = bench.run("digest", ledger, AT + 1)
     run.channels = CHANNEL_NAMES
     for some in digest.batches(run):
-        digest.say(run, some)
+        digest.make_digests(run, some)
     send(run)
     [shown] = receiver.shown["/board"].values()
     assert (shown["rule"], shown["recipient"]) == ("digest", BOARD)

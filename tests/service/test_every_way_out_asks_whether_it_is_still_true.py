@@ -103,7 +103,7 @@ def test_a_condition_that_cannot_be_read_now_is_not_over(bench: RunBench, ledger
     assert not drifted(bench, ledger, id, 0.7)
     put(ledger, UNPERMITTED, state="suppressed", reason=Why.GROUPED.value)
     run, _ = bench.run("digest", ledger, 0.8)
-    digest.say(run, ["cem"])
+    digest.make_digests(run, ["cem"])
     assert states(ledger)[UNPERMITTED, 1002][1].startswith("in digest ")
     held(ledger, until=0.9)
     run, _ = bench.run("watch", ledger, 0.9)
@@ -121,7 +121,7 @@ def test_a_condition_that_ended_is_over_for_each_of_them(bench: RunBench, ledger
     assert (cleared.standing, cleared.reason) == (ManifestStatus.CLEARED, "the condition is no longer met")
     put(ledger, UNPERMITTED, state="suppressed", reason=Why.GROUPED.value)
     run, _ = bench.run("digest", ledger, 2.2)
-    digest.say(run, ["cem"])
+    digest.make_digests(run, ["cem"])
     assert states(ledger)[UNPERMITTED, 1002] == ("suppressed", Why.CLEARED.value)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.shared import PROJECT
 from tests.support.jsonl import write_lines
-from tests.support.plain_runs import judged
+from tests.support.plain_runs import evaluated
 from vigil.compliance.evaluation.results import Finding
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.loader import load_text
@@ -122,7 +122,7 @@ def look(
     plan = evaluation.plan(run)
     found: list[Finding] = []
     for some in plan.batches:
-        found += judged(run, plan, some, Directory()).findings
+        found += evaluated(run, plan, some, Directory()).findings
     evaluation.finish(run, plan)
     return found, asked
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete
 
 from tests.shared import PROJECT
-from tests.support.plain_runs import judged
+from tests.support.plain_runs import evaluated
 from vigil.compliance import facts as f
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.loader import check, examine
@@ -106,7 +106,7 @@ class Bench:
         run = self.opened(at)
         plan = evaluation.plan(run)
         for some in plan.batches:
-            judged(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
+            evaluated(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
         evaluation.finish(run, plan)
         return accounting.account(run)
 
@@ -328,8 +328,8 @@ def test_what_waits_for_a_digest_waits_on_while_its_rule_is_left_out(bench: Benc
     forget_how_to_read(bench, "status-set")
     (bench.rules / "status.yaml").write_text("[")
     run = bench.opened(T0 + DAY, "digest")
-    digest.say(run, ["ada"])
-    assert "put into digests" not in run.tally.numbers and digest.batches(run) == [["ada"]]
+    digest.make_digests(run, ["ada"])
+    assert "put into digests" not in run.counters.numbers and digest.batches(run) == [["ada"]]
 
 
 def test_the_ledger_keeps_each_text_with_its_file_and_the_days_of_its_calendar(bench: Bench) -> None:

@@ -23,7 +23,7 @@ from vigil.compliance.sensitive import is_sensitive
 from vigil.delivery.rendering.render import Renderer
 from vigil.ledger.values import Entry, Registered
 from vigil.service.backfill import Line, ManifestStatus
-from vigil.service.compose import entries
+from vigil.service.compose import compose_entries
 from vigil.service.contacts import Contacts
 from vigil.service.reports import frames, writers
 from vigil.service.reports.frames import About
@@ -115,7 +115,7 @@ def said(templates: Path, sensitive: frozenset[str]) -> dict[str, Entry]:
         Finding("dated", 1, DAY.isoformat(), "early", AT, (f"30 days before {DAY}",), due=DAY),
     ]
     contacts = Contacts({"ada": [Registered(1, "ada", "token", "token", "android")]})
-    made = entries(run, [Routed(x, "ada") for x in findings], facts, Directory(), contacts)
+    made = compose_entries(run, [Routed(x, "ada") for x in findings], facts, Directory(), contacts)
     return {e.rule: e for e in made}
 
 

@@ -98,4 +98,4 @@ def test_what_turns_up_with_an_old_date_is_named_in_the_account(
     sandbox.move(NINE + HOUR)
     run = run_once(ledger, sandbox, rules, NINE + HOUR)
     assert told(ledger) == []
-    assert run.tally.old == {100: 3} and run.numbers()["too old"] == 3
+    assert run.counters.old == {100: 3} and run.numbers()["too old"] == 3

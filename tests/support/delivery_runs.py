@@ -56,5 +56,5 @@ async def delivered(
 def closed(run: Run) -> Account:
     """The account of a run that routed what the outbox has of it."""
     with run.ledger.read() as connection:
-        run.tally.route(len(queue.rows(connection, run=run.id)) - run.tally.routed)
+        run.counters.route(len(queue.rows(connection, run=run.id)) - run.counters.routed)
     return accounting.account(run)

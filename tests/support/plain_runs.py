@@ -45,7 +45,7 @@ async def watched(run: Run, client: Client) -> None:
         evaluation.finish(run, plan, read)
 
 
-def judged(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:
+def evaluated(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:
     """One batch of a plan, evaluated and queued, with the people that somebody looked up."""
     work = evaluation.evaluated(run, evaluation.load(run, plan, workspaces))
     work = evaluation.addressed(run, replace(work, directory=people))

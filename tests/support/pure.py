@@ -1,6 +1,6 @@
 """An estate run through the pure core alone: no HTTP, no ledger, no Prefect. What the core says of an estate, in seconds.
 
-It mirrors what extraction and the ledger do (facts as they stand at a tick, changes between two ticks, standings kept), so
+It mirrors what extraction and the ledger do (facts as they stand at a tick, changes between two ticks, rule_states kept), so
 that docs/semantics.md can be tested where they live.
 """
 
@@ -154,13 +154,13 @@ def run(
     """What is routed at each tick. `full` evaluates every workspace each time: the rival that the incremental way must equal."""
     world = World(estate)
     seen: dict[tuple[str, object], f.Fact] = {}
-    standings: dict[tuple[str, int], RuleState] = {}
+    rule_states: dict[tuple[str, int], RuleState] = {}
     after = ticks[0]
     looks_around = any(field.startswith("related.") for rule in rules for field in fields_used(rule))
     for tick in ticks:
         touched = world.move(tick)
         due = {
-            w for (_, w), s in standings.items() if s.next_check_at is not None and s.next_check_at <= tick
+            w for (_, w), s in rule_states.items() if s.next_check_at is not None and s.next_check_at <= tick
         }
         known = {x.id: x for x in world.facts.values() if isinstance(x, f.Workspace)}
         todo = sorted(known if full or looks_around else touched | due)
@@ -170,14 +170,14 @@ def run(
             facts=Facts.of((fact for some in now.values() for fact in some.values()), others=known.values()),
             events=derive(changes, Looked(after), tick),
             changes=changes,
-            standings=[s for s in standings.values() if s.workspace in now],
+            rule_states=[s for s in rule_states.values() if s.workspace in now],
             required=world.required(),
             zone=estate.zone.key,
         )
         result = evaluate(given, rules, Window(after, tick))
         for pair in result.evaluated:
-            standings.pop(pair, None)
-        standings |= {(s.rule, s.workspace): s for s in result.standings}
+            rule_states.pop(pair, None)
+        rule_states |= {(s.rule, s.workspace): s for s in result.rule_states}
         for w in todo:
             seen |= now[w]
         yield tick, route(result.findings, rules, given.facts, world.directory())

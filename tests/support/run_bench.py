@@ -354,7 +354,7 @@ class FailingClient(Client):
         self.app, self.failure = app, failure
 
     async def __aenter__(self) -> Client:
-        self._lanes = _Lanes(self.app, self.failure)  # type: ignore[assignment]
+        self._pool = _Pool(self.app, self.failure)  # type: ignore[assignment]
         return self
 
     async def _call(self, method: str, path: str, url: str, form: Mapping[str, str] | None) -> Json:
@@ -365,12 +365,12 @@ class FailingClient(Client):
             _fails.reset(token)
 
 
-class _Lanes:
+class _Pool:
     def __init__(self, app: Starlette, failure: Failure) -> None:
         self._client = httpx.AsyncClient(transport=_Transport(app, failure))
 
     @contextmanager
-    def lane(self) -> Iterator[httpx.AsyncClient]:
+    def connection(self) -> Iterator[httpx.AsyncClient]:
         yield self._client
 
     async def close(self) -> None:

@@ -107,7 +107,7 @@ class Watcher:
     full: bool
     zone: str
     required: tuple[f.RequiredDocument, ...] = ()
-    standings: dict[tuple[str, int], RuleState] = field(default_factory=dict)
+    rule_states: dict[tuple[str, int], RuleState] = field(default_factory=dict)
     scanned: int = 0
     _states: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
@@ -120,7 +120,7 @@ class Watcher:
         todo |= ledger.related_to(todo)
         todo |= {
             s.workspace
-            for s in self.standings.values()
+            for s in self.rule_states.values()
             if s.next_check_at is not None and s.next_check_at <= as_of and s.rule in texts
         }
         if self.full or edited:
@@ -133,15 +133,15 @@ class Watcher:
             ),
             events=derive(changes, Looked(scan.complete), as_of),
             changes=changes,
-            standings=[s for s in self.standings.values() if s.workspace in todo],
+            rule_states=[s for s in self.rule_states.values() if s.workspace in todo],
             required=self.required,
             zone=self.zone,
         )
         window = Window(scan.after, as_of, {n: at for n, at in starts.items() if at > scan.after})
         result = evaluate(given, rules, window)
         for pair in result.evaluated:
-            self.standings.pop(pair, None)
-        self.standings |= {(s.rule, s.workspace): s for s in result.standings}
+            self.rule_states.pop(pair, None)
+        self.rule_states |= {(s.rule, s.workspace): s for s in result.rule_states}
         self._states |= {n: (starts[n], text) for n, text in texts.items()}
         return result
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.shared import PROJECT
 from tests.timeline.players import APPROVAL, GOOD
-from vigil.timeline.command import test as run
+from vigil.timeline.command import play_timelines as run
 
 
 def here(folder: Path, timelines: str) -> tuple[int, str]:

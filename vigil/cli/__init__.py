@@ -3,6 +3,6 @@
 
 def main() -> None:
     """The entry point of the installed command."""
-    from vigil.cli.app import main as run
+    from vigil.cli import app
 
-    run()
+    app.main()

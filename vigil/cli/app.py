@@ -90,11 +90,13 @@ def run_estate(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress")] = False,
 ) -> None:
     """Run the real flows over an estate in the sandbox, on a moving clock, and write the notices of each person."""
-    from vigil.replay.command import run_estate as run
+    from vigil.replay.command import replay_estate
 
     if to < from_:
         raise typer.BadParameter(f"--to {to.isoformat()} is before --from {from_.isoformat()}")
-    raise typer.Exit(run(estate, rules, templates, from_, to, every, out, ledger, None if quiet else errors))
+    raise typer.Exit(
+        replay_estate(estate, rules, templates, from_, to, every, out, ledger, None if quiet else errors)
+    )
 
 
 @app.command()
@@ -110,9 +112,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the random background activity")] = 7,
 ) -> None:
     """Run the flows over an invented week of contracts, cases, projects and permits, and list each notice with its reason."""
-    from vigil.replay.demo import demo as run
+    from vigil.replay.demo import play_demo
 
-    told = run(folder, places.rules(), places.templates(), console, seed)
+    told = play_demo(folder, places.rules(), places.templates(), console, seed)
     raise typer.Exit(0 if told else 1)
 
 
@@ -165,9 +167,9 @@ def watch(
 
     Exit code 0 means the state Completed.
     """
-    from vigil.cli.runs import watch as run
+    from vigil.cli import runs
 
-    raise typer.Exit(run(site, as_of, accept_fewer, console))
+    raise typer.Exit(runs.watch(site, as_of, accept_fewer, console))
 
 
 @app.command()
@@ -184,7 +186,7 @@ def sweep(
 ) -> None:
     """Evaluate every rule for a scope now, and show the findings. docs/tables.md describes the columns."""
     output = Output(csv, json, excel)
-    from vigil.cli.runs import sweep as run
+    from vigil.cli import runs
 
     scope = {
         "types": type or [],
@@ -193,7 +195,7 @@ def sweep(
         "name_contains": name,
         "dry_run": not send,
     }
-    raise typer.Exit(run(site, scope, console, output))
+    raise typer.Exit(runs.sweep(site, scope, console, output))
 
 
 @app.command()
@@ -216,11 +218,11 @@ def backfill(
     docs/tables.md describes the columns.
     """
     output = Output(csv, json, excel)
-    from vigil.cli.runs import backfill as run
+    from vigil.cli import runs
 
     if not approve and (from_ is None or to is None):
         raise typer.BadParameter("give --from and --to, or --approve with the id of a manifest")
-    raise typer.Exit(run(site, from_, to, approve, console, output))
+    raise typer.Exit(runs.backfill(site, from_, to, approve, console, output))
 
 
 @app.command()
@@ -229,9 +231,9 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON")] = False,
 ) -> None:
     """Check everything that a run depends on, and suggest what to do. Changes nothing, notifies nobody. docs/doctor.md."""
-    from vigil.cli.doctor import doctor as run
+    from vigil.cli.doctor import examine_site
 
-    raise typer.Exit(run(site, places.project(), console, as_json=json))
+    raise typer.Exit(examine_site(site, places.project(), console, as_json=json))
 
 
 @app.command()
@@ -255,12 +257,12 @@ def why(
     CSV contains the notices; JSON also contains their attempts and, for a workspace, the state of each rule.
     """
     output = Output(csv, json)
-    from vigil.cli.why import why as run
+    from vigil.cli.why import explain
 
     opened, source = open_ledger(site, ledger, demo, machine=output.takes_stdout)
     told_by = rules or source.rules or places.rules()
     raise typer.Exit(
-        run(subject, opened, told_by, zone or source.zone, at, console, output, source.sensitive)
+        explain(subject, opened, told_by, zone or source.zone, at, console, output, source.sensitive)
     )
 
 
@@ -343,7 +345,7 @@ guards = typer.Typer(
 )
 app.add_typer(guards, name="guard")
 By = Annotated[str, typer.Option(envvar="USER", help="The person who answers, for the ledger")]
-Trip = Annotated[int, typer.Argument(help="Number of the guard hold, as `vigil guard list` shows it")]
+Hold = Annotated[int, typer.Argument(help="Number of the guard hold, as `vigil guard list` shows it")]
 
 
 @guards.command("list")
@@ -356,19 +358,19 @@ def guard_list(site: SiteOfLedger = None, ledger: LedgerUrl = None, demo: Demo =
 
 
 @guards.command("approve")
-def guard_approve(trip: Trip, site: Site = "default", by: By = "") -> None:
+def guard_approve(hold: Hold, site: Site = "default", by: By = "") -> None:
     """Send exactly the notices that a guard holds, once."""
     from vigil.cli.operate import answer_guard
 
-    raise typer.Exit(answer_guard(site, trip, "send", by, console))
+    raise typer.Exit(answer_guard(site, hold, "send", by, console))
 
 
 @guards.command("drop")
-def guard_drop(trip: Trip, site: Site = "default", by: By = "") -> None:
+def guard_drop(hold: Hold, site: Site = "default", by: By = "") -> None:
     """Drop the notices that a guard holds, without sending them; the ledger records who decided it."""
     from vigil.cli.operate import answer_guard
 
-    raise typer.Exit(answer_guard(site, trip, "drop", by, console))
+    raise typer.Exit(answer_guard(site, hold, "drop", by, console))
 
 
 automations = typer.Typer(help="The shipped Prefect automations.", no_args_is_help=True)

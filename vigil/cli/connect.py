@@ -34,7 +34,7 @@ def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
     --proxy "". A change of the ledger or of sensitive attributes needs --yes. Secrets are stored only in the blocks; give them by
     their environment variables, because other users of the machine may see a command's options.
     """
-    from vigil.cli.connect_site import connect as run
+    from vigil.cli.connect_site import save_site
     from vigil.cli.ledgers import VARIABLE
     from vigil.service.connecting.changes import Around
 
@@ -51,7 +51,7 @@ def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
             or f"sqlite:///{places.home() / 'sites' / site / 'ledger.sqlite'}",
         },
     )
-    saved = run(site, wanted, around, _ask, lambda changes: yes or _agreed(site, changes))
+    saved = save_site(site, wanted, around, _ask, lambda changes: yes or _agreed(site, changes))
     for change in saved.changes:
         console.print(str(change), markup=False, highlight=False, soft_wrap=True)
     became = "Saved" if saved.is_new or saved.changes else "Nothing changed; saved"

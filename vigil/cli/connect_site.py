@@ -33,7 +33,7 @@ class Saved:
     link: str
 
 
-def connect(
+def save_site(
     site: str,
     wanted: Wanted,
     around: Around,

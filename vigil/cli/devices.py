@@ -58,13 +58,12 @@ def devices_list(
     output = Output(csv, json)
     from vigil.cli import printing
     from vigil.ledger.people.devices import every
-    from vigil.service.reports.frames import About
-    from vigil.service.reports.frames import devices as frame_of
+    from vigil.service.reports.frames import About, device_list
 
     opened, source = open_ledger(site, ledger, demo, machine=output.takes_stdout)
     with opened.read() as connection:
         rows = every(connection, person or None)
-    found = frame_of(rows, About(site=source.site, zone="UTC", said=counted(len(rows), "device")))
+    found = device_list(rows, About(site=source.site, zone="UTC", said=counted(len(rows), "device")))
     if output.for_people:
         printing.show(console, found, printing.DEVICES, "Devices")
     output.write(found)

@@ -24,7 +24,7 @@ COLOURS = {
 }
 
 
-def doctor(site: str, project: Path, console: Console, *, as_json: bool) -> int:
+def examine_site(site: str, project: Path, console: Console, *, as_json: bool) -> int:
     """Run and print all checks. 0 if none failed, 1 otherwise."""
     configured = address()
     with prefect_api(places.prefect(), must_answer=False):

@@ -47,13 +47,13 @@ def list_guards(ledger: Ledger, console: Console) -> int:
     return sum(t.state == guard_holds.WAITING for t in found)
 
 
-def answer_guard(site: str, trip: int, answer: Literal["send", "drop"], by: str, console: Console) -> int:
+def answer_guard(site: str, hold: int, answer: Literal["send", "drop"], by: str, console: Console) -> int:
     """Answer a guard hold, and deliver the sent notices. 1 if something could not be delivered, 0 otherwise."""
     with stopping.going_on(SENDING), prefect_for_commands():
         from flows.guard import guard
 
         async def go() -> tuple[str, bool]:
-            state: Any = await guard(trip=trip, answer=answer, by=by, site=site, return_state=True)
+            state: Any = await guard(hold=hold, answer=answer, by=by, site=site, return_state=True)
             _, missing = await outcome(state.aresult())  # raises what failed it
             return state.message, bool(missing)
 

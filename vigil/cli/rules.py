@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import json as jsons
 import os
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -35,13 +35,12 @@ def validate(
     json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON")] = False,
 ) -> None:
     """Check rules like a compiler: file:line:column, the problem, the allowed values."""
-    from vigil.cli.validate import names_of_estate, names_of_file
-    from vigil.cli.validate import validate as run
+    from vigil.cli.validate import check_rules, names_of_estate, names_of_file
 
     if estate is not None and types is not None:
         raise typer.BadParameter("give --estate or --types, not both")
     known = names_of_estate(estate) if estate else names_of_file(types) if types else None
-    raise typer.Exit(run(path, templates, known, as_json=json, console=console))
+    raise typer.Exit(check_rules(path, templates, known, as_json=json, console=console))
 
 
 @rules.command("test")
@@ -64,10 +63,12 @@ def test_rules(
         "POLARS_MAX_THREADS", "1"
     )  # tables have one row: starting threads costs more than the work
     gc.disable()  # until the files are read: everything is kept, and garbage collection would take a fifth of the time
-    from vigil.timeline.command import test as run
+    from vigil.timeline.command import play_timelines
 
     raise typer.Exit(
-        run(path, templates, console, coverage=coverage, mutate=mutate, through_ledger=through_ledger)
+        play_timelines(
+            path, templates, console, coverage=coverage, mutate=mutate, through_ledger=through_ledger
+        )
     )
 
 
@@ -76,12 +77,12 @@ def schema() -> None:
     """Print the JSON Schema of rule files, for completion and checks in editors."""
     from vigil.compliance.rules.json_schema import rule_schema
 
-    typer.echo(jsons.dumps(rule_schema(), indent=1))
+    typer.echo(dumps(rule_schema(), indent=1))
 
 
 @rules.command()
 def types(site: Site = "default") -> None:
     """Print a site's workspace types, groups and users as JSON, for `vigil validate --types`."""
-    from vigil.cli.runs import types as run
+    from vigil.cli import runs
 
-    typer.echo(run(site))
+    typer.echo(runs.types(site))

@@ -65,11 +65,11 @@ def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Consol
     Raises the error of a run that did not reach its end.
     """
     with stopping.going_on(SENDING), prefect_for_commands():
+        import flows.watch
         from flows.support.states import Named
-        from flows.watch import watch as flow
 
         name_ledger(site, console)
-        run = flow(site=site, as_of=as_of, accept_fewer=accept_fewer, return_state=True)
+        run = flows.watch.watch(site=site, as_of=as_of, accept_fewer=accept_fewer, return_state=True)
         end = stopping.run(ended(run))
     console.print(str(end), markup=False, highlight=False, soft_wrap=True)
     return 0 if end.name == Named.COMPLETED else 1
@@ -78,11 +78,12 @@ def watch(site: str, as_of: datetime | None, accept_fewer: bool, console: Consol
 def sweep(site: str, scope: Mapping[str, Any], console: Console, output: Output) -> int:
     """Run the sweep flow and print or write its findings. 1 if something could not be read or delivered, 0 otherwise."""
     with stopping.going_on(SENDING), prefect_for_commands():
-        from flows.sweep import SweepScope
-        from flows.sweep import sweep as flow
+        import flows.sweep
 
         name_ledger(site, errors if output.takes_stdout else console)
-        found, missing = stopping.run(outcome(flow(site=site, scope=SweepScope(**scope))))
+        found, missing = stopping.run(
+            outcome(flows.sweep.sweep(site=site, scope=flows.sweep.SweepScope(**scope)))
+        )
     _show(found, printing.FINDINGS, "What the sweep found", console, output)
     return _tell(console, output, missing)
 
@@ -92,10 +93,12 @@ def backfill(
 ) -> int:
     """Run the backfill flow and print its manifest, or what its approval sent. 1 if something could not be delivered."""
     with stopping.going_on(SENDING), prefect_for_commands():
-        from flows.backfill import backfill as flow
+        import flows.backfill
 
         name_ledger(site, errors if output.takes_stdout else console)
-        found, missing = stopping.run(outcome(flow(site=site, after=after, upto=upto, approve=approve)))
+        found, missing = stopping.run(
+            outcome(flows.backfill.backfill(site=site, after=after, upto=upto, approve=approve))
+        )
     layout = printing.NOTICES if approve else printing.MANIFEST
     _show(
         found, layout, "What was approved" if approve else "What the window should have said", console, output

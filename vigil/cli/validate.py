@@ -21,7 +21,9 @@ from vigil.wording import counted
 UNCHECKED = "names of groups and users were not checked: the file of types has none; write a new one with `vigil types`"
 
 
-def validate(rules: Path, templates: Path, names: Snapshot | None, *, as_json: bool, console: Console) -> int:
+def check_rules(
+    rules: Path, templates: Path, names: Snapshot | None, *, as_json: bool, console: Console
+) -> int:
     """Print every problem, or "no problems". Returns 0 without problems, 1 with them.
 
     Names of the kinds that `names` contains are checked against it.

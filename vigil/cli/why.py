@@ -23,7 +23,7 @@ from vigil.terminal import errors
 from vigil.wording import counted, instant
 
 
-def why(
+def explain(
     subject: str,
     ledger: Ledger,
     rules: Path,
@@ -69,7 +69,7 @@ def _show(answer: Explanation, told: Frame, console: Console) -> None:
             f"missing since the run of {since}: deleted, or not readable. Each run checks whether it is back"
         )
         printing.line(console, Text(said))
-    for s in answer.standings:
+    for s in answer.rule_states:
         printing.line(console, Text.assemble((s.rule, "bold"), f": {s.verdict}"))
         for why in s.why:
             printing.line(console, Text(why), 4)
@@ -107,7 +107,7 @@ def _json(answer: Explanation, told: Frame) -> str:
             "how": seen.how,
             "at": seen.at.astimezone(zone).isoformat(timespec="seconds"),
         }
-    found["standings"] = [_standing(s) for s in answer.standings]
+    found["standings"] = [_standing(s) for s in answer.rule_states]
     return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 

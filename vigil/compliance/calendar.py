@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import holidays as holiday_tables
+import holidays
 from dateutil.relativedelta import relativedelta
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
@@ -47,9 +47,9 @@ def zones() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def holiday_codes() -> frozenset[str]:
     """Every country (``DE``), subdivision (``DE-BY``) and market (``ECB``) with known holidays."""
-    tables = holiday_tables.list_supported_countries(include_aliases=True)
+    tables = holidays.list_supported_countries(include_aliases=True)
     subdivisions = {f"{country}-{part}" for country, parts in tables.items() for part in parts}
-    return frozenset(tables) | subdivisions | frozenset(holiday_tables.list_supported_financial())
+    return frozenset(tables) | subdivisions | frozenset(holidays.list_supported_financial())
 
 
 def _zone(name: str) -> str:
@@ -134,10 +134,10 @@ class CalendarSpec(BaseModel):
 
 @lru_cache(maxsize=4096)
 def _holidays(code: str, year: int) -> frozenset[date]:
-    if code in holiday_tables.list_supported_financial():
-        return frozenset(holiday_tables.financial_holidays(code, years=year))
+    if code in holidays.list_supported_financial():
+        return frozenset(holidays.financial_holidays(code, years=year))
     country, _, part = code.partition("-")
-    return frozenset(holiday_tables.country_holidays(country, subdiv=part or None, years=year))
+    return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))
 
 
 class Calendar:

@@ -128,7 +128,7 @@ class Worker:
         # Claimed rows that are not settled yet. Two threads read the set: it is replaced, never changed.
         self._holding = frozenset[int]()
         self._surprises: set[type[Exception]] = set()
-        self._held_back: set[int] = set()  # rows of batches in which a refused credential stopped everything
+        self._deferred: set[int] = set()  # rows of batches in which a refused credential stopped everything
 
     async def deliver(self, limit: int = BATCH) -> Delivered:
         """Claim up to `limit` rows, send them and settle them. If nothing is claimed, nothing is due except rows of other workers.
@@ -176,14 +176,14 @@ class Worker:
             claimed = [c for c in found if c.id not in put_off]
             registered = devices.of_people(connection, {c.person for c in claimed})
         self._holding |= frozenset(c.id for c in claimed)
-        sendable = [c for c in claimed if _hindrance(c, now) is None]
+        sendable = [c for c in claimed if _unsendable_reason(c, now) is None]
         posts = [(c, d) for c in sendable for d in _to_do(c, registered.get(c.person, ()))]
         return ClaimedBatch(claimed, registered, posts, len(put_off), full=len(found) == limit)
 
     def _seen(self, ids: set[int]) -> bool:
         """Whether all of them were deferred before: due rows that were not come first, so that none of those is left."""
-        before = ids <= self._held_back
-        self._held_back |= ids
+        before = ids <= self._deferred
+        self._deferred |= ids
         return before
 
     async def drain(self, limit: int = BATCH) -> Delivered:
@@ -214,7 +214,7 @@ class Worker:
         """
         out = {}
         for c in claimed:
-            if c.first_tried_at is not None or _hindrance(c, now) is not None:
+            if c.first_tried_at is not None or _unsendable_reason(c, now) is not None:
                 continue
             at = quiet_hours.in_message(c.message, asked.get(c.person, NONE), now, self._zone)
             if at > now:
@@ -231,7 +231,7 @@ class Worker:
             try:
                 return await self._transport.send(messages), None
             except CredentialRefused as error:
-                return error.sent or [_held_back(self._clock(), error)] * len(messages), error
+                return error.sent or [_deferred(self._clock(), error)] * len(messages), error
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
@@ -259,24 +259,24 @@ class Worker:
     ) -> Delivered:
         """Store the results of a slice: attempts, rows, and what they say about the devices."""
         now = self._clock()
-        judged, held = self._write(self._judge(batch, sent, now), now)
-        self._holding -= {j.claimed.id for j in judged}
-        rows = Counter(j.settled.state for j in judged)
+        outcomes, held = self._write(self._outcomes(batch, sent, now), now)
+        self._holding -= {j.claimed.id for j in outcomes}
+        rows = Counter(j.settled.state for j in outcomes)
         rows.update({NoticeState.QUEUED: batch.put_off} if batch.put_off else {})
         done = Delivered(
             rows,
-            Counter(s.outcome for j in judged for _, s in j.results),
+            Counter(s.outcome for j in outcomes for _, s in j.results),
             Counter(
-                (j.claimed.run, j.settled.state) for j in judged if j.settled.state != NoticeState.QUEUED
+                (j.claimed.run, j.settled.state) for j in outcomes if j.settled.state != NoticeState.QUEUED
             ),
-            len(judged) - held,
+            len(outcomes) - held,
         )
         if refused is not None:
             done.refused[refused.credential] = refused
-            done.more = any(s.attempted for s in sent) or not self._seen({j.claimed.id for j in judged})
+            done.more = any(s.attempted for s in sent) or not self._seen({j.claimed.id for j in outcomes})
         return done
 
-    def _judge(self, batch: ClaimedBatch, sent: Sequence[Sent], now: datetime) -> list[RowOutcome]:
+    def _outcomes(self, batch: ClaimedBatch, sent: Sequence[Sent], now: datetime) -> list[RowOutcome]:
         """The settlement of each row of a slice. A row whose outcome cannot be handled does not affect the others."""
         by_row: dict[int, list[tuple[Registered, Sent]]] = {c.id: [] for c in batch.claimed}
         gone = set()
@@ -285,31 +285,31 @@ class Worker:
             if s.prune:
                 gone.add(d.id)
         left = {p: [d for d in some if d.id not in gone] for p, some in batch.registered.items()}
-        judged = []
+        outcomes = []
         for c in batch.claimed:
             results = by_row[c.id]
             try:
-                judged.append(RowOutcome(c, results, self._row(c, results, left.get(c.person, ()), now)))
+                outcomes.append(RowOutcome(c, results, self._row(c, results, left.get(c.person, ()), now)))
             except Exception as wrong:  # noqa: BLE001  logged and kept as the row's cause by `_odd`
-                judged.append(self._odd(c, results, wrong, now, certain=("accepted", "rejected")))
-        return judged
+                outcomes.append(self._odd(c, results, wrong, now, certain=("accepted", "rejected")))
+        return outcomes
 
-    def _write(self, judged: list[RowOutcome], now: datetime) -> tuple[list[RowOutcome], int]:
+    def _write(self, outcomes: list[RowOutcome], now: datetime) -> tuple[list[RowOutcome], int]:
         """Store rows: together, or one by one if the ledger refuses something about them. Returns the rows as stored, and how many of
         them were still held.
 
         Raises LedgerError for a fault of the ledger, and the ledger's refusal of a row without anything unusual in it.
         """
         try:
-            return judged, self._written(judged, now)
+            return outcomes, self._written(outcomes, now)
         except LedgerError:
             raise
         except Exception as wrong:  # noqa: BLE001  logged with the row that it is about, which has yet to be found
             log.warning(
-                "%d outcomes cannot be written together (%s): one by one", len(judged), type(wrong).__name__
+                "%d outcomes cannot be written together (%s): one by one", len(outcomes), type(wrong).__name__
             )
         out, held = [], 0
-        for j in judged:
+        for j in outcomes:
             try:
                 held += self._written([j], now)
             except LedgerError:
@@ -320,14 +320,14 @@ class Worker:
             out.append(j)
         return out, held
 
-    def _written(self, judged: Sequence[RowOutcome], now: datetime) -> int:
+    def _written(self, outcomes: Sequence[RowOutcome], now: datetime) -> int:
         """Store rows in one transaction. Returns how many of them were still held."""
-        results = [(j.claimed, d, s) for j in judged for d, s in j.results]
-        if not judged:
+        results = [(j.claimed, d, s) for j in outcomes for d, s in j.results]
+        if not outcomes:
             return 0
         with self._ledger.write() as connection:
             tried = [_tried(c, d, s) for c, d, s in results if s.attempted]
-            held = leases.settle(connection, self._owner, tried, [j.settled for j in judged])
+            held = leases.settle(connection, self._owner, tried, [j.settled for j in outcomes])
             devices.accepted(connection, {t.device for t in tried if t.outcome == "accepted"}, now)
             for _, d, s in results:
                 if s.prune:
@@ -409,10 +409,10 @@ class Worker:
         given_up = next((t for t in tries if isinstance(t, GiveUp)), None)
         if given_up is not None:
             return Settled(c.id, NoticeState.FAILED, f"{given_up.reason}: {given_up.last}", tried_at=tried_at)
-        hindrance = _hindrance(c, now)
-        if not sent and hindrance is not None:
-            return Settled(c.id, NoticeState.FAILED, hindrance)
-        if hindrance is None and _to_do(c, left, {d.id for d, _ in results}):
+        reason = _unsendable_reason(c, now)
+        if not sent and reason is not None:
+            return Settled(c.id, NoticeState.FAILED, reason)
+        if reason is None and _to_do(c, left, {d.id for d, _ in results}):
             # No device exists any more, and the person has a mailbox: due at once, not in the next run.
             return Settled(c.id, NoticeState.QUEUED, "", now, tried_at)
         if not sent and not c.done:
@@ -427,7 +427,7 @@ def _to_do(c: Claimed, registered: Sequence[Registered], tried: Collection[int] 
     return [d for d in there if d.id not in c.done and d.id not in tried]
 
 
-def _hindrance(c: Claimed, now: datetime) -> str | None:
+def _unsendable_reason(c: Claimed, now: datetime) -> str | None:
     """Why a row is not sent at all: its time is over, for whatever reason, or it has no text."""
     if c.expires_at is not None and c.expires_at <= now:
         return EXPIRED
@@ -443,7 +443,7 @@ def _tried(c: Claimed, d: Registered, s: Sent) -> Tried:
     return Tried(c.id, d.id, s.started_at, s.ended_at, s.outcome, s.status, s.code, s.name)
 
 
-def _held_back(now: datetime, refused: CredentialRefused) -> Sent:
+def _deferred(now: datetime, refused: CredentialRefused) -> Sent:
     """The outcome of a message whose transport was refused before it gave any answer about it."""
     return Sent("retry", None, HELD_CREDENTIAL, "", None, now, now, str(refused))
 

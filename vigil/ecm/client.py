@@ -79,22 +79,22 @@ class Client:
         self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self.skew: Skew | None = None
         self._policy = policy or Policy(settings.retries, settings.total_timeout)
-        self._pace = RateLimiter(settings.requests_per_second)
+        self._rate = RateLimiter(settings.requests_per_second)
         self._circuit = circuit or CircuitBreaker()
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._tickets = Tickets(settings, self._login)
-        self._lanes: ConnectionPool | None = None
+        self._pool: ConnectionPool | None = None
 
     async def __aenter__(self) -> Client:
-        self._lanes = ConnectionPool(self.settings)
+        self._pool = ConnectionPool(self.settings)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        lanes, self._lanes = self._lanes, None
-        if lanes is not None:
-            await lanes.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
 
     @property
     def requests(self) -> int:
@@ -172,7 +172,7 @@ class Client:
     async def _send(self, ask: _Ask, ticket: Ticket | None) -> tuple[Json, Mapping[str, str]] | None:
         """Send one HTTP request: the JSON and headers of its response, None for 401. Raises Again for a temporary failure."""
         async with self._circuit.admitted(ask.path, ask.deadline):
-            await self._pace.turn()
+            await self._rate.turn()
             response = await self._exchange(ask, {HEADER: ticket.value} if ticket else dict(ask.headers))
             if response.status_code == 401:
                 return None
@@ -182,15 +182,15 @@ class Client:
             return answer, response.headers
 
     async def _exchange(self, ask: _Ask, headers: Mapping[str, str]) -> httpx.Response:
-        if self._lanes is None:
+        if self._pool is None:
             raise RuntimeError("the client is closed: use it inside `async with Client(settings) as client`")
         seconds = min(self.settings.timeout, max(0.001, ask.deadline - monotonic()))
         self._count(requests=1)
         asked = self.clock()
         try:
-            with self._lanes.lane() as lane:
+            with self._pool.connection() as connection:
                 async with asyncio.timeout(seconds):
-                    response = await lane.request(ask.method, ask.url, data=ask.form, headers=headers)
+                    response = await connection.request(ask.method, ask.url, data=ask.form, headers=headers)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             raise Retryable(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
         self._count(received=len(response.content))

@@ -37,7 +37,7 @@ class ConnectionPool:
         self._all: list[httpx.AsyncClient] = []
 
     @contextmanager
-    def lane(self) -> Iterator[httpx.AsyncClient]:
+    def connection(self) -> Iterator[httpx.AsyncClient]:
         """A client for one request. There are as many as the maximum number of simultaneous requests."""
         taken = self._free.pop() if self._free else self._open()
         try:

@@ -140,7 +140,7 @@ class InboxOut(BaseModel):
     next: int | None
 
 
-class QuietHours(BaseModel):
+class PersonalQuietHours(BaseModel):
     """No push between these times of the person's own day; over midnight if `from` is the later one."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
@@ -158,7 +158,7 @@ class QuietHours(BaseModel):
 class PreferencesBody(RequestBody):
     """All preferences of a person. null: the default of the account or the device."""
 
-    quiet: QuietHours | None = None
+    quiet: PersonalQuietHours | None = None
     digest: bool = Field(default=False, description="Collect what is not urgent into one notice a day")
     language: Language | None = None
     zone: Zone | None = None
@@ -190,7 +190,7 @@ class PreferencesBody(RequestBody):
     def of(cls, p: Preferences) -> Self:
         quiet = None
         if p.quiet_from is not None and p.quiet_to is not None:
-            quiet = QuietHours(from_=f"{p.quiet_from:%H:%M}", to=f"{p.quiet_to:%H:%M}")
+            quiet = PersonalQuietHours(from_=f"{p.quiet_from:%H:%M}", to=f"{p.quiet_to:%H:%M}")
         return cls(
             quiet=quiet,
             digest=p.digest,

@@ -37,7 +37,7 @@ class NoticeMessage:
     zone: str = ""  # its person's, where that is known
     quiet: Span | None = None  # quiet hours of its rule
     channels: tuple[str, ...] = ()  # in order; empty: push alone
-    mail: Mapping[str, str] = field(default_factory=dict)  # `vigil.delivery.email.words.words`
+    mail: Mapping[str, str] = field(default_factory=dict)  # `vigil.delivery.email.words.mail_texts`
     digest: str = ""  # the reason with which its row waits for the digest
 
     @property

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 EVERY = 20.0  # seconds between two lines of progress
 
 
-def run_estate(
+def replay_estate(
     estate: Path,
     rules: Path,
     templates: Path,

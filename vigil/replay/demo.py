@@ -26,7 +26,7 @@ from vigil.sandbox.process import SandboxProcess
 EVERY = timedelta(hours=6)
 
 
-def demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int = 7) -> bool:
+def play_demo(folder: Path, rules: Path, templates: Path, console: Console, seed: int = 7) -> bool:
     """Run the demo in `folder`, which is emptied first, and tell what happened. False when somebody was not told."""
     clock = Steps()
     shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,7 @@ from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
 from vigil.rulefiles import read_rules
-from vigil.safe_text import terminal_markup as written
+from vigil.safe_text import terminal_markup
 from vigil.service.reasons import in_words, of_row
 
 SHOWN = 2  # notices of one rule; the rest is counted
@@ -44,7 +44,7 @@ def tell(ledger: Ledger, rules: Path, last: Mapping[str, Any], console: Console)
         names = {w.id: w.name for w in known if isinstance(w, Workspace)}
     shows = _shows(last.get("devices", ()))
     for use, some in _by_use(loaded, rows).items():
-        console.rule(f"[bold]{written(use)}[/]", align="left")
+        console.rule(f"[bold]{terminal_markup(use)}[/]", align="left")
         for rule in some:
             _rule(console, rule, some[rule], loaded, names, shows)
     _not_told(console, rows, names)
@@ -89,24 +89,24 @@ def _rule(
 ) -> None:
     rule = rules.by_name[name]
     sent = [r for r in rows if r["state"] == NoticeState.SENT]
-    console.print(f"[bold cyan]{name}[/] [dim]{written(rule.description)}[/]")
+    console.print(f"[bold cyan]{name}[/] [dim]{terminal_markup(rule.description)}[/]")
     for r in sent[:SHOWN]:
         m: NoticeMessage = r["message"]
         devices = ", ".join(dict.fromkeys(shows.get(m.key, ()))) or "?"
         console.print(
-            f"  {_time(r['fire_at'])}  [green]{written(r['person'])}[/] on {written(devices)}: [bold]{written(m.title)}[/]",
+            f"  {_time(r['fire_at'])}  [green]{terminal_markup(r['person'])}[/] on {terminal_markup(devices)}: [bold]{terminal_markup(m.title)}[/]",
             highlight=False,
         )
-        console.print(f"      {written(m.body.replace(chr(10), ' '))}", style="dim", highlight=False)
-        console.print(f"      why: {written('; '.join(m.why))}", highlight=False)
+        console.print(f"      {terminal_markup(m.body.replace(chr(10), ' '))}", style="dim", highlight=False)
+        console.print(f"      why: {terminal_markup('; '.join(m.why))}", highlight=False)
         console.print(f"      {m.link}", style="blue", highlight=False, soft_wrap=True)
     if len(sent) > SHOWN:
         console.print(f"  ... and {len(sent) - SHOWN} more were told", style="dim")
     others = [r for r in rows if r["state"] != NoticeState.SENT]
     for r in others[:SHOWN]:
         console.print(
-            f"  {_time(r['fire_at'])}  [{NOT_TOLD[r['state']]}]{written(r['person'] or 'nobody')}: {r['state']}[/] "
-            f"{written(names.get(r['workspace'], ''))}: {written(of_row(r))}",
+            f"  {_time(r['fire_at'])}  [{NOT_TOLD[r['state']]}]{terminal_markup(r['person'] or 'nobody')}: {r['state']}[/] "
+            f"{terminal_markup(names.get(r['workspace'], ''))}: {terminal_markup(of_row(r))}",
             highlight=False,
         )
 

@@ -62,7 +62,7 @@ class Account:
     )  # workspace -> events that were too old to count as new
     behind: Mapping[int, str] = field(default_factory=dict)  # workspaces that the next run evaluates, and why
     places: Mapping[int, str] = field(default_factory=dict, repr=False)
-    trips: tuple[GuardHold, ...] = ()  # guards that stopped notices of this run
+    holds: tuple[GuardHold, ...] = ()  # guards that stopped notices of this run
     delivers: bool = False  # whether the run sends due notices
     refused: tuple[str, ...] = ()  # credentials that a person must correct
     refused_rules: tuple[str, ...] = ()  # refused rules and templates, as sentences
@@ -115,10 +115,10 @@ def account(run: Run) -> Account:
         ]
         unproven = queue.sent_without_proof(connection, run.id)
         # For a run that delivers, the state at the end of its delivery: rows that others queue later are theirs to send.
-        waits = run.tally.waits or counts.waiting(connection, now, run.real(connection))
+        waits = run.counters.waits or counts.waiting(connection, now, run.real(connection))
         later = counts.to_come(connection, now, run.id)
         stopped = tuple(guard_holds.of_run(connection, run.id))
-    counted = replace(_made(run, notices, waits, now), later=later, trips=stopped)
+    counted = replace(_made(run, notices, waits, now), later=later, holds=stopped)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, "failed" if made.difference else made.state, made)
     if made.difference:
@@ -140,19 +140,19 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         rows=dict(rows),
         site=run.site.name,
         zone=run.site.zone,
-        gaps=tuple(_gap(g, places) for g in run.tally.gaps),
-        routed=run.tally.routed,
-        already_told=run.tally.already_told,
-        difference=run.tally.routed - run.tally.already_told - sum(rows.values()),
+        gaps=tuple(_gap(g, places) for g in run.counters.gaps),
+        routed=run.counters.routed,
+        already_told=run.counters.already_told,
+        difference=run.counters.routed - run.counters.already_told - sum(rows.values()),
         waits=waits,
-        earlier=dict(run.tally.earlier),
+        earlier=dict(run.counters.earlier),
         notices=tuple(notices),
-        unseen=dict(run.tally.unseen),
-        old=dict(run.tally.old),
-        behind=dict(run.tally.behind),
+        unseen=dict(run.counters.unseen),
+        old=dict(run.counters.old),
+        behind=dict(run.counters.behind),
         places=places,
-        delivers=run.tally.delivers,
-        refused=tuple(run.tally.refused.values()),
+        delivers=run.counters.delivers,
+        refused=tuple(run.counters.refused.values()),
         refused_rules=refused_rules.sentences(run),
     )
 
@@ -160,9 +160,9 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
 def _places(run: Run, notices: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """The names of the workspaces that the account may mention."""
     untold = {n["workspace"] for n in notices if n["state"] == NoticeState.UNROUTABLE}
-    unread = {w for g in run.tally.gaps for w in g.workspaces[:NAMED]}
-    behind = sorted(run.tally.behind)[:SHOWN]
-    wanted = sorted(untold | unread | run.tally.unseen.keys() | run.tally.old.keys() | set(behind))
+    unread = {w for g in run.counters.gaps for w in g.workspaces[:NAMED]}
+    behind = sorted(run.counters.behind)[:SHOWN]
+    wanted = sorted(untold | unread | run.counters.unseen.keys() | run.counters.old.keys() | set(behind))
     with run.ledger.read() as connection:
         known = list(observations.current(connection, wanted, ("workspace",)))
     return {w.id: f'{w.type} {w.id} "{w.name}"' for w in known if isinstance(w, Workspace)}

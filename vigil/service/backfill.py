@@ -28,7 +28,7 @@ from vigil.compliance.events import stamp
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.notify.routing import Routed
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.rules.model import DIGEST, Rule
+from vigil.compliance.rules.model import DIGEST_NAME, Rule
 from vigil.ecm.model import Gap
 from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
@@ -127,7 +127,7 @@ def _told_besides(told: Iterable[Mapping[str, Any]], lines: Iterable[Line]) -> l
     their own.
     """
     found = {line.entry.key for line in lines}
-    besides = (entry_of(row) for row in told if row["rule"] != DIGEST)
+    besides = (entry_of(row) for row in told if row["rule"] != DIGEST_NAME)
     return [Line(e, ManifestStatus.TOLD, BESIDES) for e in besides if e.key not in found]
 
 
@@ -292,7 +292,7 @@ def approve(run: Run, id: str) -> Approval:
         }
         queued = queue.enqueue(connection, fresh, run.as_of, run.id)
         queued += queue.requeue(connection, again, run.as_of, run.id, messages=again)
-    run.tally.route(len(lines), already_told=len(lines) - queued)
+    run.counters.route(len(lines), already_told=len(lines) - queued)
     return Approval(queued, len(lines) - queued)
 
 

@@ -17,7 +17,7 @@ from vigil.compliance.notify.routing import Directory, Routed
 from vigil.compliance.rules.model import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
 from vigil.delivery.channels import stored
-from vigil.delivery.email.words import words as words_of_mail
+from vigil.delivery.email.words import mail_texts
 from vigil.delivery.rendering.render import RenderedText, Renderer, RenderError
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import Entry, Key, Registered
@@ -49,7 +49,7 @@ class ComposeContext(Protocol):
     formats: Mapping[TextFormat, Renderer]
 
 
-def entries(
+def compose_entries(
     run: ComposeContext, routed: Sequence[Routed], facts: Facts, directory: Directory, contacts: Contacts
 ) -> list[Entry]:
     """One outbox row for each routed finding, in order. A notice that cannot be rendered is `failed`, with the template's line."""
@@ -81,7 +81,7 @@ def _unaddressed(run: ComposeContext, r: Routed) -> Entry:
 
 def _entry(run: ComposeContext, r: Routed, n: Notice, words: Rendered, to: Destination) -> Entry:
     rule = run.rules.by_name[n.rule]
-    made = entry(run, _key(r), rule, n, words, to, _why(run, r))
+    made = compose_entry(run, _key(r), rule, n, words, to, _why(run, r))
     reason = r.reason
     if reason is None and to.digest and made.state == NoticeState.QUEUED and rule.severity not in URGENT:
         reason = Why.GROUPED
@@ -96,7 +96,7 @@ def _state(reason: Why) -> NoticeState:
     return NoticeState.UNROUTABLE if reason in UNROUTABLE else NoticeState.SUPPRESSED
 
 
-def entry(
+def compose_entry(
     run: ComposeContext,
     key: Key,
     rule: Rule,
@@ -138,7 +138,7 @@ def _html(run: ComposeContext, n: Notice, addresses: Sequence[Registered]) -> di
     html = renderer.render_many([n])[0]
     if isinstance(html, RenderError) or len(html.body) > LONGEST_HTML:
         return {}
-    return words_of_mail(html, renderer.language(n.person.language))
+    return mail_texts(html, renderer.language(n.person.language))
 
 
 def replace_key(key: Key) -> str:

@@ -20,18 +20,18 @@ OTHERS = 600.0  # seconds for which a run waits for other workers, which renew t
 
 def worker(run: Run) -> Worker:
     """The worker of a run; one for all of its batches, so that the run has one name in the leases."""
-    run.tally.delivers = True
+    run.counters.delivers = True
     return Worker(run.ledger, run.transport, run.clock, zone=run.site.zone, real=run.real)
 
 
 async def deliver_batch(run: Run, worker: Worker) -> Delivered:
     """Deliver one batch and count it. The account reports what a refused credential stops."""
     done = await worker.deliver(BATCH)
-    run.tally.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
-    run.tally.refused |= {credential: str(error) for credential, error in done.refused.items()}
+    run.counters.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
+    run.counters.refused |= {credential: str(error) for credential, error in done.refused.items()}
     for (of, state), n in done.ended.items():
         if of != run.id:
-            run.tally.earlier[state] += n
+            run.counters.earlier[state] += n
     return done
 
 
@@ -118,8 +118,8 @@ class Rounds:
 
     def _look(self) -> Waiting:
         self.at, waits = self._run.clock(), look(self._run)
-        self._idle = waits == self._run.tally.waits
-        self._run.tally.waits = waits
+        self._idle = waits == self._run.counters.waits
+        self._run.counters.waits = waits
         return waits
 
     def _more(self, waits: Waiting) -> bool:

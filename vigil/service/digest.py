@@ -12,20 +12,17 @@ from vigil.compliance import facts as f
 from vigil.compliance.evaluation.results import DIGESTED, Why
 from vigil.compliance.evaluation.still_true import CurrentState
 from vigil.compliance.notices import Notice, Person, Severity
-from vigil.compliance.notify import digests as deciding
-from vigil.compliance.notify.digests import DigestItem
+from vigil.compliance.notify.digests import DigestItem, left_out, lines, severity_of, window_end
 from vigil.compliance.notify.routing import Directory
-from vigil.compliance.rules.model import DIGEST as DIGEST_NAME
-from vigil.compliance.rules.model import Recipient, Rule, RuleKind, Subject
+from vigil.compliance.rules.model import DIGEST_NAME, Recipient, Rule, RuleKind, Subject
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import inputs, observations
 from vigil.ledger.outbox import digests, queue
 from vigil.ledger.outbox.digests import Parked
 from vigil.ledger.outbox.queue import Entry, Key
-from vigil.ledger.people import devices
-from vigil.ledger.people import preferences as preferences
-from vigil.service.compose import entry as composed
+from vigil.ledger.people import devices, preferences
+from vigil.service.compose import compose_entry
 from vigil.service.contacts import Contacts, Destination
 from vigil.service.run import Number, Run
 
@@ -53,7 +50,7 @@ def batches(run: Run) -> list[list[str]]:
         return list(chunks(digests.people(connection, _WAITING, run.as_of), BATCH))
 
 
-def say(run: Run, people: Sequence[str]) -> None:
+def make_digests(run: Run, people: Sequence[str]) -> None:
     """Make the digests of some people, each complete: its notices, and those left out with the reason."""
     with run.ledger.write() as connection:
         waiting = digests.of_people(connection, people, _WAITING, run.as_of)
@@ -65,7 +62,7 @@ def say(run: Run, people: Sequence[str]) -> None:
         for person, some in waiting.items():
             kept, left = sorted_out(run, person, some, now, directory)
             for why, ids in left.items():
-                run.tally.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
+                run.counters.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
             if not kept:
                 continue
             to = contacts.destination(person, DIGEST, directory, run.site.zone, run.channels, run.as_of)
@@ -73,8 +70,8 @@ def say(run: Run, people: Sequence[str]) -> None:
             inserted = queue.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
             digests.explain(connection, [k.number for k in kept], f"in digest {number}")
-            run.tally.route(1, already_told=1 - inserted)
-            run.tally.numbers[Number.IN_DIGESTS] += len(kept)
+            run.counters.route(1, already_told=1 - inserted)
+            run.counters.numbers[Number.IN_DIGESTS] += len(kept)
 
 
 def sorted_out(
@@ -91,7 +88,7 @@ def sorted_out(
     for k in every:
         if k.rule in run.left_out:
             continue  # without its rule nobody knows whether it is still true: it waits until the rule is back
-        why = deciding.left_out(k, run.rules.by_name.get(k.rule), now, beside, run.as_of)
+        why = left_out(k, run.rules.by_name.get(k.rule), now, beside, run.as_of)
         if why is None:
             kept.append(k)
         else:
@@ -120,14 +117,14 @@ def entry_of(
     n = notice_of(run, kept, to.person, workspaces)
     key: Key = (DIGEST.name, n.workspace, n.occurrence, "", to.person.login)
     words = run.renderer.render_many([n])[0]
-    return composed(run, key, DIGEST, n, words, to, NoticeMessage(why=n.why))
+    return compose_entry(run, key, DIGEST, n, words, to, NoticeMessage(why=n.why))
 
 
 def notice_of(
     run: Run, kept: Sequence[DigestItem], person: Person, workspaces: Mapping[int, f.Workspace]
 ) -> Notice:
     """The digest as a value: `why` has one line for each notice in it, in the person's language."""
-    at, occurrence = deciding.window_end(kept)
+    at, occurrence = window_end(kept)
     about = {k.workspace for k in kept}
     one = workspaces[kept[0].workspace] if len(about) == 1 else None
     return Notice(
@@ -135,7 +132,7 @@ def notice_of(
         kind="digest",
         family=DIGEST.family,
         step=None,
-        severity=deciding.severity_of(kept),
+        severity=severity_of(kept),
         workspace=one.id if one else SEVERAL,
         workspace_name=one.name if one else "",
         workspace_type=one.type if one else "",
@@ -144,5 +141,5 @@ def notice_of(
         link=kept[0].link if len(kept) == 1 else run.site.link(one.id) if one else run.site.home,
         person=person,
         as_of=run.as_of,
-        why=deciding.lines(kept),
+        why=lines(kept),
     )

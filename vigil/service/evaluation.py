@@ -36,8 +36,7 @@ from vigil.ledger.observed import (
     scan_cursors,
 )
 from vigil.ledger.observed.behind import Behind, Marks
-from vigil.ledger.outbox import escalatable as notices
-from vigil.ledger.outbox import queue
+from vigil.ledger.outbox import escalatable, queue
 from vigil.ledger.watermarks import Evaluated, Watermark, WatermarkName
 from vigil.service import clocks, guards, missing_roles, pipeline
 from vigil.service.extraction import Extracted
@@ -54,7 +53,7 @@ BATCH = 2000
 MOST_ODD = 50
 """If this many workspaces in a row cannot be evaluated, and none could be, the fault is not in their data."""
 
-log = logging.getLogger("vigil.judgement")
+log = logging.getLogger("vigil.evaluation")
 
 
 def text_of(rule: Rule) -> str:
@@ -139,7 +138,7 @@ def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[
     earliest = min((b.marks.after for b in owed.values() if b.marks.after is not None), default=window.after)
     reaching = replace(window, after=min(window.after, earliest))
     with run.ledger.read() as connection:
-        said = notices.said(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
+        said = escalatable.said(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
     late = [s for s in said if s.workspace in owed]
     others = [s for s in said if s.workspace not in owed]
     return (
@@ -151,25 +150,25 @@ def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[
 async def process_batch(run: Run, plan: Plan, n: int) -> None:
     """Process the `n`-th batch of a plan, from 1: load, evaluate, look up its people, and commit."""
     workspaces = plan.batches[n - 1]
-    await _judged(run, plan.of(workspaces), workspaces)
+    await _evaluated(run, plan.of(workspaces), workspaces)
 
 
-async def _judged(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
+async def _evaluated(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
     """Process some workspaces. If one cannot be evaluated, only that one is left out."""
     try:
         work = evaluated(run, load(run, plan, workspaces))
         work = addressed(run, await looked_up(run, work))
         commit(run, plan, work)
-        run.tally.judged += 1
+        run.counters.evaluated += 1
     except VigilError:
         raise
     except Exception as error:
-        if run.tally.odd >= MOST_ODD and not run.tally.judged:
+        if run.counters.odd >= MOST_ODD and not run.counters.evaluated:
             raise
         if len(workspaces) > 1:
             half = len(workspaces) // 2
-            await _judged(run, plan, workspaces[:half])
-            await _judged(run, plan, workspaces[half:])
+            await _evaluated(run, plan, workspaces[:half])
+            await _evaluated(run, plan, workspaces[half:])
             return
         _odd(run, plan, workspaces[0], error)
 
@@ -180,7 +179,7 @@ def _odd(run: Run, plan: Plan, workspace: int, error: Exception) -> None:
     why = f"what it holds cannot be evaluated ({type(error).__name__})"
     log.warning("run %d: workspace %d: %s", run.id, workspace, why)
     log.debug("run %d: workspace %d", run.id, workspace, exc_info=error)
-    run.tally.odd += 1
+    run.counters.odd += 1
     _hold(run, plan, {workspace: why})
 
 
@@ -202,8 +201,8 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
     unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
     given = with_changes(given, changes, looked, plan.window)
-    run.tally.unseen |= unseen(changes, looked)
-    run.tally.old |= given.too_old
+    run.counters.unseen |= unseen(changes, looked)
+    run.counters.old |= given.too_old
     return Work(
         given=given,
         window=plan.window,
@@ -216,9 +215,9 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
 def evaluated(run: Run, work: Work) -> Work:
     """A batch with its findings, counted."""
     work = pipeline.through(pipeline.EVALUATE, run, LedgerRecords(run.ledger), work)
-    run.tally.numbers[Number.EVALUATED] += len(work.result.evaluated)
-    run.tally.numbers[Number.FINDINGS] += len(work.findings)
-    run.tally.numbers[Number.NOT_EVALUATED] += work.result.counts.get("not_evaluated", 0)
+    run.counters.numbers[Number.EVALUATED] += len(work.result.evaluated)
+    run.counters.numbers[Number.FINDINGS] += len(work.findings)
+    run.counters.numbers[Number.NOT_EVALUATED] += work.result.counts.get("not_evaluated", 0)
     return work
 
 
@@ -260,11 +259,11 @@ def commit(run: Run, plan: Plan, work: Work) -> None:
         taken = queue.states(connection, work.rows)
         untold = {e.key: e for e in work.rows if e.key not in taken}
         queue.enqueue(connection, list(untold.values()), run.as_of, run.id)
-        rule_state.keep_rule_states(connection, work.result.standings, work.result.evaluated, run.as_of)
+        rule_state.keep_rule_states(connection, work.result.rule_states, work.result.evaluated, run.as_of)
         done = work.facts.workspaces.keys() - work.left.keys()
-        behind.judged(connection, {w: at for w, at in plan.taken_up.items() if w in done})
-    run.tally.fresh |= {e.rule for e in work.rows if e.rule in work.fresh and pipeline.on_its_way(e)}
-    run.tally.route(len(work.rows), already_told=len(work.rows) - len(untold))
+        behind.evaluated(connection, {w: at for w, at in plan.taken_up.items() if w in done})
+    run.counters.fresh |= {e.rule for e in work.rows if e.rule in work.fresh and pipeline.on_its_way(e)}
+    run.counters.route(len(work.rows), already_told=len(work.rows) - len(untold))
 
 
 def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
@@ -287,25 +286,27 @@ def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
         hashes = {r.name: going.get(r.name) or hash_of(r) for r in rules}
         added = rule_versions.use(connection, hashes, run.left_out.keys(), run.as_of)
         rule_versions.add(connection, [_revision(r, run.as_of) for r in rules if r.name in added])
-    run.tally.returned = plan.returned
+    run.counters.returned = plan.returned
 
 
 def stopped(run: Run) -> None:
     """Report once that Extended ECM was given up, and how many workspaces were not read because of that."""
-    if not run.tally.stopped:
+    if not run.counters.stopped:
         return
-    lacking = max(len(run.tally.unasked), run.tally.wanted - run.tally.reached)
-    of = f" of {run.tally.wanted:,}" if run.tally.wanted > lacking else ""
+    lacking = max(len(run.counters.unasked), run.counters.wanted - run.counters.reached)
+    of = f" of {run.counters.wanted:,}" if run.counters.wanted > lacking else ""
     unasked = f"; {lacking:,}{of} workspaces were not asked" if lacking else ""
     log.error("run %d: stopped reading: Extended ECM does not answer%s", run.id, unasked)
-    last = f" ({run.tally.gaps[0].error})" if run.tally.gaps else ""
-    run.tally.gaps.insert(0, Gap("Extended ECM", f"reading was stopped, it does not answer{last}{unasked}"))
+    last = f" ({run.counters.gaps[0].error})" if run.counters.gaps else ""
+    run.counters.gaps.insert(
+        0, Gap("Extended ECM", f"reading was stopped, it does not answer{last}{unasked}")
+    )
 
 
 def _name_behind(run: Run) -> None:
     """List every workspace that is behind in the account, also if this run did not read it."""
     stopped(run)
-    named = {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked | run.tally.untold
+    named = {w for g in run.counters.gaps for w in g.workspaces} | run.counters.unasked | run.counters.untold
     with run.ledger.write() as connection:
         left = behind.every(connection)
         there = {
@@ -313,11 +314,11 @@ def _name_behind(run: Run) -> None:
             for w in observations.current(connection, sorted(left), ("workspace",))
             if isinstance(w, f.Workspace)
         }
-        # Of what is gone there is nothing left to judge.
-        behind.judged(connection, {w: b.tried_at for w, b in left.items() if w not in there})
-        run.tally.behind = {w: b.why for w, b in behind.every(connection).items()}
+        # Of what is gone there is nothing left to evaluate.
+        behind.evaluated(connection, {w: b.tried_at for w, b in left.items() if w not in there})
+        run.counters.behind = {w: b.why for w, b in behind.every(connection).items()}
     why: dict[str, list[int]] = {}
-    for workspace, said in run.tally.behind.items():
+    for workspace, said in run.counters.behind.items():
         if workspace not in named:
             why.setdefault(said, []).append(workspace)
     for said, some in why.items():
@@ -330,8 +331,8 @@ def _position(run: Run, plan: Plan, read: Extracted) -> Evaluated:
 
     Items that never could be read are named: when they are read, they may have existed all along.
     """
-    complete = run.as_of if run.tally.whole else plan.looked.complete
-    before, gaps = plan.looked, {w for g in run.tally.gaps for w in g.workspaces} | run.tally.unasked
+    complete = run.as_of if run.counters.whole else plan.looked.complete
+    before, gaps = plan.looked, {w for g in run.counters.gaps for w in g.workspaces} | run.counters.unasked
     parts = {"workspaces", *parts_of(run.needs)}
     if read.unfound:
         parts -= {"steps"} - set(before.parts)

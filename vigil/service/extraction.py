@@ -175,18 +175,18 @@ async def _changed_of(
             listed |= {r.id for r in rows}
             fresh = _unknown(reading, rows)
             # Rows that the ledger already has in this state need not be read.
-            run.tally.reached += len(rows) - len(fresh)
+            run.counters.reached += len(rows) - len(fresh)
             if fresh:
                 yield fresh
     except CallFailed as error:
         # A list of which this user may see nothing counts what is in it all the same: a person may say that this is right.
         if not (reading.accept_fewer and isinstance(error, IncompleteList)):
-            run.tally.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
+            run.counters.wanted += max(run.extractor.listed(type.name), len(listed)) if full else len(listed)
             # The other lists continue. The watermark of this one stays, so that the next run lists it from there.
             reading.unlisted.add(type.name)
             run.gap([replace(gap_of(error), error=f"the list of {type.name}: {error.message}")])
             return
-    run.tally.wanted += run.extractor.listed(type.name) if full else len(listed)
+    run.counters.wanted += run.extractor.listed(type.name) if full else len(listed)
     if odd := run.extractor.odd_rows(type.name):
         said = f"the list of {type.name}: rows without an id: {odd}"
         run.gap([Gap("/v2/businessworkspaces", said)])
@@ -258,7 +258,7 @@ async def _bury_unlisted(reading: Extraction, listed: Mapping[str, Collection[in
         observations.record(connection, (), run.as_of, run.id, [("workspace", str(w)) for w in gone])
         behind.was_read(connection, gone)
         short_lists.keep(connection, gone, {}, run.as_of)
-    run.tally.numbers[Number.GONE] += len(gone)
+    run.counters.numbers[Number.GONE] += len(gone)
 
 
 async def read_page(run: Run, rows: Sequence[ListedWorkspace]) -> None:
@@ -339,11 +339,11 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
         short_lists.keep(connection, {*whole, *buried}, batch.lacking, run.as_of)
         behind.was_read(connection, {w for w in workspaces if w not in unread} | buried)
     if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
-        run.tally.numbers[Number.MISSING_LISTS] += missing
+        run.counters.numbers[Number.MISSING_LISTS] += missing
     _note(run, batch.gaps, workspaces)
-    run.tally.numbers[Number.WORKSPACES_READ] += len(read)
-    run.tally.reached += len(read)
-    run.tally.numbers[Number.OBSERVATIONS] += stored.new
+    run.counters.numbers[Number.WORKSPACES_READ] += len(read)
+    run.counters.reached += len(read)
+    run.counters.numbers[Number.OBSERVATIONS] += stored.new
 
 
 def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
@@ -390,7 +390,7 @@ async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[Listed
     _note(run, [_placed(gap, places) for gap in found.gaps])
     back = [by_node[node] for node in found.there]
     whole = [ListedWorkspace(b.workspace, "", NEVER, b.type) for b in back if b.kind == "workspace"]
-    run.tally.numbers[Number.THERE_AGAIN] += len(back)
+    run.counters.numbers[Number.THERE_AGAIN] += len(back)
     return whole + rows_of(run, {b.workspace for b in back if b.kind == "document"})
 
 
@@ -455,8 +455,8 @@ async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
     run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
     if verified.gaps:
         reading.cursors.pop(WatermarkName.NODES, None)  # what was not looked at is looked at by the next run
-    run.tally.verified += sum(part.workspace_of[i] == i for i in part.stamps)
-    run.tally.missing += sum(part.workspace_of[i] == i for i in verified.gone)
+    run.counters.verified += sum(part.workspace_of[i] == i for i in part.stamps)
+    run.counters.missing += sum(part.workspace_of[i] == i for i in verified.gone)
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}
 
 
@@ -472,9 +472,9 @@ def walked(reading: Extraction) -> None:
             watermarks.watermark(connection, WatermarkName.ABSENCE),
             watermarks.watermark(connection, WatermarkName.SCAN),
         )
-        if any(g.path == ABSENT for g in run.tally.gaps):
+        if any(g.path == ABSENT for g in run.counters.gaps):
             watermarks.set_watermark(connection, WatermarkName.ABSENCE, Watermark(at=run.as_of))
-        elif before.at is not None and run.tally.numbers[Number.MISSING_LISTS]:
+        elif before.at is not None and run.counters.numbers[Number.MISSING_LISTS]:
             watermarks.set_watermark(connection, WatermarkName.ABSENCE, Watermark())
             parts = Scan.of(scan.data).parts - {"missing"}
             watermarks.set_watermark(
@@ -486,7 +486,7 @@ def believe_verified(reading: Extraction) -> None:
     """Continue if the results of all slices are plausible. Raises Vanished if too many workspaces are missing."""
     run = reading.run
     guards.believe(
-        reading.accept_fewer, "known workspaces, looked up again", run.tally.missing, run.tally.verified
+        reading.accept_fewer, "known workspaces, looked up again", run.counters.missing, run.counters.verified
     )
 
 
@@ -547,7 +547,7 @@ async def changed_processes(reading: Extraction) -> list[int]:
     found = await run.extractor.processes(since, known)
     run.gap(found.gaps)
     reading.unfound = bool(found.gaps)
-    run.tally.numbers[Number.WORKFLOWS_CHANGED] += len(found.read) + len(found.vanished)
+    run.counters.numbers[Number.WORKFLOWS_CHANGED] += len(found.read) + len(found.vanished)
     reading.hashes = dict(found.hashes)
     changed = {*found.read, *found.vanished}
     return sorted(changed | set(_next_active(reading, [p for p in found.active if p not in changed])))

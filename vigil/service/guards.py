@@ -124,7 +124,7 @@ def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[s
 def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:
     """Give the undecided rows of a rule that sends nothing by now the reason why they are not sent."""
     with run.ledger.write() as connection:
-        run.tally.route(guard_holds.adopt(connection, rule, run.id, UNDECIDED, others))
+        run.counters.route(guard_holds.adopt(connection, rule, run.id, UNDECIDED, others))
         guard_holds.relabel(connection, rule, run.id, [UNDECIDED], why)
 
 
@@ -132,14 +132,14 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
     """Queue the undecided rows of a rule, of this run and of ended ones, or hold them if its guard trips."""
     with run.ledger.write() as connection:
         taken = guard_holds.adopt(connection, rule.name, run.id, UNDECIDED, others)
-        run.tally.route(taken)  # now rows of this run, which must account for them
+        run.counters.route(taken)  # now rows of this run, which must account for them
         counted = guard_holds.count(connection, rule.name, [run.id], UNDECIDED)
         seen = NoticeCount(
             counted.notices,
             counted.findings,
             counted.workspaces,
             max(known, counted.workspaces),
-            first or rule.name in run.tally.fresh or taken > 0,
+            first or rule.name in run.counters.fresh or taken > 0,
         )
         reasons = tripped(rule.guard, seen) if rule.guard is not None and counted.notices else ()
         if reasons:
@@ -220,10 +220,10 @@ def unasked(ledger: Ledger) -> bool:
         return any(not t.flow_run for t in guard_holds.waiting(connection))
 
 
-def gaps_of(ledger: Ledger, trip: GuardHold) -> int:
+def gaps_of(ledger: Ledger, hold: GuardHold) -> int:
     """How many gaps the run of a guard hold had: an answer does not fill them."""
     with ledger.read() as connection:
-        return len(runs.account_of(connection, trip.run).get("gaps", ()))
+        return len(runs.account_of(connection, hold.run).get("gaps", ()))
 
 
 def expire(run: Run) -> list[GuardHold]:
@@ -242,25 +242,25 @@ def answer(run: Run, id: int, send: bool, by: str) -> tuple[GuardHold, int]:
     Raises NoTrip if there is no such hold.
     """
     with run.ledger.write() as connection:
-        trip = guard_holds.find(connection, id)
-        if trip is None:
+        hold = guard_holds.find(connection, id)
+        if hold is None:
             raise NoGuardHold(f"there is no guard {id}: `vigil guard list` shows those that wait")
         if not guard_holds.answer(
             connection, id, guard_holds.SENT if send else guard_holds.DROPPED, by, run.clock()
         ):
-            return trip, 0
+            return hold, 0
         if send:
             count = sum(
-                guard_holds.release(connection, trip.rule, trip.run, reason, run.as_of, run.id)
+                guard_holds.release(connection, hold.rule, hold.run, reason, run.as_of, run.id)
                 for reason in (HELD, EXPIRED)
             )
             digests.park(connection, run.id)
-            run.tally.route(count)
+            run.counters.route(count)
         else:
             count = guard_holds.relabel(
                 connection,
-                trip.rule,
-                trip.run,
+                hold.rule,
+                hold.run,
                 [HELD, EXPIRED],
                 DROPPED,
             )

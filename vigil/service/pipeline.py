@@ -29,7 +29,7 @@ from vigil.compliance.notices import NoticeState
 from vigil.compliance.notify.guards import GuardWhy, could_trip
 from vigil.compliance.notify.routing import Directory, Routed, route, undecided
 from vigil.ledger.values import Entry
-from vigil.service.compose import ComposeContext, entries
+from vigil.service.compose import ComposeContext, compose_entries
 from vigil.service.contacts import Contacts
 
 
@@ -93,7 +93,7 @@ def _escalate(run: ComposeContext, records: Records, work: Work) -> Work:
     """Add escalations of notices that nobody acknowledged in time and that are still true."""
     if not work.escalations:
         return work
-    more = escalations.findings(work.escalations, run.rules, work.given, work.result.standings, run.as_of)
+    more = escalations.findings(work.escalations, run.rules, work.given, work.result.rule_states, run.as_of)
     return work.with_findings((*work.findings, *more))
 
 
@@ -118,7 +118,7 @@ def _leave(run: ComposeContext, records: Records, work: Work) -> Work:
         return work
     begun = [
         replace(s, outcome=Outcome.HOLDING.value, next_check_at=run.as_of)
-        for s in work.result.standings
+        for s in work.result.rule_states
         if s.workspace in waiting and s.outcome == Outcome.FINDING and s.since == run.as_of
     ]
     kept = {(s.rule, s.workspace) for s in begun}
@@ -129,7 +129,7 @@ def _leave(run: ComposeContext, records: Records, work: Work) -> Work:
             for x in work.findings
             if x.workspace not in waiting and not (x.workspace in hanging and x.suppressed is Why.UNREAD)
         ),
-        standings=[*(s for s in work.result.standings if s.workspace not in waiting), *begun],
+        rule_states=[*(s for s in work.result.rule_states if s.workspace not in waiting), *begun],
         evaluated=[p for p in work.result.evaluated if p[1] not in waiting or p in kept],
     )
     return replace(work, result=result, left=hanging | waiting)
@@ -190,11 +190,11 @@ def _address(run: ComposeContext, records: Records, work: Work) -> Work:
 def _compose(run: ComposeContext, records: Records, work: Work) -> Work:
     """Render a row of the outbox for each routed finding, in order."""
     contacts = records.contacts({r.person for r in work.routed if r.person is not None})
-    return replace(work, rows=entries(run, work.routed, work.facts, work.directory, contacts))
+    return replace(work, rows=compose_entries(run, work.routed, work.facts, work.directory, contacts))
 
 
 def _hold(run: ComposeContext, records: Records, work: Work) -> Work:
-    """Let the rows of rules whose guard could trip wait until the whole run is counted."""
+    """Let the rows of rules whose guard could hold wait until the whole run is counted."""
     guarded = {r.name for r in active(run.rules) if could_trip(r, r.name in work.fresh)}
     return replace(
         work, rows=[_undecided(e) if e.rule in guarded and on_its_way(e) else e for e in work.rows]

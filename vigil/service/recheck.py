@@ -29,5 +29,5 @@ def explain(run: Run) -> int:
     with run.ledger.write() as connection:
         count = postponed.explain(connection, why, run.clock())
     if count:
-        run.tally.earlier[NoticeState.SUPPRESSED] += count
+        run.counters.earlier[NoticeState.SUPPRESSED] += count
     return count

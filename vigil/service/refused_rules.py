@@ -26,7 +26,7 @@ def _of(run: Run) -> Iterator[str]:
         files = len({problem.file for problem in run.unworded})
         some = _shown(list(map(str, run.unworded)))
         yield f"Templates refused: {files}: {some}: {STAND_IN}"
-    for rule in run.tally.returned:
+    for rule in run.counters.returned:
         yield returned(rule, run)
 
 

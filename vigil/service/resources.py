@@ -59,10 +59,10 @@ def rules_of(folder: Path, ledger: Ledger) -> InForce:
     with ledger.read() as connection:
         known = rule_versions.in_force(connection)
         unseen = bool(rule_state.evaluated_rules(connection)) and not rule_versions.kept(connection)
-    standing = in_force(found, known)
-    if unseen or not standing.rules.rules:
+    current = in_force(found, known)
+    if unseen or not current.rules.rules:
         raise BadInput(problems)
-    return standing
+    return current
 
 
 def examined(folder: Path) -> Examined:
@@ -84,12 +84,12 @@ def renderers_of(folder: Path, channels: Iterable[str]) -> dict[TextFormat, Rend
     return {text_format: renderer_of(folder, text_format) for text_format in sorted(formats)}
 
 
-def unworded(folder: Path, standing: InForce, renderer: Renderer) -> tuple[Problem, ...]:
+def unworded(folder: Path, current: InForce, renderer: Renderer) -> tuple[Problem, ...]:
     """The problems of templates and of the families that rules name: other templates render their notices."""
     problems = [replace(p, file=_short(p.file, folder)) for p in renderer.problems]
     families = renderer.families()
-    drafts = {draft.name: draft for draft in standing.drafts}
-    for rule in sorted(active(standing.rules), key=lambda rule: rule.name):
+    drafts = {draft.name: draft for draft in current.drafts}
+    for rule in sorted(active(current.rules), key=lambda rule: rule.name):
         draft = drafts.get(rule.name)
         for family, at in _first_places(rule, draft).items():
             if family not in families and not (folder / family).is_dir():

@@ -90,7 +90,7 @@ class RunCounters:
     stopped: bool = False  # whether Extended ECM was given up
     wanted: int = 0  # workspaces that had to be read, as far as lists said
     reached: int = 0  # those of them that were read
-    judged: int = 0  # batches that could be evaluated
+    evaluated: int = 0  # batches that could be evaluated
     odd: int = 0  # workspaces that could not be evaluated
     returned: Sequence[Revision] = ()  # rules that were left out, and are evaluated again
     behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
@@ -133,7 +133,7 @@ class RemoteWorkers(Protocol):
     async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
         """As `extraction.read_page`."""
 
-    async def judge(self, plan: Plan, n: int) -> None:
+    async def evaluate_batch(self, plan: Plan, n: int) -> None:
         """Evaluate and queue the `n`-th batch of a plan, from 1."""
 
 
@@ -179,10 +179,8 @@ class Run:
         self.patience, self.real = patience, real
         self.needs = needs_of(rules)
         self.records = True  # whether what it reads of people is filed under its instant; not where that lies in the past
-        self.tally = RunCounters()
-        self.elsewhere: RemoteWorkers | None = (
-            None  # does the larger parts, where the site has more processes
-        )
+        self.counters = RunCounters()
+        self.remote: RemoteWorkers | None = None  # does the larger parts, where the site has more processes
         self.id = self._begun() if part_of is None else part_of
         self._client: Client | None = None
         self._extractor: Extractor | None = None
@@ -224,7 +222,7 @@ class Run:
     @property
     def skew(self) -> Skew | None:
         """The difference between Extended ECM's clocks and the run's, as measured so far."""
-        return joined(self.tally.skew, None if self._client is None else self._client.skew)
+        return joined(self.counters.skew, None if self._client is None else self._client.skew)
 
     @asynccontextmanager
     async def reading(self, client: Client) -> AsyncIterator[None]:
@@ -236,19 +234,19 @@ class Run:
             try:
                 yield
             finally:
-                self.tally.skew = self.skew
+                self.counters.skew = self.skew
                 self._client = self._extractor = None
 
     def numbers(self) -> dict[str, int]:
         """The counters so far."""
-        tally, out = self.tally, dict(self.tally.numbers)
-        if tally.routes:
-            out |= {Number.ROUTED: tally.routed, Number.ALREADY_TOLD: tally.already_told}
+        counters, out = self.counters, dict(self.counters.numbers)
+        if counters.routes:
+            out |= {Number.ROUTED: counters.routed, Number.ALREADY_TOLD: counters.already_told}
         if self._client is not None:
-            out[Number.REQUESTS] = self._client.requests + tally.requests
-        if missed := sum(tally.unseen.values()):
+            out[Number.REQUESTS] = self._client.requests + counters.requests
+        if missed := sum(counters.unseen.values()):
             out[Number.UNSEEN_CHANGES] = missed
-        if old := sum(tally.old.values()):
+        if old := sum(counters.old.values()):
             out[Number.TOO_OLD] = old
         return {str(name): n for name, n in out.items()}
 
@@ -276,8 +274,8 @@ class Run:
                     g.error,
                     list(g.workspaces)[:10],
                 )
-                self.tally.gaps.append(g)
+                self.counters.gaps.append(g)
             else:
-                unasked = self.tally.untold if people else self.tally.unasked
+                unasked = self.counters.untold if people else self.counters.unasked
                 unasked |= set(g.workspaces)
-                self.tally.stopped = True
+                self.counters.stopped = True

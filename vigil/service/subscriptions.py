@@ -15,7 +15,7 @@ from vigil.ledger.people import deleted_accounts, topics
 from vigil.ledger.people.topics import TopicChange
 from vigil.service.run import Run
 
-log = logging.getLogger("vigil.subscribing")
+log = logging.getLogger("vigil.subscriptions")
 
 
 def outstanding(ledger: Ledger) -> list[TopicChange]:
@@ -62,4 +62,4 @@ async def subscribe(run: Run) -> None:
     except DeliveryError as error:
         log.warning("run %d: topics wait for the next run: %s", run.id, error)
         return
-    run.tally.numbers.update({f"devices {what}": n for what, n in done.items()})
+    run.counters.numbers.update({f"devices {what}": n for what, n in done.items()})

@@ -132,7 +132,7 @@ def _text(value: object) -> str:
     return (value.isoformat() if isinstance(value, date) else str(value)).casefold()
 
 
-async def sweep(
+async def evaluate_scope(
     run: Run, schema: Sequence[WorkspaceType], scope: Scope, dry_run: bool
 ) -> list[dict[str, Any]]:
     """Evaluate the scope; queue new findings unless it is a dry run.
@@ -171,7 +171,7 @@ def _rows(run: Run, scope: Scope, work: Work) -> Iterator[tuple[dict[str, Any], 
             outcome = None if before is None else _as_it_is(*before)
             yield _new(run, routed, known, outcome), e if before is None else None
     if scope.open:
-        yield from ((_open(run, s, known), None) for s in work.given.standings if _is_open(run, s))
+        yield from ((_open(run, s, known), None) for s in work.given.rule_states if _is_open(run, s))
 
 
 def _outcome(e: Entry, held: Collection[str], told: SweepOutcome) -> str:
@@ -192,9 +192,9 @@ def _as_it_is(state: NoticeState, reason: str) -> str:
     return SweepOutcome.FAILED if state == NoticeState.FAILED else in_words(reason)
 
 
-def _is_open(run: Run, standing: RuleState) -> bool:
-    known = standing.rule in run.rules.by_name and standing.since is not None
-    return known and standing.outcome == Outcome.FINDING
+def _is_open(run: Run, state: RuleState) -> bool:
+    known = state.rule in run.rules.by_name and state.since is not None
+    return known and state.outcome == Outcome.FINDING
 
 
 def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], outcome: str | None) -> dict[str, Any]:
@@ -209,13 +209,13 @@ def _new(run: Run, routed: Routed, known: Mapping[int, Workspace], outcome: str 
     }
 
 
-def _open(run: Run, standing: RuleState, known: Mapping[int, Workspace]) -> dict[str, Any]:
-    return _of(run, standing.workspace, known) | {
-        "rule": standing.rule,
-        "why": "; ".join(standing.why),
+def _open(run: Run, state: RuleState, known: Mapping[int, Workspace]) -> dict[str, Any]:
+    return _of(run, state.workspace, known) | {
+        "rule": state.rule,
+        "why": "; ".join(state.why),
         "person": None,
         "outcome": SweepOutcome.OPEN,
-        "since": standing.since,
+        "since": state.since,
         "step": None,
     }
 

@@ -103,7 +103,9 @@ def horizons(now: datetime, keep: Keep, rules: RuleSet) -> Mapping[Forgets, date
     return upto
 
 
-def forget(run: Run, what: Forgets, horizon: datetime, after: int, apply: bool) -> tuple[int, int | None]:
+def forget_slice(
+    run: Run, what: Forgets, horizon: datetime, after: int, apply: bool
+) -> tuple[int, int | None]:
     """One slice of the data to delete: how many rows, and where the next slice begins (None at the end)."""
     if not apply:
         with run.ledger.read() as connection:

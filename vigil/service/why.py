@@ -59,7 +59,7 @@ class RuleExplanation:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     told: tuple[NoticeExplanation, ...]
-    standings: tuple[RuleExplanation, ...] = ()
+    rule_states: tuple[RuleExplanation, ...] = ()
     known: bool = True
     names: Mapping[int, str] = field(default_factory=dict)  # of the workspaces of the notices
     gone_at: datetime | None = None  # when a run found the workspace missing, if it still is
@@ -114,8 +114,8 @@ def about_workspace(
         gone_at = None if gone_at is None or when is None or gone_at > when else gone_at
         return Explanation(_told(ledger, rows), known=bool(rows or gone_at), names=names, gone_at=gone_at)
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
-    standings = tuple(_standing(r, facts, required, workspace, Look(when, zone, sensitive)) for r in mine)
-    return Explanation(_told(ledger, rows), standings, names=names)
+    rule_states = tuple(_standing(r, facts, required, workspace, Look(when, zone, sensitive)) for r in mine)
+    return Explanation(_told(ledger, rows), rule_states, names=names)
 
 
 def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[NoticeExplanation, ...]:

@@ -25,7 +25,7 @@ _FEW = 4
 """Timelines that are played before another process has started."""
 
 
-def test(
+def play_timelines(
     path: Path,
     templates: Path,
     console: Console,

@@ -74,9 +74,9 @@ class Watched:
     def __init__(self) -> None:
         self.parts: set[Part] = set()
 
-    def __call__(self, judged: EvaluatedRun) -> None:
-        given, as_of = judged.work.given, judged.as_of
-        for rule in judged.rules:
+    def __call__(self, evaluated: EvaluatedRun) -> None:
+        given, as_of = evaluated.work.given, evaluated.as_of
+        for rule in evaluated.rules:
             table = given.facts.table(rule.subject.workspace_type, given.required, given.zone)
             ready = scope(table, [getattr(rule, key) for key in CLAUSES], as_of, given.zone)
             if rule.kind is RuleKind.TRANSITION:
@@ -88,15 +88,15 @@ class Watched:
                     continue  # a transition asks of its `where` only when something happens
                 ready = of_events(ready, found)
             self._see(rule, ready)
-        for routed in judged.work.routed:
-            self._told(judged.rules.by_name[routed.finding.rule], routed, judged)
+        for routed in evaluated.work.routed:
+            self._told(evaluated.rules.by_name[routed.finding.rule], routed, evaluated)
 
     def _see(self, rule: Rule, ready: ClauseScope) -> None:
         for path, leaf in _leaves(rule):
             seen = ready.frame.select(compile_clause(leaf, ready).alias("met"))["met"].drop_nulls()
             self.parts |= {(rule.name, path, "holds" if met else "does not") for met in seen.unique()}
 
-    def _told(self, rule: Rule, routed: Routed, judged: EvaluatedRun) -> None:
+    def _told(self, rule: Rule, routed: Routed, evaluated: EvaluatedRun) -> None:
         finding = routed.finding
         if routed.person is None or (routed.reason is not None and routed.reason not in DIGESTED):
             return  # what goes into a digest is told
@@ -110,7 +110,9 @@ class Watched:
             self._happened(rule, finding)
         for path, to in recipients_placed(rule):
             asked = path[:-1] in mine or path[0] == "fallback"
-            if asked and routed.person in judged.work.directory.people(named(to, finding, judged.work.facts)):
+            if asked and routed.person in evaluated.work.directory.people(
+                named(to, finding, evaluated.work.facts)
+            ):
                 self.parts.add((rule.name, path, "named"))
 
     def _happened(self, rule: Rule, finding: Finding) -> None:

@@ -93,7 +93,7 @@ class LedgerPlayer:
             if place.type != type_ or workspace not in (None, place.id):
                 continue
             answer = about_workspace(self.ledger, self.rules, place.id, self.timeline.zone, now)
-            for s in answer.standings:
+            for s in answer.rule_states:
                 if s.rule == rule:
                     out.append(f"{place.name}: {s.verdict}" + "".join(f"; {w}" for w in s.why))
         return tuple(out)
@@ -130,7 +130,7 @@ class LedgerPlayer:
             extraction.record(run, batch, {x.id: x.type for x in batch.facts if isinstance(x, f.Workspace)})
         plan = evaluation.plan(run)
         for some in plan.batches:
-            self._judge(run, plan.of(some), some, crash)
+            self._evaluate(run, plan.of(some), some, crash)
         if crash == "after queue":
             raise _Dead(run.id)
         evaluation.finish(run, plan)
@@ -140,7 +140,7 @@ class LedgerPlayer:
         accounting.account(run)
         return run
 
-    def _judge(self, run: Run, plan: Plan, some: tuple[int, ...], crash: Crash | None) -> None:
+    def _evaluate(self, run: Run, plan: Plan, some: tuple[int, ...], crash: Crash | None) -> None:
         work = evaluation.evaluated(run, evaluation.load(run, plan, some))
         if crash == "before queue":
             raise _Dead(run.id)

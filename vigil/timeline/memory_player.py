@@ -1,7 +1,7 @@
 """Plays a timeline in memory: the pure core, the routing and the wording of a run, over dictionaries instead of a ledger.
 
 Twenty times as fast as `play.Stage`, which is what makes two hundred rules a matter of seconds. What a run does with its database
-is said here once more, in as few words as it takes: positions, standings, the outbox's key, guards, quiet hours, crashes. So it may
+is said here once more, in as few words as it takes: positions, rule_states, the outbox's key, guards, quiet hours, crashes. So it may
 be wrong where the real run is right, and two things stand against that: a timeline that fails here is played again by the real run,
 whose answer counts; and `tests/timeline/test_both_players_agree.py` plays the shipped timelines and their mutants with both.
 """
@@ -185,7 +185,7 @@ class MemoryPlayer:
         due = self._escalations(window)
         todo = self._todo(at, after, upto) | {d.said.workspace for d in due}
         if todo:
-            self._judge(run, sorted(todo), window, (after, upto), looked, due, crash)
+            self._evaluate(run, sorted(todo), window, (after, upto), looked, due, crash)
         if crash == "after queue":
             raise _Dead
         self._decide(run)
@@ -229,7 +229,7 @@ class MemoryPlayer:
         changed = self._memory.changed(after, upto)
         return changed | self._memory.looking_at(changed) | due
 
-    def _judge(
+    def _evaluate(
         self,
         run: _Run,
         workspaces: Sequence[int],
@@ -248,7 +248,7 @@ class MemoryPlayer:
         self._queue(run, work.rows)
         for pair in work.result.evaluated:
             self._standings.pop(pair, None)
-        self._standings |= {(s.rule, s.workspace): s for s in work.result.standings}
+        self._standings |= {(s.rule, s.workspace): s for s in work.result.rule_states}
         if self._watcher is not None:
             self._watcher(EvaluatedRun(self.rules, run.as_of, work))
 
@@ -265,7 +265,7 @@ class MemoryPlayer:
         there = sorted(self._standings.items(), key=_by_workspace)
         return Input(
             facts=self._memory.facts(workspaces),
-            standings=[s for _, s in there if s.workspace in workspaces],
+            rule_states=[s for _, s in there if s.workspace in workspaces],
             required=self._required,
             zone=self.timeline.zone,
         )

@@ -119,7 +119,7 @@ def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFra
         states += [
             mine.sum().alias(f"doc:{kind}:n"),
             (mine & valid).sum().alias(f"doc:{kind}:valid"),
-            ends.dt.offset_by("1d").alias(f"doc:{kind}:flip"),
+            ends.dt.offset_by("1d").alias(f"doc:{kind}:next_change"),
         ]
     documents = table.documents.lazy().filter(pl.col("type").is_in(kinds))
     return documents.group_by("workspace").agg(states).collect()
@@ -181,12 +181,17 @@ class NextChanges:
 
     @classmethod
     def of(cls, clauses: Iterable[Clause | None], scope: ClauseScope) -> NextChanges:
-        found = [flip for clause in clauses for leaf in leaves(clause) for flip in _flips(leaf, scope)]
+        found = [
+            next_change
+            for clause in clauses
+            for leaf in leaves(clause)
+            for next_change in _next_changes(leaf, scope)
+        ]
         days: dict[timedelta, list[pl.Expr]] = defaultdict(list)
-        for flip in found:
-            if flip.ahead is not None:
-                days[flip.ahead].append(flip.at)
-        instants = [flip.at for flip in found if flip.ahead is None]
+        for next_change in found:
+            if next_change.ahead is not None:
+                days[next_change.ahead].append(next_change.at)
+        instants = [next_change.at for next_change in found if next_change.ahead is None]
         return cls(
             pl.min_horizontal(instants) if instants else None,
             {ahead: pl.min_horizontal(some) for ahead, some in days.items()},
@@ -209,21 +214,21 @@ class NextChanges:
         return frame.select(pl.min_horizontal(in_time))[:, 0]
 
 
-def _flips(leaf: Leaf, scope: ClauseScope) -> Iterable[NextChange]:
+def _next_changes(leaf: Leaf, scope: ClauseScope) -> Iterable[NextChange]:
     match leaf:
         case DocumentLeaf(state=DocumentState.VALID | DocumentState.EXPIRED):
-            return [NextChange(pl.col(f"doc:{t}:flip"), timedelta(0)) for t in leaf.types]
+            return [NextChange(pl.col(f"doc:{t}:next_change"), timedelta(0)) for t in leaf.types]
         case FieldLeaf():
-            return field_compiler.flips(leaf, scope.columns(leaf), scope.now)
+            return field_compiler.next_changes(leaf, scope.columns(leaf), scope.now)
         case _:
             return ()
 
 
-def next_flip(clause: Clause, scope: ClauseScope) -> pl.Series:
+def next_change(clause: Clause, scope: ClauseScope) -> pl.Series:
     """The first instant after `as_of` at which the clause may change by the clock alone; null if there is none."""
     some = NextChanges.of([clause], scope)
-    selected = scope.frame.select("id", *some.columns("flip"))
-    found = some.first(selected, "flip", scope.now.zone)
+    selected = scope.frame.select("id", *some.columns("next_change"))
+    found = some.first(selected, "next_change", scope.now.zone)
     return pl.Series([None] * len(selected), dtype=INSTANT) if found is None else found
 
 
@@ -329,4 +334,4 @@ def _withheld(leaf: FieldLeaf, scope: ClauseScope) -> pl.Expr | None:
     return pl.any_horizontal(changed).fill_null(False) if changed else None
 
 
-__all__ = ["ClauseScope", "NextChanges", "because", "compile_clause", "explain", "next_flip", "scope"]
+__all__ = ["ClauseScope", "NextChanges", "because", "compile_clause", "explain", "next_change", "scope"]

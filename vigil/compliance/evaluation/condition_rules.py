@@ -38,18 +38,18 @@ class ConditionResult:
     """The result for one condition. `quiet` has the clear states that the clock may change."""
 
     findings: list[Finding]
-    standings: list[RuleState]
-    quiet: ClearStates | None
+    rule_states: list[RuleState]
+    clear_states: ClearStates | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """The data about one workspace: `met` is None if unknown, `flip` is when the clock may change it."""
+    """The data about one workspace: `met` is None if unknown, `next_change` is when the clock may change it."""
 
     number: int
     workspace: int
     met: bool | None
-    flip: datetime | None
+    next_change: datetime | None
     before: RuleState | None
 
     @property
@@ -61,31 +61,33 @@ def evaluate(
     rule: Rule,
     scope: ClauseScope,
     met: pl.Series,
-    flip: pl.Series | None,
+    next_change: pl.Series | None,
     before: Mapping[int, RuleState],
     window: Window,
 ) -> ConditionResult:
     """Compute findings and new states from the previous and the present states of a condition.
 
-    `met` and `flip` have the rows of the scope; `before` has the remembered states that were not clear.
+    `met` and `next_change` have the rows of the scope; `before` has the remembered states that were not clear.
     """
-    frame = pl.DataFrame({"workspace": scope.frame["id"], "met": met, "flip": flip}).with_row_index("row")
-    loud = pl.col("met").is_null() | pl.col("met")
+    frame = pl.DataFrame(
+        {"workspace": scope.frame["id"], "met": met, "next_change": next_change}
+    ).with_row_index("row")
+    not_clear = pl.col("met").is_null() | pl.col("met")
     if before:
-        loud = loud | pl.col("workspace").is_in(list(before))
-    rows = [_Row(n, w, m, at, before.get(w)) for n, w, m, at in frame.filter(loud).iter_rows()]
+        not_clear = not_clear | pl.col("workspace").is_in(list(before))
+    rows = [_Row(n, w, m, at, before.get(w)) for n, w, m, at in frame.filter(not_clear).iter_rows()]
     why = _reasons(rule, scope, rows)
     findings: list[Finding] = []
-    standings: list[RuleState] = []
+    rule_states: list[RuleState] = []
     for row in rows:
-        said, standing = _step(rule, row, why.get(row.number, ()), window, scope.now.zone)
+        said, state = _step(rule, row, why.get(row.number, ()), window, scope.now.zone)
         # One finding a step: each has its own audience.
         findings += [x if s.id is None else replace(x, step=s.id) for x in said for s in rule.all_steps]
-        standings += standing
-    if flip is None:
-        return ConditionResult(findings, standings, None)
-    clear = frame.filter(~loud & pl.col("flip").is_not_null())
-    return ConditionResult(findings, standings, ClearStates.of(rule.name, clear, "flip"))
+        rule_states += state
+    if next_change is None:
+        return ConditionResult(findings, rule_states, None)
+    clear = frame.filter(~not_clear & pl.col("next_change").is_not_null())
+    return ConditionResult(findings, rule_states, ClearStates.of(rule.name, clear, "next_change"))
 
 
 def _step(
@@ -95,10 +97,12 @@ def _step(
     since = None if row.before is None else row.before.since
     if row.met is None and rule.unknown == "hold":
         outcome = Outcome.HELD if row.was_open else Outcome.NOT_EVALUATED
-        return [], [RuleState(rule.name, row.workspace, outcome, since, row.flip, why)]
+        return [], [RuleState(rule.name, row.workspace, outcome, since, row.next_change, why)]
     if row.met is False:
         clear = (
-            [] if row.flip is None else [RuleState(rule.name, row.workspace, Outcome.CLEAR, None, row.flip)]
+            []
+            if row.next_change is None
+            else [RuleState(rule.name, row.workspace, Outcome.CLEAR, None, row.next_change)]
         )
         # The end of a finding without a notice is not news.
         return (_resolved(rule, row, since, why, window) if row.was_open and rule.resolved else []), clear
@@ -106,13 +110,17 @@ def _step(
     ripe = since if rule.for_ is None else since + rule.for_.timedelta
     # A finding with a notice stays one, even if its rule was edited to require a longer time.
     if ripe > window.as_of and not row.was_open:
-        return [], [RuleState(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.flip, ripe), why)]
+        return [], [
+            RuleState(rule.name, row.workspace, Outcome.HOLDING, since, _first(row.next_change, ripe), why)
+        ]
     again, following = _repeats(rule, row, since, ripe, why, window, zone)
-    standing = RuleState(rule.name, row.workspace, Outcome.FINDING, since, _first(row.flip, following), why)
+    state = RuleState(
+        rule.name, row.workspace, Outcome.FINDING, since, _first(row.next_change, following), why
+    )
     if row.was_open:
-        return again, [standing]
+        return again, [state]
     fire_at = ripe if ripe > window.of(rule.name) else window.as_of
-    return [Finding(rule.name, row.workspace, stamp(since), None, fire_at, why)], [standing]
+    return [Finding(rule.name, row.workspace, stamp(since), None, fire_at, why)], [state]
 
 
 def _resolved(

@@ -135,13 +135,13 @@ def due(rules: RuleSet, said: Iterable[EscalatableNotice], window: Window, zone:
 
 
 def findings(
-    some: Iterable[Due], rules: RuleSet, given: Input, standings: Collection[RuleState], as_of: datetime
+    some: Iterable[Due], rules: RuleSet, given: Input, rule_states: Collection[RuleState], as_of: datetime
 ) -> list[Finding]:
     """The findings to send: those of `some` about the workspaces of `given` that are still true.
 
-    `standings` are the rule states after this evaluation.
+    `rule_states` are the rule states after this evaluation.
     """
-    now = CurrentState(replace(given, standings=standings), as_of)
+    now = CurrentState(replace(given, rule_states=rule_states), as_of)
     return [
         _finding(rules.by_name[one.said.rule], one, given) for one in some if _is_so(rules, one, given, now)
     ]

@@ -17,7 +17,7 @@ from vigil.compliance.evaluation.clause_compiler import (
     ClauseScope,
     NextChanges,
     compile_clause,
-    next_flip,
+    next_change,
     scope,
 )
 from vigil.compliance.evaluation.condition_rules import full_clause
@@ -37,7 +37,7 @@ def active(rules: Iterable[Rule]) -> list[Rule]:
 
 def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
     """Evaluate every active rule for the workspaces of `given`."""
-    remembered = RuleStates.of(given.standings)
+    remembered = RuleStates.of(given.rule_states)
     before = remembered.remembered()
     late = overdue((s for some in given.facts.steps.values() for s in some), window.after, window.as_of)
     given = replace(given, events=[*given.events, *late])
@@ -46,14 +46,15 @@ def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
         for type in given.facts.types()
         if (mine := [r for r in active(rules) if r.subject.workspace_type == type])
     ]
-    findings, standings = inhibited(
+    findings, rule_states = inhibited(
         [x for part in parts for x in part.findings],
-        [s for part in parts for s in part.standings],
+        [s for part in parts for s in part.rule_states],
         before,
         rules,
     )
     kept = RuleStates(
-        [*standings, *_of_the_gone(remembered, given.facts)], [q for part in parts for q in part.quiet]
+        [*rule_states, *_of_the_gone(remembered, given.facts)],
+        [q for part in parts for q in part.clear_states],
     )
     evaluated = Pairs({name: part.ids for part in parts for name in part.rules})
     counts = sum((part.counts for part in parts), Counter[str]())
@@ -64,7 +65,7 @@ def _of_the_gone(remembered: RuleStates, facts: Facts) -> list[RuleState]:
     """The remembered states of deleted workspaces. A tombstone clears nothing, and the clock changes nothing in them."""
     return [
         replace(s, next_check_at=None)
-        for s in remembered.loud
+        for s in remembered.open_states
         if s.next_check_at is not None and s.workspace not in facts.workspaces
     ]
 
@@ -76,8 +77,8 @@ class _Part:
     rules: tuple[str, ...]
     ids: list[int]
     findings: list[Finding] = field(default_factory=list)
-    standings: list[RuleState] = field(default_factory=list)
-    quiet: list[ClearStates] = field(default_factory=list)
+    rule_states: list[RuleState] = field(default_factory=list)
+    clear_states: list[ClearStates] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -94,36 +95,40 @@ def _of_type(type: str, rules: Sequence[Rule], given: Input, before: Before, win
             case RuleKind.TRANSITION:
                 part.findings.extend(transitions.findings(rule, ready, events, given, window))
                 if transitions.waits_for_escalation(rule):
-                    part.quiet.append(_upcoming(rule, part.ids, given, window))
+                    part.clear_states.append(_upcoming(rule, part.ids, given, window))
             case RuleKind.CONDITION:
                 found = condition_rules.evaluate(
-                    rule, ready, columns.met[rule.name], columns.flips[rule.name], was, window
+                    rule, ready, columns.met[rule.name], columns.next_changes[rule.name], was, window
                 )
                 part.findings.extend(found.findings)
-                part.standings.extend(found.standings)
-                part.quiet.extend([found.quiet] if found.quiet is not None else [])
-                part.counts.update(s.outcome for s in found.standings if s.outcome != Outcome.CLEAR)
+                part.rule_states.extend(found.rule_states)
+                part.clear_states.extend([found.clear_states] if found.clear_states is not None else [])
+                part.counts.update(s.outcome for s in found.rule_states if s.outcome != Outcome.CLEAR)
                 part.counts[Outcome.CLEAR] += len(part.ids) - sum(
-                    s.outcome != Outcome.CLEAR for s in found.standings
+                    s.outcome != Outcome.CLEAR for s in found.rule_states
                 )
             case RuleKind.MILESTONE:
                 dated = milestones.evaluate(
                     rule, ready, columns.met.get(rule.name), was, given.changes, window, given.made
                 )
                 part.findings.extend(dated.findings)
-                part.standings.extend(dated.standings)
-                part.quiet.extend(_until_settled(rule, ready, dated) if rule.resolved else dated.quiet)
+                part.rule_states.extend(dated.rule_states)
+                part.clear_states.extend(
+                    _until_settled(rule, ready, dated) if rule.resolved else dated.clear_states
+                )
     return part
 
 
 def _until_settled(rule: Rule, ready: ClauseScope, dated: milestones.MilestoneResult) -> list[ClearStates]:
     """When to evaluate a milestone with resolved notices again: at its next moment, and when the clock may change its `where`."""
     if rule.where is None:
-        return dated.quiet
-    loud = [s.workspace for s in dated.standings]
-    flips = pl.DataFrame({"workspace": ready.frame["id"], "next_check_at": next_flip(rule.where, ready)})
-    rows = pl.concat([*(q.rows for q in dated.quiet), flips]).drop_nulls()
-    mine = rows.filter(~pl.col("workspace").is_in(loud))
+        return dated.clear_states
+    not_clear = [s.workspace for s in dated.rule_states]
+    next_changes = pl.DataFrame(
+        {"workspace": ready.frame["id"], "next_check_at": next_change(rule.where, ready)}
+    )
+    rows = pl.concat([*(q.rows for q in dated.clear_states), next_changes]).drop_nulls()
+    mine = rows.filter(~pl.col("workspace").is_in(not_clear))
     return [
         ClearStates(
             rule.name, mine.group_by("workspace", maintain_order=True).agg(pl.col("next_check_at").min())
@@ -136,19 +141,24 @@ class _Columns:
     """The values of the clauses of several rules, computed together: whether they are met, and when the clock may change that."""
 
     met: Mapping[str, pl.Series]
-    flips: Mapping[str, pl.Series | None]
+    next_changes: Mapping[str, pl.Series | None]
 
     @classmethod
     def of(cls, rules: Sequence[Rule], ready: ClauseScope) -> _Columns:
         clauses = {r.name: full_clause(r) for r in rules if r.kind is RuleKind.CONDITION}
         wheres = {r.name: r.where for r in rules if r.kind is RuleKind.MILESTONE and r.where is not None}
-        flips = {name: NextChanges.of([clause], ready) for name, clause in clauses.items()}
+        next_changes = {name: NextChanges.of([clause], ready) for name, clause in clauses.items()}
         wanted = [compile_clause(c, ready).alias(f"met:{name}") for name, c in {**clauses, **wheres}.items()]
-        wanted += [column for name, some in flips.items() for column in some.columns(f"flip:{name}")]
+        wanted += [
+            column for name, some in next_changes.items() for column in some.columns(f"next_change:{name}")
+        ]
         found = ready.frame.select("id", *wanted) if wanted else ready.frame
         return cls(
             {name: found[f"met:{name}"] for name in (*clauses, *wheres)},
-            {name: some.first(found, f"flip:{name}", ready.now.zone) for name, some in flips.items()},
+            {
+                name: some.first(found, f"next_change:{name}", ready.now.zone)
+                for name, some in next_changes.items()
+            },
         )
 
 

@@ -215,7 +215,7 @@ class NextChange:
     ahead: timedelta | None = None
 
 
-def flips(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[NextChange]:
+def next_changes(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterator[NextChange]:
     """The next changes of a leaf by the clock alone, exactly: null in rows without one."""
     op = leaf.op.positive
     for column in columns:

@@ -47,7 +47,7 @@ def replay(
     known: dict[tuple[str, str], ObservedFact] = {}
     last: dict[tuple[str, str], Fact] = {}
     of: dict[int, set[tuple[str, str]]] = defaultdict(set)
-    standings: dict[tuple[str, int], RuleState] = {}
+    rule_states: dict[tuple[str, int], RuleState] = {}
     after, position = ticks[0], 0
     others = _Beside(beside)
     related = any(s.kind == "related" for s in history)
@@ -60,7 +60,7 @@ def replay(
         moved = todo | others.move(tick)
         if related:
             todo |= {w for w in of if (r := _relations(w, known)) and not moved.isdisjoint(r.others)}
-        todo |= {s.workspace for s in standings.values() if s.next_check_at and s.next_check_at <= tick}
+        todo |= {s.workspace for s in rule_states.values() if s.next_check_at and s.next_check_at <= tick}
         if not todo:
             after = tick
             continue
@@ -70,7 +70,7 @@ def replay(
         )
         given = Input(
             facts=facts,
-            standings=[s for s in standings.values() if s.workspace in todo],
+            rule_states=[s for s in rule_states.values() if s.workspace in todo],
             required=required,
             zone=zone,
             sensitive=sensitive,
@@ -81,8 +81,8 @@ def replay(
             given = with_changes(given, changes, looked, Window(after, tick))
         result = evaluate(given, rules, Window(after, tick))
         for pair in result.evaluated:
-            standings.pop(pair, None)
-        standings |= {(s.rule, s.workspace): s for s in result.standings}
+            rule_states.pop(pair, None)
+        rule_states |= {(s.rule, s.workspace): s for s in result.rule_states}
         yield tick, result.findings, facts
         after = tick
 

@@ -21,13 +21,13 @@ Before = Mapping[str, Mapping[int, RuleState]]
 
 
 def inhibited(
-    findings: Sequence[Finding], standings: Sequence[RuleState], before: Before, rules: RuleSet
+    findings: Sequence[Finding], rule_states: Sequence[RuleState], before: Before, rules: RuleSet
 ) -> tuple[list[Finding], list[RuleState]]:
     """Findings and rule states, with those marked that another rule's open finding suppresses."""
     if not any(r.inhibit_by for r in rules):
-        return list(findings), list(standings)
+        return list(findings), list(rule_states)
     said = _by_rule(findings)
-    kept = _by_rule(standings)
+    kept = _by_rule(rule_states)
     for rule in _inhibitors_first(rules):
         silenced = {w for name in rule.inhibit_by for w in _open(name, rule, rules, said, kept, before)}
         if silenced:
@@ -71,7 +71,7 @@ def _open(
     inhibits: Rule,
     rules: RuleSet,
     findings: Mapping[str, Sequence[Finding]],
-    standings: Mapping[str, Sequence[RuleState]],
+    rule_states: Mapping[str, Sequence[RuleState]],
     before: Before,
 ) -> set[int]:
     """The workspaces on which the rule `name` has an open finding with a notice, or a notice now."""
@@ -81,7 +81,7 @@ def _open(
         return {w for w, s in before.get(name, {}).items() if s.outcome in OPEN}
     if other.status is not Status.LIVE and inhibits.status is Status.LIVE:
         return set()  # a rule in shadow sends nothing
-    lasting = {s.workspace for s in standings.get(name, ()) if s.outcome in OPEN}
+    lasting = {s.workspace for s in rule_states.get(name, ()) if s.outcome in OPEN}
     if inhibits.kind is RuleKind.CONDITION:
         return lasting
     return lasting | {x.workspace for x in findings.get(name, ()) if x.suppressed is None and not x.resolved}
@@ -99,10 +99,10 @@ def _marked(
 
 
 def _kept_quiet(
-    standings: Sequence[RuleState], fresh: set[int], before: Mapping[int, RuleState]
+    rule_states: Sequence[RuleState], fresh: set[int], before: Mapping[int, RuleState]
 ) -> Iterator[RuleState]:
     """New suppressed findings are remembered as such; one that was sent before stays sent."""
-    for s in standings:
+    for s in rule_states:
         was = before.get(s.workspace)
         new = (
             s.workspace in fresh and s.outcome == Outcome.FINDING and (was is None or was.outcome not in OPEN)

@@ -16,7 +16,7 @@ from vigil.compliance.evaluation.clause_compiler import ClauseScope, because
 from vigil.compliance.evaluation.columns import Column
 from vigil.compliance.evaluation.results import Finding, Outcome, Why
 from vigil.compliance.evaluation.rule_state import ClearStates, RuleState
-from vigil.compliance.evaluation.schedule import Moment, Schedule, agenda, moments
+from vigil.compliance.evaluation.schedule import Moment, Schedule, moments, schedule_of
 from vigil.compliance.evaluation.tables import Table, names
 from vigil.compliance.evaluation.window import Window
 from vigil.compliance.events import Change, stamp
@@ -37,8 +37,8 @@ class MilestoneResult:
     """The result for one milestone. `quiet` has when to evaluate again."""
 
     findings: list[Finding]
-    standings: list[RuleState]
-    quiet: list[ClearStates]
+    rule_states: list[RuleState]
+    clear_states: list[ClearStates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ def evaluate(
     out = MilestoneResult([], [], [])
     for rows in _dated(rule, scope, holds):
         dates = rows["due"].unique()
-        ahead = agenda(rule, dates, calendar, sight.after, window.as_of)
+        ahead = schedule_of(rule, dates, calendar, sight.after, window.as_of)
         known = rows.filter(pl.col("holds").is_not_null())
         if len(ahead.following):
-            out.quiet.append(ClearStates.of(rule.name, known.join(ahead.following, on="due")))
+            out.clear_states.append(ClearStates.of(rule.name, known.join(ahead.following, on="due")))
         if len(known) < len(rows):
-            out.standings.extend(_blind(sight, rows.filter(pl.col("holds").is_null()), ahead))
+            out.rule_states.extend(_blind(sight, rows.filter(pl.col("holds").is_null()), ahead))
         out.findings.extend(_said(sight, known, ahead))
     return out
 

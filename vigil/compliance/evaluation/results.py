@@ -78,12 +78,12 @@ class Finding:
 class Evaluation:
     """The result of one evaluation of some workspaces.
 
-    `standings` replace the stored states of the pairs in `evaluated`; `forgotten` are those among them with a stored state before and
-    none now. `counts` has outcome -> (rule, workspace) pairs of conditions.
+    `rule_states` replace the stored states of the pairs in `evaluated`; `forgotten` are those among them with a stored state before
+    and none now. `counts` has outcome -> (rule, workspace) pairs of conditions.
     """
 
     findings: tuple[Finding, ...] = ()
-    standings: Collection[RuleState] = ()
+    rule_states: Collection[RuleState] = ()
     evaluated: Collection[tuple[str, int]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     forgotten: tuple[tuple[str, int], ...] = ()

@@ -44,9 +44,11 @@ class ClearStates:
 class RuleStates(Collection[RuleState]):
     """States, most of them as tables. Behaves as a collection of `Standing`."""
 
-    def __init__(self, loud: Sequence[RuleState] = (), quiet: Sequence[ClearStates] = ()) -> None:
-        self.loud = loud
-        self.quiet = [q for q in quiet if len(q.rows)]
+    def __init__(
+        self, open_states: Sequence[RuleState] = (), clear_states: Sequence[ClearStates] = ()
+    ) -> None:
+        self.open_states = open_states
+        self.clear_states = [q for q in clear_states if len(q.rows)]
 
     @classmethod
     def of(cls, given: Collection[RuleState]) -> RuleStates:
@@ -55,7 +57,7 @@ class RuleStates(Collection[RuleState]):
     def remembered(self) -> dict[str, dict[int, RuleState]]:
         """Those that are not clear, by rule and workspace."""
         out: dict[str, dict[int, RuleState]] = defaultdict(dict)
-        for s in self.loud:
+        for s in self.open_states:
             if s.outcome != CLEAR:
                 out[s.rule][s.workspace] = s
         return out
@@ -63,23 +65,23 @@ class RuleStates(Collection[RuleState]):
     def workspaces(self) -> dict[str, pl.Series]:
         """The workspaces of each rule with a stored state."""
         out: dict[str, list[pl.Series]] = defaultdict(list)
-        loud: dict[str, list[int]] = defaultdict(list)
-        for s in self.loud:
-            loud[s.rule].append(s.workspace)
-        for rule, some in loud.items():
+        open_states: dict[str, list[int]] = defaultdict(list)
+        for s in self.open_states:
+            open_states[s.rule].append(s.workspace)
+        for rule, some in open_states.items():
             out[rule].append(pl.Series("workspace", some, dtype=pl.Int64))
-        for q in self.quiet:
+        for q in self.clear_states:
             out[q.rule].append(q.rows["workspace"])
         return {rule: pl.concat(some) if len(some) > 1 else some[0] for rule, some in out.items()}
 
     def __iter__(self) -> Iterator[RuleState]:
-        yield from self.loud
-        for q in self.quiet:
+        yield from self.open_states
+        for q in self.clear_states:
             for workspace, at in q.rows.iter_rows():
                 yield RuleState(q.rule, workspace, CLEAR, None, at)
 
     def __len__(self) -> int:
-        return len(self.loud) + sum(len(q.rows) for q in self.quiet)
+        return len(self.open_states) + sum(len(q.rows) for q in self.clear_states)
 
     def __contains__(self, given: object) -> bool:
         return any(given == s for s in self)

@@ -59,7 +59,9 @@ class Schedule:
     following: pl.DataFrame
 
 
-def agenda(rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as_of: datetime) -> Schedule:
+def schedule_of(
+    rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as_of: datetime
+) -> Schedule:
     """The agenda of distinct dates or instants, none of them null."""
     if dates.dtype == pl.Date or len(dates) <= _FEW:
         return _asked(rule, dates, calendar, after, as_of)

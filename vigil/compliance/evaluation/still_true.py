@@ -66,7 +66,7 @@ class CurrentState:
     @cached_property
     def open_since(self) -> Mapping[tuple[str, int], datetime]:
         """(rule, workspace) of each open finding of a condition -> since when it is open."""
-        some = self._given.standings
+        some = self._given.rule_states
         return {(s.rule, s.workspace): s.since for s in some if s.outcome in OPEN and s.since is not None}
 
     def no_longer(

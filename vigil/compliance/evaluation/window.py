@@ -38,7 +38,7 @@ class Input:
     facts: Facts
     events: Sequence[Event] = ()
     changes: Sequence[Change] = ()
-    standings: Collection[RuleState] = ()
+    rule_states: Collection[RuleState] = ()
     required: Sequence[RequiredDocument] = ()
     zone: str = "UTC"
     sensitive: Collection[str] = ()

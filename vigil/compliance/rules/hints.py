@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
-import holidays as holiday_tables
+import holidays
 from babel import Locale
 from babel.core import get_global
 
@@ -123,8 +123,8 @@ def _countries() -> Mapping[str, str]:
 def _parts_of_countries() -> Mapping[str, str]:
     """Names of subdivisions, in lower case, with the codes of all with that name, separated by spaces."""
     found = {"bavaria": "DE-BY"}
-    for country in holiday_tables.list_supported_countries(include_aliases=False):
-        aliases: Mapping[str, str] = getattr(getattr(holiday_tables, country), "subdivisions_aliases", {})
+    for country in holidays.list_supported_countries(include_aliases=False):
+        aliases: Mapping[str, str] = getattr(getattr(holidays, country), "subdivisions_aliases", {})
         for name, part in aliases.items():
             found[name.casefold()] = f"{found.get(name.casefold(), '')} {country}-{part}".strip()
     return found

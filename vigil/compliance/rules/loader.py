@@ -17,7 +17,7 @@ from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.clauses import FieldLeaf
 from vigil.compliance.rules.contradictions import impossible
 from vigil.compliance.rules.diagnostics import refuse
-from vigil.compliance.rules.model import DIGEST, Origin, Rule, RuleKind, RuleSet
+from vigil.compliance.rules.model import DIGEST_NAME, Origin, Rule, RuleKind, RuleSet
 from vigil.compliance.rules.semantic_checks import Checker
 from vigil.compliance.rules.structural_checks import structure
 from vigil.compliance.rules.vocabulary import FieldKind, People, Vocabulary, field_kind, listing, nearest
@@ -352,8 +352,8 @@ def _names_taken(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, Problem]]:
         at = draft.node.at("rule")
         if draft.name is None:
             continue
-        if draft.name == DIGEST:
-            message = f"`{DIGEST}` is the name that digests themselves are sent under; choose another."
+        if draft.name == DIGEST_NAME:
+            message = f"`{DIGEST_NAME}` is the name that digests themselves are sent under; choose another."
             yield draft, at.problem(draft.file, message, "rule")
         if draft.name in first:
             other = first[draft.name]

@@ -236,7 +236,7 @@ class QuietHours(RuleModel):
     to: ClockTime
 
 
-DIGEST = "digest"
+DIGEST_NAME = "digest"
 """The rule name of digests. No rule can have it."""
 
 

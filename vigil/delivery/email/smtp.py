@@ -161,8 +161,8 @@ class Smtp:
             links, notice = self._settings.links, out.data.get("notice")
             acknowledge = links.link(int(notice)) if links and notice else None
             mail = compose(out, to, self._sender, acknowledge, started)
-        except InvalidMessage as poison:
-            return Sent("rejected", None, poison.code, "", None, started, self._now(), str(poison))
+        except InvalidMessage as invalid:
+            return Sent("rejected", None, invalid.code, "", None, started, self._now(), str(invalid))
         try:
             await client.mail(self._sender.addr_spec)
             await client.rcpt(to.addr_spec)

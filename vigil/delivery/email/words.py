@@ -9,7 +9,7 @@ OPEN = "Open in Extended ECM"
 SEEN = "I have seen it"
 
 
-def words(html: RenderedText, speaking: Language) -> dict[str, str]:
+def mail_texts(html: RenderedText, speaking: Language) -> dict[str, str]:
     """The `mail` of a queued message. `title` and `body` are safe markup, the others plain text."""
     return {
         "title": html.title,

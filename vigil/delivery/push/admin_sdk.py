@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import firebase_admin
+import requests
 from firebase_admin import exceptions, messaging
 from requests import Response
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ConnectTimeout, RequestException, Timeout
 
 from vigil.connections import of_connection
@@ -195,7 +195,9 @@ def _read(response: messaging.SendResponse, address: str) -> ParsedResponse:
         return ParsedResponse("retry", "CONNECT", detail=of_connection(cause))
     if isinstance(cause, Timeout):
         return ParsedResponse("unknown", "TIMEOUT")
-    return ParsedResponse("unknown", "RESET" if isinstance(cause, RequestsConnectionError) else "UNREADABLE")
+    return ParsedResponse(
+        "unknown", "RESET" if isinstance(cause, requests.exceptions.ConnectionError) else "UNREADABLE"
+    )
 
 
 def _never_connected(cause: BaseException) -> bool:

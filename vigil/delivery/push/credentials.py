@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import firebase_admin.credentials
 import orjson
-from firebase_admin import credentials as firebase
 from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
 from requests.exceptions import ProxyError
@@ -55,20 +55,20 @@ def account_info(settings: FcmSettings) -> dict[str, Any]:
     return dict(value)
 
 
-def _certificate(settings: FcmSettings) -> firebase.Certificate:
+def _certificate(settings: FcmSettings) -> firebase_admin.credentials.Certificate:
     """firebase-admin's credential for the account. Raises BadServiceAccount."""
     info = account_info(settings)
     return _parsed(orjson.dumps(info, option=orjson.OPT_SORT_KEYS))
 
 
 @lru_cache(maxsize=8)
-def _parsed(account: bytes) -> firebase.Certificate:
+def _parsed(account: bytes) -> firebase_admin.credentials.Certificate:
     """Parse the credential, once in each process: reading a private key takes 70 ms. It holds no connection or token, so event
     loops may share it.
     """
     info = orjson.loads(account)
     try:
-        return firebase.Certificate(info)
+        return firebase_admin.credentials.Certificate(info)
     except (ValueError, OSError):
         # The original text may quote the key.
         raise BadServiceAccount(

@@ -140,8 +140,8 @@ class FcmHttp(FirebaseClient):
             if isinstance(answer, str):
                 return Sent("accepted", 200, "", answer, None, started, self._now())
             return self._done(await self._mind(out, body, bearer, answer), started)
-        except InvalidMessage as poison:
-            return self._done(ParsedResponse("rejected", poison.code, detail=str(poison)), started)
+        except InvalidMessage as invalid:
+            return self._done(ParsedResponse("rejected", invalid.code, detail=str(invalid)), started)
         except CredentialUnavailable as wrong:
             return self._done(ParsedResponse("retry", HELD_CREDENTIAL, detail=str(wrong)), started)
         except CredentialRefused as wrong:

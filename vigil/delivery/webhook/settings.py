@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
 from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -54,7 +54,7 @@ class WebhookSettings:
 def _key(secret: str) -> bytes:
     try:
         key = b64decode(secret.removeprefix(PREFIX), validate=True) if secret.startswith(PREFIX) else b""
-    except (NotBase64, ValueError):
+    except (binascii.Error, ValueError):
         key = b""
     if len(key) < SHORTEST:
         raise BadWebhookSettings(f"secrets: each is {PREFIX} and at least {SHORTEST} random bytes in base64")

@@ -79,7 +79,7 @@ class Webhooks(HttpClient[WebhookSettings]):
                 results[index] = await self._one(out, host)
 
     async def _one(self, out: Outgoing, host: _Host) -> Sent:
-        """One message, whatever happens. A poison message ends here and never reaches its batch."""
+        """One message, whatever happens. An invalid message ends here and never reaches its batch."""
         started = self._now()
         try:
             url, content = post.address(out), post.body(out)
@@ -93,8 +93,8 @@ class Webhooks(HttpClient[WebhookSettings]):
                 host.failures = host.failures + 1 if reading.status is None else 0
             if reading.status == 429:
                 self._rates.hold(out.token, self._now().timestamp(), reading.retry_after or 0.0)
-        except InvalidMessage as poison:
-            reading = ParsedResponse("rejected", poison.code, detail=str(poison))
+        except InvalidMessage as invalid:
+            reading = ParsedResponse("rejected", invalid.code, detail=str(invalid))
         except Exception as wrong:  # noqa: BLE001  its text may quote the address, and its batch must not end with it
             log.error("a webhook ended in an unforeseen way and counts as unknown: %s", type(wrong).__name__)
             return Sent.unforeseen(wrong, started, self._now())

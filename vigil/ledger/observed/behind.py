@@ -134,7 +134,7 @@ def hold(
     upsert(connection, _behind, rows, ("why", "tried_at"))
 
 
-def judged(connection: Connection, workspaces: Mapping[int, datetime]) -> None:
+def evaluated(connection: Connection, workspaces: Mapping[int, datetime]) -> None:
     """Record that some workspaces were evaluated completely: those that were also read completely are no longer behind.
 
     Each has its `tried_at` from the start of the run. If the stored value differs, a simultaneous run has found further unread parts,

@@ -18,7 +18,7 @@ def current(
     required = observations.directory(connection, ("required",))
     return Input(
         facts=observations.facts(connection, workspaces),
-        standings=rule_state.rule_states(connection, workspaces),
+        rule_states=rule_state.rule_states(connection, workspaces),
         required=[r for r in required if isinstance(r, f.RequiredDocument)],
         zone=zone,
         sensitive=sensitive,

@@ -43,11 +43,11 @@ def due_workspaces(connection: Connection, as_of: datetime, rules: Collection[st
 
 def keep_rule_states(
     connection: Connection,
-    standings: Iterable[RuleState],
+    rule_states: Iterable[RuleState],
     evaluated: Collection[tuple[str, int]],
     as_of: datetime,
 ) -> None:
-    """Replace the remembered states of the (rule, workspace) pairs in `evaluated` by `standings`."""
+    """Replace the remembered states of the (rule, workspace) pairs in `evaluated` by `rule_states`."""
     rows = [
         {
             "rule": s.rule,
@@ -58,7 +58,7 @@ def keep_rule_states(
             "why": orjson.dumps(s.why).decode(),
             "as_of": as_of,
         }
-        for s in standings
+        for s in rule_states
     ]
     _forget(connection, set(evaluated) - {(r["rule"], r["workspace"]) for r in rows})
     upsert(connection, _verdict, rows, ("outcome", "since", "next_check_at", "why", "as_of"))

@@ -29,9 +29,9 @@ def next_cursor(connection: Connection, name: WatermarkName, key: str, as_of: da
     return data
 
 
-def keep(connection: Connection, rounds: Mapping[WatermarkName, Mapping[str, str]], as_of: datetime) -> None:
+def keep(connection: Connection, cursors: Mapping[WatermarkName, Mapping[str, str]], as_of: datetime) -> None:
     """Save the cursors, from which the next run continues."""
-    for name, data in rounds.items():
+    for name, data in cursors.items():
         set_watermark(connection, name, Watermark(at=as_of, data=data))
 
 

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import AcknowledgementRow, NoticeRow, table
@@ -35,7 +34,7 @@ def acknowledge(connection: Connection, notice: int, person: str, now: datetime,
 
     Of two simultaneous calls the database accepts one. The caller checks first that the notice belongs to the person.
     """
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else pg_insert
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = {"notice": notice, "person": person, "at": now, "how": how}
     statement = insert(_acknowledgement).values(**row).on_conflict_do_nothing(index_elements=("notice",))
     # Uses RETURNING: PostgreSQL's driver does not report the number of rows after an INSERT.

@@ -146,10 +146,10 @@ def _held(rule: str, reason: str, runs: Sequence[int] | None) -> ColumnElement[b
     return and_(*where, *([] if runs is None else [_notice.c.run.in_(runs)]))
 
 
-def keep(connection: Connection, trip: GuardHold) -> GuardHold:
+def keep(connection: Connection, hold: GuardHold) -> GuardHold:
     """Store a new guard hold and return it with its number."""
-    row = {name: getattr(trip, name) for name in GuardHold.__slots__ if name != "id"}
-    row["reasons"] = orjson.dumps(trip.reasons).decode()
+    row = {name: getattr(hold, name) for name in GuardHold.__slots__ if name != "id"}
+    row["reasons"] = orjson.dumps(hold.reasons).decode()
     id = int(connection.execute(insert(_trip).values(**row).returning(_trip.c.id)).scalar_one())
     found = find(connection, id)
     assert found is not None

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from vigil.compliance.evaluation.still_true import Postponed
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.rules.model import DIGEST
+from vigil.compliance.rules.model import DIGEST_NAME
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import NoticeRow, in_state, table
 
@@ -47,5 +47,8 @@ def _untried(now: datetime) -> ColumnElement[bool]:
     untouched = and_(_notice.c.first_tried_at.is_(None), _notice.c.lease_until.is_(None))
     # A digest was made of what was true when it was made.
     return and_(
-        in_state(_notice, NoticeState.QUEUED), _notice.c.due_at <= now, _notice.c.rule != DIGEST, untouched
+        in_state(_notice, NoticeState.QUEUED),
+        _notice.c.due_at <= now,
+        _notice.c.rule != DIGEST_NAME,
+        untouched,
     )

@@ -20,8 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import NOTICES, chunks, in_turn
@@ -46,7 +45,7 @@ def enqueue(connection: Connection, entries: Sequence[Entry], as_of: datetime, r
     if not entries:
         return 0
     in_turn(connection, NOTICES)
-    maker = sqlite_insert if connection.dialect.name == "sqlite" else pg_insert
+    maker = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = maker(_notice).on_conflict_do_nothing(index_elements=[c.name for c in key_columns()])
     count = 0
     for some in chunks(entries, 1000):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date as Date
 from datetime import datetime
 from typing import Any
 
@@ -154,10 +154,10 @@ def _audit_filtered(call: Call, rows: Sequence[Audit]) -> Iterable[Audit]:
         yield row
 
 
-def _day(call: Call, name: str) -> Date | None:
+def _day(call: Call, name: str) -> datetime.date | None:
     text = call.one(name)
     try:
-        return Date.fromisoformat(text) if text else None
+        return datetime.date.fromisoformat(text) if text else None
     except ValueError:
         raise EcmRefusal(400, f"Argument '{name}' should be a date: YYYY-MM-DD.") from None
 

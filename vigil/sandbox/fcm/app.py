@@ -26,9 +26,9 @@ from urllib.parse import parse_qs, unquote
 import orjson
 
 from vigil.sandbox.asgi import Receive, Scope, Send, header, lifespan, origin, read_body, reset
-from vigil.sandbox.fcm import errors as answers
+from vigil.sandbox.fcm import answers
+from vigil.sandbox.fcm.answers import FcmAnswer
 from vigil.sandbox.fcm.devices import Devices, VirtualDevice
-from vigil.sandbox.fcm.errors import FcmAnswer
 from vigil.sandbox.fcm.faults import FcmFault, FcmFaults
 from vigil.sandbox.fcm.oauth import TokenService, allowed_locations, write_service_account
 from vigil.sandbox.fcm.quota import QuotaMeter

@@ -17,7 +17,7 @@ import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from vigil.sandbox.fcm.errors import FcmAnswer, json_answer
+from vigil.sandbox.fcm.answers import FcmAnswer, json_answer
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 MESSAGING_SCOPES = frozenset(

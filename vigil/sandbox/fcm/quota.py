@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vigil.sandbox.fcm.errors import FcmAnswer, quota
+from vigil.sandbox.fcm.answers import FcmAnswer, quota
 from vigil.sandbox.fcm.faults import Quotas
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
+from vigil.sandbox.fcm.answers import FcmAnswer, error, json_answer
 from vigil.sandbox.fcm.devices import Devices, VirtualDevice
-from vigil.sandbox.fcm.errors import FcmAnswer, error, json_answer
 
 BATCH = 1_000
 CONDITION_TOPICS = 5

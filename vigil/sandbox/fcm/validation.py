@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from vigil.sandbox.fcm.errors import FcmAnswer, error, invalid
+from vigil.sandbox.fcm.answers import FcmAnswer, error, invalid
 from vigil.sandbox.fcm.platform_rules import LONGEST_TTL, seconds
 
 TARGETS = ("token", "fid", "topic", "condition")

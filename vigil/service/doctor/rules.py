@@ -42,15 +42,15 @@ def rules(
     `known` are the last texts in force, from the ledger: a refused rule stays in force with its own.
     """
     found = examined(folder)
-    standing, do = in_force(found, known), f"`vigil validate {folder}` shows every one with its line"
-    if standing.refused:
+    current, do = in_force(found, known), f"`vigil validate {folder}` shows every one with its line"
+    if current.refused:
         return fail(
-            RULES, refused_rules.of_rules(standing.refused, "UTC"), do
-        ), standing.rules if standing.rules.rules else None
+            RULES, refused_rules.of_rules(current.refused, "UTC"), do
+        ), current.rules if current.rules.rules else None
     problems = list(examine(found.files, templates=families).problems())
     if problems:
-        return fail(RULES, _first(problems), do), standing.rules
-    return ok(RULES, f"{counted(len(standing.rules), 'rule')} in {folder}"), standing.rules
+        return fail(RULES, _first(problems), do), current.rules
+    return ok(RULES, f"{counted(len(current.rules), 'rule')} in {folder}"), current.rules
 
 
 def against(

@@ -1,6 +1,6 @@
 """Reconciliation: compares the ledger with reality. Each check is a module; `CHECKS` is their order.
 
-A check reports. It corrects something only if asked to, and says what it changed. Each is ``async look(run, mend) -> Checked`` and
+A check reports. It corrects something only if asked to, and says what it changed. Each is ``async check(run, fix) -> Checked`` and
 raises EcmError if Extended ECM does not answer.
 """
 
@@ -23,15 +23,15 @@ from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 
 CHECKS: Mapping[str, Callable[[Run, bool], Awaitable[Checked]]] = {
-    "outcomes that stayed unknown": unknown_outcomes.look,
-    "sent without proof": unproven.look,
-    "devices": dead_devices.look,
-    "accounts": accounts.look,
-    "topics": subscriptions.look,
-    "people without a device": unreachable.look,
-    "workspaces that cannot be read": unreadable.look,
-    "missing documents": missing_documents.look,
-    "follow-ups": follow_ups.look,
+    "outcomes that stayed unknown": unknown_outcomes.check,
+    "sent without proof": unproven.check,
+    "devices": dead_devices.check,
+    "accounts": accounts.check,
+    "topics": subscriptions.check,
+    "people without a device": unreachable.check,
+    "workspaces that cannot be read": unreadable.check,
+    "missing documents": missing_documents.check,
+    "follow-ups": follow_ups.check,
 }
 
 __all__ = ["CHECKS", "Checked", "Discrepancy"]

@@ -16,7 +16,7 @@ from vigil.service.run import Run
 _DO = "give each a mailbox of their own, or their Firebase accounts the claim that names the login (docs/gateway.md)"
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """Record every account, and list those that share an address, which the gateway then does not accept."""
     users = await run.extractor.accounts()
     with run.ledger.write() as connection:

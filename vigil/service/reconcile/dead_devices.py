@@ -16,7 +16,7 @@ NAMED = 20  # the most devices that one line names
 BY_HAND = "unregistered by the person"
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """The devices retired in the last week (except by their own person), and those that no app refreshes. Only `upkeep` retires
     devices.
     """

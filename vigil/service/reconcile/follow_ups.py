@@ -27,7 +27,7 @@ _UNTOLD = "if it should have been said: is there a rule for it, and does it name
 _UNSENT = "`vigil why {workspace}` tells why it was not sent"
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """Read the reminders of the next slice of documents, one request each."""
     if not run.needs.documents:
         return Checked(skipped="no rule looks at documents, so that the ledger knows none to ask for")

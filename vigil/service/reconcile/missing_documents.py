@@ -24,7 +24,7 @@ _UNSEEN = (
 )
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """Read the lists of the next slice of workspaces, one request each."""
     if not run.needs.documents:
         return Checked(skipped="no rule looks at documents, so that the ledger has none to compare")

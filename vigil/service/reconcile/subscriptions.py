@@ -8,7 +8,7 @@ from vigil.service.run import Run
 from vigil.wording import counted
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """List the changes that `watch` should have sent and could not."""
     with run.ledger.read() as connection:
         every = topics.every(connection)

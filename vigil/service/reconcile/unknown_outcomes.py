@@ -9,16 +9,16 @@ from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.run import Run
 
 REASON = "expired: {last}"
-_DO = "look why no run delivers; with `mend` it becomes failed, and a backfill can say it again"
+_DO = "look why no run delivers; with `fix` it becomes failed, and a backfill can say it again"
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """A message is given up an hour after its first try (docs/contracts/fcm.md#retry); a worker may hold it for one more lease."""
     now = run.clock()
-    with run.ledger.write() if mend else run.ledger.read() as connection:
+    with run.ledger.write() if fix else run.ledger.read() as connection:
         real = leases.real_time(connection)
         found = audits.given_up_by_now(connection, now - GIVE_UP - LEASE, real)
-        if mend:
+        if fix:
             reasons = {o.id: REASON.format(last=o.last) for o in found}
             audits.give_up(connection, reasons, real)
     return Checked(
@@ -29,7 +29,7 @@ async def look(run: Run, mend: bool) -> Checked:
                 _DO,
                 o.workspace,
                 o.person,
-                "failed: " + REASON.format(last=o.last) if mend else "",
+                "failed: " + REASON.format(last=o.last) if fix else "",
             )
             for o in found
         ),

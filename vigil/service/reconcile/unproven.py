@@ -11,7 +11,7 @@ from vigil.service.run import Run
 _DO = "do not trust that the person knows: tell them by hand, keep a copy of the ledger, and report this as a fault of Vigil"
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """Check all notices whose attempts upkeep has not deleted. Corrects nothing: nobody can know what happened."""
     with run.ledger.read() as connection:
         since = watermarks.watermark(connection, WatermarkName.FORGOTTEN_ATTEMPTS).at

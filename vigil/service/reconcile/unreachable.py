@@ -13,7 +13,7 @@ PATIENCE = timedelta(days=7)
 _DO = "ask the person to open the app and log in, or import the device; a mail server in the site's block reaches them by mail"
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     with run.ledger.read() as connection:
         found = audits.unreachable(connection, run.clock() - PATIENCE)
     return Checked(

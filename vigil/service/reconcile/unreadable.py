@@ -13,7 +13,7 @@ from vigil.service.run import Run
 _DO = "if it was deleted, nothing: `watch` takes it as gone. If not, give the service user its right back before it does"
 
 
-async def look(run: Run, mend: bool) -> Checked:
+async def check(run: Run, fix: bool) -> Checked:
     """Read the next slice of known workspaces by id, 250 in a request."""
     limit = run.site.verify_requests * NODES_A_REQUEST
     with next_slice(run, WatermarkName.READABLE, "workspace", limit) as some:

@@ -359,7 +359,7 @@ def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
     return frame(CHANGED, named, About.run_of(run, **more))
 
 
-def devices(rows: Iterable[Row], about: About) -> Frame:
+def device_list(rows: Iterable[Row], about: About) -> Frame:
     """Rows of the registry as DEVICES, without addresses."""
     return frame(DEVICES, map(_device, rows), about)
 
