@@ -94,7 +94,8 @@ def _rule(
         m: NoticeMessage = r["message"]
         devices = ", ".join(dict.fromkeys(shows.get(m.key, ()))) or "?"
         console.print(
-            f"  {_time(r['fire_at'])}  [green]{terminal_markup(r['person'])}[/] on {terminal_markup(devices)}: [bold]{terminal_markup(m.title)}[/]",
+            f"  {_time(r['fire_at'])}  [green]{terminal_markup(r['person'])}[/] on {terminal_markup(devices)}: "
+            f"[bold]{terminal_markup(m.title)}[/]",
             highlight=False,
         )
         console.print(f"      {terminal_markup(m.body.replace(chr(10), ' '))}", style="dim", highlight=False)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -154,10 +153,10 @@ def _audit_filtered(call: Call, rows: Sequence[Audit]) -> Iterable[Audit]:
         yield row
 
 
-def _day(call: Call, name: str) -> datetime.date | None:
+def _day(call: Call, name: str) -> date | None:
     text = call.one(name)
     try:
-        return datetime.date.fromisoformat(text) if text else None
+        return date.fromisoformat(text) if text else None
     except ValueError:
         raise EcmRefusal(400, f"Argument '{name}' should be a date: YYYY-MM-DD.") from None
 
