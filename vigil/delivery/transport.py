@@ -34,7 +34,7 @@ class Outgoing:
     severity: str
     ttl: timedelta
     data: Mapping[str, str] = field(default_factory=dict)
-    mail: Mapping[str, str] = field(default_factory=dict)  # `email_words.words`; no push has it
+    mail: Mapping[str, str] = field(default_factory=dict)  # `email.words.mail_texts`; no push has it
     person: str = ""  # whose address it is: a login, or group:NAME
 
 

@@ -1,9 +1,9 @@
 """The ledger: what was read, the states of rules, the notices that were queued, and the attempts to send them. Its proofs are
 append-only.
 
-`Ledger` opens the database and its transactions. The operations are plain functions over a connection, one module for each family of
-tables: `observations`, `evaluations`, `outbox`, `devices`, `runs`. `values` needs no database; the database library is loaded with
-`Ledger`.
+`Ledger` opens the database and its transactions. The operations are plain functions over a connection: `observed` has what was read
+and what rules remember of it, `outbox` the notices, `people` their devices and preferences, `maintenance` retention and integrity.
+`watermarks` says up to where runs came. `values` needs no database; the database library is loaded with `Ledger`.
 """
 
 from __future__ import annotations

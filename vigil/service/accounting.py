@@ -35,7 +35,7 @@ class Account:
     """The results of one run.
 
     `numbers` are all counters of the run, by their names, with `routed` and `already_told`: rows for the outbox, and those that it
-    already had. `rows` counts this run's outbox rows by outcome and reason, `earlier` the rows of other runs that it finished, by
+    already had. `rows` counts this run's outbox rows by outcome and reason, `sent_history` the rows of other runs that it finished, by
     state. `waits` are rows of any run that were due and not handed over at the end of the run's delivery, `later` the pending ones.
     `places` has the names of workspaces in the account. Instants are in `zone`, the site's.
     """

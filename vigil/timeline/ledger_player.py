@@ -86,7 +86,7 @@ class LedgerPlayer:
         return Played(moment, now, rows, arrived)
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
-        """See `playing.Player`."""
+        """See `results.Player`."""
         out = []
         type_ = self.rules.by_name[rule].subject.workspace_type
         for place in self.timeline.places.values():

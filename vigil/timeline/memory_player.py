@@ -1,7 +1,7 @@
 """Plays a timeline in memory: the pure core, the routing and the wording of a run, over dictionaries instead of a ledger.
 
-Twenty times as fast as `play.Stage`, which is what makes two hundred rules a matter of seconds. What a run does with its database
-is said here once more, in as few words as it takes: positions, rule_states, the outbox's key, guards, quiet hours, crashes. So it may
+Twenty times as fast as `ledger_player.LedgerPlayer`, which is what makes two hundred rules a matter of seconds. What a run does with its database
+is said here once more, in as few words as it takes: watermarks, rule states, the outbox's key, guards, quiet hours, crashes. So it may
 be wrong where the real run is right, and two things stand against that: a timeline that fails here is played again by the real run,
 whose answer counts; and `tests/timeline/test_both_players_agree.py` plays the shipped timelines and their mutants with both.
 """
@@ -45,11 +45,11 @@ from vigil.timeline.results import PUBLIC, EvaluatedRun, Played, Row, Watcher
 from vigil.timeline.state import TimelineState, WorldError
 
 _LONG = 1500
-"""Bytes of words from which on a message could be shortened on its way. What is longer is not rehearsed."""
+"""Bytes of words from which on a message could be shortened on its way. What is longer is played with a ledger."""
 
 
 class NotInMemory(Exception):
-    """Something that only the real run does: play the timeline with `play.Stage`."""
+    """Something that only the real run does: play the timeline with `ledger_player.LedgerPlayer`."""
 
 
 class _Dead(Exception):
@@ -206,7 +206,7 @@ class MemoryPlayer:
         self._memory.record(batch.facts, at, gone)
 
     def _looked(self, run: _Run, before: Looked) -> Looked:
-        """As `judgement._position`."""
+        """As `evaluation._watermark`."""
         gaps, processes = run.gaps or frozenset(), run.unread_processes
         if self._evaluated is not None:
             gaps, processes = gaps & before.unread, processes & before.unread_processes
@@ -283,7 +283,7 @@ class MemoryPlayer:
     # -- what the stages ask: `pipeline.Records` ---------------------------------------------------------
 
     def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, SentOccurrences]:
-        """As `ledger.earlier.occurrences`."""
+        """As `ledger.outbox.sent_history.occurrences`."""
         out: dict[str, dict[tuple[int, str], set[str]]] = {rule: {} for rule in asked}
         for (rule, workspace, occurrence, step, _), n in self._notices.items():
             if workspace in asked.get(rule, ()) and n.state in (NoticeState.SENT, NoticeState.QUEUED):
@@ -362,7 +362,7 @@ class MemoryPlayer:
             n.told_at = now if n in alive else None
 
     def _explain_untrue(self, now: datetime) -> None:
-        """As `service.overtaken.explain`."""
+        """As `service.recheck.explain`."""
         due = self._due(now)
         held = [Postponed(n, *d.entry.key[:3], d.entry.person, _held(d)) for n, d in enumerate(due)]
         if not any(p.held for p in held):

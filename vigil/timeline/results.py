@@ -1,4 +1,4 @@
-"""The results of playing a timeline, by either player: `play.Stage` with a real ledger, `rehearsal.Rehearsal` in memory."""
+"""The results of playing a timeline, by either player: `LedgerPlayer` with a real ledger, `MemoryPlayer` in memory."""
 
 from __future__ import annotations
 

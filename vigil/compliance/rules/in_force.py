@@ -26,7 +26,7 @@ from vigil.wording import instant
 class Revision:
     """A text of a rule that was in force: its file, and the first and last evaluation with it.
 
-    `hash` identifies it among the texts of its rule (`texts.hash_of`).
+    `hash` identifies it among the texts of its rule (`normalised_text.hash_of`).
     """
 
     rule: str

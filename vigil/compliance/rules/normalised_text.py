@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Representer(SafeRepresenter):
-    """Writes scalars so that `positions.scalar` reads the same values."""
+    """Writes scalars so that `yaml_nodes.scalar` reads the same values."""
 
     def text(self, value: str) -> ScalarNode:
         quoted = scalar(value) != value or not value.isprintable()

@@ -19,7 +19,7 @@ WINDOW = "window"
 
 
 def begin(connection: Connection, flow: str, as_of: datetime, now: datetime, owner: str = "") -> int:
-    """Open a run and return its number. `owner` names its process until the run has an account (`delivery.owners`)."""
+    """Open a run and return its number. `owner` names its process until the run has an account (`delivery.lease_owners`)."""
     account = orjson.dumps({"owner": owner} if owner else {}).decode()
     row = {"flow": flow, "as_of": as_of, "started_at": now, "state": "running", "account": account}
     return int(connection.execute(insert(_run).values(**row).returning(_run.c.id)).scalar_one())

@@ -1,6 +1,6 @@
 """Generates estates from a seed: the demo's week, and any amount of activity for load tests. The same arguments give the same bytes.
 
-The demo is a fixed set of scenarios (`demo_story`), in which every shipped rule has findings, with background activity (`daily_work`).
+The demo is a fixed set of scenarios (`scenarios`), in which every shipped rule has findings, with background activity (`background`).
 The seed determines the background, and `scale` its amount.
 """
 

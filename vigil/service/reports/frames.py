@@ -350,7 +350,7 @@ def _line(line: Line, names: Mapping[int, str]) -> Row:
 
 
 def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
-    """The result of `changes.changes`, as CHANGED."""
+    """The result of `manifest_diff.changes`, as CHANGED."""
     with run.ledger.read() as connection:
         names = observations.names(connection, {row["workspace"] for row in rows})
     named = (
