@@ -1,9 +1,9 @@
 """Plays a timeline in memory: the pure core, the routing and the wording of a run, over dictionaries instead of a ledger.
 
-Twenty times as fast as `ledger_player.LedgerPlayer`, which is what makes two hundred rules a matter of seconds. What a run does with its database
-is said here once more, in as few words as it takes: watermarks, rule states, the outbox's key, guards, quiet hours, crashes. So it may
-be wrong where the real run is right, and two things stand against that: a timeline that fails here is played again by the real run,
-whose answer counts; and `tests/timeline/test_both_players_agree.py` plays the shipped timelines and their mutants with both.
+It is twenty times as fast as `LedgerPlayer`: the timelines of two hundred rules take seconds. It repeats what a run does with its
+database: watermarks, rule states, the outbox's key, guards, quiet hours, crashes. Such a copy can be wrong where the real run is
+right. Therefore a timeline that fails here is played again with a ledger, whose result counts; and
+`tests/timeline/test_both_players_agree.py` plays the shipped timelines and their mutants with both players.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The operators of a field leaf, each one row: the kinds it fits, the value it takes, how it compares, and what is said of it.
 
-Everything else asks the row: the compiler of leaves (`field_compiler`), contradictions, sentences, hints to misspelt words, the schema for
-editors and `vigil test --mutate`. A new operator is a new member of `Op` and a row of the table in docs/rules.md.
+Everything else asks the row: the compiler of leaves (`field_compiler`), contradictions, sentences, hints to misspelt words, the schema
+for editors and `vigil test --mutate`. A new operator is a new member of `Op` and a row of the table in docs/rules.md.
 
 Meaning over lists (multi-value attributes, rows of a set, members of a role): a comparison holds when any
 item meets it; its negation (`ne`, `not_in`, `not_contains`) when none does; `present` when there is one.
