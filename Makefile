@@ -12,7 +12,7 @@ demo: setup
 	$(BIN)/vigil demo
 
 # What a person waits for who tries Vigil. More processes than the machine has cores: tests of servers wait as often as they work.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 test: dev
 	$(PYTEST) -m "not slow"
 

@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,12 @@ if find_spec("hypothesis"):  # the environment of `make test-oldest` is without
 
 COSTLY = {"prefect_url", "plain", "installed"}
 """Fixtures that take ten seconds or more before a test begins."""
+DEPLOYED = {
+    "tests/flows/test_a_backfill_asks_in_prefect.py",
+    "tests/flows/test_a_guard_asks_in_prefect.py",
+    "tests/flows/test_deployments.py",
+}
+"""The files that use the fixture `worker`."""
 LONGEST = (
     "flows/test_estates.py",
     "flows/test_the_first_day.py",
@@ -46,8 +53,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _needs_what_is_costly(item) and item.get_closest_marker("quick") is None:
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+        if "worker" in getattr(item, "fixturenames", ()) and _file(item.nodeid) not in DEPLOYED:
+            raise pytest.UsageError(f"{item.nodeid}: its file belongs into DEPLOYED, tests/conftest.py")
     items.sort(key=_place)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What runs in one process, since its tests share what takes long to make: the tests of a file.
+
+    The files whose runs a worker of Prefect executes share it and its deployments; the quick tests of the flows share one Prefect
+    server. (The marks of xdist's `loadgroup` have no effect with pytest 9.2, which builds ids anew.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    quick = "not slow" in config.option.markexpr
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = _file(nodeid)
+            if file in DEPLOYED or (quick and file.startswith("tests/flows/")):
+                return "flows"
+            return file
+
+    return Scheduling(config, log)
 
 
 def _needs_what_is_costly(item: pytest.Item) -> bool:
@@ -61,10 +89,8 @@ def _is_postgresql(value: object) -> bool:
     return value == "postgresql" or (isinstance(value, tuple) and "postgresql" in value)
 
 
-def _group(item: pytest.Item) -> str:
-    """What runs in one process: the tests of a file. The quick ones of the flows share one Prefect server."""
-    path = item.path.as_posix()
-    return "flows" if "tests/flows/" in path and item.get_closest_marker("slow") is None else path
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 def _place(item: pytest.Item) -> int:
