@@ -58,7 +58,7 @@ steps:
 
 
 @lru_cache(maxsize=1)
-def theatre() -> Players:
+def players() -> Players:
     return Players(PROJECT / "templates")
 
 
@@ -74,7 +74,7 @@ def outcomes(suite: Suite, agree: bool = True) -> Sequence[TimelineResult]:
     for timeline in suite.timelines if agree else ():
         rehearsed, real = both(timeline, suite.rules)
         assert rehearsed == real, timeline.name
-    return play_all(theatre(), suite.timelines, suite.rules, jobs=1, through_ledger=True)
+    return play_all(players(), suite.timelines, suite.rules, jobs=1, through_ledger=True)
 
 
 def failures(folder: Path, rules: str, timelines: str, agree: bool = True) -> list[Failure]:
@@ -83,12 +83,12 @@ def failures(folder: Path, rules: str, timelines: str, agree: bool = True) -> li
 
 def gate_of(suite: Suite) -> Gate:
     sources, _ = read_sources(suite.folder)
-    return gate(theatre(), suite.timelines, suite.rules, sources, jobs=1)
+    return gate(players(), suite.timelines, suite.rules, sources, jobs=1)
 
 
 def both(timeline: Timeline, rules: RuleSet) -> Sequence[list[Came]]:
     mine = rules_of(timeline, rules)
-    return came(theatre().rehearsal(timeline, mine)), came(theatre().stage(timeline, mine))
+    return came(players().in_memory(timeline, mine)), came(players().on_ledger(timeline, mine))
 
 
 def came(player: Player) -> list[Came]:

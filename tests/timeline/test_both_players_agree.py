@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeline.players import APPROVAL, COST, both, suite, theatre
+from tests.timeline.players import APPROVAL, COST, both, players, suite
 from vigil.compliance.rules.model import RuleSet
 from vigil.rulefiles import read_sources
 from vigil.timeline.load import Suite
@@ -54,14 +54,14 @@ def test_where_they_disagree_the_timeline_fails_and_says_whose_fault_that_is(
 ) -> None:
     played = suite(tmp_path, APPROVAL, STORY)
     monkeypatch.setattr(MemoryPlayer, "_show", lambda self, notice, now: None)
-    (failure,) = play(theatre(), played.timelines[0], played.rules).failures
+    (failure,) = play(players(), played.timelines[0], played.rules).failures
     assert failure.headline.startswith("the real run is as expected, the one in memory is not")
     assert failure.expected == "ada: approval"
 
 
 def test_what_fails_in_memory_is_said_to_fail_by_the_real_run(tmp_path: Path) -> None:
     played = suite(tmp_path, APPROVAL, STORY.replace("Approve, to", "Check, to"))
-    (failure,) = play(theatre(), played.timelines[0], played.rules).failures
+    (failure,) = play(players(), played.timelines[0], played.rules).failures
     # The reasons come from a ledger: the player in memory gives none.
     assert (failure.headline, failure.why) == (
         "a notice did not come",
@@ -77,5 +77,5 @@ def test_a_message_that_may_be_shortened_on_its_way_is_not_rehearsed(tmp_path: P
     )
     played = suite(tmp_path, rules, story)
     with pytest.raises(NotInMemory):
-        perform(theatre().rehearsal(played.timelines[0], played.rules))
-    assert play(theatre(), played.timelines[0], played.rules).failures == ()
+        perform(players().in_memory(played.timelines[0], played.rules))
+    assert play(players(), played.timelines[0], played.rules).failures == ()

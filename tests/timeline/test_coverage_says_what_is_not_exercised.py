@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.timeline.players import APPROVAL, COST, suite, theatre
+from tests.timeline.players import APPROVAL, COST, players, suite
 from vigil.rulefiles import read_sources
 from vigil.timeline.coverage import Covered, covered
 from vigil.timeline.suite import play_all
@@ -13,7 +13,7 @@ from vigil.timeline.suite import play_all
 def coverage(folder: Path, rules: str, timelines: str) -> Covered:
     read = suite(folder, rules, timelines)
     sources, _ = read_sources(folder)
-    outcomes = play_all(theatre(), read.timelines, read.rules, coverage=True)
+    outcomes = play_all(players(), read.timelines, read.rules, coverage=True)
     assert [f for o in outcomes for f in o.failures] == []
     return covered(read.rules, sources, {p for o in outcomes for p in o.exercised})
 

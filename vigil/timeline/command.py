@@ -57,10 +57,10 @@ def _test(
     began = time.perf_counter()
     suite = read_suite(path)
     gc.enable()  # `vigil test` had switched it off, see cli_rules
-    theatre = Players(templates)
+    players = Players(templates)
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
     outcomes = play_all(
-        theatre,
+        players,
         suite.timelines,
         suite.rules,
         lambda o: report.dot(console, o),
@@ -77,7 +77,7 @@ def _test(
     if mutate and failed:
         console.print("[yellow]No rule was changed: the timelines fail as it is.[/]")
     elif mutate:
-        failed = not _mutate(theatre, suite, console, jobs)
+        failed = not _mutate(players, suite, console, jobs)
     return 1 if failed else 0
 
 
@@ -88,14 +88,14 @@ def _coverage(suite: Suite, outcomes: Sequence[TimelineResult], console: Console
     report.coverage(console, covered(rules, sources, {p for o in outcomes for p in o.exercised}))
 
 
-def _mutate(theatre: Players, suite: Suite, console: Console, jobs: int) -> bool:
+def _mutate(players: Players, suite: Suite, console: Console, jobs: int) -> bool:
     began = time.perf_counter()
     sources, _ = read_sources(suite.folder)
 
     def mark(noticed: bool) -> None:
         report.mark(console, noticed)
 
-    found = gate(theatre, suite.timelines, suite.rules, sources, mark, jobs)
+    found = gate(players, suite.timelines, suite.rules, sources, mark, jobs)
     console.print()
     report.survivors(console, found, time.perf_counter() - began)
     return found.passed

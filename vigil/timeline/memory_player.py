@@ -49,7 +49,7 @@ _LONG = 1500
 
 
 class NotInMemory(Exception):
-    """Something that only the real run does: play the timeline with `ledger_player.LedgerPlayer`."""
+    """Something that only the real run does: play the timeline with `LedgerPlayer`."""
 
 
 class _Dead(Exception):
@@ -139,7 +139,7 @@ class MemoryPlayer:
         self._contacts = Contacts(_registered(timeline))
 
     def play(self, moment: TimelineStep) -> Played:
-        """As `play.Stage.play`. Raises WorldError, and NotRehearsed."""
+        """As `LedgerPlayer.play`. Raises WorldError, and NotInMemory."""
         self._world.move(moment.at, [c for c in moment.changes if c.kind != "acknowledged"])
         for change in moment.changes:
             if change.kind == "acknowledged":

@@ -34,7 +34,7 @@ class Gate:
 
 
 def gate(
-    theatre: Players,
+    players: Players,
     timelines: Sequence[Timeline],
     rules: RuleSet,
     sources: Mapping[str, str],
@@ -46,13 +46,13 @@ def gate(
     some = RuleSet(tuple(r for r in rules if r.name in tested))
     found = list(mutants(some, sources))
     noticed: list[bool] = []
-    for one in spread(lambda n: is_noticed(theatre, found[n], timelines, rules), range(len(found)), jobs):
+    for one in spread(lambda n: is_noticed(players, found[n], timelines, rules), range(len(found)), jobs):
         noticed.append(one)
         after_each(one)
     return Gate(len(found), tuple(m for m, ok in zip(found, noticed, strict=True) if not ok))
 
 
-def is_noticed(theatre: Players, mutant: Mutant, timelines: Iterable[Timeline], rules: RuleSet) -> bool:
+def is_noticed(players: Players, mutant: Mutant, timelines: Iterable[Timeline], rules: RuleSet) -> bool:
     """Whether a timeline fails with the mutant in place of its rule."""
     changed = RuleSet(tuple(mutant.rule if r.name == mutant.name else r for r in rules))
     concerned = frozenset({mutant.name, *_relatives(mutant.rule, rules)})
@@ -62,9 +62,9 @@ def is_noticed(theatre: Players, mutant: Mutant, timelines: Iterable[Timeline], 
         some = timeline.only(concerned)
         mine = rules_of(some, changed)
         try:
-            outcome = perform(theatre.rehearsal(some, mine), stop_at_first=True)
+            outcome = perform(players.in_memory(some, mine), stop_at_first=True)
         except NotInMemory:
-            outcome = perform(theatre.stage(some, mine), stop_at_first=True)
+            outcome = perform(players.on_ledger(some, mine), stop_at_first=True)
         if outcome.failures:
             return True
     return False

@@ -31,7 +31,7 @@ class TimelineResult:
 
 
 def play(
-    theatre: Players,
+    players: Players,
     timeline: Timeline,
     rules: RuleSet,
     watcher: Watcher | None = None,
@@ -42,15 +42,15 @@ def play(
     mine = rules_of(timeline, rules)
     if not through_ledger:
         try:
-            rehearsed = perform(theatre.rehearsal(timeline, mine, watcher))
+            remembered = perform(players.in_memory(timeline, mine, watcher))
         except NotInMemory:
-            return perform(theatre.stage(timeline, mine, watcher))
-        if not rehearsed.failures:
-            return rehearsed
-    played = perform(theatre.stage(timeline, mine, watcher))
+            return perform(players.on_ledger(timeline, mine, watcher))
+        if not remembered.failures:
+            return remembered
+    played = perform(players.on_ledger(timeline, mine, watcher))
     if through_ledger or played.failures:
         return played
-    return replace(played, failures=(_torn(rehearsed.failures[0]),))
+    return replace(played, failures=(_torn(remembered.failures[0]),))
 
 
 def rules_of(timeline: Timeline, rules: RuleSet) -> RuleSet:
@@ -83,20 +83,20 @@ def _impossible(wrong: WorldError) -> Failure:
     return Failure(spot, "this cannot happen", wrong.change.kind, str(wrong))
 
 
-def _torn(rehearsed: Failure) -> Failure:
+def _torn(remembered: Failure) -> Failure:
     """The two players disagree, which is a fault in Vigil that must be reported."""
-    said = f"in memory: {rehearsed.headline}: {rehearsed.came}"
+    said = f"in memory: {remembered.headline}: {remembered.came}"
     return Failure(
-        rehearsed.spot,
+        remembered.spot,
         "the real run is as expected, the one in memory is not; please report this timeline, and use --ledger",
-        rehearsed.expected,
+        remembered.expected,
         said,
-        rehearsed.why,
+        remembered.why,
     )
 
 
 def play_all(
-    theatre: Players,
+    players: Players,
     timelines: Sequence[Timeline],
     rules: RuleSet,
     after_each: Callable[[TimelineResult], None] = lambda _: None,
@@ -108,7 +108,7 @@ def play_all(
 
     def one(n: int) -> TimelineResult:
         watched = Watched() if coverage else None
-        outcome = play(theatre, timelines[n], rules, watched, through_ledger=through_ledger)
+        outcome = play(players, timelines[n], rules, watched, through_ledger=through_ledger)
         return outcome if watched is None else replace(outcome, exercised=frozenset(watched.parts))
 
     out = []
