@@ -20,7 +20,7 @@ from vigil.timeline.model import NOBODY, Expected, ExpectedUnsent, Mark, Spot, n
 from vigil.timeline.results import Arrived, Played, Player, Row
 
 LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
-"""States in which a notice did not reach its person: a timeline must expect each of them. It may, but need not, expect suppressed ones."""
+"""States in which a notice did not reach its person: a timeline must expect each of them. Suppressed ones are optional."""
 
 WAITING = frozenset({*(why.value for why in DIGESTED), GuardWhy.HELD.value})
 """The reasons of suppressed notices that wait for the digest or a guard's answer: a timeline must expect each of them."""
