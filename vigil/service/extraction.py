@@ -483,7 +483,7 @@ def walked(reading: Extraction) -> None:
 
 
 def believe_verified(reading: Extraction) -> None:
-    """Continue if the results of all slices are plausible. Raises Vanished if too many workspaces are missing."""
+    """Continue if the results of all slices are plausible. Raises TooManyMissing if too many workspaces are missing."""
     run = reading.run
     guards.believe(
         reading.accept_fewer, "known workspaces, looked up again", run.counters.missing, run.counters.verified

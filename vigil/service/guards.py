@@ -56,7 +56,7 @@ class NoGuardHold(BadRequest):
 
 
 def believe(accepted: bool, what: str, lost: int, known: int) -> None:
-    """Continue if the list is plausible. Raises Vanished if it is not, unless a person `accepted` it for this run."""
+    """Continue if the list is plausible. Raises TooManyMissing if it is not, unless a person `accepted` it for this run."""
     if vanished(lost, known) and not accepted:
         raise TooManyMissing(what, lost, known)
 

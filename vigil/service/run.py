@@ -78,7 +78,7 @@ class RunCounters:
     verified: int = 0  # known workspaces that were looked up again
     missing: int = 0  # those of them that were not found
     delivers: bool = False  # whether it sends what is due
-    refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to mend, and why
+    refused: dict[str, str] = field(default_factory=dict)  # credentials that a person has to replace, and why
     waits: Waiting | None = None  # what was due and not handed over when its delivery ended
     earlier: Counter[NoticeState] = field(
         default_factory=Counter

@@ -40,7 +40,7 @@ class ChangeKind:
 CREATED = "workspace_created"
 
 KINDS: Mapping[str, ChangeKind] = {
-    CREATED: ChangeKind(()),  # it was not there before
+    CREATED: ChangeKind(()),  # the workspace did not exist before
     "attribute_changed": ChangeKind(("attr", "value"), ("by",)),
     "document_added": ChangeKind(("name",), ("type", "by", "expires")),
     "version_added": ChangeKind(("document",), ("by",)),
@@ -51,10 +51,10 @@ KINDS: Mapping[str, ChangeKind] = {
     "comment_added": ChangeKind(("text",), ("by",)),
     "user_deleted": ChangeKind(("login",), of_workspace=False),
     "workspace_deleted": ChangeKind(()),
-    "related_changed": ChangeKind(("related",)),  # what it is related to from now on, and nothing else
+    "related_changed": ChangeKind(("related",)),  # all its relations from now on
     "acknowledged": ChangeKind(
         ("rule", "by"), of_workspace=False
-    ),  # a person has seen the notices of a rule so far
+    ),  # a person acknowledges the notices of a rule so far
     "unreadable": ChangeKind(("parts",)),  # from now on these parts cannot be read
     "readable": ChangeKind(()),  # everything can be read again
 }

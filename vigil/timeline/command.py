@@ -22,7 +22,7 @@ from vigil.timeline.processes import cores
 from vigil.timeline.suite import TimelineResult, play_all
 
 _FEW = 4
-"""Timelines that are played before another process has started."""
+"""The number of timelines that one process plays in the time in which another process starts."""
 
 
 def play_timelines(
@@ -56,8 +56,13 @@ def _test(
 ) -> int:
     began = time.perf_counter()
     suite = read_suite(path)
+<<<<<<< HEAD
     gc.enable()  # `vigil test` had switched it off, see cli_rules
     players = Players(templates)
+=======
+    gc.enable()  # `vigil test` switches it off: `vigil/cli/rules.py`
+    theatre = Players(templates)
+>>>>>>> prose-house
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
     outcomes = play_all(
         players,

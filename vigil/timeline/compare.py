@@ -20,15 +20,15 @@ from vigil.timeline.model import NOBODY, Expected, ExpectedUnsent, Mark, Spot, n
 from vigil.timeline.results import Arrived, Played, Player, Row
 
 LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
-"""States of notices that a person should have received: they must be expected. Suppressed ones may be."""
+"""States in which a notice did not reach its person: a timeline must expect each of them. Suppressed ones are optional."""
 
 WAITING = frozenset({*(why.value for why in DIGESTED), GuardWhy.HELD.value})
-"""Reasons of suppressed notices that are pending: for the digest, or a guard's answer. They must be expected."""
+"""The reasons of suppressed notices that wait for the digest or a guard's answer: a timeline must expect each of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One difference. `why` are the sentences that decided, or that prevented the notice."""
+    """One difference. `why` has the sentences for the parts of the rule that led to the notice, or that prevented it."""
 
     spot: Spot
     headline: str

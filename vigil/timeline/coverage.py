@@ -1,5 +1,4 @@
-"""Coverage: the parts of rules that timelines exercise. Each leaf must hold and not hold, each step, recipient and event must
-occur.
+"""Coverage: the parts of rules that timelines exercise. Each leaf must hold and not hold; each step, recipient and event must occur.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ class Watched:
                     e for e in given.events if e.workspace in mine and any(fits(p, e) for p in rule.events)
                 ]
                 if not found:
-                    continue  # a transition asks of its `where` only when something happens
+                    continue  # a transition's `where` is evaluated only when an event occurs
                 ready = of_events(ready, found)
             self._see(rule, ready)
         for routed in evaluated.work.routed:
@@ -99,7 +98,7 @@ class Watched:
     def _told(self, rule: Rule, routed: Routed, evaluated: EvaluatedRun) -> None:
         finding = routed.finding
         if routed.person is None or (routed.reason is not None and routed.reason not in DIGESTED):
-            return  # what goes into a digest is told
+            return  # a notice in a digest is sent
         mine: list[Path]
         if finding.escalated is not None:
             mine = [("escalate", finding.escalated, "to")]

@@ -21,7 +21,7 @@ REASONS: Mapping[str, str] = {
     **{why.name.lower(): why.value for why in (GuardWhy.HELD, GuardWhy.UNDECIDED)},
     QUIET: "it waits for the end of quiet hours",
 }
-"""Why a notice is not there: the name in timelines, and the reason in the outbox, or a sentence where that has none."""
+"""The reasons why a notice is missing: the name in timelines, and the reason in the outbox, or a sentence if the outbox has none."""
 
 _KEYS = ("rule", "step", "workspace", "says", "severity", "ttl", "resolved", "escalated")
 

@@ -1,6 +1,6 @@
-"""Plays a timeline with the real pipeline of a run, step by step, over the timeline's world and a real ledger. No HTTP, no Prefect.
+"""Plays a timeline with the real run, step by step, over the timeline's facts and a real ledger, without HTTP and Prefect.
 
-It calls the functions of `vigil.service` that `flows.support.tasks` calls in tasks.
+The player calls the functions of `vigil.service` that `flows.support.tasks` calls in tasks.
 """
 
 from __future__ import annotations

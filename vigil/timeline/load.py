@@ -29,7 +29,7 @@ HEAD = ("rules", "only", "zone", "people", "required_documents", "workspace", "w
 class Suite:
     """The rules at a path and the timelines beside them. `sources` are the texts of the timeline files by name.
 
-    `folder` contains the rules; `whole` says that all of its timelines were requested, so that rules without a timeline are reported.
+    `folder` contains the rules. `whole` is True if all its timelines were requested: then rules without a timeline are reported.
     """
 
     rules: RuleSet
@@ -49,7 +49,7 @@ class Suite:
 def read_suite(path: Path) -> Suite:
     """The timelines at `path` (a folder, a timeline file, or a rules file) and the rules of their folder.
 
-    Raises BadInput with every problem, also if there is no timeline.
+    Raises BadInput with every problem, and if no timeline exists.
     """
     files = timeline_files(path)
     folder = path if path.is_dir() else path.parent
@@ -80,7 +80,7 @@ def read_suite(path: Path) -> Suite:
 def timeline_files(path: Path) -> list[Path]:
     """The timeline files of a folder, or the one of a rules file."""
     if path.is_dir():
-        # A folder of such a name is refused where it is read: to pass over it would be a test that never fails.
+        # A folder with such a name is refused when it is read: if it were skipped, its tests could never fail.
         found = (f for f in path.rglob("*") if f.name.endswith(SUFFIXES))
         return sorted(f for f in found if not any(p.startswith(".") for p in f.relative_to(path).parts))
     if path.name.endswith(SUFFIXES):

@@ -1,6 +1,6 @@
 """Observations in memory: `vigil.ledger.observed.observations` for one short history.
 
-It gives the same results as the ledger for the same facts: `tests/timeline/test_both_players_agree.py`.
+The results equal the ledger's for the same facts: `tests/timeline/test_both_players_agree.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Subject = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class _Newest:
     number: int
-    fact: Fact | None  # None: it is gone
+    fact: Fact | None  # None: the subject no longer exists
     workspace: int | None
     digest: bytes | None
 
@@ -31,7 +31,7 @@ class MemoryObservations:
     def __init__(self) -> None:
         self._log: list[Change] = []
         self._newest: dict[Subject, _Newest] = {}
-        self._last: dict[Subject, Fact] = {}  # the last that was known of each, also of what is gone
+        self._last: dict[Subject, Fact] = {}  # the last known fact of each subject, including deleted ones
 
     @property
     def last(self) -> int:

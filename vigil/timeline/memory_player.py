@@ -1,9 +1,9 @@
-"""Plays a timeline in memory: the pure core, the routing and the wording of a run, over dictionaries instead of a ledger.
+"""Plays a timeline in memory: evaluates, routes and composes like a run, over dictionaries instead of a ledger.
 
-It is twenty times as fast as `LedgerPlayer`: the timelines of two hundred rules take seconds. It repeats what a run does with its
-database: watermarks, rule states, the outbox's key, guards, quiet hours, crashes. Such a copy can be wrong where the real run is
-right. Therefore a timeline that fails here is played again with a ledger, whose result counts; and
-`tests/timeline/test_both_players_agree.py` plays the shipped timelines and their mutants with both players.
+This player is twenty times as fast as `LedgerPlayer`: the timelines of two hundred rules take seconds. It repeats what a run does with
+its database: watermarks, rule states, the outbox's key, guards, quiet hours, crashes. Such a copy can be wrong where the real run is
+right. Therefore a timeline that fails here is played again with a ledger, and that result counts;
+`tests/timeline/test_both_players_agree.py` plays the shipped timelines and their mutants with both players. Decision 0011.
 """
 
 from __future__ import annotations
@@ -45,11 +45,15 @@ from vigil.timeline.results import PUBLIC, EvaluatedRun, Played, Row, Watcher
 from vigil.timeline.state import TimelineState, WorldError
 
 _LONG = 1500
-"""Bytes of words from which on a message could be shortened on its way. What is longer is played with a ledger."""
+"""The bytes of text above which delivery may shorten a message. A timeline with such a message is played with a ledger."""
 
 
 class NotInMemory(Exception):
+<<<<<<< HEAD
     """Something that only the real run does: play the timeline with `LedgerPlayer`."""
+=======
+    """The timeline needs the real run: play it with `ledger_player.LedgerPlayer`."""
+>>>>>>> prose-house
 
 
 class _Dead(Exception):
@@ -71,7 +75,7 @@ class _Notice:
     told_at: datetime | None = None
 
     def queue(self, run: int, at: datetime) -> None:
-        """A guard lets it go: now, when quiet hours end, or with the digest that it was meant for."""
+        """Release the notice from its guard: now, at the end of quiet hours, or for the digest for which it was meant."""
         self.run, self.state, self.reason = run, NoticeState.QUEUED, ""
         self.due_at = max(at, self.due_at or at)
         if waits := self.entry.message.digest:
@@ -93,7 +97,7 @@ class _Notice:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where the last run that came to its end stopped."""
+    """The watermark of the last run that was not killed."""
 
     seq: int
     at: datetime
@@ -102,7 +106,7 @@ class _Position:
 
 @dataclass
 class _Run:
-    """What the wording of notices asks of a run (`compose.ComposeContext`), and its number."""
+    """The context in which a run composes its notices (`compose.ComposeContext`), and the number of the run."""
 
     id: int
     as_of: datetime
@@ -110,8 +114,8 @@ class _Run:
     site: Site
     renderer: Renderer
     channels: Collection[str] = (PUSH,)
-    formats: Mapping[TextFormat, Renderer] = field(default_factory=dict)  # a phone shows plain text
-    gaps: frozenset[int] | None = None  # the workspaces of which something could not be read; None: all was
+    formats: Mapping[TextFormat, Renderer] = field(default_factory=dict)  # empty: pushes are plain text
+    gaps: frozenset[int] | None = None  # workspaces that could not be read completely; None: all could
     unread_processes: frozenset[int] = frozenset()
     fresh: frozenset[str] = field(default=frozenset())
 
@@ -139,7 +143,11 @@ class MemoryPlayer:
         self._contacts = Contacts(_registered(timeline))
 
     def play(self, moment: TimelineStep) -> Played:
+<<<<<<< HEAD
         """As `LedgerPlayer.play`. Raises WorldError, and NotInMemory."""
+=======
+        """See `results.Player`. Raises WorldError, and NotInMemory."""
+>>>>>>> prose-house
         self._world.move(moment.at, [c for c in moment.changes if c.kind != "acknowledged"])
         for change in moment.changes:
             if change.kind == "acknowledged":
@@ -156,7 +164,7 @@ class MemoryPlayer:
         return Played(moment, now, rows, arrived)
 
     def why_not(self, rule: str, workspace: int | None, now: datetime) -> tuple[str, ...]:
-        return ()  # the real run says it: what fails here is played again there
+        return ()  # a failed timeline is played again by the real run, which explains it
 
     def _acknowledge(self, change: TimelineChange) -> None:
         person, rule = str(change.data["by"]), str(change.data["rule"])
@@ -215,7 +223,7 @@ class MemoryPlayer:
         return Looked(complete, parts=parts, unread=gaps, unread_processes=processes)
 
     def _window(self, run: _Run) -> tuple[Window, int, Looked]:
-        """The window of a run, the observation after which it looks, and how far all had been read."""
+        """The window of a run, the observation after which it evaluates, and how far earlier runs had read."""
         position = self._evaluated
         if position is None:
             run.fresh = frozenset(r.name for r in active(self.rules))
@@ -256,7 +264,7 @@ class MemoryPlayer:
         self, workspaces: Sequence[int], between: tuple[int, int], looked: Looked, window: Window
     ) -> Input:
         mine = set(workspaces)
-        # The first evaluation has nothing to compare with: what is there then is no transition.
+        # The first evaluation has nothing to compare with: existing data is no transition.
         changes = () if self._evaluated is None else self._memory.changes(mine, *between)
         return with_changes(self._current(mine), changes, looked, window)
 
@@ -280,7 +288,7 @@ class MemoryPlayer:
         facts = replace(work.facts, roles={**work.facts.roles, **roles})
         return replace(work, given=replace(work.given, facts=facts), directory=Directory.of(found.facts))
 
-    # -- what the stages ask: `pipeline.Records` ---------------------------------------------------------
+    # -- the queries of the stages: `pipeline.Records` ---------------------------------------------------
 
     def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, SentOccurrences]:
         """As `ledger.outbox.sent_history.occurrences`."""
@@ -291,7 +299,7 @@ class MemoryPlayer:
         return dict(out)
 
     def unread(self, workspaces: Collection[int]) -> Mapping[int, str]:
-        return {}  # a timeline reads all of a workspace, or leaves what it cannot read unknown for good
+        return {}  # no later run of a timeline reads again what this one could not read
 
     def contacts(self, people: Collection[str]) -> Contacts:
         return self._contacts
@@ -313,7 +321,7 @@ class MemoryPlayer:
     # -- the outbox ------------------------------------------------------------------------------------
 
     def _queue(self, run: _Run, rows: Iterable[Entry]) -> None:
-        """Rows whose key is free; of one key the last one counts."""
+        """Add the rows with unused keys; of several rows with one key, the last one counts."""
         for e in {e.key: e for e in rows if e.key not in self._notices}.values():
             words = orjson.dumps([e.message.title, e.message.body, e.message.link])
             if len(words) > _LONG:
@@ -324,7 +332,7 @@ class MemoryPlayer:
             self._notices[e.key] = _Notice(e, run.id, run.as_of, e.state, e.reason, due, expires)
 
     def _decide(self, run: _Run) -> None:
-        """As `service.guards.decide`, including what killed runs left undecided."""
+        """As `service.guards.decide`, including the rows that killed runs left undecided."""
         for rule in active(self.rules):
             waiting = [
                 n
@@ -347,7 +355,7 @@ class MemoryPlayer:
                     n.queue(run.id, run.as_of)
 
     def _deliver(self, now: datetime, crash: Crash | None) -> None:
-        """Deliver everything that is due, as the worker would: a killed one leaves its rows to the next, which sends them again."""
+        """Deliver every due notice, as the worker does. After a crash the next run sends the same notices again."""
         self._explain_untrue(now)
         due = [n for n in self._due(now) if not self._put_off(n, now)]
         alive = [n for n in due if n.expires_at is None or n.expires_at > now]
@@ -381,7 +389,7 @@ class MemoryPlayer:
         ]
 
     def _put_off(self, notice: _Notice, now: datetime) -> bool:
-        """Whether its person wants to hear nothing now. What is held back so does not use up its time to live."""
+        """Whether quiet hours delay the notice; then move it to their end. The delay does not use up its time to live."""
         if notice.expires_at is not None and notice.expires_at <= now:
             return False
         at = quiet_hours.in_message(notice.entry.message, NONE, now, self.timeline.zone)
@@ -391,7 +399,7 @@ class MemoryPlayer:
         return at > now
 
     def _show(self, notice: _Notice, now: datetime) -> None:
-        """A repeated message replaces itself: its key is the same."""
+        """Show the message on the person's devices. A repeated message has the same key and replaces itself."""
         message, person = notice.entry.message, notice.entry.person
         shown = ShownNotice(
             message.title, message.body, message.link, message.key, {"event_id": message.key}, now, ""

@@ -14,7 +14,7 @@ Crash = Literal["before queue", "after queue", "before accept", "after accept"]
 """Where the process is killed: before or after the notices are in the outbox, before or after FCM accepted them."""
 
 Mark = Literal["", "resolved", "escalated"]
-"""The kind of a notice beside the finding itself: resolved, or an escalation."""
+"""The kind of a notice: empty for the finding itself, else resolved or an escalation."""
 
 MARKS: tuple[Mark, ...] = ("", "resolved", "escalated")
 
@@ -61,7 +61,7 @@ class TimelineChange:
 
     kind: str
     at: datetime
-    workspace: str  # the timeline's own name of it; '' where the change is of none
+    workspace: str  # its name in the timeline; '' if the change concerns no workspace
     data: Mapping[str, Value]
     spot: Spot
 
@@ -77,13 +77,13 @@ class TimelineWorkspace:
     created: datetime
     attrs: Mapping[str, Value]
     roles: Mapping[str, tuple[str, ...]]
-    changes: tuple[TimelineChange, ...] = ()  # documents and steps that are there from the beginning
-    related: tuple[str, ...] = ()  # the timeline's names of the workspaces that it is related to
+    changes: tuple[TimelineChange, ...] = ()  # documents and steps that exist from the beginning
+    related: tuple[str, ...] = ()  # the names, in the timeline, of its related workspaces
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One expected notice. `step` is None for a rule without steps; the other Nones mean any value."""
+    """One expected notice. `step` is None for a rule without steps; in the other fields None means any value."""
 
     person: str
     rule: str
@@ -104,7 +104,7 @@ class Expected:
 class ExpectedUnsent:
     """A finding that must not be sent, with the reason. `reason` is a key of `vigil.timeline.expectations.REASONS`."""
 
-    person: str  # NOBODY where the whole finding was held back
+    person: str  # NOBODY if the reason applies to the whole finding
     rule: str
     step: str | None
     reason: str

@@ -1,7 +1,7 @@
 """Generates mutants of rules: one operator, offset, recipient, threshold, filter or leaf changed at a time.
 
-A mutant is made from the rule's text, so that somebody could have written it, and its place in the file is known. A rule that the
-loader would refuse is not a mutant.
+A mutant is made by changing the rule's text, so that it has a place in the file and a person could have written it. A text that the
+loader refuses is not a mutant.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "first_run": ("send", "manifest_only"),
 }
 LOUDER: Mapping[str, str] = {"low": "normal", "normal": "high", "high": "critical", "critical": "high"}
-"""Each severity, and the one with which it is most easily confused."""
+"""Each severity, and the one that replaces it: the one that is most easily confused with it."""
 
 _SHORTER = {"y": "mo", "mo": "w", "w": "d", "d": "h", "h": "m"}
 _IN_ONE = {"y": 12, "mo": 4, "w": 7, "d": 24, "h": 60}
@@ -93,7 +93,7 @@ def _of(rule: Rule, file: str, node: Node) -> Iterator[Mutant]:
     for change in _changes(rule, node):
         raw = deepcopy(node.value)
         if rule.calendar is not None and rule.calendar.extra:
-            raw["calendar"]["extra"] = list(rule.calendar.extra)  # names of files are read by now
+            raw["calendar"]["extra"] = list(rule.calendar.extra)  # files that it names are already read
         _put(raw, change.path, change.to)
         try:
             made = Rule.model_validate(raw | {"(origin)": rule.origin}, by_alias=True, by_name=False)
@@ -106,7 +106,7 @@ def _of(rule: Rule, file: str, node: Node) -> Iterator[Mutant]:
 
 def _put(raw: Any, path: Path, to: Any) -> None:
     for step in path[:-1]:
-        # A recipient or an event that stands alone is a list of one.
+        # A single recipient or event is a list of one.
         raw = raw if step == 0 and isinstance(raw, dict) else raw[step]
     last = path[-1]
     if to is GONE:

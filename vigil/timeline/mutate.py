@@ -1,4 +1,4 @@
-"""Mutation testing: changes one element of a rule, plays its timelines, and at least one must fail."""
+"""Mutation testing: changes one element of a rule at a time and plays the rule's timelines. At least one of them must fail."""
 
 from __future__ import annotations
 

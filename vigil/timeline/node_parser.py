@@ -1,4 +1,4 @@
-"""Parses the nodes of a timeline file; problems are recorded with their place, and parsing continues."""
+"""Parses the nodes of a timeline file. Problems are recorded with their place, and parsing continues."""
 
 from __future__ import annotations
 
@@ -173,5 +173,5 @@ def local(at: datetime, zone: str) -> str:
 
 
 def one(items: Sequence[str]) -> str | None:
-    """The only item; None for none or several."""
+    """The only item; None if there are no items, or several."""
     return items[0] if len(set(items)) == 1 else None

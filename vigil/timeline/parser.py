@@ -36,7 +36,7 @@ KEYS = (
 )
 _PLATFORMS = ("android", "ios", "web")
 _FIRST_ID = 1001
-_ONLY = "it"  # the name of a workspace that is alone
+_ONLY = "it"  # the name of a timeline's only workspace
 _OLD = timedelta(days=1)
 """Initial items existed a day before the beginning, unless the timeline gives their date."""
 
@@ -139,7 +139,7 @@ def _places(
 def _create_then(
     reader: Reader, parts: Parts, places: dict[str, TimelineWorkspace], moments: Collection[TimelineStep]
 ) -> None:
-    """Let the workspaces of which a step says that they are created begin there, with all that they hold from their beginning."""
+    """Move the creation of workspaces to the steps that create them, with everything that they contain from the beginning."""
     seen: set[str] = set()
     for made in (c for m in moments for c in m.changes if c.kind == CREATED):
         node = parts["workspaces"].at(made.workspace) if "workspaces" in parts else parts["workspace"]

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class Players:
-    """The resources that all timelines share: the templates, and the in-memory ledger of those that are played on one."""
+    """The resources that all timelines share: the templates, and the in-memory ledger for the real run."""
 
     def __init__(self, templates: Path) -> None:
         self.renderer = Renderer(templates)
 
+<<<<<<< HEAD
     def in_memory(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> MemoryPlayer:
         """A player without a ledger: fast."""
         return MemoryPlayer(self.renderer, timeline, rules, watcher)
@@ -31,13 +32,22 @@ class Players:
     def on_ledger(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> LedgerPlayer:
         """A player that is the real run over an empty ledger. It replaces the previous one."""
         # Loaded here: the database and the push client cost more than a hundred timelines in memory.
+=======
+    def rehearsal(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> MemoryPlayer:
+        """The fast player, without a ledger."""
+        return MemoryPlayer(self.renderer, timeline, rules, watcher)
+
+    def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> LedgerPlayer:
+        """The player of the real run, over an empty ledger. It makes the previous one invalid."""
+        # Imported here: loading the database and the push client takes longer than a hundred timelines in memory.
+>>>>>>> prose-house
         from vigil.timeline.ledger_player import LedgerPlayer
 
         return LedgerPlayer(self._scratch.fresh(), self.renderer, self._loop, timeline, rules, watcher)
 
     @cached_property
     def _scratch(self) -> Scratch:
-        # Made where it is first used: a process that was forked off makes its own.
+        # Made at its first use: a forked process makes its own.
         from vigil.ledger.in_memory import Scratch
 
         return Scratch()

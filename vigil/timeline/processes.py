@@ -1,4 +1,4 @@
-"""Distributes work over several processes. They are forked, so that imported modules and read files are already there.
+"""Distributes work over several processes. They are forked, so that they share the imported modules and the read files.
 
 Where forking is not available or not safe (Windows, macOS) the work is done in this process, one item after another.
 """
@@ -26,8 +26,8 @@ def cores() -> int:
 def spread(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
     """`work` of each item, in order, in `jobs` forked processes, or here if that is 1. Items and results are pickled, `work` is not.
 
-    A fork has none of its parent's threads: if `jobs` is more than 1, this process must not have evaluated a rule before, because
-    Polars would wait in the child for threads that do not exist.
+    If `jobs` is more than 1, this process must not have evaluated a rule before: a fork has none of its parent's threads, and Polars
+    would wait for them in the child.
     """
     if jobs == 1:
         yield from (work(item) for item in items)

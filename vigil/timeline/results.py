@@ -32,7 +32,7 @@ class EvaluatedRun:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A moment after its runs: the rows that they queued, earlier rows that came now, and the notices on the devices."""
+    """The result of a moment: the rows that its runs queued, earlier rows that were delivered now, and the notices on the devices."""
 
     moment: TimelineStep
     now: datetime

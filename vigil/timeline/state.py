@@ -73,10 +73,10 @@ class TimelineState:
     def _principals(self, names: Collection[str]) -> tuple[str, ...]:
         return tuple(f.user(n) if n in self._timeline.players else f.group(n) for n in names)
 
-    # -- what changes do -------------------------------------------------------------------------------
+    # -- changes ---------------------------------------------------------------------------------------
 
     def _created(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
-        """The workspace is there by now: `move` creates each at its instant."""
+        """Do nothing: `move` has created the workspace at its instant."""
 
     def _attribute(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         before = self._workspaces[w]
@@ -140,7 +140,7 @@ class TimelineState:
     def _relate(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         self._relations = {pair for pair in self._relations if w not in pair}
         self._relations |= {(w, self._ids[key]) for key in d["related"]}
-        self._touched |= self._workspaces.keys()  # whoever is at the other end is asked again, too
+        self._touched |= self._workspaces.keys()  # the workspaces at the other end are read again, too
 
     def _unreadable(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         before = self._workspaces[w]
@@ -149,7 +149,7 @@ class TimelineState:
     def _readable(self, w: int, change: TimelineChange, d: dict[str, Any]) -> None:
         self._workspaces[w] = replace(self._workspaces[w], unread=frozenset())
 
-    # -- what is read ----------------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------------------
 
     def read(self, needs: Needs) -> FactBatch:
         """The changes since the last reading, each workspace completely, with the parts that the rules need."""

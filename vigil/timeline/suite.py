@@ -20,7 +20,7 @@ from vigil.timeline.state import WorldError
 class TimelineResult:
     """The result of one timeline.
 
-    `moments` counts the played steps, `notices` the expected notices that came. `exercised` is filled if coverage was requested.
+    `moments` counts the played steps, and `notices` the expected notices that came. `exercised` is filled if coverage was requested.
     """
 
     timeline: Timeline
@@ -38,7 +38,7 @@ def play(
     *,
     through_ledger: bool = False,
 ) -> TimelineResult:
-    """Play one timeline from its first step to its last: in memory, and with the real run if requested or after a failure."""
+    """Play one timeline from its first step to its last, in memory. The real run plays it if requested, and after a failure."""
     mine = rules_of(timeline, rules)
     if not through_ledger:
         try:
@@ -83,9 +83,15 @@ def _impossible(wrong: WorldError) -> Failure:
     return Failure(spot, "this cannot happen", wrong.change.kind, str(wrong))
 
 
+<<<<<<< HEAD
 def _torn(remembered: Failure) -> Failure:
     """The two players disagree, which is a fault in Vigil that must be reported."""
     said = f"in memory: {remembered.headline}: {remembered.came}"
+=======
+def _torn(rehearsed: Failure) -> Failure:
+    """The failure for two players that disagree: a fault in Vigil that the reader must report."""
+    said = f"in memory: {rehearsed.headline}: {rehearsed.came}"
+>>>>>>> prose-house
     return Failure(
         remembered.spot,
         "the real run is as expected, the one in memory is not; please report this timeline, and use --ledger",

@@ -1,5 +1,5 @@
-"""A simulated year through the real flows, and what each of its milestones must become, worked out in plain Python.
+"""A simulated year through the real flows. Plain Python computes the expected notices of each milestone.
 
-`world` writes the year as an estate, `rules` the rules as they stand at each instant, `calendar` and `reference` say what must come of
-it, `play` lets it happen. `python -m tests.flows.year` plays every day of it; CI plays the days that are special.
+`world` writes the year as an estate, and `rules` the rules in force at each instant. `calendar` and `reference` compute the expected
+notices, and `play` runs the flows. `python -m tests.flows.year` plays every day of the year; CI plays the special days only.
 """

@@ -7,7 +7,7 @@
 | 5xx anywhere | rejected |
 | the connection did not stand, or was lost before the message went out | retry |
 | it was lost, or nothing was heard, after that | unknown: sent again with the same Message-ID |
-| the login was refused, or there is no TLS where it must be | a person has to mend it: CredentialRefused |
+| the login was refused, or there is no TLS where it must be | a person has to replace it: CredentialRefused |
 """
 
 from __future__ import annotations
