@@ -56,13 +56,8 @@ def _test(
 ) -> int:
     began = time.perf_counter()
     suite = read_suite(path)
-<<<<<<< HEAD
-    gc.enable()  # `vigil test` had switched it off, see cli_rules
-    players = Players(templates)
-=======
     gc.enable()  # `vigil test` switches it off: `vigil/cli/rules.py`
-    theatre = Players(templates)
->>>>>>> prose-house
+    players = Players(templates)
     jobs = cores() if mutate or coverage or len(suite.timelines) > _FEW else 1
     outcomes = play_all(
         players,

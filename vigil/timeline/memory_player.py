@@ -49,11 +49,7 @@ _LONG = 1500
 
 
 class NotInMemory(Exception):
-<<<<<<< HEAD
-    """Something that only the real run does: play the timeline with `LedgerPlayer`."""
-=======
     """The timeline needs the real run: play it with `ledger_player.LedgerPlayer`."""
->>>>>>> prose-house
 
 
 class _Dead(Exception):
@@ -143,11 +139,7 @@ class MemoryPlayer:
         self._contacts = Contacts(_registered(timeline))
 
     def play(self, moment: TimelineStep) -> Played:
-<<<<<<< HEAD
-        """As `LedgerPlayer.play`. Raises WorldError, and NotInMemory."""
-=======
         """See `results.Player`. Raises WorldError, and NotInMemory."""
->>>>>>> prose-house
         self._world.move(moment.at, [c for c in moment.changes if c.kind != "acknowledged"])
         for change in moment.changes:
             if change.kind == "acknowledged":

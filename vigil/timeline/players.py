@@ -24,23 +24,13 @@ class Players:
     def __init__(self, templates: Path) -> None:
         self.renderer = Renderer(templates)
 
-<<<<<<< HEAD
     def in_memory(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> MemoryPlayer:
-        """A player without a ledger: fast."""
-        return MemoryPlayer(self.renderer, timeline, rules, watcher)
-
-    def on_ledger(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> LedgerPlayer:
-        """A player that is the real run over an empty ledger. It replaces the previous one."""
-        # Loaded here: the database and the push client cost more than a hundred timelines in memory.
-=======
-    def rehearsal(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> MemoryPlayer:
         """The fast player, without a ledger."""
         return MemoryPlayer(self.renderer, timeline, rules, watcher)
 
-    def stage(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> LedgerPlayer:
+    def on_ledger(self, timeline: Timeline, rules: RuleSet, watcher: Watcher | None = None) -> LedgerPlayer:
         """The player of the real run, over an empty ledger. It makes the previous one invalid."""
         # Imported here: loading the database and the push client takes longer than a hundred timelines in memory.
->>>>>>> prose-house
         from vigil.timeline.ledger_player import LedgerPlayer
 
         return LedgerPlayer(self._scratch.fresh(), self.renderer, self._loop, timeline, rules, watcher)

@@ -83,15 +83,9 @@ def _impossible(wrong: WorldError) -> Failure:
     return Failure(spot, "this cannot happen", wrong.change.kind, str(wrong))
 
 
-<<<<<<< HEAD
 def _torn(remembered: Failure) -> Failure:
-    """The two players disagree, which is a fault in Vigil that must be reported."""
-    said = f"in memory: {remembered.headline}: {remembered.came}"
-=======
-def _torn(rehearsed: Failure) -> Failure:
     """The failure for two players that disagree: a fault in Vigil that the reader must report."""
-    said = f"in memory: {rehearsed.headline}: {rehearsed.came}"
->>>>>>> prose-house
+    said = f"in memory: {remembered.headline}: {remembered.came}"
     return Failure(
         remembered.spot,
         "the real run is as expected, the one in memory is not; please report this timeline, and use --ledger",
