@@ -130,7 +130,7 @@ def test_too_few_events_for_the_workspaces_are_refused_with_the_number_needed(tm
 
 def test_the_generator_needs_the_standard_library_alone() -> None:
     folder = Path(module.__file__).parent
-    for name in ("generate", "chronicle", "daily_work", "demo_people", "demo_story"):
+    for name in ("generator", "builder", "background", "demo_people", "scenarios"):
         tree = ast.parse((folder / f"{name}.py").read_text())
         imported = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
         imported |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
