@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.delivery.conftest import Settings
 from tests.support.delivery_bench import DeliveryBench, opened
+from tests.support.draining import drain
 from tests.support.outgoing import message
 from tests.support.postgres import DATABASES
 from tests.support.samples import T0, entry
@@ -114,9 +115,8 @@ class Odd:
 async def deliver_by(bench: DeliveryBench, slice: int = 10) -> Delivered:
     async with FcmHttp(bench.settings(), now=bench.clock) as fcm:
         odd: Any = Odd(fcm)
-        return await Worker(
-            bench.ledger, odd, bench.clock, rng=random.Random(0), real=bench.real, slice=slice
-        ).drain()
+        worker = Worker(bench.ledger, odd, bench.clock, rng=random.Random(0), real=bench.real, slice=slice)
+        return await drain(worker)
 
 
 @pytest.mark.parametrize("slice", [1, 10])

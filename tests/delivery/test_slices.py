@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.support.delivery_bench import DeliveryBench
+from tests.support.draining import drain
 from tests.support.samples import T0, entry, words
 from vigil.delivery.codes import HELD_CREDENTIAL
 from vigil.delivery.errors import CredentialRefused
@@ -71,7 +72,7 @@ async def test_a_batch_has_no_more_rows_than_it_is_given(bench: DeliveryBench) -
 async def test_what_comes_later_for_a_person_and_subject_waits_for_its_slice(bench: DeliveryBench) -> None:
     many(bench, 6, workspace=lambda n: 1)
     transport = Watching(bench)
-    await Worker(bench.ledger, transport, bench.clock, real=bench.real, slice=3).drain()  # type: ignore[arg-type]
+    await drain(Worker(bench.ledger, transport, bench.clock, real=bench.real, slice=3))  # type: ignore[arg-type]
     assert transport.keys == [f"k{n}" for n in range(6)]
     assert transport.sizes == [1] * 6
 
@@ -104,7 +105,7 @@ async def test_a_broken_transport_leaves_its_leases_to_expire_and_the_rest_settl
     assert (states.count("sent"), states.count("queued")) == (10, 20)
     bench.later(minutes=6)
     transport = Watching(bench)
-    await Worker(bench.ledger, transport, bench.clock, real=bench.real, slice=10).drain()  # type: ignore[arg-type]
+    await drain(Worker(bench.ledger, transport, bench.clock, real=bench.real, slice=10))  # type: ignore[arg-type]
     assert sorted(transport.keys) == sorted(f"k{n}" for n in range(10, 30))
 
 

@@ -37,7 +37,6 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "rows of a run": lambda c: queue.rows(c, run=2),
     "rows of a person": lambda c: queue.rows(c, person="ada"),
     "rows of a workspace": lambda c: queue.rows(c, workspace=7),
-    "counts of a run": lambda c: queue.counts(c, 2),
     "proof of a run": lambda c: queue.sent_without_proof(c, 2),
     "attempts": lambda c: queue.attempts(c, [1, 2]),
     "whom a digest is for": lambda c: digests.people(c, WAITS, T0),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from tests.support.draining import drain
 from tests.support.postgres import fresh
 from tests.support.samples import T0, entry, workspace
 from vigil.compliance.channels import MAIL, PUSH, WEBHOOK
@@ -89,7 +90,7 @@ class DeliveryBench:
         """Everything that is due, by a new worker with a new transport."""
         async with self.transport(**settings) as transport:
             worker = Worker(self.ledger, transport, self.clock, rng=random.Random(seed), real=self.real)
-            return await worker.drain(limit)
+            return await drain(worker, limit)
 
     def transport(self, **settings: Any) -> Transport:
         push = FcmHttp(self.settings(**settings), now=self.clock)

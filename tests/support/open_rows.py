@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from tests.support.draining import drain
 from tests.support.schemas import Earlier
 from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.push.settings import FcmSettings
@@ -202,7 +203,7 @@ def deliver(ledger: Ledger, fcm: LocalFcm, at: datetime) -> None:
 
     async def go() -> None:
         async with FcmHttp(settings) as transport:
-            await Worker(ledger, transport, lambda: at, rng=random.Random(0), real=lambda _: at).drain()
+            await drain(Worker(ledger, transport, lambda: at, rng=random.Random(0), real=lambda _: at))
 
     asyncio.run(go())
 

@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
+from tests.support.draining import drain
 from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.transport import Outgoing, Sent, Transport
@@ -83,7 +84,7 @@ async def _work(order: Order) -> None:
 
     ledger = Ledger(open_engine(order.ledger))
     async with Dying(_transport(order.settings), order.die_after or -1) as transport:
-        await Worker(
+        worker = Worker(
             ledger,
             transport,
             clock,
@@ -91,7 +92,8 @@ async def _work(order: Order) -> None:
             lease=order.lease,
             slice=order.limit,
             real=lambda _: clock(),
-        ).drain()
+        )
+        await drain(worker)
     ledger.close()
 
 

@@ -93,14 +93,14 @@ def of_site(connected: Connected) -> Source:
     where, mail = connected.site(), connected.smtp
     secrets = mail.link_secrets if mail else None
     return Source(
-        connected.ledger.url.get_secret_value(),
-        f'of the site "{where.name}"',
-        where.name,
-        where.zone,
-        where.sensitive,
-        where.rules,
-        where.templates,
-        connected.fcm.project,
+        url=connected.ledger.url.get_secret_value(),
+        whose=f'of the site "{where.name}"',
+        site=where.name,
+        zone=where.zone,
+        sensitive=where.sensitive,
+        rules=where.rules,
+        templates=where.templates,
+        project=connected.fcm.project,
         link_base=(mail.gateway if mail else None) or "",
         link_secrets=secrets.get_secret_value() if secrets else "",
         fcm=connected.fcm.settings(),

@@ -36,14 +36,14 @@ class ParsedResponse:
 def sent_of(reading: ParsedResponse, started: datetime, ended: datetime) -> Sent:
     """The attempt that ended in `reading`."""
     return Sent(
-        reading.outcome,
-        reading.status,
-        reading.code,
-        reading.name,
-        reading.retry_after,
-        started,
-        ended,
-        reading.detail,
+        outcome=reading.outcome,
+        status=reading.status,
+        code=reading.code,
+        name=reading.name,
+        retry_after=reading.retry_after,
+        started_at=started,
+        ended_at=ended,
+        detail=reading.detail,
     )
 
 

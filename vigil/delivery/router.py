@@ -64,13 +64,31 @@ class ByAddress:
         transport = self._transports.get(name)
         if transport is None:
             why = f"the site has no block for the channel {name}"
-            return [Sent("rejected", None, "INVALID_ADDRESS", "", None, started, started, why)] * len(
-                batch
-            ), None
+            return [
+                Sent(
+                    outcome="rejected",
+                    status=None,
+                    code="INVALID_ADDRESS",
+                    name="",
+                    retry_after=None,
+                    started_at=started,
+                    ended_at=started,
+                    detail=why,
+                )
+            ] * len(batch), None
         try:
             return await transport.send(batch), None
         except CredentialRefused as refused:
-            held = Sent("retry", None, HELD_CREDENTIAL, "", None, started, started, str(refused))
+            held = Sent(
+                outcome="retry",
+                status=None,
+                code=HELD_CREDENTIAL,
+                name="",
+                retry_after=None,
+                started_at=started,
+                ended_at=started,
+                detail=str(refused),
+            )
             return refused.sent or [held] * len(batch), refused
         except Exception as wrong:
             log.exception("the transport of %s failed as a whole; its messages count as unknown", name)

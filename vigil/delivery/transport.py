@@ -70,7 +70,16 @@ class Sent:
         """The attempt on which Vigil itself failed: it is unknown whether the message was accepted. Only the type of `wrong` is
         stored.
         """
-        return cls("unknown", None, UNFORESEEN, "", None, started, ended, type(wrong).__name__)
+        return cls(
+            outcome="unknown",
+            status=None,
+            code=UNFORESEEN,
+            name="",
+            retry_after=None,
+            started_at=started,
+            ended_at=ended,
+            detail=type(wrong).__name__,
+        )
 
     @property
     def prune(self) -> bool:

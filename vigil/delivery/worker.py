@@ -186,18 +186,6 @@ class Worker:
         self._deferred |= ids
         return before
 
-    async def drain(self, limit: int = BATCH) -> Delivered:
-        """Deliver until nothing is due.
-
-        A refused credential may stop one platform only: the others are served first, then CredentialRefused is raised.
-        """
-        total = Delivered()
-        while total.more:
-            total.add(await self.deliver(limit))
-        for refused in total.refused.values():
-            raise refused
-        return total
-
     def let_go(self) -> None:
         """Release all rows after an error, so that other workers can claim them at once, not only when the lease expires."""
         try:
@@ -440,12 +428,30 @@ def _taken(c: Claimed, sent: Sequence[Sent]) -> bool:
 
 
 def _tried(c: Claimed, d: Registered, s: Sent) -> Tried:
-    return Tried(c.id, d.id, s.started_at, s.ended_at, s.outcome, s.status, s.code, s.name)
+    return Tried(
+        notice=c.id,
+        device=d.id,
+        started_at=s.started_at,
+        ended_at=s.ended_at,
+        outcome=s.outcome,
+        status=s.status,
+        code=s.code,
+        name=s.name,
+    )
 
 
 def _deferred(now: datetime, refused: CredentialRefused) -> Sent:
     """The outcome of a message whose transport was refused before it gave any answer about it."""
-    return Sent("retry", None, HELD_CREDENTIAL, "", None, now, now, str(refused))
+    return Sent(
+        outcome="retry",
+        status=None,
+        code=HELD_CREDENTIAL,
+        name="",
+        retry_after=None,
+        started_at=now,
+        ended_at=now,
+        detail=str(refused),
+    )
 
 
 def _cause(results: Sequence[tuple[Registered, Sent]]) -> str:

@@ -1,4 +1,4 @@
-"""Coverage: the parts of rules that timelines exercise. Each leaf must hold and not hold; each step, recipient and event must occur."""
+"""Coverage: the parts of rules that timelines exercise. Each leaf must hold and not hold; each step, recipient, event must occur."""
 
 from __future__ import annotations
 

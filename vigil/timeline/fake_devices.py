@@ -49,7 +49,16 @@ class FakeDevices:
         try:
             message: dict[str, Any] = orjson.loads(encode(out, self.now))["message"]
         except InvalidMessage as wrong:
-            return Sent("rejected", None, wrong.code, "", None, self.now, self.now, str(wrong))
+            return Sent(
+                outcome="rejected",
+                status=None,
+                code=wrong.code,
+                name="",
+                retry_after=None,
+                started_at=self.now,
+                ended_at=self.now,
+                detail=str(wrong),
+            )
         device = self.devices.get(out.token)
         if device is None:
             return Sent("rejected", 404, "UNREGISTERED", "", None, self.now, self.now)

@@ -158,7 +158,14 @@ class Timeline:
         )
         mine = tuple(r for r in self.rules if r in rules)
         return Timeline(
-            self.name, self.spot, self.zone, mine, self.players, self.places, moments, self.required
+            name=self.name,
+            spot=self.spot,
+            zone=self.zone,
+            rules=mine,
+            players=self.players,
+            places=self.places,
+            moments=moments,
+            required=self.required,
         )
 
 

@@ -66,7 +66,14 @@ def timeline(reader: Reader, node: Node, parts: Parts, rules: Mapping[str, Rule]
     moments = tuple(_moments(reader, steps, names, expectations))
     _create_then(reader, parts, places, moments)
     return Timeline(
-        name, reader.spot(node), zone, tuple(rules), players, places, moments, _required(reader, parts, types)
+        name=name,
+        spot=reader.spot(node),
+        zone=zone,
+        rules=tuple(rules),
+        players=players,
+        places=places,
+        moments=moments,
+        required=_required(reader, parts, types),
     )
 
 
@@ -186,15 +193,15 @@ def _place(
     name = reader.text(node.at("name"), "name") if "name" in node.keys else None
     changes = tuple(sorted((c for c in given if c is not None), key=lambda c: c.at))
     return TimelineWorkspace(
-        key,
-        number,
-        type_,
-        name or f"{type_} {key if key != _ONLY else number}",
-        created,
-        attrs,
-        roles,
-        changes,
-        reader.words(node.at("related"), "workspace", keys) if "related" in node.keys else (),
+        key=key,
+        id=number,
+        type=type_,
+        name=name or f"{type_} {key if key != _ONLY else number}",
+        created=created,
+        attrs=attrs,
+        roles=roles,
+        changes=changes,
+        related=reader.words(node.at("related"), "workspace", keys) if "related" in node.keys else (),
     )
 
 

@@ -163,14 +163,14 @@ def _finding(rule: Rule, one: Due, given: Input) -> Finding:
     elif rule.kind is RuleKind.TRANSITION:
         event = event_of(said, given.facts)
     return Finding(
-        rule.name,
-        said.workspace,
-        str(Occurrence(said.occurrence, escalation=one.number + 1)),
-        said.step,
-        one.at,
-        why(rule, one, given.zone),
-        event,
-        date,
+        rule=rule.name,
+        workspace=said.workspace,
+        occurrence=str(Occurrence(said.occurrence, escalation=one.number + 1)),
+        step=said.step,
+        fire_at=one.at,
+        why=why(rule, one, given.zone),
+        event=event,
+        due=date,
         escalated=one.number,
     )
 

@@ -100,14 +100,14 @@ def _take_in(
         last[key] = seen.fact
     of[seen.workspace].add(key)
     return Change(
-        seen.kind,
-        seen.subject,
-        seen.workspace,
-        seen.seen_at,
-        before.fact if before else None,
-        seen.fact,
-        before is None,
-        once if before is not None and before.fact is None else None,
+        kind=seen.kind,
+        subject=seen.subject,
+        workspace=seen.workspace,
+        seen_at=seen.seen_at,
+        before=before.fact if before else None,
+        after=seen.fact,
+        first=before is None,
+        once=once if before is not None and before.fact is None else None,
     )
 
 

@@ -162,7 +162,16 @@ class Smtp:
             acknowledge = links.link(int(notice)) if links and notice else None
             mail = compose(out, to, self._sender, acknowledge, started)
         except InvalidMessage as invalid:
-            return Sent("rejected", None, invalid.code, "", None, started, self._now(), str(invalid))
+            return Sent(
+                outcome="rejected",
+                status=None,
+                code=invalid.code,
+                name="",
+                retry_after=None,
+                started_at=started,
+                ended_at=self._now(),
+                detail=str(invalid),
+            )
         try:
             await client.mail(self._sender.addr_spec)
             await client.rcpt(to.addr_spec)
@@ -195,7 +204,16 @@ class Smtp:
         return self._answered(error, started)
 
     def _no_connection(self, error: Exception, started: datetime) -> Sent:
-        return Sent("retry", None, "CONNECT", "", None, started, self._now(), of_connection(error))
+        return Sent(
+            outcome="retry",
+            status=None,
+            code="CONNECT",
+            name="",
+            retry_after=None,
+            started_at=started,
+            ended_at=self._now(),
+            detail=of_connection(error),
+        )
 
     def _answered(self, error: SMTPResponseException, started: datetime) -> Sent:
         outcome, retry_after = _meaning(error.code)
@@ -221,7 +239,16 @@ class Smtp:
 
     def _held(self, started: datetime) -> Sent:
         why = "" if self._refused is None else str(self._refused)
-        return Sent("retry", None, HELD_CREDENTIAL, "", None, started, self._now(), why)
+        return Sent(
+            outcome="retry",
+            status=None,
+            code=HELD_CREDENTIAL,
+            name="",
+            retry_after=None,
+            started_at=started,
+            ended_at=self._now(),
+            detail=why,
+        )
 
 
 def _meaning(code: int) -> tuple[SendOutcome, float | None]:

@@ -148,16 +148,16 @@ def to_come(connection: Connection, now: datetime, run: int | None = None) -> To
     guard, answer_by, not_asked = _for_an_answer(connection, now)
     undecided = select(func.count()).where(_suppressed(GuardWhy.UNDECIDED))
     return ToCome(
-        quiet,
-        until,
-        digest,
-        no_digest,
-        guard,
-        answer_by,
-        not_asked,
-        connection.execute(undecided).scalar_one(),
-        connection.execute(select(func.count()).select_from(_behind)).scalar_one(),
-        connection.execute(select(func.count()).select_from(_short)).scalar_one(),
+        quiet=quiet,
+        quiet_until=until,
+        digest=digest,
+        no_digest=no_digest,
+        guard=guard,
+        answer_by=answer_by,
+        not_asked=not_asked,
+        undecided=connection.execute(undecided).scalar_one(),
+        behind=connection.execute(select(func.count()).select_from(_behind)).scalar_one(),
+        short=connection.execute(select(func.count()).select_from(_short)).scalar_one(),
     )
 
 

@@ -65,16 +65,16 @@ def _items(connection: Connection, rows: Sequence[Any]) -> list[Item]:
         said = NoticeMessage.from_json(r.message)
         out.append(
             Item(
-                r.id,
-                r.rule,
-                r.workspace,
-                r.step,
-                r.fire_at,
-                r.state,
-                said.title,
-                said.body,
-                said.link,
-                said.severity,
+                id=r.id,
+                rule=r.rule,
+                workspace=r.workspace,
+                step=r.step,
+                fire_at=r.fire_at,
+                state=r.state,
+                title=said.title,
+                body=said.body,
+                link=said.link,
+                severity=said.severity,
                 acknowledged=seen.get(r.id),
             )
         )

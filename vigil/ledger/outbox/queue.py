@@ -76,12 +76,6 @@ def _expiry(message: NoticeMessage, begins: datetime) -> datetime | None:
     return None if message.ttl is None else begins + timedelta(seconds=message.ttl)
 
 
-def counts(connection: Connection, run: int) -> dict[tuple[NoticeState, str], int]:
-    """(state, reason) -> rows that a run queued."""
-    query = select(_notice.c.state, _notice.c.reason, func.count()).where(_notice.c.run == run)
-    return {(r[0], r[1]): r[2] for r in connection.execute(query.group_by(_notice.c.state, _notice.c.reason))}
-
-
 def rows(
     connection: Connection,
     *,

@@ -61,7 +61,17 @@ def load(path: str | Path, more: Sequence[str] = ()) -> Estate:
     events = read_events(folder, types, workspaces, people, ids)
     if folder.problems or start is None:
         raise BadInput(folder.problems)
-    return Estate(name, ZoneInfo(zone), start, public_url, types, users, groups, workspaces, events)
+    return Estate(
+        name=name,
+        zone=ZoneInfo(zone),
+        start=start,
+        public_url=public_url,
+        types=types,
+        users=users,
+        groups=groups,
+        workspaces=workspaces,
+        events=events,
+    )
 
 
 def _meta(row: JsonRow) -> tuple[str, str, datetime | None, str]:
@@ -164,14 +174,14 @@ def _user(row: JsonRow, users: dict[str, UserDef], tokens: dict[str, int]) -> No
         row.refuse(f"login {show(login)} is given twice", "login")
     elif login is not None:
         users[login] = UserDef(
-            login,
-            name or login,
-            row.string("email", null=True),
-            _zone(row, "zone", null=True),
-            row.string("language", null=True),
-            tuple(dict.fromkeys(row.items("groups"))),
-            deleted is True,
-            devices,
+            login=login,
+            name=name or login,
+            email=row.string("email", null=True),
+            zone=_zone(row, "zone", null=True),
+            language=row.string("language", null=True),
+            groups=tuple(dict.fromkeys(row.items("groups"))),
+            deleted=deleted is True,
+            devices=devices,
         )
 
 

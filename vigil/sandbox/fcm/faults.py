@@ -117,7 +117,16 @@ class FcmFaults:
         or key.
         """
         fault = FcmFault(
-            kind, dict(match or {}), times, rate, skip, retry_after, seconds, status, at, subject
+            kind=kind,
+            match=dict(match or {}),
+            times=times,
+            rate=rate,
+            skip=skip,
+            retry_after=retry_after,
+            seconds=seconds,
+            status=status,
+            at=at,
+            subject=subject,
         )
         self._faults.append(fault)
         self.active = True

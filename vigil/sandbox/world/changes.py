@@ -39,7 +39,17 @@ def _create(state: WorldState, event: EstateEvent, ahead: timedelta) -> WorldWor
     roles = {role: made.roles.get(role, ()) for role in kind.roles}
     place = len(state.workspaces) + len(state.estate.types)  # templates come first
     workspace = WorldWorkspace(
-        made.id, place, kind, made.name, at, at, at, dict(made.attrs), roles, by, made.related
+        id=made.id,
+        place=place,
+        type=kind,
+        name=made.name,
+        created=at,
+        modified=at,
+        child_modified=at,
+        attrs=dict(made.attrs),
+        roles=roles,
+        modified_by=by,
+        related=made.related,
     )
     workspace.audit.append(Audit(at, 1, by, ""))
     state.workspaces[made.id] = workspace
@@ -81,7 +91,15 @@ def _role(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: 
 def _add(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     data, by = event.data, event.data["by"]
     document = WorldDocument(
-        data["id"], workspace, data["name"], data["type"], at, by, at, by, state.day(data["expires"])
+        id=data["id"],
+        workspace=workspace,
+        name=data["name"],
+        type=data["type"],
+        created=at,
+        by=by,
+        modified=at,
+        modified_by=by,
+        expires=state.day(data["expires"]),
     )
     document.audit.append(Audit(at, 1, by, ""))
     if document.type is not None:

@@ -193,7 +193,17 @@ class World:
     def _template(self, place: int, kind: TypeDef) -> WorldWorkspace:
         number, at = self.structure_id(ids.TEMPLATE, place), 946_684_800
         roles: dict[str, tuple[str, ...]] = dict.fromkeys(kind.roles, ())
-        return WorldWorkspace(number, place, kind, f"{kind.name} template", at, at, at, {}, roles)
+        return WorldWorkspace(
+            id=number,
+            place=place,
+            type=kind,
+            name=f"{kind.name} template",
+            created=at,
+            modified=at,
+            child_modified=at,
+            attrs={},
+            roles=roles,
+        )
 
 
 def with_creations(estate: Estate) -> tuple[EstateEvent, ...]:
