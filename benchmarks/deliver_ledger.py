@@ -124,7 +124,7 @@ def vigil(kind: str) -> Contender:
                 fill(ledger, job.outgoing)
                 asyncio.run(run(ledger))
                 with ledger.read() as connection:
-                    sent = sum(r["state"] == NoticeState.SENT for r in queue.rows(connection, run=1))
+                    sent: int = sum(r["state"] == NoticeState.SENT for r in queue.rows(connection, run=1))
                     rows = range(1, len(job.outgoing) + 1)
                     written = sum(len(a) for a in queue.attempts(connection, rows).values())
                 assert written >= sent, f"{written} attempts were written for {sent} notices"
