@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import pytest
 
 from tests.flows.deployed import working
 from tests.shared import PROJECT
+from vigil.ecm.limits import CircuitBreaker
 from vigil.flow_runs.prefect_server import prefect_api
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import queue
@@ -70,6 +72,13 @@ def vigil(
         return Said(int(ended.value.code or 0), said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses between two tries at an Extended ECM that does not answer are short. tests/ecm has how long they are."""
+    monkeypatch.setattr("vigil.ecm.retry.Policy.pause", lambda self, failures, after: 0.001)
+    monkeypatch.setattr("vigil.ecm.client.CircuitBreaker", partial(CircuitBreaker, pause=0.001))
 
 
 class Watched:

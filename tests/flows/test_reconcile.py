@@ -181,7 +181,7 @@ def test_modules_that_are_not_there_are_an_explained_skip_and_no_finding(week: W
         assert answer.line[name]["what"].startswith("not looked at: Extended ECM gives no ")
 
 
-def test_an_ecm_that_is_down_leaves_gaps_while_the_ledger_is_checked(week: Watched) -> None:
+def test_an_ecm_that_is_down_leaves_gaps_while_the_ledger_is_checked(week: Watched, impatient: None) -> None:
     execute(week, "DELETE FROM attempt WHERE notice = (SELECT min(id) FROM notice WHERE state = 'sent')")
     week.sandbox.faults(ecm={"script": [{"endpoint": "GET *", "what": "400", "times": 10_000}]})
     week.sandbox.faults(
