@@ -21,7 +21,7 @@ from vigil.flow_runs.prefect_server import QUIET
 home = Path(sys.argv[1])
 os.environ.update(QUIET, PREFECT_HOME=str(home))
 from blocks import kept
-from flows import sites
+from flows.support import sites
 
 CONNECTED = {
     "ecm": {"url": "https://ecm.example.org/cs/cs", "username": "v", "password": "p", "zone": "Europe/Berlin"},
