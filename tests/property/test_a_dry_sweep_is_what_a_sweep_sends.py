@@ -5,8 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,12 @@ from sqlalchemy import update
 
 from tests.property.conftest import share
 from tests.support.plain_runs import extract
-from tests.support.run_bench import HOUR, NOON, RunBench
+from tests.support.run_bench import RunBench
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.rules.loader import load_text
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import queue
 from vigil.ledger.tables import NoticeRow, table
-from vigil.sandbox.estate.model import EstateEvent
+from vigil.service import accounting, evaluation
 from vigil.service.sweep import Scope, SweepOutcome, evaluate_scope
 
 Told = tuple[str, int, str, str | None]
@@ -44,6 +42,7 @@ RULES = {
     "changed": "kind: transition\nevents: [attribute_changed]\nto: {to}\n",
 }
 FALLBACK = "fallback: [user: cem]\n"
+ESCALATES = "escalate: [{after: 1h, unless: acknowledged, to: [user: dan]}]\n"
 GUARDS = (
     "",
     "guard: {max_findings: 1}\n",
@@ -54,13 +53,17 @@ GUARDS = (
 
 @dataclass(frozen=True)
 class Case:
-    """Rules by name, changes of attributes as (hours after NOON, workspace, attribute, value), and when somebody looked and sweeps."""
+    """Rules by name, changes of attributes as (hours after NOON, workspace, attribute, value), and when somebody looked and sweeps.
+
+    `killed`: the last run before the sweep ended before its guards decided.
+    """
 
     rules: dict[str, str]
     changes: tuple[tuple[float, int, str, str | None], ...]
     scans: tuple[float, ...]
     at: float
     scope: Scope
+    killed: bool
 
 
 @st.composite
@@ -73,6 +76,7 @@ def cases(draw: st.DrawFn) -> Case:
             late=draw(st.sampled_from(["send", "digest", "drop"])),
         )
         extra = draw(st.sampled_from(["", FALLBACK])) + draw(st.sampled_from(GUARDS))
+        extra += draw(st.sampled_from(["", ESCALATES]))
         extra += draw(st.sampled_from(["", "group: true\n", "quiet: {from: '11:00', to: '15:00'}\n"]))
         rules[name] = f"rule: {name}\nsubject: {{workspace_type: Case}}\n{text}{extra}"
     values: dict[str, list[str | None]] = {
@@ -100,6 +104,7 @@ def cases(draw: st.DrawFn) -> Case:
                 workspaces=st.sampled_from([(), WORKSPACES[:3]]),
             )
         ),
+        draw(st.booleans()),
     )
 
 
@@ -111,25 +116,6 @@ def bench() -> Iterator[RunBench]:
         bench.close()
 
 
-def at_work(bench: RunBench, case: Case) -> RunBench:
-    """The bench with the case's rules, and an estate in which its changes happen and nothing else."""
-    born = tuple(e for e in bench.estate.events if e.ts < NOON)
-    changed = tuple(
-        EstateEvent(
-            NOON + hours * HOUR,
-            "attribute_changed",
-            workspace,
-            {"attr": f"Case.{attr}", "value": value, "by": "ada"},
-            line=0,
-        )
-        for hours, workspace, attr, value in case.changes
-    )
-    there = copy(bench)
-    there.estate = replace(bench.estate, events=(*born, *changed))
-    there.rules = load_text({f"{name}.yaml": text for name, text in case.rules.items()})
-    return there
-
-
 def swept(bench: RunBench, ledger: Ledger, case: Case, dry_run: bool) -> list[dict[str, Any]]:
     """The rows of a sweep, as the flow makes them."""
     run, client = bench.run("sweep", ledger, case.at)
@@ -139,6 +125,20 @@ def swept(bench: RunBench, ledger: Ledger, case: Case, dry_run: bool) -> list[di
         return await evaluate_scope(run, read.schema, case.scope, dry_run)
 
     return bench.do(run, client, flow)
+
+
+def killed_before_it_decides(bench: RunBench, ledger: Ledger, hours: float) -> None:
+    """A run that queues what it finds, and ends before its guards decide."""
+    run, client = bench.run("watch", ledger, hours)
+
+    async def flow() -> None:
+        await extract(run)
+        plan = evaluation.plan(run)
+        for n in range(1, len(plan.batches) + 1):
+            await evaluation.process_batch(run, plan, n)
+
+    bench.do(run, client, flow)
+    accounting.close(run, "failed")
 
 
 def people(rows: list[dict[str, Any]], outcome: SweepOutcome) -> Counter[Told]:
@@ -156,10 +156,13 @@ def queued(ledger: Ledger) -> Counter[Told]:
 @share(0.4, least=10)
 @given(cases())
 def test_who_would_be_told_is_who_is_told(bench: RunBench, case: Case) -> None:
-    there = at_work(bench, case)
+    there = bench.with_changes(case.rules, case.changes)
     ledger = bench.scratch.restore(bench.empty)
     for hours in case.scans:
-        there.watch(ledger, hours)
+        if case.killed and hours == case.scans[-1]:
+            killed_before_it_decides(there, ledger, hours)
+        else:
+            there.watch(ledger, hours)
         delivered(ledger)
     before = bench.scratch.save()
     shown = swept(there, ledger, case, dry_run=True)

@@ -9,10 +9,11 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +44,7 @@ from vigil.sandbox.ecm.app import ecm_app
 from vigil.sandbox.ecm.faulty import faulty
 from vigil.sandbox.ecm.site import SimulatedEcm as SandboxSite
 from vigil.sandbox.estate.load import load
-from vigil.sandbox.estate.model import Estate
+from vigil.sandbox.estate.model import Estate, EstateEvent
 from vigil.sandbox.quirks import EcmFaults
 from vigil.sandbox.world.world import World
 from vigil.service import account_text, accounting
@@ -442,6 +443,29 @@ class RunBench:
     def close(self) -> None:
         self._loop.close()
         self.scratch.close()
+
+    def with_changes(
+        self, rules: Mapping[str, str], changes: Iterable[tuple[float, int, str, str | None]]
+    ) -> RunBench:
+        """The bench with these rules, by name, and an estate in which only these attributes of cases change.
+
+        A change is (hours after NOON, workspace, attribute, value).
+        """
+        born = tuple(e for e in self.estate.events if e.ts < NOON)
+        changed = tuple(
+            EstateEvent(
+                NOON + hours * HOUR,
+                "attribute_changed",
+                workspace,
+                {"attr": f"Case.{attr}", "value": value, "by": "ada"},
+                line=0,
+            )
+            for hours, workspace, attr, value in changes
+        )
+        there = copy(self)
+        there.estate = replace(self.estate, events=(*born, *changed))
+        there.rules = load_text({f"{name}.yaml": text for name, text in rules.items()})
+        return there
 
     def watch(
         self,

@@ -125,13 +125,16 @@ class Worker:
         self._zone = zone
         self._slice = slice
         self._real = real
+        self._due_by: datetime | None = None
         # Claimed rows that are not settled yet. Two threads read the set: it is replaced, never changed.
         self._holding = frozenset[int]()
         self._surprises: set[type[Exception]] = set()
         self._deferred: set[int] = set()  # rows of batches in which a refused credential stopped everything
 
-    async def deliver(self, limit: int = BATCH) -> Delivered:
+    async def deliver(self, limit: int = BATCH, due_by: datetime | None = None) -> Delivered:
         """Claim up to `limit` rows, send them and settle them. If nothing is claimed, nothing is due except rows of other workers.
+
+        Rows are claimed that are due at `due_by`, by default when each slice of them is claimed.
 
         While a slice is being sent to FCM, the previous one is settled and the next one claimed, in a thread: neither FCM nor the
         database waits for the other. A slice that is not full is the last: rows blocked by it are claimed by the next batch.
@@ -140,6 +143,7 @@ class Worker:
         """
         total = Delivered()
         before: Handled | None = None
+        self._due_by = due_by
         batch = self._claim(min(self._slice, limit))
         left = limit - batch.found
         while batch.found:
@@ -169,7 +173,8 @@ class Worker:
         """Claim the next slice, with its people's addresses. Rows in quiet hours are deferred at once."""
         now = self._clock()
         with self._ledger.write() as connection:
-            found = leases.claim(connection, self._owner, now, self._lease, limit, self._real(connection))
+            by = self._due_by or now
+            found = leases.claim(connection, self._owner, by, self._lease, limit, self._real(connection))
             people = {c.person for c in found}
             put_off = self._put_off(found, preferences.of_people(connection, people), now)
             leases.put_off(connection, self._owner, put_off.values())

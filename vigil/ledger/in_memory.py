@@ -18,7 +18,8 @@ class Scratch:
     """One in-memory database on one engine, so that each statement is compiled once. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect(":memory:", check_same_thread=False)
+        # No cached statements: one that joins `json_each` and is run again after `deserialize` ends the process (SQLite 3.40).
+        self._connection = sqlite3.connect(":memory:", check_same_thread=False, cached_statements=0)
         engine = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool)
         SQLModel.metadata.create_all(engine)
         self._empty = self._connection.serialize()

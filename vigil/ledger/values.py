@@ -28,6 +28,14 @@ LEASE = timedelta(seconds=60)
 HEARD = frozenset({NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED})
 """The states after which an acknowledgement is awaited. A notice that could not be delivered will get none."""
 
+IN_DIGEST = "in digest "
+"""The reason of a notice that went out with a digest begins so; the number of the digest's own notice follows."""
+
+
+def went_out(state: NoticeState, reason: str) -> bool:
+    """Whether a notice was sent, alone or with a digest, or is on its way."""
+    return state in (NoticeState.SENT, NoticeState.QUEUED) or reason.startswith(IN_DIGEST)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

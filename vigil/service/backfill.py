@@ -20,7 +20,7 @@ from typing import Any
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.history import replay
 from vigil.compliance.evaluation.results import DIGESTED, Evaluation, Finding
-from vigil.compliance.evaluation.still_true import CurrentState
+from vigil.compliance.evaluation.still_true import CurrentState, NoLonger
 from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
@@ -35,7 +35,7 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import inputs, observations, runs
 from vigil.ledger.outbox import manifests, queue
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry, Key, went_out
 from vigil.service import evaluation, pipeline
 from vigil.service.pipeline import Work
 from vigil.service.reasons import in_words, why_untrue
@@ -169,7 +169,7 @@ async def _of_batch(
         work = pipeline.through(pipeline.ADDRESS, run, records, work)
         # Of what could not be looked up nobody knows whom it concerns: nobody else is told in its place.
         run.gap([Gap("people", why, (workspace,)) for workspace, why in work.left.items()])
-        lines = _lines(run, work, today)
+        lines = _lines(run, work, today, records)
         records.add(lines)
         out += lines
     return out
@@ -184,11 +184,13 @@ class ReplayRecords(LedgerRecords):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._offered: dict[str, dict[tuple[int, str], set[str]]] = {}
+        self.offered: set[Key] = set()
 
     def add(self, lines: Iterable[Line]) -> None:
         """Count what is offered as told."""
         for e in (line.entry for line in lines if line.sends or line.standing is ManifestStatus.TOLD):
             self._offered.setdefault(e.rule, {}).setdefault((e.workspace, e.step), set()).add(e.occurrence)
+            self.offered.add(e.key)
 
     def occurrences(self, asked: Mapping[str, Collection[int]]) -> dict[str, SentOccurrences]:
         told = super().occurrences(asked)
@@ -211,14 +213,19 @@ def _by_facts(found: Iterable[tuple[Finding, Facts]]) -> Iterator[tuple[Facts, l
     yield from groups.values()
 
 
-def _lines(run: Run, work: Work, today: Today) -> list[Line]:
+def _lines(run: Run, work: Work, today: Today, records: ReplayRecords) -> list[Line]:
     same = {e.key: as_open(e, today.state) for e in work.rows}
+    begins = [begin for e in work.rows if (begin := _begin(e)) is not None]
     with run.ledger.read() as connection:
-        then = queue.states(connection, [*work.rows, *same.values()])
+        then = queue.states(connection, [*work.rows, *same.values(), *begins])
+    received = {key for key, row in then.items() if went_out(*row)} | records.offered
     out = []
     for r, entry in zip(work.routed, work.rows, strict=True):
         rule = run.rules.by_name[entry.rule]
         standing, reason = _standing(rule, r, entry, then.get(entry.key), today)
+        begin = _begin(entry)
+        if standing in SENDS and begin is not None and begin.key not in received:
+            standing, reason = ManifestStatus.CLEARED, NoLonger.UNHEARD.value
         open_row = then.get(same[entry.key].key)
         if standing in SENDS and open_row is not None and open_row[0] == NoticeState.SENT:
             standing, reason = (
@@ -230,11 +237,20 @@ def _lines(run: Run, work: Work, today: Today) -> list[Line]:
     return out
 
 
+def _begin(entry: Entry) -> Entry | None:
+    """The notice of the beginning of what a resolved notice ends; None for any other notice."""
+    named = Occurrence.parse(entry.occurrence)
+    return replace(entry, occurrence=named.base) if named.resolved else None
+
+
 def as_open(entry: Entry, now: CurrentState) -> Entry:
-    """The notice with the instant since which its finding is really open: a sweep may have found it before the next tick."""
+    """The notice with the instant since which its finding is really open: a sweep may have found it before the next tick.
+
+    A finding that opened later than the notice says is another one.
+    """
     since = now.open_since.get((entry.rule, entry.workspace))
     named = Occurrence.parse(entry.occurrence)
-    if since is None or named.resolved:
+    if since is None or named.resolved or since > datetime.fromisoformat(named.base):
         return entry
     return replace(entry, occurrence=str(replace(named, base=stamp(since))))
 
@@ -244,6 +260,8 @@ def _standing(
 ) -> tuple[ManifestStatus, str]:
     if then is not None and then[0] == NoticeState.SENT:
         return ManifestStatus.TOLD, ""
+    if then is not None and went_out(*then) and then[0] == NoticeState.SUPPRESSED:
+        return ManifestStatus.TOLD, in_words(then[1])
     if then is not None and then[0] != NoticeState.FAILED:
         return ManifestStatus.NOT, in_words(then[1]) or then[0]
     if entry.state != NoticeState.QUEUED and entry.reason not in DIGESTED:

@@ -25,8 +25,13 @@ def worker(run: Run) -> Worker:
 
 
 async def deliver_batch(run: Run, worker: Worker) -> Delivered:
-    """Deliver one batch and count it. The account reports what a refused credential stops."""
-    done = await worker.deliver(BATCH)
+    """Deliver one batch and count it. The account reports what a refused credential stops.
+
+    What quiet hours held back until now, and is no longer true, is taken out first.
+    """
+    now = run.clock()
+    recheck.explain(run, now)
+    done = await worker.deliver(BATCH, due_by=now)
     run.counters.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
     run.counters.refused |= {credential: str(error) for credential, error in done.refused.items()}
     for (of, state), n in done.ended.items():
@@ -46,7 +51,6 @@ async def deliver(
     `batch` sends the `n`-th batch and returns whether another may find work; `say` and `pause` as for `Rounds`.
     """
     guards.decide(run)  # what others left undecided, where the run has not come by it yet
-    recheck.explain(run)
     rounds, hand, n = Rounds(run, say, pause), worker(run), 0
     try:
         while await rounds.another():

@@ -22,6 +22,7 @@ from vigil.ledger.outbox import digests, queue
 from vigil.ledger.outbox.digests import Parked
 from vigil.ledger.outbox.queue import Entry, Key
 from vigil.ledger.people import devices, preferences
+from vigil.ledger.values import IN_DIGEST
 from vigil.service.compose import compose_entry
 from vigil.service.contacts import Contacts, Destination
 from vigil.service.run import Number, Run
@@ -69,7 +70,7 @@ def make_digests(run: Run, people: Sequence[str]) -> None:
             entry = entry_of(run, kept, to, given.facts.workspaces)
             inserted = queue.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
-            digests.explain(connection, [k.number for k in kept], f"in digest {number}")
+            digests.explain(connection, [k.number for k in kept], f"{IN_DIGEST}{number}")
             run.counters.route(1, already_told=1 - inserted)
             run.counters.numbers[Number.IN_DIGESTS] += len(kept)
 

@@ -262,7 +262,7 @@ def commit(run: Run, plan: Plan, work: Work) -> None:
         rule_state.keep_rule_states(connection, work.result.rule_states, work.result.evaluated, run.as_of)
         done = work.facts.workspaces.keys() - work.left.keys()
         behind.evaluated(connection, {w: at for w, at in plan.taken_up.items() if w in done})
-    run.counters.fresh |= {e.rule for e in work.rows if e.rule in work.fresh and pipeline.on_its_way(e)}
+    run.counters.fresh |= pipeline.first_findings(work)
     run.counters.route(len(work.rows), already_told=len(work.rows) - len(untold))
 
 

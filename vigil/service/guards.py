@@ -71,12 +71,7 @@ def decide(run: Run, fresh: Collection[str] = ()) -> list[GuardHold]:
     run: they count as such, and a rule whose guard covers the first run holds them. If the rule has no guard by now they are queued;
     if it sends nothing by now they get the reason for that.
     """
-    with run.ledger.read() as connection:
-        some = [
-            w
-            for w in guard_holds.left(connection, UNDECIDED)
-            if _is_over(run, w) and _can_decide(run, w.rule)
-        ]
+    some = _to_decide(run)
     if not some:
         return []
     by_rule = {name: [w.run for w in some if w.rule == name] for name in dict.fromkeys(w.rule for w in some)}
@@ -84,41 +79,60 @@ def decide(run: Run, fresh: Collection[str] = ()) -> list[GuardHold]:
     known = _known(run, [live[name] for name in by_rule if name in live])
     held = []
     for name, of in by_rule.items():
-        rule = live.get(name)
         others = [n for n in of if n != run.id]
-        if rule is None or rule.status is Status.SHADOW:
-            _explain(run, name, others, TAKEN_OUT if rule is None else Why.SHADOW.value)
+        if why := silent(run, name):
+            _explain(run, name, others, why)
         else:
+            rule = live[name]
             held += _ask(run, rule, others, known[rule.subject.workspace_type], name in fresh)
     return held
 
 
-def would_hold(run: Run, rows: Iterable[Entry], fresh: Collection[str]) -> set[str]:
-    """The rules whose guards would stop them, if these rows were queued and `decide` was asked. Nothing is changed."""
+def left_by_others(run: Run) -> list[Entry]:
+    """The rows of ended runs that `decide` takes over and decides with this run's own."""
+    some = {(w.rule, w.run) for w in _to_decide(run) if w.run != run.id}
+    with run.ledger.read() as connection:
+        return [e for e, of in guard_holds.entries(connection, UNDECIDED) if (e.rule, of) in some]
+
+
+def would_hold(run: Run, rows: Iterable[Entry], left: Sequence[Entry], fresh: Collection[str]) -> set[str]:
+    """The rules whose guards would stop them, if these rows were queued and `decide` was asked. Nothing is changed.
+
+    `left` is what `left_by_others` gives.
+    """
     waiting: dict[str, list[Entry]] = {}
-    for e in rows:
+    for e in (*rows, *left):
         if e.reason == UNDECIDED:
             waiting.setdefault(e.rule, []).append(e)
-    live = {r.name: r for r in active(run.site_rules) if r.name in waiting}
-    known = _known(run, list(live.values()))
+    first = {*fresh, *(e.rule for e in left)}
+    live = [
+        r
+        for r in active(run.site_rules)
+        if r.name in waiting and r.guard is not None and not silent(run, r.name)
+    ]
+    known = _known(run, live)
     out = set()
-    with run.ledger.read() as connection:
-        left = [w for w in guard_holds.left(connection, UNDECIDED) if _is_over(run, w)]
-        for name, rule in live.items():
-            others = [w.run for w in left if w.rule == name and w.run is not None]
-            left_by = (
-                guard_holds.count(connection, name, others, UNDECIDED)
-                if others
-                else guard_holds.Counted(0, 0, 0)
-            )
-            more = NoticeCount(left_by.notices, left_by.findings, left_by.workspaces, 0, False)
-            first = name in fresh or more.notices > 0
-            seen = NoticeCount.of(
-                [e.key for e in waiting[name]], known[rule.subject.workspace_type], first, more
-            )
-            if rule.guard is not None and tripped(rule.guard, seen):
-                out.add(name)
+    for rule in live:
+        keys = [e.key for e in waiting[rule.name]]
+        seen = NoticeCount.of(keys, known[rule.subject.workspace_type], rule.name in first)
+        if rule.guard is not None and tripped(rule.guard, seen):
+            out.add(rule.name)
     return out
+
+
+def silent(run: Run, rule: str) -> str:
+    """Why undecided rows of a rule are not sent, whatever its guard says: it was taken out, or is in shadow. Empty if they may be."""
+    live = {r.name: r for r in active(run.site_rules)}.get(rule)
+    if live is None:
+        return TAKEN_OUT
+    return Why.SHADOW.value if live.status is Status.SHADOW else ""
+
+
+def _to_decide(run: Run) -> list[Left]:
+    """The undecided rows, by rule and run, on which only this run decides."""
+    with run.ledger.read() as connection:
+        left = guard_holds.left(connection, UNDECIDED)
+    return [w for w in left if _is_over(run, w) and _can_decide(run, w.rule)]
 
 
 def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:

@@ -211,6 +211,11 @@ def on_its_way(e: Entry) -> bool:
     return e.state == NoticeState.QUEUED or (e.state == NoticeState.SUPPRESSED and waits)
 
 
+def first_findings(work: Work) -> set[str]:
+    """The rules that notify somebody of workspaces for which they were never evaluated before. A guard may cover their first run."""
+    return {e.rule for e in work.rows if e.rule in work.fresh and on_its_way(e)}
+
+
 EVALUATE: tuple[Stage, ...] = (_evaluate, _escalate, _resolve)
 ADDRESS: tuple[Stage, ...] = (_leave, _drop_void, _supersede, _address, _compose)
 GUARD: tuple[Stage, ...] = (_hold,)

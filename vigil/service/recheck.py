@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from vigil.compliance.evaluation.still_true import CurrentState, untrue
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.notify.routing import Directory
@@ -10,24 +12,27 @@ from vigil.ledger.outbox import postponed
 from vigil.service.run import Run
 
 
-def explain(run: Run) -> int:
-    """Take due rows that quiet hours deferred and that are no longer true out of the outbox, each with its reason. Returns how many.
+def explain(run: Run, now: datetime | None = None) -> int:
+    """Take rows out of the outbox that quiet hours deferred until `now`, by default the run's clock, and that are no longer true.
+
+    Each gets its reason. Returns how many there were.
 
     Findings of a rule that is left out until its file is corrected are sent: nothing shows that they ended.
     """
+    now = now or run.clock()
     with run.ledger.read() as connection:
-        held = postponed.due(connection, run.clock())
+        held = postponed.due(connection, now)
         if not held:
             return 0
         about = sorted({p.workspace for p in held})
-        now = CurrentState(inputs.current(connection, about, run.site.zone), run.as_of)
+        state = CurrentState(inputs.current(connection, about, run.site.zone), run.as_of)
         users = Directory.of(observations.directory(connection)).users
         deleted = {login for login, user in users.items() if user.deleted}
-    why = dict(untrue(held, run.rules, now, deleted))
+    why = dict(untrue(held, run.rules, state, deleted))
     if not why:
         return 0
     with run.ledger.write() as connection:
-        count = postponed.explain(connection, why, run.clock())
+        count = postponed.explain(connection, why, now)
     if count:
         run.counters.earlier[NoticeState.SUPPRESSED] += count
     return count

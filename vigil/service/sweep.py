@@ -19,8 +19,8 @@ from vigil.errors import BadRequest, Problem
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
-from vigil.ledger.values import Entry
-from vigil.service import evaluation, guards
+from vigil.ledger.values import Entry, Key
+from vigil.service import evaluation, guards, pipeline
 from vigil.service.evaluation import BATCH
 from vigil.service.pipeline import Work
 from vigil.service.reasons import in_digest, in_words
@@ -138,30 +138,42 @@ async def evaluate_scope(
     """Evaluate the scope; queue new findings unless it is a dry run.
 
     One row for each finding and person, including open ones, with the columns of `frames.FINDINGS`. A dry run takes the same way up to
-    the outbox, so that it shows exactly what would be sent: earlier notices and guards are taken into account.
+    the outbox, so that it shows exactly what would be sent: earlier notices and guards are taken into account, and notices that an
+    earlier run left to its guards undecided, since this run decides on them.
     """
     run = run.narrowed(narrow(run.rules, scope, run.left_out))
     base = evaluation.plan(run)
-    shown: list[tuple[dict[str, Any], Entry | None]] = []  # the rows, with the entry of those that are new
+    left, fresh = guards.left_by_others(run), set(base.fresh)
+    shown: list[
+        tuple[dict[str, Any], Entry | None]
+    ] = []  # the rows, with the entry of those that are decided now
     for some in chunks(workspaces_of(run, schema, scope), BATCH):
         plan = replace(base, batches=(tuple(some),))
         work = evaluation.evaluated(run, evaluation.load(run, plan, some))
         work = evaluation.addressed(run, await evaluation.looked_up(run, work))
-        shown += _rows(run, scope, work)
+        shown += _rows(run, scope, work, {e.key: e for e in left})
+        fresh |= pipeline.first_findings(work)
         if not dry_run:
             evaluation.commit(run, base, work)
-    new = [e for _, e in shown if e is not None]
+    decided = [e for _, e in shown if e is not None]
+    listed = {e.key for e in decided}
+    shown += _left(run, [e for e in left if e.key not in listed])
+    new = [e for e in decided if e not in left]
     held = (
-        guards.would_hold(run, new, base.fresh)
+        guards.would_hold(run, new, left, fresh)
         if dry_run
         else {t.rule for t in guards.decide(run, base.fresh)}
     )
     told = SweepOutcome.WOULD if dry_run else SweepOutcome.TOLD
-    return [row if e is None else row | {"outcome": _outcome(e, held, told)} for row, e in shown]
+    return [row if e is None else row | {"outcome": _outcome(run, e, held, told)} for row, e in shown]
 
 
-def _rows(run: Run, scope: Scope, work: Work) -> Iterator[tuple[dict[str, Any], Entry | None]]:
-    """The rows of a batch, before it is queued: of new findings with their entry, whose outcome the guards have yet to decide."""
+def _rows(
+    run: Run, scope: Scope, work: Work, left: Mapping[Key, Entry]
+) -> Iterator[tuple[dict[str, Any], Entry | None]]:
+    """The rows of a batch, before it is queued. Those of new findings, and of findings whose notices earlier runs `left` undecided,
+    have their entry: the guards have yet to decide its outcome.
+    """
     known = work.facts.workspaces
     if scope.new:
         with run.ledger.read() as connection:
@@ -169,14 +181,27 @@ def _rows(run: Run, scope: Scope, work: Work) -> Iterator[tuple[dict[str, Any], 
         for routed, e in zip(work.routed, work.rows, strict=True):
             before = taken.get(e.key)
             outcome = None if before is None else _as_it_is(*before)
-            yield _new(run, routed, known, outcome), e if before is None else None
+            yield _new(run, routed, known, outcome), e if before is None else left.get(e.key)
     if scope.open:
         yield from ((_open(run, s, known), None) for s in work.given.rule_states if _is_open(run, s))
 
 
-def _outcome(e: Entry, held: Collection[str], told: SweepOutcome) -> str:
-    """What becomes of a new row of the outbox."""
+def _left(run: Run, left: Sequence[Entry]) -> Iterator[tuple[dict[str, Any], Entry]]:
+    """The rows of notices that earlier runs left undecided and that this sweep did not find again."""
+    with run.ledger.read() as connection:
+        found = observations.current(connection, sorted({e.workspace for e in left}), ("workspace",))
+        known = {w.id: w for w in found if isinstance(w, Workspace)}
+    for e in left:
+        about = {"rule": e.rule, "why": "; ".join(e.message.why), "person": e.person or None}
+        rest = {"outcome": None, "since": None, "step": e.step or None}
+        yield _of(run, e.workspace, known) | about | rest, e
+
+
+def _outcome(run: Run, e: Entry, held: Collection[str], told: SweepOutcome) -> str:
+    """What becomes of a row of the outbox that is decided now."""
     if e.reason == GuardWhy.UNDECIDED.value:
+        if why := guards.silent(run, e.rule):
+            return in_words(why)
         return SweepOutcome.HELD if e.rule in held else in_words(e.message.digest) or told
     return told if e.state == NoticeState.QUEUED else _as_it_is(e.state, e.reason)
 

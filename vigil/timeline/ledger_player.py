@@ -21,7 +21,7 @@ from vigil.ledger.outbox import acknowledgements, queue
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
 from vigil.ledger.values import LEASE
-from vigil.service import accounting, delivery, evaluation, extraction, recheck
+from vigil.service import accounting, delivery, evaluation, extraction
 from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -134,7 +134,6 @@ class LedgerPlayer:
         if crash == "after queue":
             raise _Dead(run.id)
         evaluation.finish(run, plan)
-        recheck.explain(run)
         if delivery.anything_due(run):
             self._loop.run(self._deliver(run))
         accounting.account(run)

@@ -32,7 +32,7 @@ from vigil.compliance.rules.model import RuleSet
 from vigil.delivery import quiet_hours
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm.model import FactBatch
-from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Key, Registered
+from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Key, Registered, went_out
 from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.service import pipeline
 from vigil.service.contacts import Contacts
@@ -72,7 +72,7 @@ class _Notice:
 
     def queue(self, run: int, at: datetime) -> None:
         """Release the notice from its guard: now, at the end of quiet hours, or for the digest for which it was meant."""
-        self.run, self.state, self.reason = run, NoticeState.QUEUED, ""
+        self.run, self.state, self.reason, self.queued_at = run, NoticeState.QUEUED, "", at
         self.due_at = max(at, self.due_at or at)
         if waits := self.entry.message.digest:
             self.state, self.reason, self.due_at = NoticeState.SUPPRESSED, waits, None
@@ -286,7 +286,7 @@ class MemoryPlayer:
         """As `ledger.outbox.sent_history.occurrences`."""
         out: dict[str, dict[tuple[int, str], set[str]]] = {rule: {} for rule in asked}
         for (rule, workspace, occurrence, step, _), n in self._notices.items():
-            if workspace in asked.get(rule, ()) and n.state in (NoticeState.SENT, NoticeState.QUEUED):
+            if workspace in asked.get(rule, ()) and went_out(n.state, n.reason):
                 out[rule].setdefault((workspace, step), set()).add(occurrence)
         return dict(out)
 

@@ -14,7 +14,9 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, insert, or_, select, update
 
 from vigil.compliance.notices import NoticeState
+from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.tables import GuardHoldRow, NoticeRow, RunRow, in_state, table
+from vigil.ledger.values import Entry
 
 WAITING, SENT, DROPPED, EXPIRED = "waiting", "sent", "dropped", "expired"
 
@@ -108,6 +110,16 @@ def left(connection: Connection, reason: str) -> list[Left]:
     ]
 
 
+def entries(connection: Connection, reason: str) -> list[tuple[Entry, int | None]]:
+    """The rows that are suppressed for `reason`, in order, each with the number of its run."""
+    query = select(_notice).where(_held(None, reason, None)).order_by(_notice.c.id)
+    names = [name for name in Entry.__slots__ if name != "message"]
+    return [
+        (Entry(**{n: r._mapping[n] for n in names}, message=NoticeMessage.from_json(r.message)), r.run)
+        for r in connection.execute(query)
+    ]
+
+
 def adopt(connection: Connection, rule: str, run: int, reason: str, of: Sequence[int | None]) -> int:
     """Take over the rows of a rule that other runs left suppressed for `reason`. Returns how many.
 
@@ -122,12 +134,12 @@ def adopt(connection: Connection, rule: str, run: int, reason: str, of: Sequence
 
 
 def release(connection: Connection, rule: str, of_run: int, reason: str, due_at: datetime, run: int) -> int:
-    """Queue the rows of a rule that a run holds for `reason`, as rows of `run`. Returns how many.
+    """Queue the rows of a rule that a run holds for `reason`, as rows of `run`, as of `due_at`. Returns how many.
 
-    They are due at `due_at`, or at the end of their people's quiet hours if that is later.
+    They are due then, or at the end of their people's quiet hours if that is later.
     """
     due = case((_notice.c.due_at > due_at, _notice.c.due_at), else_=due_at)
-    values = {"state": NoticeState.QUEUED, "reason": "", "due_at": due, "run": run}
+    values = {"state": NoticeState.QUEUED, "reason": "", "as_of": due_at, "due_at": due, "run": run}
     return connection.execute(update(_notice).where(_held(rule, reason, [of_run])).values(**values)).rowcount
 
 
@@ -141,8 +153,10 @@ def relabel(connection: Connection, rule: str, of_run: int, reasons: Sequence[st
     return count
 
 
-def _held(rule: str, reason: str, runs: Sequence[int] | None) -> ColumnElement[bool]:
-    where = [_notice.c.rule == rule, in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason]
+def _held(rule: str | None, reason: str, runs: Sequence[int] | None) -> ColumnElement[bool]:
+    """The rows suppressed for `reason`: of all rules and all runs where they are None."""
+    where = [in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason]
+    where += [] if rule is None else [_notice.c.rule == rule]
     return and_(*where, *([] if runs is None else [_notice.c.run.in_(runs)]))
 
 

@@ -18,7 +18,10 @@ _notice = table(NoticeRow)
 
 
 def due(connection: Connection, now: datetime) -> list[Postponed]:
-    """What quiet hours held back and is due now, and what else its person is about to be told; in order."""
+    """What quiet hours held back and is due now, and what else its person is about to be told; in order.
+
+    Only quiet hours make a row due later than it was queued: an approval and a guard's answer queue it as of their own instant.
+    """
     query = select(_notice.c.person).where(_untried(now), _notice.c.due_at > _notice.c.as_of).distinct()
     people = connection.execute(query).scalars().all()
     held = (_notice.c.due_at > _notice.c.as_of).label("held")

@@ -153,7 +153,7 @@ def requeue(
     run: int | None,
     messages: Mapping[Key, NoticeMessage] | None = None,
 ) -> int:
-    """Queue failed rows once more, after the approval of a backfill. Rows in any other state stay.
+    """Queue failed rows once more, after the approval of a backfill: as rows of `run`, as of `as_of`. Rows in any other state stay.
 
     `messages` replaces the text, where given: a row that failed because of its template has no text of its own.
     """
@@ -180,6 +180,7 @@ def _requeue(as_of: datetime, run: int | None) -> Update:
         .values(
             state=NoticeState.QUEUED,
             reason="",
+            as_of=as_of,
             due_at=as_of,
             expires_at=bindparam("expires", type_=Instant),
             message=bindparam("said", type_=Text),

@@ -1,4 +1,4 @@
-"""The sent history: the occurrences of a rule's steps for which a notice was sent or is queued."""
+"""The sent history: the occurrences of a rule's steps for which a notice was sent, alone or with a digest, or is queued."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
-from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.tables import NoticeRow, table
+from vigil.ledger.values import went_out
 
 _notice = table(NoticeRow)
 
@@ -17,15 +17,18 @@ _notice = table(NoticeRow)
 def occurrences(
     connection: Connection, rule: str, workspaces: Collection[int]
 ) -> dict[tuple[int, str], set[str]]:
-    """(workspace, step) -> occurrences with a notice that was sent or is queued."""
+    """(workspace, step) -> occurrences with a notice that went out: see `values.went_out`."""
     out: dict[tuple[int, str], set[str]] = defaultdict(set)
     for some in chunks(sorted(workspaces)):
-        where = (
-            (_notice.c.rule == rule)
-            & _notice.c.workspace.in_(some)
-            & _notice.c.state.in_((NoticeState.SENT, NoticeState.QUEUED))
+        where = (_notice.c.rule == rule) & _notice.c.workspace.in_(some)
+        columns = (
+            _notice.c.workspace,
+            _notice.c.step,
+            _notice.c.occurrence,
+            _notice.c.state,
+            _notice.c.reason,
         )
-        query = select(_notice.c.workspace, _notice.c.step, _notice.c.occurrence).where(where).distinct()
-        for r in connection.execute(query):
-            out[r.workspace, r.step].add(r.occurrence)
+        for r in connection.execute(select(*columns).where(where).distinct()):
+            if went_out(r.state, r.reason):
+                out[r.workspace, r.step].add(r.occurrence)
     return dict(out)
