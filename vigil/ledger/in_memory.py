@@ -6,6 +6,7 @@ The schema is created from the tables themselves; Alembic checks that the migrat
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
@@ -18,18 +19,16 @@ class Scratch:
     """One in-memory database on one engine, so that each statement is compiled once. Not thread-safe."""
 
     def __init__(self) -> None:
-        # No cached statements: one that joins `json_each` and is run again after `deserialize` ends the process (SQLite 3.40).
-        self._connection = sqlite3.connect(":memory:", check_same_thread=False, cached_statements=0)
+        self._connection = sqlite3.connect(":memory:", check_same_thread=False)
         engine = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool)
         SQLModel.metadata.create_all(engine)
-        self._empty = self._connection.serialize()
+        self._empty = sqlite3.connect(":memory:", check_same_thread=False)
+        self._connection.backup(self._empty)
         self._ledger = Ledger(engine)
 
     def fresh(self) -> Ledger:
         """An empty ledger. It replaces the previous one."""
-        self._connection.rollback()
-        self._connection.deserialize(self._empty)
-        return self._ledger
+        return self._replaced(self._empty)
 
     def save(self) -> bytes:
         """The whole content of the ledger, for `restore`."""
@@ -38,9 +37,20 @@ class Scratch:
 
     def restore(self, saved: bytes) -> Ledger:
         """The ledger with a saved content. It replaces the previous one."""
+        with closing(sqlite3.connect(":memory:")) as content:
+            content.deserialize(saved)
+            return self._replaced(content)
+
+    def _replaced(self, content: sqlite3.Connection) -> Ledger:
+        """The ledger with the content of another database.
+
+        It is copied. A statement that joins `json_each`, and runs again on a connection that was deserialized anew, ends the process
+        (SQLite 3.40).
+        """
         self._connection.rollback()
-        self._connection.deserialize(saved)
+        content.backup(self._connection)
         return self._ledger
 
     def close(self) -> None:
         self._ledger.close()
+        self._empty.close()
