@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.support.samples import MINUTE, T0, entry
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger
-from vigil.ledger.outbox import escalatable, leases, queue
+from vigil.ledger.outbox import acknowledgements, digests, escalatable, leases, queue
 from vigil.ledger.outbox.leases import Settled, Tried
+from vigil.ledger.values import IN_DIGEST
 
 RULE = "contract-renewal"
 DAY = timedelta(days=1)
@@ -60,3 +62,25 @@ def test_what_was_queued_long_ago_and_sent_now_is_found(ledger: Ledger) -> None:
     with ledger.read() as connection:
         (said,) = escalatable.said(connection, [RULE], T0 + 8 * DAY)
     assert (said.workspace, said.told_at) == (1, at)
+
+
+def test_what_went_out_in_a_digest_was_told_when_the_digest_was(ledger: Ledger) -> None:
+    """Its attempts and its acknowledgement are those of the digest; other reasons name no digest."""
+    later = T0 + DAY
+    with ledger.write() as connection:
+        waits = entry(1, state="suppressed", reason=Why.GROUPED.value)
+        other = entry(2, state="suppressed", reason="in digestion")
+        queue.enqueue(connection, [waits, other], T0)
+        queue.enqueue(connection, [entry(0, rule="digest")], later)
+        (digest,) = leases.claim(connection, "me", later, 5 * MINUTE, 100)
+        (parked,) = (r["id"] for r in queue.rows(connection, workspace=1))
+        digests.explain(connection, [parked], f"{IN_DIGEST}{digest.id}")
+        accepted = [Tried(digest.id, 1, later, later, "accepted", 200)]
+        leases.settle(connection, "me", accepted, [Settled(digest.id, NoticeState.SENT, tried_at=later)])
+    with ledger.read() as connection:
+        (said,) = escalatable.said(connection, [RULE], later - DAY / 2)
+    assert (said.workspace, said.told_at, said.acknowledged) == (1, later, False)
+    with ledger.write() as connection:
+        acknowledgements.acknowledge(connection, digest.id, "ada", later, "app")
+        (said,) = escalatable.said(connection, [RULE], later - DAY / 2)
+    assert said.acknowledged
