@@ -34,9 +34,9 @@ from vigil.delivery.worker import Worker
 from vigil.ledger import Ledger
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import queue
-from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import Entry
 
 TABLE = """CREATE TABLE message (id BIGINT PRIMARY KEY, token TEXT NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL,
     link TEXT NOT NULL, state TEXT NOT NULL, name TEXT, error TEXT, sent_at TEXT)"""

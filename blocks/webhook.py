@@ -17,7 +17,7 @@ from vigil.service.doctor.health import Check
 
 
 class WebhookSender(WebhookForm, Sender, Block):
-    """The secrets with which notices to webhooks are signed, and the way out to them."""
+    """The secrets that sign notices to webhooks, and the proxy and certificate authority with which Vigil reaches the receivers."""
 
     _block_type_name = "Webhook sender"
     _block_type_slug = "webhook-sender"

@@ -12,6 +12,7 @@ from flows.support import dask, events, run_names
 from flows.support.sites import block_of, ledger_of
 from vigil.compliance.channels import TextFormat
 from vigil.ledger import Ledger, LedgerError
+from vigil.ledger.values import RunState
 from vigil.service import accounting, instants
 from vigil.service.resources import renderers_of, rules_of, unworded
 from vigil.service.run import Run, utc_now
@@ -93,6 +94,6 @@ def _rules_and_words(where: Site, ledger: Ledger, channels: Collection[str]) -> 
 def _close_failed(run: Run) -> None:
     """Record the failure if possible. If the ledger itself is locked or unreachable, the first error is the one to report."""
     try:
-        accounting.close(run, "failed")
+        accounting.close(run, RunState.FAILED)
     except LedgerError as error:
         log.warning("run %d could not be closed in the ledger: %s", run.id, error)

@@ -23,7 +23,7 @@ from vigil.compliance.notices import NoticeState
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import ListedWorkspace
 from vigil.ledger.engine import chunks
-from vigil.ledger.observed.observations import Buried
+from vigil.ledger.observed.observations import DeletedItem
 from vigil.service import (
     account_text,
     accounting,
@@ -81,8 +81,8 @@ async def verify(reading: Extraction, part: extraction.NodeSlice, n: int) -> set
 
 
 @task(task_run_name="look for what is gone: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def look_for(run: Run, some: Sequence[Buried], n: int) -> list[ListedWorkspace]:
-    return await extraction.unburied(run, some)
+async def look_for(run: Run, some: Sequence[DeletedItem], n: int) -> list[ListedWorkspace]:
+    return await extraction.existing_again(run, some)
 
 
 @task(task_run_name="read roles of workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -171,7 +171,7 @@ async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
     found = await asyncio.gather(*(verify(reading, whole(part), n) for n, part in enumerate(slices, start=1)))
     extraction.believe_verified(reading)
     back = [
-        r for some in extraction.buried_slices(reading) for r in await look_for(run, whole(some), len(some))
+        r for some in extraction.deleted_slices(reading) for r in await look_for(run, whole(some), len(some))
     ]
     again = extraction.again(run, set().union(*found), back, read)
     await read_pages(run, again)
@@ -185,7 +185,7 @@ async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
             *(read_processes(reading, whole(some), len(some)) for some in chunks(changed, PAGE))
         )
         extraction.processes_done(reading)
-    extraction.walked(reading)
+    extraction.keep_cursors(reading)
     return reading.done()
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigil.compliance.quiet_hours import Span, opens
+from vigil.compliance.quiet_hours import QuietSpan, opens
 
 BERLIN = "Europe/Berlin"
-NIGHT = Span(time(22), time(7))
+NIGHT = QuietSpan(time(22), time(7))
 
 
 def berlin(text: str, fold: int = 0) -> datetime:
@@ -36,7 +36,7 @@ def test_a_night_past_midnight_ends_in_the_morning(at: str, said: str) -> None:
 
 @pytest.mark.parametrize(("at", "said"), [("11:59", "11:59"), ("12:00", "14:00"), ("14:00", "14:00")])
 def test_a_span_within_a_day_ends_on_that_day(at: str, said: str) -> None:
-    noon = Span(time(12), time(14))
+    noon = QuietSpan(time(12), time(14))
     assert opens(berlin(f"2026-01-12 {at}"), [noon], BERLIN) == berlin(f"2026-01-12 {said}")
 
 
@@ -51,12 +51,12 @@ def test_the_night_of_the_autumn_change_is_an_hour_longer() -> None:
 
 
 def test_an_end_that_the_clocks_skip_is_the_first_instant_after_the_gap() -> None:
-    early = Span(time(22), time(2, 30))
+    early = QuietSpan(time(22), time(2, 30))
     assert opens(berlin("2026-03-29 01:30"), [early], BERLIN) == berlin("2026-03-29 03:00")
 
 
 def test_hours_that_the_clocks_show_twice_are_quiet_twice() -> None:
-    early = Span(time(2), time(2, 30))
+    early = QuietSpan(time(2), time(2, 30))
     assert opens(berlin("2026-10-25 02:10"), [early], BERLIN) == berlin("2026-10-25 02:30")
     assert opens(berlin("2026-10-25 02:10", fold=1), [early], BERLIN) == berlin("2026-10-25 02:30", fold=1)
 
@@ -69,20 +69,20 @@ def test_the_zone_decides_and_not_the_machine() -> None:
 
 
 def test_the_rules_hours_and_the_persons_are_both_obeyed() -> None:
-    rule = Span(time(6), time(9))
+    rule = QuietSpan(time(6), time(9))
     assert opens(berlin("2026-01-12 23:00"), [NIGHT, rule], BERLIN) == berlin("2026-01-13 09:00")
     assert opens(berlin("2026-01-12 23:00"), [rule, NIGHT], BERLIN) == berlin("2026-01-13 09:00")
 
 
 def test_hours_that_leave_no_time_of_the_day_yield_to_the_persons_own() -> None:
-    working = Span(time(7), time(22))
+    working = QuietSpan(time(7), time(22))
     assert opens(berlin("2026-01-12 23:00"), [NIGHT, working], BERLIN) == berlin("2026-01-13 07:00")
     assert opens(berlin("2026-01-12 12:00"), [NIGHT, working], BERLIN) == berlin("2026-01-12 12:00")
 
 
 def test_equal_times_are_no_quiet_hours() -> None:
     at = berlin("2026-01-12 22:00")
-    assert opens(at, [Span(time(22), time(22))], BERLIN) == at
+    assert opens(at, [QuietSpan(time(22), time(22))], BERLIN) == at
 
 
 def test_an_unknown_zone_is_said() -> None:
@@ -106,10 +106,10 @@ CLOCKS = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
     st.integers(0, 2 * 366 * 24 * 60).map(
         lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
     ),
-    st.builds(Span, CLOCKS, CLOCKS),
+    st.builds(QuietSpan, CLOCKS, CLOCKS),
     st.sampled_from(ZONES),
 )
-def test_it_is_the_first_instant_that_is_not_quiet(at: datetime, span: Span, zone: str) -> None:
+def test_it_is_the_first_instant_that_is_not_quiet(at: datetime, span: QuietSpan, zone: str) -> None:
     said = opens(at, [span], zone)
     if span.start == span.end:
         assert said == at

@@ -12,7 +12,8 @@ from vigil.delivery.device_csv import read_devices
 from vigil.errors import BadInput
 from vigil.ledger import Ledger
 from vigil.ledger.people import devices
-from vigil.ledger.people.devices import NewDevice, Registered
+from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import Registered
 
 HEADER = "person,address,platform,address_kind,zone,language,app\n"
 SECRET = "s3cret-address"

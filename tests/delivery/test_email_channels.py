@@ -24,7 +24,8 @@ from vigil.delivery.router import ByAddress
 from vigil.delivery.transport import Outgoing, Sent, Transport
 from vigil.ledger import Ledger
 from vigil.ledger.people import devices, mailboxes
-from vigil.ledger.people.devices import NewDevice, Registered
+from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import Registered
 from vigil.sandbox.fcm.local import LocalFcm
 
 

@@ -10,11 +10,12 @@ import pytest
 from tests.support.delivery_bench import DeliveryBench
 from tests.support.samples import T0, entry, words
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.quiet_hours import Span
+from vigil.compliance.notify.guards import GuardWhy
+from vigil.compliance.quiet_hours import QuietSpan
 from vigil.ledger.outbox import guard_holds, queue
-from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import preferences
 from vigil.ledger.people.preferences import Preferences
+from vigil.ledger.values import Entry
 
 NIGHT = T0.replace(hour=22, minute=30)
 MORNING = (T0 + timedelta(days=1)).replace(hour=7)
@@ -38,9 +39,9 @@ def queued_at_night(bench: DeliveryBench) -> None:
 
 
 def released_by_a_guard(bench: DeliveryBench) -> None:
-    bench.queue(entry(state="suppressed", reason="held"))
+    bench.queue(entry(state=NoticeState.SUPPRESSED, reason=GuardWhy.HELD.value))
     with bench.ledger.write() as connection:
-        assert guard_holds.release(connection, "contract-renewal", 1, "held", NIGHT, 2) == 1
+        assert guard_holds.release(connection, "contract-renewal", 1, GuardWhy.HELD, NIGHT, 2) == 1
 
 
 def queued_once_more(bench: DeliveryBench) -> None:
@@ -137,7 +138,7 @@ async def test_the_hours_are_those_of_the_persons_own_day(bench: DeliveryBench) 
 
 
 async def test_the_rules_own_quiet_hours_count_and_keep_nobody_else_waiting(bench: DeliveryBench) -> None:
-    quiet = words("a", zone="UTC", quiet=Span(time(20), time(8)))
+    quiet = words("a", zone="UTC", quiet=QuietSpan(time(20), time(8)))
     urgent = Entry("alarm", 1, "now", "", "ada", T0, NoticeState.QUEUED, "", words("b", zone="UTC"))
     bench.queue(entry(1, message=quiet), urgent)
     bench.now = NIGHT

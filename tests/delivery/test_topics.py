@@ -16,7 +16,7 @@ from tests.support.samples import T0, entry
 from vigil.compliance.facts import User
 from vigil.delivery.errors import CredentialRefused, TopicsUnavailable
 from vigil.delivery.push.settings import TOPICS, FcmSettings
-from vigil.delivery.push.topics import TopicClient, topic_name
+from vigil.delivery.push.topics import TopicClient, TopicOutcome, topic_name
 from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
 from vigil.ledger.observed import observations
@@ -29,7 +29,7 @@ from vigil.service.subscriptions import tell
 class Topics(DeliveryBench):
     """A delivery bench with what subscribes."""
 
-    async def sync(self) -> Counter[str]:
+    async def sync(self) -> Counter[TopicOutcome]:
         async with TopicClient(self.settings()) as client:
             return await tell(self.ledger, client, self.clock)
 

@@ -18,9 +18,9 @@ from tests.support.webhooks import settings as hooks
 from vigil.compliance.notices import NoticeState
 from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.webhook.post import idempotency_key
-from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import device_stats, devices, mailboxes, preferences, topics
 from vigil.ledger.people.preferences import Preferences
+from vigil.ledger.values import Entry
 from vigil.sandbox.fcm.local import LocalFcm
 from vigil.sandbox.webhooks import LocalReceiver, Reply
 from vigil.service.why import about_person

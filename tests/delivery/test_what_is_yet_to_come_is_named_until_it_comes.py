@@ -17,6 +17,7 @@ from vigil.delivery.push.settings import FcmSettings
 from vigil.ledger.observed import behind, observations, runs
 from vigil.ledger.outbox import guard_holds, queue
 from vigil.ledger.outbox.guard_holds import GuardHold
+from vigil.ledger.values import RunState
 from vigil.sandbox.fcm.local import LocalFcm
 from vigil.service import account_text
 from vigil.service.accounting import Account
@@ -39,11 +40,11 @@ def found(bench: DeliveryBench, n: int = 1, **row: object) -> int:
         run = runs.begin(connection, "watch", bench.now, bench.now)
         observations.record(connection, [workspace(n)], bench.now, run)
         queue.enqueue(connection, [entry(n, **row)], bench.now, run)
-        runs.end(connection, run, "done", {}, bench.now)
+        runs.end(connection, run, RunState.DONE, {}, bench.now)
     return run
 
 
-def digest(bench: DeliveryBench, at: datetime, state: str = "done") -> None:
+def digest(bench: DeliveryBench, at: datetime, state: RunState = RunState.DONE) -> None:
     """A digest that ended and had nothing to do with what waits."""
     with bench.ledger.write() as connection:
         runs.end(connection, runs.begin(connection, "digest", at, at), state, {}, at)
@@ -169,9 +170,11 @@ async def test_a_site_that_makes_its_digest_once_a_week_is_not_red_between(bench
     assert (await tick(bench)).unsent == {Unsent.NO_DIGEST: 1}
 
 
-@pytest.mark.parametrize(("state", "red"), [("done", False), ("gaps", False), ("failed", True)])
+@pytest.mark.parametrize(
+    ("state", "red"), [(RunState.DONE, False), (RunState.GAPS, False), (RunState.FAILED, True)]
+)
 async def test_what_a_digest_left_where_it_is_waits_for_something_else(
-    bench: DeliveryBench, state: str, red: bool
+    bench: DeliveryBench, state: RunState, red: bool
 ) -> None:
     """A rule that is left out: the run is Refused for that. A digest that failed was none."""
     found(bench, state="suppressed", reason=GROUPED)

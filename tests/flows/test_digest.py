@@ -137,7 +137,7 @@ def test_what_comes_after_a_digest_goes_into_the_next_one(watched: Watched, edit
     assert {p for p, _ in second} == later.keys()
 
 
-@pytest.mark.parametrize("where", ["flows.support.tasks.deliver", "vigil.ledger.outbox.digests.explain"])
+@pytest.mark.parametrize("where", ["flows.support.tasks.deliver", "vigil.ledger.outbox.digests.put_into"])
 def test_a_digest_that_dies_and_runs_again_tells_each_person_once(
     watched: Watched, edit: Any, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

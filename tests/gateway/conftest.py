@@ -27,7 +27,7 @@ from vigil.ledger import Ledger, watermarks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry
 from vigil.ledger.watermarks import Watermark, WatermarkName
 
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -16,7 +16,7 @@ from vigil.ledger.engine import open_engine
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import leases, queue
 from vigil.ledger.outbox.leases import Settled
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry
 
 
 def enqueue(ledger: Ledger, *entries: Entry, run: int = 1) -> int:

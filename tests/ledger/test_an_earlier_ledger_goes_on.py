@@ -30,7 +30,7 @@ from vigil.compliance.evaluation.results import DIGESTED
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.occurrence import Occurrence
-from vigil.compliance.quiet_hours import Span
+from vigil.compliance.quiet_hours import QuietSpan
 from vigil.ledger import Ledger, watermarks
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.observed import rule_state, scan_cursors
@@ -69,7 +69,7 @@ def test_an_upgrade_leaves_every_row_as_it_was_and_finds_what_waits(earlier: Ear
         assert rule_state.due_workspaces(connection, NOW, ["r"]) == {1}
         assert watermarks.watermark(connection, WatermarkName.EVALUATED).at == NOW - HOUR
     with ledger.write() as connection:
-        waiting = digests.of_people(connection, ["ben"], {w.value for w in DIGESTED}, NOW)
+        waiting = digests.of_people(connection, ["ben"], DIGESTED, NOW)
     assert [p.id for p in waiting["ben"]] == [NUMBERS["late, for the digest"], NUMBERS["grouped"]]
     ledger.close()
 
@@ -91,7 +91,7 @@ def test_what_an_earlier_program_stored_is_read_as_it_was_meant(earlier: Earlier
         assert str(Occurrence.parse(kept["occurrence"])) == stored["occurrence"]
     said = rows[NUMBERS["told"]]["message"]
     assert (said.ttl, said.zone, said.channels) == (86400, "Europe/Berlin", ("email", "push"))
-    assert (said.quiet, said.mail["title"]) == (Span(time(20), time(8)), "<b>T</b>")
+    assert (said.quiet, said.mail["title"]) == (QuietSpan(time(20), time(8)), "<b>T</b>")
     assert rows[NUMBERS["unroutable"]]["message"].lacks == ("role owner is empty",)
     assert rows[NUMBERS["refused"]]["message"] == EMPTY_MESSAGE
     assert {o for some in sent.values() for o in some} == {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.support.samples import MINUTE, T0
 from vigil.ledger import Ledger
 from vigil.ledger.people import devices
-from vigil.ledger.people.devices import NewDevice, Registered
+from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import Registered
 
 
 def register(ledger: Ledger, *some: NewDevice, minute: int = 0) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import digests, leases, queue
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-WAITS, LATE = "it goes into the digest", "it was missed and goes into the digest"
+WAITS, LATE = Why.GROUPED, Why.LATE_DIGEST
 REASONS = frozenset({WAITS, LATE})
 
 
@@ -56,7 +57,7 @@ def test_a_row_is_explained_once_and_waits_no_more(ledger: Ledger) -> None:
     put(ledger, "ada", "2", NoticeState.QUEUED, "")
     with ledger.write() as connection:
         ids = [r["id"] for r in queue.rows(connection)]
-        assert digests.explain(connection, ids, "in digest 9") == 1, "a row that is on its way was touched"
+        assert digests.put_into(connection, ids, 9) == 1, "a row that is on its way was touched"
         assert digests.people(connection, REASONS, NOON) == []
     assert reasons(ledger) == {"1": ("suppressed", "in digest 9"), "2": ("queued", "")}
 
@@ -83,4 +84,3 @@ def test_a_notice_is_found_by_its_key(ledger: Ledger) -> None:
     with ledger.read() as connection:
         (row,) = queue.rows(connection)
         assert digests.number_of(connection, ("r", 7, "1", "", "ada")) == row["id"]
-        assert digests.number_of(connection, ("r", 7, "1", "", "bob")) is None

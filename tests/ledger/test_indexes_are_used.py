@@ -10,6 +10,7 @@ from sqlalchemy import Connection, event, text
 
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import MINUTE, T0, document, entry, workspace
+from vigil.compliance.evaluation.results import DIGESTED
 from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger import Ledger
@@ -22,7 +23,7 @@ BIG = ("observation", "newest", "notice", "attempt", "verdict")
 PARTIAL = ("ix_notice_due", "ix_notice_order", "ix_newest_gone")
 """Indexes that hold the rows that wait, or what is gone, and no others."""
 
-WAITS = ["it waits", "it waits, too"]
+WAITS = sorted(DIGESTED)
 
 QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "claim": lambda c: leases.claim(c, "me", T0, MINUTE, 50),
@@ -30,7 +31,7 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "what is due and not handed over": lambda c: counts.waiting(c, T0),
     "who holds rows": lambda c: leases.owners(c, T0),
     "what is yet to come": lambda c: counts.to_come(c, T0),
-    "what runs left undecided": lambda c: guard_holds.left(c, GuardWhy.UNDECIDED.value),
+    "what runs left undecided": lambda c: guard_holds.left(c, GuardWhy.UNDECIDED),
     "end the leases of the dead": lambda c: leases.end(c, {"x"}, T0),
     "states": lambda c: queue.states(c, [entry(n) for n in (1, 2)]),
     "requeue": lambda c: queue.requeue(c, [entry(n).key for n in (1, 2)], T0, None),
@@ -41,7 +42,7 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "attempts": lambda c: queue.attempts(c, [1, 2]),
     "whom a digest is for": lambda c: digests.people(c, WAITS, T0),
     "what waits for a digest": lambda c: digests.of_people(c, ["p1", "p2"], WAITS, T0),
-    "what a guard holds": lambda c: guard_holds.count(c, "contract-renewal", [7], "held"),
+    "what a guard holds": lambda c: guard_holds.count(c, "contract-renewal", [7], GuardWhy.HELD),
     "due workspaces": lambda c: rule_state.due_workspaces(c, T0, {"r"}),
     "rule_states": lambda c: rule_state.rule_states(c, [1, 2]),
     "keep rule_states": lambda c: rule_state.keep_rule_states(c, [], {("a", 1), ("b", 2)}, T0),
@@ -52,7 +53,7 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "history": lambda c: observations.history(c, [1, 2], T0),
     "last number": observations.last_seq,
     "a slice of the walk": lambda c: observations.bodies(c, "workspace", "10", 20),
-    "what is gone": lambda c: observations.buried(c, 250),
+    "what is gone": lambda c: observations.deleted_items(c, 250),
     "which of these are gone": lambda c: observations.gone_since(c, [1, 2]),
     "steps of a process": lambda c: observations.steps_of(c, "7"),
     "record": lambda c: observations.record(c, [workspace(1), workspace(999_999)], T0),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil.compliance.quiet_hours import Span
+from vigil.compliance.quiet_hours import QuietSpan
 from vigil.ledger.notice_message import EMPTY_MESSAGE, WAITS_FOR_DIGEST, NoticeMessage
 
 WORDS = '"title":"It ends","body":"","link":"https://ecm.example","severity":"high"'
@@ -41,7 +41,7 @@ def test_every_key_is_read() -> None:
         ttl=3600,
         key="k1",
         zone="UTC",
-        quiet=Span(time(20), time(8)),
+        quiet=QuietSpan(time(20), time(8)),
         channels=("email", "push"),
         mail={"title": "T", "body": "B"},
         digest="it waits",
@@ -75,7 +75,7 @@ messages = st.builds(
     ttl=st.none() | st.integers(0, 10**6),
     key=texts,
     zone=texts,
-    quiet=st.none() | st.builds(Span, times, times),
+    quiet=st.none() | st.builds(QuietSpan, times, times),
     channels=st.lists(texts, max_size=2).map(tuple),
     mail=st.dictionaries(texts, texts, max_size=2),
     digest=texts,

@@ -9,9 +9,9 @@ from vigil.ledger import Ledger
 from vigil.ledger.outbox import audits, leases, queue
 from vigil.ledger.outbox.audits import LatestNotice
 from vigil.ledger.outbox.leases import Settled, Tried
-from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import device_stats, devices
 from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import Entry
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LEASE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

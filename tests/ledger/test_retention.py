@@ -19,9 +19,8 @@ from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.observed import observations, runs
 from vigil.ledger.outbox import acknowledgements, guard_holds, leases, manifests, queue
 from vigil.ledger.outbox.leases import Settled, Tried
-from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import deleted_accounts, devices, preferences, topics
-from vigil.ledger.values import Preferences
+from vigil.ledger.values import Entry, Preferences, RunState
 from vigil.ledger.watermarks import Watermark, WatermarkName, list_of
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -156,9 +155,9 @@ def test_runs_that_ended_go_but_not_one_whose_guard_waits(ledger: Ledger) -> Non
     with ledger.write() as connection:
         ended, asking, running = (runs.begin(connection, "watch", T0, T0) for _ in range(3))
         for run in (ended, asking):
-            runs.end(connection, run, "done", {}, T0)
+            runs.end(connection, run, RunState.DONE, {}, T0)
         young = runs.begin(connection, "watch", T0 + 30 * DAY, T0 + 30 * DAY)
-        runs.end(connection, young, "done", {}, T0 + 30 * DAY)
+        runs.end(connection, young, RunState.DONE, {}, T0 + 30 * DAY)
         hold = guard_holds.GuardHold(
             0, "r", asking, "", T0, T0 + DAY, 1, 1, 1, 1, ("much",), guard_holds.WAITING
         )

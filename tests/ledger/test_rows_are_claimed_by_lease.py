@@ -22,7 +22,7 @@ from vigil.ledger.engine import open_engine
 from vigil.ledger.outbox import counts, leases, queue
 from vigil.ledger.outbox.counts import Waiting
 from vigil.ledger.outbox.leases import Claimed, Settled, Tried
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry
 
 LEASE = 5 * MINUTE
 

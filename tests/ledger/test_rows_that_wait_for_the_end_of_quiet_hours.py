@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import guard_holds, leases, queue
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry
 
 AT = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
 MORNING = AT + timedelta(hours=9)
@@ -25,7 +26,7 @@ def entry(person: str, state: NoticeState = NoticeState.QUEUED, due_at: datetime
         person,
         AT,
         state,
-        "held" if state == NoticeState.SUPPRESSED else "",
+        GuardWhy.HELD.value if state == NoticeState.SUPPRESSED else "",
         due_at=due_at,
     )
 
@@ -65,6 +66,6 @@ def test_a_guard_that_lets_it_go_does_not_wake_anybody(
             AT,
             1,
         )
-        assert guard_holds.release(connection, "renewal", 1, "held", released, 2) == 2
+        assert guard_holds.release(connection, "renewal", 1, GuardWhy.HELD, released, 2) == 2
     assert due(ledger) == {"ada": expected, "bob": released}
     ledger.close()

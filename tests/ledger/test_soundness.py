@@ -13,7 +13,7 @@ from vigil.ledger import Ledger, watermarks
 from vigil.ledger.maintenance import integrity
 from vigil.ledger.observed import observations, runs
 from vigil.ledger.outbox import queue
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry, RunState
 from vigil.ledger.watermarks import Watermark, WatermarkName
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -113,7 +113,7 @@ def covered(ledger: Ledger, *windows: tuple[datetime, datetime]) -> None:
             run = runs.begin(connection, "watch", upto, upto)
             runs.cover(connection, run, after, upto)
             if n < len(windows):
-                runs.end(connection, run, "done", {"numbers": {}}, upto)
+                runs.end(connection, run, RunState.DONE, {"numbers": {}}, upto)
 
 
 def test_a_chain_of_windows_has_no_fault_and_a_hole_in_it_is_named(kept: Ledger) -> None:

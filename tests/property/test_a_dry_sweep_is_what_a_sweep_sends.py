@@ -21,6 +21,7 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import queue
 from vigil.ledger.tables import NoticeRow, table
+from vigil.ledger.values import RunState
 from vigil.service import accounting, evaluation
 from vigil.service.sweep import Scope, SweepOutcome, evaluate_scope
 
@@ -138,7 +139,7 @@ def killed_before_it_decides(bench: RunBench, ledger: Ledger, hours: float) -> N
             await evaluation.process_batch(run, plan, n)
 
     bench.do(run, client, flow)
-    accounting.close(run, "failed")
+    accounting.close(run, RunState.FAILED)
 
 
 def people(rows: list[dict[str, Any]], outcome: SweepOutcome) -> Counter[Told]:

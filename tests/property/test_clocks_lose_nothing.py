@@ -21,7 +21,7 @@ from tests.property.conftest import share
 from tests.support.plain_runs import run_once
 from tests.support.small_estate import Draft, Threaded
 from vigil.compliance.rules.loader import load_text
-from vigil.ledger.in_memory import Scratch
+from vigil.ledger.in_memory import InMemoryLedger
 from vigil.ledger.outbox import queue
 
 START = datetime(2024, 1, 10, 8, tzinfo=UTC)
@@ -146,7 +146,7 @@ def told(apart: list[Apart]) -> tuple[Counter[tuple[str, int]], Counter[tuple[st
     story = Story()
     for n in range(INTERVALS):
         story.interval(n)
-    ledger = Scratch().fresh()
+    ledger = InMemoryLedger().fresh()
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(Threaded(story.save(Path(folder) / "estate"))) as sandbox,

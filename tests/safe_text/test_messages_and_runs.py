@@ -30,8 +30,7 @@ from vigil.delivery.email.message import SeveralAddresses, compose, mailbox, rec
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.push.messages import PAYLOAD, encode
 from vigil.delivery.rendering.render import Renderer
-from vigil.ledger.outbox.queue import Entry
-from vigil.ledger.values import Registered
+from vigil.ledger.values import Entry, Registered
 from vigil.safe_text import LABEL, STATE, is_web_address, label, payload
 from vigil.service.compose import compose_entries
 from vigil.service.contacts import Contacts

@@ -18,6 +18,7 @@ from tests.support.hostile import HONEST, HOSTILE, seen
 from tests.support.tables import LINK, finding, findings
 from vigil import safe_text
 from vigil.ledger.outbox.guard_holds import GuardHold
+from vigil.ledger.values import HoldState
 from vigil.safe_text import Markdown, markdown
 from vigil.service import account_text
 from vigil.service.reports import frames, writers
@@ -69,7 +70,9 @@ def account_page(text: str) -> Markdown:
 
 
 def guard_question(text: str) -> Markdown:
-    hold = GuardHold(3, text, 7, "", AT, AT + timedelta(days=1), 40, 40, 4, 9, (text, text), "waiting")
+    hold = GuardHold(
+        3, text, 7, "", AT, AT + timedelta(days=1), 40, 40, 4, 9, (text, text), HoldState.WAITING
+    )
     return ask_guard.question(hold, "Europe/Berlin")
 
 

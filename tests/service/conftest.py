@@ -11,12 +11,12 @@ import pytest
 from tests.support.run_bench import RunBench
 from tests.support.small_estate import Draft, Threaded
 from vigil.ledger import Ledger
-from vigil.ledger.in_memory import Scratch
+from vigil.ledger.in_memory import InMemoryLedger
 
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return Scratch().fresh()
+    return InMemoryLedger().fresh()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from vigil.ledger.observed import runs
 from vigil.ledger.people import devices
 from vigil.ledger.people.device_stats import DeviceStats
 from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import RunState
 from vigil.rulefiles import read_rules
 from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
@@ -504,10 +505,14 @@ def test_devices_that_nobody_refreshes_are_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("state", "hours", "expected"),
-    [("done", 1, CheckState.OK), ("failed", 1, CheckState.WARN), ("done", 30, CheckState.WARN)],
+    [
+        (RunState.DONE, 1, CheckState.OK),
+        (RunState.FAILED, 1, CheckState.WARN),
+        (RunState.DONE, 30, CheckState.WARN),
+    ],
 )
 def test_a_last_run_that_failed_or_is_long_ago_is_a_warning(
-    tmp_path: Path, state: str, hours: int, expected: CheckState
+    tmp_path: Path, state: RunState, hours: int, expected: CheckState
 ) -> None:
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
     with Ledger.open(url).write() as connection:

@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 from datetime import date, timedelta
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest

@@ -23,6 +23,7 @@ from vigil.errors import Problem
 from vigil.ledger import Ledger
 from vigil.ledger.observed import observations, runs
 from vigil.ledger.outbox import guard_holds, queue
+from vigil.ledger.values import RunState
 from vigil.service import account_text, accounting, guards
 from vigil.service.accounting import Account
 from vigil.service.run import Run
@@ -40,7 +41,7 @@ to: [user: ada]
 """
 GUARDED = f"{RULE}guard: {{max_findings: 2}}\n"
 OTHER = RULE.replace("stuck", "other")
-UNDECIDED, HELD = GuardWhy.UNDECIDED.value, GuardWhy.HELD.value
+UNDECIDED, HELD = GuardWhy.UNDECIDED, GuardWhy.HELD
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_what_a_run_left_that_ended_without_deciding_is_taken_at_once(
 ) -> None:
     run = left(ledger, by, owner_name())
     with ledger.write() as connection:
-        runs.end(connection, run, "failed", {}, T0)
+        runs.end(connection, run, RunState.FAILED, {}, T0)
     decided(opened(ledger, flow, RULE, timedelta(0)))
     assert became(ledger) == {("queued", "")}
 

@@ -56,7 +56,7 @@ def test_a_list_that_lacks_what_is_there_by_its_id_is_a_gap(bench: RunBench, tol
     assert not failing.green
     assert "known document that is there" in failing.said
     with ledger.read() as connection:
-        assert not [b for b in observations.buried(connection, 10) if b.kind == "document"]
+        assert not [b for b in observations.deleted_items(connection, 10) if b.kind == "document"]
     for n in (2, 3, 4):
         result = bench.watch(ledger, n)
     assert result.green
@@ -69,13 +69,13 @@ def test_what_is_missing_is_looked_for_the_latest_first_and_the_rest_in_turns(be
     bench.watch(ledger, 1)
     bench.watch(ledger, 2, unreadable=(51, 1002))
     with ledger.read() as connection:
-        every = observations.buried(connection, 10)
+        every = observations.deleted_items(connection, 10)
         assert {(b.kind, b.subject, b.type) for b in every} == {
             ("workspace", "1002", "Case"),
             ("document", "51", ""),
         }
         assert [b.seq for b in every] == sorted((b.seq for b in every), reverse=True)
-        assert observations.buried(connection, 10, every[0].seq) == every[1:]
+        assert observations.deleted_items(connection, 10, every[0].seq) == every[1:]
         assert observations.gone_since(connection, [1001, 1002]) == {1002: NOON + 2 * HOUR}
 
 

@@ -28,9 +28,9 @@ from vigil.ledger import Ledger
 from vigil.ledger.engine import open_engine
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import leases, queue
-from vigil.ledger.outbox.queue import Entry
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import Entry
 from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.sandbox.fcm.local import LocalFcm
 

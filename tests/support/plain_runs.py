@@ -65,7 +65,9 @@ async def extract(run: Run) -> Extracted:
             await extraction.read_page(run, some)
     found = [await extraction.verify(reading, part) for part in extraction.verify_slices(reading, read)]
     extraction.believe_verified(reading)
-    back = [r for some in extraction.buried_slices(reading) for r in await extraction.unburied(run, some)]
+    back = [
+        r for some in extraction.deleted_slices(reading) for r in await extraction.existing_again(run, some)
+    ]
     again = extraction.again(run, set().union(*found), back, read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
@@ -78,5 +80,5 @@ async def extract(run: Run) -> Extracted:
         if changed:
             await extraction.read_processes(reading, changed)
         extraction.processes_done(reading)
-    extraction.walked(reading)
+    extraction.keep_cursors(reading)
     return reading.done()

@@ -36,10 +36,11 @@ from vigil.ecm.retry import Policy
 from vigil.ecm.settings import Settings
 from vigil.errors import VigilError
 from vigil.ledger import Ledger
-from vigil.ledger.in_memory import Scratch
+from vigil.ledger.in_memory import InMemoryLedger
 from vigil.ledger.outbox import queue
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
+from vigil.ledger.values import RunState
 from vigil.sandbox.ecm.app import ecm_app
 from vigil.sandbox.ecm.faulty import faulty
 from vigil.sandbox.ecm.site import SimulatedEcm as SandboxSite
@@ -428,7 +429,7 @@ class RunBench:
     def __init__(self, folder: Path, more: int = 0) -> None:
         self.estate = save(folder, more)
         self.rules = rules()
-        self.scratch = Scratch()
+        self.scratch = InMemoryLedger()
         self.renderer = Renderer(PROJECT / "templates")
         self.settings = Settings(
             "http://ecm.example/cs/cs", username="vigil", password="vigil", retries=RETRIES
@@ -482,9 +483,9 @@ class RunBench:
         try:
             self._loop.run(watched(run, client))
             made = accounting.account(run)
-            green, said = made.state == "done", account_text.sentence(made)
+            green, said = made.state is RunState.DONE, account_text.sentence(made)
         except VigilError as error:
-            accounting.close(run, "failed")
+            accounting.close(run, RunState.FAILED)
             green, said = False, f"{type(error).__name__}: {error}"
         with ledger.read() as connection:
             rows = frozenset(

@@ -7,7 +7,7 @@ from typing import Any
 
 from vigil.compliance import facts as f
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry
 
 T0 = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

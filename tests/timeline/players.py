@@ -14,7 +14,7 @@ from vigil.timeline.load import Suite, read_suite
 from vigil.timeline.model import Timeline
 from vigil.timeline.mutate import Gate, gate
 from vigil.timeline.players import Players
-from vigil.timeline.results import Player, Row
+from vigil.timeline.results import OutboxRow, Player
 from vigil.timeline.state import WorldError
 from vigil.timeline.suite import TimelineResult, play_all, rules_of
 
@@ -121,5 +121,5 @@ def came(player: Player) -> list[Came]:
     return out
 
 
-def words(row: Row) -> str:
+def words(row: OutboxRow) -> str:
     return row["message"].to_json()

@@ -20,7 +20,7 @@ from vigil.cli.options import (
     SHIPPED,
     Demo,
     LedgerUrl,
-    Site,
+    SiteName,
     SiteOfLedger,
     Templates,
     instant,
@@ -153,7 +153,7 @@ def sandbox(
 
 @app.command()
 def watch(
-    site: Site = "default",
+    site: SiteName = "default",
     as_of: Annotated[
         datetime | None,
         typer.Option(parser=instant, metavar="TIME", help="Evaluate as of this instant; by default now"),
@@ -174,7 +174,7 @@ def watch(
 
 @app.command()
 def sweep(
-    site: Site = "default",
+    site: SiteName = "default",
     type: Annotated[list[str] | None, typer.Option(help="Only workspaces of this type; repeatable")] = None,
     rule: Annotated[list[str] | None, typer.Option(help="Only this rule; repeatable")] = None,
     workspace: Annotated[list[int] | None, typer.Option(help="Only this workspace; repeatable")] = None,
@@ -200,7 +200,7 @@ def sweep(
 
 @app.command()
 def backfill(
-    site: Site = "default",
+    site: SiteName = "default",
     from_: Annotated[
         datetime | None,
         typer.Option("--from", parser=instant, metavar="TIME", help="Start of the window, exclusive"),
@@ -227,7 +227,7 @@ def backfill(
 
 @app.command()
 def doctor(
-    site: Site = "default",
+    site: SiteName = "default",
     json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON")] = False,
 ) -> None:
     """Check everything that a run depends on, and suggest what to do. Changes nothing, notifies nobody. docs/doctor.md."""
@@ -358,7 +358,7 @@ def guard_list(site: SiteOfLedger = None, ledger: LedgerUrl = None, demo: Demo =
 
 
 @guards.command("approve")
-def guard_approve(hold: Hold, site: Site = "default", by: By = "") -> None:
+def guard_approve(hold: Hold, site: SiteName = "default", by: By = "") -> None:
     """Send exactly the notices that a guard holds, once."""
     from vigil.cli.operate import answer_guard
 
@@ -366,7 +366,7 @@ def guard_approve(hold: Hold, site: Site = "default", by: By = "") -> None:
 
 
 @guards.command("drop")
-def guard_drop(hold: Hold, site: Site = "default", by: By = "") -> None:
+def guard_drop(hold: Hold, site: SiteName = "default", by: By = "") -> None:
     """Drop the notices that a guard holds, without sending them; the ledger records who decided it."""
     from vigil.cli.operate import answer_guard
 
@@ -388,7 +388,7 @@ def automations_install(
             show_default=SHIPPED,
         ),
     ],
-    site: Site = "default",
+    site: SiteName = "default",
     notify: Annotated[
         str | None, typer.Option(help="Notification block to send alerts by, such as slack-webhook/ops")
     ] = None,

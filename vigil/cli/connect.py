@@ -13,7 +13,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from vigil import places
-from vigil.cli.options import Site
+from vigil.cli.options import SiteName
 from vigil.errors import BadRequest
 from vigil.service.connecting.forms import FORMS, Given, Option, option_of
 from vigil.terminal import console
@@ -27,7 +27,7 @@ Yes = Annotated[
 ]
 
 
-def connect(site: Site = "default", yes: Yes = False, **given: Any) -> None:
+def connect(site: SiteName = "default", yes: Yes = False, **given: Any) -> None:
     """Save a site's connections as Prefect blocks, or change the given settings.
 
     For an existing site, settings that are not given stay. An option with an empty text ("") resets or removes its value:
@@ -155,7 +155,7 @@ def _default(info: FieldInfo) -> str | bool:
 def _with_an_option_for_each_field() -> None:
     """Build the signature from which Typer reads the command's options."""
     own = [
-        Parameter("site", Parameter.KEYWORD_ONLY, default="default", annotation=Site),
+        Parameter("site", Parameter.KEYWORD_ONLY, default="default", annotation=SiteName),
         Parameter("yes", Parameter.KEYWORD_ONLY, default=False, annotation=Yes),
     ]
     fields = [

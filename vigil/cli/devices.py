@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from vigil.cli.options import Demo, LedgerUrl, Site, SiteOfLedger, open_ledger
+from vigil.cli.options import Demo, LedgerUrl, SiteName, SiteOfLedger, open_ledger
 from vigil.cli.output import Csv, Json, Output
 from vigil.terminal import console
 from vigil.wording import counted
@@ -123,7 +123,7 @@ def remove(
 
 
 @topics.command()
-def sync(site: Site = "default") -> None:
+def sync(site: SiteName = "default") -> None:
     """Update the subscriptions at FCM now. Otherwise the next `watch` does."""
     from vigil.cli.operate import sync_topics
 

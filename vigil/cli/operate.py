@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from vigil import stopping
 from vigil.cli.runs import SENDING, name_ledger, prefect_for_commands
+from vigil.delivery.push.topics import TopicOutcome
 from vigil.flow_runs.outcomes import outcome
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import guard_holds
@@ -68,7 +69,7 @@ def sync_topics(site: str, console: Console) -> None:
     with prefect_for_commands():
         from flows.support.sites import block_of, ledger_of
 
-        async def go() -> Mapping[str, int]:
+        async def go() -> Counter[TopicOutcome]:
             block = await block_of(site)
             async with block.fcm.topics() as client:
                 return await tell(ledger_of(block), client, utc_now)

@@ -55,7 +55,7 @@ Templates = Annotated[
     typer.Option(help="Folder of the templates", default_factory=places.templates, show_default=SHIPPED),
 ]
 
-Site = Annotated[str, typer.Option(help="Name of the site's block, as `vigil connect` saved it")]
+SiteName = Annotated[str, typer.Option(help="Name of the site's block, as `vigil connect` saved it")]
 
 SiteOfLedger = Annotated[
     str | None,

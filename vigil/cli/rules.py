@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from vigil.cli.options import Rules, Site, Templates
+from vigil.cli.options import Rules, SiteName, Templates
 from vigil.terminal import console
 
 rules = typer.Typer()
@@ -81,7 +81,7 @@ def schema() -> None:
 
 
 @rules.command()
-def types(site: Site = "default") -> None:
+def types(site: SiteName = "default") -> None:
     """Print a site's workspace types, groups and users as JSON, for `vigil validate --types`."""
     from vigil.cli import runs
 

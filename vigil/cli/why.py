@@ -107,7 +107,7 @@ def _json(answer: Explanation, told: Frame) -> str:
             "how": seen.how,
             "at": seen.at.astimezone(zone).isoformat(timespec="seconds"),
         }
-    found["standings"] = [_standing(s) for s in answer.rule_states]
+    found["standings"] = [_explanation(s) for s in answer.rule_states]
     return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 
@@ -116,5 +116,5 @@ def _attempt(outcome: str, device: str, at: datetime, code: str, zone: ZoneInfo)
     return {"outcome": outcome, "device": device, "at": when, "code": code or None}
 
 
-def _standing(standing: RuleExplanation) -> dict[str, Any]:
-    return {"rule": standing.rule, "verdict": standing.verdict, "why": list(standing.why)}
+def _explanation(rule: RuleExplanation) -> dict[str, Any]:
+    return {"rule": rule.rule, "verdict": rule.verdict, "why": list(rule.why)}

@@ -30,6 +30,10 @@ class NoticeState(StrEnum):
     SUPPRESSED = "suppressed"
 
 
+NoticeKey = tuple[str, int, str, str, str]
+"""(rule, workspace, occurrence, step, person): each combination gets one notice, for ever. '' stands for no step and no person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A recipient with an existing account. `zone` and `language` are the recipient's own."""

@@ -12,7 +12,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class QuietSpan:
     """Quiet hours of a day: from `start` until `end`; over midnight if `start` is the later one.
 
     Equal times mean no quiet hours.
@@ -28,7 +28,7 @@ class Span:
         return wall >= self.start or wall < self.end
 
 
-def opens(at: datetime, spans: Sequence[Span], zone: str) -> datetime:
+def opens(at: datetime, spans: Sequence[QuietSpan], zone: str) -> datetime:
     """The first instant from `at` on that is in none of `spans`, by the clocks of `zone`; `at` itself if it is in none.
 
     If a clock change skips the end of a span, it ends at the first instant after the gap; if its hours occur twice, both are quiet. If
@@ -49,7 +49,7 @@ def _wall(at: datetime, calendar: Calendar) -> time:
     return at.astimezone(calendar.zone).time()
 
 
-def _end(at: datetime, span: Span, calendar: Calendar) -> datetime:
+def _end(at: datetime, span: QuietSpan, calendar: Calendar) -> datetime:
     """The next instant after `at` at which the zone's clocks show the span's end, or have skipped it."""
     today = calendar.day(at)
     ends = []
@@ -61,4 +61,4 @@ def _end(at: datetime, span: Span, calendar: Calendar) -> datetime:
     return min(end for end in ends if end > at)
 
 
-__all__ = ["Span", "opens"]
+__all__ = ["QuietSpan", "opens"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from vigil.compliance.calendar import zones
-from vigil.compliance.quiet_hours import Span, opens
+from vigil.compliance.quiet_hours import QuietSpan, opens
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.values import Preferences
 
@@ -20,11 +20,13 @@ def in_message(message: NoticeMessage, asked: Preferences, at: datetime, site_zo
     return said_from(at, asked, message.quiet, asked.zone or message.zone or site_zone, site_zone)
 
 
-def said_from(at: datetime, asked: Preferences, rule: Span | None, zone: str, site_zone: str) -> datetime:
+def said_from(
+    at: datetime, asked: Preferences, rule: QuietSpan | None, zone: str, site_zone: str
+) -> datetime:
     """The first instant from `at` on outside both quiet hours, by the clocks of `zone`, or of `site_zone` if `zone` is unknown."""
     spans = []
     if asked.quiet_from is not None and asked.quiet_to is not None:
-        spans.append(Span(asked.quiet_from, asked.quiet_to))
+        spans.append(QuietSpan(asked.quiet_from, asked.quiet_to))
     if rule is not None:
         spans.append(rule)
     if not spans:

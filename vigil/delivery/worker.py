@@ -28,8 +28,7 @@ from vigil.delivery.transport import LONGEST_TTL, Outgoing, SendOutcome, Sent, T
 from vigil.ledger import Ledger, LedgerError
 from vigil.ledger.outbox import leases
 from vigil.ledger.outbox.leases import Claimed, PutOff, RealTime, Settled, Tried, real_time
-from vigil.ledger.people import devices
-from vigil.ledger.people import preferences as preferences
+from vigil.ledger.people import devices, preferences
 from vigil.ledger.values import LEASE, NONE, Preferences, Registered
 
 log = logging.getLogger("vigil.delivery.worker")
@@ -50,7 +49,7 @@ class Delivered:
     """
 
     rows: Counter[NoticeState] = field(default_factory=Counter)
-    attempts: Counter[str] = field(default_factory=Counter)
+    attempts: Counter[SendOutcome] = field(default_factory=Counter)
     ended: Counter[tuple[int | None, NoticeState]] = field(default_factory=Counter)  # (run, state) -> rows
     lost: int = 0
     refused: dict[str, CredentialRefused] = field(default_factory=dict)

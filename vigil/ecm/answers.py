@@ -30,7 +30,7 @@ _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 
 
 def read(path: str, status: int, headers: Mapping[str, str], body: bytes) -> Json:
-    """The JSON object of a successful response. Raises Again for a temporary failure, an EcmError for a permanent one."""
+    """The JSON object of a successful response. Raises Retryable for a temporary failure, an EcmError for a permanent one."""
     parsed = _parsed(body)
     if 200 <= status < 300:
         if isinstance(parsed, dict):

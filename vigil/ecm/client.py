@@ -170,7 +170,7 @@ class Client:
         return await retry(once, self._policy, self._retried)
 
     async def _send(self, ask: _Ask, ticket: Ticket | None) -> tuple[Json, Mapping[str, str]] | None:
-        """Send one HTTP request: the JSON and headers of its response, None for 401. Raises Again for a temporary failure."""
+        """Send one HTTP request: the JSON and headers of its response, None for 401. Raises Retryable for a temporary failure."""
         async with self._circuit.admitted(ask.path, ask.deadline):
             await self._rate.turn()
             response = await self._exchange(ask, {HEADER: ticket.value} if ticket else dict(ask.headers))

@@ -79,7 +79,7 @@ async def read_page(
 ) -> Page:
     """One page. `rows` finds the rows in a response that does not have them in `results`.
 
-    Raises Incomplete for a page that was empty twice although it has rows by the server's count.
+    Raises IncompleteList for a page that was empty twice although it has rows by the server's count.
     """
     for _ in range(2):
         answer = await client.get(path, {**params, "limit": limit, "page": number})

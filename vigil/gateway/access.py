@@ -1,4 +1,4 @@
-"""Authenticates requests. Every route below /v1 depends on `Person`, and every query is bound to that person."""
+"""Authenticates requests. Every route below /v1 depends on `Login`, and every query is bound to that person."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def now_of(gateway: Annotated[Gateway, Depends(gateway_of)]) -> datetime:
 
 
 Opened = Annotated[Gateway, Depends(gateway_of)]
-Person = Annotated[str, Depends(person_of)]
+Login = Annotated[str, Depends(person_of)]
 Now = Annotated[datetime, Depends(now_of)]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from vigil.delivery.proofs import LIFE
-from vigil.gateway.access import Now, Opened, Person
+from vigil.gateway.access import Login, Now, Opened
 from vigil.gateway.errors import RequestRefused, documented, not_found, too_many
 from vigil.gateway.models import (
     AcknowledgementOut,
@@ -38,7 +38,7 @@ Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.post("/devices", status_code=201, response_model=DeviceOut, responses=_PENDING, tags=["devices"])
-def register_device(gateway: Opened, person: Person, now: Now, device: DeviceIn) -> DeviceOut | Response:
+def register_device(gateway: Opened, person: Login, now: Now, device: DeviceIn) -> DeviceOut | Response:
     """Register a device, or refresh it: an app calls this whenever it starts and whenever FCM gives it a new token."""
     with gateway.ledger.write() as connection:
         made = registrations.register(connection, _new(person, device), now, _proven(gateway, person, device))
@@ -52,7 +52,7 @@ def register_device(gateway: Opened, person: Person, now: Now, device: DeviceIn)
 
 
 @router.get("/devices", tags=["devices"])
-def list_devices(gateway: Opened, person: Person) -> DevicesOut:
+def list_devices(gateway: Opened, person: Login) -> DevicesOut:
     """The person's devices in use, without their addresses."""
     with gateway.ledger.read() as connection:
         return DevicesOut(devices=[DeviceOut.of(r) for r in registrations.mine(connection, person)])
@@ -60,7 +60,7 @@ def list_devices(gateway: Opened, person: Person) -> DevicesOut:
 
 @router.put("/devices/{id}", response_model=DeviceOut, responses=documented(404) | _PENDING, tags=["devices"])
 def refresh_device(
-    gateway: Opened, person: Person, now: Now, id: Id, device: DeviceIn
+    gateway: Opened, person: Login, now: Now, id: Id, device: DeviceIn
 ) -> DeviceOut | Response:
     """Refresh a device, with its current address. With another address it gets another number."""
     with gateway.ledger.write() as connection:
@@ -74,7 +74,7 @@ def refresh_device(
 
 
 @router.delete("/devices/{id}", status_code=204, responses=documented(404), tags=["devices"])
-def unregister_device(gateway: Opened, person: Person, now: Now, id: Id) -> Response:
+def unregister_device(gateway: Opened, person: Login, now: Now, id: Id) -> Response:
     """Retire a device, when its person logs out of the app."""
     with gateway.ledger.write() as connection:
         done = registrations.retire(connection, person, id, now)
@@ -86,7 +86,7 @@ def unregister_device(gateway: Opened, person: Person, now: Now, id: Id) -> Resp
 @router.get("/notices", tags=["notices"])
 def list_notices(
     gateway: Opened,
-    person: Person,
+    person: Login,
     before: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="`next` of the last page")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> InboxOut:
@@ -100,7 +100,7 @@ def list_notices(
 
 
 @router.get("/notices/{id}", responses=documented(404), tags=["notices"])
-def read_notice(gateway: Opened, person: Person, id: Id) -> NoticeOut:
+def read_notice(gateway: Opened, person: Login, id: Id) -> NoticeOut:
     """One notice of the person's; its `link` opens the item."""
     with gateway.ledger.read() as connection:
         found = inbox.one(connection, person, id)
@@ -110,7 +110,7 @@ def read_notice(gateway: Opened, person: Person, id: Id) -> NoticeOut:
 
 
 @router.put("/notices/{id}/acknowledgement", responses=documented(404), tags=["notices"])
-def acknowledge_notice(gateway: Opened, person: Person, now: Now, id: Id) -> AcknowledgementOut:
+def acknowledge_notice(gateway: Opened, person: Login, now: Now, id: Id) -> AcknowledgementOut:
     """Acknowledge the notice. The first time counts; repeating it changes nothing."""
     with gateway.ledger.write() as connection:
         if inbox.one(connection, person, id) is None:
@@ -121,7 +121,7 @@ def acknowledge_notice(gateway: Opened, person: Person, now: Now, id: Id) -> Ack
 
 
 @router.get("/preferences", tags=["preferences"])
-def read_preferences(gateway: Opened, person: Person) -> PreferencesBody:
+def read_preferences(gateway: Opened, person: Login) -> PreferencesBody:
     """The person's preferences."""
     with gateway.ledger.read() as connection:
         found = preferences.of_people(connection, [person]).get(person, preferences.NONE)
@@ -129,7 +129,7 @@ def read_preferences(gateway: Opened, person: Person) -> PreferencesBody:
 
 
 @router.put("/preferences", tags=["preferences"])
-def set_preferences(gateway: Opened, person: Person, now: Now, wanted: PreferencesBody) -> PreferencesBody:
+def set_preferences(gateway: Opened, person: Login, now: Now, wanted: PreferencesBody) -> PreferencesBody:
     """Replace the person's preferences. They do not affect queued notices, except for quiet hours."""
     with gateway.ledger.write() as connection:
         preferences.keep(connection, person, wanted.preferences(), now)

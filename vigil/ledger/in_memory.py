@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 from vigil.ledger import Ledger, tables  # noqa: F401  (the tables register themselves)
 
 
-class Scratch:
+class InMemoryLedger:
     """One in-memory database on one engine, so that each statement is compiled once. Not thread-safe."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import orjson
 
-from vigil.compliance.quiet_hours import Span
+from vigil.compliance.quiet_hours import QuietSpan
 
 WAITS_FOR_DIGEST = '"digest":'
 """What the JSON of every message holds whose row waits for the digest. Other messages may hold it, too, in a text."""
@@ -35,7 +35,7 @@ class NoticeMessage:
     )
     key: str = ""  # the replace key: the same for every attempt and every device
     zone: str = ""  # its person's, where that is known
-    quiet: Span | None = None  # quiet hours of its rule
+    quiet: QuietSpan | None = None  # quiet hours of its rule
     channels: tuple[str, ...] = ()  # in order; empty: push alone
     mail: Mapping[str, str] = field(default_factory=dict)  # `vigil.delivery.email.words.mail_texts`
     digest: str = ""  # the reason with which its row waits for the digest
@@ -87,7 +87,7 @@ class NoticeMessage:
             ttl=plain.get("ttl"),
             key=plain.get("key", ""),
             zone=plain.get("zone", ""),
-            quiet=None if quiet is None else Span(*map(time.fromisoformat, quiet)),
+            quiet=None if quiet is None else QuietSpan(*map(time.fromisoformat, quiet)),
             channels=tuple(plain.get("channels", ())),
             mail=plain.get("mail", {}),
             digest=plain.get("digest", ""),

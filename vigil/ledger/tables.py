@@ -87,7 +87,7 @@ def _big(nullable: bool = False, index: bool = False) -> Any:
 
 
 class ObservationRow(SQLModel, table=True):
-    """A subject as it was read. `body` is None for a tombstone; `prev` is the previous observation of the same subject."""
+    """A subject as it was read. `body` is None if it was deleted; `prev` is the previous observation of the same subject."""
 
     __tablename__ = "observation"
 
@@ -242,7 +242,7 @@ class DeviceRow(SQLModel, table=True):
     id: int = _id()
     person: str = Field(index=True)
     address: str
-    address_kind: str = "token"  # token | fid | email
+    address_kind: str = "token"  # token | fid | email | webhook
     platform: str  # android | ios | web | email | webhook
     app: str = ""
     language: str | None = None
@@ -412,6 +412,17 @@ def in_state(
     return condition
 
 
+def has_state(notice: FromClause, *states: NoticeState) -> ColumnElement[bool]:
+    """Whether rows of `notice` are in one of some states. No partial index fits: `in_state` is for those."""
+    column: ColumnElement[NoticeState] = notice.c.state
+    return column == states[0] if len(states) == 1 else column.in_(sorted(states))
+
+
+def set_state(state: NoticeState, **others: Any) -> dict[str, Any]:
+    """The values of an UPDATE of notices that gives them a state, and `others` by the names of their columns."""
+    return {"state": state, **others}
+
+
 def table(model: type[SQLModel]) -> Table:
     """The SQLAlchemy table of a model, for bulk statements."""
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
@@ -437,6 +448,8 @@ __all__ = [
     "TopicMemberRow",
     "TopicSubscriptionRow",
     "WatermarkRow",
+    "has_state",
     "in_state",
+    "set_state",
     "table",
 ]

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from enum import StrEnum
 
 from vigil.compliance.channels import CHANNELS
-from vigil.compliance.notices import NoticeState
+from vigil.compliance.notices import NoticeKey, NoticeState
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
-
-Key = tuple[str, int, str, str, str]
-"""(rule, workspace, occurrence, step, person): each combination gets one notice, for ever. '' stands for no step and no person."""
 
 ADDRESS_KINDS = tuple(kind for c in CHANNELS for kind in c.address_kinds)
 """The kinds of addresses of devices in the registry."""
@@ -37,6 +35,24 @@ def went_out(state: NoticeState, reason: str) -> bool:
     return state in (NoticeState.SENT, NoticeState.QUEUED) or reason.startswith(IN_DIGEST)
 
 
+class RunState(StrEnum):
+    """The state of a run's row. `GAPS` is a run that could not read everything."""
+
+    RUNNING = "running"
+    DONE = "done"
+    GAPS = "gaps"
+    FAILED = "failed"
+
+
+class HoldState(StrEnum):
+    """The state of a guard hold: without an answer, or the answer. An expired hold can still be answered."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DROPPED = "dropped"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A row to queue: `state` is `queued`, or a final state with its reason if there is nothing to send.
@@ -57,7 +73,7 @@ class Entry:
     due_at: datetime | None = None  # the end of quiet hours; None for at once
 
     @property
-    def key(self) -> Key:
+    def key(self) -> NoticeKey:
         return self.rule, self.workspace, self.occurrence, self.step, self.person
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from vigil.ledger.engine import upsert
 from vigil.ledger.tables import ObservationRow, WatermarkRow, table
 
-_position = table(WatermarkRow)
+_watermark = table(WatermarkRow)
 _observation = table(ObservationRow)
 
 
@@ -143,13 +143,13 @@ class Watermark:
 
 def watermark(connection: Connection, name: WatermarkName | ListMark) -> Watermark:
     """The named watermark; an empty one when it was never set."""
-    row = connection.execute(select(_position).where(_position.c.name == name)).first()
+    row = connection.execute(select(_watermark).where(_watermark.c.name == name)).first()
     return Watermark() if row is None else Watermark(row.seq or 0, row.at, orjson.loads(row.data))
 
 
 def known_until(connection: Connection) -> datetime | None:
     """The latest instant that a run has spoken of when it read or evaluated; None where none ever did."""
-    at = select(func.max(_position.c.at)).where(_position.c.name.in_(RUNS))
+    at = select(func.max(_watermark.c.at)).where(_watermark.c.name.in_(RUNS))
     seen = select(_observation.c.seen_at).order_by(_observation.c.seq.desc()).limit(1)
     found = [connection.execute(query).scalar() for query in (at, seen)]
     return max((x for x in found if x is not None), default=None)
@@ -162,7 +162,7 @@ def evaluated(connection: Connection) -> Evaluated:
 
 def set_watermark(connection: Connection, name: WatermarkName | ListMark, mark: Watermark) -> None:
     row = {"name": name, "seq": mark.seq, "at": mark.at, "data": orjson.dumps(mark.data).decode()}
-    upsert(connection, _position, [row], ("seq", "at", "data"))
+    upsert(connection, _watermark, [row], ("seq", "at", "data"))
 
 
 __all__ = [

@@ -4,7 +4,7 @@ POST /sandbox/clock    ``{"now": "2013-03-01T00:00:00Z"}``: forward only, 409 on
 POST /sandbox/events   one event as a line of events.jsonl has it; without "ts" it happens now, and always after all others
 GET  /sandbox/devices  what each virtual device shows, and everything it received
 POST /sandbox/devices  ``{"token": T, "do": "offline"}``, or online, dismiss, unregister, add (with "platform" and "owner")
-POST /sandbox/faults   ``{"ecm": {...}, "fcm": {...}}``: see `quirks.Faults.configure` and `fcm.faults`
+POST /sandbox/faults   ``{"ecm": {...}, "fcm": {...}}``: see `quirks.EcmFaults.configure` and `fcm.faults`
 GET  /sandbox/requests what both were asked
 """
 

@@ -75,7 +75,7 @@ class SandboxClient:
     def faults(
         self, ecm: Json | None = None, fcm: Json | None = None, *, revoke_tickets: bool = False
     ) -> Json:
-        """Set quirks, latency and scripted faults; see `quirks.Faults.configure` and `fcm.faults`. Gives all that is set then."""
+        """Set quirks, latency and scripted faults; see `quirks.EcmFaults.configure` and `fcm.faults`. Gives all that is set then."""
         body: Json = {k: v for k, v in (("ecm", ecm), ("fcm", fcm)) if v is not None}
         if revoke_tickets:
             body["revoke_tickets"] = True

@@ -16,6 +16,7 @@ from vigil.ledger.observed import observations, runs
 from vigil.ledger.outbox import counts, guard_holds, queue
 from vigil.ledger.outbox.counts import ToCome, Waiting
 from vigil.ledger.outbox.guard_holds import GuardHold
+from vigil.ledger.values import RunState
 from vigil.service import refused_rules
 from vigil.service.run import Run
 from vigil.service.unsent import Unsent, unsent
@@ -68,8 +69,8 @@ class Account:
     refused_rules: tuple[str, ...] = ()  # refused rules and templates, as sentences
 
     @property
-    def state(self) -> str:
-        return "gaps" if self.gaps else "done"
+    def state(self) -> RunState:
+        return RunState.GAPS if self.gaps else RunState.DONE
 
     @property
     def waiting(self) -> int:
@@ -120,7 +121,7 @@ def account(run: Run) -> Account:
         stopped = tuple(guard_holds.of_run(connection, run.id))
     counted = replace(_made(run, notices, waits, now), later=later, holds=stopped)
     made = replace(counted, difference=counted.difference or unproven)
-    close(run, "failed" if made.difference else made.state, made)
+    close(run, RunState.FAILED if made.difference else made.state, made)
     if made.difference:
         raise Unexplained(
             f"run {run.id}: {counted.difference} findings are neither sent nor explained, {unproven} are marked as sent without an "
@@ -186,7 +187,7 @@ def _outcome(notice: Mapping[str, Any]) -> str:
     )
 
 
-def close(run: Run, state: str, made: Account | None = None) -> None:
+def close(run: Run, state: RunState, made: Account | None = None) -> None:
     """Record the end of the run."""
     body: dict[str, Any] = {"numbers": run.numbers()}
     if made is not None:

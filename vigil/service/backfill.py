@@ -25,7 +25,7 @@ from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import stamp
-from vigil.compliance.notices import NoticeState
+from vigil.compliance.notices import NoticeKey, NoticeState
 from vigil.compliance.notify.routing import Routed
 from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules.model import DIGEST_NAME, Rule
@@ -35,7 +35,7 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import inputs, observations, runs
 from vigil.ledger.outbox import manifests, queue
-from vigil.ledger.values import Entry, Key, went_out
+from vigil.ledger.values import Entry, went_out
 from vigil.service import evaluation, pipeline
 from vigil.service.pipeline import Work
 from vigil.service.reasons import in_words, why_untrue
@@ -161,13 +161,13 @@ async def _of_batch(
     out: list[Line] = []
     records = ReplayRecords(run.ledger)
     for facts, some in _by_facts(found):
-        # Whom it concerns today: who has left since is not written to, and who may no longer read it neither.
+        # Recipients are looked up as of today: deleted users, and users who may not read the workspace any more, are left out.
         work = Work(
             given=Input(replace(facts, roles={})), window=Window(after, upto), result=Evaluation(tuple(some))
         )
         work = await evaluation.looked_up(run, work)
         work = pipeline.through(pipeline.ADDRESS, run, records, work)
-        # Of what could not be looked up nobody knows whom it concerns: nobody else is told in its place.
+        # Without a lookup the recipients are unknown: the workspace is reported as a gap, and nobody is told instead.
         run.gap([Gap("people", why, (workspace,)) for workspace, why in work.left.items()])
         lines = _lines(run, work, today, records)
         records.add(lines)
@@ -184,7 +184,7 @@ class ReplayRecords(LedgerRecords):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._offered: dict[str, dict[tuple[int, str], set[str]]] = {}
-        self.offered: set[Key] = set()
+        self.offered: set[NoticeKey] = set()
 
     def add(self, lines: Iterable[Line]) -> None:
         """Count what is offered as told."""
@@ -222,18 +222,18 @@ def _lines(run: Run, work: Work, today: Today, records: ReplayRecords) -> list[L
     out = []
     for r, entry in zip(work.routed, work.rows, strict=True):
         rule = run.rules.by_name[entry.rule]
-        standing, reason = _standing(rule, r, entry, then.get(entry.key), today)
+        status, reason = _status(rule, r, entry, then.get(entry.key), today)
         begin = _begin(entry)
-        if standing in SENDS and begin is not None and begin.key not in received:
-            standing, reason = ManifestStatus.CLEARED, NoLonger.UNHEARD.value
+        if status in SENDS and begin is not None and begin.key not in received:
+            status, reason = ManifestStatus.CLEARED, NoLonger.UNHEARD.value
         open_row = then.get(same[entry.key].key)
-        if standing in SENDS and open_row is not None and open_row[0] == NoticeState.SENT:
-            standing, reason = (
+        if status in SENDS and open_row is not None and open_row[0] == NoticeState.SENT:
+            status, reason = (
                 ManifestStatus.TOLD,
                 f"as the finding that is open since {same[entry.key].occurrence}",
             )
         due = r.finding.due
-        out.append(Line(entry, standing, reason, "" if due is None else due.isoformat()))
+        out.append(Line(entry, status, reason, "" if due is None else due.isoformat()))
     return out
 
 
@@ -255,7 +255,7 @@ def as_open(entry: Entry, now: CurrentState) -> Entry:
     return replace(entry, occurrence=str(replace(named, base=stamp(since))))
 
 
-def _standing(
+def _status(
     rule: Rule, routed: Routed, entry: Entry, then: tuple[NoticeState, str] | None, today: Today
 ) -> tuple[ManifestStatus, str]:
     if then is not None and then[0] == NoticeState.SENT:
@@ -330,5 +330,5 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
 
 
 def summary(lines: Iterable[Line]) -> Counter[str]:
-    """The number of lines by standing."""
+    """The number of lines by status."""
     return Counter(line.standing.value for line in lines)

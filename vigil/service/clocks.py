@@ -32,7 +32,7 @@ def kept(evaluated: Evaluated) -> Skew | None:
 
 
 def to_keep(skew: Skew | None) -> tuple[float, float] | None:
-    """A skew as a position keeps it, in seconds."""
+    """A skew as a watermark keeps it, in seconds."""
     return None if skew is None else (skew.least.total_seconds(), skew.most.total_seconds())
 
 

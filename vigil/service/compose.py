@@ -12,7 +12,7 @@ from vigil.compliance.channels import TextFormat, channel_of
 from vigil.compliance.evaluation.results import DIGESTED, Why
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.facts import Value
-from vigil.compliance.notices import Notice, NoticeState, Person, Severity
+from vigil.compliance.notices import Notice, NoticeKey, NoticeState, Person, Severity
 from vigil.compliance.notify.routing import Directory, Routed
 from vigil.compliance.rules.model import Rule, RuleSet, fields_used
 from vigil.compliance.sensitive import is_sensitive
@@ -20,7 +20,7 @@ from vigil.delivery.channels import stored
 from vigil.delivery.email.words import mail_texts
 from vigil.delivery.rendering.render import RenderedText, Renderer, RenderError
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.values import Entry, Key, Registered
+from vigil.ledger.values import Entry, Registered
 from vigil.safe_text import BODY, bounded
 from vigil.service.contacts import Contacts, Destination, quiet_of
 from vigil.service.site import Site
@@ -98,7 +98,7 @@ def _state(reason: Why) -> NoticeState:
 
 def compose_entry(
     run: ComposeContext,
-    key: Key,
+    key: NoticeKey,
     rule: Rule,
     n: Notice,
     words: Rendered,
@@ -141,12 +141,12 @@ def _html(run: ComposeContext, n: Notice, addresses: Sequence[Registered]) -> di
     return mail_texts(html, renderer.language(n.person.language))
 
 
-def replace_key(key: Key) -> str:
+def replace_key(key: NoticeKey) -> str:
     """The replace key of a row: the same for every attempt and device, and different for every other row."""
     return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=15).hexdigest()
 
 
-def _key(r: Routed) -> Key:
+def _key(r: Routed) -> NoticeKey:
     x = r.finding
     return x.rule, x.workspace, x.occurrence, x.step or "", r.person or ""
 

@@ -10,7 +10,7 @@ from vigil.compliance import facts as f
 from vigil.compliance.channels import channel_of
 from vigil.compliance.notices import Person
 from vigil.compliance.notify.routing import Directory
-from vigil.compliance.quiet_hours import Span
+from vigil.compliance.quiet_hours import QuietSpan
 from vigil.compliance.rules.model import Rule
 from vigil.delivery.channels import chosen, order_of
 from vigil.delivery.quiet_hours import said_from
@@ -80,6 +80,6 @@ class Contacts:
         )
 
 
-def quiet_of(rule: Rule) -> Span | None:
+def quiet_of(rule: Rule) -> QuietSpan | None:
     """The quiet hours of a rule; None if it has none."""
-    return None if rule.quiet is None else Span(rule.quiet.from_, rule.quiet.to)
+    return None if rule.quiet is None else QuietSpan(rule.quiet.from_, rule.quiet.to)

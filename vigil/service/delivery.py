@@ -32,7 +32,7 @@ async def deliver_batch(run: Run, worker: Worker) -> Delivered:
     now = run.clock()
     recheck.explain(run, now)
     done = await worker.deliver(BATCH, due_by=now)
-    run.counters.numbers.update({f"attempts {outcome}": n for outcome, n in done.attempts.items()})
+    run.counters.attempts.update(done.attempts)
     run.counters.refused |= {credential: str(error) for credential, error in done.refused.items()}
     for (of, state), n in done.ended.items():
         if of != run.id:
@@ -50,7 +50,7 @@ async def deliver(
 
     `batch` sends the `n`-th batch and returns whether another may find work; `say` and `pause` as for `Rounds`.
     """
-    guards.decide(run)  # what others left undecided, where the run has not come by it yet
+    guards.decide(run)  # rows that dead runs left undecided, unless this run has already decided them
     rounds, hand, n = Rounds(run, say, pause), worker(run), 0
     try:
         while await rounds.another():

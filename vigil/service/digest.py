@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from vigil.compliance import facts as f
 from vigil.compliance.evaluation.results import DIGESTED, Why
 from vigil.compliance.evaluation.still_true import CurrentState
-from vigil.compliance.notices import Notice, Person, Severity
+from vigil.compliance.notices import Notice, NoticeKey, Person, Severity
 from vigil.compliance.notify.digests import DigestItem, left_out, lines, severity_of, window_end
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.model import DIGEST_NAME, Recipient, Rule, RuleKind, Subject
@@ -20,9 +20,8 @@ from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.observed import inputs, observations
 from vigil.ledger.outbox import digests, queue
 from vigil.ledger.outbox.digests import Parked
-from vigil.ledger.outbox.queue import Entry, Key
 from vigil.ledger.people import devices, preferences
-from vigil.ledger.values import IN_DIGEST
+from vigil.ledger.values import Entry
 from vigil.service.compose import compose_entry
 from vigil.service.contacts import Contacts, Destination
 from vigil.service.run import Number, Run
@@ -42,19 +41,17 @@ DIGEST = Rule(
 )
 """The rule that digests are kept under. It finds nothing itself; whom a digest is for is decided by the rules that wait in it."""
 
-_WAITING = frozenset(why.value for why in DIGESTED)
-
 
 def batches(run: Run) -> list[list[str]]:
     """The people with waiting notices, in batches."""
     with run.ledger.read() as connection:
-        return list(chunks(digests.people(connection, _WAITING, run.as_of), BATCH))
+        return list(chunks(digests.people(connection, DIGESTED, run.as_of), BATCH))
 
 
 def make_digests(run: Run, people: Sequence[str]) -> None:
     """Make the digests of some people, each complete: its notices, and those left out with the reason."""
     with run.ledger.write() as connection:
-        waiting = digests.of_people(connection, people, _WAITING, run.as_of)
+        waiting = digests.of_people(connection, people, DIGESTED, run.as_of)
         about = sorted({p.workspace for some in waiting.values() for p in some})
         given = inputs.current(connection, about, run.site.zone)
         now = CurrentState(given, run.as_of)
@@ -63,14 +60,14 @@ def make_digests(run: Run, people: Sequence[str]) -> None:
         for person, some in waiting.items():
             kept, left = sorted_out(run, person, some, now, directory)
             for why, ids in left.items():
-                run.counters.numbers[f"left out: {why.value}"] += digests.explain(connection, ids, why.value)
+                run.counters.left_out[why] += digests.explain(connection, ids, why)
             if not kept:
                 continue
             to = contacts.destination(person, DIGEST, directory, run.site.zone, run.channels, run.as_of)
             entry = entry_of(run, kept, to, given.facts.workspaces)
             inserted = queue.enqueue(connection, [entry], run.as_of, run.id)
             number = digests.number_of(connection, entry.key)
-            digests.explain(connection, [k.number for k in kept], f"{IN_DIGEST}{number}")
+            digests.put_into(connection, [k.number for k in kept], number)
             run.counters.route(1, already_told=1 - inserted)
             run.counters.numbers[Number.IN_DIGESTS] += len(kept)
 
@@ -116,7 +113,7 @@ def entry_of(
 ) -> Entry:
     """The digest as an outbox row."""
     n = notice_of(run, kept, to.person, workspaces)
-    key: Key = (DIGEST.name, n.workspace, n.occurrence, "", to.person.login)
+    key: NoticeKey = (DIGEST.name, n.workspace, n.occurrence, "", to.person.login)
     words = run.renderer.render_many([n])[0]
     return compose_entry(run, key, DIGEST, n, words, to, NoticeMessage(why=n.why))
 

@@ -80,7 +80,7 @@ def plan(run: Run) -> Plan:
             todo |= rule_state.due_workspaces(connection, run.as_of, {r.name for r in rules})
         owed = behind.every(connection)
         since = scan_cursors.looked_through(connection)
-    # A clock that was set back: the window is empty, and the next ones begin where it stands. What they hold again was said.
+    # If the clock was set back, this window is empty and the next one begins at `as_of`. The outbox has the notices that it repeats.
     after = min(mark.at or run.as_of, run.as_of)
     starts = {r.name: min(states[r.name][0], after) if r.name in states else run.as_of for r in rules}
     window = window_from(after, run.as_of, starts)
@@ -276,7 +276,7 @@ def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
     clocks.warn(run)
     guards.decide(run, plan.fresh)
     _name_behind(run)
-    mark = Watermark(plan.upto_seq, run.as_of, _position(run, plan, read).plain())
+    mark = Watermark(plan.upto_seq, run.as_of, _watermark(run, plan, read).plain())
     with run.ledger.write() as connection:
         behind.begin(connection, plan.window.after, plan.looked.complete, plan.fresh)
         runs.cover(connection, run.id, plan.window.after, plan.window.as_of)
@@ -326,7 +326,7 @@ def _name_behind(run: Run) -> None:
         run.gap([Gap(path, error, tuple(some))])
 
 
-def _position(run: Run, plan: Plan, read: Extracted) -> Evaluated:
+def _watermark(run: Run, plan: Plan, read: Extracted) -> Evaluated:
     """The data of this run for the next: up to when, and for which parts, everything was read, and the clock differences.
 
     Items that never could be read are named: when they are read, they may have existed all along.

@@ -151,7 +151,7 @@ async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[
             yield rows
     reading.incomplete = reading.incomplete or bool(reading.unlisted)
     if full and not reading.incomplete:
-        await _bury_unlisted(reading, everything)
+        await _mark_deleted(reading, everything)
         _keep_parts(run, run.as_of, parts_of(run.needs))
     elif not full:
         parts_narrowed(run)
@@ -241,7 +241,7 @@ def _unknown(reading: Extraction, rows: Sequence[ListedWorkspace]) -> tuple[List
     return tuple(out)
 
 
-async def _bury_unlisted(reading: Extraction, listed: Mapping[str, Collection[int]]) -> None:
+async def _mark_deleted(reading: Extraction, listed: Mapping[str, Collection[int]]) -> None:
     """Workspaces that are missing from complete lists, one for each type, and from a lookup by id, are deleted."""
     run = reading.run
     anywhere = set().union(*listed.values())
@@ -309,7 +309,7 @@ def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None)
 
 
 def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = None) -> None:
-    """Store a batch. Documents that a workspace no longer lists get a tombstone.
+    """Store a batch. Documents that a workspace no longer lists are recorded as deleted.
 
     `workspaces` are those that were read completely, with their types.
     """
@@ -335,9 +335,9 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
                 ("document", str(d.id)) for d in before if isinstance(d, f.Document) and d.id not in listed
             ]
         stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
-        buried = {int(g.key) for g in batch.gone if g.kind == "workspace"}
-        short_lists.keep(connection, {*whole, *buried}, batch.lacking, run.as_of)
-        behind.was_read(connection, {w for w in workspaces if w not in unread} | buried)
+        deleted = {int(g.key) for g in batch.gone if g.kind == "workspace"}
+        short_lists.keep(connection, {*whole, *deleted}, batch.lacking, run.as_of)
+        behind.was_read(connection, {w for w in workspaces if w not in unread} | deleted)
     if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
         run.counters.numbers[Number.MISSING_LISTS] += missing
     _note(run, batch.gaps, workspaces)
@@ -362,7 +362,7 @@ def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
             behind.hold(connection, {workspace: BACK}, {workspace: read[workspace].type}, given, run.as_of)
 
 
-def buried_slices(reading: Extraction) -> list[Sequence[observations.Buried]]:
+def deleted_slices(reading: Extraction) -> list[Sequence[observations.DeletedItem]]:
     """Missing items that may exist again, in one request or two: no list shows that a right was granted again, or a node restored.
 
     Each run checks the latest missing ones, and all others in turns.
@@ -371,18 +371,18 @@ def buried_slices(reading: Extraction) -> list[Sequence[observations.Buried]]:
     if run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
-        latest = observations.buried(connection, NODES_A_REQUEST)
+        latest = observations.deleted_items(connection, NODES_A_REQUEST)
         if len(latest) < NODES_A_REQUEST:
             return [latest] if latest else []
         cursor = scan_cursors.next_cursor(connection, WatermarkName.GONE, "below", run.as_of)
         below = min(int(cursor["below"] or latest[-1].seq), latest[-1].seq)
-        others = observations.buried(connection, NODES_A_REQUEST, below)
+        others = observations.deleted_items(connection, NODES_A_REQUEST, below)
     cursor["below"] = str(others[-1].seq) if len(others) == NODES_A_REQUEST else ""
     reading.cursors[WatermarkName.GONE] = cursor
     return [latest, others] if others else [latest]
 
 
-async def unburied(run: Run, some: Sequence[observations.Buried]) -> list[ListedWorkspace]:
+async def existing_again(run: Run, some: Sequence[observations.DeletedItem]) -> list[ListedWorkspace]:
     """The workspaces to read because they, or documents of them, exist again."""
     by_node = {int(b.subject): b for b in some}
     places = {node: b.workspace for node, b in by_node.items()}
@@ -460,7 +460,7 @@ async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}
 
 
-def walked(reading: Extraction) -> None:
+def keep_cursors(reading: Extraction) -> None:
     """Save the cursors of the scans: the next run continues there.
 
     If lists of missing documents exist again after they did not, the next run reads those of all workspaces.

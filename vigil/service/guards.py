@@ -20,14 +20,14 @@ from vigil.ledger import Ledger, watermarks
 from vigil.ledger.observed import observations, runs
 from vigil.ledger.outbox import digests, guard_holds
 from vigil.ledger.outbox.guard_holds import GuardHold, Left
-from vigil.ledger.outbox.queue import Entry
+from vigil.ledger.values import Entry
 from vigil.ledger.watermarks import Listed, list_of
 from vigil.service.run import Run
 
 WATCH = "watch"
-UNDECIDED, HELD = GuardWhy.UNDECIDED.value, GuardWhy.HELD.value
-DROPPED, EXPIRED = GuardWhy.DROPPED.value, GuardWhy.EXPIRED.value
-TAKEN_OUT = GuardWhy.TAKEN_OUT.value
+UNDECIDED, HELD = GuardWhy.UNDECIDED, GuardWhy.HELD
+DROPPED, EXPIRED = GuardWhy.DROPPED, GuardWhy.EXPIRED
+TAKEN_OUT = GuardWhy.TAKEN_OUT
 
 DEAD = timedelta(days=1)
 """No run lasts longer: one that began earlier has ended, wherever its process was."""
@@ -120,12 +120,12 @@ def would_hold(run: Run, rows: Iterable[Entry], left: Sequence[Entry], fresh: Co
     return out
 
 
-def silent(run: Run, rule: str) -> str:
-    """Why undecided rows of a rule are not sent, whatever its guard says: it was taken out, or is in shadow. Empty if they may be."""
+def silent(run: Run, rule: str) -> Why | GuardWhy | None:
+    """Why undecided rows of a rule are not sent, whatever its guard says: it was taken out, or is in shadow. None if they may be."""
     live = {r.name: r for r in active(run.site_rules)}.get(rule)
     if live is None:
         return TAKEN_OUT
-    return Why.SHADOW.value if live.status is Status.SHADOW else ""
+    return Why.SHADOW if live.status is Status.SHADOW else None
 
 
 def _to_decide(run: Run) -> list[Left]:
@@ -135,7 +135,7 @@ def _to_decide(run: Run) -> list[Left]:
     return [w for w in left if _is_over(run, w) and _can_decide(run, w.rule)]
 
 
-def _explain(run: Run, rule: str, others: Sequence[int | None], why: str) -> None:
+def _explain(run: Run, rule: str, others: Sequence[int | None], why: Why | GuardWhy) -> None:
     """Give the undecided rows of a rule that sends nothing by now the reason why they are not sent."""
     with run.ledger.write() as connection:
         run.counters.route(guard_holds.adopt(connection, rule, run.id, UNDECIDED, others))
@@ -253,7 +253,7 @@ def expire(run: Run) -> list[GuardHold]:
 def answer(run: Run, id: int, send: bool, by: str) -> tuple[GuardHold, int]:
     """Send exactly the notices of a guard hold, or drop them. The second value is their number; 0 if it was answered before.
 
-    Raises NoTrip if there is no such hold.
+    Raises NoGuardHold if there is no such hold.
     """
     with run.ledger.write() as connection:
         hold = guard_holds.find(connection, id)

@@ -8,7 +8,7 @@
 
 A stage takes the batch from the previous stage and returns it for the next. It writes nothing, and reads earlier notices through
 `Records`: the ledger, or a timeline's memory. `watch`, `sweep` and both players of timelines use all stages. A backfill uses only
-ADDRESS: `compliance.history` has evaluated its window, and a person approves it. A digest composes its own notice.
+ADDRESS: `evaluation.history` has evaluated its window, and a person approves it. A digest composes its own notice.
 """
 
 from __future__ import annotations

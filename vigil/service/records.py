@@ -8,8 +8,7 @@ from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.ledger import Ledger
 from vigil.ledger.observed import behind
 from vigil.ledger.outbox import sent_history
-from vigil.ledger.people import devices
-from vigil.ledger.people import preferences as preferences
+from vigil.ledger.people import devices, preferences
 from vigil.service.contacts import Contacts
 
 

@@ -13,13 +13,14 @@ from enum import StrEnum
 from typing import Protocol
 
 from vigil.compliance.channels import PUSH, TextFormat
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules.in_force import Refusal, Revision
 from vigil.compliance.rules.model import RuleSet
 from vigil.delivery.lease_owners import owner_name
-from vigil.delivery.push.topics import TopicClient
+from vigil.delivery.push.topics import TopicClient, TopicOutcome
 from vigil.delivery.rendering.render import Renderer
-from vigil.delivery.transport import Transport
+from vigil.delivery.transport import SendOutcome, Transport
 from vigil.ecm import Client, Extractor
 from vigil.ecm.clocks import Skew, joined
 from vigil.ecm.model import Gap, ListedWorkspace
@@ -40,7 +41,7 @@ def utc_now() -> datetime:
 
 
 class Number(StrEnum):
-    """What a run counts for its account, by the words of the account. Attempts, devices and what a digest leaves out have others."""
+    """What a run counts for its account, by the words of the account."""
 
     WORKSPACES_READ = "workspaces read"
     OBSERVATIONS = "observations"
@@ -61,18 +62,19 @@ class Number(StrEnum):
 
 @dataclass
 class RunCounters:
-    """The counters of a run. The account is made of them and of the ledger.
+    """The counters of a run. The account combines them with counts from the ledger.
 
-    `routed` minus `already_told` is the number of rows that the outbox must have of the run: the proof that every finding was sent or
-    explained depends on it.
+    The outbox must contain exactly `routed` minus `already_told` rows of the run. The account checks this, to prove that every finding
+    was sent or explained.
     """
 
-    routed: int = 0  # rows that the run had for the outbox, and those of other runs that it took over
-    already_told: int = 0  # those of them that the outbox had before
-    routes: bool = False  # whether it came to where rows are counted
-    numbers: Counter[str] = field(
-        default_factory=Counter
-    )  # by the words of the account: `Number`, and others
+    routed: int = 0  # rows for the outbox: the run's own, and those that it took over from other runs
+    already_told: int = 0  # those of them that were in the outbox before
+    routes: bool = False  # whether the run has counted rows: if not, the account shows neither number
+    numbers: Counter[Number] = field(default_factory=Counter)
+    attempts: Counter[SendOutcome] = field(default_factory=Counter)  # requests for one device each
+    left_out: Counter[Why] = field(default_factory=Counter)  # notices that a digest does not contain
+    subscriptions: Counter[TopicOutcome] = field(default_factory=Counter)  # devices whose topic changed
     gaps: list[Gap] = field(default_factory=list)
     unseen: dict[int, int] = field(default_factory=dict)  # workspace -> changes that no two observations show
     verified: int = 0  # known workspaces that were looked up again
@@ -114,6 +116,9 @@ class RunCounters:
         self.already_told += part.already_told
         self.routes = self.routes or part.routes
         self.numbers.update(part.numbers)
+        self.attempts.update(part.attempts)
+        self.left_out.update(part.left_out)
+        self.subscriptions.update(part.subscriptions)
         self.gaps += part.gaps
         self.unseen |= part.unseen
         self.old |= part.old
@@ -238,8 +243,12 @@ class Run:
                 self._client = self._extractor = None
 
     def numbers(self) -> dict[str, int]:
-        """The counters so far."""
-        counters, out = self.counters, dict(self.counters.numbers)
+        """The counters so far, by the words of the account."""
+        counters = self.counters
+        out: dict[str, int] = {name.value: n for name, n in counters.numbers.items()}
+        out |= {f"attempts {outcome}": n for outcome, n in counters.attempts.items()}
+        out |= {f"left out: {why.value}": n for why, n in counters.left_out.items()}
+        out |= {f"devices {outcome}": n for outcome, n in counters.subscriptions.items()}
         if counters.routes:
             out |= {Number.ROUTED: counters.routed, Number.ALREADY_TOLD: counters.already_told}
         if self._client is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from vigil.delivery.errors import DeliveryError
-from vigil.delivery.push.topics import AGAIN, BATCH, TopicClient
+from vigil.delivery.push.topics import AGAIN, BATCH, TopicChanged, TopicClient, TopicOutcome, refused
 from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
 from vigil.ledger.people import deleted_accounts, topics
@@ -30,25 +30,26 @@ def outstanding(ledger: Ledger) -> list[TopicChange]:
         return topics.outstanding(connection)
 
 
-async def tell(ledger: Ledger, client: TopicClient, clock: Callable[[], datetime]) -> Counter[str]:
+async def tell(ledger: Ledger, client: TopicClient, clock: Callable[[], datetime]) -> Counter[TopicOutcome]:
     """Send all pending changes to FCM, one request at a time, each recorded before the next one.
 
     Returns the number of devices by outcome: subscribed, unsubscribed, "refused: WORD", or "told again later". If it is killed, the
     next call does the rest: repeating a change does no harm. Raises what `TopicClient.change` raises.
     """
-    done: Counter[str] = Counter()
+    done: Counter[TopicOutcome] = Counter()
     for change in outstanding(ledger):
         for devices in chunks(change.addresses, BATCH):
             addresses = {d: change.addresses[d] for d in devices}
             said = await client.change(change.topic, list(addresses.values()), change.add)
             words = dict(zip(devices, said, strict=True))
             settled = {d: addresses[d] for d, word in words.items() if word not in AGAIN}
-            refused = {d: words[d] for d in settled if words[d] and change.add}
+            turned_down = {d: words[d] for d in settled if words[d] and change.add}
             with ledger.write() as connection:
-                topics.told(connection, TopicChange(change.topic, change.add, settled), refused, clock())
-            done["told again later"] += len(addresses) - len(settled)
-            done["subscribed" if change.add else "unsubscribed"] += len(settled) - len(refused)
-            done.update(f"refused: {word}" for word in refused.values())
+                topics.told(connection, TopicChange(change.topic, change.add, settled), turned_down, clock())
+            done[TopicChanged.AGAIN] += len(addresses) - len(settled)
+            changed = TopicChanged.SUBSCRIBED if change.add else TopicChanged.UNSUBSCRIBED
+            done[changed] += len(settled) - len(turned_down)
+            done.update(refused(word) for word in turned_down.values())
     return +done
 
 
@@ -62,4 +63,4 @@ async def subscribe(run: Run) -> None:
     except DeliveryError as error:
         log.warning("run %d: topics wait for the next run: %s", run.id, error)
         return
-    run.counters.numbers.update({f"devices {what}": n for what, n in done.items()})
+    run.counters.subscriptions.update(done)

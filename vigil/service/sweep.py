@@ -11,7 +11,7 @@ from typing import Any
 from vigil.compliance.evaluation.results import Outcome
 from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.facts import Workspace, WorkspaceType
-from vigil.compliance.notices import NoticeState
+from vigil.compliance.notices import NoticeKey, NoticeState
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.notify.routing import Routed
 from vigil.compliance.rules.model import RuleSet
@@ -19,7 +19,7 @@ from vigil.errors import BadRequest, Problem
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
-from vigil.ledger.values import Entry, Key
+from vigil.ledger.values import Entry
 from vigil.service import evaluation, guards, pipeline
 from vigil.service.evaluation import BATCH
 from vigil.service.pipeline import Work
@@ -169,7 +169,7 @@ async def evaluate_scope(
 
 
 def _rows(
-    run: Run, scope: Scope, work: Work, left: Mapping[Key, Entry]
+    run: Run, scope: Scope, work: Work, left: Mapping[NoticeKey, Entry]
 ) -> Iterator[tuple[dict[str, Any], Entry | None]]:
     """The rows of a batch, before it is queued. Those of new findings, and of findings whose notices earlier runs `left` undecided,
     have their entry: the guards have yet to decide its outcome.

@@ -114,7 +114,9 @@ def about_workspace(
         gone_at = None if gone_at is None or when is None or gone_at > when else gone_at
         return Explanation(_told(ledger, rows), known=bool(rows or gone_at), names=names, gone_at=gone_at)
     mine = [r for r in active(rules) if r.subject.workspace_type == facts.workspaces[workspace].type]
-    rule_states = tuple(_standing(r, facts, required, workspace, Look(when, zone, sensitive)) for r in mine)
+    rule_states = tuple(
+        _explanation(r, facts, required, workspace, Look(when, zone, sensitive)) for r in mine
+    )
     return Explanation(_told(ledger, rows), rule_states, names=names)
 
 
@@ -136,7 +138,7 @@ def _told(ledger: Ledger, rows: Sequence[dict[str, Any]]) -> tuple[NoticeExplana
     )
 
 
-def _standing(
+def _explanation(
     rule: Rule, facts: Facts, required: Sequence[f.RequiredDocument], workspace: int, look: Look
 ) -> RuleExplanation:
     table = facts.table(facts.workspaces[workspace].type, required)

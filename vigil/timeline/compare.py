@@ -17,7 +17,7 @@ from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.service.reasons import in_words, of_row
 from vigil.timeline.expectations import QUIET, REASONS
 from vigil.timeline.model import NOBODY, Expected, ExpectedUnsent, Mark, Spot, notice_label
-from vigil.timeline.results import Arrived, Played, Player, Row
+from vigil.timeline.results import Arrived, OutboxRow, Played, Player
 
 LOUD = frozenset({NoticeState.NO_DEVICE, NoticeState.UNROUTABLE, NoticeState.FAILED, NoticeState.QUEUED})
 """States in which a notice did not reach its person: a timeline must expect each of them. Suppressed ones are optional."""
@@ -42,7 +42,7 @@ def differences(player: Player, played: Played) -> list[Failure]:
     return [*_sent(player, played, played.rows, played.arrived), *_unsent(played, played.rows)]
 
 
-def _sent(player: Player, played: Played, rows: Sequence[Row], arrived: Arrived) -> Iterator[Failure]:
+def _sent(player: Player, played: Played, rows: Sequence[OutboxRow], arrived: Arrived) -> Iterator[Failure]:
     by_key = {r["message"].key: r for r in rows}
     left = [(person, key, shown) for person, some in arrived.items() for key, shown in some.items()]
     for e in played.moment.expected:
@@ -69,14 +69,14 @@ def _sent(player: Player, played: Played, rows: Sequence[Row], arrived: Arrived)
         )
 
 
-def _fits(e: Expected, person: str, row: Row | None) -> bool:
+def _fits(e: Expected, person: str, row: OutboxRow | None) -> bool:
     """Whether the received notice is the expected one, whatever its text."""
     if row is None or (e.person, e.rule, e.step or "") != (person, row["rule"], row["step"]):
         return False
     return e.mark == _mark(row) and e.workspace in (None, row["workspace"])
 
 
-def _as_meant(e: Expected, shown: Sequence[ShownNotice], row: Row) -> bool:
+def _as_meant(e: Expected, shown: Sequence[ShownNotice], row: OutboxRow) -> bool:
     """Whether the received notice has the expected text, severity and time to live."""
     says = all(any(text in f"{s.title}\n{s.body}" for s in shown) for text in e.says)
     message: NoticeMessage = row["message"]
@@ -84,7 +84,7 @@ def _as_meant(e: Expected, shown: Sequence[ShownNotice], row: Row) -> bool:
     return says and loud and (e.ttl is None or message.ttl == int(e.ttl.total_seconds()))
 
 
-def _other_words(e: Expected, shown: Sequence[ShownNotice], row: Row) -> Failure:
+def _other_words(e: Expected, shown: Sequence[ShownNotice], row: OutboxRow) -> Failure:
     said = "".join(f', says "{text}"' for text in e.says)
     said += f", severity {e.severity}" if e.severity else ""
     said += f", worth showing for {e.ttl}" if e.ttl else ""
@@ -109,7 +109,9 @@ def _words(shown: Sequence[ShownNotice]) -> str:
     return f'"{shown[0].title}: {_line(shown[0].body)}"' if shown else "nothing on the screen"
 
 
-def _on_screen(player: Player, e: Expected, shown: Sequence[ShownNotice], row: Row) -> Iterator[Failure]:
+def _on_screen(
+    player: Player, e: Expected, shown: Sequence[ShownNotice], row: OutboxRow
+) -> Iterator[Failure]:
     """Every device of the person must show the notice once."""
     wanted = len(player.timeline.players[e.person].devices)
     if len(shown) != wanted:
@@ -127,9 +129,9 @@ def _missing(
     player: Player,
     played: Played,
     e: Expected,
-    rows: Sequence[Row],
+    rows: Sequence[OutboxRow],
     left: Sequence[tuple[str, str, Sequence[ShownNotice]]],
-    by_key: Mapping[str, Row],
+    by_key: Mapping[str, OutboxRow],
 ) -> Failure:
     said = "".join(f', says "{text}"' for text in e.says)
     came = [
@@ -151,7 +153,7 @@ def _missing(
     )
 
 
-def _why_not(player: Player, played: Played, e: Expected, rows: Sequence[Row]) -> tuple[str, ...]:
+def _why_not(player: Player, played: Played, e: Expected, rows: Sequence[OutboxRow]) -> tuple[str, ...]:
     """The state of the rule for the workspaces that it could apply to, in sentences."""
     told = [w for r in rows if r["rule"] == e.rule for w in r["message"].why]
     if told:
@@ -159,7 +161,7 @@ def _why_not(player: Player, played: Played, e: Expected, rows: Sequence[Row]) -
     return player.why_not(e.rule, e.workspace, played.now)
 
 
-def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
+def _unsent(played: Played, rows: Sequence[OutboxRow]) -> Iterator[Failure]:
     left = [r for r in rows if r["state"] != NoticeState.SENT]
     for u in played.moment.unsent:
         found = next((r for r in left if _held(u, r)), None)
@@ -191,22 +193,22 @@ def _unsent(played: Played, rows: Sequence[Row]) -> Iterator[Failure]:
             )
 
 
-def _held(u: ExpectedUnsent, r: Row) -> bool:
+def _held(u: ExpectedUnsent, r: OutboxRow) -> bool:
     reason = REASONS[QUIET] if r["state"] == NoticeState.QUEUED else r["reason"]
     mine = (u.person or NOBODY, u.rule, u.step or "", REASONS[u.reason])
     return mine == (r["person"], r["rule"], r["step"], reason) and u.workspace in (None, r["workspace"])
 
 
-def _told(rows: Sequence[Row], rule: str) -> tuple[str, ...]:
+def _told(rows: Sequence[OutboxRow], rule: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w for r in rows if r["rule"] == rule for w in r["message"].why))
 
 
-def _mark(row: Row) -> Mark:
+def _mark(row: OutboxRow) -> Mark:
     o = Occurrence.parse(row["occurrence"])
     return "escalated" if o.escalation else "resolved" if o.resolved else ""
 
 
-def _label(row: Row) -> str:
+def _label(row: OutboxRow) -> str:
     return notice_label(row["rule"], row["step"] or None, _mark(row))
 
 

@@ -11,13 +11,12 @@ from vigil.compliance.evaluation.transitions import fits, of_events
 from vigil.compliance.notify.routing import Routed, named
 from vigil.compliance.rules.clauses import Leaf, leaves_placed
 from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, recipients_placed
-from vigil.compliance.rules.yaml_nodes import Node
+from vigil.compliance.rules.yaml_nodes import Node, NodePath
 from vigil.timeline.model import Spot
 from vigil.timeline.mutants import rule_nodes
 from vigil.timeline.results import EvaluatedRun
 
-Path = tuple[str | int, ...]
-Part = tuple[str, Path, str]
+Part = tuple[str, NodePath, str]
 """(rule, path in it, aspect): for a leaf ``holds`` or ``does not``, for the others ``told``, ``named`` and ``happened``."""
 
 CLAUSES = ("where", "require", "when")
@@ -52,14 +51,14 @@ def parts_of(rule: Rule) -> Iterator[tuple[Part, str]]:
     for n, pattern in enumerate(rule.events):
         yield (rule.name, ("events", n), "happened"), f"the event {pattern.event.value} never led to a notice"
     for n, step in enumerate(rule.all_steps):
-        at: Path = ("steps", n) if rule.steps else ()
+        at: NodePath = ("steps", n) if rule.steps else ()
         yield (rule.name, at, "told"), f"{f'step {step.id}' if step.id else 'the rule'} never told anyone"
     for path, to in recipients_placed(rule):
         how = " when nobody had reacted" if path[0] == "escalate" else ""
         yield (rule.name, path, "named"), f"nobody was told as {to}{how}"
 
 
-def _leaves(rule: Rule) -> Iterator[tuple[Path, Leaf]]:
+def _leaves(rule: Rule) -> Iterator[tuple[NodePath, Leaf]]:
     for key in CLAUSES:
         clause = getattr(rule, key)
         if clause is not None:
@@ -98,7 +97,7 @@ class Watched:
         finding = routed.finding
         if routed.person is None or (routed.reason is not None and routed.reason not in DIGESTED):
             return  # a notice in a digest is sent
-        mine: list[Path]
+        mine: list[NodePath]
         if finding.escalated is not None:
             mine = [("escalate", finding.escalated, "to")]
         else:

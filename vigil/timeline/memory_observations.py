@@ -40,12 +40,12 @@ class MemoryObservations:
 
     def record(self, facts: Iterable[Fact], at: datetime, gone: Iterable[Subject] = ()) -> None:
         """Store the facts that changed, and that the subjects in `gone` no longer exist."""
-        buried = {subject for kind, subject in gone if kind == "workspace"}
+        deleted = {subject for kind, subject in gone if kind == "workspace"}
         found = {
             (kind, subject): (workspace, fact)
             for fact in facts
             for kind, subject, workspace in [subject_of(fact)]
-            if str(workspace) not in buried
+            if str(workspace) not in deleted
         }
         for key, (workspace, fact) in found.items():
             before = self._newest.get(key)
@@ -53,13 +53,13 @@ class MemoryObservations:
             digest = encode(fact)[1]
             if before is None or before.digest != digest:
                 self._append(key, _Newest(self.last + 1, fact, workspace, digest), at)
-        for key in [k for k in self._dying(gone, buried) if k not in found]:
+        for key in [k for k in self._deleted_now(gone, deleted) if k not in found]:
             self._append(key, _Newest(self.last + 1, None, self._newest[key].workspace, None), at)
 
-    def _dying(self, gone: Iterable[Subject], buried: Collection[str]) -> list[Subject]:
+    def _deleted_now(self, gone: Iterable[Subject], deleted: Collection[str]) -> list[Subject]:
         wanted = set(gone)
         there = sorted(self._newest.items(), key=lambda item: item[1].number)
-        return [k for k, n in there if n.fact is not None and (k in wanted or str(n.workspace) in buried)]
+        return [k for k, n in there if n.fact is not None and (k in wanted or str(n.workspace) in deleted)]
 
     def _append(self, key: Subject, new: _Newest, at: datetime) -> None:
         before = self._newest.get(key)

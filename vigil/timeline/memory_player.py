@@ -24,7 +24,7 @@ from vigil.compliance.evaluation.still_true import CurrentState, Postponed, untr
 from vigil.compliance.evaluation.superseded import SentOccurrences
 from vigil.compliance.evaluation.window import Input, Window, with_changes
 from vigil.compliance.events import Looked
-from vigil.compliance.notices import NoticeState
+from vigil.compliance.notices import NoticeKey, NoticeState
 from vigil.compliance.notify import guards
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.notify.routing import Directory, principals_of
@@ -32,7 +32,7 @@ from vigil.compliance.rules.model import RuleSet
 from vigil.delivery import quiet_hours
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm.model import FactBatch
-from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Key, Registered, went_out
+from vigil.ledger.values import HEARD, LEASE, NONE, Entry, Registered, went_out
 from vigil.sandbox.fcm.devices import ShownNotice
 from vigil.service import pipeline
 from vigil.service.contacts import Contacts
@@ -41,7 +41,7 @@ from vigil.service.pipeline import Work
 from vigil.service.site import Site
 from vigil.timeline.memory_observations import MemoryObservations
 from vigil.timeline.model import Crash, Timeline, TimelineChange, TimelineStep
-from vigil.timeline.results import PUBLIC, EvaluatedRun, Played, Row, Watcher
+from vigil.timeline.results import PUBLIC, EvaluatedRun, OutboxRow, Played, Watcher
 from vigil.timeline.state import TimelineState, WorldError
 
 _LONG = 1500
@@ -77,7 +77,7 @@ class _Notice:
         if waits := self.entry.message.digest:
             self.state, self.reason, self.due_at = NoticeState.SUPPRESSED, waits, None
 
-    def row(self) -> Row:
+    def row(self) -> OutboxRow:
         e = self.entry
         return {
             "rule": e.rule,
@@ -131,8 +131,8 @@ class MemoryPlayer:
         self._required = self._world.required()
         self._needs = needs_of(rules)
         self._memory = MemoryObservations()
-        self._standings: dict[tuple[str, int], RuleState] = {}
-        self._notices: dict[Key, _Notice] = {}
+        self._rule_states: dict[tuple[str, int], RuleState] = {}
+        self._notices: dict[NoticeKey, _Notice] = {}
         self._evaluated: _Position | None = None
         self._arrived: dict[str, dict[str, list[ShownNotice]]] = {}
         self._runs = 0
@@ -206,7 +206,7 @@ class MemoryPlayer:
         self._memory.record(batch.facts, at, gone)
 
     def _looked(self, run: _Run, before: Looked) -> Looked:
-        """As `evaluation._watermark`."""
+        """What this run and earlier ones had read, as `evaluation._watermark` stores it."""
         gaps, processes = run.gaps or frozenset(), run.unread_processes
         if self._evaluated is not None:
             gaps, processes = gaps & before.unread, processes & before.unread_processes
@@ -225,7 +225,7 @@ class MemoryPlayer:
     def _todo(self, at: datetime, after: int, upto: int) -> set[int]:
         if self._evaluated is None:
             return self._memory.known()
-        due = {w for (_, w), s in self._standings.items() if s.next_check_at and s.next_check_at <= at}
+        due = {w for (_, w), s in self._rule_states.items() if s.next_check_at and s.next_check_at <= at}
         changed = self._memory.changed(after, upto)
         return changed | self._memory.looking_at(changed) | due
 
@@ -247,8 +247,8 @@ class MemoryPlayer:
         work = pipeline.through(pipeline.ADDRESS + pipeline.GUARD, run, self, work)
         self._queue(run, work.rows)
         for pair in work.result.evaluated:
-            self._standings.pop(pair, None)
-        self._standings |= {(s.rule, s.workspace): s for s in work.result.rule_states}
+            self._rule_states.pop(pair, None)
+        self._rule_states |= {(s.rule, s.workspace): s for s in work.result.rule_states}
         if self._watcher is not None:
             self._watcher(EvaluatedRun(self.rules, run.as_of, work))
 
@@ -261,8 +261,8 @@ class MemoryPlayer:
         return with_changes(self._current(mine), changes, looked, window)
 
     def _current(self, workspaces: set[int]) -> Input:
-        """As `ledger.inputs.current`."""
-        there = sorted(self._standings.items(), key=_by_workspace)
+        """As `observed.inputs.current`."""
+        there = sorted(self._rule_states.items(), key=_by_workspace)
         return Input(
             facts=self._memory.facts(workspaces),
             rule_states=[s for _, s in there if s.workspace in workspaces],

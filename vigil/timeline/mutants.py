@@ -18,10 +18,8 @@ from vigil.compliance.durations import Duration, Offset
 from vigil.compliance.rules.model import Rule, RuleSet
 from vigil.compliance.rules.operands import show
 from vigil.compliance.rules.operators import Op
-from vigil.compliance.rules.yaml_nodes import Node, parse
+from vigil.compliance.rules.yaml_nodes import Node, NodePath, parse
 from vigil.timeline.model import Spot
-
-Path = tuple[str | int, ...]
 
 NOBODY: Mapping[str, str] = {"role": "(a role that nobody has)"}
 OTHER = "(another value)"
@@ -62,7 +60,7 @@ class Mutant:
 class _Change:
     """One change of the text: the value at `path` becomes `to`, or is removed."""
 
-    path: Path
+    path: NodePath
     to: Any
     what: str
 
@@ -104,7 +102,7 @@ def _of(rule: Rule, file: str, node: Node) -> Iterator[Mutant]:
             yield Mutant(rule.name, Spot(file, at.line, at.column), change.what, made)
 
 
-def _put(raw: Any, path: Path, to: Any) -> None:
+def _put(raw: Any, path: NodePath, to: Any) -> None:
     for step in path[:-1]:
         # A single recipient or event is a list of one.
         raw = raw if step == 0 and isinstance(raw, dict) else raw[step]
@@ -140,7 +138,7 @@ def _changes(rule: Rule, node: Node) -> Iterator[_Change]:
     yield from _calendar(rule, node)
 
 
-def _clause(node: Node, path: Path) -> Iterator[_Change]:
+def _clause(node: Node, path: NodePath) -> Iterator[_Change]:
     for join, other in (("all", "any"), ("any", "all")):
         if join in node.keys:
             parts = list(node.parts[join].parts.values())
@@ -173,7 +171,7 @@ def _said(node: Node) -> str:
     )
 
 
-def _field(node: Node, path: Path) -> Iterator[_Change]:
+def _field(node: Node, path: NodePath) -> Iterator[_Change]:
     op = node.value.get("op", "")
     for other in Op(op).row.mistaken_for if op in set(Op) else ():
         yield _Change((*path, "op"), other, f"{_said(node)}: {op} becomes {other}")
@@ -188,7 +186,7 @@ def _field(node: Node, path: Path) -> Iterator[_Change]:
         yield from _threshold(value, at)
 
 
-def _threshold(node: Node, path: Path) -> Iterator[_Change]:
+def _threshold(node: Node, path: NodePath) -> Iterator[_Change]:
     value = node.value
     match value:
         case bool():
@@ -208,7 +206,7 @@ def _threshold(node: Node, path: Path) -> Iterator[_Change]:
             yield _Change(path, OTHER, f"{value} becomes another value")
 
 
-def _length(node: Node, path: Path) -> Iterator[_Change]:
+def _length(node: Node, path: NodePath) -> Iterator[_Change]:
     try:
         length = Duration.parse(str(node.value))
     except ValueError:
@@ -220,7 +218,7 @@ def _length(node: Node, path: Path) -> Iterator[_Change]:
         yield _Change(path, str(other), f"{length} becomes {other}")
 
 
-def _offset(node: Node, path: Path) -> Iterator[_Change]:
+def _offset(node: Node, path: NodePath) -> Iterator[_Change]:
     try:
         offset = Offset.parse(str(node.value))
     except ValueError:
@@ -235,7 +233,7 @@ def _offset(node: Node, path: Path) -> Iterator[_Change]:
         yield _Change(path, str(Offset(offset.n, "d")), f"{offset} becomes {Offset(offset.n, 'd')}")
 
 
-def _drop_each(node: Node, path: Path) -> Iterator[_Change]:
+def _drop_each(node: Node, path: NodePath) -> Iterator[_Change]:
     """Each item of a list removed, if others remain."""
     if isinstance(node.value, list) and len(node.value) > 1:
         for n, item in enumerate(node.value):
@@ -245,7 +243,7 @@ def _drop_each(node: Node, path: Path) -> Iterator[_Change]:
 def _events(node: Node) -> Iterator[_Change]:
     listed = isinstance(node.value, list)
     for n, item in enumerate(node.parts.values() if listed else [node]):
-        at: Path = ("events", n) if listed else ("events",)
+        at: NodePath = ("events", n) if listed else ("events",)
         if listed and len(node.value) > 1:
             yield _Change(at, GONE, f"the event {_event(item)} left out")
         if not isinstance(item.value, dict):
@@ -260,14 +258,14 @@ def _event(node: Node) -> str:
     return str(next(iter(node.keys))) if isinstance(node.value, dict) else str(node.value)
 
 
-def _recipients(node: Node, path: Path) -> Iterator[_Change]:
+def _recipients(node: Node, path: NodePath) -> Iterator[_Change]:
     listed = isinstance(node.value, list)
     for n, item in enumerate(node.parts.values() if listed else [node]):
         said = ", ".join(f"{k} {v}" for k, v in item.value.items())
         yield _Change((*path, n) if listed else path, dict(NOBODY), f"{said} is not told")
 
 
-def _step(node: Node, path: Path) -> Iterator[_Change]:
+def _step(node: Node, path: NodePath) -> Iterator[_Change]:
     if "at" in node.keys:
         yield from _offset(node.parts["at"], (*path, "at"))
     if "to" in node.keys:
@@ -276,14 +274,14 @@ def _step(node: Node, path: Path) -> Iterator[_Change]:
         yield from _repeat(node.parts["repeat"], (*path, "repeat"))
 
 
-def _escalation(node: Node, path: Path) -> Iterator[_Change]:
+def _escalation(node: Node, path: NodePath) -> Iterator[_Change]:
     yield from _offset(node.at("after"), (*path, "after"))
     yield from _recipients(node.at("to"), (*path, "to"))
     if "unless" in node.keys:
         yield _Change((*path, "unless"), GONE, "`unless` left out")
 
 
-def _repeat(node: Node, path: Path) -> Iterator[_Change]:
+def _repeat(node: Node, path: NodePath) -> Iterator[_Change]:
     yield from _offset(node.at("every"), (*path, "every"))
     for n in (1, -1):
         yield _Change(
@@ -291,7 +289,7 @@ def _repeat(node: Node, path: Path) -> Iterator[_Change]:
         )
 
 
-def _word(node: Node, path: Path, key: str) -> Iterator[_Change]:
+def _word(node: Node, path: NodePath, key: str) -> Iterator[_Change]:
     for other in WORDS[key]:
         if other != node.value[key]:
             yield _Change((*path, key), other, f"{key} {node.value[key]} becomes {other}")

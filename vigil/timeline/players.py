@@ -14,7 +14,7 @@ from vigil.timeline.model import Timeline
 from vigil.timeline.results import Watcher
 
 if TYPE_CHECKING:
-    from vigil.ledger.in_memory import Scratch
+    from vigil.ledger.in_memory import InMemoryLedger
     from vigil.timeline.ledger_player import LedgerPlayer
 
 
@@ -33,14 +33,14 @@ class Players:
         # Imported here: loading the database and the push client takes longer than a hundred timelines in memory.
         from vigil.timeline.ledger_player import LedgerPlayer
 
-        return LedgerPlayer(self._scratch.fresh(), self.renderer, self._loop, timeline, rules, watcher)
+        return LedgerPlayer(self._in_memory.fresh(), self.renderer, self._loop, timeline, rules, watcher)
 
     @cached_property
-    def _scratch(self) -> Scratch:
+    def _in_memory(self) -> InMemoryLedger:
         # Made at its first use: a forked process makes its own.
-        from vigil.ledger.in_memory import Scratch
+        from vigil.ledger.in_memory import InMemoryLedger
 
-        return Scratch()
+        return InMemoryLedger()
 
     @cached_property
     def _loop(self) -> asyncio.Runner:

@@ -14,7 +14,7 @@ from vigil.timeline.model import Timeline, TimelineStep
 
 PUBLIC = "https://ecm.example"
 
-Row = Mapping[str, Any]
+OutboxRow = Mapping[str, Any]
 """A row of the outbox: the columns of its table, `message` a NoticeMessage."""
 
 Arrived = Mapping[str, Mapping[str, Sequence[ShownNotice]]]
@@ -36,7 +36,7 @@ class Played:
 
     moment: TimelineStep
     now: datetime
-    rows: Sequence[Row]
+    rows: Sequence[OutboxRow]
     arrived: Arrived
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.flows.year.reference import Key, Row
 from vigil.compliance.evaluation.results import Why
-from vigil.compliance.rules.model import DIGEST_NAME as DIGEST_NAME
+from vigil.compliance.rules.model import DIGEST_NAME
 from vigil.ledger import Ledger
 from vigil.ledger.observed import runs
 from vigil.ledger.outbox import queue

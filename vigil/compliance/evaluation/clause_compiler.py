@@ -19,8 +19,8 @@ from vigil.compliance.calendar import NEVER
 from vigil.compliance.evaluation import field_compiler, sentences
 from vigil.compliance.evaluation.columns import Column
 from vigil.compliance.evaluation.field_compiler import NextChange, Now
-from vigil.compliance.evaluation.tables import INSTANT, Table
-from vigil.compliance.evaluation.zoned import begins
+from vigil.compliance.evaluation.tables import Table
+from vigil.compliance.evaluation.zoned import INSTANT, begins
 from vigil.compliance.rules.clauses import (
     All,
     Any_,

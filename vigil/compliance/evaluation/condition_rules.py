@@ -35,7 +35,7 @@ def full_clause(rule: Rule) -> Clause:
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """The result for one condition. `quiet` has the clear states that the clock may change."""
+    """The result for one condition. `clear_states` has those that the clock may change."""
 
     findings: list[Finding]
     rule_states: list[RuleState]

@@ -24,8 +24,9 @@ from vigil.compliance.evaluation.condition_rules import full_clause
 from vigil.compliance.evaluation.inhibition import Before, inhibited
 from vigil.compliance.evaluation.results import Evaluation, Finding, Outcome
 from vigil.compliance.evaluation.rule_state import ClearStates, Pairs, RuleState, RuleStates, forgotten
-from vigil.compliance.evaluation.tables import INSTANT, Facts
+from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
+from vigil.compliance.evaluation.zoned import INSTANT
 from vigil.compliance.events import Event, overdue
 from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, Status
 
@@ -62,7 +63,7 @@ def evaluate(given: Input, rules: RuleSet, window: Window) -> Evaluation:
 
 
 def _of_the_gone(remembered: RuleStates, facts: Facts) -> list[RuleState]:
-    """The remembered states of deleted workspaces. A tombstone clears nothing, and the clock changes nothing in them."""
+    """The remembered states of deleted workspaces. A deletion clears nothing, and the clock changes nothing in them."""
     return [
         replace(s, next_check_at=None)
         for s in remembered.open_states

@@ -224,10 +224,10 @@ def next_changes(leaf: FieldLeaf, columns: Sequence[Column], now: Now) -> Iterat
         for given in _fitting(leaf, op, column):
             shift = shift_of(given, op)
             if shift is not None:
-                yield _flip(column, shift, op, now)
+                yield _next_change(column, shift, op, now)
 
 
-def _flip(column: Column, shift: Shift, op: Op, now: Now) -> NextChange:
+def _next_change(column: Column, shift: Shift, op: Op, now: Now) -> NextChange:
     value = pl.element() if column.many else pl.col(column.name)
     if column.kind == "instant":
         found = _next(shift.of(value), op, pl.lit(now.as_of, INSTANT), "1us")

@@ -20,7 +20,7 @@ from vigil.compliance.rules.model import RuleSet
 
 @dataclass(frozen=True, slots=True)
 class ObservedFact:
-    """One observation: `fact` is None for a tombstone."""
+    """One observation: `fact` is None if the subject was deleted."""
 
     kind: str
     subject: str

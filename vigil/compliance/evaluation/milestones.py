@@ -34,7 +34,7 @@ def occurrence_of(due: date | datetime, k: int = 0) -> str:
 
 @dataclass(frozen=True)
 class MilestoneResult:
-    """The result for one milestone. `quiet` has when to evaluate again."""
+    """The result for one milestone. `clear_states` has when to evaluate again."""
 
     findings: list[Finding]
     rule_states: list[RuleState]

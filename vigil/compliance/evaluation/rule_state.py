@@ -42,7 +42,7 @@ class ClearStates:
 
 
 class RuleStates(Collection[RuleState]):
-    """States, most of them as tables. Behaves as a collection of `Standing`."""
+    """States, most of them as tables. Behaves as a collection of `RuleState`."""
 
     def __init__(
         self, open_states: Sequence[RuleState] = (), clear_states: Sequence[ClearStates] = ()

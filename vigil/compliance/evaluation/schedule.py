@@ -62,7 +62,7 @@ class Schedule:
 def schedule_of(
     rule: Rule, dates: pl.Series, calendar: Calendar, after: datetime, as_of: datetime
 ) -> Schedule:
-    """The agenda of distinct dates or instants, none of them null."""
+    """The schedule of distinct dates or instants, none of them null."""
     if dates.dtype == pl.Date or len(dates) <= _FEW:
         return _asked(rule, dates, calendar, after, as_of)
     return _counted(rule, dates.alias("due"), calendar, after, as_of)

@@ -246,4 +246,4 @@ def _name(principal: str) -> str:
     return principal.partition(":")[2]
 
 
-__all__ = ["INSTANT", "Facts", "Table", "names"]
+__all__ = ["Facts", "Table", "names"]

@@ -12,11 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vigil.compliance.notices import NoticeKey
 from vigil.compliance.rules.model import Guard, Rule, Status
 from vigil.wording import counted
-
-Key = tuple[str, int, str, str, str]
-"""(rule, workspace, occurrence, step, person) of a notice."""
 
 FEW = 5
 """This number of workspaces may vanish between two runs without a question."""
@@ -47,7 +45,7 @@ class NoticeCount:
 
     @classmethod
     def of(
-        cls, keys: Collection[Key], known: int, first: bool, more: NoticeCount | None = None
+        cls, keys: Collection[NoticeKey], known: int, first: bool, more: NoticeCount | None = None
     ) -> NoticeCount:
         """Of notices by their keys, one rule's, and what others left beside them; `known` workspaces, as listed."""
         notices, findings = len(keys), len({key[:4] for key in keys})

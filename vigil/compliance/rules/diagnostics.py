@@ -17,7 +17,7 @@ from vigil.compliance.rules.model import Rule
 from vigil.compliance.rules.operands import found
 from vigil.compliance.rules.patterns import EventKind
 from vigil.compliance.rules.vocabulary import listing, nearest
-from vigil.compliance.rules.yaml_nodes import Node
+from vigil.compliance.rules.yaml_nodes import Node, NodePath
 from vigil.errors import Problem
 
 _CLAUSE_TAGS = {model.__name__ for model in CLAUSE_KEYS.values()}
@@ -44,10 +44,8 @@ _ONE_OR_MORE = {
 _OWN = ("event", "recipient")
 """The kinds of errors for which our own validators raise a complete message."""
 
-Path = tuple[str | int, ...]
 
-
-def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
+def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, NodePath]:
     """The problem for an error of `Rule.model_validate`, and the path of the value to leave out."""
     problem, path = _refuse(file, rule, error)
     # A comparison with an unreadable part is meaningless: the whole leaf is left out.
@@ -55,7 +53,7 @@ def refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
     return problem, next(whole, path)
 
 
-def _refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, Path]:
+def _refuse(file: str, rule: Node, error: ErrorDetails) -> tuple[Problem, NodePath]:
     path, rest = _place(rule, error["loc"])
     node = rule.at(*path)
     key = _key(path)
@@ -143,7 +141,7 @@ def _stop(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _place(rule: Node, loc: Sequence[str | int]) -> tuple[Path, Path]:
+def _place(rule: Node, loc: Sequence[str | int]) -> tuple[NodePath, NodePath]:
     """The part of pydantic's location that exists in the file, and the rest."""
     node = rule
     path: list[str | int] = []
@@ -156,7 +154,7 @@ def _place(rule: Node, loc: Sequence[str | int]) -> tuple[Path, Path]:
     return tuple(path), ()
 
 
-def _key(path: Path) -> str:
+def _key(path: NodePath) -> str:
     """The nearest key above a position."""
     return next((step for step in reversed(path) if isinstance(step, str)), "rule")
 
@@ -167,7 +165,7 @@ def keys_of(model: type[BaseModel]) -> list[str]:
     return [name for name in names if not name.startswith("(")]
 
 
-def _model(path: Path, rule: Node) -> type[BaseModel]:
+def _model(path: NodePath, rule: Node) -> type[BaseModel]:
     """The model of the mapping at a path in a rule."""
     model: type[BaseModel] = Rule
     node = rule

@@ -24,8 +24,6 @@ from vigil.compliance.rules.vocabulary import (
 from vigil.compliance.rules.yaml_nodes import Node
 from vigil.errors import Problem
 
-Path = tuple[str | int, ...]
-
 _PERSONS = ("user", "string")
 
 

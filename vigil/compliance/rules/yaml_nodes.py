@@ -43,6 +43,10 @@ _TOKEN = re.compile(
 )
 
 
+NodePath = tuple[str | int, ...]
+"""The way from a node to one inside it: keys of mappings, and places in lists from 0."""
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """A value and its position. Lines and columns count from 1.

@@ -43,7 +43,7 @@ log = logging.getLogger("vigil.delivery.email")
 
 LATER = 300.0  # seconds after a 4xx: greylisting needs some minutes, and one minute is usually too early
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
-Work = Iterator[tuple[int, Outgoing]]
+_Numbered = Iterator[tuple[int, Outgoing]]
 
 
 class Smtp:
@@ -91,7 +91,7 @@ class Smtp:
         await _quit(opened)
         return None
 
-    async def _some(self, work: Work, results: dict[int, Sent]) -> None:
+    async def _some(self, work: _Numbered, results: dict[int, Sent]) -> None:
         """Send mails one after another over one connection, which is opened again when it ends."""
         client: SMTP | None = None
         carried = 0

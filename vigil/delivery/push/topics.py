@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from enum import StrEnum
+from typing import Any, NewType
 
 import aiohttp
 import orjson
@@ -18,6 +19,25 @@ NAME = re.compile(r"[a-zA-Z0-9\-_.~%]{1,900}")
 
 AGAIN = frozenset({"INTERNAL", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "UNREADABLE"})
 """Answers for a device that say nothing about the device: its change is sent again."""
+
+
+class TopicChanged(StrEnum):
+    """What became of the change of one device's topic."""
+
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
+    AGAIN = "told again later"
+
+
+TopicRefused = NewType("TopicRefused", str)
+"""The same for a device that the topic service refuses, with its word: `refused` makes it."""
+
+TopicOutcome = TopicChanged | TopicRefused
+
+
+def refused(word: str) -> TopicRefused:
+    """The outcome of a change that the topic service refused with a word of its own."""
+    return TopicRefused(f"refused: {word}")
 
 
 def topic_name(text: str) -> str:

@@ -6,8 +6,8 @@
 | 410 | rejected, and the address is retired |
 | 408, 425, 429 | retry: the receiver's own "later"; a 429 holds the address back until then |
 | any other 4xx | rejected |
-| 3xx | retry: no redirect is followed, and nothing was taken where it came from |
-| 502, 504 | unknown: a gateway's word, behind which the receiver may have taken it |
+| 3xx | retry: Vigil follows no redirect, and the address that answered accepted nothing |
+| 502, 504 | unknown: a gateway in between answered, and the receiver may have accepted the post |
 | any other 5xx | retry |
 | any other | unknown |
 

@@ -29,7 +29,7 @@ LEFT_ALONE = ParsedResponse(
     "retry", "CONNECT", detail="it did not answer a moment ago, and was not asked again"
 )
 
-Work = Iterator[tuple[int, Outgoing]]
+_Numbered = Iterator[tuple[int, Outgoing]]
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Webhooks(HttpClient[WebhookSettings]):
                     group.create_task(self._some(work, host, results))
         return [results[index] for index in range(len(batch))]
 
-    async def _some(self, work: Work, host: _Host, results: dict[int, Sent]) -> None:
+    async def _some(self, work: _Numbered, host: _Host, results: dict[int, Sent]) -> None:
         """Messages to one host, one after another."""
         for index, out in work:
             async with self._gate:

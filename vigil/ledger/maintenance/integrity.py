@@ -12,7 +12,17 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger.codec import decode, encode
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import runs
-from vigil.ledger.tables import AttemptRow, NewestRow, NoticeRow, ObservationRow, RunRow, WatermarkRow, table
+from vigil.ledger.tables import (
+    AttemptRow,
+    NewestRow,
+    NoticeRow,
+    ObservationRow,
+    RunRow,
+    WatermarkRow,
+    has_state,
+    table,
+)
+from vigil.ledger.values import RunState
 from vigil.ledger.watermarks import WatermarkName
 from vigil.wording import counted
 
@@ -20,7 +30,7 @@ _observation = table(ObservationRow)
 _newest = table(NewestRow)
 _notice = table(NoticeRow)
 _attempt = table(AttemptRow)
-_position = table(WatermarkRow)
+_watermark = table(WatermarkRow)
 _run = table(RunRow)
 
 AHEAD = timedelta(minutes=5)
@@ -113,7 +123,7 @@ def whole(connection: Connection, now: datetime) -> list[IntegrityFault]:
 
 def _positions(connection: Connection, now: datetime) -> Iterator[IntegrityFault]:
     last = connection.execute(select(func.max(_observation.c.seq))).scalar() or 0
-    for p in connection.execute(select(_position)):
+    for p in connection.execute(select(_watermark)):
         if p.name == WatermarkName.EVALUATED and (p.seq or 0) > last:
             do = "restore the ledger completely: the observations after its backup are missing, and would never be evaluated"
             yield IntegrityFault(
@@ -141,7 +151,7 @@ def _orphans(connection: Connection) -> Iterator[IntegrityFault]:
 
 
 def _stuck(connection: Connection) -> Iterator[IntegrityFault]:
-    never = select(func.count()).where(_notice.c.state == NoticeState.QUEUED, _notice.c.due_at.is_(None))
+    never = select(func.count()).where(has_state(_notice, NoticeState.QUEUED), _notice.c.due_at.is_(None))
     if count := connection.execute(never).scalar_one():
         yield IntegrityFault(
             "outbox",
@@ -151,7 +161,7 @@ def _stuck(connection: Connection) -> Iterator[IntegrityFault]:
 
 
 def _never_ended(connection: Connection, now: datetime) -> Iterator[IntegrityFault]:
-    where = and_(_run.c.state == "running", _run.c.started_at <= now - DEAD)
+    where = and_(_run.c.state == RunState.RUNNING, _run.c.started_at <= now - DEAD)
     ids = list(connection.execute(select(_run.c.id).where(where).order_by(_run.c.id)).scalars())
     if ids:
         do = "nothing: they were killed, and later runs did their work. Find the reason if the number grows"

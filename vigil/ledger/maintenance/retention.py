@@ -25,15 +25,17 @@ from vigil.ledger.tables import (
     NoticeRow,
     ObservationRow,
     RunRow,
+    has_state,
     table,
 )
+from vigil.ledger.values import HoldState, RunState
 
 _observation = table(ObservationRow)
 _notice = table(NoticeRow)
 _attempt = table(AttemptRow)
 _run = table(RunRow)
 _manifest = table(ManifestRow)
-_trip = table(GuardHoldRow)
+_guard_hold = table(GuardHoldRow)
 _newest = table(NewestRow)
 _acknowledgement = table(AcknowledgementRow)
 
@@ -110,23 +112,28 @@ def _observations(horizon: datetime, _: Collection[str], evaluated: int) -> _Loo
 
 def _attempts(horizon: datetime, _: Collection[str], __: int) -> _Look:
     rows = select(_attempt.c.id).join(_notice, _notice.c.id == _attempt.c.notice)
-    return _Look(
-        _attempt.c.id, _attempt.c.ended_at <= horizon, rows.where(_notice.c.state.in_(sorted(FINAL)))
-    )
+    return _Look(_attempt.c.id, _attempt.c.ended_at <= horizon, rows.where(has_state(_notice, *FINAL)))
 
 
 def _texts(horizon: datetime, waiting: Collection[str], _: int) -> _Look:
     n = _notice.c
     done = and_(
-        n.state.in_(sorted(FINAL)), or_(n.state != NoticeState.SUPPRESSED, n.reason.not_in(sorted(waiting)))
+        has_state(_notice, *FINAL),
+        or_(~has_state(_notice, NoticeState.SUPPRESSED), n.reason.not_in(sorted(waiting))),
     )
     return _Look(n.id, and_(n.as_of <= horizon, n.message != EMPTY), select(n.id).where(done))
 
 
 def _runs(horizon: datetime, _: Collection[str], __: int) -> _Look:
-    asked = select(_trip.c.id).where(_trip.c.run == _run.c.id, _trip.c.state == "waiting").exists()
+    asked = (
+        select(_guard_hold.c.id)
+        .where(_guard_hold.c.run == _run.c.id, _guard_hold.c.state == HoldState.WAITING)
+        .exists()
+    )
     return _Look(
-        _run.c.id, _run.c.started_at <= horizon, select(_run.c.id).where(_run.c.state != "running", ~asked)
+        _run.c.id,
+        _run.c.started_at <= horizon,
+        select(_run.c.id).where(_run.c.state != RunState.RUNNING, ~asked),
     )
 
 

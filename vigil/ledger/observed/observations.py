@@ -36,7 +36,7 @@ class Recorded:
 
 class _Known(NamedTuple):
     seq: int
-    hash: bytes | None  # None for a tombstone
+    hash: bytes | None  # None if it was deleted
     workspace: int | None
 
 
@@ -52,20 +52,20 @@ def record(
 ) -> Recorded:
     """Store the facts whose content differs from the newest observation of their subject.
 
-    `gone` names (kind, subject) pairs that are deleted or no longer readable: they get a tombstone, and so do the parts of a deleted
-    workspace. A part of a workspace that could not be read keeps its last known state.
+    `gone` names (kind, subject) pairs that are deleted or no longer readable: they are recorded as deleted, and so are the parts of a
+    deleted workspace. A part of a workspace that could not be read keeps its last known state.
     """
-    buried = set(gone)
+    deleted = set(gone)
     rows: Subjects = {}
     for fact in facts:
         kind, subject, workspace = subject_of(fact)
-        if ("workspace", str(workspace)) not in buried:  # a deleted workspace has no parts
+        if ("workspace", str(workspace)) not in deleted:  # a deleted workspace has no parts
             rows[kind, subject] = (workspace, fact)
-    buried -= rows.keys()
-    fresh = _fresh(connection, rows, buried, seen_at, run)
+    deleted -= rows.keys()
+    fresh = _fresh(connection, rows, deleted, seen_at, run)
     if fresh and in_turn(connection, OBSERVATIONS):
         # Observations that another run stored before our turn are known now, and are not stored twice.
-        fresh = _fresh(connection, rows, buried, seen_at, run)
+        fresh = _fresh(connection, rows, deleted, seen_at, run)
     _append(connection, fresh, seen_at)
     stored = {(r["kind"], r["subject"]) for r in fresh}
     _touch(connection, rows.keys() - stored, seen_at)
@@ -84,7 +84,7 @@ def _fresh(
     run: int | None,
 ) -> list[dict[str, Any]]:
     """The observations to store. A fact that was just read exists, even if the place where it was before is deleted."""
-    dead = _tombstones(connection, gone, seen_at, run)
+    dead = _deletions(connection, gone, seen_at, run)
     return _changed(connection, rows, seen_at, run) + [
         r for r in dead if (r["kind"], r["subject"]) not in rows
     ]
@@ -164,7 +164,7 @@ def _known(connection: Connection, subjects: Collection[tuple[str, str]]) -> dic
     return known
 
 
-def _tombstones(
+def _deletions(
     connection: Connection, gone: Iterable[tuple[str, str]], seen_at: datetime, run: int | None
 ) -> list[dict[str, Any]]:
     by_kind: dict[str, list[str]] = defaultdict(list)
@@ -395,7 +395,7 @@ def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tu
     return [(r.subject, decode(kind, r.body)) for r in found]
 
 
-class Buried(NamedTuple):
+class DeletedItem(NamedTuple):
     """An item that was deleted. `workspace` is its last workspace, or the item itself; `type` is a workspace's type, else ""."""
 
     seq: int
@@ -406,7 +406,7 @@ class Buried(NamedTuple):
     at: datetime  # when a run found it gone
 
 
-def buried(connection: Connection, limit: int, below: int | None = None) -> list[Buried]:
+def deleted_items(connection: Connection, limit: int, below: int | None = None) -> list[DeletedItem]:
     """Deleted workspaces, and documents deleted from an existing workspace: the latest first.
 
     With `below`, only those before that observation number.
@@ -423,7 +423,9 @@ def buried(connection: Connection, limit: int, below: int | None = None) -> list
         .limit(limit)
     )  # fmt: skip
     found = connection.execute(query if below is None else query.where(_newest.c.seq < below))
-    return [Buried(r.seq, r.kind, r.subject, r.workspace, _type_of(r.kind, r.body), r.seen_at) for r in found]
+    return [
+        DeletedItem(r.seq, r.kind, r.subject, r.workspace, _type_of(r.kind, r.body), r.seen_at) for r in found
+    ]
 
 
 def _type_of(kind: str, body: str | None) -> str:

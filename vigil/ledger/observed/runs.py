@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import JSON, Connection, cast, insert, select, type_coerce, update
 
 from vigil.ledger.tables import RunRow, table
+from vigil.ledger.values import RunState
 
 _run = table(RunRow)
 
@@ -21,11 +22,11 @@ WINDOW = "window"
 def begin(connection: Connection, flow: str, as_of: datetime, now: datetime, owner: str = "") -> int:
     """Open a run and return its number. `owner` names its process until the run has an account (`delivery.lease_owners`)."""
     account = orjson.dumps({"owner": owner} if owner else {}).decode()
-    row = {"flow": flow, "as_of": as_of, "started_at": now, "state": "running", "account": account}
+    row = {"flow": flow, "as_of": as_of, "started_at": now, "state": RunState.RUNNING, "account": account}
     return int(connection.execute(insert(_run).values(**row).returning(_run.c.id)).scalar_one())
 
 
-def end(connection: Connection, run: int, state: str, account: Mapping[str, Any], now: datetime) -> None:
+def end(connection: Connection, run: int, state: RunState, account: Mapping[str, Any], now: datetime) -> None:
     """Close a run as `done`, `gaps` or `failed`, with its account. The window that it evaluated stays: see `cover`."""
     covered = {k: v for k, v in account_of(connection, run).items() if k == WINDOW}
     values = {"state": state, "account": orjson.dumps({**account, **covered}).decode(), "ended_at": now}
@@ -86,6 +87,6 @@ def account_of(connection: Connection, run: int) -> dict[str, Any]:
 def instants(connection: Connection, flow: str, upto: datetime) -> list[datetime]:
     """The `as_of` of the ended runs of a flow, in order, each once."""
     query = select(_run.c.as_of).where(
-        _run.c.flow == flow, _run.c.as_of <= upto, _run.c.state.in_(("done", "gaps"))
+        _run.c.flow == flow, _run.c.as_of <= upto, _run.c.state.in_((RunState.DONE, RunState.GAPS))
     )
     return sorted(set(connection.execute(query).scalars()))

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.outbox import leases
-from vigil.ledger.tables import AttemptRow, DeviceRow, NoticeRow, in_state, table
+from vigil.ledger.tables import AttemptRow, DeviceRow, NoticeRow, has_state, in_state, set_state, table
 
 _notice = table(NoticeRow)
 _attempt = table(AttemptRow)
@@ -57,13 +57,7 @@ def give_up(connection: Connection, reasons: Mapping[int, str], real: datetime) 
     """Set queued notices to `failed`, each with its reason. A row that a worker claimed meanwhile is left to it. Returns how many."""
     count = 0
     for id, reason in sorted(reasons.items()):
-        fields = {
-            "state": NoticeState.FAILED,
-            "reason": reason,
-            "due_at": None,
-            "lease_until": None,
-            "lease_owner": None,
-        }
+        fields = set_state(NoticeState.FAILED, reason=reason, due_at=None, lease_until=None, lease_owner=None)
         where = and_(_notice.c.id == id, _free(real))
         count += connection.execute(update(_notice).where(where).values(**fields)).rowcount
     return count
@@ -90,7 +84,7 @@ def unproven(connection: Connection, since: datetime | None) -> tuple[list[Unpro
         .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
         .exists()
     )
-    sent = and_(_notice.c.state == NoticeState.SENT, *([] if since is None else [_notice.c.as_of > since]))
+    sent = and_(has_state(_notice, NoticeState.SENT), *([] if since is None else [_notice.c.as_of > since]))
     columns = (_notice.c[name] for name in Unproven.__slots__)
     rows = connection.execute(select(*columns).where(sent, ~accepted).order_by(_notice.c.id))
     found = [Unproven(*r) for r in rows]
@@ -124,7 +118,7 @@ def unreachable(connection: Connection, before: datetime) -> list[Unreachable]:
     query = (
         select(_notice.c.person, func.count(), func.min(_notice.c.as_of).label("since"))
         .where(
-            _notice.c.state == NoticeState.NO_DEVICE, ~in_use, or_(last.is_(None), _notice.c.as_of >= last)
+            has_state(_notice, NoticeState.NO_DEVICE), ~in_use, or_(last.is_(None), _notice.c.as_of >= last)
         )
         .group_by(_notice.c.person)
         .having(func.min(_notice.c.as_of) <= before)

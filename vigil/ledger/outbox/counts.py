@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from vigil.compliance.evaluation.results import DIGESTED
+from vigil.compliance.evaluation.results import DIGESTED, Why
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger.engine import chunks
@@ -25,14 +24,16 @@ from vigil.ledger.tables import (
     ObservationRow,
     RunRow,
     ShortListRow,
+    has_state,
     in_state,
     table,
 )
+from vigil.ledger.values import RunState
 
 _notice = table(NoticeRow)
 _observation = table(ObservationRow)
 _run = table(RunRow)
-_trip = table(GuardHoldRow)
+_guard_hold = table(GuardHoldRow)
 _behind = table(BehindRow)
 _short = table(ShortListRow)
 
@@ -161,7 +162,7 @@ def to_come(connection: Connection, now: datetime, run: int | None = None) -> To
     )
 
 
-def _suppressed(*reasons: StrEnum) -> ColumnElement[bool]:
+def _suppressed(*reasons: Why | GuardWhy) -> ColumnElement[bool]:
     return and_(
         in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason.in_([why.value for why in reasons])
     )
@@ -171,7 +172,7 @@ def _for_a_digest(connection: Connection, now: datetime, run: int | None) -> tup
     """How many rows wait for a digest, and how many of them longer than the usual pause, with no digest since. The `run` itself
     counts as a digest.
     """
-    over = or_(_run.c.state.in_(("done", "gaps")), _run.c.id == run)
+    over = or_(_run.c.state.in_((RunState.DONE, RunState.GAPS)), _run.c.id == run)
     ended = select(_run.c.started_at).where(_run.c.flow == "digest", over)
     began = sorted(connection.execute(ended.order_by(_run.c.id.desc()).limit(DIGESTS + 1)).scalars())
     usual = max((b - a + LATE for a, b in pairwise(began)), default=DIGEST_PAUSE)
@@ -190,15 +191,19 @@ def _for_a_digest(connection: Connection, now: datetime, run: int | None) -> tup
 
 def _for_an_answer(connection: Connection, now: datetime) -> tuple[int, datetime | None, int]:
     """How many rows guards hold; when the first time to answer ends; about how many rows no person was asked."""
-    on = (_trip.c.rule == _notice.c.rule) & (_trip.c.run == _notice.c.run) & (_trip.c.state == WAITING)
-    alone = and_(_trip.c.flow_run == "", _trip.c.tripped_at < now - ASKED_WITHIN)
+    on = (
+        (_guard_hold.c.rule == _notice.c.rule)
+        & (_guard_hold.c.run == _notice.c.run)
+        & (_guard_hold.c.state == WAITING)
+    )
+    alone = and_(_guard_hold.c.flow_run == "", _guard_hold.c.tripped_at < now - ASKED_WITHIN)
     query = (
         select(
             func.count(_notice.c.id.distinct()),
-            func.min(_trip.c.until),
+            func.min(_guard_hold.c.until),
             func.count(case((alone, _notice.c.id)).distinct()),
         )
-        .select_from(_notice.outerjoin(_trip, on))
+        .select_from(_notice.outerjoin(_guard_hold, on))
         .where(_suppressed(GuardWhy.HELD))
     )
     count, until, not_asked = connection.execute(query).one()
@@ -208,7 +213,7 @@ def _for_an_answer(connection: Connection, now: datetime) -> tuple[int, datetime
 def sent_by_day(connection: Connection, since: datetime, zone: str) -> Counter[tuple[date, str]]:
     """(day in `zone`, rule) -> number of sent notices that were found since `since`."""
     query = select(_notice.c.as_of, _notice.c.rule, func.count())
-    query = query.where(_notice.c.state == NoticeState.SENT, _notice.c.as_of >= since).group_by(
+    query = query.where(has_state(_notice, NoticeState.SENT), _notice.c.as_of >= since).group_by(
         _notice.c.as_of, _notice.c.rule
     )
     where, out = ZoneInfo(zone), Counter[tuple[date, str]]()

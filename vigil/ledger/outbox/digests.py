@@ -8,11 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
-from vigil.compliance.notices import NoticeState
+from vigil.compliance.evaluation.results import Why
+from vigil.compliance.notices import NoticeKey, NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import WAITS_FOR_DIGEST, NoticeMessage
-from vigil.ledger.tables import NoticeRow, in_state, table
-from vigil.ledger.values import Key
+from vigil.ledger.tables import NoticeRow, has_state, in_state, set_state, table
+from vigil.ledger.values import IN_DIGEST
 
 _notice = table(NoticeRow)
 
@@ -31,14 +32,14 @@ class Parked:
     message: NoticeMessage
 
 
-def people(connection: Connection, reasons: Collection[str], upto: datetime) -> list[str]:
+def people(connection: Connection, reasons: Collection[Why], upto: datetime) -> list[str]:
     """The people with waiting notices that were found at or before `upto`, in order."""
     query = select(_notice.c.person).where(_waits(reasons), _notice.c.as_of <= upto).distinct()
     return sorted(connection.execute(query).scalars())
 
 
 def of_people(
-    connection: Connection, people: Collection[str], reasons: Collection[str], upto: datetime
+    connection: Connection, people: Collection[str], reasons: Collection[Why], upto: datetime
 ) -> dict[str, list[Parked]]:
     """The waiting notices of some people, oldest first. The rows stay locked for this transaction where the database supports it."""
     out: dict[str, list[Parked]] = {}
@@ -51,11 +52,20 @@ def of_people(
     return out
 
 
-def explain(connection: Connection, ids: Collection[int], reason: str) -> int:
-    """Give waiting rows their final reason. Returns how many there were."""
+def explain(connection: Connection, ids: Collection[int], why: Why) -> int:
+    """Give waiting rows that no digest contains their final reason. Returns how many there were."""
+    return _end(connection, ids, why.value)
+
+
+def put_into(connection: Connection, ids: Collection[int], digest: int) -> int:
+    """Give waiting rows the number of the digest that contains them. Returns how many there were."""
+    return _end(connection, ids, f"{IN_DIGEST}{digest}")
+
+
+def _end(connection: Connection, ids: Collection[int], reason: str) -> int:
     count = 0
     for some in chunks(sorted(ids)):
-        where = and_(_notice.c.id.in_(some), _notice.c.state == NoticeState.SUPPRESSED)
+        where = and_(_notice.c.id.in_(some), has_state(_notice, NoticeState.SUPPRESSED))
         count += connection.execute(update(_notice).where(where).values(reason=reason)).rowcount
     return count
 
@@ -66,7 +76,7 @@ def park(connection: Connection, run: int) -> int:
     A guard that releases its notices queues all of them: call this in the same transaction.
     """
     query = select(_notice.c.id, _notice.c.message).where(
-        _notice.c.run == run, _notice.c.state == NoticeState.QUEUED
+        _notice.c.run == run, has_state(_notice, NoticeState.QUEUED)
     )
     meant: dict[str, list[int]] = {}
     for id, message in connection.execute(query.where(_notice.c.message.contains(WAITS_FOR_DIGEST))):
@@ -74,13 +84,13 @@ def park(connection: Connection, run: int) -> int:
             meant.setdefault(reason, []).append(id)
     for reason, ids in meant.items():
         for some in chunks(ids):
-            values = {"state": NoticeState.SUPPRESSED, "reason": reason, "due_at": None}
+            values = set_state(NoticeState.SUPPRESSED, reason=reason, due_at=None)
             connection.execute(update(_notice).where(_notice.c.id.in_(some)).values(**values))
     return sum(map(len, meant.values()))
 
 
-def number_of(connection: Connection, key: Key) -> int | None:
-    """The number of the notice with this key; None if there is none."""
+def number_of(connection: Connection, key: NoticeKey) -> int:
+    """The number of the notice with this key, which exists."""
     rule, workspace, occurrence, step, person = key
     where = and_(
         _notice.c.workspace == workspace,
@@ -89,10 +99,12 @@ def number_of(connection: Connection, key: Key) -> int | None:
         _notice.c.step == step,
         _notice.c.person == person,
     )
-    return connection.execute(select(_notice.c.id).where(where)).scalar()
+    return int(connection.execute(select(_notice.c.id).where(where)).scalar_one())
 
 
-def _waits(reasons: Collection[str]) -> ColumnElement[bool]:
+def _waits(reasons: Collection[Why]) -> ColumnElement[bool]:
     return and_(
-        in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason.in_(reasons), _notice.c.person != ""
+        in_state(_notice, NoticeState.SUPPRESSED),
+        _notice.c.reason.in_([why.value for why in reasons]),
+        _notice.c.person != "",
     )

@@ -13,14 +13,16 @@ from datetime import datetime
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, insert, or_, select, update
 
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.notify.guards import GuardWhy
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.tables import GuardHoldRow, NoticeRow, RunRow, in_state, table
-from vigil.ledger.values import Entry
+from vigil.ledger.tables import GuardHoldRow, NoticeRow, RunRow, in_state, set_state, table
+from vigil.ledger.values import Entry, HoldState
 
-WAITING, SENT, DROPPED, EXPIRED = "waiting", "sent", "dropped", "expired"
+WAITING, SENT, DROPPED, EXPIRED = HoldState
 
-_trip = table(GuardHoldRow)
+_guard_hold = table(GuardHoldRow)
 _notice = table(NoticeRow)
 _run = table(RunRow)
 
@@ -40,7 +42,7 @@ class GuardHold:
     workspaces: int
     known: int
     reasons: tuple[str, ...]
-    state: str
+    state: HoldState
     answered_at: datetime | None = None
     answered_by: str = ""
 
@@ -54,7 +56,7 @@ class Counted:
     workspaces: int
 
 
-def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason: str) -> Counted:
+def count(connection: Connection, rule: str, runs: Sequence[int] | None, reason: GuardWhy) -> Counted:
     """How many rows of a rule are suppressed for `reason`, in some runs, or in all if `runs` is None."""
     found = select(_notice.c.workspace, _notice.c.occurrence, _notice.c.step, func.count().label("notices"))
     findings = (
@@ -87,13 +89,13 @@ class Left:
     owner: str = ""
 
 
-def left(connection: Connection, reason: str) -> list[Left]:
+def left(connection: Connection, reason: GuardWhy) -> list[Left]:
     """Each rule and run with rows suppressed for `reason`, in order."""
     of_run = (_run.c.flow, _run.c.started_at, _run.c.ended_at, _run.c.account)
     query = (
         select(_notice.c.rule, _notice.c.run, *of_run)
         .select_from(_notice.outerjoin(_run, _run.c.id == _notice.c.run))
-        .where(in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason)
+        .where(in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason.value)
         .distinct()
         .order_by(_notice.c.rule, _notice.c.run)
     )
@@ -110,7 +112,7 @@ def left(connection: Connection, reason: str) -> list[Left]:
     ]
 
 
-def entries(connection: Connection, reason: str) -> list[tuple[Entry, int | None]]:
+def entries(connection: Connection, reason: GuardWhy) -> list[tuple[Entry, int | None]]:
     """The rows that are suppressed for `reason`, in order, each with the number of its run."""
     query = select(_notice).where(_held(None, reason, None)).order_by(_notice.c.id)
     names = [name for name in Entry.__slots__ if name != "message"]
@@ -120,7 +122,7 @@ def entries(connection: Connection, reason: str) -> list[tuple[Entry, int | None
     ]
 
 
-def adopt(connection: Connection, rule: str, run: int, reason: str, of: Sequence[int | None]) -> int:
+def adopt(connection: Connection, rule: str, run: int, reason: GuardWhy, of: Sequence[int | None]) -> int:
     """Take over the rows of a rule that other runs left suppressed for `reason`. Returns how many.
 
     Of two runs that take over the same rows at once, each row goes to one.
@@ -133,29 +135,33 @@ def adopt(connection: Connection, rule: str, run: int, reason: str, of: Sequence
     return connection.execute(update(_notice).where(where).values(run=run)).rowcount
 
 
-def release(connection: Connection, rule: str, of_run: int, reason: str, due_at: datetime, run: int) -> int:
+def release(
+    connection: Connection, rule: str, of_run: int, reason: GuardWhy, due_at: datetime, run: int
+) -> int:
     """Queue the rows of a rule that a run holds for `reason`, as rows of `run`, as of `due_at`. Returns how many.
 
     They are due then, or at the end of their people's quiet hours if that is later.
     """
     due = case((_notice.c.due_at > due_at, _notice.c.due_at), else_=due_at)
-    values = {"state": NoticeState.QUEUED, "reason": "", "as_of": due_at, "due_at": due, "run": run}
+    values = set_state(NoticeState.QUEUED, reason="", as_of=due_at, due_at=due, run=run)
     return connection.execute(update(_notice).where(_held(rule, reason, [of_run])).values(**values)).rowcount
 
 
-def relabel(connection: Connection, rule: str, of_run: int, reasons: Sequence[str], to: str) -> int:
+def relabel(
+    connection: Connection, rule: str, of_run: int, reasons: Sequence[GuardWhy], to: Why | GuardWhy
+) -> int:
     """Give another reason to the rows of a rule that a run holds for one of `reasons`. Returns how many."""
     count = 0
     for reason in reasons:
         count += connection.execute(
-            update(_notice).where(_held(rule, reason, [of_run])).values(reason=to)
+            update(_notice).where(_held(rule, reason, [of_run])).values(reason=to.value)
         ).rowcount
     return count
 
 
-def _held(rule: str | None, reason: str, runs: Sequence[int] | None) -> ColumnElement[bool]:
+def _held(rule: str | None, reason: GuardWhy, runs: Sequence[int] | None) -> ColumnElement[bool]:
     """The rows suppressed for `reason`: of all rules and all runs where they are None."""
-    where = [in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason]
+    where = [in_state(_notice, NoticeState.SUPPRESSED), _notice.c.reason == reason.value]
     where += [] if rule is None else [_notice.c.rule == rule]
     return and_(*where, *([] if runs is None else [_notice.c.run.in_(runs)]))
 
@@ -164,7 +170,7 @@ def keep(connection: Connection, hold: GuardHold) -> GuardHold:
     """Store a new guard hold and return it with its number."""
     row = {name: getattr(hold, name) for name in GuardHold.__slots__ if name != "id"}
     row["reasons"] = orjson.dumps(hold.reasons).decode()
-    id = int(connection.execute(insert(_trip).values(**row).returning(_trip.c.id)).scalar_one())
+    id = int(connection.execute(insert(_guard_hold).values(**row).returning(_guard_hold.c.id)).scalar_one())
     found = find(connection, id)
     assert found is not None
     return found
@@ -172,47 +178,50 @@ def keep(connection: Connection, hold: GuardHold) -> GuardHold:
 
 def find(connection: Connection, id: int) -> GuardHold | None:
     """A guard hold, by its number."""
-    return next(iter(_read(connection, _trip.c.id == id)), None)
+    return next(iter(_read(connection, _guard_hold.c.id == id)), None)
 
 
 def asked_by(connection: Connection, flow_run: str) -> list[GuardHold]:
     """The guard holds about which a Prefect run asks, in the order of their rules, answered or not."""
-    return _read(connection, _trip.c.flow_run == flow_run)
+    return _read(connection, _guard_hold.c.flow_run == flow_run)
 
 
 def of_run(connection: Connection, run: int) -> list[GuardHold]:
-    """The trips of a run, in the order of their rules, answered or not."""
-    return _read(connection, _trip.c.run == run)
+    """The guard holds of a run, in the order of their rules, answered or not."""
+    return _read(connection, _guard_hold.c.run == run)
 
 
 def take(connection: Connection, flow_run: str) -> int:
     """Assign to a Prefect run every waiting guard hold about which no other run asks. Returns how many."""
-    where = (_trip.c.state == WAITING) & (_trip.c.flow_run == "")
-    return connection.execute(update(_trip).where(where).values(flow_run=flow_run)).rowcount
+    where = (_guard_hold.c.state == WAITING) & (_guard_hold.c.flow_run == "")
+    return connection.execute(update(_guard_hold).where(where).values(flow_run=flow_run)).rowcount
 
 
 def waiting(connection: Connection, until: datetime | None = None) -> list[GuardHold]:
     """The guard holds without an answer; with `until`, only those whose time is over by then."""
-    where = _trip.c.state == WAITING
-    return _read(connection, where if until is None else where & (_trip.c.until <= until))
+    where = _guard_hold.c.state == WAITING
+    return _read(connection, where if until is None else where & (_guard_hold.c.until <= until))
 
 
 def latest(connection: Connection, limit: int = 20) -> list[GuardHold]:
     """The newest guard holds, newest first."""
-    return _read(connection, _trip.c.id > 0)[::-1][:limit]
+    return _read(connection, _guard_hold.c.id > 0)[::-1][:limit]
 
 
-def answer(connection: Connection, id: int, state: str, by: str, now: datetime) -> bool:
+def answer(connection: Connection, id: int, state: HoldState, by: str, now: datetime) -> bool:
     """Record the answer to a guard hold. False if it was sent or dropped before: then nothing is to be done.
 
     An expired hold can still be answered: its rows still exist.
     """
     open_ = (WAITING,) if state == EXPIRED else (WAITING, EXPIRED)
-    where = (_trip.c.id == id) & _trip.c.state.in_(open_)
+    where = (_guard_hold.c.id == id) & _guard_hold.c.state.in_(open_)
     values = {"state": state, "answered_at": now, "answered_by": by}
-    return connection.execute(update(_trip).where(where).values(**values)).rowcount == 1
+    return connection.execute(update(_guard_hold).where(where).values(**values)).rowcount == 1
 
 
 def _read(connection: Connection, where: ColumnElement[bool]) -> list[GuardHold]:
-    found = connection.execute(select(_trip).where(where).order_by(_trip.c.id))
-    return [GuardHold(**{**r._mapping, "reasons": tuple(orjson.loads(r.reasons))}) for r in found]
+    found = connection.execute(select(_guard_hold).where(where).order_by(_guard_hold.c.id))
+    return [
+        GuardHold(**{**r._mapping, "state": HoldState(r.state), "reasons": tuple(orjson.loads(r.reasons))})
+        for r in found
+    ]

@@ -15,7 +15,7 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger.notice_message import NoticeMessage
 from vigil.ledger.outbox import acknowledgements
 from vigil.ledger.outbox.acknowledgements import Acknowledged
-from vigil.ledger.tables import NoticeRow, table
+from vigil.ledger.tables import NoticeRow, has_state, table
 
 _notice = table(NoticeRow)
 
@@ -55,7 +55,7 @@ def one(connection: Connection, person: str, id: int) -> Item | None:
 
 
 def _mine(person: str) -> ColumnElement[bool]:
-    return and_(_notice.c.person == person, _notice.c.state.in_(SHOWN))
+    return and_(_notice.c.person == person, has_state(_notice, *SHOWN))
 
 
 def _items(connection: Connection, rows: Sequence[Any]) -> list[Item]:

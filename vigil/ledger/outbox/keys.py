@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from sqlalchemy import ARRAY, ColumnElement, Connection, FromClause, and_, cast, column, func, select
 
+from vigil.compliance.notices import NoticeKey
 from vigil.ledger.tables import NoticeRow, table
-from vigil.ledger.values import Key
 
 _notice = table(NoticeRow)
 _NAMES = ("rule", "workspace", "occurrence", "step", "person")
@@ -20,7 +20,7 @@ def key_columns() -> tuple[ColumnElement[Any], ...]:
     return tuple(_notice.c[name] for name in _NAMES)
 
 
-def keys_wanted(connection: Connection, keys: Sequence[Key]) -> FromClause:
+def keys_wanted(connection: Connection, keys: Sequence[NoticeKey]) -> FromClause:
     """Keys as a table for a join, in one parameter: each probes the unique index, and the statement is always the same."""
     if connection.dialect.name == "sqlite":
         given = func.json_each(orjson.dumps(keys).decode()).table_valued("value")

@@ -34,7 +34,7 @@ from sqlalchemy import (
 from vigil.compliance.notices import NoticeState
 from vigil.ledger.engine import chunks
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.tables import AttemptRow, Instant, NoticeRow, in_state, table
+from vigil.ledger.tables import AttemptRow, Instant, NoticeRow, in_state, set_state, table
 
 _notice = table(NoticeRow)
 _attempt = table(AttemptRow)
@@ -281,15 +281,15 @@ def _end(connection: Connection, owner: str, alike: Sequence[Settled]) -> int:
     """Finish rows with the same outcome in one statement: nearly all of a batch. They get the earliest of their first tries."""
     first, held = alike[0], 0
     tried_at = min((s.tried_at for s in alike if s.tried_at is not None), default=None)
-    values = {
-        "state": first.state,
-        "reason": first.reason,
-        "due_at": None,
-        "lease_until": None,
-        "lease_owner": None,
-        "tries": _notice.c.tries - (1 if tried_at is None else 0),
-        "first_tried_at": func.coalesce(_notice.c.first_tried_at, literal(tried_at, Instant)),
-    }
+    values = set_state(
+        first.state,
+        reason=first.reason,
+        due_at=None,
+        lease_until=None,
+        lease_owner=None,
+        tries=_notice.c.tries - (1 if tried_at is None else 0),
+        first_tried_at=func.coalesce(_notice.c.first_tried_at, literal(tried_at, Instant)),
+    )
     for some in chunks(sorted(s.notice for s in alike)):
         where = and_(_notice.c.id.in_(some), _held_by(owner))
         held += connection.execute(update(_notice).where(where).values(**values)).rowcount

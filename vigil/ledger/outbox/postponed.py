@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.evaluation.still_true import Postponed
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules.model import DIGEST_NAME
 from vigil.ledger.engine import chunks
-from vigil.ledger.tables import NoticeRow, in_state, table
+from vigil.ledger.tables import NoticeRow, in_state, set_state, table
 
 _notice = table(NoticeRow)
 
@@ -33,14 +33,14 @@ def due(connection: Connection, now: datetime) -> list[Postponed]:
     return sorted(out, key=lambda p: p.id)
 
 
-def explain(connection: Connection, why: Mapping[int, StrEnum], now: datetime) -> int:
+def explain(connection: Connection, why: Mapping[int, Why], now: datetime) -> int:
     """End rows that are not sent, each with its reason, unless a worker took them meanwhile. Returns how many it ended."""
     count = 0
     for reason in set(why.values()):
         for some in chunks(sorted(id for id, given in why.items() if given is reason)):
             mine = update(_notice).where(_notice.c.id.in_(some), _untried(now))
             count += connection.execute(
-                mine.values(state=NoticeState.SUPPRESSED, reason=reason.value, due_at=None)
+                mine.values(**set_state(NoticeState.SUPPRESSED, reason=reason.value, due_at=None))
             ).rowcount
     return count
 

@@ -22,13 +22,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from vigil.compliance.notices import NoticeState
+from vigil.compliance.notices import NoticeKey, NoticeState
 from vigil.ledger.engine import NOTICES, chunks, in_turn
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
 from vigil.ledger.outbox.keys import is_wanted, key_columns, keys_wanted
-from vigil.ledger.tables import AttemptRow, Instant, NoticeRow, table
-from vigil.ledger.values import Entry as Entry
-from vigil.ledger.values import Key as Key
+from vigil.ledger.tables import AttemptRow, Instant, NoticeRow, has_state, set_state, table
+from vigil.ledger.values import Entry
 
 _notice = table(NoticeRow)
 _attempt = table(AttemptRow)
@@ -103,7 +102,7 @@ def rows(
 def sent_between(connection: Connection, after: datetime, upto: datetime) -> list[dict[str, Any]]:
     """The sent rows about an instant in (after, upto], in the format of `rows`."""
     query = select(_notice).where(
-        _notice.c.state == NoticeState.SENT, _notice.c.fire_at > after, _notice.c.fire_at <= upto
+        has_state(_notice, NoticeState.SENT), _notice.c.fire_at > after, _notice.c.fire_at <= upto
     )
     found = connection.execute(query.order_by(_notice.c.id))
     return [_decoded(r) for r in found]
@@ -131,13 +130,13 @@ def sent_without_proof(connection: Connection, run: int) -> int:
         .where(_attempt.c.notice == _notice.c.id, _attempt.c.outcome == "accepted")
         .exists()
     )
-    query = select(func.count()).where(_notice.c.run == run, _notice.c.state == NoticeState.SENT, ~accepted)
+    query = select(func.count()).where(_notice.c.run == run, has_state(_notice, NoticeState.SENT), ~accepted)
     return int(connection.execute(query.select_from(_notice)).scalar_one())
 
 
-def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tuple[NoticeState, str]]:
+def states(connection: Connection, entries: Collection[Entry]) -> dict[NoticeKey, tuple[NoticeState, str]]:
     """(state, reason) of those entries whose key exists."""
-    out: dict[Key, tuple[NoticeState, str]] = {}
+    out: dict[NoticeKey, tuple[NoticeState, str]] = {}
     for some in chunks({e.key for e in entries}):
         wanted = keys_wanted(connection, some)
         query = select(*key_columns(), _notice.c.state, _notice.c.reason).join(wanted, is_wanted(wanted))
@@ -148,10 +147,10 @@ def states(connection: Connection, entries: Collection[Entry]) -> dict[Key, tupl
 
 def requeue(
     connection: Connection,
-    keys: Collection[Key],
+    keys: Collection[NoticeKey],
     as_of: datetime,
     run: int | None,
-    messages: Mapping[Key, NoticeMessage] | None = None,
+    messages: Mapping[NoticeKey, NoticeMessage] | None = None,
 ) -> int:
     """Queue failed rows once more, after the approval of a backfill: as rows of `run`, as of `as_of`. Rows in any other state stay.
 
@@ -163,7 +162,7 @@ def requeue(
         query = select(_notice.c.id, _notice.c.message, *key_columns()).join(wanted, is_wanted(wanted))
         rows = []
         for r in connection.execute(
-            query.where(_notice.c.state == NoticeState.FAILED).order_by(_notice.c.id)
+            query.where(has_state(_notice, NoticeState.FAILED)).order_by(_notice.c.id)
         ):
             given = (messages or {}).get(tuple(r)[2:], EMPTY_MESSAGE)
             said = given if given != EMPTY_MESSAGE else NoticeMessage.from_json(r.message)
@@ -176,17 +175,19 @@ def requeue(
 def _requeue(as_of: datetime, run: int | None) -> Update:
     return (
         update(_notice)
-        .where(_notice.c.id == bindparam("of"), _notice.c.state == NoticeState.FAILED)
+        .where(_notice.c.id == bindparam("of"), has_state(_notice, NoticeState.FAILED))
         .values(
-            state=NoticeState.QUEUED,
-            reason="",
-            as_of=as_of,
-            due_at=as_of,
-            expires_at=bindparam("expires", type_=Instant),
-            message=bindparam("said", type_=Text),
-            tries=0,
-            first_tried_at=None,
-            lease_until=None,
-            run=run,
+            **set_state(
+                NoticeState.QUEUED,
+                reason="",
+                as_of=as_of,
+                due_at=as_of,
+                expires_at=bindparam("expires", type_=Instant),
+                message=bindparam("said", type_=Text),
+                tries=0,
+                first_tried_at=None,
+                lease_until=None,
+                run=run,
+            )
         )
     )

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select, true, update
 
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import DeviceRow, table
-from vigil.ledger.values import Registered as Registered
+from vigil.ledger.values import Registered
 
 _device = table(DeviceRow)
 _REFRESHED = (

@@ -31,7 +31,7 @@ class Call:
     ids: tuple[int, ...]
 
     def readable(self, *, parent: bool = False) -> Node:
-        """The node of the path. Raises Refused where the caller can read none: see `Site.readable`."""
+        """The node of the path. Raises Refused where the caller can read none: see `SimulatedEcm.readable`."""
         return self.site.readable(self.caller, self.ids[0], parent=parent)
 
     def one(self, name: str, default: str = "") -> str:

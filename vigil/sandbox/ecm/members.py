@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vigil.sandbox.ecm import shapes as shapes
+from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import Call, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.ids import Family

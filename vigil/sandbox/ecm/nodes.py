@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from vigil.sandbox.ecm import shapes as shapes
+from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import CAPS, Call, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.ids import Family

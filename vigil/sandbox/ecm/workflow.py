@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vigil.sandbox.ecm import shapes as shapes
+from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import Call
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.state import Indexed, Process, WorldStep

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from vigil.sandbox.ecm import shapes as shapes
+from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import Call, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world import ids

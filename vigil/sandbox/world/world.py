@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import merge
 
 from vigil.sandbox.estate.model import Estate, EstateEvent, TypeDef
-from vigil.sandbox.world import ids as ids
+from vigil.sandbox.world import ids
 from vigil.sandbox.world.changes import apply
 from vigil.sandbox.world.folders import Folders
 from vigil.sandbox.world.ids import Family, IdPlan

@@ -127,7 +127,7 @@ def _attribute(value: str) -> str:
 
 
 Text = Annotated[str | None, WithJsonSchema({"type": "string"}), BeforeValidator(_nothing)]
-Number = Annotated[float | None, WithJsonSchema({"type": "number"}), BeforeValidator(_nothing)]
+OptionalNumber = Annotated[float | None, WithJsonSchema({"type": "number"}), BeforeValidator(_nothing)]
 Secret = Annotated[
     SecretStr | None,
     WithJsonSchema({"type": "string", "format": "password", "writeOnly": True}),
@@ -198,7 +198,7 @@ class EcmForm(Form):
         title="Concurrent requests",
         description="Number of requests at the same time",
     )
-    requests_per_second: Annotated[Number, Option("--ecm-rate")] = Field(
+    requests_per_second: Annotated[OptionalNumber, Option("--ecm-rate")] = Field(
         default=None,
         gt=0,
         title="Requests per second",
@@ -404,7 +404,7 @@ class MailForm(Form):
 
 
 class WebhookForm(Form):
-    """The secrets with which notices to webhooks are signed, and the way out to them."""
+    """The secrets that sign notices to webhooks, and the proxy and certificate authority with which Vigil reaches the receivers."""
 
     panel: ClassVar[str] = "Webhooks"
     subject: ClassVar[str] = "the webhook sender"

@@ -10,6 +10,7 @@ from vigil.ledger.maintenance.schema_version import Schema, schema
 from vigil.ledger.observed import rule_versions, runs
 from vigil.ledger.people import device_stats
 from vigil.ledger.people.device_stats import DeviceStats
+from vigil.ledger.values import RunState
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
 from vigil.wording import counted
 
@@ -95,9 +96,9 @@ def _last(run: dict[str, object] | None, now: datetime) -> Check:
     if run is None:
         return skip(RUNS, "`watch` has never run")
     at, state = run["started_at"], run["state"]
-    how = "has not ended" if state == "running" else f"ended as {state}"
+    how = "has not ended" if state == RunState.RUNNING else f"ended as {state}"
     saw = f"run {run['id']}, begun {at:%Y-%m-%d %H:%M} UTC, {how}"
-    if state == "failed":
+    if state == RunState.FAILED:
         return warn(RUNS, saw, "check its logs in Prefect; the next run continues where it stopped")
     if isinstance(at, datetime) and now - at > SILENT:
         return warn(RUNS, saw, "more than a day ago: check the deployment's schedule and that a worker runs")

@@ -14,7 +14,7 @@ from vigil.ledger.outbox import audits
 from vigil.ledger.outbox.audits import LatestNotice
 from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Discrepancy
-from vigil.service.reconcile.walking import next_slice
+from vigil.service.reconcile.scanning import next_slice
 from vigil.service.run import Run
 
 BEFORE = timedelta(days=90)

@@ -11,7 +11,7 @@ from vigil.ecm.model import ABSENT, ListedWorkspace
 from vigil.ledger.observed import observations
 from vigil.ledger.watermarks import WatermarkName
 from vigil.service.reconcile.found import Checked, Discrepancy
-from vigil.service.reconcile.walking import next_slice
+from vigil.service.reconcile.scanning import next_slice
 from vigil.service.run import Run
 
 ONLY_MISSING = Needs(documents=False, steps=False, missing=True, expiry=False)

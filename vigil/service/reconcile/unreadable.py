@@ -7,7 +7,7 @@ from vigil.ecm.model import Stamp
 from vigil.ledger.watermarks import WatermarkName
 from vigil.service.extraction import NODES_A_REQUEST
 from vigil.service.reconcile.found import Checked, Discrepancy
-from vigil.service.reconcile.walking import next_slice
+from vigil.service.reconcile.scanning import next_slice
 from vigil.service.run import Run
 
 _DO = "if it was deleted, nothing: `watch` takes it as gone. If not, give the service user its right back before it does"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Frame: TypeAlias = "pd.DataFrame"
-Row = Mapping[str, Any]
+FrameRow = Mapping[str, Any]
 
 SEVERAL_NAMED = "several workspaces"
 """The name column of a digest about several workspaces."""
@@ -237,7 +237,7 @@ class About:
         return {name: value for name, value in said.items() if value is not None and value != ""}
 
 
-def frame(table: FrameTable, rows: Iterable[Row], about: About) -> Frame:
+def frame(table: FrameTable, rows: Iterable[FrameRow], about: About) -> Frame:
     """Rows as a frame with the table's columns and dtypes, also without rows. "" and None become missing.
 
     Control characters in texts, which come from people, become U+FFFD. Raises ValueError for a row with other columns, and for an
@@ -274,17 +274,17 @@ def _column(column: FrameColumn, values: Sequence[Any], zone: str) -> pd.Series[
     return made
 
 
-def findings(run: Run, rows: Iterable[Row], **more: Any) -> Frame:
+def findings(run: Run, rows: Iterable[FrameRow], **more: Any) -> Frame:
     """The result of `sweep.sweep`, as FINDINGS."""
     return frame(FINDINGS, rows, About.run_of(run, **more))
 
 
-def notices(rows: Sequence[Row], names: Mapping[int, str], about: About) -> Frame:
+def notices(rows: Sequence[FrameRow], names: Mapping[int, str], about: About) -> Frame:
     """Rows of the outbox as NOTICES; `names` are those of their workspaces."""
     return frame(NOTICES, (_notice(row, names) for row in rows), about)
 
 
-def _notice(row: Row, names: Mapping[int, str]) -> Row:
+def _notice(row: FrameRow, names: Mapping[int, str]) -> FrameRow:
     message: NoticeMessage = row["message"]
     return {
         "name": name_of(row["workspace"], names),
@@ -304,7 +304,7 @@ def _notice(row: Row, names: Mapping[int, str]) -> Row:
     }
 
 
-def _when(fire_at: datetime, occurrence: str, message: NoticeMessage) -> Row:
+def _when(fire_at: datetime, occurrence: str, message: NoticeMessage) -> FrameRow:
     """The columns for the time of a notice; missing where they would reveal a sensitive date."""
     withheld = message.date_withheld
     return {"fire_at": None if withheld else fire_at, "occurrence": None if withheld else occurrence}
@@ -330,7 +330,7 @@ def manifest(run: Run, lines: Sequence[Line], **more: Any) -> Frame:
     return frame(MANIFEST, (_line(line, names) for line in lines), About.run_of(run, **more))
 
 
-def _line(line: Line, names: Mapping[int, str]) -> Row:
+def _line(line: Line, names: Mapping[int, str]) -> FrameRow:
     entry = line.entry
     return {
         "name": name_of(entry.workspace, names),
@@ -349,7 +349,7 @@ def _line(line: Line, names: Mapping[int, str]) -> Row:
     }
 
 
-def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
+def changed(run: Run, rows: Sequence[FrameRow], **more: Any) -> Frame:
     """The result of `manifest_diff.changes`, as CHANGED."""
     with run.ledger.read() as connection:
         names = observations.names(connection, {row["workspace"] for row in rows})
@@ -359,12 +359,12 @@ def changed(run: Run, rows: Sequence[Row], **more: Any) -> Frame:
     return frame(CHANGED, named, About.run_of(run, **more))
 
 
-def device_list(rows: Iterable[Row], about: About) -> Frame:
+def device_list(rows: Iterable[FrameRow], about: About) -> Frame:
     """Rows of the registry as DEVICES, without addresses."""
     return frame(DEVICES, map(_device, rows), about)
 
 
-def _device(row: Row) -> Row:
+def _device(row: FrameRow) -> FrameRow:
     return {
         "person": row["person"],
         "platform": row["platform"],

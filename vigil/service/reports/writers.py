@@ -14,7 +14,7 @@ import orjson
 
 from vigil import safe_text
 from vigil.safe_text import Markdown
-from vigil.service.reports.frames import About, Frame, Row
+from vigil.service.reports.frames import About, Frame, FrameRow
 from vigil.wording import counted
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _cell(value: object) -> Markdown:
     return safe_text.markdown(_said(value, minute))
 
 
-def _linked(row: Row) -> Markdown:
+def _linked(row: FrameRow) -> Markdown:
     """The name of a workspace as the link to it, if that is a web address; cut so that it does not hide the columns beside it."""
     return safe_text.link(safe_text.short(_said(row["name"], minute), NAME), row.get("link"))
 
