@@ -19,7 +19,6 @@ from blocks.sender import Sender
 from blocks.smtp import SmtpServer
 from blocks.webhook import WebhookSender
 from vigil import places
-from vigil.compliance.channels import PUSH
 from vigil.delivery.router import ByAddress
 from vigil.delivery.transport import Transport
 from vigil.service.connecting.forms import SITE, SiteForm
@@ -86,5 +85,4 @@ class Connected:
 
     def transport(self, now: Callable[[], datetime]) -> Transport:
         """The closed transport for notices, over those of the site's channels."""
-        transports = {s.channel: s.transport(now) for _, s in self.senders() if s is not None}
-        return transports[PUSH] if len(transports) == 1 else ByAddress(transports)
+        return ByAddress({s.channel: s.transport(now) for _, s in self.senders() if s is not None})

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 
 import pytest
 from sqlmodel import SQLModel
 
+from blocks.sender import Sender
 from tests.shared import PROJECT
-from tests.support.pages import exists
+from tests.support.pages import exists, files
 from vigil.compliance.evaluation.results import Outcome
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules.model import RuleKind, Status
+from vigil.compliance.rules.patterns import EventKind
 from vigil.ledger import tables
 
 CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
@@ -56,11 +59,62 @@ def names_of(file: str) -> set[str]:
 
 @pytest.mark.parametrize("what", RECIPES)
 def test_each_recipe_names_files_that_are_there(what: str) -> None:
-    found = re.search(rf"^### A new {what}\n(.*?)(?=^##)", CONTRIBUTING, re.MULTILINE | re.DOTALL)
-    assert found is not None, f"no recipe for a new {what}"
-    paths = PATH.findall(found[1])
+    paths = PATH.findall(recipe(what))
     assert len(paths) >= 3
     assert not [path for path in paths if not exists(path)]
+
+
+def recipe(what: str) -> str:
+    found = re.search(rf"^### A new {what}\n(.*?)(?=^##)", CONTRIBUTING, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no recipe for a new {what}"
+    return found[1]
+
+
+def unnamed(what: str, files: Iterable[str]) -> list[str]:
+    """The files that a recipe names neither by themselves nor by a folder of theirs alone."""
+    named = {path for path in PATH.findall(recipe(what)) if not path.endswith("/")}
+    return [f for f in files if f not in named and not any(f.startswith(f"{n}/") for n in named)]
+
+
+def test_the_recipe_for_a_channel_names_what_the_last_one_has() -> None:
+    own = [f for f in files() if re.match(r"(vigil|blocks)/(.*/)?webhooks?[./]", f)]
+    assert len(own) > 5
+    assert unnamed("channel", own) == []
+    text = recipe("channel")
+    assert [
+        word for word in ("CHANNELS", "FORMS", "SiteForm", "BLOCKS", "Connected") if f"`{word}`" not in text
+    ] == []
+    abstract = Sender.__abstractmethods__
+    assert abstract and not [word for word in abstract if f"`{word}`" not in text]
+
+
+def test_the_recipe_for_a_column_names_the_tests_of_all_revisions() -> None:
+    every = [
+        f
+        for f in files()
+        if f.startswith("tests/ledger/") and "import Earlier" in (PROJECT / f).read_text("utf-8")
+    ]
+    assert len(every) >= 2
+    assert unnamed("column of the ledger", every) == []
+
+
+def test_the_recipe_for_an_event_names_each_table_of_all_kinds() -> None:
+    kinds = {kind.of_events for kind in EventKind}
+    folders = (
+        "docs/rules.md",
+        "rules/",
+        "templates/",
+        "tests/delivery/",
+        "tests/support/render",
+        "vigil/compliance/",
+    )
+    complete = [
+        f
+        for f in files()
+        if f.startswith(folders) and all(kind in (PROJECT / f).read_text("utf-8") for kind in kinds)
+    ]
+    assert len(complete) >= 6
+    assert unnamed("kind of event", complete) == []
 
 
 assert tables.NoticeRow.__tablename__ in SQLModel.metadata.tables, (

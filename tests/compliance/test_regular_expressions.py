@@ -7,6 +7,8 @@ import sys
 import time
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.compliance.cases import case, found, when
 from tests.compliance.rule_files import CONDITION, MARK, only_problem, problems
@@ -40,6 +42,13 @@ def leaf(pattern: str) -> str:
         (r"a.*b", "a\nb", False),
         (r"\w+", "Grüße", True),
         (r"a", "a\n", False),
+        (r"Tel \(?ext\.? \d+\)?", "Tel (ext. 12)", True),
+        (r"AB\(?x\)?", "AB(x)", True),
+        (r"[(?x]+", "(x?", True),
+        (r"[(?x:]+", "(?x:", True),
+        (r"a\(?x:b", "ax:b", True),
+        (r"(?i-x:a)b", "Ab", True),
+        (r"(?P<x>a)b", "ab", True),
     ],
 )
 def test_the_whole_text_matches_or_does_not(pattern: str, text: str, met: bool) -> None:
@@ -58,6 +67,7 @@ def test_the_whole_text_matches_or_does_not(pattern: str, text: str, met: bool) 
         (r"(a)\1", "backreferences are not supported, at character 4"),
         ("a)|(b", "unopened group, at character 2"),
         ("(?x) a # all", "the flag x of a regular expression is not supported"),
+        ("a(?ix-s:b)", "the flag x of a regular expression is not supported"),
         ("a{1000}{1000}{1000}", "is not a regular expression; it is too large"),
         ("a{16}{17}", "have 272 parts; 256 are allowed"),
         (r"(?:\d{20}x){20}", "have 420 parts; 256 are allowed"),
@@ -70,6 +80,30 @@ def test_the_whole_text_matches_or_does_not(pattern: str, text: str, met: bool) 
 def test_what_is_none_or_costs_too_much_is_refused_where_it_stands(pattern: str, said: str) -> None:
     problem = only_problem(leaf(pattern))
     assert said in problem.message and problem.key == "value"
+
+
+_PIECES = st.sampled_from(
+    ("(", ")", "[", "]", "^", "?", "x", "i", "-", ":", "\\", "a", "(?x)", "(?i-x)", "(?x:", "(?")
+)
+
+
+@given(st.lists(_PIECES, max_size=8).map("".join))
+@example("[(](?x)a")
+@example("[]](?ix)a")
+@example(r"\\(?x)")
+def test_no_pattern_that_is_let_in_has_the_flag_x(pattern: str) -> None:
+    if accepted(pattern):
+        # With the flag this ends in a comment, without it in a group that nothing closes.
+        with pytest.raises(ValueError, match="unclosed group"):
+            check(f"{pattern}#(")
+
+
+def accepted(pattern: str) -> bool:
+    try:
+        check(pattern)
+    except ValueError:
+        return False
+    return True
 
 
 FEW_PARTS = [

@@ -15,10 +15,10 @@ from vigil.compliance import facts as f
 from vigil.compliance.evaluation.escalations import EscalatableNotice, event_of
 from vigil.compliance.evaluation.results import Finding
 from vigil.compliance.evaluation.tables import Facts
-from vigil.compliance.events import Change, Event, Looked, derive, news, role_of
+from vigil.compliance.events import Change, Event, Looked, derive, news
 from vigil.compliance.notify.routing import named, principals_of
 from vigil.compliance.rules.model import Recipient
-from vigil.compliance.rules.patterns import EVENT_KEYS, EventKind
+from vigil.compliance.rules.patterns import EVENT_KEYS, EventKind, recalled
 
 HOUR = timedelta(hours=1)
 MADE = "rule: made\nkind: transition\nevents: [workspace_created]"
@@ -193,10 +193,10 @@ def test_what_a_rule_may_say_of_them(events: str, to: str, said: str) -> None:
 def test_an_escalation_knows_its_event_again(role: str) -> None:
     before, after = f.Roles(1, {role: ()}), f.Roles(1, {role: (ADA,)})
     (event,) = derive([Change("roles", "1", 1, NINE, before, after)], Looked(NINE), NINE)
-    assert role_of(event.occurrence) == role
+    assert recalled(event.occurrence, {})[1]["role"] == role
     again = event_of(_said(event), Facts.of([case(1)]))
     assert (again.kind, again.fields["role"]) == ("role_changed", role)
-    assert role_of("C.role:x@2026-03-02T09:00:00Z") == ""
+    assert recalled("C.role:x@2026-03-02T09:00:00Z", {})[0] == "attribute_changed"
     (born,) = derive(
         [Change("workspace", "1", 1, NINE, None, made(1, NINE), first=True)], Looked(NINE - HOUR), NINE
     )

@@ -55,6 +55,28 @@ TITLES = {
 }
 
 
+FORGOTTEN = (
+    ("en", "News: Frame agreement", "Something happened in Contract Frame agreement on 4 Mar 2026, 00:30."),
+    ("de", "Neues: Frame agreement", "Am 04.03.2026, 00:30 ist etwas in Vertrag Frame agreement geschehen."),
+    (
+        "it",
+        "Novità: Frame agreement",
+        "È successo qualcosa in Contratto Frame agreement il 4 mar 2026, 00:30.",
+    ),
+)
+
+
+@pytest.mark.parametrize(("tag", "title", "body"), FORGOTTEN)
+def test_of_an_event_of_no_known_kind_only_that_it_happened_is_said(
+    renderer: Renderer, tag: str, title: str, body: str
+) -> None:
+    made = notice(
+        event={"kind": "", "at": AT, "by_name": None}, workspace_name="Frame agreement", language=tag
+    )
+    said = renderer.render(made)
+    assert (said.title, said.body.startswith(body)) == (title, True)
+
+
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     return Renderer(TEMPLATES)

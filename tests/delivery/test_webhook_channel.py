@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import time, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.support.webhooks import settings as hooks
 from vigil.compliance.notices import NoticeState
 from vigil.delivery.push.settings import FcmSettings
 from vigil.delivery.webhook.post import idempotency_key
+from vigil.delivery.webhook.transport import FAILURES
 from vigil.ledger.people import device_stats, devices, mailboxes, preferences, topics
 from vigil.ledger.people.preferences import Preferences
 from vigil.ledger.values import Entry
@@ -153,13 +155,34 @@ async def test_in_one_batch_some_get_a_push_some_a_mail_and_some_a_post(
     assert sorted(path for path, some in receiver.shown.items() if some) == ["/cleo", "/legal"]
 
 
-async def test_an_address_whose_channel_the_site_has_no_more_is_rejected(bench: DeliveryBench) -> None:
+@pytest.mark.parametrize("mail", [True, False])
+async def test_an_address_whose_channel_the_site_has_no_more_is_rejected(
+    bench: DeliveryBench, mail: bool
+) -> None:
     inbox = Inbox()
     async with serving(inbox) as port:
-        bench.webhooks, bench.mail = None, smtp(port)
+        bench.webhooks, bench.mail = None, smtp(port) if mail else None
         bench.queue(notice())
         await bench.deliver()
     assert bench.states() == [("failed", "INVALID_ADDRESS")]
+
+
+async def test_what_was_held_beside_a_dead_host_had_no_first_try(
+    bench: DeliveryBench, receiver: LocalReceiver
+) -> None:
+    receiver.answers["/legal"] = [Reply(0)] * FAILURES
+    bench.queue(*(notice(n) for n in range(1, 9)))
+    await bench.deliver()
+    rows = bench.rows()
+    assert Counter(r["reason"] for r in rows) == {
+        "the connection to the webhook receiver was cut": FAILURES,
+        "the webhook receiver did not answer a moment ago, and was not asked again": 8 - FAILURES,
+    }
+    held = [r for r in rows if "not asked" in r["reason"]]
+    assert {(r["state"], r["first_tried_at"], r["tries"]) for r in held} == {("queued", None, 0)}
+    assert (len(receiver.posts), len(bench.attempts())) == (FAILURES, FAILURES)
+    bench.later(minutes=1)
+    assert (await bench.deliver()).rows == {NoticeState.SENT: 8}
 
 
 async def test_quiet_hours_of_a_person_hold_a_post_back(

@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.support.connect_proxy import connect_proxy
 from tests.support.webhooks import NEW, OLD, post_to, settings
+from vigil.compliance.channels import WEBHOOK, channel
 from vigil.delivery.transport import Outgoing, Sent
+from vigil.delivery.webhook import post
 from vigil.delivery.webhook.outcomes import read_status
 from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.delivery.webhook.transport import FAILURES, Webhooks
@@ -106,18 +112,18 @@ async def test_an_answer_that_does_not_come_is_unknown(receiver: LocalReceiver) 
     assert (cut.outcome, cut.code) == ("unknown", "RESET")
 
 
+@pytest.mark.parametrize("per_host", [1, 4, 20])
 async def test_a_host_that_is_down_is_asked_a_few_times_a_batch_and_others_get_theirs(
-    receiver: LocalReceiver,
+    receiver: LocalReceiver, per_host: int
 ) -> None:
     down = nobody_listens()
     batch = [post_to(f"{down}/{n}") for n in range(50)] + [post_to(f"{receiver.url}/{n}") for n in range(20)]
-    async with Webhooks(settings(per_host=1)) as transport:
+    async with Webhooks(settings(per_host=per_host)) as transport:
         got = await transport.send(batch)
-        assert [(s.outcome, s.code) for s in got[:50]] == [("retry", "CONNECT")] * 50
-        asked = [s for s in got[:50] if s.detail == "connection refused"]
-        assert len(asked) == FAILURES
-        assert {s.detail for s in got[FAILURES:50]} == {
-            "it did not answer a moment ago, and was not asked again"
+        asked = [(s.outcome, s.code, s.detail, s.attempted) for s in got[:50]]
+        assert Counter(asked) == {
+            ("retry", "CONNECT", "connection refused", True): FAILURES,
+            ("retry", "HELD_HOST", "", False): 50 - FAILURES,
         }
         assert {s.outcome for s in got[50:]} == {"accepted"}
         [again] = await transport.send(batch[:1])
@@ -132,7 +138,14 @@ async def test_a_silent_host_costs_a_batch_no_more_than_a_few_time_outs(receiver
     )
     assert time.monotonic() - started < 5, "100 time-outs would be 25 s"
     assert {s.outcome for s in got} == {"unknown", "retry"}
-    assert sum(s.outcome == "unknown" for s in got) <= FAILURES + 1
+    assert sum(s.outcome == "unknown" for s in got) == FAILURES
+
+
+async def test_a_host_that_answers_again_gets_all_of_its_posts(receiver: LocalReceiver) -> None:
+    receiver.answers["/"] = [Reply(0), Reply(0)]
+    batch = [post_to(f"{receiver.url}/", key=str(n)) for n in range(40)]
+    got = await sent(settings(per_host=4), *batch)
+    assert Counter(s.code for s in got) == {"": 38, "RESET": 2}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +162,14 @@ async def test_a_silent_host_costs_a_batch_no_more_than_a_few_time_outs(receiver
         "https://hooks.example.org:0/",
         "https://hooks.example.org:99999/",
         "https://[::1/",
+        "https://[::1%25eth0]/",
+        "https://[v1.a]/",
+        "https://hooks.example.org\\legal",
+        "https://hooks.example.org/\\legal",
+        "https://hooks..example.org/",
+        "https://" + "a" * 64 + ".example.org/",
+        "https://hooks%2eexample.org/",
+        "https://xn--a/",
         "https://hooks.example.org/a b",
         "https://hooks.example.org/\r\nX: y",
         "https://hooks.example.org/ä",
@@ -163,6 +184,51 @@ async def test_what_is_no_address_of_a_webhook_is_rejected_and_not_quoted(
     assert not address or address not in bad.detail
     assert "hidden" not in bad.detail
     assert good.outcome == "accepted", "a poison message costs its neighbours nothing"
+
+
+async def test_an_address_that_only_its_reading_refuses_costs_others_nothing(
+    receiver: LocalReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post, "channel", lambda name: replace(channel(name), fault=lambda address: ""))
+    for address in ("https://hooks.example.org\\legal", "https://xn--a/", "https://[::1/", "/legal"):
+        bad, good = await sent(settings(), post_to(address), post_to(f"{receiver.url}/"))
+        assert (bad.outcome, bad.code, good.outcome) == ("rejected", "INVALID_ADDRESS", "accepted"), address
+        assert address not in bad.detail
+
+
+_HOSTS = st.text("aZ0.-_%[]:@\\<>|*,;~x", max_size=12) | st.sampled_from(
+    ("[::1]", "[fe80::1%1]", "[1::2::3]", "xn--", "xn--a", "xn--ls8h.la", "a..b", "a" * 64, "a.")
+)
+_ENDS = st.text('/\\?#%:@[]a|^{}"<>', max_size=12) | st.text(max_size=12)
+_ADDRESSES = st.builds("{}{}{}".format, st.sampled_from(("https://", "http://", "HTTPS:")), _HOSTS, _ENDS)
+
+
+@given(_ADDRESSES)
+@example("https://hooks.example.org\\ada")
+@example("https://hooks.example.org/a|b?c={d}")
+def test_no_address_that_is_let_in_is_one_that_cannot_be_read(address: str) -> None:
+    if channel(WEBHOOK).fault(address):
+        return
+    url = post.address(post_to(address))
+    assert url.origin().host and url.host and url.raw_host and url.port and url.raw_path_qs
+    url.raw_host.encode("idna")  # as the look-up of a host does
+    assert post.address(post_to(str(url))) == url
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://hooks.example.org",
+        "https://hooks.example.org:8443/a|b/~c?d=%20&e={f}#g",
+        "https://HOOKS_1.example.org./",
+        "https://xn--ls8h.la/",
+        "https://[2001:db8::1]:8443/",
+        "http://[::1]/",
+        "http://localhost:5000/",
+    ],
+)
+def test_what_is_an_address_of_a_webhook_is_let_in(address: str) -> None:
+    assert channel(WEBHOOK).fault(address) == ""
 
 
 @pytest.mark.parametrize(

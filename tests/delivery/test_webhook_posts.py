@@ -102,10 +102,11 @@ async def test_the_body_has_the_fields_of_the_page_and_no_other(receiver: LocalR
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,32}", said["id"])
 
 
-@given(
-    title=st.one_of(st.sampled_from(sorted(HOSTILE.values())), st.text()),
-    body=st.one_of(st.sampled_from(sorted(HOSTILE.values())), st.text()),
-)
+# Half a pair of surrogates is no text that JSON can hold: tests/delivery/test_webhook_outcomes.py.
+TEXTS = st.sampled_from(sorted(set(HOSTILE.values()) - {HOSTILE["lone surrogate"]})) | st.text()
+
+
+@given(title=TEXTS, body=TEXTS)
 def test_whatever_a_text_holds_the_body_is_json_that_holds_it_and_nothing_more(title: str, body: str) -> None:
     said: Mapping[str, Any] = orjson.loads(post.body(post_to("https://x.example/", title=title, body=body)))
     assert (said["title"], said["body"], list(said)) == (title, body, FIELDS)

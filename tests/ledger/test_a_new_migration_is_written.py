@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import text
 
 from tests.shared import PROJECT
-from vigil.ledger.engine import alembic_config
+from vigil.ledger.engine import alembic_config, open_engine
 
 TOOL = PROJECT / "deploy" / "new_migration.py"
 MIGRATIONS = PROJECT / "vigil" / "ledger" / "migrations"
@@ -56,6 +57,57 @@ def test_it_takes_the_next_number_and_makes_what_is_missing(folder: Path, tmp_pa
         str(PROJECT / "pyproject.toml"),
     ]
     subprocess.run([*formatted, path], check=True)
+
+
+def without_column(path: Path, name: str) -> None:
+    """A migration as if a column were yet to come."""
+    kept, times = re.subn(rf'^ +sa\.Column\("{name}", .*\),\n', "", path.read_text(), flags=re.MULTILINE)
+    assert times == 1, f"{path.name} makes {name} {times} times, in lines of their own"
+    path.write_text(kept)
+
+
+LATER = {"tries": 0, "message": "{}"}
+"""Columns of notices with the values that rows get which were there before them."""
+
+
+def test_a_new_column_has_a_value_for_the_rows_that_are_there(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
+    for name in LATER:
+        without_column(folder / "versions" / "0001_first.py", name)
+    without_column(folder / "versions" / "0002_people.py", "digest")
+    config = config_of(folder, tmp_path)
+    command.upgrade(config, "head")
+    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO notice (rule, workspace, occurrence, step, person, fire_at, as_of, state, reason)"
+                " VALUES ('r', 1, 'o', '', 'ada', '2026-03-02', '2026-03-02', 'queued', '')"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO preference (person, channels, updated_at) VALUES ('ada', '', '2026-03-02')")
+        )
+    path = runpy.run_path(str(TOOL))["write"]("Columns that came later", folder)
+    assert path.read_text().count("server_default=") == len(LATER) + 1
+    command.upgrade(config, "head")
+    command.check(config)
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT * FROM notice")).mappings().one()
+        assert {name: row[name] for name in LATER} == LATER
+        assert connection.execute(text("SELECT digest FROM preference")).scalar_one() == 0
+    engine.dispose()
+    command.downgrade(config, "-1")
+
+
+def test_a_column_that_earlier_rows_have_no_value_for_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
+    without_column(folder / "versions" / "0001_first.py", "fire_at")
+    before = sorted((folder / "versions").glob("*.py"))
+    tool = runpy.run_path(str(TOOL))
+    with pytest.raises(tool["NoDefault"], match=r"notice\.fire_at is NOT NULL and its field has no default"):
+        tool["write"]("When it fires", folder)
+    assert sorted((folder / "versions").glob("*.py")) == before
 
 
 def test_the_command_wants_a_sentence() -> None:

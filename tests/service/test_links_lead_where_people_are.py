@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from vigil.compliance.events import Event
 from vigil.service.site import Site, smart_view
 
 RIGHT = "https://p.example.org/cs/cs/app"
@@ -31,3 +33,9 @@ def test_the_path_of_extended_ecm_is_there_once(public_url: str, cgi: str, wante
     assert smart_view(public_url, cgi) == wanted
     site = Site(public_url, "UTC", Path("rules"), Path("templates"), cgi)
     assert site.link(7) == f"{wanted}/nodes/7"
+
+
+def test_the_link_of_a_forgotten_event_leads_to_its_workspace() -> None:
+    site = Site("https://p.example.org", "UTC", Path("rules"), Path("templates"), "/cs/cs")
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert site.link(7, Event("", 7, at, "document:52", {"at": at})) == f"{RIGHT}/nodes/7"

@@ -93,13 +93,12 @@ class DeliveryBench:
             return await drain(worker, limit)
 
     def transport(self, **settings: Any) -> Transport:
-        push = FcmHttp(self.settings(**settings), now=self.clock)
-        channels: dict[str, Transport] = {PUSH: push}
+        channels: dict[str, Transport] = {PUSH: FcmHttp(self.settings(**settings), now=self.clock)}
         if self.mail is not None:
             channels[MAIL] = Smtp(self.mail, now=self.clock)
         if self.webhooks is not None:
             channels[WEBHOOK] = Webhooks(self.webhooks, now=self.clock)
-        return push if len(channels) == 1 else ByAddress(channels)
+        return ByAddress(channels)
 
     def take_over(self) -> None:
         """Another worker, whose clock says that every lease has run out, claims what there is."""

@@ -5,6 +5,8 @@ A new channel is a row here, a transport in `vigil/delivery`, a block and its fo
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,11 +49,14 @@ class Channel:
 
 LONGEST_URL = 2_000  # characters
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_NETLOC = re.compile(r"(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<name>[a-zA-Z0-9._-]+))(?::[0-9]*)?")
 
 
 def _webhook_fault(address: str) -> str:
     if len(address) > LONGEST_URL or not address.isascii() or not address.isprintable() or " " in address:
         return f"a URL of at most {LONGEST_URL:,} characters, all of them ASCII and none of them a space"
+    if "\\" in address:
+        return r"a URL without \; the parts of its path are separated by /"
     try:
         parts = urlsplit(address)
         host = None if parts.port == 0 else parts.hostname
@@ -59,9 +64,29 @@ def _webhook_fault(address: str) -> str:
         host = None
     if not host or parts.scheme not in ("https", "http"):
         return "a URL that begins with https:// and a host"
+    if "@" in parts.netloc:
+        return "a URL without a login; the signature proves who posts"
+    if not _is_host(parts.netloc):
+        return "a URL whose host is an IP address, or a name of letters, digits, hyphens and dots"
     if parts.scheme == "http" and host not in _LOOPBACK:
         return "a URL that begins with https://; http:// is for a receiver on the same machine"
-    return "a URL without a login; the signature proves who posts" if "@" in parts.netloc else ""
+    return ""
+
+
+def _is_host(netloc: str) -> bool:
+    """Whether HTTP clients can connect to a host, with or without a port. They raise for what they can neither parse nor look up."""
+    found = _NETLOC.fullmatch(netloc)
+    if found is None:
+        return False
+    try:
+        if found["ipv6"]:
+            ipaddress.IPv6Address(found["ipv6"])
+        else:
+            # Its parts have 1 to 63 characters, and what begins with xn-- can be decoded.
+            found["name"].encode("idna").decode("idna")
+    except ValueError:
+        return False
+    return True
 
 
 CHANNELS: tuple[Channel, ...] = (

@@ -10,7 +10,6 @@ attribute only the difference of two observations is known.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.compliance.facts import Fact, Value
+from vigil.compliance.occurrence import Occurrence
 
 PARTS_OF: Mapping[str, str] = {"document": "documents", "step": "steps", "audit": "comments"}
 """The part of a workspace that contains a kind of fact."""
@@ -81,7 +81,7 @@ class Looked:
 class Event:
     """An event in a workspace. `occurrence` is its permanent name and depends on the data alone."""
 
-    kind: str  # an EventKind of the rule model
+    kind: str  # an EventKind of the rule model; empty where nothing but the occurrence is left of it
     workspace: int
     at: datetime
     occurrence: str
@@ -246,15 +246,6 @@ def _members(before: f.Roles, after: f.Roles, seen_at: datetime) -> Iterator[Eve
             yield Event("role_changed", after.workspace, seen_at, occurrence, fields)
 
 
-_OF_ROLE = re.compile(r"role:(.*):changed:[^:]*T.*", re.DOTALL)
-
-
-def role_of(occurrence: str) -> str:
-    """The role whose change an occurrence names; empty when it names something else."""
-    found = _OF_ROLE.fullmatch(occurrence)
-    return found[1] if found else ""
-
-
 def _there(members: Iterable[str]) -> list[str]:
     """The members of a role, each once, in order of their names, without accounts that are deleted."""
     return sorted({m for m in members if not m.startswith(f.user("id:"))})
@@ -304,7 +295,7 @@ def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[E
         at, occurrence = after.assigned_at, f"{name}{_ASSIGNED}{stamp(after.assigned_at)}"
         if before is not None and before.assigned_at == after.assigned_at:
             # Reassigned without a new start: only the observation has an instant for it.
-            at, occurrence = seen_at, f"{occurrence}:{','.join(after.assignees)}"
+            at, occurrence = seen_at, str(Occurrence.first(f"{occurrence}:{','.join(after.assignees)}"))
         fields = common | {"at": at, "assignees": after.assignees}
         yield Event("step_assigned", after.workspace, at, occurrence, fields)
     if after.completed_at is not None and (before is None or before.completed_at != after.completed_at):

@@ -6,6 +6,7 @@ Only this module parses and writes the text of an occurrence, as the ledger stor
     2026-03-31#2             its second repeat
     2026-03-31:resolved      its end
     2026-03-31#escalated1    the first escalation of its rule
+    step:5:6:assigned:2026-03-02T08:15:00Z:group:Team #2;    a name at its end that would read as one of these is closed
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Self
 
 _RESOLVED, _REPEAT, _ESCALATED = ":resolved", "#", "#escalated"
+_CLOSED = ";"
 _NUMBER = "([1-9][0-9]{0,8})"
 _MARKED = re.compile(f"(.*)(?:{_REPEAT}{_NUMBER}|({_RESOLVED})|{_ESCALATED}{_NUMBER})", re.DOTALL)
 
@@ -46,6 +48,11 @@ class Occurrence:
             return cls(text)
         base, repeat, resolved, escalation = found.groups()
         return cls(base, int(repeat or 0), resolved is not None, int(escalation or 0))
+
+    @classmethod
+    def first(cls, text: str) -> Self:
+        """The first occurrence of what `text` names. A text that reads as a repeat, an end or an escalation is closed with a ``;``."""
+        return cls(f"{text}{_CLOSED}" if _MARKED.fullmatch(text) else text)
 
     @property
     def is_first(self) -> bool:

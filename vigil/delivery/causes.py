@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vigil.compliance.channels import CHANNELS, channel_of
-from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_PROJECT, NOT_FCM, UNFORESEEN
+from vigil.delivery.codes import HELD_CREDENTIAL, HELD_DEVICE, HELD_HOST, HELD_PROJECT, NOT_FCM, UNFORESEEN
 from vigil.delivery.errors import NO_TOKEN, WAS_REFUSED
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ NO_ANSWER: Mapping[str, str] = {
     HELD_DEVICE: "a device has had as many notices as {who} allows it",
     HELD_PROJECT: "{who} takes no more at this moment",
     HELD_CREDENTIAL: "no credential for {who}",
+    HELD_HOST: "{who} did not answer a moment ago, and was not asked again",
 }
 """Codes of attempts without an answer that tells, or without a request."""
 

@@ -10,7 +10,8 @@ GONE = frozenset(code for c in CHANNELS for code in c.gone)
 HELD_DEVICE = "HELD_DEVICE"  # the device's own rate is used up
 HELD_PROJECT = "HELD_PROJECT"  # the project's rate is, or FCM asked the sender to slow down
 HELD_CREDENTIAL = "HELD_CREDENTIAL"  # no access token, or a refused credential
-HELD = frozenset({HELD_DEVICE, HELD_PROJECT, HELD_CREDENTIAL})
+HELD_HOST = "HELD_HOST"  # the receiver's host did not answer several requests a moment ago
+HELD = frozenset({HELD_DEVICE, HELD_PROJECT, HELD_CREDENTIAL, HELD_HOST})
 """Codes of messages without any request, which therefore had no first try either."""
 
 NOT_FCM = "HTTP_"

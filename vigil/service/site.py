@@ -50,7 +50,7 @@ class Site:
         Contract: docs/contracts/ecm.md#links.
         """
         base = self.home
-        match EventKind(event.kind).spec.link if event is not None else "workspace", event:
+        match EventKind(event.kind).spec.link if event is not None and event.kind else "workspace", event:
             case "step", Event(fields=fields):
                 return f"{base}/processes/{fields['process']}/{fields['process']}/{fields['step']}"
             case "document", Event(fields=fields):

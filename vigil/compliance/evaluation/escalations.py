@@ -23,9 +23,10 @@ from vigil.compliance.evaluation.sentences import length
 from vigil.compliance.evaluation.still_true import CurrentState
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.evaluation.window import Input, Window
-from vigil.compliance.events import Change, Event, Looked, derive, overdue, role_of
+from vigil.compliance.events import Change, Event, Looked, derive, overdue
 from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, Status
+from vigil.compliance.rules.patterns import EventKind, recalled
 from vigil.wording import instant
 
 GRACE = timedelta(days=1)
@@ -185,19 +186,20 @@ def why(rule: Rule, one: Due, zone: str) -> tuple[str, ...]:
 
 
 def event_of(said: EscalatableNotice, facts: Facts) -> Event:
-    """The event of a notice, rebuilt from the present facts: what was changed back since is no longer known."""
+    """The event of a notice, rebuilt from the present facts: what was changed back since is no longer known.
+
+    Where they no longer show it, it has what its occurrence says, and an empty kind if that is too little for the texts of its own.
+    """
     for event in _events(said.workspace, facts):
-        if said.occurrence == event.occurrence or said.occurrence.startswith(f"{event.occurrence}:"):
+        if said.occurrence == event.occurrence or _reassigned(said.occurrence, event):
             return event
-    kind, fields = "comment_added", dict[str, object]({"at": said.fire_at, "by": None, "text": ""})
-    attr, at, _ = said.occurrence.rpartition("@")
-    if role := role_of(said.occurrence):
-        kind, fields = "role_changed", {"at": said.fire_at, "role": role}
-        fields |= dict.fromkeys(("added", "removed", "added_members", "removed_members"), ())
-    elif at:
-        now = facts.workspaces[said.workspace].attrs.get(attr)
-        kind, fields = "attribute_changed", {"at": said.fire_at, "attr": attr, "from": None, "to": now}
-    return Event(kind, said.workspace, said.fire_at, said.occurrence, fields)  # type: ignore[arg-type]
+    kind, fields = recalled(said.occurrence, facts.workspaces[said.workspace].attrs)
+    return Event(kind, said.workspace, said.fire_at, said.occurrence, {"at": said.fire_at, **fields})
+
+
+def _reassigned(occurrence: str, event: Event) -> bool:
+    """Whether an occurrence is that of `event` with the names of other assignees."""
+    return event.kind == EventKind.STEP_ASSIGNED and occurrence.startswith(f"{event.occurrence}:")
 
 
 def _events(workspace: int, facts: Facts) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -69,6 +70,9 @@ class EventSpec:
     - `needs`: the parts of a workspace that must be read for it, by the names of `ecm.model.Needs`; the workspace itself always is.
     - `sentence`: what `why` says of it. `link`: where a notice leads.
     - `same_as`: another kind, of which this is another word.
+    - `named`: the occurrences of such events, for kinds whose texts need no more than that says: its groups are keys of the event.
+      `recalled`: the other keys of an event of which only the occurrence is left, from those groups and the workspace's attributes.
+      Of the other kinds an escalation says neutrally that something happened.
     """
 
     sentence: Callable[[Fields, Words], str]
@@ -77,7 +81,12 @@ class EventSpec:
     needs: tuple[str, ...] = ()
     link: Literal["workspace", "document", "step"] = "workspace"
     same_as: str = ""
+    named: re.Pattern[str] | None = None
+    recalled: Callable[[Fields, Fields], Fields] = lambda groups, attrs: {}
 
+
+_STAMP = r"\d{4}-\d{2}-\d{2}T[\d:.]+Z"
+_NO_MEMBERS: Fields = dict.fromkeys(("added", "removed", "added_members", "removed_members"), ())
 
 _DOCUMENT = EventSpec(
     filters={"type": "document_type", "name": "document"},
@@ -92,6 +101,9 @@ _ATTRIBUTE = EventSpec(
     # The audit trail tells how many changes of attributes no two observations show.
     needs=("comments",),
     sentence=lambda e, words: words.change(e),
+    # The names of assignees, at the end of a step's occurrence, may hold an @ too.
+    named=re.compile(rf"(?!step:\d)(?P<attr>.+)@{_STAMP}", re.DOTALL),
+    recalled=lambda groups, attrs: {"from": None, "to": attrs.get(str(groups["attr"]))},
 )
 
 
@@ -156,6 +168,8 @@ class EventKind(StrEnum):
             keys=("text", "by"),
             needs=("comments",),
             sentence=lambda e, words: f"a comment was added{words.by(e)}",
+            named=re.compile(rf"comment:{_STAMP}:.*:\d+", re.DOTALL),
+            recalled=lambda groups, attrs: {"by": None, "text": ""},
         ),
     )
     ESCALATED = (  # an open step passed its due date
@@ -170,7 +184,10 @@ class EventKind(StrEnum):
     )
     WORKSPACE_CREATED = (
         "workspace_created",
-        EventSpec(sentence=lambda e, words: "the workspace was created"),
+        EventSpec(
+            sentence=lambda e, words: "the workspace was created",
+            named=re.compile(f"created:{_STAMP}"),
+        ),
     )
     ROLE_CHANGED = (
         "role_changed",
@@ -179,8 +196,23 @@ class EventKind(StrEnum):
             keys=("role", "added", "removed"),
             needs=("roles",),
             sentence=lambda e, words: words.members(e),
+            named=re.compile(rf"role:(?P<role>.*):changed:{_STAMP}:[0-9a-f]+", re.DOTALL),
+            recalled=lambda groups, attrs: _NO_MEMBERS,
         ),
     )
+
+
+def recalled(occurrence: str, attrs: Fields) -> tuple[str, Fields]:
+    """The kind and the keys beside `at` of an event of which only the occurrence is left; an empty kind where that says too little.
+
+    `attrs` are the present attributes of its workspace.
+    """
+    for kind in EventKind:
+        found = kind.spec.named.fullmatch(occurrence) if kind.spec.named else None
+        if found is not None:
+            groups = found.groupdict()
+            return kind.of_events, {**groups, **kind.spec.recalled(groups, attrs)}
+    return "", {}
 
 
 STEP_EVENTS = frozenset(kind for kind in EventKind if "steps" in kind.spec.needs)

@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     re.X | re.S,
 )
 _IN_CLASS = re.compile(r"\\.|.", re.S)
-_VERBOSE = re.compile(r"\(\?[a-zA-Z]*x")
+_VERBOSE = re.compile(r"\(\?[a-zA-Z]*x[a-zA-Z-]*[:)]")
 _WRONG = re.compile(r"^error: (.+)$", re.MULTILINE)
 _CARET = re.compile(r"^ {4}( *)\^", re.MULTILINE)
 _TOO_LARGE = "size limit"
@@ -61,7 +61,7 @@ def _wrong(pattern: str) -> str:
     """The fault of a pattern; empty if there is none."""
     if len(pattern) > MOST_CHARACTERS:
         return f"a regular expression of {len(pattern)} characters; {MOST_CHARACTERS} are allowed"
-    if _VERBOSE.search(pattern):
+    if any(_VERBOSE.fullmatch(found[0]) for found in _found(pattern)):
         return "the flag x of a regular expression is not supported; write it without blanks and comments"
     if error := _refused(pattern):
         return f'"{pattern}" is not a regular expression; {error}'
@@ -110,11 +110,9 @@ def _parts(pattern: str) -> int:
 def _tokens(pattern: str) -> Iterator[tuple[str, int | None]]:
     """The parts of a pattern, of counted repetitions how often at most. Classes in brackets are one each, groups begin with ``(``, and
     flags are empty."""
-    at = 0
-    while (found := _TOKEN.match(pattern, at)) is not None:
-        token, at = found[0], found.end()
+    for found in _found(pattern):
+        token = found[0]
         if token == "[":
-            at = _end_of_class(pattern, at)
             yield "[]", None
         elif found["group"] or found["flags"]:
             yield "(" if found["group"] else "", None
@@ -123,6 +121,14 @@ def _tokens(pattern: str) -> Iterator[tuple[str, int | None]]:
             yield token, int(most or found["least"]) + (not most)
         else:
             yield token, None
+
+
+def _found(pattern: str) -> Iterator[re.Match[str]]:
+    """The matches of `_TOKEN` in a pattern. A class in brackets gives its first bracket alone."""
+    at = 0
+    while (found := _TOKEN.match(pattern, at)) is not None:
+        yield found
+        at = _end_of_class(pattern, found.end()) if found[0] == "[" else found.end()
 
 
 def _end_of_class(pattern: str, at: int) -> int:

@@ -28,7 +28,13 @@ def address(out: Outgoing) -> URL:
     """Where a message is posted. Raises InvalidMessage with code INVALID_ADDRESS, without the address."""
     if fault := channel(WEBHOOK).fault(out.token):
         raise InvalidMessage("INVALID_ADDRESS", f"the webhook's address: {fault}")
-    return URL(out.token)
+    try:
+        url = URL(out.token)
+        url.origin()  # what aiohttp asks of an address
+        _ = url.host
+    except ValueError:  # its text quotes the address
+        raise InvalidMessage("INVALID_ADDRESS", "the webhook's address: a URL that can be read") from None
+    return url
 
 
 def idempotency_key(out: Outgoing) -> str:

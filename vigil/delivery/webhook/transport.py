@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 from yarl import URL
 
-from vigil.delivery.codes import HELD_DEVICE
+from vigil.delivery.codes import HELD_DEVICE, HELD_HOST
 from vigil.delivery.errors import InvalidMessage
 from vigil.delivery.http_session import NO_ANSWER, HttpClient, read_failure
 from vigil.delivery.limits import DeviceRates
@@ -25,22 +26,44 @@ from vigil.delivery.webhook.settings import WebhookSettings
 log = logging.getLogger("vigil.delivery.webhook")
 
 FAILURES = 3  # requests in a row that got no answer, after which a host is left alone for the rest of a batch
-LEFT_ALONE = ParsedResponse(
-    "retry", "CONNECT", detail="it did not answer a moment ago, and was not asked again"
-)
 
 _Numbered = Iterator[tuple[int, Outgoing]]
 
 
 @dataclass(slots=True)
 class _Host:
-    """A host during one batch: how many requests in a row it did not answer."""
+    """A host during one batch: how many requests in a row it did not answer, and how many messages to it are under way."""
 
     failures: int = 0
+    answers: bool = False  # whether it answered the last request
+    under_way: int = 0
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def down(self) -> bool:
         return self.failures >= FAILURES
+
+    def _has_room(self) -> bool:
+        """Whether one more message may begin: a host that does not answer gets no more than `FAILURES` requests in all."""
+        return self.down or self.answers or self.failures + self.under_way < FAILURES
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The time of one message, which begins once it is sure that the host may get a request, or must not."""
+        async with self.changed:
+            await self.changed.wait_for(self._has_room)
+            self.under_way += 1
+        try:
+            yield
+        finally:
+            async with self.changed:
+                self.under_way -= 1
+                self.changed.notify_all()
+
+    def note(self, answered: bool) -> None:
+        """Count one request."""
+        self.answers = answered
+        self.failures = 0 if answered else self.failures + 1
 
 
 class Webhooks(HttpClient[WebhookSettings]):
@@ -75,7 +98,7 @@ class Webhooks(HttpClient[WebhookSettings]):
     async def _some(self, work: _Numbered, host: _Host, results: dict[int, Sent]) -> None:
         """Messages to one host, one after another."""
         for index, out in work:
-            async with self._gate:
+            async with host.turn(), self._gate:
                 results[index] = await self._one(out, host)
 
     async def _one(self, out: Outgoing, host: _Host) -> Sent:
@@ -87,10 +110,10 @@ class Webhooks(HttpClient[WebhookSettings]):
             if wait > 0:
                 reading = ParsedResponse("retry", HELD_DEVICE, retry_after=wait)
             elif host.down:
-                reading = LEFT_ALONE
+                reading = ParsedResponse("retry", HELD_HOST)
             else:
                 reading = await self._post(url, post.idempotency_key(out), content)
-                host.failures = host.failures + 1 if reading.status is None else 0
+                host.note(reading.status is not None)
             if reading.status == 429:
                 self._rates.hold(out.token, self._now().timestamp(), reading.retry_after or 0.0)
         except InvalidMessage as invalid:
