@@ -12,13 +12,13 @@ demo: setup
 	$(BIN)/vigil demo
 
 # What a person waits for who tries Vigil. More processes than the machine has cores: tests of servers wait as often as they work.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder
 test: dev
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -n 3 -m "not slow"
 
 # The rest: each flow in depth, workers that are killed, an installed wheel, PostgreSQL, a browser. CI runs both.
 test-slow: dev
-	$(PYTEST) -m slow
+	$(PYTEST) -n 4 -m slow
 
 # What an engineer runs while working: the linters, and the tests that need no server, no ledger of their own and no process.
 CORE := tests/compliance tests/blocks tests/ecm tests/gateway tests/sandbox tests/test_*.py

@@ -10,7 +10,6 @@ from vigil.compliance.notices import NoticeState
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import acknowledgements, digests, escalatable, leases, queue
 from vigil.ledger.outbox.leases import Settled, Tried
-from vigil.ledger.values import IN_DIGEST
 
 RULE = "contract-renewal"
 DAY = timedelta(days=1)
@@ -74,7 +73,7 @@ def test_what_went_out_in_a_digest_was_told_when_the_digest_was(ledger: Ledger) 
         queue.enqueue(connection, [entry(0, rule="digest")], later)
         (digest,) = leases.claim(connection, "me", later, 5 * MINUTE, 100)
         (parked,) = (r["id"] for r in queue.rows(connection, workspace=1))
-        digests.explain(connection, [parked], f"{IN_DIGEST}{digest.id}")
+        digests.put_into(connection, [parked], digest.id)
         accepted = [Tried(digest.id, 1, later, later, "accepted", 200)]
         leases.settle(connection, "me", accepted, [Settled(digest.id, NoticeState.SENT, tried_at=later)])
     with ledger.read() as connection:
