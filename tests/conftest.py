@@ -36,8 +36,13 @@ DEPLOYED = {
 }
 """The files that use the fixture `worker`."""
 LONGEST = (
-    "flows/test_estates.py",
     "flows/test_the_first_day.py",
+    "outside/test_trials.py",
+    "flows/test_estates.py",
+    "flows/test_no_secret_leaves.py",
+    "flows/test_a_killed_worker_leaves_no_run_running.py",
+    "packaging/test_an_installed_vigil.py",
+    "service/test_every_request_of_a_run_may_fail.py",
     "flows/",
     "packaging/",
     "timeline/",
