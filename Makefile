@@ -20,8 +20,8 @@ test: dev
 test-slow: dev
 	$(PYTEST) -n 4 -m slow
 
-# What an engineer runs while working: the linters, and the tests that need no server, no ledger of their own and no process.
-CORE := tests/compliance tests/blocks tests/ecm tests/gateway tests/sandbox tests/test_*.py
+# What an engineer runs while working: the linters, and the tests of the core, of the blocks and of the repository itself. A minute.
+CORE := tests/compliance tests/blocks tests/test_*.py
 check: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(CORE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,7 +82,10 @@ def test_another_terminal_is_waited_for_and_nothing_of_it_is_left(tmp_path: Path
     os.mkfifo(tmp_path / "go")
     with page(tmp_path, TWO) as it:
         it.run()
-        assert len(it.processes()) >= 3  # two shells, and what sleeps
+        give_up = time.monotonic() + 30
+        while len(it.processes()) < 3:  # two shells, and what sleeps: it begins after "went" was printed
+            assert time.monotonic() < give_up
+            time.sleep(0.01)  # between two looks
     assert it.processes() == []
 
 
