@@ -63,6 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
 
 
+@pytest.hookimpl(optionalhook=True)  # the environment of `make test-oldest` is without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """What runs in one process, since its tests share what takes long to make: the tests of a file.
 
