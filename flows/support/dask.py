@@ -97,7 +97,7 @@ class Dask:
     """See `vigil.service.run.RemoteWorkers`."""
 
     def __init__(self, run: Run, handle: RunHandle, runner: DaskTaskRunner) -> None:
-        self._run, self._ticket, self._runner = run, handle, runner
+        self._run, self._handle, self._runner = run, handle, runner
 
     async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
         await self._do(read_page, rows=tuple(rows), n=len(rows))
@@ -108,7 +108,7 @@ class Dask:
         await self._do(evaluate_batch, plan=alone, n=n, of=len(plan.batches))
 
     async def _do(self, what: Any, **arguments: Any) -> None:
-        future = self._runner.submit(what, {"handle": self._ticket, **arguments})
+        future = self._runner.submit(what, {"handle": self._handle, **arguments})
         done: RunCounters = await asyncio.to_thread(future.result)
         self._run.counters.add(done)
 

@@ -124,7 +124,6 @@ class Worker:
         self._zone = zone
         self._slice = slice
         self._real = real
-        self._due_by: datetime | None = None
         # Claimed rows that are not settled yet. Two threads read the set: it is replaced, never changed.
         self._holding = frozenset[int]()
         self._surprises: set[type[Exception]] = set()
@@ -142,15 +141,14 @@ class Worker:
         """
         total = Delivered()
         before: Handled | None = None
-        self._due_by = due_by
-        batch = self._claim(min(self._slice, limit))
+        batch = self._claim(min(self._slice, limit), due_by)
         left = limit - batch.found
         while batch.found:
             goes_on = batch.full and (before is None or before[2] is None)
             wanted = min(self._slice, left) if goes_on else 0
             between = None
             if before is not None or wanted:
-                between = asyncio.create_task(asyncio.to_thread(self._between, before, wanted))
+                between = asyncio.create_task(asyncio.to_thread(self._between, before, wanted, due_by))
             try:
                 sent, refused = await self._send(batch)
             finally:
@@ -163,16 +161,18 @@ class Worker:
         total.add(Delivered(more=False) if before is None else self._settle(*before))
         return total
 
-    def _between(self, before: Handled | None, wanted: int) -> tuple[Delivered, ClaimedBatch]:
+    def _between(
+        self, before: Handled | None, wanted: int, due_by: datetime | None
+    ) -> tuple[Delivered, ClaimedBatch]:
         """The ledger's work while a slice is being sent. One writer after the other, because SQLite has only one."""
         done = Delivered() if before is None else self._settle(*before)
-        return done, self._claim(wanted) if wanted else ClaimedBatch()
+        return done, self._claim(wanted, due_by) if wanted else ClaimedBatch()
 
-    def _claim(self, limit: int) -> ClaimedBatch:
+    def _claim(self, limit: int, due_by: datetime | None) -> ClaimedBatch:
         """Claim the next slice, with its people's addresses. Rows in quiet hours are deferred at once."""
         now = self._clock()
         with self._ledger.write() as connection:
-            by = self._due_by or now
+            by = due_by or now
             found = leases.claim(connection, self._owner, by, self._lease, limit, self._real(connection))
             people = {c.person for c in found}
             put_off = self._put_off(found, preferences.of_people(connection, people), now)

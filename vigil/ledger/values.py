@@ -30,9 +30,14 @@ IN_DIGEST = "in digest "
 """The reason of a notice that went out with a digest begins so; the number of the digest's own notice follows."""
 
 
+def in_digest(reason: str) -> bool:
+    """Whether a reason says that its notice went out with a digest."""
+    return reason.startswith(IN_DIGEST)
+
+
 def went_out(state: NoticeState, reason: str) -> bool:
     """Whether a notice was sent, alone or with a digest, or is on its way."""
-    return state in (NoticeState.SENT, NoticeState.QUEUED) or reason.startswith(IN_DIGEST)
+    return state in (NoticeState.SENT, NoticeState.QUEUED) or in_digest(reason)
 
 
 class RunState(StrEnum):

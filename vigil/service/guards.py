@@ -12,6 +12,7 @@ from datetime import timedelta
 from vigil.compliance.evaluation.evaluate import active
 from vigil.compliance.evaluation.results import Why
 from vigil.compliance.facts import Workspace
+from vigil.compliance.notices import NoticeKey
 from vigil.compliance.notify.guards import GuardWhy, NoticeCount, tripped, vanished
 from vigil.compliance.rules.model import Rule, Status
 from vigil.delivery.lease_owners import is_dead
@@ -77,11 +78,12 @@ def decide(run: Run, fresh: Collection[str] = ()) -> list[GuardHold]:
     by_rule = {name: [w.run for w in some if w.rule == name] for name in dict.fromkeys(w.rule for w in some)}
     live = {r.name: r for r in active(run.site_rules)}
     known = _known(run, [live[name] for name in by_rule if name in live])
+    quiet = silent(run, by_rule)
     held = []
     for name, of in by_rule.items():
         others = [n for n in of if n != run.id]
-        if why := silent(run, name):
-            _explain(run, name, others, why)
+        if name in quiet:
+            _explain(run, name, others, quiet[name])
         else:
             rule = live[name]
             held += _ask(run, rule, others, known[rule.subject.workspace_type], name in fresh)
@@ -95,37 +97,34 @@ def left_by_others(run: Run) -> list[Entry]:
         return [e for e, of in guard_holds.entries(connection, UNDECIDED) if (e.rule, of) in some]
 
 
-def would_hold(run: Run, rows: Iterable[Entry], left: Sequence[Entry], fresh: Collection[str]) -> set[str]:
+def would_hold(
+    run: Run, rows: Iterable[Entry], left: Collection[NoticeKey], fresh: Collection[str]
+) -> set[str]:
     """The rules whose guards would stop them, if these rows were queued and `decide` was asked. Nothing is changed.
 
-    `left` is what `left_by_others` gives.
+    `left` are the keys of those among them that `left_by_others` gave.
     """
-    waiting: dict[str, list[Entry]] = {}
-    for e in (*rows, *left):
+    waiting: dict[str, list[NoticeKey]] = {}
+    for e in rows:
         if e.reason == UNDECIDED:
-            waiting.setdefault(e.rule, []).append(e)
-    first = {*fresh, *(e.rule for e in left)}
-    live = [
-        r
-        for r in active(run.site_rules)
-        if r.name in waiting and r.guard is not None and not silent(run, r.name)
-    ]
+            waiting.setdefault(e.rule, []).append(e.key)
+    first = {*fresh, *(rule for rule, *_ in left)}
+    quiet = silent(run, waiting)
+    live = [r for r in active(run.site_rules) if r.name in waiting and r.name not in quiet]
     known = _known(run, live)
     out = set()
     for rule in live:
-        keys = [e.key for e in waiting[rule.name]]
-        seen = NoticeCount.of(keys, known[rule.subject.workspace_type], rule.name in first)
+        seen = NoticeCount.of(waiting[rule.name], known[rule.subject.workspace_type], rule.name in first)
         if rule.guard is not None and tripped(rule.guard, seen):
             out.add(rule.name)
     return out
 
 
-def silent(run: Run, rule: str) -> Why | GuardWhy | None:
-    """Why undecided rows of a rule are not sent, whatever its guard says: it was taken out, or is in shadow. None if they may be."""
-    live = {r.name: r for r in active(run.site_rules)}.get(rule)
-    if live is None:
-        return TAKEN_OUT
-    return Why.SHADOW if live.status is Status.SHADOW else None
+def silent(run: Run, rules: Collection[str]) -> dict[str, Why | GuardWhy]:
+    """Those of some rules that send nothing, whatever their guards say, with the reason: they were taken out, or are in shadow."""
+    live = {r.name: r for r in active(run.site_rules)}
+    out: dict[str, Why | GuardWhy] = {name: TAKEN_OUT for name in rules if name not in live}
+    return out | {name: Why.SHADOW for name in rules if name in live and live[name].status is Status.SHADOW}
 
 
 def _to_decide(run: Run) -> list[Left]:

@@ -15,7 +15,7 @@ from vigil.compliance.notify.guards import GuardWhy
 from vigil.delivery import causes
 from vigil.delivery.codes import EXPIRED, REFUSED, WORDLESS
 from vigil.ledger.notice_message import NoticeMessage
-from vigil.ledger.values import IN_DIGEST
+from vigil.ledger.values import in_digest
 from vigil.wording import listed
 
 WORDS: Mapping[str, str] = {
@@ -70,11 +70,6 @@ def in_words(reason: str, lacks: tuple[str, ...] = ()) -> str:
         return f"sent {reason}"
     said = WORDS.get(reason, reason)
     return f"{said}: {listed(lacks)}" if lacks else said
-
-
-def in_digest(reason: str) -> bool:
-    """Whether a reason says that its notice went out with a digest."""
-    return reason.startswith(IN_DIGEST)
 
 
 def of_row(row: Mapping[str, Any]) -> str:

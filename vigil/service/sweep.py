@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from vigil.compliance.evaluation.results import Outcome
+from vigil.compliance.evaluation.results import Outcome, Why
 from vigil.compliance.evaluation.rule_state import RuleState
 from vigil.compliance.facts import Workspace, WorkspaceType
 from vigil.compliance.notices import NoticeKey, NoticeState
@@ -19,11 +19,11 @@ from vigil.errors import BadRequest, Problem
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
-from vigil.ledger.values import Entry
+from vigil.ledger.values import Entry, in_digest
 from vigil.service import evaluation, guards, pipeline
 from vigil.service.evaluation import BATCH
 from vigil.service.pipeline import Work
-from vigil.service.reasons import in_digest, in_words
+from vigil.service.reasons import in_words
 from vigil.service.run import Run
 
 
@@ -143,29 +143,28 @@ async def evaluate_scope(
     """
     run = run.narrowed(narrow(run.rules, scope, run.left_out))
     base = evaluation.plan(run)
-    left, fresh = guards.left_by_others(run), set(base.fresh)
-    shown: list[
-        tuple[dict[str, Any], Entry | None]
-    ] = []  # the rows, with the entry of those that are decided now
+    left, fresh = {e.key: e for e in guards.left_by_others(run)}, set(base.fresh)
+    # The rows, with the entry of those that are decided now.
+    shown: list[tuple[dict[str, Any], Entry | None]] = []
     for some in chunks(workspaces_of(run, schema, scope), BATCH):
         plan = replace(base, batches=(tuple(some),))
         work = evaluation.evaluated(run, evaluation.load(run, plan, some))
         work = evaluation.addressed(run, await evaluation.looked_up(run, work))
-        shown += _rows(run, scope, work, {e.key: e for e in left})
+        shown += _rows(run, scope, work, left)
         fresh |= pipeline.first_findings(work)
         if not dry_run:
             evaluation.commit(run, base, work)
+    listed = {e.key for _, e in shown if e is not None}
+    shown += _left(run, [e for key, e in left.items() if key not in listed])
     decided = [e for _, e in shown if e is not None]
-    listed = {e.key for e in decided}
-    shown += _left(run, [e for e in left if e.key not in listed])
-    new = [e for e in decided if e not in left]
+    silent = guards.silent(run, {e.rule for e in decided})
     held = (
-        guards.would_hold(run, new, left, fresh)
+        guards.would_hold(run, decided, left.keys(), fresh)
         if dry_run
         else {t.rule for t in guards.decide(run, base.fresh)}
     )
     told = SweepOutcome.WOULD if dry_run else SweepOutcome.TOLD
-    return [row if e is None else row | {"outcome": _outcome(run, e, held, told)} for row, e in shown]
+    return [row if e is None else row | {"outcome": _outcome(e, silent, held, told)} for row, e in shown]
 
 
 def _rows(
@@ -197,10 +196,12 @@ def _left(run: Run, left: Sequence[Entry]) -> Iterator[tuple[dict[str, Any], Ent
         yield _of(run, e.workspace, known) | about | rest, e
 
 
-def _outcome(run: Run, e: Entry, held: Collection[str], told: SweepOutcome) -> str:
+def _outcome(
+    e: Entry, silent: Mapping[str, Why | GuardWhy], held: Collection[str], told: SweepOutcome
+) -> str:
     """What becomes of a row of the outbox that is decided now."""
     if e.reason == GuardWhy.UNDECIDED.value:
-        if why := guards.silent(run, e.rule):
+        if why := silent.get(e.rule):
             return in_words(why)
         return SweepOutcome.HELD if e.rule in held else in_words(e.message.digest) or told
     return told if e.state == NoticeState.QUEUED else _as_it_is(e.state, e.reason)
