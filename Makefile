@@ -33,15 +33,21 @@ lint: dev
 
 # What of the supply chain can be looked at without a network: calls that are dangerous, and what is in the wheel's environment.
 # dist/bom.json is a bill of materials (CycloneDX): every distribution that constraints.txt pins, with its hashes.
-audit: dev
-	$(BIN)/bandit --quiet --recursive vigil flows blocks deploy --severity-level medium
+AUDIT := .venv-audit/bin
+audit: .venv-audit/tools.stamp
+	$(AUDIT)/bandit --quiet --recursive vigil flows blocks deploy --severity-level medium
 	mkdir -p dist
-	$(BIN)/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml --index-url '' --output-reproducible --of JSON -o dist/bom.json
-	$(BIN)/cyclonedx-py requirements constraints-build.txt --index-url '' --output-reproducible --of JSON -o dist/bom-build.json
+	$(AUDIT)/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml --index-url '' --output-reproducible --of JSON -o dist/bom.json
+	$(AUDIT)/cyclonedx-py requirements constraints-build.txt --index-url '' --output-reproducible --of JSON -o dist/bom-build.json
 
 # Known holes of what is pinned. It asks a service on the internet, so CI does not wait for it.
-pip-audit: dev
-	$(BIN)/pip-audit --require-hashes --disable-pip -r constraints.txt
+pip-audit: .venv-audit/tools.stamp
+	$(AUDIT)/pip-audit --require-hashes --disable-pip -r constraints.txt
+
+.venv-audit/tools.stamp: .venv/uv.stamp constraints-audit.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-audit
+	$(BIN)/uv pip install --quiet --python $(AUDIT)/python --require-hashes -r constraints-audit.txt
+	touch $@
 
 setup: .venv/runtime.stamp
 dev: .venv/dev.stamp
@@ -79,6 +85,7 @@ lock: .venv/uv.stamp
 	$(COMPILE) --upgrade -o constraints.txt
 	$(COMPILE) --upgrade --extra dev -c constraints.txt -o constraints-dev.txt
 	$(COMPILE) --upgrade --extra test --resolution lowest-direct -o constraints-oldest.txt
+	$(COMPILED) --upgrade --group audit -o constraints-audit.txt
 	$(BIN)/python deploy/build_requirements.py | $(COMPILED) --upgrade - -o constraints-build.txt
 
 # Writes the ledger's next migration from what its tables say: make migration m="devices have a name".
@@ -90,4 +97,4 @@ wheel: .venv/uv.stamp
 	$(BIN)/uv build --quiet --out-dir dist
 
 clean:
-	rm -rf .venv .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-audit .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

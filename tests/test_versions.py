@@ -1,4 +1,4 @@
-"""The bounds of pyproject.toml and the three constraints files say the same: docs/decisions/0017-prefect-versions.md."""
+"""The bounds of pyproject.toml and the constraints files say the same: docs/decisions/0017-prefect-versions.md."""
 
 from __future__ import annotations
 
@@ -70,8 +70,15 @@ def test_prefect_yaml_names_the_prefect_that_is_locked() -> None:
 
 
 @pytest.mark.parametrize("name", ["constraints.txt", "constraints-dev.txt", "constraints-oldest.txt"])
+def test_no_lock_has_what_slows_each_import_of_prefect(name: str) -> None:
+    """jsonschema, which Prefect imports, parses a grammar where this is installed: more than all else of Prefect takes."""
+    assert "jsonschema" in pins(name)
+    assert "rfc3987-syntax" not in pins(name), "its user belongs into a group with an environment of its own"
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in PROJECT.glob("constraints*.txt")))
 def test_no_lock_names_a_host_and_each_pin_has_its_hashes(name: str) -> None:
     text = (PROJECT / name).read_text()
     assert "://" not in text
     blocks = re.split(r"^(?=[A-Za-z])", text, flags=re.MULTILINE)[1:]
-    assert len(blocks) > 100 and all("--hash=sha256:" in block for block in blocks)
+    assert len(blocks) > 5 and all("--hash=sha256:" in block for block in blocks)

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,6 +28,7 @@ from vigil.replay.estate import SITE, Replay, register, save_site
 from vigil.sandbox.estate.load import load
 from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
+from vigil.service.connecting.changes import Values
 from vigil.service.resources import ledger_at
 
 
@@ -109,15 +111,25 @@ class Watched:
         self.user = "vigil"  # whom Extended ECM takes it for; every other user reads less
         self.password = ""  # the right one when empty
         self.settings: dict[str, dict[str, Any]] = {}  # of the site, where they are not the usual ones
+        self._saved: tuple[Any, Values] | None = None  # what was asked for, and what the server held then
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
         if ledger_from is None:
             register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
+        """Save the site, unless the server still holds it as it was saved last: its blocks cost more than a run of this world."""
+        from blocks import kept
+        from flows.support.sites import server
+
         login = {"username": self.user, "password": self.password or self.user}
         changed = {**self.settings, "ecm": {**login, **self.settings.get("ecm", {})}}
-        await save_site(self.what, self.estate, self.sandbox, changed=changed)
+        wanted = self.what, deepcopy(changed)
+        async with server() as client:
+            if self._saved == (wanted, await kept.read(client, SITE)):
+                return
+            await save_site(self.what, self.estate, self.sandbox, changed=changed)
+            self._saved = wanted, await kept.read(client, SITE)
 
     def change_rule(self, name: str, lines: str) -> None:
         """Add lines to a rule, in a copy of the rules that belongs to this test."""
