@@ -3,22 +3,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
+export PYTHONDONTWRITEBYTECODE :=
 OLDEST := tests/flows/test_a_schedule_starts_watch.py
 
-.PHONY: demo test test-slow test-oldest check setup dev lint audit pip-audit lock migration wheel clean
+.PHONY: demo test test-slow test-oldest collect check setup dev lint audit pip-audit lock migration wheel clean
 .DELETE_ON_ERROR:
 
 demo: setup
 	$(BIN)/vigil demo
 
 # What a person waits for who tries Vigil. More processes than the machine has cores: tests of servers wait as often as they work.
+# With ALL=1 it runs the rest, too, as CI does.
 PYTEST := $(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder
 test: dev
-	$(PYTEST) -n 3 -m "not slow"
+	$(PYTEST) $(if $(ALL),-n 4,-n 3 -m "not slow")
 
-# The rest: each flow in depth, workers that are killed, an installed wheel, PostgreSQL, a browser. CI runs both.
+# The rest: each flow in depth, workers that are killed, an installed wheel, PostgreSQL, a browser.
 test-slow: dev
 	$(PYTEST) -n 4 -m slow
+
+# Finds all tests and keeps their modules as pytest compiles them: the processes of a run would each compile them again.
+collect: dev
+	$(BIN)/python -m pytest --collect-only --quiet --quiet
 
 # What an engineer runs while working: the linters, and the tests of the core, of the blocks and of the repository itself. A minute.
 CORE := tests/compliance tests/blocks tests/test_*.py

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from prefect.blocks.core import Block
 
+from blocks.schema import SchemaOnce
 from vigil.ecm import Client
 from vigil.service.connecting.forms import EcmForm
 
 
-class ExtendedEcm(EcmForm, Block):
+class ExtendedEcm(EcmForm, SchemaOnce, Block):
     """The address of Extended ECM, and the login: a user with a password, or an OAuth client of OTDS."""
 
     _block_type_name = "Extended ECM"

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from prefect.blocks.core import Block
 
+from blocks.schema import SchemaOnce
 from blocks.sender import Sender
 from vigil.compliance.channels import PUSH
 from vigil.delivery.errors import BadServiceAccount
@@ -18,7 +19,7 @@ from vigil.service.doctor import firebase
 from vigil.service.doctor.health import Check
 
 
-class FirebaseProject(FirebaseForm, Sender, Block):
+class FirebaseProject(FirebaseForm, Sender, SchemaOnce, Block):
     """The Firebase project that sends push notices, and its service account."""
 
     _block_type_name = "Firebase project"

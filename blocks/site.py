@@ -15,6 +15,7 @@ from prefect.blocks.core import Block
 from blocks.ecm import ExtendedEcm
 from blocks.fcm import FirebaseProject
 from blocks.ledger import LedgerDatabase
+from blocks.schema import SchemaOnce
 from blocks.sender import Sender
 from blocks.smtp import SmtpServer
 from blocks.webhook import WebhookSender
@@ -25,7 +26,7 @@ from vigil.service.connecting.forms import SITE, SiteForm
 from vigil.service.site import Site, origin
 
 
-class VigilSite(SiteForm, Block):
+class VigilSite(SiteForm, SchemaOnce, Block):
     """A site that Vigil watches. Flows take its name as a parameter."""
 
     _block_type_name = "Vigil site"

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from prefect.blocks.core import Block
 
+from blocks.schema import SchemaOnce
 from blocks.sender import Sender
 from vigil.compliance.channels import MAIL
 from vigil.delivery.email.smtp import Smtp
@@ -16,7 +17,7 @@ from vigil.service.doctor import mail
 from vigil.service.doctor.health import Check
 
 
-class SmtpServer(MailForm, Sender, Block):
+class SmtpServer(MailForm, Sender, SchemaOnce, Block):
     """The mail server for people without a device, and its login."""
 
     _block_type_name = "SMTP server"

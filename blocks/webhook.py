@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from prefect.blocks.core import Block
 
+from blocks.schema import SchemaOnce
 from blocks.sender import Sender
 from vigil.compliance.channels import WEBHOOK
 from vigil.delivery.webhook.transport import Webhooks
@@ -16,7 +17,7 @@ from vigil.service.doctor import webhook
 from vigil.service.doctor.health import Check
 
 
-class WebhookSender(WebhookForm, Sender, Block):
+class WebhookSender(WebhookForm, Sender, SchemaOnce, Block):
     """The secrets that sign notices to webhooks, and the proxy and certificate authority with which Vigil reaches the receivers."""
 
     _block_type_name = "Webhook sender"

@@ -1,8 +1,8 @@
 """Which tests `make test` runs, in which order, and what needs ../shared.
 
-`make test` is what a person waits for who tries Vigil: it needs nothing but Python and takes minutes. `make test-slow` is the rest.
-CI runs both. Slow is what is marked so, what needs PostgreSQL, and what needs a Prefect server or an installed wheel, except for
-one test or two of each flow, which are marked `quick`.
+`make test` is what a person waits for who tries Vigil: it needs nothing but Python and takes minutes. `make test-slow` is the rest,
+and CI runs both at once: `make test ALL=1`. Slow is what is marked so, what needs PostgreSQL, and what needs a Prefect server or an
+installed wheel, except for one test or two of each flow, which are marked `quick`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from blocks.schema import SchemaOnce
 from blocks.site import BLOCKS
 from vigil.service.connecting.forms import FORMS, is_secret
 
@@ -39,3 +40,11 @@ def test_secrets_are_masked(part: str) -> None:
     secrets = {name for name, info in FORMS[part].model_fields.items() if is_secret(info)}
     assert set(made["secret_fields"]) == secrets
     assert {n for n, p in made["properties"].items() if p.get("format") == "password"} == secrets
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_schema_that_is_made_once_is_prefects_own_and_nobody_can_change_it(part: str) -> None:
+    kind = BLOCKS[part]
+    own = super(SchemaOnce, kind).model_json_schema()  # type: ignore[misc]
+    schema(part)["properties"].clear()
+    assert schema(part) == own

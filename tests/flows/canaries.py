@@ -135,6 +135,7 @@ class Stage:
         self.folder, self.smtp, self.what, self.sandbox = folder, smtp, what, sandbox
         self.estate = load(what.estate)
         self.at = what.start
+        self._saved: dict[str, Any] = {}
 
     def runs(self, *flows: str, changed: Mapping[str, Any] | None = None, hours: float = 2) -> None:
         """Save the site with what is `changed` of it, move on, and run these flows, whatever comes of them."""
@@ -146,7 +147,9 @@ class Stage:
         }
         for part, values in (changed or {}).items():
             parts[part] = {**parts.get(part, {}), **values}
-        asyncio.run(save_site(self.what, self.estate, self.sandbox, changed=parts))
+        if parts != self._saved:
+            asyncio.run(save_site(self.what, self.estate, self.sandbox, changed=parts))
+            self._saved = parts
         for name in flows:
             self.at += timedelta(hours=hours)
             self.sandbox.move(self.at)

@@ -64,12 +64,17 @@ def test_a_watch_and_a_sweep_at_once_tell_everyone_once(watched: Watched, two_wo
     watched.watch(watched.made.start)
     at = watched.made.start + timedelta(days=2)
     watched.sandbox.move(at)
-    watched.sandbox.faults(ecm={"latency_ms": 30})  # so long that each meets the other at every step
     asyncio.run(watched.save())
+    watched.sandbox.faults(
+        ecm={"latency_ms": 3000}
+    )  # until both are there: one of them may take long to start
     runs = [
         deployed.start(f"watch/{POOL}", site=SITE, as_of=at.isoformat()),
         deployed.start(f"sweep/{POOL}", site=SITE, as_of=at.isoformat(), scope={"dry_run": False}),
     ]
+    for run in runs:
+        deployed.until(run, "Running")
+    watched.sandbox.faults(ecm={"latency_ms": 30})  # so long that each meets the other at every step
     for run in runs:
         deployed.until(run, "Completed")
     spans = [asyncio.run(span_of(run)) for run in runs]
