@@ -65,9 +65,7 @@ def test_a_watch_and_a_sweep_at_once_tell_everyone_once(watched: Watched, two_wo
     at = watched.made.start + timedelta(days=2)
     watched.sandbox.move(at)
     asyncio.run(watched.save())
-    watched.sandbox.faults(
-        ecm={"latency_ms": 3000}
-    )  # until both are there: one of them may take long to start
+    watched.sandbox.faults(ecm={"latency_ms": 3000})  # until both run: one may take long to start
     runs = [
         deployed.start(f"watch/{POOL}", site=SITE, as_of=at.isoformat()),
         deployed.start(f"sweep/{POOL}", site=SITE, as_of=at.isoformat(), scope={"dry_run": False}),
