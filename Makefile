@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
+# Where it is set, each of the hundreds of processes that the tests start would compile their modules again.
 export PYTHONDONTWRITEBYTECODE :=
 OLDEST := tests/flows/test_a_schedule_starts_watch.py
 
