@@ -34,6 +34,8 @@ def bound(requirement: Requirement, *operators: str) -> Version | None:
 
 PREFECTS = {canonicalize_name(Requirement(text).name) for text in requires("prefect") or []}
 SHARED = sorted({"prefect", "redis"} | (PREFECTS & set(ours())))
+WHOLE = ("constraints.txt", "constraints-dev.txt", "constraints-oldest.txt")
+"""The locks of environments in which Vigil runs; the others have the tools that build and audit it."""
 NEWEST, OLDEST = pins("constraints.txt"), pins("constraints-oldest.txt")
 
 
@@ -69,7 +71,7 @@ def test_prefect_yaml_names_the_prefect_that_is_locked() -> None:
     assert content["prefect-version"] == str(NEWEST["prefect"])
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "constraints-dev.txt", "constraints-oldest.txt"])
+@pytest.mark.parametrize("name", WHOLE)
 def test_no_lock_has_what_slows_each_import_of_prefect(name: str) -> None:
     """jsonschema, which Prefect imports, parses a grammar where this is installed: more than all else of Prefect takes."""
     assert "jsonschema" in pins(name)
@@ -81,4 +83,4 @@ def test_no_lock_names_a_host_and_each_pin_has_its_hashes(name: str) -> None:
     text = (PROJECT / name).read_text()
     assert "://" not in text
     blocks = re.split(r"^(?=[A-Za-z])", text, flags=re.MULTILINE)[1:]
-    assert len(blocks) > 5 and all("--hash=sha256:" in block for block in blocks)
+    assert len(blocks) > (100 if name in WHOLE else 5) and all("--hash=sha256:" in block for block in blocks)
