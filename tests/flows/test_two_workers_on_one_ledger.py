@@ -60,11 +60,6 @@ async def span_of(run: UUID) -> Span:
         return Span(str(found.labels["prefect.worker.name"]), found.start_time, found.end_time)
 
 
-@pytest.mark.xfail(
-    raises=pytest.fail.Exception,  # only that a run ends as Failed; who is told, and how often, is asserted as before
-    strict=False,
-    reason="in one of eight runs an account lacked 45 rows of its run, and the run failed; the cause is not known",
-)
 def test_a_watch_and_a_sweep_at_once_tell_everyone_once(watched: Watched, two_workers: None) -> None:
     watched.watch(watched.made.start)
     at = watched.made.start + timedelta(days=2)

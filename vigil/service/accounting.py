@@ -18,7 +18,7 @@ from vigil.ledger.outbox.counts import ToCome, Waiting
 from vigil.ledger.outbox.guard_holds import GuardHold
 from vigil.ledger.values import RunState
 from vigil.service import refused_rules
-from vigil.service.run import Run
+from vigil.service.run import Number, Run
 from vigil.service.unsent import Unsent, unsent
 
 NAMED = 3  # workspaces of one gap that are named
@@ -119,7 +119,7 @@ def account(run: Run) -> Account:
         waits = run.counters.waits or counts.waiting(connection, now, run.real(connection))
         later = counts.to_come(connection, now, run.id)
         stopped = tuple(guard_holds.of_run(connection, run.id))
-    counted = replace(_made(run, notices, waits, now), later=later, holds=stopped)
+    counted = replace(_made(run, notices, waits, now, stopped), later=later)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, RunState.FAILED if made.difference else made.state, made)
     if made.difference:
@@ -130,8 +130,18 @@ def account(run: Run) -> Account:
     return made
 
 
-def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: datetime) -> Account:
+def _made(
+    run: Run,
+    notices: Sequence[Mapping[str, Any]],
+    waits: Waiting,
+    now: datetime,
+    holds: tuple[GuardHold, ...],
+) -> Account:
     rows, numbers, places = Counter(_outcome(n) for n in notices), run.numbers(), _places(run, notices)
+    # A person who answers while this run still sends gives its held rows to the run of the answer.
+    released = sum(h.notices for h in holds if h.state == guard_holds.SENT)
+    if released:
+        numbers[Number.RELEASED.value] = released
     return Account(
         run=run.id,
         flow=run.flow,
@@ -144,7 +154,7 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         gaps=tuple(_gap(g, places) for g in run.counters.gaps),
         routed=run.counters.routed,
         already_told=run.counters.already_told,
-        difference=run.counters.routed - run.counters.already_told - sum(rows.values()),
+        difference=run.counters.routed - run.counters.already_told - released - sum(rows.values()),
         waits=waits,
         earlier=dict(run.counters.earlier),
         notices=tuple(notices),
@@ -155,6 +165,7 @@ def _made(run: Run, notices: Sequence[Mapping[str, Any]], waits: Waiting, now: d
         delivers=run.counters.delivers,
         refused=tuple(run.counters.refused.values()),
         refused_rules=refused_rules.sentences(run),
+        holds=holds,
     )
 
 

@@ -258,12 +258,13 @@ def commit(run: Run, plan: Plan, work: Work) -> None:
     with run.ledger.write() as connection:
         taken = queue.states(connection, work.rows)
         untold = {e.key: e for e in work.rows if e.key not in taken}
-        queue.enqueue(connection, list(untold.values()), run.as_of, run.id)
+        # Only the insert knows: another run may have queued some of them since.
+        queued = queue.enqueue(connection, list(untold.values()), run.as_of, run.id)
         rule_state.keep_rule_states(connection, work.result.rule_states, work.result.evaluated, run.as_of)
         done = work.facts.workspaces.keys() - work.left.keys()
         behind.evaluated(connection, {w: at for w, at in plan.taken_up.items() if w in done})
     run.counters.fresh |= pipeline.first_findings(work)
-    run.counters.route(len(work.rows), already_told=len(work.rows) - len(untold))
+    run.counters.route(len(work.rows), already_told=len(work.rows) - queued)
 
 
 def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:

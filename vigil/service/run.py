@@ -54,6 +54,7 @@ class Number(StrEnum):
     NOT_EVALUATED = "not evaluated"
     ROUTED = "routed"
     ALREADY_TOLD = "already told"
+    RELEASED = "released by an answer"
     IN_DIGESTS = "put into digests"
     REQUESTS = "requests"
     UNSEEN_CHANGES = "unseen changes"
