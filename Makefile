@@ -15,13 +15,13 @@ demo: setup
 
 # What a person waits for who tries Vigil. More processes than the machine has cores: tests of servers wait as often as they work.
 # With ALL=1 it runs the rest, too, as CI does.
-PYTEST := $(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 test: dev
-	$(PYTEST) $(if $(ALL),-n 4,-n 3 -m "not slow")
+	$(PYTEST) $(if $(ALL),,-m "not slow")
 
 # The rest: each flow in depth, workers that are killed, an installed wheel, PostgreSQL, a browser.
 test-slow: dev
-	$(PYTEST) -n 4 -m slow
+	$(PYTEST) -m slow
 
 # Finds all tests and keeps their modules as pytest compiles them: the processes of a run would each compile them again.
 collect: dev

@@ -54,10 +54,26 @@ def command(
 @contextmanager
 def working(url: str, folder: Path) -> Iterator[None]:
     """The deployments of prefect.yaml with a worker."""
-    prefect("work-pool", "create", "vigil", "--type", "process", "--overwrite", url=url)
+    pool("vigil")
     prefect("deploy", "--all", url=url)
     with worker(url, folder, "vigil"):
         yield
+
+
+def pool(name: str) -> None:
+    """A work pool of processes, as `prefect work-pool create` makes it."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.workers.process import ProcessWorker
+
+    async def go() -> None:
+        template = ProcessWorker.get_default_base_job_template()
+        async with get_client() as client:
+            await client.create_work_pool(
+                WorkPoolCreate(name=name, type="process", base_job_template=template), overwrite=True
+            )
+
+    asyncio.run(go())
 
 
 @contextmanager

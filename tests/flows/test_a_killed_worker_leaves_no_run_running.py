@@ -95,7 +95,7 @@ async def install_shipped(folder: Path, site: str, address: str) -> None:
 
 def deploy(url: str, site: str) -> None:
     """`watch` with the tags, the heartbeats and the limit of prefect.yaml, in a pool of its own."""
-    deployed.prefect("work-pool", "create", POOL, "--type", "process", "--overwrite", url=url)
+    deployed.pool(POOL)
     known = ["--tag", "vigil", "--tag", f"site:{site}", "--concurrency-limit", "1"]
     beats = json.dumps({"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT)}})
     where = ["--name", POOL, "--pool", POOL, "--job-variable", beats]

@@ -20,7 +20,7 @@ from vigil.service import delivery, extraction, resources
 
 
 @pytest.fixture(autouse=True)
-def asked_twice(watched: Watched) -> None:
+def asked_twice(watched: Watched, impatient: None) -> None:
     """The patience of a client with a server that is unwell has tests of its own."""
     watched.settings["ecm"] = {"retries": 1}
 

@@ -15,7 +15,7 @@ from vigil.cli import app
 
 
 @pytest.fixture
-def by_hand(watched: Watched, prefect_url: str, monkeypatch: pytest.MonkeyPatch) -> Watched:
+def by_hand(watched: Watched, prefect_url: str, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Watched:
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
     asyncio.run(watched.save())
     return watched

@@ -26,11 +26,11 @@ RUNS = {
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", RUNS)
-def test_run_estate_tells_what_a_correct_run_tells(name: str, tmp_path: Path) -> None:
+def test_run_estate_tells_what_a_correct_run_tells(prefect_url: str, name: str, tmp_path: Path) -> None:
     folder, (start, end, every) = ESTATES / name, RUNS[name]
     out, expected = tmp_path / "got.jsonl", tmp_path / "expected.jsonl"
     expected.write_text("\n".join(until(folder / "expected.jsonl", datetime.fromisoformat(end))))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    environment = {**os.environ, "PREFECT_API_URL": prefect_url}
     rules = PROJECT / "tests" / "estates" / f"{name}.yaml"
     command = [sys.executable, "-m", "vigil", "run-estate", str(folder), "--rules", str(rules)]
     command += ["--from", start, "--to", end, "--every", every, "--out", str(out), "--quiet"]

@@ -19,9 +19,9 @@ PROGRESS = re.compile(r"(\d+) of 4 ticks: ")
 
 
 @pytest.mark.slow
-def test_a_run_that_was_terminated_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
+def test_a_run_that_was_terminated_says_how_to_go_on_and_goes_on(prefect_url: str, tmp_path: Path) -> None:
     Wild(3, workspaces=5, days=2).save(tmp_path / "estate")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    environment = {**os.environ, "PREFECT_API_URL": prefect_url}
     command = [sys.executable, "-m", "vigil", "run-estate", str(tmp_path / "estate"), "--every", "12h"]
     command += [
         "--rules",

@@ -33,7 +33,7 @@ def watched(tmp_path: Path, prefect_url: str) -> Iterator[Watched]:
 @pytest.fixture
 def two_workers(prefect_url: str, tmp_path: Path) -> Iterator[None]:
     """Deployments of their own in a pool of their own, with two workers of which each takes one run."""
-    deployed.prefect("work-pool", "create", POOL, "--type", "process", "--overwrite", url=prefect_url)
+    deployed.pool(POOL)
     for flow in ("watch", "sweep"):
         deployed.prefect("deploy", f"flows/{flow}.py:{flow}", "--name", POOL, "--pool", POOL, url=prefect_url)
     with ExitStack() as stack:
