@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
 
 from tests.support.render_notices import AT, EVENTS, TEMPLATES, event, notice
 from vigil.compliance.notices import Severity
+from vigil.compliance.rules.patterns import EventKind
 from vigil.delivery.rendering.render import Renderer
 
 TITLES = {
@@ -55,6 +57,12 @@ TITLES = {
 }
 
 
+def branches(template: str) -> set[str]:
+    """The kinds of events that a template of transitions has a text for. The last branch is that of completed steps."""
+    text = (TEMPLATES / "transition" / f"{template}.j2").read_text("utf-8")
+    return {*re.findall(r'\bkind == "(\w+)"', text), "step_completed"}
+
+
 FORGOTTEN = (
     ("en", "News: Frame agreement", "Something happened in Contract Frame agreement on 4 Mar 2026, 00:30."),
     ("de", "Neues: Frame agreement", "Am 04.03.2026, 00:30 ist etwas in Vertrag Frame agreement geschehen."),
@@ -80,6 +88,22 @@ def test_of_an_event_of_no_known_kind_only_that_it_happened_is_said(
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     return Renderer(TEMPLATES)
+
+
+KINDS = {kind.of_events for kind in EventKind}
+
+
+@pytest.mark.parametrize(
+    ("file", "what", "there"),
+    [
+        ("tests/support/render_notices.py", "an example in EVENTS", EVENTS.keys()),
+        ("tests/delivery/test_render_what_is_said.py", "its titles in TITLES", TITLES.keys()),
+        *((f"templates/transition/{name}.j2", "its text", branches(name)) for name in ("title", "body")),
+    ],
+)
+def test_each_kind_of_event_has_an_example_titles_and_texts(file: str, what: str, there: set[str]) -> None:
+    assert not KINDS - there, f"{file}: write {what} for {', '.join(sorted(KINDS - there))}"
+    assert not there - KINDS, f"{file}: no event is {', '.join(sorted(there - KINDS))}"
 
 
 @pytest.mark.parametrize("kind", EVENTS)

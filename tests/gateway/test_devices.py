@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 from datetime import timedelta
 
 import pytest
 
 from tests.gateway.conftest import Api
+from tests.shared import PROJECT
 from tests.support.webhooks import hook
+from vigil.compliance import channels
+from vigil.compliance.channels import CHANNELS, Channel
 from vigil.gateway.settings import MOST_DEVICES
 from vigil.ledger.people import devices, mailboxes
 
@@ -137,3 +141,16 @@ def test_what_is_not_as_the_schema_says_is_refused_and_not_repeated(
 @pytest.mark.parametrize("id", ["0", "-1", "9223372036854775808", "1.5", "one", "1%00"])
 def test_a_number_that_is_none_is_refused(api: Api, id: str) -> None:
     assert api.of("ada").delete(f"/v1/devices/{id}").status_code == 422
+
+
+def test_an_app_may_register_what_the_rows_of_channels_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Channel("watch", ("pin",), ("tv",), "the watch", by_app=True)
+    monkeypatch.setattr(channels, "CHANNELS", (*CHANNELS, watch))
+    model = runpy.run_path(str(PROJECT / "vigil" / "gateway" / "models.py"))["DeviceIn"]
+    fields = model.model_json_schema()["properties"]
+    assert fields["address_kind"] == {
+        **fields["address_kind"],
+        "enum": ["token", "fid", "pin"],
+        "default": "token",
+    }
+    assert fields["platform"]["enum"] == ["android", "ios", "web", "tv"]

@@ -126,6 +126,19 @@ def _state(kind: str, leaf: DocumentLeaf, view: View) -> str:
     return "is valid" if _document(kind, "valid", view) else "has expired"
 
 
+MEANT = frozenset(
+    {
+        *(Op.EQ, Op.NE, Op.IN, Op.NOT_IN, Op.LT, Op.LE, Op.GT, Op.GE, Op.BEFORE, Op.AFTER, Op.WITHIN),
+        *(Op.OLDER_THAN, Op.PRESENT, Op.ABSENT, Op.CONTAINS, Op.NOT_CONTAINS, Op.STARTS_WITH, Op.ENDS_WITH),
+        Op.MATCHES,
+    }
+)
+"""The operators whose meaning is written here."""
+UNKNOWN = (
+    "tests/property/reference.py says once more what each operator means: write it there, in `_field` and `_POSITIVE` for a "
+    "negation, in `_one` for texts, in `_ordered`, `_day` and `_instant` for numbers and dates, and add the operator to `MEANT`"
+)
+
 _POSITIVE = {Op.NE: Op.EQ, Op.NOT_IN: Op.IN, Op.NOT_CONTAINS: Op.CONTAINS}
 
 
@@ -235,6 +248,8 @@ def _field(leaf: FieldLeaf, view: View) -> Known:
     }
     if unread.get(root, False):
         return None
+    if leaf.op not in MEANT:
+        raise NotImplementedError(f"{UNKNOWN}: {leaf.op}")
     values = [v for v in _values(leaf, view) if _is_set(v)]
     match leaf.op:
         case Op.PRESENT:

@@ -1,6 +1,6 @@
 """The channels by which people are told, one row each: what has to know a channel asks its row, from the rules to the router.
 
-A new channel is a row here, a transport in `vigil/delivery`, a block and its form: docs/delivery.md.
+A new channel begins with a row here. CONTRIBUTING.md has the recipe.
 """
 
 from __future__ import annotations

@@ -20,7 +20,11 @@ class Severity(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """The state of a notice. Every state except `QUEUED` is final; docs/reasons.md has the reasons."""
+    """The state of a notice; docs/reasons.md has the reasons.
+
+    A `QUEUED` notice is to be sent. A `SUPPRESSED` one may wait, as its reason says: for a guard's answer, which may queue it, or for
+    a digest, which gives it another reason. All others are final.
+    """
 
     QUEUED = "queued"
     SENT = "sent"

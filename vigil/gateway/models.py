@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Annotated, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,14 @@ from vigil.ledger.people.registrations import Registration
 
 # Those of vigil.ledger.outbox.inbox.SHOWN.
 Shown = Literal[NoticeState.QUEUED, NoticeState.SENT, NoticeState.NO_DEVICE, NoticeState.FAILED]
+
+_OF_APPS = tuple(c for c in CHANNELS if c.by_app)
+if TYPE_CHECKING:
+    AppPlatform = str
+    AppAddressKind = str
+else:
+    AppPlatform = Literal[tuple(platform for c in _OF_APPS for platform in c.platforms)]
+    AppAddressKind = Literal[tuple(kind for c in _OF_APPS for kind in c.address_kinds)]
 
 Address = Annotated[
     str,
@@ -54,8 +62,8 @@ class DeviceIn(RequestBody):
     """
 
     address: Address
-    platform: Literal["android", "ios", "web"]
-    address_kind: Literal["token", "fid"] = "token"
+    platform: AppPlatform
+    address_kind: AppAddressKind = _OF_APPS[0].address_kinds[0]
     app: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     language: Language | None = None
     zone: Zone | None = None

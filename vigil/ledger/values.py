@@ -60,7 +60,7 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row to queue: `state` is `queued`, or a final state with its reason if there is nothing to send.
+    """A row to queue: `state` is `queued`, or another state with its reason if there is nothing to send now.
 
     `message` may hold a `ttl`: seconds from the instant of the finding, or from the first moment at which the notice may be sent,
     whichever is later.

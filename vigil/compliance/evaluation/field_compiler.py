@@ -111,7 +111,7 @@ def _compared(value: pl.Expr, leaf: FieldLeaf, op: Op, column: Column, now: Now)
     row = op.row
     if row.asks_text(column.kind, column.many):
         assert row.text is not None
-        return row.text.column(value, given[0])
+        return reduce(operator.or_, (row.text.column(value, text) for text in given))
     match column.kind:
         case "text" | "truth":
             return value.is_in(given) if len(given) > 1 else value.eq(given[0])

@@ -206,10 +206,11 @@ def _test(op: Op, values: tuple[Operand, ...]) -> Callable[[Operand], bool] | No
     if op.row.is_equal:
         return lambda value: value not in values
     test = op.row.text
-    if test is None or isinstance(given := values[0], AsOf | Duration):
+    wanted = [show(given) for given in values if not isinstance(given, AsOf | Duration)]
+    if test is None or len(wanted) < len(values):
         return None
-    holds, wanted = not op.row.negates, show(given)
-    return lambda value: not isinstance(value, str) or test.one(value, wanted) is holds
+    holds = not op.row.negates
+    return lambda value: not isinstance(value, str) or any(test.one(value, w) for w in wanted) is holds
 
 
 @dataclass(frozen=True, slots=True)
