@@ -208,7 +208,7 @@ def _renewals(c: Chronicle) -> None:
 
 
 def _incomplete_contracts(c: Chronicle) -> None:
-    """Use 4: no cost center (nobody is steward: the fallback hears of it), and no signed agreement for a day."""
+    """Use 4: no cost center (nobody is steward, so the fallback gets the notice), and no signed agreement for a day."""
     hosting = contract(c, "Data hosting, Nuvola Srl", "active", c.day(500), "bruno.conti", None, None)
     c.attribute(c.at(2, "10:05"), hosting, "Contract.cost center", "4820", "gina.rossi")
     fleet = contract(c, "Fleet leasing, Autohaus Kern", "active", c.day(260))
@@ -237,7 +237,7 @@ def _approval(c: Chronicle) -> None:
 
 
 def _approval_for_someone_who_left(c: Chronicle) -> None:
-    """Use 2 again: the approver's account is deleted, the owner hears of it instead."""
+    """Use 2 again: the approver's account is deleted, so the owner gets the notice instead."""
     printing = contract(
         c, "Printing services, Druckhaus Ost", "in review", c.day(365), "clara.hughes", age=12
     )
@@ -292,7 +292,7 @@ def _projects_at_work(c: Chronicle) -> None:
 
 
 def _projects_lacking_documents(c: Chronicle) -> None:
-    """Use 4: mandatory documents are missing; a steward hears of one, of the other nobody can."""
+    """Use 4: mandatory documents are missing; a steward gets the notice about one project, and the other has no recipient."""
     project(c, "Solar roof Hall 3", c.day(45), "rosa.marini", ["tara.singh"], lacking=("Risk register",))
     project(
         c, "Rail siding", c.day(80), "udo.kraus", ["sven.holm"], steward=None, lacking=("Project charter",)
