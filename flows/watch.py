@@ -7,14 +7,14 @@ from datetime import datetime
 from prefect import flow
 
 from flows.support import ask_guard, tasks
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.run_context import opened
 from flows.support.states import Ending, ended
 from vigil.service.reports import frames
 
 
 @flow(name="watch", persist_result=False)
-@told
+@with_state
 async def watch(site: str = "default", as_of: datetime | None = None, accept_fewer: bool = False) -> Ending:
     """Extract what changed, evaluate what is due, queue the notices and deliver them; then ask about notices that a guard holds.
 
@@ -35,4 +35,4 @@ async def watch(site: str = "default", as_of: datetime | None = None, accept_few
         made = await tasks.account(run)
     if ask_guard.must_ask(run):
         return await ask_guard.ask(site, as_of)
-    return ended(made, data=frames.told(run, made), held=len(made.holds))
+    return ended(made, data=frames.of_account(run, made), held=len(made.holds))

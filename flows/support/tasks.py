@@ -316,7 +316,7 @@ async def account(run: Run) -> Account:
     report(run, made)
     shown = [artifacts.page(f"{run.flow}-account", account_text.page(made), account_text.sentence(made))]
     if made.notices:
-        first = frames.told(run, made, artifacts.SHOWN)
+        first = frames.of_account(run, made, artifacts.SHOWN)
         said = f"Notices and reasons: {counted(len(made.notices), 'notice')}"
         shown += [
             artifacts.table(f"{run.flow}-findings", first, TOLD, said, len(made.notices)),

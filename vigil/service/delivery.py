@@ -48,10 +48,10 @@ async def deliver(
 ) -> None:
     """Decide what other runs left undecided, send what is due, and retry failed sends for a while. The run's counters have the rest.
 
-    `batch` sends the `n`-th batch and returns whether another may find work; `say` and `pause` as for `Rounds`.
+    `batch` sends the `n`-th batch and returns whether another may find work; `say` and `pause` as for `DeliveryLoop`.
     """
     guards.decide(run)  # rows that dead runs left undecided, unless this run has already decided them
-    rounds, hand, n = Rounds(run, say, pause), worker(run), 0
+    rounds, hand, n = DeliveryLoop(run, say, pause), worker(run), 0
     try:
         while await rounds.another():
             more = True
@@ -81,7 +81,7 @@ def look(run: Run) -> Waiting:
         return counts.waiting(connection, run.clock(), run.real(connection))
 
 
-class Rounds:
+class DeliveryLoop:
     """The rounds of a run's delivery: decides whether there is another, or the rest is left to the next run.
 
     The first round sends what is due. Failed sends are retried within the run for its retry time, so that one lost connection does not

@@ -68,13 +68,13 @@ def plan(run: Run) -> Plan:
     with run.ledger.read() as connection:
         mark = watermarks.watermark(connection, WatermarkName.EVALUATED)
         states = rule_state.evaluated_rules(connection)
-        upto = observations.last_seq(connection)
+        last_seq = observations.last_seq(connection)
         returned = _returned(rule_versions.in_force(connection), rules, mark)
         edited = any(r.name not in states or states[r.name][1] != text_of(r) for r in rules)
         if edited or returned:
             todo = set(observations.known_workspaces(connection))
         else:
-            todo = observations.changed_workspaces(connection, mark.seq, upto)
+            todo = observations.changed_workspaces(connection, mark.seq, last_seq)
             if run.needs.related:
                 todo |= relations.looking_at(connection, todo)
             todo |= rule_state.due_workspaces(connection, run.as_of, {r.name for r in rules})
@@ -92,7 +92,7 @@ def plan(run: Run) -> Plan:
         looked=_looked(run, mark.at or run.as_of, before, since),
         types=before.types,
         after_seq=mark.seq,
-        upto_seq=upto,
+        until_seq=last_seq,
         first=mark.at is None,
         fresh=frozenset(r.name for r in rules if r.name not in states) | before.fresh,
         returned=returned,
@@ -138,7 +138,7 @@ def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[
     earliest = min((b.marks.after for b in owed.values() if b.marks.after is not None), default=window.after)
     reaching = replace(window, after=min(window.after, earliest))
     with run.ledger.read() as connection:
-        said = escalatable.said(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
+        said = escalatable.notices(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
     late = [s for s in said if s.workspace in owed]
     others = [s for s in said if s.workspace not in owed]
     return (
@@ -196,7 +196,7 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
     with run.ledger.read() as connection:
         given = inputs.current(connection, workspaces, run.site.zone, run.site.sensitive)
         changes = (
-            [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
+            [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.until_seq)
         )
     unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
@@ -277,7 +277,7 @@ def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
     clocks.warn(run)
     guards.decide(run, plan.fresh)
     _name_behind(run)
-    mark = Watermark(plan.upto_seq, run.as_of, _watermark(run, plan, read).plain())
+    mark = Watermark(plan.until_seq, run.as_of, _watermark(run, plan, read).plain())
     with run.ledger.write() as connection:
         behind.begin(connection, plan.window.after, plan.looked.complete, plan.fresh)
         runs.cover(connection, run.id, plan.window.after, plan.window.as_of)

@@ -157,7 +157,7 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
         reasons = tripped(rule.guard, seen) if rule.guard is not None and counted.notices else ()
         if reasons:
             guard_holds.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
-            return [guard_holds.keep(connection, _trip(run, rule, seen, reasons))]
+            return [guard_holds.keep(connection, _guard_hold(run, rule, seen, reasons))]
         guard_holds.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
         digests.park(connection, run.id)
     return []
@@ -180,7 +180,7 @@ def _can_decide(run: Run, rule: str) -> bool:
     return rule in run.site_rules.by_name or not run.refused
 
 
-def _trip(run: Run, rule: Rule, seen: NoticeCount, reasons: tuple[str, ...]) -> GuardHold:
+def _guard_hold(run: Run, rule: Rule, seen: NoticeCount, reasons: tuple[str, ...]) -> GuardHold:
     return GuardHold(
         id=0,
         rule=rule.name,

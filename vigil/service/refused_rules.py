@@ -37,10 +37,10 @@ def of_rules(refused: Sequence[Refusal], zone: str) -> str:
 
 def returned(rule: Revision, run: Run) -> str:
     """A rule that was left out is evaluated again: a person should check what it would have sent meanwhile."""
-    after, upto = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (rule.last_at, run.as_of))
+    after, until = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (rule.last_at, run.as_of))
     return (
         f"Rule evaluated again: {rule.rule}, left out since {instant(rule.last_at, run.site.zone)}: what happened since and is "
-        f"over was not told; `vigil backfill --site {run.site.name} --from {after} --to {upto}` shows it"
+        f"over was not told; `vigil backfill --site {run.site.name} --from {after} --to {until}` shows it"
     )
 
 
