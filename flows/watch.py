@@ -30,9 +30,9 @@ async def watch(site: str = "default", as_of: datetime | None = None, accept_few
     async with opened("watch", site, as_of, forward=True) as run:
         await ask_guard.expire(run)
         read = await tasks.extract(run, accept_fewer)
-        await tasks.evaluate(run, read)
+        returned = await tasks.evaluate(run, read)
         await tasks.deliver(run)
-        made = await tasks.account(run)
+        made = await tasks.account(run, returned)
     if ask_guard.must_ask(run):
         return await ask_guard.ask(site, as_of)
     return ended(made, data=frames.of_account(run, made), held=len(made.holds))

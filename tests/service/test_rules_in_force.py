@@ -30,6 +30,7 @@ from vigil.safe_text import markdown
 from vigil.service import account_text, accounting, digest, evaluation, extraction
 from vigil.service.accounting import Account
 from vigil.service.extraction import Extraction
+from vigil.service.pipeline import first_findings
 from vigil.service.resources import renderer_of, rules_of, unworded
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -105,10 +106,12 @@ class Bench:
         """One run without Extended ECM, FCM and Prefect."""
         run = self.opened(at)
         plan = evaluation.plan(run)
+        first: set[str] = set()
         for some in plan.batches:
-            evaluated(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
-        evaluation.finish(run, plan)
-        return accounting.account(run)
+            work = evaluated(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
+            first |= first_findings(work)
+        evaluation.finish(run, plan, first)
+        return accounting.account(run, plan.returned)
 
     def told(self) -> list[tuple[str, str]]:
         with self.ledger.read() as connection:

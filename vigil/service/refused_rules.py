@@ -14,19 +14,19 @@ SHOWN = 3
 """Refusals that a sentence names; the others are counted. `vigil validate` shows all."""
 
 
-def sentences(run: Run) -> tuple[str, ...]:
+def sentences(run: Run, evaluated_again: Sequence[Revision] = ()) -> tuple[str, ...]:
     """Refused rules, refused templates, and rules that are evaluated again: a sentence for each kind that occurs."""
-    return tuple(_of(run))
+    return tuple(_of(run, evaluated_again))
 
 
-def _of(run: Run) -> Iterator[str]:
+def _of(run: Run, evaluated_again: Sequence[Revision]) -> Iterator[str]:
     if run.refused:
         yield of_rules(run.refused, run.site.zone)
     if run.unworded:
         files = len({problem.file for problem in run.unworded})
         some = _shown(list(map(str, run.unworded)))
         yield f"Templates refused: {files}: {some}: {STAND_IN}"
-    for rule in run.counters.returned:
+    for rule in evaluated_again:
         yield returned(rule, run)
 
 
