@@ -200,8 +200,6 @@ DEVICES = FrameTable(
 )
 """The registry of devices."""
 
-TABLES = (FINDINGS, NOTICES, MANIFEST, CHANGED, ACCOUNT, DEVICES)
-
 
 @dataclass(frozen=True, slots=True)
 class About:
