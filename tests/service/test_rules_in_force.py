@@ -167,7 +167,7 @@ BREAKS = {
         become(Path.mkdir, "plant.ics"),
         "rules/plant.ics:1:1  is a folder, not a file",
     ),
-    "a calendar that is none": (overwrite("plant.ics", b"BEGIN:NOTHING"), "rules/plant.ics:1:1  not an iCal"),
+    "an invalid calendar": (overwrite("plant.ics", b"BEGIN:NOTHING"), "rules/plant.ics:1:1  not an iCal"),
     "a calendar cut off": (overwrite("plant.ics", PLANT[:70].encode()), "rules/plant.ics:1:1  not an iCal"),
     "a calendar not UTF-8": (overwrite("plant.ics", b"\xff\xfe\0"), "rules/plant.ics:1:1  not UTF-8"),
     "no calendar": (remove_calendar, 'rules/due.yaml:5:31  no calendar file "plant.ics" beside the rules'),
