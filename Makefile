@@ -13,7 +13,7 @@ OLDEST := tests/flows/test_a_schedule_starts_watch.py
 demo: setup
 	$(BIN)/vigil demo
 
-# What a person waits for who tries Vigil. More processes than the machine has cores: tests of servers wait as often as they work.
+# The tests that a newcomer runs. They use more processes than the machine has cores: tests of servers wait as often as they compute.
 # With ALL=1 it runs the rest, too, as CI does.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 test: dev

@@ -7,7 +7,7 @@ from datetime import datetime
 from prefect import flow
 
 from flows.support import ask_manifest, tasks
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.run_context import opened
 from flows.support.states import Ending, Named, ended
 from vigil.service import account_text
@@ -16,7 +16,7 @@ from vigil.service.reports.frames import About
 
 
 @flow(name="backfill", persist_result=False)
-@told
+@with_state
 async def backfill(
     site: str = "default",
     after: datetime | None = None,
@@ -48,7 +48,7 @@ async def backfill(
             made = await tasks.account(run)
             short = f"manifest {approve or shown}"
             sent = said if made.quiet else f"{said}; {account_text.sentence(made)}"
-            return ended(made, said, data=frames.told(run, made, said=sent), result=short)
+            return ended(made, said, data=frames.of_account(run, made, said=sent), result=short)
         manifest = await tasks.manifest(run, after, upto)
         made = await tasks.account(run)
     if ask and ask_manifest.must_ask(manifest):

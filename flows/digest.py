@@ -9,7 +9,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.support import tasks
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.run_context import opened
 from flows.support.states import Ending, ended
 from vigil.service.digest import batches, make_digests
@@ -23,7 +23,7 @@ async def say(run: Run, people: Sequence[str], n: int) -> None:
 
 
 @flow(name="digest", persist_result=False)
-@told
+@with_state
 async def digest(site: str = "default", as_of: datetime | None = None) -> Ending:
     """Queue one notice for each person with everything that waits for a digest, and deliver it. Returns the notices as a DataFrame.
 
@@ -36,4 +36,4 @@ async def digest(site: str = "default", as_of: datetime | None = None) -> Ending
             await say(run, tasks.whole(people), len(people))
         await tasks.deliver(run)
         made = await tasks.account(run)
-    return ended(made, data=frames.told(run, made), held=len(made.holds))
+    return ended(made, data=frames.of_account(run, made), held=len(made.holds))

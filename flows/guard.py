@@ -8,12 +8,12 @@ from typing import Literal
 from prefect import flow
 
 from flows.support import ask_guard
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.states import Ending
 
 
 @flow(name="guard", persist_result=False)
-@told
+@with_state
 async def guard(
     hold: int,
     answer: Literal["send", "drop"],

@@ -9,7 +9,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.support import artifacts, events, tasks
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.run_context import opened
 from flows.support.states import Ending, Named, ended
 from vigil.ecm import CallFailed
@@ -34,7 +34,7 @@ async def check(run: Run, name: str, fix: bool) -> Checked:
 
 
 @flow(name="reconcile", persist_result=False)
-@told
+@with_state
 async def reconcile(
     site: str = "default", fix: bool = False, as_of: datetime | None = None, mend: bool = False
 ) -> Ending:

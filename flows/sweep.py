@@ -9,7 +9,7 @@ from prefect import flow
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.support import ask_guard, tasks
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.run_context import opened
 from flows.support.states import Ending, ended
 from vigil.service.reports import frames
@@ -93,7 +93,7 @@ class SweepScope(BaseModel):
 
 
 @flow(name="sweep", persist_result=False)
-@told
+@with_state
 async def sweep(
     site: str = "default", scope: SweepScope = SweepScope(), as_of: datetime | None = None
 ) -> Ending:

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, Field
 
 from flows.support import artifacts, tasks
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.run_context import opened
 from flows.support.states import Ending, Named, ended
 from vigil.ledger.maintenance.retention import Forgets
@@ -68,7 +68,7 @@ async def check(run: Run, n: int, report: Report) -> None:
 
 
 @flow(name="upkeep", persist_result=False)
-@told
+@with_state
 async def upkeep(site: str = "default", keep: Upkeep = Upkeep(), as_of: datetime | None = None) -> Ending:
     """Count the data beyond its retention and, unless it is a dry run, delete it; check the ledger in both cases.
 

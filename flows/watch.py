@@ -7,14 +7,14 @@ from datetime import datetime
 from prefect import flow
 
 from flows.support import ask_guard, tasks
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.run_context import opened
 from flows.support.states import Ending, ended
 from vigil.service.reports import frames
 
 
 @flow(name="watch", persist_result=False)
-@told
+@with_state
 async def watch(site: str = "default", as_of: datetime | None = None, accept_fewer: bool = False) -> Ending:
     """Extract what changed, evaluate what is due, queue the notices and deliver them; then ask about notices that a guard holds.
 
@@ -30,9 +30,9 @@ async def watch(site: str = "default", as_of: datetime | None = None, accept_few
     async with opened("watch", site, as_of, forward=True) as run:
         await ask_guard.expire(run)
         read = await tasks.extract(run, accept_fewer)
-        await tasks.evaluate(run, read)
+        returned = await tasks.evaluate(run, read)
         await tasks.deliver(run)
-        made = await tasks.account(run)
+        made = await tasks.account(run, returned)
     if ask_guard.must_ask(run):
         return await ask_guard.ask(site, as_of)
-    return ended(made, data=frames.told(run, made), held=len(made.holds))
+    return ended(made, data=frames.of_account(run, made), held=len(made.holds))

@@ -126,7 +126,7 @@ async def answer(site: str, hold: int, send: bool, by: str, as_of: datetime | No
     held = counted(count, "notice")
     said = f"guard {hold} of {done.rule}: {held} {'queued' if send else 'dropped'}"
     short, holes = "" if send else f"guard {hold}: {held} dropped", guards.gaps_of(run.ledger, done)
-    ending = ended(made, said, data=frames.told(run, made), holes=holes, result=short)
+    ending = ended(made, said, data=frames.of_account(run, made), holes=holes, result=short)
     return ending if send or not ending.whole else replace(ending, name=Named.DROPPED)
 
 

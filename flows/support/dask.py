@@ -86,11 +86,11 @@ async def read_page(handle: RunHandle, rows: Sequence[ListedWorkspace], n: int) 
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def evaluate_batch(handle: RunHandle, plan: Plan, n: int, of: int) -> RunCounters:
-    """Evaluate the only batch of `plan`."""
+async def evaluate_batch(handle: RunHandle, plan: Plan, n: int, of: int) -> tuple[RunCounters, set[str]]:
+    """Evaluate the only batch of `plan`. Returns its counters, and the rules with first findings."""
     async with reopened(handle) as run:
-        await evaluation.process_batch(run, plan, 1)
-    return run.counters
+        first = await evaluation.process_batch(run, plan, 1)
+    return run.counters, first
 
 
 class Dask:
@@ -100,17 +100,18 @@ class Dask:
         self._run, self._handle, self._runner = run, handle, runner
 
     async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
-        await self._do(read_page, rows=tuple(rows), n=len(rows))
+        self._run.counters.add(await self._do(read_page, rows=tuple(rows), n=len(rows)))
 
-    async def evaluate_batch(self, plan: Plan, n: int) -> None:
+    async def evaluate_batch(self, plan: Plan, n: int) -> set[str]:
         batch = plan.batches[n - 1]
         alone = replace(plan.of(batch), batches=(batch,), behind={})
-        await self._do(evaluate_batch, plan=alone, n=n, of=len(plan.batches))
+        counters, first = await self._do(evaluate_batch, plan=alone, n=n, of=len(plan.batches))
+        self._run.counters.add(counters)
+        return set(first)
 
-    async def _do(self, what: Any, **arguments: Any) -> None:
+    async def _do(self, what: Any, **arguments: Any) -> Any:
         future = self._runner.submit(what, {"handle": self._handle, **arguments})
-        done: RunCounters = await asyncio.to_thread(future.result)
-        self._run.counters.add(done)
+        return await asyncio.to_thread(future.result)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class VigilFault(Exception):
     """A fault in Vigil whose text contained a secret, without that secret."""
 
 
-def told(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any, State[Any]]]:
+def with_state(body: Callable[P, Awaitable[Ending]]) -> Callable[P, Coroutine[Any, Any, State[Any]]]:
     """Wrap a flow's body, which returns an Ending, so that Prefect gets its state, or a Failed state with the error's sentence."""
 
     @wraps(body)

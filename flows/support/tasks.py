@@ -20,6 +20,7 @@ from prefect.utilities.annotations import opaque
 
 from flows.support import artifacts, events
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.rules.in_force import Revision
 from vigil.delivery.worker import Worker
 from vigil.ecm.model import ListedWorkspace
 from vigil.ledger.engine import chunks
@@ -106,8 +107,8 @@ async def read_processes(reading: Extraction, ids: Sequence[int], n: int) -> Non
 
 
 @task(task_run_name="evaluate and queue batch {n} of {of}", cache_policy=NO_CACHE, persist_result=False)
-async def evaluate_batch(run: Run, plan: Plan, n: int, of: int) -> None:
-    await evaluation.process_batch(run, plan, n)
+async def evaluate_batch(run: Run, plan: Plan, n: int, of: int) -> set[str]:
+    return await evaluation.process_batch(run, plan, n)
 
 
 @task(task_run_name="deliver batch {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -189,20 +190,25 @@ async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
     return reading.done()
 
 
-async def evaluate(run: Run, read: Extracted) -> None:
-    """Evaluate what changed and what is due, batch by batch, and queue the notices."""
+async def evaluate(run: Run, read: Extracted) -> Sequence[Revision]:
+    """Evaluate what changed and what is due, batch by batch, and queue the notices.
+
+    Returns the rules that earlier runs left out: the account names them.
+    """
     plan = evaluation.plan(run)
     progress = artifacts.Progress(f"{run.flow}-evaluating", "workspaces evaluated")
     total, done = sum(len(some) for some in plan.batches), 0
 
     remote = run.remote if len(plan.batches) > 1 else None
 
+    first: set[str] = set()  # rules with first findings
+
     async def batch(n: int, some: Sequence[int]) -> None:
         nonlocal done
         if remote is not None:
-            await remote.evaluate_batch(plan, n)
+            first.update(await remote.evaluate_batch(plan, n))
         else:
-            await evaluate_batch(run, whole(plan), n, len(plan.batches))
+            first.update(await evaluate_batch(run, whole(plan), n, len(plan.batches)))
         done += len(some)
         await progress.show(done, total)
 
@@ -212,7 +218,8 @@ async def evaluate(run: Run, read: Extracted) -> None:
     else:
         for one in batches:  # sequentially: they compute, and the process has one processor
             await one
-    evaluation.finish(run, plan, read)
+    evaluation.finish(run, plan, first, read)
+    return plan.returned
 
 
 async def deliver(run: Run) -> None:
@@ -309,14 +316,14 @@ def report(run: Run, made: Account) -> None:
         logger.warning("run %d: and %d more, see the findings", run.id, len(wrong) - LOGGED)
 
 
-async def account(run: Run) -> Account:
-    """Prove that every finding was sent or explained, and show the account in the UI."""
-    made = accounting.account(run)
+async def account(run: Run, returned: Sequence[Revision] = ()) -> Account:
+    """Prove that every finding was sent or explained, and show the account in the UI. `returned` is what `evaluate` returned."""
+    made = accounting.account(run, returned)
     events.of_account(run, made)
     report(run, made)
     shown = [artifacts.page(f"{run.flow}-account", account_text.page(made), account_text.sentence(made))]
     if made.notices:
-        first = frames.told(run, made, artifacts.SHOWN)
+        first = frames.of_account(run, made, artifacts.SHOWN)
         said = f"Notices and reasons: {counted(len(made.notices), 'notice')}"
         shown += [
             artifacts.table(f"{run.flow}-findings", first, TOLD, said, len(made.notices)),

@@ -104,10 +104,10 @@ def test_windows_tile_however_they_are_cut(
     moments = calendar.moments(due, offset, Offset(1, "bd"), 5)
     edges = [min(a, b), *sorted(c for c in cuts if min(a, b) < c < max(a, b)), max(a, b)]
 
-    def within(after: datetime, upto: datetime) -> list[datetime]:
-        return [m for m in moments if after < m <= upto]
+    def within(after: datetime, until: datetime) -> list[datetime]:
+        return [m for m in moments if after < m <= until]
 
-    pieces = [m for after, upto in pairwise(edges) for m in within(after, upto)]
+    pieces = [m for after, until in pairwise(edges) for m in within(after, until)]
     assert sorted(pieces) == sorted(within(edges[0], edges[-1]))
 
 

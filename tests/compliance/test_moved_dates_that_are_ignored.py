@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from vigil.compliance.evaluation.results import Finding, Why
-from vigil.compliance.evaluation.superseded import asking, without_superseded
+from vigil.compliance.evaluation.superseded import required_lookups, without_superseded
 from vigil.compliance.rules.model import Rule, RuleSet
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -32,8 +32,8 @@ def finding(occurrence: str) -> Finding:
 
 def test_only_rules_that_ignore_moved_dates_ask_what_went_out() -> None:
     found = [finding("2026-06-01"), replace(finding("2026-06-01"), workspace=8, suppressed=Why.TOO_LATE)]
-    assert asking(found, rules("ignore")) == {"renewal": {7}}
-    assert asking(found, rules("resend")) == {}
+    assert required_lookups(found, rules("ignore")) == {"renewal": {7}}
+    assert required_lookups(found, rules("resend")) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`matches`: the whole text, refused with its place where a pattern is none, and no pattern costs more than its bound."""
+"""`matches`: the whole text, refused with its place if a pattern is invalid, and no pattern costs more than its bound."""
 
 from __future__ import annotations
 

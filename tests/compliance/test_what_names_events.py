@@ -125,7 +125,7 @@ def test_a_step_given_to_a_group_escalates_once_whatever_its_name(name: str) -> 
     made = replace(row, occurrence=str(Occurrence(event.occurrence, escalation=1)))
     window = Window(NINE, NINE + 24 * HOUR)
     for rows, due in (([row], [event.occurrence]), ([row, made], [])):
-        found = escalations.due(RULES, escalations.said(rows), window, "UTC")
+        found = escalations.due(RULES, escalations.escalatable(rows), window, "UTC")
         assert [d.said.occurrence for d in found] == due
 
 

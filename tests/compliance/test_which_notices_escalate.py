@@ -49,5 +49,5 @@ def test_the_first_notice_escalates_once_and_no_repeat_and_no_end(
     occurrences: list[str], escalates: list[str]
 ) -> None:
     window = Window(AT, AT + DAY)
-    found = escalations.due(RULES, escalations.said(rows(*occurrences)), window, "UTC")
+    found = escalations.due(RULES, escalations.escalatable(rows(*occurrences)), window, "UTC")
     assert [d.said.occurrence for d in found] == escalates

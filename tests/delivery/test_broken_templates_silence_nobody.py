@@ -31,7 +31,7 @@ BREAKS: dict[str, Callable[[Path], object]] = {
     "does not parse": lambda family: (family / "body.j2").write_text("{% if %}"),
     "has no title": lambda family: (family / "title.j2").unlink(),
     "names what no notice has": lambda family: (family / "title.j2").write_text("{{ deadline }}"),
-    "asks for a filter that is none": lambda family: (family / "title.j2").write_text("{{ rule|loud }}"),
+    "asks for an unknown filter": lambda family: (family / "title.j2").write_text("{{ rule|loud }}"),
     "takes in what is not there": lambda family: (family / "body.j2").write_text(
         '{% include "shared/no.j2" %}'
     ),

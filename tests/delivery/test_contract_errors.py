@@ -8,6 +8,7 @@ import pytest
 
 from tests.delivery.conftest import Settings
 from tests.support.outgoing import message
+from tests.support.tokens import revoke_all
 from vigil.delivery.errors import CredentialRefused
 from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.push.settings import FcmSettings
@@ -86,7 +87,7 @@ async def test_a_revoked_access_token_is_refreshed_once_and_the_message_goes(
 ) -> None:
     async with FcmHttp(settings()) as transport:
         await transport.send([message()])
-        fcm.app.tokens.revoke_all()
+        revoke_all(fcm)
         sent = await transport.send([message(key=f"row-{n}") for n in range(200)])
     assert {s.outcome for s in sent} == {"accepted"}
     assert fcm.app.tokens.count == 2, "one refresh for however many 401s"

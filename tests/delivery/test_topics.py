@@ -23,7 +23,7 @@ from vigil.ledger.observed import observations
 from vigil.ledger.people import devices, registrations, topics
 from vigil.ledger.people.devices import NewDevice
 from vigil.sandbox.fcm.local import LocalFcm
-from vigil.service.subscriptions import tell
+from vigil.service.subscriptions import send_changes
 
 
 class Topics(DeliveryBench):
@@ -31,7 +31,7 @@ class Topics(DeliveryBench):
 
     async def sync(self) -> Counter[TopicOutcome]:
         async with TopicClient(self.settings()) as client:
-            return await tell(self.ledger, client, self.clock)
+            return await send_changes(self.ledger, client, self.clock)
 
     def join(self, topic: str, *people: str) -> int:
         with self.ledger.write() as connection:

@@ -151,7 +151,7 @@ async def test_push_and_mail_each_have_a_cause_of_their_own(bench: DeliveryBench
     )
     bench.mail = smtp(closed_port())
     await bench.deliver()
-    assert causes.told(waiting(bench).causes) == [
+    assert causes.sentences(waiting(bench).causes) == [
         "FCM answered 503 UNAVAILABLE: The service is currently unavailable (3 of 4)",
         "no connection to the mail server: connection refused (1)",
     ]
@@ -173,7 +173,7 @@ async def test_push_and_mail_each_have_a_cause_of_their_own(bench: DeliveryBench
 def test_the_commonest_cause_comes_first_and_those_alike_are_one(
     found: dict[str, int], said: list[str]
 ) -> None:
-    assert causes.told(found) == said
+    assert causes.sentences(found) == said
 
 
 async def test_what_waits_for_the_rate_of_a_device_is_slowed_and_nothing_else(bench: DeliveryBench) -> None:

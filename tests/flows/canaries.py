@@ -23,7 +23,7 @@ from prefect.events import emit_event
 from flows.backfill import backfill
 from flows.digest import digest
 from flows.reconcile import reconcile
-from flows.support.finish import told
+from flows.support.finish import with_state
 from flows.support.states import Ending
 from flows.sweep import SweepScope, sweep
 from flows.upkeep import upkeep
@@ -122,7 +122,7 @@ EVERYTHING = " ".join(f"{{{{ {name}|string }}}}" for name in ("attrs", "event", 
 
 
 @flow(name="faulty", persist_result=False)
-@told
+@with_state
 async def faulty() -> Ending:
     """A fault of Vigil's own, whose text quotes a secret."""
     raise RuntimeError(f"no such login: {FAULT}")

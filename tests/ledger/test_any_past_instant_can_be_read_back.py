@@ -95,9 +95,9 @@ def check_changes(ledger: Ledger, past: Past) -> None:
     """Between any two instants, the changes turn the first world into the second, each beside what was there before it."""
     with ledger.read() as connection:
         for i, (_, before, after_seq) in enumerate(past):
-            for _, then, upto_seq in past[i:]:
+            for _, then, until_seq in past[i:]:
                 world = dict(before)
-                changes = observations.changes(connection, WORKSPACES, after_seq, upto_seq)
+                changes = observations.changes(connection, WORKSPACES, after_seq, until_seq)
                 for c in changes:
                     assert world.get((c.kind, c.subject)) == c.before
                     assert not (c.first and c.before is not None)
@@ -105,7 +105,7 @@ def check_changes(ledger: Ledger, past: Past) -> None:
                     if c.after is not None:
                         world[c.kind, c.subject] = c.after
                 assert world == then
-                changed = observations.changed_workspaces(connection, after_seq, upto_seq)
+                changed = observations.changed_workspaces(connection, after_seq, until_seq)
                 assert changed == {c.workspace for c in changes}
 
 

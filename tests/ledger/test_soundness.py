@@ -108,12 +108,12 @@ def test_a_watermark_in_the_future_and_a_run_that_never_ended_are_named(kept: Le
 
 def covered(ledger: Ledger, *windows: tuple[datetime, datetime]) -> None:
     """Runs that evaluated these windows. The last of them was killed before it had an account."""
-    for n, (after, upto) in enumerate(windows, start=1):
+    for n, (after, until) in enumerate(windows, start=1):
         with ledger.write() as connection:
-            run = runs.begin(connection, "watch", upto, upto)
-            runs.cover(connection, run, after, upto)
+            run = runs.begin(connection, "watch", until, until)
+            runs.cover(connection, run, after, until)
             if n < len(windows):
-                runs.end(connection, run, RunState.DONE, {"numbers": {}}, upto)
+                runs.end(connection, run, RunState.DONE, {"numbers": {}}, until)
 
 
 def test_a_chain_of_windows_has_no_fault_and_a_hole_in_it_is_named(kept: Ledger) -> None:

@@ -40,7 +40,7 @@ def test_it_is_the_first_accepted_attempt_and_else_when_it_was_queued(ledger: Le
         settled = [Settled(c.id, NoticeState.SENT, tried_at=T0) for c in claimed.values() if c.workspace == 1]
         leases.settle(connection, "me", tried, settled)
     with ledger.read() as connection:
-        said = {s.workspace: s for s in escalatable.said(connection, [RULE], T0 - DAY)}
+        said = {s.workspace: s for s in escalatable.notices(connection, [RULE], T0 - DAY)}
     assert {w: (s.fire_at, s.told_at) for w, s in said.items()} == {
         1: (old, T0 + 9 * MINUTE),
         2: (old, T0),
@@ -59,7 +59,7 @@ def test_what_was_queued_long_ago_and_sent_now_is_found(ledger: Ledger) -> None:
             [Settled(held.id, NoticeState.SENT, tried_at=at)],
         )
     with ledger.read() as connection:
-        (said,) = escalatable.said(connection, [RULE], T0 + 8 * DAY)
+        (said,) = escalatable.notices(connection, [RULE], T0 + 8 * DAY)
     assert (said.workspace, said.told_at) == (1, at)
 
 
@@ -77,9 +77,9 @@ def test_what_went_out_in_a_digest_was_told_when_the_digest_was(ledger: Ledger) 
         accepted = [Tried(digest.id, 1, later, later, "accepted", 200)]
         leases.settle(connection, "me", accepted, [Settled(digest.id, NoticeState.SENT, tried_at=later)])
     with ledger.read() as connection:
-        (said,) = escalatable.said(connection, [RULE], later - DAY / 2)
+        (said,) = escalatable.notices(connection, [RULE], later - DAY / 2)
     assert (said.workspace, said.told_at, said.acknowledged) == (1, later, False)
     with ledger.write() as connection:
         acknowledgements.acknowledge(connection, digest.id, "ada", later, "app")
-        (said,) = escalatable.said(connection, [RULE], later - DAY / 2)
+        (said,) = escalatable.notices(connection, [RULE], later - DAY / 2)
     assert said.acknowledged

@@ -43,7 +43,7 @@ class Found:
             "late": self.late,
             "wrong green": self.wrong_green,
             "wrong red": self.wrong_red,
-            "told who should not have been": self.told_wrongly,
+            "sent to the wrong person": self.told_wrongly,
             "broken": self.broken,
         }
 

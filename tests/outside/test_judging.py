@@ -63,7 +63,7 @@ def test_two_on_one_screen_are_twice() -> None:
     "stray", [Shown("gus-phone", SAID), Shown("dora-phone", "added|100|document=another")]
 )
 def test_what_is_not_for_somebody_is_told_wrongly_though_it_was_taken_back(stray: Shown) -> None:
-    assert wrong(judged([stray], [PHONE, TABLET], [PHONE, TABLET])) == {"told who should not have been": 1}
+    assert wrong(judged([stray], [PHONE, TABLET], [PHONE, TABLET])) == {"sent to the wrong person": 1}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import jwt
 import orjson
 import pytest
 
+from tests.support.tokens import revoke_all
 from vigil.sandbox.fcm.local import LocalFcm
 from vigil.sandbox.fcm.oauth import GRANT
 
@@ -116,7 +117,7 @@ def test_the_account_file_is_for_its_owner_only(fcm: LocalFcm) -> None:
 
 
 def test_without_a_token_or_with_a_revoked_one_it_is_401(fcm: LocalFcm, client: Client) -> None:
-    fcm.app.tokens.revoke_all()
+    revoke_all(fcm)
     status, answer = client.send()
     assert (status, answer["error"]["status"]) == (401, "UNAUTHENTICATED")
     client.headers = {}

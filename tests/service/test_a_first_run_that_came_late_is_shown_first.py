@@ -20,6 +20,7 @@ from vigil.ledger.outbox import queue
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
 from vigil.service import evaluation
+from vigil.service.pipeline import first_findings
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -69,11 +70,13 @@ class Bench:
             behind.was_read(connection, read)
             behind.not_read(connection, dict.fromkeys(unread, "503"), dict.fromkeys(unread, "Contract"), at)
         plan = evaluation.plan(run)
+        first: set[str] = set()
         for some in plan.batches:
             mine = plan.of(some)
-            evaluated(run, mine, some, Directory.of([f.User("ada", 7, "Ada")]))
+            work = evaluated(run, mine, some, Directory.of([f.User("ada", 7, "Ada")]))
+            first |= first_findings(work)
         if not killed:
-            evaluation.finish(run, plan)
+            evaluation.finish(run, plan, first)
         with self.ledger.read() as connection:
             return {r["workspace"] for r in queue.rows(connection, run=run.id) if r["state"] == "suppressed"}
 

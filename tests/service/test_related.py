@@ -22,6 +22,7 @@ from vigil.ledger import Ledger
 from vigil.sandbox.process import SandboxProcess
 from vigil.service import evaluation, extraction
 from vigil.service.extraction import Extraction
+from vigil.service.pipeline import first_findings
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -121,9 +122,12 @@ def look(
     asked = sandbox.requests()["ecm"]["total"] - before
     plan = evaluation.plan(run)
     found: list[Finding] = []
+    first: set[str] = set()
     for some in plan.batches:
-        found += evaluated(run, plan, some, Directory()).findings
-    evaluation.finish(run, plan)
+        work = evaluated(run, plan, some, Directory())
+        found += work.findings
+        first |= first_findings(work)
+    evaluation.finish(run, plan, first)
     return found, asked
 
 

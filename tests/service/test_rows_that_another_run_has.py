@@ -99,7 +99,7 @@ def test_rows_that_another_run_queues_meanwhile_are_already_told(
     assert sum(sum(m.rows.values()) for m in made) == 6, "each row is one run's"
 
 
-def test_rows_that_an_answer_releases_while_their_run_sends(
+def test_rows_that_an_answer_releases_during_their_run_are_accounted_for(
     opened: Callable[[str], Run],
 ) -> None:
     watch = opened("watch")

@@ -30,6 +30,7 @@ from vigil.safe_text import markdown
 from vigil.service import account_text, accounting, digest, evaluation, extraction
 from vigil.service.accounting import Account
 from vigil.service.extraction import Extraction
+from vigil.service.pipeline import first_findings
 from vigil.service.resources import renderer_of, rules_of, unworded
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -105,10 +106,12 @@ class Bench:
         """One run without Extended ECM, FCM and Prefect."""
         run = self.opened(at)
         plan = evaluation.plan(run)
+        first: set[str] = set()
         for some in plan.batches:
-            evaluated(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
-        evaluation.finish(run, plan)
-        return accounting.account(run)
+            work = evaluated(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
+            first |= first_findings(work)
+        evaluation.finish(run, plan, first)
+        return accounting.account(run, plan.returned)
 
     def told(self) -> list[tuple[str, str]]:
         with self.ledger.read() as connection:
@@ -164,7 +167,7 @@ BREAKS = {
         become(Path.mkdir, "plant.ics"),
         "rules/plant.ics:1:1  is a folder, not a file",
     ),
-    "a calendar that is none": (overwrite("plant.ics", b"BEGIN:NOTHING"), "rules/plant.ics:1:1  not an iCal"),
+    "an invalid calendar": (overwrite("plant.ics", b"BEGIN:NOTHING"), "rules/plant.ics:1:1  not an iCal"),
     "a calendar cut off": (overwrite("plant.ics", PLANT[:70].encode()), "rules/plant.ics:1:1  not an iCal"),
     "a calendar not UTF-8": (overwrite("plant.ics", b"\xff\xfe\0"), "rules/plant.ics:1:1  not UTF-8"),
     "no calendar": (remove_calendar, 'rules/due.yaml:5:31  no calendar file "plant.ics" beside the rules'),

@@ -87,9 +87,9 @@ class History:
 
 
 @st.composite
-def acts(draw: st.DrawFn, start: datetime, upto: datetime, workspaces: int, whole: bool) -> Act:
+def acts(draw: st.DrawFn, start: datetime, until: datetime, workspaces: int, whole: bool) -> Act:
     """One thing that happens to one workspace. `whole` leaves out deletions and second assignments."""
-    seconds = int((upto - start).total_seconds())
+    seconds = int((until - start).total_seconds())
     at = start + timedelta(seconds=draw(st.integers(0, seconds)))
     w = draw(st.integers(1, workspaces))
     kinds = [

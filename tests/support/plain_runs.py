@@ -40,9 +40,10 @@ async def watched(run: Run, client: Client) -> None:
     async with run.reading(client):
         read = await extract(run)
         plan = evaluation.plan(run)
+        first: set[str] = set()
         for n in range(1, len(plan.batches) + 1):
-            await evaluation.process_batch(run, plan, n)
-        evaluation.finish(run, plan, read)
+            first |= await evaluation.process_batch(run, plan, n)
+        evaluation.finish(run, plan, first, read)
 
 
 def evaluated(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:

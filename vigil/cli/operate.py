@@ -17,7 +17,7 @@ from vigil.flow_runs.outcomes import outcome
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import guard_holds
 from vigil.service.run import utc_now
-from vigil.service.subscriptions import tell
+from vigil.service.subscriptions import send_changes
 from vigil.wording import counted
 
 
@@ -72,7 +72,7 @@ def sync_topics(site: str, console: Console) -> None:
         async def go() -> Counter[TopicOutcome]:
             block = await block_of(site)
             async with block.fcm.topics() as client:
-                return await tell(ledger_of(block), client, utc_now)
+                return await send_changes(ledger_of(block), client, utc_now)
 
         name_ledger(site, console)
         done = asyncio.run(go())

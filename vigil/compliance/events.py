@@ -105,19 +105,19 @@ class News:
     old: Mapping[int, int]
 
 
-def derive(changes: Iterable[Change], looked: Looked, upto: datetime) -> list[Event]:
-    """The events in `changes` that are new at `upto`, in the order of their instants. See `news`."""
-    return list(news(changes, looked, upto).events)
+def derive(changes: Iterable[Change], looked: Looked, until: datetime) -> list[Event]:
+    """The events in `changes` that are new at `until`, in the order of their instants. See `news`."""
+    return list(news(changes, looked, until).events)
 
 
-def news(changes: Iterable[Change], looked: Looked, upto: datetime) -> News:
-    """The events in `changes` that are new at `upto`.
+def news(changes: Iterable[Change], looked: Looked, until: datetime) -> News:
+    """The events in `changes` that are new at `until`.
 
     A difference between two observations of one subject happened between them: it is new, whatever its instant. So is an item that
     first appears where everything had been read, unless it is older than OLD. Where not everything had been read, because a rule needs
     it only now or it could not be read, only items dated after the last complete scan are new.
 
-    An event dated after `upto`, because pages are read during the run or ECM's clock is ahead, counts as of `upto`: its change is
+    An event dated after `until`, because pages are read during the run or ECM's clock is ahead, counts as of `until`: its change is
     evaluated now and not again.
     """
     changes = list(changes)
@@ -131,7 +131,7 @@ def news(changes: Iterable[Change], looked: Looked, upto: datetime) -> News:
                 found.append(e)
             elif looked.knew(c) and c.first and c.kind in PARTS_OF:
                 old[e.workspace] += 1
-    in_time = [e if e.at <= upto else replace(e, at=upto) for e in found]
+    in_time = [e if e.at <= until else replace(e, at=until) for e in found]
     return News(tuple(sorted(in_time, key=lambda e: (e.at, e.occurrence))), dict(sorted(old.items())))
 
 
@@ -320,14 +320,14 @@ def _audit(after: f.AuditEvent) -> Iterator[Event]:
         )
 
 
-def overdue(steps: Iterable[f.Step], after: datetime, upto: datetime) -> list[Event]:
-    """`escalated`: steps that passed their due date while they were open, in (after, upto].
+def overdue(steps: Iterable[f.Step], after: datetime, until: datetime) -> list[Event]:
+    """`escalated`: steps that passed their due date while they were open, in (after, until].
 
     The instant is the due date, or that of the assignment if the step was late from its beginning. A step that was completed since was
     late all the same: infrequent runs must find the same as frequent ones.
     """
     events = (_late(s) for s in steps)
-    return [e for e in events if e is not None and after < e.at <= upto]
+    return [e for e in events if e is not None and after < e.at <= until]
 
 
 def overdue_unseen(changes: Iterable[Change], looked: Looked, after: datetime) -> list[Event]:

@@ -102,7 +102,7 @@ def head_of(cause: str) -> str:
     return cause.partition(": ")[0]
 
 
-def told(causes: Mapping[str, int]) -> list[str]:
+def sentences(causes: Mapping[str, int]) -> list[str]:
     """Causes with their numbers, the commonest first: "FCM answered 503 UNAVAILABLE (32 of 40)", "connection refused (8)".
 
     Causes with the same head are combined; of several details the commonest is shown.

@@ -53,7 +53,7 @@ def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Jso
     if rows is None:
         found = answer.get("results")
         if not isinstance(found, list):
-            raise Malformed(path, "a list was asked for and `results` is none")
+            raise Malformed(path, "expected a list in `results`")
         rows = found
     paging = answer.get("paging") or (answer.get("collection") or {}).get("paging") or {}
     taken = paging.get("limit")

@@ -79,7 +79,7 @@ def identity(value: object) -> int:
 def rows(answer: Json, path: str) -> list[Json]:
     found = answer.get("results")
     if not isinstance(found, list):
-        raise Malformed(path, "a list was asked for and `results` is none")
+        raise Malformed(path, "expected a list in `results`")
     return found
 
 

@@ -134,7 +134,7 @@ async def gone(
     doubts = _doubts(answers)
     if doubts and (rest := tuple(missing[SAMPLE:])):
         doubts.append(
-            Gap(PATH, "left out, and of others that it leaves out nobody can say that they are gone", rest)
+            Gap(PATH, "left these out, as it left out nodes that exist: they are not taken for deleted", rest)
         )
     lost = [n for n in missing if answers.get(n, doubts) is None or not doubts]
     return frozenset(lost), gaps + doubts

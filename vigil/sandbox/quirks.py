@@ -71,7 +71,7 @@ class Quirks:
     roles_ignore_members: bool = False  # a version of ECM in which roles?fields=members does nothing
 
     def update(self, changes: Mapping[str, Any]) -> None:
-        """Set switches by name. Raises ValueError for a name that is none or a value of another kind."""
+        """Set switches by name. Raises ValueError for an unknown name or a value of another kind."""
         kinds = {f.name: type(getattr(self, f.name)) for f in fields(self)}
         kept: dict[str, Any] = {}
         for name, value in changes.items():
@@ -160,7 +160,7 @@ class NodeClock:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> NodeClock:
-        """Raises ValueError for an entry that is none."""
+        """Raises ValueError for an invalid entry."""
         if not {"endpoint", "ahead"} <= entry.keys() <= {"endpoint", "ahead", "since"}:
             raise ValueError(f"a clock has endpoint, ahead, and may have since: {entry!r}")
         endpoint, ahead = entry["endpoint"], entry["ahead"]

@@ -128,7 +128,7 @@ def why_waiting(waits: Waiting) -> list[str]:
         Unsent.HELD: waits.held,
         Unsent.UNTAKEN: waits.untaken,
     }
-    return [*causes.told(waits.causes), *(f"{n:,} {what}" for what, n in others.items() if n)]
+    return [*causes.sentences(waits.causes), *(f"{n:,} {what}" for what, n in others.items() if n)]
 
 
 def _not_told(made: Account) -> Iterator[str]:

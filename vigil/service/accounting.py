@@ -10,6 +10,7 @@ from typing import Any
 
 from vigil.compliance.facts import Workspace
 from vigil.compliance.notices import NoticeState
+from vigil.compliance.rules.in_force import Revision
 from vigil.ecm.model import Gap
 from vigil.errors import VigilError
 from vigil.ledger.observed import observations, runs
@@ -103,8 +104,10 @@ class Account:
         return not (told or self.waiting or self.gaps or self.behind or self.refused or self.unsent)
 
 
-def account(run: Run) -> Account:
+def account(run: Run, returned: Sequence[Revision] = ()) -> Account:
     """Close the run: count its rows in the ledger and prove that nothing is missing.
+
+    `returned` are the rules that earlier runs left out and this one evaluated again, as its plan has them.
 
     Raises Unexplained, after the run was recorded as failed.
     """
@@ -119,7 +122,7 @@ def account(run: Run) -> Account:
         waits = run.counters.waits or counts.waiting(connection, now, run.real(connection))
         later = counts.to_come(connection, now, run.id)
         stopped = tuple(guard_holds.of_run(connection, run.id))
-    counted = replace(_made(run, notices, waits, now, stopped), later=later)
+    counted = replace(_made(run, notices, waits, now, stopped, returned), later=later)
     made = replace(counted, difference=counted.difference or unproven)
     close(run, RunState.FAILED if made.difference else made.state, made)
     if made.difference:
@@ -136,6 +139,7 @@ def _made(
     waits: Waiting,
     now: datetime,
     holds: tuple[GuardHold, ...],
+    returned: Sequence[Revision],
 ) -> Account:
     rows, numbers, places = Counter(_outcome(n) for n in notices), run.numbers(), _places(run, notices)
     # A person who answers while this run still sends gives its held rows to the run of the answer.
@@ -164,7 +168,7 @@ def _made(
         places=places,
         delivers=run.counters.delivers,
         refused=tuple(run.counters.refused.values()),
-        refused_rules=refused_rules.sentences(run),
+        refused_rules=refused_rules.sentences(run, returned),
         holds=holds,
     )
 

@@ -62,7 +62,7 @@ def audit_from(complete: datetime) -> datetime:
     return complete - 2 * OLD
 
 
-def said(skew: Skew) -> str | None:
+def sentence(skew: Skew) -> str | None:
     """The text about a skew; None if it is too small to report."""
     early, late = -skew.least, skew.most
     if max(early, late) <= NOTICED:
@@ -73,7 +73,7 @@ def said(skew: Skew) -> str | None:
 
 def warn(run: Run) -> None:
     """Log that the clocks differ."""
-    words = None if run.skew is None else said(run.skew)
+    words = None if run.skew is None else sentence(run.skew)
     if words is not None:
         log.warning(
             "run %d: %s: synchronise both by NTP. No notice is lost, but due dates go by our clock",

@@ -48,16 +48,16 @@ async def deliver(
 ) -> None:
     """Decide what other runs left undecided, send what is due, and retry failed sends for a while. The run's counters have the rest.
 
-    `batch` sends the `n`-th batch and returns whether another may find work; `say` and `pause` as for `Rounds`.
+    `batch` sends the `n`-th batch and returns whether another may find work; `say` and `pause` as for `DeliveryLoop`.
     """
     guards.decide(run)  # rows that dead runs left undecided, unless this run has already decided them
-    rounds, hand, n = Rounds(run, say, pause), worker(run), 0
+    loop, hand, n = DeliveryLoop(run, say, pause), worker(run), 0
     try:
-        while await rounds.another():
+        while await loop.goes_on():
             more = True
             while more:
                 n += 1
-                more = await batch(run, hand, n) and anything_due(run, rounds.at)
+                more = await batch(run, hand, n) and anything_due(run, loop.at)
     except BaseException:
         hand.let_go()
         raise
@@ -81,12 +81,12 @@ def look(run: Run) -> Waiting:
         return counts.waiting(connection, run.clock(), run.real(connection))
 
 
-class Rounds:
-    """The rounds of a run's delivery: decides whether there is another, or the rest is left to the next run.
+class DeliveryLoop:
+    """The delivery loop of a run: decides whether the run sends again, or leaves the rest to the next run.
 
-    The first round sends what is due. Failed sends are retried within the run for its retry time, so that one lost connection does not
+    The first pass sends what is due. Failed sends are retried within the run for its retry time, so that one lost connection does not
     make the run red. The run waits for rows that another worker holds, because their outcome counts for this run as well: until that
-    worker settles them, or its lease expires, and then this run sends them. `at` is the start of the round, by the run's clock.
+    worker settles them, or its lease expires, and then this run sends them. `at` is the start of the pass, by the run's clock.
     """
 
     def __init__(
@@ -97,18 +97,19 @@ class Rounds:
     ) -> None:
         """`say` is called with what the run waits for, once for each wait; `pause` waits some seconds."""
         self._run, self._say, self._pause = run, say, pause
-        # When its patience ends: it begins when the first round is over.
+        # When its patience ends: it begins when the first pass is over.
         self._until = datetime.max.replace(tzinfo=UTC)
-        self._rounds = 0
+        self._passes = 0
         self._others = OTHERS  # seconds left for other workers
+        self._last: Waiting | None = None  # what the look before found
         self._idle = False  # whether nothing has changed since the look before
         self.at = run.clock()
 
-    async def another(self) -> bool:
+    async def goes_on(self) -> bool:
         """Wait until something can be sent. False: the rest, if any, is left to the next run; the run's counters have it."""
-        if self._rounds == 1:
+        if self._passes == 1:
             self._until = self._run.clock() + self._run.patience
-        self._rounds += 1
+        self._passes += 1
         told: tuple[datetime | None, bool] | None = None
         while not self._more(waits := self._look()):
             seconds = self._seconds(waits)
@@ -122,8 +123,8 @@ class Rounds:
 
     def _look(self) -> Waiting:
         self.at, waits = self._run.clock(), look(self._run)
-        self._idle = waits == self._run.counters.waits
-        self._run.counters.waits = waits
+        self._idle = waits == self._last
+        self._last = self._run.counters.waits = waits
         return waits
 
     def _more(self, waits: Waiting) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -68,13 +69,13 @@ def plan(run: Run) -> Plan:
     with run.ledger.read() as connection:
         mark = watermarks.watermark(connection, WatermarkName.EVALUATED)
         states = rule_state.evaluated_rules(connection)
-        upto = observations.last_seq(connection)
+        last_seq = observations.last_seq(connection)
         returned = _returned(rule_versions.in_force(connection), rules, mark)
         edited = any(r.name not in states or states[r.name][1] != text_of(r) for r in rules)
         if edited or returned:
             todo = set(observations.known_workspaces(connection))
         else:
-            todo = observations.changed_workspaces(connection, mark.seq, upto)
+            todo = observations.changed_workspaces(connection, mark.seq, last_seq)
             if run.needs.related:
                 todo |= relations.looking_at(connection, todo)
             todo |= rule_state.due_workspaces(connection, run.as_of, {r.name for r in rules})
@@ -92,7 +93,7 @@ def plan(run: Run) -> Plan:
         looked=_looked(run, mark.at or run.as_of, before, since),
         types=before.types,
         after_seq=mark.seq,
-        upto_seq=upto,
+        until_seq=last_seq,
         first=mark.at is None,
         fresh=frozenset(r.name for r in rules if r.name not in states) | before.fresh,
         returned=returned,
@@ -138,7 +139,7 @@ def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[
     earliest = min((b.marks.after for b in owed.values() if b.marks.after is not None), default=window.after)
     reaching = replace(window, after=min(window.after, earliest))
     with run.ledger.read() as connection:
-        said = escalatable.said(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
+        said = escalatable.notices(connection, [r.name for r in mine], escalations.horizon(mine, reaching))
     late = [s for s in said if s.workspace in owed]
     others = [s for s in said if s.workspace not in owed]
     return (
@@ -147,19 +148,23 @@ def _escalations(run: Run, window: Window, owed: Mapping[int, Behind]) -> tuple[
     )
 
 
-async def process_batch(run: Run, plan: Plan, n: int) -> None:
-    """Process the `n`-th batch of a plan, from 1: load, evaluate, look up its people, and commit."""
+async def process_batch(run: Run, plan: Plan, n: int) -> set[str]:
+    """Process the `n`-th batch of a plan, from 1: load, evaluate, look up its people, and commit.
+
+    Returns the rules with first findings, which `finish` needs: see `commit`.
+    """
     workspaces = plan.batches[n - 1]
-    await _evaluated(run, plan.of(workspaces), workspaces)
+    return await _evaluated(run, plan.of(workspaces), workspaces)
 
 
-async def _evaluated(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
+async def _evaluated(run: Run, plan: Plan, workspaces: Sequence[int]) -> set[str]:
     """Process some workspaces. If one cannot be evaluated, only that one is left out."""
     try:
         work = evaluated(run, load(run, plan, workspaces))
         work = addressed(run, await looked_up(run, work))
-        commit(run, plan, work)
+        first = commit(run, plan, work)
         run.counters.evaluated += 1
+        return first
     except VigilError:
         raise
     except Exception as error:
@@ -167,10 +172,10 @@ async def _evaluated(run: Run, plan: Plan, workspaces: Sequence[int]) -> None:
             raise
         if len(workspaces) > 1:
             half = len(workspaces) // 2
-            await _evaluated(run, plan, workspaces[:half])
-            await _evaluated(run, plan, workspaces[half:])
-            return
+            first = await _evaluated(run, plan, workspaces[:half])
+            return first | await _evaluated(run, plan, workspaces[half:])
         _odd(run, plan, workspaces[0], error)
+        return set()
 
 
 def _odd(run: Run, plan: Plan, workspace: int, error: Exception) -> None:
@@ -196,7 +201,7 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
     with run.ledger.read() as connection:
         given = inputs.current(connection, workspaces, run.site.zone, run.site.sensitive)
         changes = (
-            [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.upto_seq)
+            [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.until_seq)
         )
     unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)
@@ -251,8 +256,11 @@ def addressed(run: Run, work: Work) -> Work:
     return pipeline.through(pipeline.ADDRESS + pipeline.GUARD, run, LedgerRecords(run.ledger), work)
 
 
-def commit(run: Run, plan: Plan, work: Work) -> None:
-    """Store the rule states and queue the rows, in one transaction. What the batch left stays behind, for the next run."""
+def commit(run: Run, plan: Plan, work: Work) -> set[str]:
+    """Store the rule states and queue the rows, in one transaction. What the batch left stays behind, for the next run.
+
+    Returns the rules that notify somebody of workspaces for which they were never evaluated before: a guard may cover their first run.
+    """
     if work.left:
         _hold(run, plan, work.left)
     with run.ledger.write() as connection:
@@ -263,21 +271,22 @@ def commit(run: Run, plan: Plan, work: Work) -> None:
         rule_state.keep_rule_states(connection, work.result.rule_states, work.result.evaluated, run.as_of)
         done = work.facts.workspaces.keys() - work.left.keys()
         behind.evaluated(connection, {w: at for w, at in plan.taken_up.items() if w in done})
-    run.counters.fresh |= pipeline.first_findings(work)
     run.counters.route(len(work.rows), already_told=len(work.rows) - queued)
+    return pipeline.first_findings(work)
 
 
-def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
+def finish(run: Run, plan: Plan, first: AbstractSet[str], read: Extracted = Extracted()) -> None:
     """Everything up to `as_of` is evaluated: guards decide on the whole run, and the next window begins here.
 
+    `first` are the rules with first findings, as `process_batch` or `commit` returned them for each batch.
     Unread items may contain earlier events: the instant up to which everything was read stays. The evaluated texts of rules are
     stored; for a refused rule it is the text in force, or the last one before the rule was left out.
     """
     rules = active(run.rules)
     clocks.warn(run)
-    guards.decide(run, plan.fresh)
+    guards.decide(run, plan.fresh | first)
     _name_behind(run)
-    mark = Watermark(plan.upto_seq, run.as_of, _watermark(run, plan, read).plain())
+    mark = Watermark(plan.until_seq, run.as_of, _watermark(run, plan, read).plain())
     with run.ledger.write() as connection:
         behind.begin(connection, plan.window.after, plan.looked.complete, plan.fresh)
         runs.cover(connection, run.id, plan.window.after, plan.window.as_of)
@@ -287,7 +296,6 @@ def finish(run: Run, plan: Plan, read: Extracted = Extracted()) -> None:
         hashes = {r.name: going.get(r.name) or hash_of(r) for r in rules}
         added = rule_versions.use(connection, hashes, run.left_out.keys(), run.as_of)
         rule_versions.add(connection, [_revision(r, run.as_of) for r in rules if r.name in added])
-    run.counters.returned = plan.returned
 
 
 def stopped(run: Run) -> None:

@@ -66,7 +66,7 @@ def decide(run: Run, fresh: Collection[str] = ()) -> list[GuardHold]:
     """Count the notices of each guarded rule in this run: queue them, or hold them. Returns the guard holds.
 
     `fresh` names rules that were never evaluated before. A rule that finds something in workspaces that earlier could not be read or
-    evaluated counts as such in that run.
+    evaluated counts as such in that run, and the caller names it, too: `evaluation.commit` returns it.
 
     Undecided rows of other runs count, too, once those runs have ended. Nobody knows any more whether they belong to a rule's first
     run: they count as such, and a rule whose guard covers the first run holds them. If the rule has no guard by now they are queued;
@@ -152,12 +152,12 @@ def _ask(run: Run, rule: Rule, others: Sequence[int | None], known: int, first: 
             counted.findings,
             counted.workspaces,
             max(known, counted.workspaces),
-            first or rule.name in run.counters.fresh or taken > 0,
+            first or taken > 0,
         )
         reasons = tripped(rule.guard, seen) if rule.guard is not None and counted.notices else ()
         if reasons:
             guard_holds.relabel(connection, rule.name, run.id, [UNDECIDED], HELD)
-            return [guard_holds.keep(connection, _trip(run, rule, seen, reasons))]
+            return [guard_holds.keep(connection, _guard_hold(run, rule, seen, reasons))]
         guard_holds.release(connection, rule.name, run.id, UNDECIDED, run.as_of, run.id)
         digests.park(connection, run.id)
     return []
@@ -180,7 +180,7 @@ def _can_decide(run: Run, rule: str) -> bool:
     return rule in run.site_rules.by_name or not run.refused
 
 
-def _trip(run: Run, rule: Rule, seen: NoticeCount, reasons: tuple[str, ...]) -> GuardHold:
+def _guard_hold(run: Run, rule: Rule, seen: NoticeCount, reasons: tuple[str, ...]) -> GuardHold:
     return GuardHold(
         id=0,
         rule=rule.name,

@@ -99,7 +99,7 @@ def _escalate(run: ComposeContext, records: Records, work: Work) -> Work:
 
 def _resolve(run: ComposeContext, records: Records, work: Work) -> Work:
     """Add the resolved notices of milestones."""
-    asked = resolved.asking(work.result.evaluated, run.rules, work.facts.workspaces)
+    asked = resolved.required_lookups(work.result.evaluated, run.rules, work.facts.workspaces)
     if not asked:
         return work
     over = resolved.findings(records.occurrences(asked), run.rules, work.given, run.as_of)
@@ -172,7 +172,7 @@ def _is_void(x: Finding) -> bool:
 
 def _supersede(run: ComposeContext, records: Records, work: Work) -> Work:
     """Mark the steps of milestones with a notice for another date, if the rule ignores that it moved."""
-    asked = superseded.asking(work.findings, run.rules)
+    asked = superseded.required_lookups(work.findings, run.rules)
     told = records.occurrences(asked) if asked else {}
     return work.with_findings(superseded.without_superseded(work.findings, told))
 

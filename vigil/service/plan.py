@@ -26,7 +26,7 @@ class Plan:
     looked: Looked  # how far the looks before this one went
     types: frozenset[str]  # the workspace types of which they had read all
     after_seq: int
-    upto_seq: int
+    until_seq: int
     first: bool = False  # whether there is nothing to compare with: what is there then is no event
     fresh: frozenset[str] = frozenset()  # rules that were never evaluated of these workspaces before
     returned: tuple[Revision, ...] = ()  # rules that runs before this one left out, each by its last text

@@ -14,19 +14,19 @@ SHOWN = 3
 """Refusals that a sentence names; the others are counted. `vigil validate` shows all."""
 
 
-def sentences(run: Run) -> tuple[str, ...]:
+def sentences(run: Run, evaluated_again: Sequence[Revision] = ()) -> tuple[str, ...]:
     """Refused rules, refused templates, and rules that are evaluated again: a sentence for each kind that occurs."""
-    return tuple(_of(run))
+    return tuple(_of(run, evaluated_again))
 
 
-def _of(run: Run) -> Iterator[str]:
+def _of(run: Run, evaluated_again: Sequence[Revision]) -> Iterator[str]:
     if run.refused:
         yield of_rules(run.refused, run.site.zone)
     if run.unworded:
         files = len({problem.file for problem in run.unworded})
         some = _shown(list(map(str, run.unworded)))
         yield f"Templates refused: {files}: {some}: {STAND_IN}"
-    for rule in run.counters.returned:
+    for rule in evaluated_again:
         yield returned(rule, run)
 
 
@@ -37,10 +37,10 @@ def of_rules(refused: Sequence[Refusal], zone: str) -> str:
 
 def returned(rule: Revision, run: Run) -> str:
     """A rule that was left out is evaluated again: a person should check what it would have sent meanwhile."""
-    after, upto = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (rule.last_at, run.as_of))
+    after, until = (at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (rule.last_at, run.as_of))
     return (
         f"Rule evaluated again: {rule.rule}, left out since {instant(rule.last_at, run.site.zone)}: what happened since and is "
-        f"over was not told; `vigil backfill --site {run.site.name} --from {after} --to {upto}` shows it"
+        f"over was not told; `vigil backfill --site {run.site.name} --from {after} --to {until}` shows it"
     )
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from vigil.compliance.channels import PUSH, TextFormat
 from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notices import NoticeState
-from vigil.compliance.rules.in_force import Refusal, Revision
+from vigil.compliance.rules.in_force import Refusal
 from vigil.compliance.rules.model import RuleSet
 from vigil.delivery.lease_owners import owner_name
 from vigil.delivery.push.topics import TopicClient, TopicOutcome
@@ -95,9 +95,7 @@ class RunCounters:
     reached: int = 0  # those of them that were read
     evaluated: int = 0  # batches that could be evaluated
     odd: int = 0  # workspaces that could not be evaluated
-    returned: Sequence[Revision] = ()  # rules that were left out, and are evaluated again
     behind: dict[int, str] = field(default_factory=dict)  # workspaces left to the next run, and why
-    fresh: set[str] = field(default_factory=set)  # rules that speak of workspaces for the first time
     skew: Skew | None = None  # of the clocks of Extended ECM, as far as it is no longer the client's to say
 
     @property
@@ -128,7 +126,6 @@ class RunCounters:
         self.odd += part.odd
         self.unasked |= part.unasked
         self.untold |= part.untold
-        self.fresh |= part.fresh
         self.stopped = self.stopped or part.stopped
         self.reached += part.reached
 
@@ -139,8 +136,8 @@ class RemoteWorkers(Protocol):
     async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
         """As `extraction.read_page`."""
 
-    async def evaluate_batch(self, plan: Plan, n: int) -> None:
-        """Evaluate and queue the `n`-th batch of a plan, from 1."""
+    async def evaluate_batch(self, plan: Plan, n: int) -> set[str]:
+        """As `evaluation.process_batch`."""
 
 
 class Run:

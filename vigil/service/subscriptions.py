@@ -30,7 +30,9 @@ def outstanding(ledger: Ledger) -> list[TopicChange]:
         return topics.outstanding(connection)
 
 
-async def tell(ledger: Ledger, client: TopicClient, clock: Callable[[], datetime]) -> Counter[TopicOutcome]:
+async def send_changes(
+    ledger: Ledger, client: TopicClient, clock: Callable[[], datetime]
+) -> Counter[TopicOutcome]:
     """Send all pending changes to FCM, one request at a time, each recorded before the next one.
 
     Returns the number of devices by outcome: subscribed, unsubscribed, "refused: WORD", or "told again later". If it is killed, the
@@ -45,7 +47,9 @@ async def tell(ledger: Ledger, client: TopicClient, clock: Callable[[], datetime
             settled = {d: addresses[d] for d, word in words.items() if word not in AGAIN}
             turned_down = {d: words[d] for d in settled if words[d] and change.add}
             with ledger.write() as connection:
-                topics.told(connection, TopicChange(change.topic, change.add, settled), turned_down, clock())
+                topics.record_answer(
+                    connection, TopicChange(change.topic, change.add, settled), turned_down, clock()
+                )
             done[TopicChanged.AGAIN] += len(addresses) - len(settled)
             changed = TopicChanged.SUBSCRIBED if change.add else TopicChanged.UNSUBSCRIBED
             done[changed] += len(settled) - len(turned_down)
@@ -59,7 +63,7 @@ async def subscribe(run: Run) -> None:
         return
     try:
         async with run.topics() as client:
-            done = await tell(run.ledger, client, run.clock)
+            done = await send_changes(run.ledger, client, run.clock)
     except DeliveryError as error:
         log.warning("run %d: topics wait for the next run: %s", run.id, error)
         return

@@ -161,7 +161,7 @@ async def evaluate_scope(
     held = (
         guards.would_hold(run, decided, left.keys(), fresh)
         if dry_run
-        else {t.rule for t in guards.decide(run, base.fresh)}
+        else {t.rule for t in guards.decide(run, fresh)}
     )
     told = SweepOutcome.WOULD if dry_run else SweepOutcome.TOLD
     return [row if e is None else row | {"outcome": _outcome(e, silent, held, told)} for row, e in shown]

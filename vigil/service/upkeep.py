@@ -96,11 +96,11 @@ def horizons(now: datetime, keep: Keep, rules: RuleSet) -> Mapping[Forgets, date
         Forgets.ACKNOWLEDGEMENTS: keep.acknowledgements,
         Forgets.PEOPLE: keep.people,
     }
-    upto = {what: now - relativedelta(months=n) for what, n in months.items()}
+    before = {what: now - relativedelta(months=n) for what, n in months.items()}
     # Without it, acknowledged notices would seem unacknowledged, and escalate.
     counts = escalations.horizon(escalations.escalating(active(rules)), Window(now, now)) - LATE
-    upto[Forgets.ACKNOWLEDGEMENTS] = min(upto[Forgets.ACKNOWLEDGEMENTS], counts)
-    return upto
+    before[Forgets.ACKNOWLEDGEMENTS] = min(before[Forgets.ACKNOWLEDGEMENTS], counts)
+    return before
 
 
 def forget_slice(

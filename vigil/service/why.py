@@ -77,7 +77,7 @@ class Look:
 def about_person(ledger: Ledger, person: str, at: datetime | None = None) -> Explanation:
     """Everything that a person received, or would have received, up to `at`."""
     with ledger.read() as connection:
-        rows = queue.rows(connection, person=person, upto=at)
+        rows = queue.rows(connection, person=person, until=at)
         known = bool(rows) or any(
             isinstance(u, f.User) and u.login == person for u in observations.directory(connection)
         )
@@ -98,7 +98,7 @@ def about_workspace(
     Values of `sensitive` attributes, given as Category.attribute, are left out.
     """
     with ledger.read() as connection:
-        rows = queue.rows(connection, workspace=workspace, upto=at)
+        rows = queue.rows(connection, workspace=workspace, until=at)
         names = observations.names(connection, [workspace])
         when = at or watermarks.watermark(connection, WatermarkName.EVALUATED).at
         seen = list(observations.as_of(connection, when, [workspace])) if when else []

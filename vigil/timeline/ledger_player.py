@@ -129,17 +129,18 @@ class LedgerPlayer:
         if batch.facts or batch.gone or batch.gaps:
             extraction.record(run, batch, {x.id: x.type for x in batch.facts if isinstance(x, f.Workspace)})
         plan = evaluation.plan(run)
+        first: set[str] = set()
         for some in plan.batches:
-            self._evaluate(run, plan.of(some), some, crash)
+            first |= self._evaluate(run, plan.of(some), some, crash)
         if crash == "after queue":
             raise _Dead(run.id)
-        evaluation.finish(run, plan)
+        evaluation.finish(run, plan, first)
         if delivery.anything_due(run):
             self._loop.run(self._deliver(run))
         accounting.account(run)
         return run
 
-    def _evaluate(self, run: Run, plan: Plan, some: tuple[int, ...], crash: Crash | None) -> None:
+    def _evaluate(self, run: Run, plan: Plan, some: tuple[int, ...], crash: Crash | None) -> set[str]:
         work = evaluation.evaluated(run, evaluation.load(run, plan, some))
         if crash == "before queue":
             raise _Dead(run.id)
@@ -147,9 +148,10 @@ class LedgerPlayer:
         if workspaces or principals:
             work = evaluation.with_people(run, work, self.world.audience(workspaces, principals))
         work = evaluation.addressed(run, work)
-        evaluation.commit(run, plan, work)
+        first = evaluation.commit(run, plan, work)
         if self._watcher is not None:
             self._watcher(EvaluatedRun(run.rules, run.as_of, work))
+        return first
 
     async def _deliver(self, run: Run) -> None:
         async with run.sending(self.phones):

@@ -102,13 +102,13 @@ class MemoryObservations:
         """The existing workspaces."""
         return {int(s) for (kind, s), n in self._newest.items() if kind == "workspace" and n.fact is not None}
 
-    def changed(self, after: int, upto: int) -> set[int]:
-        """The workspaces with an observation in (after, upto]."""
-        return {c.workspace for c in self._log[after:upto] if c.workspace is not None}
+    def changed(self, after: int, until: int) -> set[int]:
+        """The workspaces with an observation in (after, until]."""
+        return {c.workspace for c in self._log[after:until] if c.workspace is not None}
 
-    def changes(self, workspaces: Collection[int], after: int, upto: int) -> Sequence[Change]:
-        """Each observation of some workspaces in (after, upto] with the previous one of the same subject, in order."""
-        return [c for c in self._log[after:upto] if c.workspace in workspaces]
+    def changes(self, workspaces: Collection[int], after: int, until: int) -> Sequence[Change]:
+        """Each observation of some workspaces in (after, until] with the previous one of the same subject, in order."""
+        return [c for c in self._log[after:until] if c.workspace in workspaces]
 
 
 def _with_attributes_kept(fact: Fact, before: _Newest | None) -> Fact:

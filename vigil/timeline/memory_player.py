@@ -180,16 +180,16 @@ class MemoryPlayer:
             run.gaps = frozenset(w for g in batch.gaps for w in g.workspaces)
             run.unread_processes = frozenset(batch.unread)
         self._take_in(batch, at)
-        upto = self._memory.last
+        last_seq = self._memory.last
         window, after, looked = self._window(run)
         due = self._escalations(window)
-        todo = self._todo(at, after, upto) | {d.said.workspace for d in due}
+        todo = self._todo(at, after, last_seq) | {d.said.workspace for d in due}
         if todo:
-            self._evaluate(run, sorted(todo), window, (after, upto), looked, due, crash)
+            self._evaluate(run, sorted(todo), window, (after, last_seq), looked, due, crash)
         if crash == "after queue":
             raise _Dead
         self._decide(run)
-        self._evaluated = _Position(upto, at, self._looked(run, looked))
+        self._evaluated = _Position(last_seq, at, self._looked(run, looked))
         self._deliver(at, crash)
 
     def _take_in(self, batch: FactBatch, at: datetime) -> None:
@@ -222,11 +222,11 @@ class MemoryPlayer:
             return Window(run.as_of, run.as_of), 0, Looked(run.as_of)
         return Window(position.at, run.as_of), position.seq, position.looked
 
-    def _todo(self, at: datetime, after: int, upto: int) -> set[int]:
+    def _todo(self, at: datetime, after: int, last_seq: int) -> set[int]:
         if self._evaluated is None:
             return self._memory.known()
         due = {w for (_, w), s in self._rule_states.items() if s.next_check_at and s.next_check_at <= at}
-        changed = self._memory.changed(after, upto)
+        changed = self._memory.changed(after, last_seq)
         return changed | self._memory.looking_at(changed) | due
 
     def _evaluate(
@@ -308,7 +308,7 @@ class MemoryPlayer:
             for k, n in self._notices.items()
             if k[0] in names and (n.told_at or n.queued_at) >= since
         )
-        return escalations.due(self.rules, escalations.said(rows), window, self.timeline.zone)
+        return escalations.due(self.rules, escalations.escalatable(rows), window, self.timeline.zone)
 
     # -- the outbox ------------------------------------------------------------------------------------
 

@@ -94,7 +94,7 @@ def _at_most(length: Offset) -> timedelta:
     return timedelta(days=length.n * _DAYS[length.unit]) + _HOLIDAYS
 
 
-def said(rows: Iterable[EscalationRow]) -> list[EscalatableNotice]:
+def escalatable(rows: Iterable[EscalationRow]) -> list[EscalatableNotice]:
     """The notices of some rows, with their escalations. One counts as acknowledged if one of its people acknowledged it."""
     groups: dict[tuple[str, int, str, str], list[EscalationRow]] = defaultdict(list)
     escalated: dict[tuple[str, int, str, str], set[int]] = defaultdict(set)

@@ -20,7 +20,7 @@ from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.rules.model import Rule, RuleKind, RuleSet, fields_used
 
 
-def asking(
+def required_lookups(
     evaluated: Collection[tuple[str, int]], rules: RuleSet, workspaces: Collection[int]
 ) -> dict[str, set[int]]:
     """The evaluated workspaces for which the sent notices are needed, by rule."""
@@ -29,10 +29,14 @@ def asking(
 
 
 def findings(
-    told: Mapping[str, SentOccurrences], rules: RuleSet, given: Input, as_of: datetime
+    sent_occurrences: Mapping[str, SentOccurrences], rules: RuleSet, given: Input, as_of: datetime
 ) -> list[Finding]:
-    """The resolved ones among the sent notices. `told` has the rules of `asking`."""
-    return [x for name, some in told.items() for x in _of_rule(rules.by_name[name], some, given, as_of)]
+    """The resolved ones among the sent notices. `sent_occurrences` has the rules of `required_lookups`."""
+    return [
+        x
+        for name, some in sent_occurrences.items()
+        for x in _of_rule(rules.by_name[name], some, given, as_of)
+    ]
 
 
 def _of_rule(rule: Rule, told: SentOccurrences, given: Input, as_of: datetime) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ class NoLonger(StrEnum):
     MOVED = "the date is another one"
     EXCLUDED = "the rule is no longer about the workspace"
     COMPLETED = "the step was completed"
-    REOPENED = "it is so again"
+    REOPENED = "the condition is met again"
     UNHEARD = "nobody was told that it began"
 
 

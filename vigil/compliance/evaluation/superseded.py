@@ -16,7 +16,7 @@ SentOccurrences = Mapping[tuple[int, str], AbstractSet[str]]
 """(workspace, step) -> the occurrences for which a notice of a rule was sent."""
 
 
-def asking(findings: Sequence[Finding], rules: RuleSet) -> dict[str, set[int]]:
+def required_lookups(findings: Sequence[Finding], rules: RuleSet) -> dict[str, set[int]]:
     """The workspaces for which the sent notices are needed, by rule: those of rules that ignore moved dates."""
     out: dict[str, set[int]] = {}
     for x in findings:
@@ -25,13 +25,21 @@ def asking(findings: Sequence[Finding], rules: RuleSet) -> dict[str, set[int]]:
     return out
 
 
-def without_superseded(findings: Sequence[Finding], told: Mapping[str, SentOccurrences]) -> list[Finding]:
-    """The findings, with those marked whose step had a notice for another date. `told` has the rules of `asking`."""
-    return [_mark(x, told[x.rule]) if x.suppressed is None and x.rule in told else x for x in findings]
+def without_superseded(
+    findings: Sequence[Finding], sent_occurrences: Mapping[str, SentOccurrences]
+) -> list[Finding]:
+    """The findings, with those marked whose step had a notice for another date.
+
+    `sent_occurrences` has the rules of `required_lookups`.
+    """
+    return [
+        _mark(x, sent_occurrences[x.rule]) if x.suppressed is None and x.rule in sent_occurrences else x
+        for x in findings
+    ]
 
 
-def _mark(finding: Finding, told: SentOccurrences) -> Finding:
+def _mark(finding: Finding, sent: SentOccurrences) -> Finding:
     date = Occurrence.parse(finding.occurrence).base
-    said = told.get((finding.workspace, finding.step or ""), ())
-    others = {Occurrence.parse(o).base for o in said} - {date}
+    of_step = sent.get((finding.workspace, finding.step or ""), ())
+    others = {Occurrence.parse(o).base for o in of_step} - {date}
     return replace(finding, suppressed=Why.SUPERSEDED) if others else finding

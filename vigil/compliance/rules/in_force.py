@@ -73,8 +73,8 @@ class Refusal:
             go_on = "goes on by its text" if len(names) == 1 else "go on by their texts"
             parts.append(f"{', '.join(names)} {go_on} of {instant(at, zone)}")
         for last, names in _together((r.last_at, r.name) for r in self.left_out):
-            upto = "" if last is None else f", evaluated up to {instant(last, zone)}"
-            parts.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out{upto}")
+            until = "" if last is None else f", evaluated up to {instant(last, zone)}"
+            parts.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out{until}")
         return ", ".join(parts) or "what it holds is left out"
 
 

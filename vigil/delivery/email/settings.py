@@ -53,7 +53,7 @@ class SmtpSettings:
             raise BadSmtpSettings("security none: a password goes over TLS only, choose starttls or tls")
         if self.connections < 1 or self.per_connection < 1:
             raise BadSmtpSettings("connections and per_connection: at least 1")
-        _ = self.address  # raises where the sender is none
+        _ = self.address  # raises if the sender is not a valid address
 
     @property
     def number(self) -> int:

@@ -41,7 +41,7 @@ class WebhookSettings:
             learn(secret.removeprefix(PREFIX))
         if not 0 < len(self.secrets) <= MOST:
             raise BadWebhookSettings("secrets: one, or two with a space between them while receivers change")
-        _ = self.keys  # raises where a secret is none
+        _ = self.keys  # raises if a secret is invalid
         if self.concurrency < 1 or self.per_host < 1:
             raise BadWebhookSettings("concurrency and per_host: at least 1")
 

@@ -218,18 +218,18 @@ def last_seq(connection: Connection) -> int:
     return connection.execute(select(func.max(_observation.c.seq))).scalar() or 0
 
 
-def changed_workspaces(connection: Connection, after: int, upto: int) -> set[int]:
-    """The workspaces with an observation in (after, upto]."""
+def changed_workspaces(connection: Connection, after: int, until: int) -> set[int]:
+    """The workspaces with an observation in (after, until]."""
     found = connection.execute(
         select(_observation.c.workspace)
-        .where(_observation.c.seq > after, _observation.c.seq <= upto, _observation.c.workspace.is_not(None))
+        .where(_observation.c.seq > after, _observation.c.seq <= until, _observation.c.workspace.is_not(None))
         .distinct()
     )
     return {w for w in found.scalars() if w is not None}
 
 
-def changes(connection: Connection, workspaces: Sequence[int], after: int, upto: int) -> list[Change]:
-    """Each observation of `workspaces` in (after, upto] with the previous one of the same subject, in order."""
+def changes(connection: Connection, workspaces: Sequence[int], after: int, until: int) -> list[Change]:
+    """Each observation of `workspaces` in (after, until] with the previous one of the same subject, in order."""
     out: list[Change] = []
     before, once = _observation.alias("before"), _observation.alias("once")
     for some in chunks(workspaces):
@@ -250,7 +250,9 @@ def changes(connection: Connection, workspaces: Sequence[int], after: int, upto:
                     once, and_(once.c.seq == before.c.prev, before.c.body.is_(None))
                 )
             )
-            .where(_observation.c.workspace.in_(some), _observation.c.seq > after, _observation.c.seq <= upto)
+            .where(
+                _observation.c.workspace.in_(some), _observation.c.seq > after, _observation.c.seq <= until
+            )
             .order_by(_observation.c.seq)
         )
         out += [
@@ -332,13 +334,13 @@ def as_of(connection: Connection, at: datetime, workspaces: Sequence[int] | None
             yield decode(r.kind, r.body)
 
 
-def history(connection: Connection, workspaces: Sequence[int], upto: datetime) -> list[ObservedFact]:
+def history(connection: Connection, workspaces: Sequence[int], until: datetime) -> list[ObservedFact]:
     """Every observation of some workspaces up to an instant, in the order in which they were made."""
     out: list[ObservedFact] = []
     for some in chunks(workspaces):
         query = (
             select(_observation)
-            .where(_observation.c.workspace.in_(some), _observation.c.seen_at <= upto)
+            .where(_observation.c.workspace.in_(some), _observation.c.seen_at <= until)
             .order_by(_observation.c.seq)
         )
         for r in connection.execute(query):

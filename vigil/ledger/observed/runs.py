@@ -53,20 +53,20 @@ def holes(connection: Connection, since: datetime) -> list[tuple[int, datetime, 
     body = _run.c.account
     asked = cast(body, JSON) if connection.dialect.name == "postgresql" else type_coerce(body, JSON)
     found = asked[WINDOW]
-    after, upto = (found[n].as_string() for n in (0, 1))
-    query = select(_run.c.id, after.label("after"), upto.label("upto")).where(
+    after, until = (found[n].as_string() for n in (0, 1))
+    query = select(_run.c.id, after.label("after"), until.label("until")).where(
         _run.c.started_at > since, after.is_not(None)
     )
     windows = sorted(
-        (datetime.fromisoformat(r.after), datetime.fromisoformat(r.upto), r.id)
+        (datetime.fromisoformat(r.after), datetime.fromisoformat(r.until), r.id)
         for r in connection.execute(query)
     )
     out: list[tuple[int, datetime, datetime]] = []
     ended: datetime | None = None
-    for began, upto, run in windows:
+    for began, until, run in windows:
         if ended is not None and began > ended:
             out.append((run, ended, began))
-        ended = upto if ended is None else max(ended, upto)
+        ended = until if ended is None else max(ended, until)
     return out
 
 
@@ -84,9 +84,9 @@ def account_of(connection: Connection, run: int) -> dict[str, Any]:
     return {} if found is None else dict(orjson.loads(found))
 
 
-def instants(connection: Connection, flow: str, upto: datetime) -> list[datetime]:
+def instants(connection: Connection, flow: str, until: datetime) -> list[datetime]:
     """The `as_of` of the ended runs of a flow, in order, each once."""
     query = select(_run.c.as_of).where(
-        _run.c.flow == flow, _run.c.as_of <= upto, _run.c.state.in_((RunState.DONE, RunState.GAPS))
+        _run.c.flow == flow, _run.c.as_of <= until, _run.c.state.in_((RunState.DONE, RunState.GAPS))
     )
     return sorted(set(connection.execute(query).scalars()))

@@ -32,19 +32,19 @@ class Parked:
     message: NoticeMessage
 
 
-def people(connection: Connection, reasons: Collection[Why], upto: datetime) -> list[str]:
-    """The people with waiting notices that were found at or before `upto`, in order."""
-    query = select(_notice.c.person).where(_waits(reasons), _notice.c.as_of <= upto).distinct()
+def people(connection: Connection, reasons: Collection[Why], until: datetime) -> list[str]:
+    """The people with waiting notices that were found at or before `until`, in order."""
+    query = select(_notice.c.person).where(_waits(reasons), _notice.c.as_of <= until).distinct()
     return sorted(connection.execute(query).scalars())
 
 
 def of_people(
-    connection: Connection, people: Collection[str], reasons: Collection[Why], upto: datetime
+    connection: Connection, people: Collection[str], reasons: Collection[Why], until: datetime
 ) -> dict[str, list[Parked]]:
     """The waiting notices of some people, oldest first. The rows stay locked for this transaction where the database supports it."""
     out: dict[str, list[Parked]] = {}
     columns = (_notice.c[name] for name in Parked.__slots__)
-    query = select(*columns).where(_waits(reasons), _notice.c.as_of <= upto).order_by(_notice.c.id)
+    query = select(*columns).where(_waits(reasons), _notice.c.as_of <= until).order_by(_notice.c.id)
     for some in chunks(sorted(people)):
         for r in connection.execute(query.where(_notice.c.person.in_(some)).with_for_update()):
             row = Parked(**{**r._mapping, "message": NoticeMessage.from_json(r.message)})

@@ -18,7 +18,7 @@ _attempt = table(AttemptRow)
 _acknowledgement = table(AcknowledgementRow)
 
 
-def said(connection: Connection, rules: Collection[str], since: datetime) -> list[EscalatableNotice]:
+def notices(connection: Connection, rules: Collection[str], since: datetime) -> list[EscalatableNotice]:
     """The notices of some rules that were queued or sent since `since`, one for each (rule, workspace, occurrence, step), with the
     escalations of each.
 
@@ -49,7 +49,7 @@ def said(connection: Connection, rules: Collection[str], since: datetime) -> lis
     )
     # A device accepts a notice within an hour of its first try, which is less than the margin of `since`.
     recent = or_(carrier.c.as_of >= since, carrier.c.first_tried_at >= since)
-    return escalations.said(
+    return escalations.escalatable(
         EscalationRow(
             rule=r.rule,
             workspace=r.workspace,

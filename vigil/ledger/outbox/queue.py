@@ -82,7 +82,7 @@ def rows(
     person: str | None = None,
     workspace: int | None = None,
     rule: str | None = None,
-    upto: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[dict[str, Any]]:
     """The rows of the outbox, filtered by the given arguments, in the order in which they were queued. `message` is decoded."""
     query = select(_notice).order_by(_notice.c.id)
@@ -94,15 +94,15 @@ def rows(
     ):
         if value is not None:
             query = query.where(only == value)
-    if upto is not None:
-        query = query.where(_notice.c.as_of <= upto)
+    if until is not None:
+        query = query.where(_notice.c.as_of <= until)
     return [_decoded(r) for r in connection.execute(query)]
 
 
-def sent_between(connection: Connection, after: datetime, upto: datetime) -> list[dict[str, Any]]:
-    """The sent rows about an instant in (after, upto], in the format of `rows`."""
+def sent_between(connection: Connection, after: datetime, until: datetime) -> list[dict[str, Any]]:
+    """The sent rows about an instant in (after, until], in the format of `rows`."""
     query = select(_notice).where(
-        has_state(_notice, NoticeState.SENT), _notice.c.fire_at > after, _notice.c.fire_at <= upto
+        has_state(_notice, NoticeState.SENT), _notice.c.fire_at > after, _notice.c.fire_at <= until
     )
     found = connection.execute(query.order_by(_notice.c.id))
     return [_decoded(r) for r in found]

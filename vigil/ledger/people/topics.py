@@ -102,7 +102,9 @@ def outstanding(connection: Connection) -> list[TopicChange]:
     return changes
 
 
-def told(connection: Connection, change: TopicChange, refused: Mapping[int, str], now: datetime) -> None:
+def record_answer(
+    connection: Connection, change: TopicChange, refused: Mapping[int, str], now: datetime
+) -> None:
     """Record FCM's answer to a change. `refused` has its code for each device that it did not subscribe."""
     devices = sorted(change.addresses)
     if change.add:

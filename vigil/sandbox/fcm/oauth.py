@@ -122,10 +122,6 @@ class TokenService:
             return None
         return found[1]
 
-    def revoke_all(self) -> None:
-        """Every token issued so far is refused from now on."""
-        self._issued.clear()
-
 
 def allowed_locations() -> FcmAnswer:
     """google-auth's look-up of regional access boundaries: no restriction."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from vigil.sandbox.generate.builder import Chronicle
+from vigil.sandbox.generate.builder import EstateBuilder
 from vigil.sandbox.generate.scenarios import case, contract, permit, project
 
 _FIRMS = ("Albers", "Brandt", "Colombo", "Dietz", "Esposito", "Falk", "Greco", "Hartmann", "Ivanov", "Jensen")
@@ -76,7 +76,7 @@ class StagedWorkspace:
     document: int
 
 
-def open_place(c: Chronicle, random: Random, n: int) -> StagedWorkspace:
+def open_place(c: EstateBuilder, random: Random, n: int) -> StagedWorkspace:
     """Create the n-th workspace: the four types in turn, complete, with no date near."""
     thing, firm, place = random.choice(_THINGS), random.choice(_FIRMS), random.choice(_PLACES)
     age, far = random.randint(30, 400), c.day(random.randint(150, 700))
@@ -102,15 +102,15 @@ def open_place(c: Chronicle, random: Random, n: int) -> StagedWorkspace:
     return StagedWorkspace(type_, id_, people, document)
 
 
-def work(c: Chronicle, random: Random, place: StagedWorkspace, day: int) -> None:
+def work(c: EstateBuilder, random: Random, place: StagedWorkspace, day: int) -> None:
     """One activity in office hours of a day. It gives one event, or two for a completed step."""
-    happens: Callable[[Chronicle, Random, StagedWorkspace, int], None] = random.choices(
+    happens: Callable[[EstateBuilder, Random, StagedWorkspace, int], None] = random.choices(
         (_files, _edits, _changes, _remarks, _finishes), weights=(20, 30, 15, 25, 10)
     )[0]
     happens(c, random, place, day)
 
 
-def remark(c: Chronicle, random: Random, place: StagedWorkspace, day: int) -> None:
+def remark(c: EstateBuilder, random: Random, place: StagedWorkspace, day: int) -> None:
     """A comment: exactly one event."""
     _remarks(c, random, place, day)
 
@@ -119,29 +119,29 @@ def _clock(random: Random, first: int, last: int) -> str:
     return f"{random.randint(first, last):02}:{random.randint(0, 59):02}:{random.randint(0, 59):02}"
 
 
-def _files(c: Chronicle, random: Random, place: StagedWorkspace, day: int) -> None:
+def _files(c: EstateBuilder, random: Random, place: StagedWorkspace, day: int) -> None:
     type_, by = random.choice(_CONTENT[place.type]), random.choice(place.people)
     c.document(
         c.at(day, _clock(random, 8, 17)), place.id, f"{type_} {random.randint(100, 999)}.pdf", type_, by
     )
 
 
-def _edits(c: Chronicle, random: Random, place: StagedWorkspace, day: int) -> None:
+def _edits(c: EstateBuilder, random: Random, place: StagedWorkspace, day: int) -> None:
     c.version(c.at(day, _clock(random, 8, 17)), place.id, place.document, random.choice(place.people))
 
 
-def _changes(c: Chronicle, random: Random, place: StagedWorkspace, day: int) -> None:
+def _changes(c: EstateBuilder, random: Random, place: StagedWorkspace, day: int) -> None:
     attr, values = _ATTRIBUTE[place.type]
     value: object = random.choice(values)
     c.attribute(c.at(day, _clock(random, 8, 17)), place.id, attr, value, place.people[0])
 
 
-def _remarks(c: Chronicle, random: Random, place: StagedWorkspace, day: int) -> None:
+def _remarks(c: EstateBuilder, random: Random, place: StagedWorkspace, day: int) -> None:
     when = c.at(day, _clock(random, 8, 17))
     c.comment(when, place.id, random.choice(place.people), random.choice(_REMARKS))
 
 
-def _finishes(c: Chronicle, random: Random, place: StagedWorkspace, day: int) -> None:
+def _finishes(c: EstateBuilder, random: Random, place: StagedWorkspace, day: int) -> None:
     flow, by = c.process(), random.choice(place.people)
     begun, done = c.at(day, _clock(random, 8, 11)), c.at(day, _clock(random, 13, 17))
     c.assign(begun, place.id, flow, 1, _STEP[place.type], by, c.at(day + 2, "18:00"))

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 Json = dict[str, Any]
 
 
-class Chronicle:
+class EstateBuilder:
     """The workspaces and events of an estate under construction. `day` 0 is the first day that the demo watches."""
 
     def __init__(self, name: str, zone: str, first_day: date) -> None:

@@ -13,9 +13,9 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from vigil.sandbox.generate.background import open_place, remark, work
-from vigil.sandbox.generate.builder import Chronicle
+from vigil.sandbox.generate.builder import EstateBuilder
 from vigil.sandbox.generate.demo_people import PEOPLE, TYPES
-from vigil.sandbox.generate.scenarios import tell
+from vigil.sandbox.generate.scenarios import add_scenarios
 
 START = date(2026, 3, 2)
 """The demo's first day, a Monday."""
@@ -45,14 +45,14 @@ def generate(
     """
     if start.weekday() != 0:
         raise ValueError(f"start must be a Monday, and {start.isoformat()} is not")
-    chronicle, random = Chronicle("demo", ZONE, start), Random(seed)
-    tell(chronicle)
-    for n in range(_WORKSPACES - len(chronicle.workspaces) + _BACKGROUND * (scale - 1)):
-        place = open_place(chronicle, random, n)
+    builder, random = EstateBuilder("demo", ZONE, start), Random(seed)
+    add_scenarios(builder)
+    for n in range(_WORKSPACES - len(builder.workspaces) + _BACKGROUND * (scale - 1)):
+        place = open_place(builder, random, n)
         for day in range(days):
-            if chronicle.day(day).weekday() < 5 and random.random() < 0.25:
-                work(chronicle, random, place, day)
-    return _save(chronicle, Path(out_dir), days)
+            if builder.day(day).weekday() < 5 and random.random() < 0.25:
+                work(builder, random, place, day)
+    return _save(builder, Path(out_dir), days)
 
 
 def behind(now: datetime) -> date:
@@ -77,19 +77,17 @@ def generate_load(
     The creation of a workspace and its first documents count as events and lie before the watched days; all others lie
     in them. Raises ValueError when `events` is too small for that (up to 4 for each workspace).
     """
-    chronicle, random = Chronicle("load", ZONE, start), Random(seed)
-    places = [open_place(chronicle, random, n) for n in range(workspaces)]
-    if len(chronicle.events) > events:
-        raise ValueError(
-            f"{workspaces} workspaces take {len(chronicle.events)} events before anything happens"
-        )
-    while (left := events - len(chronicle.events)) > 0:
+    builder, random = EstateBuilder("load", ZONE, start), Random(seed)
+    places = [open_place(builder, random, n) for n in range(workspaces)]
+    if len(builder.events) > events:
+        raise ValueError(f"{workspaces} workspaces take {len(builder.events)} events before anything happens")
+    while (left := events - len(builder.events)) > 0:
         happens = work if left > 1 else remark
-        happens(chronicle, random, random.choice(places), random.randrange(days))
-    return _save(chronicle, Path(out_dir), days)
+        happens(builder, random, random.choice(places), random.randrange(days))
+    return _save(builder, Path(out_dir), days)
 
 
-def _save(chronicle: Chronicle, folder: Path, days: int) -> Generated:
-    start, end = chronicle.at(0, "00:00"), chronicle.at(days, "00:00")
-    chronicle.save(folder, TYPES, [someone.row() for someone in PEOPLE], until=end)
-    return Generated(folder, start, end, len(chronicle.workspaces), len(chronicle.events))
+def _save(builder: EstateBuilder, folder: Path, days: int) -> Generated:
+    start, end = builder.at(0, "00:00"), builder.at(days, "00:00")
+    builder.save(folder, TYPES, [someone.row() for someone in PEOPLE], until=end)
+    return Generated(folder, start, end, len(builder.workspaces), len(builder.events))

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from vigil.sandbox.generate.builder import Chronicle, business_days_after
+from vigil.sandbox.generate.builder import EstateBuilder, business_days_after
 
 AGREEMENT = "Signed agreement"
 
 
-def tell(c: Chronicle) -> None:
-    """Add all events."""
+def add_scenarios(c: EstateBuilder) -> None:
+    """Add all scenarios to the estate."""
     _renewals(c)
     _incomplete_contracts(c)
     _approval(c)
@@ -34,7 +34,7 @@ def tell(c: Chronicle) -> None:
 
 
 def contract(
-    c: Chronicle,
+    c: EstateBuilder,
     name: str,
     status: str,
     expires: date | None,
@@ -63,7 +63,7 @@ def contract(
 
 
 def case(
-    c: Chronicle,
+    c: EstateBuilder,
     name: str,
     priority: str,
     manager: str,
@@ -88,7 +88,7 @@ def case(
 
 
 def project(
-    c: Chronicle,
+    c: EstateBuilder,
     name: str,
     go_live: date | None,
     lead: str,
@@ -117,7 +117,7 @@ def project(
 
 
 def permit(
-    c: Chronicle,
+    c: EstateBuilder,
     name: str,
     status: str,
     valid_until: date | None,
@@ -156,7 +156,7 @@ def permit(
 
 
 def supplier(
-    c: Chronicle,
+    c: EstateBuilder,
     name: str,
     status: str,
     assess_by: date | None = None,
@@ -184,7 +184,7 @@ def supplier(
 
 
 def policy(
-    c: Chronicle, name: str, review_by: date, owner: str | None = "hans.keller", age: int = 500
+    c: EstateBuilder, name: str, review_by: date, owner: str | None = "hans.keller", age: int = 500
 ) -> int:
     """A policy in force."""
     return c.workspace(
@@ -196,7 +196,7 @@ def policy(
     )
 
 
-def _renewals(c: Chronicle) -> None:
+def _renewals(c: EstateBuilder) -> None:
     """Use 6: contracts that end; one whose end moves after its reminder; use 3: one that is terminated."""
     contract(c, "Supply of steel, Rhein Stahl AG", "active", c.day(1 + 90))
     contract(c, "Maintenance of lifts, Aufzug Nord GmbH", "active", _month_after(c.day(2)), "clara.hughes")
@@ -207,8 +207,8 @@ def _renewals(c: Chronicle) -> None:
     c.attribute(c.at(1, "16:45"), ended, "Contract.status", "terminated", "bruno.conti")
 
 
-def _incomplete_contracts(c: Chronicle) -> None:
-    """Use 4: no cost center (nobody is steward: the fallback hears of it), and no signed agreement for a day."""
+def _incomplete_contracts(c: EstateBuilder) -> None:
+    """Use 4: no cost center (nobody is steward, so the fallback gets the notice), and no signed agreement for a day."""
     hosting = contract(c, "Data hosting, Nuvola Srl", "active", c.day(500), "bruno.conti", None, None)
     c.attribute(c.at(2, "10:05"), hosting, "Contract.cost center", "4820", "gina.rossi")
     fleet = contract(c, "Fleet leasing, Autohaus Kern", "active", c.day(260))
@@ -218,7 +218,7 @@ def _incomplete_contracts(c: Chronicle) -> None:
     c.document(c.at(3, "11:25"), cleaning, "Cleaning, signed by both.pdf", AGREEMENT, "hans.keller")
 
 
-def _approval(c: Chronicle) -> None:
+def _approval(c: EstateBuilder) -> None:
     """Uses 2, 7, 3 and 8: a draft is written, reviewed, approved and signed, and handed on each time."""
     frame = contract(c, "Frame agreement, Ponte Ingegneria", "draft", c.day(730), age=6)
     flow = c.process()
@@ -236,8 +236,8 @@ def _approval(c: Chronicle) -> None:
     c.complete(c.at(3, "10:45"), frame, flow, 4, "hans.keller", "done")
 
 
-def _approval_for_someone_who_left(c: Chronicle) -> None:
-    """Use 2 again: the approver's account is deleted, the owner hears of it instead."""
+def _approval_for_someone_who_left(c: EstateBuilder) -> None:
+    """Use 2 again: the approver's account is deleted, so the owner gets the notice instead."""
     printing = contract(
         c, "Printing services, Druckhaus Ost", "in review", c.day(365), "clara.hughes", age=12
     )
@@ -245,7 +245,7 @@ def _approval_for_someone_who_left(c: Chronicle) -> None:
     c.assign(c.at(1, "09:00"), printing, c.process(), 1, "Approve contract", "zeno.moretti", c.at(8, "18:00"))
 
 
-def _urgent_case(c: Chronicle) -> None:
+def _urgent_case(c: EstateBuilder) -> None:
     """Use 5: a case is made critical and escalated, a step is overdue, evidence comes in."""
     water = case(c, "Water damage, Hotel Adler", "high", "jonas.wolf", ["mona.adler", "nils.ek"])
     c.assign(c.at(0, "10:00"), water, c.process(), 1, "First answer", "jonas.wolf", c.at(1, "12:00"))
@@ -256,7 +256,7 @@ def _urgent_case(c: Chronicle) -> None:
     c.document(c.at(4, "15:45"), water, "Expert on the pump.pdf", "Expert report", "jonas.wolf")
 
 
-def _case_visit(c: Chronicle) -> None:
+def _case_visit(c: EstateBuilder) -> None:
     """Uses 1, 6 and 7: the customer writes, an answer is due, a visit is done and the case handed back."""
     invoice = case(
         c, "Faulty scales, Bäckerei Huber", "normal", "luca.ferri", ["olga.silva"], answer_by="16:00"
@@ -268,14 +268,14 @@ def _case_visit(c: Chronicle) -> None:
     c.assign(c.at(3, "13:20"), invoice, flow, 2, "Close the case", "luca.ferri", c.at(7, "18:00"))
 
 
-def _case_without_supervisor(c: Chronicle) -> None:
+def _case_without_supervisor(c: EstateBuilder) -> None:
     """Use 5: the role supervisor is empty, so the group of supervisors stands in."""
     crane = case(c, "Crane stands still, Porto di Genova", "high", "kim.park", ["mona.adler"], None)
     c.assign(c.at(1, "09:00"), crane, c.process(), 1, "Send a technician", "mona.adler", c.at(3, "09:00"))
     c.document(c.at(3, "14:30"), crane, "Log of the crane.csv", "Evidence", "kim.park")
 
 
-def _projects_at_work(c: Chronicle) -> None:
+def _projects_at_work(c: EstateBuilder) -> None:
     """Uses 1, 3, 6 and 8: content for the team, a go-live date, a stop, an end, an incident."""
     depot = project(c, "New depot Leipzig", c.day(1 + 7), "sven.holm", ["tara.singh", "udo.kraus"])
     plan = c.document(c.at(0, "10:15"), depot, "Site plan.dwg", "Drawing", "udo.kraus")
@@ -291,15 +291,15 @@ def _projects_at_work(c: Chronicle) -> None:
     c.attribute(c.at(4, "12:00"), archive, "Project.status", "done", "tara.singh")
 
 
-def _projects_lacking_documents(c: Chronicle) -> None:
-    """Use 4: mandatory documents are missing; a steward hears of one, of the other nobody can."""
+def _projects_lacking_documents(c: EstateBuilder) -> None:
+    """Use 4: mandatory documents are missing; a steward gets the notice about one project, and the other has no recipient."""
     project(c, "Solar roof Hall 3", c.day(45), "rosa.marini", ["tara.singh"], lacking=("Risk register",))
     project(
         c, "Rail siding", c.day(80), "udo.kraus", ["sven.holm"], steward=None, lacking=("Project charter",)
     )
 
 
-def _permits_running_out(c: Chronicle) -> None:
+def _permits_running_out(c: EstateBuilder) -> None:
     """Uses 4 and 6: permits near and past their end, and a certificate that expires during the week."""
     permit(c, "Crane on public ground, Bahnhofstraße 8", "granted", c.day(1 + 30))
     permit(c, "Night work, Hafen Ost", "granted", business_days_after(c.day(3), 5), "rosa.marini")
@@ -317,14 +317,14 @@ def _permits_running_out(c: Chronicle) -> None:
     )
 
 
-def _permit_trouble(c: Chronicle) -> None:
+def _permit_trouble(c: EstateBuilder) -> None:
     """Uses 3 and 8: the authority writes, and the permit is suspended."""
     tank = permit(c, "Fuel tank, Werk Süd", "granted", c.day(320), "tara.singh", "will.baker")
     c.document(c.at(2, "08:55"), tank, "Hearing on the tank.pdf", "Regulatory notice", "will.baker")
     c.attribute(c.at(3, "12:10"), tank, "Permit.status", "suspended", "will.baker")
 
 
-def _permit_application(c: Chronicle) -> None:
+def _permit_application(c: EstateBuilder) -> None:
     """Use 2: an application waits for the permits office and is granted."""
     crossing = permit(c, "Road crossing, Lindenallee", "applied", None, "rosa.marini", age=15)
     flow = c.process()
@@ -337,7 +337,7 @@ def _permit_application(c: Chronicle) -> None:
     c.attribute(c.at(2, "09:26"), crossing, "Permit.status", "granted", "vera.lang")
 
 
-def _supplier_admitted(c: Chronicle) -> None:
+def _supplier_admitted(c: EstateBuilder) -> None:
     """Uses 2 and 7: the papers of a new supplier are in order, it is assessed, and the board has to decide."""
     screws = supplier(c, "Screws and bolts, Viti Milano", "in review", age=4)
     flow = c.process()
@@ -348,7 +348,7 @@ def _supplier_admitted(c: Chronicle) -> None:
     c.assign(c.at(3, "15:00"), screws, flow, 3, "Approve supplier", "iris.cole", c.at(8, "18:00"))
 
 
-def _suppliers_in_trouble(c: Chronicle) -> None:
+def _suppliers_in_trouble(c: EstateBuilder) -> None:
     """Uses 3, 4 and 6: papers missing after five days, a certificate that runs out, a dispute, a block, an assessment to come."""
     supplier(c, "Solvents, Chemie Kontor", "invited", tax_number=None, age=0)
     supplier(c, "Castings, Guss & Sohn", "admitted", certificate_until=c.day(1))
@@ -361,7 +361,7 @@ def _suppliers_in_trouble(c: Chronicle) -> None:
     supplier(c, "Pallets, Holz Huber", "admitted", c.day(3 + 14))
 
 
-def _policies(c: Chronicle) -> None:
+def _policies(c: EstateBuilder) -> None:
     """Uses 1, 4, 6 and 8: policies to review, one without an owner, a remark, a new version of the text."""
     travel = policy(c, "Travel and expenses", _months_after(c.day(1), 3))
     text = c.document(c.at(-490, "10:00"), travel, "Travel.docx", "Policy text", "fay.lim")

@@ -96,7 +96,7 @@ class World:
     # -- names and numbers -----------------------------------------------------------------------------
 
     def user_id(self, login: str | None) -> int:
-        """A login's id; the service user's for None (the system itself) and for a name that is none."""
+        """A login's id; the service user's for None (the system itself) and for an unknown name."""
         return self.ids.of(Family.USER, self._user_places.get(login or "", 0))
 
     def is_group(self, name: str) -> bool:

@@ -200,8 +200,6 @@ DEVICES = FrameTable(
 )
 """The registry of devices."""
 
-TABLES = (FINDINGS, NOTICES, MANIFEST, CHANGED, ACCOUNT, DEVICES)
-
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -315,7 +313,7 @@ def name_of(workspace: int, names: Mapping[int, str]) -> str:
     return names.get(workspace) or (SEVERAL_NAMED if workspace == SEVERAL else str(workspace))
 
 
-def told(run: Run, made: Account, first: int | None = None, said: str = "") -> Frame:
+def of_account(run: Run, made: Account, first: int | None = None, said: str = "") -> Frame:
     """The notices of an ended run, with the run's account; only the `first` ones if given."""
     rows = made.notices[:first]
     with run.ledger.read() as connection:
