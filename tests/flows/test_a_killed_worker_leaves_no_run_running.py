@@ -107,7 +107,7 @@ def suspended_before_its_last_heartbeat(says: bool) -> UUID:
     from prefect.events import emit_event
 
     run = asyncio.run(suspended())
-    until(lambda: asyncio.run(events(run.id, "prefect.flow-run.Suspended")), 30)
+    until(lambda: asyncio.run(events(run.id, "prefect.flow-run.Suspended")))
     related = [{"prefect.resource.id": f"prefect.tag.{t}", "prefect.resource.role": "tag"} for t in run.tags]
     for event in SIGNS if says else SIGNS[:1]:
         emit_event(event, {"prefect.resource.id": f"prefect.flow-run.{run.id}"}, related=related)
@@ -146,7 +146,7 @@ def caught_in_the_middle(watched: Watched, worker: Any) -> UUID:
     watched.sandbox.faults(ecm={"latency_ms": 4000})
     run = start(watched, watched.made.start + timedelta(days=4, minutes=15))
     deployed.until(run, "Running")
-    until(lambda: asyncio.run(events(run, SIGNS[0])), 60)
+    until(lambda: asyncio.run(events(run, SIGNS[0])))
     family = [*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)]
     assert len(family) > 1, "the run has no process of its own"
     for process in family:
@@ -168,8 +168,8 @@ async def events(run: UUID, name: str) -> list[Any]:
     return list(found.events)
 
 
-def until(found: Callable[[], Any], patience: float) -> Any:
-    give_up = time.monotonic() + patience
+def until(found: Callable[[], Any]) -> Any:
+    give_up = time.monotonic() + deployed.PATIENCE
     while not (seen := found()):
         assert time.monotonic() < give_up, "it did not happen"
         time.sleep(0.5)  # between two looks
@@ -193,7 +193,7 @@ def test_the_run_is_crashed_somebody_is_told_and_the_next_one_completes(
     assert state_of(after.killed).name == "Running", "it is a zombie"
     state = deployed.until(after.killed, "Crashed")
     assert "no sign of life" in state.message and "Nothing is lost" in state.message
-    (said,) = until(lambda: [t for t in after.told if "watch" in t["subject"]], 30)
+    (said,) = until(lambda: [t for t in after.told if "watch" in t["subject"]])
     assert "crashed" in said["subject"] and "no sign of life" in said["body"] and POOL in said["body"]
     next_one = start(after.watched, after.watched.made.start + timedelta(days=4, minutes=30))
     with deployed.worker(prefect_url, tmp_path, POOL):
