@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export PYTHONDONTWRITEBYTECODE :=
 OLDEST := tests/flows/test_a_schedule_starts_watch.py
 
-.PHONY: demo test test-slow test-oldest collect check setup dev lint audit pip-audit lock migration wheel clean
+.PHONY: demo test test-slow soak test-oldest collect check setup dev lint audit pip-audit lock migration wheel clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -17,11 +17,15 @@ demo: setup
 # With ALL=1 it runs the rest, too, as CI does.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 test: dev
-	$(PYTEST) $(if $(ALL),,-m "not slow")
+	$(PYTEST) -m "not $(if $(ALL),soak,slow)"
 
 # The rest: each flow in depth, workers that are killed, an installed wheel, PostgreSQL, a browser.
 test-slow: dev
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not soak"
+
+# More of what CI runs a sample of: random trials of each kind, each call that fails in each way, a whole year of an estate.
+soak: dev
+	$(PYTEST) -m soak
 
 # Finds all tests and keeps their modules as pytest compiles them: the processes of a run would each compile them again.
 collect: dev
@@ -81,7 +85,7 @@ test-oldest: .venv-oldest/test.stamp
 
 .venv-oldest/test.stamp: .venv/uv.stamp constraints-oldest.txt pyproject.toml
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
-	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-oldest/bin/python --require-hashes -r constraints-oldest.txt
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --require-hashes -r constraints-oldest.txt
 	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --no-deps -e .
 	touch $@
 

@@ -3,6 +3,7 @@
 `make test` is what a person waits for who tries Vigil: it needs nothing but Python and takes minutes. `make test-slow` is the rest,
 and CI runs both at once: `make test ALL=1`. Slow is what is marked so, what needs PostgreSQL, and what needs a Prefect server or an
 installed wheel, except for one test or two of each flow, which are marked `quick`.
+`make soak` alone runs what is marked so: more of what CI runs a sample of.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ LONGEST = (
 @pytest.hookimpl(tryfirst=True)  # before -m leaves some out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if _needs_what_is_costly(item) and item.get_closest_marker("quick") is None:
+        if _is_slow(item):
             item.add_marker(pytest.mark.slow)
         if "worker" in getattr(item, "fixturenames", ()) and _file(item.nodeid) not in DEPLOYED:
             raise pytest.UsageError(f"{item.nodeid}: its file belongs into DEPLOYED, tests/conftest.py")
@@ -83,6 +84,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return file
 
     return Scheduling(config, log)
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    if item.get_closest_marker("soak") is not None:
+        return True
+    return _needs_what_is_costly(item) and item.get_closest_marker("quick") is None
 
 
 def _needs_what_is_costly(item: pytest.Item) -> bool:

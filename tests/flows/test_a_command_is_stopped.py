@@ -70,8 +70,7 @@ def runs_of_commands() -> dict[UUID, str]:
     return asyncio.run(go())
 
 
-@pytest.mark.parametrize("number", CODES, ids=BY.values())
-@pytest.mark.parametrize("name", ["watch", "sweep"])
+@pytest.mark.parametrize(("name", "number"), [("watch", signal.SIGTERM), ("sweep", signal.SIGINT)])
 def test_in_the_middle_of_a_flow(
     watched: Watched, prefect_url: str, name: str, number: signal.Signals
 ) -> None:

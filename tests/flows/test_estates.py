@@ -16,18 +16,36 @@ import pytest
 
 from tests.shared import ESTATES, PROJECT
 
-RUNS = {
-    "fines": ("2006-01-01T00:00+00:00", "2006-12-31T00:00+00:00", "7d"),
-    "helpdesk": ("2013-03-01T00:00+00:00", "2013-03-12T00:00+00:00", "6h"),
-}
+RUNS = [
+    ("fines", "2006-01-01T00:00+00:00", "2006-05-31T00:00+00:00", "7d"),
+    ("helpdesk", "2013-03-01T00:00+00:00", "2013-03-07T00:00+00:00", "6h"),
+    pytest.param(
+        "fines",
+        "2006-01-01T00:00+00:00",
+        "2006-12-31T00:00+00:00",
+        "7d",
+        marks=pytest.mark.soak,
+        id="fines-soak",
+    ),
+    pytest.param(
+        "helpdesk",
+        "2013-03-01T00:00+00:00",
+        "2013-03-16T00:00+00:00",
+        "6h",
+        marks=pytest.mark.soak,
+        id="helpdesk-soak",
+    ),
+]
 
 
 @pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", RUNS)
-def test_run_estate_tells_what_a_correct_run_tells(prefect_url: str, name: str, tmp_path: Path) -> None:
-    folder, (start, end, every) = ESTATES / name, RUNS[name]
+@pytest.mark.parametrize(("name", "start", "end", "every"), RUNS)
+def test_run_estate_tells_what_a_correct_run_tells(
+    prefect_url: str, tmp_path: Path, name: str, start: str, end: str, every: str
+) -> None:
+    folder = ESTATES / name
     out, expected = tmp_path / "got.jsonl", tmp_path / "expected.jsonl"
     expected.write_text("\n".join(until(folder / "expected.jsonl", datetime.fromisoformat(end))))
     environment = {**os.environ, "PREFECT_API_URL": prefect_url}

@@ -1,21 +1,26 @@
-"""A slice of the trials: each kind on SQLite, some on PostgreSQL. `python -m tests.outside` runs them by the hundred."""
+"""A slice of the trials: each kind on SQLite, some on PostgreSQL, and more of both in `make soak`.
+
+`python -m tests.outside` runs them by the hundred.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.outside.__main__ import bench, figures, run, started, told
 from tests.outside.commands import Commands
-from tests.outside.trouble import Kind
+from tests.outside.trouble import Kind, kinds
 
 HERE = Path(__file__).parent
 THEIRS = {"vigil", "flows", "blocks"}
 SEED = 20
-SLICES = {"sqlite": range(len(Kind)), "postgresql": range(105, 107)}
+SLICES = {"sqlite": (0, 1, 3, 10, 18, 19, 106), "postgresql": (105, 107)}
+SOAK = {"sqlite": range(4 * len(Kind)), "postgresql": range(105, 118)}
 
 
 def test_the_checker_imports_nothing_of_what_it_checks() -> None:
@@ -49,14 +54,23 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, C
         yield folder, running
 
 
+def test_the_slice_has_a_trial_of_each_kind() -> None:
+    drawn = {kind for n in SLICES["sqlite"] for kind in kinds(Random(f"outside {SEED} {n}"), n)}
+    assert drawn == set(Kind)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # dozens of runs: on a busy machine they take as long as they take
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("database", "trials"),
+    [*SLICES.items(), *(pytest.param(*some, marks=pytest.mark.soak) for some in SOAK.items())],
+    ids=["sqlite", "postgresql", "soak-sqlite", "soak-postgresql"],
+)
 def test_nobody_goes_untold_and_nobody_hears_twice_whatever_fails(
-    database: str, commands: tuple[Path, Commands]
+    database: str, trials: Sequence[int], commands: tuple[Path, Commands]
 ) -> None:
     with bench(*commands, database) as shared:
-        verdicts = list(run(shared, SEED, SLICES[database], jobs=3))
+        verdicts = list(run(shared, SEED, trials, jobs=3))
     alone = f"python -m tests.outside --seed {SEED} --database {database} --only"
     failed = [told(v, f"{alone} {v.n}") for v in verdicts if not v.found.well]
     assert not failed, "\n".join([*failed, figures(verdicts)])

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.tokens import revoke_all
 from vigil.sandbox.fcm.local import LocalFcm
-from vigil.sandbox.fcm.oauth import GRANT
+from vigil.sandbox.fcm.oauth import GRANT, account_key
 
 MESSAGING = "https://www.googleapis.com/auth/firebase.messaging"
 
@@ -106,6 +106,7 @@ def test_an_assertion_that_is_wrong_anywhere_gets_no_token(
 
 
 def test_an_assertion_by_another_key_gets_no_token(fcm: LocalFcm, client: Client, tmp_path: Path) -> None:
+    account_key.cache_clear()
     other = LocalFcm(tmp_path)  # writes a new account of the same name, with another key
     client.account = orjson.loads(other.account.read_bytes())
     assert client.token()[1]["error"] == "invalid_grant"

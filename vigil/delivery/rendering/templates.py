@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,6 @@ class _Parts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._reader = environment(folder, TextFormat.PLAIN, Language.english())
         self._known: dict[str, _Part] = {}
 
     def of(self, name: str) -> _Part:
@@ -152,8 +152,7 @@ class _Parts:
 
     def _fill(self, part: _Part, path: Path) -> None:
         try:
-            tree = self._reader.parse(path.read_text("utf-8"), filename=str(path))
-            self._reader.compile(tree, filename=str(path))
+            tree = _compiled(path.read_text("utf-8"), str(path))
         except TemplateSyntaxError as error:
             part.problems.append(Problem(str(path), error.lineno, 1, f"not a template: {error.message}"))
         except FileNotFoundError:
@@ -194,6 +193,18 @@ class _Parts:
             part.problems += found.problems
             if isinstance(other, nodes.Include | nodes.Extends):
                 part.used |= found.used
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str, file: str) -> nodes.Template:
+    """The tree of a template that compiles, made once for each text: a process with many runs reads the same ones for each.
+
+    Raises TemplateSyntaxError.
+    """
+    reader = environment(Path(file).parent, TextFormat.PLAIN, Language.english())
+    tree = reader.parse(text, filename=file)
+    reader.compile(tree, filename=file)
+    return tree
 
 
 def _own_names(tree: nodes.Template) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -35,11 +36,15 @@ def account_email(project: str) -> str:
     return f"vigil@{project}.iam.gserviceaccount.com"
 
 
+@cache
+def account_key() -> rsa.RSAPrivateKey:
+    """The key of the accounts that this process writes. Making one takes longer than most tests of delivery."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def write_service_account(path: str | Path, token_uri: str, project: str) -> str:
-    """Write a service-account file with a fresh RSA key, readable by its owner only; return the public key as
-    PEM.
-    """
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    """Write a service-account file with the RSA key of this process, readable by its owner only; return the public key as PEM."""
+    key = account_key()
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
