@@ -15,7 +15,7 @@ demo: setup
 
 # The tests that a newcomer runs. They use more processes than the machine has cores: tests of servers wait as often as they compute.
 # With ALL=1 it runs the rest, too, as CI does.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
 test: dev
 	$(PYTEST) -m "not $(if $(ALL),soak,slow)"
 
