@@ -22,10 +22,15 @@ OURS = ("PREFECT_", "VIGIL_", "GIT_")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_each_command_of_the_page_prints_what_the_page_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "before",
+    ["## Let it run by itself", pytest.param("", marks=pytest.mark.soak)],
+    ids=["morning", "the whole day"],
+)
+def test_each_command_of_the_page_prints_what_the_page_says(tmp_path: Path, before: str) -> None:
     ports = dict(zip(("4200", "8081", "8082"), _free_ports(3), strict=True))
     with Page(PAGE, tmp_path, _environment(tmp_path), ports) as page:
-        page.run()
+        page.run(before)
     assert page.processes() == []
 
 

@@ -108,7 +108,7 @@ OTHERS = [way for way in WAYS if way != "500"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", [0, 1, 2])
+@pytest.mark.parametrize("run", [pytest.param(0, marks=pytest.mark.soak), 1, 2])
 def test_each_call_of_a_run_may_fail_in_each_way(story: Story, run: int) -> None:
     """Each call in one way, in turns."""
     wrong: list[str] = []
@@ -138,7 +138,7 @@ def test_an_endpoint_that_fails_all_run_loses_nothing_and_notifies_nobody_else(s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", [0, pytest.param(CHANGING, marks=pytest.mark.soak), 2])
+@pytest.mark.parametrize("run", [0, *(pytest.param(run, marks=pytest.mark.soak) for run in (CHANGING, 2))])
 def test_each_endpoint_may_fail_for_a_whole_run_in_each_way(story: Story, run: int) -> None:
     """Each endpoint of the changing run in each of a gateway's ways and in one of the others; of the other runs in two, in turns.
 

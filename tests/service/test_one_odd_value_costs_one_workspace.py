@@ -28,7 +28,7 @@ FIELDS = (
     "name",
     "modify_date",
     *(
-        pytest.param(field, marks=pytest.mark.slow)
+        pytest.param(field, marks=pytest.mark.soak)
         for field in ("create_date", "container_size", "type", "id")
     ),
 )

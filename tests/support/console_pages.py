@@ -176,9 +176,10 @@ class Page:
                     found.append(process)
         return found
 
-    def run(self) -> None:
-        """Run every command. Raises Mismatch at the first that prints something else than the page says."""
-        for step in steps(self._page.read_text()):
+    def run(self, before: str = "") -> None:
+        """Run every command, or those before a heading. Raises Mismatch at the first that prints something else than the page says."""
+        text = self._page.read_text()
+        for step in steps(text[: text.index(f"\n{before}\n")] if before else text):
             began = time.monotonic()
             self._step(step)
             print(f"{step.line:4} {time.monotonic() - began:5.1f} s  {step.command or 'waits'}", flush=True)
