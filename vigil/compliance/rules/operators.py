@@ -75,8 +75,8 @@ class TextTest:
 class Operator:
     """One row. Which fields and values it takes:
 
-    - `kinds`: the kinds of fields that can stand left of it; `takes`: the shape of its value; `check`: raises ValueError for one value
-      that is none, and says why.
+    - `kinds`: the kinds of fields that can stand left of it; `takes`: the shape of its value; `check`: raises ValueError for an
+      invalid value, and says why.
 
     How it compares:
 
