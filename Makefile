@@ -70,13 +70,13 @@ dev: .venv/dev.stamp
 	touch $@
 
 .venv/runtime.stamp: .venv/uv.stamp constraints.txt pyproject.toml
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	$(BIN)/python -m compileall -q vigil flows blocks
 	touch $@
 
 .venv/dev.stamp: .venv/runtime.stamp constraints-dev.txt
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints-dev.txt
 	touch $@
 
 # The oldest set of versions that pyproject.toml allows, in an environment of its own; `make test-slow` runs the newest, which is locked.
