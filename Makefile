@@ -23,7 +23,7 @@ test: dev
 test-slow: dev
 	$(PYTEST) -m "slow and not soak"
 
-# More of what CI runs a sample of: random trials of each kind, each call that fails in each way, two weeks of an estate.
+# More of what CI runs a sample of: random trials and estates, each call that fails in each way, the whole first day, an installed worker.
 soak: dev
 	$(PYTEST) -m soak
 

@@ -52,10 +52,8 @@ UNWELL = {
 """One request in three or four goes wrong, and what goes well is laid out in another way."""
 
 
-@pytest.mark.parametrize(
-    ("seed", "hours", "quirks"),
-    [pytest.param(3, 12, {}, marks=pytest.mark.soak, id="well"), pytest.param(6, 24, UNWELL, id="unwell")],
-)
+@pytest.mark.soak
+@pytest.mark.parametrize(("seed", "hours", "quirks"), [(3, 12, {}), (6, 24, UNWELL)], ids=["well", "unwell"])
 def test_the_flows_tell_what_the_core_says(
     prefect_url: str, tmp_path: Path, seed: int, hours: int, quirks: dict[str, Any]
 ) -> None:

@@ -118,7 +118,7 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
         yield process
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_site_is_connected_deployed_and_watched_by_a_worker(
     installed: Installed, server: None, sandbox: SandboxProcess
 ) -> None:

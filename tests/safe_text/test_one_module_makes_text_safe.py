@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -54,6 +55,11 @@ def uses(source: str) -> Iterator[str]:
                 yield f"{named[name]}.{attribute}"
 
 
+@cache
+def used_in(file: str) -> frozenset[str]:
+    return frozenset(uses((PROJECT / file).read_text()))
+
+
 def sources() -> list[str]:
     found = (p for folder in ("vigil", "flows", "blocks") for p in (PROJECT / folder).rglob("*.py"))
     return sorted(str(p.relative_to(PROJECT)) for p in found)
@@ -61,7 +67,7 @@ def sources() -> list[str]:
 
 @pytest.mark.parametrize("name", ONLY_IN)
 def test_what_makes_text_safe_is_used_in_one_place(name: str) -> None:
-    using = {file for file in sources() if name in set(uses((PROJECT / file).read_text()))}
+    using = {file for file in sources() if name in used_in(file)}
     assert using <= ONLY_IN[name]
 
 
@@ -69,7 +75,7 @@ def test_what_the_table_allows_is_there() -> None:
     """A name that nobody uses would make its line above one that cannot fail."""
     for name, files in ONLY_IN.items():
         for file in files:
-            assert name in set(uses((PROJECT / file).read_text())), (name, file)
+            assert name in used_in(file), (name, file)
 
 
 @pytest.mark.parametrize(

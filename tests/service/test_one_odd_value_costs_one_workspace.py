@@ -32,7 +32,7 @@ FIELDS = (
         for field in ("create_date", "container_size", "type", "id")
     ),
 )
-"""Two of them in each run of the quick tests: all cost ten seconds."""
+"""Two of them in CI: all cost ten seconds."""
 
 
 def spoilt(field: str, value: bytes) -> Failure:
