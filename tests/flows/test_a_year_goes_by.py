@@ -21,6 +21,7 @@ from tests.shared import PROJECT
 from vigil.ledger import Ledger
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_each_milestone_of_a_year_is_told_once_and_what_is_late_by_its_policy(
     prefect_url: str, tmp_path: Path, vigil: Callable[..., Said]
