@@ -51,8 +51,8 @@ def write(message: str, folder: Path = MIGRATIONS) -> Path | None:
     path = Path(revision.path)
     kept = [line for line in path.read_text().splitlines(keepends=True) if "# ### " not in line]
     path.write_text("".join(kept))
+    settings = ("--quiet", "--config", str(ROOT / "pyproject.toml"))
     for task in (("check", "--fix", "--exit-zero"), ("format",)):
-        settings = ("--quiet", "--config", str(ROOT / "pyproject.toml"))
         subprocess.run([sys.executable, "-m", "ruff", *task, *settings, path], check=True)
     return path
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.shared import PROJECT
-from tests.support.plain_runs import evaluated
+from tests.support.plain_runs import evaluated_whole
 from vigil.compliance import facts as f
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.loader import load_text
@@ -19,8 +19,6 @@ from vigil.ledger.observed import behind, observations
 from vigil.ledger.outbox import queue
 from vigil.ledger.people import devices
 from vigil.ledger.people.devices import NewDevice
-from vigil.service import evaluation
-from vigil.service.pipeline import first_findings
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -69,14 +67,7 @@ class Bench:
             observations.record(connection, facts, at, run.id)
             behind.was_read(connection, read)
             behind.not_read(connection, dict.fromkeys(unread, "503"), dict.fromkeys(unread, "Contract"), at)
-        plan = evaluation.plan(run)
-        first: set[str] = set()
-        for some in plan.batches:
-            mine = plan.of(some)
-            work = evaluated(run, mine, some, Directory.of([f.User("ada", 7, "Ada")]))
-            first |= first_findings(work)
-        if not killed:
-            evaluation.finish(run, plan, first)
+        evaluated_whole(run, Directory.of([f.User("ada", 7, "Ada")]), ends=not killed)
         with self.ledger.read() as connection:
             return {r["workspace"] for r in queue.rows(connection, run=run.id) if r["state"] == "suppressed"}
 

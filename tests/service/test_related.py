@@ -12,7 +12,7 @@ import pytest
 
 from tests.shared import PROJECT
 from tests.support.jsonl import write_lines
-from tests.support.plain_runs import evaluated
+from tests.support.plain_runs import evaluated_whole
 from vigil.compliance.evaluation.results import Finding
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.loader import load_text
@@ -20,9 +20,8 @@ from vigil.delivery.rendering.render import Renderer
 from vigil.ecm import Client, Settings
 from vigil.ledger import Ledger
 from vigil.sandbox.process import SandboxProcess
-from vigil.service import evaluation, extraction
+from vigil.service import extraction
 from vigil.service.extraction import Extraction
-from vigil.service.pipeline import first_findings
 from vigil.service.run import Run
 from vigil.service.site import Site
 
@@ -120,15 +119,8 @@ def look(
     before = sandbox.requests()["ecm"]["total"]
     asyncio.run(_read(run, sandbox))
     asked = sandbox.requests()["ecm"]["total"] - before
-    plan = evaluation.plan(run)
-    found: list[Finding] = []
-    first: set[str] = set()
-    for some in plan.batches:
-        work = evaluated(run, plan, some, Directory())
-        found += work.findings
-        first |= first_findings(work)
-    evaluation.finish(run, plan, first)
-    return found, asked
+    _, works = evaluated_whole(run, Directory())
+    return [x for work in works for x in work.findings], asked
 
 
 async def _read(run: Run, sandbox: SandboxProcess) -> None:

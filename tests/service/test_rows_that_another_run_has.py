@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.shared import PROJECT
+from tests.support import delivery_runs
 from tests.support.postgres import DATABASES, fresh
 from tests.support.samples import T0, entry, workspace
 from vigil.compliance.evaluation.tables import Facts
@@ -18,7 +18,6 @@ from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Looked
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.rules.loader import load_text
-from vigil.delivery.rendering.render import Renderer
 from vigil.ledger import Ledger
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
@@ -28,8 +27,8 @@ from vigil.service.accounting import Account
 from vigil.service.pipeline import Work
 from vigil.service.plan import Plan
 from vigil.service.run import Run
-from vigil.service.site import Site
 
+LATER = T0 + timedelta(hours=1)
 GUARDED = """\
 rule: stuck
 kind: condition
@@ -51,21 +50,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def opened(url: str) -> Iterator[Callable[[str], Run]]:
     """Begins runs, each with connections of its own."""
-    ledgers = []
+    ledgers: list[Ledger] = []
 
     def begin(flow: str) -> Run:
-        ledger = Ledger.open(url)
-        ledgers.append(ledger)
-        templates = PROJECT / "templates"
-        return Run(
-            flow,
-            T0 + timedelta(hours=1),
-            ledger,
-            Site("https://ecm.example", "UTC", PROJECT / "rules", templates),
-            load_text({"a.yaml": GUARDED}),
-            Renderer(templates),
-            clock=lambda: T0 + timedelta(hours=1),
-        )
+        ledgers.append(Ledger.open(url))
+        return delivery_runs.run(ledgers[-1], LATER, lambda: LATER, flow, load_text({"a.yaml": GUARDED}))
 
     yield begin
     for ledger in ledgers:

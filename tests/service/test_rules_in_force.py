@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete
 
 from tests.shared import PROJECT
-from tests.support.plain_runs import evaluated
+from tests.support.plain_runs import evaluated_whole
 from vigil.compliance import facts as f
 from vigil.compliance.notify.routing import Directory
 from vigil.compliance.rules.loader import check, examine
@@ -27,10 +27,9 @@ from vigil.ledger.tables import RuleVersionRow, table
 from vigil.ledger.watermarks import WatermarkName
 from vigil.rulefiles import read_files
 from vigil.safe_text import markdown
-from vigil.service import account_text, accounting, digest, evaluation, extraction
+from vigil.service import account_text, accounting, digest, extraction
 from vigil.service.accounting import Account
 from vigil.service.extraction import Extraction
-from vigil.service.pipeline import first_findings
 from vigil.service.resources import renderer_of, rules_of, unworded
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -105,12 +104,7 @@ class Bench:
     def watch(self, at: datetime) -> Account:
         """One run without Extended ECM, FCM and Prefect."""
         run = self.opened(at)
-        plan = evaluation.plan(run)
-        first: set[str] = set()
-        for some in plan.batches:
-            work = evaluated(run, plan, some, Directory.of([f.User("ada", 7, "Ada")]))
-            first |= first_findings(work)
-        evaluation.finish(run, plan, first)
+        plan, _ = evaluated_whole(run, Directory.of([f.User("ada", 7, "Ada")]))
         return accounting.account(run, plan.returned)
 
     def told(self) -> list[tuple[str, str]]:

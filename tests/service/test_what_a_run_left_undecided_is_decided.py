@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import PROJECT
+from tests.support import delivery_runs
 from tests.support.samples import T0, entry, workspace
 from vigil.compliance.evaluation.results import Why
 from vigil.compliance.notify.guards import GuardWhy
 from vigil.compliance.rules.in_force import Refusal
 from vigil.compliance.rules.loader import load_text
 from vigil.delivery.lease_owners import owner_name, place
-from vigil.delivery.rendering.render import Renderer
 from vigil.errors import Problem
 from vigil.ledger import Ledger
 from vigil.ledger.observed import observations, runs
@@ -27,7 +26,6 @@ from vigil.ledger.values import RunState
 from vigil.service import account_text, accounting, guards
 from vigil.service.accounting import Account
 from vigil.service.run import Run
-from vigil.service.site import Site
 from vigil.service.sweep import Scope, narrow
 
 HOUR = timedelta(hours=1)
@@ -68,17 +66,8 @@ def opened(
     ledger: Ledger, flow: str = "watch", rules: str = GUARDED, after: timedelta = HOUR, refused: bool = False
 ) -> Run:
     at = T0 + after
-    templates = PROJECT / "templates"
-    return Run(
-        flow,
-        at,
-        ledger,
-        Site("https://ecm.example", "UTC", PROJECT / "rules", templates),
-        load_text({"a.yaml": rules}),
-        Renderer(templates),
-        clock=lambda: at,
-        refused=[Refusal((Problem("b.yaml", 1, 1, "no YAML"),))] if refused else (),
-    )
+    broken = [Refusal((Problem("b.yaml", 1, 1, "no YAML"),))] if refused else ()
+    return delivery_runs.run(ledger, at, lambda: at, flow, load_text({"a.yaml": rules}), refused=broken)
 
 
 def decided(run: Run) -> Account:

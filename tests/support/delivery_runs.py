@@ -29,10 +29,15 @@ def opened(bench: DeliveryBench, patience: timedelta = timedelta(0)) -> Run:
 
 
 def run(
-    ledger: Ledger, as_of: datetime, clock: Callable[[], datetime], flow: str = "watch", **more: Any
+    ledger: Ledger,
+    as_of: datetime,
+    clock: Callable[[], datetime],
+    flow: str = "watch",
+    rules: RuleSet = RuleSet(),
+    **more: Any,
 ) -> Run:
     site = Site("https://ecm.example.org", "UTC", PROJECT / "rules", PROJECT / "templates")
-    return Run(flow, as_of, ledger, site, RuleSet(), Renderer(PROJECT / "templates"), clock=clock, **more)
+    return Run(flow, as_of, ledger, site, rules, Renderer(PROJECT / "templates"), clock=clock, **more)
 
 
 async def batch(run: Run, worker: Worker, n: int) -> bool:

@@ -17,7 +17,7 @@ from vigil.ledger.engine import chunks
 from vigil.sandbox.process import SandboxClient
 from vigil.service import evaluation, extraction
 from vigil.service.extraction import Extracted, Extraction
-from vigil.service.pipeline import Work
+from vigil.service.pipeline import Work, first_findings
 from vigil.service.plan import Plan
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -46,12 +46,21 @@ async def watched(run: Run, client: Client) -> None:
         evaluation.finish(run, plan, first, read)
 
 
-def evaluated(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:
+def _evaluated(run: Run, plan: Plan, workspaces: Sequence[int], people: Directory) -> Work:
     """One batch of a plan, evaluated and queued, with the people that somebody looked up."""
     work = evaluation.evaluated(run, evaluation.load(run, plan, workspaces))
     work = evaluation.addressed(run, replace(work, directory=people))
     evaluation.commit(run, plan, work)
     return work
+
+
+def evaluated_whole(run: Run, people: Directory, ends: bool = True) -> tuple[Plan, list[Work]]:
+    """All batches of a run, evaluated and queued, each from its own watermarks; then the run's end, unless it is killed before."""
+    plan = evaluation.plan(run)
+    works = [_evaluated(run, plan.of(some), some, people) for some in plan.batches]
+    if ends:
+        evaluation.finish(run, plan, set().union(*map(first_findings, works)))
+    return plan, works
 
 
 async def extract(run: Run) -> Extracted:
