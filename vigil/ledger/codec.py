@@ -86,6 +86,8 @@ def encode(fact: Fact) -> tuple[str, bytes]:
     if isinstance(fact, f.Workspace):
         fields["attrs"] = {k: _plain(v) for k, v in fact.attrs.items()}
         fields["unread"] = sorted(fact.unread)
+        # Observations of earlier versions have it: without it, every workspace would count as changed once.
+        fields["folders"] = ()
     content = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(content, digest_size=12).digest()
     return orjson.dumps(fields | {"source": source}).decode(), digest
@@ -98,7 +100,7 @@ def _instant(raw: str | None) -> datetime | None:
 def _workspace(d: dict[str, Any]) -> Fact:
     d["attrs"] = {k: _value(v) for k, v in d["attrs"].items()}
     d["unread"] = frozenset(d["unread"])
-    d["folders"] = tuple((i, n) for i, n in d["folders"])
+    d.pop("folders", None)  # earlier versions: see `vigil.ledger.observed.folders`
     return f.Workspace(**d | {"created": _instant(d["created"]), "modified": _instant(d["modified"])})
 
 

@@ -17,7 +17,8 @@ from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import ABSENT, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
-from vigil.ledger.observed import behind, observations, runs, scan_cursors, short_lists
+from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
+from vigil.ledger.observed.folders import KnownFolder
 from vigil.ledger.watermarks import Listed, Scan, Watermark, WatermarkName, list_of
 from vigil.service import clocks, guards, missing_roles, snapshot
 from vigil.service.needs import parts_of, types_of, types_with_roles
@@ -337,6 +338,7 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
         stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
         deleted = {int(g.key) for g in batch.gone if g.kind == "workspace"}
         short_lists.keep(connection, {*whole, *deleted}, batch.lacking, run.as_of)
+        folders.keep(connection, {*whole, *deleted}, _known_folders(batch))
         behind.was_read(connection, {w for w in workspaces if w not in unread} | deleted)
     if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
         run.counters.numbers[Number.MISSING_LISTS] += missing
@@ -344,6 +346,13 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
     run.counters.numbers[Number.WORKSPACES_READ] += len(read)
     run.counters.reached += len(read)
     run.counters.numbers[Number.OBSERVATIONS] += stored.new
+
+
+def _known_folders(batch: FactBatch) -> dict[int, list[KnownFolder]]:
+    return {
+        workspace: [KnownFolder(one.id, workspace, one.items, one.modified) for one in inside]
+        for workspace, inside in batch.folders.items()
+    }
 
 
 def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
@@ -413,7 +422,8 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
     A small estate is scanned completely in each run, a large one over as many runs as the budget requires.
     """
     run = reading.run
-    budget = run.site.verify_requests * NODES_A_REQUEST
+    # Half of the budget each: neither documents nor workspaces may starve the others.
+    share = run.site.verify_requests * NODES_A_REQUEST // 2
     if run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
@@ -421,31 +431,31 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
         cursor = scan_cursors.next_cursor(connection, WatermarkName.NODES, "workspace", run.as_of)
         found: list[f.Workspace | f.Document] = []
         for kind in ("workspace", "document"):
-            # Half of the budget each: neither documents nor workspaces may starve the others.
-            some = observations.bodies(connection, kind, cursor.get(kind, ""), budget // 2)
-            cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
+            some = observations.bodies(connection, kind, cursor.get(kind, ""), share)
+            cursor[kind] = some[-1][0] if len(some) == share else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
+        inside = folders.of(connection, [x.id for x in found if isinstance(x, f.Workspace)])
     reading.cursors[WatermarkName.NODES] = cursor
     # Unread items have no stamps to compare: they are read again anyway.
     skipped = owed.union(just_read)
-    todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in skipped]
+    todo = [one for one in (*map(_stamped, found), *map(_stamped, inside)) if one[1] not in skipped]
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
 
 
-def _slice(facts: Iterable[f.Workspace | f.Document]) -> NodeSlice:
-    stamps: dict[int, Stamp] = {}
-    owner: dict[int, int] = {}
-    for fact in facts:
-        if isinstance(fact, f.Workspace):
-            stamps[fact.id] = Stamp(fact.modified, fact.size)
-            owner[fact.id] = fact.id
-            owner |= dict.fromkeys((i for i, _ in fact.folders), fact.id)
-            # For a folder only its number of children is stored.
-            stamps |= {i: Stamp(None, n) for i, n in fact.folders}
-        elif isinstance(fact, f.Document):
-            stamps[fact.id] = Stamp(fact.modified, fact.version)
-            owner[fact.id] = fact.workspace
-    return NodeSlice(stamps, owner)
+def _stamped(one: f.Workspace | f.Document | KnownFolder) -> tuple[int, int, Stamp]:
+    """A known node: its id, its workspace, and its stamp."""
+    match one:
+        case f.Workspace():
+            return one.id, one.id, Stamp(one.modified, one.size)
+        case f.Document():
+            return one.id, one.workspace, Stamp(one.modified, one.version)
+        case KnownFolder():
+            return one.id, one.workspace, Stamp(one.modified, one.items)
+
+
+def _slice(nodes: Iterable[tuple[int, int, Stamp]]) -> NodeSlice:
+    some = list(nodes)
+    return NodeSlice({id: stamp for id, _, stamp in some}, {id: workspace for id, workspace, _ in some})
 
 
 async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
