@@ -4,9 +4,9 @@
     python benchmarks/notice.py 10000 --ticks 24 --modes search,none
 
 `watch` runs every 15 minutes of a simulated day in which events of each kind happen, a thousand in all (a tenth of the workspaces at
-most). The device that received the notice says when. Each mode goes over the same estate and a copy of the same ledger, in one run of this
-file: with search; with a search whose index is an hour late; without search and recycle bin. The rival is the mode without search, which
-finds by rounds over everything known what no list shows.
+most). The device that received the notice says when. Each mode goes over the same estate and a copy of the same ledger, in one run of
+this file: with search; with a search whose index is an hour late; without search and recycle bin. The rival is the mode without
+search, which finds by rounds over everything known what no list shows.
 
 A tick counts from the event: 0 is the first `watch` at or after it (with a late index: at or after the index has it).
 """
@@ -24,7 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Day:
-    """What a mode gave: for each happening the ticks from the event to the device (None: not within the day), and the requests of each tick."""
+    """What a mode gave: for each happening the ticks from the event to the device, None if not within the day; requests by tick."""
 
     ticks: Mapping[Happening, int | None]
     requests: Sequence[int]
@@ -299,8 +299,9 @@ async def day(what: Replay, made: Path, mode: str, happened: Sequence[Happening]
 
 
 def show(mode: str, done: Day) -> None:
+    mean, most = statistics.mean(done.requests), max(done.requests)
     print(
-        f"  {mode}: a tick {statistics.mean(done.requests):.0f} requests, {max(done.requests)} at most; {done.seconds:.0f} s for {len(done.requests)} ticks"
+        f"  {mode}: a tick {mean:.0f} requests, {most} at most; {done.seconds:.0f} s for {len(done.requests)} ticks"
     )
     of_kind: dict[str, list[int | None]] = defaultdict(list)
     for h, ticks in done.ticks.items():
