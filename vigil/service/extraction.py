@@ -30,6 +30,9 @@ GRACE = timedelta(seconds=5)
 
 NODES_A_REQUEST = 250
 
+FOLDERS_EACH = 4
+"""How many folders are looked up for each workspace or document: a folder's date shows what was added to it, and nothing else does."""
+
 AHEAD = timedelta(days=1)
 """A date further in the future than any clock error is invalid: the watermark of a list ignores it."""
 
@@ -434,11 +437,23 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
             some = observations.bodies(connection, kind, cursor.get(kind, ""), share)
             cursor[kind] = some[-1][0] if len(some) == share else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
-        inside = folders.of(connection, [x.id for x in found if isinstance(x, f.Workspace)])
     reading.cursors[WatermarkName.NODES] = cursor
     # Unread items have no stamps to compare: they are read again anyway.
     skipped = owed.union(just_read)
-    todo = [one for one in (*map(_stamped, found), *map(_stamped, inside)) if one[1] not in skipped]
+    todo = [one for one in map(_stamped, found) if one[1] not in skipped]
+    return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)] + _folder_slices(reading, skipped)
+
+
+def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSlice]:
+    """The next slice of the scan of all known folders: a new document deep in a workspace moves its folder's date, and no other."""
+    run = reading.run
+    budget = FOLDERS_EACH * run.site.verify_requests * NODES_A_REQUEST
+    with run.ledger.read() as connection:
+        cursor = scan_cursors.next_cursor(connection, WatermarkName.FOLDERS, "folder", run.as_of)
+        found = folders.after(connection, int(cursor["folder"] or 0), budget)
+    cursor["folder"] = str(found[-1].id) if len(found) == budget else ""
+    reading.cursors[WatermarkName.FOLDERS] = cursor
+    todo = [one for one in map(_stamped, found) if one[1] not in skipped]
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
 
 
@@ -464,7 +479,8 @@ async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
     verified = await run.extractor.verify(part.stamps)
     run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
     if verified.gaps:
-        reading.cursors.pop(WatermarkName.NODES, None)  # what was not looked at is looked at by the next run
+        for name in (WatermarkName.NODES, WatermarkName.FOLDERS):
+            reading.cursors.pop(name, None)  # what was not looked at is looked at by the next run
     run.counters.verified += sum(part.workspace_of[i] == i for i in part.stamps)
     run.counters.missing += sum(part.workspace_of[i] == i for i in verified.gone)
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}

@@ -43,10 +43,7 @@ def known(connection: Connection, ids: Collection[int]) -> dict[int, KnownFolder
     return found
 
 
-def of(connection: Connection, workspaces: Collection[int]) -> list[KnownFolder]:
-    """The folders of some workspaces."""
-    found: list[KnownFolder] = []
-    for some in chunks(sorted(workspaces)):
-        query = select(_folder).where(_folder.c.workspace.in_(some)).order_by(_folder.c.id)
-        found += [KnownFolder(r.id, r.workspace, r.items, r.modified) for r in connection.execute(query)]
-    return found
+def after(connection: Connection, id: int, limit: int) -> list[KnownFolder]:
+    """The next folders of a scan of all, in order of their ids."""
+    query = select(_folder).where(_folder.c.id > id).order_by(_folder.c.id).limit(limit)
+    return [KnownFolder(r.id, r.workspace, r.items, r.modified) for r in connection.execute(query)]
