@@ -46,6 +46,8 @@ class Number(StrEnum):
     WORKSPACES_READ = "workspaces read"
     OBSERVATIONS = "observations"
     MISSING_LISTS = "lists of missing documents"
+    FOUND_BY_SEARCH = "found by search"
+    FOUND_IN_BIN = "found in the recycle bin"
     GONE = "gone"
     THERE_AGAIN = "there again"
     WORKFLOWS_CHANGED = "workflows changed"

@@ -27,7 +27,9 @@ def upgrade() -> None:
 
 def _fill() -> None:
     """Observations of workspaces had their folders until now: (id, number of items). Without these rows their changes would be missed."""
-    newest = sa.table("newest", sa.column("kind"), sa.column("seq"), sa.column("workspace"), sa.column("hash"))
+    newest = sa.table(
+        "newest", sa.column("kind"), sa.column("seq"), sa.column("workspace"), sa.column("hash")
+    )
     observation = sa.table("observation", sa.column("seq"), sa.column("body"))
     folder = sa.table("folder", sa.column("id"), sa.column("workspace"), sa.column("items"))
     query = (
