@@ -147,6 +147,11 @@ def refused(
     return reasons
 
 
+def call(method: str, path: str) -> str:
+    """The call that a request makes, as the documents write it: ``GET /v2/nodes/{}/nodes``. An unknown one as it is."""
+    return f"{method} {_place(method, path) or path}"
+
+
 def parameters(method: str, path: str) -> frozenset[str]:
     """The names of query and form parameters that the documents have for a call; no exceptions. Empty for an unknown call."""
     found = operations().get((method, _place(method, path) or ""))
