@@ -45,46 +45,40 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         body = await read_body(receive) if scope["method"] == "POST" else b""
-        self._note(await _logged(scope, body))
-        await self._app(scope, _Received(body, receive) if body else receive, send)
+        self._note(await _logged(scope, body, receive))
+        await self._app(scope, _received(body, receive) if body else receive, send)
 
 
-class _Received:
-    """`receive` of a request whose body was read. Its `__self__` is the server's, by which `asgi.reset` finds the connection."""
+def _received(body: bytes, rest: Receive) -> Receive:
+    """`receive` of a request whose body was read: the body, then what `rest` says, such as that the client has gone."""
+    given = False
 
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
-        self._receive = receive
-        self.__self__ = getattr(receive, "__self__", None)
-
-    async def __call__(self) -> MutableMapping[str, Any]:
-        if self._body is None:
-            return await self._receive()
-        body, self._body = self._body, None
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal given
+        if given:
+            return await rest()
+        given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
+    return receive
 
-async def _logged(scope: Scope, body: bytes) -> LoggedRequest:
+
+async def _logged(scope: Scope, body: bytes, receive: Receive) -> LoggedRequest:
     path = scope["path"]
     _, api, below = path.partition("/api/")
     query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
-    form = await _form(scope, body) if scope["method"] == "POST" else {}
+    form = await _form(scope, body, receive) if scope["method"] == "POST" else {}
     hidden = {name: ["***"] * len(values) if name in SECRET else values for name, values in form.items()}
     return LoggedRequest(scope["method"], f"/{below}" if api else path, query, hidden)
 
 
-async def _form(scope: Scope, body: bytes) -> dict[str, list[str]]:
+async def _form(scope: Scope, body: bytes, receive: Receive) -> dict[str, list[str]]:
     """A form's values by name, urlencoded or multipart."""
-
-    request = Request(scope, _Received(body, _ended))
+    request = Request(scope, _received(body, receive))
     if not request.headers.get("content-type", "").startswith("multipart/"):
         return parse_qs(body.decode(), keep_blank_values=True)
     async with request.form() as form:
         return {key: [str(v) for v in form.getlist(key)] for key in form}
-
-
-async def _ended() -> MutableMapping[str, Any]:
-    return {"type": "http.disconnect"}
 
 
 def to_file(file: Path) -> Callable[[LoggedRequest], None]:
