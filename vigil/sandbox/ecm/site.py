@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from vigil.sandbox.ecm.categories import Categories
 from vigil.sandbox.ecm.protocol import Caller, EcmRefusal
+from vigil.sandbox.ecm.search_memory import SearchMemory
 from vigil.sandbox.ecm.tickets import IssuedTickets
 from vigil.sandbox.quirks import EcmFaults, Quirks
 from vigil.sandbox.world.state import Node, Process, WorldDocument, WorldFolder, WorldWorkspace
@@ -31,6 +32,7 @@ class SimulatedEcm:
         self.quirks: Quirks = self.faults.quirks
         self.tickets = IssuedTickets(world, self.quirks, self.faults.seed)
         self.categories = Categories(world, self.quirks)
+        self.search = SearchMemory(world)
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.sent = 0

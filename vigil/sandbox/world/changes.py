@@ -10,6 +10,7 @@ from vigil.sandbox.estate.model import EstateEvent
 from vigil.sandbox.world.ids import Family
 from vigil.sandbox.world.state import (
     Audit,
+    Deletion,
     Process,
     WorldDocument,
     WorldState,
@@ -115,6 +116,9 @@ def _add_version(state: WorldState, workspace: WorldWorkspace, event: EstateEven
     document.audit.append(Audit(at, 13, by, ""))
     document.modified, document.modified_by = at, by
     if event.data["expires"] is not None:
+        if document.expires is not None:
+            before = len(document.versions) - 1
+            document.past_expiries = (*document.past_expiries, (document.expires, before))
         document.expires = state.day(event.data["expires"])
     _touch_by_child(state, workspace, at)
 
@@ -122,6 +126,7 @@ def _add_version(state: WorldState, workspace: WorldWorkspace, event: EstateEven
 def _delete(state: WorldState, event: EstateEvent, at: int) -> None:
     document = state.documents.pop(event.data["id"])
     del document.workspace.documents[document.id]
+    state.bin[document.id] = Deletion(at, event.data["by"], document)
     _touch_by_child(state, document.workspace, at)
 
 
@@ -142,6 +147,7 @@ def _complete(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, 
     process = state.processes[state.process_ids[workspace.id, event.data["process"]]]
     step = process.steps[event.data["step"]]
     step.completed, step.by, step.disposition = at, event.data["by"], event.data["disposition"]
+    step.comment = event.data["comment"]
     process.history.append((at, "completed", step))
     if not process.open_steps():
         process.ended = at
