@@ -85,11 +85,18 @@ def _result(call: Call, condition: lql.Condition, sort: str) -> tuple[Hits, int]
         raise EcmRefusal(400, f"The search results {asked} are no longer available.")
     if asked and quirks.search_cache == "kept" and (kept := memory.kept(asked)) is not None:
         return kept, asked
-    query = f"{memory.index.generation} {sort} {call.caller.login} {call.one('within')} {call.one('where')}"
+    query = f"{memory.index.generation} {sort} {_whose(call)} {call.one('within')} {call.one('where')}"
     if (same := memory.same(query)) is not None:
         return same
     found = _find(call, condition, sort).kept()
     return found, memory.keep(query, found)
+
+
+def _whose(call: Call) -> str:
+    """Of whom a result is: of the caller, and of what he may read now, where rows that he cannot see are not counted."""
+    if call.site.quirks.search_unseen_counted:
+        return ""
+    return f"{call.caller.login} {call.site.world.version} {call.site.quirks.unreadable}"
 
 
 def _find(call: Call, condition: lql.Condition, sort: str) -> Hits:
