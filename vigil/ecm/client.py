@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -22,6 +23,7 @@ from vigil.ecm import answers
 from vigil.ecm.answers import Json
 from vigil.ecm.clocks import Skew, joined, measured
 from vigil.ecm.connections import ConnectionPool
+from vigil.ecm.dialect import Dialect
 from vigil.ecm.errors import NotReadable, Refused, Unavailable
 from vigil.ecm.limits import CircuitBreaker, RateLimiter
 from vigil.ecm.retry import Policy, Retryable, retry
@@ -78,6 +80,8 @@ class Client:
         self.counts = Counts()
         self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self.skew: Skew | None = None
+        self.dialect = Dialect()
+        self.learned: list[str] = []
         self._policy = policy or Policy(settings.retries, settings.total_timeout)
         self._rate = RateLimiter(settings.requests_per_second)
         self._circuit = circuit or CircuitBreaker()
@@ -109,6 +113,11 @@ class Client:
     @property
     def logins(self) -> int:
         return self._tickets.logins
+
+    def learn(self, *, why: str, **values: Any) -> None:
+        """Correct fields of the dialect, as `why` an answer shows: ``learn(sorted=False, why="row 7 is newer than row 6")``."""
+        self.dialect = replace(self.dialect, **values, why={**self.dialect.why, **dict.fromkeys(values, why)})
+        self.learned.append(why)
 
     @contextmanager
     def counting(self) -> Iterator[Counts]:

@@ -37,7 +37,7 @@ class Extractor:
         self._schema = SchemaReader(client, self._catalogue)
         self._listing = Listing(client)
         self._workspaces = WorkspaceReader(client, needs, self._directory, self._catalogue, expiry)
-        self._processes = ProcessReader(client)
+        self._processes = ProcessReader(client, self._directory, needs.dispositions)
         self._verifier = StampVerifier(client)
         self._audience = AudienceReader(client, self._directory)
         self._related = RelatedReader(client)
