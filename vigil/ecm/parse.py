@@ -55,6 +55,16 @@ def day(text: object) -> date | None:
     return date.fromisoformat(text[:10])
 
 
+def day_or_instant(text: object, zone: tzinfo) -> date | datetime | None:
+    """A date of an attribute: a day where its time is midnight as written, in whatever zone; an instant otherwise."""
+    if not text or not isinstance(text, str):
+        return None
+    written = datetime.fromisoformat(text)
+    if (written.hour, written.minute, written.second, written.microsecond) == (0, 0, 0, 0):
+        return written.date()
+    return instant(text, zone)
+
+
 def mapping(value: object) -> Json:
     """An object of a response; empty for what is not delivered: absent, null, "" or []. Raises TypeError for anything else."""
     if isinstance(value, dict):
@@ -128,11 +138,42 @@ def integers(value: object) -> list[int]:
     return [number for one in every if (number := integer(one))]
 
 
+def held(found: Json) -> int | None:
+    """How many items a container has, from its properties: nodes call it `container_size`, lists of workspaces `size`."""
+    size = found.get("container_size")
+    return integer(found.get("size") if size is None else size)
+
+
 def versions(row: Json) -> list[Json]:
     """The versions of a document's row, oldest first: all (`fields=versions`) or the newest (``.element(0)``)."""
-    found = (row.get("data") or {}).get("versions") or []
-    listed = found if isinstance(found, list) else [found]
+    return _in_order(objects((row.get("data") or {}).get("versions")))
+
+
+def version_list(answer: Json) -> list[Json]:
+    """The versions of `/nodes/{id}/versions`, oldest first: rows in `results` (v2) or in `data` (v1), or a single one.
+
+    Raises TypeError for another shape: a document without a version there is not.
+    """
+    results = answer.get("results")
+    if results is None:
+        listed = objects(answer["data"])
+    else:
+        listed = [
+            one for row in objects(results) for one in objects(mapping(row.get("data")).get("versions"))
+        ]
+    if not listed:
+        raise TypeError("no version of a document")
+    return _in_order(listed)
+
+
+def _in_order(listed: list[Json]) -> list[Json]:
     return sorted(listed, key=lambda one: integer(one.get("version_number")) or 0)
+
+
+def owner(version: Json) -> object:
+    """The id of the person who added a version: v1 has the whole person in its place."""
+    found = version.get("owner_id")
+    return found.get("id") if isinstance(found, dict) else found
 
 
 # -- members

@@ -30,7 +30,7 @@ INFO = "/v2/workflows/status/info"
 PAGE = 100
 
 ACTIVE, ENDED = ("ontime", "workflowlate"), ("completed", "stopped")
-"""The values of `wstatus`. On-time ones are read first: a process that becomes late meanwhile is then in both lists, not in neither."""
+"""The values of `wstatus`. On-time ones are read first: a process that becomes late meanwhile is then in both lists, not in none."""
 
 MARGIN = timedelta(days=2)
 """`wfretention` counts days in an unknown zone, and from an end that no row tells."""

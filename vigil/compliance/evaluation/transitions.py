@@ -74,11 +74,11 @@ def next_due(steps: Mapping[int, Sequence[f.Step]], as_of: datetime) -> dict[int
 
 def _fits(rule: Rule, event: Event) -> bool | None:
     """Whether an event is one of the rule's; None if that depends on what Extended ECM does not tell of it."""
-    found = [fits(p, event) for p in rule.events if not event.learnt or needs(rule, p) & event.learnt]
+    found = [fits(p, event) for p in rule.events if not event.learnt or keys_needed(rule, p) & event.learnt]
     return True if True in found else None if None in found else False
 
 
-def needs(rule: Rule, pattern: EventPattern) -> set[str]:
+def keys_needed(rule: Rule, pattern: EventPattern) -> set[str]:
     """The keys of an event on which the rule depends where `pattern` selects it: of its filters, of `where` and of recipients."""
     keys = {pattern.event.spec.filters[name] for name in pattern.filters}
     keys |= {x.ref.name for x in leaves(rule.where) if isinstance(x, FieldLeaf) and x.ref.root == "event"}
