@@ -19,7 +19,7 @@ PATH = "/v2/volumes/recyclebin/nodes"
 
 @dataclass(frozen=True, slots=True)
 class DeletedNode:
-    """A node in the bin. `purged` is when it left the bin for good; `by` is the id of the person who deleted it."""
+    """A node in the bin. `by` is the id of the person who deleted it."""
 
     id: int
     name: str
@@ -27,7 +27,6 @@ class DeletedNode:
     parent: int | None
     deleted: datetime | None
     by: int | None
-    purged: datetime | None = None
 
 
 def rows(answer: Json, zone: tzinfo) -> tuple[list[DeletedNode], list[Gap]]:
@@ -52,5 +51,4 @@ def _row(row: Json, zone: tzinfo) -> DeletedNode:
         parent=parse.integer(found.get("parent_id")),
         deleted=parse.instant(found.get("deleted_date"), zone),
         by=parse.integer(found.get("deleted_user_id")),
-        purged=parse.instant(found.get("purged_date"), zone),
     )

@@ -71,7 +71,9 @@ def page(answer: Json, zone: tzinfo) -> SearchPage:
         paging = parse.mapping(collection.get("paging"))
         searching = parse.mapping(collection.get("searching"))
         sorting = parse.mapping(parse.mapping(collection.get("sorting")).get("links"))
-        numbers = [parse.integer(paging.get(k)) for k in ("limit", "page", "page_total", "total_count")]
+        limit, number, pages, total = (
+            parse.integer(paging.get(k)) for k in ("limit", "page", "page_total", "total_count")
+        )
         cache = parse.integer(searching.get("cache_id"))
         more = bool(parse.mapping(paging.get("links")).get("next"))
     found: list[SearchRow] = []
@@ -81,7 +83,7 @@ def page(answer: Json, zone: tzinfo) -> SearchPage:
             found.append(row(one, zone))
         except Malformed as error:
             odd.append(gap_of(error))
-    return SearchPage(tuple(found), *numbers, more, cache, tuple(sorting), tuple(odd))
+    return SearchPage(tuple(found), limit, number, pages, total, more, cache, tuple(sorting), tuple(odd))
 
 
 def row(given: Json, zone: tzinfo) -> SearchRow:
