@@ -135,10 +135,10 @@ class Stamp:
     size_or_version: int | None = None
 
     def differs(self, seen: Stamp) -> bool:
-        """Whether the stamp just read differs from this one."""
-        if self.size_or_version != seen.size_or_version:
+        """Whether the stamp just read differs from this one. Only what was delivered is compared."""
+        if seen.size_or_version is not None and self.size_or_version != seen.size_or_version:
             return True
-        return self.modified is not None and self.modified != seen.modified
+        return None not in (self.modified, seen.modified) and self.modified != seen.modified
 
 
 @dataclass(frozen=True, slots=True)
