@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
-from vigil.compliance.facts import User, WorkspaceType, user
+from vigil.compliance.facts import Document, User, WorkspaceType, user
 from vigil.compliance.rules.vocabulary import People
 from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
@@ -37,7 +37,7 @@ class Extractor:
         self._schema = SchemaReader(client, self._catalogue)
         self._listing = Listing(client)
         self._workspaces = WorkspaceReader(client, needs, self._directory, self._catalogue, expiry)
-        self._processes = ProcessReader(client)
+        self._processes = ProcessReader(client, self._directory, needs.dispositions)
         self._verifier = StampVerifier(client)
         self._audience = AudienceReader(client, self._directory)
         self._related = RelatedReader(client)
@@ -85,14 +85,21 @@ class Extractor:
             yield rows
 
     async def read_workspaces(
-        self, rows: Sequence[ListedWorkspace], since: datetime | None = None
+        self,
+        rows: Sequence[ListedWorkspace],
+        since: datetime | None = None,
+        known: Mapping[int, Document] | None = None,
+        classified: Mapping[int, Collection[int]] | None = None,
     ) -> FactBatch:
         """The workspaces (any number; 250 in a call is best) with the parts that the needs name.
 
         `since` bounds the audit events: those at or after it are read, all if it is None. Deleted workspaces are in `gone`. A part
         that could not be read is in the workspace's `unread` and explained in `gaps`.
+
+        `known` are documents as they were last read: the type of one that did not change is not asked for again. `classified` has the
+        ids of documents' classifications where another answer told them, such as a row of the search.
         """
-        return await self._workspaces.read(rows, since)
+        return await self._workspaces.read(rows, since, known or {}, classified or {})
 
     async def processes(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
         """The changed workflows, compared with the hashes from the last call (empty at first)."""

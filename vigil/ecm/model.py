@@ -16,6 +16,12 @@ EXPIRY = "Document validity.Expiration date"
 ABSENT = "missingdocuments of any workspace"
 """In place of a path: the gap of a server without any lists of missing documents."""
 
+UNTYPED = "classifications of any document"
+"""In place of a path: the gap of a server that does not tell the types of documents."""
+
+LASTING = frozenset({ABSENT, UNTYPED})
+"""The gaps of what a server does not have: reading its workspaces again would not close them."""
+
 NEVER = datetime.min.replace(tzinfo=UTC)
 """An instant before every change."""
 
@@ -24,19 +30,21 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 class Needs:
     """What the loaded rules need of a workspace: nothing else is read.
 
-    `documents` with their types, `versions` all of theirs, `expiry` the day until which each is valid; `comments` the audit trail;
-    `roles` the members of roles if clauses of rules use them (those of findings come from `audience`); `missing` ECM's own list of
-    missing documents; `steps` workflows, which are read beside the workspaces; `related` the types of workspaces whose related ones
-    are read.
+    `documents`, with `types` also their types, `versions` all of theirs, `expiry` the day until which each is valid; `comments` the
+    audit trail; `roles` the members of roles if clauses of rules use them (those of findings come from `audience`); `missing` ECM's
+    own list of missing documents; `steps` workflows, which are read beside the workspaces, and `dispositions` those with which their
+    steps were completed; `related` the types of workspaces whose related ones are read.
     """
 
     documents: bool = True
+    types: bool = True
     versions: bool = False
     steps: bool = True
     comments: bool = False
     roles: bool = False
     missing: bool = False
     expiry: bool = True
+    dispositions: bool = False
     related: frozenset[str] = frozenset()
 
 

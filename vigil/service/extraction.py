@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from vigil.compliance import facts as f
 from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
-from vigil.ecm.model import ABSENT, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
+from vigil.ecm.model import ABSENT, LASTING, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
@@ -276,8 +276,18 @@ async def read_page(run: Run, rows: Sequence[ListedWorkspace]) -> None:
         earlier = behind.since(connection, types)
     since = complete or run.as_of
     since = since if earlier is None else min(since, earlier)
-    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since))
+    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since), _typed(run, types))
     record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
+
+
+def _typed(run: Run, workspaces: Iterable[int]) -> dict[int, f.Document]:
+    """The known documents of some workspaces, if their types were read: in ledgers of earlier versions they were not."""
+    with run.ledger.read() as connection:
+        scan = watermarks.watermark(connection, WatermarkName.SCAN)
+        if scan.at is not None and "types" not in Scan.of(scan.data).parts:
+            return {}
+        found = observations.current(connection, sorted(workspaces), ("document",))
+    return {d.id: d for d in found if isinstance(d, f.Document)}
 
 
 async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
@@ -301,7 +311,7 @@ async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
 
 def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None) -> None:
     """Record gaps: the affected workspaces are behind until they are read. `types` has the types of new ones."""
-    why = {w: g.why for g in gaps for w in g.workspaces if g.path != ABSENT}
+    why = {w: g.why for g in gaps for w in g.workspaces if g.path not in LASTING}
     run.gap(gaps)
     if not why:
         return
@@ -319,7 +329,7 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
     """
     batch = missing_roles.doubted(run, batch)
     workspaces = workspaces or {}
-    unread = {w for g in batch.gaps for w in g.workspaces}
+    unread = {w for g in batch.gaps for w in g.workspaces if g.path not in LASTING}
     read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
     whole = [w for w in workspaces if w in read and w not in unread and "documents" not in read[w].unread]
