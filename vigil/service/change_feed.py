@@ -13,10 +13,12 @@ from datetime import timedelta
 from vigil.compliance import facts as f
 from vigil.ecm import parse
 from vigil.ecm.errors import CallFailed
+from vigil.ecm.located import Located
 from vigil.ecm.search import SearchRow
 from vigil.ledger import watermarks
 from vigil.ledger.observed import folders, observations
 from vigil.ledger.watermarks import Watermark, WatermarkName
+from vigil.service import extraction
 from vigil.service.run import Number, Run
 
 LAG = timedelta(hours=2)
@@ -76,9 +78,9 @@ def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints) -> No
     name = "workspace" if kind == parse.WORKSPACE else "document"
     with run.ledger.read() as connection:
         known = observations.seen(connection, name, [str(row.id) for row in rows])
-        places = observations.homes(connection, {place for row in rows for place in row.path})
+        places = observations.homes(connection, {place for row in rows for place in row.location})
     for row in rows:
-        home = next((place for place in reversed(row.path) if places.get(place) == place), None)
+        home = next((place for place in reversed(row.location) if places.get(place) == place), None)
         fact = known.get(str(row.id), (None, None))[0]
         if kind == parse.WORKSPACE:
             if isinstance(fact, f.Workspace) and fact.modified != row.modified:
@@ -110,6 +112,36 @@ async def _bin(run: Run, hints: Hints) -> None:
         homes = observations.homes(connection, ids)
         homes |= {one.id: one.workspace for one in folders.known(connection, ids).values()}
         hints.workspaces |= set(homes.values())
-        newest = max((one.at for one in found if one.at is not None), default=run.as_of)
+        newest = max((one.deleted for one in found if one.deleted is not None), default=run.as_of)
         watermarks.set_watermark(connection, WatermarkName.BIN, Watermark(at=min(newest, run.as_of)))
     run.counters.numbers[Number.FOUND_IN_BIN] += len(homes)
+
+
+async def locate(run: Run) -> Located | None:
+    """Where the search finds documents and folders; None where there is none, or where it failed: then lists are read."""
+    if run.client.dialect.search is None or not run.needs.documents:
+        return None
+    found = Located()
+    try:
+        for kind in (parse.FOLDER, parse.DOCUMENT):
+            async for rows in run.extractor.feed.everything(kind, run.as_of):
+                found.add(rows)
+    except CallFailed as error:
+        log.warning("run %d: %s: the lists of all workspaces are read", run.id, error)
+        return None
+    return found
+
+
+async def read_documents(run: Run, hints: Hints, some: Sequence[int]) -> frozenset[int]:
+    """Read some documents that the search shows as changed, and record them. Returns the workspaces to read whole instead."""
+    batch, elsewhere = await run.extractor.read_documents(
+        {node: hints.workspace_of[node] for node in some},
+        {node: hints.documents[node].parent for node in some},
+        {
+            node: row.classifications
+            for node in some
+            if (row := hints.documents[node]).classifications is not None
+        },
+    )
+    extraction.record(run, batch)
+    return elsewhere

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from vigil.compliance import facts as f
 from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
+from vigil.ecm.located import Located
 from vigil.ecm.model import ABSENT, LASTING, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
@@ -144,6 +145,12 @@ def full_scan_due(reading: Extraction) -> bool:
     return mark.at is None or reading.reread or run.as_of - mark.at >= run.site.rescan_every
 
 
+def reads_everything(reading: Extraction) -> bool:
+    """Whether this run reads every workspace: the first one, and one whose rules use more parts than before."""
+    with reading.run.ledger.read() as connection:
+        return reading.reread or watermarks.watermark(connection, WatermarkName.SCAN).at is None
+
+
 async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
     """Pages of the workspaces that must be read, newest first, for each type that rules are about."""
     run = reading.run
@@ -265,8 +272,8 @@ async def _mark_deleted(reading: Extraction, listed: Mapping[str, Collection[int
     run.counters.numbers[Number.GONE] += len(gone)
 
 
-async def read_page(run: Run, rows: Sequence[ListedWorkspace]) -> None:
-    """Read some workspaces with their parts, and record them."""
+async def read_page(run: Run, rows: Sequence[ListedWorkspace], located: Located | None = None) -> None:
+    """Read some workspaces with their parts, and record them. `located` is what the search found in them."""
     types = {r.id: r.type for r in rows}
     if run.extractor.given_up:
         _note(run, [Gap("/v2/nodes/list", NOT_ASKED, tuple(types), asked=False)], types)
@@ -276,7 +283,7 @@ async def read_page(run: Run, rows: Sequence[ListedWorkspace]) -> None:
         earlier = behind.since(connection, types)
     since = complete or run.as_of
     since = since if earlier is None else min(since, earlier)
-    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since), _typed(run, types))
+    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since), _typed(run, types), located)
     record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
 
 

@@ -43,6 +43,6 @@ def looked_through(connection: Connection) -> dict[str, datetime]:
     found: dict[str, datetime] = {}
     for kind, names in _SHOWS.items():
         befores = [watermark(connection, name).data.get("before") for name in names]
-        if all(befores):
-            found[kind] = min(map(datetime.fromisoformat, befores))
+        if None not in befores:
+            found[kind] = min(datetime.fromisoformat(str(before)) for before in befores)
     return found

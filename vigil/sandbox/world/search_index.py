@@ -53,7 +53,7 @@ class SearchIndex:
         self._settings = IndexSettings()
         self._depth = 0
         self._position = 0
-        self._touches = world.state.child_touches
+        self._touches = world.state.children_touch
         self._rewritten = 0  # the journal's entries before this one were written under another rule
         self.generation = 0  # grows whenever the index changes
         self._indexed: dict[int, int] = {}  # node -> modified << _VERSION_BITS | number of indexed versions
@@ -65,7 +65,7 @@ class SearchIndex:
         world = self._world
         position = world.journal.position(world.now.timestamp() - settings.lag)
         # Nothing is taken out of an index again, and folders are known only when they are indexed: then it begins anew.
-        rule = world.state.child_touches
+        rule = world.state.children_touch
         if (settings, world.folders.depth, rule) != (
             self._settings,
             self._depth,
