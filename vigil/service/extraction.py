@@ -294,7 +294,7 @@ def _typed(run: Run, workspaces: Iterable[int]) -> dict[int, f.Document]:
         if scan.at is not None and "types" not in Scan.of(scan.data).parts:
             return {}
         found = observations.current(connection, sorted(workspaces), ("document",))
-    return {d.id: d for d in found if isinstance(d, f.Document)}
+        return {d.id: d for d in found if isinstance(d, f.Document)}
 
 
 async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
