@@ -11,22 +11,28 @@ from vigil.service.doctor.health import Check, fail, ok, skip, warn
 
 ZONE, CLOCK = "server zone", "server clock"
 WRONG = timedelta(minutes=5)
+_QUARTER = timedelta(minutes=15)  # zones differ by whole quarters of an hour
 _OF_CONNECTION = "zone of the Extended ECM block"
 
 
-def zone(info: ServerInfo, twins: Twins | None, given: str) -> Check:
+def zone(info: ServerInfo, twins: Twins | None, given: str, now: datetime) -> Check:
     """Compare the connection's zone with the offset of the server's dates. The server tells its zone nowhere."""
     if info.shifts_dates:
-        do = "check that dates in a run's notices are right: the server may show dates in the zone of the user who asks"
+        do = "check that the dates in notices are right: the server may show dates in the zone of the user who asks"
         return warn(ZONE, "the server has time_zone_offset_enabled", do)
-    if twins is None:
+    if twins is not None:
+        at = twins.naive
+        written = twins.naive.replace(tzinfo=UTC) - twins.utc.astimezone(UTC)
+        saw = f"workspace {twins.workspace}: {at.isoformat()} is {_utc(twins.utc)}, so {_hours(written)}"
+    elif info.clock is not None and info.clock.tzinfo is None:
+        at = info.clock
+        written = _QUARTER * round((info.clock.replace(tzinfo=UTC) - now) / _QUARTER)
+        saw = f"the server's clock shows {at.isoformat()} at {_utc(now)}, so {_hours(written)}"
+    else:
         return skip(
-            ZONE,
-            f"no date was found that two calls write differently; {given} is used for dates without a zone",
+            ZONE, "no date was found that shows it: nothing has a date without a zone, or none has one"
         )
-    written = (twins.naive.replace(tzinfo=UTC) - twins.utc.astimezone(UTC)).total_seconds()
-    read = _offset(given, twins.naive).total_seconds()
-    saw = f"workspace {twins.workspace}: {twins.naive.isoformat()} is {_utc(twins.utc)}, so {_hours(written)}"
+    read = _offset(given, at)
     if written == read:
         return ok(ZONE, f"{saw}, which matches {given}")
     do = (
@@ -55,7 +61,8 @@ def _offset(zone: str, wall: datetime) -> timedelta:
     return wall.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()
 
 
-def _hours(seconds: float) -> str:
+def _hours(offset: timedelta) -> str:
+    seconds = offset.total_seconds()
     sign, rest = "-" if seconds < 0 else "+", int(abs(seconds))
     return f"UTC{sign}{rest // 3600:02}:{rest % 3600 // 60:02}"
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.model import RuleSet
 from vigil.compliance.rules.vocabulary import People
-from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, probes, queries
+from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, listing, probes, queries
 from vigil.ecm.probes import Known
 from vigil.service import dialects
 from vigil.service.doctor import clocks
@@ -162,7 +162,7 @@ async def _types(
 
 
 async def _caps(client: Client, newest: Mapping[str, tuple[int, str]]) -> Check:
-    caps = {"workspaces": await queries.cap(client, queries.WORKSPACES, {"expanded_view": "true"})}
+    caps = {"workspaces": await queries.cap(client, listing.PATH, {"expanded_view": "true"})}
     if newest:
         workspace = next(iter(newest.values()))[0]
         caps["children of a node"] = await queries.cap(client, f"/v2/nodes/{workspace}/nodes", {})
@@ -196,14 +196,14 @@ async def _of_time(
     except EcmError as error:
         return [skip(clocks.ZONE, str(error)), skip(clocks.CLOCK, str(error))]
     given = client.settings.zone
-    return [clocks.zone(info, twins, given), clocks.clock(info, given, asked, answered)]
+    return [clocks.zone(info, twins, given, answered), clocks.clock(info, given, asked, answered)]
 
 
 async def _roles(client: Client, newest: Mapping[str, tuple[int, str]]) -> Check:
     if not newest:
         return skip(ROLES, "there is no workspace to check it with")
     workspace = next(iter(newest.values()))[0]
-    refused = await queries.refusal(client, f"{queries.WORKSPACES}/{workspace}/roles", {"fields": "members"})
+    refused = await queries.refusal(client, f"{listing.PATH}/{workspace}/roles", {"fields": "members"})
     if refused:
         return fail(
             ROLES,
