@@ -35,6 +35,7 @@ class WatermarkName(StrEnum):
     WORKFLOWS = "active"  # the scan of active workflows
     GONE = "gone"  # the scan of what is gone and may be there again
     BARE = "bare"  # workspaces that runs were told to have no roles
+    DIALECT = "dialect"  # what Extended ECM understands, and when it was probed
     ACCOUNTS = "accounts"  # when all accounts were read
     # Since when there are no lists of missing documents.
     ABSENCE = "/v2/businessworkspaces/{id}/missingdocuments"
