@@ -6,7 +6,7 @@ Every request goes through `answer`: count, latency, fault, ticket, endpoint. En
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import parse_qs
 
 import orjson
@@ -28,8 +28,9 @@ from vigil.sandbox.ecm import (
     workspaces,
 )
 from vigil.sandbox.ecm.call import Call
-from vigil.sandbox.ecm.faulty import faulty
-from vigil.sandbox.ecm.protocol import EcmRefusal, Json
+from vigil.sandbox.ecm.faulty import faulty, refusal
+from vigil.sandbox.ecm.parameters import PARAMETERS
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json, unknown_url
 from vigil.sandbox.ecm.site import SimulatedEcm
 
 CGI = "/cs/cs"
@@ -45,7 +46,11 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v2/nodes/{a:int}/versions", nodes.versions),
     ("GET", "/v2/businessworkspaces/{a:int}", workspaces.workspace),
     ("GET", "/v2/businessworkspaces/{a:int}/roles", workspaces.roles),
+    ("GET", "/v2/businessworkspaces/{a:int}/roles/{b:int}", workspaces.role),
     ("GET", "/v2/businessworkspaces/{a:int}/roles/{b:int}/members", workspaces.role_members),
+    ("GET", "/v2/businessworkspaces/{a:int}/members", workspaces.team),
+    ("GET", "/v2/businessworkspaces/{a:int}/members/{b:int}/members", workspaces.team_members),
+    ("GET", "/v1/nodes/{a:int}/businessworkspace", workspaces.root),
     ("GET", "/v2/workflows/status/processes/{a:int}", workflow.process),
     ("GET", "/v2/processes/{a:int}/subprocesses/{b:int}/activities", workflow.activities),
     ("GET", "/v2/workflows/{a:int}/subworkflows/{b:int}/activities", workflow.activities),
@@ -77,7 +82,7 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
 def ecm_app(site: SimulatedEcm, extra: Iterable[Route] = ()) -> Starlette:
     """The application that answers for `site`, with `extra` routes beside those of Extended ECM."""
     app = Starlette(routes=[*_routes(site), *login.routes(site, CGI), *extra])
-    app.router.default = _unknown  # an unknown URL is 400
+    app.router.default = _unknown(site)  # an unknown URL is 400
     return app
 
 
@@ -98,17 +103,22 @@ async def answer(site: SimulatedEcm, name: str, endpoint: Endpoint, request: Req
         caller, rotated = site.tickets.use(ticket)
         if rotated:
             headers["OTCSTicket"] = rotated
+        _allow(site, name, query.keys() | form.keys())
         call = Call(site, caller, path, query, form, tuple(scope["path_params"].values()))
         response = Response(orjson.dumps(endpoint(call)), 200, headers, "application/json")
     except EcmRefusal as refused:
-        response = error(refused.status, refused.message, headers)
+        response = refusal(site, refused, headers, suppressed="suppress_response_codes" in {*query, *form})
     if fault is not None:
         response = await faulty(request, response, *fault)
     return site.answered(response, name, url)
 
 
-def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps({"error": message}), status, headers, "application/json")
+def _allow(site: SimulatedEcm, name: str, parameters: Iterable[str]) -> None:
+    """Raises EcmRefusal for an endpoint or a parameter that this version does not have."""
+    if not site.has_route(name):
+        raise unknown_url()
+    if site.quirks.strict_parameters and (unknown := set(parameters) - PARAMETERS.get(name, frozenset())):
+        raise EcmRefusal(400, f"One or more parameters are invalid: {', '.join(sorted(unknown))}")
 
 
 async def read_form(request: Request) -> dict[str, list[str]]:
@@ -131,5 +141,8 @@ def _routes(site: SimulatedEcm) -> list[Route]:
     return [route(*entry) for entry in ROUTES]
 
 
-async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
-    await error(400, "The requested URL is not known.")(scope, receive, send)
+def _unknown(site: SimulatedEcm) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await refusal(site, unknown_url())(scope, receive, send)
+
+    return answer

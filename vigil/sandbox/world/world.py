@@ -22,10 +22,7 @@ _BEFORE = 946_684_800  # what an estate does not date was made in 2000
 
 
 class World:
-    """The estate at an instant. `version` grows with each event; cached responses are valid for one version.
-
-    `child_touches` determines whether a document's change is a change of its workspace (quirk 24 off) or not.
-    """
+    """The estate at an instant. `version` grows with each event; cached responses are valid for one version."""
 
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
@@ -112,6 +109,37 @@ class World:
         if self.is_group(name):
             return self.ids.of(Family.GROUP, self._group_places[name])
         return self.user_id(name)
+
+    def member_name(self, number: int) -> str | None:
+        """The login or group with an id, None when there is none."""
+        match self.ids.read(number):
+            case (Family.USER, place) if 1 <= place <= len(self.logins):
+                return self.logins[place - 1]
+            case (Family.GROUP, place) if place < len(self.groups):
+                return self.groups[place]
+        return None
+
+    def role_of(self, number: int) -> tuple[WorldWorkspace, str] | None:
+        """The workspace and the name of the role with an id, None when there is none."""
+        match self.ids.read(number):
+            case (Family.ROLE, place):
+                place, role = divmod(place, self.ids.roles)
+                count = len(self.type_names)
+                workspace = (
+                    self.templates[self.type_names[place]] if place < count else self.state.placed(place)
+                )
+                if workspace is not None and role < len(workspace.type.roles):
+                    return workspace, workspace.type.roles[role]
+        return None
+
+    def last_made_in(self, node: Node) -> int:
+        """When the last workspace was made in a type's folder; 0 for another node."""
+        match self.ids.read(node.id):
+            case (Family.STRUCTURE, place) if (
+                ids.TYPE_FOLDER <= place < ids.TYPE_FOLDER + len(self.type_names)
+            ):
+                return self.state.last_made.get(self.type_names[place - ids.TYPE_FOLDER], 0)
+        return 0
 
     def role_id(self, workspace: WorldWorkspace, role: str) -> int:
         return self.ids.of(Family.ROLE, workspace.place * self.ids.roles + workspace.type.roles.index(role))
@@ -217,6 +245,7 @@ class World:
             name=f"{kind.name} template",
             created=at,
             modified=at,
+            child_created=at,
             child_modified=at,
             attrs={},
             roles=roles,
