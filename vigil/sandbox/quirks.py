@@ -19,10 +19,22 @@ from vigil.sandbox.json_lines import instant, listed, nearest
 from vigil.sandbox.world.ids import DEEPEST
 
 MODULES = (
-    "doctypes", "missingdocuments", "inprocessdocuments", "reports", "myteamtodo", "followups", "moduleassignments",
-    "workflow",
+    "doctypes", "missingdocuments", "inprocessdocuments", "reports", "myteamtodo", "followups", "workflow",
+    "statusinfo", "activities", "search", "classifications", "recyclebin",
 )  # fmt: skip
 """What an ECM may lack: their endpoints then answer 400 (quirk 20)."""
+
+REGIONS = ("OTSubType", "OTModifyDate", "OTModifyTime", "OTObjectDate", "OTCreateDate", "OTName", "OTDataID")
+"""Regions of the search index that a query may name."""
+
+BIN_MODES = ("user_deleted_today", "user_deleted", "anyone_deleted_today", "anyone_deleted")
+"""Modes of the recycle bin, in the order in which one is taken when none is asked for."""
+
+_NAMES = {
+    "modules_absent": ("modules", MODULES),
+    "search_regions": ("regions", REGIONS),
+    "bin_modes_off": ("modes", BIN_MODES),
+}
 
 
 @dataclass(slots=True)
@@ -132,9 +144,46 @@ class Quirks:
     time_zone_offset: bool = False  # what serverinfo says; the dates are never shifted
     slow_seconds: float = 2.0
     folders: int = 0  # documents lie so many folders deep in their workspace (up to 5)
-    completion_dates: bool = True  # off: lists of ended workflows do not say when they ended
     newest_version_only: bool = False  # lists of children give a document's newest version, whatever is asked
     roles_ignore_members: bool = False  # a version of ECM in which roles?fields=members does nothing
+    # -- search --
+    search_lag: int = field(default=0, metadata={"quirk": 28})  # seconds until the index has a change
+    search_regions: tuple[str, ...] = field(
+        default=REGIONS, metadata={"quirk": 28}
+    )  # those that are queryable
+    search_limit: int = field(default=100, metadata={"quirk": 28})  # the most rows of a page, 0 any number
+    search_unsorted_days: bool = field(default=True, metadata={"quirk": 28})  # off: sorted by second
+    search_old_versions: bool = field(default=False, metadata={"quirk": 28})  # as rows of their own
+    search_repeats: bool = field(default=False, metadata={"quirk": 28})  # a page's last row begins the next
+    search_cache: str = field(default="kept", metadata={"quirk": 28, "choices": ("kept", "fresh", "refused")})
+    search_sort_ignored: bool = field(default=False, metadata={"quirk": 28})  # whatever `sort` says
+    search_properties_only: bool = field(default=False, metadata={"quirk": 28})  # without `fields`; off: all
+    search_unseen_counted: bool = field(default=True, metadata={"quirk": 28})  # off: counts what is readable
+    search_days_utc: bool = field(default=False, metadata={"quirk": 28})  # off: days of the server's zone
+    search_down: bool = field(default=False, metadata={"quirk": 28})  # 500 with HTML
+    # -- workflow --
+    kind_spelling: str = field(default="both", metadata={"quirk": 32, "choices": ("both", "Kind", "kind")})
+    unmanaged_maps: tuple[int, ...] = field(default=(), metadata={"quirk": 32})  # not the service user's
+    completed_fields: bool = field(default=False, metadata={"quirk": 33})  # on: they have date and performer
+    stopped_processes: tuple[int, ...] = field(default=(), metadata={"quirk": 33})  # somebody stopped them
+    info_dates: str = field(default="WORK", metadata={"quirk": 33, "choices": ("WORK", "WORKINFO")})
+    info_single_objects: bool = field(default=False, metadata={"quirk": 33})  # a list of one is its entry
+    info_comments: str = field(
+        default="comments", metadata={"quirk": 33, "choices": ("comments", "Comments")}
+    )
+    login_names: bool = field(default=True, metadata={"quirk": 33})  # off: assignees of a process lack them
+    process_details: bool = field(default=True, metadata={"quirk": 33})  # off: no work_workID, data_packages
+    group_people: bool = field(default=True, metadata={"quirk": 33})  # off: a group's step names no person
+    active_results: str = field(default="list", metadata={"quirk": 34, "choices": ("list", "object")})
+    assignment_ids: bool = field(default=True, metadata={"quirk": 27})  # off: words, and no workflow's id
+    # -- follow-ups, document types, recycle bin --
+    followup_assignees: str = field(
+        default="objects", metadata={"quirk": 35, "choices": ("objects", "ids", "roles")}
+    )
+    followup_statuses: bool = field(default=True, metadata={"quirk": 35})  # off: an open one has status 1
+    unset_validity: int = field(default=0, metadata={"quirk": 36})  # months, with `validity_required` false
+    bin_modes_off: tuple[str, ...] = field(default=(), metadata={"quirk": 42})  # names of BIN_MODES: 403
+    bin_containers: int = field(default=0, metadata={"quirk": 42})  # so many folders were deleted too
 
     def update(self, changes: Mapping[str, Any]) -> None:
         """Set switches by name. Raises ValueError for an unknown name or a value of another kind."""
@@ -155,8 +204,9 @@ class Quirks:
 
 def _fitting(name: str, kind: type, value: Any) -> Any:
     if kind is tuple and isinstance(value, list | tuple):
-        if name == "modules_absent" and (unknown := set(value) - set(MODULES)):
-            raise ValueError(f"unknown modules {sorted(unknown)} ({listed(MODULES)})")
+        words, known = _NAMES.get(name, ("", ()))
+        if known and (unknown := set(value) - set(known)):
+            raise ValueError(f"unknown {words} {sorted(unknown)} ({listed(known, 99)})")
         return tuple(value)
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
@@ -308,6 +358,8 @@ class EcmFaults:
             if script.fires(endpoint, request):
                 return script.what, script.seconds
         q = self.quirks
+        if q.search_down and endpoint == "POST /v2/search":
+            return "html_500", 0.0
         if not (
             q.html_200
             or q.try_again_500

@@ -16,7 +16,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from vigil.sandbox.ecm import login, members, nodes, workflow, workspaces
+from vigil.sandbox.ecm import (
+    follow_ups,
+    login,
+    members,
+    modules,
+    nodes,
+    recycle_bin,
+    search,
+    workflow,
+    workspaces,
+)
 from vigil.sandbox.ecm.call import Call
 from vigil.sandbox.ecm.faulty import faulty, refusal
 from vigil.sandbox.ecm.parameters import PARAMETERS
@@ -42,25 +52,29 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v2/businessworkspaces/{a:int}/members/{b:int}/members", workspaces.team_members),
     ("GET", "/v1/nodes/{a:int}/businessworkspace", workspaces.root),
     ("GET", "/v2/workflows/status/processes/{a:int}", workflow.process),
-    ("GET", "/v2/workflows/status/processes/{a:int}/activities", workflow.activities),
+    ("GET", "/v2/processes/{a:int}/subprocesses/{b:int}/activities", workflow.activities),
+    ("GET", "/v2/workflows/{a:int}/subworkflows/{b:int}/activities", workflow.activities),
     ("GET", "/v2/workflows/status", workflow.status),
     ("GET", "/v2/workflows/status/active", workflow.active),
+    ("GET", "/v2/workflows/status/info", workflow.info),
+    ("POST", "/v2/search", search.search),
+    ("GET", "/v1/regions", search.regions),
+    ("GET", "/v2/volumes/recyclebin/nodes", recycle_bin.nodes),
     ("GET", "/v2/members/{a:int}", members.member),
     ("GET", "/v2/members/{a:int}/members", members.group_members),
     ("GET", "/v2/members", members.members),
-    ("GET", "/v2/businessworkspaces/{a:int}/missingdocuments", workspaces.missing_documents),
-    ("GET", "/v2/businessworkspaces/{a:int}/inprocessdocuments", workspaces.in_process_documents),
-    ("GET", "/v2/businessworkspaces/{a:int}/doctypes", workspaces.doctypes),
+    ("GET", "/v2/businessworkspaces/{a:int}/missingdocuments", modules.missing_documents),
+    ("GET", "/v2/businessworkspaces/{a:int}/inprocessdocuments", modules.in_process_documents),
+    ("GET", "/v2/businessworkspaces/{a:int}/doctypes", modules.doctypes),
     ("GET", "/v2/businessworkspaces/{a:int}/relateditems", workspaces.related),
-    ("GET", "/v2/businessworkspace/{a:int}/reports", workspaces.reports),
-    ("GET", "/v2/businessworkspace/myteamtodo", workspaces.team_todo),
+    ("GET", "/v2/businessworkspace/{a:int}/reports", modules.reports),
+    ("GET", "/v2/businessworkspace/myteamtodo", modules.team_todo),
     ("GET", "/v2/businessworkspacetypes", workspaces.types),
     ("GET", "/v2/nodes/{a:int}/categories/{b:int}", nodes.categories),
     ("GET", "/v2/nodes/{a:int}/versions/{b:int}", nodes.versions),
-    ("GET", "/v2/nodes/{a:int}/followups", nodes.followups),
-    ("GET", "/v1/nodes/{a:int}/classifications", nodes.classifications),
-    ("GET", "/v2/members/assignments", members.assignments),
-    ("GET", "/v2/members/moduleassignments/ExpandAssignments/workflow", members.expanded_assignments),
+    ("GET", "/v2/nodes/{a:int}/followups", follow_ups.followups),
+    ("GET", "/v1/nodes/{a:int}/classifications", modules.classifications),
+    ("GET", "/v2/members/assignments", workflow.assignments),
     ("GET", "/v1/serverinfo", login.server_info),
 )
 

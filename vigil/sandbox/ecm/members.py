@@ -1,4 +1,4 @@
-"""``/v2/members``: users, groups, members of groups, and the caller's own assignments."""
+"""``/v2/members``: users, groups, and members of groups."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import Call, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.ids import Family
-from vigil.sandbox.world.state import WorldStep
-
-WORKFLOW_STEP = 153
 
 
 def member(call: Call) -> Json:
@@ -49,47 +46,10 @@ def _is_of(call: Call, name: str | None, kind: str) -> bool:
     return str(number) == kind if kind else number != shapes.SERVICE_USER
 
 
-def assignments(call: Call) -> Json:
-    """The open steps of the caller (quirk 27)."""
-    state = call.site.world.state
-    steps = [step for number in state.active for step in state.processes[number].open_steps()]
-    if call.site.quirks.own_assignments_only:
-        steps = [step for step in steps if call.site.is_for(call.caller, step.to)]
-    shown, page = call.paged(steps, "members", 20)
-    rows = [{"data": {"assignments": _assignment(call, step)}} for step in shown]
-    return call.collection(page, rows)
-
-
-def expanded_assignments(call: Call) -> Json:
-    """The newer ``moduleassignments/ExpandAssignments/workflow``."""
-    call.site.needs_module("moduleassignments")
-    return assignments(call)
-
-
 def me(call: Call) -> Json:
     """``GET /v1/auth`` with a ticket: who the caller is."""
     found = shapes.member(call.site, call.caller.login)
     return {"data": only(found, frozenset(("id", "name", "first_name", "last_name", "type")))}
-
-
-def _assignment(call: Call, step: WorldStep) -> Json:
-    world = call.site.world
-    return {
-        "id": step.process.id,
-        "workflow_id": step.process.id,
-        "workflow_subworkflow_id": step.process.id,
-        "workflow_subworkflow_task_id": step.number,
-        "name": step.title,
-        "description": "",
-        "type": WORKFLOW_STEP,
-        "type_name": "Workflow Step",
-        "location_id": step.process.workspace.id,
-        "from_user_id": world.user_id(step.process.initiator),
-        "date_due": world.local(step.due) if step.due is not None else None,
-        "priority": 50,
-        "status": 2,
-        "status_name": "Step Late" if step.due is not None and step.due < call.site.now() else "Assigned",
-    }
 
 
 def _named(call: Call, number: int) -> str | None:

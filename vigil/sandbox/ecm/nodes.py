@@ -1,4 +1,4 @@
-"""``/v2/nodes``: one, many by id, children, categories, versions, audit, follow-ups."""
+"""``/v2/nodes``: one, many by id, children, categories, versions, audit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import orjson
 from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import Call, groups, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
-from vigil.sandbox.world.ids import Family
 from vigil.sandbox.world.state import (
     AUDIT_EVENTS,
     Audit,
@@ -142,18 +141,6 @@ def versions(call: Call) -> Json:
     return {"links": call.self_link(), "results": rows[-call.ids[1]]}
 
 
-def classifications(call: Call) -> Json:
-    """``GET /v1/nodes/{id}/classifications``."""
-    found = _document(call)
-    data = []
-    if found.type is not None:
-        number = call.site.world.class_id(found.type)
-        data.append(
-            {"id": number, "name": found.type, "type": 199, "selectable": True, "management_type": "manual"}
-        )
-    return {"bCanApplyClass": True, "bCanRemoveClass": True, "canModify": True, "data": data}
-
-
 def audit(call: Call) -> Json:
     """Newest first, day filters in the server's zone. Rows have no id of their own (quirk 23)."""
     found = _accessed(call)
@@ -207,32 +194,6 @@ def _day(call: Call, name: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise EcmRefusal(400, f"Argument '{name}' should be a date: YYYY-MM-DD.") from None
-
-
-def followups(call: Call) -> Json:
-    """A document that expires has a reminder on that day, open until a version with a later date replaces it."""
-    call.site.needs_module("followups")
-    found = call.readable()
-    entries = []
-    if isinstance(found, WorldDocument) and found.expires:
-        entries.append(
-            {
-                "data": {
-                    "followup": {
-                        "followup_id": call.site.world.ids.of(
-                            Family.FOLLOWUP, found.versions[-1].id % 100_000_000
-                        ),
-                        "followup_type_name": "Document expires",
-                        "description": f"{found.name} expires",
-                        "due_date": f"{found.expires}T00:00:00",
-                        "status": 1,
-                        "assignees": [call.site.world.user_id(found.by)],
-                        "node_id": found.id,
-                    }
-                }
-            }
-        )
-    return {"links": call.self_link(), "results": {"followups": entries}}
 
 
 def _accessed(call: Call) -> Node:

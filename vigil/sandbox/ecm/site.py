@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from vigil.sandbox.ecm.categories import Categories
 from vigil.sandbox.ecm.protocol import Caller, EcmRefusal, unknown_url
+from vigil.sandbox.ecm.search_memory import SearchMemory
 from vigil.sandbox.ecm.tickets import IssuedTickets
 from vigil.sandbox.quirks import EcmFaults, Quirks
 from vigil.sandbox.world.state import Node, Process, Touch, WorldDocument, WorldFolder, WorldWorkspace
@@ -33,6 +34,7 @@ class SimulatedEcm:
         self.quirks: Quirks = self.faults.quirks
         self.tickets = IssuedTickets(world, self.quirks, self.faults.seed)
         self.categories = Categories(world, self.quirks)
+        self.search = SearchMemory(world)
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.sent = 0

@@ -1,9 +1,8 @@
-"""``/v2/businessworkspaces``: types, lists, one, roles and members, related ones, document types, reports."""
+"""``/v2/businessworkspaces``: types, lists, one, roles and members, related ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from vigil.sandbox.ecm import column_query, shapes
@@ -14,7 +13,6 @@ from vigil.sandbox.ecm.site import SimulatedEcm
 from vigil.sandbox.world import ids
 from vigil.sandbox.world.state import Indexed, WorldDocument, WorldFolder, WorldWorkspace
 
-RECENT = timedelta(days=30)
 _OF_A_PAGE = frozenset(
     (
         "page",
@@ -293,93 +291,6 @@ def _relations(call: Call) -> Sequence[str]:
         raise EcmRefusal(400, f"One or more parameters are invalid: where_rel_types {text}")
     kind = call.one("where_relationtype").lower()
     return (kind,) if kind in ("child", "parent") else ("child", "parent")
-
-
-def doctypes(call: Call) -> Json:
-    """Every document type known for the workspace type: whether it is required, and for how many months one is valid."""
-    call.site.needs_module("doctypes")
-    found, world = _workspace(call), call.site.world
-    rules = {r.type: r for r in found.type.required}
-    results = []
-    for name in world.document_types[found.type.name]:
-        rule = rules.get(name)
-        properties = {
-            "classification_id": world.class_id(name),
-            "document_type_name": name,
-            "required": 1 if rule else 0,
-            "valid_months": rule.valid_months if rule else None,
-            "document_generation": 0,
-            "location": "",
-            "template_id": None,
-        }
-        results.append({"data": {"properties": properties}})
-    return {"links": call.self_link(), "results": results}
-
-
-def missing_documents(call: Call) -> Json:
-    """The required types of which the workspace has no document."""
-    call.site.needs_module("missingdocuments")
-    found, world = _workspace(call), call.site.world
-    present = {d.type for d in found.documents.values()}
-    results = [
-        {"data": {"properties": {"classification_id": world.class_id(r.type), "document_type_name": r.type,
-                                 "location": "", "required": 1}}}
-        for r in found.type.required if r.type not in present
-    ]  # fmt: skip
-    return {"links": call.self_link(), "results": results}
-
-
-def in_process_documents(call: Call) -> Json:
-    """Documents that are being generated: an estate has none."""
-    call.site.needs_module("inprocessdocuments")
-    _workspace(call)
-    return {"links": call.self_link(), "results": []}
-
-
-def reports(call: Call) -> Json:
-    """``type=documentsAdded`` (30 days), ``recentDocuments`` (the ten changed last), ``outdatedDocuments``."""
-    call.site.needs_module("reports")
-    found, now = _workspace(call), call.site.now()
-    held = sorted(found.documents.values(), key=lambda d: (-d.modified, d.id))
-    wanted = call.one("type")
-    if wanted == "documentsAdded":
-        held = [d for d in held if d.created > now - RECENT.total_seconds()]
-    elif wanted == "recentDocuments":
-        held = held[:10]
-    elif wanted == "outdatedDocuments":
-        held = [d for d in held if _outdated(call, found, d)]
-    else:
-        raise EcmRefusal(400, f"Unknown report type: {wanted}")
-    return {"links": call.self_link(), "results": [_row(shapes.node_properties(call.site, d)) for d in held]}
-
-
-def _outdated(call: Call, found: WorldWorkspace, document: WorldDocument) -> bool:
-    zone = call.site.world.estate.zone
-    today = call.site.world.now.astimezone(zone).date()
-    if document.expires is not None:
-        return document.expires < today.isoformat()
-    months = next((r.valid_months for r in found.type.required if r.type == document.type), None)
-    if months is None:
-        return False
-    day = datetime.fromtimestamp(document.modified, zone).date()
-    return (today.year - day.year) * 12 + today.month - day.month - (today.day < day.day) >= months
-
-
-def team_todo(call: Call) -> Json:
-    """Open steps of the workspaces in whose team the caller is; of all for the service user."""
-    call.site.needs_module("myteamtodo")
-    state = call.site.world.state
-    steps = [s for number in state.active for s in state.processes[number].open_steps()]
-    steps = [s for s in steps if call.site.may_read(call.caller, s.process.workspace)]
-    shown, page = call.paged(steps, "workflows", 25)
-    rows = [
-        {"data": {"properties": {
-            "workspace_id": s.process.workspace.id, "workspace_name": s.process.workspace.name, "name": s.title,
-            "process_id": s.process.id, "task_id": s.number, "assignee_id": call.site.world.member_id(s.to),
-            "due_date": call.site.world.local(s.due) if s.due is not None else None}}}
-        for s in shown
-    ]  # fmt: skip
-    return call.collection(page, rows)
 
 
 def _workspace(call: Call) -> WorldWorkspace:

@@ -12,6 +12,7 @@ from vigil.sandbox.world.state import (
     COMMENT,
     VERSION_ADDED,
     Audit,
+    Deletion,
     Process,
     WorldDocument,
     WorldState,
@@ -122,6 +123,9 @@ def _add_version(state: WorldState, workspace: WorldWorkspace, event: EstateEven
     document.audit.append(Audit(at, VERSION_ADDED, by, ""))
     document.modified, document.modified_by = at, by
     if event.data["expires"] is not None:
+        if document.expires is not None:
+            before = len(document.versions) - 1
+            document.past_expiries = (*document.past_expiries, (document.expires, before))
         document.expires = state.day(event.data["expires"])
     _touch_by_child(state, workspace, at)
 
@@ -132,6 +136,7 @@ def _delete(state: WorldState, event: EstateEvent, at: int) -> None:
     del workspace.documents[document.id]
     gone = workspace.last_added = workspace.last_added or {}
     gone[document.type] = max(gone.get(document.type, 0), document.created)
+    state.bin[document.id] = Deletion(at, event.data["by"], document)
     _touch_by_child(state, document.workspace, at)
 
 
@@ -152,6 +157,7 @@ def _complete(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, 
     process = state.processes[state.process_ids[workspace.id, event.data["process"]]]
     step = process.steps[event.data["step"]]
     step.completed, step.by, step.disposition = at, event.data["by"], event.data["disposition"]
+    step.comment = event.data["comment"]
     process.history.append((at, "completed", step))
     if not process.open_steps():
         process.ended = at

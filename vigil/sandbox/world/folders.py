@@ -45,9 +45,18 @@ class Folders:
 
     def holding(self, document: WorldDocument) -> int:
         """The id of the container that a document lies in."""
+        return self.home(document.workspace, document.type)
+
+    def home(self, workspace: WorldWorkspace, kind: str | None) -> int:
+        """The id of the container for documents of a type."""
         if not self.depth:
-            return document.workspace.id
-        return self._id(document.workspace, self._branch(document), self.depth - 1)
+            return workspace.id
+        branch = self._branches - 1 if kind is None else self._types[workspace.type.name].index(kind)
+        return self._id(workspace, branch, self.depth - 1)
+
+    def all(self, workspace: WorldWorkspace) -> list[int]:
+        """The ids of all folders of a workspace."""
+        return [self._id(workspace, b, level) for b in self._used(workspace) for level in range(self.depth)]
 
     def modified(self, folder: WorldFolder) -> int:
         """Quirk 29: the last document that was made in the folder itself moved its date; what changes later does not (24)."""

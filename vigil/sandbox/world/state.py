@@ -52,6 +52,15 @@ class WorldDocument:
     expires: str | None  # YYYY-MM-DD
     versions: list[WorldVersion] = field(default_factory=list)
     audit: list[Audit] = field(default_factory=list)
+    past_expiries: tuple[tuple[str, int], ...] = ()  # each replaced one, with the number of its version
+
+
+class Deletion(NamedTuple):
+    """A deleted document, as the recycle bin keeps it."""
+
+    at: int
+    by: str | None
+    document: WorldDocument
 
 
 @dataclass(slots=True)
@@ -65,6 +74,7 @@ class WorldStep:
     completed: int | None = None
     by: str | None = None
     disposition: str | None = None
+    comment: str | None = None
 
 
 @dataclass(slots=True)
@@ -143,6 +153,7 @@ TYPE_NAMES = {
     131: "Category",
     141: "Enterprise Workspace",
     144: "Document",
+    198: "Classification Tree",
     199: "Classification",
     848: "Business Workspace",
 }
@@ -221,6 +232,7 @@ class WorldState:
         self.workspaces: dict[int, WorldWorkspace] = {}
         self.order: list[int] = []
         self.documents: dict[int, WorldDocument] = {}
+        self.bin: dict[int, Deletion] = {}  # by the node's id, in the order of deletion
         self.processes: dict[int, Process] = {}
         self.process_ids: dict[tuple[int, int], int] = {}  # (workspace, the estate's number) -> id
         self.numbered: list[int] = []

@@ -15,7 +15,10 @@ from vigil.sandbox.world import ids
 from vigil.sandbox.world.changes import apply
 from vigil.sandbox.world.folders import Folders
 from vigil.sandbox.world.ids import Family, IdPlan
+from vigil.sandbox.world.journal import Journal
 from vigil.sandbox.world.state import Node, Plain, Process, WorldFolder, WorldState, WorldWorkspace
+
+_BEFORE = 946_684_800  # what an estate does not date was made in 2000
 
 
 class World:
@@ -25,6 +28,7 @@ class World:
         self.estate = estate
         self.ids = IdPlan(estate)
         self.state = WorldState(estate, self.ids)
+        self.journal = Journal()
         self.now = datetime.min.replace(tzinfo=UTC)
         self.version = 0
         # How far the clock is ahead by which an event's dates are written.
@@ -55,6 +59,7 @@ class World:
         first, events = self._next, self._events
         while self._next < len(events) and events[self._next].ts <= now:
             apply(self.state, events[self._next], self.ahead(events[self._next]))
+            self.journal.note(self.state, events[self._next])
             self._next += 1
         self.now = now
         self.version += self._next - first
@@ -148,6 +153,10 @@ class World:
     def class_id(self, name: str) -> int:
         return self.structure_id(ids.CLASSIFICATION, self._class_places[name])
 
+    def map_id(self, workspace: WorldWorkspace) -> int:
+        """The workflow map that a workspace's processes follow: one for each workspace type."""
+        return self.structure_id(ids.MAP, self.type_names.index(workspace.type.name))
+
     def attachments_id(self, process: Process) -> int:
         return self.ids.of(Family.ATTACHMENTS, process.place)
 
@@ -200,6 +209,12 @@ class World:
                 return 1
         return 0
 
+    def created(self, node: Node) -> int:
+        """When a node was made, in seconds since 1970; a folder was made with its workspace."""
+        if isinstance(node, WorldFolder):
+            return node.workspace.created
+        return _BEFORE if isinstance(node, Plain) else node.created
+
     # -- what never changes ----------------------------------------------------------------------------
 
     def _structure(self) -> list[Plain]:
@@ -210,8 +225,10 @@ class World:
             nodes.append(Plain(self.structure_id(ids.MAP, place), 128, f"{name} process", volume))
             for number, category in enumerate(self.estate.types[name].categories):
                 nodes.append(Plain(self.category_id(name, number), 131, category.name, volume))
+        classes = self.structure_id(ids.CLASSIFICATIONS)
+        nodes.append(Plain(classes, 198, "Classifications", -1))
         nodes.append(Plain(self.structure_id(ids.CATEGORY, ids.VALIDITY), 131, "Document validity", volume))
-        nodes.extend(Plain(self.class_id(name), 199, name, volume) for name in self.class_names)
+        nodes.extend(Plain(self.class_id(name), 199, name, classes) for name in self.class_names)
         return nodes
 
     def category_id(self, type_name: str, number: int) -> int:
