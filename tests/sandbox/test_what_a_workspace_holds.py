@@ -93,8 +93,7 @@ def test_documents_have_a_type_an_expiry_and_versions(rich: Running) -> None:
         "id.pdf",
         "note.txt",
     ]
-    (kind,) = first["data"]["properties"]["classification_ids"]
-    assert rich.ecm.get(f"/v2/nodes/{kind}")["results"]["data"]["properties"]["name"] == "Proof of identity"
+    assert "classification_ids" not in first["data"]["properties"]
     (values,) = first["data"]["categories"]
     assert list(values.values()) == ["2024-02-01T00:00:00"]
     assert [d["name"] for d in first["metadata"]["categories"][0].values()] == [
@@ -117,8 +116,8 @@ def test_a_deleted_document_is_gone(rich: Running) -> None:
 
 
 def test_nodes_list_gives_workspaces_and_documents_with_categories_alike(rich: Running) -> None:
-    form = {"body": json.dumps({"ids": [901, 100, 101]}), "fields": "categories"}
-    answer = rich.ecm.call("POST", "/v2/nodes/list?fields=properties{id,type}", form).json
+    form = {"body": json.dumps({"ids": [901, 100, 101]}), "fields": "properties{id,type},categories"}
+    answer = rich.ecm.call("POST", "/v2/nodes/list", form).json
     data = [row["data"] for row in answer["results"]]
     assert [d["properties"] for d in data] == [
         {"id": 901, "type": 144},
@@ -172,8 +171,8 @@ def test_roles_change_at_their_instant(rich: Running) -> None:
     assert held == {"case manager": ["ada", "eve"], "clerk": ["bob"]}
 
 
-def test_members_carry_zone_and_language(rich: Running) -> None:
+def test_members_carry_a_number_of_a_zone_and_a_language(rich: Running) -> None:
     ada, bob, eve = properties(rich.ecm.get("/v2/members?where_type=0"))
-    assert (ada["time_zone"], ada["display_language"], bob["time_zone"]) == ("Europe/Berlin", "de", -1)
+    assert (type(ada["time_zone"]), ada["display_language"], bob["time_zone"]) == (int, "de", -1)
     assert (ada["first_name"], ada["last_name"], eve["deleted"]) == ("Ada", "Byron", True)
     assert rich.ecm.status("/v2/members/5") == 500

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -47,6 +46,7 @@ from vigil.sandbox.ecm.site import SimulatedEcm as SandboxSite
 from vigil.sandbox.estate.load import load
 from vigil.sandbox.estate.model import Estate, EstateEvent
 from vigil.sandbox.quirks import EcmFaults
+from vigil.sandbox.request_log import App, LoggedRequest, RequestLog
 from vigil.sandbox.world.world import World
 from vigil.service import account_text, accounting
 from vigil.service.run import Run
@@ -347,7 +347,7 @@ _fails: ContextVar[bool] = ContextVar("fails", default=False)
 class FailingClient(Client):
     """The client, of whose calls one fails in each of its attempts."""
 
-    def __init__(self, app: Starlette, failure: Failure, settings: Settings) -> None:
+    def __init__(self, app: App, failure: Failure, settings: Settings) -> None:
         super().__init__(
             settings,
             policy=Policy(RETRIES, settings.total_timeout, first=0.0),
@@ -368,7 +368,7 @@ class FailingClient(Client):
 
 
 class _Pool:
-    def __init__(self, app: Starlette, failure: Failure) -> None:
+    def __init__(self, app: App, failure: Failure) -> None:
         self._client = httpx.AsyncClient(transport=_Transport(app, failure))
 
     @contextmanager
@@ -380,7 +380,7 @@ class _Pool:
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, app: Starlette, failure: Failure) -> None:
+    def __init__(self, app: App, failure: Failure) -> None:
         self._inner = httpx.ASGITransport(app)
         self._failure = failure
 
@@ -434,6 +434,8 @@ class RunBench:
         self.settings = Settings(
             "http://ecm.example/cs/cs", username="vigil", password="vigil", retries=RETRIES
         )
+        self.note: Callable[[LoggedRequest], None] | None = None
+        """Gets each request that a run makes, when it is set before the run begins."""
         self._loop = asyncio.Runner()
         ledger = self.scratch.fresh()
         with ledger.write() as connection:
@@ -506,7 +508,9 @@ class RunBench:
         at = NOON + hours * HOUR
         world, faults = World(self.estate), faults or EcmFaults()
         faults.quirks.folders, faults.quirks.newest_version_only = 1, True
-        app = ecm_app(SandboxSite(world, faults))
+        app: App = ecm_app(SandboxSite(world, faults))
+        if self.note is not None:
+            app = RequestLog(app, self.note)
         world.move(at)
         client = FailingClient(app, failure or Failure(), self.settings)
         site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
@@ -520,6 +524,10 @@ class RunBench:
             async with run.reading(client):
                 return await what()
 
-        done = self._loop.run(doing())
+        done = self.alone(doing)
         accounting.account(run)
         return done
+
+    def alone(self, what: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do something in the bench's own loop, to its end."""
+        return self._loop.run(what())

@@ -38,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--dialect", help=f"the server's dialect: {', '.join(DIALECTS)}; {DEFAULT} by default"
     )
+    parser.add_argument(
+        "--log-requests",
+        type=Path,
+        help="file to which each request to the simulated ECM is appended as JSON",
+    )
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     given = parser.parse_args(arguments)
     start = instant(given.start) if given.start else None
@@ -48,8 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
         if given.dialect:
             faults = {"dialect": given.dialect, **faults}
         options = Options(
-            given.estate, given.ecm_port, given.fcm_port, start, faults, given.until_stdin_closes
-        )
+            given.estate, given.ecm_port, given.fcm_port, start, faults, given.until_stdin_closes,
+            log_requests=given.log_requests,
+        )  # fmt: skip
         serve(options)
     except BadInput as refused:
         print(refused, file=sys.stderr)

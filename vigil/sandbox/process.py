@@ -123,9 +123,10 @@ class SandboxProcess(SandboxClient):
         ecm_port: int = 0,
         fcm_port: int = 0,
         patience: float = 60.0,
+        log_requests: Path | None = None,
     ) -> None:
         """`start`: where the clock stands at first, the estate's own by default. `faults`: of ECM, as `faults()` takes them.
-        `patience`: seconds to be ready.
+        `patience`: seconds to be ready. `log_requests`: a file for the requests to ECM, which `request_log.from_file` reads.
         """
         self._command = [
             sys.executable, "-m", "vigil.sandbox", "--estate", str(estate), "--until-stdin-closes",
@@ -135,6 +136,8 @@ class SandboxProcess(SandboxClient):
             self._command += ["--start", start.isoformat()]
         if faults is not None:
             self._command += ["--faults", json.dumps(faults)]
+        if log_requests is not None:
+            self._command += ["--log-requests", str(log_requests)]
         self._patience = patience
         super().__init__()
         self._child: subprocess.Popen[bytes] | None = None

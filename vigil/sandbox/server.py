@@ -26,6 +26,7 @@ from vigil.sandbox.estate.load import Estate, load
 from vigil.sandbox.fcm.app import fcm_app, write_service_account
 from vigil.sandbox.generate.generator import START, behind, generate
 from vigil.sandbox.quirks import EcmFaults
+from vigil.sandbox.request_log import RequestLog, to_file
 from vigil.sandbox.world.world import World
 
 PROJECT = "vigil-sandbox"
@@ -37,7 +38,8 @@ class Options:
     """`start` None: the estate's own. `faults`: as POST /sandbox/faults takes them under ``ecm``.
 
     `clock`: one that the world follows from `start` on, such as the machine's; None: it stands until it is moved. `folder`: where
-    the service account and devices.csv go, in place of a temporary one that ends with the sandbox.
+    the service account and devices.csv go, in place of a temporary one that ends with the sandbox. `log_requests`: a file to which
+    each request to Extended ECM is appended (`vigil.sandbox.request_log`).
     """
 
     estate: Path
@@ -48,6 +50,7 @@ class Options:
     until_stdin_closes: bool = False
     clock: Callable[[], datetime] | None = None
     folder: Path | None = None
+    log_requests: Path | None = None
 
 
 class _Server(uvicorn.Server):
@@ -91,7 +94,9 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
                 "control": _url(ecm),
                 "devices": str(devices),
             }
-            servers = [_server(control.ecm, dated=False), _server(control.fcm)]
+            logged = options.log_requests
+            front = control.ecm if logged is None else RequestLog(control.ecm, to_file(logged))
+            servers = [_server(front, dated=False), _server(control.fcm)]
             work = _run(servers, [ecm, fcm], ready, options, out, control.follow)
             with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
                 return runner.run(work)
