@@ -13,7 +13,7 @@ import pytest
 
 from tests.sandbox.conftest import Start
 from tests.support.small_estate import Draft, Ecm, Running
-from vigil.sandbox.quirks import MODULES, Quirks
+from vigil.sandbox.quirks import Quirks
 
 DAY = "2024-01-10T00:00:00Z"
 UNKNOWN_URL = "The REST API URL could not be found in the mappings registry"
@@ -346,25 +346,6 @@ def test_19_without_expanded_view_only_recently_opened_ones_are_listed(draft: Dr
     assert len(ids(running.ecm.get(short))) == 4
 
 
-@pytest.mark.parametrize(
-    ("module", "path"),
-    [
-        ("doctypes", "/v2/businessworkspaces/100/doctypes"),
-        ("missingdocuments", "/v2/businessworkspaces/100/missingdocuments"),
-        ("inprocessdocuments", "/v2/businessworkspaces/100/inprocessdocuments"),
-        ("reports", "/v2/businessworkspace/100/reports?type=recentDocuments"),
-        ("myteamtodo", "/v2/businessworkspace/myteamtodo"),
-        ("followups", "/v2/nodes/100/followups"),
-        ("moduleassignments", "/v2/members/moduleassignments/ExpandAssignments/workflow"),
-        ("workflow", "/v2/workflows/status"),
-    ],
-)
-def test_20_a_module_that_is_not_installed_answers_400(one: Running, module: str, path: str) -> None:
-    assert module in MODULES and one.ecm.status(path) == 200
-    one.set(modules_absent=[module])
-    assert one.ecm.status(path) == 400
-
-
 def test_21_a_deleted_user_stays_as_an_id_in_roles_and_attributes(draft: Draft, start: Start) -> None:
     draft.case(100, attrs={"Case.lead": "ada"}, roles={"case manager": ["ada", "bob"], "clerk": ["eve"]})
     draft.event("2024-01-05T08:00:00Z", "user_deleted", login="ada")
@@ -460,25 +441,6 @@ def test_26_a_deep_offset_is_refused(draft: Draft, start: Start) -> None:
     assert [running.ecm.status(listing(f"&limit=2&page={page}")) for page in (1, 2, 3)] == [200, 200, 400]
     running.set(deep_offset=0)
     assert running.ecm.status(listing("&limit=2&page=3")) == 200
-
-
-def test_27_assignments_are_only_those_of_the_caller(draft: Draft, start: Start) -> None:
-    draft.case(100)
-    for number, to in enumerate(("ada", "bob", "clerks"), start=1):
-        draft.event("2024-01-02T08:00:00Z", "step_assigned", workspace=100, process=7, step=number, title=f"T{number}",
-                    to=to)  # fmt: skip
-    running = start(draft)
-    running.at(DAY)
-
-    def titles(name: str) -> list[str]:
-        caller = Ecm(running.sandbox, running.ecm.login(name))
-        return [
-            row["data"]["assignments"]["name"] for row in caller.get("/v2/members/assignments")["results"]
-        ]
-
-    assert (titles("ada"), titles("bob"), titles("vigil")) == (["T1", "T3"], ["T2", "T3"], [])
-    running.set(own_assignments_only=False)
-    assert titles("vigil") == ["T1", "T2", "T3"]
 
 
 def test_roles_may_ignore_fields_members_as_some_versions_do(one: Running) -> None:
