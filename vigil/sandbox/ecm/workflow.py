@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from vigil.sandbox.ecm import shapes, workflow_info
 from vigil.sandbox.ecm.call import Call
+from vigil.sandbox.ecm.definitions import DATE, INTEGER, STRING, definition
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.state import Process, WorldStep
 
@@ -19,8 +20,22 @@ WORKFLOW_STEP = 153
 _OPEN = {"ontime", "workflowlate"}
 _RIGHTS = ("Archive", "ChangeAttr", "ChangeRoute", "Delete", "ManagerPerms", "SeeDetail", "Stop", "Suspend")
 _ALL = dict.fromkeys(_RIGHTS, True)
-_COLUMNS = (("assignee", "Assigned to", 2), ("date_initiated", "Start Date", -7), ("due_date", "Step Due Date", -7),
-            ("status_key", "Status", -1), ("step_name", "Current Step", -1), ("wf_name", "Workflow", -1))  # fmt: skip
+_COLUMNS = (
+    ("assignee", "Assigned to", INTEGER),
+    ("date_initiated", "Start Date", DATE),
+    ("due_date", "Step Due Date", DATE),
+    ("status_key", "Status", STRING),
+    ("step_name", "Current Step", STRING),
+    ("wf_name", "Workflow", STRING),
+)
+_ASSIGNMENT_COLUMNS = (
+    ("date_due", "Due Date", DATE),
+    ("priority", "Priority", STRING),
+    ("status", "Status", STRING),
+    ("from_user_id", "From", INTEGER),
+    ("location_id", "Location", INTEGER),
+    ("name", "Name", STRING),
+)
 
 
 def status(call: Call) -> Json:
@@ -137,10 +152,16 @@ def assignments(call: Call) -> Json:
     if call.site.quirks.own_assignments_only:
         steps = [step for step in steps if call.site.is_for(call.caller, step.to)]
     steps = [step for step in steps if process_status(call, step.process) != "stopped"]
-    return {
-        "links": call.self_link(),
-        "results": [{"data": {"assignments": _assignment(call, s)}} for s in steps],
-    }
+    metadata: Json = {}
+    if call.has("metadata"):
+        columns = {name: definition(name, words, kind) for name, words, kind in _ASSIGNMENT_COLUMNS}
+        metadata = {
+            "metadata": {"assignments": columns},
+            "metadata_map": {"assignments": {}},
+            "metadata_order": {"assignments": list(columns)},
+        }
+    rows = [{"data": {"assignments": _assignment(call, step)}, **metadata} for step in steps]
+    return {"links": call.self_link(), "results": rows}
 
 
 # -- what workflow_info shares -----------------------------------------------------------------------------
@@ -261,19 +282,11 @@ def _row(call: Call, found: Process) -> Json:
     names = [name for name, *_ in _COLUMNS]
     return {
         "data": {"wfstatus": wfstatus},
-        "definitions": {"wfstatus": {name: _definition(name, words, kind) for name, words, kind in _COLUMNS}},
+        "definitions": {"wfstatus": {name: definition(name, words, kind) for name, words, kind in _COLUMNS}},
         "definitions_map": {"wfstatus": {}},
         "definitions_order": {"wfstatus": names},
         "permissions": _ALL,
     }
-
-
-def _definition(key: str, name: str, kind: int) -> Json:
-    return {
-        "allow_undefined": False, "bulk_shared": False, "default_value": None, "description": None, "hidden": False, "key": key,
-        "multi_value": False, "name": name, "persona": "", "read_only": True, "required": False, "type": kind,
-        "type_name": {2: "Integer", -7: "Date", -1: "String"}[kind], "valid_values": [], "valid_values_name": [],
-    }  # fmt: skip
 
 
 def _active_row(call: Call, found: Process) -> Json:
