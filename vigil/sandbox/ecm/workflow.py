@@ -5,6 +5,7 @@ Dates of workflows are naive whatever other endpoints do. An estate's process ha
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
@@ -28,6 +29,7 @@ _COLUMNS = (
     ("step_name", "Current Step", STRING),
     ("wf_name", "Workflow", STRING),
 )
+_DEFINITIONS = {name: definition(name, words, kind) for name, words, kind in _COLUMNS}
 _ASSIGNMENT_COLUMNS = (
     ("date_due", "Due Date", DATE),
     ("priority", "Priority", STRING),
@@ -45,13 +47,8 @@ def status(call: Call) -> Json:
     wanted = {s for text in call.query.get("wstatus", ()) for s in text.split(",") if s}
     if wanted - set(STATUSES):
         raise _refused()
-    ids = (
-        state.active
-        if wanted and wanted <= _OPEN and not call.site.quirks.stopped_processes
-        else state.started
-    )
-    found = [p for i in ids if _is_of(call, p := state.processes[i], kind)]
-    found = [p for p in found if (not wanted or process_status(call, p) in wanted) and _is_retained(call, p)]
+    found = [p for i in _candidates(call, wanted) if _is_of(call, p := state.processes[i], kind)]
+    found = [p for p in found if not wanted or process_status(call, p) in wanted]
     return {"links": call.self_link(), "results": [_row(call, p) for p in _sorted(call, found)]}
 
 
@@ -221,10 +218,18 @@ def _is_of(call: Call, found: Process, kind: str) -> bool:
     return {"managed": manages, "initiated": initiated}.get(kind, manages or initiated)
 
 
-def _is_retained(call: Call, found: Process) -> bool:
-    """``wfretention``: an ended process is listed for so many days after its end; without it, for ever."""
-    days = call.number("wfretention", 0)
-    return not days or found.ended is None or found.ended > call.site.now() - days * 86_400
+def _candidates(call: Call, wanted: set[str]) -> Iterable[int]:
+    """Ids, ascending, of the processes that are open or ended within ``wfretention`` days; without it, whenever they ended."""
+    state, days = call.site.world.state, call.number("wfretention", 0)
+    if wanted and "completed" not in wanted:
+        return state.active
+    if not days and not wanted:
+        return state.started
+    ended = state.ended.keys
+    first = bisect_left(ended, (int(call.site.now()) - days * 86_400 + 1, 0)) if days else 0
+    return sorted(
+        [*(() if wanted == {"completed"} else state.active), *(number for _, number in ended[first:])]
+    )
 
 
 def _day(call: Call, name: str) -> date:
@@ -279,12 +284,11 @@ def _row(call: Call, found: Process) -> Json:
     }
     if first and (group := _group(call, first, people)):
         wfstatus["assignedto"] = group
-    names = [name for name, *_ in _COLUMNS]
     return {
         "data": {"wfstatus": wfstatus},
-        "definitions": {"wfstatus": {name: definition(name, words, kind) for name, words, kind in _COLUMNS}},
+        "definitions": {"wfstatus": _DEFINITIONS},
         "definitions_map": {"wfstatus": {}},
-        "definitions_order": {"wfstatus": names},
+        "definitions_order": {"wfstatus": list(_DEFINITIONS)},
         "permissions": _ALL,
     }
 
