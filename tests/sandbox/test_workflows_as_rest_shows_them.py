@@ -357,7 +357,7 @@ def test_27_an_assignment_names_its_workflow_or_has_words_only(worked: Running) 
 
     def row() -> dict[str, Any]:
         (entry,) = ada.get("/v2/members/assignments")["results"]
-        return entry["data"]["assignments"]  # type: ignore[no-any-return]
+        return entry["data"]["assignments"]
 
     assert (row()["workflow_id"], row()["workflow_subworkflow_task_id"], row()["status_name"]) == (
         7,
