@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tests.support.recorded import Recording
 from vigil.ecm import categories, followups, parse, recycle_bin, search, steps
 from vigil.ecm.answers import Json
+from vigil.ecm.errors import Malformed
 from vigil.ecm.paging import Page, page_of
 from vigil.ecm.schema import listed_types
 
@@ -91,7 +92,8 @@ def audit(answer: Json) -> tuple[list[tuple[str, str, int | None]], int | None, 
     events = []
     for row in page.rows:
         at, kind = parse.instant(row["audit_date"], ZONE), int(row["event_type"])
-        assert at is not None
+        if at is None:
+            raise Malformed("/audit", "a row has no audit_date")
         events.append((names.get(kind, f"event {kind}"), at.isoformat(), parse.integer(row.get("user_id"))))
     return events, page.total, page.more
 

@@ -15,8 +15,8 @@ from vigil.ecm.errors import EcmError, NotReadable
 
 NO_ROUTE = "The REST API URL could not be found in the mappings registry"
 
-Answer = Json | EcmError | Callable[[dict[str, str]], Json]
-"""What a call gives: a JSON object, an error that it raises, or a function of the query's and the form's parameters."""
+Answer = Json | EcmError | Callable[[str, dict[str, str]], Json]
+"""What a call gives: a JSON object, an error that it raises, or a function of the path and of the parameters."""
 
 
 class CannedClient(Client):
@@ -42,7 +42,7 @@ class CannedClient(Client):
             if re.fullmatch(pattern, f"{method} {path}"):
                 if isinstance(answer, EcmError):
                     raise answer
-                return deepcopy(answer(params) if callable(answer) else answer)
+                return deepcopy(answer(path, params) if callable(answer) else answer)
         raise NotReadable(path, NO_ROUTE, 400)
 
     def calls(self, pattern: str) -> list[dict[str, str]]:
