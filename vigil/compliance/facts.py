@@ -42,9 +42,6 @@ class Workspace:
     attrs: Mapping[str, Value] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()  # names from PARTS that could not be read this time
     size: int | None = None  # number of direct children, as ECM counts them
-    folders: tuple[
-        tuple[int, int], ...
-    ] = ()  # (id, number of children) of the folders inside, whose documents count
     source: str = ""  # path of the call that gave it
 
 

@@ -22,7 +22,7 @@ from vigil.ecm import categories, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import Category
 from vigil.ecm.errors import EcmError, Malformed
-from vigil.ecm.model import Gap
+from vigil.ecm.model import FolderStamp, Gap
 
 LIST = "/v2/nodes/list"
 
@@ -50,7 +50,7 @@ class RawWorkspace:
     type: str
     node: Json
     children: list[Child] = field(default_factory=list)
-    folders: list[tuple[int, int]] = field(default_factory=list)
+    folders: list[FolderStamp] = field(default_factory=list)
     audit: list[Json] = field(default_factory=list)  # newest first, as served
     event_names: Mapping[int, str] = field(default_factory=dict)
     missing: tuple[str, ...] | None = None
@@ -58,6 +58,7 @@ class RawWorkspace:
     related: Related | None = None
     unread: dict[str, Gap] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)  # of what is unknown of a part that was read
+    by_search: bool = False  # whether its documents were found by the search, and are all
     lacking: int = 0  # items that containers count and lists do not show
 
     @property
@@ -106,12 +107,9 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
         unread=frozenset(reading.unread),
         # A part that was not read gets no stamp: otherwise a later run would consider it read.
         size=None if unread else parse.held(reading.properties),
-        folders=() if unread else tuple(sorted(reading.folders)),
         source=LIST,
     )
-    found: list[Fact] = [workspace]
-    if "documents" not in reading.unread:
-        found += [_document(reading.id, child, names) for child in reading.children]
+    found: list[Fact] = [workspace, *documents(reading, names)]
     if "comments" not in reading.unread:
         found += _audit(reading, names)
     if reading.roles is not None:
@@ -122,6 +120,13 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
         path = f"/v2/businessworkspaces/{reading.id}/missingdocuments"
         found.append(MissingDocuments(reading.id, reading.missing, path))
     return found
+
+
+def documents(reading: RawWorkspace, names: IdNames) -> list[Document]:
+    """The documents of a workspace, if they were read."""
+    if "documents" in reading.unread:
+        return []
+    return [_document(reading.id, child, names) for child in reading.children]
 
 
 def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:

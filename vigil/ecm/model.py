@@ -89,12 +89,21 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderStamp:
+    """A folder inside a workspace, as it was listed: the number of its items, and its modify date."""
+
+    id: int
+    items: int
+    modified: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class FactBatch:
     """Facts read by one call.
 
     `workspaces` maps processes to their workspaces, where newly found. `unread` are processes that could not be read this time and
     must be read again. `unknown` are people and groups (``user:LOGIN``, ``group:NAME``) that could not be looked up, with the reason.
-    `lacking` has for workspaces how many items their containers count and their lists do not show.
+    `lacking` has for workspaces how many items their containers count and their lists do not show, `folders` the folders inside.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -105,6 +114,7 @@ class FactBatch:
     unread: frozenset[int] = frozenset()
     unknown: Mapping[str, str] = field(default_factory=dict)
     lacking: Mapping[int, int] = field(default_factory=dict)
+    folders: Mapping[int, tuple[FolderStamp, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ that is new or changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -24,8 +24,19 @@ from vigil.ecm.client import Client, Params
 from vigil.ecm.document_types import DocumentTypeReader
 from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
+from vigil.ecm.located import Located
 from vigil.ecm.mapping import Child, IdNames, RawWorkspace
-from vigil.ecm.model import ABSENT, EXPIRY, LASTING, FactBatch, Gap, Gone, ListedWorkspace, Needs
+from vigil.ecm.model import (
+    ABSENT,
+    EXPIRY,
+    LASTING,
+    FactBatch,
+    FolderStamp,
+    Gap,
+    Gone,
+    ListedWorkspace,
+    Needs,
+)
 from vigil.ecm.nodes import read_nodes
 from vigil.ecm.paging import read_all
 from vigil.ecm.people import MemberDirectory
@@ -36,9 +47,14 @@ from vigil.ecm.sound import sound
 
 NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
 CHILD_FIELDS = "properties{id,name,type,container_size,create_date,create_user_id,modify_date}"
+DOCUMENT_FIELDS = "properties{id,name,type,parent_id,container_size,create_date,create_user_id,modify_date}"
 CATEGORIES = "categories"
 CHILDREN_PAGE = AUDIT_PAGE = VERSIONS_PAGE = 100
 DEEPEST = 20
+
+
+Classified = Mapping[int, Collection[int]]
+"""The ids of documents' classifications, where another answer told them."""
 
 
 class WorkspaceReader:
@@ -66,9 +82,10 @@ class WorkspaceReader:
         rows: Sequence[ListedWorkspace],
         since: datetime | None,
         known: Mapping[int, Document] = MappingProxyType({}),
-        classified: Mapping[int, Collection[int]] = MappingProxyType({}),
+        located: Located | None = None,
     ) -> FactBatch:
         """See `Extractor.read_workspaces`."""
+        classified = located.classifications if located is not None else {}
         with self._client.counting() as counts:
             by_id = {row.id: row for row in rows}
             nodes, missed = await self._nodes(list(by_id))
@@ -76,6 +93,8 @@ class WorkspaceReader:
             away = [number for number in by_id if number not in nodes and number not in unsure]
             lost, doubts = await gone(self._client, away, left_out=2, there=nodes)
             readings = [RawWorkspace(number, by_id[number].type, node) for number, node in nodes.items()]
+            if located is not None and self._needs.documents:
+                await self._from_search(readings, located)
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
             if self._needs.types:
                 await self._document_types(readings, known, classified)
@@ -92,7 +111,83 @@ class WorkspaceReader:
             tombs = tuple(Gone("workspace", str(number)) for number in away if number in lost)
             gaps = (*missed, *doubts, *_gaps(readings), *broken)
             lacking = {reading.id: reading.lacking for reading in readings if reading.lacking}
-            return FactBatch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking)
+            folders = {reading.id: tuple(reading.folders) for reading in readings if reading.folders}
+            return FactBatch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking, folders=folders)
+
+    async def read_documents(
+        self, places: Mapping[int, int], parents: Mapping[int, int | None], classified: Classified
+    ) -> tuple[FactBatch, frozenset[int]]:
+        """See `Extractor.read_documents`."""
+        with self._client.counting() as counts:
+            found, gaps = await read_nodes(self._client, list(places), self._document_fields())
+            unsure = {node for gap in gaps for node in gap.workspaces}
+            gaps = [replace(gap, workspaces=tuple({places[node] for node in gap.workspaces})) for gap in gaps]
+            readings: dict[int, RawWorkspace] = {}
+            elsewhere: set[int] = set()
+            for node, workspace in places.items():
+                if node not in found or not self._is_document(found[node], parents.get(node)):
+                    elsewhere |= set() if node in unsure else {workspace}
+                    continue
+                reading = readings.setdefault(workspace, RawWorkspace(workspace, "", {"data": {}}))
+                reading.children.append(Child(found[node], mapping.LIST, parse.versions(found[node])))
+            await asyncio.gather(*(self._all_versions(reading) for reading in readings.values()))
+            if self._needs.types:
+                await self._document_types(list(readings.values()), {}, classified)
+            names = await self._names(list(readings.values()))
+            facts: list[Fact] = []
+            for reading in readings.values():
+                try:
+                    with parse.shaped(mapping.LIST):
+                        facts.extend(sound(mapping.documents(reading, names), mapping.LIST))
+                except Malformed as error:
+                    gaps.append(gap_of(error, reading.id))
+            batch = FactBatch(tuple(facts), (), (*gaps, *_gaps(list(readings.values()))), counts.requests)
+            return batch, frozenset(elsewhere)
+
+    def _is_document(self, row: Json, parent: int | None) -> bool:
+        """Whether a row is a document with everything that is needed of it, and lies where it was found."""
+        found = parse.properties(row)
+        lacks = self._needs.expiry and (row.get("data") or {}).get("categories") is None
+        return (
+            parse.integer(found.get("type")) == parse.DOCUMENT
+            and not lacks
+            and parent in (None, parse.integer(found.get("parent_id")))
+        )
+
+    def _document_fields(self) -> list[str]:
+        fields = [DOCUMENT_FIELDS, "versions.element(0)"]
+        return [*fields, CATEGORIES] if self._needs.expiry else fields
+
+    async def _all_versions(self, reading: RawWorkspace) -> None:
+        """The versions of documents that were read by id, as far as they are needed."""
+        work = asyncio.gather(*(self._versions(child) for child in reading.children))
+        await _part(reading, "documents", _done(work))
+
+    async def _from_search(self, readings: Sequence[RawWorkspace], located: Located) -> None:
+        """Read by id what the search found in these workspaces. Those for which it was not all have no `held`, and are listed."""
+        contents = {reading.id: located.inside(reading.id) for reading in readings}
+        ids = [node for inside in contents.values() for node in inside]
+        found, _ = await read_nodes(self._client, ids, self._document_fields())
+        for reading in readings:
+            inside = contents[reading.id]
+            whole = inside.is_whole(reading.node, found)
+            if not whole or not all(self._is_document(found[node], None) for node in inside.documents):
+                continue
+            try:
+                with parse.shaped(mapping.LIST):
+                    reading.folders += [self._stamp(found[node]) for node in inside.folders]
+                    reading.children += [
+                        Child(found[node], mapping.LIST, parse.versions(found[node]))
+                        for node in inside.documents
+                    ]
+            except Malformed as error:
+                reading.unread["documents"] = gap_of(error, reading.id)
+            reading.by_search = True
+
+    def _stamp(self, row: Json) -> FolderStamp:
+        found = parse.properties(row)
+        modified = parse.instant(found.get("modify_date"), self._zone)
+        return FolderStamp(parse.node_id(row), parse.held(found) or 0, modified)
 
     async def _nodes(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
         """The readable nodes. A missing one is requested once more."""
@@ -113,7 +208,9 @@ class WorkspaceReader:
             reading.unread["attrs"] = Gap(mapping.LIST, "a node came without data", (reading.id,))
             return
         size = parse.held(reading.properties)
-        if self._needs.documents and size != 0:
+        if reading.by_search:
+            parts.append(self._all_versions(reading))
+        elif self._needs.documents and size != 0:
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, size, 0)))
         if self._needs.comments:
             parts.append(_part(reading, "comments", self._audit(reading, since)))
@@ -156,7 +253,7 @@ class WorkspaceReader:
                 reading.children.append(Child(row, path, parse.versions(row)))
             elif kind == parse.FOLDER:
                 size = parse.held(found)
-                reading.folders.append((parse.node_id(row), size or 0))
+                reading.folders.append(self._stamp(row))
                 inside += [(parse.node_id(row), size)] if size != 0 else []
         return inside
 
@@ -228,7 +325,7 @@ class WorkspaceReader:
         self,
         readings: Sequence[RawWorkspace],
         known: Mapping[int, Document],
-        classified: Mapping[int, Collection[int]],
+        classified: Classified,
     ) -> None:
         """The types of the documents. One that did not change keeps the type that is known; a type that cannot be read is unknown."""
         asked: dict[int, list[tuple[RawWorkspace, Child]]] = {}
@@ -331,6 +428,10 @@ def _held(readings: Sequence[RawWorkspace]) -> dict[int, Json]:
 
 def _version_key(row: Json) -> int:
     return parse.identity(parse.versions(row)[0]["version_number"])
+
+
+async def _done(work: Awaitable[Any]) -> None:
+    await work
 
 
 async def _part(reading: RawWorkspace, name: str, work: Coroutine[Any, Any, None]) -> None:

@@ -86,6 +86,8 @@ def encode(fact: Fact) -> tuple[str, bytes]:
     if isinstance(fact, f.Workspace):
         fields["attrs"] = {k: _plain(v) for k, v in fact.attrs.items()}
         fields["unread"] = sorted(fact.unread)
+        # Observations of earlier versions have it: without it, every workspace would count as changed once.
+        fields["folders"] = ()
     if isinstance(fact, f.Document | f.Step):
         # Only where there is something: rows of earlier versions, which have neither, keep their hashes.
         fields["unknown"] = sorted(fact.unknown)
@@ -103,7 +105,7 @@ def _instant(raw: str | None) -> datetime | None:
 def _workspace(d: dict[str, Any]) -> Fact:
     d["attrs"] = {k: _value(v) for k, v in d["attrs"].items()}
     d["unread"] = frozenset(d["unread"])
-    d["folders"] = tuple((i, n) for i, n in d["folders"])
+    d.pop("folders", None)  # earlier versions: see `vigil.ledger.observed.folders`
     return f.Workspace(**d | {"created": _instant(d["created"]), "modified": _instant(d["modified"])})
 
 

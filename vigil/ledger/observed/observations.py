@@ -391,6 +391,19 @@ def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tu
     return [(r.subject, decode(kind, r.body)) for r in found]
 
 
+def homes(connection: Connection, nodes: Collection[int]) -> dict[int, int]:
+    """The workspaces that some nodes are or lie in, by node, as far as they are known workspaces or documents that exist."""
+    out: dict[int, int] = {}
+    for some in chunks(sorted(map(str, nodes))):
+        query = select(_newest.c.subject, _newest.c.workspace).where(
+            _newest.c.kind.in_(("workspace", "document")),
+            _newest.c.subject.in_(some),
+            _newest.c.hash.is_not(None),
+        )
+        out |= {int(r.subject): r.workspace for r in connection.execute(query)}
+    return out
+
+
 class DeletedItem(NamedTuple):
     """An item that was deleted. `workspace` is its last workspace, or the item itself; `type` is a workspace's type, else ""."""
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vigil.sandbox.world.ids import DEEPEST, Family, IdPlan
-from vigil.sandbox.world.state import Node, WorldDocument, WorldFolder, WorldState, WorldWorkspace
+from vigil.sandbox.world.state import Node, Touch, WorldDocument, WorldFolder, WorldState, WorldWorkspace
 
 UNTYPED = "Correspondence"
 
 
 class Folders:
-    """`depth` 0 (documents lie in the workspace itself) to DEEPEST. `types`: workspace type -> its document types."""
+    """`depth` 0 (documents lie in the workspace itself) to DEEPEST. `touch`: which changes of documents move a folder's date.
+    `types`: workspace type -> its document types.
+    """
 
     def __init__(self, state: WorldState, ids: IdPlan, types: Mapping[str, tuple[str, ...]]) -> None:
         self.depth = 0
+        self.touch = Touch.CREATED
         self._state = state
         self._ids = ids
         self._types = types
@@ -42,9 +45,36 @@ class Folders:
 
     def holding(self, document: WorldDocument) -> int:
         """The id of the container that a document lies in."""
+        return self.home(document.workspace, document.type)
+
+    def home(self, workspace: WorldWorkspace, kind: str | None) -> int:
+        """The id of the container for documents of a type."""
         if not self.depth:
-            return document.workspace.id
-        return self._id(document.workspace, self._branch(document), self.depth - 1)
+            return workspace.id
+        branch = self._branches - 1 if kind is None else self._types[workspace.type.name].index(kind)
+        return self._id(workspace, branch, self.depth - 1)
+
+    def all(self, workspace: WorldWorkspace) -> list[int]:
+        """The ids of all folders of a workspace."""
+        return [self._id(workspace, b, level) for b in self._used(workspace) for level in range(self.depth)]
+
+    def modified(self, folder: WorldFolder) -> int:
+        """Quirk 29: the last document that was made in the folder itself moved its date; what changes later does not (24)."""
+        workspace = folder.workspace
+        if folder.level < self.depth - 1 or self.touch is Touch.NONE:
+            return workspace.created
+        every = self.touch is Touch.ALL
+        held = [
+            d.modified if every else d.created
+            for d in workspace.documents.values()
+            if self._branch(d) == folder.branch
+        ]
+        gone = [
+            at
+            for kind, at in (workspace.last_added or {}).items()
+            if self._branch_of(workspace, kind) == folder.branch
+        ]
+        return max([workspace.created, *held, *gone])
 
     def folder(self, place: int) -> WorldFolder | None:
         """The folder with this place in its family of ids, None when there is none."""
@@ -60,9 +90,10 @@ class Folders:
         return [*range(typed), self._branches - 1]
 
     def _branch(self, document: WorldDocument) -> int:
-        if document.type is None:
-            return self._branches - 1
-        return self._types[document.workspace.type.name].index(document.type)
+        return self._branch_of(document.workspace, document.type)
+
+    def _branch_of(self, workspace: WorldWorkspace, kind: str | None) -> int:
+        return self._branches - 1 if kind is None else self._types[workspace.type.name].index(kind)
 
     def _folder(self, workspace: WorldWorkspace, branch: int, level: int) -> WorldFolder:
         names = (*self._types[workspace.type.name], UNTYPED)
