@@ -38,7 +38,7 @@ from vigil.ecm.model import (
     Needs,
 )
 from vigil.ecm.nodes import read_nodes
-from vigil.ecm.paging import read_all
+from vigil.ecm.paging import page_of, read_all
 from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import gone
 from vigil.ecm.related import read_related
@@ -264,9 +264,14 @@ class WorkspaceReader:
             path = f"/v2/nodes/{parse.node_id(child.row)}/versions"
         if newest is not None and (not self._needs.versions or newest <= 1 or len(child.versions) > 1):
             return
-        rows, _ = await read_all(self._client, path, {}, key=_version_key, limit=VERSIONS_PAGE)
+        answer = await self._client.get(path, {"limit": VERSIONS_PAGE, "page": 1})
         with parse.shaped(path):
-            child.versions = parse.version_list({"results": rows})
+            child.versions = parse.version_list(answer)
+            page = page_of(answer, 1, VERSIONS_PAGE, path, child.versions)
+        if page.more or (page.total or 0) > len(page.rows):
+            rows, _ = await read_all(self._client, path, {}, key=_version_key, limit=VERSIONS_PAGE)
+            with parse.shaped(path):
+                child.versions = parse.version_list({"results": rows})
 
     async def _audit(self, reading: RawWorkspace, since: datetime | None) -> None:
         path = f"/v2/nodes/{reading.id}/audit"
