@@ -62,7 +62,9 @@ async def test_a_workspace_has_its_dates_its_size_and_its_source(
     (found,) = of(await read(server, Needs(), contracts.FULL), Workspace)
     assert (found.id, found.type, found.name) == (1001, "Contract", "Contract 1001")
     assert found.created == contracts.BEGINNING
-    assert found.modified == contracts.BEGINNING + timedelta(hours=12)  # quirk 29: when its last document came
+    assert found.modified == contracts.BEGINNING + timedelta(
+        hours=12
+    )  # quirk 29: when its last document came
     assert found.size == 120
     assert found.source == "/v2/nodes/list"
     assert found.unread == frozenset()

@@ -115,8 +115,8 @@ class ProcessReader:
         if spelling is not KindSpelling.UPPER:
             params["kind"] = "Managed"
         if since is not None:
-            floor = since - self._client.settings.overlap - MARGIN
-            params["wfretention"] = max(1, -(-(self._client.clock() - floor) // timedelta(days=1)))
+            ago = max(timedelta(), self._client.clock() - since) + self._client.settings.overlap + MARGIN
+            params["wfretention"] = -(-ago // timedelta(days=1))
         return params
 
     async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> FactBatch:
