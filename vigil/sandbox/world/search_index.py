@@ -51,7 +51,7 @@ class SearchIndex:
     def __init__(self, world: World) -> None:
         self._world = world
         self._settings = IndexSettings()
-        self._depth = 0
+        self._folders: tuple[int, frozenset[str]] = (0, frozenset())
         self._position = 0
         self._touches = world.state.children_touch
         self._rewritten = 0  # the journal's entries before this one were written under another rule
@@ -65,15 +65,15 @@ class SearchIndex:
         world = self._world
         position = world.journal.position(world.now.timestamp() - settings.lag)
         # Nothing is taken out of an index again, and folders are known only when they are indexed: then it begins anew.
-        rule = world.state.children_touch
-        if (settings, world.folders.depth, rule) != (
+        rule, folders = world.state.children_touch, (world.folders.depth, world.folders.without)
+        if (settings, folders, rule) != (
             self._settings,
-            self._depth,
+            self._folders,
             self._touches,
         ) or position < self._position:
             if rule != self._touches:
                 self._touches, self._rewritten = rule, len(world.journal)
-            self._settings, self._depth, self._position = settings, world.folders.depth, 0
+            self._settings, self._folders, self._position = settings, folders, 0
             self.generation += 1
             self._indexed.clear()
             self._days.clear()
@@ -138,7 +138,7 @@ class SearchIndex:
         # Each entry of a document is a version of it; the first one is a new child of what it lies in.
         count = 1 if known is None else (known & ((1 << _VERSION_BITS) - 1)) + 1
         self._indexed[node] = modified << _VERSION_BITS | count
-        if known is None and self._depth:
+        if known is None and self._folders[0]:
             holder = folders.holding(self._document(node))
             before.setdefault(holder, self._indexed.get(holder))
             self._indexed[holder] = modified << _VERSION_BITS
