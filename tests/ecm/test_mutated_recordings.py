@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ecm.readers import ZONE, readers
+from tests.support import vendor
 from tests.support.canned import CannedClient
 from tests.support.recorded import Recording, recordings
 from vigil.compliance.facts import Document, Step
-from vigil.ecm import EcmError, Extractor, ListedWorkspace, Needs
+from vigil.ecm import EcmError, Extractor, ListedWorkspace, Needs, followups
 from vigil.ecm.model import NEVER, FactBatch
 from vigil.ecm.parse import shaped
 
@@ -147,6 +149,26 @@ CALLS: tuple[Callable[[Extractor], Any], ...] = (
     lambda extractor: extractor.audience([13875], ["user:u017"]),
     lambda extractor: extractor.related([98015]),
 )
+
+
+async def test_every_request_of_the_readers_is_in_the_vendors_documents_or_a_listed_exception() -> None:
+    client = canned()
+    extractor = Extractor(client, replace(NEEDS, expiry=True))
+    for call in CALLS:
+        with contextlib.suppress(EcmError):
+            await call(extractor)
+    with contextlib.suppress(EcmError):
+        await followups.read(client, [53429])
+    assert {f"{method} {path}" for method, path, _, _ in client.sent} >= {
+        "GET /v2/workflows/status/info",
+        "GET /v2/nodes/53429/followups",
+    }
+    refused = {
+        said
+        for method, path, query, form in client.sent
+        for said in vendor.refused(method, path, query, form, {**query, **form})
+    }
+    assert refused == set()
 
 
 async def test_unchanged_recordings_give_facts_of_every_kind_and_no_gap() -> None:

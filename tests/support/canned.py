@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from vigil.ecm import Client, Settings
 from vigil.ecm.answers import Json
@@ -22,7 +22,7 @@ Answer = Json | EcmError | Callable[[str, dict[str, str]], Json]
 class CannedClient(Client):
     """Gives the first answer of `answers` whose pattern fits ``METHOD /path``; the refusal of an unknown address for all others.
 
-    `asked` has every call with its parameters.
+    `asked` has every call with its parameters, `sent` the same with those of the query and those of the form apart.
     """
 
     def __init__(
@@ -32,11 +32,15 @@ class CannedClient(Client):
         self.dialect = dialect or Dialect(nodes=NodesForm.FORM)
         self._answers = answers
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.sent: list[tuple[str, str, dict[str, list[str]], dict[str, list[str]]]] = []
 
     async def _call(self, method: str, path: str, url: str, form: Any) -> Json:
-        params = dict(parse_qsl(urlsplit(url).query))
-        for name, value in (form or {}).items():
-            params[name] = value if isinstance(value, str) else ",".join(value)
+        query = parse_qs(urlsplit(url).query, keep_blank_values=True)
+        fields = {
+            name: [given] if isinstance(given, str) else list(given) for name, given in (form or {}).items()
+        }
+        params = {name: ",".join(given) for name, given in {**query, **fields}.items()}
+        self.sent.append((method, path, query, fields))
         self.asked.append((f"{method} {path}", params))
         for pattern, answer in self._answers.items():
             if re.fullmatch(pattern, f"{method} {path}"):
