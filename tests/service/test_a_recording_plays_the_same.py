@@ -146,6 +146,6 @@ def test_nothing_of_the_estates_words_is_in_the_folder(
     assert found <= OWN
     told = {*(text for answer in answers for text in values(json.loads(answer)))}
     told |= set(rule_values(rules))
-    assert not told & originals(bench.estate)
+    assert told.intersection(originals(bench.estate)) <= {""}
     assert "ecm.example" not in written
     assert "otcsticket" not in written

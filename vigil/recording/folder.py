@@ -129,6 +129,14 @@ class Recorder:
         headers = {name: exchange.headers[name] for name in HEADERS if name in exchange.headers}
         self._write(asked, RecordedAnswer(exchange.status, headers, scrub.body(exchange.body)))
 
+    def finish(self) -> None:
+        """Hide the values of sensitive attributes in everything that was written. Call it after the last exchange."""
+        sensitive = self._scrubber.sensitive
+        for file in sorted(self._folder.glob("*/*.json")) if sensitive else ():
+            said = json.loads(file.read_text())
+            if (hidden := sensitive.hidden(said)) != said:
+                file.write_text(json.dumps(hidden, indent=1))
+
     def _write(self, request: Request, answer: RecordedAnswer) -> None:
         file = self._folder / request.place / f"{request.name}.json"
         answers = read_answers(file) if file.is_file() else []

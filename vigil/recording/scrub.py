@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from vigil.recording.sensitive import SensitiveKeys
 from vigil.recording.words import Words, stays
 from vigil.redaction import redacted
 
@@ -18,9 +19,8 @@ Pairs = list[tuple[str, str]]
 REMOVED = "(removed)"
 
 KEPT_KEYS = frozenset({
-    "action", "content_type", "data_type", "display_language", "fields", "key", "language_code", "map", "metadata_order", "method",
-    "mime_type", "order", "persona", "rel_type", "sort", "sort_key", "source", "status", "status_key", "task_status", "type",
-    "type_name", "version",
+    "action", "content_type", "data_type", "display_language", "fields", "key", "language_code", "method", "mime_type",
+    "persona", "rel_type", "sort", "sort_key", "source", "status", "status_key", "task_status", "type", "type_name", "version",
 })  # fmt: skip
 """Keys whose values are words of the product, by which Vigil reads an answer. Such a value stays if it looks like one (_WORD)."""
 
@@ -79,10 +79,13 @@ _NAME_PREFIXES = ("startswith_", "contains_")
 
 
 class Scrubber:
-    """Requests and answers without their names and texts, by one recording's words."""
+    """Requests and answers without their names and texts, by one recording's words.
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
+    `sensitive` are names of attributes, `Category.attribute`, whose keys it learns from the answers that define them.
+    """
+
+    def __init__(self, words: Words, sensitive: Collection[str] = ()) -> None:
+        self.words, self.sensitive = words, SensitiveKeys(sensitive)
 
     def body(self, body: bytes) -> Any:
         """An answer's JSON; a text where it is none: HTML, or JSON that was cut off."""
@@ -96,6 +99,7 @@ class Scrubber:
     def value(self, value: Any, key: str = "", within: str = "") -> Any:
         """A JSON value that stands under `key`, in an object that stands under `within`."""
         if isinstance(value, dict):
+            self.sensitive.learn(value)
             return {self._key(k): self.value(v, k, key) for k, v in value.items()}
         if isinstance(value, list):
             return [self.value(v, key, within) for v in value]
