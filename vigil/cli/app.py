@@ -171,8 +171,8 @@ def record(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Ledger of the reading; by default a temporary one, so that everything is read. A second reading with the same ledger "
-            "reads what changed",
+            help="Ledger of the reading; by default a temporary one, so that everything is read. A second reading with the same "
+            "ledger reads what changed",
         ),
     ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the recording in the folder")] = False,
@@ -181,8 +181,8 @@ def record(
         typer.Option(
             min=1,
             max=40,
-            help="Number of characters at the start of each text that are exchanged one by one, so that names with the same start still "
-            "have it; more where lists are cut off and Vigil reads them by the starts of names",
+            help="Number of characters at the start of each text that are exchanged one by one, so that names with the same start "
+            "still have it; more where lists are cut off and Vigil reads them by the starts of names",
         ),
     ] = 3,
 ) -> None:

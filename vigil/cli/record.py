@@ -115,13 +115,14 @@ def _new_manifest(key: str, block: Connected, rules: SiteRules) -> Manifest:
 def _read(site: str, block: Connected, at: datetime) -> str:
     """The doctor's checks and a dry sweep; what could not be read, empty if nothing."""
     from flows.sweep import SweepScope, sweep
-    from vigil.service.doctor.ecm import examine
+    from vigil.service.doctor.ecm import examine, people
 
     rules, _ = check(examined(block.site().rules))
 
     async def look() -> None:
         async with block.ecm.client() as client:
             await examine(client, rules, utc_now)
+            await people(client, rules)
 
     stopping.run(look())
     _, missing = stopping.run(outcome(sweep(site=site, scope=SweepScope(), as_of=at)))

@@ -21,7 +21,7 @@ NAMES = frozenset({"workspace_type", "document", "group", "user", "role", "value
 """Keys whose values are names or values of the site. In patterns of events every key is one."""
 
 FIELDS = frozenset({"field", "due"})
-"""Keys whose values are fields: `attr.status`, `related.Contract.role.owner`."""
+"""Keys whose values are fields: `attr.status`, `related.Contract.attr.status`."""
 
 EVENTS = "events"
 LENGTHS = frozenset({"within", "older_than", "before", "after"})
