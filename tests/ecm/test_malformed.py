@@ -12,6 +12,7 @@ from vigil.compliance.facts import Workspace
 from vigil.ecm import Client, Extractor, ListedWorkspace, Malformed, Needs, Settings
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import flat
+from vigil.ecm.dialect import NodesForm
 from vigil.ecm.paging import page_of
 from vigil.ecm.parse import audit_rows, doc_types, missing_types, rows, shaped, single
 from vigil.ecm.steps import of_process
@@ -75,8 +76,8 @@ async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
 ) -> None:
     nodes = Client.nodes
 
-    async def spoiled(self: Client, ids: list[int], fields: list[str]) -> Json:
-        answer = await nodes(self, ids, fields)
+    async def spoiled(self: Client, ids: list[int], fields: list[str], form: NodesForm) -> Json:
+        answer = await nodes(self, ids, fields, form)
         for row in answer["results"]:
             if row["data"]["properties"].get("id") == 1005:
                 row["data"]["properties"]["modify_date"] = "yesterday"

@@ -12,6 +12,7 @@ import pytest
 from tests.ecm.conftest import Server
 from tests.support.ports import closed_port
 from vigil.ecm import Client, EcmError, Malformed, NotAsked, NotReadable, Unavailable
+from vigil.ecm.dialect import NodesForm
 from vigil.ecm.limits import CircuitBreaker
 from vigil.ecm.retry import Retryable
 
@@ -35,7 +36,7 @@ async def test_a_fault_that_passes_is_not_noticed(server: Server, what: str) -> 
 async def test_reading_many_nodes_is_repeated_although_it_is_a_post(server: Server) -> None:
     async with server.client() as client:
         server.fault("POST /v2/nodes/list", "502")
-        answer = await client.nodes([1001, 1002], ["properties{id}"])
+        answer = await client.nodes([1001, 1002], ["properties{id}"], NodesForm.BODY_URL)
     assert len(answer["results"]) == 2
     assert server.asked("POST /v2/nodes/list") == 2
 

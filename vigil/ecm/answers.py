@@ -32,12 +32,21 @@ _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 def read(path: str, status: int, headers: Mapping[str, str], body: bytes) -> Json:
     """The JSON object of a successful response. Raises Retryable for a temporary failure, an EcmError for a permanent one."""
     parsed = _parsed(body)
+    status = _meant(status, parsed)
     if 200 <= status < 300:
         if isinstance(parsed, dict):
             return parsed
         kind = "HTML" if _is_html(headers, body) else f"{len(body)} bytes that are no JSON object"
         raise Retryable(Malformed(path, f"{kind} instead of JSON", status))
     raise _failure(path, status, headers, parsed, body)
+
+
+def _meant(status: int, parsed: object) -> int:
+    """The status, or the error's in the body of a 200: with `suppress_response_codes` set for a site, the body has the real one."""
+    said = parsed.get("statusCode") if isinstance(parsed, dict) and status < 300 else None
+    if isinstance(said, bool) or not isinstance(said, int | str) or not re.fullmatch(r"[45]\d\d", str(said)):
+        return status
+    return int(said)
 
 
 def _failure(
@@ -100,9 +109,11 @@ def _shallow(body: bytes) -> bytes:
 
 
 def _error_text(parsed: object) -> str:
-    if isinstance(parsed, dict) and parsed.get("error"):
-        return redacted(str(parsed["error"])[:_LOOKED_AT])[:_LONGEST_MESSAGE]
-    return ""
+    """ECM's own message, with its detail; empty without one."""
+    if not isinstance(parsed, dict):
+        return ""
+    parts = [str(parsed[key])[:_LOOKED_AT] for key in ("error", "errorDetail") if parsed.get(key)]
+    return redacted(": ".join(dict.fromkeys(parts)))[:_LONGEST_MESSAGE]
 
 
 def _is_html(headers: Mapping[str, str], body: bytes) -> bool:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -22,7 +23,8 @@ from vigil.ecm import answers
 from vigil.ecm.answers import Json
 from vigil.ecm.clocks import Skew, joined, measured
 from vigil.ecm.connections import ConnectionPool
-from vigil.ecm.errors import NotReadable, Refused, Unavailable
+from vigil.ecm.dialect import Dialect, NodesForm
+from vigil.ecm.errors import Malformed, NotReadable, Refused, Unavailable
 from vigil.ecm.limits import CircuitBreaker, RateLimiter
 from vigil.ecm.retry import Policy, Retryable, retry
 from vigil.ecm.settings import Settings
@@ -38,6 +40,8 @@ uses it.
 """
 
 Params = Mapping[str, str | int | Sequence[str]]
+Form = Mapping[str, str | Sequence[str]]
+"""The fields of a form; a sequence repeats its field."""
 
 
 @dataclass(slots=True)
@@ -56,9 +60,18 @@ class _Ask:
     method: str
     path: str
     url: str
-    form: Mapping[str, str] | None = field(repr=False)
+    form: Form | None = field(repr=False)
     deadline: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """One HTTP response, read to its end."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 _counting: ContextVar[tuple[Counts, ...]] = ContextVar("vigil_ecm_counting", default=())
@@ -69,7 +82,8 @@ class Client:
 
     Any number of calls may run at the same time; `settings.concurrency` of them are open. The client belongs to one event loop.
     `policy` says how calls are retried and `circuit` when the server is no longer asked; the defaults follow from `settings`. `skew`
-    is the difference between the server's clocks and `clock`, measured from its responses; None before the first one.
+    is the difference between the server's clocks and `clock`, measured from its responses; None before the first one. `dialect` is
+    what the server understands, as far as it is known; `learned` has a sentence for each answer that showed more.
     """
 
     def __init__(
@@ -79,6 +93,10 @@ class Client:
         self.counts = Counts()
         self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self.skew: Skew | None = None
+        self.dialect = Dialect()
+        self.learned: list[str] = []
+        self.assumed_nodes: NodesForm | None = None  # answered, and not shown to give categories
+        self.learning = asyncio.Lock()  # held while a form is tried, so that many calls do not try it at once
         self._policy = policy or Policy(settings.retries, settings.total_timeout)
         self._rate = RateLimiter(settings.requests_per_second)
         self._circuit = circuit or CircuitBreaker()
@@ -111,6 +129,20 @@ class Client:
     def logins(self) -> int:
         return self._tickets.logins
 
+    def learn(self, *, why: str, **values: Any) -> None:
+        """Correct fields of the dialect, as `why` an answer shows: ``learn(sorted=False, why="row 7 is newer than row 6")``."""
+        after = self.dialect.with_learned(why, **values)
+        if after is not self.dialect:
+            self.dialect = after
+            self.learned.append(why)
+
+    def doubt(self, name: str, why: str) -> None:
+        """Note that answers contradict a field of the dialect, without showing what is right: the next run probes again."""
+        after = self.dialect.with_doubt(name, why)
+        if after is not self.dialect:
+            self.dialect = after
+            self.learned.append(why)
+
     @contextmanager
     def counting(self) -> Iterator[Counts]:
         """Counts the calls of this task, and of tasks that it starts, inside the block."""
@@ -126,23 +158,36 @@ class Client:
         query = f"?{urlencode(params, doseq=True)}" if params else ""
         return await self._call("GET", path, f"{self.settings.api}{path}{query}", None)
 
-    async def nodes(self, ids: Sequence[int], fields: Sequence[str]) -> Json:
-        """`POST /v2/nodes/list`: a read that is a POST because of its length. At most MOST_IDS ids."""
+    async def post(self, path: str, form: Form) -> Json:
+        """POST a form to `path` (under ``{cgi}/api``). Raises the errors of `vigil.ecm.errors`."""
+        return await self._call("POST", path, f"{self.settings.api}{path}", form)
+
+    async def nodes(self, ids: Sequence[int], fields: Sequence[str], form: NodesForm) -> Json:
+        """``POST /v2/nodes/list``: those of at most 250 nodes that are readable, the ids and fields sent in this form."""
         if len(ids) > MOST_IDS:
             raise ValueError(f"nodes/list takes {MOST_IDS} ids at once, {len(ids)} were given")
         path = "/v2/nodes/list"
-        url = f"{self.settings.api}{path}?{urlencode({'fields': list(fields)}, doseq=True)}"
-        body = orjson.dumps({"ids": list(ids)}).decode()
-        return await self._call("POST", path, url, {"body": body})
+        if form is NodesForm.BODY_URL:
+            url = f"{self.settings.api}{path}?{urlencode({'fields': list(fields)}, doseq=True)}"
+            return await self._call("POST", path, url, {"body": orjson.dumps({"ids": list(ids)}).decode()})
+        if form is NodesForm.BODY:
+            body = orjson.dumps({"ids": list(ids), "fields": list(fields)}).decode()
+            return await self.post(path, {"body": body})
+        repeated = {"ids": [str(number) for number in ids], "fields": list(fields)}
+        if form is NodesForm.NONE:
+            del repeated["fields"]
+        return await self.post(path, repeated)
 
-    async def _call(self, method: str, path: str, url: str, form: Mapping[str, str] | None) -> Json:
+    async def _call(self, method: str, path: str, url: str, form: Form | None) -> Json:
         async def once(deadline: float) -> Json:
             ask = _Ask(method, path, url, form, deadline)
             ticket = await self._tickets.current()
             for left in reversed(range(_MOST_TICKETS)):
-                answer = await self._send(ask, ticket)
-                if answer is not None:
-                    return answer[0]
+                # Behind a load balancer another node may not know a fresh ticket yet: it is tried once more.
+                for _ in range(1 if self._tickets.is_proven(ticket) else 2):
+                    answer = await self._send(ask, ticket)
+                    if answer is not None:
+                        return answer[0]
                 if left:
                     ticket = await self._tickets.renew(ticket)
             raise Refused(path, "the ticket was refused, and those of new logins as well", 401)
@@ -175,14 +220,21 @@ class Client:
         async with self._circuit.admitted(ask.path, ask.deadline):
             await self._rate.turn()
             response = await self._exchange(ask, {HEADER: ticket.value} if ticket else dict(ask.headers))
-            if response.status_code == 401:
+            if response.status == 401:
                 return None
             if ticket:
                 self._tickets.adopt(ticket, response.headers.get(HEADER))
-            answer = answers.read(ask.path, response.status_code, response.headers, response.content)
+            try:
+                answer = answers.read(ask.path, response.status, response.headers, response.body)
+            except Refused as refused:
+                if refused.status == 401:  # in the body of a 200
+                    return None
+                raise
+            if ticket:
+                self._tickets.prove(ticket)
             return answer, response.headers
 
-    async def _exchange(self, ask: _Ask, headers: Mapping[str, str]) -> httpx.Response:
+    async def _exchange(self, ask: _Ask, headers: Mapping[str, str]) -> _Response:
         if self._pool is None:
             raise RuntimeError("the client is closed: use it inside `async with Client(settings) as client`")
         seconds = min(self.settings.timeout, max(0.001, ask.deadline - monotonic()))
@@ -190,16 +242,31 @@ class Client:
         asked = self.clock()
         try:
             with self._pool.connection() as connection:
-                async with asyncio.timeout(seconds):
-                    response = await connection.request(ask.method, ask.url, data=ask.form, headers=headers)
+                async with (
+                    asyncio.timeout(seconds),
+                    connection.stream(ask.method, ask.url, data=ask.form, headers=headers) as response,
+                ):
+                    body = await self._body(ask.path, response)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             raise Retryable(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
-        exchanges.tell(
-            ask.method, ask.url, ask.form, response.status_code, response.headers, response.content
-        )
-        self._count(received=len(response.content))
+        exchanges.tell(ask.method, ask.url, ask.form, response.status_code, response.headers, body)
+        self._count(received=len(body))
         self.skew = joined(self.skew, measured(response.headers.get("date"), asked, self.clock()))
-        return response
+        return _Response(response.status_code, response.headers, body)
+
+    async def _body(self, path: str, response: httpx.Response) -> bytes:
+        """The body, up to the largest answer. Raises Retryable for a larger one, which may never end."""
+        most = self.settings.largest_answer
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.aiter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                self._count(received=size)
+                said = f"the answer is longer than {most} bytes, and was not read further"
+                raise Retryable(Malformed(path, said, response.status_code), times=1)
+        return b"".join(parts)
 
     def _count(self, requests: int = 0, received: int = 0, retries: int = 0) -> None:
         for counts in (self.counts, *_counting.get()):

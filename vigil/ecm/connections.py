@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from http.cookiejar import CookieJar
 
 import httpx
 
@@ -27,7 +28,7 @@ class ConnectionPool:
 
     A single client with a pool of 32 would be the usual solution, but its pool examines every connection for every request several
     times, which takes more time than the rest of a call. The last client used is taken first, so that few connections stay open in
-    quiet times.
+    quiet times. All of them share their cookies: a load balancer keeps by a cookie which node has the ticket.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -35,6 +36,7 @@ class ConnectionPool:
         self._tls = _tls(settings.ca)
         self._free: list[httpx.AsyncClient] = []
         self._all: list[httpx.AsyncClient] = []
+        self._cookies = CookieJar()
 
     @contextmanager
     def connection(self) -> Iterator[httpx.AsyncClient]:
@@ -55,6 +57,7 @@ class ConnectionPool:
             timeout=self._settings.timeout,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE),
             headers={"Accept": "application/json", "User-Agent": "vigil"},
+            cookies=self._cookies,
             trust_env=False,
         )
         self._all.append(opened)

@@ -1,15 +1,17 @@
 """What one server of Extended ECM understands: its dialect. Versions differ in parameters, shapes and dates.
 
-Contract: docs/contracts/ecm.md#dialect. `vigil.ecm.probes` finds it out once a connection and day; the ledger keeps it; a reader that meets an
-answer which contradicts it calls `Client.learn`. A value of None is not known: the reader then takes the first form, and learns.
+Contract: docs/contracts/ecm.md#dialect. `vigil.ecm.probes` finds it out once a connection and day; the ledger keeps it; a reader that
+meets an answer which contradicts it calls `Client.learn`. A value of None is not known: the reader then takes the first form, and
+learns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class NodesForm(StrEnum):
@@ -18,7 +20,9 @@ class NodesForm(StrEnum):
     FORM = "form"  # repeated form fields `ids` and `fields`
     BODY_URL = "body-url"  # form field `body` with the ids, `fields` in the address
     BODY = "body"  # form field `body` with ids and fields
-    NONE = "none"  # in no form: attributes come from the parent's children, or node by node
+    NONE = (
+        "none"  # in no form, ids alone are sent: attributes come from the parent's children, or node by node
+    )
 
 
 class DateFilter(StrEnum):
@@ -60,16 +64,32 @@ class SearchDialect:
     region: str = "OTModifyDate"
     times: bool = False  # whether OTModifyTime narrows within a day
     lag: float = 0.0
+    fields: bool = True  # whether `fields`, which the vendor's document does not have, is taken
+
+
+class DateForm(StrEnum):
+    """How the server writes dates."""
+
+    NAIVE = "naive"  # without a zone, everywhere that was looked
+    ZULU = "Z"  # with one, everywhere that was looked
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One server's dialect, as probed `at`. `why` has, by field, what the probe saw, in words for `vigil doctor`."""
+    """One server's dialect, as probed `at`; `tried` is when some of it was probed last.
+
+    `why` has, by field, what the probe or an answer showed, in words for `vigil doctor`. `doubted`: an answer contradicted it, so that
+    it is probed again. `learned` are the fields that answers have corrected since the last daily probe: a probe that is made because of
+    a contradiction does not overrule them. `failed` are the fields whose probe got no usable answer: they stand at their fallback.
+    """
 
     at: datetime | None = None
+    tried: datetime | None = None
     nodes: NodesForm | None = None
     sorted: bool | None = None  # whether lists of workspaces obey desc_modify_date
     dates: DateFilter | None = None
+    wall: int | None = None  # after how many rows a list of workspaces stopped, though its count said more
     starts_with: bool | None = None  # whether a bare `where_name` means the start of the name
     kind: KindSpelling | None = None
     step_ends: StepEnds | None = None
@@ -77,7 +97,68 @@ class Dialect:
     related: RelatedForm | None = None
     nested_groups: bool | None = None  # whether a group's members include groups without `where_type`
     classifications: bool | None = None
+    date_form: DateForm | None = None
+    offset: float | None = (
+        None  # seconds that naive dates are ahead of UTC, by dates that two calls write differently
+    )
     search: SearchDialect | None = None  # None with `search_known`: there is none that is believed
     search_known: bool = False
     bin: str | None = None  # the mode of the recycle bin that is allowed; "" for none
     why: Mapping[str, str] = field(default_factory=dict)
+    doubted: bool = False
+    learned: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+
+    def with_learned(self, why: str, **values: Any) -> Dialect:
+        """The dialect with fields that an answer has shown to be different; itself if they were known."""
+        news = {name: value for name, value in values.items() if getattr(self, name) != value}
+        if not news:
+            return self
+        contradicted = self.at is not None and any(getattr(self, name) is not None for name in news)
+        return replace(
+            self,
+            **news,
+            why={**self.why, **dict.fromkeys(news, why)},
+            doubted=self.doubted or contradicted,
+            learned=self.learned | news.keys(),
+            failed=self.failed - news.keys(),
+        )
+
+    def with_doubt(self, name: str, why: str) -> Dialect:
+        """The dialect after answers that do not fit one field; itself if it was doubted before."""
+        return self if self.doubted else replace(self, why={**self.why, name: why}, doubted=True)
+
+    def plain(self) -> dict[str, Any]:
+        """The dialect for JSON; `read` reads it."""
+        found = asdict(self)
+        found["at"] = self.at and self.at.isoformat()
+        found["tried"] = self.tried and self.tried.isoformat()
+        found["learned"], found["failed"] = sorted(self.learned), sorted(self.failed)
+        return found
+
+
+_KINDS: Mapping[str, type[StrEnum]] = {
+    "nodes": NodesForm,
+    "dates": DateFilter,
+    "kind": KindSpelling,
+    "step_ends": StepEnds,
+    "related": RelatedForm,
+    "date_form": DateForm,
+}
+
+
+def read(data: Mapping[str, Any]) -> Dialect:
+    """A dialect from `Dialect.plain`. What another version of Vigil wrote differently is not known: it is probed again."""
+    try:
+        known = {f.name for f in fields(Dialect)}
+        found = {name: value for name, value in data.items() if name in known}
+        for name, kind in _KINDS.items():
+            found[name] = None if found.get(name) is None else kind(found[name])
+        for name in ("at", "tried"):
+            found[name] = datetime.fromisoformat(found[name]) if found.get(name) else None
+        found["search"] = SearchDialect(**found["search"]) if found.get("search") else None
+        found["learned"] = frozenset(found.get("learned", ()))
+        found["failed"] = frozenset(found.get("failed", ()))
+        return Dialect(**found)
+    except (TypeError, ValueError):
+        return Dialect()

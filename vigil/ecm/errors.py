@@ -8,7 +8,8 @@ VigilError
         │   └── NotAsked  the call was not made, because the server had not answered for too long
         ├── NotReadable   this item does not exist, or not for this user (ECM answers 400, 404 or 500 in its own words)
         └── Malformed     a response that violates the contract: HTML with 200, broken JSON
-            └── Incomplete  a list ended before its own count
+            └── IncompleteList  a list ended before its own count
+                └── ListWall    the server offers no further page, though its count says that there are more
 
 Each has the URL's path (never its query, never a ticket) and ECM's own message, redacted. Contract: docs/contracts/ecm.md#errors.
 """
@@ -79,3 +80,7 @@ class IncompleteList(Malformed):
 
     advice = ". What the list holds beyond that is not known; the next run reads it again"
     brief = "Extended ECM did not give a whole list"
+
+
+class ListWall(IncompleteList):
+    """A list of which the server offers no further page, though its count says that there are more: narrower lists reach them."""

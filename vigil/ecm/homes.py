@@ -1,19 +1,25 @@
-"""Finds the workspace that contains a node, parent by parent. Contract: docs/contracts/ecm.md#workspaces."""
+"""Finds the workspace that contains a node: in one call for a few nodes, parent by parent for many. Contract:
+docs/contracts/ecm.md#workspaces.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from vigil.ecm import parse
 from vigil.ecm.client import Client
-from vigil.ecm.errors import Malformed
+from vigil.ecm.errors import CallFailed, Malformed
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap, Housed
 from vigil.ecm.nodes import PATH, read_nodes
 
 HIGHEST = 20
 """The maximum number of folders above a node."""
+
+FEW = 4
+"""Up to so many nodes are asked for their workspaces one by one: climbing takes a call for each level, for any number of nodes."""
 
 _FIELDS = ["properties{id,type,parent_id}"]
 
@@ -23,12 +29,18 @@ async def homes(
 ) -> tuple[dict[int, int], dict[int, Gap]]:
     """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes in parallel, and only `through` these types.
 
+    Without `through`, a few nodes are asked for theirs in one call each, and those that it does not answer for climb.
+
     The second result has the gaps of nodes for which that is unknown.
     """
     found: dict[int, int] = {}
     unclear: dict[int, Gap] = {}
     above: dict[int, int] = {node: node for node in nodes}  # node -> the ancestor looked at now
-    for _ in range(HIGHEST):
+    for level in range(HIGHEST):
+        if level and through is None and len(above) <= FEW:
+            known = await _in_one_call(client, above)
+            found |= known
+            above = {node: ancestor for node, ancestor in above.items() if node not in known}
         if not above:
             break
         seen, failed = await _kinds(client, set(above.values()))
@@ -45,6 +57,23 @@ async def homes(
                 climbing[node] = parent
         above = climbing
     return found, unclear
+
+
+async def _in_one_call(client: Client, nodes: Collection[int]) -> dict[int, int]:
+    """The workspaces of those nodes for which the call for it gives one: without a workspace it may refuse."""
+    answers = await asyncio.gather(*(_workspace_of(client, node) for node in nodes))
+    return {node: home for node, home in zip(nodes, answers, strict=True) if home is not None}
+
+
+async def _workspace_of(client: Client, node: int) -> int | None:
+    path = f"/v1/nodes/{node}/businessworkspace"
+    try:
+        answer = await client.get(path)
+        with parse.shaped(path):
+            is_workspace = parse.integer(answer.get("type")) == parse.WORKSPACE
+            return parse.identity(answer["id"]) if is_workspace else None
+    except CallFailed:
+        return None  # climbing shows it
 
 
 async def housed(client: Client, nodes: Mapping[int, int]) -> Housed:

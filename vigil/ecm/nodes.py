@@ -1,23 +1,31 @@
 """Reads many nodes by id at once: `POST /v2/nodes/list`. A malformed node does not affect the others.
 
-Contract: docs/contracts/ecm.md#nodes.
+Contract: docs/contracts/ecm.md#nodes. In which form the call takes ids and fields is part of the dialect. A server that gives
+categories in no form is asked for them elsewhere: with the children of the node's parent, or node by node.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import MOST_IDS, Client
-from vigil.ecm.errors import CallFailed, Malformed, NotReadable
+from vigil.ecm.dialect import NodesForm
+from vigil.ecm.errors import CallFailed, EcmError, IncompleteList, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
+from vigil.ecm.paging import read_page, walk
 
 PATH = "/v2/nodes/list"
-HALVED = 9
-"""How often an unreadable list is halved to find the malformed node: 250 ids come down to one."""
+FORMS = (NodesForm.FORM, NodesForm.BODY_URL, NodesForm.BODY)
+CATEGORIES = "categories"
+CHILDREN_PAGE = 100
+
+MOST_HALVES = 64
+"""How many calls are made to find the malformed nodes among 250: sixteen for each."""
 
 
 async def read_nodes(
@@ -25,30 +33,106 @@ async def read_nodes(
 ) -> tuple[dict[int, Json], list[Gap]]:
     """The existing nodes, by id, and gaps, whose `workspaces` are node ids, for those whose call failed. Raises Refused."""
     parts = parse.chunks(ids, MOST_IDS)
-    answers = await asyncio.gather(*(_some(client, some, fields, HALVED) for some in parts))
     found: dict[int, Json] = {}
     gaps: list[Gap] = []
+    if parts and (client.dialect.nodes or client.assumed_nodes) is None:
+        found, gaps = await _finding_form(client, parts.pop(0), fields)
+    answers = await asyncio.gather(*(_batch(client, some, fields) for some in parts))
     for nodes, missed in answers:
         found |= nodes
         gaps += missed
     return found, gaps
 
 
-async def _some(
-    client: Client, ids: Sequence[int], fields: Sequence[str], halve: int
+async def _finding_form(
+    client: Client, ids: Sequence[int], fields: Sequence[str]
 ) -> tuple[dict[int, Json], list[Gap]]:
-    try:
-        answer = await client.nodes(ids, fields)
-        found, nameless = _by_id(parse.rows(answer, PATH))
-    except (Malformed, NotReadable) as error:
-        if len(ids) == 1 or not halve:
+    """The first batch on a server whose form is not known.
+
+    The first form whose rows have categories is learned. Where no row has any, the first form that is answered is used for as long as
+    the client lives: nothing has shown that it gives categories.
+    """
+    async with client.learning:
+        answered: dict[NodesForm, tuple[dict[int, Json], list[Gap]]] = {}
+        forms = (*FORMS, NodesForm.NONE) if (client.dialect.nodes or client.assumed_nodes) is None else ()
+        for form in forms:
+            try:
+                answered[form] = found, gaps = _rows_of(await client.nodes(ids, fields, form), ids)
+            except (Malformed, NotReadable):
+                continue  # this form, or one of the ids, is refused: the batch is halved below
+            except CallFailed as error:
+                return {}, [gap_of(error, *ids)]
+            if not _asks_categories(fields):
+                client.assumed_nodes = form if form is NodesForm.NONE else None
+                return found, gaps
+            if has_categories(found.values()):
+                client.learn(nodes=form, why=f"rows of nodes/list have their categories in form {form}")
+                return found, gaps
+        if answered:
+            client.assumed_nodes, (found, gaps) = next(iter(answered.items()))
+            if client.assumed_nodes is not NodesForm.NONE:
+                return found, gaps
+    return await _batch(client, ids, fields)
+
+
+async def _batch(
+    client: Client, ids: Sequence[int], fields: Sequence[str]
+) -> tuple[dict[int, Json], list[Gap]]:
+    """One batch in the dialect's form, halved if it is refused, and completed if no form gives categories."""
+    form = client.dialect.nodes or client.assumed_nodes or NodesForm.FORM
+    elsewhere = form is NodesForm.NONE and _asks_categories(fields)
+    halving = _Halving(client, fields, form)
+    found, gaps = await halving.read(ids)
+    if halving.refused_all and len(ids) > 1:
+        client.doubt("nodes", f"nodes/list refused each of {len(ids)} ids in form {form}")
+    if elsewhere:
+        return await _completed(client, found, fields), gaps
+    if (
+        client.dialect.nodes is form
+        and len(found) > 1
+        and _asks_categories(fields)
+        and not has_categories(found.values())
+    ):
+        client.doubt("nodes", f"none of {len(found)} rows of nodes/list has its categories in form {form}")
+    return found, gaps
+
+
+@dataclass
+class _Halving:
+    """One batch, in halves where it is refused, so that one poisonous id loses itself alone. At most MOST_HALVES calls."""
+
+    client: Client
+    fields: Sequence[str]
+    form: NodesForm
+    calls: int = 0
+    answered: int = 0
+    refusals: list[EcmError] = field(default_factory=list)
+
+    @property
+    def refused_all(self) -> bool:
+        return bool(self.refusals) and not self.answered
+
+    async def read(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
+        self.calls += 1
+        try:
+            found, gaps = _rows_of(await self.client.nodes(ids, self.fields, self.form), ids)
+            self.answered += 1
+            return found, gaps
+        except (Malformed, NotReadable) as error:
+            self.refusals.append(error)
+            if len(ids) == 1 or self.calls >= MOST_HALVES:
+                return {}, [gap_of(error, *ids)]
+        except CallFailed as error:
             return {}, [gap_of(error, *ids)]
         middle = len(ids) // 2
-        first = await _some(client, ids[:middle], fields, halve - 1)
-        second = await _some(client, ids[middle:], fields, halve - 1)
+        first = await self.read(ids[:middle])
+        second = await self.read(ids[middle:])
         return first[0] | second[0], [*first[1], *second[1]]
-    except CallFailed as error:
-        return {}, [gap_of(error, *ids)]
+
+
+def _rows_of(answer: Json, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
+    """The rows of an answer by id, and gaps for what it leaves unclear."""
+    found, nameless = _by_id(parse.rows(answer, PATH))
     if found.keys() - set(ids):  # the response to another call: nodes that it leaves out are not deleted
         return {}, [Gap(PATH, "nodes came that were not asked for", tuple(ids))]
     missing = tuple(number for number in ids if number not in found)
@@ -68,3 +152,66 @@ def _by_id(rows: Sequence[Json]) -> tuple[dict[int, Json], int]:
         except Malformed:
             nameless += 1
     return found, nameless
+
+
+def _asks_categories(fields: Sequence[str]) -> bool:
+    return any(name == CATEGORIES or name.startswith(f"{CATEGORIES}{{") for name in fields)
+
+
+def has_categories(rows: Iterable[Json]) -> bool:
+    """Whether any row has its categories: a row without the key says nothing about them."""
+    return any(CATEGORIES in row["data"] for row in rows if isinstance(row.get("data"), dict))
+
+
+# -- where no form of the call gives categories
+
+
+async def _completed(client: Client, rows: Mapping[int, Json], fields: Sequence[str]) -> dict[int, Json]:
+    """Rows with the categories that other calls give. A row for which no call gives them stays as it came."""
+    under: dict[int, list[int]] = {}
+    for number, row in rows.items():
+        parent = parse.properties(row).get("parent_id")
+        if isinstance(parent, int) and parent > 0 and not has_categories([row]):
+            under.setdefault(parent, []).append(number)
+    listed = await asyncio.gather(*(_of_parent(client, parent, under[parent], fields) for parent in under))
+    found: dict[int, Json] = {**rows}
+    for some in listed:
+        found |= some
+    lacking = [number for number in found if not has_categories([found[number]])]
+    single = await asyncio.gather(*(_of_node(client, number, fields) for number in lacking))
+    return found | {number: row for number, row in zip(lacking, single, strict=True) if row is not None}
+
+
+async def _of_parent(
+    client: Client, parent: int, wanted: Collection[int], fields: Sequence[str]
+) -> dict[int, Json]:
+    """Some children of a folder with their categories, if its pages are fewer than they are."""
+    path = f"/v2/nodes/{parent}/nodes"
+    params = {"fields": list(fields)}
+    found: dict[int, Json] = {}
+    if len(wanted) == 1:
+        return found
+    try:
+        first = await read_page(client, path, params, 1, CHILDREN_PAGE)
+        if first.total is None or -(-first.total // first.limit) > len(wanted):
+            return found
+        async for page in walk(client, path, params, key=parse.node_id, limit=first.limit, odd=[]):
+            found |= {parse.node_id(row): row for row in page.rows}
+            if found.keys() >= set(wanted):
+                break
+    except IncompleteList:
+        pass  # what came is used, the others are read one by one
+    except CallFailed:
+        return {}
+    return {number: row for number, row in found.items() if number in wanted and has_categories([row])}
+
+
+async def _of_node(client: Client, number: int, fields: Sequence[str]) -> Json | None:
+    """One node with its categories; None if its own call does not give them."""
+    path = f"/v2/nodes/{number}"
+    try:
+        row = parse.single(await client.get(path, {"fields": list(fields)}), path)
+        with parse.shaped(path):
+            return row if parse.node_id(row) == number and has_categories([row]) else None
+    except CallFailed:
+        return None

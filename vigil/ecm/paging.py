@@ -8,17 +8,21 @@ The server's behaviour, and the consequences:
 - Rows that vanish pull others onto a page already read: the count has fallen, and the page is read again.
 - `total_count` may or may not count unreadable rows: a page may be short. An empty page that begins before the count is not the end:
   it is requested once more, and then the list is incomplete.
+- `range_min` and `range_max` are not positions: they are ignored.
+- A list ends where no `next` is offered and its rows, or its pages by the echoed limit, agree with its count. Where `next` is missing
+  before that, the list has reached the server's wall.
+- A server that ignores `page` repeats the same rows: a page that brings nothing new before the end makes the list incomplete.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import IncompleteList, Malformed
+from vigil.ecm.errors import IncompleteList, ListWall, Malformed
 
 Key = Callable[[Json], Hashable]
 
@@ -27,7 +31,10 @@ _MOST_RESTARTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `limit` is the value that the server used, `total` and `more` its information about the whole list."""
+    """One page. `limit` is the value that the server used, `total` and `more` its information about the whole list.
+
+    `links`: whether this list says where its next page is, so that its silence means that there is none.
+    """
 
     number: int
     rows: tuple[Json, ...]
@@ -36,6 +43,7 @@ class Page:
     more: bool
     path: str
     answer: Json
+    links: bool = False
 
     @property
     def reaches_end(self) -> bool:
@@ -49,24 +57,36 @@ class Page:
 
 
 def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Json] | None = None) -> Page:
-    """Parse both formats: `paging` at the top with `actions.next`, or `collection.paging`."""
+    """Parse both formats: `paging` at the top with `actions.next`, or `collection.paging` with `links.next` or `links.data.next`."""
     if rows is None:
         found = answer.get("results")
         if not isinstance(found, list):
             raise Malformed(path, "expected a list in `results`")
         rows = found
-    paging = answer.get("paging") or (answer.get("collection") or {}).get("paging") or {}
-    taken = paging.get("limit")
-    total = paging.get("total_count")
+    paging = _object(answer, "paging") or _object(_object(answer, "collection"), "paging")
+    taken, total = _count(paging, "limit"), _count(paging, "total_count")
+    links = _object(paging, "links")
+    more = any(_object(part, "next") for part in (_object(paging, "actions"), links, _object(links, "data")))
     return Page(
         number=number,
         rows=tuple(rows),
-        limit=taken if isinstance(taken, int) and taken > 0 else limit,
-        total=total if isinstance(total, int) else None,
-        more=bool((paging.get("actions") or {}).get("next")),
+        limit=taken or limit,
+        total=total,
+        more=more,
         path=path,
         answer=answer,
+        links=more or isinstance(paging.get("actions"), dict),
     )
+
+
+def _object(found: Json, key: str) -> Json:
+    inner = found.get(key)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _count(paging: Json, key: str) -> int | None:
+    found = paging.get(key)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 
 
 async def read_page(
@@ -111,10 +131,12 @@ async def walk(
     seen: set[Hashable] = set()
     before: Page | None = None
     number, restarts = start, 0
+    links = False  # whether the list has said where a next page is
     while True:
         page = await read_page(client, path, params, number, limit, rows)
         # The clamp shows only in the first answer; from then on the server's own number is asked for.
         limit = page.limit
+        links = links or page.links
         lost = _lost(before, page)
         if before is not None and lost and restarts < _MOST_RESTARTS:
             # Rows between the two pages slid up onto pages already read: go back as far as they can have
@@ -127,11 +149,25 @@ async def walk(
         new = tuple(row for name, row in keyed if name not in seen)
         seen.update(name for name, _ in keyed)
         if new:
-            yield Page(page.number, new, page.limit, page.total, page.more, page.path, page.answer)
-        if _ends(page, new, len(seen), start):
+            yield replace(page, rows=new)
+        if _ends(page, new, len(seen), start, links):
             return
+        # Rows without a key are news, too, and so many rows may have come in front that a whole page moved down.
+        news = bool(new) or len(keyed) < len(page.rows) or _grew(before, page)
+        _go_on(page, news, links, len(seen))
         before = page
         number += 1
+
+
+def _go_on(page: Page, news: bool, links: bool, seen: int) -> None:
+    """Raises ListWall or IncompleteList if no further page can be expected, though the list has not shown its end."""
+    if page.reaches_end or page.total is None:
+        return
+    said = f"{seen} rows were read of {page.total}"
+    if links and not page.more:
+        raise ListWall(page.path, f"{said}: after page {page.number} no further page is offered")
+    if page.rows and not news:
+        raise IncompleteList(page.path, f"{said}: page {page.number} repeats rows that came before")
 
 
 def _keyed(page: Page, key: Key, odd: list[Json] | None) -> list[tuple[Hashable, Json]]:
@@ -155,8 +191,14 @@ def _lost(before: Page | None, page: Page) -> int:
     return max(0, before.total - page.total)
 
 
-def _ends(page: Page, new: Sequence[Json], seen: int, start: int) -> bool:
+def _grew(before: Page | None, page: Page) -> bool:
+    return before is None or before.total is None or page.total is None or page.total > before.total
+
+
+def _ends(page: Page, new: Sequence[Json], seen: int, start: int, links: bool) -> bool:
     if not page.rows:
+        return True
+    if page.total is None and links and not page.more:
         return True
     if page.number > start and not new and (page.reaches_end or page.total is None):
         return True  # past the end, where the last page repeats
@@ -197,14 +239,17 @@ async def _read_unnamed(
     for _ in range(_MOST_RESTARTS):
         found: list[Json] = []
         page = first = await read_page(client, path, params, 1, limit, rows)
+        links = False
         while True:
+            links = links or page.links
             found.extend(page.rows)
             if not page.rows or (page.reaches_end and not page.more):
                 return found, first.answer
+            _go_on(page, True, links, len(found))
             following = await read_page(client, path, params, page.number + 1, page.limit, rows)
             if following.rows == page.rows and (following.total is None or page.reaches_end):
                 return found, first.answer
             if following.total != first.total:
                 break  # the list moved: rows may be there twice, or be lost
             page = following
-    raise Malformed(path, f"the list changed its length during each of {_MOST_RESTARTS} readings")
+    raise IncompleteList(path, f"the list changed its length during each of {_MOST_RESTARTS} readings")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from vigil.compliance.facts import Group, User
@@ -17,8 +18,11 @@ from vigil.ecm.presence import MEMBER, own_calls
 
 T = TypeVar("T")
 
-PAGE = 20
-"""The server's page limit for lists of members."""
+PAGE = 100
+"""The rows that are asked for in a page of members. Servers give 20 of a list of all, and 100 of a group."""
+
+MANY = 20
+"""From so many unknown people on, the whole list may cost less than asking for each."""
 
 USER, GROUP = 0, 1
 
@@ -55,7 +59,7 @@ class MemberDirectory:
         """
         async with self._lock:  # callers ask for the same people at the same time
             wanted = [number for number in dict.fromkeys(ids) if not self._known(number, complete)]
-            if len(wanted) > PAGE and not self._listed:
+            if len(wanted) > MANY and not self._listed:
                 await self._list_if_cheaper(len(wanted))
                 wanted = [number for number in wanted if not self._known(number, complete)]
             answers = await own_calls(self._client, MEMBER, wanted, self._there)
@@ -138,7 +142,9 @@ class MemberDirectory:
         path = f"/v2/members/{number}"
         try:
             with parse.shaped(path):
-                self.note(parse.member(parse.properties(parse.single(answer, path))))
+                member = parse.member(parse.properties(parse.single(answer, path)))
+                # Whatever the own call does not have is not there.
+                self.note(replace(member, complete=True))
         except Malformed as error:
             return error
         return None
@@ -210,7 +216,7 @@ class MemberDirectory:
         if group.id not in self._held:
             path = f"/v2/members/{group.id}/members"
             try:
-                rows, _ = await read_all(self._client, path, {}, key=_member_key, limit=PAGE)
+                rows = await self._inside(path)
             except NotReadable:
                 answers = await own_calls(self._client, MEMBER, [group.id], self._there)
                 if answers[group.id] is not None:
@@ -219,6 +225,27 @@ class MemberDirectory:
             self._held[group.id] = self._note_all(rows, path)
         return self._held[group.id]
 
+    async def _inside(self, path: str) -> list[Json]:
+        """The members of a group, groups among them. Some versions give those only when asked for them."""
+        rows, _ = await read_all(self._client, path, {}, key=_member_key, limit=PAGE)
+        if any(_is_group(row) for row in rows):
+            self._client.learn(nested_groups=True, why=f"{path} has groups among the members")
+            return rows
+        if self._client.dialect.nested_groups:
+            return rows
+        try:
+            groups, _ = await read_all(self._client, path, {"where_type": GROUP}, key=_member_key, limit=PAGE)
+        except NotReadable as error:
+            if self._client.dialect.nested_groups is False:
+                raise
+            # A version that refuses the filter has nothing to filter out.
+            self._client.learn(nested_groups=True, why=f"{path} takes no where_type: {error.message}")
+            return rows
+        groups = [row for row in groups if _is_group(row)]  # a version may ignore the filter
+        if groups:
+            self._client.learn(nested_groups=False, why=f"{path} has groups only with where_type=1")
+        return [*rows, *groups]
+
 
 async def _or_error(asked: Awaitable[T]) -> T | EcmError:
     """The result, or the error in its place. Raises Refused."""
@@ -226,6 +253,10 @@ async def _or_error(asked: Awaitable[T]) -> T | EcmError:
         return await asked
     except CallFailed as error:
         return error
+
+
+def _is_group(row: Json) -> bool:
+    return parse.integer(parse.properties(row).get("type")) == GROUP
 
 
 def _member_key(row: Json) -> int:
@@ -238,7 +269,6 @@ def _user(member: Member) -> User:
         id=member.id,
         name=member.full_name or member.name,
         email=member.email,
-        zone=member.zone,
         language=member.language,
         deleted=member.deleted,
         source=f"/v2/members/{member.id}",

@@ -6,7 +6,7 @@ An error in JSON may come from a gateway, or from a call that failed internally.
 `nodes/list` leaves a node out twice, and no list of workflows has a workflow, and 3. the same call, made at the same time, works for
 another existing item (the control).
 
-Everything else is a gap: the answer is unknown for now.
+Everything else is a gap: the answer is unknown for now. A refused side call (children, roles, categories, audit) is no evidence.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ SAMPLE = 20
 CONTROLS = 3
 """The maximum number of controls that are tried until one works: one of them may have been deleted, too."""
 
+_NO_SUCH_CALL = "mappings registry"
+"""In the words for an address that the server does not have, which come for every item alike."""
+
 Others = Callable[[], Awaitable[Iterable[int]]]
 """Returns the ids of existing items of a kind. Called only after a refusal. May raise EcmError."""
 
@@ -53,6 +56,8 @@ class ItemKind:
 
     def is_said_gone(self, number: int, error: EcmError) -> bool:
         """Whether these are Extended ECM's own words for an item that is deleted, or not readable for this user."""
+        if _NO_SUCH_CALL in error.message.lower():
+            return False
         pattern = self.words.replace("{id}", str(number))
         return error.status in self.statuses and bool(re.search(pattern, error.message, re.IGNORECASE))
 

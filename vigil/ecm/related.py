@@ -1,4 +1,4 @@
-"""The related workspaces of a workspace: two calls each, children and parents. Contract: docs/contracts/ecm.md#related."""
+"""The related workspaces of a workspace, children and parents: one call, or two. Contract: docs/contracts/ecm.md#related."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from vigil.compliance.facts import Related
 from vigil.ecm import parse
 from vigil.ecm.client import Client
+from vigil.ecm.dialect import RelatedForm
 from vigil.ecm.gaps import of_workspace
 from vigil.ecm.model import FactBatch, Gap, Gone
 from vigil.ecm.paging import read_all
@@ -15,17 +16,36 @@ from vigil.ecm.presence import gone
 
 PAGE = 500
 WAYS = ("child", "parent")
+BOTH: dict[RelatedForm, str] = {RelatedForm.COMMA: "child,parent", RelatedForm.BRACES: "{'child','parent'}"}
 
 
 async def read_related(client: Client, workspace: int) -> Related:
-    """Its related workspaces, whichever of the two is the parent. Raises the errors of `vigil.ecm.errors`."""
-    path = f"/v2/businessworkspaces/{workspace}/relateditems"
+    """Its related workspaces, whichever of the two is the parent. Raises the errors of `vigil.ecm.errors`.
+
+    One call where the dialect knows the form that gives both ways, else one call a way.
+    """
+    form = client.dialect.related
     found: set[int] = set()
-    for way in WAYS:
-        rows, _ = await read_all(client, path, {"where_relationtype": way}, key=parse.node_id, limit=PAGE)
-        with parse.shaped(path):
-            found |= {parse.node_id(row) for row in rows}
-    return Related(workspace, tuple(sorted(found)), path)
+    for params in [{"where_rel_types": BOTH[form]}] if form in BOTH else [one_way(way) for way in WAYS]:
+        found |= await related_ids(client, workspace, params)
+    return Related(workspace, tuple(sorted(found)), _path(workspace))
+
+
+def one_way(way: str) -> dict[str, str]:
+    """The parameter for the related workspaces of one way, which every version has."""
+    return {"where_relationtype": way}
+
+
+async def related_ids(client: Client, workspace: int, params: dict[str, str]) -> set[int]:
+    """The ids of one list of related workspaces."""
+    path = _path(workspace)
+    rows, _ = await read_all(client, path, params, key=parse.node_id, limit=PAGE)
+    with parse.shaped(path):
+        return {parse.node_id(row) for row in rows}
+
+
+def _path(workspace: int) -> str:
+    return f"/v2/businessworkspaces/{workspace}/relateditems"
 
 
 class RelatedReader:

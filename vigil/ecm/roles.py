@@ -7,9 +7,8 @@ import asyncio
 from vigil.compliance.facts import Roles
 from vigil.ecm import parse
 from vigil.ecm.client import Client
-from vigil.ecm.paging import read_all
 from vigil.ecm.parse import Member, Role
-from vigil.ecm.people import PAGE, MemberDirectory
+from vigil.ecm.people import MemberDirectory
 
 
 async def read_roles(
@@ -20,6 +19,10 @@ async def read_roles(
     answer = await client.get(path, {"fields": "members"})
     with parse.shaped(path):
         roles = [parse.role(row) for row in parse.rows(answer, path)]
+    if roles:
+        complete = all(role.members is not None for role in roles)
+        said = "come with" if complete else "do not all come with"
+        client.learn(role_members=complete, why=f"workspace {workspace}: the members {said} the roles")
     held = await asyncio.gather(*(_members(client, workspace, role) for role in roles))
     for member in (one for inside in held for one in inside):
         directory.note(member)
@@ -31,10 +34,10 @@ async def read_roles(
 
 
 async def _members(client: Client, workspace: int, role: Role) -> list[Member]:
-    """The members in the response or, if this version of ECM does not include them, those of a separate call."""
+    """The members in the response or, if this version of ECM does not include them, those of a separate call, which has no pages."""
     if role.members is not None:
         return list(role.members)
     path = f"/v2/businessworkspaces/{workspace}/roles/{role.id}/members"
-    rows, _ = await read_all(client, path, {}, key=parse.node_id, limit=PAGE)
+    answer = await client.get(path)
     with parse.shaped(path):
-        return [parse.member(parse.properties(row)) for row in rows]
+        return [parse.member(parse.properties(row)) for row in parse.rows(answer, path)]

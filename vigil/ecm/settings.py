@@ -24,12 +24,13 @@ class ClientCredentials:
 
 @dataclass(frozen=True)
 class Settings:
-    """One connection. Either `username` and `password`, or `otds`.
+    """One connection. Either `username` and `password`, with a `domain` where the server has several, or `otds`.
 
     `url` is the site's path with the CGI: ``https://ecm.example.com/cs/cs``. `zone` is the IANA name of the server's own zone, which
     applies to its dates without a zone. Times are seconds: `timeout` for one attempt, `total_timeout` for a call with all of its
     retries. `concurrency` bounds open requests, `requests_per_second` the rate (None: no limit). `ca` is a PEM file, `proxy` a URL.
     `overlap` is how far behind its watermark a run reads again: changes are committed a little after the instant that they carry.
+    `largest_answer` is in bytes: of an answer that does not end no more is read.
     """
 
     url: str
@@ -45,6 +46,8 @@ class Settings:
     ca: str | None = None
     proxy: str | None = field(default=None, repr=False)
     overlap: timedelta = timedelta(minutes=1)
+    domain: str = ""
+    largest_answer: int = 128 * 2**20
 
     def __post_init__(self) -> None:
         learn(self.password)

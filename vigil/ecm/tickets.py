@@ -44,6 +44,7 @@ class Tickets:
         self._lock = asyncio.Lock()
         self._current: Ticket | None = None
         self._refused: Refused | None = None
+        self._proven = 0  # the last login whose ticket was accepted by a call
         self.logins = 0
 
     async def current(self) -> Ticket:
@@ -69,6 +70,14 @@ class Tickets:
                 self._current = Ticket(value, self.logins)
             return self._current
 
+    def is_proven(self, ticket: Ticket) -> bool:
+        """Whether a call with a ticket of this login was answered."""
+        return ticket.login <= self._proven
+
+    def prove(self, ticket: Ticket) -> None:
+        """Note that a call with this ticket was answered."""
+        self._proven = max(self._proven, ticket.login)
+
     def adopt(self, used: Ticket, offered: str | None) -> None:
         """Use the ticket that a response carried, unless a newer login has happened since that call was sent."""
         if not offered or self._current is None or self._current.login != used.login:
@@ -80,6 +89,8 @@ class Tickets:
         if self._settings.otds is not None:
             return await self._login_by_otds(self._settings.otds)
         form = {"username": self._settings.username, "password": self._settings.password}
+        if self._settings.domain:
+            form["domain"] = self._settings.domain
         answer, _ = await self._send(f"{self._settings.api}/v1/auth", form, {})
         ticket = answer.get("ticket")
         if not isinstance(ticket, str) or not ticket:

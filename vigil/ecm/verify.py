@@ -42,8 +42,9 @@ class StampVerifier:
             return Verified(tuple(changed), away, (*gaps, *doubts), counts.requests)
 
     def _stamp(self, row: Json) -> Stamp:
+        """The stamp of a row. Raises KeyError for a row without a date: it shows neither a change nor that there was none."""
         found = parse.properties(row)
-        modified = parse.instant(found.get("modify_date"), self._zone)
+        modified = parse.instant(found["modify_date"], self._zone)
         if parse.integer(found.get("type")) != parse.DOCUMENT:
             return Stamp(modified, parse.integer(found.get("container_size")))
         versions = parse.versions(row)
