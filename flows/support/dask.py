@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.support.sites import block_of, ledger_of
 from vigil.compliance.channels import TextFormat
 from vigil.compliance.rules.model import RuleSet
+from vigil.ecm.located import Located
 from vigil.ecm.model import ListedWorkspace
 from vigil.errors import BadRequest
 from vigil.service import evaluation, extraction
@@ -75,9 +76,11 @@ async def reopened(handle: RunHandle) -> AsyncIterator[Run]:
 
 
 @task(task_run_name="read workspaces elsewhere: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def read_page(handle: RunHandle, rows: Sequence[ListedWorkspace], n: int) -> RunCounters:
+async def read_page(
+    handle: RunHandle, rows: Sequence[ListedWorkspace], located: Located | None, n: int
+) -> RunCounters:
     async with reopened(handle) as run:
-        await extraction.read_page(run, rows)
+        await extraction.read_page(run, rows, located)
     return run.counters
 
 
@@ -99,8 +102,8 @@ class Dask:
     def __init__(self, run: Run, handle: RunHandle, runner: DaskTaskRunner) -> None:
         self._run, self._handle, self._runner = run, handle, runner
 
-    async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
-        self._run.counters.add(await self._do(read_page, rows=tuple(rows), n=len(rows)))
+    async def read_page(self, rows: Sequence[ListedWorkspace], located: Located | None = None) -> None:
+        self._run.counters.add(await self._do(read_page, rows=tuple(rows), located=located, n=len(rows)))
 
     async def evaluate_batch(self, plan: Plan, n: int) -> set[str]:
         batch = plan.batches[n - 1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from flows.support import artifacts, events
 from vigil.compliance.notices import NoticeState
 from vigil.compliance.rules.in_force import Revision
 from vigil.delivery.worker import Worker
+from vigil.ecm.located import Located
 from vigil.ecm.model import ListedWorkspace
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed.observations import DeletedItem
@@ -29,6 +30,7 @@ from vigil.service import (
     account_text,
     accounting,
     backfill,
+    change_feed,
     delivery,
     evaluation,
     extraction,
@@ -38,6 +40,7 @@ from vigil.service import (
     upkeep,
 )
 from vigil.service.accounting import Account
+from vigil.service.change_feed import Hints
 from vigil.service.extraction import Extracted, Extraction
 from vigil.service.plan import Plan
 from vigil.service.reasons import of_row
@@ -72,8 +75,23 @@ async def read_schema(reading: Extraction) -> None:
 
 
 @task(task_run_name="read workspaces: {n}", cache_policy=NO_CACHE, persist_result=False)
-async def read_page(run: Run, rows: Sequence[ListedWorkspace], n: int) -> None:
-    await extraction.read_page(run, rows)
+async def read_page(run: Run, rows: Sequence[ListedWorkspace], located: Located | None, n: int) -> None:
+    await extraction.read_page(run, rows, located)
+
+
+@task(task_run_name="find documents by search", cache_policy=NO_CACHE, persist_result=False)
+async def locate(reading: Extraction) -> Located | None:
+    return await change_feed.locate(reading.run)
+
+
+@task(task_run_name="follow search and recycle bin", cache_policy=NO_CACHE, persist_result=False)
+async def follow(run: Run, just_read: Collection[int]) -> Hints:
+    return await change_feed.follow(run, just_read)
+
+
+@task(task_run_name="read documents: {n}", cache_policy=NO_CACHE, persist_result=False)
+async def read_documents(run: Run, hints: Hints, some: Sequence[int], n: int) -> frozenset[int]:
+    return await change_feed.read_documents(run, hints, some)
 
 
 @task(task_run_name="verify what is known, slice {n}", cache_policy=NO_CACHE, persist_result=False)
@@ -130,13 +148,17 @@ async def make_manifest(run: Run, after: datetime, upto: datetime) -> tuple[str,
     return await backfill.manifest(run, after, upto)
 
 
-async def read_pages(run: Run, rows: Sequence[ListedWorkspace]) -> None:
+async def read_pages(run: Run, rows: Sequence[ListedWorkspace], located: Located | None = None) -> None:
     """Read workspaces, one page in each task; more than one page in Dask's processes, if the site has them."""
+
+    def part(some: Sequence[ListedWorkspace]) -> Located | None:
+        return None if located is None else located.of([row.id for row in some])
+
     pages = list(chunks(rows, PAGE))
     if run.remote is not None and len(pages) > 1 and not run.counters.stopped:
-        await asyncio.gather(*(run.remote.read_page(some) for some in pages))
+        await asyncio.gather(*(run.remote.read_page(some, part(some)) for some in pages))
     else:
-        await asyncio.gather(*(read_page(run, whole(some), len(some)) for some in pages))
+        await asyncio.gather(*(read_page(run, whole(some), whole(part(some)), len(some)) for some in pages))
 
 
 async def extract_unless_known(run: Run) -> tuple[Extracted, str]:
@@ -159,22 +181,26 @@ async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
     else:
         extraction.known_schema(reading)
     read: set[int] = set()
+    located = await locate(reading) if extraction.reads_everything(reading) else None
     progress = artifacts.Progress(f"{run.flow}-reading", "workspaces read")
     expected = (
         extraction.expected(run) if reading.reread else 0
     )  # the number of changes is unknown in advance
     async for rows in extraction.changed_pages(reading, full):
         read |= {r.id for r in rows}
-        await read_pages(run, rows)
+        await read_pages(run, rows, located)
         await progress.show(len(read), expected)
     await progress.show(len(read), len(read))
+    hints = await follow(run, whole(read))
+    for some in chunks(sorted(hints.documents), PAGE):
+        hints.workspaces |= await read_documents(run, whole(hints), whole(some), len(some))
     slices = extraction.verify_slices(reading, read)
     found = await asyncio.gather(*(verify(reading, whole(part), n) for n, part in enumerate(slices, start=1)))
     extraction.believe_verified(reading)
     back = [
         r for some in extraction.deleted_slices(reading) for r in await look_for(run, whole(some), len(some))
     ]
-    again = extraction.again(run, set().union(*found), back, read)
+    again = extraction.again(run, hints.workspaces.union(*found), back, read)
     await read_pages(run, again)
     for some in extraction.role_slices(reading, read | {r.id for r in again}):
         await read_roles(run, whole(some), len(some))

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -111,11 +112,11 @@ class Ecm:
         assert answer.status == 200, answer.body
         return str(answer.json["ticket"])
 
-    def call(self, method: str, path: str, form: dict[str, str] | None = None, **headers: str) -> Answer:
+    def call(self, method: str, path: str, form: Mapping[str, Any] | None = None, **headers: str) -> Answer:
         base = urlsplit(self.sandbox.ecm_url)
         connection = http.client.HTTPConnection(base.netloc, timeout=30)
         sent = {"OTCSTicket": self.ticket, **headers} if self.ticket else headers
-        text = urlencode(form) if form is not None else None
+        text = urlencode(form, doseq=True) if form is not None else None
         if text is not None:
             sent = {**sent, "content-type": "application/x-www-form-urlencoded"}
         try:

@@ -135,18 +135,28 @@ def sandbox(
     ] = None,
     ecm_port: Annotated[int, typer.Option(help="Port of Extended ECM; 0 for any free port")] = 0,
     fcm_port: Annotated[int, typer.Option(help="Port of FCM; 0 for any free port")] = 0,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            help="The version of Extended ECM that is played: 2016, 2019, ce23, strict or poor; by default ce23"
+        ),
+    ] = None,
 ) -> None:
     """Serve simulators of Extended ECM and FCM on loopback, and print a line of JSON: the addresses of both, the key file of a
     Firebase service account, a CSV file of all devices for `vigil devices import`, and the address of the sandbox's controls.
 
     The command writes the demo's estate, the key and the devices into Vigil's data folder. docs/first-day.md.
     """
+    from vigil.sandbox.dialects import DIALECTS
     from vigil.sandbox.server import Options, serve, serve_demo
 
+    if dialect is not None and dialect not in DIALECTS:
+        raise typer.BadParameter(f"{dialect!r} is none of {', '.join(DIALECTS)}", param_hint="--dialect")
+    faults = {"dialect": dialect} if dialect else None
     if estate is None:
-        number = serve_demo(places.made(places.sandbox()), at, ecm_port, fcm_port)
+        number = serve_demo(places.made(places.sandbox()), at, ecm_port, fcm_port, faults)
     else:
-        number = serve(Options(estate, ecm_port, fcm_port, at))
+        number = serve(Options(estate, ecm_port, fcm_port, at, faults))
     if number is not None:
         stopping.came(number)
 

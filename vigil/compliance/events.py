@@ -28,6 +28,7 @@ was moved in or became readable. It is counted.
 """
 
 _ASSIGNED, _LATE = ":assigned:", ":late:"
+_TYPE, _NOTHING = frozenset({"document_type"}), frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,21 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event in a workspace. `occurrence` is its permanent name and depends on the data alone."""
+    """An event in a workspace. `occurrence` is its permanent name and depends on the data alone.
+
+    `unknown` names the fields that Extended ECM does not tell: a rule that needs one of them does not judge. `learnt` names those that
+    it did not tell when the event was first derived: the event is news only to rules that need one of them. `began` is where only
+    bounds of the event's instant are known: it cannot have happened earlier, and `at` is when it was seen.
+    """
 
     kind: str  # an EventKind of the rule model; empty where nothing but the occurrence is left of it
     workspace: int
     at: datetime
     occurrence: str
     fields: Mapping[str, Value] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+    learnt: frozenset[str] = frozenset()
+    began: datetime | None = None
 
 
 ATTRIBUTE_CHANGED = "Attribute Value Changed"
@@ -127,9 +136,11 @@ def news(changes: Iterable[Change], looked: Looked, until: datetime) -> News:
     for c in changes:
         begins = _begins(c, looked, first)
         for e in _of(c):
-            if begins is None or e.at > begins:
+            # What became known of something old is no news, as if it were seen for the first time now.
+            since = looked.begins(c.kind) - OLD if e.learnt else begins
+            if since is None or (e.began or e.at) > since:
                 found.append(e)
-            elif looked.knew(c) and c.first and c.kind in PARTS_OF:
+            elif looked.knew(c) and (c.first or e.learnt) and c.kind in PARTS_OF:
                 old[e.workspace] += 1
     in_time = [e if e.at <= until else replace(e, at=until) for e in found]
     return News(tuple(sorted(in_time, key=lambda e: (e.at, e.occurrence))), dict(sorted(old.items())))
@@ -263,24 +274,27 @@ def _set(value: Value) -> Value:
 def _document(before: f.Document | None, after: f.Document, seen_at: datetime) -> Iterator[Event]:
     """A document that moved here from another workspace is added here when it is seen here; the person who moved it is unknown."""
     common: dict[str, Value] = {"document": after.name, "document_type": after.type, "document_id": after.id}
-    if before is None:
-        fields = common | {"at": after.created, "by": after.by, "version": 1}
-        yield Event("document_added", after.workspace, after.created, f"document:{after.id}", fields)
-    elif before.workspace != after.workspace:
+    unknown = _TYPE if "type" in after.unknown else _NOTHING
+    learnt = _TYPE if before is not None and "type" in before.unknown - after.unknown else _NOTHING
+    if before is not None and before.workspace != after.workspace:
         fields = common | {"at": seen_at, "by": None, "version": after.version}
-        yield Event("document_added", after.workspace, seen_at, f"document:{after.id}", fields)
+        yield Event("document_added", after.workspace, seen_at, f"document:{after.id}", fields, unknown)
+    elif before is None or learnt:
+        fields = common | {"at": after.created, "by": after.by, "version": 1}
+        at, occurrence = after.created, f"document:{after.id}"
+        yield Event("document_added", after.workspace, at, occurrence, fields, unknown, learnt)
     seen = 1 if before is None else before.version
     told = {v.number for v in after.versions}
     for v in after.versions:
         if v.number > seen:
             fields = common | {"at": v.at, "by": v.by, "version": v.number}
-            yield Event("version_added", after.workspace, v.at, f"document:{after.id}:{v.number}", fields)
+            occurrence = f"document:{after.id}:{v.number}"
+            yield Event("version_added", after.workspace, v.at, occurrence, fields, unknown)
     if after.version > seen and after.version not in told:
         # Without the list of versions only the newest is known, and its instant is the document's modify date.
         fields = common | {"at": after.modified, "by": after.by, "version": after.version}
-        yield Event(
-            "version_added", after.workspace, after.modified, f"document:{after.id}:{after.version}", fields
-        )
+        occurrence = f"document:{after.id}:{after.version}"
+        yield Event("version_added", after.workspace, after.modified, occurrence, fields, unknown)
 
 
 def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[Event]:
@@ -298,14 +312,42 @@ def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[E
             at, occurrence = seen_at, str(Occurrence.first(f"{occurrence}:{','.join(after.assignees)}"))
         fields = common | {"at": at, "assignees": after.assignees}
         yield Event("step_assigned", after.workspace, at, occurrence, fields)
-    if after.completed_at is not None and (before is None or before.completed_at != after.completed_at):
-        fields = common | {
-            "at": after.completed_at,
-            "by": after.completed_by,
-            "disposition": after.disposition,
-        }
-        occurrence = f"{name}:completed:{stamp(after.completed_at)}"
-        yield Event("step_completed", after.workspace, after.completed_at, occurrence, fields)
+    if after.is_completed:
+        yield from _completed(before, after, seen_at, common)
+
+
+def _completed(
+    before: f.Step | None, after: f.Step, seen_at: datetime, common: Mapping[str, Value]
+) -> Iterator[Event]:
+    """The completion of a step, once; and once more for what becomes known of it later.
+
+    Without its instant the start of the step names it: a step that is started again has another one.
+    """
+    undated = f"{_step_name(after)}:completed:after:{stamp(after.assigned_at)}"
+    dated = f"{_step_name(after)}:completed:{stamp(after.completed_at)}" if after.completed_at else undated
+    told = before if before and before.is_completed and before.assigned_at == after.assigned_at else None
+    learnt = _keys(told.unknown - after.unknown) if told else frozenset[str]()
+    if told and told.completed_at and after.completed_at and told.completed_at != after.completed_at:
+        told, learnt = None, frozenset()  # another instant is another completion
+    if told and not learnt:
+        return
+    at = after.completed_at or seen_at
+    yield Event(
+        "step_completed",
+        after.workspace,
+        at,
+        undated if told and told.completed_at is None else dated,
+        {**common, "at": at, "by": after.completed_by, "disposition": after.disposition},
+        _keys(after.unknown),
+        learnt,
+        # Seen for the first time, and completed by then: only its start shows whether that may be news.
+        after.assigned_at if before is None and after.completed_at is None else None,
+    )
+
+
+def _keys(unknown: Collection[str]) -> frozenset[str]:
+    """The keys of an event that stand for these fields of a completed step."""
+    return frozenset("by" if name == "completed_by" else name for name in unknown)
 
 
 def _audit(after: f.AuditEvent) -> Iterator[Event]:
@@ -352,6 +394,8 @@ def overdue_unseen(changes: Iterable[Change], looked: Looked, after: datetime) -
 def _late(step: f.Step) -> Event | None:
     if step.due is None or (step.completed_at is not None and step.completed_at <= step.due):
         return None
+    if step.completed_at is None and not step.is_open:
+        return None  # nothing shows that it was still open at its due date
     at = max(step.due, step.assigned_at)
     fields: dict[str, Value] = {
         "at": at,

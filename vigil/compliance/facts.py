@@ -7,7 +7,7 @@ converts. A principal (role member, step assignee) is ``user:LOGIN`` or ``group:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 Value = str | int | float | bool | date | datetime | None | tuple["Value", ...]
@@ -42,9 +42,6 @@ class Workspace:
     attrs: Mapping[str, Value] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()  # names from PARTS that could not be read this time
     size: int | None = None  # number of direct children, as ECM counts them
-    folders: tuple[
-        tuple[int, int], ...
-    ] = ()  # (id, number of children) of the folders inside, whose documents count
     source: str = ""  # path of the call that gave it
 
 
@@ -57,7 +54,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document in a workspace. `type` is its classification's name, None when it has none."""
+    """A document in a workspace. `type` is its classification's name, None when it has none.
+
+    `unknown` names the fields that Extended ECM does not tell (``type``): they are not empty, and no rule judges by them.
+    """
 
     id: int
     workspace: int
@@ -69,12 +69,17 @@ class Document:
     version: int = 1
     versions: tuple[Version, ...] = ()  # those after the first, where they were asked for
     expires: date | None = None
+    unknown: frozenset[str] = frozenset()
     source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A workflow step. Open while `completed_at` is None."""
+    """A workflow step.
+
+    `unknown` names what Extended ECM does not tell of a completed step (``completed_at``, ``completed_by``, ``disposition``): a step
+    whose `completed_at` is unknown is completed all the same. `stopped`: its process was stopped before the step was completed.
+    """
 
     workspace: int
     process: int
@@ -86,7 +91,18 @@ class Step:
     completed_at: datetime | None = None
     completed_by: str | None = None  # login
     disposition: str | None = None
+    unknown: frozenset[str] = frozenset()
+    stopped: bool = False
     source: str = ""
+
+    @property
+    def is_completed(self) -> bool:
+        return self.completed_at is not None or "completed_at" in self.unknown
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is expected to do something."""
+        return not self.is_completed and not self.stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +190,30 @@ Fact = (
     | RequiredDocument
     | MissingDocuments
 )
+
+
+def lacks(fact: Fact) -> bool:
+    """Whether Extended ECM did not tell something of a fact that an earlier observation of it may have: see `completed_from`."""
+    match fact:
+        case Workspace():
+            return "attrs" in fact.unread
+        case Document() | Step():
+            return bool(fact.unknown)
+    return False
+
+
+def completed_from(fact: Fact, before: Fact) -> Fact:
+    """A fact with what it lacks from the observation before: what was known of it stays known."""
+    match fact, before:
+        case Workspace(), Workspace() if lacks(fact):
+            return replace(fact, attrs=before.attrs)
+        case Document(), Document():
+            known = fact.unknown - before.unknown
+            return replace(fact, **{k: getattr(before, k) for k in known}, unknown=fact.unknown - known)
+        case Step(), Step() if before.is_completed and before.assigned_at == fact.assigned_at:
+            known = fact.unknown - before.unknown
+            return replace(fact, **{k: getattr(before, k) for k in known}, unknown=fact.unknown - known)
+    return fact
 
 
 @dataclass(frozen=True, slots=True)

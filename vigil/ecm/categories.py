@@ -7,6 +7,7 @@ kinds come only with `metadata`, where a set's members are written `{cat}_{set}_
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -15,6 +16,8 @@ from typing import Any
 from vigil.compliance.facts import Attribute, Value
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
+
+_KEY = re.compile(r"\d+_\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,21 @@ class Category:
 def definitions(answer: Json) -> dict[int, Category]:
     """Parse `GET /v2/nodes/{id}/categories?metadata`: one entry for each category, with its metadata."""
     found: dict[int, Category] = {}
-    for entry in answer.get("results") or []:
-        metadata = entry.get("metadata") or {}
+    for entry in parse.objects(answer.get("results")):
+        metadata = parse.mapping(entry.get("metadata"))
         fields: Json = metadata.get("categories") or metadata
         for key, field in fields.items():
-            if "_" not in key:
-                found[int(key)] = _category(int(key), str(field.get("name") or key), fields)
+            if key.isdigit() and isinstance(field, dict):
+                # The definitions of a category's attributes lie beside its own, or all of them inside it (workspaces).
+                own = field if key not in field else parse.mapping(field[key])
+                inside = fields if own is field else field
+                found[int(key)] = _category(int(key), str(own.get("name") or key), inside)
     return found
 
 
 def _category(number: int, name: str, fields: Json) -> Category:
     prefix = f"{number}_"
-    mine = {key: field for key, field in fields.items() if key.startswith(prefix)}
+    mine = {key: field for key, field in fields.items() if key.startswith(prefix) and isinstance(field, dict)}
     # Which keys are sets shows in their members, whatever a version calls a set's `persona`.
     set_keys = {key.split("_x_")[0] for key in mine if "_x_" in key}
     set_keys |= {key for key, field in mine.items() if field.get("persona") == "set"}
@@ -109,25 +115,26 @@ def _kind(field: Json) -> str:
 
 
 def flat(data: Json) -> dict[str, Any]:
-    """The values of a node from any container: a list of categories, one flat object, or an object keyed by category."""
-    container = data.get("categories")
+    """The values of a node from any container: a list of categories, one flat object, or an object keyed by category.
+
+    Raises TypeError for any other.
+    """
     values: dict[str, Any] = {}
-    entries = container if isinstance(container, list) else [container or {}]
-    for entry in entries:
-        inner = (entry.get("data") or {}).get("categories", entry) if isinstance(entry, dict) else {}
+    for entry in parse.objects(data.get("categories")):
+        inner = parse.mapping(parse.mapping(entry.get("data")).get("categories", entry))
         for key, value in inner.items():
             # Keyed by category: the key is the category's id alone, the value an object.
             if isinstance(value, dict) and "_" not in key:
                 values.update(value)
             else:
                 values[key] = value
-    return {key: value for key, value in values.items() if "_" in key}
+    return {key: value for key, value in values.items() if _KEY.match(key)}
 
 
 def has_empty(data: Json) -> bool:
     """Whether the node has a category without any attribute: it appears as an empty object, without its number."""
     container = data.get("categories")
-    entries = container if isinstance(container, list) else (container or {}).values()
+    entries = container if isinstance(container, list) else parse.mapping(container).values()
     return any(entry == {} for entry in entries)
 
 
@@ -217,7 +224,7 @@ def _scalar(raw: Any, kind: str, zone: tzinfo, login: Callable[[int], str]) -> V
     if raw is None or raw == "":
         return None
     if kind == "date":
-        return parse.day(raw)
+        return parse.day_or_instant(raw, zone)
     if kind == "datetime":
         return parse.instant(raw, zone)
     if kind == "boolean":

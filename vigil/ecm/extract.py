@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
-from vigil.compliance.facts import User, WorkspaceType, user
+from vigil.compliance.facts import Document, User, WorkspaceType, user
 from vigil.compliance.rules.vocabulary import People
 from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
+from vigil.ecm.change_feed import ChangeFeed
 from vigil.ecm.client import Client
 from vigil.ecm.homes import housed
 from vigil.ecm.listing import Listing
+from vigil.ecm.located import Located
 from vigil.ecm.model import EXPIRY, FactBatch, Gap, Housed, ListedWorkspace, Needs, Processes, Stamp, Verified
 from vigil.ecm.people import GROUP, USER, MemberDirectory
 from vigil.ecm.presence import gone
@@ -37,10 +39,11 @@ class Extractor:
         self._schema = SchemaReader(client, self._catalogue)
         self._listing = Listing(client)
         self._workspaces = WorkspaceReader(client, needs, self._directory, self._catalogue, expiry)
-        self._processes = ProcessReader(client)
+        self._processes = ProcessReader(client, self._directory, needs.dispositions)
         self._verifier = StampVerifier(client)
         self._audience = AudienceReader(client, self._directory)
         self._related = RelatedReader(client)
+        self._feed = ChangeFeed(client)
 
     async def types(self) -> tuple[WorkspaceType, ...]:
         """The workspace types with their attributes, roles and document types: the schema snapshot for the rules.
@@ -85,14 +88,38 @@ class Extractor:
             yield rows
 
     async def read_workspaces(
-        self, rows: Sequence[ListedWorkspace], since: datetime | None = None
+        self,
+        rows: Sequence[ListedWorkspace],
+        since: datetime | None = None,
+        known: Mapping[int, Document] | None = None,
+        located: Located | None = None,
     ) -> FactBatch:
         """The workspaces (any number; 250 in a call is best) with the parts that the needs name.
 
         `since` bounds the audit events: those at or after it are read, all if it is None. Deleted workspaces are in `gone`. A part
         that could not be read is in the workspace's `unread` and explained in `gaps`.
+
+        `known` are documents as they were last read: the type of one that did not change is not asked for again. `located` is what the
+        search found: a workspace of which it found everything needs no list of its children.
         """
-        return await self._workspaces.read(rows, since)
+        return await self._workspaces.read(rows, since, known or {}, located)
+
+    async def read_documents(
+        self,
+        places: Mapping[int, int],
+        parents: Mapping[int, int | None],
+        classified: Mapping[int, Collection[int]],
+    ) -> tuple[FactBatch, frozenset[int]]:
+        """Documents by their ids: `places` has the workspace of each, `parents` its container, `classified` ids of classifications.
+
+        The second result are the workspaces of documents that are not, or not there: these are to be read whole.
+        """
+        return await self._workspaces.read_documents(places, parents, classified)
+
+    @property
+    def feed(self) -> ChangeFeed:
+        """What search and recycle bin say has changed."""
+        return self._feed
 
     async def processes(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
         """The changed workflows, compared with the hashes from the last call (empty at first)."""

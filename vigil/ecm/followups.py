@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, tzinfo
 
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
-from vigil.ecm.errors import NotReadable
+from vigil.ecm.errors import EcmError, NotReadable
 from vigil.ecm.people import MemberDirectory
 
-OPEN = 1
+COMPLETED = 2
+"""The only status of a reminder that is done: open, active and being worked on are others, and versions have more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignee:
+    """One whom a reminder names: `name` as the reminder writes it, empty where it has only the id."""
+
+    id: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A reminder as Extended ECM writes it. `due` is a day, or an instant in UTC; None without one."""
+
+    id: int
+    node: int
+    status: int | None
+    due: date | datetime | None
+    description: str
+    assignees: tuple[Assignee, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return self.status != COMPLETED
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """One open reminder; `assignees` are logins."""
+    """One open reminder with a date. `assignees` are logins, `others` the names of groups, roles and of people who are not known."""
 
     node: int
-    due: datetime
+    due: date | datetime
     description: str
     assignees: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +58,41 @@ class FollowUps:
 
     found: tuple[FollowUp, ...] = ()
     absent: str = ""
+
+
+def reminders(answer: Json, zone: tzinfo) -> list[Reminder]:
+    """The reminders of `GET /v2/nodes/{id}/followups`. Raises LookupError, TypeError or ValueError for another shape."""
+    rows = answer["results"]["followups"]
+    if not isinstance(rows, list):
+        raise TypeError("no list of follow-ups")
+    return [reminder(row["data"]["followup"], zone) for row in rows]
+
+
+def reminder(row: Json, zone: tzinfo) -> Reminder:
+    """One reminder, as also rows of the search and of a node have them. Raises LookupError, TypeError or ValueError."""
+    given = row.get("assignees")
+    return Reminder(
+        id=parse.identity(row["followup_id"]),
+        node=parse.identity(row["data_id"]),
+        status=parse.integer(row.get("status")),
+        due=_due(row.get("due_date"), zone),
+        description=parse.clean(str(row.get("description") or "")),
+        assignees=tuple(_assignee(one) for one in (given if isinstance(given, list) else [given]) if one),
+    )
+
+
+def _due(text: object, zone: tzinfo) -> date | datetime | None:
+    """A day is written as its midnight in UTC, which a server in another zone shows shifted. Anything else is an instant."""
+    moment = parse.instant(text, zone)
+    if moment is None or moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
+        return moment
+    return moment.astimezone(UTC).date()
+
+
+def _assignee(one: object) -> Assignee:
+    if isinstance(one, dict):
+        return Assignee(parse.identity(one["id"]), parse.clean(str(one.get("name") or "")))
+    return Assignee(parse.identity(one))
 
 
 async def read(client: Client, nodes: Sequence[int]) -> FollowUps:
@@ -43,28 +104,32 @@ async def read(client: Client, nodes: Sequence[int]) -> FollowUps:
     refused = [a for a in answers if isinstance(a, NotReadable)]
     if nodes and len(refused) == len(nodes):
         return FollowUps(absent=refused[0].message)
-    rows = [(node, row) for node, a in zip(nodes, answers, strict=True) if isinstance(a, list) for row in a]
+    found = [r for a in answers if isinstance(a, list) for r in a if r.is_open]
     directory = MemberDirectory(client)
-    await directory.ensure({i for _, row in rows for i in parse.integers(row.get("assignees"))})
-    found = [_followup(client, directory, node, row) for node, row in rows]
-    return FollowUps(tuple(f for f in found if f is not None))
+    failed = await directory.ensure({one.id for r in found for one in r.assignees})
+    return FollowUps(tuple(_followup(directory, failed, r, r.due) for r in found if r.due is not None))
 
 
-async def _one(client: Client, node: int) -> list[Json] | NotReadable:
+async def _one(client: Client, node: int) -> list[Reminder] | NotReadable:
     path = f"/v2/nodes/{node}/followups"
     try:
         answer = await client.get(path)
     except NotReadable as error:
         return error
     with parse.shaped(path):
-        return [row["data"]["followup"] for row in answer["results"]["followups"]]
+        return reminders(answer, client.settings.tz)
 
 
-def _followup(client: Client, directory: MemberDirectory, node: int, row: Json) -> FollowUp | None:
-    """One reminder; None if it is done or has no date."""
-    with parse.shaped(f"/v2/nodes/{node}/followups"):
-        due = parse.instant(row.get("due_date"), client.settings.tz)
-        if due is None or parse.integer(row.get("status")) != OPEN:
-            return None
-        people = tuple(directory.login(i) for i in parse.integers(row.get("assignees")))
-        return FollowUp(node, due, str(row.get("description") or ""), people)
+def _followup(
+    directory: MemberDirectory, failed: Mapping[int, EcmError], of: Reminder, due: date | datetime
+) -> FollowUp:
+    people: list[str] = []
+    others: list[str] = []
+    for one in of.assignees:
+        if one.id in failed:
+            others.append(one.name or f"id:{one.id}")
+        elif directory.principal(one.id).startswith("user:"):
+            people.append(directory.login(one.id))
+        else:
+            others.append(directory.login(one.id))
+    return FollowUp(of.node, due, of.description, tuple(people), tuple(others))

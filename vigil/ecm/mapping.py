@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -22,18 +22,20 @@ from vigil.ecm import categories, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import Category
 from vigil.ecm.errors import EcmError, Malformed
-from vigil.ecm.model import Gap
+from vigil.ecm.model import FolderStamp, Gap
 
 LIST = "/v2/nodes/list"
 
 
 @dataclass(slots=True)
 class Child:
-    """A document's row, the place where it was read, and its versions, oldest first."""
+    """A document's row, the place where it was read, its versions, oldest first, and its type, if that is known."""
 
     row: Json
     path: str
     versions: list[Json]
+    type: str | None = None
+    typed: bool = False  # whether the type is known; None is no type then
 
     @property
     def properties(self) -> Json:
@@ -48,13 +50,15 @@ class RawWorkspace:
     type: str
     node: Json
     children: list[Child] = field(default_factory=list)
-    folders: list[tuple[int, int]] = field(default_factory=list)
+    folders: list[FolderStamp] = field(default_factory=list)
     audit: list[Json] = field(default_factory=list)  # newest first, as served
     event_names: Mapping[int, str] = field(default_factory=dict)
     missing: tuple[str, ...] | None = None
     roles: Roles | None = None
     related: Related | None = None
     unread: dict[str, Gap] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)  # of what is unknown of a part that was read
+    by_search: bool = False  # whether its documents were found by the search, and are all
     lacking: int = 0  # items that containers count and lists do not show
 
     @property
@@ -73,7 +77,6 @@ class IdNames:
     categories: Mapping[int, Category]
     failures: Mapping[int, EcmError]
     empty: Mapping[str, frozenset[int]]
-    kinds: Mapping[int, str]
     login: Callable[[int], str]
     zone: tzinfo
     expiry: str
@@ -85,17 +88,9 @@ def people(reading: RawWorkspace, known: Mapping[int, Category]) -> dict[str, se
     for child in reading.children:
         documents.update(parse.integers(child.properties.get("create_user_id")))
         for version in child.versions:
-            documents.update(parse.integers(version.get("owner_id")))
+            documents.update(parse.integers(parse.owner(version)))
     comments = {number for row in reading.audit for number in parse.integers(row.get("user_id"))}
     return {"attrs": categories.user_ids(reading.values, known), "documents": documents, "comments": comments}
-
-
-def kinds(readings: Iterable[RawWorkspace]) -> set[int]:
-    """The ids of all classifications of these workspaces' documents."""
-    every = (child for reading in readings for child in reading.children)
-    return {
-        number for child in every for number in parse.integers(child.properties.get("classification_ids"))
-    }
 
 
 def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
@@ -111,13 +106,10 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
         attrs=attrs,
         unread=frozenset(reading.unread),
         # A part that was not read gets no stamp: otherwise a later run would consider it read.
-        size=None if unread else parse.integer(reading.properties.get("container_size")),
-        folders=() if unread else tuple(sorted(reading.folders)),
+        size=None if unread else parse.held(reading.properties),
         source=LIST,
     )
-    found: list[Fact] = [workspace]
-    if "documents" not in reading.unread:
-        found += [_document(reading.id, child, names) for child in reading.children]
+    found: list[Fact] = [workspace, *documents(reading, names)]
     if "comments" not in reading.unread:
         found += _audit(reading, names)
     if reading.roles is not None:
@@ -130,8 +122,15 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
     return found
 
 
+def documents(reading: RawWorkspace, names: IdNames) -> list[Document]:
+    """The documents of a workspace, if they were read."""
+    if "documents" in reading.unread:
+        return []
+    return [_document(reading.id, child, names) for child in reading.children]
+
+
 def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
-    if "categories" not in (reading.node.get("data") or {}):
+    if (reading.node.get("data") or {}).get("categories") is None:
         # As "no category" it would mean that every attribute is missing.
         reading.unread["attrs"] = Gap(
             LIST, "the node came without the categories that were asked for", (reading.id,)
@@ -157,22 +156,20 @@ def _has_empty(reading: RawWorkspace) -> bool:
 
 def _document(workspace: int, child: Child, names: IdNames) -> Document:
     found, path = child.properties, child.path
-    types = [
-        names.kinds[kind] for kind in parse.integers(found.get("classification_ids")) if kind in names.kinds
-    ]
     maker = parse.integer(found.get("create_user_id"))
     versions = [_version(row, path, names) for row in child.versions]
     return Document(
         id=int(found["id"]),
         workspace=workspace,
         name=str(found["name"]),
-        type=types[0] if types else None,
+        type=child.type,
         created=_instant(found, "create_date", path, names.zone),
         by=names.login(maker) if maker else None,
         modified=_instant(found, "modify_date", path, names.zone),
         version=versions[-1].number if versions else 1,
         versions=tuple(version for version in versions if version.number > 1),
         expires=_expires(child, names),
+        unknown=frozenset() if child.typed else frozenset({"type"}),
         source=path,
     )
 
@@ -181,7 +178,7 @@ def _version(row: Json, path: str, names: IdNames) -> Version:
     number = parse.integer(row.get("version_number"))
     if number is None:
         raise Malformed(path, "a version has no number")
-    owner = parse.integer(row.get("owner_id"))
+    owner = parse.integer(parse.owner(row))
     return Version(
         number, _instant(row, "create_date", path, names.zone), names.login(owner) if owner else None
     )

@@ -16,6 +16,12 @@ EXPIRY = "Document validity.Expiration date"
 ABSENT = "missingdocuments of any workspace"
 """In place of a path: the gap of a server without any lists of missing documents."""
 
+UNTYPED = "classifications of any document"
+"""In place of a path: the gap of a server that does not tell the types of documents."""
+
+LASTING = frozenset({ABSENT, UNTYPED})
+"""The gaps of what a server does not have: reading its workspaces again would not close them."""
+
 NEVER = datetime.min.replace(tzinfo=UTC)
 """An instant before every change."""
 
@@ -24,19 +30,21 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 class Needs:
     """What the loaded rules need of a workspace: nothing else is read.
 
-    `documents` with their types, `versions` all of theirs, `expiry` the day until which each is valid; `comments` the audit trail;
-    `roles` the members of roles if clauses of rules use them (those of findings come from `audience`); `missing` ECM's own list of
-    missing documents; `steps` workflows, which are read beside the workspaces; `related` the types of workspaces whose related ones
-    are read.
+    `documents`, with `types` also their types, `versions` all of theirs, `expiry` the day until which each is valid; `comments` the
+    audit trail; `roles` the members of roles if clauses of rules use them (those of findings come from `audience`); `missing` ECM's
+    own list of missing documents; `steps` workflows, which are read beside the workspaces, and `dispositions` those with which their
+    steps were completed; `related` the types of workspaces whose related ones are read.
     """
 
     documents: bool = True
+    types: bool = True
     versions: bool = False
     steps: bool = True
     comments: bool = False
     roles: bool = False
     missing: bool = False
     expiry: bool = True
+    dispositions: bool = False
     related: frozenset[str] = frozenset()
 
 
@@ -81,12 +89,21 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderStamp:
+    """A folder inside a workspace, as it was listed: the number of its items, and its modify date."""
+
+    id: int
+    items: int
+    modified: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class FactBatch:
     """Facts read by one call.
 
     `workspaces` maps processes to their workspaces, where newly found. `unread` are processes that could not be read this time and
     must be read again. `unknown` are people and groups (``user:LOGIN``, ``group:NAME``) that could not be looked up, with the reason.
-    `lacking` has for workspaces how many items their containers count and their lists do not show.
+    `lacking` has for workspaces how many items their containers count and their lists do not show, `folders` the folders inside.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -97,6 +114,7 @@ class FactBatch:
     unread: frozenset[int] = frozenset()
     unknown: Mapping[str, str] = field(default_factory=dict)
     lacking: Mapping[int, int] = field(default_factory=dict)
+    folders: Mapping[int, tuple[FolderStamp, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

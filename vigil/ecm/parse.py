@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any
 
 from vigil.ecm.answers import Json
-from vigil.ecm.errors import Malformed
+from vigil.ecm.errors import EcmError, Malformed
 
 LARGEST = 2**63 - 1
 """The largest number that both of the ledger's databases can store."""
@@ -56,6 +55,32 @@ def day(text: object) -> date | None:
     return date.fromisoformat(text[:10])
 
 
+def day_or_instant(text: object, zone: tzinfo) -> date | datetime | None:
+    """A date of an attribute: a day where its time is midnight as written, in whatever zone; an instant otherwise."""
+    if not text or not isinstance(text, str):
+        return None
+    written = datetime.fromisoformat(text)
+    if (written.hour, written.minute, written.second, written.microsecond) == (0, 0, 0, 0):
+        return written.date()
+    return instant(text, zone)
+
+
+def mapping(value: object) -> Json:
+    """An object of a response; empty for what is not delivered: absent, null, "" or []. Raises TypeError for anything else."""
+    if isinstance(value, dict):
+        return value
+    if value is None or value == "" or value == []:
+        return {}
+    raise TypeError("an object was expected")
+
+
+def objects(value: object) -> list[Json]:
+    """The objects of a list, of a single one, or of nothing. Raises TypeError for anything else."""
+    if isinstance(value, list):
+        return [mapping(one) for one in value]
+    return [found] if (found := mapping(value)) else []
+
+
 def properties(row: Json) -> Json:
     """The properties of a list's row or of a single answer's `results`."""
     data = row.get("data") or {}
@@ -93,6 +118,11 @@ def single(answer: Json, path: str) -> Json:
     return found
 
 
+def is_no_route(error: EcmError) -> bool:
+    """Whether a refusal says that the server has no such call: a module that is not installed, or an older version."""
+    return error.status == 400 and "mappings registry" in error.message.lower()
+
+
 def integer(value: object) -> int | None:
     """A number, also if given as text; None for "" and null."""
     if isinstance(value, bool) or value is None or value == "":
@@ -108,55 +138,98 @@ def integers(value: object) -> list[int]:
     return [number for one in every if (number := integer(one))]
 
 
+def held(found: Json) -> int | None:
+    """How many items a container has, from its properties: nodes call it `container_size`, lists of workspaces `size`."""
+    size = found.get("container_size")
+    return integer(found.get("size") if size is None else size)
+
+
 def versions(row: Json) -> list[Json]:
     """The versions of a document's row, oldest first: all (`fields=versions`) or the newest (``.element(0)``)."""
-    found = (row.get("data") or {}).get("versions") or []
-    listed = found if isinstance(found, list) else [found]
+    return _in_order(objects((row.get("data") or {}).get("versions")))
+
+
+def version_list(answer: Json) -> list[Json]:
+    """The versions of `/nodes/{id}/versions`, oldest first: rows in `results` (v2) or in `data` (v1), or a single one.
+
+    Raises TypeError for another shape: a document without a version there is not.
+    """
+    results = answer.get("results")
+    if results is None:
+        listed = objects(answer["data"])
+    else:
+        listed = [
+            one for row in objects(results) for one in objects(mapping(row.get("data")).get("versions"))
+        ]
+    if not listed:
+        raise TypeError("no version of a document")
+    return _in_order(listed)
+
+
+def _in_order(listed: list[Json]) -> list[Json]:
     return sorted(listed, key=lambda one: integer(one.get("version_number")) or 0)
+
+
+def owner(version: Json) -> object:
+    """The id of the person who added a version: v1 has the whole person in its place."""
+    found = version.get("owner_id")
+    return found.get("id") if isinstance(found, dict) else found
 
 
 # -- members
 
 
+USER, GROUP, ROLE = 0, 1, 848
+"""The kinds of members."""
+
+_KINDS = {
+    0: USER,
+    17: USER,
+    1: GROUP,
+    101: GROUP,
+}  # service users, signing groups; anything else is nobody to tell
+_PREFIXES = {USER: "user:", GROUP: "group:", ROLE: "role:"}
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user (`kind` 0) or a group (`kind` 1) of the directory; `name` is the login or the group's name."""
+    """A user, a group or a workspace's role (`kind`) of the directory; `name` is the login, or the name of the group or role.
+
+    It has no zone: Extended ECM's `time_zone` is a number that names none.
+    """
 
     id: int
     kind: int
     name: str
     full_name: str = ""
     email: str | None = None
-    zone: str | None = None
     language: str | None = None
     deleted: bool = False
-    complete: bool = True  # False: seen in passing, without e-mail and zone
+    complete: bool = True  # False: seen in passing, without e-mail
 
     @property
     def principal(self) -> str:
-        return f"group:{self.name}" if self.kind == 1 else f"user:{self.name}"
+        return f"{_PREFIXES[self.kind]}{self.name}"
 
 
 def member(found: Json) -> Member:
     """From `GET /v2/members/{id}`, a list of members, or the members of a role."""
-    kind = integer(found.get("type")) or 0
+    kind = _KINDS.get(integer(found.get("type")) or 0, ROLE)
     name = str(found["name"])
     if why := odd_text(name):
         raise ValueError(f"the name of a member {why}")
     full = str(found.get("name_formatted") or "").strip()
     if not full:
         full = " ".join(str(found.get(part) or "") for part in ("first_name", "last_name")).strip()
-    zone = found.get("time_zone")
     return Member(
         id=identity(found["id"]),
-        kind=1 if kind == 1 else 0,
+        kind=kind,
         name=name,
         full_name=clean(full) or name,
         email=_text(found.get("business_email")),
-        zone=_text(zone),
         language=_text(found.get("display_language")),
         deleted=bool(found.get("deleted")),
-        complete=kind == 1 or "business_email" in found,
+        complete=kind != USER or "business_email" in found,
     )
 
 
@@ -218,6 +291,8 @@ def audit_names(answer: Json) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class DocType:
+    """A document type of a workspace type. `valid_months` None: documents of the type do not expire."""
+
     name: str
     required: bool
     valid_months: int | None
@@ -225,54 +300,47 @@ class DocType:
 
 
 def doc_types(answer: Json) -> list[DocType]:
-    """Parse `GET /v2/businessworkspaces/{id}/doctypes`. Raises ValueError for an unknown format."""
-    return [_doc_type(found) for found in _entries(answer, "doctypes", "document_types", "doc_types")]
+    """Parse `GET /v2/businessworkspaces/{id}/doctypes`. Raises LookupError, TypeError or ValueError for another shape."""
+    found = answer["results"]
+    if not isinstance(found, list):
+        raise TypeError("no list of document types")
+    return [_doc_type(mapping(row["data"]["properties"])) for row in found]
 
 
 def _doc_type(found: Json) -> DocType:
+    # 0 months, or a validity that is not required: such documents do not expire.
+    months = integer(found.get("validity")) or 0
+    expires = months > 0 and _truth(found.get("validity_required", True))
     return DocType(
-        name=_named(found, "document_type_name", "doctype_name", "classification_name", "name"),
-        required=_truth(_first(found, "required", "document_type_required", "is_required")),
-        valid_months=integer(
-            _first(found, "valid_months", "validity_months", "validity", "document_valid_months")
-        ),
-        classification=integer(_first(found, "classification_id", "id", "document_type_id")),
+        name=str(found["classification_name"]),
+        required=_truth(found.get("required")),
+        valid_months=months if expires else None,
+        classification=integer(found.get("classification_id")),
     )
 
 
 def missing_types(answer: Json) -> list[str]:
-    """The type names of `GET /v2/businessworkspaces/{id}/missingdocuments`.
+    """The names of the types of `GET /v2/businessworkspaces/{id}/missingdocuments`.
 
-    Raises ValueError for an unknown format: an empty list would mean that nothing is missing.
+    Raises LookupError, TypeError or ValueError for another shape, or if rows are lacking: an empty list would mean that nothing is
+    missing.
     """
-    found = _entries(answer, "missingdocuments", "missing_documents", "documents")
-    return [_named(entry, "document_type_name", "document_type", "doctype_name", "name") for entry in found]
+    found = answer["results"]
+    rows_ = found["data"]
+    if not isinstance(rows_, list):
+        raise TypeError("no list of missing documents")
+    total = integer(found.get("total_count"))
+    if total is not None and total > len(rows_):
+        raise ValueError(f"{total} documents are missing, and {len(rows_)} came")
+    return [str(row["name"]) for row in rows_]
 
 
-def _entries(answer: Json, *names: str) -> Iterator[Json]:
-    """The items of a list, however deeply this endpoint wraps them: the module's versions differ."""
-    found: Any = answer.get("results")
-    # {"results": {"data": {"<name>": [...]}}}, {"results": {"<name>": [...]}} and {"results": [...]} all occur.
-    while isinstance(found, dict):
-        inner = [found[name] for name in ("data", *names) if isinstance(found.get(name), list | dict)]
-        found = inner[0] if inner else None
+def classifications(answer: Json) -> list[tuple[int, str]]:
+    """The ids and names of `GET /v1/nodes/{id}/classifications`. Raises LookupError or TypeError for another shape."""
+    found = answer["data"]
     if not isinstance(found, list):
-        raise ValueError(f"no list of {names[0]} in the answer")
-    for entry in found:
-        data = entry.get("data", entry)
-        things = [data[name] for name in ("properties", *names) if isinstance(data.get(name), dict)]
-        yield things[0] if things else data
-
-
-def _named(found: Json, *names: str) -> str:
-    name = _first(found, *names)
-    if name is None:
-        raise ValueError(f"none of {', '.join(names)} in {sorted(found)}")
-    return str(name)
-
-
-def _first(found: Json, *names: str) -> Any:
-    return next((found[name] for name in names if found.get(name) not in (None, "")), None)
+        raise TypeError("no list of classifications")
+    return [(identity(row["id"]), str(row["name"])) for row in found]
 
 
 def _truth(value: object) -> bool:

@@ -269,7 +269,6 @@ def _user(member: Member) -> User:
         id=member.id,
         name=member.full_name or member.name,
         email=member.email,
-        zone=member.zone,
         language=member.language,
         deleted=member.deleted,
         source=f"/v2/members/{member.id}",

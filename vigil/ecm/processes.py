@@ -1,45 +1,68 @@
-"""Workflows: finds the changed ones by comparing the list with the known one, and reads their steps.
+"""Workflows: finds the changed ones by comparing the lists with the known ones, and reads their steps.
 
-The list has no modify date, nor does any call: rows are compared by their hash. Contract: docs/contracts/ecm.md#workflow.
+No row has a modify date, and an ended one no date of its end: rows are compared by their hash. Each list is one answer.
+Contract: docs/contracts/ecm.md#workflow.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from vigil.compliance.facts import Step
 from vigil.ecm import parse, steps
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
+from vigil.ecm.dialect import KindSpelling, StepEnds
 from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.homes import homes
 from vigil.ecm.model import FactBatch, Gap, Gone, Processes
-from vigil.ecm.paging import read_all, walk
+from vigil.ecm.paging import read_all
+from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import WORKFLOW, gone, own_calls
 from vigil.ecm.sound import sound
+from vigil.ecm.steps import STATUS
 
-STATUS = "/v2/workflows/status"
+INFO = "/v2/workflows/status/info"
 PAGE = 100
+
+ACTIVE, ENDED = ("ontime", "workflowlate"), ("completed", "stopped")
+"""The values of `wstatus`. On-time ones are read first: a process that becomes late meanwhile is then in both lists, not in none."""
+
+MARGIN = timedelta(days=2)
+"""`wfretention` counts days in an unknown zone, and from an end that no row tells."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read of a process. `failed` is a side call that failed, so that something of the completed steps may be unknown."""
+
+    results: Json
+    ends: Mapping[int, steps.End] = field(default_factory=dict)
+    activities: list[steps.Activity] | None = None
+    failed: Gap | None = None
 
 
 class ProcessReader:
-    """Reads workflows for one extraction."""
+    """Reads workflows for one extraction. `dispositions`: whether rules use those of completed steps."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, directory: MemberDirectory, dispositions: bool = False) -> None:
         self._client = client
+        self._directory = directory
+        self._dispositions = dispositions
         self._zone = client.settings.tz
         self._listed: frozenset[int] | None = None  # those in the lists, where they were read
 
     async def changed(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
         """See `Extractor.processes`."""
         with self._client.counting() as counts:
+            gaps: list[Gap] = []
             try:
-                ended = await self._ended(since - self._client.settings.overlap) if since is not None else {}
-                active = await self._active()
+                ended = await self._list(ENDED, since, gaps) if since is not None else {}
+                active = await self._list(ACTIVE, None, gaps)
             except CallFailed as error:
                 # The workflow module is absent, or does not answer: nothing is known, so nothing vanished.
                 return Processes((), dict(known), (), (gap_of(error),), counts.requests)
@@ -51,61 +74,39 @@ class ProcessReader:
                 for number, mark in known.items()
                 if number not in hashes and not mark.startswith(steps.DONE)
             )
-            return Processes(read, hashes, vanished, (), counts.requests, tuple(active))
+            running = tuple(n for n, mark in hashes.items() if not mark.startswith(steps.DONE))
+            return Processes(read, hashes, vanished, tuple(gaps), counts.requests, running)
 
-    async def _active(self) -> dict[int, str]:
-        """The active processes: on-time ones first, late ones after. A process that becomes late in between is then in both lists,
-        not in neither.
+    async def _list(self, statuses: Sequence[str], since: datetime | None, gaps: list[Gap]) -> dict[int, str]:
+        """The processes of some statuses, with their hashes: of ended ones those that ended since, and some that ended before.
+
+        A row without an id is a gap. Which have ended is in the rows: a server may not obey `wstatus`.
         """
         found: dict[int, str] = {}
-        for status in ("ontime", "workflowlate"):
-            params: Params = {"Kind": "Managed", "wstatus": status}
-            rows, _ = await read_all(self._client, STATUS, params, key=steps.process_id, limit=PAGE)
+        for status in statuses:
+            answer = await self._client.get(STATUS, self._params(status, since))
             with parse.shaped(STATUS):
-                found.update((steps.process_id(row), steps.row_hash(row)) for row in rows)
-        return found
-
-    async def _ended(self, since: datetime) -> dict[int, str]:
-        """The processes that ended at or after an instant or, if rows do not have that date, that began since.
-
-        A process may begin, or continue, and end again between two runs: then no list of active ones has it.
-        """
-        found: dict[int, str] = {}
-        for status in ("completed", "stopped"):
-            if not await self._newest(status, "date_completed", since, found):
-                await self._newest(status, "date_initiated", since, found)
-        return found
-
-    async def _newest(self, status: str, column: str, since: datetime, found: dict[int, str]) -> bool:
-        """Add the rows of a status whose `column` is not before `since`. False if rows have no such column.
-
-        A server that does not sort as requested is read to the end.
-        """
-        params: Params = {"Kind": "Managed", "wstatus": status, "sort": f"{column} desc"}
-        last: datetime | None = None
-        sorted_ = True
-        async for page in walk(self._client, STATUS, params, key=steps.process_id, limit=PAGE):
-            for row in page.rows:
-                at, odd = self._ended_at(row, column)
-                if at is None and not odd:
-                    return False
-                if at is not None:
-                    sorted_ = sorted_ and (last is None or at <= last)
-                    last = at
-                if at is None or at >= since:
+                rows = steps.listed(answer)
+            for row in rows:
+                try:
                     with parse.shaped(STATUS):
-                        found[steps.process_id(row)] = steps.DONE + steps.row_hash(row)
-            if sorted_ and last is not None and last < since:
-                break
-        return True
+                        mark = steps.DONE if steps.is_ended(row, status) else ""
+                        found[steps.process_id(row)] = mark + steps.row_hash(row)
+                except Malformed as error:
+                    gaps.append(gap_of(error))
+        return found
 
-    def _ended_at(self, row: Json, column: str) -> tuple[datetime | None, bool]:
-        """When a process of a list ended, and whether its date is invalid: then it is read in any case."""
-        try:
-            with parse.shaped(STATUS):
-                return parse.instant(steps.wfstatus(row).get(column), self._zone), False
-        except Malformed:
-            return None, True
+    def _params(self, status: str, since: datetime | None) -> Params:
+        params: dict[str, str | int] = {"wstatus": status}
+        spelling = self._client.dialect.kind
+        if spelling is not KindSpelling.LOWER:
+            params["Kind"] = "Managed"
+        if spelling is not KindSpelling.UPPER:
+            params["kind"] = "Managed"
+        if since is not None:
+            floor = since - self._client.settings.overlap - MARGIN
+            params["wfretention"] = max(1, -(-(self._client.clock() - floor) // timedelta(days=1)))
+        return params
 
     async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> FactBatch:
         """See `Extractor.read_processes`."""
@@ -114,56 +115,110 @@ class ProcessReader:
             owned = await self._own(wanted)
             done = await asyncio.gather(*(self._process(number, one) for number, one in owned.items()))
             answers = dict(zip(owned, done, strict=True))
-            found = {number: one for number, one in answers.items() if isinstance(one, tuple)}
-            homeless = {
-                number: results for number, (results, _) in found.items() if number not in workspace_of
-            }
+            found = {number: one for number, one in answers.items() if isinstance(one, _Read)}
+            homeless = {number: one.results for number, one in found.items() if number not in workspace_of}
             learnt, lost = await self._workspaces(homeless)
             refused = {number: one for number, one in answers.items() if isinstance(one, Gap)}
             lost |= {n: replace(gap, workspaces=_place(workspace_of, n)) for n, gap in refused.items()}
             places = {**workspace_of, **learnt}
-            facts: list[Step] = []
-            for number, (results, activities) in found.items():
-                if number not in places:
-                    continue
-                path = f"{STATUS}/processes/{number}"
-                try:
-                    with parse.shaped(path):
-                        read = steps.of_process(number, places[number], results, activities, self._zone, path)
-                        facts += sound(read, path)
-                except Malformed as error:
-                    lost[number] = gap_of(error, places[number])
+            here = {number: one for number, one in found.items() if number in places}
+            # A failed side call leaves something unknown of a completed step, and hides no open one.
+            lost |= {n: replace(one.failed, workspaces=(places[n],)) for n, one in here.items() if one.failed}
+            facts = await self._facts(here, places, lost)
             tombs = tuple(one for one in answers.values() if isinstance(one, Gone))
             return FactBatch(
                 tuple(facts), tombs, tuple(lost.values()), counts.requests, learnt, frozenset(lost)
             )
 
-    async def _process(
-        self, number: int, answer: Json | EcmError | None
-    ) -> tuple[Json, list[Json]] | Gap | Gone:
-        """A process with its activities, from the result of its own call."""
+    async def _facts(
+        self, found: Mapping[int, _Read], places: Mapping[int, int], lost: dict[int, Gap]
+    ) -> list[Step]:
+        """The steps of processes; the gaps of those whose steps or people cannot be read go to `lost`."""
+        people: dict[int, set[int]] = {}
+        for number, one in found.items():
+            path = f"{STATUS}/processes/{number}"
+            try:
+                with parse.shaped(path):
+                    people[number] = steps.users(one.results, path)
+                    people[number] |= {end.performer for end in one.ends.values() if end.performer}
+            except Malformed as error:
+                lost[number] = gap_of(error, places[number])
+        failed = await self._directory.ensure({i for ids in people.values() for i in ids})
+        facts: list[Step] = []
+        for number, ids in people.items():
+            path = f"{STATUS}/processes/{number}"
+            if lacking := sorted(failed.keys() & ids):
+                lost[number] = gap_of(failed[lacking[0]], places[number])
+                continue
+            one = found[number]
+            process = steps.Process(number, one.results, path, one.ends, one.activities)
+            try:
+                with parse.shaped(path):
+                    read = steps.of_process(process, places[number], self._zone, self._directory.login)
+                    facts += sound(read, path)
+            except Malformed as error:
+                lost[number] = gap_of(error, places[number])
+        return facts
+
+    async def _process(self, number: int, answer: Json | EcmError | None) -> _Read | Gap | Gone:
+        """A process with the ends of its completed steps, from the result of its own call."""
         if answer is None:
             return Gone("process", str(number))
         if isinstance(answer, EcmError):
             return gap_of(answer)
         path = f"{STATUS}/processes/{number}"
         try:
-            activities: list[Json] = []
             with parse.shaped(path):
-                results = parse.single(answer, path)
-                more = steps.needs_activities(results)
-            if more:
-                activities, _ = await read_all(self._client, f"{path}/activities", {}, key=None, limit=PAGE)
-            return results, activities
-        except CallFailed as error:
+                read = _Read(parse.single(answer, path))
+                done = steps.rows_of(read.results, "completed", path)
+                bare = any(steps.is_bare(row) for row in done)
+                work = steps.work_id(read.results, number)
+        except Malformed as error:
             return gap_of(error)
+        if bare and self._client.dialect.step_ends is not StepEnds.UNKNOWN:
+            await self._ends(read, work)
+        elif done and not bare and self._client.dialect.step_ends is not StepEnds.OWN:
+            self._client.learn(step_ends=StepEnds.OWN, why="completed steps tell their own end")
+        if self._dispositions and (subs := steps.lack_disposition(done, read.ends)):
+            await self._activities(read, number, {sub or number for sub in subs})
+        return read
+
+    async def _ends(self, read: _Read, work: int) -> None:
+        """The ends of the completed steps, from the call that has them. Without it they are completed at an unknown time."""
+        try:
+            answer = await self._client.get(INFO, {"workid": work})
+            with parse.shaped(INFO):
+                read.ends = steps.ends_of_info(answer, self._zone)
+        except NotReadable as error:
+            if parse.is_no_route(error):
+                self._client.learn(step_ends=StepEnds.UNKNOWN, why=f"{INFO}: {error.message}")
+        except CallFailed as error:
+            read.failed = gap_of(error)
+        if read.ends and self._client.dialect.step_ends is not StepEnds.INFO:
+            self._client.learn(step_ends=StepEnds.INFO, why=f"{INFO} tells when steps were completed")
+
+    async def _activities(self, read: _Read, number: int, subs: Collection[int]) -> None:
+        """The activities of some subprocesses, for the dispositions of completed steps that do not tell their own."""
+        found: list[steps.Activity] = []
+        for sub in sorted(subs):
+            path = f"/v2/processes/{number}/subprocesses/{sub}/activities"
+            try:
+                answer = await self._client.get(path, {"limit": PAGE})
+                with parse.shaped(path):
+                    found += steps.activities(answer, self._zone)
+            except NotReadable:
+                return  # refused: the dispositions stay unknown
+            except CallFailed as error:
+                read.failed = gap_of(error)
+                return
+        read.activities = found
 
     async def _own(self, ids: Sequence[int]) -> dict[int, Json | EcmError | None]:
         """The result of each process's own call; None for a deleted one: no list has it then."""
 
         async def others() -> frozenset[int]:
             if self._listed is None:
-                self._listed = frozenset(await self._active())
+                self._listed = frozenset(await self._list(ACTIVE, None, []))
             return self._listed
 
         answers = await own_calls(self._client, WORKFLOW, ids, others)

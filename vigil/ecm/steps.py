@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
 from hashlib import blake2b
 from typing import Any
 
@@ -13,13 +14,30 @@ import orjson
 from vigil.compliance.facts import Step, group, user
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
-from vigil.ecm.errors import Malformed
+from vigil.ecm.errors import IncompleteList, Malformed
+
+STATUS = "/v2/workflows/status"
 
 DONE = "done:"
-"""The beginning of a completed process's hash: it is expected to leave the active ones."""
+"""The beginning of an ended process's hash: it is expected to leave the active ones."""
+
+ENDED = frozenset({"completed", "stopped"})
+"""The statuses of ended processes: the values of `wstatus`, and of `status_key` in the rows."""
+
+SAME_MOMENT = timedelta(seconds=5)
+"""A step's end and its activity are written one after the other."""
 
 # The transition from "ontime" to "workflowlate" is not a change: the due date already implies it.
 _PASSING = frozenset({"status_key", "task_status"})
+
+_TIME_UNKNOWN = frozenset({"completed_at", "completed_by", "disposition"})
+_START_STEP = 0  # of each process: nobody waits for it
+
+Login = Callable[[int], str | None]
+"""The login of a user's id; None if the directory does not tell."""
+
+
+# -- the lists
 
 
 def wfstatus(row: Json) -> Json:
@@ -30,6 +48,23 @@ def wfstatus(row: Json) -> Json:
 
 def process_id(row: Json) -> int:
     return parse.identity(wfstatus(row)["process_id"])
+
+
+def listed(answer: Json) -> list[Json]:
+    """The rows of a list of workflows, which is one answer. Raises IncompleteList if the answer shows that there are more."""
+    rows = parse.rows(answer, STATUS)
+    paging = parse.mapping(parse.mapping(answer.get("collection")).get("paging")) or parse.mapping(
+        answer.get("paging")
+    )
+    total = parse.integer(paging.get("total_count"))
+    if total is not None and total > len(rows):
+        raise IncompleteList(STATUS, f"{len(rows)} workflows came, and {total} are said to be in the list")
+    return rows
+
+
+def is_ended(row: Json, asked: str) -> bool:
+    """Whether a process has ended: by its row, or without a status there by the status that was asked for."""
+    return str(wfstatus(row).get("status_key") or asked).lower() in ENDED
 
 
 def row_hash(row: Json) -> str:
@@ -50,98 +85,231 @@ def _without_passing(value: Any) -> Any:
     return value
 
 
+# -- one process
+
+
+def work_id(results: Json, process: int) -> int:
+    """The id with which `/v2/workflows/status/info` is asked for a process."""
+    return parse.integer(parse.mapping(results.get("wf_details")).get("work_workID")) or process
+
+
 def attachment_folder(results: Json) -> int | None:
     """The folder with the attachments of a process."""
-    attached = results.get("attachments")
-    if isinstance(attached, dict) and (number := parse.integer(attached.get("attachment_folder_id"))):
+    attached = parse.mapping(results.get("attachments"))
+    if number := parse.integer(attached.get("attachment_folder_id")):
         return number
-    for package in results.get("data_packages") or []:
+    for package in parse.objects(results.get("data_packages")):
         if package.get("TYPE") == 1 and package.get("SUBTYPE") == 1:
             return parse.integer(package.get("USERDATA"))
     return None
 
 
-def needs_activities(results: Json) -> bool:
-    """Whether a completed step lacks its time and person: older versions have them only in `/activities`."""
-    done = (results.get("step_list") or {}).get("completed") or []
-    return any(not _first(step, "task_completed_date") or not step.get("task_completed_by") for step in done)
+def rows_of(results: Json, part: str, path: str) -> list[Json]:
+    """The steps of a process in one of its lists (`completed`, `current`, `stopped`), without the start step.
 
-
-def of_process(
-    process: int, workspace: int, results: Json, activities: list[Json], zone: tzinfo, path: str
-) -> list[Step]:
-    """The steps of `GET /v2/workflows/status/processes/{id}`, completed ones first."""
-    listed = results.get("step_list")
-    if not isinstance(listed, dict):
+    Raises Malformed for a process without lists: it is not a process without steps.
+    """
+    lists = results.get("step_list")
+    if not isinstance(lists, dict):
         raise Malformed(path, "a process has no step_list")
-    ends = _ends(activities, zone)
-    found = [
-        _step(process, workspace, row, zone, path, ends, done=True) for row in listed.get("completed") or []
-    ]
-    found += [
-        _step(process, workspace, row, zone, path, ends, done=False) for row in listed.get("current") or []
-    ]
+    found = parse.objects(lists.get(part))
+    return [row for row in found if parse.integer(row.get("task_id")) != _START_STEP]
+
+
+def is_bare(row: Json) -> bool:
+    """Whether a completed step does not tell its own end."""
+    return not row.get("task_completed_date")
+
+
+def lack_disposition(rows: Sequence[Json], ends: Mapping[int, End]) -> set[int | None]:
+    """The subprocesses (None where not told) of completed steps whose end is known, and whose disposition is not."""
+    return {
+        parse.integer(row.get("subprocess_id"))
+        for row in rows
+        if "task_disposition" not in row and (not is_bare(row) or parse.integer(row.get("task_id")) in ends)
+    }
+
+
+def users(results: Json, path: str) -> set[int]:
+    """The ids of all people and groups that the steps name by id alone."""
+    found: set[int] = set()
+    for part in ("completed", "current", "stopped"):
+        for row in rows_of(results, part, path):
+            held = parse.mapping(row.get("task_assignees"))
+            people = parse.objects(held.get("assignee")) + parse.objects(row.get("task_completed_by"))
+            ids = [parse.integer(one.get("userId")) for one in people if not one.get("loginName")]
+            groups = (held, *parse.objects(held.get("assignedto")))
+            ids += [parse.integer(one.get("groupId")) for one in groups if not one.get("groupName")]
+            found |= {number for number in ids if number and number > 0}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a step, as another call than the step's own tells it: `performer` is a user's id."""
+
+    at: datetime
+    performer: int | None
+
+
+def ends_of_info(answer: Json, zone: tzinfo) -> dict[int, End]:
+    """The newest end of each step in `GET /v2/workflows/status/info`, by its task id. Steps without one are left out."""
+    found: dict[int, End] = {}
+    for row in parse.objects(parse.mapping(answer.get("results")).get("stepList")):
+        for part in ("WORK", "WORKINFO"):
+            for work in parse.objects(row.get(part)):
+                number = parse.integer(row.get("TASKID"))
+                number = parse.integer(work.get("SubWorkTask_TaskID")) if number is None else number
+                at = parse.instant(work.get("SubWorkTask_DateDone"), zone)
+                if number is None or at is None:
+                    continue
+                performer = parse.integer(work.get("SubWorkTask_PerformerID"))
+                if number not in found or found[number].at < at:
+                    found[number] = End(at, performer if performer and performer > 0 else None)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A row of `/v2/processes/{p}/subprocesses/{s}/activities`: what a person did in a process. No row names its step."""
+
+    at: datetime
+    user: int | None
+    action: str
+    disposition: str | None
+    comment: str
+
+
+def activities(answer: Json, zone: tzinfo) -> list[Activity]:
+    """The activities, in the server's order. `{}` stands for none. Raises TypeError for an answer that has no list of them."""
+    results = answer["results"]
+    rows = results.get("data", []) if isinstance(results, dict) else results
+    if not isinstance(rows, list):
+        raise TypeError("no list of activities")
+    found = []
+    for row in parse.objects(rows):
+        at = parse.instant(row.get("date"), zone)
+        if at is not None:
+            action = str(row.get("action") or "").lower()
+            held = parse.mapping(row.get("action_properties"))
+            said = (held.get("label") or held.get("event")) if action == "disposition" else None
+            person = parse.integer(row.get("user_id"))
+            found.append(
+                Activity(at, person, action, str(said) if said else None, str(row.get("comment") or ""))
+            )
+    return found
+
+
+def disposition(end: End, among: Sequence[Activity]) -> tuple[str | None, bool]:
+    """The disposition with which a step ended, by the activity of the same person at the same time, and whether there is one.
+
+    Without such an activity the disposition is not known; with one that is no disposition there was none.
+    """
+    near = [a for a in among if a.user == end.performer and abs(a.at - end.at) <= SAME_MOMENT]
+    near = [a for a in near if a.action in ("disposition", "sendon", "reply")]
+    said = sorted((a for a in near if a.action == "disposition"), key=lambda a: abs(a.at - end.at))
+    return (said[0].disposition if said else None), bool(near)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The responses about one process. `activities` is None where they were not asked for, or refused."""
+
+    id: int
+    results: Json
+    path: str
+    ends: Mapping[int, End]
+    activities: Sequence[Activity] | None = None
+
+
+def of_process(process: Process, workspace: int, zone: tzinfo, login: Login) -> list[Step]:
+    """The steps of `GET /v2/workflows/status/processes/{id}`: completed ones, then current, then stopped ones."""
+    details = parse.mapping(process.results.get("wf_details"))
+    begun = parse.instant(details.get("date_initiated"), zone)
+    stopped = str(details.get("status")).lower() == "stopped"
+    found = []
+    for part in ("completed", "current", "stopped"):
+        for row in rows_of(process.results, part, process.path):
+            step = _step(process, workspace, row, begun, zone, login)
+            if part == "completed":
+                step = _completed(step, row, process, zone, login)
+            elif stopped or part == "stopped":
+                step = replace(step, stopped=True)
+            found.append(step)
     return found
 
 
 def _step(
-    process: int, workspace: int, row: Json, zone: tzinfo, path: str, ends: dict[int, Json], *, done: bool
+    process: Process, workspace: int, row: Json, begun: datetime | None, zone: tzinfo, login: Login
 ) -> Step:
     number = parse.integer(row.get("task_id"))
-    started = parse.instant(row.get("task_start_date"), zone)
+    started = parse.instant(row.get("task_start_date"), zone) or begun
     if number is None or started is None:
-        raise Malformed(path, "a step has no task_id or no task_start_date")
-    ended, by, disposition = _end(row, ends.get(number), zone) if done else (None, None, None)
-    if done and ended is None:
-        raise Malformed(path, f"step {number} is completed and nothing says when")
+        raise Malformed(process.path, "a step has no task_id or no task_start_date")
     return Step(
         workspace=workspace,
-        process=process,
+        process=process.id,
         step=number,
         title=str(row.get("task_name") or ""),
-        assignees=tuple(_assignees(row)),
+        assignees=tuple(dict.fromkeys(_assignees(row, login))),
         assigned_at=started,
         due=parse.instant(row.get("task_due_date"), zone),
-        completed_at=ended,
-        completed_by=by,
-        disposition=disposition,
-        source=path,
+        source=process.path,
     )
 
 
-def _assignees(row: Json) -> Iterator[str]:
+def _assignees(row: Json, login: Login) -> Iterator[str]:
     """The assignees of a step. A group is one principal, not its present members."""
-    held = row.get("task_assignees") or {}
-    if held.get("groupName"):
-        yield group(str(held["groupName"]))
+    held = parse.mapping(row.get("task_assignees"))
+    groups = [name for one in (*parse.objects(held.get("assignedto")), held) if (name := _group(one, login))]
+    if groups:
+        yield from map(group, groups)
         return
-    for person in held.get("assignee") or []:
-        if person.get("loginName"):
-            yield user(str(person["loginName"]))
+    for person in parse.objects(held.get("assignee")):
+        if person.get("groupName"):
+            yield group(str(person["groupName"]))
+        elif name := _login(person, login):
+            yield user(name)
 
 
-def _end(row: Json, activity: Json | None, zone: tzinfo) -> tuple[datetime | None, str | None, str | None]:
-    activity = activity or {}
-    ended = parse.instant(_first(row, "task_completed_date") or activity.get("date"), zone)
-    person = row.get("task_completed_by") or activity.get("performer") or {}
-    login = person.get("loginName") if isinstance(person, dict) else None
-    disposition = row.get("task_disposition") or activity.get("disposition")
-    return ended, str(login) if login else None, str(disposition) if disposition else None
+def _group(held: Json, login: Login) -> str | None:
+    number = parse.integer(held.get("groupId"))
+    return str(held["groupName"]) if held.get("groupName") else login(number) if number else None
 
 
-def _ends(activities: list[Json], zone: tzinfo) -> dict[int, Json]:
-    """The newest completion of each step."""
-    found: dict[int, Json] = {}
-    for row in activities:
-        one = (row.get("data") or {}).get("activity") or {}
-        number, at = parse.integer(one.get("task_id")), parse.instant(one.get("date"), zone)
-        if number is None or at is None or str(one.get("action")).lower() != "completed":
-            continue
-        known = parse.instant(found[number].get("date"), zone) if number in found else None
-        if known is None or at > known:
-            found[number] = one
-    return found
+def _login(person: Json, login: Login) -> str | None:
+    number = parse.integer(person.get("userId"))
+    return str(person["loginName"]) if person.get("loginName") else login(number) if number else None
 
 
-def _first(row: Json, *names: str) -> Any:
-    return next((row[name] for name in names if row.get(name)), None)
+def _completed(step: Step, row: Json, process: Process, zone: tzinfo, login: Login) -> Step:
+    """A completed step with its end: from its own fields, else from another call, else at an unknown time."""
+    own = parse.instant(row.get("task_completed_date"), zone)
+    if own is not None:
+        people = [_login(one, login) for one in parse.objects(row.get("task_completed_by"))]
+        by = next((name for name in people if name), None)
+        ids = [parse.integer(one.get("userId")) for one in parse.objects(row.get("task_completed_by"))]
+        end: End | None = End(own, ids[0] if ids else None)
+    else:
+        end = process.ends.get(step.step)
+        by = login(end.performer) if end and end.performer else None
+    if end is None:
+        return replace(step, unknown=_TIME_UNKNOWN)
+    known = "task_disposition" in row
+    said: object = row.get("task_disposition")
+    if not known and process.activities is not None:
+        said, known = disposition(end, process.activities)
+    return _ended(step, end.at, by, said, known)
+
+
+def _ended(step: Step, at: datetime, by: str | None, said: object, known: bool) -> Step:
+    unknown = {
+        name for name, missing in (("completed_by", by is None), ("disposition", not known)) if missing
+    }
+    return replace(
+        step,
+        completed_at=at,
+        completed_by=by,
+        disposition=str(said) if said else None,
+        unknown=frozenset(unknown),
+    )

@@ -3,25 +3,40 @@
 Contract: docs/contracts/ecm.md#workspaces.
 
 Requests for n workspaces: n/250 for properties and attributes, one for each with children (and one for each non-empty folder in it),
-one for each of comments, roles and missing documents if needed, and two for related workspaces.
+one for each of comments, roles and missing documents if needed, two for related workspaces, and one for the type of each document
+that is new or changed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from vigil.compliance.facts import Fact
+from vigil.compliance.facts import Document, Fact
 from vigil.ecm import categories, mapping, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client, Params
+from vigil.ecm.document_types import DocumentTypeReader
 from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
+from vigil.ecm.located import Located
 from vigil.ecm.mapping import Child, IdNames, RawWorkspace
-from vigil.ecm.model import ABSENT, EXPIRY, FactBatch, Gap, Gone, ListedWorkspace, Needs
+from vigil.ecm.model import (
+    ABSENT,
+    EXPIRY,
+    LASTING,
+    FactBatch,
+    FolderStamp,
+    Gap,
+    Gone,
+    ListedWorkspace,
+    Needs,
+)
 from vigil.ecm.nodes import read_nodes
 from vigil.ecm.paging import read_all
 from vigil.ecm.people import MemberDirectory
@@ -31,12 +46,15 @@ from vigil.ecm.roles import read_roles
 from vigil.ecm.sound import sound
 
 NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
-CHILD_FIELDS = (
-    "properties{id,name,type,container_size,create_date,create_user_id,modify_date,classification_ids}"
-)
+CHILD_FIELDS = "properties{id,name,type,container_size,create_date,create_user_id,modify_date}"
+DOCUMENT_FIELDS = "properties{id,name,type,parent_id,container_size,create_date,create_user_id,modify_date}"
 CATEGORIES = "categories"
-CHILDREN_PAGE = AUDIT_PAGE = 100
+CHILDREN_PAGE = AUDIT_PAGE = VERSIONS_PAGE = 100
 DEEPEST = 20
+
+
+Classified = Mapping[int, Collection[int]]
+"""The ids of documents' classifications, where another answer told them."""
 
 
 class WorkspaceReader:
@@ -56,10 +74,18 @@ class WorkspaceReader:
         self._catalogue = catalogue
         self._expiry = expiry
         self._zone = client.settings.tz
+        self._types = DocumentTypeReader(client, catalogue)
         self._absent: Gap | None = None  # set when this server has no list of missing documents
 
-    async def read(self, rows: Sequence[ListedWorkspace], since: datetime | None) -> FactBatch:
+    async def read(
+        self,
+        rows: Sequence[ListedWorkspace],
+        since: datetime | None,
+        known: Mapping[int, Document] = MappingProxyType({}),
+        located: Located | None = None,
+    ) -> FactBatch:
         """See `Extractor.read_workspaces`."""
+        classified = located.classifications if located is not None else {}
         with self._client.counting() as counts:
             by_id = {row.id: row for row in rows}
             nodes, missed = await self._nodes(list(by_id))
@@ -67,7 +93,11 @@ class WorkspaceReader:
             away = [number for number in by_id if number not in nodes and number not in unsure]
             lost, doubts = await gone(self._client, away, left_out=2, there=nodes)
             readings = [RawWorkspace(number, by_id[number].type, node) for number, node in nodes.items()]
+            if located is not None and self._needs.documents:
+                await self._from_search(readings, located)
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
+            if self._needs.types:
+                await self._document_types(readings, known, classified)
             names = await self._names(readings)
             facts: list[Fact] = []
             broken: list[Gap] = []
@@ -81,7 +111,83 @@ class WorkspaceReader:
             tombs = tuple(Gone("workspace", str(number)) for number in away if number in lost)
             gaps = (*missed, *doubts, *_gaps(readings), *broken)
             lacking = {reading.id: reading.lacking for reading in readings if reading.lacking}
-            return FactBatch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking)
+            folders = {reading.id: tuple(reading.folders) for reading in readings if reading.folders}
+            return FactBatch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking, folders=folders)
+
+    async def read_documents(
+        self, places: Mapping[int, int], parents: Mapping[int, int | None], classified: Classified
+    ) -> tuple[FactBatch, frozenset[int]]:
+        """See `Extractor.read_documents`."""
+        with self._client.counting() as counts:
+            found, gaps = await read_nodes(self._client, list(places), self._document_fields())
+            unsure = {node for gap in gaps for node in gap.workspaces}
+            gaps = [replace(gap, workspaces=tuple({places[node] for node in gap.workspaces})) for gap in gaps]
+            readings: dict[int, RawWorkspace] = {}
+            elsewhere: set[int] = set()
+            for node, workspace in places.items():
+                if node not in found or not self._is_document(found[node], parents.get(node)):
+                    elsewhere |= set() if node in unsure else {workspace}
+                    continue
+                reading = readings.setdefault(workspace, RawWorkspace(workspace, "", {"data": {}}))
+                reading.children.append(Child(found[node], mapping.LIST, parse.versions(found[node])))
+            await asyncio.gather(*(self._all_versions(reading) for reading in readings.values()))
+            if self._needs.types:
+                await self._document_types(list(readings.values()), {}, classified)
+            names = await self._names(list(readings.values()))
+            facts: list[Fact] = []
+            for reading in readings.values():
+                try:
+                    with parse.shaped(mapping.LIST):
+                        facts.extend(sound(mapping.documents(reading, names), mapping.LIST))
+                except Malformed as error:
+                    gaps.append(gap_of(error, reading.id))
+            batch = FactBatch(tuple(facts), (), (*gaps, *_gaps(list(readings.values()))), counts.requests)
+            return batch, frozenset(elsewhere)
+
+    def _is_document(self, row: Json, parent: int | None) -> bool:
+        """Whether a row is a document with everything that is needed of it, and lies where it was found."""
+        found = parse.properties(row)
+        lacks = self._needs.expiry and (row.get("data") or {}).get("categories") is None
+        return (
+            parse.integer(found.get("type")) == parse.DOCUMENT
+            and not lacks
+            and parent in (None, parse.integer(found.get("parent_id")))
+        )
+
+    def _document_fields(self) -> list[str]:
+        fields = [DOCUMENT_FIELDS, "versions.element(0)"]
+        return [*fields, CATEGORIES] if self._needs.expiry else fields
+
+    async def _all_versions(self, reading: RawWorkspace) -> None:
+        """The versions of documents that were read by id, as far as they are needed."""
+        work = asyncio.gather(*(self._versions(child) for child in reading.children))
+        await _part(reading, "documents", _done(work))
+
+    async def _from_search(self, readings: Sequence[RawWorkspace], located: Located) -> None:
+        """Read by id what the search found in these workspaces. Those for which it was not all have no `held`, and are listed."""
+        contents = {reading.id: located.inside(reading.id) for reading in readings}
+        ids = [node for inside in contents.values() for node in inside]
+        found, _ = await read_nodes(self._client, ids, self._document_fields())
+        for reading in readings:
+            inside = contents[reading.id]
+            whole = inside.is_whole(reading.node, found)
+            if not whole or not all(self._is_document(found[node], None) for node in inside.documents):
+                continue
+            try:
+                with parse.shaped(mapping.LIST):
+                    reading.folders += [self._stamp(found[node]) for node in inside.folders]
+                    reading.children += [
+                        Child(found[node], mapping.LIST, parse.versions(found[node]))
+                        for node in inside.documents
+                    ]
+            except Malformed as error:
+                reading.unread["documents"] = gap_of(error, reading.id)
+            reading.by_search = True
+
+    def _stamp(self, row: Json) -> FolderStamp:
+        found = parse.properties(row)
+        modified = parse.instant(found.get("modify_date"), self._zone)
+        return FolderStamp(parse.node_id(row), parse.held(found) or 0, modified)
 
     async def _nodes(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
         """The readable nodes. A missing one is requested once more."""
@@ -101,8 +207,10 @@ class WorkspaceReader:
         if not isinstance(reading.node.get("data"), dict):
             reading.unread["attrs"] = Gap(mapping.LIST, "a node came without data", (reading.id,))
             return
-        size = reading.properties.get("container_size")
-        if self._needs.documents and size != 0:
+        size = parse.held(reading.properties)
+        if reading.by_search:
+            parts.append(self._all_versions(reading))
+        elif self._needs.documents and size != 0:
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, size, 0)))
         if self._needs.comments:
             parts.append(_part(reading, "comments", self._audit(reading, since)))
@@ -128,8 +236,7 @@ class WorkspaceReader:
             inside = self._children(reading, rows, path)
             reading.lacking += max(0, (parse.integer(size) or 0) - len(rows))
         tasks = [self._folder(reading, number, held, depth + 1) for number, held in inside]
-        if self._needs.versions:
-            tasks += [self._versions(child) for child in reading.children if child.path == path]
+        tasks += [self._versions(child) for child in reading.children if child.path == path]
         await asyncio.gather(*tasks)
 
     def _children(
@@ -141,26 +248,25 @@ class WorkspaceReader:
             found = parse.properties(row)
             kind = parse.integer(found.get("type"))
             if kind == parse.DOCUMENT:
-                if self._needs.expiry and "categories" not in row["data"]:
+                if self._needs.expiry and row["data"].get("categories") is None:
                     raise Malformed(path, "a document came without the categories that were asked for")
                 reading.children.append(Child(row, path, parse.versions(row)))
             elif kind == parse.FOLDER:
-                size = parse.integer(found.get("container_size"))
-                reading.folders.append((parse.node_id(row), size or 0))
+                size = parse.held(found)
+                reading.folders.append(self._stamp(row))
                 inside += [(parse.node_id(row), size)] if size != 0 else []
         return inside
 
     async def _versions(self, child: Child) -> None:
-        """All versions of a document, because the list of children has only the newest."""
+        """All versions of a document, if they are needed: the list of children has only the newest, perhaps without its number."""
         with parse.shaped(child.path):
             newest = parse.integer(child.versions[-1].get("version_number")) if child.versions else None
             path = f"/v2/nodes/{parse.node_id(child.row)}/versions"
-        if newest is not None and (newest <= 1 or len(child.versions) > 1):
+        if newest is not None and (not self._needs.versions or newest <= 1 or len(child.versions) > 1):
             return
-        answer = await self._client.get(path)
+        rows, _ = await read_all(self._client, path, {}, key=_version_key, limit=VERSIONS_PAGE)
         with parse.shaped(path):
-            listed = [(row.get("data") or {}).get("versions") or {} for row in parse.rows(answer, path)]
-            child.versions = parse.versions({"data": {"versions": listed}})
+            child.versions = parse.version_list({"results": rows})
 
     async def _audit(self, reading: RawWorkspace, since: datetime | None) -> None:
         path = f"/v2/nodes/{reading.id}/audit"
@@ -215,6 +321,43 @@ class WorkspaceReader:
             reading.unread["missing"] = self._absent
             return None
 
+    async def _document_types(
+        self,
+        readings: Sequence[RawWorkspace],
+        known: Mapping[int, Document],
+        classified: Classified,
+    ) -> None:
+        """The types of the documents. One that did not change keeps the type that is known; a type that cannot be read is unknown."""
+        asked: dict[int, list[tuple[RawWorkspace, Child]]] = {}
+        for reading in readings:
+            for child in reading.children if "documents" not in reading.unread else ():
+                try:
+                    with parse.shaped(child.path):
+                        number = parse.node_id(child.row)
+                        before = known.get(number)
+                        if number not in classified and before and self._same(child, before):
+                            child.type, child.typed = before.type, True
+                        else:
+                            asked.setdefault(number, []).append((reading, child))
+                except Malformed as error:
+                    reading.unread["documents"] = gap_of(error, reading.id)
+        types = await self._types.read(asked.keys(), classified)
+        for number, mine in asked.items():
+            for reading, child in mine:
+                if number in types.found:
+                    child.type, child.typed = types.found[number], True
+                    continue
+                gap = types.unknown[number]
+                placed = gap if gap.path in LASTING else replace(gap, workspaces=(reading.id,))
+                if placed not in reading.gaps:
+                    reading.gaps.append(placed)
+
+    def _same(self, child: Child, before: Document) -> bool:
+        """Whether a document is as it was, and its type was known."""
+        modified = parse.instant(child.properties.get("modify_date"), self._zone)
+        newest = parse.integer(child.versions[-1].get("version_number")) if child.versions else None
+        return "type" not in before.unknown and (before.modified, before.version) == (modified, newest)
+
     async def _names(self, readings: Sequence[RawWorkspace]) -> IdNames:
         """Look up the names of all ids that these workspaces mention: categories, people, classifications."""
         catalogue = self._catalogue
@@ -223,12 +366,11 @@ class WorkspaceReader:
             if "attrs" not in reading.unread and categories.has_empty(reading.node.get("data") or {}):
                 await _part(reading, "attrs", catalogue.learn_type(reading.type, reading.id))
         self._undefined(readings)
-        _, kinds = await asyncio.gather(self._people(readings), self._kinds(readings))
+        await self._people(readings)
         return IdNames(
             categories=dict(catalogue.categories),
             failures=dict(catalogue.failures),
             empty=dict(catalogue.of_type),
-            kinds=kinds,
             login=self._directory.login,
             zone=self._zone,
             expiry=self._expiry,
@@ -261,22 +403,6 @@ class WorkspaceReader:
                 if lacking := sorted(failed.keys() & ids):
                     reading.unread[part] = gap_of(failed[lacking[0]], reading.id)
 
-    async def _kinds(self, readings: Sequence[RawWorkspace]) -> dict[int, str]:
-        """The names of classifications. If one cannot be read, its documents are unread: they are not without a type."""
-        wanted: dict[int, set[int]] = {}
-        for reading in readings:
-            try:
-                with parse.shaped(mapping.LIST):
-                    wanted[reading.id] = mapping.kinds([reading])
-            except Malformed as error:
-                reading.unread["documents"] = gap_of(error, reading.id)
-        names, failed = await self._catalogue.names({n for ids in wanted.values() for n in ids})
-        for reading in readings if failed else ():
-            if lacking := sorted(failed.keys() & wanted.get(reading.id, set())):
-                gap = failed[lacking[0]]
-                reading.unread["documents"] = Gap(gap.path, gap.error, (reading.id,), gap.asked)
-        return names
-
 
 def _held(readings: Sequence[RawWorkspace]) -> dict[int, Json]:
     """The values of categories, by node. Malformed values make their workspace unread."""
@@ -300,6 +426,14 @@ def _held(readings: Sequence[RawWorkspace]) -> dict[int, Json]:
     return held
 
 
+def _version_key(row: Json) -> int:
+    return parse.identity(parse.versions(row)[0]["version_number"])
+
+
+async def _done(work: Awaitable[Any]) -> None:
+    await work
+
+
 async def _part(reading: RawWorkspace, name: str, work: Coroutine[Any, Any, None]) -> None:
     """Read one part. If it fails, the rest of the workspace is kept; a refused login ends everything."""
     try:
@@ -313,7 +447,7 @@ def _gaps(readings: Sequence[RawWorkspace]) -> tuple[Gap, ...]:
     gaps: list[Gap] = []
     concerned: dict[Gap, list[int]] = {}
     for reading in readings:
-        for gap in reading.unread.values():
+        for gap in (*reading.unread.values(), *reading.gaps):
             if gap.workspaces:
                 gaps.append(gap)
             else:

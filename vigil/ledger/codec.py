@@ -86,6 +86,13 @@ def encode(fact: Fact) -> tuple[str, bytes]:
     if isinstance(fact, f.Workspace):
         fields["attrs"] = {k: _plain(v) for k, v in fact.attrs.items()}
         fields["unread"] = sorted(fact.unread)
+        # Observations of earlier versions have it: without it, every workspace would count as changed once.
+        fields["folders"] = ()
+    if isinstance(fact, f.Document | f.Step):
+        # Only where there is something: rows of earlier versions, which have neither, keep their hashes.
+        fields["unknown"] = sorted(fact.unknown)
+        for name in [n for n in ("unknown", "stopped") if not fields.get(n)]:
+            fields.pop(name, None)
     content = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(content, digest_size=12).digest()
     return orjson.dumps(fields | {"source": source}).decode(), digest
@@ -98,7 +105,7 @@ def _instant(raw: str | None) -> datetime | None:
 def _workspace(d: dict[str, Any]) -> Fact:
     d["attrs"] = {k: _value(v) for k, v in d["attrs"].items()}
     d["unread"] = frozenset(d["unread"])
-    d["folders"] = tuple((i, n) for i, n in d["folders"])
+    d.pop("folders", None)  # earlier versions: see `vigil.ledger.observed.folders`
     return f.Workspace(**d | {"created": _instant(d["created"]), "modified": _instant(d["modified"])})
 
 
@@ -107,11 +114,13 @@ def _document(d: dict[str, Any]) -> Fact:
         f.Version(v["number"], datetime.fromisoformat(v["at"]), v["by"]) for v in d["versions"]
     )
     d["expires"] = date.fromisoformat(d["expires"]) if d["expires"] else None
+    d["unknown"] = frozenset(d.get("unknown", ()))
     return f.Document(**d | {"created": _instant(d["created"]), "modified": _instant(d["modified"])})
 
 
 def _step(d: dict[str, Any]) -> Fact:
     d["assignees"] = tuple(d["assignees"])
+    d["unknown"] = frozenset(d.get("unknown", ()))
     return f.Step(**d | {k: _instant(d[k]) for k in ("assigned_at", "due", "completed_at")})
 
 

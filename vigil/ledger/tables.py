@@ -404,6 +404,17 @@ class ShortListRow(SQLModel, table=True):
     looked_at: datetime = _instant()
 
 
+class FolderRow(SQLModel, table=True):
+    """The stamp of a folder of a workspace, as it was when its list was last read: see `vigil.ledger.observed.folders`."""
+
+    __tablename__ = "folder"
+
+    id: int = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    workspace: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    items: int
+    modified: datetime | None = _instant(nullable=True)
+
+
 def in_state(
     notice: FromClause, state: Literal[NoticeState.QUEUED, NoticeState.SUPPRESSED]
 ) -> ColumnElement[bool]:

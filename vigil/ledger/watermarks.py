@@ -26,6 +26,9 @@ class WatermarkName(StrEnum):
     SCHEMA = "schema"  # when the workspace types were read
     PROCESSES = "processes"  # when workflows were listed
     NODES = "verify"  # the scan of known nodes by their stamps
+    FOLDERS = "folders"  # the scan of known folders by their stamps
+    SEARCH = "search"  # up to which change the search was followed
+    BIN = "bin"  # up to which deletion the recycle bin was followed
     ROLES = "roles"  # the scan of the roles of workspaces
     RELATIONS = "related"  # the scan of the relations of workspaces
     WORKFLOWS = "active"  # the scan of active workflows

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from vigil.errors import BadInput
+from vigil.sandbox.dialects import DEFAULT, DIALECTS
 from vigil.sandbox.json_lines import instant
 from vigil.sandbox.server import Options, serve
 
@@ -39,13 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         help="file to which each request to the simulated ECM is appended as JSON",
     )
+    parser.add_argument(
+        "--dialect", help=f"the server's dialect: {', '.join(DIALECTS)}; {DEFAULT} by default"
+    )
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     given = parser.parse_args(arguments)
     start = instant(given.start) if given.start else None
     if isinstance(start, str):
         parser.error(f"--start: {start}")
     try:
-        faults = orjson.loads(given.faults) if given.faults else None
+        faults = orjson.loads(given.faults) if given.faults else {}
+        if given.dialect:
+            faults = {"dialect": given.dialect, **faults}
         options = Options(
             given.estate, given.ecm_port, given.fcm_port, start, faults, given.until_stdin_closes,
             log_requests=given.log_requests,

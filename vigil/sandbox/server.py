@@ -76,13 +76,15 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
     faults = EcmFaults()
     faults.configure(options.faults or {})
     world = World(load(options.estate))
-    world.move(options.start or world.estate.start)
     with tempfile.TemporaryDirectory(prefix="vigil-sandbox-") as temporary:
         folder = options.folder or Path(temporary)
         account, devices = folder / "service-account.json", folder / "devices.csv"
         _write_devices(world.estate, devices)
         with _listen(options.ecm_port) as ecm, _listen(options.fcm_port) as fcm:
             control = Control(world, faults, partial(load, options.estate), options.clock)
+            world.move(
+                options.start or world.estate.start
+            )  # after the switches were set, some of which change what events do
             public_key = write_service_account(account, f"{_url(fcm)}/token", PROJECT)
             control.fcm = fcm_app(control.devices, project=PROJECT, public_key=public_key)
             ready = {
@@ -100,7 +102,9 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int | None:
                 return runner.run(work)
 
 
-def serve_demo(folder: Path, at: datetime | None, ecm_port: int, fcm_port: int) -> int | None:
+def serve_demo(
+    folder: Path, at: datetime | None, ecm_port: int, fcm_port: int, faults: dict[str, Any] | None = None
+) -> int | None:
     """Serve the demo's estate, written anew into the folder, with the service account and devices.csv beside it; as `serve`.
 
     `at`: where its clock stands until it is moved; None: it goes by this machine's, and the story is over.
@@ -108,7 +112,7 @@ def serve_demo(folder: Path, at: datetime | None, ecm_port: int, fcm_port: int) 
     now = datetime.now(UTC)
     made = generate(folder / "estate", start=START if at else behind(now))
     clock = None if at else partial(datetime.now, UTC)
-    return serve(Options(made.folder, ecm_port, fcm_port, at or now, clock=clock, folder=folder))
+    return serve(Options(made.folder, ecm_port, fcm_port, at or now, faults, clock=clock, folder=folder))
 
 
 def _write_devices(estate: Estate, file: Path) -> None:

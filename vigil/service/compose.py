@@ -25,7 +25,7 @@ from vigil.safe_text import BODY, bounded
 from vigil.service.contacts import Contacts, Destination, quiet_of
 from vigil.service.site import Site
 
-UNROUTABLE = frozenset({Why.NOBODY})
+UNROUTABLE = frozenset({Why.NOBODY, Why.WHO})
 """Reasons for findings that should have a recipient and have none."""
 
 URGENT = frozenset({Severity.HIGH, Severity.CRITICAL})

@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from vigil.compliance import facts as f
 from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
-from vigil.ecm.model import ABSENT, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
+from vigil.ecm.located import Located
+from vigil.ecm.model import ABSENT, LASTING, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
-from vigil.ledger.observed import behind, observations, runs, scan_cursors, short_lists
+from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
+from vigil.ledger.observed.folders import KnownFolder
 from vigil.ledger.watermarks import Listed, Scan, Watermark, WatermarkName, list_of
 from vigil.service import clocks, guards, missing_roles, snapshot
 from vigil.service.needs import parts_of, types_of, types_with_roles
@@ -28,6 +30,9 @@ GRACE = timedelta(seconds=5)
 """ECM's dates are whole seconds: an item modified this shortly before it was read, by ECM's clock, may have changed again."""
 
 NODES_A_REQUEST = 250
+
+FOLDERS_EACH = 4
+"""How many folders are looked up for each workspace or document: a folder's date shows what was added to it, and nothing else does."""
 
 AHEAD = timedelta(days=1)
 """A date further in the future than any clock error is invalid: the watermark of a list ignores it."""
@@ -138,6 +143,12 @@ def full_scan_due(reading: Extraction) -> bool:
         mark = watermarks.watermark(connection, WatermarkName.SCAN)
     reading.reread = mark.at is not None and bool(parts_of(run.needs) - Scan.of(mark.data).parts)
     return mark.at is None or reading.reread or run.as_of - mark.at >= run.site.rescan_every
+
+
+def reads_everything(reading: Extraction) -> bool:
+    """Whether this run reads every workspace: the first one, and one whose rules use more parts than before."""
+    with reading.run.ledger.read() as connection:
+        return reading.reread or watermarks.watermark(connection, WatermarkName.SCAN).at is None
 
 
 async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
@@ -261,8 +272,8 @@ async def _mark_deleted(reading: Extraction, listed: Mapping[str, Collection[int
     run.counters.numbers[Number.GONE] += len(gone)
 
 
-async def read_page(run: Run, rows: Sequence[ListedWorkspace]) -> None:
-    """Read some workspaces with their parts, and record them."""
+async def read_page(run: Run, rows: Sequence[ListedWorkspace], located: Located | None = None) -> None:
+    """Read some workspaces with their parts, and record them. `located` is what the search found in them."""
     types = {r.id: r.type for r in rows}
     if run.extractor.given_up:
         _note(run, [Gap("/v2/nodes/list", NOT_ASKED, tuple(types), asked=False)], types)
@@ -272,8 +283,18 @@ async def read_page(run: Run, rows: Sequence[ListedWorkspace]) -> None:
         earlier = behind.since(connection, types)
     since = complete or run.as_of
     since = since if earlier is None else min(since, earlier)
-    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since))
+    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since), _typed(run, types), located)
     record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
+
+
+def _typed(run: Run, workspaces: Iterable[int]) -> dict[int, f.Document]:
+    """The known documents of some workspaces, if their types were read: in ledgers of earlier versions they were not."""
+    with run.ledger.read() as connection:
+        scan = watermarks.watermark(connection, WatermarkName.SCAN)
+        if scan.at is not None and "types" not in Scan.of(scan.data).parts:
+            return {}
+        found = observations.current(connection, sorted(workspaces), ("document",))
+        return {d.id: d for d in found if isinstance(d, f.Document)}
 
 
 async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
@@ -297,7 +318,7 @@ async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
 
 def _note(run: Run, gaps: Sequence[Gap], types: Mapping[int, str] | None = None) -> None:
     """Record gaps: the affected workspaces are behind until they are read. `types` has the types of new ones."""
-    why = {w: g.why for g in gaps for w in g.workspaces if g.path != ABSENT}
+    why = {w: g.why for g in gaps for w in g.workspaces if g.path not in LASTING}
     run.gap(gaps)
     if not why:
         return
@@ -315,7 +336,7 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
     """
     batch = missing_roles.doubted(run, batch)
     workspaces = workspaces or {}
-    unread = {w for g in batch.gaps for w in g.workspaces}
+    unread = {w for g in batch.gaps for w in g.workspaces if g.path not in LASTING}
     read = {x.id: x for x in batch.facts if isinstance(x, f.Workspace)}
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
     whole = [w for w in workspaces if w in read and w not in unread and "documents" not in read[w].unread]
@@ -337,6 +358,7 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
         stored = observations.record(connection, batch.facts, run.as_of, run.id, gone)
         deleted = {int(g.key) for g in batch.gone if g.kind == "workspace"}
         short_lists.keep(connection, {*whole, *deleted}, batch.lacking, run.as_of)
+        folders.keep(connection, {*whole, *deleted}, _known_folders(batch))
         behind.was_read(connection, {w for w in workspaces if w not in unread} | deleted)
     if missing := sum(isinstance(x, f.MissingDocuments) for x in batch.facts):
         run.counters.numbers[Number.MISSING_LISTS] += missing
@@ -344,6 +366,13 @@ def record(run: Run, batch: FactBatch, workspaces: Mapping[int, str] | None = No
     run.counters.numbers[Number.WORKSPACES_READ] += len(read)
     run.counters.reached += len(read)
     run.counters.numbers[Number.OBSERVATIONS] += stored.new
+
+
+def _known_folders(batch: FactBatch) -> dict[int, list[KnownFolder]]:
+    return {
+        workspace: [KnownFolder(one.id, workspace, one.items, one.modified) for one in inside]
+        for workspace, inside in batch.folders.items()
+    }
 
 
 def _come_back(run: Run, read: Mapping[int, f.Workspace]) -> None:
@@ -413,7 +442,8 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
     A small estate is scanned completely in each run, a large one over as many runs as the budget requires.
     """
     run = reading.run
-    budget = run.site.verify_requests * NODES_A_REQUEST
+    # Half of the budget each: neither documents nor workspaces may starve the others.
+    share = run.site.verify_requests * NODES_A_REQUEST // 2
     if run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
@@ -421,31 +451,43 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
         cursor = scan_cursors.next_cursor(connection, WatermarkName.NODES, "workspace", run.as_of)
         found: list[f.Workspace | f.Document] = []
         for kind in ("workspace", "document"):
-            # Half of the budget each: neither documents nor workspaces may starve the others.
-            some = observations.bodies(connection, kind, cursor.get(kind, ""), budget // 2)
-            cursor[kind] = some[-1][0] if len(some) == budget // 2 else ""
+            some = observations.bodies(connection, kind, cursor.get(kind, ""), share)
+            cursor[kind] = some[-1][0] if len(some) == share else ""
             found += [fact for _, fact in some if isinstance(fact, f.Workspace | f.Document)]
     reading.cursors[WatermarkName.NODES] = cursor
     # Unread items have no stamps to compare: they are read again anyway.
     skipped = owed.union(just_read)
-    todo = [x for x in found if (x.id if isinstance(x, f.Workspace) else x.workspace) not in skipped]
+    todo = [one for one in map(_stamped, found) if one[1] not in skipped]
+    return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)] + _folder_slices(reading, skipped)
+
+
+def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSlice]:
+    """The next slice of the scan of all known folders: a new document deep in a workspace moves its folder's date, and no other."""
+    run = reading.run
+    budget = FOLDERS_EACH * run.site.verify_requests * NODES_A_REQUEST
+    with run.ledger.read() as connection:
+        cursor = scan_cursors.next_cursor(connection, WatermarkName.FOLDERS, "folder", run.as_of)
+        found = folders.after(connection, int(cursor["folder"] or 0), budget)
+    cursor["folder"] = str(found[-1].id) if len(found) == budget else ""
+    reading.cursors[WatermarkName.FOLDERS] = cursor
+    todo = [one for one in map(_stamped, found) if one[1] not in skipped]
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
 
 
-def _slice(facts: Iterable[f.Workspace | f.Document]) -> NodeSlice:
-    stamps: dict[int, Stamp] = {}
-    owner: dict[int, int] = {}
-    for fact in facts:
-        if isinstance(fact, f.Workspace):
-            stamps[fact.id] = Stamp(fact.modified, fact.size)
-            owner[fact.id] = fact.id
-            owner |= dict.fromkeys((i for i, _ in fact.folders), fact.id)
-            # For a folder only its number of children is stored.
-            stamps |= {i: Stamp(None, n) for i, n in fact.folders}
-        elif isinstance(fact, f.Document):
-            stamps[fact.id] = Stamp(fact.modified, fact.version)
-            owner[fact.id] = fact.workspace
-    return NodeSlice(stamps, owner)
+def _stamped(one: f.Workspace | f.Document | KnownFolder) -> tuple[int, int, Stamp]:
+    """A known node: its id, its workspace, and its stamp."""
+    match one:
+        case f.Workspace():
+            return one.id, one.id, Stamp(one.modified, one.size)
+        case f.Document():
+            return one.id, one.workspace, Stamp(one.modified, one.version)
+        case KnownFolder():
+            return one.id, one.workspace, Stamp(one.modified, one.items)
+
+
+def _slice(nodes: Iterable[tuple[int, int, Stamp]]) -> NodeSlice:
+    some = list(nodes)
+    return NodeSlice({id: stamp for id, _, stamp in some}, {id: workspace for id, workspace, _ in some})
 
 
 async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
@@ -454,7 +496,8 @@ async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
     verified = await run.extractor.verify(part.stamps)
     run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
     if verified.gaps:
-        reading.cursors.pop(WatermarkName.NODES, None)  # what was not looked at is looked at by the next run
+        for name in (WatermarkName.NODES, WatermarkName.FOLDERS):
+            reading.cursors.pop(name, None)  # what was not looked at is looked at by the next run
     run.counters.verified += sum(part.workspace_of[i] == i for i in part.stamps)
     run.counters.missing += sum(part.workspace_of[i] == i for i in verified.gone)
     return {part.workspace_of[i] for i in (*verified.changed, *verified.gone)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from vigil.compliance.evaluation.evaluate import active
+from vigil.compliance.evaluation.transitions import keys_needed
 from vigil.compliance.rules.clauses import DocumentLeaf, DocumentState, FieldLeaf, MissingLeaf, leaves
 from vigil.compliance.rules.model import Rule, RuleSet, events_used
 from vigil.ecm.model import Needs
@@ -23,15 +24,18 @@ def needs_of(rules: RuleSet) -> Needs:
     ]
     of_events = {part for r in mine for e in events_used(r) for part in e.spec.needs}
     documents = [leaf for leaf in found if isinstance(leaf, DocumentLeaf)]
+    of_event = {key for r in mine for pattern in r.events for key in keys_needed(r, pattern)}
     in_clauses = {leaf.field for leaf in found if not isinstance(leaf, DocumentLeaf | MissingLeaf)}
     return Needs(
         documents=bool(documents) or "documents" in of_events,
+        types=bool(documents) or "document_type" in of_event,
         versions="versions" in of_events,
         steps="steps" in of_events,
         comments="comments" in of_events,
         roles="roles" in of_events or any(field.startswith("role.") for field in in_clauses),
         missing=any(isinstance(leaf, MissingLeaf) for leaf in found),
         expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),
+        dispositions="disposition" in of_event,
         related=frozenset(_types_with(rules, "related")),
     )
 
@@ -39,6 +43,7 @@ def needs_of(rules: RuleSet) -> Needs:
 def parts_of(needs: Needs) -> set[str]:
     """The names of the needed parts of a workspace."""
     parts = asdict(needs)
+    parts.pop("dispositions")  # of workflows: no workspace is read again for them
     related = {f"related:{type}" for type in parts.pop("related")}
     return {name for name, needed in parts.items() if needed} | related
 

@@ -20,6 +20,7 @@ from vigil.wording import listed
 
 WORDS: Mapping[str, str] = {
     Why.NOBODY: "the finding has no recipient",
+    Why.WHO: "the person to be told is not known",
     Why.NO_NEXT: "the process has no open next step",
     Why.NO_DEVICE: "the person has neither a device nor a mailbox",
     Why.ALREADY_DONE: "the step was completed before a notice could be sent",

@@ -23,6 +23,7 @@ from vigil.delivery.rendering.render import Renderer
 from vigil.delivery.transport import SendOutcome, Transport
 from vigil.ecm import Client, Extractor
 from vigil.ecm.clocks import Skew, joined
+from vigil.ecm.located import Located
 from vigil.ecm.model import Gap, ListedWorkspace
 from vigil.errors import Problem
 from vigil.ledger import Ledger
@@ -47,6 +48,8 @@ class Number(StrEnum):
     WORKSPACES_READ = "workspaces read"
     OBSERVATIONS = "observations"
     MISSING_LISTS = "lists of missing documents"
+    FOUND_BY_SEARCH = "found by search"
+    FOUND_IN_BIN = "found in the recycle bin"
     GONE = "gone"
     THERE_AGAIN = "there again"
     WORKFLOWS_CHANGED = "workflows changed"
@@ -134,7 +137,7 @@ class RunCounters:
 class RemoteWorkers(Protocol):
     """Executes parts of a run in other processes, and adds their counters to the run's."""
 
-    async def read_page(self, rows: Sequence[ListedWorkspace]) -> None:
+    async def read_page(self, rows: Sequence[ListedWorkspace], located: Located | None = None) -> None:
         """As `extraction.read_page`."""
 
     async def evaluate_batch(self, plan: Plan, n: int) -> set[str]:

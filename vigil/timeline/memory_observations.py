@@ -6,12 +6,12 @@ The results equal the ledger's for the same facts: `tests/timeline/test_both_pla
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Change
-from vigil.compliance.facts import Fact, Related, User, Workspace
+from vigil.compliance.facts import Fact, Related, User, completed_from, lacks
 from vigil.ledger.codec import encode, subject_of
 
 Subject = tuple[str, str]
@@ -49,7 +49,8 @@ class MemoryObservations:
         }
         for key, (workspace, fact) in found.items():
             before = self._newest.get(key)
-            fact = _with_attributes_kept(fact, before)
+            if before is not None and before.fact is not None and lacks(fact):
+                fact = completed_from(fact, before.fact)
             digest = encode(fact)[1]
             if before is None or before.digest != digest:
                 self._append(key, _Newest(self.last + 1, fact, workspace, digest), at)
@@ -109,15 +110,3 @@ class MemoryObservations:
     def changes(self, workspaces: Collection[int], after: int, until: int) -> Sequence[Change]:
         """Each observation of some workspaces in (after, until] with the previous one of the same subject, in order."""
         return [c for c in self._log[after:until] if c.workspace in workspaces]
-
-
-def _with_attributes_kept(fact: Fact, before: _Newest | None) -> Fact:
-    """A workspace with unreadable attributes keeps its previous ones."""
-    if (
-        isinstance(fact, Workspace)
-        and "attrs" in fact.unread
-        and before
-        and isinstance(before.fact, Workspace)
-    ):
-        return replace(fact, attrs=before.fact.attrs)
-    return fact

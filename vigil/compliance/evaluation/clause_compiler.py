@@ -36,6 +36,8 @@ from vigil.compliance.rules.clauses import (
 from vigil.compliance.sensitive import is_sensitive
 
 _UNKNOWN = pl.lit(None, pl.Boolean)
+UNTYPED = "doc:untyped"
+"""The column with how many of a workspace's documents have a type that Extended ECM does not tell."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,9 @@ class ClauseScope:
                 return never if unread is None else unread | never
             case FieldLeaf():
                 match leaf.ref.root:
+                    case "event":
+                        name = f"unread:event.{leaf.ref.name}"
+                        return pl.col(name) if name in self.frame.columns else None
                     case "attr":
                         return self.table.unread("attrs")
                     case "role":
@@ -109,7 +114,10 @@ def scope(
 
 
 def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFrame:
-    """For the workspaces with documents, by type: how many, how many valid today, and the day on which the next one expires."""
+    """For the workspaces with documents, by type: how many, how many valid today, and the day on which the next one expires.
+
+    `UNTYPED` has how many of unknown type, if there is one in the table.
+    """
     expires = pl.col("expires")
     valid = expires.is_null() | (expires >= now.today)
     states = []
@@ -121,7 +129,11 @@ def _document_states(table: Table, kinds: Sequence[str], now: Now) -> pl.DataFra
             (mine & valid).sum().alias(f"doc:{kind}:valid"),
             ends.dt.offset_by("1d").alias(f"doc:{kind}:next_change"),
         ]
-    documents = table.documents.lazy().filter(pl.col("type").is_in(kinds))
+    wanted = pl.col("type").is_in(kinds)
+    if table.documents["untyped"].any():
+        states.append(pl.col("untyped").sum().alias(UNTYPED))
+        wanted |= pl.col("untyped")
+    documents = table.documents.lazy().filter(wanted)
     return documents.group_by("workspace").agg(states).collect()
 
 
@@ -150,7 +162,7 @@ def compile_clause(clause: Clause, scope: ClauseScope) -> pl.Expr:
 def _known(leaf: Leaf, scope: ClauseScope) -> pl.Expr:
     match leaf:
         case DocumentLeaf():
-            return reduce(operator.and_, (_document(t, leaf.state) for t in leaf.types))
+            return reduce(operator.and_, (_document(t, leaf.state, scope) for t in leaf.types))
         case MissingLeaf():
             some = pl.col("missing:n") > 0
             return some if leaf.missing_documents == "any" else ~some
@@ -158,9 +170,14 @@ def _known(leaf: Leaf, scope: ClauseScope) -> pl.Expr:
             return field_compiler.holds(leaf, scope.columns(leaf), scope.now)
 
 
-def _document(kind: str, state: DocumentState) -> pl.Expr:
+def _document(kind: str, state: DocumentState, scope: ClauseScope) -> pl.Expr:
+    """How the documents of a type stand. One of unknown type may be of this type: a fact that it could change is unknown."""
     there = (pl.col(f"doc:{kind}:n") > 0).fill_null(False)
     valid = (pl.col(f"doc:{kind}:valid") > 0).fill_null(False)
+    if UNTYPED in scope.frame.columns:
+        doubtful = (pl.col(UNTYPED) > 0).fill_null(False)
+        there = pl.when(doubtful & ~there).then(_UNKNOWN).otherwise(there)
+        valid = pl.when(doubtful & ~valid).then(_UNKNOWN).otherwise(valid)
     match state:
         case DocumentState.PRESENT:
             return there

@@ -30,6 +30,7 @@ class Why(StrEnum):
     """Why a finding was not sent to a person. Stored in the ledger, shown by `vigil why`; docs/reasons.md has a row for each."""
 
     NOBODY = "no recipient is left after roles, groups and deleted users were looked up"
+    WHO = "Extended ECM does not tell who did it, and the rule tells that person"
     NO_NEXT = "the process has no next step that is open"
     NO_DEVICE = "the person has no device"
     ALREADY_DONE = "the step was completed before anyone could be told of it"

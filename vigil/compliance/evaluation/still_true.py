@@ -128,9 +128,9 @@ class CurrentState:
         return given.facts.table(rule.subject.workspace_type, given.required, given.zone)
 
     def _completed(self, workspace: int, base: str) -> bool:
-        """Whether an occurrence belongs to an assigned or late step that is completed now."""
+        """Whether an occurrence belongs to an assigned or late step that is completed or stopped now."""
         return any(
-            s.completed_at is not None and base.startswith(open_steps(s))
+            not s.is_open and base.startswith(open_steps(s))
             for s in self._given.facts.steps.get(workspace, ())
         )
 

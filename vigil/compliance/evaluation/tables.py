@@ -20,6 +20,7 @@ DOCUMENTS: Mapping[str, Any] = {
     "type": pl.String,
     "created": INSTANT,
     "expires": pl.Date,
+    "untyped": pl.Boolean,
 }
 MISSING: Mapping[str, Any] = {"workspace": pl.Int64, "n": pl.Int64}
 _NO_DOCUMENTS = pl.DataFrame(schema=dict(DOCUMENTS))
@@ -38,7 +39,7 @@ class Table:
     `workspaces` has id, name, created, modified, a boolean ``unread:PART`` for each part that could not be read of some workspace
     (``unread:related.TYPE`` for the attributes of a related one), and the columns that `fields` names for ``attr.CATEGORY.NAME``,
     ``role.NAME`` and ``related.TYPE.attr.CATEGORY.NAME``. `documents` has workspace, type, created, expires (the earlier of its own
-    date and its type's validity). `missing` has workspace and n, for those whose list was read.
+    date and its type's validity), untyped (whether its type is unknown). `missing` has workspace and n, for those whose list was read.
     """
 
     type: str
@@ -222,6 +223,7 @@ class Facts:
                 "type": [d.type for d in found],
                 "created": instants([d.created for d in found]),
                 "expires": [d.expires for d in found],
+                "untyped": ["type" in d.unknown for d in found],
             },
             schema=dict(DOCUMENTS),
         )

@@ -18,7 +18,7 @@ from vigil.compliance.evaluation.tables import names
 from vigil.compliance.evaluation.window import Input, Window
 from vigil.compliance.events import Event
 from vigil.compliance.facts import Value
-from vigil.compliance.rules.clauses import FieldRef
+from vigil.compliance.rules.clauses import FieldLeaf, FieldRef, leaves
 from vigil.compliance.rules.model import Rule, events_used, fields_used
 from vigil.compliance.rules.operands import show
 from vigil.compliance.rules.patterns import EVENT_KEYS, WAITING, EventKind, EventPattern
@@ -29,11 +29,17 @@ def findings(
 ) -> list[Finding]:
     """One finding for each step and each event of `events`, all of the scope's workspaces, that matches a pattern of the rule."""
     after = window.of(rule.name) if rule.name in window.starts else None
-    mine = [e for e in events if (after is None or e.at > after) and any(fits(p, e) for p in rule.events)]
+    mine, fitting = [], []
+    for event in events:
+        fit = _fits(rule, event) if after is None or event.at > after else False
+        if fit is not False:
+            mine.append(event)
+            fitting.append(fit)
     out, among = [], fields_used(rule)
-    for event, (held, why) in zip(mine, _where(rule, scope, mine), strict=True):
+    for event, fit, (held, why) in zip(mine, fitting, _where(rule, scope, mine), strict=True):
         if held is False:
             continue
+        held = held and fit
         suppressed = Why.UNREAD if held is None else Why.ALREADY_DONE if _stale(event, given) else None
         out += [
             Finding(
@@ -60,17 +66,35 @@ def next_due(steps: Mapping[int, Sequence[f.Step]], as_of: datetime) -> dict[int
     """The next future due date among each workspace's open steps."""
     out: dict[int, datetime] = {}
     for workspace, some in steps.items():
-        ahead = [s.due for s in some if s.completed_at is None and s.due is not None and s.due > as_of]
+        ahead = [s.due for s in some if s.is_open and s.due is not None and s.due > as_of]
         if ahead:
             out[workspace] = min(ahead)
     return out
 
 
-def fits(pattern: EventPattern, event: Event) -> bool:
-    """Whether an event has the pattern's kind and meets every filter."""
+def _fits(rule: Rule, event: Event) -> bool | None:
+    """Whether an event is one of the rule's; None if that depends on what Extended ECM does not tell of it."""
+    found = [fits(p, event) for p in rule.events if not event.learnt or keys_needed(rule, p) & event.learnt]
+    return True if True in found else None if None in found else False
+
+
+def keys_needed(rule: Rule, pattern: EventPattern) -> set[str]:
+    """The keys of an event on which the rule depends where `pattern` selects it: of its filters, of `where` and of recipients."""
+    keys = {pattern.event.spec.filters[name] for name in pattern.filters}
+    keys |= {x.ref.name for x in leaves(rule.where) if isinstance(x, FieldLeaf) and x.ref.root == "event"}
+    keys |= {to.value for to in rule.recipients() if to.kind == "event"}
+    return keys | {"by" for to in rule.recipients() if to.kind == "step" and to.value == "completed_by"}
+
+
+def fits(pattern: EventPattern, event: Event) -> bool | None:
+    """Whether an event has the pattern's kind and meets every filter; None if a filter is about what Extended ECM does not tell."""
     if pattern.event.of_events != event.kind:
         return False
+    unknown = False
     for name, allowed in pattern.filters.items():
+        if pattern.event.spec.filters[name] in event.unknown:
+            unknown = True
+            continue
         if name == "field":
             if not any(
                 names(FieldRef.parse(show(field)).name, str(event.fields["attr"])) for field in allowed
@@ -78,7 +102,7 @@ def fits(pattern: EventPattern, event: Event) -> bool:
                 return False
         elif not _among(event.fields.get(pattern.event.spec.filters[name]), allowed):
             return False
-    return True
+    return None if unknown else True
 
 
 def _among(value: Value, allowed: Collection[Value]) -> bool:
@@ -114,6 +138,8 @@ def of_events(scope: ClauseScope, events: Sequence[Event]) -> ClauseScope:
         some = list(columns(f"event.{key}", [_field(e, key) for e in events]))
         fields[key] = tuple(column for column, _ in some)
         found |= {column.name: series for column, series in some}
+        if any(key in e.unknown for e in events):
+            found[f"unread:event.{key}"] = [key in e.unknown for e in events]
     joined = pl.DataFrame(found)
     about = scope.frame.filter(pl.col("id").is_in(joined["id"].unique().implode()))
     return scope.only(joined.join(about, on="id", how="left", maintain_order="left"), fields)
@@ -129,8 +155,7 @@ def _stale(event: Event, given: Input) -> bool:
         return False
     name = event.fields["process"], event.fields["step"]
     return any(
-        (s.process, s.step) == name and s.completed_at is not None
-        for s in given.facts.steps.get(event.workspace, ())
+        (s.process, s.step) == name and not s.is_open for s in given.facts.steps.get(event.workspace, ())
     )
 
 

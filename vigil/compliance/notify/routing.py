@@ -184,7 +184,7 @@ def _of_step(which: str, finding: Finding, facts: Facts) -> tuple[str, ...]:
 def _next_open(steps: Sequence[f.Step], number: object) -> f.Step | None:
     """The step after `number` in its process, if it is open."""
     later = sorted((s for s in steps if isinstance(number, int) and s.step > number), key=lambda s: s.step)
-    return next((s for s in later[:1] if s.completed_at is None), None)
+    return next((s for s in later[:1] if s.is_open), None)
 
 
 def route(findings: Sequence[Finding], rules: RuleSet, facts: Facts, directory: Directory) -> list[Routed]:
@@ -233,15 +233,19 @@ def _route(finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> 
         return [Routed(finding, None, Why.NO_NEXT)]
     channels = rule.channels or CHANNEL_NAMES
     people = directory.people((p for t in to for p in named(t, finding, facts)), channels)
+    untold = dict.fromkeys(_lacks(t, finding, rule, facts, directory) for t in to if _not_told(t, finding))
+    unnamed = [Routed(finding, None, Why.WHO, tuple(untold))] if untold else []
     if not people:
         people = directory.people((p for t in rule.fallback for p in named(t, finding, facts)), channels)
     actor = finding.event.fields.get("by") if finding.event is not None and rule.exclude_actor else None
+    if not people and unnamed:
+        return unnamed
     if not people:
         lacks = dict.fromkeys(_lacks(t, finding, rule, facts, directory) for t in (*to, *rule.fallback))
         return [Routed(finding, None, Why.NOBODY, tuple(lacks))]
     digest = finding.suppressed or (Why.GROUPED if rule.group else None)
     reason = Why.SHADOW if rule.status is Status.SHADOW else digest
-    return [Routed(finding, p, Why.ACTOR if p == actor else reason) for p in people]
+    return unnamed + [Routed(finding, p, Why.ACTOR if p == actor else reason) for p in people]
 
 
 def _lacks(to: Recipient, finding: Finding, rule: Rule, facts: Facts, directory: Directory) -> str:
@@ -257,6 +261,9 @@ def _lacks(to: Recipient, finding: Finding, rule: Rule, facts: Facts, directory:
             "is not known" if group is None else "has nobody with an account" if group.members else "is empty"
         )
         return f"group {to.value} {how}"
+    if _not_told(to, finding):
+        who = PEOPLE["by"] if to.kind == "event" else _STEPS[to.value]
+        return f"{who} {of} is not known: Extended ECM does not tell"
     what = {
         "role": f"role {to.value} {of}",
         "attr": f"{title('attr.' + to.value.removeprefix('attr.'))} {of}",
@@ -278,6 +285,12 @@ _STEPS = {
     "completed_by": "who completed the step",
     "next": "the next step's assignee",
 }
+
+
+def _not_told(to: Recipient, finding: Finding) -> bool:
+    """Whether a recipient is the person who did something, and Extended ECM does not tell who that was."""
+    needed = (to.kind, to.value) in (("event", "by"), ("step", "completed_by"))
+    return needed and finding.event is not None and "by" in finding.event.unknown
 
 
 def _tells_nobody(finding: Finding) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, u
 from vigil.compliance.evaluation.history import ObservedFact
 from vigil.compliance.evaluation.tables import Facts
 from vigil.compliance.events import Change
-from vigil.compliance.facts import Fact, Value, Workspace
+from vigil.compliance.facts import Fact, Workspace, completed_from, lacks
 from vigil.ledger.codec import decode, encode, subject_of, workspace_name
 from vigil.ledger.engine import OBSERVATIONS, chunks, in_turn, upsert
 from vigil.ledger.observed import relations
@@ -94,15 +93,12 @@ def _changed(
     connection: Connection, rows: Subjects, seen_at: datetime, run: int | None
 ) -> list[dict[str, Any]]:
     known = _known(connection, rows.keys())
-    unread = [
-        k for k, (_, x) in rows.items() if isinstance(x, Workspace) and "attrs" in x.unread and k in known
-    ]
-    kept = _attributes(connection, {int(subject): known[kind, subject].seq for kind, subject in unread})
+    earlier = _earlier(connection, {known[k].seq: k for k, (_, x) in rows.items() if k in known and lacks(x)})
     fresh: list[dict[str, Any]] = []
     for (kind, subject), (workspace, fact) in rows.items():
         before = known.get((kind, subject))
-        if isinstance(fact, Workspace) and fact.id in kept:
-            fact = dataclasses.replace(fact, attrs=kept[fact.id])
+        if (kind, subject) in earlier:
+            fact = completed_from(fact, earlier[kind, subject])
         body, digest = encode(fact)
         if before is not None and before.hash == digest:
             continue
@@ -137,17 +133,15 @@ def _row(
     }
 
 
-def _attributes(connection: Connection, seqs: Mapping[int, int]) -> dict[int, Mapping[str, Value]]:
-    """The attributes of some workspaces in the observations `seqs`, by workspace."""
-    out: dict[int, Mapping[str, Value]] = {}
-    for some in chunks(seqs.values()):
-        query = select(_observation.c.body).where(
+def _earlier(connection: Connection, seqs: Mapping[int, tuple[str, str]]) -> dict[tuple[str, str], Fact]:
+    """The facts of the observations `seqs`, by subject; without deletions."""
+    out: dict[tuple[str, str], Fact] = {}
+    for some in chunks(seqs):
+        query = select(_observation.c.seq, _observation.c.body).where(
             _observation.c.seq.in_(some), _observation.c.body.is_not(None)
         )
-        for body in connection.execute(query).scalars():
-            before = decode("workspace", body)
-            if isinstance(before, Workspace):
-                out[before.id] = before.attrs
+        for seq, body in connection.execute(query):
+            out[seqs[seq]] = decode(seqs[seq][0], body)
     return out
 
 
@@ -395,6 +389,19 @@ def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tu
         .limit(limit)
     )
     return [(r.subject, decode(kind, r.body)) for r in found]
+
+
+def homes(connection: Connection, nodes: Collection[int]) -> dict[int, int]:
+    """The workspaces that some nodes are or lie in, by node, as far as they are known workspaces or documents that exist."""
+    out: dict[int, int] = {}
+    for some in chunks(sorted(map(str, nodes))):
+        query = select(_newest.c.subject, _newest.c.workspace).where(
+            _newest.c.kind.in_(("workspace", "document")),
+            _newest.c.subject.in_(some),
+            _newest.c.hash.is_not(None),
+        )
+        out |= {int(r.subject): r.workspace for r in connection.execute(query)}
+    return out
 
 
 class DeletedItem(NamedTuple):

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from vigil.ledger.watermarks import Watermark, WatermarkName, set_watermark, watermark
 
-_SHOWS = {"document": WatermarkName.NODES, "step": WatermarkName.WORKFLOWS}
-"""The round by which a kind of fact is found that no list shows."""
+_SHOWS = {"document": (WatermarkName.NODES, WatermarkName.FOLDERS), "step": (WatermarkName.WORKFLOWS,)}
+"""The rounds by which a kind of fact is found that no list shows."""
 
 
 def next_cursor(connection: Connection, name: WatermarkName, key: str, as_of: datetime) -> dict[str, str]:
@@ -40,5 +40,9 @@ def looked_through(connection: Connection) -> dict[str, datetime]:
 
     See `vigil.compliance.events.derive`.
     """
-    befores = {kind: watermark(connection, name).data.get("before") for kind, name in _SHOWS.items()}
-    return {kind: datetime.fromisoformat(before) for kind, before in befores.items() if before}
+    found: dict[str, datetime] = {}
+    for kind, names in _SHOWS.items():
+        befores = [watermark(connection, name).data.get("before") for name in names]
+        if None not in befores:
+            found[kind] = min(datetime.fromisoformat(str(before)) for before in befores)
+    return found

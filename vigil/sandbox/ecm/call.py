@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -13,9 +13,10 @@ from vigil.sandbox.ecm.protocol import Caller, EcmRefusal, Json, ListPage
 from vigil.sandbox.ecm.site import SimulatedEcm
 from vigil.sandbox.world.state import Node
 
-CAPS = {"children": 100, "members": 20, "workspaces": 500, "ids": 250, "workflows": 100, "audit": 100}
-"""The most rows of a page by kind of list (docs/contracts/ecm.md#paging)."""
+CAPS = {"members": 20, "group members": 100, "roles": 100, "workspaces": 500, "workflows": 100, "audit": 100}
+"""The most rows of a page by kind of list (docs/contracts/ecm.md#paging); of children it is the switch `children_cap`."""
 
+Groups = dict[str, frozenset[str] | None]
 _FIELD = re.compile(r"(\w+)(?:\{([^}]*)\})?((?:\.\w+\(\w*\))*)")
 
 
@@ -53,55 +54,82 @@ class Call:
     def yes(self, name: str) -> bool:
         return self.one(name).lower() in ("true", "1")
 
-    def fields(self) -> dict[str, frozenset[str] | None]:
+    def fields(self) -> Groups:
         """``fields=properties{id,name}&fields=categories`` as group -> its wanted keys, None for all. Empty: not given."""
-        found: dict[str, frozenset[str] | None] = {}
-        for text in [*self.query.get("fields", ()), *self.form.get("fields", ())]:
-            for group, keys, _ in _FIELD.findall(text):
-                found[group] = frozenset(k.strip() for k in keys.split(",")) if keys else None
-        return found
+        return groups([*self.query.get("fields", ()), *self.form.get("fields", ())])
+
+    def expand(self) -> Groups:
+        """``expand=properties{create_user_id}``: the ids that the answer tells more of, under ``..._expand``."""
+        return groups(self.query.get("expand", ()))
 
     def self_link(self) -> Json:
         query = urlencode([(k, v) for k, values in self.query.items() for v in values])
         href = f"/api{self.path}" + (f"?{query}" if query else "")
         return {"data": {"self": link(href)}}
 
-    def page(self, total: int, kind: str, default: int) -> ListPage:
-        """Which rows to show of `total`. Caps, repeated last page and depth are quirks 1, 2 and 26."""
+    def page(self, total: int, kind: str, default: int, *, wall: int = 0) -> ListPage:
+        """Which rows to show of `total`; those from the `wall` on are out of reach. Caps, repeated last page, depth and wall are
+        the quirks 1, 2, 26 and 31.
+        """
         quirks = self.site.quirks
-        asked = max(1, self.number("limit", default))
-        limit = min(asked, CAPS[kind]) if quirks.caps_clamp else asked
-        number = max(1, self.number("page", 1))
+        asked, number = self._counting("limit", default), self._counting("page", 1)
+        cap = quirks.children_cap if kind == "children" else CAPS[kind]
+        limit = min(asked, cap) if quirks.caps_clamp else asked
         if quirks.deep_offset and number * limit > quirks.deep_offset and number > 1:
             raise EcmRefusal(400, "The offset is beyond the number of rows that can be listed.")
-        pages = max(1, ceil(total / limit))
-        if number > pages and quirks.last_page_repeats:
-            number = pages
+        reach = min(total, wall) if wall else total
+        pages, last = (max(1, ceil(rows / limit)) for rows in (total, reach))
+        if number > last and quirks.last_page_repeats:
+            number = last
         start = (number - 1) * limit
-        return ListPage(limit, number, pages, total, start, max(start, min(start + limit, total)))
+        return ListPage(limit, number, pages, last, total, start, max(start, min(start + limit, reach)))
+
+    def _counting(self, name: str, default: int) -> int:
+        found = self.number(name, default)
+        if found < 1:
+            feature = "Page Number" if name == "page" else name
+            words = f"Could not set feature {feature}, the value {found} is less than the minimum value (1)"
+            raise EcmRefusal(500 if "/members" in self.path else 400, words)
+        return found
 
     def paged(self, rows: Sequence[Any], kind: str, default: int) -> tuple[Sequence[Any], ListPage]:
         page = self.page(len(rows), kind, default)
         return rows[page.start : page.end], page
 
     def collection(self, page: ListPage, results: Any, sort: str = "asc_name") -> Json:
-        """The form of most lists: ``collection.paging``, ``results``."""
+        """The form of most lists: ``collection.paging``, ``results``; a next page stands in ``paging.links.data.next``."""
         sorting = {"sort": [{"key": "sort", "value": self.one("sort", sort)}]}
+        paging = page.to_json()
+        if page.number < page.last:
+            paging["links"] = {"data": {"next": self._page_link(page, page.number + 1) | {"name": "Next"}}}
         return {
-            "collection": {"paging": page.to_json(), "sorting": sorting},
+            "collection": {"paging": paging, "sorting": sorting},
             "links": self.self_link(),
             "results": results,
         }
 
     def next_link(self, page: ListPage) -> Json:
-        """``paging.actions`` of lists of workspaces."""
-        actions: Json = {}
-        for name, number in (("next", page.number + 1), ("previous", page.number - 1)):
-            if 1 <= number <= page.pages:
-                pairs = [(k, v) for k, vs in self.query.items() if k not in ("page", "limit") for v in vs]
-                query = urlencode([*pairs, ("page", number), ("limit", page.limit)])
-                actions[name] = link(f"/api{self.path}?{query}")
-        return {"actions": actions, **page.to_json()} if actions else page.to_json()
+        """``paging`` of lists of workspaces: ``actions``, not on an only page, without ``next`` on the last and at the wall."""
+        quirks = self.site.quirks
+        paging = page.to_json(by_page=quirks.ranges_by_page)
+        if page.pages == 1 and not quirks.actions_on_one_page:
+            return paging
+        wanted = (("next", page.number + 1), ("previous", page.number - 1))
+        actions = {name: self._page_link(page, n) for name, n in wanted if 1 <= n <= page.last}
+        return {"actions": actions, **paging}
+
+    def _page_link(self, page: ListPage, number: int) -> Json:
+        pairs = [(k, v) for k, vs in self.query.items() if k not in ("page", "limit") for v in vs]
+        return link(f"/api{self.path}?{urlencode([*pairs, ('page', number), ('limit', page.limit)])}")
+
+
+def groups(texts: Iterable[str]) -> Groups:
+    """``properties{id,name}``, ``versions.element(0)`` as group -> its keys, None for all of them."""
+    found: Groups = {}
+    for text in texts:
+        for group, keys, _ in _FIELD.findall(text):
+            found[group] = frozenset(k.strip() for k in keys.split(",")) if keys else None
+    return found
 
 
 def link(href: str, method: str = "GET") -> Json:

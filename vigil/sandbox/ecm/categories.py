@@ -23,6 +23,12 @@ _TYPES = {
     "user": (14, "User"),
     "set": (-18, "Assoc"),
 }
+_NO_VALUES: tuple[list[str | None], ...] = (
+    [None],
+    [""],
+    [None, None],
+    [],
+)  # of an attribute that may have several
 EXPIRY = AttributeDef("Expiration date", "date")
 
 
@@ -89,9 +95,8 @@ class Categories:
 
     def value(self, node: WorldWorkspace, category: int, attribute: int) -> Any:
         """One value by number, for custom columns; None when there is none."""
-        return next(
-            (values.get(f"{category}_{attribute}") for values in self.listed(node) if values), None
-        )  # fmt: skip
+        key = f"{category}_{attribute}"
+        return next((values[key] for values in self.listed(node) if key in values), None)
 
     def _flat(self, node: Node, category: _Category) -> Json:
         values: Json = {}
@@ -120,9 +125,12 @@ class Categories:
             value = [shown for item in value if (shown := self._shown(definition, item)) is not None]
         elif value is not None:
             value = self._shown(definition, value)
+        chance = node.id + sum(map(ord, key))
         if value is not None and value != []:
             yield key, value
-        elif not self._quirks.unset_forms or (form := (node.id + sum(map(ord, key))) % 3) == 0:
+        elif definition.multiple and self._quirks.null_lists:
+            yield key, _NO_VALUES[chance % len(_NO_VALUES)]
+        elif not self._quirks.unset_forms or (form := chance % 3) == 0:
             yield key, None
         elif form == 1:
             yield key, ""

@@ -10,7 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from vigil.sandbox.ecm.protocol import EcmRefusal, Json
+from vigil.sandbox.ecm.site import SimulatedEcm
+
 _PAGE = b"<html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
+_PAGES = (b"Error Processing Request", b"Content Server Client Error")
 _PROXY = {"502": b"502 Bad Gateway", "503": b"503 Service Unavailable", "504": b"504 Gateway Time-out"}
 
 
@@ -35,6 +39,8 @@ async def faulty(request: Request, response: Response, what: str, seconds: float
             return Response(response.body[: len(response.body) // 2], 200, media_type="application/json")
         case "html_200":
             return _html(200, b"Content Server")
+        case "html_500":
+            return _html(500, _PAGES[len(request.url.path) % len(_PAGES)])
         case "try_again":
             return _html(500, b"An error occurred. Please try again.")
         case "502" | "503" | "504":
@@ -42,6 +48,23 @@ async def faulty(request: Request, response: Response, what: str, seconds: float
     messages = {"400": "The request could not be carried out.", "401": "Authentication Required",
                 "404": "Not found.", "500": "An internal error occurred."}  # fmt: skip
     return Response(orjson.dumps({"error": messages[what]}), int(what), media_type="application/json")
+
+
+def refusal(
+    site: SimulatedEcm,
+    refused: EcmRefusal,
+    headers: dict[str, str] | None = None,
+    *,
+    suppressed: bool = False,
+) -> Response:
+    """A refusal in ECM's own words. Quirk 44: with details, or as a 200 that says its status (`suppressed`: as the caller wished)."""
+    body: Json = {"error": refused.message}
+    if site.quirks.error_details:
+        body["errorDetail"] = refused.message
+    status = refused.status
+    if suppressed or site.quirks.codes_in_200:
+        body["statusCode"], status = refused.status, 200
+    return Response(orjson.dumps(body), status, headers, "application/json")
 
 
 async def _quoted(request: Request) -> str:

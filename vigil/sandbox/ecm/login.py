@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from vigil.sandbox.ecm import members
 from vigil.sandbox.ecm.call import Call
-from vigil.sandbox.ecm.faulty import faulty
+from vigil.sandbox.ecm.faulty import faulty, refusal
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.ecm.site import SimulatedEcm
 
@@ -36,7 +36,7 @@ def routes(site: SimulatedEcm, cgi: str) -> list[Route]:
             try:
                 response = await handle(site, request)
             except EcmRefusal as refused:
-                response = _json({"error": refused.message}, refused.status)
+                response = refusal(site, refused)
             response = await faulty(request, response, *fault) if fault else response
             return site.answered(response, shown)
 
@@ -46,13 +46,19 @@ def routes(site: SimulatedEcm, cgi: str) -> list[Route]:
         route("POST", f"{cgi}/api/v1/auth", _password),
         route("GET", f"{cgi}/api/v1/auth", _bearer),
         route("POST", "/otdsws/oauth2/token", _otds),
+        route("POST", "/otdsws/v1/authentication/credentials", _otds_ticket),
         route("GET", f"{cgi}/api/v1/ping", _ping),
     ]
 
 
 async def _password(site: SimulatedEcm, request: Request) -> Response:
     form = await _form(request)
-    return _json({"ticket": site.tickets.login(form.get("username", ""), form.get("password", ""))})
+    for name in ("username", "password"):
+        if name not in form:
+            raise EcmRefusal(500, f"Argument {name} is required")
+    if form.get("domain") and not site.quirks.domains:
+        raise EcmRefusal(401, "Unable to login. Domain support is disabled")
+    return _json({"ticket": site.tickets.login(form["username"], form["password"])})
 
 
 async def _bearer(site: SimulatedEcm, request: Request) -> Response:
@@ -60,8 +66,7 @@ async def _bearer(site: SimulatedEcm, request: Request) -> Response:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token if scheme.lower() == "bearer" else request.headers.get("otdsticket", "")
     if token:
-        ticket = site.tickets.exchange(token)
-        caller, _ = site.tickets.use(ticket)
+        caller, ticket = site.tickets.holder(token), site.tickets.exchange(token)
     else:
         ticket = request.headers.get("otcsticket", "")
         caller, _ = site.tickets.use(ticket)
@@ -87,6 +92,17 @@ async def _otds(site: SimulatedEcm, request: Request) -> Response:
     return _json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
 
 
+async def _otds_ticket(site: SimulatedEcm, request: Request) -> Response:
+    """``{"userName", "password"}`` as JSON: an OTDS ticket, which ``GET /v1/auth`` takes as the header OTDSTicket."""
+    try:
+        body = orjson.loads(await request.body())
+        ticket = site.tickets.token(str(body["userName"]), str(body["password"]))
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return _json({"status": 400, "error": "Invalid request"}, 400)
+    return _json({"token": None, "userId": body["userName"], "ticket": ticket, "resourceID": None, "failureReason": None,
+                  "passwordExpirationTime": 0, "continuation": False})  # fmt: skip
+
+
 async def _ping(site: SimulatedEcm, request: Request) -> Response:
     return _json(
         {
@@ -99,8 +115,11 @@ async def _ping(site: SimulatedEcm, request: Request) -> Response:
 
 
 def server_info(call: Call) -> Json:
-    """``GET /v1/serverinfo``: version, clock, zone, viewer."""
-    world = call.site.world
+    """``GET /v1/serverinfo``: version, clock, viewer; no zone. Old versions do not tell sessions."""
+    world, quirks = call.site.world, call.site.quirks
+    sessions = {"enabled": True, "expire_after_last_login": False, "expire_after_last_request": True,
+                "session_inactivity": 7_020_000, "session_reaction_time": 180_000, "session_timeout": 7_200_000}  # fmt: skip
+    old = quirks.server_version.startswith(("10.", "16."))
     return {
         "mobile": {"cs_viewer_support": False, "offline_use": True},
         "server": {
@@ -109,12 +128,17 @@ def server_info(call: Call) -> Json:
             "current_date": world.local(int(call.site.clock("GET /v1/serverinfo").timestamp())),
             "current_locale_suffix": "_en_US",
             "language_code": "USA",
-            "metadata_languages": [{"language_code": "en", "display_name": "English"}],
-            "time_zone": world.estate.zone.key,
+            "domain_access_enabled": quirks.domains,
+            "enhanced_advanced_versioning": False,
+            "languages": [
+                {"default": True, "display_name": "English (United States)", "language_code": "_en_US"}
+            ],
+            "metadata_languages": [{"default": True, "display_name": "English", "language_code": "en"}],
+            "time_zone_offset_enabled": quirks.time_zone_offset,
             "url": f"{world.estate.public_url}/cs/cs",
-            "version": "24.4",
+            "version": quirks.server_version,
         },
-        "sessions": {"enabled": True, "expire_after_last_request": True, "session_timeout": 7_200_000},
+        **({} if old else {"sessions": sessions}),
         "viewer": {"content_suite": {"enabled": True}},
     }
 

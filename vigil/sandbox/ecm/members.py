@@ -1,82 +1,55 @@
-"""``/v2/members``: users, groups, members of groups, and the caller's own assignments."""
+"""``/v2/members``: users, groups, and members of groups."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import Call, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.ids import Family
-from vigil.sandbox.world.state import WorldStep
-
-WORKFLOW_STEP = 153
 
 
 def member(call: Call) -> Json:
-    """A user or group by id. A deleted user is still there and says so (quirk 21)."""
-    name = _named(call, call.ids[0])
-    return {"links": call.self_link(), "results": {"data": {"properties": shapes.member(call.site, name)}}}
+    """A user, group or workspace role by id. A deleted user is still there and says so (quirk 21)."""
+    number = call.ids[0]
+    if (found := call.site.world.role_of(number)) is not None:
+        properties = shapes.role(call.site, number, found[1])
+    else:
+        properties = shapes.member(call.site, _named(call, number))
+    return {"links": call.self_link(), "results": {"data": {"properties": properties}}}
 
 
 def members(call: Call) -> Json:
-    world = call.site.world
-    kind = call.one("where_type", "0")
-    names = world.groups if kind == "1" else world.logins if kind == "0" else ()
-    return _page(call, list(names))
+    """All of one type, or users and groups when none is asked for."""
+    names: list[str | None] = [*call.site.world.logins, *call.site.world.groups, None]
+    return _page(call, [name for name in names if _is_of(call, name, call.one("where_type"))], "members", 20)
 
 
 def group_members(call: Call) -> Json:
-    """What a group holds: users and groups (quirk 22), or one kind with ``where_type``."""
-    world = call.site.world
-    name = _named(call, call.ids[0])
-    if name is None or not world.is_group(name):
-        raise EcmRefusal(400, "The member is not a group.")
-    held = world.estate.groups[name] if call.site.quirks.groups_nest else call.site.people_in((name,))
-    if (kind := call.one("where_type")) in ("0", "1"):
-        held = tuple(m for m in held if world.is_group(m) == (kind == "1"))
-    return _page(call, list(held))
+    """What a group or role holds: users, and groups (quirk 22) with ``where_type=1``, on some versions also without (38)."""
+    site, number, kind = call.site, call.ids[0], call.one("where_type")
+    if (found := site.world.role_of(number)) is not None:
+        held: Sequence[str] = found[0].roles.get(found[1], ())
+    else:
+        name = _named(call, number)
+        if name is None or not site.world.is_group(name):
+            raise EcmRefusal(500, f"Invalid group {number}")
+        held = site.world.estate.groups[name] if site.quirks.groups_nest else site.people_in((name,))
+    kind = kind or ("0" if site.quirks.groups_need_where_type else "")
+    return _page(call, [m for m in held if _is_of(call, m, kind)], "group members", 25)
 
 
-def assignments(call: Call) -> Json:
-    """The open steps of the caller (quirk 27)."""
-    state = call.site.world.state
-    steps = [step for number in state.active for step in state.processes[number].open_steps()]
-    if call.site.quirks.own_assignments_only:
-        steps = [step for step in steps if call.site.is_for(call.caller, step.to)]
-    shown, page = call.paged(steps, "members", 20)
-    rows = [{"data": {"assignments": _assignment(call, step)}} for step in shown]
-    return call.collection(page, rows)
-
-
-def expanded_assignments(call: Call) -> Json:
-    """The newer ``moduleassignments/ExpandAssignments/workflow``."""
-    call.site.needs_module("moduleassignments")
-    return assignments(call)
+def _is_of(call: Call, name: str | None, kind: str) -> bool:
+    """Whether a member has the type that ``where_type`` asks for; without one the service user is not shown."""
+    number = int(shapes.member(call.site, name)["type"]) if kind or name is None else 0
+    return str(number) == kind if kind else number != shapes.SERVICE_USER
 
 
 def me(call: Call) -> Json:
     """``GET /v1/auth`` with a ticket: who the caller is."""
     found = shapes.member(call.site, call.caller.login)
     return {"data": only(found, frozenset(("id", "name", "first_name", "last_name", "type")))}
-
-
-def _assignment(call: Call, step: WorldStep) -> Json:
-    world = call.site.world
-    return {
-        "id": step.process.id,
-        "workflow_id": step.process.id,
-        "workflow_subworkflow_id": step.process.id,
-        "workflow_subworkflow_task_id": step.number,
-        "name": step.title,
-        "description": "",
-        "type": WORKFLOW_STEP,
-        "type_name": "Workflow Step",
-        "location_id": step.process.workspace.id,
-        "from_user_id": world.user_id(step.process.initiator),
-        "date_due": world.local(step.due) if step.due is not None else None,
-        "priority": 50,
-        "status": 2,
-        "status_name": "Step Late" if step.due is not None and step.due < call.site.now() else "Assigned",
-    }
 
 
 def _named(call: Call, number: int) -> str | None:
@@ -89,19 +62,24 @@ def _named(call: Call, number: int) -> str | None:
             return world.logins[place - 1]
         case (Family.GROUP, place) if place < len(world.groups):
             return world.groups[place]
-    raise EcmRefusal(500, f"Could not get a member for {number}, Insufficient privileges.")
+    status = 500 if call.site.quirks.missing_member_500 else 400
+    raise EcmRefusal(status, f"Could not get a member for {number}, Insufficient privileges.")
 
 
-def _page(call: Call, names: list[str]) -> Json:
+def _page(call: Call, names: Sequence[str | None], kind: str, default: int) -> Json:
     kept = [n for n in names if _wanted(call, n)]
-    if call.one("sort").startswith("desc"):
+    sort = call.one("sort")
+    key = sort.removeprefix("asc_").removeprefix("desc_")
+    if key in ("name", "first_name", "last_name"):
+        kept.sort(key=lambda name: str(shapes.member(call.site, name).get(key) or ""))
+    if sort.startswith("desc"):
         kept.reverse()
-    shown, page = call.paged(kept, "members", 10)
-    rows = [{"data": {"properties": shapes.member(call.site, name)}} for name in shown]
+    shown, page = call.paged(kept, kind, default)
+    rows = [{"data": {"properties": shapes.listed_member(call.site, name)}} for name in shown]
     return call.collection(page, rows, sort="asc_id")
 
 
-def _wanted(call: Call, name: str) -> bool:
+def _wanted(call: Call, name: str | None) -> bool:
     given = {k[6:]: call.one(k) for k in call.query if k.startswith("where_") and k != "where_type"}
     query = call.one("query").lower()
     if not given and not query:

@@ -1,7 +1,8 @@
-"""``/v2/nodes``: one, many by id, children, categories, versions, audit, follow-ups."""
+"""``/v2/nodes``: one, many by id, children, categories, versions, audit."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -10,9 +11,8 @@ from typing import Any
 import orjson
 
 from vigil.sandbox.ecm import shapes
-from vigil.sandbox.ecm.call import CAPS, Call, only
+from vigil.sandbox.ecm.call import Call, groups, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
-from vigil.sandbox.world.ids import Family
 from vigil.sandbox.world.state import (
     AUDIT_EVENTS,
     Audit,
@@ -24,13 +24,28 @@ from vigil.sandbox.world.state import (
 )
 
 _CONTAINERS = (0, 128, 141, 848)
+_COLUMNS = [
+    {"data_type": 2, "key": "type", "name": "Type", "sort_key": "type"},
+    {"data_type": -1, "key": "name", "name": "Name", "sort_key": "name"},
+    {"data_type": -1, "key": "size_formatted", "name": "Size", "sort_key": "size"},
+    {"data_type": 401, "include_time": True, "key": "modify_date", "name": "Modified", "sort_key": "modify_date"},
+    {"data_type": 401, "include_time": True, "key": "create_date", "name": "Creation Date", "sort_key": "create_date"},
+    {"data_type": 14, "key": "owner_user_id", "name": "Owner", "sort_key": ""},
+]  # fmt: skip
+"""The columns of a container, with the sorts that its list of children takes."""
 
 
 def node(call: Call) -> Json:
     found = call.readable()
     call.site.opened(call.caller, found)
-    fields = call.fields() or {"properties": None, "categories": None, "versions": None}
-    return {"links": call.self_link(), "results": _node_row(call, found, fields)}
+    fields = call.fields() or {"properties": None, "categories": None, "columns": None, "versions": None}
+    row = _node_row(call, found, fields)
+    if "columns" in fields:
+        row["data"]["columns"] = _COLUMNS
+    if call.has("state"):
+        token = hashlib.md5(orjson.dumps(row["data"]), usedforsecurity=False).hexdigest()
+        row["state"] = {"properties": {"metadata_token": token}}
+    return {"links": call.self_link(), "results": row}
 
 
 def children(call: Call) -> Json:
@@ -46,21 +61,46 @@ def children(call: Call) -> Json:
 
 
 def listed(call: Call) -> Json:
-    """``POST /v2/nodes/list``: at most 250 ids; those beyond, missing or unreadable are dropped (quirks 1, 15, 16)."""
+    """``POST /v2/nodes/list``: more than 250 ids are refused (quirk 30); missing or unreadable ones are left out (15, 16)."""
     quirks = call.site.quirks
-    try:
-        ids = [int(i) for i in orjson.loads(call.one("body", "{}"))["ids"]]
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        raise EcmRefusal(400, "Argument 'body' should be an object with \"ids\".") from None
-    ids = ids[: CAPS["ids"]] if quirks.caps_clamp else ids
+    body = _body(call)
+    ids = _ids(call, body)
+    if quirks.nodes_list_limit and len(ids) > quirks.nodes_list_limit:
+        raise EcmRefusal(400, "Too many items specified for parameter 'ids'")
     found = [n for i in ids if (n := call.site.find(call.caller, i)) is not None]
     if len(found) < len(ids) and not quirks.nodes_list_drops:
         raise EcmRefusal(400, "Sorry, one of the items you requested could not be accessed.")
-    fields = call.fields() or {"properties": None}
-    rows = [_node_row(call, n, fields) for n in found]
-    paging = {"limit": CAPS["ids"], "page": 1, "page_total": 1, "range_max": len(rows), "range_min": min(1, len(rows)),
-              "total_count": len(rows)}  # fmt: skip
-    return {"collection": {"paging": paging}, "links": call.self_link(), "results": rows}
+    inside = body.get("fields", [])
+    fields = groups({
+        "url": call.query.get("fields", []),
+        "form": call.form.get("fields", []),
+        "body": inside if isinstance(inside, list) else [str(inside)],
+        "none": [],
+    }[quirks.nodes_list_fields]) or {"properties": None}  # fmt: skip
+    return {"links": call.self_link(), "results": [_node_row(call, n, fields) for n in found]}
+
+
+def _body(call: Call) -> Json:
+    """The form's field `body`, as the vendor's own example has it; {} without it. Raises EcmRefusal (400)."""
+    try:
+        found = orjson.loads(call.one("body", "{}"))
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise EcmRefusal(400, "Invalid datatype specified for argument 'body'")
+    return found
+
+
+def _ids(call: Call, body: Json) -> list[int]:
+    """The ids of the field `ids`, repeated or separated by commas, or else of the `body`. Raises EcmRefusal (400)."""
+    texts = [part for text in call.form.get("ids", ()) for part in text.split(",")]
+    inside = body.get("ids")
+    if not texts and not isinstance(inside, list):
+        raise EcmRefusal(400, "The parameter 'ids' is not specified")
+    try:
+        return [int(i) for i in texts or inside or ()]
+    except (TypeError, ValueError):
+        raise EcmRefusal(400, "Invalid datatype specified for argument 'ids'") from None
 
 
 def categories(call: Call) -> Json:
@@ -88,54 +128,49 @@ def versions(call: Call) -> Json:
     found = _document(call)
     rows = [{"data": {"versions": shapes.version(call.site, found, v)}} for v in reversed(found.versions)]
     if len(call.ids) < 2:
-        return {"links": call.self_link(), "results": rows}
+        total = len(rows)
+        page = call.page(total, "children", total or 1)
+        paging = {key: page.to_json()[key] for key in ("limit", "page", "page_total")}
+        return {
+            "collection": {"paging": paging},
+            "links": call.self_link(),
+            "results": rows[page.start : page.end],
+        }
     if not 1 <= call.ids[1] <= len(rows):
         raise EcmRefusal(400, "Could not find the version.")
     return {"links": call.self_link(), "results": rows[-call.ids[1]]}
 
 
-def classifications(call: Call) -> Json:
-    """``GET /v1/nodes/{id}/classifications``."""
-    found = _document(call)
-    data = []
-    if found.type is not None:
-        number = call.site.world.class_id(found.type)
-        data.append(
-            {"id": number, "name": found.type, "type": 199, "selectable": True, "management_type": "manual"}
-        )
-    return {"bCanApplyClass": True, "bCanRemoveClass": True, "canModify": True, "data": data}
-
-
 def audit(call: Call) -> Json:
     """Newest first, day filters in the server's zone. Rows have no id of their own (quirk 23)."""
-    found = call.readable()
+    found = _accessed(call)
     rows = found.audit if not isinstance(found, Plain | WorldFolder) else []
     kept = sorted(_audit_filtered(call, rows), key=lambda row: row.at)
     if call.one("sort", "desc_audit_date") != "asc_audit_date":
         kept.reverse()
     shown, page = call.paged(kept, "audit", 100)
-    people = call.site.world
-    results = []
-    for place, row in enumerate(shown, start=page.start):
-        name = AUDIT_EVENTS[row.event]
-        entry: Json = {
-            "id": found.id,
-            "event_type": row.event,
-            "audit_date": shapes.date(call.site, row.at),
-            "user_id": people.user_id(row.by),
-            "agent_id": None,
-            "audit_language_code": None,
-            "target_user_id": None,
-            "audit_name": f"{name}: {row.text}" if row.text else name,
-        }
-        if not call.site.quirks.audit_without_ids:
-            entry["audit_id"] = place + 1
-        if call.has("expand"):
-            entry["user_id_expand"] = shapes.member(call.site, row.by)
-        results.append(entry)
+    results = [_audit_row(call, found, row, place) for place, row in enumerate(shown, start=page.start)]
     types = [{"id": event, "name": AUDIT_EVENTS[event]} for event in sorted({r.event for r in rows})]
     data = {"data": {"audit": results, "audit_event_types": types}}
     return call.collection(page, data, sort="desc_audit_date")
+
+
+def _audit_row(call: Call, found: Node, row: Audit, place: int) -> Json:
+    site, name = call.site, AUDIT_EVENTS[row.event]
+    entry: Json = {
+        "id": found.id,
+        "event_type": row.event,
+        "audit_date": shapes.date(site, row.at),
+        "user_id": site.world.user_id(row.by),
+        "audit_language_code": None,
+        "audit_name": f"{name}: {row.text}" if row.text else name,
+    }
+    if site.quirks.audit_agents:
+        entry |= {"agent_id": None, "target_user_id": None}
+    if not site.quirks.audit_without_ids:
+        entry["audit_id"] = place + 1
+    wanted = call.expand()
+    return shapes.expanded(site, entry, wanted["audit"]) if "audit" in wanted else entry
 
 
 def _audit_filtered(call: Call, rows: Sequence[Audit]) -> Iterable[Audit]:
@@ -161,34 +196,19 @@ def _day(call: Call, name: str) -> date | None:
         raise EcmRefusal(400, f"Argument '{name}' should be a date: YYYY-MM-DD.") from None
 
 
-def followups(call: Call) -> Json:
-    """A document that expires has a reminder on that day, open until a version with a later date replaces it."""
-    call.site.needs_module("followups")
-    found = call.readable()
-    entries = []
-    if isinstance(found, WorldDocument) and found.expires:
-        entries.append(
-            {
-                "data": {
-                    "followup": {
-                        "followup_id": call.site.world.ids.of(
-                            Family.FOLLOWUP, found.versions[-1].id % 100_000_000
-                        ),
-                        "followup_type_name": "Document expires",
-                        "description": f"{found.name} expires",
-                        "due_date": f"{found.expires}T00:00:00",
-                        "status": 1,
-                        "assignees": [call.site.world.user_id(found.by)],
-                        "node_id": found.id,
-                    }
-                }
-            }
-        )
-    return {"links": call.self_link(), "results": {"followups": entries}}
+def _accessed(call: Call) -> Node:
+    """The node of the path, for audit and versions, which are refused in words of their own."""
+    found = call.site.find(call.caller, call.ids[0])
+    if found is None:
+        status = call.site.missing(call.ids[0]).status
+        raise EcmRefusal(status, "Sorry, the item you requested could not be accessed. Either it does not exist or you do not have "
+                                 "permission to access it. If you were sent a link to this item, please contact your "
+                                 "Administrator.")  # fmt: skip
+    return found
 
 
 def _document(call: Call) -> WorldDocument:
-    found = call.readable()
+    found = _accessed(call)
     if not isinstance(found, WorldDocument):
         raise EcmRefusal(400, "The item has no versions.")
     return found
@@ -197,7 +217,10 @@ def _document(call: Call) -> WorldDocument:
 def _node_row(call: Call, found: Node, fields: dict[str, Any]) -> Json:
     data: Json = {}
     if "properties" in fields:
-        data["properties"] = only(shapes.node_properties(call.site, found), fields["properties"])
+        properties, wanted = shapes.node_properties(call.site, found), call.expand()
+        if "properties" in wanted:
+            properties = shapes.expanded(call.site, properties, wanted["properties"])
+        data["properties"] = only(properties, fields["properties"])
     row: Json = {"data": data}
     if "categories" in fields:
         data["categories"] = call.site.categories.listed(found)
@@ -206,7 +229,8 @@ def _node_row(call: Call, found: Node, fields: dict[str, Any]) -> Json:
             row["metadata"] = {"categories": [call.site.categories.metadata(c) for c in held]}
             row["metadata_order"] = {"categories": call.site.categories.ids(found)}
     if "versions" in fields and isinstance(found, WorldDocument):
-        history = [shapes.version(call.site, found, v) for v in reversed(found.versions)]
+        keys = fields["versions"]
+        history = [only(shapes.version(call.site, found, v), keys) for v in reversed(found.versions)]
         newest_only = call.site.quirks.newest_version_only or any(
             "element(0)" in text for text in call.query.get("fields", ())
         )
@@ -236,20 +260,16 @@ def _type_number(found: Node) -> int:
 
 
 def _sorted(call: Call, held: list[Node]) -> list[Node]:
-    order, _, key = call.one("sort", "asc_name").partition("_")
+    sort = call.one("sort", "asc_name")
+    order, _, key = sort.partition("_") if sort.startswith(("asc_", "desc_")) else ("asc", "", sort)
     keys = {
         "name": lambda n: (n.name, n.id),
         "id": lambda n: n.id,
         "type": lambda n: (_type_number(n), n.name, n.id),
-        "create_date": lambda n: (getattr(n, "created", 0), n.id),
-        "modify_date": lambda n: (_modified(call, n), n.id),
+        "size": lambda n: (call.site.world.size(n), n.id),
+        "create_date": lambda n: (shapes.dates(call.site, n)[0], n.id),
+        "modify_date": lambda n: (shapes.dates(call.site, n)[1], n.id),
     }
-    if key not in keys or order not in ("asc", "desc"):
-        raise EcmRefusal(400, f"Invalid sort: {call.one('sort')}")
+    if key not in keys:
+        raise EcmRefusal(400, f"One or more parameters are invalid: sort {sort}")
     return sorted(held, key=keys[key], reverse=order == "desc")
-
-
-def _modified(call: Call, found: Node) -> int:
-    if isinstance(found, WorldWorkspace):
-        return call.site.world.state.modified(found)
-    return found.modified if isinstance(found, WorldDocument) else 0

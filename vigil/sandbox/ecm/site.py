@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from starlette.responses import Response
 
 from vigil.sandbox.ecm.categories import Categories
-from vigil.sandbox.ecm.protocol import Caller, EcmRefusal
+from vigil.sandbox.ecm.protocol import Caller, EcmRefusal, unknown_url
+from vigil.sandbox.ecm.search_memory import SearchMemory
 from vigil.sandbox.ecm.tickets import IssuedTickets
 from vigil.sandbox.quirks import EcmFaults, Quirks
-from vigil.sandbox.world.state import Node, Process, WorldDocument, WorldFolder, WorldWorkspace
+from vigil.sandbox.world.state import Node, Process, Touch, WorldDocument, WorldFolder, WorldWorkspace
 from vigil.sandbox.world.world import World
 
 RECENTLY = 10
+LISTS = 16  # sorted lists of workspaces that are kept while the world stands still
 
 T = TypeVar("T", WorldWorkspace, Node)
 
@@ -31,20 +34,30 @@ class SimulatedEcm:
         self.quirks: Quirks = self.faults.quirks
         self.tickets = IssuedTickets(world, self.quirks, self.faults.seed)
         self.categories = Categories(world, self.quirks)
+        self.search = SearchMemory(world)
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.sent = 0
         self._recent: dict[str | None, deque[int]] = {}
         self._shifted: set[str] = set()
+        self._lists: dict[str, tuple[int, Sequence[WorldWorkspace]]] = {}
         self._visible: dict[str, tuple[int, frozenset[int]]] = {}
         self.quirks_changed()
         world.ahead = lambda event: self.faults.ahead(event.ts, f"event {event.kind}")
 
     def quirks_changed(self) -> None:
         """Call this after switches were set: some of them affect the world's order."""
+        quirks, world = self.quirks, self.world
         self._shifted.clear()
-        self.world.folders.depth = self.quirks.folders
-        self.world.state.touch_by_children(not self.quirks.child_change_silent)
+        self._lists.clear()
+        world.folders.depth = quirks.folders
+        world.folders.without = frozenset(quirks.folders_except)
+        created = Touch.CREATED if quirks.creation_touches_parent else Touch.NONE
+        touch = created if quirks.child_change_silent else Touch.ALL
+        world.folders.touch = touch
+        # Documents in folders are no children of the workspace.
+        world.state.touch_by_children(touch, world.folders.without if quirks.folders else None)
+        world.state.attribute_touches = quirks.attribute_touches
 
     def answered(self, response: Response, *names: str) -> Response:
         """A response of the endpoint with these names, counted, and dated by the clock of its node."""
@@ -73,14 +86,13 @@ class SimulatedEcm:
         found = self.find(caller, number)
         if found is None:
             if parent and self.quirks.missing_children_500:
-                raise EcmRefusal(500, "Sorry, the item you requested could not be accessed.")
+                raise EcmRefusal(500, f"Could not get a node for {number}")
             raise self.missing(number)
         return found
 
     def missing(self, number: int) -> EcmRefusal:
         status = 400 if self.quirks.missing_is_400 else 404
-        return EcmRefusal(status, f"Sorry, the item {number} could not be accessed. Either it does not exist or you do "
-                               "not have permission to access it.")  # fmt: skip
+        return EcmRefusal(status, f"Could not get a node for {number}")
 
     def may_read(self, caller: Caller, found: Node | Process) -> bool:
         """Rights: the service user reads everything except `unreadable`; others read workspaces with a role that includes them."""
@@ -143,19 +155,34 @@ class SimulatedEcm:
     def is_for(self, caller: Caller, to: str) -> bool:
         return caller.login is not None and to in self.principals(caller.login)
 
-    def matches(self, name: str, wanted: str) -> bool:
-        """A filter on a name: the start of it, or with `contains_` any part (quirk 18). Case does not count."""
+    def matches(self, name: str, wanted: str, *, equals: bool = False) -> bool:
+        """A filter on a name: the start of it (quirk 18) or with `equals` the whole (46), with `contains_` any part. Case does not
+        count.
+        """
         name, wanted = name.lower(), wanted.lower()
         if wanted.startswith("contains_"):
             return wanted.removeprefix("contains_") in name
-        if wanted.startswith("startswith_") or self.quirks.starts_with:
+        if wanted.startswith("startswith_") or (self.quirks.starts_with and not equals):
             return name.startswith(wanted.removeprefix("startswith_"))
         return name == wanted
 
     def needs_module(self, name: str) -> None:
         """Raises Refused (400) when the module is not installed (quirk 20)."""
         if name in self.quirks.modules_absent:
-            raise EcmRefusal(400, "The requested API is not available.")
+            raise unknown_url()
+
+    def has_route(self, name: str) -> bool:
+        """Whether this version has the endpoint with this name (quirk 20)."""
+        return not any(fnmatchcase(name, pattern) for pattern in self.quirks.routes_absent)
+
+    def kept(self, key: str, make: Callable[[], Sequence[WorldWorkspace]]) -> Sequence[WorldWorkspace]:
+        """A list that is made once for each state of the world, however many of its pages are asked for."""
+        held = self._lists.get(key)
+        if held is None or held[0] != self.world.version:
+            if len(self._lists) >= LISTS:
+                self._lists.clear()
+            held = self._lists[key] = (self.world.version, make())
+        return held[1]
 
     def opened(self, caller: Caller, found: Node) -> None:
         if isinstance(found, WorldWorkspace):

@@ -20,6 +20,7 @@ class _Ticket:
     caller: Caller
     uses: int = 0
     rotated: bool = False
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -37,18 +38,22 @@ class IssuedTickets:
         return self._issue(self._known(name, password))
 
     def token(self, client: str, secret: str) -> str:
-        """An OTDS access token for the client credentials grant; the same names and passwords as `login`."""
+        """An OTDS access token, or an OTDS ticket; the same names and passwords as `login`."""
         caller = self._known(client, secret)
         token = self._secret("otds")
         self._tokens[token] = caller
         return token
 
     def exchange(self, token: str) -> str:
-        """A ticket for an OTDS token."""
+        """A ticket for an OTDS token or ticket. Raises EcmRefusal (401) for one that OTDS did not give."""
+        return self._issue(self.holder(token))
+
+    def holder(self, token: str) -> Caller:
+        """Whose an OTDS token or ticket is. Raises EcmRefusal (401)."""
         caller = self._tokens.get(token)
         if caller is None:
             raise EcmRefusal(401, "Authentication Required")
-        return self._issue(caller)
+        return caller
 
     def use(self, ticket: str | None) -> tuple[Caller, str | None]:
         """Who holds the ticket, and the ticket that follows it when it rotates now. Raises Refused (401)."""
@@ -57,6 +62,9 @@ class IssuedTickets:
             self._live.clear()
         held = self._live.get(ticket or "")
         if held is None:
+            raise EcmRefusal(401, "Authentication Required")
+        if self.quirks.ticket_refused_once and not held.refused:
+            held.refused = True  # quirk 41: the node that answers has not heard of it yet
             raise EcmRefusal(401, "Authentication Required")
         held.uses += 1
         if self.quirks.ticket_expires and held.uses > self.quirks.ticket_expires:

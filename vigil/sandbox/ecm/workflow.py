@@ -1,160 +1,246 @@
-"""``/v2/workflows/status``: lists of processes, one with its steps, and its activities."""
+"""Workflows: ``/v2/workflows/status`` and what lies below it, activities, and the caller's own assignments.
+
+Dates of workflows are naive whatever other endpoints do. An estate's process has one subprocess, with the same number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
 
-from vigil.sandbox.ecm import shapes
+from vigil.sandbox.ecm import shapes, workflow_info
 from vigil.sandbox.ecm.call import Call
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
-from vigil.sandbox.world.state import Indexed, Process, WorldStep
+from vigil.sandbox.world.state import Process, WorldStep
 
 STATUSES = ("ontime", "workflowlate", "completed", "stopped")
-_OPEN = {"ontime", "workflowlate"}  # an estate stops no process: the others are completed
+KINDS = ("managed", "initiated", "both")
+WORKFLOW_STEP = 153
+_OPEN = {"ontime", "workflowlate"}
 _RIGHTS = ("Archive", "ChangeAttr", "ChangeRoute", "Delete", "ManagerPerms", "SeeDetail", "Stop", "Suspend")
 _ALL = dict.fromkeys(_RIGHTS, True)
+_COLUMNS = (("assignee", "Assigned to", 2), ("date_initiated", "Start Date", -7), ("due_date", "Step Due Date", -7),
+            ("status_key", "Status", -1), ("step_name", "Current Step", -1), ("wf_name", "Workflow", -1))  # fmt: skip
 
 
 def status(call: Call) -> Json:
-    """Processes that the caller manages or initiated. The service user manages all; nobody else manages any."""
+    """Processes that the caller manages or initiated: all of them, in one answer (quirk 32)."""
     call.site.needs_module("workflow")
-    state = call.site.world.state
-    kind = (call.one("kind") or call.one("Kind") or "Both").lower()
-    wanted = {s.lower() for s in [*call.query.get("wstatus", ()), *call.query.get("status", ())]}
-    if unknown := wanted - set(STATUSES):
-        raise EcmRefusal(400, f"Unknown status: {', '.join(sorted(unknown))}")
-    if wanted == {"completed"} and (indexed := _by_end(call, kind)) is not None:
-        return _list(call, indexed)
-    ids = state.active if wanted and wanted <= _OPEN else [] if wanted == {"stopped"} else state.started
+    state, kind = call.site.world.state, _kind(call)
+    wanted = {s for text in call.query.get("wstatus", ()) for s in text.split(",") if s}
+    if wanted - set(STATUSES):
+        raise _refused()
+    ids = (
+        state.active
+        if wanted and wanted <= _OPEN and not call.site.quirks.stopped_processes
+        else state.started
+    )
     found = [p for i in ids if _is_of(call, p := state.processes[i], kind)]
-    if wanted and wanted != _OPEN:
-        found = [p for p in found if _status(call, p) in wanted]
-    return _list(call, _sorted(call, found))
-
-
-def _by_end(call: Call, kind: str) -> Sequence[Process] | None:
-    """What a poller asks for (all that ended, by when), from the index; None when another list is asked for."""
-    column, _, order = call.one("sort").partition(" ")
-    by_end = column == "date_completed" and call.site.quirks.completion_dates
-    if not by_end or kind == "initiated" or call.site.restricts(call.caller):
-        return None
-    state = call.site.world.state
-    return Indexed(state.ended.keys, state.processes, descending=order.strip().lower() == "desc")
+    found = [p for p in found if (not wanted or process_status(call, p) in wanted) and _is_retained(call, p)]
+    return {"links": call.self_link(), "results": [_row(call, p) for p in _sorted(call, found)]}
 
 
 def active(call: Call) -> Json:
-    """The open processes of one workspace (``businessWorkspaceID``), of all without it."""
+    """Running processes, of one workspace or map, by name, by the day they began (quirk 34)."""
     call.site.needs_module("workflow")
-    state = call.site.world.state
-    number = call.number("businessWorkspaceID", 0)
-    if not number:
-        everywhere = [p for i in state.active if call.site.may_read(call.caller, p := state.processes[i])]
-        return _list(call, _sorted(call, everywhere))
-    workspace = state.workspaces.get(number)
-    if workspace is None or not call.site.may_read(call.caller, workspace):
-        raise call.site.missing(number)
-    return _list(call, _sorted(call, [p for p in workspace.processes if p.is_active()]))
+    state, kind = call.site.world.state, _kind(call)
+    number, map_id, name = (
+        call.number("businessWorkspaceID", 0),
+        call.number("mapObjId", 0),
+        call.one("search_name").lower(),
+    )
+    first, last = _day(call, "fromDate"), _day(call, "toDate")
+    if number:
+        workspace = state.workspaces.get(number)
+        if workspace is None or not call.site.may_read(call.caller, workspace):
+            raise _refused()
+    held: Iterable[Process] = (
+        state.workspaces[number].processes if number else map(state.processes.__getitem__, state.active)
+    )
+    # Estates archive nothing.
+    archived = call.one("status", "NOARCHIVE") == "ARCHIVED"
+    found = [p for p in held if not archived and process_status(call, p) in _OPEN and _is_of(call, p, kind)]
+    found = [
+        p
+        for p in found
+        if (not map_id or call.site.world.map_id(p.workspace) == map_id) and name in title(p).lower()
+    ]
+    found = [p for p in found if first <= _begun(call, p) <= last]
+    rows = [_active_row(call, p) for p in _sorted(call, found)]
+    if call.site.quirks.active_results == "object" and len(rows) < 2:
+        return {"links": call.self_link(), "results": rows[0] if rows else {}}
+    return {"links": call.self_link(), "results": rows}
 
 
 def process(call: Call) -> Json:
-    """One process: what it is attached to, and its steps, completed, current and next."""
+    """One process: what it is attached to, and its steps: completed, current, next, and those of a stopped one."""
     call.site.needs_module("workflow")
-    found = _process(call)
-    done = sorted(
-        (s for s in found.steps.values() if s.completed is not None), key=lambda s: (s.completed, s.number)
-    )
-    steps = {
-        "completed": [_step(call, s) | _ending(call, s) for s in done],
-        "current": [_step(call, s) for s in found.open_steps()],
+    found = _process(call, call.ids[0])
+    world, details = call.site.world, call.site.quirks.process_details
+    state = process_status(call, found)
+    steps: Json = {
+        "completed": [_start_step(call, found), *_completed(call, found)],
+        "current": [],
         "next": [],
     }
-    folder = call.site.world.attachments_id(found)
-    results = {
-        "attachments": {"attachment_folder_id": folder},
-        "data_packages": [
+    steps["stopped" if state == "stopped" else "current"] = [_step(call, s) for s in found.open_steps()]
+    folder = world.attachments_id(found)
+    about: Json = {
+        "date_initiated": world.local(found.started),
+        "due_date": _due(call, found),
+        "initiator": _without(_person(call, found.initiator), "emailAddress", "phone"),
+        "status": state,
+        "wf_name": title(found),
+    }
+    if state == "stopped":
+        about["stopped_date"] = world.local(found.history[-1][0])
+    results: Json = {"attachments": {"attachment_folder_id": folder}, "step_list": steps, "wf_details": about}
+    if details:
+        about["work_workID"] = found.id
+        results["permissions"] = _ALL
+        results["data_packages"] = [
             {"TYPE": 1, "SUBTYPE": 1, "USERDATA": folder, "DESCRIPTION": ""},
             {"TYPE": 1, "SUBTYPE": 2, "USERDATA": found.id, "DESCRIPTION": ""},
-        ],
-        "permissions": _ALL,
-        "step_list": steps,
-        "wf_details": {
-            "date_initiated": call.site.world.local(found.started),
-            "due_date": _due(call, found),
-            "initiator": {k: v for k, v in shapes.assignee(call.site, found.initiator).items()
-                          if k in ("firstName", "lastName", "loginName", "userId")},
-            "status": _status(call, found),
-            "wf_name": _name(found),
-            "work_workID": found.id,
-        },
-    }  # fmt: skip
+        ]
     return {"links": call.self_link(), "results": results}
 
 
-def activities(call: Call) -> Json:
-    """Who did what when, newest first. Dates in UTC."""
+def info(call: Call) -> Json:
+    """``GET /v2/workflows/status/info?workid=``: the only place that dates a completed step, where a server has it (quirk 33)."""
     call.site.needs_module("workflow")
-    found = _process(call)
-    shown, page = call.paged(list(reversed(found.history)), "workflows", 100)
-    rows = []
-    for at, action, step in shown:
-        completed = action == "completed"
-        person = step.by if completed else found.initiator
-        activity = {
-            "action": "Completed" if completed else "Assigned",
-            "date": shapes.date(call.site, at),
-            "process_id": found.id,
-            "subprocess_id": found.id,
-            "task_id": step.number,
-            "task_name": step.title,
-            "disposition": (step.disposition or "") if completed else "",
-            "comment": "",
-            "performer_id": call.site.world.user_id(person),
-            "performer": shapes.assignee(call.site, person),
-        }
-        rows.append({"data": {"activity": activity}})
-    return call.collection(page, rows, sort="desc_date")
+    call.site.needs_module("statusinfo")
+    found = _process(call, call.number("workid", 0))
+    return {"links": call.self_link(), "results": workflow_info.of(call, found, process_status(call, found))}
 
 
-def _process(call: Call) -> Process:
-    found = call.site.world.state.processes.get(call.ids[0])
-    hidden = call.ids[0] in call.site.quirks.unreadable
-    if found is None or hidden or not call.site.may_read(call.caller, found.workspace):
-        raise EcmRefusal(400, "Could not access task status")
+def activities(call: Call) -> Json:
+    """What people did, the newest first: ``results`` is an empty object as long as nobody did anything (quirk 33)."""
+    call.site.needs_module("workflow")
+    call.site.needs_module("activities")
+    found = _process(call, call.ids[0])
+    if call.ids[1] != found.id:
+        raise _refused()
+    rows = [
+        _activity(call, at, step) for at, action, step in reversed(found.history) if action == "completed"
+    ]
+    limit = call.number("limit", 0)
+    return {
+        "links": call.self_link(),
+        "results": {"data": rows[:limit] if limit > 0 else rows} if rows else {},
+    }
+
+
+def assignments(call: Call) -> Json:
+    """The open steps of the caller (quirk 27), unpaged."""
+    state = call.site.world.state
+    steps = [step for number in state.active for step in state.processes[number].open_steps()]
+    if call.site.quirks.own_assignments_only:
+        steps = [step for step in steps if call.site.is_for(call.caller, step.to)]
+    steps = [step for step in steps if process_status(call, step.process) != "stopped"]
+    return {
+        "links": call.self_link(),
+        "results": [{"data": {"assignments": _assignment(call, s)}} for s in steps],
+    }
+
+
+# -- what workflow_info shares -----------------------------------------------------------------------------
+
+
+def process_status(call: Call, found: Process) -> str:
+    """One of STATUSES."""
+    if found.ended is not None:
+        return "completed"
+    if found.id in call.site.quirks.stopped_processes:
+        return "stopped"
+    late = any(_step_status(call, s) == "workflowlate" for s in found.open_steps())
+    return "workflowlate" if late else "ontime"
+
+
+def title(found: Process) -> str:
+    """The name of a workflow: that of its map."""
+    return f"{found.workspace.type.name} process"
+
+
+# -- which processes ---------------------------------------------------------------------------------------
+
+
+def _refused() -> EcmRefusal:
+    return EcmRefusal(400, "Could not access task status")
+
+
+def _process(call: Call, number: int) -> Process:
+    found = call.site.world.state.processes.get(number)
+    if (
+        found is None
+        or number in call.site.quirks.unreadable
+        or not call.site.may_read(call.caller, found.workspace)
+    ):
+        raise _refused()
     return found
+
+
+def _kind(call: Call) -> str:
+    """The kind that is asked for; a parameter in a spelling that this server does not have says nothing."""
+    spelling = call.site.quirks.kind_spelling
+    names = ("Kind", "kind") if spelling == "both" else (spelling,)
+    text = next((t for n in names if (t := call.one(n))), "Both").lower()
+    if text not in KINDS:
+        raise _refused()
+    return text
 
 
 def _is_of(call: Call, found: Process, kind: str) -> bool:
     if not call.site.may_read(call.caller, found.workspace) or found.id in call.site.quirks.unreadable:
         return False
-    manages = call.caller.login is None
+    manages = (
+        call.caller.login is None
+        and call.site.world.map_id(found.workspace) not in call.site.quirks.unmanaged_maps
+    )
     initiated = found.initiator == call.caller.login
     return {"managed": manages, "initiated": initiated}.get(kind, manages or initiated)
 
 
-def _list(call: Call, found: Sequence[Process]) -> Json:
-    shown, page = call.paged(found, "workflows", 100)
-    return call.collection(page, [_row(call, p) for p in shown], sort="asc_process_id")
+def _is_retained(call: Call, found: Process) -> bool:
+    """``wfretention``: an ended process is listed for so many days after its end; without it, for ever."""
+    days = call.number("wfretention", 0)
+    return not days or found.ended is None or found.ended > call.site.now() - days * 86_400
+
+
+def _day(call: Call, name: str) -> date:
+    text = call.one(name)
+    try:
+        return date.fromisoformat(text) if text else (date.min if name == "fromDate" else date.max)
+    except ValueError:
+        raise _refused() from None
+
+
+def _begun(call: Call, found: Process) -> date:
+    return datetime.fromtimestamp(found.started, call.site.world.estate.zone).date()
 
 
 def _sorted(call: Call, found: list[Process]) -> list[Process]:
-    """``sort=date_initiated desc``, also with another column; what is no column leaves them in the order of their ids."""
+    """``sort=date_initiated desc``: one of the contract's columns; any other leaves them in the order of their ids."""
     column, _, order = call.one("sort").partition(" ")
     keys: dict[str, Callable[[Process], tuple[int | str, int]]] = {
         "date_initiated": lambda p: (p.started, p.id),
-        "date_completed": lambda p: (p.ended or 0, p.id),
-        "name": lambda p: (_name(p), p.id),
-        "status_key": lambda p: (_status(call, p), p.id),
+        "due_date": lambda p: (_due(call, p), p.id),
+        "wf_name": lambda p: (title(p), p.id),
+        "status_key": lambda p: (process_status(call, p), p.id),
     }
-    if column not in keys or (column == "date_completed" and not call.site.quirks.completion_dates):
-        return found
-    return sorted(found, key=keys[column], reverse=order.strip().lower() == "desc")
+    return (
+        sorted(found, key=keys[column], reverse=order.strip().lower() == "desc") if column in keys else found
+    )
+
+
+# -- how they are written ----------------------------------------------------------------------------------
 
 
 def _row(call: Call, found: Process) -> Json:
-    steps = found.open_steps()
+    """One row of the list. An ended or stopped process has no step, no assignee, and nowhere the date of its end."""
+    steps = [] if process_status(call, found) == "stopped" else found.open_steps()
     first = steps[0] if steps else None
     people = _people(call, first) if first else []
-    wfstatus = {
+    wfstatus: Json = {
         "assignee": people,
         "assignee_count": len(people),
         "comments_on": True,
@@ -163,21 +249,63 @@ def _row(call: Call, found: Process) -> Json:
         "due_date": _due(call, found),
         "parallel_steps": [_step(call, s) for s in steps],
         "process_id": found.id,
-        "status_key": _status(call, found),
+        "status_key": process_status(call, found),
         "step_name": first.title if first else "",
         "steps_count": len(steps),
         "subprocess_id": found.id,
         "task_id": first.number if first else 0,
-        "wf_name": _name(found),
+        "wf_name": title(found),
     }
-    if found.ended is not None and call.site.quirks.completion_dates:
-        # An estate's process may go on after a pause in which no step is open: the date tells one end from the next.
-        wfstatus["date_completed"] = call.site.world.local(found.ended)
-    return {"data": {"wfstatus": wfstatus, "permissions": _ALL}}
+    if first and (group := _group(call, first, people)):
+        wfstatus["assignedto"] = group
+    names = [name for name, *_ in _COLUMNS]
+    return {
+        "data": {"wfstatus": wfstatus},
+        "definitions": {"wfstatus": {name: _definition(name, words, kind) for name, words, kind in _COLUMNS}},
+        "definitions_map": {"wfstatus": {}},
+        "definitions_order": {"wfstatus": names},
+        "permissions": _ALL,
+    }
+
+
+def _definition(key: str, name: str, kind: int) -> Json:
+    return {
+        "allow_undefined": False, "bulk_shared": False, "default_value": None, "description": None, "hidden": False, "key": key,
+        "multi_value": False, "name": name, "persona": "", "read_only": True, "required": False, "type": kind,
+        "type_name": {2: "Integer", -7: "Date", -1: "String"}[kind], "valid_values": [], "valid_values_name": [],
+    }  # fmt: skip
+
+
+def _active_row(call: Call, found: Process) -> Json:
+    world = call.site.world
+    due, owner = _due(call, found), world.user_id(found.initiator)
+    return {
+        "Work_WorkID": found.id,
+        "Work_Status": workflow_info.WORK_STATUS[process_status(call, found)],
+        "Work_OwnerID": owner,
+        "Work_ManagerID": world.user_id(None),
+        "Work_DateDue_Max": due or None,
+        "Work_OwnerPerms": None,
+        "SubWork_SubWorkID": found.id,
+        "SubWork_DateInitiated": world.local(found.started),
+        "SubWork_DateDue_Max": due or None,
+        "SubWork_UserData": None,
+        "SubWork_ReturnSubWorkID": 0,
+        "SubWork_Title": title(found),
+        "SubWork_Status": workflow_info.WORK_STATUS[process_status(call, found)],
+        "Map_MapID": world.map_id(found.workspace),
+        "Map_MapObjID": world.map_id(found.workspace),
+        "SubWorkTask_DateMilestone": None,
+        "SubWorkTask_DateDue_Max": due or None,
+        "comments_on": 1,
+    }
 
 
 def _step(call: Call, step: WorldStep) -> Json:
     people = _people(call, step)
+    assignees: Json = {"assignee": people, "assigneeCount": len(people), "currentAssignee": _names(people)}
+    if group := _group(call, step, people):
+        assignees["assignedto"] = group
     return {
         "process_id": step.process.id,
         "subprocess_id": step.process.id,
@@ -186,36 +314,111 @@ def _step(call: Call, step: WorldStep) -> Json:
         "task_due_date": call.site.world.local(step.due) if step.due is not None else "",
         "task_start_date": call.site.world.local(step.assigned),
         "task_status": _step_status(call, step),
-        "task_assignees": {
-            "assignee": people,
-            "assigneeCount": len(people),
-            "currentAssignee": _names(people),
-            **_group(call, step),
-        },
+        "task_assignees": assignees,
     }
 
 
-def _ending(call: Call, step: WorldStep) -> Json:
-    assert step.completed is not None
+def _start_step(call: Call, found: Process) -> Json:
+    """The step that every process begins with and that has no number."""
+    began = call.site.world.local(found.started)
     return {
-        "task_completed_date": call.site.world.local(step.completed),
-        "task_completed_by": shapes.assignee(call.site, step.by),
-        "task_disposition": step.disposition or "",
+        "process_id": found.id,
+        "subprocess_id": found.id,
+        "task_id": 0,
+        "task_name": "Start Step",
+        "task_due_date": "",
+        "task_start_date": began,
+        "task_status": "completed",
+        "task_assignees": {"assignee": [_person(call, found.initiator)]},
     }
+
+
+def _completed(call: Call, found: Process) -> list[Json]:
+    """Completed steps, oldest first: bare, unless the server has the fields that some clients read."""
+    done = sorted((s.completed, s.number) for s in found.steps.values() if s.completed is not None)
+    rows = []
+    for at, number in done:
+        step = found.steps[number]
+        row = _step(call, step)
+        if call.site.quirks.completed_fields:
+            row["task_completed_date"] = call.site.world.local(at)
+            row["task_completed_by"] = _person(call, step.by)
+            row["task_disposition"] = step.disposition or ""
+        rows.append(row)
+    return rows
+
+
+def _activity(call: Call, at: int, step: WorldStep) -> Json:
+    """One completed step: `disposition` where the performer chose one, else `sendon`; no number of the step."""
+    row: Json = {"action": "disposition" if step.disposition else "sendon", "comment": step.comment,
+                 "date": call.site.world.local(at), "user_id": call.site.world.user_id(step.by)}  # fmt: skip
+    if step.disposition:
+        row["action_properties"] = {"event": step.disposition, "label": step.disposition}
+    return row
+
+
+def _assignment(call: Call, step: WorldStep) -> Json:
+    """A step as the recorded answers have one: no node, so no id; the vendor's newer document names the workflow."""
+    world, late = call.site.world, _step_status(call, step) == "workflowlate"
+    nothing = (
+        "create_date", "create_user_id", "description", "guid", "id", "modify_date", "modify_user_id", "owner_group_id",
+        "owner_user_id", "parent_id", "reserved", "reserved_date", "reserved_user_id", "type_name", "versions_control_advanced",
+        "volume_id",
+    )  # fmt: skip
+    row: Json = dict.fromkeys(nothing) | {
+        "date_due": world.local(step.due) if step.due is not None else None,
+        "description_multilingual": {},
+        "from_user_id": world.user_id(step.process.initiator),
+        "icon": "/cssupport/webwork/16_wfstep.gif",
+        "icon_large": "/cssupport/webwork/16_wfstep_large.gif",
+        "name": step.title,
+        "name_multilingual": {},
+        "priority": "Medium",
+        "status": "Late" if late else "OK",
+        "type": WORKFLOW_STEP,
+    }
+    if call.site.quirks.assignment_ids:
+        row |= {
+            "id": step.process.id,
+            "location_id": step.process.workspace.id,
+            "maptask_subtype": 0,
+            "priority": 50,
+            "priority_name": "Medium",
+            "status": 2 if late else 1,
+            "status_name": "Late" if late else "OK",
+            "type_name": "Workflow Step",
+            "workflow_id": step.process.id,
+            "workflow_open_in_smart_ui": True,
+            "workflow_subworkflow_id": step.process.id,
+            "workflow_subworkflow_task_id": step.number,
+        }
+    return row
 
 
 def _people(call: Call, step: WorldStep) -> list[Json]:
-    """The person, or every person of the group, that a step is assigned to."""
-    world = call.site.world
-    logins = call.site.people_in((step.to,)) if world.is_group(step.to) else (step.to,)
-    return [shapes.assignee(call.site, login) for login in logins]
+    """The person of a step, or every person of its group where the server names them."""
+    if not call.site.world.is_group(step.to):
+        return [_person(call, step.to)]
+    people = call.site.people_in((step.to,)) if call.site.quirks.group_people else ()
+    return [_person(call, login) | {"groupName": step.to} for login in people]
 
 
-def _group(call: Call, step: WorldStep) -> Json:
+def _group(call: Call, step: WorldStep, people: list[Json]) -> Json | None:
+    """``assignedto`` of a step for a group, None of one for a person."""
     world = call.site.world
     if not world.is_group(step.to):
-        return {}
-    return {"groupId": world.member_id(step.to), "groupName": step.to}
+        return None
+    group: Json = {"groupId": world.member_id(step.to), "groupName": step.to}
+    return group | ({"assignees": people} if people else {})
+
+
+def _person(call: Call, login: str | None) -> Json:
+    found = shapes.assignee(call.site, login)
+    return found if call.site.quirks.login_names else _without(found, "loginName", "emailAddress", "phone")
+
+
+def _without(found: Json, *keys: str) -> Json:
+    return {key: value for key, value in found.items() if key not in keys}
 
 
 def _names(people: list[Json]) -> str:
@@ -225,20 +428,11 @@ def _names(people: list[Json]) -> str:
 def _step_status(call: Call, step: WorldStep) -> str:
     if step.completed is not None:
         return "completed"
+    if step.process.id in call.site.quirks.stopped_processes:
+        return "stopped"
     return "workflowlate" if step.due is not None and step.due < call.site.now() else "ontime"
-
-
-def _status(call: Call, found: Process) -> str:
-    if found.ended is not None:
-        return "completed"
-    steps = found.open_steps()
-    return "workflowlate" if any(_step_status(call, s) == "workflowlate" for s in steps) else "ontime"
 
 
 def _due(call: Call, found: Process) -> str:
     dues = [s.due for s in found.open_steps() if s.due is not None]
     return call.site.world.local(min(dues)) if dues else ""
-
-
-def _name(found: Process) -> str:
-    return f"{found.workspace.type.name} process"

@@ -19,7 +19,7 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "version_added": (("workspace", "id"), ("by", "expires")),
     "document_deleted": (("id",), ("workspace", "by")),
     "step_assigned": (("workspace", "process", "step", "title", "to"), ("due", "by")),
-    "step_completed": (("workspace", "process", "step"), ("by", "disposition")),
+    "step_completed": (("workspace", "process", "step"), ("by", "disposition", "comment")),
     "role_changed": (("workspace", "role", "members"), ("by",)),
     "user_deleted": (("login",), ("by",)),
     "comment_added": (("workspace", "text"), ("by",)),
@@ -186,7 +186,7 @@ def _assigned(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
 
 def _completed(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
     process, step = row.integer("process", least=0), row.integer("step", least=0)
-    disposition = row.string("disposition", null=True)
+    disposition, comment = row.string("disposition", null=True), row.string("comment", null=True)
     key = (workspace.id, process or 0, step or 0)
     state = past.steps.get(key)
     if process is not None and step is not None:
@@ -197,7 +197,7 @@ def _completed(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:
         elif state == "done":
             row.refuse(f"step {step} of process {process} is completed already", "step")
         past.steps[key] = "done"
-    return {"process": process, "step": step, "disposition": disposition}
+    return {"process": process, "step": step, "disposition": disposition, "comment": comment}
 
 
 def _role(row: JsonRow, workspace: WorkspaceDef, past: _Past) -> _Data:

@@ -9,7 +9,10 @@ from datetime import timedelta
 from vigil.sandbox.estate.model import EstateEvent
 from vigil.sandbox.world.ids import Family
 from vigil.sandbox.world.state import (
+    COMMENT,
+    VERSION_ADDED,
     Audit,
+    Deletion,
     Process,
     WorldDocument,
     WorldState,
@@ -45,6 +48,7 @@ def _create(state: WorldState, event: EstateEvent, ahead: timedelta) -> WorldWor
         name=made.name,
         created=at,
         modified=at,
+        child_created=at,
         child_modified=at,
         attrs=dict(made.attrs),
         roles=roles,
@@ -55,6 +59,7 @@ def _create(state: WorldState, event: EstateEvent, ahead: timedelta) -> WorldWor
     state.workspaces[made.id] = workspace
     state.order.append(made.id)
     state.by_modified[made.type].add(at, made.id)
+    state.last_made[made.type] = at
     return workspace
 
 
@@ -62,24 +67,27 @@ def _touch(state: WorldState, workspace: WorldWorkspace, at: int, by: str | None
     before = state.modified(workspace)
     # As its node's clock says, also where another node wrote a later date before.
     workspace.modified, workspace.modified_by = at, by
-    workspace.child_modified = at
+    workspace.child_created = workspace.child_modified = at
     state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
 
 
-def _touch_by_child(state: WorldState, workspace: WorldWorkspace, at: int) -> None:
+def _touch_by_child(state: WorldState, workspace: WorldWorkspace, at: int, *, created: bool = False) -> None:
     before = state.modified(workspace)
     workspace.child_modified = at
+    if created:
+        workspace.child_created = at
     state.by_modified[workspace.type.name].move(before, state.modified(workspace), workspace.id)
 
 
 def _attribute(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     workspace.attrs[event.data["attr"]] = event.data["value"]
     workspace.audit.append(Audit(at, 10, event.data["by"], ""))
-    _touch(state, workspace, at, event.data["by"])
+    if state.attribute_touches:
+        _touch(state, workspace, at, event.data["by"])
 
 
 def _comment(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
-    workspace.audit.append(Audit(at, 5200, event.data["by"], event.data["text"]))
+    workspace.audit.append(Audit(at, COMMENT, event.data["by"], event.data["text"]))
     _touch(state, workspace, at, event.data["by"])
 
 
@@ -106,22 +114,29 @@ def _add(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: i
         document.audit.append(Audit(at, 264, by, ""))
     document.versions.append(state.new_version(1, at, by))
     state.documents[document.id] = workspace.documents[document.id] = document
-    _touch_by_child(state, workspace, at)
+    _touch_by_child(state, workspace, at, created=state.lies_at_root(document.type))
 
 
 def _add_version(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:
     document, by = state.documents[event.data["id"]], event.data["by"]
     document.versions.append(state.new_version(len(document.versions) + 1, at, by))
-    document.audit.append(Audit(at, 13, by, ""))
+    document.audit.append(Audit(at, VERSION_ADDED, by, ""))
     document.modified, document.modified_by = at, by
     if event.data["expires"] is not None:
+        if document.expires is not None:
+            before = len(document.versions) - 1
+            document.past_expiries = (*document.past_expiries, (document.expires, before))
         document.expires = state.day(event.data["expires"])
     _touch_by_child(state, workspace, at)
 
 
 def _delete(state: WorldState, event: EstateEvent, at: int) -> None:
     document = state.documents.pop(event.data["id"])
-    del document.workspace.documents[document.id]
+    workspace = document.workspace
+    del workspace.documents[document.id]
+    gone = workspace.last_added = workspace.last_added or {}
+    gone[document.type] = max(gone.get(document.type, 0), document.created)
+    state.bin[document.id] = Deletion(at, event.data["by"], document)
     _touch_by_child(state, document.workspace, at)
 
 
@@ -142,6 +157,7 @@ def _complete(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, 
     process = state.processes[state.process_ids[workspace.id, event.data["process"]]]
     step = process.steps[event.data["step"]]
     step.completed, step.by, step.disposition = at, event.data["by"], event.data["disposition"]
+    step.comment = event.data["comment"]
     process.history.append((at, "completed", step))
     if not process.open_steps():
         process.ended = at

@@ -27,14 +27,16 @@ class Family(IntEnum):
 
 
 # Places within STRUCTURE.
-VOLUME, TYPE_FOLDER, TEMPLATE, CATEGORY, CLASSIFICATION, MAP = (
+VOLUME, TYPE_FOLDER, TEMPLATE, CATEGORY, CLASSIFICATION, MAP, BIN_FOLDER = (
     0,
     1_000_000,
     2_000_000,
     3_000_000,
     4_000_000,
     5_000_000,
+    6_000_000,
 )
+CLASSIFICATIONS = VOLUME + 1  # the volume of classifications
 CATEGORIES = 100  # category numbers set aside for each workspace type
 VALIDITY = 0  # the category on documents that holds the expiration date
 DEEPEST = 5  # levels of folders within a workspace

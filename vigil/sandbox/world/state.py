@@ -6,20 +6,22 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
 from typing import Any, NamedTuple, TypeVar, overload
 
 from vigil.sandbox.estate.model import Estate, TypeDef
 from vigil.sandbox.world.ids import Family, IdPlan
 
+VERSION_ADDED, COMMENT = 11, 5200
 AUDIT_EVENTS = {
     1: "Create",
-    3: "Delete",
     9: "Permission Changed",
     10: "Attribute Value Changed",
-    13: "Add Version",
+    11: "Version Added",
     264: "Classification Applied",
-    5200: "Comment Added",
+    COMMENT: "Comment Added",
 }
+"""Names of the contract's table, and one of the estate's own: no server was seen to audit comments."""
 
 
 class Audit(NamedTuple):
@@ -50,6 +52,15 @@ class WorldDocument:
     expires: str | None  # YYYY-MM-DD
     versions: list[WorldVersion] = field(default_factory=list)
     audit: list[Audit] = field(default_factory=list)
+    past_expiries: tuple[tuple[str, int], ...] = ()  # each replaced one, with the number of its version
+
+
+class Deletion(NamedTuple):
+    """A deleted document, as the recycle bin keeps it."""
+
+    at: int
+    by: str | None
+    document: WorldDocument
 
 
 @dataclass(slots=True)
@@ -63,6 +74,7 @@ class WorldStep:
     completed: int | None = None
     by: str | None = None
     disposition: str | None = None
+    comment: str | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +99,9 @@ class Process:
 
 @dataclass(slots=True)
 class WorldWorkspace:
-    """`modified` follows the workspace's own changes, `child_modified` also those of its documents (quirk 24)."""
+    """`modified` follows the workspace's own changes, `child_created` also new documents at its root (quirk 29), `child_modified`
+    every change of its documents (quirk 24 off). `last_added`: per type, when the last of the documents that are gone was added.
+    """
 
     id: int
     place: int
@@ -95,6 +109,7 @@ class WorldWorkspace:
     name: str
     created: int
     modified: int
+    child_created: int
     child_modified: int
     attrs: dict[str, Any]
     roles: dict[str, tuple[str, ...]]
@@ -103,6 +118,7 @@ class WorldWorkspace:
     documents: dict[int, WorldDocument] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     audit: list[Audit] = field(default_factory=list)
+    last_added: dict[str | None, int] | None = None
 
 
 @dataclass(slots=True)
@@ -137,9 +153,18 @@ TYPE_NAMES = {
     131: "Category",
     141: "Enterprise Workspace",
     144: "Document",
+    198: "Classification Tree",
     199: "Classification",
     848: "Business Workspace",
 }
+
+
+class Touch(Enum):
+    """Which changes of a child move its workspace's modify date."""
+
+    NONE = "none"
+    CREATED = "created"
+    ALL = "all"
 
 
 class Ordered:
@@ -194,16 +219,22 @@ class WorldState:
 
     `order` holds the ids of workspaces in the order they were made, `numbered` those of processes in the order they began;
     `active` those with an open step and `started` all, ascending; `ended` those without one, by when the last was completed.
-    `child_touches`: a document's change counts as its workspace's (quirk 24 off).
+    `children_touch`: which changes of documents count as their workspace's: none, their creation, all. `attribute_touches`: whether a
+    changed attribute does. `at_root`: the types of documents that lie in the workspace itself, None for all. `last_made`: per type,
+    when the last workspace was made.
     """
 
     def __init__(self, estate: Estate, ids: IdPlan) -> None:
         self.estate = estate
         self.ids = ids
-        self.child_touches = False
+        self.children_touch = Touch.CREATED
+        self.attribute_touches = True
+        self.at_root: frozenset[str] | None = None
+        self.last_made: dict[str, int] = {}
         self.workspaces: dict[int, WorldWorkspace] = {}
         self.order: list[int] = []
         self.documents: dict[int, WorldDocument] = {}
+        self.bin: dict[int, Deletion] = {}  # by the node's id, in the order of deletion
         self.processes: dict[int, Process] = {}
         self.process_ids: dict[tuple[int, int], int] = {}  # (workspace, the estate's number) -> id
         self.numbered: list[int] = []
@@ -220,12 +251,25 @@ class WorldState:
 
     def modified(self, workspace: WorldWorkspace) -> int:
         """The modify date that is shown."""
-        return workspace.child_modified if self.child_touches else workspace.modified
+        match self.children_touch:
+            case Touch.NONE:
+                return workspace.modified
+            case Touch.CREATED:
+                return workspace.child_created
+        return workspace.child_modified
 
-    def touch_by_children(self, on: bool) -> None:
-        """With `on`, a document's change counts as a change of its workspace."""
-        if on != self.child_touches:
-            self.child_touches = on
+    def lies_at_root(self, kind: str | None) -> bool:
+        """Whether documents of a type are children of the workspace itself, and not of a folder in it."""
+        return self.at_root is None or kind in self.at_root
+
+    def touch_by_children(self, by: Touch, at_root: frozenset[str] | None) -> None:
+        """Which changes of documents count as changes of their workspace, and which documents are its own children."""
+        if (by, at_root) != (self.children_touch, self.at_root):
+            self.children_touch, self.at_root = by, at_root
+            for workspace in self.workspaces.values():
+                made = [d.created for d in workspace.documents.values() if self.lies_at_root(d.type)]
+                made += [at for kind, at in (workspace.last_added or {}).items() if self.lies_at_root(kind)]
+                workspace.child_created = max(workspace.modified, *made) if made else workspace.modified
             for order in self.by_modified.values():
                 order.keys = sorted((self.modified(self.workspaces[i]), i) for _, i in order.keys)
 

@@ -15,19 +15,20 @@ from vigil.sandbox.world import ids
 from vigil.sandbox.world.changes import apply
 from vigil.sandbox.world.folders import Folders
 from vigil.sandbox.world.ids import Family, IdPlan
+from vigil.sandbox.world.journal import Journal
 from vigil.sandbox.world.state import Node, Plain, Process, WorldFolder, WorldState, WorldWorkspace
+
+_BEFORE = 946_684_800  # what an estate does not date was made in 2000
 
 
 class World:
-    """The estate at an instant. `version` grows with each event; cached responses are valid for one version.
-
-    `child_touches` determines whether a document's change is a change of its workspace (quirk 24 off) or not.
-    """
+    """The estate at an instant. `version` grows with each event; cached responses are valid for one version."""
 
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
         self.ids = IdPlan(estate)
         self.state = WorldState(estate, self.ids)
+        self.journal = Journal()
         self.now = datetime.min.replace(tzinfo=UTC)
         self.version = 0
         # How far the clock is ahead by which an event's dates are written.
@@ -58,6 +59,7 @@ class World:
         first, events = self._next, self._events
         while self._next < len(events) and events[self._next].ts <= now:
             apply(self.state, events[self._next], self.ahead(events[self._next]))
+            self.journal.note(self.state, events[self._next])
             self._next += 1
         self.now = now
         self.version += self._next - first
@@ -108,6 +110,37 @@ class World:
             return self.ids.of(Family.GROUP, self._group_places[name])
         return self.user_id(name)
 
+    def member_name(self, number: int) -> str | None:
+        """The login or group with an id, None when there is none."""
+        match self.ids.read(number):
+            case (Family.USER, place) if 1 <= place <= len(self.logins):
+                return self.logins[place - 1]
+            case (Family.GROUP, place) if place < len(self.groups):
+                return self.groups[place]
+        return None
+
+    def role_of(self, number: int) -> tuple[WorldWorkspace, str] | None:
+        """The workspace and the name of the role with an id, None when there is none."""
+        match self.ids.read(number):
+            case (Family.ROLE, place):
+                place, role = divmod(place, self.ids.roles)
+                count = len(self.type_names)
+                workspace = (
+                    self.templates[self.type_names[place]] if place < count else self.state.placed(place)
+                )
+                if workspace is not None and role < len(workspace.type.roles):
+                    return workspace, workspace.type.roles[role]
+        return None
+
+    def last_made_in(self, node: Node) -> int:
+        """When the last workspace was made in a type's folder; 0 for another node."""
+        match self.ids.read(node.id):
+            case (Family.STRUCTURE, place) if (
+                ids.TYPE_FOLDER <= place < ids.TYPE_FOLDER + len(self.type_names)
+            ):
+                return self.state.last_made.get(self.type_names[place - ids.TYPE_FOLDER], 0)
+        return 0
+
     def role_id(self, workspace: WorldWorkspace, role: str) -> int:
         return self.ids.of(Family.ROLE, workspace.place * self.ids.roles + workspace.type.roles.index(role))
 
@@ -119,6 +152,10 @@ class World:
 
     def class_id(self, name: str) -> int:
         return self.structure_id(ids.CLASSIFICATION, self._class_places[name])
+
+    def map_id(self, workspace: WorldWorkspace) -> int:
+        """The workflow map that a workspace's processes follow: one for each workspace type."""
+        return self.structure_id(ids.MAP, self.type_names.index(workspace.type.name))
 
     def attachments_id(self, process: Process) -> int:
         return self.ids.of(Family.ATTACHMENTS, process.place)
@@ -172,6 +209,12 @@ class World:
                 return 1
         return 0
 
+    def created(self, node: Node) -> int:
+        """When a node was made, in seconds since 1970; a folder was made with its workspace."""
+        if isinstance(node, WorldFolder):
+            return node.workspace.created
+        return _BEFORE if isinstance(node, Plain) else node.created
+
     # -- what never changes ----------------------------------------------------------------------------
 
     def _structure(self) -> list[Plain]:
@@ -182,8 +225,10 @@ class World:
             nodes.append(Plain(self.structure_id(ids.MAP, place), 128, f"{name} process", volume))
             for number, category in enumerate(self.estate.types[name].categories):
                 nodes.append(Plain(self.category_id(name, number), 131, category.name, volume))
+        classes = self.structure_id(ids.CLASSIFICATIONS)
+        nodes.append(Plain(classes, 198, "Classifications", -1))
         nodes.append(Plain(self.structure_id(ids.CATEGORY, ids.VALIDITY), 131, "Document validity", volume))
-        nodes.extend(Plain(self.class_id(name), 199, name, volume) for name in self.class_names)
+        nodes.extend(Plain(self.class_id(name), 199, name, classes) for name in self.class_names)
         return nodes
 
     def category_id(self, type_name: str, number: int) -> int:
@@ -200,6 +245,7 @@ class World:
             name=f"{kind.name} template",
             created=at,
             modified=at,
+            child_created=at,
             child_modified=at,
             attrs={},
             roles=roles,

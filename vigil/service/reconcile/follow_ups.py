@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from vigil.compliance.facts import Document
@@ -36,12 +36,20 @@ async def check(run: Run, fix: bool) -> Checked:
         read = await followups.read(run.client, list(documents))
     if read.absent:
         return Checked(skipped=f"Extended ECM gives no follow-ups: {read.absent}")
-    overdue = [x for x in read.found if x.due <= run.as_of]
+    zone = ZoneInfo(run.site.zone)
+    overdue = [x for x in read.found if x.node in documents and ends(x, zone) <= run.as_of]
     about = {documents[x.node].workspace for x in overdue}
-    since = min((x.due for x in overdue), default=run.as_of) - BEFORE
+    since = min((ends(x, zone) for x in overdue), default=run.as_of) - BEFORE
     with run.ledger.read() as connection:
         said = audits.said_about(connection, about, since)
-    return Checked(len(read.found), tuple(unsaid(overdue, documents, said, ZoneInfo(run.site.zone))))
+    return Checked(len(read.found), tuple(unsaid(overdue, documents, said, zone)))
+
+
+def ends(of: FollowUp, zone: tzinfo) -> datetime:
+    """The instant at which a reminder is overdue: its own, or the end of its day in the site's zone."""
+    if isinstance(of.due, datetime):
+        return of.due
+    return datetime.combine(of.due + timedelta(days=1), time(), zone)
 
 
 def unsaid(
@@ -52,14 +60,15 @@ def unsaid(
     for x in overdue:
         workspace = documents[x.node].workspace
         here = [s for s in said if s.workspace == workspace]
-        told = [s for s in here if s.state == NoticeState.SENT and s.as_of >= x.due - _early(s, x)]
-        if told or not x.assignees:
+        told = [s for s in here if s.state == NoticeState.SENT and s.as_of >= ends(x, zone) - _early(s, x)]
+        if told or not (x.assignees or x.others):
             continue
         states = sorted({s.state for s in here if s.person in x.assignees and s.state != NoticeState.SENT})
         why = f"its people's notices are {', '.join(states)}" if states else "no notice was sent"
-        what = f"{x.description or 'a follow-up'}, due {x.due.astimezone(zone):%Y-%m-%d}: {why}"
+        day = x.due.astimezone(zone).date() if isinstance(x.due, datetime) else x.due
+        what = f"{x.description or 'a follow-up'}, due {day:%Y-%m-%d}: {why}"
         do = (_UNSENT if states else _UNTOLD).format(workspace=workspace)
-        found.append(Discrepancy(what, do, workspace, ", ".join(x.assignees)))
+        found.append(Discrepancy(what, do, workspace, ", ".join((*x.assignees, *x.others))))
     return found
 
 

@@ -14,7 +14,7 @@ from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.reconcile.scanning import next_slice
 from vigil.service.run import Run
 
-ONLY_MISSING = Needs(documents=False, steps=False, missing=True, expiry=False)
+ONLY_MISSING = Needs(documents=False, types=False, steps=False, missing=True, expiry=False)
 
 _BEHIND = (
     "run `watch`; if it stays, the document's classification or its rights are not what the service user sees"
@@ -36,25 +36,30 @@ async def check(run: Run, fix: bool) -> Checked:
     if absent is not None:
         return Checked(skipped=f"Extended ECM gives no list of missing documents: {absent.error}")
     run.gap(batch.gaps)
-    theirs = {x.workspace: set(x.types) for x in batch.facts if isinstance(x, f.MissingDocuments)}
-    ours = _ours(run, [w for w in known if w.id in theirs])
+    lists = {x.workspace: set(x.types) for x in batch.facts if isinstance(x, f.MissingDocuments)}
+    ours = _ours(run, [w for w in known if w.id in lists])
+    # A document of unknown type may be the one that is missing.
+    theirs = {w: types for w, types in lists.items() if w in ours}
     found = [x for w in known if w.id in theirs for x in compare(w, ours[w.id], theirs[w.id])]
     return Checked(len(theirs), tuple(found))
 
 
 def _ours(run: Run, workspaces: Sequence[f.Workspace]) -> Mapping[int, set[str]]:
-    """The required types without a document in the ledger, by workspace."""
+    """The required types without a document in the ledger, by workspace; without workspaces with a document of unknown type."""
     with run.ledger.read() as connection:
         ids = [w.id for w in workspaces]
         held: dict[int, set[str]] = defaultdict(set)
+        doubtful: set[int] = set()
         for d in observations.current(connection, ids, ("document",)):
-            if isinstance(d, f.Document) and d.type is not None:
+            if isinstance(d, f.Document) and "type" in d.unknown:
+                doubtful.add(d.workspace)
+            elif isinstance(d, f.Document) and d.type is not None:
                 held[d.workspace].add(d.type)
         required: dict[str, set[str]] = defaultdict(set)
         for r in observations.directory(connection, ("required",)):
             if isinstance(r, f.RequiredDocument) and r.required:
                 required[r.workspace_type].add(r.type)
-    return {w.id: required[w.type] - held[w.id] for w in workspaces}
+    return {w.id: required[w.type] - held[w.id] for w in workspaces if w.id not in doubtful}
 
 
 def compare(workspace: f.Workspace, ours: set[str], theirs: set[str]) -> list[Discrepancy]:

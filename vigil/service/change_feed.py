@@ -1,0 +1,147 @@
+"""Follows the search and the recycle bin: what they show is read in this run, and not when its turn comes.
+
+They only add work. Nothing that they lack counts as gone or unchanged, and the scans of everything known go on. docs/decisions/0026.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from vigil.compliance import facts as f
+from vigil.ecm import parse
+from vigil.ecm.errors import CallFailed
+from vigil.ecm.located import Located
+from vigil.ecm.search import SearchRow
+from vigil.ledger import watermarks
+from vigil.ledger.observed import folders, observations
+from vigil.ledger.watermarks import Watermark, WatermarkName
+from vigil.service import extraction
+from vigil.service.run import Number, Run
+
+LAG = timedelta(hours=2)
+"""How late an index may be. A day is added when it is asked, because nobody knows in which zone it cuts days."""
+
+log = logging.getLogger("vigil.run")
+
+
+@dataclass
+class Hints:
+    """What to read: `documents` by id, each with its workspace and its classifications; `workspaces` whole."""
+
+    documents: dict[int, SearchRow] = field(default_factory=dict)
+    workspace_of: dict[int, int] = field(default_factory=dict)
+    workspaces: set[int] = field(default_factory=set)
+
+
+async def follow(run: Run, just_read: Iterable[int]) -> Hints:
+    """What search and recycle bin show as changed or deleted since the last run, without the workspaces that were just read.
+
+    A feed that cannot be followed now is logged, and followed from the same place by the next run.
+    """
+    hints = Hints()
+    for step in (_search, _bin):
+        try:
+            await step(run, hints)
+        except CallFailed as error:
+            log.warning("run %d: %s: what changed is found by the scans of everything known", run.id, error)
+    hints.workspaces -= set(just_read)
+    return hints
+
+
+async def _search(run: Run, hints: Hints) -> None:
+    """Compare what the index dates on the last days with the ledger, and move the watermark."""
+    if run.client.dialect.search is None:
+        return
+    with run.ledger.read() as connection:
+        mark = watermarks.watermark(connection, WatermarkName.SEARCH)
+    newest = mark.at
+    since = (mark.at or run.as_of) - LAG
+    # Where lists of workspaces are sorted, their first page shows changed workspaces at once.
+    kinds = (parse.DOCUMENT,) if run.client.dialect.sorted else (parse.DOCUMENT, parse.WORKSPACE)
+    for kind in kinds:
+        async for rows in run.extractor.feed.changed(kind, since):
+            _compare(run, kind, rows, hints)
+            dates = [
+                row.modified for row in rows if row.modified is not None and row.modified <= run.as_of + LAG
+            ]
+            newest = max(filter(None, (*dates, newest)), default=None)
+    if run.client.dialect.search is not None and newest is not None:
+        with run.ledger.write() as connection:
+            watermarks.set_watermark(connection, WatermarkName.SEARCH, Watermark(at=newest))
+
+
+def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints) -> None:
+    """Note the rows whose stamps differ from the ledger's, and those of nodes that it does not know."""
+    name = "workspace" if kind == parse.WORKSPACE else "document"
+    with run.ledger.read() as connection:
+        known = observations.seen(connection, name, [str(row.id) for row in rows])
+        places = observations.homes(connection, {place for row in rows for place in row.location})
+    for row in rows:
+        home = next((place for place in reversed(row.location) if places.get(place) == place), None)
+        fact = known.get(str(row.id), (None, None))[0]
+        if kind == parse.WORKSPACE:
+            if isinstance(fact, f.Workspace) and fact.modified != row.modified:
+                hints.workspaces.add(row.id)
+        elif home is not None and _differs(row, fact, home):
+            hints.documents[row.id] = row
+            hints.workspace_of[row.id] = home
+            run.counters.numbers[Number.FOUND_BY_SEARCH] += 1
+
+
+def _differs(row: SearchRow, fact: f.Fact | None, home: int) -> bool:
+    """Whether the index shows a document otherwise than the ledger has it. An index that is late shows an older state: not news."""
+    if not isinstance(fact, f.Document):
+        return True
+    if row.modified is None or row.modified < fact.modified:
+        return False
+    return row.modified != fact.modified or fact.workspace != home or (row.version or 0) > fact.version
+
+
+async def _bin(run: Run, hints: Hints) -> None:
+    """Note the workspaces that were thrown away, and those of thrown documents and folders."""
+    if not run.client.dialect.bin:
+        return
+    with run.ledger.read() as connection:
+        mark = watermarks.watermark(connection, WatermarkName.BIN)
+    found = await run.extractor.feed.deleted((mark.at or run.as_of) - LAG, run.as_of)
+    ids = [one.id for one in found]
+    with run.ledger.write() as connection:
+        homes = observations.homes(connection, ids)
+        homes |= {one.id: one.workspace for one in folders.known(connection, ids).values()}
+        hints.workspaces |= set(homes.values())
+        newest = max((one.deleted for one in found if one.deleted is not None), default=run.as_of)
+        watermarks.set_watermark(connection, WatermarkName.BIN, Watermark(at=min(newest, run.as_of)))
+    run.counters.numbers[Number.FOUND_IN_BIN] += len(homes)
+
+
+async def locate(run: Run) -> Located | None:
+    """Where the search finds documents and folders; None where there is none, or where it failed: then lists are read."""
+    if run.client.dialect.search is None or not run.needs.documents:
+        return None
+    found = Located()
+    try:
+        for kind in (parse.FOLDER, parse.DOCUMENT):
+            async for rows in run.extractor.feed.everything(kind, run.as_of):
+                found.add(rows)
+    except CallFailed as error:
+        log.warning("run %d: %s: the lists of all workspaces are read", run.id, error)
+        return None
+    return found
+
+
+async def read_documents(run: Run, hints: Hints, some: Sequence[int]) -> frozenset[int]:
+    """Read some documents that the search shows as changed, and record them. Returns the workspaces to read whole instead."""
+    batch, elsewhere = await run.extractor.read_documents(
+        {node: hints.workspace_of[node] for node in some},
+        {node: hints.documents[node].parent for node in some},
+        {
+            node: row.classifications
+            for node in some
+            if (row := hints.documents[node]).classifications is not None
+        },
+    )
+    extraction.record(run, batch)
+    return elsewhere
