@@ -158,6 +158,18 @@ def test_a_folder_is_found_on_the_day_of_its_last_new_document(filed: Running) -
     assert 904 in [row["data"]["properties"]["id"] for row in inside]
 
 
+def test_a_document_that_lies_at_the_root_moves_no_folder_s_day_but_the_workspace_s(filed: Running) -> None:
+    filed.set(folders=1, folders_except=["Contract"])
+    filed.at("2024-01-06T22:30:00+00:00")
+    folders = search(filed.ecm, "OTSubType: 0 AND OTModifyDate: 20240102", limit=100)["results"]
+    assert folders == []
+    workspaces = search(filed.ecm, "OTSubType: 848", limit=100)["results"]
+    shown = {row["data"]["properties"]["id"]: row["data"]["regions"]["OTObjectDate"] for row in workspaces}
+    assert shown == {100: "20240102", 101: "20240101"}
+    (row,) = search(filed.ecm, "OTDataID: 900")["results"]
+    assert row["data"]["regions"]["OTLocation"].endswith(" 100 -100 900")
+
+
 def test_the_regions_of_a_site_and_their_flags(filed: Running) -> None:
     def names(query: str) -> set[str]:
         return {row["name"] for row in filed.ecm.get(f"/v1/regions?{query}")["data"]}

@@ -172,7 +172,10 @@ class Client:
         if form is NodesForm.BODY:
             body = orjson.dumps({"ids": list(ids), "fields": list(fields)}).decode()
             return await self.post(path, {"body": body})
-        return await self.post(path, {"ids": [str(number) for number in ids], "fields": list(fields)})
+        repeated = {"ids": [str(number) for number in ids], "fields": list(fields)}
+        if form is NodesForm.NONE:
+            del repeated["fields"]
+        return await self.post(path, repeated)
 
     async def _call(self, method: str, path: str, url: str, form: Form | None) -> Json:
         async def once(deadline: float) -> Json:

@@ -20,7 +20,9 @@ class NodesForm(StrEnum):
     FORM = "form"  # repeated form fields `ids` and `fields`
     BODY_URL = "body-url"  # form field `body` with the ids, `fields` in the address
     BODY = "body"  # form field `body` with ids and fields
-    NONE = "none"  # in no form: attributes come from the parent's children, or node by node
+    NONE = (
+        "none"  # in no form, ids alone are sent: attributes come from the parent's children, or node by node
+    )
 
 
 class DateFilter(StrEnum):
@@ -62,6 +64,7 @@ class SearchDialect:
     region: str = "OTModifyDate"
     times: bool = False  # whether OTModifyTime narrows within a day
     lag: float = 0.0
+    fields: bool = True  # whether `fields`, which the vendor's document does not have, is taken
 
 
 class DateForm(StrEnum):
@@ -74,14 +77,15 @@ class DateForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One server's dialect, as probed `at`. `why` has, by field, what the probe or an answer showed, in words for `vigil doctor`.
+    """One server's dialect, as probed `at`; `tried` is when some of it was probed last.
 
-    `doubted`: an answer contradicted it, so that the next run probes again. `learned` are the fields that answers have corrected since
-    the last daily probe: a probe that is made because of a contradiction does not overrule them. `failed` are the fields whose probe
-    got no usable answer: they stand at their fallback.
+    `why` has, by field, what the probe or an answer showed, in words for `vigil doctor`. `doubted`: an answer contradicted it, so that
+    it is probed again. `learned` are the fields that answers have corrected since the last daily probe: a probe that is made because of
+    a contradiction does not overrule them. `failed` are the fields whose probe got no usable answer: they stand at their fallback.
     """
 
     at: datetime | None = None
+    tried: datetime | None = None
     nodes: NodesForm | None = None
     sorted: bool | None = None  # whether lists of workspaces obey desc_modify_date
     dates: DateFilter | None = None
@@ -128,6 +132,7 @@ class Dialect:
         """The dialect for JSON; `read` reads it."""
         found = asdict(self)
         found["at"] = self.at and self.at.isoformat()
+        found["tried"] = self.tried and self.tried.isoformat()
         found["learned"], found["failed"] = sorted(self.learned), sorted(self.failed)
         return found
 
@@ -149,7 +154,8 @@ def read(data: Mapping[str, Any]) -> Dialect:
         found = {name: value for name, value in data.items() if name in known}
         for name, kind in _KINDS.items():
             found[name] = None if found.get(name) is None else kind(found[name])
-        found["at"] = datetime.fromisoformat(found["at"]) if found.get("at") else None
+        for name in ("at", "tried"):
+            found[name] = datetime.fromisoformat(found[name]) if found.get(name) else None
         found["search"] = SearchDialect(**found["search"]) if found.get("search") else None
         found["learned"] = frozenset(found.get("learned", ()))
         found["failed"] = frozenset(found.get("failed", ()))

@@ -54,7 +54,8 @@ async def _finding_form(
     """
     async with client.learning:
         answered: dict[NodesForm, tuple[dict[int, Json], list[Gap]]] = {}
-        for form in FORMS if (client.dialect.nodes or client.assumed_nodes) is None else ():
+        forms = (*FORMS, NodesForm.NONE) if (client.dialect.nodes or client.assumed_nodes) is None else ()
+        for form in forms:
             try:
                 answered[form] = found, gaps = _rows_of(await client.nodes(ids, fields, form), ids)
             except (Malformed, NotReadable):
@@ -62,13 +63,15 @@ async def _finding_form(
             except CallFailed as error:
                 return {}, [gap_of(error, *ids)]
             if not _asks_categories(fields):
+                client.assumed_nodes = form if form is NodesForm.NONE else None
                 return found, gaps
             if has_categories(found.values()):
                 client.learn(nodes=form, why=f"rows of nodes/list have their categories in form {form}")
                 return found, gaps
         if answered:
             client.assumed_nodes, (found, gaps) = next(iter(answered.items()))
-            return found, gaps
+            if client.assumed_nodes is not NodesForm.NONE:
+                return found, gaps
     return await _batch(client, ids, fields)
 
 
@@ -78,8 +81,7 @@ async def _batch(
     """One batch in the dialect's form, halved if it is refused, and completed if no form gives categories."""
     form = client.dialect.nodes or client.assumed_nodes or NodesForm.FORM
     elsewhere = form is NodesForm.NONE and _asks_categories(fields)
-    asked = [*fields, "properties{id,parent_id}"] if elsewhere else fields
-    halving = _Halving(client, asked, NodesForm.FORM if form is NodesForm.NONE else form)
+    halving = _Halving(client, fields, form)
     found, gaps = await halving.read(ids)
     if halving.refused_all and len(ids) > 1:
         client.doubt("nodes", f"nodes/list refused each of {len(ids)} ids in form {form}")

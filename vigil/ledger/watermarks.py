@@ -29,12 +29,12 @@ class WatermarkName(StrEnum):
     FOLDERS = "folders"  # the scan of known folders by their stamps
     SEARCH = "search"  # up to which change the search was followed
     BIN = "bin"  # up to which deletion the recycle bin was followed
-    DIALECT = "dialect"  # what the server understands, and when that was found out
     ROLES = "roles"  # the scan of the roles of workspaces
     RELATIONS = "related"  # the scan of the relations of workspaces
     WORKFLOWS = "active"  # the scan of active workflows
     GONE = "gone"  # the scan of what is gone and may be there again
     BARE = "bare"  # workspaces that runs were told to have no roles
+    DIALECT = "dialect"  # what Extended ECM understands, and when it was probed
     ACCOUNTS = "accounts"  # when all accounts were read
     # Since when there are no lists of missing documents.
     ABSENCE = "/v2/businessworkspaces/{id}/missingdocuments"

@@ -144,6 +144,9 @@ class Quirks:
     time_zone_offset: bool = False  # what serverinfo says; the dates are never shifted
     slow_seconds: float = 2.0
     folders: int = 0  # documents lie so many folders deep in their workspace (up to 5)
+    folders_except: tuple[
+        str, ...
+    ] = ()  # names of document types that lie in the workspace itself all the same
     newest_version_only: bool = False  # lists of children give a document's newest version, whatever is asked
     roles_ignore_members: bool = False  # a version of ECM in which roles?fields=members does nothing
     # -- search --

@@ -30,6 +30,7 @@ from vigil.ledger import Ledger
 from vigil.ledger.observed import runs
 from vigil.ledger.outbox.counts import Waiting
 from vigil.ledger.outbox.leases import RealTime, real_time
+from vigil.service import dialects
 from vigil.service.needs import needs_of
 from vigil.service.plan import Plan
 from vigil.service.site import Site
@@ -187,6 +188,7 @@ class Run:
         self.records = True  # whether what it reads of people is filed under its instant; not where that lies in the past
         self.counters = RunCounters()
         self.remote: RemoteWorkers | None = None  # does the larger parts, where the site has more processes
+        self._is_part = part_of is not None
         self.id = self._begun() if part_of is None else part_of
         self._client: Client | None = None
         self._extractor: Extractor | None = None
@@ -232,15 +234,20 @@ class Run:
 
     @asynccontextmanager
     async def reading(self, client: Client) -> AsyncIterator[None]:
-        """Log in to Extended ECM for as long as the run reads."""
+        """Log in to Extended ECM for as long as the run reads. Its dialect is probed first, if that is due; parts of a run know it."""
         async with client as connected:
             self._client = connected
             connected.clock = self.clock
             self._extractor = Extractor(connected, self.needs, expiry=self.site.expiry)
             try:
+                if self._is_part:
+                    connected.dialect = dialects.load(self.ledger, connected.settings.url)
+                else:
+                    await dialects.prepare(connected, self.ledger, self.id, self.clock())
                 yield
             finally:
                 self.counters.skew = self.skew
+                dialects.finish(connected, self.ledger, self.id)
                 self._client = self._extractor = None
 
     def numbers(self) -> dict[str, int]:

@@ -51,11 +51,12 @@ class SimulatedEcm:
         self._shifted.clear()
         self._lists.clear()
         world.folders.depth = quirks.folders
+        world.folders.without = frozenset(quirks.folders_except)
         created = Touch.CREATED if quirks.creation_touches_parent else Touch.NONE
         touch = created if quirks.child_change_silent else Touch.ALL
         world.folders.touch = touch
         # Documents in folders are no children of the workspace.
-        world.state.touch_by_children(Touch.NONE if touch is Touch.CREATED and quirks.folders else touch)
+        world.state.touch_by_children(touch, world.folders.without if quirks.folders else None)
         world.state.attribute_touches = quirks.attribute_touches
 
     def answered(self, response: Response, *names: str) -> Response:

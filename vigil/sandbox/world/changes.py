@@ -114,7 +114,7 @@ def _add(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: i
         document.audit.append(Audit(at, 264, by, ""))
     document.versions.append(state.new_version(1, at, by))
     state.documents[document.id] = workspace.documents[document.id] = document
-    _touch_by_child(state, workspace, at, created=True)
+    _touch_by_child(state, workspace, at, created=state.lies_at_root(document.type))
 
 
 def _add_version(state: WorldState, workspace: WorldWorkspace, event: EstateEvent, at: int) -> None:

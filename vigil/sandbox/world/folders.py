@@ -16,12 +16,13 @@ UNTYPED = "Correspondence"
 
 
 class Folders:
-    """`depth` 0 (documents lie in the workspace itself) to DEEPEST. `touch`: which changes of documents move a folder's date.
-    `types`: workspace type -> its document types.
+    """`depth` 0 (documents lie in the workspace itself) to DEEPEST; those of the types in `without` lie there at any depth. `touch`:
+    which changes of documents move a folder's date. `types`: workspace type -> its document types.
     """
 
     def __init__(self, state: WorldState, ids: IdPlan, types: Mapping[str, tuple[str, ...]]) -> None:
         self.depth = 0
+        self.without: frozenset[str] = frozenset()
         self.touch = Touch.CREATED
         self._state = state
         self._ids = ids
@@ -33,14 +34,14 @@ class Folders:
         if isinstance(node, WorldWorkspace):
             if not self.depth:
                 return list(node.documents.values())
-            return [self._folder(node, branch, 0) for branch in self._used(node)]
+            return [*(self._folder(node, branch, 0) for branch in self._used(node)), *self._at_root(node)]
         if node.level < self.depth - 1:
             return [self._folder(node.workspace, node.branch, node.level + 1)]
         return [d for d in node.workspace.documents.values() if self._branch(d) == node.branch]
 
     def size(self, node: WorldWorkspace | WorldFolder) -> int:
         if isinstance(node, WorldWorkspace):
-            return len(self._used(node)) if self.depth else len(node.documents)
+            return len(self._used(node)) + len(self._at_root(node)) if self.depth else len(node.documents)
         return len(self.within(node))
 
     def holding(self, document: WorldDocument) -> int:
@@ -49,7 +50,7 @@ class Folders:
 
     def home(self, workspace: WorldWorkspace, kind: str | None) -> int:
         """The id of the container for documents of a type."""
-        if not self.depth:
+        if not self.depth or kind in self.without:
             return workspace.id
         branch = self._branches - 1 if kind is None else self._types[workspace.type.name].index(kind)
         return self._id(workspace, branch, self.depth - 1)
@@ -86,8 +87,11 @@ class Folders:
         return self._folder(workspace, branch, level)
 
     def _used(self, workspace: WorldWorkspace) -> list[int]:
-        typed = len(self._types[workspace.type.name])
-        return [*range(typed), self._branches - 1]
+        types = self._types[workspace.type.name]
+        return [*(n for n, name in enumerate(types) if name not in self.without), self._branches - 1]
+
+    def _at_root(self, workspace: WorldWorkspace) -> list[WorldDocument]:
+        return [d for d in workspace.documents.values() if d.type in self.without] if self.without else []
 
     def _branch(self, document: WorldDocument) -> int:
         return self._branch_of(document.workspace, document.type)

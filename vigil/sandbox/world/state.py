@@ -220,7 +220,8 @@ class WorldState:
     `order` holds the ids of workspaces in the order they were made, `numbered` those of processes in the order they began;
     `active` those with an open step and `started` all, ascending; `ended` those without one, by when the last was completed.
     `children_touch`: which changes of documents count as their workspace's: none, their creation, all. `attribute_touches`: whether a
-    changed attribute does. `last_made`: per type, when the last workspace was made.
+    changed attribute does. `at_root`: the types of documents that lie in the workspace itself, None for all. `last_made`: per type,
+    when the last workspace was made.
     """
 
     def __init__(self, estate: Estate, ids: IdPlan) -> None:
@@ -228,6 +229,7 @@ class WorldState:
         self.ids = ids
         self.children_touch = Touch.CREATED
         self.attribute_touches = True
+        self.at_root: frozenset[str] | None = None
         self.last_made: dict[str, int] = {}
         self.workspaces: dict[int, WorldWorkspace] = {}
         self.order: list[int] = []
@@ -256,10 +258,18 @@ class WorldState:
                 return workspace.child_created
         return workspace.child_modified
 
-    def touch_by_children(self, by: Touch) -> None:
-        """Which changes of documents count as changes of their workspace."""
-        if by != self.children_touch:
-            self.children_touch = by
+    def lies_at_root(self, kind: str | None) -> bool:
+        """Whether documents of a type are children of the workspace itself, and not of a folder in it."""
+        return self.at_root is None or kind in self.at_root
+
+    def touch_by_children(self, by: Touch, at_root: frozenset[str] | None) -> None:
+        """Which changes of documents count as changes of their workspace, and which documents are its own children."""
+        if (by, at_root) != (self.children_touch, self.at_root):
+            self.children_touch, self.at_root = by, at_root
+            for workspace in self.workspaces.values():
+                made = [d.created for d in workspace.documents.values() if self.lies_at_root(d.type)]
+                made += [at for kind, at in (workspace.last_added or {}).items() if self.lies_at_root(kind)]
+                workspace.child_created = max(workspace.modified, *made) if made else workspace.modified
             for order in self.by_modified.values():
                 order.keys = sorted((self.modified(self.workspaces[i]), i) for _, i in order.keys)
 

@@ -3,58 +3,49 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from vigil.ecm.probe import ServerInfo, Twins
+from vigil.ecm.queries import ServerInfo, Twins
 from vigil.service.clocks import NOTICED, rounded
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
 
 ZONE, CLOCK = "server zone", "server clock"
 WRONG = timedelta(minutes=5)
+_QUARTER = timedelta(minutes=15)  # zones differ by whole quarters of an hour
 _OF_CONNECTION = "zone of the Extended ECM block"
 
 
-def zone(info: ServerInfo, twins: Twins | None, given: str) -> Check:
-    """Compare the connection's zone with the zone in which the server writes its dates."""
-    found = _zone_of(info.zone)
+def zone(info: ServerInfo, twins: Twins | None, given: str, now: datetime) -> Check:
+    """Compare the connection's zone with the offset of the server's dates. The server tells its zone nowhere."""
+    if info.shifts_dates:
+        do = "check that the dates in notices are right: the server may show dates in the zone of the user who asks"
+        return warn(ZONE, "the server has time_zone_offset_enabled", do)
     if twins is not None:
-        written = (twins.naive.replace(tzinfo=UTC) - twins.utc.astimezone(UTC)).total_seconds()
-        read = _offset(given, twins.naive).total_seconds()
-        saw = f"workspace {twins.workspace}: {twins.naive.isoformat()} is {_utc(twins.utc)}, so {_hours(written)}"
-        if written != read:
-            right = info.zone if found else "the zone of the server's clock"
-            return fail(
-                ZONE,
-                f"{saw}; {given} has {_hours(read)} at that time",
-                f"set the {_OF_CONNECTION} to {right}",
-            )
-        if found and _differ(info.zone, given, twins.naive.year):
-            return warn(
-                ZONE,
-                f"{saw}, which matches {given}; but the server reports {info.zone}, which differs at other times",
-                f"set the {_OF_CONNECTION} to {info.zone}",
-            )
-        return ok(ZONE, f"{saw}, which matches {given}")
-    if found is None:
+        at = twins.naive
+        written = twins.naive.replace(tzinfo=UTC) - twins.utc.astimezone(UTC)
+        saw = f"workspace {twins.workspace}: {at.isoformat()} is {_utc(twins.utc)}, so {_hours(written)}"
+    elif info.clock is not None and info.clock.tzinfo is None:
+        at = info.clock
+        written = _QUARTER * round((info.clock.replace(tzinfo=UTC) - now) / _QUARTER)
+        saw = f"the server's clock shows {at.isoformat()} at {_utc(now)}, so {_hours(written)}"
+    else:
         return skip(
-            ZONE,
-            "the server does not report its zone, and no date was found that two calls write differently",
+            ZONE, "no date was found that shows it: nothing has a date without a zone, or none has one"
         )
-    if info.clock is not None and _differ(info.zone, given, info.clock.year):
-        return fail(
-            ZONE,
-            f"the server reports {info.zone}, the connection has {given}",
-            f"set the {_OF_CONNECTION} to {info.zone}",
-        )
-    return ok(ZONE, f"the server reports {info.zone}")
+    read = _offset(given, at)
+    if written == read:
+        return ok(ZONE, f"{saw}, which matches {given}")
+    do = (
+        f"set the {_OF_CONNECTION} to the zone of the server's clock, one with {_hours(written)} at that time"
+    )
+    return fail(ZONE, f"{saw}; {given} has {_hours(read)} at that time", do)
 
 
 def clock(info: ServerInfo, given: str, asked: datetime, answered: datetime) -> Check:
     """Compare the server's clock with ours. Its time belongs to some instant between the request and the response."""
     if info.clock is None:
         return skip(CLOCK, "the server does not report its time")
-    place = _zone_of(info.zone) or ZoneInfo(given)
-    theirs = info.clock if info.clock.tzinfo else info.clock.replace(tzinfo=place)
+    theirs = info.clock if info.clock.tzinfo else info.clock.replace(tzinfo=ZoneInfo(given))
     # The server truncates to whole seconds: its time may be up to one second later than reported.
     early, late = asked - theirs - timedelta(seconds=1), theirs - answered
     skew = max(early, late, timedelta())
@@ -66,24 +57,12 @@ def clock(info: ServerInfo, given: str, asked: datetime, answered: datetime) -> 
     return fail(CLOCK, saw, do) if skew > WRONG else warn(CLOCK, saw, do)
 
 
-def _zone_of(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
-
-
 def _offset(zone: str, wall: datetime) -> timedelta:
     return wall.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()
 
 
-def _differ(one: str, other: str, year: int) -> bool:
-    """Whether two zones have different offsets at some time of a year."""
-    days = (datetime(year, 1, 1) + timedelta(days=n) for n in range(366))  # noqa: DTZ001  walls, in either zone
-    return any(_offset(one, day) != _offset(other, day) for day in days)
-
-
-def _hours(seconds: float) -> str:
+def _hours(offset: timedelta) -> str:
+    seconds = offset.total_seconds()
     sign, rest = "-" if seconds < 0 else "+", int(abs(seconds))
     return f"UTC{sign}{rest // 3600:02}:{rest % 3600 // 60:02}"
 

@@ -1,15 +1,17 @@
-"""Checks of Extended ECM: the connection, the login, and whether the user can read what the rules use."""
+"""Checks of Extended ECM: the connection, the login, what the server understands, and whether the user can read what the rules use."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.model import RuleSet
 from vigil.compliance.rules.vocabulary import People
-from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, probe
+from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, listing, probes, queries
+from vigil.ecm.probes import Known
+from vigil.service import dialects
 from vigil.service.doctor import clocks
 from vigil.service.doctor.health import Check, CheckState, fail, ok, skip, warn
 from vigil.service.needs import needs_of, types_of
@@ -17,7 +19,7 @@ from vigil.service.needs import needs_of, types_of
 CONNECTION, LOGIN, TYPES, CAPS = "connection", "login", "workspace types", "page caps"
 AUDIT, WORKFLOWS, ROLES, MISSING = "audit trail", "workflows", "roles", "missing documents"
 
-CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100, "workflows": 100}
+CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100}
 """The rows in a page by the contract (docs/contracts/ecm.md#paging), which the extraction requests."""
 
 _RIGHTS = "give the service user the right to see it"
@@ -26,15 +28,20 @@ _NO_TYPES = f"{_RIGHTS}, and check that workspaces are set up"
 
 @dataclass(frozen=True)
 class EcmChecks:
-    """The checks, the schema, and the newest workspace of each type with its date as the list writes it."""
+    """The checks, the schema, and the first listed workspace of each type with its date as the list writes it."""
 
     checks: tuple[Check, ...]
     schema: tuple[WorkspaceType, ...] = ()
     newest: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
-async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datetime]) -> EcmChecks:
-    """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out."""
+async def examine(
+    client: Client, rules: RuleSet | None, now: Callable[[], datetime], known: Known | None = None
+) -> EcmChecks:
+    """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out.
+
+    `known` are items to probe with, from the ledger.
+    """
     first = await _let_in(client)
     if any(c.state is CheckState.FAIL for c in first):
         return EcmChecks(tuple(first))
@@ -42,7 +49,12 @@ async def examine(client: Client, rules: RuleSet | None, now: Callable[[], datet
     schema, refused = await _schema(client, needs)
     wanted = [] if rules is None else types_of(rules)
     newest, of_types = ({}, refused) if refused else await _types(client, schema, wanted)
-    checks = [*first, *of_types, await _guarded(CAPS, lambda: _caps(client, newest, needs))]
+    checks = [
+        *first,
+        *of_types,
+        *await _dialect(client, schema, known or Known(), now),
+        await _guarded(CAPS, lambda: _caps(client, newest)),
+    ]
     checks += await _of_time(client, newest, now)
     checks += [
         await _guarded(ROLES, lambda: _roles(client, newest)),
@@ -92,6 +104,34 @@ async def _schema(client: Client, needs: Needs) -> tuple[tuple[WorkspaceType, ..
     return schema, [] if schema else [fail(TYPES, "this user sees no workspace type", _NO_TYPES)]
 
 
+async def _dialect(
+    client: Client, schema: Sequence[WorkspaceType], known: Known, now: Callable[[], datetime]
+) -> list[Check]:
+    """A check for each part of the server's dialect, probed now, with what it costs in an estate of this size."""
+    types = [t.id for t in schema if t.id is not None]
+    client.dialect = await probes.probe(client, replace(known, types=known.types or types), now())
+    counts = {t.name: await _count(client, t.id) for t in schema if t.id is not None}
+    of = dialects.Estate(
+        {name: n for name, n in counts.items() if n is not None}, {t.name: len(t.roles) for t in schema}
+    )
+    return [_of_line(line) for line in dialects.described(client.dialect, of)]
+
+
+async def _count(client: Client, type_id: int) -> int | None:
+    """How many workspaces a type's list has by its own count; None if it cannot be read."""
+    try:
+        return await queries.count(client, type_id)
+    except EcmError:
+        return None
+
+
+def _of_line(line: dialects.Line) -> Check:
+    name = f"server: {line.name}"
+    if line.costs:
+        return warn(name, line.saw, f"nothing is lost, but it costs requests: {line.costs}")
+    return ok(name, line.saw) if line.known else skip(name, line.saw)
+
+
 async def _types(
     client: Client, schema: Sequence[WorkspaceType], wanted: Sequence[str]
 ) -> tuple[dict[str, tuple[int, str]], list[Check]]:
@@ -111,7 +151,7 @@ async def _types(
                 )
             )
             continue
-        found = await probe.newest(client, type_id)
+        found = await queries.newest(client, type_id)
         if found is None:
             do = f"if there are some, {_RIGHTS}: lists leave out unreadable workspaces without a message"
             checks.append(warn(f"type {name}", "this user sees no workspace of it", do))
@@ -121,13 +161,11 @@ async def _types(
     return newest, checks
 
 
-async def _caps(client: Client, newest: Mapping[str, tuple[int, str]], needs: Needs) -> Check:
-    caps = {"workspaces": await probe.cap(client, probe.WORKSPACES, {"expanded_view": "true"})}
+async def _caps(client: Client, newest: Mapping[str, tuple[int, str]]) -> Check:
+    caps = {"workspaces": await queries.cap(client, listing.PATH, {"expanded_view": "true"})}
     if newest:
         workspace = next(iter(newest.values()))[0]
-        caps["children of a node"] = await probe.cap(client, f"/v2/nodes/{workspace}/nodes", {})
-    if needs.steps:
-        caps["workflows"] = await probe.cap(client, probe.WORKFLOWS, {"Kind": "Managed"})
+        caps["children of a node"] = await queries.cap(client, f"/v2/nodes/{workspace}/nodes", {})
     return judge_caps(caps)
 
 
@@ -150,32 +188,36 @@ async def _of_time(
 ) -> list[Check]:
     try:
         asked = now()
-        info = await probe.server_info(client)
+        info = await queries.server_info(client)
         answered = now()
         twins = None
         for workspace, written in newest.values():
-            twins = twins or await probe.twins(client, workspace, written)
+            twins = twins or await queries.twins(client, workspace, written)
     except EcmError as error:
         return [skip(clocks.ZONE, str(error)), skip(clocks.CLOCK, str(error))]
     given = client.settings.zone
-    return [clocks.zone(info, twins, given), clocks.clock(info, given, asked, answered)]
+    return [clocks.zone(info, twins, given, answered), clocks.clock(info, given, asked, answered)]
 
 
 async def _roles(client: Client, newest: Mapping[str, tuple[int, str]]) -> Check:
     if not newest:
         return skip(ROLES, "there is no workspace to check it with")
     workspace = next(iter(newest.values()))[0]
-    if await probe.roles_with_members(client, workspace):
-        return ok(ROLES, f"workspace {workspace}: roles include their members")
-    do = "nothing is lost, but each role needs a request of its own: expect more requests"
-    return warn(ROLES, f"workspace {workspace}: this version returns roles without their members", do)
+    refused = await queries.refusal(client, f"{listing.PATH}/{workspace}/roles", {"fields": "members"})
+    if refused:
+        return fail(
+            ROLES,
+            f"workspace {workspace}: {refused}",
+            "give the service user the right to see roles and their members",
+        )
+    return ok(ROLES, "can be read")
 
 
 async def _audit(client: Client, newest: Mapping[str, tuple[int, str]], needs: Needs) -> Check:
     if not newest:
         return skip(AUDIT, "there is no workspace to check it with")
     workspace = next(iter(newest.values()))[0]
-    refused = await probe.refusal(client, f"/v2/nodes/{workspace}/audit", {"limit": 1, "page": 1})
+    refused = await queries.refusal(client, f"/v2/nodes/{workspace}/audit", {"limit": 1, "page": 1})
     return _needed(
         AUDIT,
         needs.comments,
@@ -186,14 +228,12 @@ async def _audit(client: Client, newest: Mapping[str, tuple[int, str]], needs: N
 
 
 async def _workflows(client: Client, needs: Needs) -> Check:
-    refused = await probe.refusal(
-        client, probe.WORKFLOWS, {"Kind": "Managed", "wstatus": "ontime", "limit": 1, "page": 1}
-    )
+    refused = await queries.refusal(client, queries.WORKFLOWS, queries.managed_params(client, "ontime"))
     if refused or not needs.steps:
         return _needed(
             WORKFLOWS, needs.steps, refused, "rules wait for steps", "install or enable the workflow module"
         )
-    count = await probe.managed(client)
+    count = await queries.managed(client)
     if count:
         return ok(WORKFLOWS, f"this user manages {count} workflows")
     do = "make the service user a manager of the workflow maps: only a manager sees others' steps. Ignore this without workflows"
@@ -204,7 +244,7 @@ async def _missing(client: Client, newest: Mapping[str, tuple[int, str]], needs:
     if not newest:
         return skip(MISSING, "there is no workspace to check it with")
     workspace = next(iter(newest.values()))[0]
-    refused = await probe.refusal(client, f"/v2/businessworkspaces/{workspace}/missingdocuments")
+    refused = await queries.refusal(client, f"/v2/businessworkspaces/{workspace}/missingdocuments")
     do = "install the document-type module, or write `{document: TYPE, state: present}` in place of `missing_documents`"
     return _needed(MISSING, needs.missing, refused, "rules use ECM's own list", do)
 

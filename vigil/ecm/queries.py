@@ -10,21 +10,26 @@ from typing import Any
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
+from vigil.ecm.dialect import KindSpelling
 from vigil.ecm.errors import NotReadable
+from vigil.ecm.listing import PATH as WORKSPACES
+from vigil.ecm.listing import list_params
 from vigil.ecm.paging import read_page
 
-WORKSPACES = "/v2/businessworkspaces"
 WORKFLOWS = "/v2/workflows/status"
 _MORE_THAN_ANY = 1000  # rows to a page: above every cap of the contract
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """The server's information about itself; empty or None where missing. `clock` is naive, in the server's own zone."""
+    """The server's information about itself; empty or None where missing. `clock` is naive, in the server's own zone.
+
+    `shifts_dates`: whether it may show dates in the zone of the user who asks.
+    """
 
     version: str
-    zone: str
     clock: datetime | None
+    shifts_dates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +42,29 @@ class Twins:
 
 
 async def server_info(client: Client) -> ServerInfo:
-    """`GET /v1/serverinfo`. Missing values are empty: versions differ."""
+    """`GET /v1/serverinfo`. Missing values are empty: versions differ. It has no zone."""
     found = (await client.get("/v1/serverinfo")).get("server")
     said: Json = found if isinstance(found, dict) else {}
-    zone = said.get("time_zone")
     return ServerInfo(
         str(said.get("version") or ""),
-        zone if isinstance(zone, str) else "",
         _moment(said.get("current_date")),
+        said.get("time_zone_offset_enabled") is True,
     )
 
 
 async def newest(client: Client, type_id: int) -> tuple[int, str] | None:
-    """The newest workspace of a type that this user sees, and its modify date as the list writes it; None without any."""
-    params: Params = {
-        "where_workspace_type_id": type_id,
-        "sort": "desc_modify_date",
-        "expanded_view": "true",
-        "fields": "properties{id,name,modify_date}",
-        "action": "properties-",
-        "limit": 1,
-        "page": 1,
-    }
+    """The first workspace of a type's list, newest change first, and its modify date as the list writes it; None without any."""
+    params: Params = {**list_params(type_id), "limit": 1, "page": 1}
     rows = parse.rows(await client.get(WORKSPACES, params), WORKSPACES)
     if not rows:
         return None
     with parse.shaped(WORKSPACES):
         return parse.node_id(rows[0]), str(parse.properties(rows[0]).get("modify_date") or "")
+
+
+async def count(client: Client, type_id: int) -> int | None:
+    """How many workspaces a type's list has by its own count."""
+    return (await read_page(client, WORKSPACES, list_params(type_id), 1, 1)).total
 
 
 async def twins(client: Client, workspace: int, written: str) -> Twins | None:
@@ -93,21 +94,17 @@ async def refusal(client: Client, path: str, params: Params | None = None) -> st
     return ""
 
 
+def managed_params(client: Client, status: str) -> dict[str, str | int]:
+    """The parameters of the list of workflows with a status that this user manages, in the dialect's spelling."""
+    spelling = client.dialect.kind or KindSpelling.BOTH
+    names = ("Kind", "kind") if spelling is KindSpelling.BOTH else (str(spelling),)
+    return {**dict.fromkeys(names, "Managed"), "wstatus": status}
+
+
 async def managed(client: Client, statuses: Sequence[str] = ("ontime", "workflowlate", "completed")) -> int:
-    """How many workflows this user manages, by the first pages. Raises NotReadable without the workflow module."""
-    count = 0
-    for status in statuses:
-        page = await read_page(client, WORKFLOWS, {"Kind": "Managed", "wstatus": status}, 1, 1)
-        count += len(page.rows) if page.total is None else page.total
-    return count
-
-
-async def roles_with_members(client: Client, workspace: int) -> bool:
-    """Whether this version returns the members of roles in the same call. Contract: docs/contracts/ecm.md#roles."""
-    path = f"{WORKSPACES}/{workspace}/roles"
-    answer = await client.get(path, {"fields": "members"})
-    with parse.shaped(path):
-        return all(parse.role(row).members is not None for row in parse.rows(answer, path))
+    """How many workflows this user manages. The lists have no pages. Raises NotReadable without the workflow module."""
+    answers = [await client.get(WORKFLOWS, managed_params(client, status)) for status in statuses]
+    return sum(len(parse.rows(answer, WORKFLOWS)) for answer in answers)
 
 
 def _moment(text: Any) -> datetime | None:

@@ -1,0 +1,279 @@
+"""Keeps the dialect of the watched Extended ECM in the ledger, has it probed when it is due, and says what it costs in requests.
+
+Contract: docs/contracts/ecm.md#dialect.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import ceil
+
+from vigil.compliance import facts as f
+from vigil.ecm import Client, dialect, probes
+from vigil.ecm.dialect import DateFilter, DateForm, Dialect, KindSpelling, NodesForm, RelatedForm, StepEnds
+from vigil.ecm.probes import Known
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.observed import observations
+from vigil.ledger.watermarks import Listed, Watermark, WatermarkName, list_of
+from vigil.service import snapshot
+
+LIST_PAGE, NODES_A_REQUEST = 500, 250
+_LOOKED_AT = 200
+"""How many known items of a kind are looked at for one that a probe can be tried with."""
+
+log = logging.getLogger("vigil.run")
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """What the requests of a run depend on: the workspaces of each type that is listed, and how many roles each of them has."""
+
+    workspaces: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def pages(self) -> int:
+        """The pages of all lists."""
+        return sum(max(1, ceil(n / LIST_PAGE)) for n in self.workspaces.values())
+
+    @property
+    def total(self) -> int:
+        return sum(self.workspaces.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line about the dialect. `costs` is in requests, empty if the server takes the cheapest way; `known` whether it was found."""
+
+    name: str
+    saw: str
+    costs: str = ""
+    known: bool = True
+
+
+async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> None:
+    """Give the client the dialect that the ledger has, probed again if that is due. Log what it costs."""
+    client.dialect = load(ledger, client.settings.url)
+    wanted = probes.due(client.dialect, now)
+    if wanted:
+        with client.counting() as counts:
+            client.dialect = await probes.probe(client, known(ledger), now)
+        keep(ledger, client.settings.url, client.dialect)
+        log.info("run %d: probed what Extended ECM understands: %d requests", run, counts.requests)
+    for line in described(client.dialect, estate(ledger)):
+        if line.costs or wanted:
+            log.info("run %d: %s: %s%s", run, line.name, line.saw, f": {line.costs}" if line.costs else "")
+
+
+def finish(client: Client, ledger: Ledger, run: int) -> None:
+    """Keep what answers have shown, so that the next run knows it, and log it. Other processes of the run do the same."""
+    if not client.learned:
+        return
+    for why in client.learned:
+        log.info("run %d: learned about Extended ECM: %s", run, why)
+    mine, stored = client.dialect, load(ledger, client.settings.url)
+    for name in mine.learned:
+        stored = stored.with_learned(mine.why.get(name, ""), **{name: getattr(mine, name)})
+    keep(ledger, client.settings.url, replace(stored, doubted=stored.doubted or mine.doubted))
+
+
+def load(ledger: Ledger, url: str) -> Dialect:
+    """The dialect of the server at `url`, as the ledger has it; an unknown one for another server."""
+    with ledger.read() as connection:
+        data = watermarks.watermark(connection, WatermarkName.DIALECT).data
+    return dialect.read(data.get("dialect") or {}) if data.get("url") == url else Dialect()
+
+
+def keep(ledger: Ledger, url: str, found: Dialect) -> None:
+    """Store the dialect with the day on which it was probed."""
+    mark = Watermark(at=found.at, data={"url": url, "dialect": found.plain()})
+    with ledger.write() as connection:
+        watermarks.set_watermark(connection, WatermarkName.DIALECT, mark)
+
+
+def known(ledger: Ledger) -> Known:
+    """Items of the ledger that probes can be tried with."""
+    with ledger.read() as connection:
+        types = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data)
+        some = {
+            kind: [fact for _, fact in observations.bodies(connection, kind, "", _LOOKED_AT)]
+            for kind in ("workspace", "document", "step", "related")
+        }
+        groups = [g for g in observations.directory(connection, ("group",)) if isinstance(g, f.Group)]
+    workspaces = [w for w in some["workspace"] if isinstance(w, f.Workspace)]
+    workspaces.sort(key=lambda w: not w.attrs)  # those with categories first
+    groups.sort(key=lambda g: not any(one.startswith("group:") for one in g.members))
+    done = {s.process: None for s in some["step"] if isinstance(s, f.Step) and s.completed_at is not None}
+    related = [r for r in some["related"] if isinstance(r, f.Related)]
+    related.sort(key=lambda r: -len(r.others))
+    return Known(
+        workspaces=[w.id for w in workspaces],
+        types=[t.id for t in types if t.id is not None],
+        documents={d.id: d.modified for d in some["document"] if isinstance(d, f.Document)},
+        processes=list(done),
+        related=[r.workspace for r in related if r.others],
+        groups=[g.id for g in groups],
+    )
+
+
+def estate(ledger: Ledger) -> Estate:
+    """The estate as the last complete lists counted it."""
+    with ledger.read() as connection:
+        types = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data)
+        marks = {t.name: watermarks.watermark(connection, list_of(t.name)) for t in types}
+    counts = {name: Listed.of(mark.data).workspaces for name, mark in marks.items()}
+    listed = {name: n for name, n in counts.items() if n is not None}
+    return Estate(listed, {t.name: len(t.roles) for t in types if t.name in listed})
+
+
+# -- what was found, and what it costs
+
+
+def described(found: Dialect, of: Estate) -> list[Line]:
+    """A line for each part of the dialect, with the requests that follow from the size of the estate."""
+    return [_line(found, field, name, *said) for field, name, said in _parts(found, of)]
+
+
+def _line(found: Dialect, field: str, name: str, saw: str, costs: str = "") -> Line:
+    why = found.why.get(field, "")
+    if not saw:
+        return Line(name, why or "not probed yet", known=False)
+    return Line(name, f"{saw} ({why})" if why else saw, costs, field not in found.failed)
+
+
+def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] | tuple[str]]]:
+    return [
+        ("nodes", "attributes of many nodes", _nodes(found, of)),
+        ("sorted", "sorted lists", _sorted(found, of)),
+        ("dates", "date filter", (_DATES.get(found.dates, ""),)),
+        ("wall", "end of lists", _wall(found, of)),
+        ("starts_with", "name filter", (_starts_with(found),)),
+        ("kind", "own workflows", (_KINDS.get(found.kind, ""),)),
+        ("step_ends", "ends of steps", _step_ends(found)),
+        ("role_members", "members of roles", _role_members(found, of)),
+        ("related", "related workspaces", _related(found)),
+        ("nested_groups", "groups in groups", _nested(found)),
+        ("classifications", "document types", _classifications(found)),
+        ("date_form", "dates", (_date_form(found),)),
+        ("search", "search", _search(found)),
+        ("bin", "recycle bin", _bin(found)),
+    ]  # fmt: skip
+
+
+def _starts_with(found: Dialect) -> str:
+    if found.starts_with is None:
+        return ""
+    return f"a bare where_name finds {'starts of' if found.starts_with else 'whole'} names"
+
+
+def _nodes(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
+    if found.nodes is NodesForm.NONE:
+        batches = ceil(of.total / NODES_A_REQUEST)
+        return (
+            "attributes come one by one",
+            f"{batches + of.total} requests for all workspaces instead of {batches}",
+        )
+    return (f"attributes come in form {found.nodes}" if found.nodes else "",)
+
+
+def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
+    if found.sorted is False:
+        types = len(of.workspaces)
+        compares = found.dates in (DateFilter.PLAIN, DateFilter.QUOTED)
+        requests = min(2 * types, of.pages) if compares else of.pages
+        return "lists are not sorted", f"{requests} requests a run instead of {types}"
+    return ("lists are sorted" if found.sorted else "",)
+
+
+def _wall(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
+    if found.wall is None:
+        return ("no list stopped before its own count",)
+    beyond = {name: n for name, n in of.workspaces.items() if n > found.wall}
+    lists = "; ".join(f"{name}: {found.wall} of {n}" for name, n in beyond.items())
+    pages = sum(ceil(n / LIST_PAGE) for n in beyond.values())
+    costs = f"{pages} requests and one for each start of names, instead of {pages}" if beyond else ""
+    return f"a list stops after {found.wall} rows{f' ({lists})' if lists else ''}", costs
+
+
+def _step_ends(found: Dialect) -> tuple[str, str] | tuple[str]:
+    match found.step_ends:
+        case StepEnds.OWN:
+            return ("steps have their own end",)
+        case StepEnds.INFO:
+            return "status/info has the ends of steps", "2 requests a workflow instead of 1"
+        case StepEnds.UNKNOWN:
+            return ("steps are completed at an unknown time",)
+    return ("",)
+
+
+def _role_members(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
+    if found.role_members is False:
+        each = sum(n * (1 + of.roles.get(name, 0)) for name, n in of.workspaces.items())
+        return (
+            "roles come without their members",
+            f"{each} requests for the roles of all workspaces instead of {of.total}",
+        )
+    return ("roles come with their members" if found.role_members else "",)
+
+
+def _related(found: Dialect) -> tuple[str, str] | tuple[str]:
+    if found.related is RelatedForm.EACH:
+        return "each way needs a call", "2 requests a workspace instead of 1"
+    return (f"both ways come in one call, in form {found.related}" if found.related else "",)
+
+
+def _nested(found: Dialect) -> tuple[str, str] | tuple[str]:
+    if found.nested_groups is False:
+        return "groups inside come only when asked for", "2 requests a group instead of 1"
+    return ("groups show the groups inside" if found.nested_groups else "",)
+
+
+def _classifications(found: Dialect) -> tuple[str, str] | tuple[str]:
+    if found.classifications is False:
+        return ("the types of documents are unknown",)
+    return ("can be read", "1 request a new document") if found.classifications else ("",)
+
+
+def _date_form(found: Dialect) -> str:
+    if found.date_form is None:
+        return ""
+    offset = "" if found.offset is None else f", naive ones are {found.offset / 3600:+.2f} h from UTC"
+    forms = {
+        DateForm.NAIVE: "without a zone",
+        DateForm.ZULU: "with a zone",
+        DateForm.MIXED: "with and without a zone",
+    }
+    return f"written {forms[found.date_form]}{offset}"
+
+
+def _search(found: Dialect) -> tuple[str, str] | tuple[str]:
+    if found.search is not None:
+        return (f"by {found.search.region}, at most {found.search.lag:.0f} s behind",)
+    return (
+        ("not used: changes of documents are found by rounds over all nodes",)
+        if found.search_known
+        else ("",)
+    )
+
+
+def _bin(found: Dialect) -> tuple[str, str] | tuple[str]:
+    if found.bin is None:
+        return ("",)
+    return (
+        f"read in mode {found.bin}" if found.bin else "refused: deletions are found by rounds over all nodes",
+    )
+
+
+_DATES: Mapping[DateFilter | None, str] = {
+    DateFilter.PLAIN: "dates are compared, unquoted",
+    DateFilter.QUOTED: "dates are compared, in quotes",
+    DateFilter.NONE: "dates are not compared",
+}
+_KINDS: Mapping[KindSpelling | None, str] = {
+    KindSpelling.UPPER: "asked for by Kind",
+    KindSpelling.LOWER: "asked for by kind",
+    KindSpelling.BOTH: "asked for by Kind and kind",
+}
