@@ -126,4 +126,4 @@ def test_every_switch_that_is_no_fault_is_set_by_a_dialect_or_is_a_number_of_the
     """A switch that nothing names is one that nobody finds."""
     named = {switch for dialect in DIALECTS.values() for switch in dialect}
     lonely = {f.name for f in fields(Quirks) if "quirk" not in f.metadata} - named
-    assert lonely == {"slow_seconds", "folders", "newest_version_only", "domains"}
+    assert lonely == {"slow_seconds", "folders", "folders_except", "newest_version_only", "domains"}

@@ -170,6 +170,30 @@ def test_a_document_that_lies_at_the_root_moves_no_folder_s_day_but_the_workspac
     assert row["data"]["regions"]["OTLocation"].endswith(" 100 -100 900")
 
 
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {}, {"folders": 1}, {"folders": 3, "folders_except": ["Contract"]}, {"creation_touches_parent": False},
+        {"folders": 2, "creation_touches_parent": False}, {"child_change_silent": False}, {"folders": 2, "child_change_silent": False},
+        {"mixed_dates": False},
+    ],
+)  # fmt: skip
+def test_an_index_without_lag_dates_every_node_as_the_node_itself_does(
+    filed: Running, switches: dict[str, Any]
+) -> None:
+    search(filed.ecm, DOCUMENTS)  # an index was there before, under other rules
+    filed.set(**switches)
+    for now in ("2024-01-06T23:00:00+00:00", "2024-01-07T09:00:00+00:00"):
+        filed.at(now)
+        rows = search(filed.ecm, "OTSubType: 0 OR OTSubType: 144 OR OTSubType: 848", limit=100)["results"]
+        assert len(rows) >= 6
+        for row in rows:
+            found = row["data"]["properties"]
+            node = filed.ecm.get(f"/v2/nodes/{found['id']}")["results"]["data"]["properties"]
+            assert found["modify_date"] == node["modify_date"], found["name"]
+            assert row["data"]["regions"]["OTObjectDate"] == node["modify_date"][:10].replace("-", "")
+
+
 def test_the_regions_of_a_site_and_their_flags(filed: Running) -> None:
     def names(query: str) -> set[str]:
         return {row["name"] for row in filed.ecm.get(f"/v1/regions?{query}")["data"]}
