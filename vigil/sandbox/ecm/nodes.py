@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from vigil.sandbox.ecm import shapes
+from vigil.sandbox.ecm import follow_ups, shapes
 from vigil.sandbox.ecm.call import Call, groups, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.state import (
@@ -43,6 +43,8 @@ def node(call: Call) -> Json:
     row = _node_row(call, found, fields)
     if "columns" in fields:
         row["data"]["columns"] = _COLUMNS
+    if "followups" in fields:  # children leave them out, whatever is asked
+        row["data"]["followups"] = follow_ups.of_node(call, found)
     if call.has("state"):
         token = hashlib.md5(orjson.dumps(row["data"]), usedforsecurity=False).hexdigest()
         row["state"] = {"properties": {"metadata_token": token}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from vigil.sandbox.ecm import follow_ups, lql, shapes
 from vigil.sandbox.ecm.call import Call, link, only
@@ -248,7 +248,9 @@ def _link(call: Call, page: int, cache: int, sort: str, name: str) -> Json:
              if k not in ("page", "cache_id", "sort", "limit")]  # fmt: skip
     limit = [("limit", call.one("limit"))] if call.one("limit") else []
     order = [] if sort == "relevance" else [("sort", sort)]
-    query = urlencode([*pairs, *limit, ("page", page), ("cache_id", cache), *order])
+    # The vendor's document has no `cache_id`: a server that refuses it offers none.
+    kept = [] if call.site.quirks.strict_parameters else [("cache_id", cache)]
+    query = urlencode([*pairs, *limit, ("page", page), *kept, *order], quote_via=quote)
     return {**link(f"/api{call.path}?{query}", "POST"), "name": name}
 
 
