@@ -62,7 +62,7 @@ def folder_of(running: Running, number: int) -> int:
     return int(running.ecm.get(f"/v2/nodes/{number}")["results"]["data"]["properties"]["parent_id"])
 
 
-def test_29_a_child_that_is_made_moves_its_parent_s_date_and_a_later_change_does_not(
+def test_29_a_child_that_is_made_moves_its_parent_s_date_a_changed_one_does_not(
     draft: Draft, start: Start
 ) -> None:
     draft.case(100)
@@ -346,6 +346,16 @@ def test_41_a_ticket_is_refused_once_by_the_other_node(one: Running) -> None:
     assert [caller.status("/v2/nodes/100") for _ in range(3)] == [401, 200, 200]
     one.set(ticket_refused_once=False)
     assert Ecm(one.sandbox).status("/v2/nodes/100") == 200
+
+
+def test_43_a_node_tells_its_classifications_only_where_it_is_asked_for_them(one: Running) -> None:
+    def told() -> Any:
+        return one.ecm.get("/v2/nodes/900")["results"]["data"]["properties"].get("classification_ids")
+
+    (row,) = one.ecm.get("/v1/nodes/900/classifications")["data"]
+    assert told() is None
+    one.set(classifications_apart=False)
+    assert told() == [row["id"]]
 
 
 def test_44_refusals_have_details_or_hide_in_a_200(one: Running) -> None:
