@@ -572,6 +572,26 @@ def test_the_columns_of_a_container_name_its_sorts(one: Running) -> None:
     assert one.ecm.status("/v2/nodes/100/nodes?sort=desc_owner_user_id") == 400
 
 
+def test_reminders_come_with_a_node_and_not_with_its_children(one: Running) -> None:
+    found = one.ecm.get("/v2/nodes/900?fields=properties&fields=followups")["results"]["data"]
+    assert found["followups"] == [] and found["properties"]["id"] == 900
+    child = one.ecm.get("/v2/nodes/100/nodes?fields=properties&fields=followups")["results"][0]["data"]
+    assert "followups" not in child
+
+
+def test_a_list_by_business_objects_is_empty_since_an_estate_has_none(one: Running) -> None:
+    assert one.ecm.get(listing("&where_bo_type=KNA1&where_ext_system_id=D9A"))["results"] == []
+    assert one.ecm.get(listing("&where_bo_type=KNA1").replace("asc_id", "desc_modify_date"))["results"] == []
+
+
+def test_a_json_body_is_no_form(one: Running) -> None:
+    base = urlsplit(one.sandbox.ecm_url)
+    connection = http.client.HTTPConnection(base.netloc, timeout=30)
+    sent = {"OTCSTicket": one.ecm.ticket, "content-type": "application/json"}
+    connection.request("POST", f"{base.path}/api/v2/nodes/list", '{"ids": [900]}', sent)
+    assert connection.getresponse().status == 400
+
+
 def test_children_and_audit_say_where_their_next_page_is(one: Running) -> None:
     for path in ("/v2/nodes/100/nodes?limit=1", "/v2/nodes/100/audit?limit=1", "/v2/members?limit=1"):
         answer = one.ecm.get(path)
