@@ -138,6 +138,4 @@ def test_the_command_takes_a_dialect_by_name(monkeypatch: pytest.MonkeyPatch, tm
     assert CliRunner().invoke(app, [*arguments, "2016"]).exit_code == 0
     assert [options.faults for options in served] == [{"dialect": "2016"}]
     refused = CliRunner().invoke(app, [*arguments, "2018"])
-    assert refused.exit_code == 2 and "none of 2016, 2019, ce23, strict, poor" in " ".join(
-        refused.output.split()
-    )
+    assert refused.exit_code == 2 and "'2018' is none of 2016, 2019" in refused.output
