@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,7 @@ ALL = ["properties", "regions", "versions", "followups"]
 
 
 def search(ecm: Ecm, where: str, fields: Iterable[str] = ALL, **form: Any) -> Any:
-    sent: Mapping[str, Any] = {
-        "where": where,
-        "lookfor": "complexquery",
-        "within": "all",
-        "fields": list(fields),
-        **form,
-    }
+    sent = {"where": where, "lookfor": "complexquery", "within": "all", "fields": list(fields), **form}
     answer = ecm.call("POST", "/v2/search", sent)
     assert answer.status == 200, answer.body
     return answer.json
@@ -106,6 +100,33 @@ def test_a_query_that_cannot_be_evaluated_is_400(filed: Running, where: str | No
 
 def test_within_content_no_region_is_found(filed: Running) -> None:
     assert search(filed.ecm, DOCUMENTS, within="content")["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("look_for", "text", "want"),
+    [
+        ("allwords", "doc 3", [903]),
+        ("anywords", "2 3", [902, 903]),
+        ("exactphrase", "Doc 4", [904]),
+        ("exactphrase", "4 Doc", []),
+    ],
+)
+def test_plain_words_are_looked_for_in_names(
+    filed: Running, look_for: str, text: str, want: list[int]
+) -> None:
+    answer = search(filed.ecm, text, limit=100, lookfor=look_for)
+    ids = [
+        row["data"]["properties"]["id"]
+        for row in answer["results"]
+        if row["data"]["properties"]["type"] == 144
+    ]
+    assert sorted(ids) == want
+    assert status(filed.ecm, "", lookfor=look_for) == 400
+
+
+def test_a_search_may_be_for_what_lies_in_a_container(filed: Running) -> None:
+    assert found(filed.ecm, DOCUMENTS, location_id1=101) == [901, 903]
+    assert found(filed.ecm, DOCUMENTS, location_id1=101, location_id2=100) == [900, 901, 902, 903, 904]
 
 
 def test_a_row_has_the_whole_properties_the_path_one_version_and_the_followups(filed: Running) -> None:
