@@ -43,7 +43,8 @@ def node(call: Call) -> Json:
     row = _node_row(call, found, fields)
     if "columns" in fields:
         row["data"]["columns"] = _COLUMNS
-    if "followups" in fields:  # children leave them out, whatever is asked
+    # Children leave them out, whatever is asked.
+    if "followups" in fields and "followups" not in call.site.quirks.modules_absent:
         row["data"]["followups"] = follow_ups.of_node(call, found)
     if call.has("state"):
         token = hashlib.md5(orjson.dumps(row["data"]), usedforsecurity=False).hexdigest()
@@ -139,6 +140,8 @@ def versions(call: Call) -> Json:
     found = _document(call)
     rows = [{"data": {"versions": shapes.version(call.site, found, v)}} for v in reversed(found.versions)]
     if len(call.ids) < 2:
+        if call.one("order").startswith("asc"):
+            rows.reverse()
         total = len(rows)
         page = call.page(total, "children", total or 1)
         paging = {key: page.to_json()[key] for key in ("limit", "page", "page_total")}
