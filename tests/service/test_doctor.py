@@ -22,7 +22,7 @@ from vigil.compliance.rules.normalised_text import hash_of, written
 from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.push.settings import FcmSettings
 from vigil.ecm import Client, Settings
-from vigil.ecm.probe import ServerInfo
+from vigil.ecm.queries import ServerInfo
 from vigil.ledger import Ledger
 from vigil.ledger.observed import runs
 from vigil.ledger.people import devices

@@ -80,8 +80,8 @@ class Dialect:
     """One server's dialect, as probed `at`; `tried` is when some of it was probed last.
 
     `why` has, by field, what the probe or an answer showed, in words for `vigil doctor`. `doubted`: an answer contradicted it, so that
-    it is probed again. `learned` are the fields that answers have corrected since the last daily probe: a probe that is made because of
-    a contradiction does not overrule them. `failed` are the fields whose probe got no usable answer: they stand at their fallback.
+    it is probed again. `learned` are the fields that answers have corrected since the last daily probe: a probe because of a
+    contradiction does not overrule them. `failed` are the fields whose probe got no usable answer: they stand at their fallback.
     """
 
     at: datetime | None = None

@@ -212,11 +212,11 @@ class WorkspaceReader:
             parts.append(self._all_versions(reading))
         elif self._needs.documents and size != 0:
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, size, 0)))
-        if self._needs.comments:
+        if self._needs.of("comments", reading.type):
             parts.append(_part(reading, "comments", self._audit(reading, since)))
-        if self._needs.roles:
+        if self._needs.of("roles", reading.type):
             parts.append(_part(reading, "roles", self._roles(reading)))
-        if self._needs.missing:
+        if self._needs.of("missing", reading.type):
             parts.append(_part(reading, "missing", self._missing(reading)))
         if reading.type in self._needs.related:
             parts.append(_part(reading, "related", self._related(reading)))
