@@ -86,7 +86,7 @@ RULE_OF = dict(zip(KINDS, (*WHATS, "expiry"), strict=True))
 MODES: Mapping[str, Json] = {
     "search": {},
     "late": {"search_lag": BEHIND.total_seconds()},
-    "none": {"modules_absent": ["search", "recycle_bin"]},
+    "none": {"modules_absent": ["search", "recyclebin"]},
 }
 
 

@@ -7,10 +7,11 @@ and on saving replaces the secrets by the asterisks that it showed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from prefect.blocks.core import Block
+from pydantic import SecretStr
 
 from blocks.ecm import ExtendedEcm
 from blocks.fcm import FirebaseProject
@@ -73,6 +74,11 @@ class Connected:
             guard_patience=timedelta(hours=said.guard_hours),
             retry_patience=timedelta(seconds=said.retry_seconds),
         )
+
+    def in_one_process(self, ledger: str) -> Connected:
+        """The site with the ledger at this address, and without Dask."""
+        settings = self.settings.model_copy(update={"dask": ""})
+        return replace(self, settings=settings, ledger=LedgerDatabase(url=SecretStr(ledger)))
 
     def senders(self) -> list[tuple[type[Sender], Sender | None]]:
         """The kinds of blocks that send, each with the site's own; None for one that the site does not have."""

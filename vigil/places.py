@@ -68,6 +68,11 @@ def sandbox() -> Path:
     return home() / "sandbox"
 
 
+def recordings() -> Path:
+    """The folder of the keys of recordings, which never leave this machine."""
+    return home() / "recordings"
+
+
 def made(folder: Path) -> Path:
     """The folder, created if necessary. Raises BadRequest if it cannot be created."""
     try:

@@ -14,8 +14,8 @@ from vigil.ecm.answers import Json
 from vigil.ecm.categories import flat
 from vigil.ecm.dialect import NodesForm
 from vigil.ecm.paging import page_of
-from vigil.ecm.parse import audit_rows, doc_types, missing_types, rows, shaped, single
-from vigil.ecm.steps import of_process
+from vigil.ecm.parse import DocType, audit_rows, doc_types, missing_types, rows, shaped, single
+from vigil.ecm.steps import Process, of_process
 
 PATH = "/v2/somewhere"
 
@@ -41,14 +41,13 @@ def test_what_an_answer_lacks_is_said_with_its_path(fault: Exception) -> None:
         raise fault
 
 
-def test_a_step_without_a_number_or_an_end_without_a_date_is_malformed() -> None:
-    with pytest.raises(Malformed, match="no step_list"):
-        of_process(1, 2, {"wf_details": {}}, [], UTC, PATH)
-    with pytest.raises(Malformed, match="task_id"):
-        of_process(1, 2, {"step_list": {"current": [{"task_name": "Check"}]}}, [], UTC, PATH)
-    done = {"task_id": 1, "task_start_date": "2026-03-01T10:00:00"}
-    with pytest.raises(Malformed, match="step 1 is completed and nothing says when"):
-        of_process(1, 2, {"step_list": {"completed": [done]}}, [], UTC, PATH)
+def test_a_process_without_lists_and_a_step_without_a_number_are_malformed() -> None:
+    for results, what in (
+        ({"wf_details": {}}, "no step_list"),
+        ({"step_list": {"current": [{"task_name": "Check"}]}}, "task_id"),
+    ):
+        with pytest.raises(Malformed, match=what):
+            of_process(Process(1, results, PATH, {}), 2, UTC, str)
 
 
 @pytest.mark.parametrize("answer", [{}, {"results": {"data": {}}}, {"results": {"data": {"audit": None}}}])
@@ -94,46 +93,34 @@ async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("validity", "months"),
     [
-        {
-            "results": [
-                {"data": {"properties": {"document_type_name": "Annex", "required": 1, "valid_months": 12}}}
-            ]
-        },
-        {"results": [{"data": {"doctypes": {"name": "Annex", "required": True, "validity": "12"}}}]},
-        {"results": {"data": {"doctypes": [{"name": "Annex", "is_required": "true", "valid_months": 12}]}}},
-        {
-            "results": {
-                "doctypes": [{"data": {"properties": {"name": "Annex", "required": 1, "valid_months": 12}}}]
-            }
-        },
+        ({"validity": 12, "validity_required": True}, 12),
+        ({"validity": 12}, 12),
+        ({"validity": 0, "validity_required": True}, None),
+        ({"validity": 12, "validity_required": False}, None),
+        ({"validity": None, "validity_required": False}, None),
     ],
 )
-def test_document_types_are_read_however_the_modules_version_wraps_them(answer: Json) -> None:
-    ((name, required, months),) = [(one.name, one.required, one.valid_months) for one in doc_types(answer)]
-    assert (name, required, months) == ("Annex", True, 12)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"results": [{"data": {"properties": {"document_type_name": "Annex"}}}]},
-        {"results": [{"data": {"missingdocuments": {"name": "Annex"}}}]},
-        {"results": {"data": {"missingdocuments": [{"document_type": "Annex"}]}}},
-    ],
-)
-def test_missing_documents_are_read_however_the_modules_version_wraps_them(answer: Json) -> None:
-    assert missing_types(answer) == ["Annex"]
-
-
-@pytest.mark.parametrize(
-    "answer", [{}, {"results": {"data": {}}}, {"results": [{"data": {"title": "Annex"}}]}]
-)
-def test_a_malformed_list_of_missing_documents_is_not_an_empty_one(
-    answer: Json,
+def test_a_document_type_expires_only_after_months_that_are_required(
+    validity: Json, months: int | None
 ) -> None:
-    with pytest.raises(ValueError, match=r"missingdocuments|document_type_name"):
+    row = {"classification_id": 7, "classification_name": "Annex", "required": 1, **validity}
+    assert doc_types({"results": [{"data": {"properties": row}}]}) == [DocType("Annex", True, months, 7)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"results": {"data": {}}},
+        {"results": [{"data": {"name": "Annex"}}]},
+        {"results": {"data": [{"id": 7}]}},
+        {"results": {"data": [{"name": "Annex"}], "total_count": 2}},
+    ],
+)
+def test_a_malformed_list_of_missing_documents_is_not_an_empty_or_a_shorter_one(answer: Json) -> None:
+    with pytest.raises(Malformed), shaped(PATH):
         missing_types(answer)
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from tests.support.canned import CannedClient
 from vigil.compliance.facts import Step
-from vigil.ecm import Extractor, Gone
-from vigil.ecm.steps import needs_activities, of_process, row_hash
+from vigil.ecm import Extractor, FactBatch, Gone, Needs, NotReadable, Unavailable
+from vigil.ecm.answers import Json
+from vigil.ecm.dialect import Dialect, KindSpelling, StepEnds
+from vigil.ecm.steps import row_hash
 
+NOON = contracts.NOON
 LATE = contracts.BEGINNING + timedelta(hours=12)
 
 
@@ -24,7 +31,7 @@ async def test_at_first_the_active_ones_are_to_be_read(server: Server) -> None:
 
 async def test_when_nothing_moved_nothing_is_to_be_read(server: Server) -> None:
     async with server.client() as client:
-        first = await Extractor(client).processes(None, {})
+        first = await Extractor(client).processes(contracts.NOON, {})
         second = await Extractor(client).processes(contracts.NOON, first.hashes)
     assert (second.read, second.vanished) == ((), ())
     assert second.hashes == first.hashes
@@ -34,7 +41,7 @@ async def test_when_nothing_moved_nothing_is_to_be_read(server: Server) -> None:
 async def test_whatever_happened_between_two_polls_is_to_be_read(moving: Server) -> None:
     """One went on, one ended, one went on and ended again, one came and went: only the first is in a list of active ones."""
     async with moving.client() as client:
-        extractor = Extractor(client)
+        extractor = Extractor(client, Needs(dispositions=True))
         first = await extractor.processes(None, {})
         moving.sandbox.move(contracts.at(10))
         second = await extractor.processes(contracts.NOON, first.hashes)
@@ -57,21 +64,6 @@ async def test_whatever_happened_between_two_polls_is_to_be_read(moving: Server)
     assert steps[7001, 2].completed_at is None
     assert steps[7001, 2].assignees == ("user:bob",)
     assert steps[7001, 2].assigned_at == contracts.at(4)
-
-
-async def test_a_workflow_without_an_end_in_the_list_is_found_by_its_beginning(
-    moving: Server,
-) -> None:
-    """All but 7003, which was at its end, went on and ended again: an estate can do that, a workflow of ECM cannot."""
-    moving.quirks(completion_dates=False)
-    async with moving.client() as client:
-        extractor = Extractor(client)
-        first = await extractor.processes(None, {})
-        moving.sandbox.move(contracts.at(10))
-        second = await extractor.processes(contracts.NOON, first.hashes)
-        third = await extractor.processes(contracts.at(10), second.hashes)
-    assert {*second.read, *second.vanished} == {7001, 7002, 7004}
-    assert (third.read, third.vanished) == ((), ())
 
 
 async def test_a_step_that_becomes_late_by_itself_is_no_change(moving: Server) -> None:
@@ -156,23 +148,255 @@ async def test_without_the_workflow_module_nothing_vanished_and_a_gap_says_why(s
     assert found.gaps[0].path == "/v2/workflows/status"
 
 
-async def test_a_version_that_tells_ends_by_activities_only_gives_the_same_steps(server: Server) -> None:
-    path = "/v2/workflows/status/processes/7003"
-    async with server.client() as client:
-        results = (await client.get(path))["results"]
-        activities = (await client.get(f"{path}/activities"))["results"]
-    whole = of_process(7003, 1022, results, [], UTC, path)
-    bare = {
-        k: v
-        for k, v in results["step_list"]["completed"][0].items()
-        if not k.startswith(("task_completed", "task_disp"))
+# -- the ends of completed steps
+
+
+def step(task: int = 1, **more: object) -> Json:
+    person = {"userId": 7, "loginName": "ada", "firstName": "Ada", "lastName": "L"}
+    return {
+        "task_id": task,
+        "process_id": 5,
+        "subprocess_id": 5,
+        "task_name": f"Step {task}",
+        "task_start_date": "2026-03-01T10:00:00",
+        "task_due_date": "",
+        "task_assignees": {"assignee": [person]},
+        **more,
     }
-    results["step_list"]["completed"] = [bare]
-    assert needs_activities(results)
-    (told,) = of_process(7003, 1022, results, activities, UTC, path)
-    assert (
-        (told.completed_by, told.disposition)
-        == (whole[0].completed_by, whole[0].disposition)
-        == ("bob", "signed")
+
+
+def process(completed: list[Json], **details: object) -> Json:
+    lists = {"completed": completed, "current": [], "next": []}
+    return {"results": {"step_list": lists, "wf_details": {"status": "ontime", **details}, "attachments": {}}}
+
+
+def work(task: int, done: str | None, performer: object = 7) -> Json:
+    return {"TASKID": task, "WORK": {"SubWorkTask_DateDone": done, "SubWorkTask_PerformerID": performer}}
+
+
+MEMBER = {"results": {"data": {"properties": {"id": 7, "type": 0, "name": "ada", "business_email": None}}}}
+PROCESS, INFO = r"GET /v2/workflows/status/processes/5", "GET /v2/workflows/status/info"
+ACTIVITIES = r"GET /v2/processes/5/subprocesses/5/activities"
+
+
+async def steps_of(client: CannedClient, dispositions: bool = True) -> tuple[list[Step], FactBatch]:
+    extractor = Extractor(client, Needs(dispositions=dispositions))
+    batch = await extractor.read_processes([5], {5: 1})
+    return [fact for fact in batch.facts if isinstance(fact, Step)], batch
+
+
+async def test_a_step_that_tells_its_own_end_needs_no_other_call() -> None:
+    person = {"userId": 7, "loginName": "ada"}
+    own = step(
+        task_completed_date="2026-03-01T11:00:00Z", task_completed_by=person, task_disposition="signed"
     )
-    assert told.completed_at == LATE + timedelta(minutes=5)
+    client = CannedClient({PROCESS: process([own])})
+    ((found,), batch) = await steps_of(client)
+    assert (found.completed_at, found.completed_by, found.disposition, found.unknown) == (
+        datetime(2026, 3, 1, 11, tzinfo=UTC),
+        "ada",
+        "signed",
+        frozenset(),
+    )
+    assert len(client.asked) == 1
+    assert client.dialect.step_ends is StepEnds.OWN
+    assert batch.gaps == ()
+
+
+@pytest.mark.parametrize("place", ["WORK", "WORKINFO"])
+@pytest.mark.parametrize("listed", [True, False])
+async def test_the_end_of_a_bare_step_is_in_the_info_of_its_process(place: str, listed: bool) -> None:
+    row = work(1, "2026-03-01T11:00:00")
+    inside = row.pop("WORK")
+    row[place] = [inside] if listed else inside
+    info = {"results": {"stepList": [row] if listed else row}}
+    activity = {"action": "disposition", "date": "2026-03-01T11:00:02", "user_id": 7}
+    activity["action_properties"] = {"label": "Approve", "event": "approve"}
+    client = CannedClient(
+        {
+            PROCESS: process([step()], work_workID=12),
+            INFO: info,
+            ACTIVITIES: {"results": {"data": [activity]}},
+            r"GET /v2/members/7": MEMBER,
+        }
+    )
+    ((found,), _) = await steps_of(client)
+    assert (found.completed_at, found.completed_by) == (datetime(2026, 3, 1, 11, tzinfo=UTC), "ada")
+    assert (found.disposition, found.unknown) == ("Approve", frozenset())
+    assert client.calls(INFO) == [{"workid": "12"}]
+    assert client.dialect.step_ends is StepEnds.INFO
+
+
+async def test_activities_are_asked_for_only_where_a_rule_uses_dispositions() -> None:
+    info = {"results": {"stepList": [work(1, "2026-03-01T11:00:00")]}}
+    client = CannedClient({PROCESS: process([step()]), INFO: info, r"GET /v2/members/7": MEMBER})
+    ((found,), _) = await steps_of(client, dispositions=False)
+    assert client.calls(ACTIVITIES) == []
+    assert found.unknown == {"disposition"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            {
+                "action": "disposition",
+                "date": "2026-03-01T11:00:20",
+                "user_id": 7,
+                "action_properties": {"label": "No"},
+            }
+        ],
+        [
+            {
+                "action": "disposition",
+                "date": "2026-03-01T11:00:00",
+                "user_id": 8,
+                "action_properties": {"label": "No"},
+            }
+        ],
+    ],
+)
+async def test_an_activity_of_another_time_or_person_says_nothing_of_a_step(rows: list[Json]) -> None:
+    answers: dict[str, Any] = {
+        PROCESS: process([step()]),
+        INFO: {"results": {"stepList": [work(1, "2026-03-01T11:00:00")]}},
+        ACTIVITIES: {"results": {"data": rows}},
+        r"GET /v2/members/7": MEMBER,
+    }
+    ((found,), _) = await steps_of(CannedClient(answers))
+    assert (found.disposition, found.unknown) == (None, {"disposition"})
+
+
+async def test_a_step_that_was_only_sent_on_has_no_disposition_and_that_is_known() -> None:
+    answers: dict[str, Any] = {
+        PROCESS: process([step()]),
+        INFO: {"results": {"stepList": [work(1, "2026-03-01T11:00:00")]}},
+        ACTIVITIES: {
+            "results": {"data": [{"action": "sendon", "date": "2026-03-01T11:00:00", "user_id": 7}]}
+        },
+        r"GET /v2/members/7": MEMBER,
+    }
+    ((found,), _) = await steps_of(CannedClient(answers))
+    assert (found.disposition, found.unknown) == (None, frozenset())
+
+
+async def test_without_info_a_step_is_completed_at_an_unknown_time_and_that_is_no_error() -> None:
+    client = CannedClient({PROCESS: process([step()])})
+    ((found,), batch) = await steps_of(client)
+    assert found.is_completed
+    assert not found.is_open
+    assert (found.completed_at, found.unknown) == (None, {"completed_at", "completed_by", "disposition"})
+    assert batch.gaps == ()
+    assert batch.unread == frozenset()
+    assert client.dialect.step_ends is StepEnds.UNKNOWN
+    await steps_of(client)
+    assert len(client.calls(INFO)) == 1, "a server without the call is not asked again"
+
+
+async def test_a_failed_info_is_a_gap_and_hides_neither_the_step_nor_the_open_ones() -> None:
+    answers: dict[str, Any] = {
+        PROCESS: process([step()]),
+        INFO: Unavailable("/v2/workflows/status/info", "no answer"),
+    }
+    answers[PROCESS]["results"]["step_list"]["current"] = [step(2)]
+    found, batch = await steps_of(CannedClient(answers))
+    assert [(one.step, one.is_open) for one in found] == [(1, False), (2, True)]
+    assert [gap.path for gap in batch.gaps] == ["/v2/workflows/status/info"]
+    assert batch.unread == {5}
+
+
+async def test_the_newest_end_counts_where_a_step_was_completed_twice() -> None:
+    both = [work(1, "2026-03-01T11:00:00"), work(1, "2026-03-01T12:00:00", "")]
+    answers: dict[str, Any] = {PROCESS: process([step()]), INFO: {"results": {"stepList": both}}}
+    ((found,), _) = await steps_of(CannedClient(answers))
+    assert found.completed_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert found.unknown == {"completed_by", "disposition"}
+
+
+# -- people
+
+
+@pytest.mark.parametrize(
+    "assignees",
+    [
+        {
+            "assignedto": {"groupId": 9, "groupName": "Clerks", "assignees": [7, 8]},
+            "assignee": [{"userId": 7}],
+        },
+        {"assignedto": [{"groupId": 9}], "assignee": [{"userId": 7}]},
+        {"assignee": [{"userId": 7, "groupName": "Clerks"}]},
+        {"groupName": "Clerks", "assignee": [{"userId": 7}]},
+    ],
+)
+async def test_a_group_is_one_assignee_wherever_it_is_written(assignees: Json) -> None:
+    group = {"results": {"data": {"properties": {"id": 9, "type": 1, "name": "Clerks"}}}}
+    client = CannedClient(
+        {
+            PROCESS: process([step(task_assignees=assignees)]),
+            r"GET /v2/members/9": group,
+            r"GET /v2/members/7": MEMBER,
+        }
+    )
+    ((found,), _) = await steps_of(client)
+    assert found.assignees == ("group:Clerks",)
+
+
+async def test_an_assignee_without_a_login_is_looked_up() -> None:
+    bare = step(task_assignees={"assignee": [{"userId": 7, "firstName": "A", "lastName": "L"}]})
+    client = CannedClient({PROCESS: process([bare]), r"GET /v2/members/7": MEMBER})
+    ((found,), _) = await steps_of(client)
+    assert found.assignees == ("user:ada",)
+
+
+# -- the lists
+
+
+def row(number: int, status: str = "ontime", **more: object) -> Json:
+    return {"data": {"wfstatus": {"process_id": number, "status_key": status, **more}}}
+
+
+async def test_each_list_is_one_call_in_the_dialects_spelling() -> None:
+    client = CannedClient({"GET /v2/workflows/status": {"results": []}}, Dialect(kind=KindSpelling.LOWER))
+    client.clock = lambda: datetime(2026, 3, 10, 12, tzinfo=UTC)
+    await Extractor(client).processes(datetime(2026, 3, 10, 11, 45, tzinfo=UTC), {})
+    assert client.calls("GET /v2/workflows/status") == [
+        {"wstatus": "completed", "kind": "Managed", "wfretention": "3"},
+        {"wstatus": "stopped", "kind": "Managed", "wfretention": "3"},
+        {"wstatus": "ontime", "kind": "Managed"},
+        {"wstatus": "workflowlate", "kind": "Managed"},
+    ]
+
+
+async def test_a_server_that_refuses_one_spelling_gets_the_documented_one() -> None:
+    def status(path: str, params: dict[str, str]) -> Json:
+        if "kind" in params:
+            raise NotReadable(path, "unknown parameter kind", 400)
+        return {"results": [row(1)]}
+
+    client = CannedClient({"GET /v2/workflows/status": status})
+    found = await Extractor(client).processes(None, {})
+    assert found.read == (1,)
+    assert client.dialect.kind is KindSpelling.UPPER
+
+
+async def test_a_list_that_ignores_the_status_is_read_by_its_rows() -> None:
+    every = {"results": [row(1), row(2, "completed"), row(3, "stopped")]}
+    client = CannedClient({"GET /v2/workflows/status": every})
+    found = await Extractor(client).processes(NOON, {})
+    assert (found.active, set(found.hashes)) == ((1,), {1, 2, 3})
+    again = await Extractor(client).processes(NOON, found.hashes)
+    assert (again.read, again.vanished) == ((), ())
+
+
+async def test_a_list_that_counts_more_than_it_has_is_no_whole_list() -> None:
+    some = {"results": [row(1)], "collection": {"paging": {"total_count": 2}}}
+    found = await Extractor(CannedClient({"GET /v2/workflows/status": some})).processes(None, {2: "abc"})
+    assert (found.read, found.vanished, found.hashes) == ((), (), {2: "abc"})
+    assert "2 are said to be in the list" in found.gaps[0].error
+
+
+async def test_a_row_without_an_id_is_a_gap_and_loses_no_other() -> None:
+    some = {"results": [{"data": {"wfstatus": {"status_key": "ontime"}}}, row(2)]}
+    found = await Extractor(CannedClient({"GET /v2/workflows/status": some})).processes(None, {})
+    assert found.read == (2,)
+    assert {gap.path for gap in found.gaps} == {"/v2/workflows/status"}

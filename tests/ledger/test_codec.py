@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +37,6 @@ scalars = (
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=8)
 principals = st.lists(text.map(f.user) | text.map(f.group), max_size=3).map(tuple)
 parts = st.frozensets(st.sampled_from(f.PARTS))
-folders = st.lists(st.tuples(ids, st.integers(0, 999)), max_size=3).map(tuple)
 versions = st.lists(st.builds(f.Version, st.integers(2, 99), instants, maybe | text), max_size=3).map(tuple)
 
 workspaces = st.builds(
@@ -49,7 +49,6 @@ workspaces = st.builds(
     attrs=st.dictionaries(text, values, max_size=4),
     unread=parts,
     size=maybe | st.integers(0, 9999),
-    folders=folders,
     source=text,
 )
 documents = st.builds(
@@ -64,6 +63,7 @@ documents = st.builds(
     version=st.integers(1, 99),
     versions=versions,
     expires=maybe | days,
+    unknown=st.frozensets(st.just("type")),
     source=text,
 )
 steps = st.builds(
@@ -78,6 +78,8 @@ steps = st.builds(
     completed_at=maybe | instants,
     completed_by=maybe | text,
     disposition=maybe | text,
+    unknown=st.frozensets(st.sampled_from(["completed_at", "completed_by", "disposition"])),
+    stopped=st.booleans(),
     source=text,
 )
 roles = st.builds(f.Roles, ids, st.dictionaries(text, principals, max_size=3), text)
@@ -169,3 +171,17 @@ def test_the_subject_of_an_audit_row_does_not_depend_on_the_zone_it_was_read_in(
 
 def test_subjects_hold_no_nul_which_postgresql_refuses() -> None:
     assert "\x00" not in subject_of(f.Group("a\x00b", 1, ()))[1]
+
+
+def test_rows_of_earlier_versions_keep_their_hashes_and_are_read() -> None:
+    """They have neither `unknown` nor `stopped`: nothing of them is written again because a newer version reads them."""
+    step = f.Step(1, 5, 6, "Check", ("user:ada",), T0)
+    old = (
+        '{"workspace":1,"process":5,"step":6,"title":"Check","assignees":["user:ada"],"assigned_at":"2026-03-02T09:00:00+00:00",'
+        '"due":null,"completed_at":null,"completed_by":null,"disposition":null,"source":""}'
+    )
+    body, digest = encode(step)
+    assert {"unknown", "stopped"}.isdisjoint(orjson.loads(body))
+    assert decode("step", old) == dataclasses.replace(step, assigned_at=datetime(2026, 3, 2, 9, tzinfo=UTC))
+    assert digest != encode(dataclasses.replace(step, stopped=True))[1]
+    assert digest != encode(dataclasses.replace(step, unknown=frozenset({"completed_at"})))[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -116,6 +117,22 @@ def test_attributes_that_could_not_be_read_keep_what_was_known(book: Book) -> No
             assert isinstance(fact, f.Workspace)
             assert (fact.name, fact.attrs) == ("Renamed", {"Contract.status": f"s{fact.id}"})
             assert fact.unread == {"attrs"}
+
+
+def test_what_was_known_of_a_document_or_a_step_stays_known_where_it_is_no_longer_told(book: Book) -> None:
+    paper = document(10, 1, type="Report")
+    done = f.Step(1, 5, 6, "Check", (), T0, completed_at=T0, completed_by="bob", disposition="ok")
+    book.record(workspace(1), paper, done)
+    untyped = dataclasses.replace(paper, type=None, unknown=frozenset({"type"}))
+    gone = frozenset({"completed_at", "completed_by", "disposition"})
+    undated = dataclasses.replace(done, completed_at=None, completed_by=None, disposition=None, unknown=gone)
+    assert book.record(untyped, undated).new == 0
+    renamed = dataclasses.replace(untyped, name="Renamed")
+    assert book.record(renamed).new == 1
+    with book.ledger.read() as connection:
+        found = {type(x): x for x in observations.current(connection, [1])}
+    assert found[f.Document] == dataclasses.replace(paper, name="Renamed")
+    assert found[f.Step] == done
 
 
 def test_attributes_that_were_never_read_stay_unread(book: Book) -> None:

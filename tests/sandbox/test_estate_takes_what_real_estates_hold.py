@@ -195,7 +195,7 @@ def test_the_order_by_modify_date_is_what_sorting_gives(tmp_path: Path) -> None:
     world = World(load(Tickets().save(tmp_path / "tickets")))
     world.move(datetime(2013, 2, 1, tzinfo=UTC))
     keys = world.state.by_modified["Ticket"].keys
-    assert keys == sorted((w.modified, w.id) for w in world.state.workspaces.values())
+    assert keys == sorted((world.state.modified(w), w.id) for w in world.state.workspaces.values())
 
 
 def test_steps_begin_at_0_comments_may_be_empty_and_integers_come_as_35_0(

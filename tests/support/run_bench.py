@@ -436,6 +436,9 @@ class RunBench:
         )
         self.note: Callable[[LoggedRequest], None] | None = None
         """Gets each request that a run makes, when it is set before the run begins."""
+        self.server: App | None = None
+        """Answers in place of the estate, when it is set: a recording of it."""
+        self.site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
         self._loop = asyncio.Runner()
         ledger = self.scratch.fresh()
         with ledger.write() as connection:
@@ -508,13 +511,12 @@ class RunBench:
         at = NOON + hours * HOUR
         world, faults = World(self.estate), faults or EcmFaults()
         faults.quirks.folders, faults.quirks.newest_version_only = 1, True
-        app: App = ecm_app(SandboxSite(world, faults))
+        app: App = self.server or ecm_app(SandboxSite(world, faults))
         if self.note is not None:
             app = RequestLog(app, self.note)
         world.move(at)
         client = FailingClient(app, failure or Failure(), self.settings)
-        site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
-        run = Run(flow, at, ledger, site, self.rules, self.renderer, clock=lambda: at)
+        run = Run(flow, at, ledger, self.site, self.rules, self.renderer, clock=lambda: at)
         return run, client
 
     def do(self, run: Run, client: Client, what: Callable[[], Awaitable[T]]) -> T:

@@ -133,6 +133,14 @@ def sandbox(
             "machine's time, after the demo's week",
         ),
     ] = None,
+    recorded: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a recording (`vigil record`) to play, in place of an estate",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     ecm_port: Annotated[int, typer.Option(help="Port of Extended ECM; 0 for any free port")] = 0,
     fcm_port: Annotated[int, typer.Option(help="Port of FCM; 0 for any free port")] = 0,
     dialect: Annotated[
@@ -148,17 +156,56 @@ def sandbox(
     The command writes the demo's estate, the key and the devices into Vigil's data folder. docs/first-day.md.
     """
     from vigil.sandbox.dialects import DIALECTS
-    from vigil.sandbox.server import Options, serve, serve_demo
+    from vigil.sandbox.server import Options, serve, serve_demo, serve_recorded
 
     if dialect is not None and dialect not in DIALECTS:
         raise typer.BadParameter(f"{dialect!r} is none of {', '.join(DIALECTS)}", param_hint="--dialect")
     faults = {"dialect": dialect} if dialect else None
-    if estate is None:
+    if recorded is not None:
+        if estate or at or dialect:
+            raise typer.BadParameter(
+                "a recording has an estate, a time and a dialect of its own: leave out --estate, --at and --dialect",
+                param_hint="--recorded",
+            )
+        number = serve_recorded(recorded, ecm_port, fcm_port)
+    elif estate is None:
         number = serve_demo(places.made(places.sandbox()), at, ecm_port, fcm_port, faults)
     else:
         number = serve(Options(estate, ecm_port, fcm_port, at, faults))
     if number is not None:
         stopping.came(number)
+
+
+@app.command()
+def record(
+    folder: Annotated[Path, typer.Argument(help="Folder to write into: empty, or made now", file_okay=False)],
+    site: SiteName = "default",
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Ledger of the reading; by default a temporary one, so that everything is read. A second reading with the same "
+            "ledger reads what changed",
+        ),
+    ] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the recording in the folder")] = False,
+    starts: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=40,
+            help="Number of characters at the start of each text that are exchanged one by one, so that names with the same start "
+            "still have it; more where lists are cut off and Vigil reads them by the starts of names",
+        ),
+    ] = 3,
+) -> None:
+    """Record what Extended ECM answers to a dry sweep, with names, texts, logins and hosts replaced, to send a case that fails.
+
+    Sends no notice, and leaves the site's ledger alone. docs/recording.md.
+    """
+    from vigil.cli.record import Wanted, record_site
+
+    raise typer.Exit(record_site(Wanted(folder, site, ledger, append, starts), console))
 
 
 @app.command()

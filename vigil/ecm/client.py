@@ -29,6 +29,7 @@ from vigil.ecm.limits import CircuitBreaker, RateLimiter
 from vigil.ecm.retry import Policy, Retryable, retry
 from vigil.ecm.settings import Settings
 from vigil.ecm.tickets import HEADER, Ticket, Tickets
+from vigil.recording import exchanges
 
 MOST_IDS = 250
 """The maximum number of ids in one `POST /v2/nodes/list` (docs/contracts/ecm.md#paging)."""
@@ -248,6 +249,7 @@ class Client:
                     body = await self._body(ask.path, response)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             raise Retryable(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
+        exchanges.tell(ask.method, ask.url, ask.form, response.status_code, response.headers, body)
         self._count(received=len(body))
         self.skew = joined(self.skew, measured(response.headers.get("date"), asked, self.clock()))
         return _Response(response.status_code, response.headers, body)

@@ -38,12 +38,11 @@ class DocumentTypeReader:
         self._first = asyncio.Lock()  # held until it is known whether the server has such a call
 
     async def read(self, documents: Collection[int], classified: Mapping[int, Collection[int]]) -> Types:
-        """The types of some documents. `classified` has the ids of a document's classifications where another answer told them.
-
-        Raises Refused.
+        """The types of some documents. `classified` has the ids of a document's classifications where another answer told them:
+        none there does not mean that it has none. Raises Refused.
         """
         types = Types()
-        given = {node: ids for node, ids in classified.items() if node in documents}
+        given = {node: ids for node, ids in classified.items() if ids and node in documents}
         await self._named(given, types)
         await asyncio.gather(*(self._one(node, types) for node in documents if node not in given))
         return types
@@ -79,7 +78,7 @@ class DocumentTypeReader:
             self._refused += 1
             types.unknown[node] = gap_of(error)
             if parse.is_no_route(error) or (self._refused >= MOST_REFUSALS and not dialect.classifications):
-                self._client.learn(classifications=False, why=f"{path}: {error.message}")
+                self._client.learn(classifications=False, why=error.message)
                 types.unknown[node] = Gap(UNTYPED, error.message)
         except CallFailed as error:
             types.unknown[node] = gap_of(error)

@@ -33,7 +33,8 @@ class Needs:
     `documents`, with `types` also their types, `versions` all of theirs, `expiry` the day until which each is valid; `comments` the
     audit trail; `roles` the members of roles if clauses of rules use them (those of findings come from `audience`); `missing` ECM's
     own list of missing documents; `steps` workflows, which are read beside the workspaces, and `dispositions` those with which their
-    steps were completed; `related` the types of workspaces whose related ones are read.
+    steps were completed; `related` the types of workspaces whose related ones are read. `only` has, for a part that not all types
+    need, the types that do.
     """
 
     documents: bool = True
@@ -46,6 +47,11 @@ class Needs:
     expiry: bool = True
     dispositions: bool = False
     related: frozenset[str] = frozenset()
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, part: str, type: str) -> bool:
+        """Whether a part of workspaces of a type is needed: comments, roles or missing."""
+        return getattr(self, part) and (part not in self.only or type in self.only[part])
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def member(found: Json) -> Member:
     name = str(found["name"])
     if why := odd_text(name):
         raise ValueError(f"the name of a member {why}")
-    full = str(found.get("name_formatted") or "").strip()
+    full = str(found.get("name_formatted") or found.get("display_name") or "").strip()
     if not full:
         full = " ".join(str(found.get(part) or "") for part in ("first_name", "last_name")).strip()
     return Member(

@@ -84,7 +84,7 @@ class ProcessReader:
         """
         found: dict[int, str] = {}
         for status in statuses:
-            answer = await self._client.get(STATUS, self._params(status, since))
+            answer = await self._status(status, since)
             with parse.shaped(STATUS):
                 rows = steps.listed(answer)
             for row in rows:
@@ -96,16 +96,27 @@ class ProcessReader:
                     gaps.append(gap_of(error))
         return found
 
-    def _params(self, status: str, since: datetime | None) -> Params:
+    async def _status(self, status: str, since: datetime | None) -> Json:
+        """One list. While the spelling of `Kind` is unknown both are sent, and the documented one alone if that is refused."""
+        spelling = self._client.dialect.kind or KindSpelling.BOTH
+        try:
+            return await self._client.get(STATUS, self._params(status, since, spelling))
+        except NotReadable as error:
+            if spelling is not KindSpelling.BOTH or parse.is_no_route(error):
+                raise
+            answer = await self._client.get(STATUS, self._params(status, since, KindSpelling.UPPER))
+            self._client.learn(kind=KindSpelling.UPPER, why=f"with both spellings: {error.message}")
+            return answer
+
+    def _params(self, status: str, since: datetime | None, spelling: KindSpelling) -> Params:
         params: dict[str, str | int] = {"wstatus": status}
-        spelling = self._client.dialect.kind
         if spelling is not KindSpelling.LOWER:
             params["Kind"] = "Managed"
         if spelling is not KindSpelling.UPPER:
             params["kind"] = "Managed"
         if since is not None:
-            floor = since - self._client.settings.overlap - MARGIN
-            params["wfretention"] = max(1, -(-(self._client.clock() - floor) // timedelta(days=1)))
+            ago = max(timedelta(), self._client.clock() - since) + self._client.settings.overlap + MARGIN
+            params["wfretention"] = -(-ago // timedelta(days=1))
         return params
 
     async def read(self, ids: Collection[int], workspace_of: Mapping[int, int]) -> FactBatch:

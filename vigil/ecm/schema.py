@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from vigil.compliance.facts import RequiredDocument, WorkspaceType
@@ -20,6 +21,28 @@ from vigil.ecm.model import Gap
 
 TYPES = "/v2/businessworkspacetypes"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedType:
+    """A row of the list of workspace types. `templates` are the ids of its templates."""
+
+    id: int
+    name: str
+    templates: tuple[int, ...]
+
+
+def listed_types(answer: Json) -> list[ListedType]:
+    """The rows of `GET /v2/businessworkspacetypes`. Raises LookupError, TypeError, ValueError or Malformed for another shape."""
+    found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
+    return [
+        ListedType(
+            parse.identity(one["wksp_type_id"]),
+            str(one["wksp_type_name"]),
+            tuple(parse.identity(t["id"]) for t in parse.objects(one.get("templates")) if "id" in t),
+        )
+        for one in found
+    ]
 
 
 class SchemaReader:
@@ -44,17 +67,15 @@ class SchemaReader:
         """See `Extractor.types`."""
         answer = await self._client.get(TYPES, {"expand_templates": "true", "expand_wksp_info": "true"})
         with parse.shaped(TYPES):
-            found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
-            named = [(int(one["wksp_type_id"]), str(one["wksp_type_name"]), one) for one in found]
+            found = listed_types(answer)
         self.gaps = {}
-        types = tuple(await asyncio.gather(*(self._type(*one) for one in named)))
+        types = tuple(await asyncio.gather(*(self._type(one) for one in found)))
         self._known = {one.name: one for one in types}
         return types
 
-    async def _type(self, number: int, name: str, found: Json) -> WorkspaceType:
-        with parse.shaped(TYPES):
-            templates = [int(one["id"]) for one in found.get("templates") or []]
-        model = _Model(self._client, number, templates)
+    async def _type(self, listed: ListedType) -> WorkspaceType:
+        number, name = listed.id, listed.name
+        model = _Model(self._client, number, list(listed.templates))
         categories, roles, doc_types = await asyncio.gather(
             model.ask(self._catalogue.read), model.ask(self._roles), model.ask(self._doc_types)
         )

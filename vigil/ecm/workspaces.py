@@ -38,7 +38,7 @@ from vigil.ecm.model import (
     Needs,
 )
 from vigil.ecm.nodes import read_nodes
-from vigil.ecm.paging import read_all
+from vigil.ecm.paging import page_of, read_all
 from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import gone
 from vigil.ecm.related import read_related
@@ -212,11 +212,11 @@ class WorkspaceReader:
             parts.append(self._all_versions(reading))
         elif self._needs.documents and size != 0:
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, size, 0)))
-        if self._needs.comments:
+        if self._needs.of("comments", reading.type):
             parts.append(_part(reading, "comments", self._audit(reading, since)))
-        if self._needs.roles:
+        if self._needs.of("roles", reading.type):
             parts.append(_part(reading, "roles", self._roles(reading)))
-        if self._needs.missing:
+        if self._needs.of("missing", reading.type):
             parts.append(_part(reading, "missing", self._missing(reading)))
         if reading.type in self._needs.related:
             parts.append(_part(reading, "related", self._related(reading)))
@@ -264,9 +264,14 @@ class WorkspaceReader:
             path = f"/v2/nodes/{parse.node_id(child.row)}/versions"
         if newest is not None and (not self._needs.versions or newest <= 1 or len(child.versions) > 1):
             return
-        rows, _ = await read_all(self._client, path, {}, key=_version_key, limit=VERSIONS_PAGE)
+        answer = await self._client.get(path, {"limit": VERSIONS_PAGE, "page": 1})
         with parse.shaped(path):
-            child.versions = parse.version_list({"results": rows})
+            child.versions = parse.version_list(answer)
+            page = page_of(answer, 1, VERSIONS_PAGE, path, child.versions)
+        if page.more or (page.total or 0) > len(page.rows):
+            rows, _ = await read_all(self._client, path, {}, key=_version_key, limit=VERSIONS_PAGE)
+            with parse.shaped(path):
+                child.versions = parse.version_list({"results": rows})
 
     async def _audit(self, reading: RawWorkspace, since: datetime | None) -> None:
         path = f"/v2/nodes/{reading.id}/audit"
@@ -300,26 +305,14 @@ class WorkspaceReader:
         path = f"/v2/businessworkspaces/{reading.id}/missingdocuments"
         try:
             answer = await self._client.get(path)
-        except NotReadable:
-            # 400 may mean a missing module, a missing node, or a temporary failure.
-            again = await self._missing_again(reading, path)
-            if again is None:
-                return
-            answer = again
-        with parse.shaped(path):
-            reading.missing = tuple(sorted(parse.missing_types(answer)))
-
-    async def _missing_again(self, reading: RawWorkspace, path: str) -> Json | None:
-        """The second response; None if it is refused for an existing node: then this server has no such lists."""
-        try:
-            return await self._client.get(path)
         except NotReadable as error:
-            found, _ = await read_nodes(self._client, [reading.id], ["properties{id}"])
-            if reading.id not in found:
-                raise
+            if not parse.is_no_route(error):
+                raise  # it says nothing about other workspaces
             self._absent = Gap(ABSENT, error.message)
             reading.unread["missing"] = self._absent
-            return None
+            return
+        with parse.shaped(path):
+            reading.missing = tuple(sorted(parse.missing_types(answer)))
 
     async def _document_types(
         self,
@@ -335,7 +328,7 @@ class WorkspaceReader:
                     with parse.shaped(child.path):
                         number = parse.node_id(child.row)
                         before = known.get(number)
-                        if number not in classified and before and self._same(child, before):
+                        if not classified.get(number) and before and self._same(child, before):
                             child.type, child.typed = before.type, True
                         else:
                             asked.setdefault(number, []).append((reading, child))

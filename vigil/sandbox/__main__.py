@@ -36,12 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--faults", help='JSON as POST /sandbox/faults takes it under "ecm", such as {"latency_ms": 50}'
     )
     parser.add_argument(
+        "--dialect", help=f"the server's dialect: {', '.join(DIALECTS)}; {DEFAULT} by default"
+    )
+    parser.add_argument(
         "--log-requests",
         type=Path,
         help="file to which each request to the simulated ECM is appended as JSON",
-    )
-    parser.add_argument(
-        "--dialect", help=f"the server's dialect: {', '.join(DIALECTS)}; {DEFAULT} by default"
     )
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     given = parser.parse_args(arguments)

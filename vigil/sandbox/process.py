@@ -120,12 +120,14 @@ class SandboxProcess(SandboxClient):
         *,
         start: datetime | None = None,
         faults: Json | None = None,
+        dialect: str = "",
         ecm_port: int = 0,
         fcm_port: int = 0,
         patience: float = 60.0,
         log_requests: Path | None = None,
     ) -> None:
         """`start`: where the clock stands at first, the estate's own by default. `faults`: of ECM, as `faults()` takes them.
+        `dialect`: a name of vigil.sandbox.dialects.
         `patience`: seconds to be ready. `log_requests`: a file for the requests to ECM, which `request_log.from_file` reads.
         """
         self._command = [
@@ -134,6 +136,8 @@ class SandboxProcess(SandboxClient):
         ]  # fmt: skip
         if start is not None:
             self._command += ["--start", start.isoformat()]
+        if dialect:
+            self._command += ["--dialect", dialect]
         if faults is not None:
             self._command += ["--faults", json.dumps(faults)]
         if log_requests is not None:

@@ -200,7 +200,7 @@ class Quirks:
                 )
             kept[name] = _fitting(name, kinds[name], value)
             if name in choices and value not in choices[name]:
-                raise ValueError(f"quirk {name} is one of {listed(choices[name])}, not {value!r}")
+                raise ValueError(f"quirk {name} is one of {', '.join(choices[name])}, not {value!r}")
         for name, value in kept.items():
             setattr(self, name, value)
 
@@ -362,7 +362,7 @@ class EcmFaults:
                 return script.what, script.seconds
         q = self.quirks
         if q.search_down and endpoint == "POST /v2/search":
-            return "try_again", 0.0
+            return "html_500", 0.0
         if not (
             q.html_200
             or q.try_again_500

@@ -20,12 +20,15 @@ from typing import Any, TextIO
 import orjson
 import uvicorn
 
+from vigil.recording.folder import Manifest, Recording
 from vigil.sandbox.control import Control
 from vigil.sandbox.ecm.app import CGI
 from vigil.sandbox.estate.load import Estate, load
 from vigil.sandbox.fcm.app import fcm_app, write_service_account
+from vigil.sandbox.fcm.devices import Devices
 from vigil.sandbox.generate.generator import START, behind, generate
 from vigil.sandbox.quirks import EcmFaults
+from vigil.sandbox.recorded import RecordedEcm
 from vigil.sandbox.request_log import RequestLog, to_file
 from vigil.sandbox.world.world import World
 
@@ -113,6 +116,37 @@ def serve_demo(
     made = generate(folder / "estate", start=START if at else behind(now))
     clock = None if at else partial(datetime.now, UTC)
     return serve(Options(made.folder, ecm_port, fcm_port, at or now, faults, clock=clock, folder=folder))
+
+
+def serve_recorded(recorded: Path, ecm_port: int, fcm_port: int, out: TextIO = sys.stdout) -> int | None:
+    """Serve a recording as Extended ECM, and an FCM without devices beside it; as `serve`. Requests that were not recorded are lines
+    of stderr. Raises BadRequest for a folder without a recording.
+    """
+    Manifest.read(recorded)
+    ecm_app = RecordedEcm(Recording(recorded), partial(print, file=sys.stderr, flush=True))
+    with (
+        tempfile.TemporaryDirectory(prefix="vigil-sandbox-") as temporary,
+        _listen(ecm_port) as ecm,
+        _listen(fcm_port) as fcm,
+    ):
+        account = Path(temporary) / "service-account.json"
+        public_key = write_service_account(account, f"{_url(fcm)}/token", PROJECT)
+        push = fcm_app(Devices(partial(datetime.now, UTC)), project=PROJECT, public_key=public_key)
+        ready = {
+            "ecm": f"{_url(ecm)}{CGI}",
+            "fcm": _url(fcm),
+            "service_account": str(account),
+            "control": _url(ecm),
+        }
+        servers = [_server(ecm_app, dated=False), _server(push)]
+        work = _run(servers, [ecm, fcm], ready, Options(recorded), out, lambda: None)
+        with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
+            number = runner.run(work)
+    if ecm_app.unknown:
+        print(
+            f"{sum(ecm_app.unknown.values())} of {ecm_app.total} requests were not recorded", file=sys.stderr
+        )
+    return number
 
 
 def _write_devices(estate: Estate, file: Path) -> None:

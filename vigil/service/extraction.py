@@ -22,7 +22,7 @@ from vigil.ledger.observed import behind, folders, observations, runs, scan_curs
 from vigil.ledger.observed.folders import KnownFolder
 from vigil.ledger.watermarks import Listed, Scan, Watermark, WatermarkName, list_of
 from vigil.service import clocks, guards, missing_roles, snapshot
-from vigil.service.needs import parts_of, types_of, types_with_roles
+from vigil.service.needs import covered, scanned_parts, types_of, types_with_roles
 from vigil.service.run import Number, Run
 from vigil.wording import counted
 
@@ -30,6 +30,12 @@ GRACE = timedelta(seconds=5)
 """ECM's dates are whole seconds: an item modified this shortly before it was read, by ECM's clock, may have changed again."""
 
 NODES_A_REQUEST = 250
+
+FEWER = 8
+"""By how much the scans of known nodes are slower where search and recycle bin are followed: then they only find what these lack."""
+
+BESIDE = 26
+"""The requests of a run beside the scans that a site allows: lists, workflows, search, and what changed."""
 
 FOLDERS_EACH = 4
 """How many folders are looked up for each workspace or document: a folder's date shows what was added to it, and nothing else does."""
@@ -141,7 +147,8 @@ def full_scan_due(reading: Extraction) -> bool:
     run = reading.run
     with run.ledger.read() as connection:
         mark = watermarks.watermark(connection, WatermarkName.SCAN)
-    reading.reread = mark.at is not None and bool(parts_of(run.needs) - Scan.of(mark.data).parts)
+    parts = scanned_parts(run.needs)
+    reading.reread = mark.at is not None and covered(Scan.of(mark.data).parts, parts) != parts
     return mark.at is None or reading.reread or run.as_of - mark.at >= run.site.rescan_every
 
 
@@ -163,7 +170,7 @@ async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[
     reading.incomplete = reading.incomplete or bool(reading.unlisted)
     if full and not reading.incomplete:
         await _mark_deleted(reading, everything)
-        _keep_parts(run, run.as_of, parts_of(run.needs))
+        _keep_parts(run, run.as_of, scanned_parts(run.needs))
     elif not full:
         parts_narrowed(run)
 
@@ -212,8 +219,9 @@ def parts_narrowed(run: Run) -> None:
     with run.ledger.read() as connection:
         mark = watermarks.watermark(connection, WatermarkName.SCAN)
     before = Scan.of(mark.data).parts
-    if mark.at is not None and before - parts_of(run.needs):
-        _keep_parts(run, mark.at, before & parts_of(run.needs))
+    still = covered(before, scanned_parts(run.needs))
+    if mark.at is not None and still != before:
+        _keep_parts(run, mark.at, still)
 
 
 def _keep_parts(run: Run, at: datetime, parts: Collection[str]) -> None:
@@ -443,7 +451,7 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
     """
     run = reading.run
     # Half of the budget each: neither documents nor workspaces may starve the others.
-    share = run.site.verify_requests * NODES_A_REQUEST // 2
+    share = nodes_room(run) * NODES_A_REQUEST // 2
     if run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
@@ -464,7 +472,9 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
 def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSlice]:
     """The next slice of the scan of all known folders: a new document deep in a workspace moves its folder's date, and no other."""
     run = reading.run
-    budget = FOLDERS_EACH * run.site.verify_requests * NODES_A_REQUEST
+    budget = NODES_A_REQUEST * (
+        run.site.verify_requests * FOLDERS_EACH if run.client.dialect.search is None else nodes_room(run) // 2
+    )
     with run.ledger.read() as connection:
         cursor = scan_cursors.next_cursor(connection, WatermarkName.FOLDERS, "folder", run.as_of)
         found = folders.after(connection, int(cursor["folder"] or 0), budget)
@@ -519,9 +529,9 @@ def keep_cursors(reading: Extraction) -> None:
             watermarks.set_watermark(connection, WatermarkName.ABSENCE, Watermark(at=run.as_of))
         elif before.at is not None and run.counters.numbers[Number.MISSING_LISTS]:
             watermarks.set_watermark(connection, WatermarkName.ABSENCE, Watermark())
-            parts = Scan.of(scan.data).parts - {"missing"}
+            parts = {p for p in Scan.of(scan.data).parts if p.partition(":")[0] != "missing"}
             watermarks.set_watermark(
-                connection, WatermarkName.SCAN, Watermark(at=scan.at, data=Scan(parts).plain())
+                connection, WatermarkName.SCAN, Watermark(at=scan.at, data=Scan(frozenset(parts)).plain())
             )
 
 
@@ -601,7 +611,7 @@ def _next_active(reading: Extraction, active: Iterable[int]) -> list[int]:
     with run.ledger.read() as connection:
         cursor = scan_cursors.next_cursor(connection, WatermarkName.WORKFLOWS, "process", run.as_of)
     ahead = sorted(p for p in active if p > int(cursor.get("process") or 0))
-    some = ahead[: run.site.verify_requests]
+    some = ahead[: room(run, share=2)]
     cursor["process"] = str(some[-1]) if len(ahead) > len(some) else ""
     reading.cursors[WatermarkName.WORKFLOWS] = cursor
     return some
@@ -641,23 +651,35 @@ def processes_done(reading: Extraction) -> None:
         )
 
 
+def room(run: Run, share: int = 1) -> int:
+    """How many requests a scan of this run may make: as many as the site allows or, where search and bin show most changes at once, a
+    share of what is left of a whole run's, and an eighth in any case.
+    """
+    allowed = run.site.verify_requests
+    if run.client.dialect.search is None:
+        return allowed
+    return max(allowed // FEWER, min(allowed, allowed + BESIDE - run.client.requests) // share)
+
+
+def nodes_room(run: Run) -> int:
+    """How many requests the scan of known nodes may make."""
+    allowed = run.site.verify_requests
+    return allowed if run.client.dialect.search is None else max(2, allowed // FEWER)
+
+
 def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
     """The workspaces whose roles to read again, if rules use roles: a role change changes no date that a list shows.
 
     One request for each workspace, within the same budget as the lookups of known items.
     """
     run = reading.run
-    return _next_slices(
-        reading, WatermarkName.ROLES, types_with_roles(run.rules), just_read, run.site.verify_requests
-    )
+    return _next_slices(reading, WatermarkName.ROLES, types_with_roles(run.rules), just_read, room(run))
 
 
 def related_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
     """The workspaces whose relations to read again, if rules use related ones: as for roles, with two requests each."""
     run = reading.run
-    return _next_slices(
-        reading, WatermarkName.RELATIONS, run.needs.related, just_read, run.site.verify_requests // 2
-    )
+    return _next_slices(reading, WatermarkName.RELATIONS, run.needs.related, just_read, room(run) // 2)
 
 
 def _next_slices(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 
 from vigil.compliance.evaluation.evaluate import active
@@ -15,28 +15,27 @@ from vigil.ecm.model import Needs
 def needs_of(rules: RuleSet) -> Needs:
     """The parts of a workspace that an active rule uses."""
     mine = active(rules)
-    found = [
-        leaf
-        for r in mine
-        for clause in (r.where, r.require, r.when)
-        if clause is not None
-        for leaf in leaves(clause)
-    ]
+    found = [leaf for r in mine for leaf in _leaves(r)]
     of_events = {part for r in mine for e in events_used(r) for part in e.spec.needs}
     documents = [leaf for leaf in found if isinstance(leaf, DocumentLeaf)]
     of_event = {key for r in mine for pattern in r.events for key in keys_needed(r, pattern)}
-    in_clauses = {leaf.field for leaf in found if not isinstance(leaf, DocumentLeaf | MissingLeaf)}
+    only = {
+        "comments": _types_waiting(rules, "comments"),
+        "roles": types_with_roles(rules),
+        "missing": {r.subject.workspace_type for r in mine if any(map(_is_missing, _leaves(r)))},
+    }
     return Needs(
         documents=bool(documents) or "documents" in of_events,
         types=bool(documents) or "document_type" in of_event,
         versions="versions" in of_events,
         steps="steps" in of_events,
-        comments="comments" in of_events,
-        roles="roles" in of_events or any(field.startswith("role.") for field in in_clauses),
-        missing=any(isinstance(leaf, MissingLeaf) for leaf in found),
+        comments=bool(only["comments"]),
+        roles=bool(only["roles"]),
+        missing=bool(only["missing"]),
         expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),
         dispositions="disposition" in of_event,
         related=frozenset(_types_with(rules, "related")),
+        only={part: frozenset(types) for part, types in only.items()},
     )
 
 
@@ -44,8 +43,21 @@ def parts_of(needs: Needs) -> set[str]:
     """The names of the needed parts of a workspace."""
     parts = asdict(needs)
     parts.pop("dispositions")  # of workflows: no workspace is read again for them
+    parts.pop("only")
     related = {f"related:{type}" for type in parts.pop("related")}
     return {name for name, needed in parts.items() if needed} | related
+
+
+def scanned_parts(needs: Needs) -> set[str]:
+    """As `parts_of`, and ``PART:TYPE`` for each type of which a part is read."""
+    return parts_of(needs) | {f"{part}:{type}" for part, types in needs.only.items() for type in types}
+
+
+def covered(read: Collection[str], wanted: Collection[str]) -> set[str]:
+    """Those of `wanted` that were read. Ledgers of earlier versions name no types: there a part was read of all of them."""
+    of_types = {part.partition(":")[0] for part in read if ":" in part}
+    of_all = set(read) - of_types
+    return {part for part in wanted if part in read or part.partition(":")[0] in of_all}
 
 
 def types_of(rules: RuleSet) -> list[str]:
@@ -57,10 +69,16 @@ def types_of(rules: RuleSet) -> list[str]:
 
 def types_with_roles(rules: RuleSet) -> set[str]:
     """The workspace types for which an active rule uses the members of a role, or waits for a change of them."""
-    waiting = {
-        r.subject.workspace_type for r in active(rules) for e in events_used(r) if "roles" in e.spec.needs
-    }
-    return waiting | _types_with(rules, "role")
+    return _types_waiting(rules, "roles") | _types_with(rules, "role")
+
+
+def _types_waiting(rules: RuleSet, part: str) -> set[str]:
+    """The workspace types for which an active rule waits for an event that needs a part."""
+    return {r.subject.workspace_type for r in active(rules) for e in events_used(r) if part in e.spec.needs}
+
+
+def _is_missing(leaf: object) -> bool:
+    return isinstance(leaf, MissingLeaf)
 
 
 def _types_with(rules: RuleSet, root: str) -> set[str]:
@@ -69,5 +87,10 @@ def _types_with(rules: RuleSet, root: str) -> set[str]:
 
 
 def _fields(rule: Rule) -> Iterator[FieldLeaf]:
+    yield from (leaf for leaf in _leaves(rule) if isinstance(leaf, FieldLeaf))
+
+
+def _leaves(rule: Rule) -> Iterator[FieldLeaf | DocumentLeaf | MissingLeaf]:
     for clause in (rule.where, rule.require, rule.when):
-        yield from (leaf for leaf in leaves(clause) if isinstance(leaf, FieldLeaf))
+        if clause is not None:
+            yield from leaves(clause)

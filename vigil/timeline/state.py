@@ -167,9 +167,12 @@ class TimelineState:
         parts: Mapping[str, tuple[bool, Collection[Fact]]] = {
             "documents": (needs.documents, self._documents[w].values()),
             "steps": (needs.steps, self._steps[w].values()),
-            "comments": (needs.comments, self._comments[w]),
-            "missing": (needs.missing, [f.MissingDocuments(w, self._missing(workspace))]),
-            "roles": (needs.roles, [f.Roles(w, self._roles[w])]),
+            "comments": (needs.of("comments", workspace.type), self._comments[w]),
+            "missing": (
+                needs.of("missing", workspace.type),
+                [f.MissingDocuments(w, self._missing(workspace))],
+            ),
+            "roles": (needs.of("roles", workspace.type), [f.Roles(w, self._roles[w])]),
             "related": (workspace.type in needs.related, [f.Related(w, self._related_to(w))]),
         }
         for part, (needed, facts) in parts.items():

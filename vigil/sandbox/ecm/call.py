@@ -96,14 +96,19 @@ class Call:
         page = self.page(len(rows), kind, default)
         return rows[page.start : page.end], page
 
-    def collection(self, page: ListPage, results: Any, sort: str = "asc_name") -> Json:
-        """The form of most lists: ``collection.paging``, ``results``; a next page stands in ``paging.links.data.next``."""
-        sorting = {"sort": [{"key": "sort", "value": self.one("sort", sort)}]}
+    def collection(self, page: ListPage, results: Any, sort: str | None = "asc_name") -> Json:
+        """The form of most lists: ``collection.paging``, ``results``; a next page stands in ``paging.links.data.next``.
+
+        `sort`: the order where none is asked for; None: the answer does not tell it.
+        """
         paging = page.to_json()
         if page.number < page.last:
             paging["links"] = {"data": {"next": self._page_link(page, page.number + 1) | {"name": "Next"}}}
+        collection: Json = {"paging": paging}
+        if sort is not None:
+            collection["sorting"] = {"sort": [{"key": "sort", "value": self.one("sort", sort)}]}
         return {
-            "collection": {"paging": paging, "sorting": sorting},
+            "collection": collection,
             "links": self.self_link(),
             "results": results,
         }

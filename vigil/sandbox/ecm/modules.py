@@ -11,6 +11,7 @@ from typing import Any
 
 from vigil.sandbox.ecm import shapes
 from vigil.sandbox.ecm.call import Call
+from vigil.sandbox.ecm.definitions import INTEGER, STRING, definition
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world import ids
 from vigil.sandbox.world.state import WorldDocument, WorldWorkspace
@@ -53,7 +54,8 @@ def reports(call: Call) -> Json:
         held = [d for d in held if _outdated(call, found, d)]
     else:
         raise EcmRefusal(400, f"Unknown report type: {wanted}")
-    return _listing(call, [_place(call, found, d.id, d.name, d.type) for d in held], wanted)
+    rows = [_place(call, found, d.id, d.name, d.type) for d in held]
+    return {"links": call.self_link(), "results": {"data": rows, "total_count": len(rows)}}
 
 
 def team_todo(call: Call) -> Json:
@@ -106,16 +108,22 @@ def classifications(call: Call) -> Json:
         "canModify": True,
         "classVolumeID": world.structure_id(ids.CLASSIFICATIONS),
         "data": data,
-        "definitions": {key: _definition(key, name, kind) for key, name, kind in _CLASS_COLUMNS},
+        "definitions": {key: definition(key, name, kind) for key, name, kind in _CLASS_COLUMNS},
         "definitions_map": {"name": ["menu"]},
         "definitions_order": ["name"],
     }
 
 
 _CLASS_COLUMNS = (
-    ("classvolumeid", "Classification Volume ID", 2),
-    ("id", "Classification", 2),
-    ("name", "Name", -1),
+    ("classvolumeid", "Classification Volume ID", INTEGER),
+    ("id", "Classification", INTEGER),
+    ("inherit_flag", "Inherit Flag", INTEGER),
+    ("management_type", "Management Type", STRING),
+    ("name", "Name", STRING),
+    ("parent_managed", "Parent Managed", INTEGER),
+    ("score", "Score", INTEGER),
+    ("selectable", "Selectable", INTEGER),
+    ("type", "Type", INTEGER),
 )
 
 
@@ -154,24 +162,16 @@ def _place(call: Call, found: WorldWorkspace, number: int, name: str, kind: str 
 
 
 def _listing(call: Call, rows: list[Json], kind: str) -> Json:
-    columns = (("id", None, 2), ("name", "Document Type", -1), ("parent_id", "Location", 2))
+    columns = (("id", None, INTEGER), ("name", "Document Type", STRING), ("parent_id", "Location", INTEGER))
     results = {
         "data": rows,
-        "definitions": {key: _definition(key, name, number) for key, name, number in columns},
+        "definitions": {key: definition(key, name, number) for key, name, number in columns},
         "definitions_map": {},
         "definitions_order": ["id", "name", "parent_id"],
         "total_count": len(rows),
         "type": kind,
     }
     return {"links": call.self_link(), "results": results}
-
-
-def _definition(key: str, name: str | None, kind: int) -> Json:
-    return {
-        "allow_undefined": False, "bulk_shared": False, "default_value": None, "description": None, "hidden": False, "key": key,
-        "multi_value": False, "name": name, "persona": "", "read_only": True, "required": False, "type": kind,
-        "type_name": "Integer" if kind == 2 else "String", "valid_values": [], "valid_values_name": [],
-    }  # fmt: skip
 
 
 def _todo(call: Call, login: str, missing: Iterable[str], outdated: Iterable[str]) -> Json:

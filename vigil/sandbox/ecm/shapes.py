@@ -134,7 +134,7 @@ def workspace_detail(site: SimulatedEcm, workspace: WorldWorkspace) -> Json:
     """Properties of one workspace at its own address: as a node's, with naive dates, its type's name and its classifications."""
     world = site.world
     found = node_properties(site, workspace)
-    for key in ("advanced_versioning", "mime_type", "original_id", "permissions_model", "size", "size_formatted", "owner",
+    for key in ("advanced_versioning", "mime_type", "permissions_model", "size", "size_formatted", "owner",
                 "reserved_shared_collaboration"):  # fmt: skip
         del found[key]
     return found | {
@@ -191,7 +191,6 @@ def node_properties(site: SimulatedEcm, node: Node) -> Json:
         "modify_date": date(site, modified),
         "modify_user_id": modifier,
         "name": node.name,
-        "original_id": node.original if isinstance(node, Plain) else 0,
         "owner": "",
         "owner_group_id": 999,
         "owner_user_id": creator,
@@ -210,6 +209,8 @@ def node_properties(site: SimulatedEcm, node: Node) -> Json:
         "versions_control_advanced": False,
         "volume_id": -world.structure_id(ids.VOLUME),
     }
+    if isinstance(node, Plain) and node.original:
+        properties["original_id"] = node.original
     if site.quirks.multilingual_names:
         properties |= {"name_multilingual": {"en": node.name}, "description_multilingual": {"en": ""}}
     return properties

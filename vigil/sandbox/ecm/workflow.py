@@ -5,11 +5,13 @@ Dates of workflows are naive whatever other endpoints do. An estate's process ha
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 from vigil.sandbox.ecm import shapes, workflow_info
 from vigil.sandbox.ecm.call import Call
+from vigil.sandbox.ecm.definitions import DATE, INTEGER, STRING, definition
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.state import Process, WorldStep
 
@@ -19,8 +21,23 @@ WORKFLOW_STEP = 153
 _OPEN = {"ontime", "workflowlate"}
 _RIGHTS = ("Archive", "ChangeAttr", "ChangeRoute", "Delete", "ManagerPerms", "SeeDetail", "Stop", "Suspend")
 _ALL = dict.fromkeys(_RIGHTS, True)
-_COLUMNS = (("assignee", "Assigned to", 2), ("date_initiated", "Start Date", -7), ("due_date", "Step Due Date", -7),
-            ("status_key", "Status", -1), ("step_name", "Current Step", -1), ("wf_name", "Workflow", -1))  # fmt: skip
+_COLUMNS = (
+    ("assignee", "Assigned to", INTEGER),
+    ("date_initiated", "Start Date", DATE),
+    ("due_date", "Step Due Date", DATE),
+    ("status_key", "Status", STRING),
+    ("step_name", "Current Step", STRING),
+    ("wf_name", "Workflow", STRING),
+)
+_DEFINITIONS = {name: definition(name, words, kind) for name, words, kind in _COLUMNS}
+_ASSIGNMENT_COLUMNS = (
+    ("date_due", "Due Date", DATE),
+    ("priority", "Priority", STRING),
+    ("status", "Status", STRING),
+    ("from_user_id", "From", INTEGER),
+    ("location_id", "Location", INTEGER),
+    ("name", "Name", STRING),
+)
 
 
 def status(call: Call) -> Json:
@@ -30,13 +47,8 @@ def status(call: Call) -> Json:
     wanted = {s for text in call.query.get("wstatus", ()) for s in text.split(",") if s}
     if wanted - set(STATUSES):
         raise _refused()
-    ids = (
-        state.active
-        if wanted and wanted <= _OPEN and not call.site.quirks.stopped_processes
-        else state.started
-    )
-    found = [p for i in ids if _is_of(call, p := state.processes[i], kind)]
-    found = [p for p in found if (not wanted or process_status(call, p) in wanted) and _is_retained(call, p)]
+    found = [p for i in _candidates(call, wanted) if _is_of(call, p := state.processes[i], kind)]
+    found = [p for p in found if not wanted or process_status(call, p) in wanted]
     return {"links": call.self_link(), "results": [_row(call, p) for p in _sorted(call, found)]}
 
 
@@ -137,10 +149,16 @@ def assignments(call: Call) -> Json:
     if call.site.quirks.own_assignments_only:
         steps = [step for step in steps if call.site.is_for(call.caller, step.to)]
     steps = [step for step in steps if process_status(call, step.process) != "stopped"]
-    return {
-        "links": call.self_link(),
-        "results": [{"data": {"assignments": _assignment(call, s)}} for s in steps],
-    }
+    metadata: Json = {}
+    if call.has("metadata"):
+        columns = {name: definition(name, words, kind) for name, words, kind in _ASSIGNMENT_COLUMNS}
+        metadata = {
+            "metadata": {"assignments": columns},
+            "metadata_map": {"assignments": {}},
+            "metadata_order": {"assignments": list(columns)},
+        }
+    rows = [{"data": {"assignments": _assignment(call, step)}, **metadata} for step in steps]
+    return {"links": call.self_link(), "results": rows}
 
 
 # -- what workflow_info shares -----------------------------------------------------------------------------
@@ -200,10 +218,18 @@ def _is_of(call: Call, found: Process, kind: str) -> bool:
     return {"managed": manages, "initiated": initiated}.get(kind, manages or initiated)
 
 
-def _is_retained(call: Call, found: Process) -> bool:
-    """``wfretention``: an ended process is listed for so many days after its end; without it, for ever."""
-    days = call.number("wfretention", 0)
-    return not days or found.ended is None or found.ended > call.site.now() - days * 86_400
+def _candidates(call: Call, wanted: set[str]) -> Iterable[int]:
+    """Ids, ascending, of the processes that are open or ended within ``wfretention`` days; without it, whenever they ended."""
+    state, days = call.site.world.state, call.number("wfretention", 0)
+    if wanted and "completed" not in wanted:
+        return state.active
+    if not days and not wanted:
+        return state.started
+    ended = state.ended.keys
+    first = bisect_left(ended, (int(call.site.now()) - days * 86_400 + 1, 0)) if days else 0
+    return sorted(
+        [*(() if wanted == {"completed"} else state.active), *(number for _, number in ended[first:])]
+    )
 
 
 def _day(call: Call, name: str) -> date:
@@ -258,22 +284,13 @@ def _row(call: Call, found: Process) -> Json:
     }
     if first and (group := _group(call, first, people)):
         wfstatus["assignedto"] = group
-    names = [name for name, *_ in _COLUMNS]
     return {
         "data": {"wfstatus": wfstatus},
-        "definitions": {"wfstatus": {name: _definition(name, words, kind) for name, words, kind in _COLUMNS}},
+        "definitions": {"wfstatus": _DEFINITIONS},
         "definitions_map": {"wfstatus": {}},
-        "definitions_order": {"wfstatus": names},
+        "definitions_order": {"wfstatus": list(_DEFINITIONS)},
         "permissions": _ALL,
     }
-
-
-def _definition(key: str, name: str, kind: int) -> Json:
-    return {
-        "allow_undefined": False, "bulk_shared": False, "default_value": None, "description": None, "hidden": False, "key": key,
-        "multi_value": False, "name": name, "persona": "", "read_only": True, "required": False, "type": kind,
-        "type_name": {2: "Integer", -7: "Date", -1: "String"}[kind], "valid_values": [], "valid_values_name": [],
-    }  # fmt: skip
 
 
 def _active_row(call: Call, found: Process) -> Json:

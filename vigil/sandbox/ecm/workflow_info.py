@@ -84,7 +84,10 @@ def _step(call: Call, step: WorldStep, status: str) -> Json:
     work = _work(call, step.process, status)
     if call.site.quirks.info_dates == "WORK":
         return entry | {"WORK": task, "WORKINFO": work}
-    return entry | {"WORKINFO": work | task}
+    # The client that was seen reads these there; the other keys of a task it never names.
+    return entry | {
+        "WORKINFO": work | {key: held for key, held in task.items() if key.startswith("SubWorkTask_")}
+    }
 
 
 def _audit(call: Call, at: int, action: str, step: WorldStep) -> Json:

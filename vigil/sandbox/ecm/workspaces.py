@@ -157,7 +157,7 @@ def workspace(call: Call) -> Json:
     row["metadata_order"] = {"categories": site.categories.ids(found)} if listed else {"properties": None}
     if call.has("metadata"):
         definitions = {str(c.id): site.categories.metadata(c) for c in site.categories.of(found)}
-        row["metadata"] = {"categories": definitions, "properties": _definitions(call)}
+        row["metadata"] = {"categories": definitions}
     if not listed:
         return {"links": call.self_link(), "results": row}
     paging = call.page(1, "workspaces", 500).to_json()
@@ -234,14 +234,14 @@ def team(call: Call) -> Json:
         }
         held = [_team_member(call, m) for m in _members(call, found, name)[:most]]
         results.append({"data": {"properties": properties, "members": held}})
-    return call.collection(page, results)
+    return call.collection(page, results, sort=None)
 
 
 def team_members(call: Call) -> Json:
     """Everybody in a role, in pages."""
     found = _workspace(call)
     shown, page = call.paged(_members(call, found, _role_name(call, found)), "roles", 100)
-    return call.collection(page, [{"data": {"properties": _team_member(call, m)}} for m in shown])
+    return call.collection(page, [{"data": {"properties": _team_member(call, m)}} for m in shown], sort=None)
 
 
 def _team_member(call: Call, name: str) -> Json:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
+from math import ceil
 from typing import NamedTuple
 
 from vigil.sandbox.estate.model import EstateEvent
-from vigil.sandbox.world.state import WorldState, seconds
+from vigil.sandbox.world.state import WorldState
 
 
 class JournalEntry(NamedTuple):
@@ -31,14 +32,16 @@ class Journal:
 
     def note(self, state: WorldState, event: EstateEvent) -> None:
         """Write down what `event` did; `state` is the one after it."""
-        at, number = seconds(event.ts), event.data.get("id")
-        home = event.workspace or (state.bin[number].document.workspace.id if number in state.bin else 0)
+        at, number = ceil(event.ts.timestamp()), event.data.get("id")
+        document = state.documents.get(number) if number is not None else None
+        binned = state.bin.get(number) if number is not None and document is None else None
+        home = event.workspace or (binned.document.workspace.id if binned else 0)
         if home:
             self._write(at, home, state.modified(state.workspaces[home]))
-        if number in state.documents:
-            self._write(at, number, state.documents[number].modified)
-        elif number in state.bin:
-            self._write(at, number, _DELETED)
+        if document is not None:
+            self._write(at, document.id, document.modified)
+        elif binned is not None:
+            self._write(at, binned.document.id, _DELETED)
 
     def _write(self, at: int, node: int, modified: int) -> None:
         self._happened.append(at)

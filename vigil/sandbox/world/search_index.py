@@ -14,7 +14,7 @@ from math import gcd
 from typing import NamedTuple
 
 from vigil.sandbox.world.ids import Family
-from vigil.sandbox.world.state import WorldDocument
+from vigil.sandbox.world.state import Touch, WorldDocument
 from vigil.sandbox.world.world import World
 
 FOLDER, DOCUMENT, WORKSPACE = KINDS = (0, 144, 848)
@@ -53,7 +53,7 @@ class SearchIndex:
         self._settings = IndexSettings()
         self._folders: tuple[int, frozenset[str]] = (0, frozenset())
         self._position = 0
-        self._touches = world.state.children_touch
+        self._touches = (world.state.children_touch, world.folders.touch)
         self._rewritten = 0  # the journal's entries before this one were written under another rule
         self.generation = 0  # grows whenever the index changes
         self._indexed: dict[int, int] = {}  # node -> modified << _VERSION_BITS | number of indexed versions
@@ -65,13 +65,14 @@ class SearchIndex:
         world = self._world
         position = world.journal.position(world.now.timestamp() - settings.lag)
         # Nothing is taken out of an index again, and folders are known only when they are indexed: then it begins anew.
-        rule, folders = world.state.children_touch, (world.folders.depth, world.folders.without)
+        rule = (world.state.children_touch, world.folders.touch)
+        folders = (world.folders.depth, world.folders.without)
         if (settings, folders, rule) != (
             self._settings,
             self._folders,
             self._touches,
         ) or position < self._position:
-            if rule != self._touches:
+            if (rule, folders) != (self._touches, self._folders):
                 self._touches, self._rewritten = rule, len(world.journal)
             self._settings, self._folders, self._position = settings, folders, 0
             self.generation += 1
@@ -135,10 +136,11 @@ class SearchIndex:
                     before.setdefault(folder, None)
                     self._indexed[folder] = workspace.created << _VERSION_BITS
             return
-        # Each entry of a document is a version of it; the first one is a new child of what it lies in.
+        # Each entry of a document is a version of it; the first one is a new child of what it lies in (quirk 29).
         count = 1 if known is None else (known & ((1 << _VERSION_BITS) - 1)) + 1
         self._indexed[node] = modified << _VERSION_BITS | count
-        if known is None and self._folders[0]:
+        moves = folders.touch is Touch.ALL or (known is None and folders.touch is Touch.CREATED)
+        if moves and self._folders[0]:
             holder = folders.holding(self._document(node))
             before.setdefault(holder, self._indexed.get(holder))
             self._indexed[holder] = modified << _VERSION_BITS

@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def _fill() -> None:
-    """Until now observations of workspaces had their folders, as pairs of id and number of items: without them changes would be missed."""
+    """Until now observations of workspaces had their folders, as pairs of id and number of items. Their changes must not be missed."""
     newest = sa.table(
         "newest", sa.column("kind"), sa.column("seq"), sa.column("workspace"), sa.column("hash")
     )

@@ -1,0 +1,205 @@
+"""What becomes of names, texts, logins, hosts and secrets in requests and answers that are recorded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from vigil.recording.scrub import REMOVED, Scrubber
+from vigil.recording.words import Words
+
+KEY = b"a key of this test"
+LISTS = "/v2/businessworkspaces"
+
+
+@pytest.fixture
+def words() -> Words:
+    return Words(KEY)
+
+
+@pytest.fixture
+def scrub(words: Words) -> Scrubber:
+    return Scrubber(words)
+
+
+def test_the_same_text_has_one_replacement_and_another_key_gives_another(words: Words) -> None:
+    assert words.text("Rossi Mario") == Words(KEY).text("Rossi Mario")
+    assert words.text("Rossi Mario") != Words(b"another").text("Rossi Mario")
+    assert words.text("Rossi Mario") != words.text("Rossi Maria")
+
+
+def test_case_alone_stays_a_difference_in_case_alone(words: Words) -> None:
+    assert words.text("Open") != words.text("open")
+    assert words.text("Open").casefold() == words.text("open").casefold()
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "17", "-3.5", "2020-02-29", "2020-02-29T08:30:00", "2020-02-29T08:30:00Z", "true"]
+)
+def test_numbers_dates_and_nothing_stay(words: Words, text: str) -> None:
+    assert words.text(text) == text
+
+
+@pytest.mark.parametrize("start", ["C", "Ca", "Cas", "cas", "C1 "])
+def test_starts_of_names_stay_starts_of_their_replacements(words: Words, start: str) -> None:
+    name = f"{start}{'e 1001'[: 9 - len(start)]}"
+    assert words.text(name).startswith(words.start(start))
+    assert words.start(start).casefold() != start.casefold()
+
+
+def test_longer_starts_are_kept_where_somebody_asks_for_it() -> None:
+    words = Words(KEY, starts=10)
+    assert words.text("Contract 1001").startswith(words.start("Contract 1"))
+    assert words.text("Contract 2001").startswith(words.start("Contract 2"))
+    assert words.start("Contract 1")[:9] == words.start("Contract 2")[:9]
+
+
+def test_a_text_that_made_trouble_still_makes_it(words: Words) -> None:
+    assert "\0" in words.text("a\0b")
+    assert "\ud800" in words.text("half a pair \ud800")
+    assert len(words.text("x" * 5000)) == 5000
+    assert words.text("ada@example.com").endswith("@example.org")
+
+
+def test_a_name_is_the_same_in_answers_addresses_forms_and_errors(scrub: Scrubber) -> None:
+    name = scrub.words.text("Zeta GmbH")
+    assert (
+        scrub.value({"results": [{"data": {"properties": {"name": "Zeta GmbH"}}}]})["results"][0]["data"][
+            "properties"
+        ]["name"]
+        == name
+    )
+    assert scrub.value({"parent_id_expand": {"name": "Zeta GmbH", "id": 7}}, "parent_id_expand")[
+        "parent_id_expand"
+    ] == {
+        "name": name,
+        "id": 7,
+    }
+    assert scrub.parameters(LISTS, [("where_name", "contains_Zeta GmbH")]) == [
+        ("where_name", f"contains_{name}")
+    ]
+    href = scrub.value({"href": "https://ecm.zeta.example/cs/cs/api/v2/nodes?where_name=Zeta+GmbH&limit=3"})[
+        "href"
+    ]
+    assert href == f"/api/v2/nodes?where_name={name}&limit=3"
+    assert scrub.value({"error": 'Sorry, the item "Zeta GmbH" could not be accessed.'}) == {
+        "error": f'Sorry, the item "{name}" could not be accessed.'
+    }
+
+
+def test_a_filter_by_the_start_of_a_name_still_filters(scrub: Scrubber) -> None:
+    [(_, value)] = scrub.parameters(LISTS, [("where_name", "startswith_Ze")])
+    assert scrub.words.text("Zeta GmbH").startswith(value.removeprefix("startswith_"))
+    [(_, login)] = scrub.parameters("/v2/members", [("where_name", "ada")])
+    assert login == scrub.words.text("ada"), "people are looked up by their whole login"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'OTSubType: 144 AND [QLREGION "OTModifyDate"] >= "20250523"',
+        "modify_date <= 2020-03-20T08:20:00",
+        "modify_date <= '2020-03-20'",
+    ],
+)
+def test_queries_of_dates_and_types_stay(scrub: Scrubber, query: str) -> None:
+    assert scrub.parameters("/v2/search", [("where", query)]) == [("where", query)]
+
+
+def test_texts_in_queries_are_replaced(scrub: Scrubber) -> None:
+    query = 'OTName: rossi AND OTOwner = "Ada B" AND WNF_ATT_7 LIKE "Zeta*"'
+    [(_, found)] = scrub.parameters("/v2/search", [("where", query)])
+    assert found.startswith("OTName: ")
+    assert " AND WNF_ATT_7 LIKE " in found
+    assert not any(word in found for word in ("rossi", "Ada", "Zeta"))
+
+
+def test_what_the_client_reads_by_stays(scrub: Scrubber) -> None:
+    answer: dict[str, Any] = {
+        "results": {
+            "data": {
+                "audit_event_types": [{"id": 10, "name": "Attribute Value Changed"}],
+                "categories": {
+                    "12_3": "secretly",
+                    "12_4": 17,
+                    "12_5": "2020-01-01T00:00:00",
+                    "12_6": [None, ""],
+                },
+                "properties": {"status_key": "ontime", "type": 848, "type_name": "Business Workspace"},
+            }
+        }
+    }
+    found = scrub.value(answer)
+    assert found["results"]["data"]["audit_event_types"] == answer["results"]["data"]["audit_event_types"]
+    assert found["results"]["data"]["properties"] == answer["results"]["data"]["properties"]
+    values = found["results"]["data"]["categories"]
+    assert values == {**answer["results"]["data"]["categories"], "12_3": scrub.words.text("secretly")}
+
+
+def test_a_free_text_in_the_place_of_a_word_is_replaced(scrub: Scrubber) -> None:
+    long = "waits for a signature of Mrs Rossi in Rome before noon"
+    assert "Rossi" not in scrub.value({"status": long})["status"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The REST API URL could not be found in the mappings registry",
+        "Could not get a member for 7060, Insufficient privileges",
+        "Could not access task status",
+        "An error has occurred, please try again later.",
+    ],
+)
+def test_errors_in_the_words_of_extended_ecm_stay(scrub: Scrubber, text: str) -> None:
+    assert scrub.value({"error": text}) == {"error": text}
+    page = f"<html><head><title>Content Server Client Error</title></head><body>{text}</body></html>"
+    assert scrub.body(page.encode()) == page
+
+
+def test_pages_and_cut_answers_lose_their_names(scrub: Scrubber) -> None:
+    page = scrub.body(b"<html><body><p>Dear Ada Rossi, ecm7.zeta.example says: Error</p></body></html>")
+    assert page.startswith("<html><body><p>")
+    assert not any(word in page for word in ("Ada", "Rossi", "ecm7", "zeta"))
+    cut = scrub.body(b'{"results": [{"data": {"properties": {"name": "Zeta Gm')
+    assert isinstance(cut, str)
+    assert "Zeta" not in cut
+
+
+def test_no_secret_is_kept(scrub: Scrubber) -> None:
+    assert scrub.value({"ticket": "abc", "access_token": "x", "OTCSTicket": "y"}) == dict.fromkeys(
+        ("ticket", "access_token", "OTCSTicket"), REMOVED
+    )
+    assert scrub.parameters("/v1/x", [("password", "p"), ("otcsticket", "t")]) == [
+        ("password", REMOVED),
+        ("otcsticket", REMOVED),
+    ]
+    href = scrub.value({"href": "/cs/cs/api/v1/nodes/7/content/Letter to Ada.pdf?OTCSTicket=abc"})["href"]
+    assert "Ada" not in href
+    assert "abc" not in href
+
+
+def test_phone_numbers_and_addresses_are_no_numbers_that_stay(scrub: Scrubber) -> None:
+    found = scrub.value(
+        {"business_phone": 39061234, "cell_phone": "39 06 1234", "birth_date": "1970-05-06", "id": 7}
+    )
+    assert found["id"] == 7
+    assert not any(part in json.dumps(found) for part in ("39061234", "1234", "1970"))
+
+
+def test_numbers_and_dates_of_sensitive_attributes_are_hidden_whenever_their_names_come() -> None:
+    scrub = Scrubber(Words(KEY), ["Person.salary", "Person.Jobs.since"])
+    values = {"categories": {"12_3": 90_000, "12_4": 5, "12_7_2_9": "2019-01-01T00:00:00"}}
+    assert scrub.value(values) == values, "their keys are not known yet"
+    scrub.value(
+        {
+            "12": {"name": "Person"},
+            "12_3": {"name": "salary"},
+            "12_4": {"name": "grade"},
+            "12_7": {"name": "Jobs"},
+            "12_7_x_9": {"name": "since"},
+        }
+    )
+    hidden = scrub.sensitive.hidden(values)["categories"]
+    assert (hidden["12_3"], hidden["12_4"], hidden["12_7_2_9"]) == (0, 5, "1970-01-01T00:00:00")
