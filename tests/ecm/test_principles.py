@@ -11,47 +11,16 @@ import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from tests.ecm.doubles import Answer, ticketed
 from tests.ecm.test_lists import contract, ids
 from vigil.compliance.facts import Group, WorkspaceType
-from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Settings, Stamp
+from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Stamp
 from vigil.ecm.dialect import DateFilter, Dialect, NodesForm
 from vigil.ecm.errors import IncompleteList, ListWall
 from vigil.ecm.listing import Listing
 from vigil.ecm.paging import read_all
 from vigil.ecm.parse import node_id
 from vigil.ecm.probes import PROBED, Known, due, probe
-
-Answer = Callable[[httpx.Request], httpx.Response]
-
-
-@pytest.fixture
-def double(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], Client]:
-    """A client whose requests a function answers."""
-
-    def made(answer: Answer) -> Client:
-        real = httpx.AsyncClient
-
-        def opened(**given: Any) -> httpx.AsyncClient:
-            for key in ("verify", "proxy", "limits"):
-                given.pop(key, None)
-            return real(transport=httpx.MockTransport(answer), **given)
-
-        monkeypatch.setattr("vigil.ecm.connections.httpx.AsyncClient", opened)
-        return Client(Settings("http://ecm.test/cs/cs", "vigil", "vigil", retries=0))
-
-    return made
-
-
-def ticketed(answer: Answer) -> Answer:
-    """The login, and for everything else an answer."""
-
-    def given(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/v1/auth"):
-            return httpx.Response(200, json={"ticket": "t"})
-        return answer(request)
-
-    return given
-
 
 # -- 1 and 2: absence is not evidence
 
