@@ -30,7 +30,7 @@ from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
 from vigil.ecm.listing import PATH as LIST
 from vigil.ecm.listing import by_date, list_params
 from vigil.ecm.nodes import CATEGORIES, FORMS
-from vigil.ecm.people import GROUP
+from vigil.ecm.parse import GROUP
 from vigil.ecm.presence import WORKFLOW
 from vigil.ecm.related import BOTH, WAYS, one_way, related_ids
 
