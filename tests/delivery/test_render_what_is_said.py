@@ -172,13 +172,13 @@ def test_who_completed_a_step_gets_a_confirmation(renderer: Renderer) -> None:
         (
             "en",
             "was completed. Extended ECM does not tell when, and by whom.",
-            "Bob completed “Approve contract”",
+            "Eve completed “Approve contract”",
         ),
-        ("de", "ist abgeschlossen, in:", "Bob hat „Approve contract“"),
+        ("de", "ist abgeschlossen, in:", "Eve hat „Approve contract“"),
         (
             "it",
             "è completato. Extended ECM non dice quando né da chi.",
-            "Bob ha completato «Approve contract»",
+            "Eve ha completato «Approve contract»",
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_what_is_not_known_of_a_completed_step_is_not_made_up(
     said = renderer.render(notice(event=unknown, language=language))
     assert undated in said.body
     assert not any(c.isdigit() for c in said.body), "the run that saw it is not when it happened"
-    plain = event("step_completed", by="bob", by_name="Bob", disposition=None)
+    plain = event("step_completed", by="eve", by_name="Eve", disposition=None)
     said = renderer.render(notice(event=plain, language=language))
     assert said.body.startswith(without_result)
     assert "—" not in said.body
