@@ -59,11 +59,17 @@ class RawWorkspace:
     unread: dict[str, Gap] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)  # of what is unknown of a part that was read
     by_search: bool = False  # whether its documents were found by the search, and are all
+    owed: bool = False  # whether an earlier run could not read it whole
     lacking: int = 0  # items that containers count and lists do not show
 
     @property
     def properties(self) -> Json:
         return parse.properties(self.node)
+
+    def note(self, gap: Gap) -> None:
+        """Keep a gap of a part that was read, once."""
+        if gap not in self.gaps:
+            self.gaps.append(gap)
 
     @property
     def values(self) -> dict[str, Any]:

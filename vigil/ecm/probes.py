@@ -381,9 +381,9 @@ async def _by_info(ground: _Ground, number: int, results: Json) -> Found:
     try:
         info = await ground.get("/v2/workflows/status/info", {"workid": work})
     except NotReadable as error:
-        return {
-            "step_ends": StepEnds.UNKNOWN
-        }, f"process {number}: steps have no end, and status/info: {error.message}"
+        said = f"process {number}: steps have no end, and status/info: {error.message}"
+        # Any other refusal may be of this process alone, or a gateway's.
+        return {"step_ends": StepEnds.UNKNOWN} if parse.is_no_route(error) else {}, said
     if _any_value(info, "SubWorkTask_DateDone"):
         return {"step_ends": StepEnds.INFO}, f"process {number}: status/info has the ends of steps"
     return {"step_ends": StepEnds.UNKNOWN}, f"process {number}: neither its steps nor status/info have ends"
@@ -468,7 +468,9 @@ async def _classifications(ground: _Ground) -> Found:
     try:
         answer = await ground.get(path)
     except NotReadable as error:
-        return {"classifications": False}, f"document {found[0]}: {error.message}"
+        # Any other refusal may be of this document alone, or a gateway's.
+        refused = {"classifications": False} if parse.is_no_route(error) else {}
+        return refused, f"document {found[0]}: {error.message}"
     is_list = isinstance(answer.get("data"), list)
     return {
         "classifications": is_list

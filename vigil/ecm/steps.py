@@ -21,6 +21,9 @@ STATUS = "/v2/workflows/status"
 DONE = "done:"
 """The beginning of an ended process's hash: it is expected to leave the active ones."""
 
+UNREAD = "unread"
+"""In place of the hash of a process that could not be read whole: it is read again."""
+
 ENDED = frozenset({"completed", "stopped"})
 """The statuses of ended processes: the values of `wstatus`, and of `status_key` in the rows."""
 

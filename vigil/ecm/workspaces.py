@@ -92,7 +92,10 @@ class WorkspaceReader:
             unsure = {number for gap in missed for number in gap.workspaces}
             away = [number for number in by_id if number not in nodes and number not in unsure]
             lost, doubts = await gone(self._client, away, left_out=2, there=nodes)
-            readings = [RawWorkspace(number, by_id[number].type, node) for number, node in nodes.items()]
+            readings = [
+                RawWorkspace(number, by_id[number].type, node, owed=by_id[number].odd)
+                for number, node in nodes.items()
+            ]
             if located is not None and self._needs.documents:
                 await self._from_search(readings, located)
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
@@ -337,13 +340,16 @@ class WorkspaceReader:
         types = await self._types.read(asked.keys(), classified)
         for number, mine in asked.items():
             for reading, child in mine:
+                before = known.get(number)
                 if number in types.found:
                     child.type, child.typed = types.found[number], True
-                    continue
-                gap = types.unknown[number]
-                placed = gap if gap.path in LASTING else replace(gap, workspaces=(reading.id,))
-                if placed not in reading.gaps:
-                    reading.gaps.append(placed)
+                elif (gap := types.unknown[number]).path in LASTING:
+                    reading.note(gap)
+                elif reading.owed or (before is not None and "type" in before.unknown):
+                    reading.note(replace(gap, workspaces=(reading.id,)))
+                else:
+                    # Whether the failure will last nobody says: for one run the documents wait, then this one is of unknown type.
+                    reading.unread["documents"] = replace(gap, workspaces=(reading.id,))
 
     def _same(self, child: Child, before: Document) -> bool:
         """Whether a document is as it was, and its type was known."""
