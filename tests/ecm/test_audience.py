@@ -61,11 +61,7 @@ async def test_a_person_has_mail_and_language(server: Server) -> None:
     async with server.client() as client:
         batch = await Extractor(client).audience([], ["user:ada", "user:bob"])
     ada, bob = people(batch)["ada"], people(batch)["bob"]
-    assert (ada.name, ada.email, ada.language) == (
-        "Ada Byron",
-        "ada@example.org",
-        "en",
-    )
+    assert (ada.name, ada.email, ada.language) == ("Ada Byron", "ada@example.org", "en")
     assert bob.language is None
     assert ada.source == f"/v2/members/{ada.id}"
 

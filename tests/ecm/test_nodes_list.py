@@ -32,7 +32,7 @@ async def test_the_form_whose_rows_have_categories_is_learnt_by_the_first_batch(
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_where_no_form_gives_categories_they_come_with_the_children_of_the_parent_or_one_by_one(
+async def test_where_no_form_gives_categories_they_come_with_children_or_singly(
     server: Server, strict: bool
 ) -> None:
     server.quirks(nodes_list_fields="none", strict_parameters=strict)

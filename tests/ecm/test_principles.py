@@ -12,7 +12,7 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from tests.ecm.doubles import Answer, ticketed
-from tests.ecm.test_lists import contract, ids
+from tests.ecm.lists import contract, ids
 from vigil.compliance.facts import Group, WorkspaceType
 from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Stamp
 from vigil.ecm.dialect import DateFilter, Dialect, NodesForm
@@ -45,7 +45,7 @@ async def test_a_node_that_comes_without_a_date_is_neither_unchanged_nor_gone(
     assert [gap.workspaces for gap in seen.gaps] == [(7,)]
 
 
-async def test_members_that_a_group_does_not_show_are_asked_for_before_it_counts_as_empty(
+async def test_groups_that_a_group_does_not_show_are_asked_for(
     server: Server,
 ) -> None:
     server.quirks(groups_need_where_type=True)
@@ -107,7 +107,7 @@ async def test_an_unknown_address_in_ecm_s_own_words_makes_no_node_gone(
 # -- 4: a filter or a sort is believed row by row
 
 
-async def test_at_the_first_row_that_is_newer_than_the_one_before_the_whole_list_is_read(
+async def test_at_the_first_row_that_is_out_of_order_the_whole_list_is_read(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vigil.ecm.listing.PAGE", 20)
@@ -176,7 +176,7 @@ async def test_a_date_filter_that_does_not_filter_loses_no_row(
 
 
 @pytest.mark.parametrize("fault", ["none", "stray", "all", "refused"])
-async def test_a_comparison_of_dates_is_believed_if_a_row_came_each_obeys_and_fewer_came(
+async def test_a_comparison_of_dates_that_shows_a_fault_is_not_believed(
     double: Callable[[Answer], Client], fault: str
 ) -> None:
     """Nine workspaces, of one to nine days ago; the last two days are wanted. With a fault the whole list is read all the same."""
@@ -308,7 +308,7 @@ async def test_whatever_a_server_answers_a_probe_ends_with_its_fallbacks(
     async with double(ticketed(answer)) as client:
         known = Known([1], [1], {2: contracts.NOON}, [3], [1], [4])
         found = client.dialect = await probe(client, known, contracts.NOON)
-    assert found.at == contracts.NOON
+    assert found.tried == contracts.NOON
     assert found.sorted is not True
     assert found.search is None
     assert not found.bin or status == 200
@@ -329,6 +329,8 @@ async def test_a_refused_login_and_a_dead_server_fail_no_probe(double: Callable[
         assert found.sorted is False
         assert found.nodes is None
         assert "not found out" in found.why["sorted"]
+        assert found.at is None, "the next run begins anew"
+        assert client.requests <= 4
 
 
 # -- when probes are made
@@ -341,7 +343,7 @@ def test_a_healthy_dialect_is_probed_daily_and_not_before() -> None:
     assert due(known, contracts.NOON + timedelta(hours=24)) == PROBED
 
 
-def test_a_contradiction_is_probed_again_after_an_hour_and_does_not_overrule_what_was_learnt() -> None:
+def test_a_contradiction_is_probed_after_an_hour_and_what_was_learnt_stays() -> None:
     known = Dialect(at=contracts.NOON, tried=contracts.NOON, sorted=True)
     taught = known.with_learned("page 2 has a row of today", sorted=False)
     assert taught.doubted and taught.sorted is False

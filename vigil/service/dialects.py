@@ -142,7 +142,7 @@ def _line(found: Dialect, field: str, name: str, saw: str, costs: str = "") -> L
     why = found.why.get(field, "")
     if not saw:
         return Line(name, why or "not probed yet", known=False)
-    return Line(name, f"{saw} ({why})" if why else saw, costs, field not in found.failed)
+    return Line(name, f"{saw} ({why})" if why else saw, costs, field not in found.unanswered)
 
 
 def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] | tuple[str]]]:
