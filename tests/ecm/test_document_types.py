@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.support.canned import CannedClient
-from vigil.compliance.facts import Document, Workspace
+from vigil.compliance.facts import Document, RequiredDocument, Workspace, WorkspaceType
 from vigil.ecm import Extractor, FactBatch, ListedWorkspace, Needs, NotReadable, Unavailable
 from vigil.ecm.answers import Json
 from vigil.ecm.dialect import Dialect, NodesForm
-from vigil.ecm.document_types import MOST_REFUSALS
+from vigil.ecm.document_types import MOST_REFUSALS, type_of
 from vigil.ecm.located import Located
 from vigil.ecm.model import NEVER, UNTYPED
 
@@ -165,3 +166,28 @@ async def test_classifications_that_the_search_told_are_named_and_none_there_say
     found, _ = await read(server, located=located)
     assert {d.id: d.type for d in found} == {11: "Class 905", 12: "Report"}
     assert len(server.calls(ASKED)) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "declared", "chosen"),
+    [
+        (["Secret", "Report", "Offer"], {"Report", "Offer"}, "Report"),
+        (["Secret", "Report"], set(), "Secret"),
+        (["Secret"], {"Report"}, "Secret"),
+        ([], {"Report"}, None),
+    ],
+)
+def test_of_several_classifications_the_declared_one_is_the_type(
+    names: list[str], declared: set[str], chosen: str | None
+) -> None:
+    assert type_of(names, declared) == chosen
+
+
+async def test_the_declared_types_are_those_of_the_workspaces_own_type() -> None:
+    server = client(data("Secret", "Report"), documents=1)
+    extractor = Extractor(server, NEEDS)
+    declared = WorkspaceType("Case", (), (), (RequiredDocument("Case", "Report", True),), 7)
+    with contextlib.suppress(NotReadable):  # there is no list of workspaces here
+        _ = [rows async for rows in extractor.changed(declared, None)]
+    batch = await extractor.read_workspaces([ListedWorkspace(1, "", NEVER, "Case")])
+    assert [d.type for d in batch.facts if isinstance(d, Document)] == ["Report"]

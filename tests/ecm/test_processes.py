@@ -296,12 +296,13 @@ async def test_without_info_a_step_is_completed_at_an_unknown_time_and_that_is_n
 @pytest.mark.parametrize(
     "failure",
     [
+        {"error": "internal"},
         Unavailable("/v2/workflows/status/info", "no answer"),
         NotReadable("/v2/workflows/status/info", "not now", 500),
     ],
 )
 async def test_after_a_failed_info_a_completed_step_waits_for_one_run_and_open_ones_do_not(
-    failure: EcmError,
+    failure: EcmError | Json,
 ) -> None:
     answers: dict[str, Any] = {PROCESS: process([step()]), INFO: failure}
     answers[PROCESS]["results"]["step_list"]["current"] = [step(2)]

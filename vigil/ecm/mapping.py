@@ -26,6 +26,8 @@ from vigil.ecm.model import FolderStamp, Gap
 
 LIST = "/v2/nodes/list"
 
+_ALL_KNOWN, _TYPE_UNKNOWN = frozenset[str](), frozenset({"type"})
+
 
 @dataclass(slots=True)
 class Child:
@@ -175,7 +177,7 @@ def _document(workspace: int, child: Child, names: IdNames) -> Document:
         version=versions[-1].number if versions else 1,
         versions=tuple(version for version in versions if version.number > 1),
         expires=_expires(child, names),
-        unknown=frozenset() if child.typed else frozenset({"type"}),
+        unknown=_ALL_KNOWN if child.typed else _TYPE_UNKNOWN,
         source=path,
     )
 

@@ -394,6 +394,8 @@ async def _by_info(ground: _Ground, number: int, results: Json) -> Found:
         said = f"process {number}: steps have no end, and status/info: {error.message}"
         # Any other refusal may be of this process alone, or a gateway's.
         return {"step_ends": StepEnds.UNKNOWN} if parse.is_no_route(error) else {}, said
+    if not info.get("results"):
+        return {}, f"process {number}: steps have no end, and status/info gave no answer that can be read"
     if _any_value(info, "SubWorkTask_DateDone"):
         return {"step_ends": StepEnds.INFO}, f"process {number}: status/info has the ends of steps"
     return {"step_ends": StepEnds.UNKNOWN}, f"process {number}: neither its steps nor status/info have ends"
@@ -482,9 +484,8 @@ async def _classifications(ground: _Ground) -> Found:
         refused = {"classifications": False} if parse.is_no_route(error) else {}
         return refused, f"document {found[0]}: {error.message}"
     is_list = isinstance(answer.get("data"), list)
-    return {
-        "classifications": is_list
-    }, f"document {found[0]}: {'can be read' if is_list else 'no list came'}"
+    said = f"document {found[0]}: {'can be read' if is_list else 'no list came'}"
+    return {"classifications": True} if is_list else {}, said
 
 
 async def _date_form(ground: _Ground) -> Found:
