@@ -348,6 +348,7 @@ def test_a_healthy_dialect_is_probed_daily_and_not_before() -> None:
     assert due(Dialect(), contracts.NOON) == PROBED
     assert due(known, contracts.NOON + timedelta(hours=23)) == frozenset()
     assert due(known, contracts.NOON + timedelta(hours=24)) == PROBED
+    assert due(known, contracts.NOON - timedelta(days=7)) == frozenset(), "a run that looks at the past"
 
 
 def test_a_contradiction_is_probed_after_an_hour_and_what_was_learnt_stays() -> None:

@@ -191,7 +191,7 @@ def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
 
 def _wall(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     if found.wall is None:
-        return ("no list stopped before its own count",)
+        return ("no list is known to stop before its own count",)
     beyond = {name: n for name, n in of.workspaces.items() if n > found.wall}
     lists = "; ".join(f"{name}: {found.wall} of {n}" for name, n in beyond.items())
     pages = sum(ceil(n / LIST_PAGE) for n in beyond.values())
