@@ -74,8 +74,8 @@ class Known:
 def due(dialect: Dialect, now: datetime, known: Known | None = None) -> frozenset[str]:
     """The fields to probe now: all of them daily and after a contradiction, and those whose probe failed.
 
-    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with. Nothing for a run whose
-    instant lies before the last probe: it looks at the past.
+    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with. Nothing for a run
+    whose instant lies before the last probe: it looks at the past.
     """
     if dialect.tried is not None and now < dialect.tried:
         return frozenset()
