@@ -12,15 +12,17 @@ import pytest
 
 from tests.ecm import contracts
 from tests.shared import PROJECT
+from vigil.compliance.facts import WorkspaceType
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm import Client, Settings
 from vigil.ecm.dialect import DateFilter, Dialect, NodesForm, RelatedForm, StepEnds, read
 from vigil.ecm.probes import MOST_REQUESTS, PROBED
-from vigil.ledger import Ledger
+from vigil.ledger import Ledger, watermarks
 from vigil.ledger.in_memory import InMemoryLedger
+from vigil.ledger.watermarks import Listed, Watermark, WatermarkName, list_of
 from vigil.rulefiles import read_rules
 from vigil.sandbox.process import SandboxProcess
-from vigil.service import dialects
+from vigil.service import dialects, snapshot
 from vigil.service.dialects import Estate
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -149,6 +151,23 @@ def test_the_log_says_what_was_found_and_what_it_costs(
     connected(sandbox, ledger, NOON)
     assert "probed what Extended ECM understands" in caplog.text
     assert "sorted lists: lists are not sorted" in caplog.text
+    assert "more requests, as many as there are workspaces" in caplog.text  # nothing was listed yet
+    with ledger.write() as connection:
+        kind = WorkspaceType("Contract", (), ("owner",), (), 1)
+        watermarks.set_watermark(
+            connection, WatermarkName.SCHEMA, Watermark(at=NOON, data=snapshot.written([kind]))
+        )
+        watermarks.set_watermark(
+            connection, list_of("Contract"), Watermark(at=NOON, data=Listed(1_240).plain())
+        )
+    caplog.clear()
+    connected(sandbox, ledger, NOON + 15 * MINUTES)
+    assert "3 requests a run instead of 1" in caplog.text
+    assert (
+        "members of roles" in caplog.text
+        and "2480 requests for the roles of all workspaces instead of 1240" in caplog.text
+    )
+    assert "own workflows" not in caplog.text  # costs nothing, and was told when it was probed
 
 
 def test_costs_follow_from_the_size_of_the_estate() -> None:

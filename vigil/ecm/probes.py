@@ -74,19 +74,22 @@ class Known:
 def due(dialect: Dialect, now: datetime, known: Known | None = None) -> frozenset[str]:
     """The fields to probe now: all of them daily and after a contradiction, and those whose probe failed.
 
-    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with.
+    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with. Nothing for a run
+    whose instant lies before the last probe: it looks at the past.
     """
+    if dialect.tried is not None and now < dialect.tried:
+        return frozenset()
     if _is_daily(dialect, now):
         return PROBED
     if dialect.blind and known is not None and known.workspaces:
         return frozenset(name for name in PROBED if getattr(dialect, name) is None and name != "search")
-    if dialect.tried is not None and timedelta(0) <= now - dialect.tried < AGAIN:
+    if dialect.tried is not None and now - dialect.tried < AGAIN:
         return frozenset()
     return PROBED - dialect.learned if dialect.doubted else dialect.unanswered & PROBED
 
 
 def _is_daily(dialect: Dialect, now: datetime) -> bool:
-    return dialect.at is None or not timedelta(0) <= now - dialect.at < DAILY
+    return dialect.at is None or now - dialect.at >= DAILY
 
 
 async def probe(client: Client, known: Known, now: datetime) -> Dialect:
