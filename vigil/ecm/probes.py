@@ -33,6 +33,7 @@ from vigil.ecm.nodes import CATEGORIES, FORMS
 from vigil.ecm.people import GROUP
 from vigil.ecm.presence import WORKFLOW
 from vigil.ecm.related import BOTH, WAYS, one_way, related_ids
+from vigil.recording.words import STARTS
 
 MOST_REQUESTS = 40
 """After so many requests no further probe begins. A usual server takes about 25."""
@@ -279,7 +280,7 @@ async def _starts_with(ground: _Ground) -> Found:
         answer = await ground.listed(type_id)
         for row in parse.rows(answer, LIST)[:1]:
             name = str(parse.properties(row).get("name") or "")
-            start = name[: max(3, len(name) // 2)]
+            start = name[:STARTS]  # a recording keeps that many characters apart
             if start == name:
                 continue
             params = {**list_params(type_id), "where_name": start, "limit": PAGE, "page": 1}
