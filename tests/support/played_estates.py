@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tests.shared import PROJECT
 from tests.support.plain_runs import watched
-from tests.support.run_bench import Failure, FailingClient
+from tests.support.run_bench import FailingClient, Failure
 from vigil.compliance.rules.model import RuleSet
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm.dialect import Dialect
@@ -31,8 +31,8 @@ from vigil.ledger.values import RunState
 from vigil.sandbox.ecm.app import ecm_app
 from vigil.sandbox.ecm.site import SimulatedEcm
 from vigil.sandbox.estate.model import Estate
-from vigil.sandbox.request_log import App
 from vigil.sandbox.quirks import EcmFaults
+from vigil.sandbox.request_log import App
 from vigil.sandbox.world.world import World
 from vigil.service import accounting
 from vigil.service.run import Run
@@ -57,8 +57,11 @@ class Played:
     """What came of a story: the rows, and what the runs said that they could not know."""
 
     rows: Counter[Told] = field(default_factory=Counter)
+    reasons: dict[Told, str] = field(default_factory=dict)  # of the rows that were not to be sent
     gaps: list[Gap] = field(default_factory=list)
-    unseen: Counter[int] = field(default_factory=Counter)  # workspace -> changes that no two observations show
+    unseen: Counter[int] = field(
+        default_factory=Counter
+    )  # workspace -> changes that no two observations show
     errors: list[VigilError] = field(default_factory=list)
     not_evaluated: int = 0
     dialect: Dialect = field(default_factory=Dialect)
@@ -113,17 +116,21 @@ def played(
                 found.unseen.update(run.counters.unseen)
                 found.requests += client.requests
                 found.dialect = client.dialect
-        found.rows = told(ledger)
+        found.rows, found.reasons = told(ledger)
     finally:
         scratch.close()
     return found
 
 
-def told(ledger: Ledger) -> Counter[Told]:
-    """The rows of the outbox."""
+def told(ledger: Ledger) -> tuple[Counter[Told], dict[Told, str]]:
+    """The rows of the outbox, and for those that were not to be sent the state and the reason."""
     with ledger.read() as connection:
         rows = queue.rows(connection)
-    return Counter(Told(*(row[name] for name in Told._fields)) for row in rows)
+    keys = [Told(*(row[name] for name in Told._fields)) for row in rows]
+    held = {
+        key: f"{row['state']}: {row['reason']}" for key, row in zip(keys, rows, strict=True) if row["reason"]
+    }
+    return Counter(keys), held
 
 
 def differences(wanted: Counter[Told], found: Counter[Told]) -> list[str]:

@@ -158,6 +158,11 @@ def _asks_categories(fields: Sequence[str]) -> bool:
     return any(name == CATEGORIES or name.startswith(f"{CATEGORIES}{{") for name in fields)
 
 
+def gives_no_categories(client: Client) -> bool:
+    """Whether no form of the call is known to give categories, so that they are asked for elsewhere."""
+    return (client.dialect.nodes or client.assumed_nodes) is NodesForm.NONE
+
+
 def has_categories(rows: Iterable[Json]) -> bool:
     """Whether any row has its categories: a row without the key says nothing about them."""
     return any(CATEGORIES in row["data"] for row in rows if isinstance(row.get("data"), dict))

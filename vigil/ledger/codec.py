@@ -88,6 +88,8 @@ def encode(fact: Fact) -> tuple[str, bytes]:
         fields["unread"] = sorted(fact.unread)
         # Observations of earlier versions have it: without it, every workspace would count as changed once.
         fields["folders"] = ()
+        if not fact.values:
+            del fields["values"]
     if isinstance(fact, f.Document | f.Step):
         # Only where there is something: rows of earlier versions, which have neither, keep their hashes.
         fields["unknown"] = sorted(fact.unknown)
