@@ -57,7 +57,7 @@ class Played:
     """What came of a story: the rows, and what the runs said that they could not know."""
 
     rows: Counter[Told] = field(default_factory=Counter)
-    reasons: dict[Told, str] = field(default_factory=dict)  # of the rows that were not to be sent
+    reasons: dict[Told, str] = field(default_factory=dict)  # of the rows that are not sent
     gaps: list[Gap] = field(default_factory=list)
     unseen: Counter[int] = field(
         default_factory=Counter
@@ -123,20 +123,12 @@ def played(
 
 
 def told(ledger: Ledger) -> tuple[Counter[Told], dict[Told, str]]:
-    """The rows of the outbox, and for those that were not to be sent the state and the reason."""
+    """The rows of the outbox, and the reasons of those that are not sent."""
     with ledger.read() as connection:
         rows = queue.rows(connection)
     keys = [Told(*(row[name] for name in Told._fields)) for row in rows]
-    held = {
-        key: f"{row['state']}: {row['reason']}" for key, row in zip(keys, rows, strict=True) if row["reason"]
-    }
+    held = {key: str(row["reason"]) for key, row in zip(keys, rows, strict=True) if row["reason"]}
     return Counter(keys), held
-
-
-def differences(wanted: Counter[Told], found: Counter[Told]) -> list[str]:
-    """The rows that only one of two stories has, each with the one that has it."""
-    lines = [f"lacks {row}" for row in (wanted - found).elements()]
-    return sorted(lines + [f"has besides {row}" for row in (found - wanted).elements()])
 
 
 def _dropping(app: App) -> App:
