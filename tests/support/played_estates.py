@@ -70,10 +70,11 @@ class Played:
 
 @dataclass(frozen=True)
 class Tick:
-    """One run: when, and what `EcmFaults.configure` is told before it."""
+    """One run: when, and what `EcmFaults.configure` is told before it. `world` is where the estate stands, if that is not `at`."""
 
     at: datetime
     faults: Mapping[str, Any] = field(default_factory=dict)
+    world: datetime | None = None
 
 
 def ticks(start: datetime, end: datetime, every: timedelta) -> list[Tick]:
@@ -99,7 +100,7 @@ def played(
             for tick in runs:
                 faults.configure(tick.faults)
                 ecm.quirks_changed()
-                ecm.world.move(tick.at)
+                ecm.world.move(tick.world or tick.at)
                 client = FailingClient(app, Failure(), settings)
                 run = Run(
                     "watch", tick.at, ledger, site, rules, Renderer(templates), clock=lambda at=tick.at: at

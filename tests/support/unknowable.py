@@ -12,6 +12,7 @@ from tests.support.played_estates import Played, Told
 from vigil.compliance.evaluation.results import Why
 from vigil.compliance.rules.model import Rule, RuleSet
 from vigil.ecm.model import ABSENT, UNTYPED
+from vigil.sandbox.quirks import Quirks
 from vigil.service.needs import needs_of
 
 
@@ -31,7 +32,7 @@ def _waits_for_ends(rule: Rule) -> bool:
 class Unknowable:
     """Something that a server does not tell. `rules` are those that cannot be judged, or not addressed, without it.
 
-    It is named by a row about the same occurrence, which is not sent for this `reason`; or by a gap about the workspace at this `path`.
+    It is named by a row about the same occurrence, which is not sent for this `reason`; or by a gap at this `path` about the workspace.
     """
 
     what: str
@@ -86,6 +87,21 @@ STEP_ENDS = Undated(
 VALUE_CHANGES = Undated(
     "when a value changed", "it moves no modify date: the reading has the only instant", r"@.*"
 )
+
+
+def of(quirks: Quirks) -> tuple[Unknowable | Undated, ...]:
+    """What a server with these switches cannot tell."""
+    absent, found = quirks.modules_absent, list[Unknowable | Undated]()
+    if "statusinfo" in absent and not quirks.completed_fields:
+        found += [PERFORMER, DISPOSITION, STEP_ENDS]
+    if "classifications" in absent:
+        found += [DOCUMENT_TYPE, DOCUMENT_TYPES]
+    if "missingdocuments" in absent:
+        found.append(MISSING_DOCUMENTS)
+    if not quirks.attribute_touches:
+        found.append(VALUE_CHANGES)
+    return tuple(found)
+
 
 UNKNOWABLE: Mapping[str, tuple[Unknowable | Undated, ...]] = {
     "2016": (PERFORMER, DISPOSITION, STEP_ENDS),
