@@ -84,9 +84,7 @@ MISSING_DOCUMENTS = Unknowable(
 STEP_ENDS = Undated(
     "when a step was completed", "completed steps are bare, and there is no status/info", r"completed:.*"
 )
-VALUE_CHANGES = Undated(
-    "when a value changed", "it moves no modify date: the reading has the only instant", r"@.*"
-)
+VALUE_CHANGES = Undated("when a value changed", "it moves no modify date, or other changes move it", r"@.*")
 
 
 def of(quirks: Quirks) -> tuple[Unknowable | Undated, ...]:
@@ -98,7 +96,8 @@ def of(quirks: Quirks) -> tuple[Unknowable | Undated, ...]:
         found += [DOCUMENT_TYPE, DOCUMENT_TYPES]
     if "missingdocuments" in absent:
         found.append(MISSING_DOCUMENTS)
-    if not quirks.attribute_touches:
+    usual = quirks.attribute_touches and quirks.child_change_silent and quirks.creation_touches_parent
+    if not usual or quirks.folders:
         found.append(VALUE_CHANGES)
     return tuple(found)
 
