@@ -39,9 +39,9 @@ async def documents(client: Client) -> int | None:
     return search.page(answer, client.settings.tz).total
 
 
-async def regions(client: Client) -> frozenset[str]:
-    """The names of the regions that a query may compare."""
-    return frozenset(_texts(await client.get(REGIONS, {"queryable": "true"})))
+async def regions(client: Client, flag: str) -> frozenset[str]:
+    """The names of the regions with a flag: `queryable`, which a query may compare, or `displayable`, which rows may have."""
+    return frozenset(_texts(await client.get(REGIONS, {flag: "true"})))
 
 
 def _texts(found: object) -> Iterator[str]:

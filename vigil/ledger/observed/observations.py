@@ -382,9 +382,11 @@ def known_workspaces(connection: Connection) -> list[int]:
 def totals(connection: Connection) -> dict[str, int]:
     """How many facts of each kind exist."""
     found = connection.execute(
-        select(_newest.c.kind, func.count()).where(_newest.c.hash.is_not(None)).group_by(_newest.c.kind)
+        select(_newest.c.kind, func.count().label("n"))
+        .where(_newest.c.hash.is_not(None))
+        .group_by(_newest.c.kind)
     )
-    return {kind: n for kind, n in found}
+    return {row.kind: row.n for row in found}
 
 
 def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tuple[str, Fact]]:

@@ -34,8 +34,8 @@ MENDS: Mapping[str, Mend] = {
     ),
     "ends of steps": Mend(
         lambda d: d.step_ends is StepEnds.UNKNOWN,
-        "Let the service user see the details of workflows (/v2/workflows/status/info; it is absent in old versions). Until then steps "
-        "are completed at an unknown time.",
+        "Let the service user see the details of workflows (/v2/workflows/status/info, which old versions do not have). Until then "
+        "steps are completed at an unknown time.",
     ),
     "members of roles": Mend(lambda d: d.role_members is False, NO_SETTING),
     "related workspaces": Mend(lambda d: d.related is RelatedForm.EACH, NO_SETTING),
@@ -47,8 +47,8 @@ MENDS: Mapping[str, Mend] = {
     ),
     "search": Mend(
         lambda d: d.search_known and d.search is None,
-        "Let the service user search (Object and Usage Privileges), make the regions in the table below queryable, and keep the index "
-        "up to date. Without search, changes of documents are found by rounds over everything known, which takes longer.",
+        "Let the service user search (Object and Usage Privileges), set the flags of the regions in the table below, and keep the "
+        "index up to date. Without search, changes of documents are found by rounds over everything known, which takes longer.",
     ),
     "recycle bin": Mend(
         lambda d: d.bin == "",
@@ -58,20 +58,31 @@ MENDS: Mapping[str, Mend] = {
 }
 """By the name of the line in `dialects.described`."""
 
-WANTED_REGIONS: Mapping[str, str] = {
-    "OTModifyDate": "the day of a change: needed to follow changes; without it OTObjectDate is taken",
-    "OTModifyTime": "the time of a change: fewer rows are read on a busy day",
-    "OTObjectDate": "the day of a change, where OTModifyDate is not queryable",
-    "OTLocation": "the place of a document: in which workspace it lies",
-    "OTSubType": "documents, folders or workspaces: needed in each query",
-}
-"""The search regions that Vigil uses, and for what."""
+QUERYABLE, DISPLAYABLE = "queryable", "displayable"
 
-NEEDED_REGIONS = (("OTModifyDate", "OTObjectDate"), ("OTSubType",))
-"""Of each group one must be queryable, or search is not used."""
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A search region that Vigil uses: for what, and the flag that it must have."""
+
+    name: str
+    use: str
+    flag: str = QUERYABLE
+
+
+REGIONS = (
+    Region("OTModifyDate", "the day of a change: needed, or OTObjectDate in its place"),
+    Region("OTModifyTime", "the time of a change: fewer rows are read on a busy day"),
+    Region("OTObjectDate", "the day of a change, where OTModifyDate is not queryable"),
+    Region("OTSubType", "documents, folders or workspaces: needed"),
+    Region("OTLocation", "the workspace in which a document lies: needed", DISPLAYABLE),
+)
+
+NEEDED_REGIONS = (("OTModifyDate", "OTObjectDate"), ("OTSubType",), ("OTLocation",))
+"""Of each group one must have its flag, or search is of no use."""
 
 WANTED_EVENTS: Mapping[str, str] = {
     "Attribute Value Changed": "changes of attributes between two runs are counted, and named as not seen",
-    "Comment Added": "rules about comments: most versions do not audit comments",
+    "Comment Added": "rules about comments: no version was seen to audit comments",
 }
 """The audit events that Vigil reads, and for what."""

@@ -27,6 +27,7 @@ from vigil.ledger import Ledger
 from vigil.ledger.observed import folders, observations
 from vigil.service import dialects
 from vigil.service.connecting.first_reading import DrySweep, dry_sweep
+from vigil.service.connecting.mends import DISPLAYABLE, QUERYABLE
 from vigil.service.doctor import ecm as doctor
 from vigil.service.doctor import rules as rule_files
 from vigil.service.doctor.health import Check, CheckState, fail, warn
@@ -109,7 +110,7 @@ class Survey:
     events: Counter[str] = field(default_factory=Counter)  # audit tables with the event
     audits: int = 0  # audit tables that were read
     audit_refused: Unanswered | None = None
-    regions: frozenset[str] | Unanswered = frozenset()
+    regions: dict[str, frozenset[str] | Unanswered] = field(default_factory=dict)  # by flag
     swept: DrySweep | None = None
     known: Mapping[str, int] = field(default_factory=dict)  # facts that the sweep read, by kind
     seconds: float = 0.0
@@ -296,7 +297,8 @@ async def _rights(client: Client, found: Survey, ledger: Ledger) -> None:
         else:
             found.events.update(events)
             found.audits += 1
-    found.regions = await _asked("search regions", survey.regions(client))
+    for flag in (QUERYABLE, DISPLAYABLE):
+        found.regions[flag] = await _asked(f"{flag} search regions", survey.regions(client, flag))
 
 
 def _sample(workspaces: Sequence[f.Workspace]) -> list[f.Workspace]:

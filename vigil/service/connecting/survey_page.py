@@ -5,19 +5,36 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
+from vigil.compliance.evaluation.results import Why
 from vigil.compliance.events import ATTRIBUTE_CHANGED
+from vigil.connections import address
 from vigil.ecm.model import Gap
-from vigil.safe_text import Markdown, markdown, table_row
+from vigil.safe_text import Markdown, link, markdown, table_row
 from vigil.service import dialects, expected_load
-from vigil.service.connecting.mends import MENDS, NEEDED_REGIONS, WANTED_EVENTS, WANTED_REGIONS
+from vigil.service.connecting.mends import MENDS, NEEDED_REGIONS, NO_SETTING, REGIONS, WANTED_EVENTS, Region
 from vigil.service.connecting.survey import Survey, TypeCount, Unanswered, Workflows
 from vigil.service.doctor.health import CheckState
+from vigil.service.reasons import in_words
 from vigil.service.sweep import SweepOutcome
 from vigil.version import package
 from vigil.wording import counted, instant, listed
 
 SHOWN = 20  # rows of a table about things of which there may be many
+FACTS = {
+    "document": "documents",
+    "folder": "folders",
+    "follow_up": "follow-ups",
+    "group": "groups of roles and recipients",
+    "missing": "lists of missing documents",
+    "related": "workspaces with related ones",
+    "required": "required types of documents",
+    "roles": "workspaces with roles",
+    "step": "steps of workflows",
+    "user": "people of roles and recipients",
+    "workspace": "workspaces",
+}
 _NUMBER = re.compile(r"\d+")
 
 
@@ -36,7 +53,8 @@ def page(found: Survey, minutes: int) -> Markdown:
         *_load(found, minutes),
         *_how(found),
     ]
-    return Markdown("\n").join([*parts, Markdown("")])
+    whole = [part for before, part in pairwise([Markdown(""), *parts]) if before or part]
+    return Markdown("\n").join([*whole, Markdown("")])
 
 
 def verdict(found: Survey) -> str:
@@ -50,7 +68,7 @@ def verdict(found: Survey) -> str:
 def _head(found: Survey) -> Iterator[Markdown]:
     settings = found.settings
     user = settings.username or "an OAuth client of OTDS"
-    yield Markdown("# Vigil and Extended ECM at {}").format(settings.url)
+    yield Markdown("# Vigil and Extended ECM at {}").format(link(address(settings.url), settings.url))
     yield Markdown("")
     form = Markdown(
         "Read on {} by Vigil {} as {}; Extended ECM {}. Nothing was changed in Extended ECM, and nobody was notified."
@@ -69,7 +87,7 @@ def _to_do(found: Survey) -> Iterator[Markdown]:
     helps += [
         (line.name, line.saw, MENDS[line.name].do)
         for line in _lines(found)
-        if line.name in MENDS and MENDS[line.name].lacks(found.dialect)
+        if _mend(found, line) not in ("", NO_SETTING)
     ]
     helps += [*_workflows_to_do(found.workflows), *_regions_to_do(found), *_events_to_do(found)]
     for title, some in (("Needed by the rules:", missing), ("Would help:", helps)):
@@ -91,8 +109,8 @@ def _counts(found: Survey) -> Iterator[Markdown]:
     )
     if any(t.counted != t.came for t in found.types if t.came is not None):
         yield Markdown(
-            "Where fewer rows came than the list counts, the service user cannot see the others: give it See and See Contents on them, "
-            "for instance by a group in a role of each workspace template. Nobody is notified about what it does not see."
+            "Where fewer rows came than the list counts, the service user cannot see the others: give it See and See Contents on "
+            "them, for instance by a group in a role of each workspace template. Nobody is notified about what it does not see."
         )
         yield Markdown("")
     known = found.known
@@ -141,8 +159,8 @@ def _checked(found: Survey) -> Iterator[Markdown]:
 def _workflows(found: Workflows) -> Iterator[Markdown]:
     yield from _heading("Workflows")
     yield Markdown(
-        "Extended ECM shows the steps of a workflow to the managers of its workflow map, and to nobody else. So the service user, or a "
-        "group that it is in, must be a manager of each map whose steps rules are about: open the map, its properties, the tab with "
+        "Extended ECM shows the steps of a workflow to the managers of its workflow map, and to nobody else. So the service user, or "
+        "a group that it is in, must be a manager of each map whose steps rules are about: open the map, its properties, the tab with "
         "the managers of its workflows (its name differs by version), add the user, and release the map again. Workflows that were "
         "started before may keep their old managers."
     )
@@ -219,35 +237,37 @@ def _events_to_do(found: Survey) -> Iterator[tuple[str, str, str]]:
 
 def _regions(found: Survey) -> Iterator[Markdown]:
     yield from _heading("Search regions")
-    if isinstance(found.regions, Unanswered):
-        yield Markdown("Refused: {}").format(found.regions)
-        yield Markdown("")
-    names = frozenset[str]() if isinstance(found.regions, Unanswered) else found.regions
-    known = not isinstance(found.regions, Unanswered)
+    for refused in found.regions.values():
+        if isinstance(refused, Unanswered):
+            yield Markdown("Refused: {}").format(refused)
+            yield Markdown("")
+            break
     yield from _table(
-        ("region", "what Vigil uses it for", "queryable"),
-        ((name, use, _yes(name in names) if known else "unknown") for name, use in WANTED_REGIONS.items()),
+        ("region", "what Vigil uses it for", "must be", "is so"),
+        ((one.name, one.use, one.flag, _flagged(found, one)) for one in REGIONS),
     )
-    yield Markdown(
-        "A region is made queryable in the properties of the search manager, on the tab with the regions."
-    )
+    yield Markdown("These flags are in the properties of the search manager, on the tab with the regions.")
+
+
+def _flagged(found: Survey, region: Region) -> str:
+    names = found.regions.get(region.flag)
+    return _yes(region.name in names) if isinstance(names, frozenset) else "unknown"
 
 
 def _regions_to_do(found: Survey) -> Iterator[tuple[str, str, str]]:
-    """Regions that are not queryable, where the server lists regions; those that search needs are named first."""
-    if isinstance(found.regions, Unanswered):
-        return
-    lacking = [name for name in WANTED_REGIONS if name not in found.regions]
+    """Regions without the flag that they need, where the server lists regions; those without which search is of no use first."""
+    lacking = {one.name: one.flag for one in REGIONS if _flagged(found, one) == _yes(False)}
     if not lacking:
         return
-    needed = [group for group in NEEDED_REGIONS if not found.regions.intersection(group)]
-    saw = f"not queryable: {listed(lacking)}"
+    needed = [group for group in NEEDED_REGIONS if lacking.keys() >= set(group)]
+    saw = f"these are not: {listed([f'{name} {flag}' for name, flag in lacking.items()])}"
+    first = listed([listed(group, "or") for group in needed])
     do = (
-        f"Make {listed([listed(group, 'or') for group in needed])} queryable first: search is not used without"
+        f"Begin with {first}: without it search is of no use"
         if needed
-        else ""
+        else "Set the flag, if the index has room"
     )
-    yield "search regions", saw, do or "Make them queryable, if the index has room"
+    yield "search regions", saw, do
 
 
 def _sweep(found: Survey) -> Iterator[Markdown]:
@@ -259,18 +279,25 @@ def _sweep(found: Survey) -> Iterator[Markdown]:
     if swept.failed:
         yield Markdown("It ended early: {}").format(swept.failed)
         yield Markdown("")
-    facts = [(name, _n(n)) for name, n in sorted(found.known.items())]
+    facts = [(FACTS.get(name, name), _n(n)) for name, n in sorted(found.known.items()) if n]
     yield Markdown("Read, with {}:").format(counted(swept.requests, "request"))
     yield Markdown("")
     yield from _table(("what", "number"), facts)
-    told = Counter((str(row["rule"]), str(row["outcome"])) for row in swept.rows)
+    told = Counter((str(row["rule"]), _outcome(str(row["outcome"]))) for row in swept.rows)
     would = sum(n for (_, outcome), n in told.items() if outcome == SweepOutcome.WOULD)
-    yield Markdown("{} would be told if Vigil began now.").format(counted(would, "finding"))
+    yield Markdown(
+        "{} would be told if Vigil began now. Who has a device is not known here: everybody counts as having one."
+    ).format(counted(would, "finding"))
     yield Markdown("")
     yield from _table(
         ("rule", "outcome", "findings"), ((rule, why, _n(n)) for (rule, why), n in sorted(told.items()))
     )
     yield from _gaps(swept.gaps)
+
+
+def _outcome(outcome: str) -> str:
+    """The outcome of a finding for a person with a device: the temporary ledger has none of anybody."""
+    return SweepOutcome.WOULD if outcome == in_words(Why.NO_DEVICE) else outcome
 
 
 def _gaps(gaps: Sequence[Gap]) -> Iterator[Markdown]:
@@ -313,8 +340,8 @@ def _load(found: Survey, minutes: int) -> Iterator[Markdown]:
 def _how(found: Survey) -> Iterator[Markdown]:
     yield from _heading("How this was found")
     yield Markdown(
-        "Vigil sent {} in {} s: GET, and three kinds of POST that only read: the login, `/v2/nodes/list` and `/v2/search`. What it read "
-        "was kept in a temporary ledger, which is deleted. docs/connecting.md says more."
+        "Vigil sent {} in {} s: GET, and three kinds of POST that only read: the login, `/v2/nodes/list` and `/v2/search`. What it "
+        "read was kept in a temporary ledger, which is deleted. docs/connecting.md says more."
     ).format(counted(found.requests, "request"), round(found.seconds))
 
 
