@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,7 +140,9 @@ def test_regions_that_are_not_queryable_are_named(bench: Bench) -> None:
 def test_no_secret_and_no_person_is_on_the_page(bench: Bench) -> None:
     """The page goes to an administrator: neither a login such as ada.berg nor the name of a workspace is needed on it."""
     found, _ = bench.look()
+    found.settings = replace(found.settings, password=PASSWORD)
     page = survey_page.page(found, minutes=15)
+    assert PASSWORD not in page
     assert found.swept is not None and found.swept.rows
     people = {str(row["person"]) for row in found.swept.rows}
     assert people and not any(login in page for login in people)
