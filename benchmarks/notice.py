@@ -17,12 +17,13 @@ import argparse
 import asyncio
 import json
 import random
-import shutil
+import sqlite3
 import statistics
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,7 +86,7 @@ steps: [{id: now, at: 0h, to: [user: reader]}]
 RULE_OF = dict(zip(KINDS, (*WHATS, "expiry"), strict=True))
 MODES: Mapping[str, Json] = {
     "search": {},
-    "late": {"search_lag": BEHIND.total_seconds()},
+    "late": {"search_lag": int(BEHIND.total_seconds())},
     "none": {"modules_absent": ["search", "recyclebin"]},
 }
 
@@ -246,6 +247,12 @@ def rules(folder: Path) -> Path:
     return folder
 
 
+def copy(source: Path, target: Path) -> None:
+    """A ledger as it is now, with what has not been written into its file yet."""
+    with closing(sqlite3.connect(source)) as given, closing(sqlite3.connect(target)) as taken:
+        given.backup(taken)
+
+
 def quirks(mode: str) -> Json:
     return {"folders": 3, "folders_except": ["Letter", "Licence"], **MODES[mode]}
 
@@ -340,7 +347,7 @@ async def measure(workspaces: int, modes: Sequence[str], ticks: int) -> None:
         )
         results = {}
         for mode in modes:
-            shutil.copy(folder / "first.sqlite", folder / f"{mode}.sqlite")
+            copy(folder / "first.sqlite", folder / f"{mode}.sqlite")
             results[mode] = await day(replay(mode), made, mode, happened, ticks)
             show(mode, results[mode])
         if "none" in results:

@@ -38,6 +38,8 @@ NO_PATHS_HERE = {
     "users.jsonl": "a file of an estate",
     "workspaces.jsonl": "a file of an estate",
     "events.jsonl": "a file of an estate",
+    "recording.json": "a file of a recording",
+    "answers/": "a folder of a recording",
     "rules/renewal.yaml": "an example of a rule file",
     "rules/renewal.timeline.yaml": "an example of a timeline",
 }

@@ -108,6 +108,12 @@ def test_queries_of_dates_and_types_stay(scrub: Scrubber, query: str) -> None:
     assert scrub.parameters("/v2/search", [("where", query)]) == [("where", query)]
 
 
+def test_ids_and_fields_of_a_form_stay(scrub: Scrubber) -> None:
+    body = '{"ids":[1,2],"fields":["properties{id}","categories","versions.element(0)"]}'
+    asked = [("body", body), ("ids", "7"), ("fields", "properties{id,name}"), ("limit", "100")]
+    assert scrub.parameters("/v2/nodes/list", asked) == asked
+
+
 def test_texts_in_queries_are_replaced(scrub: Scrubber) -> None:
     query = 'OTName: rossi AND OTOwner = "Ada B" AND WNF_ATT_7 LIKE "Zeta*"'
     [(_, found)] = scrub.parameters("/v2/search", [("where", query)])
@@ -188,7 +194,7 @@ def test_phone_numbers_and_addresses_are_no_numbers_that_stay(scrub: Scrubber) -
     assert not any(part in json.dumps(found) for part in ("39061234", "1234", "1970"))
 
 
-def test_numbers_and_dates_of_sensitive_attributes_are_hidden_whenever_their_names_come() -> None:
+def test_values_of_sensitive_attributes_are_hidden_whenever_names_come() -> None:
     scrub = Scrubber(Words(KEY), ["Person.salary", "Person.Jobs.since"])
     values = {"categories": {"12_3": 90_000, "12_4": 5, "12_7_2_9": "2019-01-01T00:00:00"}}
     assert scrub.value(values) == values, "their keys are not known yet"

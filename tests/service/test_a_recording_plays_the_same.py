@@ -32,6 +32,7 @@ from vigil.recording.folder import Recorder, Recording
 from vigil.recording.rules import SiteRules
 from vigil.recording.scrub import Scrubber
 from vigil.recording.words import Words
+from vigil.sandbox.dialects import DIALECTS
 from vigil.sandbox.estate.model import Estate
 from vigil.sandbox.quirks import EcmFaults
 from vigil.sandbox.recorded import RecordedEcm
@@ -41,11 +42,13 @@ HOURS = (0.0, 1.0, 2.0)
 Told = tuple[Counter[tuple[Any, ...]], list[tuple[str, tuple[int, ...]]]]
 
 QUIRKS: Mapping[str, Mapping[str, Any]] = {
-    "ordinary": {},
-    "naive, members of roles apart": {"mixed_dates": False, "groups_nest": False},
-    "without modules": {"modules_absent": ("missingdocuments", "doctypes", "followups")},
-    "unreadable, and tickets that end": {"unreadable": (1002,), "ticket_expires": 7, "ticket_rotates": 3},
-    "fails once": {"try_again_500": 0.3},
+    **{name: {"dialect": name} for name in DIALECTS},
+    "naive, groups hold people alone": {"quirks": {"mixed_dates": False, "groups_nest": False}},
+    "without modules": {"quirks": {"modules_absent": ["missingdocuments", "doctypes", "followups"]}},
+    "unreadable, and tickets that end": {
+        "quirks": {"unreadable": [1002], "ticket_expires": 7, "ticket_rotates": 3}
+    },
+    "fails once": {"quirks": {"try_again_500": 0.3}},
 }
 
 
@@ -59,8 +62,7 @@ def runs(bench: RunBench, ledger: Ledger, quirks: Mapping[str, Any]) -> Told:
     gaps: list[tuple[str, tuple[int, ...]]] = []
     for hours in HOURS:
         faults = EcmFaults()
-        for name, value in quirks.items():
-            setattr(faults.quirks, name, value)
+        faults.configure(quirks)
         run, client = bench.run("watch", ledger, hours, Failure(), faults)
         bench.alone(lambda run=run, client=client: watched(run, client))  # type: ignore[misc]
         accounting.account(run)

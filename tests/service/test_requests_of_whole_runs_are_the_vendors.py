@@ -11,6 +11,7 @@ from tests.support import vendor
 from tests.support.plain_runs import extract, watched
 from tests.support.run_bench import HOUR, NOON, RunBench
 from vigil.ledger import Ledger
+from vigil.sandbox.dialects import DIALECTS
 from vigil.sandbox.quirks import EcmFaults
 from vigil.sandbox.request_log import LoggedRequest
 from vigil.service import digest, upkeep
@@ -49,11 +50,16 @@ class Requests:
 class Flows:
     """The flows, each as the file of its name in flows/ makes it, without Prefect and without sending."""
 
-    def __init__(self, bench: RunBench, ledger: Ledger) -> None:
-        self._bench, self._ledger = bench, ledger
+    def __init__(self, bench: RunBench, ledger: Ledger, dialect: str) -> None:
+        self._bench, self._ledger, self._dialect = bench, ledger, dialect
+
+    def _faults(self) -> EcmFaults:
+        faults = EcmFaults()
+        faults.configure({"dialect": self._dialect})
+        return faults
 
     def watch(self, hours: float) -> None:
-        run, client = self._bench.run("watch", self._ledger, hours, faults=EcmFaults())
+        run, client = self._bench.run("watch", self._ledger, hours, faults=self._faults())
         self._bench.alone(lambda: watched(run, client))
 
     def sweep(self, hours: float, dry_run: bool) -> None:
@@ -95,15 +101,16 @@ class Flows:
         self._do("watch", hours, examine)
 
     def _do(self, flow: str, hours: float, act: Callable[[Run], Awaitable[None]]) -> None:
-        run, client = self._bench.run(flow, self._ledger, hours, faults=EcmFaults())
+        run, client = self._bench.run(flow, self._ledger, hours, faults=self._faults())
         self._bench.do(run, client, lambda: act(run))
 
 
-def test_every_request_is_in_the_vendors_documents(bench: RunBench, ledger: Ledger) -> None:
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_request_is_in_the_vendors_documents(bench: RunBench, ledger: Ledger, dialect: str) -> None:
     """The first runs read everything, the next what changed, one a day later everything again; then each other flow."""
     requests = Requests()
     bench.note = requests.note
-    flows = Flows(bench, ledger)
+    flows = Flows(bench, ledger, dialect)
     for hours in (0, 1, 2, 26, 50):
         flows.watch(hours)
     flows.sweep(51, dry_run=True)

@@ -29,7 +29,7 @@ from vigil.compliance.rules.loader import load_text
 from vigil.compliance.rules.model import RuleSet
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm.answers import Json
-from vigil.ecm.client import Client
+from vigil.ecm.client import Client, Form
 from vigil.ecm.limits import CircuitBreaker
 from vigil.ecm.retry import Policy
 from vigil.ecm.settings import Settings
@@ -359,7 +359,7 @@ class FailingClient(Client):
         self._pool = _Pool(self.app, self.failure)  # type: ignore[assignment]
         return self
 
-    async def _call(self, method: str, path: str, url: str, form: Mapping[str, str] | None) -> Json:
+    async def _call(self, method: str, path: str, url: str, form: Form | None) -> Json:
         token = _fails.set(self.failure.meets(f"{method} {url.partition('/api')[2]} {dict(form or {})}"))
         try:
             return await super()._call(method, path, url, form)

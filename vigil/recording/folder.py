@@ -1,4 +1,4 @@
-"""The folder of a recording: one file for each distinct request, and `recording.json`.
+"""The folder of a recording: one file for each distinct request, and ``recording.json``.
 
     recording.json                         format, version of Vigil, settings of the site that reading needs, when it was recorded
     rules/NAME.yaml                        the site's rules, with the same replacements
@@ -77,7 +77,7 @@ class RecordedAnswer:
 
 @dataclass(slots=True)
 class Manifest:
-    """What `recording.json` says. `key` names the key of the words, which is not in the folder; `recorded` are the runs' instants.
+    """What ``recording.json`` says. `key` names the key of the words, which is not in the folder; `recorded` are the runs' instants.
 
     `zone`, `expiry` and `sensitive` are settings of the site, the last two with replaced names.
     """

@@ -21,7 +21,7 @@ NAMES = frozenset({"workspace_type", "document", "group", "user", "role", "value
 """Keys whose values are names or values of the site. In patterns of events every key is one."""
 
 FIELDS = frozenset({"field", "due"})
-"""Keys whose values are fields: `attr.status`, `related.Contract.attr.status`."""
+"""Keys whose values are fields: ``attr.status``, ``related.Contract.attr.status``."""
 
 EVENTS = "events"
 LENGTHS = frozenset({"within", "older_than", "before", "after"})
@@ -60,7 +60,7 @@ class SiteRules:
         return path
 
     def attribute(self, name: str) -> str:
-        """An attribute: `status`, or `Category.status`."""
+        """An attribute: `status`, or ``Category.status``."""
         return ".".join(self._words.text(part) for part in name.split("."))
 
     def _document(self, found: Any) -> Any:

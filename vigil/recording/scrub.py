@@ -19,7 +19,7 @@ Pairs = list[tuple[str, str]]
 REMOVED = "(removed)"
 
 KEPT_KEYS = frozenset({
-    "action", "content_type", "data_type", "display_language", "fields", "key", "language_code", "method", "mime_type",
+    "action", "content_type", "data_type", "display_language", "key", "language_code", "method", "mime_type",
     "persona", "rel_type", "sort", "sort_key", "source", "status", "status_key", "task_status", "type", "type_name", "version",
 })  # fmt: skip
 """Keys whose values are words of the product, by which Vigil reads an answer. Such a value stays if it looks like one (_WORD)."""
@@ -81,7 +81,7 @@ _NAME_PREFIXES = ("startswith_", "contains_")
 class Scrubber:
     """Requests and answers without their names and texts, by one recording's words.
 
-    `sensitive` are names of attributes, `Category.attribute`, whose keys it learns from the answers that define them.
+    `sensitive` are names of attributes, ``Category.attribute``, whose keys it learns from the answers that define them.
     """
 
     def __init__(self, words: Words, sensitive: Collection[str] = ()) -> None:
@@ -170,6 +170,8 @@ class Scrubber:
             return self._href(text)
         if key in ("error", "errorDetail"):
             return self.sentence(text)
+        if key == "fields" and _PARAMETER.fullmatch(text):  # of a form's JSON
+            return text
         if key in NUMBERS and _IDS.fullmatch(text):
             return text
         if (key in KEPT_KEYS or (within, key) in KEPT_WITHIN) and _WORD.fullmatch(text):

@@ -16,7 +16,7 @@ DATE = "1970-01-01T00:00:00"
 
 
 class SensitiveKeys:
-    """The keys of attributes with these names, `Category.attribute` or `Category.Set.attribute`, as far as definitions came."""
+    """The keys of attributes with these names, ``Category.attribute`` or ``Category.Set.attribute``, as far as definitions came."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = frozenset(names)
