@@ -158,7 +158,7 @@ def test_a_wrong_password_is_said_with_what_to_do(bench: Bench) -> None:
 
 
 def test_a_dead_server_is_said_with_what_to_do(bench: Bench) -> None:
-    with pytest.raises(NotReached, match="connection refused(.|\n)*check the address"):
+    with pytest.raises(NotReached, match=r"connection refused\n.*check the address"):
         bench._look(PASSWORD, "http://127.0.0.1:9/cs/cs")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def look_at_site(site: str, wanted: Wanted, around: Around, ask: Callable[[str],
     def say(line: str) -> None:
         tell(line, machine=page.takes_stdout)
 
+    _refuse_unwritable(page)
     unused = sorted({part for part, _ in wanted} - {"ecm", SITE})
     if unused:
         say(f"Not used by --read-only: the options of {', '.join(unused)}")
@@ -81,6 +83,13 @@ def _site(name: str, values: Values) -> Site:
     )
 
 
+def _refuse_unwritable(page: Page) -> None:
+    """Raise CannotWrite before anything is read: a large site takes minutes."""
+    file = Path(page.file)
+    if not page.takes_stdout and not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise _cannot_write(page, "no such folder, or no right to write")
+
+
 def _write(page: Page, text: Markdown) -> None:
     if page.takes_stdout:
         print(text, end="")
@@ -88,9 +97,11 @@ def _write(page: Page, text: Markdown) -> None:
     try:
         Path(page.file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CannotWrite(
-            f"{page.file} cannot be written ({error.strerror}): name another file with --page"
-        ) from None
+        raise _cannot_write(page, error.strerror or "it failed") from None
+
+
+def _cannot_write(page: Page, why: str) -> CannotWrite:
+    return CannotWrite(f"{page.file} cannot be written ({why}): name another file with --page")
 
 
 def _sum_up(found: Survey, page: Page, say: Callable[[str], None]) -> None:

@@ -1,6 +1,6 @@
-"""The requests that Vigil makes to Extended ECM in a quiet run, by size, dialect and rules: what an administrator plans with.
+"""The requests that a run makes to Extended ECM, by size, dialect and rules: what an administrator plans with.
 
-It counts what a run does from the same numbers that the run uses. What changed comes on top. docs/connecting.md shows a table of it.
+It counts what a run does by the same limits that the run keeps. docs/connecting.md shows a table of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import ceil
 
 from vigil.ecm.change_feed import DAY
 from vigil.ecm.change_feed import PAGE as SEARCH_PAGE
-from vigil.ecm.dialect import Dialect, NodesForm, RelatedForm, StepEnds
+from vigil.ecm.dialect import Dialect, RelatedForm, StepEnds
 from vigil.ecm.model import Needs
 from vigil.service import dialects
 from vigil.service.change_feed import LAG
@@ -23,14 +23,16 @@ WORKFLOW_LISTS = 4  # one answer for each status
 
 @dataclass(frozen=True, slots=True)
 class EstateSize:
-    """What the requests depend on. `listed` has the workspaces and roles of each type that rules use; `changed_a_day` counts the
-    documents that change in a day, and `changed_a_run` the workspaces with changes that one run reads again.
+    """What the requests depend on. `listed` has the workspaces and roles of each type that rules use; `people` are the users.
+
+    `changed_a_day` counts the documents that change in a day, `changed_a_run` the workspaces that one run reads again.
     """
 
     listed: dialects.Estate = field(default_factory=dialects.Estate)
     documents: int = 0
     folders: int = 0
     open_workflows: int = 0
+    people: int = 0
     changed_a_day: int = 0
     changed_a_run: int = 0
 
@@ -52,10 +54,14 @@ def of_a_run(found: Dialect, needs: Needs, size: EstateSize, lookups: int) -> Ma
         used = sum(parts.values())
         return max(lookups // FEWER, min(lookups, lookups + BESIDE - used) // share) if follows else lookups
 
-    parts["roles"] = _roles(found, needs, size.listed, room())
+    due = _with_roles(needs, size.listed, room())
+    parts["roles"] = due * _calls_for_roles(found, needs, size.listed)
     parts["related workspaces"] = _related(found, needs, size.listed, room() // 2)
     if needs.steps:
-        parts["workflows"] = WORKFLOW_LISTS + _steps(found, min(size.open_workflows, room(share=2)))
+        workflows = min(size.open_workflows, room(share=2))
+        parts["workflows"] = WORKFLOW_LISTS + _steps(found, workflows)
+        due += workflows
+    parts["people"] = min(size.people, due)
     return {name: n for name, n in parts.items() if n}
 
 
@@ -83,35 +89,22 @@ def _dates(found: Dialect, size: EstateSize, lookups: int) -> int:
     return ceil(nodes / NODES_A_REQUEST) + min(ceil(size.folders / NODES_A_REQUEST), most)
 
 
-def _roles(found: Dialect, needs: Needs, of: dialects.Estate, room: int) -> int:
-    types = needs.only.get("roles", frozenset(of.workspaces)) if needs.roles else frozenset()
-    due = min(sum(n for name, n in of.workspaces.items() if name in types), room)
-    roles = max((of.roles.get(name, 0) for name in types), default=0)
-    return due * (1 + roles) if found.role_members is False else due
+def _with_roles(needs: Needs, of: dialects.Estate, room: int) -> int:
+    """The workspaces whose roles one run reads again."""
+    return min(sum(n for name, n in of.workspaces.items() if needs.of("roles", name)), room)
+
+
+def _calls_for_roles(found: Dialect, needs: Needs, of: dialects.Estate) -> int:
+    """The requests for the roles of one workspace."""
+    if found.role_members is not False:
+        return 1
+    return 1 + max((n for name, n in of.roles.items() if needs.of("roles", name)), default=0)
 
 
 def _related(found: Dialect, needs: Needs, of: dialects.Estate, room: int) -> int:
     due = min(sum(n for name, n in of.workspaces.items() if name in needs.related), room)
-    return due * (1 if found.related in (RelatedForm.COMMA, RelatedForm.BRACES) else 2)
+    return due * (2 if found.related is RelatedForm.EACH else 1)
 
 
 def _steps(found: Dialect, workflows: int) -> int:
     return workflows * (2 if found.step_ends is StepEnds.INFO else 1)
-
-
-def of_a_first_run(found: Dialect, needs: Needs, size: EstateSize) -> int:
-    """About how many requests the first run makes, which reads everything.
-
-    With search the contents of workspaces come in pages and are read in bulk; without it each workspace has a list of its own. The
-    parts that only some types need come on top for these.
-    """
-    of = size.listed
-    each = [part for part in ("roles", "comments", "missing") if getattr(needs, part)]
-    parts = sum(n for part in each for name, n in of.workspaces.items() if needs.of(part, name))
-    parts += sum(n for name, n in of.workspaces.items() if name in needs.related)
-    nodes = of.total + size.documents + size.folders
-    bulk = ceil(nodes / NODES_A_REQUEST)
-    lists = ceil(nodes / SEARCH_PAGE) if found.search else of.total + size.folders
-    singly = nodes if found.nodes is NodesForm.NONE else 0
-    types = size.documents if needs.types and found.classifications and not found.search else 0
-    return of.pages + bulk + lists + singly + types + parts + _steps(found, size.open_workflows)

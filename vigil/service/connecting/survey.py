@@ -136,6 +136,7 @@ class Survey:
             documents=self.known.get("document", 0),
             folders=self.known.get("folder", 0),
             open_workflows=len(self.workflows.mine),
+            people=_number(self.users) or self.known.get("user", 0),
         )
 
 

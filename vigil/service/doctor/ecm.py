@@ -86,7 +86,10 @@ async def let_in(client: Client) -> list[Check]:
     try:
         await client.get("/v1/ping")
     except Refused as error:
-        do = "correct user and password (--ecm-user and VIGIL_ECM_PASSWORD of `vigil connect`); try them in a browser: the account may be locked"
+        do = (
+            "correct user and password (`vigil connect`: --ecm-user, VIGIL_ECM_PASSWORD); try them in a browser: the account may be "
+            "locked"
+        )
         return [ok(CONNECTION, f"{url} answers"), fail(LOGIN, str(error), do)]
     except Unavailable as error:
         do = "check the address, DNS, proxy and firewall from this machine; a starting server answers after a minute"
