@@ -89,7 +89,12 @@ def _to_do(found: Survey) -> Iterator[Markdown]:
         for line in _lines(found)
         if _mend(found, line) not in ("", NO_SETTING)
     ]
-    helps += [*_workflows_to_do(found.workflows), *_regions_to_do(found), *_events_to_do(found)]
+    helps += [
+        *_counts_to_do(found),
+        *_workflows_to_do(found.workflows),
+        *_regions_to_do(found),
+        *_events_to_do(found),
+    ]
     for title, some in (("Needed by the rules:", missing), ("Would help:", helps)):
         if some:
             yield Markdown(title)
@@ -107,12 +112,6 @@ def _counts(found: Survey) -> Iterator[Markdown]:
     yield from _table(
         ("workspace type", "its list counts", "rows that came", "rules use it"), map(_type, found.types)
     )
-    if any(t.counted != t.came for t in found.types if t.came is not None):
-        yield Markdown(
-            "Where fewer rows came than the list counts, the service user cannot see the others: give it See and See Contents on "
-            "them, for instance by a group in a role of each workspace template. Nobody is notified about what it does not see."
-        )
-        yield Markdown("")
     known = found.known
     rows = [
         ("documents read in the dry sweep", _n(known.get("document", 0))),
@@ -122,6 +121,19 @@ def _counts(found: Survey) -> Iterator[Markdown]:
         ("users", _said(found.users)),
     ]
     yield from _table(("what", "number"), rows)
+
+
+def _counts_to_do(found: Survey) -> Iterator[tuple[str, str, str]]:
+    fewer = [t for t in found.types if t.counted is not None and t.came is not None and t.came < t.counted]
+    if fewer:
+        saw = "lists count more than this user can see: " + listed(
+            [f"of {t.name} {t.came:,} of {t.counted:,}" for t in fewer]
+        )
+        do = (
+            "Give the service user See and See Contents on the others, for instance by a group in a role of each workspace template: "
+            "nobody is notified about what it does not see"
+        )
+        yield "workspaces", saw, do
 
 
 def _type(one: TypeCount) -> tuple[str, ...]:
@@ -260,7 +272,10 @@ def _regions_to_do(found: Survey) -> Iterator[tuple[str, str, str]]:
     if not lacking:
         return
     needed = [group for group in NEEDED_REGIONS if lacking.keys() >= set(group)]
-    saw = f"these are not: {listed([f'{name} {flag}' for name, flag in lacking.items()])}"
+    flags = {flag: [name for name, its in lacking.items() if its == flag] for flag in lacking.values()}
+    saw = "; ".join(
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} not {flag}" for flag, names in flags.items()
+    )
     first = listed([listed(group, "or") for group in needed])
     do = (
         f"Begin with {first}: without it search is of no use"
