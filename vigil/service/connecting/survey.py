@@ -20,7 +20,7 @@ from vigil.ecm import Client, Extractor, Settings, queries, survey
 from vigil.ecm.dialect import Dialect
 from vigil.ecm.errors import EcmError
 from vigil.ecm.model import LASTING, UNTYPED, Needs
-from vigil.ecm.people import GROUP
+from vigil.ecm.parse import GROUP
 from vigil.ecm.survey import OpenWorkflow
 from vigil.errors import VigilError
 from vigil.ledger import Ledger
