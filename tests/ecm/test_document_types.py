@@ -129,7 +129,7 @@ async def test_a_server_that_refuses_every_document_is_given_up() -> None:
     assert server.dialect.classifications is False
 
 
-async def test_one_document_that_fails_is_a_gap_of_its_workspace_and_costs_no_other_its_type() -> None:
+async def test_one_document_that_fails_is_a_gap_and_costs_no_other_its_type() -> None:
     def some(path: str, params: dict[str, str]) -> Json:
         if path == "/v1/nodes/11/classifications":
             raise Unavailable(path, "no answer")
@@ -141,7 +141,7 @@ async def test_one_document_that_fails_is_a_gap_of_its_workspace_and_costs_no_ot
     assert "documents" not in next(x for x in batch.facts if not isinstance(x, Document)).unread  # type: ignore[union-attr]
 
 
-async def test_classifications_that_the_search_told_are_named_and_none_there_says_nothing() -> None:
+async def test_classifications_from_the_search_are_named_and_none_says_nothing() -> None:
     server = client(data("Report"))
     located = Located(classifications={11: (905, 906), 12: ()})
     found, _ = await read(server, located=located)

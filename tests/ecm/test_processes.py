@@ -280,7 +280,7 @@ async def test_a_step_that_was_only_sent_on_has_no_disposition_and_that_is_known
     assert (found.disposition, found.unknown) == (None, frozenset())
 
 
-async def test_without_info_a_step_is_completed_at_an_unknown_time_and_that_is_no_error() -> None:
+async def test_without_info_a_step_is_completed_at_an_unknown_time_without_an_error() -> None:
     client = CannedClient({PROCESS: process([step()])})
     ((found,), batch) = await steps_of(client)
     assert found.is_completed

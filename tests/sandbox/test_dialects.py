@@ -122,7 +122,7 @@ def test_a_poor_server_has_neither_search_nor_modules(one: Running) -> None:
     assert {one.ecm.status(path) for path in paths} == {200}
 
 
-def test_every_switch_that_is_no_fault_is_set_by_a_dialect_or_is_a_number_of_the_contract() -> None:
+def test_every_switch_that_is_no_fault_is_in_a_dialect_or_in_the_contract() -> None:
     """A switch that nothing names is one that nobody finds."""
     named = {switch for dialect in DIALECTS.values() for switch in dialect}
     lonely = {f.name for f in fields(Quirks) if "quirk" not in f.metadata} - named

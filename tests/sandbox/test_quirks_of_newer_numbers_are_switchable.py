@@ -62,7 +62,7 @@ def folder_of(running: Running, number: int) -> int:
     return int(running.ecm.get(f"/v2/nodes/{number}")["results"]["data"]["properties"]["parent_id"])
 
 
-def test_29_a_child_that_is_made_moves_its_parent_s_date_and_a_later_change_does_not(
+def test_29_a_new_child_moves_its_parent_s_date_and_a_later_change_does_not(
     draft: Draft, start: Start
 ) -> None:
     draft.case(100)
