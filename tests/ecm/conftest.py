@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.ecm import contracts
+from tests.ecm.doubles import client_of
 from vigil.ecm import Client, Settings
 from vigil.ecm.limits import CircuitBreaker
 from vigil.sandbox.process import SandboxProcess
@@ -81,3 +83,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr("vigil.ecm.retry.Policy.pause", lambda self, failures, after: 0.001)
 
     return shorten
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Client]:
+    """Makes a client whose requests a function answers."""
+    return partial(client_of, monkeypatch)

@@ -35,6 +35,7 @@ async def ids(pages: AsyncIterator[tuple[ListedWorkspace, ...]]) -> list[int]:
 
 async def test_a_limit_that_is_clamped_without_a_word_is_noticed(server: Server) -> None:
     """500 children are asked for, 100 are served: page 2 is then counted in hundreds."""
+    server.quirks(children_cap=100)
     async with server.client() as client:
         rows, _ = await read_all(client, f"/v2/nodes/{contracts.FULL}/nodes", {}, key=node_id, limit=500)
     assert len(rows) == 120
@@ -151,7 +152,7 @@ async def test_a_quiet_list_costs_one_request_however_long_it_is(server: Server,
         newest = everything[0].modified
         server.mark()
         found = await ids(Listing(client).changed(kind, newest))
-    assert len(found) == 1
+    assert set(found) == {contracts.FULL, contracts.VERSIONED, 1010}  # of the newest date
     assert server.asked() == 1
 
 

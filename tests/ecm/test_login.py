@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import httpx
 import pytest
 
 from tests.ecm.conftest import Server
-from vigil.ecm import ClientCredentials, Refused, Settings
+from tests.ecm.doubles import Answer
+from vigil.ecm import Client, ClientCredentials, Refused, Settings
 from vigil.ecm.paging import walk
 from vigil.ecm.parse import node_id
 
@@ -121,3 +124,65 @@ async def test_credentials_that_are_refused_with_400_are_refused_and_no_missing_
         with pytest.raises(Refused):
             await client.get("/v2/nodes/1001")
     assert server.asked("POST /v1/auth") == 1
+
+
+async def test_a_fresh_ticket_that_another_node_does_not_know_yet_is_tried_once_more(server: Server) -> None:
+    server.quirks(ticket_refused_once=True)
+    async with server.client() as client:
+        await client.get("/v2/nodes/1001")
+        await client.get("/v2/nodes/1002")
+    assert client.logins == 1
+    assert server.asked("POST /v1/auth") == 1
+
+
+async def test_a_domain_is_sent_where_the_connection_has_one(server: Server) -> None:
+    server.quirks(domains=True)
+    async with server.client(domain="world") as client:
+        assert await client.get("/v2/nodes/1001")
+
+
+class Balancer:
+    """Two nodes behind a load balancer that keeps a client on one by a cookie. Each knows its own tickets only."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.strays = 0
+        self.asked: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        sent = re.search(r"node=(\d)", request.headers.get("cookie", ""))
+        self.turns += sent is None
+        node = sent[1] if sent else str(self.turns % 2)
+        if request.url.path == "/otdsws/oauth2/token":
+            return httpx.Response(200, json={"access_token": "a"})
+        if request.url.path.endswith("/v1/auth"):
+            given = {"set-cookie": f"node={node}; Path=/", "OTCSTicket": f"ticket-{node}"}
+            return httpx.Response(200, json={"ticket": f"ticket-{node}"}, headers=given)
+        if request.headers.get("OTCSTicket") != f"ticket-{node}":
+            self.strays += 1
+            return httpx.Response(401, json={"error": "Authentication Required"})
+        return httpx.Response(200, json={"results": {}})
+
+
+async def test_cookies_of_a_load_balancer_are_kept_by_every_connection(
+    double: Callable[[Answer], Client],
+) -> None:
+    nodes = Balancer()
+    async with double(nodes) as client:
+        await asyncio.gather(*(client.get(f"/v2/nodes/{number}") for number in range(40)))
+    assert nodes.strays == 0
+    assert client.logins == 1
+
+
+async def test_otds_s_token_is_changed_for_a_ticket_that_comes_in_a_header(
+    double: Callable[[Answer], Client],
+) -> None:
+    nodes = Balancer()
+    async with double(nodes) as client:
+        client._tickets._settings = Settings(
+            "http://ecm.test/cs/cs", otds=ClientCredentials("http://ecm.test/otdsws/oauth2/token", "c", "s")
+        )
+        await client.get("/v2/nodes/1")
+    assert [request.url.path for request in nodes.asked[:2]] == ["/otdsws/oauth2/token", "/cs/cs/api/v1/auth"]
+    assert nodes.asked[1].headers["authorization"] == "Bearer a"

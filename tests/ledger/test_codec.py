@@ -84,7 +84,7 @@ steps = st.builds(
 )
 roles = st.builds(f.Roles, ids, st.dictionaries(text, principals, max_size=3), text)
 relations = st.builds(f.Related, ids, st.lists(ids, max_size=4).map(tuple), text)
-users = st.builds(f.User, text, ids, text, maybe | text, maybe | text, maybe | text, st.booleans(), text)
+users = st.builds(f.User, text, ids, text, maybe | text, maybe | text, st.booleans(), text)
 groups = st.builds(f.Group, text, ids, principals, text)
 audits = st.builds(f.AuditEvent, ids, text, instants, maybe | text, text, st.integers(0, 9), text)
 required = st.builds(f.RequiredDocument, text, text, st.booleans(), maybe | st.integers(1, 120), text)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.sandbox.conftest import Start
 from tests.support.small_estate import Draft, Ecm, Running
+from vigil.cli.app import app
 from vigil.sandbox.dialects import DEFAULT, DIALECTS
 from vigil.sandbox.process import SandboxError, SandboxProcess
 from vigil.sandbox.quirks import EcmFaults, Quirks
@@ -122,8 +124,18 @@ def test_a_poor_server_has_neither_search_nor_modules(one: Running) -> None:
     assert {one.ecm.status(path) for path in paths} == {200}
 
 
-def test_every_switch_that_is_no_fault_is_in_a_dialect_or_in_the_contract() -> None:
+def test_every_switch_is_a_dialect_s_or_has_a_number_of_the_contract() -> None:
     """A switch that nothing names is one that nobody finds."""
     named = {switch for dialect in DIALECTS.values() for switch in dialect}
     lonely = {f.name for f in fields(Quirks) if "quirk" not in f.metadata} - named
     assert lonely == {"slow_seconds", "folders", "folders_except", "newest_version_only", "domains"}
+
+
+def test_the_command_takes_a_dialect_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr("vigil.sandbox.server.serve", served.append)
+    arguments = ["sandbox", "--estate", str(tmp_path), "--dialect"]
+    assert CliRunner().invoke(app, [*arguments, "2016"]).exit_code == 0
+    assert [options.faults for options in served] == [{"dialect": "2016"}]
+    refused = CliRunner().invoke(app, [*arguments, "2018"])
+    assert refused.exit_code == 2 and "'2018' is none of 2016, 2019" in refused.output

@@ -191,7 +191,11 @@ def test_moving_in_any_steps_comes_to_the_same_world(tmp_path: Path) -> None:
     assert at_once.state.active == stepwise.state.active
 
 
-def test_the_order_by_modify_date_is_what_sorting_gives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [0, 10_000])  # sorted once at the end, kept in order event by event
+def test_the_order_by_modify_date_is_what_sorting_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr("vigil.sandbox.world.world.MANY", many)
     world = World(load(Tickets().save(tmp_path / "tickets")))
     world.move(datetime(2013, 2, 1, tzinfo=UTC))
     keys = world.state.by_modified["Ticket"].keys

@@ -88,6 +88,13 @@ def test_35_the_follow_ups_of_a_missing_node_are_500(filed: Running) -> None:
     assert filed.ecm.status("/v2/nodes/9/followups") == 500
 
 
+def test_35_a_node_shows_its_follow_ups_when_asked_and_a_child_never(filed: Running) -> None:
+    node = filed.ecm.get("/v2/nodes/900?fields=properties{id}&fields=followups")["results"]["data"]
+    assert node == {"properties": {"id": 900}, "followups": followups(filed)}
+    children = filed.ecm.get("/v2/nodes/100/nodes?fields=properties&fields=followups")["results"]
+    assert children and not [child for child in children if "followups" in child["data"]]
+
+
 # -- missing documents, reports, to-do lists (36) ----------------------------------------------------------
 
 

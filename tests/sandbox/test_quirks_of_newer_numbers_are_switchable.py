@@ -62,7 +62,7 @@ def folder_of(running: Running, number: int) -> int:
     return int(running.ecm.get(f"/v2/nodes/{number}")["results"]["data"]["properties"]["parent_id"])
 
 
-def test_29_a_new_child_moves_its_parent_s_date_and_a_later_change_does_not(
+def test_29_a_child_that_is_made_moves_its_parent_s_date_a_changed_one_does_not(
     draft: Draft, start: Start
 ) -> None:
     draft.case(100)
@@ -348,6 +348,16 @@ def test_41_a_ticket_is_refused_once_by_the_other_node(one: Running) -> None:
     assert Ecm(one.sandbox).status("/v2/nodes/100") == 200
 
 
+def test_43_a_node_tells_its_classifications_only_where_it_is_asked_for_them(one: Running) -> None:
+    def told() -> Any:
+        return one.ecm.get("/v2/nodes/900")["results"]["data"]["properties"].get("classification_ids")
+
+    (row,) = one.ecm.get("/v1/nodes/900/classifications")["data"]
+    assert told() is None
+    one.set(classifications_apart=False)
+    assert told() == [row["id"]]
+
+
 def test_44_refusals_have_details_or_hide_in_a_200(one: Running) -> None:
     words = "Could not get a node for 7"
     one.set(error_details=True)
@@ -560,6 +570,26 @@ def test_the_columns_of_a_container_name_its_sorts(one: Running) -> None:
     assert columns["state"]["properties"]["metadata_token"]
     assert {one.ecm.status(f"/v2/nodes/100/nodes?sort=desc_{key}") for key in sorts} == {200}
     assert one.ecm.status("/v2/nodes/100/nodes?sort=desc_owner_user_id") == 400
+
+
+def test_reminders_come_with_a_node_and_not_with_its_children(one: Running) -> None:
+    found = one.ecm.get("/v2/nodes/900?fields=properties&fields=followups")["results"]["data"]
+    assert found["followups"] == [] and found["properties"]["id"] == 900
+    child = one.ecm.get("/v2/nodes/100/nodes?fields=properties&fields=followups")["results"][0]["data"]
+    assert "followups" not in child
+
+
+def test_a_list_by_business_objects_is_empty_since_an_estate_has_none(one: Running) -> None:
+    assert one.ecm.get(listing("&where_bo_type=KNA1&where_ext_system_id=D9A"))["results"] == []
+    assert one.ecm.get(listing("&where_bo_type=KNA1").replace("asc_id", "desc_modify_date"))["results"] == []
+
+
+def test_a_json_body_is_no_form(one: Running) -> None:
+    base = urlsplit(one.sandbox.ecm_url)
+    connection = http.client.HTTPConnection(base.netloc, timeout=30)
+    sent = {"OTCSTicket": one.ecm.ticket, "content-type": "application/json"}
+    connection.request("POST", f"{base.path}/api/v2/nodes/list", '{"ids": [900]}', sent)
+    assert connection.getresponse().status == 400
 
 
 def test_children_and_audit_say_where_their_next_page_is(one: Running) -> None:

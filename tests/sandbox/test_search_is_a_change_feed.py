@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,7 @@ ALL = ["properties", "regions", "versions", "followups"]
 
 
 def search(ecm: Ecm, where: str, fields: Iterable[str] = ALL, **form: Any) -> Any:
-    sent: Mapping[str, Any] = {
-        "where": where,
-        "lookfor": "complexquery",
-        "within": "all",
-        "fields": list(fields),
-        **form,
-    }
+    sent = {"where": where, "lookfor": "complexquery", "within": "all", "fields": list(fields), **form}
     answer = ecm.call("POST", "/v2/search", sent)
     assert answer.status == 200, answer.body
     return answer.json
@@ -108,6 +102,33 @@ def test_within_content_no_region_is_found(filed: Running) -> None:
     assert search(filed.ecm, DOCUMENTS, within="content")["results"] == []
 
 
+@pytest.mark.parametrize(
+    ("look_for", "text", "want"),
+    [
+        ("allwords", "doc 3", [903]),
+        ("anywords", "2 3", [902, 903]),
+        ("exactphrase", "Doc 4", [904]),
+        ("exactphrase", "4 Doc", []),
+    ],
+)
+def test_plain_words_are_looked_for_in_names(
+    filed: Running, look_for: str, text: str, want: list[int]
+) -> None:
+    answer = search(filed.ecm, text, limit=100, lookfor=look_for)
+    ids = [
+        row["data"]["properties"]["id"]
+        for row in answer["results"]
+        if row["data"]["properties"]["type"] == 144
+    ]
+    assert sorted(ids) == want
+    assert status(filed.ecm, "", lookfor=look_for) == 400
+
+
+def test_a_search_may_be_for_what_lies_in_a_container(filed: Running) -> None:
+    assert found(filed.ecm, DOCUMENTS, location_id1=101) == [901, 903]
+    assert found(filed.ecm, DOCUMENTS, location_id1=101, location_id2=100) == [900, 901, 902, 903, 904]
+
+
 def test_a_row_has_the_whole_properties_the_path_one_version_and_the_followups(filed: Running) -> None:
     filed.set(folders=2)
     (row,) = search(filed.ecm, "OTDataID: 900", select="{'OTLocation','OTObjectDate'}")["results"]
@@ -156,6 +177,42 @@ def test_a_folder_is_found_on_the_day_of_its_last_new_document(filed: Running) -
     )
     inside = filed.ecm.get(f"/v2/nodes/{holder}/nodes")["results"]
     assert 904 in [row["data"]["properties"]["id"] for row in inside]
+
+
+def test_a_document_at_the_root_moves_the_workspace_s_day_and_no_folder_s(filed: Running) -> None:
+    filed.set(folders=1, folders_except=["Contract"])
+    filed.at("2024-01-06T22:30:00+00:00")
+    folders = search(filed.ecm, "OTSubType: 0 AND OTModifyDate: 20240102", limit=100)["results"]
+    assert folders == []
+    workspaces = search(filed.ecm, "OTSubType: 848", limit=100)["results"]
+    shown = {row["data"]["properties"]["id"]: row["data"]["regions"]["OTObjectDate"] for row in workspaces}
+    assert shown == {100: "20240102", 101: "20240101"}
+    (row,) = search(filed.ecm, "OTDataID: 900")["results"]
+    assert row["data"]["regions"]["OTLocation"].endswith(" 100 -100 900")
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {}, {"folders": 1}, {"folders": 3, "folders_except": ["Contract"]}, {"creation_touches_parent": False},
+        {"folders": 2, "creation_touches_parent": False}, {"child_change_silent": False}, {"folders": 2, "child_change_silent": False},
+        {"mixed_dates": False},
+    ],
+)  # fmt: skip
+def test_an_index_without_lag_dates_every_node_as_the_node_does(
+    filed: Running, switches: dict[str, Any]
+) -> None:
+    search(filed.ecm, DOCUMENTS)  # an index was there before, under other rules
+    filed.set(**switches)
+    for now in ("2024-01-06T23:00:00+00:00", "2024-01-07T09:00:00+00:00"):
+        filed.at(now)
+        rows = search(filed.ecm, "OTSubType: 0 OR OTSubType: 144 OR OTSubType: 848", limit=100)["results"]
+        assert len(rows) >= 6
+        for row in rows:
+            found = row["data"]["properties"]
+            node = filed.ecm.get(f"/v2/nodes/{found['id']}")["results"]["data"]["properties"]
+            assert found["modify_date"] == node["modify_date"], found["name"]
+            assert row["data"]["regions"]["OTObjectDate"] == node["modify_date"][:10].replace("-", "")
 
 
 def test_the_regions_of_a_site_and_their_flags(filed: Running) -> None:
@@ -280,6 +337,20 @@ def test_28_a_cache_is_kept_made_anew_or_refused(crowded: Running) -> None:
     crowded.set(search_cache="refused")
     assert status(crowded.ecm, DOCUMENTS, page=2, cache_id=first) == 400
     assert status(crowded.ecm, DOCUMENTS, page=2) == 200
+
+
+def test_28_the_link_to_the_next_page_leads_there_on_every_server_that_searches(crowded: Running) -> None:
+    for dialect in ("2016", "2019", "ce23", "strict"):
+        crowded.sandbox.faults({"dialect": dialect, "quirks": {"search_lag": 0, "search_repeats": False}})
+        form: dict[str, Any] = {"where": DOCUMENTS, "limit": 10}
+        ids: list[int] = []
+        path: str | None = "/v2/search"
+        while path:
+            answer = crowded.ecm.call("POST", path, form).json
+            ids += [row["data"]["properties"]["id"] for row in answer["results"]]
+            links = answer["collection"]["paging"].get("links", {})
+            path, form = (links["next"]["href"].removeprefix("/api"), {}) if "next" in links else (None, {})
+        assert sorted(set(ids)) == list(range(900, 925)), dialect
 
 
 def test_28_a_kept_cache_does_not_move_when_something_is_filed(draft: Draft, start: Start) -> None:

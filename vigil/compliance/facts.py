@@ -125,11 +125,12 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A user account. It has no zone: the number that Extended ECM has in its place names none."""
+
     login: str
     id: int
     name: str
     email: str | None = None
-    zone: str | None = None
     language: str | None = None
     deleted: bool = False
     source: str = ""

@@ -106,6 +106,7 @@ class Dialect:
     bin: str | None = None  # the mode of the recycle bin that is allowed; "" for none
     why: Mapping[str, str] = field(default_factory=dict)
     doubted: bool = False
+    blind: bool = False  # whether it was probed when nothing of the estate was known
     learned: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
 

@@ -15,7 +15,8 @@ from vigil.ecm.homes import housed
 from vigil.ecm.listing import Listing
 from vigil.ecm.located import Located
 from vigil.ecm.model import EXPIRY, FactBatch, Gap, Housed, ListedWorkspace, Needs, Processes, Stamp, Verified
-from vigil.ecm.people import GROUP, USER, MemberDirectory
+from vigil.ecm.parse import GROUP, USER
+from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import gone
 from vigil.ecm.processes import ProcessReader
 from vigil.ecm.related import RelatedReader

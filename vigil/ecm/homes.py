@@ -37,7 +37,7 @@ async def homes(
     unclear: dict[int, Gap] = {}
     above: dict[int, int] = {node: node for node in nodes}  # node -> the ancestor looked at now
     for level in range(HIGHEST):
-        if level and through is None and len(above) <= FEW:
+        if level == 1 and through is None and len(above) <= FEW:
             known = await _in_one_call(client, above)
             found |= known
             above = {node: ancestor for node, ancestor in above.items() if node not in known}

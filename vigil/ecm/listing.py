@@ -313,7 +313,7 @@ class _Reading:
     async def _of_start(self, start: str, count: int) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
         """The rows of one start of names: read, or narrowed further where they are more than a list gives."""
         wall = self.client.dialect.wall
-        if (wall is None or count < wall) or len(start) >= LONGEST_START:
+        if wall is None or count <= wall or len(start) >= LONGEST_START:
             async for rows in self._as_far_as_it_goes(start):
                 yield rows
             return

@@ -13,7 +13,7 @@ from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
 from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
 from vigil.ecm.paging import read_all, read_page
-from vigil.ecm.parse import Member
+from vigil.ecm.parse import GROUP, USER, Member
 from vigil.ecm.presence import MEMBER, own_calls
 
 T = TypeVar("T")
@@ -23,8 +23,6 @@ PAGE = 100
 
 MANY = 20
 """From so many unknown people on, the whole list may cost less than asking for each."""
-
-USER, GROUP = 0, 1
 
 
 class MemberDirectory:
@@ -256,7 +254,8 @@ async def _or_error(asked: Awaitable[T]) -> T | EcmError:
 
 
 def _is_group(row: Json) -> bool:
-    return parse.integer(parse.properties(row).get("type")) == GROUP
+    """Whether a row is a group, or a signing group (101)."""
+    return parse.integer(parse.properties(row).get("type")) in (GROUP, 101)
 
 
 def _member_key(row: Json) -> int:

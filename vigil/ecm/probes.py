@@ -30,7 +30,7 @@ from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
 from vigil.ecm.listing import PATH as LIST
 from vigil.ecm.listing import by_date, list_params
 from vigil.ecm.nodes import CATEGORIES, FORMS
-from vigil.ecm.people import GROUP
+from vigil.ecm.parse import GROUP
 from vigil.ecm.presence import WORKFLOW
 from vigil.ecm.related import BOTH, WAYS, one_way, related_ids
 from vigil.recording.words import STARTS
@@ -69,10 +69,15 @@ class Known:
     groups: Sequence[int] = ()
 
 
-def due(dialect: Dialect, now: datetime) -> frozenset[str]:
-    """The fields to probe now: all of them daily and after a contradiction, and those whose probe failed."""
+def due(dialect: Dialect, now: datetime, known: Known | None = None) -> frozenset[str]:
+    """The fields to probe now: all of them daily and after a contradiction, and those whose probe failed.
+
+    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with.
+    """
     if _is_daily(dialect, now):
         return PROBED
+    if dialect.blind and known is not None and known.workspaces:
+        return frozenset(name for name in PROBED if getattr(dialect, name) is None and name != "search")
     if dialect.tried is not None and timedelta(0) <= now - dialect.tried < AGAIN:
         return frozenset()
     return PROBED - dialect.learned if dialect.doubted else dialect.failed & PROBED
@@ -85,7 +90,7 @@ def _is_daily(dialect: Dialect, now: datetime) -> bool:
 async def probe(client: Client, known: Known, now: datetime) -> Dialect:
     """The client's dialect, with the fields that are due probed. Never raises for what a server answers."""
     before = client.dialect
-    wanted, daily = due(before, now), _is_daily(before, now)
+    wanted, daily = due(before, now, known), _is_daily(before, now)
     values: dict[str, Any] = {}
     why = {name: said for name, said in before.why.items() if name not in wanted}
     failed = set(before.failed - wanted)
@@ -107,6 +112,7 @@ async def probe(client: Client, known: Known, now: datetime) -> Dialect:
         **values,
         at=now if daily else before.at,
         tried=now,
+        blind=not known.workspaces,
         why=why,
         doubted=False,
         learned=frozenset() if daily else before.learned,
@@ -138,6 +144,7 @@ class _Ground:
     known: Known
     _lists: dict[tuple[int | None, str], Json] = field(default_factory=dict)
     _types: Sequence[int] | None = None
+    _document: list[tuple[int, datetime | None] | None] | None = None
 
     async def get(self, path: str, params: Params | None = None) -> Json:
         return await self.client.get(path, params)
@@ -175,9 +182,13 @@ class _Ground:
         return found
 
     async def document(self) -> tuple[int, datetime | None] | None:
-        """A document and its modify date: of those that are known the newest."""
-        if self.known.documents:
-            return max(self.known.documents.items(), key=lambda one: one[1])
+        """A document and its modify date: of those that are known the newest, else any that a list or the search shows."""
+        if self._document is None:
+            found = max(self.known.documents.items(), key=lambda one: one[1], default=None)
+            self._document = [found or await self._listed_document() or await self._found_document()]
+        return self._document[0]
+
+    async def _listed_document(self) -> tuple[int, datetime | None] | None:
         for workspace in await self.workspaces():
             path = f"/v2/nodes/{workspace}/nodes"
             params: Params = {"where_type": parse.DOCUMENT, "fields": "properties", "limit": 1, "page": 1}
@@ -185,16 +196,23 @@ class _Ground:
                 return parse.node_id(row), self.instant(parse.properties(row).get("modify_date"))
         return None
 
+    async def _found_document(self) -> tuple[int, datetime | None] | None:
+        try:
+            rows = await _search_rows(self, "OTSubType: 144")
+        except (NotReadable, Malformed):
+            return None
+        return max(self.dated_rows(rows), key=lambda one: one[1], default=None)
+
     def instant(self, text: object) -> datetime | None:
         return parse.instant(text, self.client.settings.tz)
 
     def dated(self, answer: Json) -> list[tuple[int, datetime]]:
         """The ids and modify dates of a list's rows."""
-        rows = [
-            (parse.node_id(row), self.instant(parse.properties(row).get("modify_date")))
-            for row in parse.rows(answer, LIST)
-        ]
-        return [(number, at) for number, at in rows if at is not None]
+        return self.dated_rows(parse.rows(answer, LIST))
+
+    def dated_rows(self, rows: Sequence[Json]) -> list[tuple[int, datetime]]:
+        read = [(parse.node_id(row), self.instant(parse.properties(row).get("modify_date"))) for row in rows]
+        return [(number, at) for number, at in read if at is not None]
 
 
 # -- nodes and lists
@@ -538,12 +556,16 @@ async def _has_times(ground: _Ground, region: str, came: Collection[datetime], t
 
 async def _searched(ground: _Ground, where: str, *, takes_fields: bool = True) -> list[datetime]:
     """The modify dates of the documents that a query finds, by its first page."""
-    form = {"where": f"OTSubType: 144 AND {where}", "lookfor": "complexquery", "within": "all"}
-    form |= {"limit": str(PAGE), "page": "1"} | ({"fields": "properties"} if takes_fields else {})
-    rows = parse.rows(await ground.client.post("/v2/search", form), "/v2/search")
+    rows = await _search_rows(ground, f"OTSubType: 144 AND {where}", takes_fields)
     return [
         at for row in rows if (at := ground.instant(parse.properties(row).get("modify_date"))) is not None
     ]
+
+
+async def _search_rows(ground: _Ground, where: str, takes_fields: bool = False) -> list[Json]:
+    form = {"where": where, "lookfor": "complexquery", "within": "all", "limit": str(PAGE), "page": "1"}
+    form |= {"fields": "properties"} if takes_fields else {}
+    return parse.rows(await ground.client.post("/v2/search", form), "/v2/search")
 
 
 async def _bin(ground: _Ground) -> Found:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from vigil.compliance.facts import Roles
 from vigil.ecm import parse
 from vigil.ecm.client import Client
-from vigil.ecm.parse import Member, Role
+from vigil.ecm.parse import USER, Member, Role
 from vigil.ecm.people import MemberDirectory
 
 
@@ -25,7 +26,8 @@ async def read_roles(
         client.learn(role_members=complete, why=f"workspace {workspace}: the members {said} the roles")
     held = await asyncio.gather(*(_members(client, workspace, role) for role in roles))
     for member in (one for inside in held for one in inside):
-        directory.note(member)
+        # Members of roles may have an e-mail and no language: then the person's own call has it.
+        directory.note(member if member.kind != USER or member.language else replace(member, complete=False))
     named = {
         role.name: tuple(member.principal for member in inside)
         for role, inside in zip(roles, held, strict=True)

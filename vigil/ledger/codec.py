@@ -88,6 +88,8 @@ def encode(fact: Fact) -> tuple[str, bytes]:
         fields["unread"] = sorted(fact.unread)
         # Observations of earlier versions have it: without it, every workspace would count as changed once.
         fields["folders"] = ()
+    if isinstance(fact, f.User):
+        fields["zone"] = None  # as in earlier versions: see above
     if isinstance(fact, f.Document | f.Step):
         # Only where there is something: rows of earlier versions, which have neither, keep their hashes.
         fields["unknown"] = sorted(fact.unknown)
@@ -134,7 +136,7 @@ _DECODERS: Mapping[str, Callable[[dict[str, Any]], Fact]] = {
     "step": _step,
     "roles": _roles,
     "related": lambda d: f.Related(**d | {"others": tuple(d["others"])}),
-    "user": lambda d: f.User(**d),
+    "user": lambda d: f.User(**{name: value for name, value in d.items() if name != "zone"}),
     "group": lambda d: f.Group(**d | {"members": tuple(d["members"])}),
     "audit": lambda d: f.AuditEvent(**d | {"at": _instant(d["at"])}),
     "required": lambda d: f.RequiredDocument(**d),

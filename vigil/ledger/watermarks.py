@@ -61,8 +61,8 @@ class Evaluated:
 
     `complete` is the instant up to which everything has been read, `parts` and `types` are what runs read, `unread` the workspaces and
     `unread_processes` the workflows that could never be read, `fresh` the rules that have not been evaluated for all of their
-    workspaces. `skew` is the difference between Extended ECM's clocks and ours in seconds, the least and the most; None if it was
-    never measured.
+    workspaces. `skew` is the difference between Extended ECM's clocks and ours in seconds, the least and the most, as measured since
+    `skew_since`, and `skew_before` that of the day before it; None if nothing was measured.
     """
 
     complete: datetime | None = None
@@ -72,11 +72,14 @@ class Evaluated:
     unread: frozenset[int] = frozenset()
     unread_processes: frozenset[int] = frozenset()
     skew: tuple[float, float] | None = None
+    skew_before: tuple[float, float] | None = None
+    skew_since: datetime | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
         """From the result of `plain`."""
-        complete, skew = data.get("complete"), data.get("skew")
+        complete, since = data.get("complete"), data.get("skew since")
+        skew, before = data.get("skew"), data.get("skew before")
         return cls(
             complete=datetime.fromisoformat(complete) if complete else None,
             fresh=frozenset(data.get("fresh", ())),
@@ -85,6 +88,8 @@ class Evaluated:
             unread=frozenset(data.get("unread", ())),
             unread_processes=frozenset(data.get("unread processes", ())),
             skew=None if skew is None else (skew[0], skew[1]),
+            skew_before=None if before is None else (before[0], before[1]),
+            skew_since=datetime.fromisoformat(since) if since else None,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -97,6 +102,8 @@ class Evaluated:
             "unread": sorted(self.unread),
             "unread processes": sorted(self.unread_processes),
             **({} if self.skew is None else {"skew": list(self.skew)}),
+            **({} if self.skew_before is None else {"skew before": list(self.skew_before)}),
+            **({} if self.skew_since is None else {"skew since": self.skew_since.isoformat()}),
         }
 
 

@@ -44,7 +44,7 @@ DIALECTS: Mapping[str, Mapping[str, Any]] = {
     "strict": {
         "strict_parameters": True, "nodes_list_fields": "none", "detail_as_list": False, "rel_types": "comma",
         "error_details": True, "missing_workspace_404": True, "search_properties_only": True, "kind_spelling": "Kind",
-        "active_results": "object", "followup_assignees": "ids",
+        "active_results": "object", "followup_assignees": "ids", "groups_need_where_type": False,
         "bin_modes_off": ("anyone_deleted", "anyone_deleted_today"),
     },
     # No server: as little as a site may have, and nothing that is believed without looking.

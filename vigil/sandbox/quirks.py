@@ -108,6 +108,7 @@ class Quirks:
     ticket_refused_once: bool = field(
         default=False, metadata={"quirk": 41}
     )  # each new one, by the other node
+    classifications_apart: bool = field(default=True, metadata={"quirk": 43})  # off: nodes tell them too
     html_errors: float = field(default=0.0, metadata={"quirk": 44})  # 500 with a page of Content Server
     error_details: bool = field(default=False, metadata={"quirk": 44})  # `errorDetail` beside `error`
     codes_in_200: bool = field(default=False, metadata={"quirk": 44})  # refusals as 200 with `statusCode`

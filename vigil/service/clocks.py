@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vigil.compliance.events import OLD
 from vigil.ecm.clocks import Skew, joined
@@ -25,19 +25,34 @@ NOTICED = timedelta(minutes=1)
 log = logging.getLogger("vigil.run")
 
 
+REMEMBERED = timedelta(days=1)
+"""For how long, and up to twice as long, a measured difference counts: a run may not meet the node whose clock differs."""
+
+
 def kept(evaluated: Evaluated) -> Skew | None:
-    """The skew that the last run measured."""
-    seconds = evaluated.skew
+    """The skew that earlier runs measured, of the last day or two."""
+    return joined(_skew(evaluated.skew), _skew(evaluated.skew_before))
+
+
+def remembered(before: Evaluated, run: Run) -> dict[str, Any]:
+    """The fields of `Evaluated` with the skew of this run and of those before it."""
+    since = before.skew_since
+    if since is not None and timedelta(0) <= run.as_of - since < REMEMBERED:
+        measured = joined(_skew(before.skew), run.skew)
+        return {"skew": _plain(measured), "skew_before": before.skew_before, "skew_since": since}
+    return {"skew": _plain(run.skew), "skew_before": before.skew, "skew_since": run.as_of}
+
+
+def _skew(seconds: tuple[float, float] | None) -> Skew | None:
     return None if seconds is None else Skew(*(timedelta(seconds=s) for s in seconds))
 
 
-def to_keep(skew: Skew | None) -> tuple[float, float] | None:
-    """A skew as a watermark keeps it, in seconds."""
+def _plain(skew: Skew | None) -> tuple[float, float] | None:
     return None if skew is None else (skew.least.total_seconds(), skew.most.total_seconds())
 
 
 def lag(evaluated: Evaluated, run: Run) -> timedelta:
-    """How far, at most, Extended ECM's dates are behind our clock, as the last run or this one measured."""
+    """How far, at most, Extended ECM's dates are behind our clock, as this run or one of the last days measured."""
     skew = joined(kept(evaluated), run.skew)
     return timedelta() if skew is None else -skew.least
 

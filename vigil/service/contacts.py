@@ -66,10 +66,10 @@ class Contacts:
         )
 
     def _person(self, login: str, asked: Preferences, directory: Directory, site_zone: str) -> Person:
-        """Language and zone: from the preferences, else the app, else the account, else the site."""
+        """The zone: from the preferences, else the app, else the site; the language also from the account."""
         user: f.User | None = directory.users.get(login)
         known = self.registered.get(login, ())
-        zone = asked.zone or next((d.zone for d in known if d.zone), None) or (user and user.zone)
+        zone = asked.zone or next((d.zone for d in known if d.zone), None)
         language = asked.language or next((d.language for d in known if d.language), None)
         return Person(
             login=login,

@@ -57,10 +57,11 @@ class Line:
 async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> None:
     """Give the client the dialect that the ledger has, probed again if that is due. Log what it costs."""
     client.dialect = load(ledger, client.settings.url)
-    wanted = probes.due(client.dialect, now)
+    items = known(ledger) if client.dialect.blind or probes.due(client.dialect, now) else Known()
+    wanted = probes.due(client.dialect, now, items)
     if wanted:
         with client.counting() as counts:
-            client.dialect = await probes.probe(client, known(ledger), now)
+            client.dialect = await probes.probe(client, items, now)
         keep(ledger, client.settings.url, client.dialect)
         log.info("run %d: probed what Extended ECM understands: %d requests", run, counts.requests)
     for line in described(client.dialect, estate(ledger)):

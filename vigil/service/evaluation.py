@@ -341,6 +341,8 @@ def _watermark(run: Run, plan: Plan, read: Extracted) -> Evaluated:
     Items that never could be read are named: when they are read, they may have existed all along.
     """
     complete = run.as_of if run.counters.whole else plan.looked.complete
+    with run.ledger.read() as connection:
+        earlier = watermarks.evaluated(connection)
     before, gaps = plan.looked, {w for g in run.counters.gaps for w in g.workspaces} | run.counters.unasked
     parts = {"workspaces", *parts_of(run.needs)}
     if read.unfound:
@@ -359,7 +361,7 @@ def _watermark(run: Run, plan: Plan, read: Extracted) -> Evaluated:
         types=frozenset(types),
         unread=frozenset(gaps & before.unread if whole else gaps),
         unread_processes=read.unread_processes & before.unread_processes if whole else read.unread_processes,
-        skew=clocks.to_keep(run.skew),
+        **clocks.remembered(earlier, run),
     )
 
 

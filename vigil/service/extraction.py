@@ -34,7 +34,7 @@ NODES_A_REQUEST = 250
 FEWER = 8
 """By how much the scans of known nodes are slower where search and recycle bin are followed: then they only find what these lack."""
 
-BESIDE = 26
+BESIDE = 16
 """The requests of a run beside the scans that a site allows: lists, workflows, search, and what changed."""
 
 FOLDERS_EACH = 4

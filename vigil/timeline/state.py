@@ -219,7 +219,7 @@ class TimelineState:
 
     def _user(self, login: str) -> f.User:
         p = self._timeline.players[login]
-        return f.User(login, 0, p.name, zone=p.zone, language=p.language, deleted=login in self._deleted)
+        return f.User(login, 0, p.name, language=p.language, deleted=login in self._deleted)
 
 
 HAPPENS: Mapping[str, Callable[[TimelineState, int, TimelineChange, dict[str, Any]], None]] = {

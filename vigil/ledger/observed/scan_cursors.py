@@ -22,6 +22,8 @@ def next_cursor(connection: Connection, name: WatermarkName, key: str, as_of: da
     `began` is the start of this scan, `before` the start of the previous one: every item read now was last read since then.
     """
     data = dict(watermark(connection, name).data)
+    if not data and name is WatermarkName.FOLDERS and (looked := _before(connection, name)):
+        data = {"began": looked}
     if not data.get(key):
         now = as_of.isoformat()
         # Everything was read before the first scan.
@@ -42,7 +44,15 @@ def looked_through(connection: Connection) -> dict[str, datetime]:
     """
     found: dict[str, datetime] = {}
     for kind, names in _SHOWS.items():
-        befores = [watermark(connection, name).data.get("before") for name in names]
+        befores = [_before(connection, name) for name in names]
         if None not in befores:
-            found[kind] = min(datetime.fromisoformat(str(before)) for before in befores)
+            found[kind] = min(datetime.fromisoformat(before) for before in befores if before)
+    return found
+
+
+def _before(connection: Connection, name: WatermarkName) -> str | None:
+    """The start of the scan before the present one. In earlier versions the scan of nodes looked at folders, too."""
+    found: str | None = watermark(connection, name).data.get("before")
+    if found is None and name is WatermarkName.FOLDERS:
+        return watermark(connection, WatermarkName.NODES).data.get("before")
     return found

@@ -51,6 +51,14 @@ def parse(text: str, queryable: tuple[str, ...]) -> Condition:
     return _Parser(_tokens(text), queryable).whole()
 
 
+def words(text: str, look_for: str) -> Condition:
+    """The condition of plain words: `look_for` is ``allwords``, ``anywords`` or ``exactphrase``. Raises EcmRefusal (400) for none."""
+    parts = [text.strip()] if look_for == "exactphrase" else text.split()
+    if not text.strip():
+        raise refused()
+    return Joined("OR" if look_for == "anywords" else "AND", tuple(Term(None, "=", part) for part in parts))
+
+
 def refused() -> EcmRefusal:
     """What the vendor documents for a query that cannot be evaluated."""
     return EcmRefusal(

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from vigil.sandbox.ecm import shapes
+from vigil.sandbox.ecm import follow_ups, shapes
 from vigil.sandbox.ecm.call import Call, groups, only
 from vigil.sandbox.ecm.protocol import EcmRefusal, Json
 from vigil.sandbox.world.state import (
@@ -23,6 +23,7 @@ from vigil.sandbox.world.state import (
     WorldWorkspace,
 )
 
+MANY = 1000  # children, from which on their order is kept from one page to the next
 _CONTAINERS = (0, 128, 141, 848)
 _COLUMNS = [
     {"data_type": 2, "key": "type", "name": "Type", "sort_key": "type"},
@@ -42,6 +43,9 @@ def node(call: Call) -> Json:
     row = _node_row(call, found, fields)
     if "columns" in fields:
         row["data"]["columns"] = _COLUMNS
+    # Children leave them out, whatever is asked.
+    if "followups" in fields and "followups" not in call.site.quirks.modules_absent:
+        row["data"]["followups"] = follow_ups.of_node(call, found)
     if call.has("state"):
         token = hashlib.md5(orjson.dumps(row["data"]), usedforsecurity=False).hexdigest()
         row["state"] = {"properties": {"metadata_token": token}}
@@ -50,14 +54,22 @@ def node(call: Call) -> Json:
 
 def children(call: Call) -> Json:
     parent = call.readable(parent=True)
-    held = [n for n in call.site.world.children(parent) if _is_of_type(n, call)]
-    name = call.one("where_name")
-    held = [n for n in held if call.site.matches(n.name, name)] if name else held
-    held = call.site.countable(call.caller, held)
-    shown, page = call.paged(_sorted(call, held), "children", 25)
+    if call.site.world.size(parent) > MANY:
+        wanted = [call.query.get(name) for name in ("where_type", "where_name", "sort")]
+        held = call.site.kept(f"{call.caller.login} {parent.id} {wanted}", lambda: _children(call, parent))
+    else:
+        held = _children(call, parent)
+    shown, page = call.paged(held, "children", 25)
     fields = call.fields() or {"properties": None}
     rows = [_node_row(call, n, fields) for n in call.site.visible(call.caller, shown)]
     return call.collection(page, rows)
+
+
+def _children(call: Call, parent: Node) -> Sequence[Node]:
+    held = [n for n in call.site.world.children(parent) if _is_of_type(n, call)]
+    name = call.one("where_name")
+    held = [n for n in held if call.site.matches(n.name, name)] if name else held
+    return _sorted(call, call.site.countable(call.caller, held))
 
 
 def listed(call: Call) -> Json:
@@ -128,6 +140,8 @@ def versions(call: Call) -> Json:
     found = _document(call)
     rows = [{"data": {"versions": shapes.version(call.site, found, v)}} for v in reversed(found.versions)]
     if len(call.ids) < 2:
+        if call.one("order").startswith("asc"):
+            rows.reverse()
         total = len(rows)
         page = call.page(total, "children", total or 1)
         paging = {key: page.to_json()[key] for key in ("limit", "page", "page_total")}

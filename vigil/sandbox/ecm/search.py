@@ -5,10 +5,11 @@ What is found is what was indexed some time ago (`search_lag`); the modify date 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from vigil.sandbox.ecm import follow_ups, lql, shapes
 from vigil.sandbox.ecm.call import Call, link, only
@@ -51,7 +52,9 @@ def search(call: Call) -> Json:
     """One page of what a query finds. Raises EcmRefusal (400) for a query that cannot be evaluated."""
     call.site.needs_module("search")
     quirks = call.site.quirks
-    condition = lql.parse(call.one("where"), quirks.search_regions)
+    look_for, where = call.one("lookfor").lower(), call.one("where")
+    plain = look_for in ("allwords", "anywords", "exactphrase")
+    condition = lql.words(where, look_for) if plain else lql.parse(where, quirks.search_regions)
     memory = call.site.search
     memory.index.catch_up(
         IndexSettings(
@@ -85,11 +88,24 @@ def _result(call: Call, condition: lql.Condition, sort: str) -> tuple[Hits, int]
         raise EcmRefusal(400, f"The search results {asked} are no longer available.")
     if asked and quirks.search_cache == "kept" and (kept := memory.kept(asked)) is not None:
         return kept, asked
-    query = f"{memory.index.generation} {sort} {_whose(call)} {call.one('within')} {call.one('where')}"
+    asked_for = [call.one(name) for name in ("lookfor", "within", "where")]
+    query = f"{memory.index.generation} {sort} {_whose(call)} {asked_for} {sorted(_locations(call))}"
     if (same := memory.same(query)) is not None:
         return same
     found = _find(call, condition, sort).kept()
     return found, memory.keep(query, found)
+
+
+def _locations(call: Call) -> set[str]:
+    """``location_id1`` and so on: containers in whose path a result lies."""
+    return {call.one(name) for name in {**call.query, **call.form} if re.fullmatch(r"location_id\d+", name)}
+
+
+def _lies_in(call: Call, places: set[str], hit: Hit) -> bool:
+    node = _node(call, hit.node)
+    if not isinstance(node, WorldDocument | WorldFolder | WorldWorkspace):
+        return False
+    return not places.isdisjoint(_location(_path(call, node)).split())
 
 
 def _whose(call: Call) -> str:
@@ -107,12 +123,15 @@ def _find(call: Call, condition: lql.Condition, sort: str) -> Hits:
     parts = [index.between(kind, first, last) for kind in kinds] if first <= last else []
     order, _, by = sort.partition("_")
     unseen = call.site.restricts(call.caller) and not call.site.quirks.search_unseen_counted
-    if not rest and not unseen and by != "OTObjectSize":
+    places = _locations(call)
+    if not rest and not unseen and not places and by != "OTObjectSize":
         return Hits(parts, order)
     keys = [
-        k
-        for k in Hits(parts)
-        if _passes(call, rest, index.hit(k)) and (not unseen or _seen(call, index.hit(k)))
+        key
+        for key in Hits(parts)
+        if _passes(call, rest, hit := index.hit(key))
+        and (not unseen or _seen(call, hit))
+        and (not places or _lies_in(call, places, hit))
     ]
     if by == "OTObjectSize":
         keys.sort(key=lambda key: _size(call, index.hit(key)))
@@ -248,7 +267,9 @@ def _link(call: Call, page: int, cache: int, sort: str, name: str) -> Json:
              if k not in ("page", "cache_id", "sort", "limit")]  # fmt: skip
     limit = [("limit", call.one("limit"))] if call.one("limit") else []
     order = [] if sort == "relevance" else [("sort", sort)]
-    query = urlencode([*pairs, *limit, ("page", page), ("cache_id", cache), *order])
+    # The vendor's document has no `cache_id`: a server that refuses it offers none.
+    kept = [] if call.site.quirks.strict_parameters else [("cache_id", cache)]
+    query = urlencode([*pairs, *limit, ("page", page), *kept, *order], quote_via=quote)
     return {**link(f"/api{call.path}?{query}", "POST"), "name": name}
 
 
@@ -293,7 +314,7 @@ def _row(call: Call, hit: Hit) -> Json | None:
         )
     properties = _properties(call, node, hit)
     data: Json = {}
-    if "followups" in wanted:
+    if "followups" in wanted and "followups" not in call.site.quirks.modules_absent:
         data["followups"] = follow_ups.of_node(call, node)
     if "properties" in wanted:
         data["properties"] = only(properties, wanted["properties"])

@@ -209,6 +209,8 @@ def node_properties(site: SimulatedEcm, node: Node) -> Json:
         "versions_control_advanced": False,
         "volume_id": -world.structure_id(ids.VOLUME),
     }
+    if isinstance(node, WorldDocument) and not site.quirks.classifications_apart:
+        properties["classification_ids"] = [world.class_id(node.type)] if node.type is not None else []
     if isinstance(node, Plain) and node.original:
         properties["original_id"] = node.original
     if site.quirks.multilingual_names:

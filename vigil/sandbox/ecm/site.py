@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
@@ -20,7 +20,7 @@ from vigil.sandbox.world.state import Node, Process, Touch, WorldDocument, World
 from vigil.sandbox.world.world import World
 
 RECENTLY = 10
-LISTS = 16  # sorted lists of workspaces that are kept while the world stands still
+LISTS = 16  # sorted lists that are kept while the world stands still
 
 T = TypeVar("T", WorldWorkspace, Node)
 
@@ -40,7 +40,7 @@ class SimulatedEcm:
         self.sent = 0
         self._recent: dict[str | None, deque[int]] = {}
         self._shifted: set[str] = set()
-        self._lists: dict[str, tuple[int, Sequence[WorldWorkspace]]] = {}
+        self._lists: dict[str, tuple[int, Sequence[Any]]] = {}
         self._visible: dict[str, tuple[int, frozenset[int]]] = {}
         self.quirks_changed()
         world.ahead = lambda event: self.faults.ahead(event.ts, f"event {event.kind}")
@@ -175,7 +175,7 @@ class SimulatedEcm:
         """Whether this version has the endpoint with this name (quirk 20)."""
         return not any(fnmatchcase(name, pattern) for pattern in self.quirks.routes_absent)
 
-    def kept(self, key: str, make: Callable[[], Sequence[WorldWorkspace]]) -> Sequence[WorldWorkspace]:
+    def kept(self, key: str, make: Callable[[], Sequence[T]]) -> Sequence[T]:
         """A list that is made once for each state of the world, however many of its pages are asked for."""
         held = self._lists.get(key)
         if held is None or held[0] != self.world.version:

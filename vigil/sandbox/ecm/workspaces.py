@@ -27,6 +27,7 @@ _OF_A_PAGE = frozenset(
     )
 )
 """Parameters that do not change which workspaces a list has, nor their order."""
+_OF_BUSINESS_OBJECTS = ("where_bo_id", "where_bo_type", "where_ext_system_id")
 _USERS = frozenset(("create_user_id", "modify_user_id", "owner_user_id"))
 
 
@@ -323,8 +324,10 @@ def _numbers(call: Call) -> list[str]:
 
 
 def _of_types(call: Call) -> list[WorldWorkspace]:
-    """Of the types that are asked for, in the order of their modify dates, which the index keeps."""
+    """Of the types that are asked for, in the order of their modify dates, which the index keeps. None has a business object."""
     site, world = call.site, call.site.world
+    if any(call.one(name) for name in _OF_BUSINESS_OBJECTS):
+        return []
     names: Iterable[str] = world.type_names
     if numbers := _numbers(call):
         names = [n for n in names if str(world.type_id(n)) in numbers]
@@ -343,7 +346,7 @@ def _as_indexed(call: Call) -> Sequence[WorldWorkspace] | None:
     site, sort = call.site, call.one("sort")
     names = [n for n in site.world.type_names if str(site.world.type_id(n)) in _numbers(call)]
     plain = site.quirks.unreadable_counted or not site.restricts(call.caller)
-    others = ("where_name", "where_column_query", "where_workspace_type_name")
+    others = ("where_name", "where_column_query", "where_workspace_type_name", *_OF_BUSINESS_OBJECTS)
     if len(names) != 1 or sort not in ("desc_modify_date", "asc_modify_date") or not site.quirks.date_sort:
         return None
     if not plain or any(name in call.query for name in others):

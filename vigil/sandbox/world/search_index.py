@@ -53,7 +53,7 @@ class SearchIndex:
         self._settings = IndexSettings()
         self._folders: tuple[int, frozenset[str]] = (0, frozenset())
         self._position = 0
-        self._touches = (world.state.children_touch, world.folders.touch)
+        self._touches = (world.state.children_touch, world.state.at_root, world.folders.touch)
         self._rewritten = 0  # the journal's entries before this one were written under another rule
         self.generation = 0  # grows whenever the index changes
         self._indexed: dict[int, int] = {}  # node -> modified << _VERSION_BITS | number of indexed versions
@@ -65,14 +65,14 @@ class SearchIndex:
         world = self._world
         position = world.journal.position(world.now.timestamp() - settings.lag)
         # Nothing is taken out of an index again, and folders are known only when they are indexed: then it begins anew.
-        rule = (world.state.children_touch, world.folders.touch)
         folders = (world.folders.depth, world.folders.without)
+        rule = (world.state.children_touch, world.state.at_root, world.folders.touch)
         if (settings, folders, rule) != (
             self._settings,
             self._folders,
             self._touches,
         ) or position < self._position:
-            if (rule, folders) != (self._touches, self._folders):
+            if rule != self._touches:
                 self._touches, self._rewritten = rule, len(world.journal)
             self._settings, self._folders, self._position = settings, folders, 0
             self.generation += 1
@@ -140,8 +140,9 @@ class SearchIndex:
         count = 1 if known is None else (known & ((1 << _VERSION_BITS) - 1)) + 1
         self._indexed[node] = modified << _VERSION_BITS | count
         moves = folders.touch is Touch.ALL or (known is None and folders.touch is Touch.CREATED)
-        if moves and self._folders[0]:
-            holder = folders.holding(self._document(node))
+        document = self._document(node)
+        # What lies in the workspace itself moves the workspace's date, which has an entry of its own.
+        if moves and (holder := folders.holding(document)) != document.workspace.id:
             before.setdefault(holder, self._indexed.get(holder))
             self._indexed[holder] = modified << _VERSION_BITS
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
@@ -168,18 +169,24 @@ class Touch(Enum):
 
 
 class Ordered:
-    """Ids in the order of a changing number: what ``sort=desc_modify_date`` pages through without sorting."""
+    """Ids in the order of a changing number: what ``sort=desc_modify_date`` pages through without sorting.
 
-    __slots__ = ("keys",)
+    While it `waits`, it takes no change: whoever makes it wait sets `keys` anew.
+    """
+
+    __slots__ = ("keys", "waits")
 
     def __init__(self) -> None:
         self.keys: list[tuple[int, int]] = []
+        self.waits = False
 
     def add(self, number: int, item: int) -> None:
-        insort(self.keys, (number, item))
+        if not self.waits:
+            insort(self.keys, (number, item))
 
     def drop(self, number: int, item: int) -> None:
-        del self.keys[bisect_left(self.keys, (number, item))]
+        if not self.waits:
+            del self.keys[bisect_left(self.keys, (number, item))]
 
     def move(self, before: int, after: int, item: int) -> None:
         if before != after:
@@ -257,6 +264,21 @@ class WorldState:
             case Touch.CREATED:
                 return workspace.child_created
         return workspace.child_modified
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """Many changes of workspaces, which are put in order once, at the end: each change costs the length of the list."""
+        for order in self.by_modified.values():
+            order.waits = True
+        try:
+            yield
+        finally:
+            for order in self.by_modified.values():
+                order.keys, order.waits = [], False
+            for workspace in self.workspaces.values():
+                self.by_modified[workspace.type.name].keys.append((self.modified(workspace), workspace.id))
+            for order in self.by_modified.values():
+                order.keys.sort()
 
     def lies_at_root(self, kind: str | None) -> bool:
         """Whether documents of a type are children of the workspace itself, and not of a folder in it."""

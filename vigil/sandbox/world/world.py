@@ -6,7 +6,9 @@ not yet visible.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 
@@ -19,6 +21,8 @@ from vigil.sandbox.world.journal import Journal
 from vigil.sandbox.world.state import Node, Plain, Process, WorldFolder, WorldState, WorldWorkspace
 
 _BEFORE = 946_684_800  # what an estate does not date was made in 2000
+
+MANY = 10_000  # events, from which on the indexes are sorted once and not kept in order event by event
 
 
 class World:
@@ -57,13 +61,15 @@ class World:
         if now < self.now:
             raise ValueError(f"the clock stands at {self.now.isoformat()} and goes forward only")
         first, events = self._next, self._events
-        while self._next < len(events) and events[self._next].ts <= now:
-            apply(self.state, events[self._next], self.ahead(events[self._next]))
-            self.journal.note(self.state, events[self._next])
-            self._next += 1
+        end = bisect_right(events, now, lo=first, key=lambda event: event.ts)
+        with self.state.in_bulk() if end - first > MANY else nullcontext():
+            while self._next < end:
+                apply(self.state, events[self._next], self.ahead(events[self._next]))
+                self.journal.note(self.state, events[self._next])
+                self._next += 1
         self.now = now
-        self.version += self._next - first
-        return self._next - first
+        self.version += end - first
+        return end - first
 
     def add(self, event: EstateEvent) -> None:
         """Apply one more event, after all others. It has been checked like those of an estate.

@@ -165,6 +165,11 @@ class EcmForm(Form):
     password: Annotated[Secret, Option("--ecm-password", "VIGIL_ECM_PASSWORD", login="username")] = Field(
         default=None, title="Password", description="The service user's password"
     )
+    domain: Annotated[str, Option("--ecm-domain")] = Field(
+        default="",
+        title="Domain",
+        description="The service user's domain; empty where the server has none",
+    )
     otds_url: Annotated[str, AfterValidator(_address), Option("--otds-url")] = Field(
         default="",
         title="OTDS: token endpoint",
@@ -250,6 +255,7 @@ class EcmForm(Form):
             retries=self.retries,
             overlap=timedelta(seconds=self.overlap),
             ca=self.ca,
+            domain=self.domain,
             proxy=_open(self.proxy),
         )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from vigil.compliance.rules.in_force import Revision
+from vigil.ecm.probes import Known
 from vigil.ledger import Ledger, LedgerError, LedgerOfAnother, ownership
 from vigil.ledger.maintenance.schema_version import Schema, schema
 from vigil.ledger.observed import rule_versions, runs
 from vigil.ledger.people import device_stats
 from vigil.ledger.people.device_stats import DeviceStats
 from vigil.ledger.values import RunState
+from vigil.service import dialects
 from vigil.service.doctor.health import Check, fail, ok, skip, warn
 from vigil.wording import counted
 
@@ -44,6 +46,20 @@ def examine(url: str, now: datetime, site: str) -> list[Check]:
     finally:
         ledger.close()
     return [*checks, devices(taken), _last(last[0] if last else None, now)]
+
+
+def items(url: str) -> Known | None:
+    """Items of the estate to probe Extended ECM with; None if the ledger cannot be read (`examine` gives the reason)."""
+    try:
+        if not schema(url).is_newest:
+            return None
+        ledger = Ledger.open(url)
+    except LedgerError:
+        return None
+    try:
+        return dialects.known(ledger)
+    finally:
+        ledger.close()
 
 
 def texts(url: str) -> list[Revision]:

@@ -1,0 +1,90 @@
+"""`POST /v2/nodes/list`: in the form that the server takes, at most 250 ids, and one poisonous id loses itself alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ecm import contracts
+from tests.ecm.conftest import Server
+from vigil.ecm.client import MOST_IDS
+from vigil.ecm.dialect import Dialect, NodesForm
+from vigil.ecm.nodes import has_categories, read_nodes
+
+FIELDS = ["properties{id,name,parent_id}", "categories"]
+FORMS = {"form": NodesForm.FORM, "url": NodesForm.BODY_URL, "body": NodesForm.BODY}
+LIST = "POST /v2/nodes/list"
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_the_form_whose_rows_have_categories_is_learnt_by_the_first_batch(
+    server: Server, form: str
+) -> None:
+    server.quirks(nodes_list_fields=form)
+    async with server.client() as client:
+        found, gaps = await read_nodes(client, contracts.CONTRACTS, FIELDS)
+        asked = server.asked(LIST)
+        await read_nodes(client, contracts.CONTRACTS, FIELDS)
+    assert (len(found), gaps) == (240, [])
+    assert has_categories(found.values())
+    assert client.dialect.nodes is FORMS[form]
+    assert asked <= 3
+    assert server.asked(LIST) - asked == 1
+
+
+@pytest.mark.parametrize("strict", [True, False])
+async def test_where_no_form_gives_categories_they_come_with_the_children_of_the_parent_or_one_by_one(
+    server: Server, strict: bool
+) -> None:
+    server.quirks(nodes_list_fields="none", strict_parameters=strict)
+    async with server.client() as client:
+        client.dialect = Dialect(nodes=NodesForm.NONE)
+        found, gaps = await read_nodes(client, contracts.CONTRACTS, FIELDS)
+        assert gaps == []
+        assert all(has_categories([row]) for row in found.values())
+        in_pages = server.asked()
+        server.mark()
+        alone, _ = await read_nodes(client, [1004], FIELDS)
+    assert in_pages < 20  # the login, one list, and the pages of the parent
+    assert server.asked("GET /v2/nodes/{id}") == 1
+    assert alone[1004]["data"]["categories"] == found[1004]["data"]["categories"]
+
+
+async def test_one_poisonous_id_of_250_loses_itself_alone(server: Server) -> None:
+    server.quirks(nodes_list_drops=False)
+    ids = [*contracts.CONTRACTS[:125], 99_999_999, *contracts.CONTRACTS[125:]]
+    async with server.client() as client:
+        client.dialect = Dialect(nodes=NodesForm.FORM)
+        found, gaps = await read_nodes(client, ids, FIELDS)
+    assert set(found) == set(contracts.CONTRACTS)
+    assert [gap.workspaces for gap in gaps] == [(99_999_999,)]
+    assert server.asked(LIST) <= 17
+
+
+async def test_a_call_that_refuses_every_id_is_bounded_and_doubts_the_form(server: Server) -> None:
+    server.fault(LIST, "400", times=999)
+    async with server.client() as client:
+        client.dialect = Dialect(at=contracts.NOON, nodes=NodesForm.FORM)
+        found, gaps = await read_nodes(client, contracts.CONTRACTS, FIELDS)
+    assert found == {}
+    assert {number for gap in gaps for number in gap.workspaces} == set(contracts.CONTRACTS)
+    assert server.asked(LIST) < 130
+    assert client.dialect.doubted
+
+
+async def test_a_form_that_stops_giving_categories_is_doubted(server: Server) -> None:
+    server.quirks(nodes_list_fields="url")
+    async with server.client() as client:
+        client.dialect = Dialect(at=contracts.NOON, nodes=NodesForm.FORM)
+        found, _ = await read_nodes(client, contracts.CONTRACTS, FIELDS)
+    assert not has_categories(found.values())
+    assert client.dialect.doubted and "none of 240 rows" in client.learned[0]
+
+
+async def test_more_ids_than_the_server_takes_are_sent_in_batches(server: Server) -> None:
+    async with server.client() as client:
+        client.dialect = Dialect(nodes=NodesForm.FORM)
+        found, gaps = await read_nodes(client, [*contracts.CONTRACTS, *range(3000, 3100)], FIELDS)
+        with pytest.raises(ValueError, match="250 ids at once"):
+            await client.nodes(list(range(MOST_IDS + 1)), FIELDS, NodesForm.FORM)
+    assert (len(found), gaps) == (240, [])
+    assert server.asked(LIST) == 2

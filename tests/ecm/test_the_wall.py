@@ -1,0 +1,93 @@
+"""Lists that stop before their own count: narrowed until every row was seen, or called incomplete.
+
+Contract: docs/contracts/ecm.md#paging.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ecm import contracts
+from tests.ecm.conftest import Server
+from tests.ecm.test_lists import contract, ids
+from vigil.ecm import Client
+from vigil.ecm.dialect import DateFilter, Dialect
+from vigil.ecm.errors import IncompleteList
+from vigil.ecm.listing import Listing
+
+LIST = "GET /v2/businessworkspaces"
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve pages instead of one, so that 240 contracts show what 120,000 would."""
+    monkeypatch.setattr("vigil.ecm.listing.PAGE", 20)
+
+
+async def whole(server: Server, dialect: Dialect, **quirks: object) -> tuple[list[int], Client]:
+    server.quirks(wall=100, **quirks)
+    async with server.client() as client:
+        client.dialect = dialect
+        return await ids(Listing(client).changed(await contract(client), None)), client
+
+
+async def test_beyond_the_wall_rows_are_found_by_the_start_of_their_names(server: Server) -> None:
+    """All names begin with "Contract 1": the common start is skipped, and digits tell them apart."""
+    found, client = await whole(server, Dialect())
+    assert sorted(found) == list(contracts.CONTRACTS)
+    assert client.dialect.wall == 100
+    assert server.asked(LIST) < 60
+
+
+async def test_beyond_the_wall_older_rows_are_asked_for_where_the_server_compares_dates(
+    server: Server,
+) -> None:
+    found, _ = await whole(server, Dialect(sorted=True, dates=DateFilter.PLAIN))
+    assert sorted(found) == list(contracts.CONTRACTS)
+    assert server.asked(LIST) < 20
+
+
+async def test_dates_that_are_not_compared_after_all_are_given_up_for_names(server: Server) -> None:
+    dialect = Dialect(at=contracts.NOON, sorted=True, dates=DateFilter.PLAIN)
+    found, client = await whole(server, dialect, date_columns=False, unknown_columns="refused")
+    assert sorted(found) == list(contracts.CONTRACTS)
+    assert client.dialect.dates is DateFilter.NONE
+
+
+async def test_an_ignored_date_filter_brings_no_row_twice_and_loses_none(server: Server) -> None:
+    dialect = Dialect(at=contracts.NOON, sorted=True, dates=DateFilter.PLAIN)
+    found, _ = await whole(server, dialect, date_columns=False, unknown_columns="ignored")
+    assert sorted(found) == list(contracts.CONTRACTS)
+    assert len(found) == len(set(found))
+
+
+async def test_rows_that_cannot_be_reached_make_the_list_incomplete_with_both_numbers(server: Server) -> None:
+    """Filters are refused: only the first hundred rows can be had."""
+    server.quirks(wall=100, date_columns=False)
+    server.sandbox.faults(
+        ecm={"script": [{"endpoint": LIST, "what": "400", "nth": 6, "times": 9999, "seconds": 0}]}
+    )
+    seen: list[int] = []
+    async with server.client() as client:
+        with pytest.raises(IncompleteList, match="100 of 240 workspaces could be listed"):
+            async for rows in Listing(client).changed(await contract(client), None):
+                seen += [row.id for row in rows]
+    assert len(seen) == 100
+
+
+async def test_what_changed_since_a_watermark_before_the_wall_costs_no_narrowing(server: Server) -> None:
+    server.quirks(wall=100)
+    async with server.client() as client:
+        kind = await contract(client)
+        server.mark()
+        await ids(Listing(client).changed(kind, contracts.created(1235)))
+    assert server.asked(LIST) == 1
+
+
+async def test_an_unsorted_list_with_a_wall_gives_what_changed_as_well(server: Server) -> None:
+    server.quirks(wall=100, date_sort=False)
+    since = contracts.created(1235)
+    async with server.client() as client:
+        found = await ids(Listing(client).changed(await contract(client), since))
+    assert set(range(1235, 1241)) <= set(found)
+    assert client.dialect.sorted is False
