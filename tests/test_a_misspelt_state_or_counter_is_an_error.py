@@ -44,7 +44,6 @@ OTHER_WORDS = {
     ("flows/support/ask_guard.py", "queued"): "a word of a sentence",
     ("vigil/sandbox/estate/events.py", "done"): "a workflow step of an estate",
     ("vigil/sandbox/ecm/workflow.py", "stopped"): "a status of a workflow in Extended ECM",
-    ("vigil/ecm/dialect.py", "failed"): "a key of a dialect: the fields whose probe failed",
     **{("vigil/timeline/mutants.py", word.value): "a state of documents" for word in DocumentState},
     **{
         ("tests/property/reference.py", word): "a state of documents"

@@ -16,6 +16,7 @@ from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.located import Located
 from vigil.ecm.model import ABSENT, LASTING, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
+from vigil.ecm.steps import UNREAD
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
@@ -639,7 +640,7 @@ def processes_done(reading: Extraction) -> None:
     """
     run = reading.run
     hashes = {str(k): v for k, v in reading.hashes.items()} | {
-        str(k): "unread" for k in reading.unread_processes
+        str(k): UNREAD for k in reading.unread_processes
     }
     with run.ledger.write() as connection:
         # Where the list could not be had, what ended since the last one that could is still to be listed.
