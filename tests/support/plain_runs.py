@@ -68,14 +68,16 @@ async def extract(run: Run) -> Extracted:
     reading = Extraction(run)
     full = extraction.full_scan_due(reading)
     await extraction.read_schema(reading) if full else extraction.known_schema(reading)
-    located = await change_feed.locate(run) if extraction.reads_everything(reading) else None
     read: set[int] = set()
+    located = await change_feed.locate(run) if extraction.reads_everything(reading) else None
     async for rows in extraction.changed_pages(reading, full):
         read |= {r.id for r in rows}
         for some in chunks(rows, PAGE):
-            await extraction.read_page(run, some, located and located.of([r.id for r in some]))
+            part = None if located is None else located.of([row.id for row in some])
+            await extraction.read_page(run, some, part)
     hints = await change_feed.follow(run, read)
-    hints.workspaces |= await change_feed.read_documents(run, hints, sorted(hints.documents))
+    for documents in chunks(sorted(hints.documents), PAGE):
+        hints.workspaces |= await change_feed.read_documents(run, hints, documents)
     found = [await extraction.verify(reading, part) for part in extraction.verify_slices(reading, read)]
     extraction.believe_verified(reading)
     back = [

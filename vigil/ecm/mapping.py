@@ -116,6 +116,7 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
         # A part that was not read gets no stamp: otherwise a later run would consider it read.
         size=None if unread else parse.held(reading.properties),
         source=LIST,
+        values="" if "attrs" in reading.unread else categories.digest(reading.node.get("data") or {}),
     )
     found: list[Fact] = [workspace, *documents(reading, names)]
     if "comments" not in reading.unread:

@@ -190,12 +190,19 @@ def _nodes(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     return (f"attributes come in form {found.nodes}" if found.nodes else "",)
 
 
+def list_requests(found: Dialect, of: Estate) -> int:
+    """The requests of a run for the lists of all types, where nothing changed."""
+    types = len(of.workspaces)
+    if found.sorted is not False:
+        return types
+    compares = found.dates in (DateFilter.PLAIN, DateFilter.QUOTED)
+    return min(2 * types, of.pages) if compares else of.pages
+
+
 def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     if found.sorted is False:
-        types = len(of.workspaces)
-        compares = found.dates in (DateFilter.PLAIN, DateFilter.QUOTED)
-        requests = min(2 * types, of.pages) if compares else of.pages
-        return "lists are not sorted", f"{requests} requests a run instead of {types}"
+        requests = list_requests(found, of)
+        return "lists are not sorted", f"{requests} requests a run instead of {len(of.workspaces)}"
     return ("lists are sorted" if found.sorted else "",)
 
 
