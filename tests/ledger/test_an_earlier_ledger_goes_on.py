@@ -33,7 +33,8 @@ from vigil.compliance.occurrence import Occurrence
 from vigil.compliance.quiet_hours import QuietSpan
 from vigil.ledger import Ledger, watermarks
 from vigil.ledger.notice_message import EMPTY_MESSAGE, NoticeMessage
-from vigil.ledger.observed import rule_state, scan_cursors
+from vigil.ledger.observed import folders, rule_state, scan_cursors
+from vigil.ledger.observed.folders import KnownFolder
 from vigil.ledger.outbox import digests, guard_holds, queue
 from vigil.ledger.outbox.sent_history import occurrences
 from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of, watermark
@@ -122,3 +123,43 @@ def test_what_was_open_is_told_once_when_it_is_due_and_nothing_else_is(
 
 def url_of(earlier: Earlier) -> str:
     return earlier.engine.url.render_as_string(hide_password=False)
+
+
+def test_folders_that_observations_of_workspaces_had_stay_known(earlier: Earlier) -> None:
+    """Until revision 0010 a folder was a pair in its workspace: id, and number of items."""
+    if "newest" not in earlier.tables or "folder" in earlier.tables:
+        pytest.skip("this schema has no such workspaces")
+    body = '{"attrs":{},"folders":[[81,2],[82,0]],"id":9}'
+    rows = [(90, 9, body), (91, 10, '{"attrs":{},"folders":[],"id":10}')]
+    earlier.put(
+        "observation",
+        [
+            {"seq": seq, "kind": "workspace", "subject": str(w), "workspace": w, "seen_at": NOW, "body": text}
+            for seq, w, text in rows
+        ],
+    )
+    earlier.put(
+        "newest",
+        [
+            {
+                "kind": "workspace",
+                "subject": str(w),
+                "workspace": w,
+                "seq": seq,
+                "hash": b"1",
+                "checked_at": NOW,
+            }
+            for seq, w, _ in rows
+        ],
+    )
+    ledger = Ledger.open(url_of(earlier))
+    with ledger.read() as connection:
+        assert folders.known(connection, [81, 82, 83]) == {
+            81: KnownFolder(81, 9, 2, None),
+            82: KnownFolder(82, 9, 0, None),
+        }
+        assert folders.after(connection, 81, 10) == [KnownFolder(82, 9, 0, None)]
+    with ledger.write() as connection:
+        folders.keep(connection, [9], {9: [KnownFolder(83, 9, 1, NOW)]})
+        assert folders.known(connection, [81, 82, 83]) == {83: KnownFolder(83, 9, 1, NOW)}
+    ledger.close()
