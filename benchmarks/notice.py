@@ -16,9 +16,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import random
+import resource
 import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -26,6 +30,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +103,15 @@ class Happening:
     kind: str
     workspace: int
     at: datetime
+
+
+@dataclass(frozen=True)
+class First:
+    """The first `watch`: `memory` is the peak of its process, in MiB."""
+
+    seconds: float
+    requests: int
+    memory: float
 
 
 @dataclass(frozen=True)
@@ -257,18 +271,31 @@ def quirks(mode: str) -> Json:
     return {"folders": 3, "folders_except": ["Letter", "Licence"], **MODES[mode]}
 
 
-async def first(what: Replay, made: Path) -> float:
-    """The first `watch`, the evening before: everything is new, nobody is told. Returns its seconds."""
-    from flows.watch import watch
-
+def first(what: Replay, made: Path) -> First:
+    """The first `watch`, the evening before, in a process of its own: everything is new, nobody is told."""
     with SandboxProcess(made, start=what.start, patience=900) as sandbox:
         sandbox.faults(ecm={"quirks": quirks("search")})
-        ledger = Ledger.open(what.ledger_url)
-        register(ledger, load(made), what.start)
-        await save_site(what, load(made), sandbox, verify_requests=64)
-        began = time.perf_counter()
-        await watch(site=SITE, as_of=what.start)
-        return time.perf_counter() - began
+        estate = load(made)
+        register(Ledger.open(what.ledger_url), estate, what.start)
+        asyncio.run(save_site(what, estate, sandbox, verify_requests=64))
+        del estate
+        before = sandbox.requests()["ecm"]["total"]
+        command = [sys.executable, __file__, "--watch", what.start.isoformat()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"the first watch failed\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        seconds, memory = json.loads(done.stdout.splitlines()[-1])
+        return First(seconds, sandbox.requests()["ecm"]["total"] - before, memory)
+
+
+async def watch_once(at: datetime) -> None:
+    """Prints the seconds of one `watch`, and the peak memory of its process in MiB."""
+    from flows.watch import watch
+
+    began = time.perf_counter()
+    await watch(site=SITE, as_of=at)
+    seconds = time.perf_counter() - began
+    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 
 
 async def day(what: Replay, made: Path, mode: str, happened: Sequence[Happening], ticks: int) -> Day:
@@ -327,7 +354,8 @@ def show(mode: str, done: Day) -> None:
         )
 
 
-async def measure(workspaces: int, modes: Sequence[str], ticks: int) -> None:
+def measure(workspaces: int, modes: Sequence[str], ticks: int) -> First:
+    """One size: the first `watch`, then a day in each mode."""
     with tempfile.TemporaryDirectory(prefix="vigil-notice-") as name:
         folder = Path(name)
         made = folder / "estate"
@@ -336,27 +364,26 @@ async def measure(workspaces: int, modes: Sequence[str], ticks: int) -> None:
         start = DAY - timedelta(hours=6)
 
         def replay(ledger: str) -> Replay:
-            return Replay(
-                made, texts, PROJECT / "templates", start, start, TICK, f"sqlite:///{folder}/{ledger}.sqlite"
-            )
+            url = f"sqlite:///{folder}/{ledger}.sqlite"
+            return Replay(made, texts, PROJECT / "templates", start, start, TICK, url)
 
-        seconds = await first(replay("first"), made)
+        done = first(replay("first"), made)
         print(
-            f"{workspaces:,} workspaces x {DOCUMENTS} documents, {len(happened):,} events a day; first watch {seconds:.0f} s",
+            f"{workspaces:,} workspaces x {DOCUMENTS} documents: first watch {done.seconds:.0f} s, {done.requests:,} requests, "
+            f"peak {done.memory:,.0f} MiB; then {len(happened):,} events a day",
             flush=True,
         )
         results = {}
-        for mode in modes:
+        for mode in modes if ticks else ():
             copy(folder / "first.sqlite", folder / f"{mode}.sqlite")
-            results[mode] = await day(replay(mode), made, mode, happened, ticks)
+            results[mode] = asyncio.run(day(replay(mode), made, mode, happened, ticks))
             show(mode, results[mode])
         if "none" in results:
             rival = statistics.mean(results["none"].requests)
-            for mode in modes[:-1]:
-                print(
-                    f"  {mode} / none: {statistics.mean(results[mode].requests) / rival:.2f} times the requests",
-                    flush=True,
-                )
+            for mode in (m for m in results if m != "none"):
+                ratio = statistics.mean(results[mode].requests) / rival
+                print(f"  {mode} / none: {ratio:.2f} times the requests", flush=True)
+        return done
 
 
 def main() -> None:
@@ -364,12 +391,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sizes", type=int, nargs="*", default=[1000, 10_000])
-    parser.add_argument("--ticks", type=int, default=100, help="of a quarter of an hour; a day has 96")
+    parser.add_argument(
+        "--ticks", type=int, default=100, help="of a quarter of an hour; 0: the first watch only"
+    )
     parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--watch", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.watch:
+        asyncio.run(watch_once(datetime.fromisoformat(given.watch)))
+        return
     with prefect_api():
-        for size in given.sizes:
-            asyncio.run(measure(size, given.modes.split(","), given.ticks))
+        done = {size: measure(size, given.modes.split(","), given.ticks) for size in given.sizes}
+    for (a, x), (b, y) in pairwise(done.items()):
+        slope = math.log(y.seconds / x.seconds) / math.log(b / a)
+        print(f"slope of the first watch from {a:,} to {b:,}: {slope:.2f} (1 is linear)")
 
 
 if __name__ == "__main__":
