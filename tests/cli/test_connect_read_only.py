@@ -106,6 +106,14 @@ def test_the_page_on_standard_output_is_all_of_it(look: Look, capsys: pytest.Cap
     assert "Looking at" in said.err and "Looking at" not in said.out
 
 
+def test_the_file_is_named_after_the_host_without_a_name(
+    look: Look, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    assert look("--page", "") == 0
+    port = sandbox.ecm_url.split(":")[2].partition("/")[0]
+    assert [file.name for file in tmp_path.iterdir()] == [f"extended-ecm-127.0.0.1-{port}.md"]
+
+
 def test_a_page_that_cannot_be_written_is_3_before_anything_is_read(
     look: Look, sandbox: SandboxProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:

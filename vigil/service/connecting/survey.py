@@ -20,7 +20,7 @@ from vigil.ecm import Client, Extractor, Settings, queries, survey
 from vigil.ecm.dialect import Dialect
 from vigil.ecm.errors import EcmError
 from vigil.ecm.model import LASTING, UNTYPED, Needs
-from vigil.ecm.people import GROUP
+from vigil.ecm.parse import GROUP, USER
 from vigil.ecm.survey import OpenWorkflow
 from vigil.errors import VigilError
 from vigil.ledger import Ledger
@@ -42,8 +42,6 @@ T = TypeVar("T")
 
 STATUSES = ("ontime", "workflowlate", "completed", "stopped")
 OPEN_STATUSES = STATUSES[:2]
-PERSON = 0
-"""`where_type` of users."""
 SAMPLE = 20
 """How many workspaces are asked for their open workflows, and how many items for their audit."""
 LISTED_IN_LEDGER = 1000  # items that are read from the ledger at once
@@ -266,7 +264,7 @@ async def _counted(client: Client, found: Survey, rules: RuleSet | None) -> None
         found.types.append(TypeCount(type.name, _number(counted), _number(came), type.name in used, whole))
     if found.dialect.search is not None:
         found.documents = await _asked("documents", survey.documents(client))
-    found.users = await _asked("users", survey.members(client, PERSON))
+    found.users = await _asked("users", survey.members(client, USER))
     found.groups = await _asked("groups", survey.members(client, GROUP))
 
 
@@ -342,4 +340,4 @@ async def _asked(what: str, question: Awaitable[T]) -> T | Unanswered:
     try:
         return await question
     except EcmError as error:
-        return Unanswered(what, error.message or str(error))
+        return Unanswered(what, f"{error.path}: {error.message}")

@@ -217,7 +217,7 @@ def _compared(found: Workflows) -> str:
 def _workflows_to_do(found: Workflows) -> Iterator[tuple[str, str, str]]:
     if found.others:
         maps = listed(sorted({_map(found, one.map) for one in found.others}))
-        saw = f"{counted(len(found.others), 'open workflow')} is in no list of this user"
+        saw = f"{counted(len(found.others), 'open workflow')} in no list of this user"
         yield (
             "workflow maps",
             saw,
