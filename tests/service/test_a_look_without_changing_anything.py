@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.shared import PROJECT
+from tests.support import vendor
 from vigil.ecm import Settings
 from vigil.ecm.dialect import Dialect
 from vigil.ecm.survey import OpenWorkflow
@@ -110,6 +111,20 @@ def test_the_page_of_each_dialect_names_what_it_lacks_and_the_rules_need(bench: 
     written = {(r.method, r.path) for r in requests if r.method != "GET" and r.path not in READING_POSTS}
     assert not written
     assert len(requests) == found.requests
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("dialect", ["ce23", "poor"])
+def test_every_request_of_a_look_is_in_the_vendors_documents(bench: Bench, dialect: str) -> None:
+    _, requests = bench.look(dialect)
+    refused = {
+        reason: request
+        for request in requests
+        for reason in vendor.refused(
+            request.method, request.path, request.query, request.form, request.query | request.form
+        )
+    }
+    assert requests and not refused
 
 
 def test_the_page_counts_what_this_user_cannot_see(bench: Bench) -> None:
