@@ -15,7 +15,7 @@ from vigil.ecm import Client, Settings
 from vigil.ledger import Ledger
 from vigil.ledger.engine import chunks
 from vigil.sandbox.process import SandboxClient
-from vigil.service import evaluation, extraction
+from vigil.service import change_feed, evaluation, extraction
 from vigil.service.extraction import Extracted, Extraction
 from vigil.service.pipeline import Work, first_findings
 from vigil.service.plan import Plan
@@ -69,16 +69,21 @@ async def extract(run: Run) -> Extracted:
     full = extraction.full_scan_due(reading)
     await extraction.read_schema(reading) if full else extraction.known_schema(reading)
     read: set[int] = set()
+    located = await change_feed.locate(run) if extraction.reads_everything(reading) else None
     async for rows in extraction.changed_pages(reading, full):
         read |= {r.id for r in rows}
         for some in chunks(rows, PAGE):
-            await extraction.read_page(run, some)
+            part = None if located is None else located.of([row.id for row in some])
+            await extraction.read_page(run, some, part)
+    hints = await change_feed.follow(run, read)
+    for documents in chunks(sorted(hints.documents), PAGE):
+        hints.workspaces |= await change_feed.read_documents(run, hints, documents)
     found = [await extraction.verify(reading, part) for part in extraction.verify_slices(reading, read)]
     extraction.believe_verified(reading)
     back = [
         r for some in extraction.deleted_slices(reading) for r in await extraction.existing_again(run, some)
     ]
-    again = extraction.again(run, set().union(*found), back, read)
+    again = extraction.again(run, hints.workspaces.union(*found), back, read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
     for ids in extraction.role_slices(reading, read | {r.id for r in again}):

@@ -43,6 +43,8 @@ class Workspace:
     unread: frozenset[str] = frozenset()  # names from PARTS that could not be read this time
     size: int | None = None  # number of direct children, as ECM counts them
     source: str = ""  # path of the call that gave it
+    # A digest of the values as they came, "" if it is not known: by it a later reading sees that one changed.
+    values: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

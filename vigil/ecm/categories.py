@@ -7,11 +7,14 @@ kinds come only with `metadata`, where a set's members are written `{cat}_{set}_
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
+
+import orjson
 
 from vigil.compliance.facts import Attribute, Value
 from vigil.ecm import parse
@@ -129,6 +132,21 @@ def flat(data: Json) -> dict[str, Any]:
             else:
                 values[key] = value
     return {key: value for key, value in values.items() if _KEY.match(key)}
+
+
+def digest(data: Json) -> str:
+    """The digest of a node's values, the same for every container and every form of an unset value; "" if the row has no categories.
+
+    Raises TypeError for a malformed container.
+    """
+    if data.get("categories") is None:
+        return ""
+    held = {key: value for key, value in flat(data).items() if not _is_unset(value)}
+    return hashlib.blake2b(orjson.dumps(held, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+
+
+def _is_unset(value: Any) -> bool:
+    return value in (None, "") or (isinstance(value, list) and all(one in (None, "") for one in value))
 
 
 def has_empty(data: Json) -> bool:

@@ -25,6 +25,9 @@ MOST = 20_000
 """The most rows of one window: beyond it the window is not complete, and rounds find the rest."""
 
 DAY = timedelta(days=1)
+LOCATION = "{'OTLocation'}"
+"""The region that a search selects which takes no `fields`; properties come in any case."""
+
 CONTAINERS = (parse.FOLDER, parse.WORKSPACE)
 
 
@@ -138,10 +141,14 @@ class ChangeFeed:
             "where": where,
             "lookfor": "complexquery",
             "within": "all",
-            "fields": ["properties", "regions", "versions"],
             "limit": str(PAGE),
             "page": str(number),
         }
+        dialect = self._client.dialect.search
+        if dialect is not None and not dialect.fields:
+            # Neither `fields` nor `cache_id` is in the vendor's documents, and a server may refuse both.
+            return await self._client.post(SEARCH, form | {"select": LOCATION})
+        form["fields"] = ["properties", "regions", "versions"]
         return await self._client.post(SEARCH, form if cache is None else form | {"cache_id": str(cache)})
 
     async def deleted(self, since: datetime, now: datetime) -> list[DeletedNode]:

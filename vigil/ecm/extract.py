@@ -15,6 +15,7 @@ from vigil.ecm.homes import housed
 from vigil.ecm.listing import Listing
 from vigil.ecm.located import Located
 from vigil.ecm.model import EXPIRY, FactBatch, Gap, Housed, ListedWorkspace, Needs, Processes, Stamp, Verified
+from vigil.ecm.nodes import gives_no_categories
 from vigil.ecm.parse import GROUP, USER
 from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import gone
@@ -39,7 +40,9 @@ class Extractor:
         self._catalogue = Catalogue(client)
         self._schema = SchemaReader(client, self._catalogue)
         self._listing = Listing(client)
-        self._workspaces = WorkspaceReader(client, needs, self._directory, self._catalogue, expiry)
+        self._workspaces = WorkspaceReader(
+            client, needs, self._directory, self._catalogue, expiry, self._schema.documents_of
+        )
         self._processes = ProcessReader(client, self._directory, needs.dispositions)
         self._verifier = StampVerifier(client)
         self._audience = AudienceReader(client, self._directory)
@@ -85,6 +88,7 @@ class Extractor:
         Raises NotReadable for a type that ECM does not have.
         """
         known = await self._schema.named(type) if isinstance(type, str) else type
+        self._schema.note(known)
         async for rows in self._listing.changed(known, since):
             yield rows
 
@@ -132,8 +136,16 @@ class Extractor:
         """
         return await self._processes.read(ids, workspace_of)
 
+    @property
+    def values_apart(self) -> bool:
+        """Whether values come by calls of their own, for a node or a folder of them, and not with the rows of nodes by id."""
+        return gives_no_categories(self._client)
+
     async def verify(self, nodes: Mapping[int, Stamp]) -> Verified:
-        """Read known workspaces and documents by id: which changed, which are deleted. One call for each 250."""
+        """Read known workspaces and documents by id: which changed, which are deleted.
+
+        One call for each 250, and those for values where they come apart.
+        """
         return await self._verifier.verify(nodes)
 
     async def housed(self, nodes: Mapping[int, int]) -> Housed:

@@ -142,17 +142,21 @@ class Processes:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Shows whether a node changed: its modify date, and the number of its children (containers) or of its version.
+    """Shows whether a node changed: its modify date, the number of its children (containers) or of its version, and a digest of its
+    values.
 
-    For a known node, `modified` None means that its date is not compared (folders).
+    For a known node, `modified` None means that its date is not compared (folders), and `values` "" that its values are not.
     """
 
     modified: datetime | None
     size_or_version: int | None = None
+    values: str = ""
 
     def differs(self, seen: Stamp) -> bool:
         """Whether the stamp just read differs from this one. Only what was delivered is compared."""
         if seen.size_or_version is not None and self.size_or_version != seen.size_or_version:
+            return True
+        if self.values and seen.values and self.values != seen.values:
             return True
         return None not in (self.modified, seen.modified) and self.modified != seen.modified
 

@@ -24,6 +24,9 @@ FORMS = (NodesForm.FORM, NodesForm.BODY_URL, NodesForm.BODY)
 CATEGORIES = "categories"
 CHILDREN_PAGE = 100
 
+TRIED = 20
+"""So many nodes whose rows have no categories are asked for them elsewhere, to find out whether that gives any."""
+
 MOST_HALVES = 64
 """How many calls are made to find the malformed nodes among 250: sixteen for each."""
 
@@ -49,8 +52,8 @@ async def _finding_form(
 ) -> tuple[dict[int, Json], list[Gap]]:
     """The first batch on a server whose form is not known.
 
-    The first form whose rows have categories is learned. Where no row has any, the first form that is answered is used for as long as
-    the client lives: nothing has shown that it gives categories.
+    The first form whose rows have categories is learned, or that none has, if other calls give these nodes categories. Where nothing
+    does, the first form that is answered is used for as long as the client lives: nothing has shown that it gives categories.
     """
     async with client.learning:
         answered: dict[NodesForm, tuple[dict[int, Json], list[Gap]]] = {}
@@ -69,9 +72,17 @@ async def _finding_form(
                 client.learn(nodes=form, why=f"rows of nodes/list have their categories in form {form}")
                 return found, gaps
         if answered:
-            client.assumed_nodes, (found, gaps) = next(iter(answered.items()))
-            if client.assumed_nodes is not NodesForm.NONE:
-                return found, gaps
+            form, (found, gaps) = next(iter(answered.items()))
+            some = await _completed(client, dict(list(found.items())[:TRIED]), fields)
+            if has_categories(some.values()):
+                found = some | await _completed(
+                    client, {n: found[n] for n in found.keys() - some.keys()}, fields
+                )
+                why = "rows of nodes/list have their categories in no form, and other calls give them"
+                client.learn(nodes=NodesForm.NONE, why=why)
+            else:
+                client.assumed_nodes = form
+            return found, gaps
     return await _batch(client, ids, fields)
 
 
@@ -123,7 +134,10 @@ class _Halving:
             if len(ids) == 1 or self.calls >= MOST_HALVES:
                 return {}, [gap_of(error, *ids)]
         except CallFailed as error:
-            return {}, [gap_of(error, *ids)]
+            # A node that breaks the call inside Content Server gives an error page with 500. A server that is down gives no status, or
+            # another one.
+            if error.status != 500 or len(ids) == 1 or self.calls >= MOST_HALVES:
+                return {}, [gap_of(error, *ids)]
         middle = len(ids) // 2
         first = await self.read(ids[:middle])
         second = await self.read(ids[middle:])
@@ -156,6 +170,11 @@ def _by_id(rows: Sequence[Json]) -> tuple[dict[int, Json], int]:
 
 def _asks_categories(fields: Sequence[str]) -> bool:
     return any(name == CATEGORIES or name.startswith(f"{CATEGORIES}{{") for name in fields)
+
+
+def gives_no_categories(client: Client) -> bool:
+    """Whether no form of the call is known to give categories, so that they are asked for elsewhere."""
+    return (client.dialect.nodes or client.assumed_nodes) is NodesForm.NONE
 
 
 def has_categories(rows: Iterable[Json]) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vigil.ecm import parse
+from vigil.ecm import categories, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
 from vigil.ecm.errors import Malformed
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Stamp, Verified
-from vigil.ecm.nodes import PATH, read_nodes
+from vigil.ecm.nodes import CATEGORIES, PATH, read_nodes
 from vigil.ecm.presence import gone
 
 FIELDS = ("properties{id,type,container_size,modify_date}", "versions.element(0)")
@@ -26,7 +26,9 @@ class StampVerifier:
     async def verify(self, nodes: Mapping[int, Stamp]) -> Verified:
         """See `Extractor.verify`. The ids of a failed call are neither changed nor deleted: they are in a gap."""
         with self._client.counting() as counts:
-            found, gaps = await read_nodes(self._client, list(nodes), FIELDS)
+            compares = any(stamp.values for stamp in nodes.values())
+            fields = (*FIELDS, CATEGORIES) if compares else FIELDS
+            found, gaps = await read_nodes(self._client, list(nodes), fields)
             unsure = {number for gap in gaps for number in gap.workspaces}
             missing = [number for number in nodes if number not in found and number not in unsure]
             lost, doubts = await gone(self._client, missing, left_out=1, there=found)
@@ -46,6 +48,7 @@ class StampVerifier:
         found = parse.properties(row)
         modified = parse.instant(found["modify_date"], self._zone)
         if parse.integer(found.get("type")) != parse.DOCUMENT:
-            return Stamp(modified, parse.integer(found.get("container_size")))
+            values = categories.digest(row.get("data") or {})
+            return Stamp(modified, parse.integer(found.get("container_size")), values)
         versions = parse.versions(row)
         return Stamp(modified, parse.integer(versions[-1].get("version_number")) if versions else None)

@@ -27,6 +27,7 @@ class WatermarkName(StrEnum):
     PROCESSES = "processes"  # when workflows were listed
     NODES = "verify"  # the scan of known nodes by their stamps
     FOLDERS = "folders"  # the scan of known folders by their stamps
+    VALUES = "values"  # the scan of the values of workspaces, where they come one by one
     SEARCH = "search"  # up to which change the search was followed
     BIN = "bin"  # up to which deletion the recycle bin was followed
     ROLES = "roles"  # the scan of the roles of workspaces

@@ -16,6 +16,7 @@ from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.located import Located
 from vigil.ecm.model import ABSENT, LASTING, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
+from vigil.ecm.steps import UNREAD
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
@@ -465,8 +466,27 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
     reading.cursors[WatermarkName.NODES] = cursor
     # Unread items have no stamps to compare: they are read again anyway.
     skipped = owed.union(just_read)
-    todo = [one for one in map(_stamped, found) if one[1] not in skipped]
-    return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)] + _folder_slices(reading, skipped)
+    apart = run.extractor.values_apart
+    todo = [_stamped(one, values=not apart) for one in found]
+    todo = [one for one in todo if one[1] not in skipped]
+    slices = [_slice(some) for some in chunks(todo, NODES_A_REQUEST)] + _folder_slices(reading, skipped)
+    return slices + (_value_slices(reading, skipped) if apart else [])
+
+
+def _value_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSlice]:
+    """The next slice of the scan of the values of all known workspaces, where that takes a request for each of them.
+
+    Nobody knows whether a changed value moves the modify date of its workspace: what has changed is shown by the value alone.
+    """
+    run = reading.run
+    budget = room(run)
+    with run.ledger.read() as connection:
+        cursor = scan_cursors.next_cursor(connection, WatermarkName.VALUES, "workspace", run.as_of)
+        some = observations.bodies(connection, "workspace", cursor["workspace"], budget)
+    cursor["workspace"] = some[-1][0] if len(some) == budget else ""
+    reading.cursors[WatermarkName.VALUES] = cursor
+    todo = [_stamped(w) for _, w in some if isinstance(w, f.Workspace) and w.values and w.id not in skipped]
+    return [_slice(part) for part in chunks(todo, NODES_A_REQUEST)]
 
 
 def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSlice]:
@@ -484,11 +504,11 @@ def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSl
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
 
 
-def _stamped(one: f.Workspace | f.Document | KnownFolder) -> tuple[int, int, Stamp]:
-    """A known node: its id, its workspace, and its stamp."""
+def _stamped(one: f.Workspace | f.Document | KnownFolder, values: bool = True) -> tuple[int, int, Stamp]:
+    """A known node: its id, its workspace, and its stamp, with or without a workspace's values."""
     match one:
         case f.Workspace():
-            return one.id, one.id, Stamp(one.modified, one.size)
+            return one.id, one.id, Stamp(one.modified, one.size, one.values if values else "")
         case f.Document():
             return one.id, one.workspace, Stamp(one.modified, one.version)
         case KnownFolder():
@@ -506,7 +526,7 @@ async def verify(reading: Extraction, part: NodeSlice) -> set[int]:
     verified = await run.extractor.verify(part.stamps)
     run.gap([_placed(gap, part.workspace_of) for gap in verified.gaps])
     if verified.gaps:
-        for name in (WatermarkName.NODES, WatermarkName.FOLDERS):
+        for name in (WatermarkName.NODES, WatermarkName.FOLDERS, WatermarkName.VALUES):
             reading.cursors.pop(name, None)  # what was not looked at is looked at by the next run
     run.counters.verified += sum(part.workspace_of[i] == i for i in part.stamps)
     run.counters.missing += sum(part.workspace_of[i] == i for i in verified.gone)
@@ -639,7 +659,7 @@ def processes_done(reading: Extraction) -> None:
     """
     run = reading.run
     hashes = {str(k): v for k, v in reading.hashes.items()} | {
-        str(k): "unread" for k in reading.unread_processes
+        str(k): UNREAD for k in reading.unread_processes
     }
     with run.ledger.write() as connection:
         # Where the list could not be had, what ended since the last one that could is still to be listed.

@@ -10,6 +10,7 @@ from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.model import RuleSet
 from vigil.compliance.rules.vocabulary import People
 from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, listing, probes, queries
+from vigil.ecm.dialect import Dialect
 from vigil.ecm.probes import Known
 from vigil.service import dialects
 from vigil.service.doctor import clocks
@@ -38,11 +39,16 @@ class EcmChecks:
 
 
 async def examine(
-    client: Client, rules: RuleSet | None, now: Callable[[], datetime], known: Known | None = None
+    client: Client,
+    rules: RuleSet | None,
+    now: Callable[[], datetime],
+    known: Known | None = None,
+    before: Dialect | None = None,
 ) -> EcmChecks:
     """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out.
 
-    `known` are items to probe with, from the ledger.
+    `known` are items to probe with, from the ledger, and `before` is the dialect as runs know it: of that only the wall is taken over,
+    which no probe finds.
     """
     first = await let_in(client)
     if any(c.state is CheckState.FAIL for c in first):
@@ -54,7 +60,7 @@ async def examine(
     checks = [
         *first,
         *of_types,
-        *await _dialect(client, schema, known or Known(), now),
+        *await _dialect(client, schema, known or Known(), before or Dialect(), now),
         await _guarded(CAPS, lambda: _caps(client, newest)),
     ]
     checks += await _of_time(client, newest, now)
@@ -111,10 +117,15 @@ async def _schema(client: Client, needs: Needs) -> tuple[tuple[WorkspaceType, ..
 
 
 async def _dialect(
-    client: Client, schema: Sequence[WorkspaceType], known: Known, now: Callable[[], datetime]
+    client: Client,
+    schema: Sequence[WorkspaceType],
+    known: Known,
+    before: Dialect,
+    now: Callable[[], datetime],
 ) -> list[Check]:
     """A check for each part of the server's dialect, probed now, with what it costs in an estate of this size."""
     types = [t.id for t in schema if t.id is not None]
+    client.dialect = Dialect(wall=before.wall, why={"wall": before.why.get("wall", "")})
     client.dialect = await probes.probe(client, replace(known, types=known.types or types), now())
     counts = {t.name: await _count(client, t.id) for t in schema if t.id is not None}
     of = dialects.Estate(
