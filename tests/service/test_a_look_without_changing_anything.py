@@ -97,7 +97,7 @@ def _rows(page: str, heading: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_page_of_each_dialect_names_what_it_lacks_and_the_rules_need(bench: Bench, dialect: str) -> None:
+def test_the_page_names_what_a_dialect_lacks_and_the_rules_need(bench: Bench, dialect: str) -> None:
     found, requests = bench.look(dialect)
     page = survey_page.page(found, minutes=15)
     rows = _rows(page, "What this server understands")
@@ -168,7 +168,7 @@ def test_a_call_that_gives_no_usable_answer_is_named_on_the_page(bench: Bench, e
     assert endpoint.split()[1].partition("/{")[0] in page.replace("\u2060", "")
 
 
-def test_open_workflows_that_are_in_no_list_of_this_user_are_named_with_their_map() -> None:
+def test_open_workflows_in_no_list_of_this_user_are_named_with_their_map() -> None:
     """The simulator shows in `status/active` what the user manages or started: here one more is shown."""
     some = Workflows(managed={"ontime": 1}, mine={801}, asked=3, maps={77: "Approval"})
     some.shown = {801: OpenWorkflow(801, 77), 802: OpenWorkflow(802, 77), 803: OpenWorkflow(803, 78)}
