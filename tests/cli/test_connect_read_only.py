@@ -42,7 +42,7 @@ def look(
     return run
 
 
-def test_what_the_rules_need_is_there_is_0_and_only_the_page_is_written(
+def test_a_server_with_what_the_rules_need_is_0_and_only_the_page_is_written(
     look: Look, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert look("--every", "5") == 0

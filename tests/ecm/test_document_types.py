@@ -160,7 +160,7 @@ async def test_a_document_that_is_known_to_have_an_unknown_type_keeps_nobody_wai
     assert {d.id: d.type for d in batch.facts if isinstance(d, Document)} == {11: None, 12: "Report"}
 
 
-async def test_classifications_that_the_search_told_are_named_and_none_there_says_nothing() -> None:
+async def test_classifications_from_the_search_are_named_and_none_says_nothing() -> None:
     server = client(data("Report"))
     located = Located(classifications={11: (905, 906), 12: ()})
     found, _ = await read(server, located=located)

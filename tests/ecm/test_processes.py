@@ -280,7 +280,7 @@ async def test_a_step_that_was_only_sent_on_has_no_disposition_and_that_is_known
     assert (found.disposition, found.unknown) == (None, frozenset())
 
 
-async def test_without_info_a_step_is_completed_at_an_unknown_time_and_that_is_no_error() -> None:
+async def test_without_info_a_step_is_completed_at_an_unknown_time_without_an_error() -> None:
     client = CannedClient({PROCESS: process([step()])})
     ((found,), batch) = await steps_of(client)
     assert found.is_completed
@@ -301,7 +301,7 @@ async def test_without_info_a_step_is_completed_at_an_unknown_time_and_that_is_n
         NotReadable("/v2/workflows/status/info", "not now", 500),
     ],
 )
-async def test_after_a_failed_info_a_completed_step_waits_for_one_run_and_open_ones_do_not(
+async def test_after_a_failed_info_a_completed_step_waits_for_a_run_open_ones_do_not(
     failure: EcmError | Json,
 ) -> None:
     answers: dict[str, Any] = {PROCESS: process([step()]), INFO: failure}
@@ -320,7 +320,7 @@ async def test_after_a_failed_info_a_completed_step_waits_for_one_run_and_open_o
     ]
 
 
-async def test_after_refused_activities_a_step_waits_for_one_run_if_rules_use_dispositions() -> None:
+async def test_after_refused_activities_a_step_waits_a_run_if_rules_use_dispositions() -> None:
     answers: dict[str, Any] = {
         PROCESS: process([step()]),
         INFO: {"results": {"stepList": [work(1, "2026-03-01T11:00:00")]}},

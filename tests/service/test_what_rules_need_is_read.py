@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.compliance.cases import rules
+from vigil.compliance.rules.loader import load_text
 from vigil.service.needs import needs_of, parts_of
 
 
@@ -36,7 +36,7 @@ from vigil.service.needs import needs_of, parts_of
 def test_types_and_dispositions_are_read_for_rules_that_use_them(
     text: str, types: bool, dispositions: bool
 ) -> None:
-    needs = needs_of(rules(text))
+    needs = needs_of(load_text({"rules.yaml": f"subject: {{workspace_type: Case}}\nto: [user: ada]\n{text}"}))
     assert (needs.types, needs.dispositions) == (types, dispositions)
     assert ("types" in parts_of(needs)) == types
     assert "dispositions" not in parts_of(needs), "no workspace is read again for the dispositions of steps"

@@ -35,8 +35,8 @@ from vigil.ecm.presence import WORKFLOW
 from vigil.ecm.related import BOTH, WAYS, one_way, related_ids
 from vigil.recording.words import STARTS
 
-MOST_REQUESTS = 40
-"""After so many requests no further probe begins. A usual server takes about 25."""
+MOST_REQUESTS = 60
+"""After so many requests no further probe begins. A usual server takes about 25, and 45 where nothing of the estate is known."""
 
 PATIENCE, ALL_PATIENCE = 20.0, 60.0
 """Seconds for one probe, and after which no further one begins."""

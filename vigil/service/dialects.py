@@ -271,7 +271,7 @@ def _search(found: Dialect) -> tuple[str, str] | tuple[str]:
     if found.search is not None:
         return (f"by {found.search.region}, at most {found.search.lag:.0f} s behind",)
     return (
-        ("not used: changes of documents are found by rounds over all nodes",)
+        ("not used: changes of documents are found by scans of all known items",)
         if found.search_known
         else ("",)
     )
@@ -281,7 +281,9 @@ def _bin(found: Dialect) -> tuple[str, str] | tuple[str]:
     if found.bin is None:
         return ("",)
     return (
-        f"read in mode {found.bin}" if found.bin else "refused: deletions are found by rounds over all nodes",
+        f"read in mode {found.bin}"
+        if found.bin
+        else "refused: deletions are found by scans of all known items",
     )
 
 

@@ -48,12 +48,12 @@ MENDS: Mapping[str, Mend] = {
     "search": Mend(
         lambda d: d.search_known and d.search is None,
         "Let the service user search (Object and Usage Privileges), set the flags of the regions in the table below, and keep the "
-        "index up to date. Without search, changes of documents are found by rounds over everything known, which takes longer.",
+        "index up to date. Without search, changes of documents are found by scans of everything known, which takes longer.",
     ),
     "recycle bin": Mend(
         lambda d: d.bin == "",
         "In the administration of the Recycle Bin, let the service user see what anybody deleted. Without it a deletion is found by "
-        "rounds, which takes longer.",
+        "scans, which takes longer.",
     ),
 }
 """By the name of the line in `dialects.described`."""
