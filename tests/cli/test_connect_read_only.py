@@ -60,8 +60,8 @@ def test_what_the_rules_need_and_the_server_lacks_is_1_and_named(
     sandbox.faults(ecm={"dialect": "poor"})
     assert look() == 1
     said = capsys.readouterr().out
-    assert "Missing: missing documents" in said and "Missing: types of documents" in said
-    assert "Needed by the rules:" in (tmp_path / "page.md").read_text()
+    assert "Needed: missing documents" in said and "Needed: types of documents" in said
+    assert "\nNeeded:\n" in (tmp_path / "page.md").read_text()
 
 
 def test_rules_that_name_what_is_not_there_are_1(
@@ -83,6 +83,19 @@ def test_a_wrong_password_is_3_and_is_not_shown(
     said = capsys.readouterr()
     assert "correct user and password" in said.err and PASSWORD not in said.out + said.err
     assert not (tmp_path / "page.md").exists()
+
+
+def test_an_address_without_its_cgi_path_is_3_and_said(
+    look: Look, sandbox: SandboxProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert look(url=sandbox.ecm_url.removesuffix("/cs/cs")) == 3
+    assert "must include the CGI path" in capsys.readouterr().err
+
+
+def test_a_wrong_zone_is_1_and_the_right_one_is_named(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
+    assert look("--zone", "Asia/Tokyo") == 1
+    said = capsys.readouterr().out
+    assert "Needed: server zone" in said and "--zone" in said
 
 
 def test_a_dead_server_is_3_and_says_what_to_do(look: Look, capsys: pytest.CaptureFixture[str]) -> None:

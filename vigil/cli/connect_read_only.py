@@ -130,7 +130,7 @@ def _cannot_write(page: Page, why: str) -> CannotWrite:
 
 def _sum_up(found: Survey, page: Page, say: Callable[[str], None]) -> None:
     for check in found.missing:
-        say(f"Missing: {check.name}: {check.saw}")
+        say(f"Needed: {check.name}: {check.saw}")
         say(f"  → {check.do}")
     say(f"{survey_page.verdict(found)} {counted(found.requests, 'request')} in {found.seconds:.0f} s")
     if not page.takes_stdout:
