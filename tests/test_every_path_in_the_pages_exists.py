@@ -31,7 +31,6 @@ NO_PATHS_HERE = {
     "vigil/project": "a folder of the wheel",
     "nodes/list": "an address of Extended ECM",
     "workflows/status": "an address of Extended ECM",
-    "status/active": "an address of Extended ECM",
     "status/info": "an address of Extended ECM",
     "types.json": "what `vigil types` wrote",
     "pylock.toml": "a file that is kept out of the repository",

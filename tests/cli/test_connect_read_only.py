@@ -60,8 +60,8 @@ def test_what_the_rules_need_and_the_server_lacks_is_1_and_named(
     sandbox.faults(ecm={"dialect": "poor"})
     assert look() == 1
     said = capsys.readouterr().out
-    assert "Missing: missing documents" in said and "Missing: types of documents" in said
-    assert "Needed by the rules:" in (tmp_path / "page.md").read_text()
+    assert "Needed: missing documents" in said and "Needed: types of documents" in said
+    assert "\nNeeded:\n" in (tmp_path / "page.md").read_text()
 
 
 def test_rules_that_name_what_is_not_there_are_1(
@@ -85,6 +85,19 @@ def test_a_wrong_password_is_3_and_is_not_shown(
     assert not (tmp_path / "page.md").exists()
 
 
+def test_an_address_without_its_cgi_path_is_3_and_said(
+    look: Look, sandbox: SandboxProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert look(url=sandbox.ecm_url.removesuffix("/cs/cs")) == 3
+    assert "must include the CGI path" in capsys.readouterr().err
+
+
+def test_a_wrong_zone_is_1_and_the_right_one_is_named(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
+    assert look("--zone", "Asia/Tokyo") == 1
+    said = capsys.readouterr().out
+    assert "Needed: server zone" in said and "--zone" in said
+
+
 def test_a_dead_server_is_3_and_says_what_to_do(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
     assert look("--ecm-retries", "0", url="http://127.0.0.1:9/cs/cs") == 3
     assert "check the address, DNS, proxy and firewall" in capsys.readouterr().err
@@ -104,6 +117,14 @@ def test_the_page_on_standard_output_is_all_of_it(look: Look, capsys: pytest.Cap
     said = capsys.readouterr()
     assert said.out.startswith("# Vigil and Extended ECM at ")
     assert "Looking at" in said.err and "Looking at" not in said.out
+
+
+def test_the_file_is_named_after_the_host_without_a_name(
+    look: Look, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    assert look("--page", "") == 0
+    port = sandbox.ecm_url.split(":")[2].partition("/")[0]
+    assert [file.name for file in tmp_path.iterdir()] == [f"extended-ecm-127.0.0.1-{port}.md"]
 
 
 def test_a_page_that_cannot_be_written_is_3_before_anything_is_read(

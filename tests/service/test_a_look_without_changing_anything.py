@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.shared import PROJECT
+from tests.support import vendor
 from vigil.ecm import Settings
 from vigil.ecm.dialect import Dialect
+from vigil.ecm.survey import OpenWorkflow
 from vigil.ledger.in_memory import InMemoryLedger
 from vigil.sandbox.generate.generator import generate
 from vigil.sandbox.process import SandboxProcess
@@ -20,7 +22,7 @@ from vigil.sandbox.request_log import LoggedRequest, from_file
 from vigil.service import dialects
 from vigil.service.connecting import survey_page
 from vigil.service.connecting.mends import MENDS
-from vigil.service.connecting.survey import NotReached, Survey, look
+from vigil.service.connecting.survey import NotReached, Survey, Workflows, look
 from vigil.service.doctor.health import CheckState
 from vigil.service.site import Site
 
@@ -58,10 +60,12 @@ class Bench:
     sandbox: SandboxProcess
     log: Path
 
-    def look(self, dialect: str = "ce23", **quirks: object) -> tuple[Survey, Sequence[LoggedRequest]]:
+    def look(
+        self, dialect: str = "ce23", script: Sequence[dict[str, object]] = (), **quirks: object
+    ) -> tuple[Survey, Sequence[LoggedRequest]]:
         """A survey, and the requests that it made."""
         self.sandbox.faults(ecm={"clear": True})
-        self.sandbox.faults(ecm={"dialect": dialect, "quirks": quirks})
+        self.sandbox.faults(ecm={"dialect": dialect, "quirks": quirks, "script": list(script)})
         before = len(from_file(self.log)) if self.log.exists() else 0
         found = self._look(PASSWORD_OF_THE_SANDBOX)
         return found, from_file(self.log)[before:]
@@ -93,7 +97,7 @@ def _rows(page: str, heading: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_page_of_each_dialect_names_what_it_lacks_and_the_rules_need(bench: Bench, dialect: str) -> None:
+def test_the_page_names_what_a_dialect_lacks_and_the_rules_need(bench: Bench, dialect: str) -> None:
     found, requests = bench.look(dialect)
     page = survey_page.page(found, minutes=15)
     rows = _rows(page, "What this server understands")
@@ -107,6 +111,20 @@ def test_the_page_of_each_dialect_names_what_it_lacks_and_the_rules_need(bench: 
     written = {(r.method, r.path) for r in requests if r.method != "GET" and r.path not in READING_POSTS}
     assert not written
     assert len(requests) == found.requests
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("dialect", ["ce23", "poor"])
+def test_every_request_of_a_look_is_in_the_vendors_documents(bench: Bench, dialect: str) -> None:
+    _, requests = bench.look(dialect)
+    refused = {
+        reason: request
+        for request in requests
+        for reason in vendor.refused(
+            request.method, request.path, request.query, request.form, request.query | request.form
+        )
+    }
+    assert requests and not refused
 
 
 def test_the_page_counts_what_this_user_cannot_see(bench: Bench) -> None:
@@ -128,7 +146,40 @@ def test_a_page_is_written_where_calls_are_refused(bench: Bench) -> None:
     assert "Refused: queryable search regions" in page
     assert "Refused: audit of node" in page
     assert _rows(page, "What is there")["Contract"].startswith("| Contract | 15 | 15 |")
-    assert "| users | could not be read: The REST API URL could not be found" in page
+    assert "| users | could not be read: /v2/members: The REST API URL could not be found" in page
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "GET /v2/businessworkspacetypes",
+        "GET /v2/businessworkspaces",
+        "POST /v2/search",
+        "GET /v2/workflows/status",
+        "GET /v2/workflows/status/active",
+        "GET /v2/nodes/{id}/audit",
+    ],
+)
+def test_a_call_that_gives_no_usable_answer_is_named_on_the_page(bench: Bench, endpoint: str) -> None:
+    """Whatever comes for one call, a page is written; it says why, and the other parts are there."""
+    found, _ = bench.look(script=[{"endpoint": endpoint, "what": "html_200", "times": 10_000}])
+    page = survey_page.page(found, minutes=15)
+    assert "## How this was found" in page
+    assert endpoint.split()[1].partition("/{")[0] in page.replace("\u2060", "")
+
+
+def test_open_workflows_in_no_list_of_this_user_are_named_with_their_map() -> None:
+    """The simulator shows in `status/active` what the user manages or started: here one more is shown."""
+    some = Workflows(managed={"ontime": 1}, mine={801}, asked=3, maps={77: "Approval"})
+    some.shown = {801: OpenWorkflow(801, 77), 802: OpenWorkflow(802, 77), 803: OpenWorkflow(803, 78)}
+    settings = Settings("https://ecm.example/cs/cs", username="vigil")
+    site = Site("https://ecm.example", "UTC", PROJECT / "rules", PROJECT / "templates")
+    page = survey_page.page(Survey(settings, site, NOON, workflows=some), minutes=15)
+    rows = _rows(page, "Workflows")
+    assert rows["Approval (77)"].endswith("| 2 | 1 |") and rows["map 78"].endswith("| 1 | 0 |")
+    to_do, _, _ = page.partition("## What is there")
+    assert "2 open workflows in no list of this user" in to_do
+    assert "Make the service user a manager of Approval (77) and map 78" in to_do
 
 
 def test_regions_that_are_not_queryable_are_named(bench: Bench) -> None:

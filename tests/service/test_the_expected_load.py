@@ -67,10 +67,7 @@ def test_a_quiet_run_makes_about_the_requests_that_are_expected(
     ledger = InMemoryLedger().fresh()
     quiet_run(ledger, sandbox, 0)
     quiet_run(ledger, sandbox, 15)
-    before = sandbox.requests()["ecm"]["by_endpoint"]
     run, requests, found = quiet_run(ledger, sandbox, 30)
-    after = sandbox.requests()["ecm"]["by_endpoint"]
-    print({k: n - before.get(k, 0) for k, n in after.items() if n != before.get(k, 0)}, run.numbers())
     with ledger.read() as connection:
         known = observations.totals(connection)
         steps = [fact for _, fact in observations.bodies(connection, "step", "", 1000)]

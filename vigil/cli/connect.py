@@ -40,7 +40,7 @@ PageFile = Annotated[
     typer.Option(
         "--page",
         metavar="FILE",
-        help="File of the page (Markdown), overwritten; - is standard output",
+        help="File of the page (Markdown), overwritten; - is standard output; by default named after the host, in this folder",
         rich_help_panel=READ_ONLY,
     ),
 ]
@@ -59,7 +59,7 @@ def connect(
     site: SiteName = "default",
     yes: Yes = False,
     read_only: ReadOnly = False,
-    page: PageFile = "extended-ecm.md",
+    page: PageFile = "",
     every: Every = 15,
     **given: Any,
 ) -> None:
@@ -198,7 +198,7 @@ def _with_an_option_for_each_field() -> None:
         Parameter("site", Parameter.KEYWORD_ONLY, default="default", annotation=SiteName),
         Parameter("yes", Parameter.KEYWORD_ONLY, default=False, annotation=Yes),
         Parameter("read_only", Parameter.KEYWORD_ONLY, default=False, annotation=ReadOnly),
-        Parameter("page", Parameter.KEYWORD_ONLY, default="extended-ecm.md", annotation=PageFile),
+        Parameter("page", Parameter.KEYWORD_ONLY, default="", annotation=PageFile),
         Parameter("every", Parameter.KEYWORD_ONLY, default=15, annotation=Every),
     ]
     fields = [

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vigil import places, stopping
 from vigil.cli.output import STDOUT, CannotWrite
+from vigil.connections import address
 from vigil.ledger import Ledger
 from vigil.safe_text import Markdown
 from vigil.service.connecting import survey_page
@@ -28,7 +30,9 @@ STOPPED = "nothing was written to Extended ECM, and no page was written; running
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where the page goes, `-` for standard output, and the minutes between two runs that its load is for."""
+    """Where the page goes, `-` for standard output, empty for a file that is named after the host; and the minutes between two runs
+    that its load is for.
+    """
 
     file: str
     minutes: int
@@ -36,6 +40,10 @@ class Page:
     @property
     def takes_stdout(self) -> bool:
         return self.file == STDOUT
+
+    def of(self, url: str) -> Page:
+        """The page with the name of its file."""
+        return self if self.file else replace(self, file=f"extended-ecm-{address(url).replace(':', '-')}.md")
 
 
 def look_at_site(site: str, wanted: Wanted, around: Around, ask: Callable[[str], str], page: Page) -> int:
@@ -46,6 +54,8 @@ def look_at_site(site: str, wanted: Wanted, around: Around, ask: Callable[[str],
     values = watched(site, wanted, around, ask)
     settings = EcmForm.model_validate(values["ecm"]).settings()
 
+    page = page.of(settings.url)
+
     def say(line: str) -> None:
         tell(line, machine=page.takes_stdout)
 
@@ -54,9 +64,11 @@ def look_at_site(site: str, wanted: Wanted, around: Around, ask: Callable[[str],
     if unused:
         say(f"Not used by --read-only: the options of {', '.join(unused)}")
     say(f"Looking at {settings.url}. This changes nothing in Extended ECM and notifies nobody.")
-    # What failed is on the page.
-    logging.getLogger("vigil").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="vigil-read-only-") as scratch, stopping.going_on(STOPPED):
+    with (
+        _quiet(),
+        tempfile.TemporaryDirectory(prefix="vigil-read-only-") as scratch,
+        stopping.going_on(STOPPED),
+    ):
         ledger = Ledger.open(f"sqlite:///{scratch}/ledger.sqlite")
         try:
             found = stopping.run(look(settings, _site(site, values), ledger, utc_now, say))
@@ -65,6 +77,18 @@ def look_at_site(site: str, wanted: Wanted, around: Around, ask: Callable[[str],
     _write(page, survey_page.page(found, page.minutes))
     _sum_up(found, page, say)
     return 1 if found.missing else 0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Log no warnings: what failed is on the page."""
+    log = logging.getLogger("vigil")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _site(name: str, values: Values) -> Site:
@@ -106,7 +130,7 @@ def _cannot_write(page: Page, why: str) -> CannotWrite:
 
 def _sum_up(found: Survey, page: Page, say: Callable[[str], None]) -> None:
     for check in found.missing:
-        say(f"Missing: {check.name}: {check.saw}")
+        say(f"Needed: {check.name}: {check.saw}")
         say(f"  → {check.do}")
     say(f"{survey_page.verdict(found)} {counted(found.requests, 'request')} in {found.seconds:.0f} s")
     if not page.takes_stdout:

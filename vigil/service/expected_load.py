@@ -11,8 +11,9 @@ from math import ceil
 
 from vigil.ecm.change_feed import DAY
 from vigil.ecm.change_feed import PAGE as SEARCH_PAGE
-from vigil.ecm.dialect import Dialect, RelatedForm, StepEnds
+from vigil.ecm.dialect import Dialect, NodesForm, RelatedForm, StepEnds
 from vigil.ecm.model import Needs
+from vigil.ecm.nodes import CHILDREN_PAGE
 from vigil.service import dialects
 from vigil.service.change_feed import LAG
 from vigil.service.extraction import BESIDE, FEWER, FOLDERS_EACH, NODES_A_REQUEST, SHORT_COST
@@ -54,6 +55,7 @@ def of_a_run(found: Dialect, needs: Needs, size: EstateSize, lookups: int) -> Ma
         used = sum(parts.values())
         return max(lookups // FEWER, min(lookups, lookups + BESIDE - used) // share) if follows else lookups
 
+    parts["values of attributes"] = _values(found, size.listed, room())
     due = _with_roles(needs, size.listed, room())
     parts["roles"] = due * _calls_for_roles(found, needs, size.listed)
     parts["related workspaces"] = _related(found, needs, size.listed, room() // 2)
@@ -87,6 +89,14 @@ def _dates(found: Dialect, size: EstateSize, lookups: int) -> int:
     )
     most = lookups * FOLDERS_EACH if found.search is None else room // 2
     return ceil(nodes / NODES_A_REQUEST) + min(ceil(size.folders / NODES_A_REQUEST), most)
+
+
+def _values(found: Dialect, of: dialects.Estate, room: int) -> int:
+    """The scan of attributes where nodes come without them: by the pages of a type's folder, or one by one where that is less."""
+    if found.nodes is not NodesForm.NONE or not of.total:
+        return 0
+    share = min(1.0, room / of.total)
+    return sum(1 + min(ceil(n * share), ceil(n / CHILDREN_PAGE)) for n in of.workspaces.values())
 
 
 def _with_roles(needs: Needs, of: dialects.Estate, room: int) -> int:

@@ -20,7 +20,7 @@ from vigil.ecm import Client, Extractor, Settings, queries, survey
 from vigil.ecm.dialect import Dialect
 from vigil.ecm.errors import EcmError
 from vigil.ecm.model import LASTING, UNTYPED, Needs
-from vigil.ecm.parse import GROUP
+from vigil.ecm.parse import GROUP, USER
 from vigil.ecm.survey import OpenWorkflow
 from vigil.errors import VigilError
 from vigil.ledger import Ledger
@@ -42,11 +42,9 @@ T = TypeVar("T")
 
 STATUSES = ("ontime", "workflowlate", "completed", "stopped")
 OPEN_STATUSES = STATUSES[:2]
-PERSON = 0
-"""`where_type` of users."""
 SAMPLE = 20
 """How many workspaces are asked for their open workflows, and how many items for their audit."""
-LISTED_IN_LEDGER = 1000  # items that are read from the ledger at once
+AT_ONCE = 1000  # facts that are read from the ledger at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +264,7 @@ async def _counted(client: Client, found: Survey, rules: RuleSet | None) -> None
         found.types.append(TypeCount(type.name, _number(counted), _number(came), type.name in used, whole))
     if found.dialect.search is not None:
         found.documents = await _asked("documents", survey.documents(client))
-    found.users = await _asked("users", survey.members(client, PERSON))
+    found.users = await _asked("users", survey.members(client, USER))
     found.groups = await _asked("groups", survey.members(client, GROUP))
 
 
@@ -281,18 +279,16 @@ async def _walked(client: Client, type: WorkspaceType) -> int:
 
 async def _rights(client: Client, found: Survey, ledger: Ledger) -> None:
     """What this user sees of workflows, audit and search."""
+    types = {w.id: w.type for w in _every(ledger, "workspace") if isinstance(w, f.Workspace)}
+    at = {s.workspace for s in _every(ledger, "step") if isinstance(s, f.Step)}
+    found.workflows.types = frozenset(types[number] for number in at if number in types)
+    sample = _sample(types)
     with ledger.read() as connection:
-        some = {
-            kind: [fact for _, fact in observations.bodies(connection, kind, "", LISTED_IN_LEDGER)]
-            for kind in ("workspace", "document", "step")
-        }
-    workspaces = [w for w in some["workspace"] if isinstance(w, f.Workspace)]
-    documents = [d for d in some["document"] if isinstance(d, f.Document)]
-    at = {s.workspace for s in some["step"] if isinstance(s, f.Step)}
-    found.workflows.types = frozenset(w.type for w in workspaces if w.id in at)
-    sample = _sample(workspaces)
-    await _workflows(client, found.workflows, [w.id for w in sample])
-    nodes = [w.id for w in sample[: SAMPLE // 2]] + [d.id for d in documents[: SAMPLE // 2]]
+        documents = [
+            int(subject) for subject, _ in observations.bodies(connection, "document", "", SAMPLE // 2)
+        ]
+    await _workflows(client, found.workflows, sample)
+    nodes = sample[: SAMPLE // 2] + documents
     for node in nodes:
         events = await _asked(f"audit of node {node}", survey.audited(client, node))
         if isinstance(events, Unanswered):
@@ -304,14 +300,26 @@ async def _rights(client: Client, found: Survey, ledger: Ledger) -> None:
         found.regions[flag] = await _asked(f"{flag} search regions", survey.regions(client, flag))
 
 
-def _sample(workspaces: Sequence[f.Workspace]) -> list[f.Workspace]:
+def _every(ledger: Ledger, kind: str) -> Iterator[f.Fact]:
+    """All facts of a kind, some at a time."""
+    after = ""
+    while True:
+        with ledger.read() as connection:
+            some = observations.bodies(connection, kind, after, AT_ONCE)
+        yield from (fact for _, fact in some)
+        if len(some) < AT_ONCE:
+            return
+        after = some[-1][0]
+
+
+def _sample(types: Mapping[int, str]) -> list[int]:
     """Some workspaces of each type in turn."""
     turn: Counter[str] = Counter()
-    turns: list[tuple[int, f.Workspace]] = []
-    for workspace in workspaces:
-        turn[workspace.type] += 1
-        turns.append((turn[workspace.type], workspace))
-    turns.sort(key=lambda one: one[0])
+    turns: list[tuple[int, int]] = []
+    for workspace, type in types.items():
+        turn[type] += 1
+        turns.append((turn[type], workspace))
+    turns.sort()
     return [workspace for _, workspace in turns[:SAMPLE]]
 
 
@@ -342,4 +350,4 @@ async def _asked(what: str, question: Awaitable[T]) -> T | Unanswered:
     try:
         return await question
     except EcmError as error:
-        return Unanswered(what, error.message or str(error))
+        return Unanswered(what, f"{error.path}: {error.message}")

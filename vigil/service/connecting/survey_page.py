@@ -62,7 +62,7 @@ def verdict(found: Survey) -> str:
     if not found.missing:
         return "Vigil can work with this Extended ECM."
     names = listed([c.name for c in found.missing])
-    return f"Vigil cannot do all that its rules need: see {names}."
+    return f"Vigil cannot work as its rules need it yet: see {names}."
 
 
 def _head(found: Survey) -> Iterator[Markdown]:
@@ -95,7 +95,7 @@ def _to_do(found: Survey) -> Iterator[Markdown]:
         *_regions_to_do(found),
         *_events_to_do(found),
     ]
-    for title, some in (("Needed by the rules:", missing), ("Would help:", helps)):
+    for title, some in (("Needed:", missing), ("Would help:", helps)):
         if some:
             yield Markdown(title)
             yield Markdown("")
@@ -217,7 +217,7 @@ def _compared(found: Workflows) -> str:
 def _workflows_to_do(found: Workflows) -> Iterator[tuple[str, str, str]]:
     if found.others:
         maps = listed(sorted({_map(found, one.map) for one in found.others}))
-        saw = f"{counted(len(found.others), 'open workflow')} is in no list of this user"
+        saw = f"{counted(len(found.others), 'open workflow')} in no list of this user"
         yield (
             "workflow maps",
             saw,

@@ -12,7 +12,7 @@ from vigil.service.doctor.health import Check, fail, ok, skip, warn
 ZONE, CLOCK = "server zone", "server clock"
 WRONG = timedelta(minutes=5)
 _QUARTER = timedelta(minutes=15)  # zones differ by whole quarters of an hour
-_OF_CONNECTION = "zone of the Extended ECM block"
+_OF_CONNECTION = "zone of the Extended ECM block (`vigil connect --zone`)"
 
 
 def zone(info: ServerInfo, twins: Twins | None, given: str, now: datetime) -> Check:

@@ -9,7 +9,18 @@ from datetime import datetime
 from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.model import RuleSet
 from vigil.compliance.rules.vocabulary import People
-from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, listing, probes, queries
+from vigil.ecm import (
+    Client,
+    EcmError,
+    Extractor,
+    Needs,
+    Refused,
+    Unavailable,
+    listing,
+    parse,
+    probes,
+    queries,
+)
 from vigil.ecm.dialect import Dialect
 from vigil.ecm.probes import Known
 from vigil.service import dialects
@@ -26,6 +37,7 @@ CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100
 """The rows in a page by the contract (docs/contracts/ecm.md#paging), which the extraction requests."""
 
 _RIGHTS = "give the service user the right to see it"
+_WHOLE_ADDRESS = "the address must include the CGI path, such as https://ecm.example.org/cs/cs, without a login page in front of it"
 _NO_TYPES = f"{_RIGHTS}, and check that workspaces are set up"
 
 
@@ -92,6 +104,8 @@ async def let_in(client: Client) -> list[Check]:
     try:
         await client.get("/v1/ping")
     except Refused as error:
+        if parse.is_no_route(error):
+            return [fail(CONNECTION, str(error), _WHOLE_ADDRESS)]
         do = (
             "correct user and password (`vigil connect`: --ecm-user, VIGIL_ECM_PASSWORD); try them in a browser: the account may be "
             "locked"
@@ -101,8 +115,7 @@ async def let_in(client: Client) -> list[Check]:
         do = "check the address, DNS, proxy and firewall from this machine; a starting server answers after a minute"
         return [fail(CONNECTION, str(error), do)]
     except EcmError as error:
-        do = "the address must include the CGI path, such as https://ecm.example.org/cs/cs, without a login page in front of it"
-        return [fail(CONNECTION, str(error), do)]
+        return [fail(CONNECTION, str(error), _WHOLE_ADDRESS)]
     who = client.settings.username or "the OTDS client"
     return [ok(CONNECTION, f"{url} answers"), ok(LOGIN, f"logged in as {who}")]
 
