@@ -10,7 +10,7 @@ from functools import partial
 
 from tests.support.played_estates import Played, Told
 from vigil.compliance.evaluation.results import Why
-from vigil.compliance.rules.model import Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet
 from vigil.ecm.model import ABSENT, UNTYPED
 from vigil.sandbox.quirks import Quirks
 from vigil.service.needs import needs_of
@@ -80,6 +80,12 @@ MISSING_DOCUMENTS = Unknowable(
     "there are no lists of missing documents",
     partial(_needs, "missing"),
     path=ABSENT,
+)
+MISSED_MOMENT = Unknowable(
+    "a date of which the list could not be read before its moment had passed",
+    "what is first seen after it is late: the rule's `late` decides",
+    lambda rule: rule.kind is RuleKind.MILESTONE,
+    reason=Why.TOO_LATE.value,
 )
 STEP_ENDS = Undated(
     "when a step was completed", "completed steps are bare, and there is no status/info", r"completed:.*"
